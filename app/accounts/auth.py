@@ -1,0 +1,66 @@
+"""Who makes a request: the session cookie resolved to a Principal, by one query, and none without a cookie.
+
+Sessions last 30 days from signing in, whether used or not: no request has to renew a cookie, and a stolen one
+ends by itself. That a person was here is noted at most every five minutes, in a transaction of its own; it does not
+matter when that fails.
+"""
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Receive, Scope, Send
+from sqlalchemy.exc import DBAPIError
+
+from app.accounts import queries
+from app.accounts.queries import Found
+from app.core import log
+from app.core.db import Database
+from app.core.principal import Principal
+from app.core.tokens import digest
+from app.web.cookies import SESSION, read_cookie
+from app.web.request import WebRequest
+
+logger = log.get(__name__)
+
+
+def session_middleware(app: ASGIApp) -> ASGIApp:
+    """Sets `scope["user"]` to a Principal or None and `scope["auth"]` to the session's id, unless both are set."""
+
+    async def resolve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP and not scope.get("user"):
+            request = WebRequest(scope)
+            token = read_cookie(request.app.state.settings, request.cookies, SESSION)
+            found = None
+            if token and len(token) <= 100 and not scope["path"].startswith("/static/"):
+                found = await _find(request.app.state.database, digest(token))
+            scope["user"] = _principal(found)
+            scope["auth"] = found.session_id if found else None
+        await app(scope, receive, send)
+
+    return resolve
+
+
+def _principal(found: Found | None) -> Principal | None:
+    if found is None:
+        return None
+    return Principal(found.id, found.email, found.name, "admin" if found.role == "admin" else "member")
+
+
+async def _find(database: Database, token_hash: bytes) -> Found | None:
+    try:
+        found = await _lookup(database, token_hash)
+    except DBAPIError as problem:
+        if not problem.connection_invalidated:
+            raise
+        # The server was restarted under a pooled connection. The pool is new now: a second try tells.
+        found = await _lookup(database, token_hash)
+    if found is not None and found.stale:
+        try:
+            async with database.write(f"user:{found.email}") as session:
+                await queries.note_seen(session, token_hash)
+        except Exception:
+            logger.warning("could not note that a person was here", exc_info=True)
+    return found
+
+
+async def _lookup(database: Database, token_hash: bytes) -> Found | None:
+    async with database.read() as session:
+        return await queries.session_person(session, token_hash)

@@ -1,0 +1,55 @@
+"""Cover letter templates: text with `{company}` and the like, filled in for each posting."""
+
+import re
+from collections.abc import Mapping
+
+from app.core.errors import Invalid
+
+PLACEHOLDERS = {
+    "company": "the company’s name",
+    "title": "the job’s title",
+    "location": "where the job is",
+    "name": "your name",
+    "email": "your e-mail address",
+    "phone": "your phone number",
+}
+DEFAULT = """Dear {company} team,
+
+I would like to apply for the position of {title}. My résumé is attached.
+
+I look forward to hearing from you.
+
+Kind regards,
+{name}
+{email}
+{phone}"""
+LONGEST = 20_000
+
+_PLACEHOLDER = re.compile(r"\{([^{}\n]*)\}")
+
+
+def check(template: str) -> None:
+    """Raises:
+    Invalid: a placeholder that does not exist, or a stray brace.
+    """
+    for match in _PLACEHOLDER.finditer(template):
+        if match[1] not in PLACEHOLDERS:
+            known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+            _refuse(f"There is no placeholder {match[0][:60]}. You can use {known}.")
+    rest = _PLACEHOLDER.sub("", template)
+    if "{" in rest or "}" in rest:
+        _refuse("There is a { or } without its counterpart. A placeholder looks like {company}.")
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """The letter. A placeholder without a value becomes empty; lines that become empty by that are left out."""
+    lines = []
+    for line in template.splitlines():
+        filled = _PLACEHOLDER.sub(lambda match: values.get(match[1], ""), line)
+        if filled.strip() or not line.strip():
+            lines.append(filled.rstrip())
+    return "\n".join(lines).strip()
+
+
+def _refuse(sentence: str) -> None:
+    raise Invalid(sentence, {"cover_letter": sentence})

@@ -1,0 +1,38 @@
+"""Refusals around people, their links and sessions."""
+
+from app.core.errors import Conflict, Forbidden, Gone, NotFound
+
+
+class LinkDead(Gone):
+    """Used, expired, replaced by a newer one, guessed at too often, or never made: the answer is the same."""
+
+    title = "This sign-in link no longer works"
+
+    def __init__(self) -> None:
+        super().__init__("A link works once and for 15 minutes. Ask for a new one; it takes a moment.")
+
+
+class MayNotSignIn(Forbidden):
+    """The address is real, its owner has proved it, and still nobody lets them in."""
+
+    title = "You cannot sign in here"
+
+    def __init__(self) -> None:
+        super().__init__("This address has no access. An administrator of this Holdpoint can give it.")
+
+
+class UserNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("There is no such person.")
+
+
+class SessionNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("There is no such session; it may have ended already.")
+
+
+class LastAdmin(Conflict):
+    title = "Somebody must stay administrator"
+
+    def __init__(self) -> None:
+        super().__init__("This is the last administrator who can sign in. Make somebody else administrator first.")

@@ -1,0 +1,33 @@
+"""The mail with the sign-in link. Its token is minted while it is rendered."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.accounts import link_queries
+from app.core.config import Settings
+from app.core.db import WriteSession
+from app.core.tokens import digest, mint
+from app.mail.errors import NotNeeded
+from app.mail.letters import PlainLetter, letter
+
+
+class SignInData(msgspec.Struct, frozen=True):
+    link_id: UUID
+
+
+@letter("sign_in")
+class SignInLetter(PlainLetter):
+    Data: type[msgspec.Struct] = SignInData
+
+    async def prepare(self, session: WriteSession, data: SignInData, settings: Settings) -> dict[str, Any]:
+        token = mint()
+        email = await link_queries.give_token(session, data.link_id, digest(token))
+        if email is None:
+            raise NotNeeded("The link is over: used, expired, or replaced by a newer one.")
+        return {
+            "to": email,
+            "url": f"{settings.base_url}/login/{token}",
+            "minutes": int(link_queries.LINK_LASTS.total_seconds() // 60),
+        }

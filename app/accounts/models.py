@@ -1,0 +1,99 @@
+"""Tables of people, their sign-in links and sessions. No secret is stored, only SHA-256 digests."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.db import Base
+
+Moment = DateTime(timezone=True)
+
+
+class User(Base):
+    __tablename__ = "users"
+    __table_args__ = (
+        CheckConstraint("role IN ('member', 'admin')", name="role"),
+        CheckConstraint("email LIKE '%_@_%' AND length(email) <= 254", name="email"),
+        Index("users_email_key", text("lower(email)"), unique=True),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(Text, server_default="")
+    role: Mapped[str] = mapped_column(Text, server_default="member")
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    signed_in_at: Mapped[datetime | None] = mapped_column(Moment)
+    disabled_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class LoginLink(Base):
+    """A request to sign in. `token_hash` is set when the mail is rendered; `browser_hash` knows the asking browser.
+
+    Another browser that opens the link must type `code`, shown in the asking one; it is signed-in-person knowledge
+    for 15 minutes only and useless without the link, so its digest is stored and wrong guesses are counted.
+    """
+
+    __tablename__ = "login_links"
+    __table_args__ = (
+        CheckConstraint("wrong_codes >= 0", name="wrong_codes"),
+        Index("login_links_email_idx", text("lower(email)"), "created_at"),
+        Index("login_links_token_hash_key", "token_hash", unique=True),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(Text)
+    token_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    browser_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    code_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    wrong_codes: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    next_path: Mapped[str] = mapped_column(Text, server_default="/overview")
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    expires_at: Mapped[datetime] = mapped_column(Moment)
+    used_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class UserSession(Base):
+    """A signed-in browser. The cookie's value is random; its SHA-256 is the key."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index("sessions_user_id_idx", "user_id"),)
+
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    id: Mapped[UUID] = mapped_column(unique=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    seen_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    expires_at: Mapped[datetime] = mapped_column(Moment)
+    address: Mapped[str] = mapped_column(Text, server_default="")
+    user_agent: Mapped[str] = mapped_column(Text, server_default="")
+
+
+class Profile(Base):
+    """What a person's applications are made from. `answers` maps a question's label to the standing answer."""
+
+    __tablename__ = "profiles"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(Text, server_default="")
+    email: Mapped[str] = mapped_column(Text, server_default="")
+    phone: Mapped[str] = mapped_column(Text, server_default="")
+    resume: Mapped[bytes | None] = mapped_column(LargeBinary)
+    resume_name: Mapped[str] = mapped_column(Text, server_default="")
+    resume_type: Mapped[str] = mapped_column(Text, server_default="")
+    cover_letter: Mapped[str] = mapped_column(Text, server_default="")
+    answers: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    updated_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())

@@ -1,0 +1,177 @@
+"""Statements about people and their sessions, one function each. Times are the database's; `now=` is for tests."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, exists, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from app.accounts.models import User, UserSession
+from app.core.db import Session, WriteSession
+from app.core.ids import uuid7
+
+SESSION_LASTS = timedelta(days=30)
+SEEN_EVERY = timedelta(minutes=5)
+
+
+class Found(NamedTuple):
+    """A session's person. `stale`: it has not been noted for a while that they were here."""
+
+    session_id: UUID
+    id: UUID
+    email: str
+    name: str
+    role: str
+    stale: bool
+
+
+def at(now: datetime | None) -> ColumnElement[datetime]:
+    """The statement's time."""
+    return func.now() if now is None else literal(now, User.created_at.type)
+
+
+def same_address(email: str) -> ColumnElement[bool]:
+    return func.lower(User.email) == func.lower(email)
+
+
+# People
+
+
+async def user_by_id(session: Session, user_id: UUID) -> User | None:
+    return await session.get(User, user_id)
+
+
+async def user_by_email(session: Session, email: str) -> User | None:
+    return (await session.execute(select(User).where(same_address(email)))).scalar_one_or_none()
+
+
+async def users_page(session: Session, *, search: str, after: str, limit: int) -> Sequence[User]:
+    """People by address, those after the address `after`."""
+    statement = select(User).order_by(func.lower(User.email)).limit(limit)
+    if search:
+        statement = statement.where(
+            func.lower(User.email).contains(search.lower(), autoescape=True)
+            | func.lower(User.name).contains(search.lower(), autoescape=True)
+        )
+    if after:
+        statement = statement.where(func.lower(User.email) > after.lower())
+    return (await session.execute(statement)).scalars().all()
+
+
+async def insert_user(session: WriteSession, email: str, *, name: str = "", role: str = "member") -> User | None:
+    """The new person, or None when the address is taken."""
+    statement = (
+        upsert(User).values(id=uuid7(), email=email, name=name, role=role).on_conflict_do_nothing().returning(User)
+    )
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def note_sign_in(session: WriteSession, email: str, *, now: datetime | None = None) -> User | None:
+    """The person with that address, disabled or not; when they signed in last is written down."""
+    statement = update(User).where(same_address(email)).values(signed_in_at=at(now)).returning(User)
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def lock_admins(session: WriteSession) -> None:
+    """One change of administrators at a time: two may not each count on the other one staying."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtext("holdpoint.admins"))))
+
+
+async def another_admin_exists(session: WriteSession, user_id: UUID) -> bool:
+    other = exists().where(User.id != user_id, User.role == "admin", User.disabled_at.is_(None))
+    return bool(await session.scalar(select(other)))
+
+
+async def set_role(session: WriteSession, user_id: UUID, role: str) -> User | None:
+    statement = update(User).where(User.id == user_id).values(role=role).returning(User)
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def set_disabled(session: WriteSession, user_id: UUID, disabled: bool) -> User | None:
+    value = func.coalesce(User.disabled_at, func.now()) if disabled else None
+    statement = update(User).where(User.id == user_id).values(disabled_at=value).returning(User)
+    return (await session.execute(statement)).scalar_one_or_none()
+
+
+async def set_name(session: WriteSession, user_id: UUID, name: str) -> None:
+    await session.execute(update(User).where(User.id == user_id).values(name=name))
+
+
+# Sessions
+
+
+async def insert_session(
+    session: WriteSession,
+    token_hash: bytes,
+    user_id: UUID,
+    *,
+    address: str,
+    user_agent: str,
+    now: datetime | None = None,
+) -> None:
+    await session.execute(
+        insert(UserSession).values(
+            token_hash=token_hash,
+            id=uuid7(),
+            user_id=user_id,
+            created_at=at(now),
+            seen_at=at(now),
+            expires_at=at(now) + SESSION_LASTS,
+            address=address[:100],
+            user_agent=user_agent[:300],
+        )
+    )
+
+
+async def session_person(session: Session, token_hash: bytes, *, now: datetime | None = None) -> Found | None:
+    """Whose live session this is. The only query of a request that is not its handler's."""
+    statement = (
+        select(
+            UserSession.id,
+            User.id,
+            User.email,
+            User.name,
+            User.role,
+            UserSession.seen_at < at(now) - SEEN_EVERY,
+        )
+        .join(User, User.id == UserSession.user_id)
+        .where(UserSession.token_hash == token_hash, UserSession.expires_at > at(now), User.disabled_at.is_(None))
+    )
+    row = (await session.execute(statement)).one_or_none()
+    return Found._make(row) if row else None
+
+
+async def note_seen(session: WriteSession, token_hash: bytes, *, now: datetime | None = None) -> None:
+    await session.execute(
+        update(UserSession)
+        .where(UserSession.token_hash == token_hash, UserSession.seen_at < at(now) - SEEN_EVERY)
+        .values(seen_at=at(now))
+    )
+
+
+async def sessions_of(session: Session, user_id: UUID, *, now: datetime | None = None) -> Sequence[UserSession]:
+    """The live ones, last used first."""
+    statement = (
+        select(UserSession)
+        .where(UserSession.user_id == user_id, UserSession.expires_at > at(now))
+        .order_by(UserSession.seen_at.desc(), UserSession.created_at.desc())
+    )
+    return (await session.execute(statement)).scalars().all()
+
+
+async def delete_session_by_token(session: WriteSession, token_hash: bytes) -> None:
+    await session.execute(delete(UserSession).where(UserSession.token_hash == token_hash))
+
+
+async def delete_sessions(
+    session: WriteSession, user_id: UUID, *, only: UUID | None = None, but: UUID | None = None
+) -> int:
+    """End one session (`only`), all, or all `but` one. Returns how many."""
+    statement = delete(UserSession).where(UserSession.user_id == user_id)
+    if only is not None:
+        statement = statement.where(UserSession.id == only)
+    if but is not None:
+        statement = statement.where(UserSession.id != but)
+    return len((await session.execute(statement.returning(UserSession.id))).all())

@@ -1,0 +1,100 @@
+"""People: finding and adding them, their role, shutting them out. What other features may use."""
+
+from typing import Literal
+from uuid import UUID
+
+from app.accounts import queries
+from app.accounts.errors import LastAdmin, SessionNotFound, UserNotFound
+from app.accounts.models import User
+from app.core.db import Session, WriteSession
+from app.mail.addresses import checked_address
+
+Role = Literal["member", "admin"]
+
+
+async def find_user(session: Session, user_id: UUID) -> User | None:
+    return await queries.user_by_id(session, user_id)
+
+
+async def find_user_by_email(session: Session, email: str) -> User | None:
+    return await queries.user_by_email(session, email)
+
+
+async def add_user(session: WriteSession, email: str, *, admin: bool = False, name: str = "") -> User:
+    """The person with that address, made if there is none. Asking again is harmless: it never takes a role away.
+
+    Raises:
+        BadAddress
+    """
+    address = checked_address(email)
+    made = await queries.insert_user(session, address, name=" ".join(name.split())[:200], role=_role(admin))
+    if made is not None:
+        return made
+    user = await queries.user_by_email(session, address)
+    assert user is not None
+    if admin and user.role != "admin":
+        user = await queries.set_role(session, user.id, "admin")
+        assert user is not None
+    return user
+
+
+def _role(admin: bool) -> Role:
+    return "admin" if admin else "member"
+
+
+async def change_role(session: WriteSession, user_id: UUID, role: Role) -> User:
+    """Raises:
+    UserNotFound, LastAdmin
+    """
+    if role != "admin":
+        await _keep_an_admin(session, user_id)
+    user = await queries.set_role(session, user_id, role)
+    if user is None:
+        raise UserNotFound
+    return user
+
+
+async def disable(session: WriteSession, user_id: UUID) -> User:
+    """Shut a person out: their sessions end with this transaction.
+
+    Raises:
+        UserNotFound, LastAdmin
+    """
+    await _keep_an_admin(session, user_id)
+    user = await queries.set_disabled(session, user_id, True)
+    if user is None:
+        raise UserNotFound
+    await queries.delete_sessions(session, user_id)
+    return user
+
+
+async def enable(session: WriteSession, user_id: UUID) -> User:
+    """Raises:
+    UserNotFound
+    """
+    user = await queries.set_disabled(session, user_id, False)
+    if user is None:
+        raise UserNotFound
+    return user
+
+
+async def _keep_an_admin(session: WriteSession, user_id: UUID) -> None:
+    await queries.lock_admins(session)
+    user = await queries.user_by_id(session, user_id)
+    if user is None or user.role != "admin" or user.disabled_at is not None:
+        return
+    if not await queries.another_admin_exists(session, user_id):
+        raise LastAdmin
+
+
+async def end_session(session: WriteSession, user_id: UUID, session_id: UUID) -> None:
+    """Raises:
+    SessionNotFound: it has ended, or is somebody else's.
+    """
+    if not await queries.delete_sessions(session, user_id, only=session_id):
+        raise SessionNotFound
+
+
+async def end_other_sessions(session: WriteSession, user_id: UUID, current: UUID) -> int:
+    """Sign out everywhere but here. Returns in how many places."""
+    return await queries.delete_sessions(session, user_id, but=current)

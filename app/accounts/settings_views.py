@@ -1,0 +1,156 @@
+"""/settings: the profile that applications are made from, the résumé, and the browsers one is signed in with."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from app.accounts import profiles, queries, service
+from app.accounts.cover_letter import LONGEST, PLACEHOLDERS
+from app.accounts.documents import MOST_BYTES, document
+from app.accounts.models import UserSession
+from app.accounts.profiles import MOST_ANSWERS, ProfileChange, ProfileView
+from app.accounts.user_agents import browser_name
+from app.core.errors import Invalid, NotFound, Unauthorized
+from app.web.forms import Form, blank, read_form, uploaded
+from app.web.guards import SignedIn
+from app.web.render import render, see_other
+from app.web.request import WebRequest
+from app.web.sessions import Read, Write
+
+Line = Annotated[str, msgspec.Meta(max_length=200)]
+Answer = Annotated[str, msgspec.Meta(max_length=5000)]
+
+
+class ProfileForm(msgspec.Struct):
+    """`question` and `answer` are the two columns of the standing answers, row by row."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    email: Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
+    phone: Annotated[str, msgspec.Meta(max_length=50)] = ""
+    cover_letter: Annotated[str, msgspec.Meta(max_length=LONGEST)] = ""
+    question: list[Line] = []
+    answer: list[Answer] = []
+
+
+class SessionRow(msgspec.Struct, frozen=True):
+    id: UUID
+    browser: str
+    address: str
+    signed_in_at: Any
+    seen_at: Any
+    current: bool
+
+
+class SettingsView(msgspec.Struct, frozen=True, kw_only=True):
+    profile: ProfileView
+    form: Form[ProfileForm]
+    rows: list[tuple[str, str]]
+    sessions: list[SessionRow]
+    placeholders: tuple[str, ...] = tuple(f"{{{name}}}" for name in PLACEHOLDERS)
+
+
+@get("/settings", include_in_schema=False)
+async def settings(request: WebRequest, read: Read, user: SignedIn) -> Response[str]:
+    return await _page(request, read, user.id)
+
+
+@post("/settings/profile", include_in_schema=False)
+async def save_profile(request: WebRequest, write: Write, user: SignedIn) -> Response[str]:
+    form = await read_form(request, ProfileForm)
+    file = await uploaded(request, "resume")
+    if form.data is None:
+        return await _page(request, write, user.id, form)
+    try:
+        answers = _answers(form.data.question, form.data.answer)
+        plain = {name: getattr(form.data, name) for name in ("name", "email", "phone", "cover_letter")}
+        await profiles.save_profile(write, user.id, ProfileChange(**plain, answers=answers))
+        if file is not None:
+            content = await file.read(MOST_BYTES + 1)
+            await profiles.save_resume(write, user.id, document(file.filename, content))
+    except Invalid as problem:
+        return await _page(request, write, user.id, form.refused(problem))
+    return see_other(request, "/settings", "Saved.")
+
+
+@get("/settings/resume", include_in_schema=False)
+async def resume(read: Read, user: SignedIn) -> Response[bytes]:
+    found = await profiles.load_resume(read, user.id)
+    if found is None:
+        raise NotFound("You have not uploaded a résumé.")
+    disposition = f"attachment; filename*=UTF-8''{quote(found.name)}"
+    return Response(found.content, media_type=found.media_type, headers={"Content-Disposition": disposition})
+
+
+@post("/settings/resume/remove", include_in_schema=False)
+async def remove_resume(request: WebRequest, write: Write, user: SignedIn) -> Response[str]:
+    await profiles.save_resume(write, user.id, None)
+    return see_other(request, "/settings#profile", "The résumé has been removed.")
+
+
+@post("/settings/sessions/{session_id:uuid}/revoke", include_in_schema=False)
+async def revoke_session(
+    request: WebRequest, write: Write, user: SignedIn, session_id: FromPath[UUID]
+) -> Response[str]:
+    await service.end_session(write, user.id, session_id)
+    return see_other(request, "/settings#sessions", "Signed out there.")
+
+
+@post("/settings/sessions/revoke-others", include_in_schema=False)
+async def revoke_others(request: WebRequest, write: Write, user: SignedIn) -> Response[str]:
+    current: UUID | None = request.auth
+    if current is None:
+        raise Unauthorized("This works in a browser only.")
+    ended = await service.end_other_sessions(write, user.id, current)
+    places = "one other place" if ended == 1 else f"{ended} other places"
+    said = f"Signed out in {places}." if ended else "You are signed in nowhere else."
+    return see_other(request, "/settings#sessions", said)
+
+
+async def _page(
+    request: WebRequest, session: Read | Write, user_id: UUID, form: Form[ProfileForm] | None = None
+) -> Response[str]:
+    """The whole page; with a `form` that was refused, as 422."""
+    profile = await profiles.load_profile(session, user_id)
+    if profile is None:
+        raise NotFound("Your account no longer exists.")
+    rows = list(profile.answers.items()) if form is None else _rows(form.values)
+    view = SettingsView(
+        profile=profile,
+        form=form or blank(msgspec.structs.asdict(profile)),
+        rows=[*rows, *[("", "")] * (3 if len(rows) <= MOST_ANSWERS - 3 else 0)],
+        sessions=[_session(row, request.auth) for row in await queries.sessions_of(session, user_id)],
+    )
+    return await render(request, "accounts/settings.html", view, nav="settings", status=422 if form else 200)
+
+
+def _session(row: UserSession, current: UUID | None) -> SessionRow:
+    return SessionRow(row.id, browser_name(row.user_agent), row.address, row.created_at, row.seen_at, row.id == current)
+
+
+def _rows(values: Any) -> list[tuple[str, str]]:
+    """The rows as they were sent; those left blank are dropped."""
+    pairs = zip(values.get("question", []), values.get("answer", []), strict=False)
+    return [(question, answer) for question, answer in pairs if question or answer]
+
+
+def _answers(questions: list[str], answers: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for question, answer in _rows({"question": questions, "answer": answers}):
+        if not question:
+            _refuse(f"The answer “{answer[:60]}” has no question.")
+        if question in found:
+            _refuse(f"The question “{question}” is there twice.")
+        found[question] = answer
+    return found
+
+
+def _refuse(sentence: str) -> None:
+    raise Invalid(sentence, {"answers": sentence})
+
+
+handlers: list[HTTPRouteHandler] = [settings, save_profile, resume, remove_resume, revoke_session, revoke_others]

@@ -1,0 +1,175 @@
+"""Signing in by a link in a mail. Asking answers the same for everybody; opening changes nothing; one POST signs in.
+
+The browser that asked holds a secret (a cookie). It signs in at once; any other must type the code that the asking
+browser shows, so that a link sent to somebody who never asked, or forwarded, lets nobody in.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from app.accounts import link_queries, queries
+from app.accounts.codes import code_of, typed
+from app.accounts.errors import LinkDead, MayNotSignIn
+from app.accounts.link_queries import GUESSES
+from app.accounts.models import User
+from app.core.db import Session, WriteSession
+from app.core.tokens import digest, mint
+from app.mail import service as mail
+from app.mail.addresses import checked_address
+
+LETTER = "sign_in"
+AT_ONCE = 200  # priority: a person is waiting in front of the screen
+
+
+class LinkState(StrEnum):
+    READY = "ready"
+    NEEDS_CODE = "needs-code"
+    DEAD = "dead"
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    """`token` is the new session's cookie. It is stored nowhere but there."""
+
+    token: str
+    next_path: str
+    email: str
+
+
+class WrongCode(msgspec.Struct, frozen=True):
+    """Counted and to be committed. `left`: how many guesses the link still takes."""
+
+    left: int
+
+
+async def ask_for_link(
+    session: WriteSession, email: str, *, browser: str, next_path: str, signup: str, now: datetime | None = None
+) -> None:
+    """Mail a sign-in link to `email` if it may sign in. Whether it may cannot be told from outside.
+
+    Args:
+        browser: the asking browser's secret.
+        next_path: a local path.
+        signup: the setting SIGNUP.
+
+    Raises:
+        BadAddress: nobody could have that address.
+    """
+    address = checked_address(email)
+    await link_queries.lock_address(session, address)
+    await link_queries.end_older_links(session, address, now=now)
+    link_id = await link_queries.insert_link(
+        session,
+        {
+            "email": address,
+            "browser_hash": digest(browser),
+            "code_hash": digest(code_of(browser)),
+            "next_path": next_path,
+        },
+        now=now,
+    )
+    user = await queries.user_by_email(session, address)
+    if may_sign_in(user, address, signup):
+        await mail.send(
+            session,
+            template=LETTER,
+            to=address,
+            data={"link_id": str(link_id)},
+            owner_id=user.id if user else None,
+            title=f"Sign-in link to {address}",
+            priority=AT_ONCE,
+        )
+
+
+def may_sign_in(user: User | None, email: str, signup: str) -> bool:
+    """People who exist and are not disabled, and those whom SIGNUP lets in by themselves."""
+    if user is not None:
+        return user.disabled_at is None
+    if signup.startswith("domain:"):
+        return email.lower().endswith("@" + signup.removeprefix("domain:").lower())
+    return signup == "open"
+
+
+async def look_at_link(session: Session, token: str, browser: str, *, now: datetime | None = None) -> LinkState:
+    """What a press on the button would need. Changes nothing, any number of times."""
+    link = await link_queries.live_link(session, digest(token), now=now)
+    if link is None:
+        return LinkState.DEAD
+    at_home = link.browser_hash is None or (browser != "" and link.browser_hash == digest(browser))
+    return LinkState.READY if at_home else LinkState.NEEDS_CODE
+
+
+async def use_link(
+    session: WriteSession,
+    token: str,
+    *,
+    browser: str,
+    code: str,
+    signup: str,
+    old_session: str = "",
+    address: str = "",
+    user_agent: str = "",
+    now: datetime | None = None,
+) -> SignedIn | WrongCode:
+    """Sign in with the link: a new session, whatever cookie the browser came with, which ends.
+
+    Args:
+        browser: this browser's secret if it is one that asked, else "".
+        code: as typed, or "".
+
+    Raises:
+        LinkDead, MayNotSignIn
+    """
+    entered = typed(code)
+    tried = await link_queries.try_link(
+        session,
+        digest(token),
+        browser_hash=digest(browser) if browser else None,
+        code_hash=digest(entered) if entered else None,
+        now=now,
+    )
+    if tried is None:
+        raise LinkDead
+    if not tried.used:
+        return WrongCode(GUESSES - tried.wrong_codes)
+    user = await _arrive(session, tried.email, signup, now)
+    if old_session:
+        await queries.delete_session_by_token(session, digest(old_session))
+    made = mint()
+    await queries.insert_session(session, digest(made), user.id, address=address, user_agent=user_agent, now=now)
+    return SignedIn(made, tried.next_path, user.email)
+
+
+async def _arrive(session: WriteSession, email: str, signup: str, now: datetime | None) -> User:
+    """The person who has proved that `email` is theirs; made now, where SIGNUP lets them."""
+    user = await queries.note_sign_in(session, email, now=now)
+    if not may_sign_in(user, email, signup):
+        raise MayNotSignIn
+    if user is None:
+        await queries.insert_user(session, email)
+        user = await queries.note_sign_in(session, email, now=now)
+    assert user is not None
+    return user
+
+
+async def create_sign_in_link(
+    session: WriteSession, email: str, base_url: str, *, lasts: timedelta = timedelta(hours=12), next_path: str = ""
+) -> str:
+    """A link for whoever starts the server (`holdpoint dev`): single use, no mail, no code, any browser."""
+    token = mint()
+    await link_queries.insert_link(
+        session,
+        {
+            "email": checked_address(email),
+            "token_hash": digest(token),
+            "browser_hash": None,
+            "next_path": next_path or "/overview",
+        },
+        lasts=lasts,
+    )
+    return f"{base_url}/login/{token}"
+
+
+async def sign_out(session: WriteSession, token: str) -> None:
+    await queries.delete_session_by_token(session, digest(token))

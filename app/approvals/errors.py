@@ -1,0 +1,35 @@
+"""Refusals when people decide."""
+
+from datetime import datetime
+
+from app.core.errors import Conflict, Forbidden, Gone, NotFound
+
+
+class ApprovalNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("There is no such request, or you are not among those asked.")
+
+
+class AlreadyDecided(Conflict):
+    """Somebody was quicker."""
+
+    def __init__(self, outcome: str, by: str, at: datetime) -> None:
+        self.outcome, self.by, self.at = outcome, by, at
+        super().__init__(f"This request was already {outcome} by {by} at {at:%H:%M:%S} UTC. Nothing was changed.")
+
+
+class QuestionExpired(Gone):
+    def __init__(self) -> None:
+        super().__init__("The time to decide is over, so nothing was changed. You can ask for a fresh link.")
+
+
+class QuestionChanged(Conflict):
+    """What was shown is not what would be done now."""
+
+    def __init__(self) -> None:
+        super().__init__("The request has changed since you opened it. Please look at it again, then decide.")
+
+
+class NotAsked(Forbidden):
+    def __init__(self) -> None:
+        super().__init__("Only the people asked can decide this.")

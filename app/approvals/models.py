@@ -1,0 +1,108 @@
+"""Tables of the questions put to people, those asked, and their links."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    Interval,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.db import Base
+
+Moment = DateTime(timezone=True)
+
+
+class Approval(Base):
+    """A question put to people while its task holds; also a hold for input or for a sign-in (`hold`).
+
+    `version` is the SHA-256 (hex) of exactly what is shown: `title`, `shown` and `form`. `round` is the task's
+    round when it was asked: a refusal of an earlier round does not count any more. The clock has
+    started when `expires_at` is set.
+    """
+
+    __tablename__ = "approvals"
+    __table_args__ = (
+        CheckConstraint(
+            "state IN ('pending', 'approved', 'answered', 'rejected', 'expired', 'cancelled')", name="state"
+        ),
+        CheckConstraint("hold IN ('pending_approval', 'needs_input', 'needs_auth')", name="hold"),
+        CheckConstraint("level IN ('link', 'sign-in')", name="level"),
+        CheckConstraint("(state = 'pending') = (decided_at IS NULL)", name="decided"),
+        CheckConstraint("needed >= 1", name="needed"),
+        UniqueConstraint("task_id", "step", "round", name="approvals_task_step_round_key"),
+        Index("approvals_open_key", "task_id", unique=True, postgresql_where=text("state = 'pending'")),
+        Index("approvals_deadline_idx", "expires_at", postgresql_where=text("state = 'pending'")),
+        Index("approvals_decided_idx", text("decided_at DESC"), postgresql_where=text("state <> 'pending'")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    task_id: Mapped[UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    hold: Mapped[str] = mapped_column(Text)
+    step: Mapped[str] = mapped_column(Text)
+    round: Mapped[int] = mapped_column(SmallInteger)
+    title: Mapped[str] = mapped_column(Text)
+    shown: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    form: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    version: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text, server_default="pending")
+    # Policy. One of any is the only one offered yet; N of M, self-approval and sign-in level have their columns.
+    needed: Mapped[int] = mapped_column(SmallInteger, server_default="1")
+    self_approval: Mapped[bool] = mapped_column(server_default=text("true"))
+    level: Mapped[str] = mapped_column(Text, server_default="link")
+    continues_on_reject: Mapped[bool] = mapped_column(server_default=text("false"))
+    continues_on_expire: Mapped[bool] = mapped_column(server_default=text("false"))
+    ttl: Mapped[timedelta | None] = mapped_column(Interval)
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    clock_started_at: Mapped[datetime | None] = mapped_column(Moment)
+    expires_at: Mapped[datetime | None] = mapped_column(Moment)
+    decided_at: Mapped[datetime | None] = mapped_column(Moment)
+    decided_by: Mapped[str | None] = mapped_column(Text)
+    decided_from: Mapped[str | None] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Text)
+    answer: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+
+class Recipient(Base):
+    """A person asked. `state`: waiting (mail not yet accepted), sent, undelivered, inbox (asked there only)."""
+
+    __tablename__ = "approval_recipients"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'sent', 'undelivered', 'inbox')", name="state"),
+        Index("approval_recipients_approval_email_key", "approval_id", text("lower(email)"), unique=True),
+        Index("approval_recipients_email_idx", text("lower(email)")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    approval_id: Mapped[UUID] = mapped_column(ForeignKey("approvals.id", ondelete="CASCADE"))
+    email: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text, server_default="waiting")
+    sent_at: Mapped[datetime | None] = mapped_column(Moment)
+    problem: Mapped[str | None] = mapped_column(Text)
+    fresh_links: Mapped[int] = mapped_column(Integer, server_default="0")
+    fresh_link_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class ApprovalLink(Base):
+    """A minted link: only the SHA-256 of its token. One per mail rendered, so a mail sent twice has two that work."""
+
+    __tablename__ = "approval_links"
+    __table_args__ = (Index("approval_links_recipient_id_idx", "recipient_id"),)
+
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    recipient_id: Mapped[UUID] = mapped_column(ForeignKey("approval_recipients.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())

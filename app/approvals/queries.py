@@ -1,0 +1,203 @@
+"""Statements about questions, those asked, and links. Lock order: the task first, then its approval."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, case, func, insert, literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.approvals.models import Approval, ApprovalLink, Recipient
+from app.approvals.states import APPROVAL_MACHINE, ApprovalState, ApprovalVerb
+from app.core.db import WriteSession
+from app.tasks.models import Task
+
+
+def at(now: datetime | None) -> ColumnElement[datetime]:
+    """The statement's time: the database's, or a test's."""
+    return func.now() if now is None else literal(now, Approval.created_at.type)
+
+
+async def lock_task(session: WriteSession, task_id: UUID) -> None:
+    """Take the task before its approval, as every statement does that moves a task and closes its question."""
+    await session.execute(select(Task.id).where(Task.id == task_id).with_for_update(key_share=True))
+
+
+class Person(NamedTuple):
+    """Somebody to be asked."""
+
+    id: UUID
+    email: str
+
+
+async def insert_approval(session: WriteSession, values: dict[str, Any], people: list[Person]) -> None:
+    """A question (`values` are its columns) and those asked."""
+    await session.execute(insert(Approval).values(values))
+    if people:
+        rows = [{"id": person.id, "approval_id": values["id"], "email": person.email} for person in people]
+        await session.execute(insert(Recipient), rows)
+
+
+async def latest_question(session: AsyncSession, task_id: UUID, step: str) -> Approval | None:
+    """The newest question of a step, whatever became of it."""
+    found = await session.execute(
+        select(Approval).where(Approval.task_id == task_id, Approval.step == step).order_by(Approval.round.desc())
+    )
+    return found.scalars().first()
+
+
+async def decide(
+    session: WriteSession,
+    approval_id: UUID,
+    verb: ApprovalVerb,
+    *,
+    version: str,
+    by: str,
+    source: str,
+    reason: str | None,
+    answer: dict[str, Any] | None,
+    now: datetime | None = None,
+) -> Approval | None:
+    """The one UPDATE that decides. None: it is not pending, its time is over, or another version was shown."""
+    rows = await session.execute(
+        update(Approval)
+        .where(
+            Approval.id == approval_id,
+            Approval.state.in_(APPROVAL_MACHINE.sources(verb)),
+            Approval.version == version,
+            or_(Approval.expires_at.is_(None), Approval.expires_at > at(now)),
+        )
+        .values(
+            state=APPROVAL_MACHINE.moves[verb].targets[0].value,
+            decided_at=at(now),
+            decided_by=by,
+            decided_from=source,
+            reason=reason,
+            answer=answer,
+        )
+        .returning(Approval)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    return rows.scalars().first()
+
+
+async def expire_due(session: WriteSession, *, limit: int = 500, now: datetime | None = None) -> list[Approval]:
+    """Close the questions whose time is over. Their tasks are locked first and skipped when somebody is deciding."""
+    due = (
+        select(Approval.task_id)
+        .where(Approval.state == ApprovalState.PENDING, Approval.expires_at <= at(now))
+        .order_by(Approval.expires_at)
+        .limit(limit)
+    )
+    locked = await session.execute(
+        select(Task.id)
+        .where(Task.id.in_(due))
+        .order_by(Task.id)
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    tasks = list(locked.scalars())
+    if not tasks:
+        return []
+    rows = await session.execute(
+        update(Approval)
+        .where(
+            Approval.task_id.in_(tasks), Approval.state == ApprovalState.PENDING, Approval.expires_at <= at(now)
+        )
+        .values(state=ApprovalState.EXPIRED.value, decided_at=at(now), decided_by="system")
+        .returning(Approval)
+        .execution_options(synchronize_session=False)
+    )
+    return list(rows.scalars())
+
+
+class Asked(NamedTuple):
+    """A link's question and the person it was sent to."""
+
+    recipient: Recipient
+    approval: Approval
+    task: Task
+
+
+async def by_link(session: AsyncSession, token_hash: bytes) -> Asked | None:
+    found = await session.execute(
+        select(Recipient, Approval, Task)
+        .join(ApprovalLink, ApprovalLink.recipient_id == Recipient.id)
+        .join(Approval, Approval.id == Recipient.approval_id)
+        .join(Task, Task.id == Approval.task_id)
+        .where(ApprovalLink.token_hash == token_hash)
+    )
+    row = found.first()
+    return None if row is None else Asked(*row)
+
+
+async def by_recipient(session: AsyncSession, recipient_id: UUID) -> Asked | None:
+    found = await session.execute(
+        select(Recipient, Approval, Task)
+        .join(Approval, Approval.id == Recipient.approval_id)
+        .join(Task, Task.id == Approval.task_id)
+        .where(Recipient.id == recipient_id)
+    )
+    row = found.first()
+    return None if row is None else Asked(*row)
+
+
+async def store_link(session: WriteSession, token_hash: bytes, recipient_id: UUID) -> None:
+    await session.execute(insert(ApprovalLink).values(token_hash=token_hash, recipient_id=recipient_id))
+
+
+async def start_clock(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> None:
+    """The first delivery starts the time to decide; later ones change nothing."""
+    await session.execute(
+        update(Approval)
+        .where(
+            Approval.id == approval_id,
+            Approval.clock_started_at.is_(None),
+            Approval.state == ApprovalState.PENDING,
+        )
+        .values(clock_started_at=at(now), expires_at=at(now) + Approval.ttl)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def mark_recipient(
+    session: WriteSession, recipient_id: UUID, state: str, problem: str | None = None, *, now: datetime | None = None
+) -> UUID | None:
+    """`sent` or `undelivered`; a mail that arrived once stays sent. Returns the approval's id."""
+    rows = await session.execute(
+        update(Recipient)
+        .where(Recipient.id == recipient_id)
+        .values(
+            state=state if state == "sent" else case((Recipient.state == "sent", "sent"), else_=state),
+            sent_at=at(now) if state == "sent" else Recipient.sent_at,
+            problem=problem,
+        )
+        .returning(Recipient.approval_id)
+        .execution_options(synchronize_session=False)
+    )
+    return rows.scalars().first()
+
+
+async def grant_fresh_link(session: WriteSession, recipient_id: UUID, *, most: int, now: datetime | None = None) -> bool:
+    """Count one more mail to this person: at most one a minute and `most` in all."""
+    rows = await session.execute(
+        update(Recipient)
+        .where(
+            Recipient.id == recipient_id,
+            Recipient.fresh_links < most,
+            or_(
+                Recipient.fresh_link_at.is_(None), Recipient.fresh_link_at < at(now) - func.make_interval(0, 0, 0, 0, 0, 1)
+            ),
+        )
+        .values(fresh_links=Recipient.fresh_links + 1, fresh_link_at=at(now))
+        .returning(Recipient.id)
+        .execution_options(synchronize_session=False)
+    )
+    return rows.first() is not None
+
+
+async def recipients_of(session: AsyncSession, approval_ids: Sequence[UUID]) -> list[Recipient]:
+    found = await session.execute(
+        select(Recipient).where(Recipient.approval_id.in_(approval_ids)).order_by(Recipient.email)
+    )
+    return list(found.scalars())

@@ -1,0 +1,44 @@
+"""The states of a question put to people."""
+
+from enum import StrEnum
+
+from app.core.machine import Machine
+
+
+class ApprovalState(StrEnum):
+    PENDING = "pending"
+    APPROVED = "approved"
+    ANSWERED = "answered"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class ApprovalVerb(StrEnum):
+    APPROVE = "approve"
+    ANSWER = "answer"
+    REJECT = "reject"
+    EXPIRE = "expire"
+    CANCEL = "cancel"
+
+
+class HoldType(StrEnum):
+    """Why a task waits. The values are the states of the task."""
+
+    APPROVAL = "pending_approval"
+    INPUT = "needs_input"
+    SIGN_IN = "needs_auth"
+
+
+_PENDING = (ApprovalState.PENDING,)
+
+APPROVAL_MACHINE: Machine[ApprovalState, ApprovalVerb] = Machine(
+    ApprovalState,
+    {
+        ApprovalVerb.APPROVE: (_PENDING, (ApprovalState.APPROVED,)),
+        ApprovalVerb.ANSWER: (_PENDING, (ApprovalState.ANSWERED,)),
+        ApprovalVerb.REJECT: (_PENDING, (ApprovalState.REJECTED,)),
+        ApprovalVerb.EXPIRE: (_PENDING, (ApprovalState.EXPIRED,)),
+        ApprovalVerb.CANCEL: (_PENDING, (ApprovalState.CANCELLED,)),
+    },
+)

@@ -1,0 +1,169 @@
+"""The inbox of signed-in people: what waits for them, deciding in place."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import FromPath, FromQuery
+
+from app.approvals import reads, service
+from app.approvals.errors import AlreadyDecided, QuestionChanged, QuestionExpired
+from app.approvals.forms import FormField
+from app.approvals.models import Approval
+from app.approvals.reads import Detail, InboxRow
+from app.approvals.service import Decision
+from app.approvals.states import ApprovalState, ApprovalVerb, HoldType
+from app.core.errors import AppError, Invalid
+from app.web.guards import SignedIn
+from app.web.render import render, see_other
+from app.web.request import WebRequest, client_address
+from app.web.sessions import Read, Write
+
+TABS = (("mine", "For me"), ("all", "All open"), ("decided", "Decided"))
+ANSWER = "answer."  # prefix of a form's fields, so that none can be taken for ours
+
+
+class Inbox(msgspec.Struct, frozen=True):
+    rows: list[InboxRow]
+    tabs: list[tuple[str, str, str, None]]
+    current: str
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """What a person entered, to be shown again when it was refused."""
+
+    decision: str = ""
+    reason: str = ""
+    answers: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+
+
+class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A question as a page shows it. `facts` are the short values, `texts` the long ones, `data` the rest."""
+
+    approval: Approval
+    fields: tuple[FormField, ...]
+    facts: list[tuple[str, str]]
+    texts: list[tuple[str, str]]
+    data: list[tuple[str, Any]]
+    sent: Sent = Sent()
+    message: str = ""
+
+    @property
+    def open(self) -> bool:
+        return self.approval.state == ApprovalState.PENDING
+
+    @property
+    def asks_approval(self) -> bool:
+        return self.approval.hold == HoldType.APPROVAL
+
+    @property
+    def asks_sign_in(self) -> bool:
+        return self.approval.hold == HoldType.SIGN_IN
+
+    def value(self, field: FormField) -> Any:
+        return self.sent.answers.get(field.name, field.value)
+
+
+class ApprovalPage(msgspec.Struct, frozen=True):
+    detail: Detail
+    question: QuestionView
+
+
+def question_view(approval: Approval, sent: Sent | None = None, message: str = "") -> QuestionView:
+    facts: list[tuple[str, str]] = []
+    texts: list[tuple[str, str]] = []
+    data: list[tuple[str, Any]] = []
+    shown = approval.shown if isinstance(approval.shown, dict) else {"Value": approval.shown}
+    for label, value in shown.items():
+        if isinstance(value, str) and ("\n" in value or len(value) > 200):
+            texts.append((label, value))
+        elif isinstance(value, str | int | float | bool) or value is None:
+            facts.append((label, "–" if value in (None, "") else str(value)))
+        else:
+            data.append((label, value))
+    return QuestionView(
+        approval=approval,
+        fields=service.fields_of(approval),
+        facts=facts,
+        texts=texts,
+        data=data,
+        sent=sent or Sent(),
+        message=message,
+    )
+
+
+async def read_decision(request: WebRequest) -> tuple[Decision, Sent]:
+    """The decision that a form sent. Nothing is preselected, so none may have been chosen.
+
+    Raises:
+        Invalid: no decision was chosen; `sent` goes with it to be shown again.
+    """
+    form = await request.form()
+    answers = {
+        name.removeprefix(ANSWER): str(value) for name, value in form.items() if name.startswith(ANSWER)
+    }
+    sent = Sent(decision=str(form.get("decision", "")), reason=str(form.get("reason", "")), answers=answers)
+    chosen = sent.decision if sent.decision in ("approve", "reject", "answer") else "cancel"
+    decision = Decision(
+        version=str(form.get("version", "")), verb=ApprovalVerb(chosen), form=answers, reason=sent.reason
+    )
+    return decision, sent
+
+
+def refusal(sent: Sent, problem: AppError) -> tuple[Sent, str, int]:
+    """What to show when a decision did not count: the entries kept, the sentence, the status."""
+    errors = problem.fields if isinstance(problem, Invalid) else {}
+    return msgspec.structs.replace(sent, errors=errors), str(problem), problem.status
+
+
+REFUSALS = (Invalid, AlreadyDecided, QuestionExpired, QuestionChanged)
+
+
+@get("/approvals")
+async def show_inbox(
+    request: WebRequest, user: SignedIn, read: Read, show: FromQuery[str] = "mine"
+) -> Response[str]:
+    current = show if show in dict(TABS) else "mine"
+    rows = await reads.inbox(read, user, current)
+    view = Inbox(rows, [(key, label, f"/approvals?show={key}", None) for key, label in TABS], current)
+    return await render(request, "approvals/list.html", view, nav="approvals", fragment="approvals/_list.html")
+
+
+@get("/approvals/{approval_id:uuid}")
+async def show_approval(
+    request: WebRequest, user: SignedIn, read: Read, approval_id: FromPath[UUID]
+) -> Response[str]:
+    detail = await reads.detail(read, approval_id, user)
+    view = ApprovalPage(detail, question_view(detail.approval))
+    return await render(request, "approvals/detail.html", view, nav="approvals")
+
+
+@get("/tasks/{task_id:uuid}/question")
+async def show_question(
+    request: WebRequest, user: SignedIn, read: Read, task_id: FromPath[UUID]
+) -> Response[Any]:
+    """From a held task to its question."""
+    return see_other(request, f"/approvals/{await reads.open_question(read, task_id, user)}")
+
+
+@post("/approvals/{approval_id:uuid}/decision")
+async def decide(
+    request: WebRequest, user: SignedIn, write: Write, approval_id: FromPath[UUID]
+) -> Response[Any]:
+    decision, sent = await read_decision(request)
+    try:
+        decided = await service.decide_signed_in(
+            write, user, approval_id, decision, source=client_address(request.scope)
+        )
+    except REFUSALS as problem:
+        sent, message, status = refusal(sent, problem)
+        await write.rollback()
+        detail = await reads.detail(write, approval_id, user)
+        view = ApprovalPage(detail, question_view(detail.approval, sent, message))
+        return await render(request, "approvals/detail.html", view, nav="approvals", status=status)
+    return see_other(request, "/approvals", f"“{decided.title}”: {decided.state}. The task goes on from here.")
+
+
+handlers = [show_inbox, show_approval, show_question, decide]

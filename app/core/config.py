@@ -1,0 +1,176 @@
+"""Settings: read from the environment once, all problems reported at once, passed down from then on."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+QUEUE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+
+
+class ConfigError(Exception):
+    """The environment does not make usable settings. The message lists every problem, a line each."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an administrator can set (docs/settings.md). Durations are timedeltas."""
+
+    environment: Literal["development", "production"] = "development"
+    database_url: str = ""
+    redis_url: str = ""
+    # Empty in development: a key kept in the data directory.
+    secret_keys: tuple[str, ...] = ()
+    base_url: str = "http://127.0.0.1:8000"
+    port: int = 8000
+    smtp_url: str = ""
+    mail_from: str = "Holdpoint <holdpoint@localhost>"
+    queues: tuple[tuple[str, int], ...] = (("default", 20), ("mail", 5))
+    kinds: tuple[str, ...] = ()
+    signup: str = "invite"
+    approval_ttl: timedelta = timedelta(minutes=20)
+    lease: timedelta = timedelta(seconds=15)
+    shutdown_grace: timedelta = timedelta(seconds=20)
+    poll_interval: timedelta = timedelta(seconds=1)
+    max_lease_losses: int = 3
+    data_dir: Path = Path(".holdpoint")
+    careers_port: int = 8090
+    allow_private_addresses: bool = True
+
+    @property
+    def development(self) -> bool:
+        return self.environment == "development"
+
+    @property
+    def doorbell_scope(self) -> str:
+        """Tells apart installations that share a Redis: the database they work on."""
+        parts = urlsplit(self.database_url)
+        return sha256(f"{parts.hostname}{parts.port}{parts.path}?{parts.query}".encode()).hexdigest()[:12]
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach us over https, so that cookies may insist on it."""
+        return self.base_url.startswith("https://")
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Parse `environ` (usually os.environ).
+
+    Raises:
+        ConfigError: with one line for every setting that is missing or does not fit.
+    """
+    reader = _Reader(environ)
+    environment = reader.choice("ENVIRONMENT", "development", ("development", "production"))
+    production = environment == "production"
+    defaults = Settings()
+    port = reader.integer("PORT", defaults.port, 1, 65535)
+    secret = reader.text("SECRET_KEY", "")
+    settings = Settings(
+        environment="production" if production else "development",
+        database_url=_driver(reader.url("DATABASE_URL", ("postgresql", "postgres", "postgresql+asyncpg"))),
+        redis_url=reader.url("REDIS_URL", ("redis", "rediss", "unix", "valkey", "valkeys")),
+        secret_keys=tuple(k.strip() for k in secret.split(",") if k.strip()),
+        base_url=reader.url("BASE_URL", ("http", "https")).rstrip("/") or f"http://127.0.0.1:{port}",
+        port=port,
+        smtp_url=reader.url("SMTP_URL", ("smtp", "smtps", "smtp+starttls")),
+        mail_from=reader.text("MAIL_FROM", defaults.mail_from),
+        queues=reader.queues("QUEUES", defaults.queues),
+        kinds=tuple(k.strip() for k in reader.text("KINDS", "").split(",") if k.strip()),
+        signup=reader.signup("SIGNUP", defaults.signup),
+        approval_ttl=reader.duration("APPROVAL_TTL", defaults.approval_ttl, minimum=1),
+        lease=reader.duration("LEASE_SECONDS", defaults.lease, minimum=1),
+        shutdown_grace=reader.duration("SHUTDOWN_GRACE", defaults.shutdown_grace, minimum=0),
+        data_dir=Path(reader.text("DATA_DIR", str(defaults.data_dir))).absolute(),
+        careers_port=reader.integer("CAREERS_PORT", defaults.careers_port, 1, 65535),
+        allow_private_addresses=reader.boolean("ALLOW_PRIVATE_ADDRESSES", not production),
+    )
+    if production:
+        for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "BASE_URL", "SMTP_URL", "MAIL_FROM"):
+            if not environ.get(name, "").strip():
+                reader.problems.append(f"{name} must be set when ENVIRONMENT=production.")
+        if secret and any(len(key) < 32 for key in settings.secret_keys):
+            reader.problems.append("SECRET_KEY must have at least 32 characters (each, when several).")
+    if reader.problems:
+        raise ConfigError("\n".join(sorted(reader.problems)))
+    return settings
+
+
+def _driver(url: str) -> str:
+    """SQLAlchemy needs the driver named: a plain postgresql:// would mean another one."""
+    return re.sub(r"^postgres(ql)?(\+asyncpg)?://", "postgresql+asyncpg://", url)
+
+
+class _Reader:
+    """Takes values out of the environment and gathers what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def text(self, name: str, default: str) -> str:
+        return self._environ.get(name, "").strip() or default
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(name, default)
+        if value not in allowed:
+            self.problems.append(f"{name} is {value!r}, but must be one of: {', '.join(allowed)}.")
+            return default
+        return value
+
+    def integer(self, name: str, default: int, low: int, high: int) -> int:
+        value = self.text(name, str(default))
+        if not value.isdecimal() or not low <= int(value) <= high:
+            self.problems.append(f"{name} is {value!r}, but must be a whole number from {low} to {high}.")
+            return default
+        return int(value)
+
+    def boolean(self, name: str, default: bool) -> bool:
+        value = self.text(name, "yes" if default else "no").lower()
+        if value not in ("1", "true", "yes", "on", "0", "false", "no", "off"):
+            self.problems.append(f"{name} is {value!r}, but must be yes or no.")
+            return default
+        return value in ("1", "true", "yes", "on")
+
+    def url(self, name: str, schemes: tuple[str, ...]) -> str:
+        value = self.text(name, "")
+        if value and urlsplit(value).scheme not in schemes:
+            # The value itself may hold a password: it is not repeated.
+            self.problems.append(f"{name} must be a URL that begins with {' or '.join(f'{s}://' for s in schemes)}.")
+            return ""
+        return value
+
+    def duration(self, name: str, default: timedelta, minimum: int) -> timedelta:
+        """Seconds as a number, or a number with s, m or h: `900`, `900s`, `15m`, `1h`."""
+        value = self.text(name, f"{default.total_seconds():g}")
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", value)
+        if match is None:
+            self.problems.append(f"{name} is {value!r}, but must be a duration such as 90, 90s, 20m or 1h.")
+            return default
+        found = timedelta(seconds=float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]])
+        if found < timedelta(seconds=minimum):
+            self.problems.append(f"{name} is {value!r}, but must be at least {minimum} s.")
+        return found
+
+    def queues(self, name: str, default: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+        """`name:concurrency`, separated by commas."""
+        value = self.text(name, "")
+        if not value:
+            return default
+        found: dict[str, int] = {}
+        for part in value.split(","):
+            queue, _, size = part.strip().partition(":")
+            if not QUEUE_NAME.fullmatch(queue) or not (size or "10").isdecimal() or int(size or "10") < 1:
+                self.problems.append(f"{name} has {part.strip()!r}, but needs pairs such as default:20,mail:5.")
+            else:
+                found[queue] = int(size or "10")
+        return tuple(found.items())
+
+    def signup(self, name: str, default: str) -> str:
+        value = self.text(name, default)
+        if value not in ("open", "invite") and not re.fullmatch(r"domain:[a-z0-9.-]+\.[a-z]+", value):
+            self.problems.append(f"{name} is {value!r}, but must be open, invite or domain:example.com.")
+        return value

@@ -1,0 +1,87 @@
+"""The connection to PostgreSQL: read and write sessions, and the one place where transactions commit.
+
+A `WriteSession` names its actor to the database, whose triggers write it into the event log. What should be
+told to other processes after the commit (doorbells) is noted with `announce` and goes out only if it commits.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from sqlalchemy import MetaData, func, select
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+Announce = Callable[[frozenset[str]], Awaitable[None]]
+
+
+class Base(DeclarativeBase):
+    """The parent of every mapped table. Names of constraints follow one pattern, so migrations can say them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "%(table_name)s_pkey",
+            "fk": "%(table_name)s_%(column_0_name)s_fkey",
+            "uq": "%(table_name)s_%(column_0_name)s_key",
+            "ck": "%(table_name)s_%(constraint_name)s_check",
+            "ix": "%(table_name)s_%(column_0_name)s_idx",
+        }
+    )
+
+
+class ReadSession(AsyncSession):
+    """A session in a READ ONLY transaction: PostgreSQL itself refuses a write."""
+
+
+class WriteSession(AsyncSession):
+    """A session whose transaction `Database.write` commits."""
+
+    def announce(self, topic: str) -> None:
+        """Tell other processes about `topic` once this transaction has committed."""
+        self.info.setdefault("topics", set()).add(topic)
+
+
+Session = ReadSession | WriteSession
+
+
+class Database:
+    """An engine and the two kinds of session.
+
+    Args:
+        url: `postgresql+asyncpg://…`
+        announce: is awaited after a commit with the announced topics; must not raise.
+    """
+
+    def __init__(self, url: str, *, name: str, pool_size: int = 10, announce: Announce | None = None) -> None:
+        self.engine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=False,
+            pool_timeout=10,
+            connect_args={"timeout": 5, "server_settings": {"application_name": name, "timezone": "UTC"}},
+        )
+        self._reading = self.engine.execution_options(postgresql_readonly=True)
+        self._announce = announce
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadSession]:
+        async with ReadSession(self._reading, expire_on_commit=False) as session:
+            yield session
+
+    @asynccontextmanager
+    async def write(self, actor: str) -> AsyncIterator[WriteSession]:
+        """One transaction: commits when the block ends, rolls back when it raises.
+
+        Args:
+            actor: who does it, as the event log names it: `user:…`, `worker:…`, `recipient:…`, `system`.
+        """
+        async with WriteSession(self.engine, expire_on_commit=False) as session:
+            await session.execute(select(func.set_config("holdpoint.actor", actor, True)))
+            yield session
+            await session.commit()
+            topics: set[str] = session.info.pop("topics", set())
+        if topics and self._announce is not None:
+            await self._announce(frozenset(topics))
+
+    async def dispose(self) -> None:
+        await self.engine.dispose()

@@ -1,0 +1,29 @@
+"""Who acts. Accounts finds out, everyone else only reads it."""
+
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """A signed-in person."""
+
+    id: UUID
+    email: str
+    name: str
+    role: Literal["member", "admin"]
+
+    @property
+    def actor(self) -> str:
+        """As the event log names them."""
+        return f"user:{self.email}"
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin"
+
+    @property
+    def scope(self) -> UUID | None:
+        """Whose rows they may see: their own, or None for everyone's."""
+        return None if self.is_admin else self.id

@@ -1,0 +1,78 @@
+"""The kind `email.send`: every mail of every feature goes through here.
+
+    prepare (a write transaction) → render → deliver (no transaction open)   the step "deliver"
+    letter.sent                                                             in the transaction of the step "sent"
+
+A crash between the server's acceptance and the storing of "deliver" sends the mail a second time. It then has the
+same Message-ID and a link of its own; the first one's stays valid, because nothing takes a minted token back. A
+crash after that repeats nothing but what was not yet stored.
+"""
+
+from datetime import timedelta
+
+import msgspec
+
+from app.mail import mailbox, smtp
+from app.mail.addresses import checked_address
+from app.mail.errors import NotNeeded, PermanentMailError, TemporaryMailError
+from app.mail.letters import find_letter, letter_data
+from app.mail.message import render
+from app.mail.service import KIND, QUEUE, Email
+from app.runtime.context import Context
+from app.runtime.errors import PermanentError
+from app.tasks.kinds import Backoff, kind
+
+SMTP_TIMEOUT = timedelta(seconds=60)
+
+# About ten seconds to the first retry, and long enough in all for greylisting and a server's restart.
+BACKOFF = Backoff(base=timedelta(seconds=10), factor=3.0, cap=timedelta(minutes=30))
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """How it ended. `accepted` is the server's word; `skipped` says why nothing was sent. Never a link."""
+
+    message_id: str | None = None
+    accepted: str | None = None
+    skipped: str | None = None
+
+
+@kind(KIND, queue=QUEUE, max_attempts=8, timeout=timedelta(minutes=2), backoff=BACKOFF)
+async def send_email(ctx: Context, payload: Email) -> Delivery:
+    """Render a mail template and hand the mail to the mail server."""
+    letter = find_letter(payload.template)
+    data = letter_data(payload.template, payload.data)
+    try:
+        delivery = await ctx.step("deliver", _deliver, ctx, payload)
+    except (PermanentMailError, PermanentError) as error:
+        await ctx.transact("undelivered", letter.undelivered, data, str(error))
+        raise PermanentError(str(error)) from error
+    except Exception as error:
+        if ctx.last_try:
+            # What is not about mail (a template that fails) is told in full by the task, not to the letter's feature.
+            problem = str(error) if isinstance(error, TemporaryMailError) else "The mail could not be made."
+            await ctx.transact("undelivered", letter.undelivered, data, problem)
+        raise
+    if delivery.message_id is not None:
+        await ctx.transact("sent", letter.sent, data)
+    return delivery
+
+
+async def _deliver(ctx: Context, payload: Email) -> Delivery:
+    letter = find_letter(payload.template)
+    try:
+        async with ctx.database.write("system") as session:
+            context = await letter.prepare(session, letter_data(payload.template, payload.data), ctx.settings)
+            if checked_address(context.get("to", payload.to)).lower() != payload.to.lower():
+                # Raised inside: the link just minted is rolled back.
+                raise PermanentError("The link in this mail is for another address than the mail.")
+    except NotNeeded as reason:
+        return Delivery(skipped=str(reason))
+    message = render(payload.template, context, to=payload.to, task_id=ctx.task_id, settings=ctx.settings)
+    message_id = str(message["Message-ID"])
+    if ctx.settings.smtp_url:
+        return Delivery(message_id, await smtp.deliver(message, ctx.settings.smtp_url, SMTP_TIMEOUT))
+    if not mailbox.in_use(ctx.settings):
+        raise TemporaryMailError("SMTP_URL is not set.")
+    async with ctx.database.write("system") as session:
+        await mailbox.deliver(session, message)
+    return Delivery(message_id, "built-in mailbox")

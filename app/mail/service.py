@@ -1,0 +1,57 @@
+"""Sending mail: a task of kind `email.send`, which exists if and only if the caller's transaction commits."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.core.db import WriteSession
+from app.mail.addresses import checked_address
+from app.mail.letters import letter_data
+from app.tasks.service import TaskRequest, enqueue
+from app.tasks.states import DEFAULT_PRIORITY
+
+KIND = "email.send"
+QUEUE = "mail"
+
+
+class Email(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The payload of `email.send`. People can read it: `data` names rows by id and never holds a token."""
+
+    template: str
+    to: str
+    data: dict[str, Any]
+
+
+async def send(
+    session: WriteSession,
+    *,
+    template: str,
+    to: str,
+    data: msgspec.Struct | dict[str, Any],
+    owner_id: UUID | None = None,
+    title: str = "",
+    priority: int | None = None,
+) -> UUID:
+    """Enqueue one mail in the caller's transaction. Returns its task's id.
+
+    Args:
+        template: a registered letter.
+        data: the letter's `Data`, or plain data that fit it.
+
+    Raises:
+        BadAddress, UnknownLetter, LetterMismatch: before anything is written.
+    """
+    address = checked_address(to)
+    checked = msgspec.to_builtins(letter_data(template, data))
+    return await enqueue(
+        session,
+        TaskRequest(
+            kind=KIND,
+            queue=QUEUE,
+            payload=Email(template=template, to=address, data=checked),
+            title=title or f"Mail “{template.replace('_', ' ')}” to {address}",
+            priority=DEFAULT_PRIORITY if priority is None else priority,
+            owner_id=owner_id,
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Job postings: import, duplicates, and which of them have been applied to."""

@@ -1,0 +1,62 @@
+"""Greenhouse's Job Board API: a board's `{"jobs": […]}`, a list of jobs, or one job.
+
+Source: https://developers.greenhouse.io/job-board.html. `content` is HTML escaped once more; `questions` is
+there when the job was asked for with `?questions=true`.
+"""
+
+from collections.abc import Iterator, Mapping
+from urllib.parse import parse_qs, urlsplit
+
+from app.postings.formats.description import unescaped
+from app.postings.formats.questions import questions_of
+from app.postings.formats.rows import Draft, RowError, labelled, list_of, object_of, row_error, text_of
+
+
+def postings(document: object) -> Iterator[Draft | RowError]:
+    """Yield the jobs of a decoded document; `row` counts them from 1."""
+    for row, job in enumerate(list_of(object_of(document).get("jobs", document)), 1):
+        yield _draft(row, job) if isinstance(job, dict) else row_error(row, "", "This entry is not a job.")
+
+
+def _draft(row: int, job: Mapping[str, object]) -> Draft:
+    url = text_of(job.get("absolute_url"))
+    errors = []
+    questions = []
+    try:
+        questions = questions_of(job.get("questions"))
+    except ValueError as error:
+        errors.append(row_error(row, "questions", str(error)))
+    return Draft(
+        row=row,
+        title=text_of(job.get("title")),
+        company=text_of(job.get("company_name")).strip() or _board(url),
+        url=url,
+        location=text_of(object_of(job.get("location")).get("name")),
+        description=unescaped(text_of(job.get("content"))),
+        external_id=text_of(job.get("id")),
+        questions=questions,
+        extra=labelled(
+            departments=_names(job.get("departments")),
+            offices=_names(job.get("offices")),
+            requisition_id=job.get("requisition_id"),
+            updated_at=job.get("updated_at"),
+        ),
+        errors=errors,
+    )
+
+
+def _board(url: str) -> str:
+    """Return the board's token out of an address on greenhouse.io, which is the company's name run together."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if host != "greenhouse.io" and not host.endswith(".greenhouse.io"):
+            return ""
+        segment = parts.path.strip("/").partition("/")[0]
+        return parse_qs(parts.query).get("for", [""])[0] if segment == "embed" else segment
+    except ValueError:
+        return ""
+
+
+def _names(value: object) -> str:
+    return ", ".join(name for item in list_of(value) if (name := text_of(object_of(item).get("name"))))

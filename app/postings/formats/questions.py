@@ -1,0 +1,106 @@
+"""The questions of an application form, as Greenhouse writes them or in our own shape.
+
+Greenhouse:  {"label": "…", "required": true, "fields": [{"name": "question_1", "type": "input_text"}]}
+Our own:     {"name": "question_1", "label": "…", "required": true, "type": "text", "options": []}
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from app.postings.formats.rows import Question, list_of, object_of, one_line, text_of
+
+MAX_QUESTIONS = 100
+MAX_OPTIONS = 500
+MAX_LABEL = 2_000
+MAX_NAME = 200
+
+STANDARD = frozenset(
+    {
+        "first_name",
+        "last_name",
+        "email",
+        "phone",
+        "resume",
+        "resume_text",
+        "cover_letter",
+        "cover_letter_text",
+    }
+)
+
+# A yes/no select of Greenhouse stays a select: it must be answerable with "No", which a required box is not.
+_TYPES: dict[str, Literal["text", "textarea", "select", "boolean", "file"]] = {
+    "boolean": "boolean",
+    "file": "file",
+    "input_file": "file",
+    "input_text": "text",
+    "multi_value_multi_select": "select",
+    "multi_value_single_select": "select",
+    "select": "select",
+    "text": "text",
+    "textarea": "textarea",
+}
+
+
+def questions_of(value: object) -> list[Question]:
+    """Return the questions of a decoded JSON list, without the standard and the hidden ones.
+
+    Raises ValueError with a sentence when one of them cannot be asked.
+    """
+    if value is not None and not isinstance(value, list):
+        raise ValueError("The questions must be a JSON list.")
+    found = [question for item in list_of(value) if (question := _question(item))]
+    if len(found) > MAX_QUESTIONS:
+        raise ValueError(f"There are more than {MAX_QUESTIONS} questions.")
+    names = [question.name for question in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"Two questions have the name {name}.")
+    return found
+
+
+def questions_in(text: str) -> list[Question]:
+    """Return the questions of a CSV cell: nothing, or a JSON list. Raises ValueError like `questions_of`."""
+    if not text.strip():
+        return []
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        raise ValueError("The questions are not readable as JSON.") from None
+    return questions_of(value)
+
+
+def _question(item: object) -> Question | None:
+    outer = object_of(item)
+    if not outer:
+        raise ValueError("Every question must be a JSON object.")
+    # Several fields under one label are several ways to answer it (a file or its text): one suffices.
+    fields = [object_of(field) for field in list_of(outer["fields"])] if "fields" in outer else [outer]
+    shown = [field for field in fields if field.get("type") != "input_hidden"]
+    if not shown or any(text_of(field.get("name")) in STANDARD for field in shown):
+        return None
+    field = shown[0]
+    name = one_line(text_of(field.get("name")))
+    label = one_line(text_of(outer.get("label"))) or name
+    if not name or len(name) > MAX_NAME or len(label) > MAX_LABEL:
+        raise ValueError(f"A question has no name, or one longer than {MAX_NAME} characters, or a very long label.")
+    type = _TYPES.get(text_of(field.get("type")) or "text")
+    if type is None:
+        raise ValueError(f"The question {name} has a type that is not known here.")
+    options = _options(field) if type == "select" else []
+    if type == "select" and not 0 < len(options) <= MAX_OPTIONS:
+        raise ValueError(f"The question {name} needs from 1 to {MAX_OPTIONS} options.")
+    return Question(name, label, _required(outer), type, options)
+
+
+def _options(field: Mapping[str, object]) -> list[str]:
+    """Return the labels to choose from: texts, or objects as Greenhouse has them."""
+    choices = list_of(field.get("options") or field.get("values"))
+    labels = (text_of(choice.get("label")) if isinstance(choice, dict) else text_of(choice) for choice in choices)
+    return list(dict.fromkeys(label for text in labels if (label := one_line(text)[:MAX_LABEL])))
+
+
+def _required(item: Mapping[str, object]) -> bool:
+    value = item.get("required")
+    return value.strip().lower() in ("true", "yes", "1") if isinstance(value, str) else bool(value)

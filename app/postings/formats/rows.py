@@ -1,0 +1,176 @@
+"""What a parsed file consists of, and the checks that every format's rows pass through."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
+
+import msgspec
+
+from app.core.errors import Invalid
+from app.postings.canonical import canonical_url
+from app.postings.formats.description import sanitised
+
+MAX_BYTES = 10 * 1024 * 1024
+MAX_ROWS = 10_000
+MAX_LINE = 300
+MAX_SHOWN = 80
+
+# Control characters (PostgreSQL text holds no NUL), and the marks that turn the direction of text: with
+# them a title can read otherwise than it is stored.
+_UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class UnreadableFile(Invalid):
+    """The file as a whole cannot be imported; the sentence says why and what to do."""
+
+    title = "This file cannot be imported"
+
+
+class Question(msgspec.Struct, frozen=True):
+    """A question of the application form beyond name, e-mail, phone, CV and cover letter."""
+
+    name: str
+    label: str
+    required: bool
+    type: Literal["text", "textarea", "select", "boolean", "file"]
+    options: list[str]
+
+
+class RowError(msgspec.Struct, frozen=True):
+    """Why one row is left out. `column` is empty when no single column is to blame."""
+
+    row: int
+    column: str
+    message: str
+    value: str
+
+
+class PostingRow(msgspec.Struct, frozen=True):
+    """One posting. `row` is the spreadsheet row (the header is 1) or the 1-based place in the list;
+    `description` is sanitised HTML; absent texts are empty."""
+
+    row: int
+    title: str
+    company: str
+    location: str
+    url: str
+    canonical_url: str
+    apply_url: str
+    description: str
+    external_id: str
+    questions: list[Question]
+    extra: dict[str, str]
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """The postings of one file and the rows that were left out, both in the order of the file."""
+
+    format: str
+    rows: list[PostingRow]
+    errors: list[RowError]
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A row as its format gives it, not yet checked. `description` is HTML or plain text."""
+
+    row: int
+    title: str
+    company: str
+    url: str
+    location: str = ""
+    apply_url: str = ""
+    description: str = ""
+    external_id: str = ""
+    questions: list[Question] = []
+    extra: dict[str, str] = {}
+    errors: list[RowError] = []
+
+
+def checked(format: str, drafts: Iterable[Draft | RowError]) -> Parsed:
+    """Check every draft; of two with the same canonical address the first good one stays."""
+    rows: list[PostingRow] = []
+    errors: list[RowError] = []
+    first: dict[str, int] = {}
+    for count, draft in enumerate(drafts, 1):
+        if count > MAX_ROWS:
+            raise UnreadableFile(f"The file holds more than {MAX_ROWS:,} postings. Split it into smaller files.")
+        outcome = _row(draft) if isinstance(draft, Draft) else [draft]
+        if isinstance(outcome, list):
+            errors += outcome
+        elif earlier := first.get(outcome.canonical_url):
+            message = f"The same posting as row {earlier}."
+            errors.append(row_error(outcome.row, "url", message, outcome.url))
+        else:
+            first[outcome.canonical_url] = outcome.row
+            rows.append(outcome)
+    return Parsed(format, rows, errors)
+
+
+def row_error(row: int, column: str, message: str, value: str = "") -> RowError:
+    """Make a RowError; the value is cut to what a page shows."""
+    return RowError(row, column, message, one_line(value[: 2 * MAX_SHOWN])[:MAX_SHOWN])
+
+
+def one_line(text: str) -> str:
+    """Return the text without invisible characters, every run of white space as one space."""
+    return " ".join(_UNSEEN.sub("", text).split())
+
+
+def text_of(value: object) -> str:
+    """Return a JSON string or number as text, anything else as the empty text."""
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+
+
+def object_of(value: object) -> Mapping[str, object]:
+    """Return a JSON object, or an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def list_of(value: object) -> list[object]:
+    """Return a JSON list, nothing as the empty list, anything else as a list of one."""
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [value]
+
+
+def labelled(**values: object) -> dict[str, str]:
+    """Return the values that have a text, for `extra`."""
+    return {name: text for name, value in values.items() if (text := one_line(text_of(value)))}
+
+
+def _row(draft: Draft) -> PostingRow | list[RowError]:
+    title, company, location = one_line(draft.title), one_line(draft.company), one_line(draft.location)
+    url = draft.url.strip()
+    apply_url = draft.apply_url.strip() or url
+    errors = [*draft.errors, *_lines(draft.row, title=title, company=company, location=location)]
+    canonical = ""
+    if not url:
+        errors.append(row_error(draft.row, "url", "This row has no url."))
+    else:
+        try:
+            canonical = canonical_url(url)
+        except ValueError as error:
+            errors.append(row_error(draft.row, "url", str(error), url))
+    if apply_url != url:
+        try:
+            canonical_url(apply_url)
+        except ValueError as error:
+            errors.append(row_error(draft.row, "apply_url", str(error), apply_url))
+    try:
+        description = sanitised(_UNSEEN.sub("", draft.description))
+    except ValueError as error:
+        errors.append(row_error(draft.row, "description", str(error), draft.description))
+    if errors:
+        return errors
+    return PostingRow(
+        draft.row, title, company, location, url, canonical, apply_url, description,
+        one_line(draft.external_id), draft.questions, draft.extra,
+    )  # fmt: skip
+
+
+def _lines(row: int, **texts: str) -> Iterator[RowError]:
+    for column, text in texts.items():
+        if not text and column != "location":
+            yield row_error(row, column, f"This row has no {column}.")
+        if len(text) > MAX_LINE:
+            yield row_error(row, column, f"The {column} is longer than {MAX_LINE} characters.", text)

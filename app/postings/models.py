@@ -1,0 +1,61 @@
+"""Tables of job postings and of imports that wait for their confirmation."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Computed, DateTime, ForeignKey, Index, Text, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.db import Base
+
+Moment = DateTime(timezone=True)
+
+
+class Posting(Base):
+    """A job posting of one person. `questions` is what its form asks, `applied_at` that it has been applied to."""
+
+    __tablename__ = "postings"
+    __table_args__ = (
+        UniqueConstraint("owner_id", "canonical_url", name="postings_owner_canonical_url_key"),
+        Index("postings_owner_created_idx", "owner_id", text("created_at DESC"), text("id DESC")),
+        Index("postings_words_idx", "words", postgresql_using="gin"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    title: Mapped[str] = mapped_column(Text)
+    company: Mapped[str] = mapped_column(Text)
+    location: Mapped[str] = mapped_column(Text, server_default="")
+    url: Mapped[str] = mapped_column(Text)
+    canonical_url: Mapped[str] = mapped_column(Text)
+    apply_url: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text, server_default="")
+    external_id: Mapped[str] = mapped_column(Text, server_default="")
+    source: Mapped[str] = mapped_column(Text)
+    questions: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
+    extra: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    applied_at: Mapped[datetime | None] = mapped_column(Moment)
+    applied_task_id: Mapped[UUID | None] = mapped_column(ForeignKey("tasks.id", ondelete="SET NULL"))
+    words: Mapped[Any] = mapped_column(
+        TSVECTOR,
+        Computed("to_tsvector('simple', title || ' ' || company || ' ' || location)", persisted=True),
+        deferred=True,
+    )
+
+
+class PostingImport(Base):
+    """A parsed file between its preview and its confirmation."""
+
+    __tablename__ = "posting_imports"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(Text)
+    format: Mapped[str] = mapped_column(Text)
+    rows: Mapped[list[Any]] = mapped_column(JSONB)
+    errors: Mapped[list[Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    confirmed_at: Mapped[datetime | None] = mapped_column(Moment)

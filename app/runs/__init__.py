@@ -1,0 +1,1 @@
+"""Runs: batches of tasks that a person starts, pauses, resumes and cancels together."""

@@ -1,0 +1,18 @@
+"""Refusals about runs."""
+
+from app.core.errors import Conflict, Invalid, NotFound
+
+
+class RunNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("There is no such run, or it belongs to somebody else.")
+
+
+class EmptyRun(Invalid):
+    def __init__(self, why: str) -> None:
+        super().__init__(why, {"postings": why})
+
+
+class RunRefuses(Conflict):
+    def __init__(self, verb: str, state: str) -> None:
+        super().__init__(f"A run that is {state} cannot be told to {verb}.")

@@ -1,0 +1,100 @@
+"""Statements about runs, and those that bring tasks into line with their run's state. Runs are locked first."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, insert, literal, select, text, true, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.db import WriteSession
+from app.runs.models import Run
+from app.runs.states import RUN_MACHINE, RunState, RunVerb
+
+
+def at(now: datetime | None) -> ColumnElement[datetime]:
+    return func.now() if now is None else literal(now, Run.created_at.type)
+
+
+async def insert_run(session: WriteSession, run_id: UUID, owner_id: UUID, name: str) -> None:
+    await session.execute(insert(Run).values(id=run_id, owner_id=owner_id, name=name))
+
+
+async def lock_run(session: WriteSession, run_id: UUID, scope: UUID | None) -> Run | None:
+    """The run, unchangeable by others until this transaction ends; other readers and adders go on."""
+    found = await session.execute(select(Run).where(Run.id == run_id, _mine(scope)).with_for_update(read=True))
+    return found.scalars().first()
+
+
+def _mine(scope: UUID | None) -> ColumnElement[bool]:
+    return true() if scope is None else Run.owner_id == scope
+
+
+async def move_run(
+    session: WriteSession, run_id: UUID, verb: RunVerb, scope: UUID | None, *, now: datetime | None = None
+) -> RunState | None:
+    """The guarded UPDATE of a run's state; its tasks follow (`settled_at` NULL: not all have). None: not allowed."""
+    move = RUN_MACHINE.moves[verb]
+    rows = await session.execute(
+        update(Run)
+        .where(Run.id == run_id, _mine(scope), Run.state.in_([s.value for s in move.sources]))
+        .values(state=move.targets[0].value, changed_at=at(now), settled_at=None)
+        .returning(Run.state)
+        .execution_options(synchronize_session=False)
+    )
+    state = rows.scalars().first()
+    return None if state is None else RunState(state)
+
+
+async def unsettled_runs(session: AsyncSession) -> list[tuple[UUID, RunState]]:
+    """Runs whose tasks may not agree with them: all paused ones, and those changed a short time ago."""
+    rows = await session.execute(select(Run.id, Run.state).where(Run.settled_at.is_(None)).order_by(Run.changed_at))
+    return [(id, RunState(state)) for id, state in rows]
+
+
+async def settle_run(session: WriteSession, run_id: UUID, *, now: datetime | None = None) -> None:
+    """Its tasks agree. A little later than the change, so that no older transaction can still add one."""
+    await session.execute(
+        update(Run)
+        .where(
+            Run.id == run_id,
+            Run.state != RunState.PAUSED,
+            Run.changed_at < at(now) - text("interval '30 seconds'"),
+        )
+        .values(settled_at=at(now))
+        .execution_options(synchronize_session=False)
+    )
+
+
+_PAUSED_AMONG = text(
+    """
+    SELECT t.id FROM tasks t JOIN runs r ON r.id = t.run_id
+    WHERE t.id = ANY(CAST(:ids AS uuid[])) AND r.state = 'paused' AND t.state IN ('queued', 'scheduled', 'retrying')
+    ORDER BY r.id FOR SHARE OF r
+    """
+)
+
+
+async def tasks_in_paused_runs(session: WriteSession, ids: list[UUID]) -> list[UUID]:
+    """Which of these ready tasks belong to a paused run."""
+    return list((await session.execute(_PAUSED_AMONG, {"ids": ids})).scalars())
+
+
+async def find_run(session: AsyncSession, run_id: UUID, scope: UUID | None) -> Run | None:
+    found = await session.execute(select(Run).where(Run.id == run_id, _mine(scope)))
+    return found.scalars().first()
+
+
+async def name_of(session: AsyncSession, run_id: UUID) -> str:
+    return (await session.execute(select(Run.name).where(Run.id == run_id))).scalar_one()
+
+
+async def list_runs(
+    session: AsyncSession, scope: UUID | None, before: tuple[datetime, UUID] | None, limit: int
+) -> list[Run]:
+    """Newest first, from behind the cursor `before`."""
+    query = select(Run).where(_mine(scope)).order_by(Run.created_at.desc(), Run.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(text("(created_at, id) < (:at, :id)").bindparams(at=before[0], id=before[1]))
+    return list((await session.execute(query)).scalars())
+
+

@@ -1,0 +1,118 @@
+"""Starting runs, adding tasks to them, and pausing, resuming and cancelling them at any size."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.db import WriteSession
+from app.core.errors import Invalid
+from app.core.ids import uuid7
+from app.core.principal import Principal
+from app.runs import queries
+from app.runs.errors import EmptyRun, RunNotFound, RunRefuses
+from app.runs.states import RunState, RunVerb
+from app.tasks import queries as tasks
+from app.tasks import service
+from app.tasks.models import Task
+from app.tasks.service import TaskRequest
+from app.tasks.states import TaskVerb
+
+CHUNK = 1000  # tasks moved in one transaction when their run changes
+
+# How the tasks of a run follow its state.
+FOLLOW = {
+    RunState.ACTIVE: TaskVerb.UNPAUSE,
+    RunState.PAUSED: TaskVerb.PAUSE,
+    RunState.CANCELLED: TaskVerb.CANCEL,
+}
+
+name_of = queries.name_of
+
+
+async def start_run(session: WriteSession, by: Principal, name: str, requests: Sequence[TaskRequest]) -> UUID:
+    """A new run with its tasks, in the caller's transaction.
+
+    Raises:
+        Invalid: no usable name. EmptyRun: no tasks. UnknownKind, PayloadMismatch: of any of the tasks.
+    """
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= 200:
+        raise Invalid("A run needs a name of at most 200 characters.", {"name": "From 1 to 200 characters."})
+    if not requests:
+        raise EmptyRun("A run needs at least one task. Choose what it should work on.")
+    run_id = uuid7()
+    await queries.insert_run(session, run_id, by.id, name)
+    await service.enqueue_many(session, [_in_run(r, run_id, by) for r in requests])
+    return run_id
+
+
+async def add_tasks(
+    session: WriteSession, by: Principal, run_id: UUID, requests: Sequence[TaskRequest]
+) -> list[UUID]:
+    """More tasks for a run; into a paused one they come paused.
+
+    Raises:
+        RunNotFound, RunRefuses: it is cancelled.
+    """
+    run = await queries.lock_run(session, run_id, by.scope)
+    if run is None:
+        raise RunNotFound
+    if run.state == RunState.CANCELLED:
+        raise RunRefuses("take more tasks", run.state)
+    return await service.enqueue_many(
+        session, [_in_run(r, run_id, by) for r in requests], paused=run.state == RunState.PAUSED
+    )
+
+
+def _in_run(request: TaskRequest, run_id: UUID, by: Principal) -> TaskRequest:
+    return msgspec.structs.replace(request, run_id=run_id, owner_id=by.id)
+
+
+async def act(session: WriteSession, by: Principal, run_id: UUID, verb: RunVerb) -> RunState:
+    """Pause, resume or cancel. The first tasks follow at once, the sweeper brings along the rest of a large run.
+
+    Raises:
+        RunNotFound, RunRefuses
+    """
+    state = await queries.move_run(session, run_id, verb, by.scope)
+    if state is None:
+        run = await queries.find_run(session, run_id, by.scope)
+        if run is None:
+            raise RunNotFound
+        raise RunRefuses(verb, run.state)
+    await follow(session, run_id, state)
+    return state
+
+
+async def follow(session: WriteSession, run_id: UUID, state: RunState) -> int:
+    """Move one chunk of the run's tasks to where its state wants them. Returns how many were moved."""
+    moved = await tasks.move_tasks(
+        session,
+        FOLLOW[state],
+        Task.run_id == run_id,
+        reason={RunState.CANCELLED: "Its run was cancelled.", RunState.PAUSED: "Its run was paused."}.get(state),
+        limit=CHUNK,
+        skip_locked=True,
+    )
+    service.announce_ready(session, moved)
+    return len(moved)
+
+
+async def settle(session: WriteSession, *, now: datetime | None = None) -> bool:
+    """The sweeper's beat: one chunk for every run whose tasks have not all followed. True: there is more to do."""
+    more = False
+    for run_id, state in await queries.unsettled_runs(session):
+        if await follow(session, run_id, state) == CHUNK:
+            more = True
+        else:
+            await queries.settle_run(session, run_id, now=now)
+    return more
+
+
+async def pause_stragglers(session: WriteSession, ids: list[UUID]) -> None:
+    """Tasks that a person's decision has just made ready wait with their run when that is paused."""
+    if ids and (paused := await queries.tasks_in_paused_runs(session, ids)):
+        await tasks.move_tasks(session, TaskVerb.PAUSE, Task.id.in_(paused), reason="Its run is paused.")

@@ -1,0 +1,124 @@
+"""Pages of runs: the list, one run with its progress, and its buttons. New runs are started from postings."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import FromPath, FromQuery
+
+from app.core.errors import NotFound
+from app.core.paging import PAGE, Cursor, parse_cursor
+from app.runs import queries, service
+from app.runs.errors import RunNotFound
+from app.runs.models import Run
+from app.runs.states import RUN_MACHINE, RunState, RunVerb
+from app.stats import queries as stats
+from app.tasks.reads import TaskFilter
+from app.tasks.states import UNFINISHED, TaskState
+from app.tasks.views import TaskList, task_list
+from app.web.guards import SignedIn
+from app.web.render import render, see_other
+from app.web.request import WebRequest
+from app.web.sessions import Read, Write
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """A run and how many of its tasks are in each state. `state` is `finished` when nothing is left to do."""
+
+    run: Run
+    segments: list[tuple[str, int]]
+
+    @property
+    def total(self) -> int:
+        return sum(n for _, n in self.segments)
+
+    @property
+    def open(self) -> int:
+        return sum(n for state, n in self.segments if state in UNFINISHED)
+
+    @property
+    def state(self) -> str:
+        if self.run.state == RunState.ACTIVE and self.total and not self.open:
+            return "finished"
+        return self.run.state
+
+    @property
+    def buttons(self) -> list[str]:
+        if self.state == "finished":
+            return []
+        return [verb.value for verb in RUN_MACHINE.verbs(RunState(self.run.state))]
+
+
+class RunList(msgspec.Struct, frozen=True):
+    runs: list[Progress]
+    next_url: str | None
+    first_url: str | None
+    here: str
+
+
+class RunPage(msgspec.Struct, frozen=True):
+    progress: Progress
+    tasks: TaskList
+
+
+def progress_of(run: Run, counts: dict[str, int]) -> Progress:
+    return Progress(run, [(state.value, counts[state]) for state in TaskState if counts.get(state)])
+
+
+@get("/runs")
+async def show_runs(
+    request: WebRequest, user: SignedIn, read: Read, cursor: FromQuery[str | None] = None
+) -> Response[str]:
+    before = parse_cursor(cursor)
+    runs = await queries.list_runs(read, user.scope, before, PAGE + 1)
+    shown = runs[:PAGE]
+    counts = await stats.counts_by_run(read, [run.id for run in shown])
+    last = Cursor(shown[-1].created_at, shown[-1].id) if len(runs) > PAGE else None
+    view = RunList(
+        runs=[progress_of(run, counts[run.id]) for run in shown],
+        next_url=f"/runs?cursor={last}" if last else None,
+        first_url="/runs" if before else None,
+        here=f"/runs?cursor={cursor}" if cursor else "/runs",
+    )
+    return await render(request, "runs/list.html", view, nav="runs", fragment="runs/_list.html")
+
+
+@get("/runs/{run_id:uuid}")
+async def show_run(
+    request: WebRequest,
+    user: SignedIn,
+    read: Read,
+    run_id: FromPath[UUID],
+    state: FromQuery[str] = "",
+    cursor: FromQuery[str | None] = None,
+) -> Response[str]:
+    run = await queries.find_run(read, run_id, user.scope)
+    if run is None:
+        raise RunNotFound
+    wanted = TaskFilter(run_id=run_id, state=state if state in set(TaskState) else "")
+    tasks = await task_list(read, user, wanted, cursor, path=f"/runs/{run_id}")
+    counts = {tab.state: tab.count for tab in tasks.tabs if tab.state}
+    view = RunPage(progress_of(run, counts), tasks)
+    return await render(request, "runs/detail.html", view, nav="runs", fragment="runs/_detail.html")
+
+
+SAID = {
+    RunVerb.PAUSE: "The run is paused. What is running ends; nothing new starts.",
+    RunVerb.RESUME: "The run goes on.",
+    RunVerb.CANCEL: "The run was cancelled.",
+}
+
+
+@post("/runs/{run_id:uuid}/{verb:str}")
+async def act_on_run(
+    request: WebRequest, user: SignedIn, write: Write, run_id: FromPath[UUID], verb: FromPath[str]
+) -> Response[Any]:
+    if verb not in set(RunVerb):
+        raise NotFound(f"A run cannot be told to {verb!r}.")
+    chosen = RunVerb(verb)
+    await service.act(write, user, run_id, chosen)
+    return see_other(request, f"/runs/{run_id}", SAID[chosen])
+
+
+handlers = [show_runs, show_run, act_on_run]

@@ -1,0 +1,206 @@
+"""What a handler holds in its hand: durable steps, questions to people, progress.
+
+A handler runs again from its top after a crash, a retry or a decision. Steps whose results are stored are passed
+over; everything else runs again, so effects belong into steps.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_type_hints
+
+
+import msgspec
+from structlog.typing import FilteringBoundLogger
+
+from app.approvals import service as approvals
+from app.approvals.forms import FormField
+from app.approvals.service import Answer, Question
+from app.approvals.states import HoldType
+from app.core import log
+from app.core.config import Settings
+from app.core.db import Database, WriteSession
+from app.core.errors import AppError
+from app.runtime.errors import Held, LeaseLost
+from app.tasks import queries
+from app.tasks.queries import Claimed
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=msgspec.Struct)
+
+PROGRESS_INTERVAL = 0.5  # seconds between two writes of a task's progress
+
+
+class Context:
+    """The runtime's face to one attempt of one task."""
+
+    def __init__(self, task: Claimed, *, database: Database, settings: Settings, actor: str) -> None:
+        self.task = task
+        self.task_id = task.id
+        self.attempt = task.attempt
+        self.owner_id = task.owner_id
+        self.run_id = task.run_id
+        self.subject = task.subject
+        self.database = database
+        self.settings = settings
+
+        self._actor = actor
+        self._steps: dict[str, str] | None = None
+        self._progress_at = 0.0
+
+    @cached_property
+    def log(self) -> FilteringBoundLogger:
+        """A logger that names the task in every line."""
+        return log.get("app.kinds").bind(task=str(self.task_id), kind=self.task.kind, attempt=self.attempt)
+
+    @property
+    def last_try(self) -> bool:
+        """Whether a failure now would send the task to the dead letters."""
+        return self.task.failures + 1 >= self.task.max_attempts
+
+    def idempotency_key(self, step: str) -> str:
+        """The same for every try of this step of this task: for a header that tells the other side so."""
+        return f"{self.task_id}:{step}"
+
+    async def step(self, name: str, function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run `function` once in the life of the task and remember its result.
+
+        The result goes through JSON (msgspec) by the function's return annotation, the first time as well, so that a
+        handler sees the same value whether the step ran now or before. A crash between the end of the function and
+        its storing runs it again: give outgoing requests `idempotency_key(name)`.
+        """
+        stored = await self._stored(name)
+        if stored is None:
+            stored = _encode(await function(*args, **kwargs))
+            async with self.database.write(self._actor) as session:
+                if not await queries.store_step(session, self.task_id, self.attempt, name, stored):
+                    raise LeaseLost(self.task_id)
+            await self._remember(name, stored)
+        return _decode(stored, function)
+
+    async def transact(
+        self,
+        name: str,
+        function: Callable[Concatenate[WriteSession, P], Awaitable[R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """A step that works in the database: its effects and its being finished commit together, exactly once.
+
+        `function` gets the session first and must not commit.
+        """
+        stored = await self._stored(name)
+        if stored is None:
+            async with self.database.write(self._actor) as session:
+                stored = _encode(await function(session, *args, **kwargs))
+                # Last, so that a late worker's effects roll back.
+                if not await queries.store_step(session, self.task_id, self.attempt, name, stored):
+                    raise LeaseLost(self.task_id)
+            await self._remember(name, stored)
+        return _decode(stored, function)
+
+    async def approval(
+        self,
+        step: str,
+        *,
+        title: str,
+        show: Any,
+        form: type[F] | None = None,
+        values: F | None = None,
+        recipients: tuple[str, ...] = (),
+        ttl: timedelta | None = None,
+        on_reject: Literal["stop", "continue"] = "stop",
+        on_expire: Literal["stop", "continue"] = "stop",
+    ) -> Answer[F]:
+        """Ask people whether to go on. Holds the task the first time; afterwards returns the decision.
+
+        Args:
+            step: names the question; asking it again finds the first answer.
+            title: what exactly will be done, one line.
+            show: what is decided about, plain data or a struct; shown as it is.
+            form: a struct of text, number and choice fields that the person may edit; `values` prefills it.
+            recipients: e-mail addresses; the task's owner when empty.
+            ttl: time to decide, counted from the first delivered mail; `APPROVAL_TTL` by default.
+            on_reject, on_expire: `stop` ends the task so; `continue` returns the decision as a value.
+        """
+        question = Question(
+            hold=HoldType.APPROVAL,
+            step=step,
+            title=title,
+            shown=msgspec.to_builtins(show),
+            fields=approvals.form_of(form, values),
+            recipients=recipients,
+            ttl=ttl or self.settings.approval_ttl,
+            continues_on_reject=on_reject == "continue",
+            continues_on_expire=on_expire == "continue",
+        )
+        answer = await self._ask(question)
+        filled = msgspec.convert(answer.form, form, strict=False) if answer.approved and form else None
+        return Answer(answer.decision, filled, answer.by, answer.reason)
+
+    async def ask(
+        self, step: str, *, title: str, fields: Sequence[FormField], show: Any = None, ttl: timedelta | None = None
+    ) -> Answer[dict[str, Any]]:
+        """Ask the task's owner for answers (`needs_input`). The answers are found by the fields' names."""
+        question = Question(
+            hold=HoldType.INPUT,
+            step=step,
+            title=title,
+            shown=msgspec.to_builtins(show or {}),
+            fields=tuple(fields),
+            ttl=ttl,
+        )
+        return await self._ask(question)
+
+    async def sign_in(self, step: str, *, title: str, url: str) -> Answer[dict[str, Any]]:
+        """Ask the task's owner to sign in somewhere (`needs_auth`) and to say when it is done."""
+        question = Question(hold=HoldType.SIGN_IN, step=step, title=title, shown={"url": url})
+        return await self._ask(question)
+
+    async def progress(self, done: int, total: int, note: str = "") -> None:
+        """Show how far it is. Written at most twice a second, and always at the end."""
+        if done < total and time.monotonic() - self._progress_at < PROGRESS_INTERVAL:
+            return
+        self._progress_at = time.monotonic()
+        async with self.database.write(self._actor) as session:
+            await queries.write_progress(session, self.task_id, self.attempt, done, total, note)
+
+    async def _ask(self, question: Question) -> Answer[dict[str, Any]]:
+        async with self.database.write(self._actor) as session:
+            answer = await approvals.answer_to(session, self.task_id, question.step, self.task.round)
+            if answer is not None:
+                return answer
+            if not await approvals.ask(session, self.task, question):
+                raise LeaseLost(self.task_id)
+        raise Held
+
+    async def _stored(self, name: str) -> str | None:
+        if self._steps is None:
+            # A first attempt has nothing behind it: no look-up on the way of most tasks.
+            if self.attempt == 1:
+                self._steps = {}
+            else:
+                async with self.database.read() as session:
+                    self._steps = await queries.stored_steps(session, self.task_id)
+        return self._steps.get(name)
+
+    async def _remember(self, name: str, stored: str) -> None:
+        assert self._steps is not None
+        self._steps[name] = stored
+
+
+def _encode(result: Any) -> str:
+    text = msgspec.json.encode(result).decode()
+    if "\\u0000" in text:
+        raise AppError("A step's result holds a NUL character, which PostgreSQL cannot store.")
+    return text
+
+
+def _decode(stored: str, function: Callable[..., Awaitable[R]]) -> R:
+    wanted = get_type_hints(function).get("return", Any)
+    value: R = msgspec.json.decode(stored, type=wanted)
+    return value
+
+

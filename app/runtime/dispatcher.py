@@ -1,0 +1,212 @@
+"""What a worker process does: claim batches, run handlers, keep leases, write outcomes, drain.
+
+No transaction is open while a handler runs. Every part goes on when the database or Redis is away for a while.
+"""
+
+import asyncio
+import os
+import socket
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.core import log
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.ids import uuid7
+from app.runtime import workers
+from app.runtime.context import Context
+from app.runtime.execution import execute
+from app.runtime.finisher import BATCH, Finisher
+from app.tasks import queries
+from app.tasks.kinds import all_kinds
+from app.tasks.queries import Claimed, Outcome
+from app.tasks.states import TaskState
+
+GATHER_ROOM = 0.002  # seconds to let more handlers end before a full queue claims again
+AWAY = (SQLAlchemyError, OSError, TimeoutError)
+
+logger = log.get(__name__)
+
+
+@dataclass
+class InHand:
+    """A task this process holds a lease on, from its claim until its outcome is written."""
+
+    task: Claimed
+    job: asyncio.Task[None]
+    ended: bool = False
+    requeue: bool = False
+
+
+class Dispatcher:
+    """The worker. `run` works until cancelled or drained; `hear` is the doorbell's."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self.id = uuid7()
+        self.host = socket.gethostname()
+        self.actor = f"worker:{self.host}:{os.getpid()}"
+        self._database = database
+        self._settings = settings
+        self._kinds = [kind.name for kind in all_kinds()]
+        self._sizes = dict(settings.queues)
+        self._busy = dict.fromkeys(self._sizes, 0)
+        self._bells = {queue: asyncio.Event() for queue in self._sizes}
+        self._room = {queue: asyncio.Event() for queue in self._sizes}
+        self._hand: dict[UUID, InHand] = {}
+        self._finisher = Finisher(database, self.actor, self._written)
+        self._executors: dict[str, Executor] = {}
+        self._draining = False
+        self._empty = asyncio.Event()
+
+    @property
+    def in_hand(self) -> int:
+        return len(self._hand)
+
+    async def run(self) -> None:
+        """Work until cancelled; `drain` first for a clean end."""
+        self._executors = {"thread": ThreadPoolExecutor(max_workers=8), "process": ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))}
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._finisher.run(), name="finisher")
+                group.create_task(self._keep_leases(), name="leases")
+                for queue, size in self._sizes.items():
+                    group.create_task(self._feed(queue, size), name=f"feed {queue}")
+        finally:
+            for executor in self._executors.values():
+                executor.shutdown(wait=False, cancel_futures=True)
+
+    def hear(self, topics: frozenset[str]) -> None:
+        """The doorbell rang for these topics; an empty set means that rings may have been missed."""
+        for queue, bell in self._bells.items():
+            if not topics or f"queue:{queue}" in topics:
+                bell.set()
+
+    async def _feed(self, queue: str, size: int) -> None:
+        """Keep `size` tasks of the queue running."""
+        bell, room = self._bells[queue], self._room[queue]
+        poll = self._settings.poll_interval.total_seconds()
+        while not self._draining:
+            free = min(size - self._busy[queue], BATCH)
+            # Outcomes that wait to be written hold the claims back, so that neither runs away from the other.
+            if free <= 0 or self._finisher.backlog > 4 * BATCH:
+                room.clear()
+                await room.wait()
+                await asyncio.sleep(GATHER_ROOM)
+                continue
+            bell.clear()  # before the claim: a ring during it is not missed
+            claimed = await self._claim(queue, free)
+            for task in claimed:
+                self._start(task)
+            if len(claimed) < free and not bell.is_set():
+                try:
+                    async with asyncio.timeout(poll):
+                        await bell.wait()
+                except TimeoutError:
+                    pass
+        # Nothing is claimed any more; the task group is ended by whoever drains.
+
+    async def _claim(self, queue: str, limit: int) -> list[Claimed]:
+        try:
+            async with self._database.write(self.actor) as session:
+                return await queries.claim_tasks(
+                    session,
+                    queue=queue,
+                    kinds=self._kinds,
+                    worker=self.id,
+                    limit=limit,
+                    lease=self._settings.lease,
+                )
+        except AWAY as error:
+            logger.warning("claim_failed", queue=queue, error=repr(error))
+            await asyncio.sleep(0.5)
+            return []
+
+    def _start(self, task: Claimed) -> None:
+        self._busy[task.queue] += 1
+        self._hand[task.id] = InHand(task, asyncio.create_task(self._work(task), name=f"task {task.id}"))
+        self._empty.clear()
+
+    async def _work(self, task: Claimed) -> None:
+        """One task from claim to outcome. Never raises: whatever happens becomes an outcome or nothing."""
+        context = Context(task, database=self._database, settings=self._settings, actor=self.actor)
+        outcome: Outcome | None = None
+        try:
+            outcome = await execute(task, context, self._executors)
+        except asyncio.CancelledError:
+            if self._hand[task.id].requeue:
+                outcome = Outcome(task.id, task.attempt, TaskState.QUEUED, reason="Its worker was shut down.")
+        finally:
+            self._hand[task.id].ended = True
+            self._busy[task.queue] -= 1
+            self._room[task.queue].set()
+        if outcome is None:
+            self._written([task.id])
+        else:
+            self._finisher.put(outcome)
+            if outcome.state is not TaskState.SUCCEEDED:
+                logger.warning(
+                    "task_not_done",
+                    task=str(task.id),
+                    kind=task.kind,
+                    attempt=task.attempt,
+                    state=outcome.state.value,
+                    reason=outcome.reason,
+                )
+
+    def _written(self, ids: list[UUID]) -> None:
+        """These tasks are out of our hands."""
+        for id in ids:
+            self._hand.pop(id, None)
+        for room in self._room.values():
+            room.set()
+        if not self._hand:
+            self._empty.set()
+
+    async def _keep_leases(self) -> None:
+        """Renew every lease at a third of its length; what is not ours any more is cancelled."""
+        every = self._settings.lease.total_seconds() / 3
+        queues = dict(self._settings.queues)
+        while True:
+            held = {id: hand.task.attempt for id, hand in self._hand.items()}
+            try:
+                async with self._database.write(self.actor) as session:
+                    still = await queries.extend_leases(session, held, self._settings.lease) if held else set()
+                    await workers.beat(session, self.id, self.host, os.getpid(), queues, len(held), self._draining)
+            except AWAY as error:
+                logger.warning("heartbeat_failed", error=repr(error))
+                await asyncio.sleep(min(every, 0.5))
+                continue
+            for id in held.keys() - still:
+                hand = self._hand.get(id)
+                if hand is not None and not hand.ended and hand.task.attempt == held[id]:
+                    logger.info("task_taken_away", task=str(id), attempt=held[id])
+                    hand.job.cancel()
+            await asyncio.sleep(every)
+
+    async def drain(self) -> None:
+        """Stop claiming, let the tasks in hand end within the grace period, then put the rest back unharmed."""
+        self._draining = True
+        self.hear(frozenset())
+        if self._hand:
+            try:
+                async with asyncio.timeout(self._settings.shutdown_grace.total_seconds()):
+                    await self._empty.wait()
+            except TimeoutError:
+                pass
+        for hand in list(self._hand.values()):
+            if not hand.ended:
+                hand.requeue = True
+                hand.job.cancel()
+        await asyncio.gather(*(hand.job for hand in self._hand.values()), return_exceptions=True)
+        try:
+            async with asyncio.timeout(5):
+                await self._finisher.flushed()
+                async with self._database.write(self.actor) as session:
+                    await workers.leave(session, self.id)
+        except (TimeoutError, *AWAY) as error:
+            # Their leases run out and another worker takes them: nothing is lost.
+            logger.warning("drain_incomplete", error=repr(error))

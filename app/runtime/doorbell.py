@@ -1,0 +1,55 @@
+"""The doorbell: tells sleeping workers, over Redis, that a queue has work. Nothing is lost when it does not ring."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from app.core import log
+
+CHANNEL = "holdpoint:bell"
+RING_TIMEOUT = 0.25
+SILENCE = 2.0  # after a failed ring, how long we do not even try
+
+logger = log.get(__name__)
+
+
+class Doorbell:
+    """Rings and listens. `redis` may be away at any time.
+
+    Args:
+        scope: tells apart installations that share a Redis; the database's name, say.
+    """
+
+    def __init__(self, redis: Redis, scope: str) -> None:
+        self._redis = redis
+        self._channel = f"{CHANNEL}:{scope}"
+        self._silent_until = 0.0
+
+    async def ring(self, topics: frozenset[str]) -> None:
+        """Announce topics (`queue:mail`). Never raises and never takes long: workers also poll."""
+        if time.monotonic() < self._silent_until:
+            return
+        try:
+            async with asyncio.timeout(RING_TIMEOUT):
+                await self._redis.publish(self._channel, " ".join(sorted(topics)))
+        except (RedisError, OSError, TimeoutError) as error:
+            self._silent_until = time.monotonic() + SILENCE
+            logger.warning("doorbell_silent", error=repr(error))
+
+    async def listen(self, hear: Callable[[frozenset[str]], None]) -> None:
+        """Call `hear` with the topics of every ring until cancelled; reconnects by itself."""
+        while True:
+            try:
+                async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+                    await pubsub.subscribe(self._channel)
+                    # Rings during the gap were missed: look once at everything.
+                    hear(frozenset())
+                    async for message in pubsub.listen():
+                        data = message["data"]
+                        hear(frozenset((data.decode() if isinstance(data, bytes) else data).split()))
+            except (RedisError, OSError, TimeoutError) as error:
+                logger.warning("doorbell_unreachable", error=repr(error))
+            await asyncio.sleep(0.5)

@@ -1,0 +1,23 @@
+"""How a handler ends other than by returning."""
+
+from typing import Any
+from uuid import UUID
+
+
+class PermanentError(Exception):
+    """Trying again cannot help: the task goes to the dead letters at once."""
+
+
+class TaskEnded(BaseException):
+    """The task left this worker's hands. Not an Exception, so that a handler's `except Exception` lets it through."""
+
+
+class Held(TaskEnded):
+    """The task now waits for a person."""
+
+
+class LeaseLost(TaskEnded):
+    """The task was cancelled, or is another attempt's: whatever this one still does must not count."""
+
+    def __init__(self, task_id: UUID, *args: Any) -> None:
+        super().__init__(f"task {task_id} is no longer this attempt's", *args)

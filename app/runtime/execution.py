@@ -1,0 +1,98 @@
+"""One try of one task, from its payload to its outcome. Knows no table: what it returns is written by the finisher."""
+
+import asyncio
+import traceback
+from concurrent.futures import Executor
+from random import SystemRandom
+from typing import Any
+
+import msgspec
+
+from app.core import log
+from app.core.errors import AppError
+from app.runtime.context import Context
+from app.runtime.errors import PermanentError, TaskEnded
+from app.tasks.errors import UnknownKind
+from app.tasks.kinds import Kind, find_kind
+from app.tasks.queries import Claimed, Outcome
+from app.tasks.states import TaskState
+
+TRACEBACK_LIMIT = 20_000  # characters kept, the innermost frames
+
+logger = log.get("app.tasks")
+jitter = SystemRandom()
+
+
+async def execute(task: Claimed, context: Context, executors: dict[str, Executor]) -> Outcome | None:
+    """Run the handler to its end. None: the task left our hands (held, cancelled, lost) and nothing is to be written.
+
+    A CancelledError is the dispatcher's and passes through.
+    """
+    try:
+        kind = find_kind(task.kind)
+        payload = msgspec.json.decode(task.payload, type=kind.payload)
+    except (UnknownKind, msgspec.ValidationError) as error:
+        return _buried(task, error)
+    try:
+        async with asyncio.timeout(kind.timeout.total_seconds()) as limit:
+            result = await _call(kind, context, payload, executors)
+        return Outcome(task.id, task.attempt, TaskState.SUCCEEDED, result=_json(result))
+    except TaskEnded:
+        return None
+    except PermanentError as error:
+        return _buried(task, error)
+    except Exception as error:
+        if limit.expired():
+            error = TimeoutError(f"It took longer than {kind.timeout.total_seconds():g} seconds.")
+        return _failed(task, kind, error)
+
+
+async def _call(kind: Kind, context: Context, payload: Any, executors: dict[str, Executor]) -> Any:
+    if kind.runs_in == "loop":
+        return await kind.handler(context, payload)
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(executors[kind.runs_in], kind.handler, payload)
+
+
+def _json(result: Any) -> str | None:
+    if result is None:
+        return None
+    text = msgspec.json.encode(result).decode()
+    if "\\u0000" in text:
+        raise AppError("The result holds a NUL character, which PostgreSQL cannot store.")
+    return text
+
+
+def _failed(task: Claimed, kind: Kind, error: Exception) -> Outcome:
+    failures = task.failures + 1
+    if failures >= task.max_attempts:
+        return _buried(task, error, failed=True)
+    ceiling = kind.backoff.ceiling(failures).total_seconds()
+    reason = f"Try {failures} of {task.max_attempts} failed: {_line(error)}"
+    return Outcome(
+        task.id,
+        task.attempt,
+        TaskState.RETRYING,
+        error=describe(error),
+        delay=jitter.uniform(0, ceiling),
+        reason=reason,
+        failed=True,
+    )
+
+
+def _buried(task: Claimed, error: Exception, *, failed: bool = True) -> Outcome:
+    return Outcome(
+        task.id, task.attempt, TaskState.DEAD_LETTER, error=describe(error), reason=_line(error), failed=failed
+    )
+
+
+def _line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text.replace("\0", "")[:500]
+
+
+def describe(error: BaseException) -> str:
+    """An error as it is stored: JSON text of type, message and traceback."""
+    frames = "".join(traceback.format_exception(error))[-TRACEBACK_LIMIT:]
+    value = {"type": type(error).__name__, "message": str(error)[:5000], "traceback": frames}
+    return msgspec.json.encode({name: text.replace("\0", "") for name, text in value.items()}).decode()

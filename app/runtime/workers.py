@@ -1,0 +1,33 @@
+"""The table of worker processes, for people to look at."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, func
+from sqlalchemy.dialects.postgresql import insert
+
+from app.core.db import WriteSession
+from app.tasks.models import Worker
+
+FORGET = timedelta(hours=1)
+
+
+async def beat(
+    session: WriteSession, id: UUID, host: str, pid: int, queues: dict[str, int], in_hand: int, draining: bool
+) -> None:
+    """Say that this worker lives."""
+    values = {"in_hand": in_hand, "draining": draining, "seen_at": func.now()}
+    await session.execute(
+        insert(Worker)
+        .values(id=id, host=host, pid=pid, queues=queues, **values)
+        .on_conflict_do_update(index_elements=[Worker.id], set_=values)
+    )
+
+
+async def leave(session: WriteSession, id: UUID) -> None:
+    await session.execute(delete(Worker).where(Worker.id == id))
+
+
+async def forget_dead(session: WriteSession) -> None:
+    """Rows of workers that were killed, after an hour."""
+    await session.execute(delete(Worker).where(Worker.seen_at < func.now() - FORGET))

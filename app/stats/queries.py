@@ -1,0 +1,84 @@
+"""Folding the event log, and exact counts at any moment: what is folded plus the few events beyond the watermark."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.db import WriteSession
+
+_UPTO = text("SELECT CAST(upto AS text) FROM rollup FOR UPDATE")
+# Every transaction below this has ended: none can still add an event.
+_HORIZON = text("SELECT CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text)")
+_FOLD = text(
+    """
+    INSERT INTO task_counts AS c (owner_id, run_id, queue, kind, state, n)
+    SELECT e.owner_id, e.run_id, e.queue, e.kind, v.state, sum(v.n)
+    FROM task_events e, LATERAL (VALUES (e.from_state, -1), (e.to_state, 1)) AS v(state, n)
+    WHERE e.xid >= CAST(CAST(:upto AS text) AS xid8) AND e.xid < CAST(CAST(:horizon AS text) AS xid8)
+      AND v.state IS NOT NULL
+    GROUP BY 1, 2, 3, 4, 5 HAVING sum(v.n) <> 0
+    ON CONFLICT (owner_id, run_id, queue, kind, state) DO UPDATE SET n = c.n + EXCLUDED.n
+    """
+)
+_ADVANCE = text("UPDATE rollup SET upto = CAST(CAST(:horizon AS text) AS xid8)")
+
+
+async def fold_events(session: WriteSession) -> None:
+    """Fold what is final. Separate statements in this order: as one, with data-modifying CTEs, it counts nothing."""
+    upto = (await session.execute(_UPTO)).scalar_one()
+    horizon = (await session.execute(_HORIZON)).scalar_one()
+    if upto != horizon:
+        await session.execute(_FOLD, {"upto": upto, "horizon": horizon})
+        await session.execute(_ADVANCE, {"horizon": horizon})
+
+
+_COUNTS = """
+    SELECT {key}, sum(n) FROM (
+      SELECT c.owner_id, c.run_id, c.queue, c.kind, c.state, c.n FROM task_counts c WHERE {where_c}
+      UNION ALL
+      SELECT e.owner_id, e.run_id, e.queue, e.kind, v.state, v.n
+      FROM task_events e, LATERAL (VALUES (e.from_state, -1), (e.to_state, 1)) AS v(state, n)
+      WHERE e.xid >= (SELECT upto FROM rollup) AND v.state IS NOT NULL AND {where_e}) AS q
+    GROUP BY {key} HAVING sum(n) <> 0
+"""
+_ALL = {"where_c": "true", "where_e": "true"}
+_OF_OWNER = {"where_c": "c.owner_id = :owner", "where_e": "e.owner_id = :owner"}
+_BY_STATE = text(_COUNTS.format(key="state", **_ALL))
+_BY_STATE_OF_OWNER = text(_COUNTS.format(key="state", **_OF_OWNER))
+_BY_QUEUE = text(_COUNTS.format(key="queue, state", **_ALL))
+_BY_QUEUE_OF_OWNER = text(_COUNTS.format(key="queue, state", **_OF_OWNER))
+_BY_RUN = text(
+    _COUNTS.format(
+        key="run_id, state",
+        where_c="c.run_id = ANY(CAST(:runs AS uuid[]))",
+        where_e="e.run_id = ANY(CAST(:runs AS uuid[]))",
+    )
+)
+
+
+async def counts_by_state(session: AsyncSession, owner: UUID | None = None) -> dict[str, int]:
+    """How many tasks are in each state: one owner's, or everybody's."""
+    query = _BY_STATE if owner is None else _BY_STATE_OF_OWNER
+    rows: Any = await session.execute(query, {} if owner is None else {"owner": owner})
+    return {state: int(n) for state, n in rows}
+
+
+async def counts_by_queue(session: AsyncSession, owner: UUID | None = None) -> dict[str, dict[str, int]]:
+    """Queue → state → how many: one owner's, or everybody's."""
+    query = _BY_QUEUE if owner is None else _BY_QUEUE_OF_OWNER
+    rows: Any = await session.execute(query, {} if owner is None else {"owner": owner})
+    found: dict[str, dict[str, int]] = {}
+    for queue, state, n in rows:
+        found.setdefault(queue, {})[state] = int(n)
+    return found
+
+
+async def counts_by_run(session: AsyncSession, runs: list[UUID]) -> dict[UUID, dict[str, int]]:
+    """Run → state → how many, for the runs given."""
+    found: dict[UUID, dict[str, int]] = {run: {} for run in runs}
+    rows: Any = await session.execute(_BY_RUN, {"runs": runs}) if runs else ()
+    for run, state, n in rows:
+        found[run][state] = int(n)
+    return found

@@ -1,0 +1,1 @@
+"""The queue: tasks, their states, steps and events. Knows no other feature."""

@@ -1,0 +1,112 @@
+"""The catalogue of task kinds: which names exist, which payload each takes, how each is tried.
+
+`@kind` registers a handler when its module is imported; the entries import the built-in kinds and those named
+in `KINDS`. The queue validates payloads against the catalogue; only the runtime calls handlers.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, TypeVar, get_type_hints
+
+import msgspec
+
+from app.tasks.errors import PayloadMismatch, UnknownKind
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Exponential with full jitter: a random time up to `base * factor ** failures`, at most `cap`."""
+
+    base: timedelta = timedelta(seconds=2)
+    factor: float = 2.0
+    cap: timedelta = timedelta(hours=1)
+
+    def ceiling(self, failures: int) -> timedelta:
+        """The longest wait after the `failures`-th failed try (1 is the first)."""
+        # Bounded exponent: 2.0 ** 2000 would not fit a float.
+        return min(self.cap, self.base * self.factor ** min(failures - 1, 64))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A registered handler and how its tasks are tried."""
+
+    name: str
+    handler: Callable[..., Awaitable[Any]] | Callable[..., Any]
+    payload: type[Any]
+    queue: str
+    max_attempts: int
+    timeout: timedelta
+    backoff: Backoff
+    runs_in: Literal["loop", "thread", "process"]
+    about: str
+
+    def parse(self, payload: Any) -> Any:
+        """Plain JSON data (dicts, lists, strings) → the payload type; raises PayloadMismatch."""
+        try:
+            return msgspec.convert(payload, self.payload, strict=True)
+        except msgspec.ValidationError as error:
+            raise PayloadMismatch(self.name, str(error)) from error
+
+    def plain(self, payload: Any) -> Any:
+        """The payload, given as plain data or as the payload type → checked plain data for the table."""
+        return msgspec.to_builtins(self.parse(payload if isinstance(payload, dict) else msgspec.to_builtins(payload)))
+
+
+_CATALOGUE: dict[str, Kind] = {}
+
+
+def kind(
+    name: str,
+    *,
+    queue: str = "default",
+    max_attempts: int = 3,
+    timeout: timedelta = timedelta(minutes=5),
+    backoff: Backoff | None = None,
+    runs_in: Literal["loop", "thread", "process"] = "loop",
+) -> Callable[[Handler], Handler]:
+    """Register a handler under `name`.
+
+    A handler for the event loop is `async def handler(ctx: Context, payload: P) -> R`. With `runs_in="thread"` or
+    `"process"` it is a plain `def handler(payload: P) -> R`, for work that would block the loop.
+
+    Args:
+        queue: where its tasks wait unless the caller says otherwise.
+        max_attempts: failed tries after which a task goes to the dead letters.
+        timeout: how long one try may take; a try that takes longer has failed.
+    """
+
+    def register(handler: Handler) -> Handler:
+        hints = {n: t for n, t in get_type_hints(handler).items() if n not in ("ctx", "return")}
+        if len(hints) != 1:
+            raise TypeError(f"The handler of {name!r} must annotate exactly one payload parameter beside ctx.")
+        if name in _CATALOGUE and _CATALOGUE[name].handler is not handler:
+            raise ValueError(f"The kind {name!r} is registered twice.")
+        _CATALOGUE[name] = Kind(
+            name=name,
+            handler=handler,
+            payload=next(iter(hints.values())),
+            queue=queue,
+            max_attempts=max_attempts,
+            timeout=timeout,
+            backoff=backoff or Backoff(),
+            runs_in=runs_in,
+            about=(handler.__doc__ or "").strip().split("\n")[0],
+        )
+        return handler
+
+    return register
+
+
+def find_kind(name: str) -> Kind:
+    """Raises UnknownKind."""
+    if name not in _CATALOGUE:
+        raise UnknownKind(name, sorted(_CATALOGUE))
+    return _CATALOGUE[name]
+
+
+def all_kinds() -> list[Kind]:
+    return [_CATALOGUE[name] for name in sorted(_CATALOGUE)]

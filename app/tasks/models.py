@@ -1,0 +1,172 @@
+"""Tables of the queue. Constraints live in the database; migrations/ creates them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import UserDefinedType
+
+from app.core.db import Base
+from app.tasks.states import FINISHED, TaskState
+
+Moment = DateTime(timezone=True)
+
+
+class Xid8(UserDefinedType[str]):
+    """PostgreSQL's 64-bit transaction id; read as text."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_kw: Any) -> str:
+        return "xid8"
+
+
+def _listed(states: tuple[TaskState, ...]) -> str:
+    return ", ".join(f"'{state}'" for state in states)
+
+
+class Task(Base):
+    """One unit of work. `subject` is what it is about, unique within its run (a posting, say)."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({_listed(tuple(TaskState))})", name="state"),
+        CheckConstraint("priority BETWEEN 0 AND 1000", name="priority"),
+        CheckConstraint("attempt >= 0", name="attempt"),
+        CheckConstraint("failures >= 0", name="failures"),
+        CheckConstraint("lease_losses >= 0", name="lease_losses"),
+        CheckConstraint("round >= 0", name="round"),
+        CheckConstraint("max_attempts >= 1", name="max_attempts"),
+        CheckConstraint("(state = 'running') = (lease_expires_at IS NOT NULL)", name="lease"),
+        CheckConstraint(f"(state IN ({_listed(FINISHED)})) = (finished_at IS NOT NULL)", name="finished"),
+        CheckConstraint("state NOT IN ('scheduled', 'retrying') OR run_at IS NOT NULL", name="due"),
+        UniqueConstraint("run_id", "subject", name="tasks_run_subject_key"),
+        # The claim's ORDER BY, exactly.
+        Index(
+            "tasks_ready_idx",
+            "queue",
+            text("priority DESC"),
+            "queued_at",
+            postgresql_where=text("state = 'queued'"),
+        ),
+        # Not on lease_expires_at: so a heartbeat stays a heap-only update.
+        Index("tasks_running_idx", "id", postgresql_where=text("state = 'running'")),
+        Index("tasks_due_idx", "run_at", postgresql_where=text("state IN ('scheduled', 'retrying')")),
+        Index("tasks_state_created_idx", "state", text("created_at DESC"), text("id DESC")),
+        Index("tasks_run_state_idx", "run_id", "state", postgresql_where=text("run_id IS NOT NULL")),
+        Index("tasks_owner_created_idx", "owner_id", text("created_at DESC"), text("id DESC")),
+        {"postgresql_with": {"fillfactor": "80"}},
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    run_id: Mapped[UUID | None] = mapped_column(ForeignKey("runs.id"))
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    subject: Mapped[str | None] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(Text, server_default="")
+    queue: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(Text)
+    payload: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    state: Mapped[str] = mapped_column(Text, server_default="queued")
+    reason: Mapped[str | None] = mapped_column(Text)
+    priority: Mapped[int] = mapped_column(SmallInteger, server_default="50")
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    queued_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    run_at: Mapped[datetime | None] = mapped_column(Moment)
+    started_at: Mapped[datetime | None] = mapped_column(Moment)
+    finished_at: Mapped[datetime | None] = mapped_column(Moment)
+    attempt: Mapped[int] = mapped_column(Integer, server_default="0")
+    failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    max_attempts: Mapped[int] = mapped_column(SmallInteger, server_default="3")
+    lease_losses: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    round: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    worker_id: Mapped[UUID | None] = mapped_column()
+    lease_expires_at: Mapped[datetime | None] = mapped_column(Moment)
+    progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    result: Mapped[Any | None] = mapped_column(JSONB)
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+
+class TaskStep(Base):
+    """The stored result of a finished step: what a handler passes over when it runs again."""
+
+    __tablename__ = "task_steps"
+
+    task_id: Mapped[UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    attempt: Mapped[int] = mapped_column(Integer)
+    result: Mapped[Any] = mapped_column(JSONB(none_as_null=False))
+    finished_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+
+class TaskTransition(Base):
+    """The legal moves, filled by the migrations from app/tasks/states.py and read by the trigger."""
+
+    __tablename__ = "task_transitions"
+
+    from_state: Mapped[str] = mapped_column(Text, primary_key=True)
+    to_state: Mapped[str] = mapped_column(Text, primary_key=True)
+    verb: Mapped[str] = mapped_column(Text, primary_key=True)
+    # Of the verbs that share an edge, the one the log names unless the statement says otherwise.
+    usual: Mapped[bool] = mapped_column()
+
+    __table_args__ = (
+        Index("task_transitions_usual_key", "from_state", "to_state", unique=True, postgresql_where=text("usual")),
+    )
+
+
+class TaskEvent(Base):
+    """The one log: a row per change of state, written by the trigger in the same statement."""
+
+    __tablename__ = "task_events"
+    __table_args__ = (
+        Index("task_events_task_id_idx", "task_id", "id"),
+        Index("task_events_xid_idx", "xid"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    xid: Mapped[str] = mapped_column(Xid8, server_default=func.pg_current_xact_id())
+    at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    task_id: Mapped[UUID] = mapped_column()
+    run_id: Mapped[UUID | None] = mapped_column()
+    owner_id: Mapped[UUID | None] = mapped_column()
+    queue: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(Text)
+    verb: Mapped[str] = mapped_column(Text)
+    # NULL: it was enqueued (from) or deleted (to).
+    from_state: Mapped[str | None] = mapped_column(Text)
+    to_state: Mapped[str | None] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(Text)
+    attempt: Mapped[int] = mapped_column(Integer)
+    reason: Mapped[str | None] = mapped_column(Text)
+    data: Mapped[Any | None] = mapped_column(JSONB)
+
+
+class Worker(Base):
+    """A worker process, for people to look at. No statement decides about a lease by this table."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    host: Mapped[str] = mapped_column(Text)
+    pid: Mapped[int] = mapped_column(Integer)
+    queues: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    in_hand: Mapped[int] = mapped_column(Integer, server_default="0")
+    started_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    seen_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    draining: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -1,0 +1,115 @@
+"""What pages show of tasks: lists by keyset, one task with its events and steps, worker processes."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import ColumnElement, Interval, func, select, true, tuple_, type_coerce
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
+
+from app.core.paging import Cursor
+from app.tasks.errors import TaskNotFound
+from app.tasks.models import Task, TaskEvent, TaskStep, Worker
+
+ALIVE = timedelta(seconds=30)  # a worker not seen for this long is shown as lost
+
+
+class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tasks to list. Empty values do not filter; `q` finds part of a title, or an id."""
+
+    state: str = ""
+    kind: str = ""
+    queue: str = ""
+    run_id: UUID | None = None
+    subject: str = ""
+    q: str = ""
+
+
+def _mine(scope: UUID | None) -> ColumnElement[bool]:
+    return true() if scope is None else Task.owner_id == scope
+
+
+async def list_tasks(
+    session: AsyncSession, scope: UUID | None, wanted: TaskFilter, before: Cursor | None, limit: int
+) -> list[Task]:
+    """Newest first, from behind `before`, without the large columns.
+
+    Args:
+        scope: whose tasks; None is everybody's.
+    """
+    query = (
+        select(Task)
+        .where(_mine(scope))
+        .options(defer(Task.payload), defer(Task.result), defer(Task.error))
+        .order_by(Task.created_at.desc(), Task.id.desc())
+        .limit(limit)
+    )
+    if wanted.state:
+        query = query.where(Task.state == wanted.state)
+    if wanted.kind:
+        query = query.where(Task.kind == wanted.kind)
+    if wanted.queue:
+        query = query.where(Task.queue == wanted.queue)
+    if wanted.run_id is not None:
+        query = query.where(Task.run_id == wanted.run_id)
+    if wanted.subject:
+        query = query.where(Task.subject == wanted.subject)
+    if wanted.q:
+        try:
+            query = query.where(Task.id == UUID(wanted.q))
+        except ValueError:
+            query = query.where(Task.title.icontains(wanted.q, autoescape=True))
+    if before is not None:
+        query = query.where(tuple_(Task.created_at, Task.id) < tuple_(before.at, before.id))
+    return list((await session.execute(query)).scalars())
+
+
+async def find_task(session: AsyncSession, task_id: UUID, scope: UUID | None) -> Task:
+    """Raises TaskNotFound, also for somebody else's."""
+    found = await session.execute(select(Task).where(Task.id == task_id, _mine(scope)))
+    task = found.scalars().first()
+    if task is None:
+        raise TaskNotFound
+    return task
+
+
+async def events_of(session: AsyncSession, task_id: UUID, limit: int = 500) -> list[TaskEvent]:
+    """The newest `limit` events of a task, oldest first."""
+    found = await session.execute(
+        select(TaskEvent).where(TaskEvent.task_id == task_id).order_by(TaskEvent.id.desc()).limit(limit)
+    )
+    return list(reversed(found.scalars().all()))
+
+
+async def steps_of(session: AsyncSession, task_id: UUID) -> list[TaskStep]:
+    found = await session.execute(
+        select(TaskStep).where(TaskStep.task_id == task_id).order_by(TaskStep.finished_at, TaskStep.name)
+    )
+    return list(found.scalars())
+
+
+class LivingWorker(msgspec.Struct, frozen=True):
+    """A worker process and whether it has been seen lately."""
+
+    worker: Worker
+    state: str
+
+
+async def list_workers(session: AsyncSession) -> list[LivingWorker]:
+    alive = (Worker.seen_at > func.now() - ALIVE).label("alive")
+    rows = await session.execute(select(Worker, alive).order_by(Worker.started_at))
+    return [
+        LivingWorker(worker, ("draining" if worker.draining else "online") if lives else "lost")
+        for worker, lives in rows
+    ]
+
+
+async def oldest_waits(session: AsyncSession, queues: list[str]) -> dict[str, timedelta]:
+    """Queue → how long its oldest ready task waits. One index look-up a queue and priority; few are there."""
+    rows = await session.execute(
+        select(Task.queue, type_coerce(func.now() - func.min(Task.queued_at), Interval))
+        .where(Task.state == "queued", Task.queue.in_(queues))
+        .group_by(Task.queue)
+    )
+    return {row[0]: row[1] for row in rows}

@@ -1,0 +1,110 @@
+"""What one does with tasks: enqueue them in the caller's transaction, and the verbs a person may use."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import true
+
+from app.core.config import QUEUE_NAME
+from app.core.db import WriteSession
+from app.core.errors import Invalid
+from app.core.ids import uuid7
+from app.core.principal import Principal
+from app.tasks import queries
+from app.tasks.errors import IllegalMove, TaskNotFound
+from app.tasks.kinds import find_kind
+from app.tasks.models import Task
+from app.tasks.states import BUTTONS, DEFAULT_PRIORITY, RESUMED_PRIORITY, TaskState, TaskVerb
+
+
+class TaskRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A task somebody wants. `payload` is the kind's payload type or plain data that fits it."""
+
+    kind: str
+    payload: Any
+    title: str = ""
+    queue: str | None = None
+    priority: int = DEFAULT_PRIORITY
+    max_attempts: int | None = None
+    run_id: UUID | None = None
+    owner_id: UUID | None = None
+    subject: str | None = None
+    run_at: datetime | None = None
+
+
+async def enqueue(session: WriteSession, request: TaskRequest, *, paused: bool = False) -> UUID:
+    """Enqueue one task; see `enqueue_many`."""
+    return (await enqueue_many(session, [request], paused=paused))[0]
+
+
+async def enqueue_many(session: WriteSession, requests: Sequence[TaskRequest], *, paused: bool = False) -> list[UUID]:
+    """Enqueue tasks in the caller's transaction: they exist if and only if it commits. Workers are told after that.
+
+    Raises:
+        UnknownKind, PayloadMismatch, Invalid: before anything is written.
+    """
+    if not requests:
+        return []
+    rows = [_checked(request) for request in requests]
+    await queries.insert_tasks(session, rows, paused=paused)
+    for queue in {row.queue for row in rows}:
+        session.announce(f"queue:{queue}")
+    return [row.id for row in rows]
+
+
+def _checked(request: TaskRequest) -> queries.NewTask:
+    kind = find_kind(request.kind)
+    queue = request.queue or kind.queue
+    if not QUEUE_NAME.fullmatch(queue):
+        raise Invalid(f"{queue!r} cannot be a queue's name.", {"queue": "Use small letters, digits, - and _."})
+    if not 0 <= request.priority <= 1000:
+        raise Invalid("The priority must be from 0 to 1000.", {"priority": "From 0 to 1000."})
+    max_attempts = request.max_attempts if request.max_attempts is not None else kind.max_attempts
+    if not 1 <= max_attempts <= 1000:
+        raise Invalid("A task is tried from 1 to 1000 times.", {"max_attempts": "From 1 to 1000."})
+    payload = msgspec.json.encode(kind.plain(request.payload)).decode()
+    if "\\u0000" in payload:
+        raise Invalid("The payload holds a NUL character, which cannot be stored.", {"payload": "Remove \\u0000."})
+    return queries.NewTask(
+        id=uuid7(),
+        kind=kind.name,
+        payload=payload,
+        queue=queue,
+        priority=request.priority,
+        max_attempts=max_attempts,
+        title=request.title[:300],
+        run_id=request.run_id,
+        owner_id=request.owner_id,
+        subject=request.subject,
+        run_at=request.run_at,
+    )
+
+
+async def act(session: WriteSession, by: Principal, task_id: UUID, verb: TaskVerb) -> TaskState:
+    """A person's retry, resume or cancel of one task. Returns its new state.
+
+    Raises:
+        TaskNotFound: no such task, or somebody else's.
+        IllegalMove: its state does not allow it.
+    """
+    if verb not in BUTTONS:
+        raise Invalid(f"A task cannot be told to {verb} by hand.")
+    priority = RESUMED_PRIORITY if verb is TaskVerb.RESUME else None
+    mine = true() if by.scope is None else Task.owner_id == by.scope
+    moved = await queries.move_tasks(session, verb, (Task.id == task_id) & mine, priority=priority)
+    if not moved:
+        task = await session.get(Task, task_id)
+        if task is None or (by.scope is not None and task.owner_id != by.scope):
+            raise TaskNotFound
+        raise IllegalMove(verb, TaskState(task.state))
+    announce_ready(session, moved)
+    return TaskState(moved[0].state)
+
+
+def announce_ready(session: WriteSession, moved: list[queries.Moved]) -> None:
+    """Ring the doorbell, after the commit, for tasks that became ready."""
+    for queue in {row.queue for row in moved if row.state == TaskState.QUEUED}:
+        session.announce(f"queue:{queue}")

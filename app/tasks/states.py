@@ -1,0 +1,83 @@
+"""The states of a task and the verbs between them. Declared here once; the database's table is made from it."""
+
+from enum import StrEnum
+
+from app.core.machine import Machine
+
+
+class TaskState(StrEnum):
+    QUEUED = "queued"
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    PENDING_APPROVAL = "pending_approval"
+    NEEDS_INPUT = "needs_input"
+    NEEDS_AUTH = "needs_auth"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    DEAD_LETTER = "dead_letter"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class TaskVerb(StrEnum):
+    CLAIM = "claim"
+    SUCCEED = "succeed"
+    RETRY_LATER = "retry_later"
+    BURY = "bury"
+    HOLD = "hold"
+    REQUEUE = "requeue"
+    PROMOTE = "promote"
+    PAUSE = "pause"
+    UNPAUSE = "unpause"
+    APPROVE = "approve"
+    ANSWER = "answer"
+    REJECT = "reject"
+    EXPIRE = "expire"
+    RETRY = "retry"
+    RESUME = "resume"
+    CANCEL = "cancel"
+
+
+_T = TaskState
+_V = TaskVerb
+
+# Waiting for a person: no worker, no connection, no transaction.
+HOLDS = (_T.PENDING_APPROVAL, _T.NEEDS_INPUT, _T.NEEDS_AUTH)
+# Ready, or ready at a time to come.
+WAITING = (_T.QUEUED, _T.SCHEDULED, _T.RETRYING)
+# Nothing more happens unless a person wants it.
+FINISHED = (_T.SUCCEEDED, _T.DEAD_LETTER, _T.REJECTED, _T.EXPIRED, _T.CANCELLED)
+UNFINISHED = (*WAITING, _T.RUNNING, *HOLDS, _T.PAUSED)
+
+# verb: (sources, targets). The first target is the usual one; QUEUED after reject and expire is
+# for a question whose asker wants to go on with the refusal as a value.
+TASK_MACHINE: Machine[TaskState, TaskVerb] = Machine(
+    TaskState,
+    {
+        _V.CLAIM: ((_T.QUEUED,), (_T.RUNNING,)),
+        _V.SUCCEED: ((_T.RUNNING,), (_T.SUCCEEDED,)),
+        _V.RETRY_LATER: ((_T.RUNNING,), (_T.RETRYING,)),
+        _V.BURY: ((_T.RUNNING,), (_T.DEAD_LETTER,)),
+        _V.HOLD: ((_T.RUNNING,), HOLDS),
+        _V.REQUEUE: ((_T.RUNNING,), (_T.QUEUED,)),
+        _V.PROMOTE: ((_T.SCHEDULED, _T.RETRYING), (_T.QUEUED,)),
+        _V.PAUSE: (WAITING, (_T.PAUSED,)),
+        _V.UNPAUSE: ((_T.PAUSED,), (_T.QUEUED, _T.SCHEDULED)),
+        _V.APPROVE: ((_T.PENDING_APPROVAL,), (_T.QUEUED,)),
+        _V.ANSWER: ((_T.NEEDS_INPUT, _T.NEEDS_AUTH), (_T.QUEUED,)),
+        _V.REJECT: ((_T.PENDING_APPROVAL,), (_T.REJECTED, _T.QUEUED)),
+        _V.EXPIRE: (HOLDS, (_T.EXPIRED, _T.QUEUED)),
+        _V.RETRY: ((_T.DEAD_LETTER, _T.CANCELLED), (_T.QUEUED,)),
+        _V.RESUME: ((_T.REJECTED, _T.EXPIRED), (_T.QUEUED,)),
+        _V.CANCEL: (UNFINISHED, (_T.CANCELLED,)),
+    },
+)
+
+# What a person may do to one task by a button, POST /tasks/{id}/{verb}.
+BUTTONS = (_V.RETRY, _V.RESUME, _V.CANCEL)
+
+DEFAULT_PRIORITY = 50
+RESUMED_PRIORITY = 100  # a person has just dealt with it
+APPROVED_PRIORITY = 200  # an approval is time-sensitive

@@ -1,0 +1,1 @@
+"""The toolkit of the pages: rendering, forms, sessions, guards, errors and the outer shield. Imports no feature."""

@@ -1,0 +1,156 @@
+"""Every refusal and failure as an answer: problem+json for programs, a fragment for htmx, a page for people."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from jinja2 import Environment
+from litestar import Response
+from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
+from litestar.types import Scope
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from app.core import log
+from app.core.errors import AppError, Invalid, TooMany, Unauthorized
+from app.web.render import Page, leave, page_address, page_of, wants_fragment
+from app.web.request import WebRequest, is_api, request_id
+
+logger = log.get(__name__)
+
+PAGE, FRAGMENT = "error.html", "components/_error.html"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+HTML, PROBLEM = "text/html", "application/problem+json"
+
+# The framework's own details are for programmers; a person gets these.
+DETAILS = {
+    400: "The request could not be understood.",
+    404: "There is nothing at this address.",
+    405: "This address does not accept that kind of request.",
+    413: "What was sent is too large.",
+    422: "Something in the request does not fit.",
+    503: "The database cannot be reached. Nothing has been lost.",
+    500: "Something went wrong on our side.",
+}
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """What went wrong, before it is known in which form to say it. `fields`: the sentence for each field."""
+
+    status: int
+    title: str
+    detail: str
+    fields: Mapping[str, str] = {}
+    headers: Mapping[str, str] = {}
+
+
+def handle(request: WebRequest, error: Exception) -> Response[Any]:
+    """The application's only exception handler."""
+    problem = describe(error)
+    if problem.status >= 500:
+        logger.error("request failed", exc_info=error, request_id=request_id(request.scope))
+    if isinstance(error, MethodNotAllowedException):
+        problem = msgspec.structs.replace(problem, headers={"Allow": _allowed(request.scope)})
+    if isinstance(error, Unauthorized) and request.method == "GET" and not is_api(request.scope):
+        if not wants_fragment(request):
+            return Response("", status_code=303, media_type="text/plain", headers={"Location": _login_for(request)})
+        problem = msgspec.structs.replace(problem, headers=leave(_login_for(request)))
+    media_type, text = write(
+        problem,
+        request.scope,
+        request.app.state.templates,
+        page=page_of(request),
+        partial=wants_fragment(request),
+    )
+    headers = {"Vary": "HX-Request", **problem.headers}
+    return Response(text, status_code=problem.status, media_type=media_type, headers=headers)
+
+
+def describe(error: Exception) -> Problem:
+    if isinstance(error, AppError):
+        return Problem(
+            status=error.status,
+            title=error.title,
+            detail=str(error) or DETAILS.get(error.status, ""),
+            fields=error.fields if isinstance(error, Invalid) else {},
+            headers={"Retry-After": str(error.retry_after)} if isinstance(error, TooMany) else _challenge(error),
+        )
+    if isinstance(error, ValidationException):
+        return Problem(status=422, title=Invalid.title, detail=DETAILS[422], fields=_fields(error))
+    if isinstance(error, HTTPException):
+        status = error.status_code
+        detail = DETAILS.get(status) or error.detail
+        # A body that is no JSON, an unknown content type: the framework says it best, and says nothing of us.
+        return Problem(
+            status=status,
+            title=HTTPStatus(status).phrase,
+            detail=error.detail if status == 400 and error.detail else detail,
+            headers=error.headers or {},
+        )
+    if _database_is_away(error):
+        return Problem(status=503, title="Not available just now", detail=DETAILS[503], headers={"Retry-After": "5"})
+    return Problem(status=500, title="That is our fault", detail=DETAILS[500])
+
+
+def write(
+    problem: Problem, scope: Mapping[str, Any], templates: Environment, *, page: Page | None = None, partial: bool
+) -> tuple[str, bytes]:
+    """The answer's content type and body. Never raises: a template that fails is replaced by its text."""
+    if is_api(scope):
+        return PROBLEM, msgspec.json.encode(
+            {
+                "type": "about:blank",
+                "title": problem.title,
+                "status": problem.status,
+                "detail": problem.detail,
+                "request_id": request_id(scope),
+                **({"errors": problem.fields} if problem.fields else {}),
+            }
+        )
+    words = {"status": problem.status, "title": problem.title, "detail": _sentence(problem)}
+    try:
+        template = templates.get_template(FRAGMENT if partial else PAGE)
+        return HTML, template.render(**words, request_id=request_id(scope), page=page).encode()
+    except Exception:
+        logger.exception("the error page failed", request_id=request_id(scope))
+        return "text/plain", f"{problem.status} {problem.title}. {problem.detail}".encode()
+
+
+def _database_is_away(error: Exception) -> bool:
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or isinstance(error, InterfaceError)
+    return isinstance(error, PoolTimeout | ConnectionError | TimeoutError)
+
+
+def _sentence(problem: Problem) -> str:
+    return " ".join([problem.detail, *(text for text in problem.fields.values() if text not in problem.detail)])
+
+
+def _challenge(error: AppError) -> dict[str, str]:
+    return {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+
+
+def _fields(error: ValidationException) -> dict[str, str]:
+    if not isinstance(error.extra, list):
+        return {}
+    return {str(item.get("key", "")): str(item.get("message", "")) for item in error.extra if isinstance(item, dict)}
+
+
+def _login_for(request: WebRequest) -> str:
+    wanted = page_address(request)
+    return f"/login?{urlencode({'next': wanted})}" if wanted != "/" else "/login"
+
+
+def _allowed(scope: Scope) -> str:
+    """The methods a path does accept (RFC 9110 §15.5.6 wants them named)."""
+    router = scope["litestar_app"].asgi_router
+    found = []
+    for method in METHODS:
+        try:
+            router.handle_routing(path=scope["path"].rstrip("/") or "/", method=method)
+        except HTTPException:
+            continue
+        found.append(method)
+    return ", ".join(found)

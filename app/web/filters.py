@@ -1,0 +1,107 @@
+"""How templates write values: times, numbers, sizes, states. The words of `ago` are those of static/js/clock.js."""
+
+from collections.abc import Callable
+from datetime import UTC, timedelta
+from datetime import datetime as DateTime
+from typing import Any
+
+import msgspec
+
+STATE_LABELS = {
+    "pending_approval": "Waiting for approval",
+    "needs_input": "Needs input",
+    "needs_auth": "Needs sign-in",
+}
+
+
+def datetime(at: DateTime | None) -> str:
+    """`2026-11-23 09:05:12 UTC`; a dash for None."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else "–"
+
+
+def ago(at: DateTime | None) -> str:
+    """`3 min ago`, `in 12 min`, `just now`. For display only: it reads this machine's clock."""
+    if at is None:
+        return "–"
+    distance = (at - DateTime.now(UTC)).total_seconds()
+    seconds = int(abs(distance))
+    if seconds < 5:
+        return "just now"
+    span = _span(seconds)
+    return f"in {span}" if distance > 0 else f"{span} ago"
+
+
+def _span(seconds: int) -> str:
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    if seconds < 86400:
+        return f"{seconds // 3600} h"
+    return f"{seconds // 86400} d"
+
+
+def duration(value: timedelta | float | None) -> str:
+    """`420 ms`, `4.2 s`, `3 min 5 s`, `2 h 10 min`, `3 d 4 h`; numbers are seconds; a dash for None."""
+    if value is None:
+        return "–"
+    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
+    if seconds < 1:
+        return f"{max(seconds, 0) * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    whole = round(seconds)
+    for size, name, small, small_name in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // small
+            return f"{whole // size} {name}" + (f" {rest} {small_name}" if rest else "")
+    return f"{whole} s"
+
+
+def number(value: float | None) -> str:
+    """Thousands apart by a narrow space; fractions to at most two digits; a dash for None."""
+    if value is None:
+        return "–"
+    text = f"{value:,}" if isinstance(value, int) else f"{value:,.2f}".rstrip("0").rstrip(".")
+    return text.replace(",", "\u202f")
+
+
+def size(value: int | None) -> str:
+    """Bytes as `812 B`, `4.2 kB`, `1.5 MB`; a dash for None."""
+    if value is None:
+        return "–"
+    if value < 1000:
+        return f"{value} B"
+    amount = float(value)
+    for unit in ("kB", "MB", "GB", "TB"):
+        amount /= 1000
+        if amount < 999.95 or unit == "TB":
+            break
+    return f"{amount:.1f}".removesuffix(".0") + f" {unit}"
+
+
+def json_pretty(value: Any) -> str:
+    """Indented JSON. A text or bytes are taken as JSON already; what is none stays as it is."""
+    raw = value.encode() if isinstance(value, str) else value
+    try:
+        encoded = raw if isinstance(raw, bytes) else msgspec.json.encode(raw)
+        return msgspec.json.format(encoded, indent=2).decode()
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return str(value)
+
+
+def state_label(state: str) -> str:
+    """The word people read for a state: `dead_letter` → `Dead letter`."""
+    text = str(state)
+    return STATE_LABELS.get(text) or text.replace("_", " ").replace("-", " ").capitalize()
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    "datetime": datetime,
+    "ago": ago,
+    "duration": duration,
+    "number": number,
+    "bytes": size,
+    "json_pretty": json_pretty,
+    "state_label": state_label,
+}

@@ -1,0 +1,108 @@
+"""Rate limits: so many within a window for each subject, counted in Redis for all processes together.
+
+Without Redis every process counts for itself: a limit then is per process, but nobody is refused because Redis is
+away, and no request waits for it longer than once in a few seconds.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from app.core import log
+from app.core.errors import TooMany
+
+logger = log.get(__name__)
+
+# One round trip, and no moment at which a counter exists without its end.
+COUNT = """
+local n = redis.call('INCR', KEYS[1])
+if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return {n, redis.call('PTTL', KEYS[1])}
+"""
+TIMEOUT = 0.25  # seconds that one request may wait for Redis
+REST = 5.0  # seconds for which a Redis that failed is left alone
+KEPT = 10_000  # windows kept in memory at most
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """`most` within `window` for each subject."""
+
+    name: str
+    most: int
+    window: timedelta
+
+
+class Quota(msgspec.Struct, frozen=True):
+    """How a limit stands after a hit. `reset` is in whole seconds."""
+
+    limit: Limit
+    remaining: int
+    reset: int
+
+    def headers(self) -> Mapping[str, str]:
+        """RateLimit fields as in draft-ietf-httpapi-ratelimit-headers."""
+        seconds = int(self.limit.window.total_seconds())
+        return {
+            "RateLimit-Policy": f'"{self.limit.name}";q={self.limit.most};w={seconds}',
+            "RateLimit": f'"{self.limit.name}";r={self.remaining};t={self.reset}',
+        }
+
+
+class Limits:
+    """The counters. `redis` may be None, and may be away."""
+
+    def __init__(self, redis: "Redis | None") -> None:
+        self._redis: Any = redis
+        self._retry_at = 0.0
+        self._memory: dict[str, tuple[int, float]] = {}
+
+    async def hit(self, limit: Limit, subject: str) -> Quota:
+        """Count one; `subject` is whom the limit is for (an address, an e-mail address, a user's id).
+
+        Raises:
+            TooMany: that was one too many. Never anything else.
+        """
+        # Subjects are personal: neither Redis nor its logs get to see them.
+        key = f"hp:limit:{limit.name}:{sha256(subject.lower().encode()).hexdigest()[:32]}"
+        seconds = limit.window.total_seconds()
+        count, left = await self._count_in_redis(key, seconds) or self._count_in_memory(key, seconds)
+        reset = max(1, -int(-left // 1))
+        if count > limit.most:
+            raise TooMany(f"Too many requests. Please wait {_words(reset)} and try again.", retry_after=reset)
+        return Quota(limit, limit.most - count, reset)
+
+    async def _count_in_redis(self, key: str, seconds: float) -> tuple[int, float] | None:
+        if self._redis is None or time.monotonic() < self._retry_at:
+            return None
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                count, left = await self._redis.eval(COUNT, 1, key, int(seconds * 1000))
+            return int(count), int(left) / 1000
+        except Exception as problem:  # whatever a client raises while its server is away
+            self._retry_at = time.monotonic() + REST
+            logger.warning("rate limits are counted in memory", problem=repr(problem))
+            return None
+
+    def _count_in_memory(self, key: str, seconds: float) -> tuple[int, float]:
+        now = time.monotonic()
+        if len(self._memory) >= KEPT:
+            self._memory = {name: window for name, window in self._memory.items() if window[1] > now}
+        if len(self._memory) >= KEPT:
+            self._memory.clear()
+        count, end = self._memory.get(key, (0, 0.0))
+        if end <= now:
+            count, end = 0, now + seconds
+        self._memory[key] = (count + 1, end)
+        return count + 1, end - now
+
+
+def _words(seconds: int) -> str:
+    if seconds < 90:
+        return f"{seconds} second{'s' if seconds != 1 else ''}"
+    return f"{-(-seconds // 60)} minutes"

@@ -1,0 +1,135 @@
+"""The outermost wrapper. What must hold for every request and every answer, also those no handler ever sees:
+
+a request id, security headers, one access line, the Host and the Origin checked, a limit for bodies that ends in a
+readable answer, and HEAD wherever there is GET.
+"""
+
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import structlog
+from jinja2 import Environment
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.core import log
+from app.core.config import Settings
+from app.core.errors import AppError, Forbidden, TooLarge
+from app.web import errors
+from app.web.exchange import Exchange
+from app.web.headers import SCRIPTLESS, security_headers
+
+logger = log.get("app.access")
+
+MAX_BODY = 12 * 1024 * 1024
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# Probes come by the machine's address, not by its name.
+ANY_HOST = ("/livez", "/readyz", "/health", "/metrics")
+# Their forms are on pages without a referrer, from which browsers send `Origin: null`; a token in the body, which
+# no other site knows, is what they are checked by.
+NULL_ORIGIN = ("/review", "/login")
+
+Observe = Callable[[str, str, int, float], None]
+
+
+class Misdirected(AppError):
+    status = 421
+    title = "Wrong address"
+
+
+class Shield:
+    """Wraps the application.
+
+    Args:
+        observe: is told (method, route, status, seconds) of every answer, for the metrics.
+    """
+
+    def __init__(
+        self, app: ASGIApp, settings: Settings, templates: Environment, *, observe: Observe | None = None
+    ) -> None:
+        self._app = app
+        self._templates = templates
+        self._observe = observe
+        self._headers = security_headers(settings)
+        self._netloc = urlsplit(settings.base_url).netloc.lower()
+        self._host = urlsplit(settings.base_url).hostname or ""
+        self._check_host = not settings.development
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange(scope, receive, send, headers=self._headers, max_body=MAX_BODY)
+        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+            try:
+                self._admit(exchange)
+                await self._app(exchange.scope, exchange.receive, exchange.send)
+            except AppError as refusal:
+                await self._answer(exchange, refusal)
+            except Exception as problem:
+                logger.error("request failed outside of its handler", exc_info=problem)
+                if exchange.status:
+                    raise  # the server closes the connection: the answer is cut short, and shall look so
+                await self._answer(exchange, problem)
+            finally:
+                self._log(exchange)
+
+    def _admit(self, exchange: Exchange) -> None:
+        """Raises:
+        AppError: this request does not get any further.
+        """
+        path, given = exchange.scope["path"], exchange.header
+        if self._check_host and not path.startswith(ANY_HOST) and _hostname(given("host")) != self._host:
+            raise Misdirected("This server is not the one your request names.")
+        if exchange.method not in SAFE_METHODS and not self._own(exchange):
+            raise Forbidden("This request came from another site and has been refused.")
+        if exchange.announced > MAX_BODY:
+            raise TooLarge(f"At most {MAX_BODY // 1024**2} MB can be sent at once.")
+
+    def _own(self, exchange: Exchange) -> bool:
+        """Whether an unsafe request comes from a page of ours, or from a program (which sends neither header)."""
+        path, given = exchange.scope["path"], exchange.header
+        if path.startswith("/api/") and given("authorization").lower().startswith("bearer "):
+            return True
+        site, origin = given("sec-fetch-site"), given("origin").lower()
+        if site:
+            return site in ("same-origin", "none")
+        if origin == "null":
+            return path.startswith(NULL_ORIGIN)
+        return not origin or urlsplit(origin).netloc in (self._netloc, given("host").lower())
+
+    async def _answer(self, exchange: Exchange, error: Exception) -> None:
+        problem = errors.describe(error)
+        partial = exchange.header("hx-request") == "true"
+        media_type, body = errors.write(problem, exchange.scope, self._templates, partial=partial)
+        headers = {
+            "content-type": f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type,
+            "content-length": str(len(body)),
+            "content-security-policy": SCRIPTLESS,
+            **problem.headers,
+        }
+        encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        start: Message = {"type": "http.response.start", "status": problem.status, "headers": encoded}
+        await exchange.send(start)
+        await exchange.send({"type": "http.response.body", "body": body, "more_body": False})
+
+    def _log(self, exchange: Exchange) -> None:
+        seconds = time.perf_counter() - exchange.started_at
+        route = exchange.route
+        if self._observe is not None:
+            self._observe(exchange.method, route, exchange.status, seconds)
+        write = logger.debug if route.startswith("/static/") else logger.info
+        write(
+            "request",
+            method=exchange.method,
+            route=route,
+            status=exchange.status or 499,  # 499: the client left before the answer
+            ms=round(seconds * 1000, 1),
+            bytes=exchange.sent,
+            address=exchange.address,
+        )
+
+
+def _hostname(host: str) -> str:
+    return urlsplit(f"//{host}").hostname or ""

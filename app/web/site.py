@@ -1,0 +1,79 @@
+"""Puts the toolkit and the features' handlers together to one application."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+from litestar import Litestar
+from litestar.config.app import AppConfig
+from litestar.datastructures import State
+from litestar.di import Provide
+from redis.asyncio import Redis
+
+from app.core.config import Settings
+from app.core.db import Database
+from app.web import assets, errors, guards, sessions
+from app.web.assets import Assets
+from app.web.csrf import csrf_middleware
+from app.web.limits import Limits
+from app.web.render import Waiting
+from app.web.security import MAX_BODY, Observe, Shield
+from app.web.templates import environment
+
+ROOT = Path(__file__).parents[2]
+
+
+def make_site(
+    settings: Settings,
+    database: Database,
+    handlers: Sequence[Any],
+    *,
+    authenticate: Callable[..., Any] | None = None,
+    redis: "Redis | None" = None,
+    waiting: Waiting | None = None,
+    observe: Observe | None = None,
+    templates: Path = ROOT / "templates",
+    static: Path = ROOT / "static",
+    state: dict[str, Any] | None = None,
+    on_app_init: Sequence[Callable[[AppConfig], AppConfig]] = (),
+    **more: Any,
+) -> tuple[Shield, Litestar]:
+    """The web application, wrapped and bare.
+
+    Args:
+        handlers: the features' route handlers and routers.
+        authenticate: an ASGI middleware that sets `scope["user"]` to a Principal or None.
+        waiting: counts the approvals that wait for a person, for the navigation.
+        state: more values for `request.app.state`.
+        more: further arguments for Litestar (lifespan, openapi_config, plugins).
+    """
+    files = Assets(static, reload=settings.development)
+    pages: Environment = environment(templates, files, reload=settings.development)
+    app = Litestar(
+        route_handlers=[*assets.handlers, *handlers],
+        middleware=[*([authenticate] if authenticate else []), csrf_middleware],
+        dependencies={
+            "read": Provide(sessions.provide_read),
+            "write": Provide(sessions.provide_write),
+            "user": Provide(guards.provide_user),
+        },
+        exception_handlers={Exception: errors.handle},
+        state=State(
+            {
+                "settings": settings,
+                "database": database,
+                "redis": redis,
+                "limits": Limits(redis),
+                "templates": pages,
+                "assets": files,
+                "waiting": waiting,
+                **(state or {}),
+            }
+        ),
+        request_max_body_size=MAX_BODY,
+        logging_config=None,  # failures are logged by errors.handle, requests by the shield
+        on_app_init=list(on_app_init),
+        **more,
+    )
+    return Shield(app, settings, pages, observe=observe), app

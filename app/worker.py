@@ -1,0 +1,128 @@
+"""The worker process: `arq app.worker.WorkerSettings`.
+
+arq gives the process its life cycle, signals and health key. The work itself is the dispatcher's, from PostgreSQL;
+no task lives in arq's job store, and the worker goes on while Redis is away.
+"""
+
+import asyncio
+import os
+from importlib import import_module
+from typing import Any
+
+import msgspec
+from arq.connections import ArqRedis, RedisSettings
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.client import Pipeline
+from redis.exceptions import RedisError
+
+from app.core import log
+from app.core.config import Settings, load
+from app.core.db import Database
+from app.embedded.attach import attached
+from app.kinds import BUILT_IN
+from app.runtime.dispatcher import Dispatcher
+from app.runtime.doorbell import Doorbell
+from app.runtime.sweeper import Sweeper
+
+logger = log.get(__name__)
+
+
+class PatientPipeline(Pipeline):
+    """arq asks for facts about Redis at its start; without them it would not start."""
+
+    async def execute(self, raise_on_error: bool = True) -> Any:
+        try:
+            return await super().execute(raise_on_error)
+        except (RedisError, OSError):
+            return [{}, {}, {}, 0]
+
+
+class PatientRedis(ArqRedis):
+    """arq's client that outlives Redis: what it cannot ask or say, it lets be. arq's own loop would end the worker."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        try:
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        except (RedisError, OSError) as error:
+            logger.debug("redis_away", command=str(args[0]), error=repr(error))
+            await asyncio.sleep(0.5)
+            return [] if str(args[0]).startswith("ZRANGE") else 0
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        return PatientPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+class Process:
+    """What one worker process owns between arq's startup and shutdown."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._redis = Redis.from_url(settings.redis_url, socket_connect_timeout=1, health_check_interval=10)
+        doorbell = Doorbell(self._redis, settings.doorbell_scope)
+        size = 4 + len(settings.queues)
+        self._database = Database(settings.database_url, name="holdpoint worker", pool_size=size, announce=doorbell.ring)
+        self._doorbell = doorbell
+        self._settings = settings
+        self._jobs: list[asyncio.Task[None]] = []
+
+    async def start(self, _ctx: dict[Any, Any]) -> None:
+        log.configure(json=not self._settings.development)
+        self.dispatcher = Dispatcher(self._database, self._settings)
+        self._jobs = [
+            asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
+            asyncio.create_task(Sweeper(self._database, self._settings).run(), name="sweeper"),
+            asyncio.create_task(self._doorbell.listen(self.dispatcher.hear), name="doorbell"),
+        ]
+        for job in self._jobs:
+            job.add_done_callback(_fall_loudly)
+        logger.info("worker_started", worker=str(self.dispatcher.id), queues=dict(self._settings.queues))
+
+    async def stop(self, _ctx: dict[Any, Any]) -> None:
+        await self.dispatcher.drain()
+        for job in self._jobs:
+            job.cancel()
+        await asyncio.gather(*self._jobs, return_exceptions=True)
+        await self._redis.aclose()
+        await self._database.dispose()
+        logger.info("worker_stopped", worker=str(self.dispatcher.id))
+
+    async def wake(self, _ctx: dict[Any, Any]) -> None:
+        """An arq job that rings the doorbell, for programs that speak arq: look at every queue now."""
+        self.dispatcher.hear(frozenset())
+
+
+def _fall_loudly(job: asyncio.Task[None]) -> None:
+    """A part that ends by an error of ours must not leave a worker that lives and does nothing."""
+    if not job.cancelled() and (error := job.exception()) is not None:
+        logger.critical("worker_part_failed", part=job.get_name(), exc_info=error)
+        os._exit(1)
+
+
+def _arq_settings() -> dict[str, Any]:
+    settings = attached(load(os.environ))
+    for module in (*BUILT_IN, *settings.kinds):
+        import_module(module)
+    process = Process(settings)
+    redis_settings = RedisSettings.from_dsn(settings.redis_url.replace("valkey", "redis", 1))
+    pool = ConnectionPool.from_url(settings.redis_url, socket_connect_timeout=1)
+    return {
+        "functions": [process.wake],
+        "redis_settings": redis_settings,
+        "redis_pool": PatientRedis(
+            pool, job_serializer=msgspec.json.encode, job_deserializer=msgspec.json.decode
+        ),
+        "on_startup": process.start,
+        "on_shutdown": process.stop,
+        "queue_name": "holdpoint:wake",
+        "health_check_key": "holdpoint:worker:health",
+        "health_check_interval": 10,
+        "keep_result": 0,
+        "max_jobs": 1,
+        "poll_delay": 1.0,
+    }
+
+
+def __getattr__(name: str) -> Any:
+    # Made when arq asks for it, so that importing this module reads no environment.
+    if name == "WorkerSettings":
+        return _arq_settings()
+    raise AttributeError(name)

@@ -1,0 +1,26 @@
+"""Makes the table `task_transitions` equal to the declaration in app/tasks/states.py."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from app.tasks.states import TASK_MACHINE
+
+table = sa.table(
+    "task_transitions",
+    sa.column("from_state", sa.Text),
+    sa.column("to_state", sa.Text),
+    sa.column("verb", sa.Text),
+    sa.column("usual", sa.Boolean),
+)
+
+
+def sync() -> None:
+    """Call it in the migration of every change to the machine. Rows are only added before they are used."""
+    rows = []
+    seen: set[tuple[str, str]] = set()
+    for source, target, verb in TASK_MACHINE.edges():
+        usual = (source, target) not in seen
+        seen.add((source, target))
+        rows.append({"from_state": source, "to_state": target, "verb": verb, "usual": usual})
+    op.execute(sa.delete(table))
+    op.bulk_insert(table, rows)

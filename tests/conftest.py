@@ -1,0 +1,108 @@
+"""Real servers for every test: PostgreSQL and Valkey, a database per xdist worker cloned from a migrated template."""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy.engine import make_url
+
+from app.core.config import Settings
+from app.core.db import Database
+from app.embedded import postgres, valkey
+from app.schema import migrate
+from tests import servers as servers_module
+from tests.servers import Servers
+
+ROOT = Path(__file__).parents[1]
+HOME = ROOT / ".holdpoint" / "tests"
+TEMPLATE = "holdpoint_template"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In the controlling process only: start the servers and build the template once."""
+    if hasattr(config, "workerinput"):
+        return
+    given = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
+    database = given[0] or postgres.start(HOME, fast=True)
+    redis = given[1] or valkey.start(HOME)
+    database = re.sub(r"^postgres(ql)?(\+asyncpg)?://", "postgresql+asyncpg://", database)
+    asyncio.run(make_database(database, TEMPLATE))
+    migrate(with_name(database, TEMPLATE))
+    os.environ["HOLDPOINT_TEST_DATABASE"], os.environ["HOLDPOINT_TEST_REDIS"] = database, redis
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
+    if not os.environ.get("DATABASE_URL"):
+        postgres.stop(HOME)
+    if not os.environ.get("REDIS_URL"):
+        valkey.stop(HOME)
+
+
+def with_name(url: str, name: str) -> str:
+    """The URL of another database on the same server."""
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+async def make_database(url: str, name: str, template: str | None = None) -> None:
+    """Drop and create `name`, empty or as a copy of `template`."""
+    connection = await asyncpg.connect(with_name(url, "postgres").replace("+asyncpg", ""))
+    try:
+        await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await connection.execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def servers(worker_id: str) -> Iterator[Servers]:
+    """Where this xdist worker's database and Redis are."""
+    base = os.environ["HOLDPOINT_TEST_DATABASE"]
+    name = f"holdpoint_test_{worker_id}"
+    asyncio.run(make_database(base, name, TEMPLATE))
+    redis = os.environ["HOLDPOINT_TEST_REDIS"]
+    number = int(re.sub(r"\D", "", worker_id) or "0") + 1
+    if redis.startswith("unix"):
+        redis = f"{redis.split('?')[0]}?db={number}"
+    else:
+        redis = urlunsplit(urlsplit(redis)._replace(path=f"/{number}"))
+    yield Servers(database_url=with_name(base, name), redis_url=redis)
+
+
+@pytest.fixture(scope="session")
+async def shared_database(servers: Servers) -> AsyncIterator[Database]:
+    made = Database(servers.database_url, name="tests", pool_size=20)
+    yield made
+    await made.dispose()
+
+
+@pytest.fixture
+async def database(shared_database: Database) -> Database:
+    """An empty, migrated database."""
+    await servers_module.empty(shared_database)
+    return shared_database
+
+
+@pytest.fixture
+async def redis(servers: Servers) -> AsyncIterator[Redis]:
+    client = Redis.from_url(servers.redis_url)
+    await client.flushdb()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def settings(servers: Servers, tmp_path: Path) -> Settings:
+    return Settings(
+        database_url=servers.database_url,
+        redis_url=servers.redis_url,
+        secret_keys=("a-key-for-tests-only-0123456789abcdef",),
+        data_dir=tmp_path,
+    )

@@ -1,0 +1,15 @@
+"""Kinds that exist for tests."""
+
+import msgspec
+
+from app.tasks.kinds import kind
+
+
+class Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    word: str = ""
+
+
+@kind("test.nothing")
+async def nothing(ctx: object, payload: Nothing) -> str:
+    """Does nothing and says a word."""
+    return payload.word

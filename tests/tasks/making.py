@@ -1,0 +1,44 @@
+"""Tasks in any state, brought there along legal moves."""
+
+from collections import deque
+from uuid import UUID
+
+from sqlalchemy import text
+
+import tests.tasks.kinds  # noqa: F401
+from app.core.db import Database
+from app.tasks.service import TaskRequest, enqueue
+from app.tasks.states import FINISHED, TASK_MACHINE, TaskState
+
+_SET = text(
+    """
+    UPDATE tasks SET state = :state, attempt = attempt + CASE WHEN :state = 'running' THEN 1 ELSE 0 END,
+      lease_expires_at = CASE WHEN :state = 'running' THEN now() + interval '15 s' END,
+      finished_at = CASE WHEN :finished THEN now() END,
+      run_at = CASE WHEN :state IN ('scheduled', 'retrying') THEN now() + interval '1 h' END
+    WHERE id = :id
+    """
+)
+
+
+def path_to(state: TaskState) -> list[TaskState]:
+    """The shortest way from `queued`, by the table."""
+    ways: dict[TaskState, list[TaskState]] = {TaskState.QUEUED: []}
+    todo = deque([TaskState.QUEUED])
+    while todo:
+        here = todo.popleft()
+        for source, target, _ in TASK_MACHINE.edges():
+            if source is here and target not in ways:
+                ways[target] = [*ways[here], target]
+                todo.append(target)
+    return ways[state]
+
+
+async def make_task(database: Database, state: TaskState = TaskState.QUEUED, **request: object) -> UUID:
+    """A task in `state`."""
+    async with database.write("system") as session:
+        wanted = {"kind": "test.nothing", "payload": {}, **request}
+        task_id = await enqueue(session, TaskRequest(**wanted))  # type: ignore[arg-type]
+        for step in path_to(state):
+            await session.execute(_SET, {"state": step.value, "finished": step in FINISHED, "id": task_id})
+    return task_id
