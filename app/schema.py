@@ -24,6 +24,7 @@ def config(url: str) -> Config:
     made = Config()
     made.set_main_option("script_location", str(MIGRATIONS))
     made.set_main_option("prepend_sys_path", str(MIGRATIONS.parent))
+    made.set_main_option("path_separator", "os")
     made.attributes["url"] = url
     return made
 

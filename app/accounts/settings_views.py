@@ -15,12 +15,13 @@ from app.accounts.documents import MOST_BYTES, document
 from app.accounts.models import UserSession
 from app.accounts.profiles import MOST_ANSWERS, ProfileChange, ProfileView
 from app.accounts.user_agents import browser_name
+from app.core.db import Session
 from app.core.errors import Invalid, NotFound, Unauthorized
 from app.web.forms import Form, blank, read_form, uploaded
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
 from app.web.request import WebRequest
-from app.web.sessions import Read, Write
+from app.web.sessions import Read, Write, discard
 
 Line = Annotated[str, msgspec.Meta(max_length=200)]
 Answer = Annotated[str, msgspec.Meta(max_length=5000)]
@@ -112,9 +113,11 @@ async def revoke_others(request: WebRequest, write: Write, user: SignedIn) -> Re
 
 
 async def _page(
-    request: WebRequest, session: Read | Write, user_id: UUID, form: Form[ProfileForm] | None = None
+    request: WebRequest, session: Session, user_id: UUID, form: Form[ProfileForm] | None = None
 ) -> Response[str]:
     """The whole page; with a `form` that was refused, as 422."""
+    if form is not None:
+        await discard(request)  # before reading: what was half saved is not to be shown
     profile = await profiles.load_profile(session, user_id)
     if profile is None:
         raise NotFound("Your account no longer exists.")

@@ -23,7 +23,7 @@ class AskedPerson(msgspec.Struct):
 class _Question(PlainLetter):
     """Renders a question; its delivery starts the clock."""
 
-    Data = AskedPerson
+    Data: type[msgspec.Struct] = AskedPerson
 
     async def prepare(self, session: WriteSession, data: AskedPerson, settings: Settings) -> dict[str, Any]:
         asked = await queries.by_recipient(session, data.recipient_id)

@@ -7,36 +7,35 @@ followed by themselves; time and size are capped; proxies of the environment are
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from ssl import SSLContext
-from types import TracebackType
 from typing import Any
 
-import httpcore
 import httpx
 
-from app.core.addresses import Address, is_public, parse_address
 from app.core.config import Settings
 
+Address = IPv4Address | IPv6Address
+
 TIMEOUT = timedelta(seconds=30)
+CONNECT_SECONDS = 5  # for each address of a host
 MAX_BYTES = 2 * 1024 * 1024
 AGENT = "Holdpoint"
-SCHEMES = ("http", "https")
 REDIRECTS = (301, 302, 303, 307, 308)
 
-_PIECE = 4096  # a gzip bomb unpacks about a thousandfold: small pieces keep one step of it small
-_AWAY = (httpcore.NetworkError, httpcore.ProtocolError, httpx.TransportError)
+_PIECE = 4096  # gzip unpacks up to a thousandfold: small pieces keep one step of a bomb small
 
 
 class OutgoingError(Exception):
-    """A request that got no answer; `str(error)` is a sentence. Trying again may help unless it is a RefusedRequest."""
+    """A request without an answer; `str(error)` is a sentence. Trying again may help, unless it is a RefusedRequest."""
 
 
 class Unreachable(OutgoingError):
-    """No connection, or it broke: whether the request arrived is unknown unless it never connected."""
+    """No connection, or it broke: whether the request arrived is not known."""
 
 
 class TimedOut(Unreachable):
@@ -52,29 +51,31 @@ class BadUrl(RefusedRequest):
 
 
 class PrivateAddress(RefusedRequest):
-    """The host is this machine or in a network that is not the public one."""
+    """The host is this machine or in a network that is not the public one. Nothing was sent."""
 
     def __init__(self, host: str) -> None:
         super().__init__(f"{host} is not on the public internet, and requests to private addresses are not allowed.")
 
 
 class AnswerTooLarge(RefusedRequest):
-    """It arrived, but what came back is more than is taken."""
+    """The request arrived, but what came back is more than is taken."""
 
 
 @asynccontextmanager
 async def client(
     settings: Settings, *, timeout: timedelta = TIMEOUT, max_bytes: int = MAX_BYTES
 ) -> AsyncIterator["Client"]:
-    """A client for one errand; it keeps cookies and connections until the block ends.
+    """A client for one errand; it keeps cookies until the block ends.
 
     Args:
         timeout: for a whole request, from the look-up of the name to the last byte of the answer.
         max_bytes: of an answer's body, as sent and as unpacked.
     """
-    transport = _Transport(_Network(private=settings.allow_private_addresses))
     async with httpx.AsyncClient(
-        transport=transport, timeout=timeout.total_seconds(), trust_env=False, headers={"User-Agent": AGENT}
+        transport=_Transport(private=settings.allow_private_addresses),
+        timeout=httpx.Timeout(timeout.total_seconds(), connect=CONNECT_SECONDS),
+        trust_env=False,
+        headers={"User-Agent": AGENT},
     ) as http:
         yield Client(http, timeout, max_bytes)
 
@@ -84,7 +85,7 @@ class Client:
 
     def __init__(self, http: httpx.AsyncClient, timeout: timedelta, max_bytes: int) -> None:
         self._http = http
-        self._timeout = timeout
+        self._timeout = timeout.total_seconds()
         self._max_bytes = max_bytes
 
     async def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> httpx.Response:
@@ -94,21 +95,20 @@ class Client:
         """Send one request; `options` are those of `httpx.AsyncClient.build_request` (headers, data, files, json, …).
 
         Raises:
-            RefusedRequest: BadUrl, PrivateAddress (nothing was sent), AnswerTooLarge.
-            Unreachable: and TimedOut.
+            BadUrl, PrivateAddress: nothing was sent. Unreachable, TimedOut, AnswerTooLarge
         """
+        target = checked_url(url)
+        request = self._http.build_request(method, target, **options)
         try:
-            request = self._http.build_request(method, _checked(url), **options)
-            async with asyncio.timeout(self._timeout.total_seconds()):
+            async with asyncio.timeout(self._timeout):
                 return await self._answer(request)
-        except (TimeoutError, httpcore.TimeoutException, httpx.TimeoutException) as error:
-            seconds = self._timeout.total_seconds()
-            raise TimedOut(f"{_host(url)} did not answer within {seconds:g} seconds.") from error
-        except (*_AWAY, httpx.DecodingError) as error:
-            raise Unreachable(f"{_host(url)} cannot be reached: {_line(error)}") from error
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise TimedOut(f"{target.host} did not answer within {self._timeout:g} seconds.") from error
+        except (httpx.RequestError, OSError) as error:
+            raise Unreachable(f"{target.host} cannot be reached: {_line(error)}") from error
 
     async def follow(self, response: httpx.Response) -> httpx.Response:
-        """Ask by GET for where a redirect leads; it is checked like every request. Cookies go along, nothing else.
+        """Ask, by GET, for where a redirect leads; that is checked like every request. Only cookies go along.
 
         Raises as `request` does; BadUrl when it leads nowhere.
         """
@@ -116,91 +116,44 @@ class Client:
         if response.status_code not in REDIRECTS or not location:
             raise BadUrl(f"{response.url.host} answered {response.status_code} without saying where to go on.")
         try:
-            target = str(response.url.join(location))
-        except httpx.InvalidURL as error:
+            target = response.url.join(location)
+        except (httpx.InvalidURL, UnicodeError) as error:
             raise BadUrl(f"{response.url.host} points to an address that is not valid.") from error
-        return await self.get(target)
+        return await self.get(str(target))
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
-        response = await self._http.send(request, stream=True)
+        response = await self._http.send(request, stream=True, follow_redirects=False)
         try:
             body = bytearray()
             async for piece in response.aiter_bytes():
                 body += piece
-                if len(body) > self._max_bytes or response.num_bytes_downloaded > self._max_bytes:
+                if max(len(body), response.num_bytes_downloaded) > self._max_bytes:
                     raise AnswerTooLarge(f"{request.url.host} sent more than {self._max_bytes:,} bytes.")
         finally:
             await response.aclose()
-        # Unpacked already, so what said that it was packed goes.
+        # It is unpacked now, so the headers that say otherwise go.
         packing = ("content-encoding", "content-length", "transfer-encoding")
-        headers = [(name, value) for name, value in response.headers.multi_items() if name not in packing]
+        headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in packing]
         return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=request)
 
 
-def _checked(url: str) -> httpx.URL:
+def checked_url(url: str) -> httpx.URL:
+    """A web address that may be asked, as far as its text tells. Raises BadUrl."""
     try:
         parsed = httpx.URL(url.strip())
     except (httpx.InvalidURL, UnicodeError) as error:
-        raise BadUrl(f"This is not a valid web address: {_line(error)}") from error
-    if parsed.scheme not in SCHEMES or not parsed.host:
+        raise BadUrl("This is not a valid web address.") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
         raise BadUrl("A web address must begin with http:// or https:// and name a host.")
+    if parsed.port is not None and not 0 < parsed.port < 65536:
+        raise BadUrl("The port of a web address must be from 1 to 65535.")
     if parsed.userinfo:
         raise BadUrl("A web address with a user name or password in it is not accepted.")
     return parsed
 
 
-def _host(url: str) -> str:
-    return httpx.URL(url.strip()).host
-
-
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
-
-
-class _Network(httpcore.AsyncNetworkBackend):
-    """Connects to the address that was checked, and to no other."""
-
-    def __init__(self, *, private: bool) -> None:
-        self._private = private
-        self._sockets = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        away: Exception = httpcore.ConnectError("it has no address")
-        for address in await _resolve(host, port):
-            if not (self._private or is_public(address)):
-                raise PrivateAddress(host)
-            try:
-                return await self._sockets.connect_tcp(str(address), port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                away = error
-        raise away
-
-    async def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        raise PrivateAddress(path)
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-
-async def _resolve(host: str, port: int) -> list[Address]:
-    """The addresses of a name in the system's order of preference; also of odd spellings such as 127.1 or 0x7f000001."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError(f"its name cannot be resolved ({_line(error)})") from error
-    return [parse_address(str(sockaddr[0])) for *_, sockaddr in found]
 
 
 @cache
@@ -208,45 +161,89 @@ def _tls() -> SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-class _Transport(httpx.AsyncBaseTransport):
-    """httpx over a connection pool with our network."""
+class _Transport(httpx.AsyncHTTPTransport):
+    """Resolves, checks and connects to what was checked; the name stays in the Host header and the certificate's check.
 
-    def __init__(self, network: httpcore.AsyncNetworkBackend) -> None:
-        self._pool = httpcore.AsyncConnectionPool(ssl_context=_tls(), network_backend=network, max_connections=10)
+    Connections are not kept: two names may share an address, and one must not get the other's.
+    """
+
+    def __init__(self, *, private: bool) -> None:
+        super().__init__(verify=_tls(), trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+        self._private = private
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
-        assert isinstance(request.stream, httpx.AsyncByteStream)
-        response = await self._pool.handle_async_request(
-            httpcore.Request(
+        host = url.raw_host.decode()
+        addresses = await _resolve(host, url.port or (443 if url.scheme == "https" else 80))
+        if not self._private and not all(map(is_public, addresses)):
+            raise PrivateAddress(host)
+        for address in addresses:
+            pinned = httpx.Request(
                 request.method,
-                httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-                headers=request.headers.raw,
-                content=request.stream,
-                extensions=request.extensions,
+                url.copy_with(host=str(address)),
+                headers=request.headers,
+                stream=request.stream,
+                extensions={**request.extensions, "sni_hostname": host},
             )
-        )
-        return httpx.Response(response.status, headers=response.headers, stream=_Pieces(response))
+            try:
+                response = await super().handle_async_request(pinned)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                if address == addresses[-1]:
+                    raise
+                continue
+            assert isinstance(response.stream, httpx.AsyncByteStream)
+            return httpx.Response(response.status_code, headers=response.headers, stream=_Pieces(response.stream))
+        raise httpx.ConnectError("its name has no address")
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
-        await self._pool.aclose()
+
+async def _resolve(host: str, port: int) -> list[Address]:
+    """The addresses of a name, the preferred first; also of spellings such as 127.1 or 0x7f000001."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpx.ConnectError(f"its name cannot be resolved ({_line(error)}).") from error
+    return list(dict.fromkeys(ip_address(str(where[0])) for *_, where in found))
 
 
 class _Pieces(httpx.AsyncByteStream):
     """A body in small pieces."""
 
-    def __init__(self, response: httpcore.Response) -> None:
-        self._response = response
+    def __init__(self, stream: httpx.AsyncByteStream) -> None:
+        self._stream = stream
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._response.aiter_stream():
+        async for chunk in self._stream:
             for start in range(0, len(chunk), _PIECE):
                 yield chunk[start : start + _PIECE]
 
     async def aclose(self) -> None:
-        await self._response.aclose()
+        await self._stream.aclose()
+
+
+# Everything that IANA has not given to the public unicast internet, and Azure's host service. Written out because
+# what `ipaddress` calls global differs between Python's releases.
+_CLOSED_4 = """0/8 10/8 100.64/10 127/8 168.63.129.16/32 169.254/16 172.16/12 192.0.0/24 192.0.2/24 192.88.99/24
+    192.168/16 198.18/15 198.51.100/24 203.0.113/24 224/4 240/4"""
+_CLOSED_6 = [IPv6Network(net) for net in ("2001::/23", "2001:db8::/32", "3fff::/20")]
+_OPEN_6 = IPv6Network("2000::/3")
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+
+def _network(short: str) -> IPv4Network:
+    numbers, _, length = short.partition("/")
+    return IPv4Network((".".join((numbers.split(".") + ["0"] * 3)[:4]), int(length)))
+
+
+_CLOSED_4_NETWORKS = [_network(short) for short in _CLOSED_4.split()]
+
+
+def is_public(address: Address) -> bool:
+    """Whether it is a host on the public internet. An IPv4 address inside an IPv6 one is judged as itself."""
+    if isinstance(address, IPv4Address):
+        return not any(address in net for net in _CLOSED_4_NETWORKS)
+    inner = address.ipv4_mapped or address.sixtofour
+    if address in _NAT64:
+        inner = IPv4Address(address.packed[-4:])
+    if inner is not None:
+        return is_public(inner)
+    return address in _OPEN_6 and not any(address in net for net in _CLOSED_6)

@@ -29,7 +29,8 @@ from app.mail.errors import LetterMismatch, UnknownLetter
 class Letter(Protocol):
     """What mail must know of a feature that sends one. `data` is always an instance of `Data`."""
 
-    Data: type[msgspec.Struct]
+    @property  # in classes a plain attribute: `Data = SignInData`
+    def Data(self) -> type[msgspec.Struct]: ...
 
     async def prepare(self, session: WriteSession, data: Any, settings: Settings) -> dict[str, Any]:
         """What the templates are filled with; committed before the mail goes out. Runs again with every try.

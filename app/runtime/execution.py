@@ -12,7 +12,7 @@ from app.core import log
 from app.core.errors import AppError
 from app.runtime.context import Context
 from app.runtime.errors import PermanentError, TaskEnded
-from app.tasks.errors import UnknownKind
+from app.tasks.errors import PayloadMismatch, UnknownKind
 from app.tasks.kinds import Kind, find_kind
 from app.tasks.queries import Claimed, Outcome
 from app.tasks.states import TaskState
@@ -31,8 +31,10 @@ async def execute(task: Claimed, context: Context, executors: dict[str, Executor
     try:
         kind = find_kind(task.kind)
         payload = msgspec.json.decode(task.payload, type=kind.payload)
-    except (UnknownKind, msgspec.ValidationError) as error:
+    except UnknownKind as error:
         return _buried(task, error)
+    except msgspec.ValidationError as error:
+        return _buried(task, PayloadMismatch(task.kind, str(error)))
     try:
         async with asyncio.timeout(kind.timeout.total_seconds()) as limit:
             result = await _call(kind, context, payload, executors)

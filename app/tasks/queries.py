@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, case, func, literal, null, select, text, update
+from sqlalchemy import ColumnElement, case, func, literal, null, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
@@ -338,7 +338,7 @@ _STEPS = text("SELECT name, CAST(result AS text) FROM task_steps WHERE task_id =
 
 async def stored_steps(session: AsyncSession, task_id: UUID) -> dict[str, str]:
     """Finished steps of a task: name → result as JSON text."""
-    rows: list[Row[Any]] = list(await session.execute(_STEPS, {"task_id": task_id}))
+    rows: Any = await session.execute(_STEPS, {"task_id": task_id})
     return {row[0]: row[1] for row in rows}
 
 

@@ -1,5 +1,6 @@
 """Every refusal and failure as an answer: problem+json for programs, a fragment for htmx, a page for people."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -22,6 +23,7 @@ logger = log.get(__name__)
 
 PAGE, FRAGMENT = "error.html", "components/_error.html"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+MISSING_FIELD = re.compile(r"missing required field `(.+?)`")
 HTML, PROBLEM = "text/html", "application/problem+json"
 
 # The framework's own details are for programmers; a person gets these.
@@ -135,7 +137,12 @@ def _challenge(error: AppError) -> dict[str, str]:
 def _fields(error: ValidationException) -> dict[str, str]:
     if not isinstance(error.extra, list):
         return {}
-    return {str(item.get("key", "")): str(item.get("message", "")) for item in error.extra if isinstance(item, dict)}
+    found: dict[str, str] = {}
+    for item in error.extra:
+        key, message = str(item.get("key", "")), str(item.get("message", ""))
+        missing = MISSING_FIELD.search(message)
+        found[missing[1] if missing else key] = "This is missing." if missing else message
+    return found
 
 
 def _login_for(request: WebRequest) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 from litestar import Response
@@ -22,6 +22,7 @@ Level = Literal["info", "success", "warning", "error"]
 Waiting = Callable[[Session, Principal], Awaitable[int]]
 
 FLASH_SECONDS = 60
+URL_SIGNS = "/:?#[]@!$&'()*+,;=%~"
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +98,8 @@ def see_other(
     added = list(cookies or ())
     if flash:
         added.append(set_cookie(settings, FLASH, _signer(settings).sign([level, flash]), max_age=FLASH_SECONDS))
-    return Response("", status_code=303, media_type="text/plain", headers={"Location": path}, cookies=added)
+    headers = {"Location": quote(path, safe=URL_SIGNS)}
+    return Response("", status_code=303, media_type="text/plain", headers=headers, cookies=added)
 
 
 def wants_fragment(request: WebRequest) -> bool:

@@ -6,12 +6,13 @@ readable answer, and HEAD wherever there is GET.
 
 import time
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
 from jinja2 import Environment
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Message
 
 from app.core import log
 from app.core.config import Settings
@@ -56,7 +57,7 @@ class Shield:
         self._host = urlsplit(settings.base_url).hostname or ""
         self._check_host = not settings.development
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return

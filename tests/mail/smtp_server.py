@@ -2,10 +2,10 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -14,12 +14,16 @@ USER, PASSWORD = "robot", "p@ss/word:1"
 
 
 class MailServer:
-    """`answers` maps a command (MAIL, RCPT, DATA, QUIT) to what is answered; `HANG` and `DROP` break off there."""
+    """`answers` maps a command (MAIL, RCPT, DATA, QUIT) to what is answered; `HANG` and `DROP` break off there.
+
+    `before_answering` is awaited when a mail's content has been taken, before the server says so.
+    """
 
     HANG, DROP = "hang", "drop"
 
     def __init__(self) -> None:
         self.answers: dict[str, str] = {}
+        self.before_answering: Callable[[], Awaitable[object]] | None = None
         self.accepted: list[bytes] = []
         self.recipients: list[str] = []
         self.senders: list[str] = []
@@ -65,15 +69,17 @@ class MailServer:
             self.accepted.append(content)
             self.recipients += envelope.rcpt_tos
             self.senders.append(envelope.mail_from)
-            self.encrypted.append(session.ssl is not None or server.transport.get_extra_info("sslcontext") is not None)
+            self.encrypted.append(session.ssl is not None or wire(server).get_extra_info("sslcontext") is not None)
+        if self.before_answering is not None:
+            await self.before_answering()
         if answer == self.DROP:
             # The worst moment: accepted, and not a word about it.
-            server.transport.abort()
+            wire(server).abort()
         return answer
 
     async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self.answers.get("QUIT") == self.DROP:
-            server.transport.abort()
+            wire(server).abort()
         return self.answers.get("QUIT", "221 Bye")
 
     def authenticate(
@@ -84,6 +90,10 @@ class MailServer:
         if right:
             self.signed_in.append(given.login.decode())
         return AuthResult(success=right, handled=False)
+
+
+def wire(server: SMTP) -> asyncio.Transport:
+    return cast(asyncio.Transport, server.transport)
 
 
 def tls_context() -> ssl.SSLContext:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as modern
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -31,7 +31,7 @@ def rendered(settings: Settings | None = None, to: str = "ada@example.org", **ch
     """As the recipient's program reads it from the wire."""
     settings = settings or Settings(mail_from="Höldpoint <hold@mail.example>", base_url="https://hold.example")
     made = render("approval_request", {**CONTEXT, **changed}, to=to, task_id=TASK, settings=settings, now=AT)
-    return cast(EmailMessage, message_from_bytes(made.as_bytes(), policy=modern))
+    return message_from_bytes(made.as_bytes(), policy=modern)
 
 
 def part(message: EmailMessage, subtype: str) -> str:

@@ -1,0 +1,97 @@
+"""The command `holdpoint`: for those who develop, operate and administer it."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from app import development
+from app.accounts import service as accounts
+from app.core.config import ConfigError, Settings, load
+from app.core.db import WriteSession
+from app.core.errors import AppError
+from app.development import in_transaction
+from app.embedded import EmbeddedServerError, postgres, valkey
+from app.embedded.attach import attached
+from app.schema import migrate as migrate_schema
+
+class Group(click.Group):
+    """Turns expected refusals into one line on standard error and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (ConfigError, EmbeddedServerError, AppError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Group)
+def main() -> None:
+    """Holdpoint: a task queue with hold points, where people sign off on what machines do."""
+
+
+@main.command()
+def dev() -> None:
+    """Set up and start everything on this machine: servers, migrations, web, worker, careers site, sample data."""
+    development.run(os.environ)
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database's schema to what this code needs."""
+    with _servers() as settings:
+        migrate_schema(settings.database_url)
+    click.echo("The schema is up to date.")
+
+
+@main.command()
+def demo() -> None:
+    """Give the development administrator sample postings and a profile."""
+    with _servers() as settings:
+        link = in_transaction(settings, lambda session: development.prepare(session, settings))
+    click.echo(f"Sample postings and a profile are there. Sign in (once): {link}")
+
+
+@main.command()
+def worker() -> None:
+    """Run a worker process (the same as `arq app.worker.WorkerSettings`)."""
+    os.execv(sys.executable, [sys.executable, "-m", "arq", "app.worker.WorkerSettings"])  # noqa: S606
+
+
+@main.group()
+def user() -> None:
+    """People who may sign in."""
+
+
+@user.command("add")
+@click.argument("email")
+@click.option("--admin", is_flag=True, help="May see and do everything.")
+def add_user(email: str, admin: bool) -> None:
+    """Let EMAIL sign in. Doing it again changes nothing but the role."""
+
+    async def add(session: WriteSession) -> str:
+        return (await accounts.add_user(session, email, admin=admin)).role
+
+    with _servers() as settings:
+        role = in_transaction(settings, add)
+    click.echo(f"{email} may sign in as {role}.")
+
+
+@contextmanager
+def _servers() -> Iterator[Settings]:
+    """The settings, with embedded servers started for the time of the command when they do not run."""
+    given = load(os.environ)
+    ran = postgres.running(given.data_dir), valkey.running(given.data_dir)
+    try:
+        yield attached(given, start=True)
+    finally:
+        if not ran[0] and not given.database_url:
+            postgres.stop(given.data_dir)
+        if not ran[1] and not given.redis_url:
+            valkey.stop(given.data_dir)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""`holdpoint dev`: everything on one machine, with sample data, until Ctrl-C."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import closing
+from typing import TypeVar
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import click
+
+from app.accounts import service as accounts
+from app.accounts.sign_in import create_sign_in_link
+from app.core.config import Settings, load
+from app.core.db import Database, WriteSession
+from app.demo import fill
+from app.embedded.attach import attached, stop_started
+from app.embedded.children import Children
+from app.schema import migrate
+
+DEVELOPER = "admin@holdpoint.localhost"
+START_WITHIN = 30.0  # seconds for the web server to answer
+
+T = TypeVar("T")
+
+
+def run(environ: Mapping[str, str]) -> None:
+    """Start, say where it is, wait, stop all of it."""
+    given = load(environ)
+    if not given.development:
+        raise click.ClickException("`holdpoint dev` is for development, but ENVIRONMENT is production.")
+    port = _port(environ, "PORT", given.port)
+    careers = _port(environ, "CAREERS_PORT", given.careers_port)
+    here = {"PORT": str(port), "CAREERS_PORT": str(careers), "DATA_DIR": str(given.data_dir)}
+    children = Children({**environ, **here})
+    settings = load({**environ, **here})
+    try:
+        settings = attached(settings, start=True)
+        migrate(settings.database_url)
+        data = str(settings.data_dir / "careers")
+        children.start("careers", "app.careers", "--port", str(careers), "--data-dir", data)
+        children.start("web", *_web_server(port))
+        children.start("worker", "arq", "app.worker.WorkerSettings")
+        if _answers(children, port):
+            _welcome(settings, in_transaction(settings, lambda session: prepare(session, settings)))
+            ended = children.wait()
+            if ended is not None:
+                raise click.ClickException(f"The {ended} process has ended; see above. Everything is being stopped.")
+    finally:
+        children.end()
+        stop_started(given)
+
+
+def _port(environ: Mapping[str, str], name: str, usual: int) -> int:
+    """The port that was asked for; else the usual one or the next free: two checkouts do not collide."""
+    if name in environ:
+        if not _is_free(usual):
+            raise click.ClickException(f"Port {usual} is in use. Set {name} to another one, or leave it out.")
+        return usual
+    return next((port for port in range(usual, usual + 50) if _is_free(port)), usual)
+
+
+def _is_free(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _web_server(port: int) -> tuple[str, ...]:
+    return (
+        *("uvicorn", "--factory", "app.asgi:create", "--host", "127.0.0.1", "--port", str(port)),
+        *("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "3", "--log-level", "warning"),
+    )
+
+
+def _answers(children: Children, port: int) -> bool:
+    """Wait for the web server. False: somebody has pressed Ctrl-C meanwhile."""
+    deadline = time.monotonic() + START_WITHIN
+    while not children.stopping:
+        if (ended := children.ended()) is not None:
+            raise click.ClickException(f"The {ended} process has ended at its start; see above.")
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/livez", timeout=1):
+                return True
+        except (URLError, OSError):
+            if time.monotonic() > deadline:
+                raise click.ClickException(
+                    f"The web server did not answer within {START_WITHIN:g} seconds; see above."
+                ) from None
+            time.sleep(0.05)
+    return False
+
+
+async def prepare(session: WriteSession, settings: Settings) -> str:
+    """An administrator with sample data. Returns a sign-in link."""
+    user = await accounts.add_user(session, DEVELOPER, admin=True, name="Alex Admin")
+    await fill(session, user, f"http://127.0.0.1:{settings.careers_port}")
+    return await create_sign_in_link(session, DEVELOPER, settings.base_url)
+
+
+def _welcome(settings: Settings, link: str) -> None:
+    click.echo(
+        f"\n  Holdpoint runs at   {settings.base_url}"
+        f"\n  Sign in (once)      {link}"
+        f"\n  Mail arrives at     {'your SMTP server' if settings.smtp_url else f'{settings.base_url}/mailbox'}"
+        f"\n  The careers site    http://127.0.0.1:{settings.careers_port}"
+        "\n  Ctrl-C stops all of it.\n"
+    )
+
+
+def in_transaction(settings: Settings, work: Callable[[WriteSession], Awaitable[T]]) -> T:
+    """One transaction from the command line, as `system`."""
+
+    async def run() -> T:
+        database = Database(settings.database_url, name="holdpoint cli", pool_size=1)
+        try:
+            async with database.write("system") as session:
+                return await work(session)
+        finally:
+            await database.dispose()
+
+    return asyncio.run(run())

@@ -1,0 +1,45 @@
+"""Refusals about postings and their import."""
+
+from app.core.errors import Conflict, Invalid, NotFound
+
+
+class PostingNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("There is no such posting, or it belongs to somebody else.")
+
+
+class ImportNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no such import. It may have been discarded; and after a day every import is forgotten."
+        )
+
+
+class ImportDone(Conflict):
+    """It was confirmed before; nothing is imported twice."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This import has been confirmed already: its postings are in your list. Nothing was imported twice."
+        )
+
+
+class NothingToImport(Invalid):
+    def __init__(self) -> None:
+        super().__init__("There is no row without errors in this file, so nothing can be imported. Correct it first.")
+
+
+class ErrorsNotAccepted(Invalid):
+    """Some rows have errors, and nobody has said that they may be left out."""
+
+    def __init__(self, good: int, bad: int) -> None:
+        why = (
+            f"{rows(bad)} with errors would be left out. Tick the box to import the other {good:,} without them, "
+            "or discard this import and correct the file."
+        )
+        super().__init__(why, {"leave_out": why})
+
+
+def rows(n: int) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{n:,} row{'s' if n != 1 else ''}"

@@ -1,0 +1,176 @@
+"""Statements about imports: the parsed file is kept as JSON until its owner confirms or discards it.
+
+The rows go from there into the table of postings without leaving the database.
+"""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import ColumnElement, delete, func, literal, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.db import WriteSession
+from app.postings.formats import RowError
+from app.postings.models import PostingImport
+
+KEPT = timedelta(days=1)
+
+
+class Waiting(NamedTuple):
+    """An import without its `good` rows."""
+
+    id: UUID
+    name: str
+    format: str
+    good: int
+    errors: list[RowError]
+    created_at: datetime
+    confirmed_at: datetime | None
+
+
+class Candidate(NamedTuple):
+    """A row that can be imported. `known_id` is the posting this person has under the same address, if any."""
+
+    row: int
+    title: str
+    company: str
+    location: str
+    url: str
+    questions: int
+    known_id: UUID | None
+
+
+_INSERT = text(
+    """
+    INSERT INTO posting_imports (id, owner_id, name, format, rows, errors)
+    VALUES (:id, :owner_id, :name, :format, CAST(:rows AS jsonb), CAST(:errors AS jsonb))
+    """
+)
+
+
+async def insert_import(
+    session: WriteSession, *, id: UUID, owner_id: UUID, name: str, format: str, rows: str, errors: str
+) -> None:
+    """`rows` and `errors` are JSON text: lists of PostingRow and of RowError."""
+    await session.execute(
+        _INSERT, {"id": id, "owner_id": owner_id, "name": name, "format": format, "rows": rows, "errors": errors}
+    )
+
+
+async def find_import(session: AsyncSession, import_id: UUID, owner_id: UUID) -> Waiting | None:
+    found = await session.execute(
+        select(
+            PostingImport.id,
+            PostingImport.name,
+            PostingImport.format,
+            func.jsonb_array_length(PostingImport.rows),
+            PostingImport.errors,
+            PostingImport.created_at,
+            PostingImport.confirmed_at,
+        ).where(PostingImport.id == import_id, PostingImport.owner_id == owner_id)
+    )
+    row = found.first()
+    if row is None:
+        return None
+    return Waiting(*row)._replace(errors=msgspec.convert(row.errors, list[RowError]))
+
+
+_CANDIDATES = text(
+    """
+    SELECT r.row, r.title, r.company, r.location, r.url, jsonb_array_length(r.questions), p.id
+    FROM posting_imports i
+    CROSS JOIN LATERAL jsonb_to_recordset(i.rows)
+      AS r(row int, title text, company text, location text, url text, canonical_url text, questions jsonb)
+    LEFT JOIN postings p ON p.owner_id = i.owner_id AND p.canonical_url = r.canonical_url
+    WHERE i.id = :id
+    ORDER BY r.row
+    """
+)
+
+
+async def candidates(session: AsyncSession, import_id: UUID) -> list[Candidate]:
+    """Every row that can be imported, in the order of the file."""
+    return [Candidate(*row) for row in await session.execute(_CANDIDATES, {"id": import_id})]
+
+
+_CLAIM = text(
+    """
+    UPDATE posting_imports SET confirmed_at = coalesce(CAST(:now AS timestamptz), now())
+    WHERE id = :id AND owner_id = :owner_id AND confirmed_at IS NULL AND rows <> '[]'
+      AND (errors = '[]' OR CAST(:leave_out AS bool))
+    RETURNING jsonb_array_length(rows)
+    """
+)
+
+
+async def claim_import(
+    session: WriteSession, import_id: UUID, owner_id: UUID, *, leave_out: bool, now: datetime | None = None
+) -> int | None:
+    """The guarded UPDATE that lets one transaction carry it out: a second one waits here, then finds it confirmed.
+
+    Returns the number of good rows, or None: not waiting, none is good, or some have errors without `leave_out`.
+    """
+    values = {"id": import_id, "owner_id": owner_id, "leave_out": leave_out, "now": now}
+    return (await session.execute(_CLAIM, values)).scalar_one_or_none()
+
+
+# Sorted, so that two imports with the same postings take the unique index's entries in one order. The ids fall with
+# the row, so that lists, newest first, show the rows as the file has them.
+_CARRY_OUT = text(
+    """
+    WITH added AS (
+      INSERT INTO postings (id, owner_id, title, company, location, url, canonical_url, apply_url, description,
+                            external_id, source, questions, extra)
+      SELECT (CAST(:ids AS uuid[]))[r.place], i.owner_id, r.title, r.company, r.location, r.url, r.canonical_url,
+             r.apply_url, r.description, r.external_id, i.format, r.questions, r.extra
+      FROM posting_imports i
+      CROSS JOIN LATERAL ROWS FROM (
+        jsonb_to_recordset(i.rows) AS (title text, company text, location text, url text, canonical_url text,
+                                       apply_url text, description text, external_id text, questions jsonb,
+                                       extra jsonb)
+      ) WITH ORDINALITY AS r(title, company, location, url, canonical_url, apply_url, description, external_id,
+                             questions, extra, place)
+      WHERE i.id = :id
+      ORDER BY r.canonical_url
+      ON CONFLICT (owner_id, canonical_url) DO NOTHING
+      RETURNING 1)
+    SELECT count(*) FROM added
+    """
+)
+
+
+async def insert_postings(session: WriteSession, import_id: UUID, ids: list[UUID]) -> int:
+    """The import's rows become postings, except those whose address is known. Returns how many were new.
+
+    Args:
+        ids: one for every row.
+    """
+    return int((await session.execute(_CARRY_OUT, {"id": import_id, "ids": ids})).scalar_one())
+
+
+async def delete_import(session: WriteSession, import_id: UUID, owner_id: UUID) -> bool:
+    """False: there is none that waits."""
+    gone = await session.execute(
+        delete(PostingImport)
+        .where(
+            PostingImport.id == import_id,
+            PostingImport.owner_id == owner_id,
+            PostingImport.confirmed_at.is_(None),
+        )
+        .returning(PostingImport.id)
+    )
+    return gone.first() is not None
+
+
+async def forget_old_imports(session: WriteSession, *, now: datetime | None = None) -> int:
+    """Imports of more than a day ago, confirmed or not: the postings are elsewhere. Returns how many."""
+    gone = await session.execute(
+        delete(PostingImport).where(PostingImport.created_at < _at(now) - KEPT).returning(PostingImport.id)
+    )
+    return len(gone.all())
+
+
+def _at(now: datetime | None) -> ColumnElement[datetime]:
+    return func.now() if now is None else literal(now, PostingImport.created_at.type)

@@ -1,0 +1,148 @@
+"""Pages of the import: the form, the preview of what would be imported, and its two buttons."""
+
+import asyncio
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.datastructures import UploadFile
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from app.core.db import Database
+from app.core.errors import Invalid
+from app.postings import imports
+from app.postings.errors import ErrorsNotAccepted, ImportDone, NothingToImport, rows
+from app.postings.formats import MAX_BYTES, Parsed, parse
+from app.postings.imports import Imported, Preview
+from app.web.forms import Form, blank, read_form, uploaded
+from app.web.guards import SignedIn
+from app.web.render import render, see_other
+from app.web.request import WebRequest
+from app.web.sessions import Read, Write
+
+SHOWN = 200  # rows, and errors, that a preview lists
+FORMAT_LABELS = {
+    "csv": "CSV",
+    "greenhouse": "Greenhouse job board",
+    "lever": "Lever postings",
+    "json-ld": "schema.org JobPosting",
+}
+
+
+class ImportForm(msgspec.Struct):
+    """The file itself is read apart from this."""
+
+    text: str = ""
+    format: Literal["", "csv", "greenhouse", "lever", "json-ld"] = ""
+
+
+class Confirmation(msgspec.Struct):
+    leave_out: bool = False
+
+
+class ImportView(msgspec.Struct, frozen=True):
+    form: Form[ImportForm]
+    formats: list[tuple[str, str]]
+    most_megabytes: int
+
+
+class PreviewView(msgspec.Struct, frozen=True):
+    preview: Preview
+    form: Form[Confirmation]
+    format: str
+    shown: int
+
+
+@get("/postings/import", include_in_schema=False)
+async def new_import(request: WebRequest, user: SignedIn) -> Response[str]:
+    return await _form_page(request, blank(), 200)
+
+
+async def _form_page(request: WebRequest, form: Form[ImportForm], status: int) -> Response[str]:
+    view = ImportView(form, [("", "Find out"), *FORMAT_LABELS.items()], MAX_BYTES // 1024**2)
+    return await render(request, "postings/import.html", view, nav="postings", status=status)
+
+
+# Without the request's write session: reading a large file takes seconds, in which no transaction shall be open.
+@post("/postings/import", include_in_schema=False)
+async def create_import(request: WebRequest, user: SignedIn) -> Response[str]:
+    form: Form[ImportForm] = await read_form(request, ImportForm)
+    if form.data is None:
+        return await _form_page(request, form, 422)
+    try:
+        name, parsed = await _parsed(form.data, await uploaded(request, "file"))
+    except Invalid as problem:
+        return await _form_page(request, form.refused(problem), 422)
+    database: Database = request.app.state.database
+    async with database.write(user.actor) as session:
+        import_id = await imports.keep(session, user, name, parsed)
+    return see_other(request, f"/postings/import/{import_id}")
+
+
+async def _parsed(form: ImportForm, file: UploadFile | None) -> tuple[str, Parsed]:
+    """The import's name and content.
+
+    Raises:
+        Invalid: nothing given, or both, or nothing to be read in it.
+    """
+    if file is None and not form.text:
+        raise Invalid("Choose a file, or paste the text of one.", {"file": "Choose a file, or paste the text of one."})
+    if file is not None and form.text:
+        raise Invalid("Both given.", {"text": "Choose a file or paste text, not both. Clear this field to use a file."})
+    field = "text" if file is None else "file"
+    data = form.text.encode() if file is None else await file.read()
+    filename = None if file is None else file.filename
+    try:
+        parsed = await asyncio.to_thread(parse, data, filename, form.format or None)
+    except Invalid as problem:
+        raise Invalid(str(problem), {field: str(problem)}) from problem
+    return "Pasted text" if filename is None else _harmless(filename), parsed
+
+
+def _harmless(filename: str) -> str:
+    """A file's name for people to read: no path, nothing invisible, not too long."""
+    name = filename.replace("\\", "/").rpartition("/")[2]
+    return "".join(char for char in name if char.isprintable()).strip()[:120] or "File"
+
+
+@get("/postings/import/{import_id:uuid}", include_in_schema=False)
+async def show_import(request: WebRequest, user: SignedIn, read: Read, import_id: FromPath[UUID]) -> Response[str]:
+    return await _preview_page(request, await imports.preview(read, user, import_id), blank(), 200)
+
+
+async def _preview_page(request: WebRequest, preview: Preview, form: Form[Confirmation], status: int) -> Response[str]:
+    view = PreviewView(preview, form, FORMAT_LABELS.get(preview.format, preview.format), SHOWN)
+    return await render(request, "postings/preview.html", view, nav="postings", status=status)
+
+
+@post("/postings/import/{import_id:uuid}", include_in_schema=False)
+async def confirm_import(request: WebRequest, user: SignedIn, write: Write, import_id: FromPath[UUID]) -> Response[str]:
+    form: Form[Confirmation] = await read_form(request, Confirmation)
+    try:
+        done = await imports.confirm(
+            write, user, import_id, leave_out_errors=form.data is not None and form.data.leave_out
+        )
+    except ImportDone as late:
+        # A double click: the first has done it, so this is no failure.
+        return see_other(request, f"/postings/import/{import_id}", str(late), level="warning")
+    except (ErrorsNotAccepted, NothingToImport) as problem:
+        preview = await imports.preview(write, user, import_id)
+        return await _preview_page(request, preview, form.refused(problem), 422)
+    return see_other(request, "/postings", _said(done), level="success" if done.new else "info")
+
+
+def _said(done: Imported) -> str:
+    new = f"{done.new:,} posting{'s' if done.new != 1 else ''} imported." if done.new else "Nothing new to import."
+    known = f" {rows(done.known)} had been imported before." if done.known else ""
+    return new + known
+
+
+@post("/postings/import/{import_id:uuid}/discard", include_in_schema=False)
+async def discard_import(request: WebRequest, user: SignedIn, write: Write, import_id: FromPath[UUID]) -> Response[str]:
+    await imports.discard(write, user, import_id)
+    return see_other(request, "/postings/import", "The import was discarded. Nothing has been imported.", level="info")
+
+
+handlers: list[HTTPRouteHandler] = [new_import, create_import, show_import, confirm_import, discard_import]

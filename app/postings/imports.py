@@ -1,0 +1,116 @@
+"""Importing in two steps: a parsed file waits, shown as a preview, until its owner confirms or discards it."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from app.core.db import Session, WriteSession
+from app.core.errors import AppError
+from app.core.ids import uuid7
+from app.core.principal import Principal
+from app.postings import import_queries
+from app.postings.errors import ErrorsNotAccepted, ImportDone, ImportNotFound, NothingToImport
+from app.postings.formats import Parsed, RowError
+from app.postings.import_queries import Candidate
+
+forget_old_imports = import_queries.forget_old_imports
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """What confirming an import would do: `new` becomes postings, `known` are there, `errors` are left out.
+
+    `bad_rows` counts the rows with errors; one row may have several.
+    """
+
+    id: UUID
+    name: str
+    format: str
+    created_at: datetime
+    confirmed_at: datetime | None
+    new: list[Candidate]
+    known: list[Candidate]
+    errors: list[RowError]
+    bad_rows: int
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What an import has done, in rows."""
+
+    new: int
+    known: int
+
+
+async def keep(session: WriteSession, by: Principal, name: str, parsed: Parsed) -> UUID:
+    """Store a parsed file until its owner decides. `name` is what they know it by."""
+    import_id = uuid7()
+    await import_queries.insert_import(
+        session,
+        id=import_id,
+        owner_id=by.id,
+        name=name,
+        format=parsed.format,
+        rows=msgspec.json.encode(parsed.rows).decode(),
+        errors=msgspec.json.encode(parsed.errors).decode(),
+    )
+    return import_id
+
+
+async def preview(session: Session, by: Principal, import_id: UUID) -> Preview:
+    """Raises ImportNotFound, also for somebody else's."""
+    found = await import_queries.find_import(session, import_id, by.id)
+    if found is None:
+        raise ImportNotFound
+    rows = await import_queries.candidates(session, import_id)
+    return Preview(
+        id=found.id,
+        name=found.name,
+        format=found.format,
+        created_at=found.created_at,
+        confirmed_at=found.confirmed_at,
+        new=[row for row in rows if row.known_id is None],
+        known=[row for row in rows if row.known_id is not None],
+        errors=found.errors,
+        bad_rows=_rows_of(found.errors),
+    )
+
+
+async def confirm(
+    session: WriteSession, by: Principal, import_id: UUID, *, leave_out_errors: bool, now: datetime | None = None
+) -> Imported:
+    """All good rows become postings, in this transaction; those whose address is known stay as they are.
+
+    Raises:
+        ImportNotFound: discarded, forgotten, never there, or somebody else's.
+        ImportDone: confirmed before.
+        ErrorsNotAccepted: some rows have errors and `leave_out_errors` is not given. NothingToImport: all have.
+    """
+    good = await import_queries.claim_import(session, import_id, by.id, leave_out=leave_out_errors, now=now)
+    if good is None:
+        raise await _refusal(session, by, import_id)
+    ids = sorted((uuid7() for _ in range(good)), reverse=True)
+    new = await import_queries.insert_postings(session, import_id, ids)
+    return Imported(new, good - new)
+
+
+async def discard(session: WriteSession, by: Principal, import_id: UUID) -> None:
+    """Raises ImportNotFound, ImportDone."""
+    if not await import_queries.delete_import(session, import_id, by.id):
+        raise await _refusal(session, by, import_id)
+
+
+async def _refusal(session: WriteSession, by: Principal, import_id: UUID) -> AppError:
+    """Why an import could be neither carried out nor discarded."""
+    found = await import_queries.find_import(session, import_id, by.id)
+    if found is None:
+        return ImportNotFound()
+    if found.confirmed_at is not None:
+        return ImportDone()
+    if not found.good:
+        return NothingToImport()
+    return ErrorsNotAccepted(found.good, _rows_of(found.errors))
+
+
+def _rows_of(errors: list[RowError]) -> int:
+    """How many rows they are about: one row may have several."""
+    return len({error.row for error in errors})

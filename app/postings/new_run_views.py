@@ -1,0 +1,198 @@
+"""Starting a run of applications: the page on which postings are chosen, and its form."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromQuery
+
+from app.accounts.profiles import load_profile
+from app.core.config import Settings
+from app.core.db import Session, WriteSession
+from app.core.errors import Invalid
+from app.core.ids import uuid7
+from app.core.principal import Principal
+from app.core.tokens import Signer
+from app.postings import queries, service
+from app.postings.queries import Listed, Search
+from app.postings.service import MOST, Started
+from app.web.forms import Form, blank, read_form
+from app.web.guards import SignedIn
+from app.web.render import render, see_other
+from app.web.request import WebRequest
+from app.web.sessions import Read, Write
+
+SHOWN = 100  # postings offered at once; the search finds the others
+
+
+class NewRun(msgspec.Struct):
+    """`posting` are the chosen ones; `all` adds every one not yet applied to that matches `matching`, the search
+    for which the page has named their number. `form` is the run's id to be, signed."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    form: str = ""
+    posting: Annotated[list[UUID], msgspec.Meta(max_length=MOST)] = []
+    all: bool = False
+    matching: str = ""
+    q: str = ""
+    force: bool = False
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be chosen: `fresh` is not yet applied to, `again` is; the chosen ones come first in both.
+
+    `count` not yet applied to match the search `q` and would be started by `all`; `more` of them are not shown.
+    """
+
+    q: str
+    chosen: set[UUID]
+    fresh: list[Listed]
+    again: list[Listed]
+    count: int
+    more: int
+    all: bool
+    force: bool
+
+
+class NewRunView(msgspec.Struct, frozen=True, kw_only=True):
+    form: Form[NewRun]
+    choice: Choice
+    key: str
+    missing: list[str]
+
+
+@get("/runs/new", include_in_schema=False)
+async def new_run(
+    request: WebRequest,
+    user: SignedIn,
+    read: Read,
+    posting: FromQuery[list[str] | None] = None,
+    q: FromQuery[str] = "",
+    name: FromQuery[str] = "",
+    all: FromQuery[str] = "",
+    force: FromQuery[str] = "",
+) -> Response[str]:
+    today = await queries.today(read)
+    form = blank(
+        {
+            "name": name.strip() or f"Applications, {today.day} {today:%b}",
+            "posting": posting or [],
+            "q": q.strip(),
+            "all": all == "true",
+            "force": force == "true",
+        }
+    )
+    return await _page(request, read, user, form, 200)
+
+
+async def _page(
+    request: WebRequest, session: Session, user: Principal, form: Form[NewRun], status: int
+) -> Response[str]:
+    view = NewRunView(
+        form=form,
+        choice=await _choice(session, user, form),
+        # Shown again after a refusal, the form keeps its key: it has not made a run.
+        key=form.value("form") if _run_id(request, user, form.value("form")) else _new_key(request, user),
+        missing=await _missing(session, user),
+    )
+    return await render(request, "runs/new.html", view, nav="runs", fragment="runs/_new_choice.html", status=status)
+
+
+async def _choice(session: Session, user: Principal, form: Form[NewRun]) -> Choice:
+    """What the form as sent, or as asked for by its address, has to offer. Ids that mean nothing are passed over."""
+    q = form.value("q")
+    ids = [id for text in form.value("posting", [])[:MOST] if (id := _uuid(text))]
+    chosen = await queries.chosen_postings(session, user.id, ids)
+    taken = {row.id for row in chosen}
+    unapplied = await queries.list_postings(session, user.id, Search(q, applied=False), SHOWN)
+    applied = await queries.list_postings(session, user.id, Search(q, applied=True), SHOWN)
+    count = await queries.count_postings(session, user.id, Search(q, applied=False))
+    return Choice(
+        q=q,
+        chosen=taken,
+        fresh=_first([row for row in chosen if row.applied_at is None], unapplied, taken),
+        again=_first([row for row in chosen if row.applied_at is not None], applied, taken),
+        count=min(count, MOST),
+        more=count - len(unapplied),
+        all=form.value("all", False),
+        force=form.value("force", False),
+    )
+
+
+def _first(chosen: list[Listed], found: list[Listed], taken: set[UUID]) -> list[Listed]:
+    return chosen + [row for row in found if row.id not in taken]
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+async def _missing(session: Session, user: Principal) -> list[str]:
+    """What an application needs and the person's profile lacks."""
+    profile = await load_profile(session, user.id)
+    if profile is None:
+        return []
+    parts = {"your name": profile.name, "an e-mail address": profile.email, "a résumé": profile.resume_bytes}
+    return [part for part, given in parts.items() if not given]
+
+
+def _signer(request: WebRequest) -> Signer:
+    settings: Settings = request.app.state.settings
+    return Signer(settings.secret_keys, "new-run")
+
+
+def _new_key(request: WebRequest, user: Principal) -> str:
+    return _signer(request).sign([str(user.id), str(uuid7())])
+
+
+def _run_id(request: WebRequest, user: Principal, key: str) -> UUID | None:
+    """The id a form of ours carries for its run; None for a form that was not shown to this person."""
+    value = _signer(request).load(key) if key else None
+    if not isinstance(value, list) or len(value) != 2 or value[0] != str(user.id):
+        return None
+    return _uuid(value[1])
+
+
+@post("/runs", include_in_schema=False)
+async def create_run(request: WebRequest, user: SignedIn, write: Write) -> Response[str]:
+    form: Form[NewRun] = await read_form(request, NewRun)
+    if form.data is not None:
+        try:
+            started = await _start(request, write, user, form.data)
+            return see_other(request, f"/runs/{started.run_id}", _said(started), level=_level(started))
+        except Invalid as problem:
+            form = form.refused(problem)
+    return await _page(request, write, user, form, 422)
+
+
+async def _start(request: WebRequest, session: WriteSession, user: Principal, wanted: NewRun) -> Started:
+    run_id = _run_id(request, user, wanted.form)
+    if run_id is None:
+        raise Invalid("This form was not made for you, or is out of date. Nothing has been started; send it again.")
+    ids = list(wanted.posting)
+    if wanted.all:
+        ids += await queries.ids_of(session, user.id, Search(wanted.matching, applied=False), MOST)
+    return await service.start_applications(
+        session, user, name=wanted.name, posting_ids=ids, force=wanted.force, form=run_id
+    )
+
+
+def _said(started: Started) -> str:
+    if started.again:
+        return "This run was started by the same form before. To start another one, choose “New run”."
+    tasks = f"The run has started with {started.tasks:,} task{'s' if started.tasks != 1 else ''}."
+    if not started.skipped:
+        return tasks
+    return f"{tasks} {started.skipped:,} posting{'s' if started.skipped != 1 else ''} left out: applied to already."
+
+
+def _level(started: Started) -> Literal["success", "info"]:
+    return "info" if started.again else "success"
+
+
+handlers: list[HTTPRouteHandler] = [new_run, create_run]

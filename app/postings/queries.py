@@ -1,0 +1,141 @@
+"""Statements about postings. `scope` is whose postings to look at; None is everybody's."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import ColumnElement, Select, any_, func, literal, select, text, true, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.db import WriteSession
+from app.core.paging import Cursor
+from app.postings.models import Posting
+
+MAX_WORDS = 200  # characters of a search that are looked at
+
+
+class Listed(NamedTuple):
+    """A posting as lists show it, without its large columns."""
+
+    id: UUID
+    owner_id: UUID
+    title: str
+    company: str
+    location: str
+    created_at: datetime
+    applied_at: datetime | None
+    applied_task_id: UUID | None
+
+
+class Search(msgspec.Struct, frozen=True):
+    """Which postings: all words of `q`, the last one as the beginning of a word; applied to, not yet, or either."""
+
+    q: str = ""
+    applied: bool | None = None
+
+
+_LISTED = (
+    Posting.id,
+    Posting.owner_id,
+    Posting.title,
+    Posting.company,
+    Posting.location,
+    Posting.created_at,
+    Posting.applied_at,
+    Posting.applied_task_id,
+)
+_NEWEST = (Posting.created_at.desc(), Posting.id.desc())
+_place = tuple_(Posting.created_at, Posting.id)
+
+# PostgreSQL cuts the text into words in both places, so that no input is a syntax error here. Every lexeme of the
+# last word is a prefix: `full-sta` is 'full-sta', 'full' and 'sta'.
+_WORDS = text(
+    """
+    words @@ (plainto_tsquery('simple', CAST(:head AS text)) && coalesce((
+      SELECT CAST(string_agg('''' || replace(replace(l, '\\', '\\\\'), '''', '''''') || ''':*', ' & ') AS tsquery)
+      FROM unnest(tsvector_to_array(to_tsvector('simple', CAST(:last AS text)))) AS l), CAST('' AS tsquery)))
+    """
+)
+
+
+def _mine(scope: UUID | None) -> ColumnElement[bool]:
+    return true() if scope is None else Posting.owner_id == scope
+
+
+def _found(scope: UUID | None, search: Search, *columns: Any) -> Select[Any]:
+    found = select(*columns).where(_mine(scope))
+    if search.applied is not None:
+        found = found.where(Posting.applied_at.is_not(None) if search.applied else Posting.applied_at.is_(None))
+    if q := search.q.replace("\0", " ")[:MAX_WORDS].strip():
+        *head, last = q.split()
+        found = found.where(_WORDS.bindparams(head=" ".join(head), last=last))
+    return found
+
+
+async def list_postings(
+    session: AsyncSession,
+    scope: UUID | None,
+    search: Search,
+    limit: int,
+    *,
+    older_than: Cursor | None = None,
+    newer_than: Cursor | None = None,
+) -> list[Listed]:
+    """Newest first; of one import, in the order of its file. At most one of the cursors.
+
+    With `newer_than` the `limit` postings nearest to the cursor.
+    """
+    found = _found(scope, search, *_LISTED).limit(limit)
+    if newer_than is not None:
+        found = found.where(_place > newer_than).order_by(Posting.created_at, Posting.id)
+        return [Listed(*row) for row in reversed((await session.execute(found)).all())]
+    if older_than is not None:
+        found = found.where(_place < older_than)
+    return [Listed(*row) for row in await session.execute(found.order_by(*_NEWEST))]
+
+
+async def chosen_postings(session: AsyncSession, owner_id: UUID, ids: Sequence[UUID]) -> list[Listed]:
+    """Those of `ids` that are this person's, in the order of lists."""
+    among = Posting.id == any_(literal(list(ids), ARRAY(Posting.id.type)))
+    found = select(*_LISTED).where(Posting.owner_id == owner_id, among).order_by(*_NEWEST)
+    return [Listed(*row) for row in await session.execute(found)]
+
+
+async def find_posting(session: AsyncSession, posting_id: UUID, scope: UUID | None) -> Posting | None:
+    return (await session.execute(select(Posting).where(Posting.id == posting_id, _mine(scope)))).scalars().first()
+
+
+async def ids_of(session: AsyncSession, owner_id: UUID, search: Search, limit: int) -> list[UUID]:
+    """The first `limit` in the order of lists."""
+    found = _found(owner_id, search, Posting.id).order_by(*_NEWEST).limit(limit)
+    return list((await session.execute(found)).scalars())
+
+
+async def count_postings(session: AsyncSession, owner_id: UUID, search: Search) -> int:
+    return int((await session.execute(_found(owner_id, search, func.count()))).scalar_one())
+
+
+async def set_applied(session: WriteSession, posting_id: UUID, task_id: UUID, *, now: datetime | None = None) -> None:
+    """Only the first application counts."""
+    await session.execute(
+        update(Posting)
+        .where(Posting.id == posting_id, Posting.applied_at.is_(None))
+        .values(applied_at=func.now() if now is None else now, applied_task_id=task_id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+_ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:key AS text), 0))")
+
+
+async def wait_for_twin(session: WriteSession, form: UUID) -> None:
+    """Of two transactions about the same form the second waits here until the first has ended."""
+    await session.execute(_ALONE, {"key": f"holdpoint form {form}"})
+
+
+async def today(session: AsyncSession) -> date:
+    """The database's date, UTC."""
+    return (await session.execute(select(func.current_date()))).scalar_one()

@@ -1,0 +1,113 @@
+"""Pages of postings: the list with its search, and one posting. `handlers` are those of the whole feature."""
+
+from urllib.parse import urlencode
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, FromQuery
+from markupsafe import Markup
+
+from app.core.db import ReadSession
+from app.core.paging import PAGE, Cursor, parse_cursor
+from app.core.principal import Principal
+from app.postings import import_views, new_run_views, queries, service
+from app.postings.queries import Listed, Search
+from app.postings.service import PostingView
+from app.web.guards import SignedIn
+from app.web.render import render
+from app.web.request import WebRequest
+from app.web.sessions import Read
+
+APPLIED = {"": None, "no": False, "yes": True}
+TABS = (("", "All"), ("no", "Not yet applied to"), ("yes", "Applied to"))
+
+
+class PostingList(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of the list. `mine` are the ids that this person can start a run with."""
+
+    postings: list[Listed]
+    mine: set[UUID]
+    q: str
+    applied: str
+    tabs: list[tuple[str, str, str, None]]
+    all_url: str
+    next_url: str | None
+    prev_url: str | None
+    paged: bool
+
+
+class PostingPage(msgspec.Struct, frozen=True):
+    posting: PostingView
+    description: Markup
+    own: bool
+
+
+@get("/postings", include_in_schema=False)
+async def show_postings(
+    request: WebRequest,
+    user: SignedIn,
+    read: Read,
+    q: FromQuery[str] = "",
+    applied: FromQuery[str] = "",
+    cursor: FromQuery[str] = "",
+    back: FromQuery[str] = "",
+) -> Response[str]:
+    view = await _page(read, user, q.strip(), applied if applied in APPLIED else "", cursor, back)
+    return await render(request, "postings/list.html", view, nav="postings", fragment="postings/_list.html")
+
+
+async def _page(session: ReadSession, user: Principal, q: str, applied: str, cursor: str, back: str) -> PostingList:
+    """The page behind `cursor` (older), or before `back` (newer), or the first one."""
+    older_than, newer_than = parse_cursor(cursor), parse_cursor(back)
+    rows = await queries.list_postings(
+        session,
+        user.scope,
+        Search(q, APPLIED[applied]),
+        PAGE + 1,
+        older_than=None if newer_than else older_than,
+        newer_than=newer_than,
+    )
+    more = len(rows) > PAGE
+    shown = rows[-PAGE:] if newer_than else rows[:PAGE]
+    filters = {name: value for name, value in (("q", q), ("applied", applied)) if value}
+    has_older, has_newer = (True, more) if newer_than else (more, older_than is not None)
+    return PostingList(
+        postings=shown,
+        mine={row.id for row in shown if row.owner_id == user.id},
+        q=q,
+        applied=applied,
+        tabs=[(key, label, _url(**(filters | {"applied": key})), None) for key, label in TABS],
+        all_url=_url("/runs/new", **({"q": q} if q else {}), all="true"),
+        next_url=_url(**filters, cursor=_cursor(shown[-1])) if shown and has_older else None,
+        prev_url=_url(**filters, back=_cursor(shown[0])) if shown and has_newer else None,
+        paged=bool(cursor or back),
+    )
+
+
+def _cursor(row: Listed) -> str:
+    return str(Cursor(row.created_at, row.id))
+
+
+def _url(path: str = "/postings", **values: str) -> str:
+    query = urlencode({name: value for name, value in values.items() if value})
+    return f"{path}?{query}" if query else path
+
+
+@get("/postings/{posting_id:uuid}", include_in_schema=False)
+async def show_posting(request: WebRequest, user: SignedIn, read: Read, posting_id: FromPath[UUID]) -> Response[str]:
+    posting = await service.load(read, posting_id, user.scope)
+    view = PostingPage(posting, sanitised_markup(posting), posting.owner_id == user.id)
+    return await render(request, "postings/detail.html", view, nav="postings")
+
+
+def sanitised_markup(posting: PostingView) -> Markup:
+    """The one place where a posting's text goes into a page as HTML.
+
+    Every way into the table leads through `formats.description.sanitised`, which leaves a dozen harmless elements.
+    """
+    return Markup(posting.description)  # noqa: S704
+
+
+handlers: list[HTTPRouteHandler] = [show_postings, show_posting, *import_views.handlers, *new_run_views.handlers]

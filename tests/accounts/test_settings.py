@@ -1,0 +1,182 @@
+"""The settings page: profile, résumé, cover letter, standing answers."""
+
+import io
+import zipfile
+
+import pytest
+
+from app.accounts import cover_letter
+from app.accounts.documents import DOCX, MOST_BYTES, ODT, Document, document
+from app.accounts.profiles import ProfileView, load_profile, load_resume
+from app.accounts.user_agents import browser_name
+from app.core.errors import Invalid
+from app.core.ids import uuid7
+from tests.accounts.people import Browser, World
+
+EMAIL = "ada@example.com"
+PROFILE = {"name": "Ada Lovelace", "email": "ada@work.example", "phone": "+44 1", "cover_letter": "Dear {company}"}
+PDF = b"%PDF-1.7\n%\xe2\xe3\n1 0 obj"
+
+
+def zipped(**members: str) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "/").replace("_dot_", "."), content)
+    return target.getvalue()
+
+
+WORD = zipped(**{"[Content_Types]_dot_xml": "<Types/>", "word__document_dot_xml": "<w/>"})
+OPEN = zipped(mimetype=ODT, content_dot_xml="<x/>")
+
+
+async def signed_in(world: World) -> Browser:
+    await world.add(EMAIL)
+    return await world.sign_in(EMAIL)
+
+
+async def profile_of(world: World) -> tuple[ProfileView, Document | None]:
+    user_id = (await world.sql("SELECT id FROM users"))[0][0]
+    async with world.database.read() as session:
+        profile = await load_profile(session, user_id)
+        assert profile is not None
+        return profile, await load_resume(session, user_id)
+
+
+async def test_a_profile_is_saved_and_shown_again(world: World) -> None:
+    browser = await signed_in(world)
+    data = {**PROFILE, "question": ["Visa?", "", "Notice period"], "answer": ["none needed", "", "a month"]}
+    answer = await browser.post("/settings/profile", data, files={"resume": ("My CV.exe", PDF, "text/html")})
+    assert answer.status_code == 303, answer.text
+    profile, resume = await profile_of(world)
+    assert (profile.name, profile.email, profile.phone) == ("Ada Lovelace", "ada@work.example", "+44 1")
+    assert profile.answers == {"Visa?": "none needed", "Notice period": "a month"}
+    assert resume is not None
+    assert (resume.name, resume.media_type, resume.content) == ("My CV.pdf", "application/pdf", PDF)
+    page = await browser.get("/settings")
+    for text in ("Ada Lovelace", "Visa?", "a month", "My CV.pdf", "Saved."):
+        assert text in page.text
+    assert "Saved." not in (await browser.get("/settings")).text
+    assert await world.sql("SELECT name FROM users") == [("Ada Lovelace",)]
+
+
+async def test_saving_without_a_file_keeps_the_resume(world: World) -> None:
+    browser = await signed_in(world)
+    await browser.post("/settings/profile", PROFILE, files={"resume": ("cv.pdf", PDF)})
+    await browser.post("/settings/profile", PROFILE, files={"resume": ("", b"")})
+    found = await browser.get("/settings/resume")
+    assert found.content == PDF
+    assert found.headers["content-disposition"] == "attachment; filename*=UTF-8''cv.pdf"
+    assert (await browser.post("/settings/resume/remove")).status_code == 303
+    assert (await browser.get("/settings/resume")).status_code == 404
+
+
+async def test_an_unknown_placeholder_is_named_and_nothing_is_saved(world: World) -> None:
+    browser = await signed_in(world)
+    answer = await browser.post("/settings/profile", {**PROFILE, "cover_letter": "Dear {compnay},"})
+    assert answer.status_code == 422
+    assert "There is no placeholder {compnay}." in answer.text
+    assert "Dear {compnay}," in answer.text
+    assert await world.sql("SELECT count(*) FROM profiles") == [(0,)]
+
+
+async def test_a_refused_file_saves_nothing_else_either(world: World) -> None:
+    browser = await signed_in(world)
+    answer = await browser.post("/settings/profile", PROFILE, files={"resume": ("cv.pdf", b"\x7fELF\x00\x01")})
+    assert answer.status_code == 422
+    assert "must be a PDF" in answer.text
+    assert await world.sql("SELECT count(*) FROM profiles") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"name": ""},
+        {"name": "x" * 201},
+        {"email": "nobody"},
+        {"name": "a\0b"},
+        {"question": [""], "answer": ["answer without a question"]},
+        {"question": ["Twice", "Twice"], "answer": ["1", "2"]},
+        {"question": [f"q{n}" for n in range(51)], "answer": ["a"] * 51},
+    ],
+)
+async def test_what_does_not_fit_is_said_and_not_saved(world: World, changed: dict[str, object]) -> None:
+    browser = await signed_in(world)
+    answer = await browser.post("/settings/profile", {**PROFILE, **changed})
+    assert answer.status_code == 422
+    assert 'data-level="error"' in answer.text
+    assert await world.sql("SELECT count(*) FROM profiles") == [(0,)]
+
+
+async def test_the_profile_of_somebody_new_is_filled_from_the_account(world: World) -> None:
+    await world.add(EMAIL)
+    profile, resume = await profile_of(world)
+    assert profile.email == EMAIL
+    assert resume is None
+    async with world.database.read() as session:
+        assert await load_profile(session, uuid7()) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "name"),
+    [
+        (PDF, "application/pdf", "cv.pdf"),
+        (WORD, DOCX, "cv.docx"),
+        (OPEN, ODT, "cv.odt"),
+        ("Ada Lovelace\r\n\tEngineer é".encode(), "text/plain", "cv.txt"),
+    ],
+)
+def test_a_resumes_type_is_read_off_its_content(content: bytes, media_type: str, name: str) -> None:
+    assert document("cv.html", content) == document(name, content)
+    assert document("cv.html", content).media_type == media_type
+    assert document("cv.html", content).name == name
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"  \n", b"MZ\x90\x00", b"\x89PNG\r\n\x1a\n", b"PK\x03\x04 broken", zipped(a="b"), b"\xff\xfe\x00"],
+)
+def test_anything_else_is_no_resume(content: bytes) -> None:
+    with pytest.raises(Invalid):
+        document("cv.pdf", content)
+
+
+def test_a_resume_of_more_than_five_megabytes_is_refused() -> None:
+    assert document("cv.pdf", PDF.ljust(MOST_BYTES, b" "))
+    with pytest.raises(Invalid, match="too large"):
+        document("cv.pdf", PDF.ljust(MOST_BYTES + 1, b" "))
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("../../etc/passwd", "passwd.pdf"),
+        ("C:\\temp\\cv.pdf", "cv.pdf"),
+        ('a"b\r\nX: y.pdf', "a b X y.pdf"),
+        ("résumé.final.pdf", "résumé.final.pdf"),
+        ("...", "resume.pdf"),
+    ],
+)
+def test_a_resumes_name_is_made_harmless(given: str, kept: str) -> None:
+    assert document(given, PDF).name == kept
+
+
+def test_a_letter_is_filled_and_lines_left_empty_by_that_are_dropped() -> None:
+    values = {"company": "Acme {title}", "title": "Cook", "name": "Ada"}
+    assert cover_letter.fill("Dear {company},\n\n{title}\n{phone}\n{name}", values) == "Dear Acme {title},\n\nCook\nAda"
+
+
+@pytest.mark.parametrize("template", ["{", "}", "{company", "{}", "{company.x}", "{0}", "{{company}}"])
+def test_a_template_with_stray_braces_is_refused(template: str) -> None:
+    with pytest.raises(Invalid):
+        cover_letter.check(template)
+
+
+def test_the_standard_letter_is_a_good_one() -> None:
+    cover_letter.check(cover_letter.DEFAULT)
+
+
+def test_browsers_are_recognised() -> None:
+    firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
+    assert browser_name(firefox) == "Firefox on Linux"
+    assert browser_name("") == "Unknown browser"

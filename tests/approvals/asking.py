@@ -1,0 +1,116 @@
+"""A task that holds on a question, and its links, without a worker and without mail."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+import app.kinds.email_send
+import tests.runtime.kinds  # noqa: F401
+from app.accounts.service import add_user
+from app.approvals import letters, queries, service
+from app.approvals.forms import FormField
+from app.approvals.models import Approval, Recipient
+from app.approvals.service import Decision, Question
+from app.approvals.states import ApprovalVerb, HoldType
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.ids import uuid7
+from app.core.principal import Principal
+from app.core.tokens import digest
+from app.tasks.queries import claim_tasks
+from app.tasks.service import TaskRequest, enqueue
+
+OWNER = "owner@example.org"
+
+
+@dataclass
+class Asked:
+    """A question that was put. `tokens` are those of its recipients' links, in the order of the addresses."""
+
+    task_id: UUID
+    approval_id: UUID
+    version: str
+    tokens: list[str]
+
+    def hashes(self) -> list[bytes]:
+        return [digest(token) for token in self.tokens]
+
+
+async def principal(database: Database, email: str = OWNER, *, admin: bool = False) -> Principal:
+    async with database.write("system") as session:
+        user = await add_user(session, email, admin=admin)
+        return Principal(user.id, user.email, user.name, "admin" if admin else "member")
+
+
+async def put_question(
+    database: Database,
+    settings: Settings,
+    *,
+    recipients: tuple[str, ...] = (OWNER,),
+    hold: HoldType = HoldType.APPROVAL,
+    fields: tuple[FormField, ...] = (FormField("wish", "Wish", value="as it is"),),
+    deliver: bool = True,
+    run_id: UUID | None = None,
+    continues: bool = False,
+) -> Asked:
+    """Claim a task and let it ask; `deliver` mints the links and starts the clock, as the mail's sending does."""
+    owner = await principal(database)
+    async with database.write("system") as session:
+        request = TaskRequest(kind="test.asks", payload={"name": "x"}, owner_id=owner.id, run_id=run_id)
+        task_id = await enqueue(session, request)
+    async with database.write("worker:test") as session:
+        [task] = await claim_tasks(
+            session,
+            queue="default",
+            kinds=["test.asks"],
+            worker=uuid7(),
+            limit=1,
+            lease=timedelta(seconds=15),
+        )
+        assert task.id == task_id
+        question = Question(
+            hold=hold,
+            step="go",
+            title="May it go on?",
+            shown={"Name": "x"},
+            fields=fields,
+            recipients=recipients,
+            ttl=timedelta(minutes=20) if hold is HoldType.APPROVAL else None,
+            continues_on_reject=continues,
+            continues_on_expire=continues,
+        )
+        assert await service.ask(session, task, question)
+    tokens: list[str] = []
+    async with database.read() as session:
+        approval = (await session.execute(select(Approval).where(Approval.task_id == task_id))).scalar_one()
+        people = {person.email: person.id for person in await queries.recipients_of(session, [approval.id])}
+    if deliver:
+        letter = letters.ApprovalRequest()
+        for email in recipients:
+            data = letters.AskedPerson(people[email])
+            async with database.write("system") as session:
+                context = await letter.prepare(session, data, settings)
+            tokens.append(context["url"].rsplit("/", 1)[1])
+            async with database.write("system") as session:
+                await letter.sent(session, data)
+    return Asked(task_id, approval.id, approval.version, tokens)
+
+
+def approve(asked: Asked, **form: str) -> Decision:
+    return Decision(version=asked.version, verb=ApprovalVerb.APPROVE, form={"wish": "granted", **form})
+
+
+def reject(asked: Asked, reason: str = "not like this") -> Decision:
+    return Decision(version=asked.version, verb=ApprovalVerb.REJECT, reason=reason)
+
+
+async def approval_of(database: Database, asked: Asked) -> Approval:
+    async with database.read() as session:
+        return await session.get_one(Approval, asked.approval_id)
+
+
+async def recipients_of(database: Database, asked: Asked) -> list[Recipient]:
+    async with database.read() as session:
+        return await queries.recipients_of(session, [asked.approval_id])

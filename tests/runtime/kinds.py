@@ -1,0 +1,123 @@
+"""Kinds whose behaviour tests steer."""
+
+import asyncio
+from collections import Counter, defaultdict
+from datetime import timedelta
+
+import msgspec
+from sqlalchemy import text
+
+from app.approvals.forms import FormField
+from app.core.db import WriteSession
+from app.runtime.context import Context
+from app.runtime.errors import PermanentError
+from app.tasks.kinds import Backoff, kind
+
+# What really ran, by a name that the test chooses.
+ran: Counter[str] = Counter()
+gates: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+QUICK = Backoff(base=timedelta(milliseconds=1), cap=timedelta(milliseconds=1))
+
+
+class Named(msgspec.Struct, forbid_unknown_fields=True):
+    name: str
+
+
+@kind("test.steps", backoff=QUICK)
+async def steps(ctx: Context, payload: Named) -> list[str]:
+    first = await ctx.step("first", count, f"{payload.name}.first")
+    await ctx.step("second", fail_once, f"{payload.name}.second")
+    return [first, await ctx.step("third", count, f"{payload.name}.third")]
+
+
+async def count(name: str) -> str:
+    ran[name] += 1
+    return name
+
+
+async def fail_once(name: str) -> None:
+    ran[name] += 1
+    if ran[name] == 1:
+        raise RuntimeError("not the first time")
+
+
+@kind("test.fails", backoff=QUICK, max_attempts=3)
+async def fails(ctx: Context, payload: Named) -> None:
+    ran[payload.name] += 1
+    raise RuntimeError("it never works \0 here")
+
+
+@kind("test.permanent")
+async def permanent(ctx: Context, payload: Named) -> None:
+    ran[payload.name] += 1
+    raise PermanentError("no use trying")
+
+
+@kind("test.waits")
+async def waits(ctx: Context, payload: Named) -> str:
+    ran[payload.name] += 1
+    await ctx.step("before", count, f"{payload.name}.before")
+    await gates[payload.name].wait()
+    return "waited"
+
+
+@kind("test.slow", timeout=timedelta(milliseconds=30), max_attempts=1)
+async def slow(ctx: Context, payload: Named) -> None:
+    await asyncio.Event().wait()
+
+
+@kind("test.unstorable", max_attempts=1)
+async def unstorable(ctx: Context, payload: Named) -> dict[str, float]:
+    return {"huge": 10.0**300, "name": float(len(payload.name))}
+
+
+class Wish(msgspec.Struct):
+    wish: str = ""
+
+
+@kind("test.asks")
+async def asks(ctx: Context, payload: Named) -> str:
+    ran[payload.name] += 1
+    try:
+        answer = await ctx.approval("go", title="May it go on?", show={"Name": payload.name}, form=Wish, values=Wish("a"))
+    except Exception:
+        raise AssertionError("a hold must not be caught by except Exception") from None
+    return answer.form.wish
+
+
+@kind("test.goes-on")
+async def goes_on(ctx: Context, payload: Named) -> str:
+    answer = await ctx.approval(
+        "go", title="May it?", show={"Name": payload.name}, on_reject="continue", on_expire="continue"
+    )
+    return f"{answer.decision} {answer.reason or ''}".strip()
+
+
+@kind("test.needs-input")
+async def needs_input(ctx: Context, payload: Named) -> str:
+    answer = await ctx.ask("ask", title="Which colour?", fields=[FormField("colour", "Colour", required=True)])
+    return str(answer.form["colour"])
+
+
+@kind("test.transacts", backoff=QUICK)
+async def transacts(ctx: Context, payload: Named) -> int:
+    number = await ctx.transact("write", add_user, payload.name)
+    await ctx.step("then", fail_once, payload.name)
+    return number
+
+
+async def add_user(session: WriteSession, name: str) -> int:
+    await session.execute(
+        text("INSERT INTO users (id, email) VALUES (gen_random_uuid(), :email)"), {"email": f"{name}@example.org"}
+    )
+    return 1
+
+
+@kind("test.thread", runs_in="thread")
+def in_thread(payload: Named) -> str:
+    return f"thread {payload.name}"
+
+
+@kind("test.process", runs_in="process")
+def in_process(payload: Named) -> str:
+    return f"process {payload.name}"

@@ -1,0 +1,182 @@
+"""What a worker does with tasks, in this process, against the real queue."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from app.core.config import Settings
+from app.core.db import Database
+from app.tasks import queries
+from app.tasks.models import Task
+from app.tasks.service import TaskRequest, enqueue
+from app.tasks.states import TaskVerb
+from tests.runtime.kinds import gates, ran
+from tests.runtime.working import task_of, until, until_state, verbs_of, working
+
+
+async def put(database: Database, kind: str, name: str, **more: object) -> UUID:
+    async with database.write("system") as session:
+        return await enqueue(session, TaskRequest(kind=kind, payload={"name": name}, **more))  # type: ignore[arg-type]
+
+
+async def test_a_finished_step_is_passed_over_when_the_handler_runs_again(
+    database: Database, settings: Settings
+) -> None:
+    task_id = await put(database, "test.steps", "passing-over")
+    async with working(database, settings):
+        task = await until_state(database, task_id, "succeeded")
+    assert task.result == ["passing-over.first", "passing-over.third"]
+    assert (ran["passing-over.first"], ran["passing-over.second"], ran["passing-over.third"]) == (1, 2, 1)
+    assert task.failures == 1
+    assert await verbs_of(database, task_id) == ["enqueue", "claim", "retry_later", "promote", "claim", "succeed"]
+
+
+async def test_a_task_whose_tries_are_used_up_goes_to_the_dead_letters_with_its_error(
+    database: Database, settings: Settings
+) -> None:
+    task_id = await put(database, "test.fails", "fails")
+    async with working(database, settings):
+        task = await until_state(database, task_id, "dead_letter")
+    assert ran["fails"] == 3
+    assert task.failures == 3
+    assert task.error is not None
+    assert task.error["type"] == "RuntimeError"
+    assert "it never works" in task.error["traceback"]
+
+
+async def test_a_permanent_error_buries_at_once(database: Database, settings: Settings) -> None:
+    task_id = await put(database, "test.permanent", "permanent")
+    async with working(database, settings):
+        task = await until_state(database, task_id, "dead_letter")
+    assert ran["permanent"] == 1
+    assert task.reason == "no use trying"
+
+
+async def test_a_try_that_takes_too_long_has_failed(database: Database, settings: Settings) -> None:
+    task_id = await put(database, "test.slow", "slow")
+    async with working(database, settings):
+        task = await until_state(database, task_id, "dead_letter")
+    assert task.reason is not None
+    assert "longer than 0.03 seconds" in task.reason
+
+
+async def test_a_payload_that_does_not_fit_any_more_is_buried_not_tried(
+    database: Database, settings: Settings
+) -> None:
+    task_id = await put(database, "test.steps", "misfit")
+    async with database.write("system") as session:
+        task = await session.get_one(Task, task_id)
+        task.payload = {"other": 1}
+    async with working(database, settings):
+        task = await until_state(database, task_id, "dead_letter")
+    assert task.attempt == 1
+    assert task.reason == "The payload does not fit test.steps: Object contains unknown field `other`."
+
+
+async def test_a_kind_this_worker_does_not_know_stays_queued_for_one_that_does(
+    database: Database, settings: Settings
+) -> None:
+    task_id = await put(database, "test.steps", "unknown")
+    async with database.write("system") as session:
+        (await session.get_one(Task, task_id)).kind = "of.tomorrow"
+    known = await put(database, "test.steps", "known")
+    async with working(database, settings):
+        await until_state(database, known, "succeeded")
+    assert (await task_of(database, task_id)).state == "queued"
+
+
+async def test_a_database_step_and_its_effect_happen_once(database: Database, settings: Settings) -> None:
+    task_id = await put(database, "test.transacts", "once")
+    async with working(database, settings):
+        await until_state(database, task_id, "succeeded")
+    assert ran["once"] == 2  # the handler ran twice; a second insert would have failed on the unique address
+
+
+@pytest.mark.parametrize("where", ["thread", "process"])
+async def test_blocking_work_runs_beside_the_event_loop(database: Database, settings: Settings, where: str) -> None:
+    task_id = await put(database, f"test.{where}", "x")
+    async with working(database, settings):
+        task = await until_state(database, task_id, "succeeded", seconds=30)
+    assert task.result == f"{where} x"
+
+
+async def test_shutting_down_uses_up_no_try_and_loses_no_finished_step(
+    database: Database, settings: Settings
+) -> None:
+    quick = msgspec.structs.replace(settings, shutdown_grace=timedelta(milliseconds=20))
+    task_id = await put(database, "test.waits", "shutdown")
+    async with working(database, quick):
+        await until_state(database, task_id, "running")
+        await until(lambda: _true(ran["shutdown.before"] == 1))
+    task = await task_of(database, task_id)
+    assert (task.state, task.failures, task.lease_losses) == ("queued", 0, 0)
+    gates["shutdown"].set()
+    async with working(database, settings):
+        await until_state(database, task_id, "succeeded")
+    assert ran["shutdown.before"] == 1
+
+
+async def _true(value: bool) -> bool:
+    return value
+
+
+async def test_a_task_in_hand_may_end_during_the_grace_period(database: Database, settings: Settings) -> None:
+    task_id = await put(database, "test.waits", "grace")
+    async with working(database, settings) as dispatcher:
+        await until_state(database, task_id, "running")
+        drained = asyncio.create_task(dispatcher.drain())
+        await asyncio.sleep(0)
+        gates["grace"].set()
+        await drained
+    assert (await task_of(database, task_id)).state == "succeeded"
+
+
+async def test_cancelling_a_running_task_reaches_its_worker_within_a_heartbeat(
+    database: Database, settings: Settings
+) -> None:
+    quick = msgspec.structs.replace(settings, lease=timedelta(milliseconds=300))
+    task_id = await put(database, "test.waits", "cancelled")
+    async with working(database, quick) as dispatcher:
+        await until_state(database, task_id, "running")
+        async with database.write("user:ann@example.org") as session:
+            await queries.move_tasks(session, TaskVerb.CANCEL, Task.id == task_id)
+        await until(lambda: _true(dispatcher.in_hand == 0))
+    assert (await task_of(database, task_id)).state == "cancelled"
+
+
+async def test_leases_are_renewed_while_a_handler_works(database: Database, settings: Settings) -> None:
+    quick = msgspec.structs.replace(settings, lease=timedelta(milliseconds=300))
+    task_id = await put(database, "test.waits", "renewed")
+    async with working(database, quick):
+        first = (await until_state(database, task_id, "running")).lease_expires_at
+        assert first is not None
+
+        async def renewed_twice() -> bool:
+            lease = (await task_of(database, task_id)).lease_expires_at
+            return lease is not None and lease > first + timedelta(milliseconds=400)
+
+        await until(renewed_twice)
+        gates["renewed"].set()
+        await until_state(database, task_id, "succeeded")
+    assert ran["renewed"] == 1
+
+
+async def test_a_thousand_tasks_go_through_with_exact_counts(database: Database, settings: Settings) -> None:
+    from app.stats.queries import counts_by_state
+    from app.tasks.service import enqueue_many
+
+    async with database.write("system") as session:
+        await enqueue_many(session, [TaskRequest(kind="test.thread", payload={"name": str(n)}) for n in range(200)])
+        await enqueue_many(session, [TaskRequest(kind="test.steps", payload={"name": f"b{n}"}) for n in range(800)])
+
+    async def done() -> bool:
+        async with database.read() as session:
+            counts = await counts_by_state(session)
+        assert sum(counts.values()) == 1000
+        return counts.get("succeeded") == 1000
+
+    async with working(database, settings):
+        await until(done, 60)
