@@ -18,7 +18,7 @@ import app.approvals.views
 import app.mail.views
 import app.postings.views
 import app.runs.views
-import app.stats.views
+import app.tasks.overview
 import app.tasks.views
 import app.web.health
 from app.accounts.auth import session_middleware
@@ -48,7 +48,7 @@ HANDLERS = [
     *app.accounts.views.handlers,
     *app.accounts.settings_views.handlers,
     *app.accounts.admin_views.handlers,
-    *app.stats.views.handlers,
+    *app.tasks.overview.handlers,
     *app.runs.views.handlers,
     *app.tasks.views.handlers,
     *app.approvals.views.handlers,

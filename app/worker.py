@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 import msgspec
+import uvloop
 from arq.connections import ArqRedis, RedisSettings
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.client import Pipeline
@@ -61,7 +62,9 @@ class Process:
         self._redis = Redis.from_url(settings.redis_url, socket_connect_timeout=1, health_check_interval=10)
         doorbell = Doorbell(self._redis, settings.doorbell_scope)
         size = 4 + len(settings.queues)
-        self._database = Database(settings.database_url, name="holdpoint worker", pool_size=size, announce=doorbell.ring)
+        self._database = Database(
+            settings.database_url, name="holdpoint worker", pool_size=size, announce=doorbell.ring
+        )
         self._doorbell = doorbell
         self._settings = settings
         self._jobs: list[asyncio.Task[None]] = []
@@ -100,6 +103,8 @@ def _fall_loudly(job: asyncio.Task[None]) -> None:
 
 
 def _arq_settings() -> dict[str, Any]:
+    # arq takes the loop it finds.
+    asyncio.set_event_loop(uvloop.new_event_loop())
     settings = attached(load(os.environ))
     for module in (*BUILT_IN, *settings.kinds):
         import_module(module)

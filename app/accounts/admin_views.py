@@ -148,3 +148,5 @@ router = Router(
     route_handlers=[list_users, add_user, change_role, disable_user, enable_user],
     guards=[admin_only],
 )
+
+handlers = [router]

@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from app.accounts import profiles, queries, service
-from app.accounts.cover_letter import LONGEST, PLACEHOLDERS
+from app.accounts.cover_letter import DEFAULT, LONGEST, PLACEHOLDERS
 from app.accounts.documents import MOST_BYTES, document
 from app.accounts.models import UserSession
 from app.accounts.profiles import MOST_ANSWERS, ProfileChange, ProfileView
@@ -52,6 +52,7 @@ class SettingsView(msgspec.Struct, frozen=True, kw_only=True):
     form: Form[ProfileForm]
     rows: list[tuple[str, str]]
     sessions: list[SessionRow]
+    standard_letter: str = DEFAULT
     placeholders: tuple[str, ...] = tuple(f"{{{name}}}" for name in PLACEHOLDERS)
 
 

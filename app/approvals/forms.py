@@ -1,6 +1,7 @@
 """Forms that a question carries: fields with their present values, and reading what a person sent back."""
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any, Literal
 
 import msgspec
@@ -11,7 +12,7 @@ MAX_TEXT = 50_000  # characters of one answer
 
 
 class FormField(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One field. `value` is what it shows at first; `options` are a select's choices."""
+    """One field. `value` is what it shows at first; `options` are a select's choices; `most` counts characters."""
 
     name: str
     label: str
@@ -20,6 +21,7 @@ class FormField(msgspec.Struct, frozen=True, omit_defaults=True):
     options: tuple[str, ...] = ()
     value: Any = ""
     hint: str = ""
+    most: int = MAX_TEXT
 
 
 def from_struct(form: type[msgspec.Struct], values: msgspec.Struct | None = None) -> tuple[FormField, ...]:
@@ -44,7 +46,8 @@ def _field(name: str, part: dict[str, Any], required: bool, value: Any) -> FormF
     if part.get("type") in kinds:
         return FormField(name, label, kinds[part["type"]], required, (), value, hint)
     kind: Literal["text", "textarea"] = "textarea" if part.get("format") == "textarea" else "text"
-    return FormField(name, label, kind, required or part.get("minLength", 0) > 0, (), value, hint)
+    most = min(part.get("maxLength", MAX_TEXT), MAX_TEXT)
+    return FormField(name, label, kind, required or part.get("minLength", 0) > 0, (), value, hint, most)
 
 
 def read(fields: tuple[FormField, ...], sent: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,19 +67,29 @@ def read(fields: tuple[FormField, ...], sent: Mapping[str, Any]) -> dict[str, An
             if field.required:
                 problems[field.name] = f"Please fill in {field.label!r}."
             answers[field.name] = None if field.type == "number" else ""
-        elif len(text) > MAX_TEXT:
-            problems[field.name] = f"{field.label!r} is too long: {len(text):,} of at most {MAX_TEXT:,} characters."
+        elif len(text) > field.most:
+            problems[field.name] = f"{field.label!r} is too long: {len(text):,} of at most {field.most:,} characters."
         elif "\0" in text:
             problems[field.name] = f"{field.label!r} holds a character that cannot be stored."
         elif field.type == "select" and text not in field.options:
             problems[field.name] = f"Please choose one of: {', '.join(field.options)}."
         elif field.type == "number":
-            try:
-                answers[field.name] = int(text) if text.lstrip("-").isdecimal() else float(text)
-            except ValueError:
+            number = _number(text)
+            if number is None:
                 problems[field.name] = f"{field.label!r} must be a number."
+            else:
+                answers[field.name] = number
         else:
             answers[field.name] = text
     if problems:
         raise Invalid("Some answers are missing or do not fit.", problems)
     return answers
+
+
+def _number(text: str) -> int | float | None:
+    try:
+        number = int(text) if text.lstrip("-").isdecimal() else float(text)
+    except ValueError:
+        return None
+    # float() reads "nan" and "inf" too, which JSON and PostgreSQL do not know.
+    return number if isinstance(number, int) or isfinite(number) else None

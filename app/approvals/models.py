@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    JSON,
     CheckConstraint,
     DateTime,
     ForeignKey,
@@ -56,7 +57,7 @@ class Approval(Base):
     step: Mapped[str] = mapped_column(Text)
     round: Mapped[int] = mapped_column(SmallInteger)
     title: Mapped[str] = mapped_column(Text)
-    shown: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    shown: Mapped[dict[str, Any]] = mapped_column(JSON)  # not JSONB, which forgets the order it is read in
     form: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     version: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text, server_default="pending")

@@ -6,10 +6,13 @@ told to other processes after the commit (doorbells) is noted with `announce` an
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from sqlalchemy import MetaData, func, select
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import UserDefinedType
 
 Announce = Callable[[frozenset[str]], Awaitable[None]]
 
@@ -26,6 +29,19 @@ class Base(DeclarativeBase):
             "ix": "%(table_name)s_%(column_0_name)s_idx",
         }
     )
+
+
+class Xid8(UserDefinedType[str]):
+    """PostgreSQL's 64-bit transaction id, as text."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_kw: Any) -> str:
+        return "xid8"
+
+
+# So that reading the schema back knows the type, for the comparison of migrations and models.
+ischema_names["xid8"] = Xid8
 
 
 class ReadSession(AsyncSession):

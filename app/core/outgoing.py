@@ -39,7 +39,7 @@ class Unreachable(OutgoingError):
 
 
 class TimedOut(Unreachable):
-    """No complete answer in time: the request may well have arrived."""
+    """No complete answer in time."""
 
 
 class RefusedRequest(OutgoingError):
@@ -108,18 +108,8 @@ class Client:
             raise Unreachable(f"{target.host} cannot be reached: {_line(error)}") from error
 
     async def follow(self, response: httpx.Response) -> httpx.Response:
-        """Ask, by GET, for where a redirect leads; that is checked like every request. Only cookies go along.
-
-        Raises as `request` does; BadUrl when it leads nowhere.
-        """
-        location = response.headers.get("Location", "")
-        if response.status_code not in REDIRECTS or not location:
-            raise BadUrl(f"{response.url.host} answered {response.status_code} without saying where to go on.")
-        try:
-            target = response.url.join(location)
-        except (httpx.InvalidURL, UnicodeError) as error:
-            raise BadUrl(f"{response.url.host} points to an address that is not valid.") from error
-        return await self.get(str(target))
+        """Ask, by GET, for where a redirect leads; that is checked like every request. Raises as `request` does."""
+        return await self.get(str(redirect_target(response)))
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         response = await self._http.send(request, stream=True, follow_redirects=False)
@@ -150,6 +140,17 @@ def checked_url(url: str) -> httpx.URL:
     if parsed.userinfo:
         raise BadUrl("A web address with a user name or password in it is not accepted.")
     return parsed
+
+
+def redirect_target(response: httpx.Response) -> httpx.URL:
+    """Where a redirect leads, unchecked. Raises BadUrl when it leads nowhere."""
+    location = response.headers.get("Location", "")
+    if response.status_code not in REDIRECTS or not location:
+        raise BadUrl(f"{response.url.host} answered {response.status_code} without saying where to go on.")
+    try:
+        return response.url.join(location)
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise BadUrl(f"{response.url.host} points to an address that is not valid.") from error
 
 
 def _line(error: Exception) -> str:

@@ -1,1 +1,3 @@
-"""The built-in task kinds, one file each. Importing a file registers its kind; the entries import those they run."""
+"""The built-in task kinds. The entries import the modules named here and in `KINDS`, which registers them."""
+
+BUILT_IN: tuple[str, ...] = ("app.kinds.email_send", "app.kinds.sample_task", "app.kinds.application_submit")

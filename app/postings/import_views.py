@@ -35,7 +35,7 @@ class ImportForm(msgspec.Struct):
     """The file itself is read apart from this."""
 
     text: str = ""
-    format: Literal["", "csv", "greenhouse", "lever", "json-ld"] = ""
+    format: Literal["auto", "csv", "greenhouse", "lever", "json-ld"] = "auto"
 
 
 class Confirmation(msgspec.Struct):
@@ -61,7 +61,7 @@ async def new_import(request: WebRequest, user: SignedIn) -> Response[str]:
 
 
 async def _form_page(request: WebRequest, form: Form[ImportForm], status: int) -> Response[str]:
-    view = ImportView(form, [("", "Find out"), *FORMAT_LABELS.items()], MAX_BYTES // 1024**2)
+    view = ImportView(form, [("auto", "Find out"), *FORMAT_LABELS.items()], MAX_BYTES // 1024**2)
     return await render(request, "postings/import.html", view, nav="postings", status=status)
 
 
@@ -95,7 +95,7 @@ async def _parsed(form: ImportForm, file: UploadFile | None) -> tuple[str, Parse
     data = form.text.encode() if file is None else await file.read()
     filename = None if file is None else file.filename
     try:
-        parsed = await asyncio.to_thread(parse, data, filename, form.format or None)
+        parsed = await asyncio.to_thread(parse, data, filename, None if form.format == "auto" else form.format)
     except Invalid as problem:
         raise Invalid(str(problem), {field: str(problem)}) from problem
     return "Pasted text" if filename is None else _harmless(filename), parsed

@@ -1,4 +1,4 @@
-"""The beats that recover what got stuck. Every worker sweeps, one at a time under an advisory lock; not a task itself."""
+"""The beats that recover what got stuck. Every worker sweeps, one at a time under an advisory lock; no task itself."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

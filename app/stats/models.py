@@ -3,8 +3,7 @@
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, SmallInteger, Table, Text, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.db import Base
-from app.tasks.models import Xid8
+from app.core.db import Base, Xid8
 
 # No primary key: a row is found by its unique index alone, in which NULL (no run) equals NULL.
 task_counts = Table(

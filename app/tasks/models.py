@@ -20,21 +20,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
-from sqlalchemy.types import UserDefinedType
 
-from app.core.db import Base
+from app.core.db import Base, Xid8
 from app.tasks.states import FINISHED, TaskState
 
 Moment = DateTime(timezone=True)
-
-
-class Xid8(UserDefinedType[str]):
-    """PostgreSQL's 64-bit transaction id; read as text."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_kw: Any) -> str:
-        return "xid8"
 
 
 def _listed(states: tuple[TaskState, ...]) -> str:

@@ -43,17 +43,6 @@ class TaskList(msgspec.Struct, frozen=True, kw_only=True):
     here: str
 
 
-class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One task. `buttons` are the verbs its state allows; `holds` that it waits for a person, `live` that it may still change by itself."""
-
-    task: Task
-    timeline: list[Happening]
-    steps: list[TaskStep]
-    buttons: list[str]
-    holds: bool
-    live: bool
-
-
 class Happening(msgspec.Struct, frozen=True):
     """A point of the timeline: an event in words."""
 
@@ -62,6 +51,17 @@ class Happening(msgspec.Struct, frozen=True):
     state: str | None
     actor: str
     detail: str
+
+
+class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One task. `buttons`: the verbs its state allows; `holds`: it waits for a person; `live`: it may still change."""
+
+    task: Task
+    timeline: list[Happening]
+    steps: list[TaskStep]
+    buttons: list[str]
+    holds: bool
+    live: bool
 
 
 class WorkersPage(msgspec.Struct, frozen=True):
@@ -140,7 +140,9 @@ async def show_dead_letters(
 ) -> Response[str]:
     wanted = TaskFilter(state=TaskState.DEAD_LETTER.value)
     view = await task_list(read, user, wanted, cursor, path="/dead-letters")
-    return await render(request, "tasks/dead_letters.html", view, nav="dead-letters", fragment="tasks/_dead_letters.html")
+    return await render(
+        request, "tasks/dead_letters.html", view, nav="dead-letters", fragment="tasks/_dead_letters.html"
+    )
 
 
 @get("/tasks/{task_id:uuid}")

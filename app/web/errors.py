@@ -22,6 +22,9 @@ from app.web.request import WebRequest, is_api, request_id
 logger = log.get(__name__)
 
 PAGE, FRAGMENT = "error.html", "components/_error.html"
+# SQLSTATE classes: connection exception, insufficient resources, operator intervention (starting, shutting down).
+AWAY = ("08", "53", "57")
+UNSTORABLE = "22021"  # a NUL, which PostgreSQL's text cannot hold
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MISSING_FIELD = re.compile(r"missing required field `(.+?)`")
 HTML, PROBLEM = "text/html", "application/problem+json"
@@ -51,7 +54,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 def handle(request: WebRequest, error: Exception) -> Response[Any]:
     """The application's only exception handler."""
     problem = describe(error)
-    if problem.status >= 500:
+    if problem.status == 503:
+        logger.warning("not available", problem=repr(error)[:300], request_id=request_id(request.scope))
+    elif problem.status >= 500:
         logger.error("request failed", exc_info=error, request_id=request_id(request.scope))
     if isinstance(error, MethodNotAllowedException):
         problem = msgspec.structs.replace(problem, headers={"Allow": _allowed(request.scope)})
@@ -91,6 +96,8 @@ def describe(error: Exception) -> Problem:
             detail=error.detail if status == 400 and error.detail else detail,
             headers=error.headers or {},
         )
+    if isinstance(error, DBAPIError) and _sqlstate(error) == UNSTORABLE:
+        return Problem(status=422, title=Invalid.title, detail="A text holds a character that cannot be stored.")
     if _database_is_away(error):
         return Problem(status=503, title="Not available just now", detail=DETAILS[503], headers={"Retry-After": "5"})
     return Problem(status=500, title="That is our fault", detail=DETAILS[500])
@@ -122,8 +129,14 @@ def write(
 
 def _database_is_away(error: Exception) -> bool:
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or isinstance(error, InterfaceError)
+        return error.connection_invalidated or isinstance(error, InterfaceError) or _sqlstate(error)[:2] in AWAY
+    if isinstance(error, FileNotFoundError):
+        return error.filename is None  # the unix socket is gone; a missing file has a name
     return isinstance(error, PoolTimeout | ConnectionError | TimeoutError)
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", None) or "")
 
 
 def _sentence(problem: Problem) -> str:

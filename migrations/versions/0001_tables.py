@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from app.tasks.models import Xid8
+from app.core.db import Xid8
 
 revision = "0001"
 down_revision = None
@@ -298,7 +298,7 @@ def upgrade() -> None:
         sa.Column("step", sa.Text(), nullable=False),
         sa.Column("round", sa.SmallInteger(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
-        sa.Column("shown", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("shown", sa.JSON(), nullable=False),
         sa.Column("form", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("version", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), server_default="pending", nullable=False),

@@ -27,7 +27,7 @@ from app.web.site import make_site
 
 TOKEN = re.compile(r"/login/([A-Za-z0-9_-]{43})")
 FIELD = re.compile(r'name="_csrf_token" value="([^"]+)"')
-CODE = re.compile(r"<strong>([A-Z0-9]{3}-[A-Z0-9]{3})</strong>")
+CODE = re.compile(r">([A-Z0-9]{3}-[A-Z0-9]{3})<")
 
 
 @get("/overview")
@@ -36,7 +36,7 @@ async def overview(user: SignedIn) -> Response[str]:
 
 
 def accounts_site(settings: Settings, database: Database, **more: Any) -> Any:
-    handlers = [*views.handlers, *settings_views.handlers, admin_views.router, overview]
+    handlers = [*views.handlers, *settings_views.handlers, *admin_views.handlers, overview]
     shield, _ = make_site(settings, database, handlers, authenticate=session_middleware, **more)
     return shield
 

@@ -76,6 +76,11 @@ async def refuse(name: FromPath[str]) -> None:
     }[name]
 
 
+@get("/search")
+async def search(read: Read, q: FromQuery[str]) -> str:
+    return str(await read.scalar(text("SELECT length(CAST(:q AS text))"), {"q": q}))
+
+
 @get("/writes")
 async def writes_in_a_get(write: Write) -> None:
     raise AssertionError("never reached")
@@ -121,7 +126,7 @@ async def review(request: WebRequest) -> str:
     return str((await request.form())["token"])
 
 
-HANDLERS = [show, add, refuse, writes_in_a_get, private, mine, admin, plain, body, api_crash, api_count, review]
+HANDLERS = [search, show, add, refuse, writes_in_a_get, private, mine, admin, plain, body, api_crash, api_count, review]
 
 
 def sign_in_by_header(app: ASGIApp) -> ASGIApp:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 from litestar import Response, get
 
-from app.stats import queries
+from app.stats import queries as stats
 from app.tasks import reads
 from app.tasks.models import Task
 from app.tasks.reads import LivingWorker, TaskFilter
@@ -37,7 +37,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 
 @get("/overview")
 async def show_overview(request: WebRequest, user: SignedIn, read: Read) -> Response[str]:
-    by_queue = await queries.counts_by_queue(read, user.scope)
+    by_queue = await stats.counts_by_queue(read, user.scope)
     counts: dict[str, int] = {}
     for states in by_queue.values():
         for state, n in states.items():

@@ -1,0 +1,129 @@
+"""What a careers site's answer to an application means. Sites differ: when in doubt, a person is asked to look."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import httpx
+import msgspec
+from sqlalchemy import func, select
+
+from app.core import outgoing
+from app.kinds.application.packet import Packet, Receipt, Refusal, SignInWanted, Unclear
+from app.runtime.context import Context
+
+RECEIPTS = ("receipt", "receipt_id", "application_id", "applicationId", "confirmation", "reference", "id")
+BUSY = (408, 409, 425, 429)  # and every 5xx; 409: the try before is still being worked on
+LONGEST = 1000  # characters of a site's words that are passed on
+
+_PASSWORD_FIELD = re.compile(rb"<input[^>]{0,500}\btype\s*=\s*[\"']?password\b", re.IGNORECASE)
+
+
+class SiteBusy(Exception):
+    """The site cannot take the application now. Whether it has is not known; the same key will tell it."""
+
+
+async def judge(
+    ctx: Context, packet: Packet, letter: str, response: httpx.Response
+) -> Receipt | Refusal | SignInWanted | Unclear:
+    """Raises SiteBusy."""
+    status, host = response.status_code, response.url.host
+    said = _words(response)
+    if status in (401, 403) or _is_login_page(response):
+        return SignInWanted(url=_login_url(response, packet), host=host, said=said)
+    if status in BUSY or status >= 500:
+        raise SiteBusy(f"{host} answered {status}{f': {said}' if said else ''}.")
+    if status >= 400:
+        return Refusal(round=ctx.task.round, reason=f"{host} refused the application ({status}): {said or 'no reason'}")
+    receipt = _receipt_in(response)
+    if receipt is None:
+        return Unclear(round=ctx.task.round, status=status, host=host, at=await _now(ctx))
+    return Receipt(
+        receipt=receipt,
+        status=status,
+        url=packet.apply_url,
+        sent_at=_received_at(response) or await _now(ctx),
+        cover_letter_sha256=sha256(letter.encode()).hexdigest(),
+    )
+
+
+def retry_after(response: httpx.Response) -> float:
+    """The seconds that a busy site asks for; 0 when it names none, or names a date."""
+    text = response.headers.get("Retry-After", "")
+    return float(text) if response.status_code in (429, 503) and text.isdecimal() and len(text) < 7 else 0.0
+
+
+def _is_login_page(response: httpx.Response) -> bool:
+    return "html" in response.headers.get("Content-Type", "") and bool(_PASSWORD_FIELD.search(response.content))
+
+
+def _login_url(response: httpx.Response, packet: Packet) -> str:
+    """Where to sign in: what the site names, the page that it showed, or its form. A person will open it."""
+    named = _object(response).get("login_url")
+    if isinstance(named, str):
+        try:
+            return str(outgoing.checked_url(named))
+        except outgoing.BadUrl:
+            pass
+    return str(response.url) if _is_login_page(response) else packet.apply_url
+
+
+def _object(response: httpx.Response) -> dict[str, Any]:
+    """The JSON object in the answer, empty when it is something else."""
+    try:
+        value = msgspec.json.decode(response.content)
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _receipt_in(response: httpx.Response) -> str | None:
+    """The site's word for what it took; empty when it says only that it did; None when it does not say so."""
+    told = _object(response)
+    if told.get("error") or told.get("errors") or told.get("ok") is False or told.get("success") is False:
+        return None
+    for name in RECEIPTS:
+        if isinstance(told.get(name), str | int) and not isinstance(told[name], bool) and told[name] != "":
+            return str(told[name]).replace("\0", "")[:200]
+    accepted = response.status_code == 201 or told.get("ok") or told.get("success")
+    return "" if accepted else None
+
+
+def _received_at(response: httpx.Response) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(_object(response).get("received_at", "")))
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else None
+
+
+async def _now(ctx: Context) -> datetime:
+    async with ctx.database.read() as session:
+        moment: datetime = (await session.execute(select(func.now()))).scalar_one()
+    return moment
+
+
+def _words(response: httpx.Response) -> str:
+    """What the site says is wrong, as one line: its sentences by field, or its one sentence."""
+    told = _object(response)
+    parts = list(_sentences(told.get("errors"))) or list(_sentences(told.get("detail") or told.get("message")))
+    parts = parts or list(_sentences(told.get("error")))
+    return " ".join("; ".join(parts).replace("\0", "").split())[:LONGEST]
+
+
+def _sentences(errors: Any) -> Iterator[str]:
+    """`"…"`, `["…"]`, `[{"field": …, "message": …}]` or `{"field": "…" or ["…"]}` → `field: sentence`."""
+    if isinstance(errors, str):
+        yield errors
+    elif isinstance(errors, list):
+        for error in errors:
+            if isinstance(error, dict) and "message" in error:
+                field = error.get("field") or error.get("name")
+                yield f"{field}: {error['message']}" if field else str(error["message"])
+            elif isinstance(error, str):
+                yield error
+    elif isinstance(errors, dict):
+        for field, sentences in errors.items():
+            yield from (f"{field}: {sentence}" for sentence in _sentences(sentences))

@@ -1,0 +1,116 @@
+"""Composing an application from a posting and its owner's profile."""
+
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.accounts import cover_letter
+from app.accounts.documents import Document
+from app.accounts.profiles import ProfileView, load_profile, load_resume
+from app.approvals.forms import FormField
+from app.kinds.application.packet import Missing, Packet, Reply, Resume
+from app.kinds.application.questions import field_for, reply_to
+from app.postings import service as postings
+from app.postings.errors import PostingNotFound
+from app.postings.service import PostingView
+from app.runtime.context import Context
+from app.runtime.errors import PermanentError
+
+NAME = "applicant_name"  # not "name": a posting may ask a question of that name
+
+
+class Given(msgspec.Struct, frozen=True):
+    """What a person entered for this application before.
+
+    `answers` count as they are; `earlier` ones were refused by the site and are only suggested; `letter` replaces
+    the profile's template.
+    """
+
+    answers: dict[str, Any] = {}
+    earlier: dict[str, Any] = {}
+    letter: str = ""
+
+
+async def compose(ctx: Context, posting_id: UUID, given: Given) -> Packet | Missing:
+    """Raises:
+    PermanentError: no such posting, or a question that cannot be answered here.
+    """
+    async with ctx.database.read() as session:
+        profile = await load_profile(session, ctx.owner_id) if ctx.owner_id else None
+        if profile is None:
+            raise PermanentError("An application needs a person whose it is. Start it from a run of your own.")
+        try:
+            posting = await postings.load(session, posting_id, profile.user_id)
+        except PostingNotFound as error:
+            raise PermanentError(str(error)) from error
+        document = await load_resume(session, profile.user_id)
+    _refuse_files(posting)
+
+    name = profile.name.strip() or str(given.answers.get(NAME, "")).strip()
+    replies = [reply_to(question, profile.answers, given.answers) for question in posting.questions]
+    fields = [
+        field_for(question, given.earlier.get(question.name, ""))
+        for question, reply in zip(posting.questions, replies, strict=True)
+        if question.required and reply is None
+    ]
+    if not name:
+        fields.insert(0, FormField(NAME, "Your name", required=True, value=given.earlier.get(NAME, "")))
+    if fields or document is None:
+        todo = "" if document else f"Add your résumé under {ctx.settings.base_url}/settings, then come back and go on."
+        return Missing(round=ctx.task.round, title=posting.title, company=posting.company, fields=fields, todo=todo)
+    await ctx.progress(1, 3, "Composed")
+    return _packet(ctx.task.round, posting, profile, name, document, [r for r in replies if r], given.letter)
+
+
+def _refuse_files(posting: PostingView) -> None:
+    for question in posting.questions:
+        if question.type == "file" and question.required:
+            raise PermanentError(
+                f"{posting.company} asks for another file ({question.label}), which cannot be sent from here. "
+                f"Please apply by hand: {posting.apply_url}"
+            )
+
+
+def _packet(
+    round: int,
+    posting: PostingView,
+    profile: ProfileView,
+    name: str,
+    document: Document,
+    replies: list[Reply],
+    letter: str,
+) -> Packet:
+    resume = Resume(document.name, document.media_type, len(document.content), sha256(document.content).hexdigest())
+    words = {
+        "company": posting.company,
+        "title": posting.title,
+        "location": posting.location,
+        "name": name,
+        "email": profile.email,
+        "phone": profile.phone,
+    }
+    return Packet(
+        round=round,
+        title=posting.title,
+        company=posting.company,
+        location=posting.location,
+        url=posting.url,
+        apply_url=posting.apply_url,
+        name=name,
+        email=profile.email,
+        phone=profile.phone,
+        resume=resume,
+        replies=replies,
+        cover_letter=letter or fill(profile.cover_letter.strip() or cover_letter.DEFAULT, words),
+        applied_at=posting.applied_at,
+    )
+
+
+def fill(template: str, words: Mapping[str, str]) -> str:
+    """The letter. Braces that name no placeholder stay as they are."""
+    unknown = {name: f"{{{name}}}" for name in re.findall(r"\{([^{}\n]*)\}", template)}
+    return cover_letter.fill(template, {**unknown, **words})

@@ -1,0 +1,128 @@
+"""An application on its way: what is shown for approval is what is sent."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from app.accounts.cover_letter import LONGEST
+from app.approvals.forms import FormField
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """Which file is attached. Its bytes stay in the profile; the hash tells whether they are still the same."""
+
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The answer to one question of the posting's form."""
+
+    name: str
+    label: str
+    value: str
+
+
+class Packet(msgspec.Struct, frozen=True, kw_only=True, tag="packet"):
+    """A complete application. `applied_at` is when somebody had applied before, as far as known then."""
+
+    round: int
+    title: str
+    company: str
+    location: str
+    url: str
+    apply_url: str
+    name: str
+    email: str
+    phone: str
+    resume: Resume
+    replies: list[Reply]
+    cover_letter: str
+    applied_at: datetime | None
+
+    def shown(self) -> dict[str, str]:
+        """Everything that will be sent but the cover letter, which is the form, in reading order."""
+        day = f"{self.applied_at.day} {self.applied_at:%B %Y}" if self.applied_at else ""
+        warning = f"You have applied for this posting before, on {day}." if day else ""
+        facts = {
+            "Please note": warning,
+            "Position": self.title,
+            "Company": self.company,
+            "Location": self.location,
+            "Posting": self.url,
+            "Sent to": self.apply_url,
+            "Name": self.name,
+            "E-mail": self.email,
+            "Phone": self.phone,
+            "Résumé": f"{self.resume.name} ({self.resume.size:,} bytes)",
+            "SHA-256 of the résumé": self.resume.sha256,
+        }
+        for reply in self.replies:
+            label = reply.label if reply.label not in facts else f"{reply.label} ({reply.name})"
+            facts[label] = reply.value
+        return {label: value for label, value in facts.items() if value}
+
+
+class Missing(msgspec.Struct, frozen=True, kw_only=True, tag="missing"):
+    """What only a person can add: `fields` by a form, `todo` elsewhere."""
+
+    round: int
+    title: str
+    company: str
+    fields: list[FormField]
+    todo: str = ""
+
+    def shown(self) -> dict[str, str]:
+        facts = {"Position": self.title, "Company": self.company, "What to do": self.todo}
+        return {label: value for label, value in facts.items() if value}
+
+
+class CoverLetterForm(msgspec.Struct, frozen=True):
+    cover_letter: Annotated[
+        str,
+        msgspec.Meta(
+            title="Cover letter",
+            description="Sent exactly as it stands here.",
+            min_length=1,
+            max_length=LONGEST,
+            extra_json_schema={"format": "textarea"},
+        ),
+    ]
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="receipt"):
+    """The site has the application. `receipt` is its word for it, empty when it has none."""
+
+    receipt: str
+    status: int
+    url: str
+    sent_at: datetime
+    cover_letter_sha256: str
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag="refusal"):
+    """Nothing was received. `outdated`: because the packet is; a new one can be composed at once."""
+
+    round: int
+    reason: str
+    outdated: bool = False
+
+
+class Unclear(msgspec.Struct, frozen=True, kw_only=True, tag="unclear"):
+    """The site answered `at` that moment, yet not whether it has the application: a person has to look."""
+
+    round: int
+    status: int
+    host: str
+    at: datetime
+
+
+class SignInWanted(msgspec.Struct, frozen=True, kw_only=True, tag="sign_in"):
+    """Nothing was received: the site wants to know who is asking. `said` are its words, if any."""
+
+    url: str
+    host: str
+    said: str = ""

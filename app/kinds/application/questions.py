@@ -1,0 +1,50 @@
+"""The questions of a posting's form: which the profile answers, and the form fields for those that it does not."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.approvals.forms import FormField
+from app.kinds.application.packet import Reply
+from app.postings.formats import Question
+
+YES = ("yes", "true", "on", "1")
+NO = ("no", "false", "off", "0")
+
+
+def reply_to(question: Question, standing: Mapping[str, str], given: Mapping[str, Any]) -> Reply | None:
+    """The answer that fits the question, or None.
+
+    Args:
+        standing: the profile's answers by the question's label or name, in whatever case. They come first: they
+            may have been corrected since somebody gave another one.
+        given: answers to this very application's questions, by name.
+    """
+    known = {_key(label): value for label, value in standing.items()}
+    for value in (known.get(_key(question.label)), known.get(_key(question.name)), given.get(question.name)):
+        if value is not None and (fitting := _fitted(question, str(value))):
+            return Reply(question.name, question.label, fitting)
+    return None
+
+
+def field_for(question: Question, value: Any) -> FormField:
+    """A field that asks the question. A yes/no question is a choice: a box left unticked would pass for a “no”."""
+    if question.type in ("select", "boolean"):
+        options = ("yes", "no") if question.type == "boolean" else tuple(question.options)
+        return FormField(question.name, question.label, "select", True, options, _fitted(question, str(value)))
+    if question.type == "textarea":
+        return FormField(question.name, question.label, "textarea", True, (), value)
+    return FormField(question.name, question.label, "text", True, (), value)
+
+
+def _key(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _fitted(question: Question, value: str) -> str:
+    """The value as the form takes it; empty when it does not fit."""
+    value = value.strip()
+    if question.type == "boolean":
+        return "yes" if value.lower() in YES else "no" if value.lower() in NO else ""
+    if question.type == "select":
+        return next((option for option in question.options if _key(option) == _key(value)), "")
+    return value if question.type == "textarea" else " ".join(value.split())

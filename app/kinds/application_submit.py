@@ -1,0 +1,82 @@
+"""The kind `application.submit`: compose an application, have it approved, send it, mark the posting as applied to.
+
+    compose → (questions → compose-2 …) → submit: a person approves → sending → send → (sign-in → send-2 …) → applied
+
+Every arrow is stored, so a crash repeats at most the request that was under way, with the same bytes and the same
+key. A packet that was refused, by a person or by the site, or that is out of date is replaced by a new one
+(compose-n), which is put to approval anew; the site is told so by a new key.
+"""
+
+from datetime import timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.approvals import service as approvals
+from app.kinds.application.compose import Given, compose
+from app.kinds.application.packet import CoverLetterForm, Missing, Receipt
+from app.kinds.application.sending import numbered, send
+from app.postings import service as postings
+from app.postings.service import KIND
+from app.runtime.context import Context
+from app.runtime.errors import PermanentError
+from app.tasks.kinds import Backoff, kind
+
+# Five tries within ten minutes or so: long enough for a site's restart, short enough for an approval to be fresh.
+BACKOFF = Backoff(base=timedelta(seconds=4), factor=5.0, cap=timedelta(minutes=30))
+
+
+class SubmitApplication(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    posting_id: UUID
+
+
+@kind(KIND, max_attempts=5, timeout=timedelta(minutes=2), backoff=BACKOFF)
+async def submit_application(ctx: Context, payload: SubmitApplication) -> Receipt:
+    """Apply for a posting with the profile of the task's owner, once they have approved it."""
+    tries = count(1)
+    given = Given()
+    for n in count(1):
+        draft = await ctx.step(numbered("compose", n), compose, ctx, payload.posting_id, given)
+        question = numbered("questions" if isinstance(draft, Missing) else "submit", n)
+        if draft.round < ctx.task.round and not await _answered(ctx, question):
+            continue  # a person said no, or nobody said anything, and it was resumed: composed from what holds now
+        if isinstance(draft, Missing):
+            given = msgspec.structs.replace(given, answers=given.answers | await _ask(ctx, question, draft))
+            continue
+        answer = await ctx.approval(
+            question,
+            title=f"Apply for {draft.title} at {draft.company}",
+            show=draft.shown(),
+            form=CoverLetterForm,
+            values=CoverLetterForm(draft.cover_letter),
+        )
+        letter = answer.form.cover_letter
+        outcome = await send(ctx, draft, letter, posting_id=payload.posting_id, draft=n, tries=tries)
+        if isinstance(outcome, Receipt):
+            await ctx.transact("applied", postings.mark_applied, payload.posting_id, ctx.task_id)
+            await ctx.progress(3, 3, "Sent")
+            return outcome
+        if not outcome.outdated and outcome.round == ctx.task.round:
+            raise PermanentError(outcome.reason)
+        given = _again(given, letter, refused=not outcome.outdated)
+    raise AssertionError("unreachable: the loop has no end")
+
+
+async def _answered(ctx: Context, question: str) -> bool:
+    async with ctx.database.read() as session:
+        return await approvals.answer_to(session, ctx.task_id, question, ctx.task.round) is not None
+
+
+async def _ask(ctx: Context, question: str, missing: Missing) -> dict[str, Any]:
+    title = f"What is missing to apply for {missing.title} at {missing.company}"
+    answer = await ctx.ask(question, title=title, show=missing.shown(), fields=missing.fields)
+    return answer.form
+
+
+def _again(given: Given, letter: str, *, refused: bool) -> Given:
+    """For the next packet: the letter as it was left; answers that the site refused are put to the person again."""
+    if not refused:
+        return Given(given.answers, given.earlier, letter)
+    return Given({}, given.earlier | given.answers, letter)

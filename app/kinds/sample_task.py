@@ -1,0 +1,103 @@
+"""The kind `sample.task`: does nothing useful in every way a task can, for trying things out and for load tests."""
+
+import asyncio
+import os
+from datetime import timedelta
+from typing import Annotated, Literal
+
+import msgspec
+
+from app.approvals.forms import FormField
+from app.runtime.context import Context
+from app.runtime.errors import PermanentError
+from app.tasks.kinds import kind
+
+TRACE = "sample-task.trace"
+
+Address = Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
+
+
+class SampleTask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What it should do. First the steps, then the failures, then the hold, then it succeeds."""
+
+    steps: Annotated[int, msgspec.Meta(ge=0, le=1000, description="Stored steps, one after the other.")] = 1
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=600, description="Time that each step takes.")] = 0
+    fail_times: Annotated[int, msgspec.Meta(ge=0, le=1000, description="Tries that fail before one succeeds.")] = 0
+    permanent: Annotated[bool, msgspec.Meta(description="Fail once and for all: straight to the dead letters.")] = False
+    hold: Annotated[
+        Literal["none", "approval", "input", "sign-in"], msgspec.Meta(description="Wait for a person before the end.")
+    ] = "none"
+    recipients: Annotated[
+        tuple[Address, ...], msgspec.Meta(max_length=20, description="Who is asked for approval; the owner if empty.")
+    ] = ()
+    progress: Annotated[bool, msgspec.Meta(description="Report progress after each step.")] = False
+    trace: Annotated[
+        bool, msgspec.Meta(description=f"Append a line to DATA_DIR/{TRACE} whenever a step really runs.")
+    ] = False
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """Which attempt ran a step."""
+
+    step: int
+    attempt: int
+
+
+class SampleResult(msgspec.Struct, frozen=True):
+    """`answer` is what a person said, if one was asked."""
+
+    steps: list[Evidence]
+    answer: str | None = None
+
+
+@kind("sample.task", timeout=timedelta(hours=1))
+async def sample_task(ctx: Context, payload: SampleTask) -> SampleResult:
+    """Sleep, fail, hold and report progress as told: for trying things out."""
+    done: list[Evidence] = []
+    for n in range(1, payload.steps + 1):
+        done.append(await ctx.step(f"step-{n}", work, ctx, payload, n))
+        if payload.progress:
+            await ctx.progress(n, payload.steps, f"Step {n}")
+    if payload.permanent:
+        raise PermanentError("It was told to fail for good.")
+    if ctx.task.failures < payload.fail_times:
+        raise RuntimeError(f"It was told to fail {payload.fail_times} times; this is number {ctx.task.failures + 1}.")
+    return SampleResult(done, await _hold(ctx, payload))
+
+
+async def work(ctx: Context, payload: SampleTask, n: int) -> Evidence:
+    await asyncio.sleep(payload.seconds)
+    if payload.trace:
+        _append(ctx, f"{ctx.task_id} {n} {ctx.attempt}\n")
+    return Evidence(n, ctx.attempt)
+
+
+def _append(ctx: Context, line: str) -> None:
+    """One write to a file opened for appending: lines of several workers do not mix."""
+    ctx.settings.data_dir.mkdir(parents=True, exist_ok=True)
+    file = os.open(ctx.settings.data_dir / TRACE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        os.write(file, line.encode())
+    finally:
+        os.close(file)
+
+
+class Remark(msgspec.Struct, frozen=True):
+    remark: Annotated[str, msgspec.Meta(max_length=200, description="Anything; it becomes part of the result.")] = ""
+
+
+async def _hold(ctx: Context, payload: SampleTask) -> str | None:
+    match payload.hold:
+        case "approval":
+            shown = {"Task": ctx.task.title or "A sample task", "Steps done": payload.steps}
+            answer = await ctx.approval(
+                "hold", title="Let the sample task end", show=shown, form=Remark, recipients=payload.recipients
+            )
+            return answer.form.remark
+        case "input":
+            word = FormField("word", "Any word", required=True)
+            return str((await ctx.ask("hold", title="The sample task needs a word", fields=[word])).form["word"])
+        case "sign-in":
+            return (await ctx.sign_in("hold", title="Pretend to sign in", url=ctx.settings.base_url)).by
+        case "none":
+            return None

@@ -1,0 +1,212 @@
+"""For people who write kinds: run a task to its end in the test's own process, answer its questions, look at its steps.
+
+Everything is the real thing but the worker's loop: the claim, the handler, the writing of its outcome, the decisions.
+No mail is sent; the mails that would be are tasks of kind `email.send` in the queue `mail`.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from datetime import timedelta
+from multiprocessing import get_context
+from types import TracebackType
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import select
+
+from app.accounts import service as accounts
+from app.approvals import queries as approval_queries
+from app.approvals import service as approvals
+from app.approvals.models import Approval
+from app.approvals.service import Decision
+from app.approvals.states import ApprovalState, ApprovalVerb, HoldType
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.ids import uuid7
+from app.core.principal import Principal
+from app.runtime.context import Context
+from app.runtime.execution import execute
+from app.runtime.finisher import Finisher
+from app.tasks import queries
+from app.tasks import service as tasks
+from app.tasks.models import Task, TaskStep
+from app.tasks.queries import Claimed
+from app.tasks.service import TaskRequest
+from app.tasks.states import TaskState, TaskVerb
+
+ACTOR = "worker:tester"
+LEASE = timedelta(hours=1)  # nobody renews it
+
+
+class AskedQuestion(msgspec.Struct, frozen=True):
+    """The question a task waits on. `form` is what its fields show at first."""
+
+    hold: HoldType
+    step: str
+    title: str
+    shown: Any
+    form: dict[str, Any]
+    recipients: list[str]
+
+
+class KindTester:
+    """Use it as a context manager, with a migrated database:
+
+    async with KindTester(database, settings) as tester:
+        task_id = await tester.enqueue("sample.task", {"hold": "approval"})
+        assert await tester.run(task_id) == "pending_approval"
+        await tester.decide(task_id, approve=True)
+        assert await tester.run(task_id) == "succeeded"
+    """
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+        self._judge = Principal(uuid7(), "tester@example.org", "Tester", "admin")
+        self._finisher = Finisher(database, ACTOR, lambda ids: None)
+
+    async def __aenter__(self) -> "KindTester":
+        # Neither pool starts anything before its first use.
+        self._executors: dict[str, Executor] = {
+            "thread": ThreadPoolExecutor(1),
+            "process": ProcessPoolExecutor(1, mp_context=get_context("spawn")),
+        }
+        self._writing = asyncio.create_task(self._finisher.run())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writing.cancel()
+        await asyncio.gather(self._writing, return_exceptions=True)
+        for executor in self._executors.values():
+            executor.shutdown(wait=False, cancel_futures=True)
+
+    async def person(self, email: str = "owner@example.org", name: str = "") -> UUID:
+        """The id of a person, made if there is none with that address: an owner for tasks."""
+        async with self._database.write("system") as session:
+            return (await accounts.add_user(session, email, name=name)).id
+
+    async def enqueue(self, kind: str, payload: Any, *, owner_id: UUID | None = None, **more: Any) -> UUID:
+        """A new task; `more` are further fields of TaskRequest."""
+        async with self._database.write("system") as session:
+            return await tasks.enqueue(session, TaskRequest(kind=kind, payload=payload, owner_id=owner_id, **more))
+
+    async def run(self, task_id: UUID) -> TaskState:
+        """One try, if the task is ready; ready ones of its kind and queue that come first are tried before it."""
+        while (task := await self.task(task_id)).state == TaskState.QUEUED:
+            async with self._database.write(ACTOR) as session:
+                claimed = await queries.claim_tasks(
+                    session, queue=task.queue, kinds=[task.kind], worker=self._judge.id, limit=1, lease=LEASE
+                )
+            for one in claimed:
+                await self._try(one)
+            if not claimed or claimed[0].id == task_id:
+                break
+        return TaskState((await self.task(task_id)).state)
+
+    async def _try(self, claimed: Claimed) -> None:
+        context = Context(claimed, database=self._database, settings=self._settings, actor=ACTOR)
+        outcome = await execute(claimed, context, self._executors)
+        if outcome is not None:
+            self._finisher.put(outcome)
+            await self._finisher.flushed()
+
+    async def finish(self, task_id: UUID) -> TaskState:
+        """Try it, without waiting between tries, until it has ended or waits for a person."""
+        while await self.run(task_id) == TaskState.RETRYING:
+            await self.promote(task_id)
+        return TaskState((await self.task(task_id)).state)
+
+    async def promote(self, task_id: UUID) -> None:
+        """Let the time come for which a retry or a delayed task waits."""
+        async with self._database.write("system") as session:
+            await queries.move_tasks(session, TaskVerb.PROMOTE, Task.id == task_id)
+
+    async def act(self, task_id: UUID, verb: Literal["retry", "resume", "cancel"]) -> TaskState:
+        """What a person can tell a task by a button."""
+        async with self._database.write(self._judge.actor) as session:
+            return await tasks.act(session, self._judge, task_id, TaskVerb(verb))
+
+    async def decide(
+        self,
+        task_id: UUID,
+        *,
+        approve: bool = True,
+        form: Mapping[str, Any] | None = None,
+        reason: str = "Not like this.",
+        by: Principal | None = None,
+    ) -> None:
+        """Answer the open question: approve or reject it, or send what was asked for.
+
+        Args:
+            form: replaces single values of the form as it was shown.
+            reason: for a rejection.
+            by: an admin unless told otherwise.
+        """
+        approval = await self._open(task_id)
+        verb = ApprovalVerb.APPROVE if approve else ApprovalVerb.REJECT
+        if approval.hold != HoldType.APPROVAL:
+            verb = ApprovalVerb.ANSWER
+        decision = Decision(
+            version=approval.version,
+            verb=verb,
+            form=_values(approval) | dict(form or {}),
+            reason="" if approve else reason,
+        )
+        who = by or self._judge
+        async with self._database.write(who.actor) as session:
+            await approvals.decide_signed_in(session, who, approval.id, decision, source="a test")
+
+    async def expire(self, task_id: UUID) -> None:
+        """Let the time to decide pass (and that of every other question that ends earlier)."""
+        approval = await self._open(task_id)
+        async with self._database.write("system") as session:
+            await approval_queries.start_clock(session, approval.id)
+            end = await session.scalar(select(Approval.expires_at).where(Approval.id == approval.id))
+            if end is None:
+                raise LookupError(f"The question {approval.step!r} has no time limit.")
+            await approvals.expire_due(session, now=end)
+
+    async def question(self, task_id: UUID) -> AskedQuestion:
+        """The open question. Raises LookupError when there is none."""
+        approval = await self._open(task_id)
+        async with self._database.read() as session:
+            people = await approval_queries.recipients_of(session, [approval.id])
+        emails = [person.email for person in people]
+        return AskedQuestion(
+            HoldType(approval.hold), approval.step, approval.title, approval.shown, _values(approval), emails
+        )
+
+    async def _open(self, task_id: UUID) -> Approval:
+        async with self._database.read() as session:
+            found = await session.execute(
+                select(Approval).where(Approval.task_id == task_id, Approval.state == ApprovalState.PENDING)
+            )
+            approval = found.scalar_one_or_none()
+        if approval is None:
+            task = await self.task(task_id)
+            raise LookupError(f"The task asks nothing: it is {task.state} ({task.reason}).")
+        return approval
+
+    async def steps(self, task_id: UUID) -> dict[str, Any]:
+        """Finished steps and their results as plain data, in the order in which they finished."""
+        async with self._database.read() as session:
+            found = await session.execute(
+                select(TaskStep.name, TaskStep.result).where(TaskStep.task_id == task_id).order_by(TaskStep.finished_at)
+            )
+            return {name: result for name, result in found}
+
+    async def result(self, task_id: UUID) -> Any:
+        return (await self.task(task_id)).result
+
+    async def task(self, task_id: UUID) -> Task:
+        """The task's row: state, reason, error, priority, failures, progress …"""
+        async with self._database.read() as session:
+            return await session.get_one(Task, task_id)
+
+
+def _values(approval: Approval) -> dict[str, Any]:
+    return {field.name: field.value for field in approvals.fields_of(approval)}

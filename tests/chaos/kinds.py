@@ -1,0 +1,35 @@
+"""Kinds for worker processes that are killed. Evidence goes into a table of the test's own."""
+
+import asyncio
+import os
+
+import msgspec
+from sqlalchemy import text
+
+from app.core.db import WriteSession
+from app.runtime.context import Context
+from app.tasks.kinds import kind
+
+
+class Evidence(msgspec.Struct):
+    name: str
+    seconds: float = 0.0
+
+
+@kind("chaos.two-steps", max_attempts=1)
+async def two_steps(ctx: Context, payload: Evidence) -> int:
+    """A stored step, then a wait in which the worker can be killed, then another step."""
+    await ctx.step("first", note, ctx, f"{payload.name}.first")
+    await asyncio.sleep(payload.seconds)
+    await ctx.step("second", note, ctx, f"{payload.name}.second")
+    return os.getpid()
+
+
+async def note(ctx: Context, name: str) -> None:
+    """Leave a trace that no rollback of ours takes back."""
+    async with ctx.database.write("evidence") as session:
+        await _insert(session, name)
+
+
+async def _insert(session: WriteSession, name: str) -> None:
+    await session.execute(text("INSERT INTO evidence (name) VALUES (:name)"), {"name": name})

@@ -1,0 +1,48 @@
+"""People, and the pages of postings and new runs as a site of their own."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.principal import Principal
+from app.postings.views import handlers
+from app.web.site import make_site
+from tests.postings import kinds  # noqa: F401
+from tests.postings.people import Browser, add_user, authenticate
+
+
+@pytest.fixture
+async def ada(database: Database) -> Principal:
+    return await add_user(database, "ada@example.com")
+
+
+@pytest.fixture
+async def bob(database: Database) -> Principal:
+    return await add_user(database, "bob@example.com")
+
+
+@pytest.fixture
+async def admin(database: Database) -> Principal:
+    return await add_user(database, "root@example.com", "admin")
+
+
+@pytest.fixture
+async def site(database: Database, settings: Settings) -> httpx.ASGITransport:
+    shield, _ = make_site(settings, database, handlers, authenticate=authenticate)
+    return httpx.ASGITransport(shield)
+
+
+@pytest.fixture
+async def browser(site: httpx.ASGITransport, ada: Principal) -> AsyncIterator[Browser]:
+    """Ada's browser."""
+    async with Browser(site, ada) as made:
+        yield made
+
+
+@pytest.fixture
+async def bobs(site: httpx.ASGITransport, bob: Principal) -> AsyncIterator[Browser]:
+    async with Browser(site, bob) as made:
+        yield made

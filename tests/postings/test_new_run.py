@@ -1,0 +1,215 @@
+"""The page that starts a run, as a browser without scripts uses it."""
+
+import asyncio
+import re
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.core.db import Database
+from app.core.principal import Principal
+from app.postings import service
+from tests.postings.making import make_postings, make_task
+from tests.postings.people import HTMX, Browser, hidden, ids, words
+
+
+async def runs(database: Database) -> list[tuple[UUID, str, int]]:
+    """(id, name, number of tasks) of every run."""
+    async with database.read() as session:
+        rows = await session.execute(
+            text("SELECT r.id, r.name, (SELECT count(*) FROM tasks t WHERE t.run_id = r.id) FROM runs r ORDER BY r.id")
+        )
+        return [(row[0], row[1], row[2]) for row in rows]
+
+
+async def apply_to(database: Database, posting_id: UUID) -> None:
+    task_id = await make_task(database)
+    async with database.write("system") as session:
+        await service.mark_applied(session, posting_id, task_id)
+
+
+async def send(browser: Browser, page: httpx.Response, **values: Any) -> httpx.Response:
+    """The page's form with these values in it."""
+    name = re.search(r'name="name" value="([^"]*)"', page.text)
+    assert name
+    given = {"name": name[1], "form": hidden(page, "form"), **values}
+    if 'name="matching"' in page.text:
+        given.setdefault("matching", hidden(page, "matching"))
+    return await browser.send_form("/runs", given)
+
+
+def ticked(page: httpx.Response) -> set[UUID]:
+    return {UUID(id) for id in re.findall(r'name="posting" value="([^"]+)" data-select checked', page.text)}
+
+
+async def test_the_selected_postings_of_the_list_become_a_run(
+    browser: Browser, database: Database, ada: Principal
+) -> None:
+    first, second, third = await make_postings(database, ada, "Clerk", "Smith", "Cook")
+    page = await browser.get(f"/runs/new?posting={first}&posting={third}")
+    assert ids(page) == [first, third, second]
+    assert ticked(page) == {first, third}
+    assert re.search(r'name="name" value="Applications, \d{1,2} [A-Z][a-z]{2}"', page.text)
+    sent = await send(browser, page, posting=[str(first), str(third)])
+    ((run_id, name, tasks),) = await runs(database)
+    assert (sent.status_code, sent.headers["location"]) == (303, f"/runs/{run_id}")
+    assert name.startswith("Applications, ")
+    assert tasks == 2
+
+
+async def test_all_that_are_not_yet_applied_to_can_be_started(
+    browser: Browser, database: Database, ada: Principal
+) -> None:
+    wanted = await make_postings(database, ada, *(f"Job {n}" for n in range(150)), "Done")
+    await apply_to(database, wanted[-1])
+    page = await browser.get("/runs/new")
+    assert "All 150 not yet applied to" in words(page)
+    assert "And 50 more." in words(page)
+    assert (await send(browser, page, all="true")).status_code == 303
+    assert [tasks for _, _, tasks in await runs(database)] == [150]
+
+
+async def test_all_means_all_that_match_the_search_that_the_page_has_counted(
+    browser: Browser, database: Database, ada: Principal
+) -> None:
+    await make_postings(database, ada, "Clerk one", "Clerk two", "Smith")
+    page = await browser.get("/runs/new?q=clerk&all=true")
+    assert "All 2 not yet applied to that match “clerk”" in words(page)
+    assert re.search(r'name="all" value="true" checked', page.text)
+    # Something else has been typed since, but never searched for.
+    assert (await send(browser, page, all="true", q="smith")).status_code == 303
+    assert [tasks for _, _, tasks in await runs(database)] == [2]
+
+
+async def test_searching_without_scripts_keeps_what_was_chosen(
+    browser: Browser, database: Database, ada: Principal
+) -> None:
+    first, second = await make_postings(database, ada, "Clerk", "Smith")
+    page = await browser.get(f"/runs/new?name=Mine&q=smith&posting={first}&form=x&matching=")
+    assert ids(page) == [first, second]
+    assert ticked(page) == {first}
+    assert 'name="name" value="Mine"' in page.text
+    assert 'value="smith"' in page.text
+
+
+async def test_the_csrf_token_is_no_field_of_the_search(browser: Browser, database: Database, ada: Principal) -> None:
+    await make_postings(database, ada, "Clerk")
+    form = re.search(r'(?s)<form class="stack".*?</form>', (await browser.get("/runs/new")).text)
+    assert form
+    assert "<input" in form[0]
+    assert re.findall(r'<\w+[^>]*name="_csrf_token"', form[0])[0].startswith("<button")
+
+
+async def test_a_search_by_htmx_gets_the_choice_alone(browser: Browser, database: Database, ada: Principal) -> None:
+    await make_postings(database, ada, "Clerk", "Smith")
+    part = await browser.get("/runs/new?q=cle", headers=HTMX)
+    assert part.text.lstrip().startswith('<section id="f-postings"')
+    assert len(ids(part)) == 1
+
+
+async def test_an_empty_choice_is_refused_with_the_form(browser: Browser, database: Database, ada: Principal) -> None:
+    await make_postings(database, ada, "Clerk")
+    refused = await send(browser, await browser.get("/runs/new"), name="Mine")
+    assert refused.status_code == 422
+    assert "No run has been started" in words(refused)
+    assert "Choose at least one posting." in words(refused)
+    assert 'name="name" value="Mine"' in refused.text
+    assert await runs(database) == []
+
+
+async def test_what_has_been_applied_to_needs_an_explicit_again(
+    browser: Browser, database: Database, ada: Principal
+) -> None:
+    done, todo = await make_postings(database, ada, "Done", "To do")
+    await apply_to(database, done)
+    page = await browser.get(f"/runs/new?posting={done}")
+    assert ids(page) == [todo, done]
+    assert '<details class="fold" open>' in page.text
+    refused = await send(browser, page, posting=str(done))
+    assert refused.status_code == 422
+    assert "has been applied to already. Choose others, or tick “Apply again”." in words(refused)
+    assert ticked(refused) == {done}
+    assert (await send(browser, refused, posting=str(done), force="true")).status_code == 303
+    assert [tasks for _, _, tasks in await runs(database)] == [1]
+
+
+async def test_skipped_postings_are_counted_in_the_answer(browser: Browser, database: Database, ada: Principal) -> None:
+    done, todo = await make_postings(database, ada, "Done", "To do")
+    await apply_to(database, done)
+    await send(browser, await browser.get("/runs/new"), posting=[str(done), str(todo)])
+    said = words(await browser.get("/postings"))
+    assert "The run has started with 1 task. 1 posting left out: applied to already." in said
+
+
+async def test_sending_the_form_twice_at_once_makes_one_run(
+    browser: Browser, database: Database, ada: Principal
+) -> None:
+    wanted = [str(id) for id in await make_postings(database, ada, "Clerk", "Smith")]
+    page = await browser.get("/runs/new")
+    await browser.csrf()
+    both = await asyncio.gather(*(send(browser, page, posting=wanted) for _ in range(2)))
+    ((run_id, _, tasks),) = await runs(database)
+    assert [sent.headers["location"] for sent in both] == [f"/runs/{run_id}"] * 2
+    assert tasks == 2
+    late = await send(browser, page, posting=wanted[:1])
+    assert late.headers["location"] == f"/runs/{run_id}"
+    assert "This run was started by the same form before." in words(await browser.get("/postings"))
+
+
+@pytest.mark.parametrize("form", ["", "x", "WyJhIiwgImIiXQ.aa.bb"])
+async def test_a_forged_form_makes_no_run(browser: Browser, database: Database, ada: Principal, form: str) -> None:
+    (posting,) = await make_postings(database, ada, "Clerk")
+    page = await browser.get("/runs/new")
+    refused = await send(browser, page, posting=str(posting), form=form)
+    assert refused.status_code == 422
+    assert await runs(database) == []
+    assert (await send(browser, refused, posting=str(posting))).status_code == 303
+
+
+async def test_another_persons_form_or_posting_makes_no_run(
+    browser: Browser, bobs: Browser, database: Database, ada: Principal, bob: Principal
+) -> None:
+    (hers,), (his,) = await make_postings(database, ada, "Hers"), await make_postings(database, bob, "His")
+    page = await browser.get("/runs/new")
+    assert (await send(bobs, page, posting=str(his))).status_code == 422
+    assert (await send(browser, page, posting=[str(hers), str(his)])).status_code == 404
+    assert await runs(database) == []
+    assert ids(await browser.get(f"/runs/new?posting={his}")) == [hers]
+
+
+@pytest.mark.parametrize(
+    "values", [{"posting": "nonsense"}, {"name": "x" * 201}, {"name": ""}, {"name": "a\0b"}, {"matching": "\0", "all": "true"}]
+)
+async def test_what_does_not_fit_is_shown_again(
+    browser: Browser, database: Database, ada: Principal, values: dict[str, str]
+) -> None:
+    (posting,) = await make_postings(database, ada, "Clerk")
+    refused = await send(browser, await browser.get("/runs/new"), **({"posting": str(posting)} | values))
+    assert refused.status_code == 422
+    assert await runs(database) == []
+
+
+@pytest.mark.parametrize("query", ["posting=x&posting=", "q=%00", "name=" + "x" * 500, "all=maybe&force=1", "posting=%00"])
+async def test_strange_addresses_are_answered(browser: Browser, query: str) -> None:
+    assert (await browser.get(f"/runs/new?{query}")).status_code == 200
+
+
+async def test_a_profile_that_lacks_something_is_pointed_out(
+    browser: Browser, database: Database, ada: Principal
+) -> None:
+    assert "Your profile lacks your name, a résumé." in words(await browser.get("/runs/new"))
+    async with database.write("system") as session:
+        await session.execute(
+            text("INSERT INTO profiles (user_id, name, resume, resume_name) VALUES (:id, 'Ada', 'x', 'cv.txt')"),
+            {"id": ada.id},
+        )
+    assert "Your profile lacks" not in words(await browser.get("/runs/new"))
+
+
+async def test_without_postings_the_page_leads_to_the_import(browser: Browser) -> None:
+    page = await browser.get("/runs/new")
+    assert "No postings yet" in words(page)
+    assert 'href="/postings/import"' in page.text

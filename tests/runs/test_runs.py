@@ -1,0 +1,159 @@
+"""Runs: starting, pausing, resuming, cancelling; and tasks that a decision would let slip past a pause."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select
+
+from app.approvals import service as approvals
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.errors import Invalid
+from app.core.principal import Principal
+from app.runs import queries, service
+from app.runs.errors import EmptyRun, RunNotFound, RunRefuses
+from app.runs.models import Run
+from app.runs.states import RUN_MACHINE, RunState, RunVerb
+from app.stats.queries import counts_by_run
+from app.tasks.models import Task
+from app.tasks.service import TaskRequest
+from tests.approvals.asking import approve, principal, put_question
+from tests.runtime.working import task_of
+
+
+def tasks(n: int) -> list[TaskRequest]:
+    return [TaskRequest(kind="test.steps", payload={"name": str(i)}) for i in range(n)]
+
+
+async def start(database: Database, by: Principal, n: int = 3) -> UUID:
+    async with database.write(by.actor) as session:
+        return await service.start_run(session, by, "A run", tasks(n))
+
+
+async def act(database: Database, by: Principal, run_id: UUID, verb: RunVerb) -> None:
+    async with database.write(by.actor) as session:
+        await service.act(session, by, run_id, verb)
+
+
+async def counts(database: Database, run_id: UUID) -> dict[str, int]:
+    async with database.read() as session:
+        return (await counts_by_run(session, [run_id]))[run_id]
+
+
+async def test_pausing_resuming_and_cancelling_move_the_tasks_along(database: Database, settings: Settings) -> None:
+    ann = await principal(database)
+    run_id = await start(database, ann)
+    for verb, state in ((RunVerb.PAUSE, "paused"), (RunVerb.RESUME, "queued"), (RunVerb.CANCEL, "cancelled")):
+        await act(database, ann, run_id, verb)
+        assert await counts(database, run_id) == {state: 3}
+
+
+@pytest.mark.parametrize("verb", list(RunVerb))
+@pytest.mark.parametrize("state", list(RunState))
+async def test_a_verb_moves_a_run_only_from_the_states_it_leads_from(
+    database: Database, verb: RunVerb, state: RunState
+) -> None:
+    ann = await principal(database)
+    run_id = await start(database, ann, 1)
+    if state is not RunState.ACTIVE:
+        await act(database, ann, run_id, RunVerb.PAUSE if state is RunState.PAUSED else RunVerb.CANCEL)
+    if RUN_MACHINE.allows(verb, state):
+        await act(database, ann, run_id, verb)
+    else:
+        with pytest.raises(RunRefuses):
+            await act(database, ann, run_id, verb)
+
+
+async def test_a_large_run_follows_in_chunks_by_the_sweeper(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "CHUNK", 10)
+    ann = await principal(database)
+    run_id = await start(database, ann, 35)
+    await act(database, ann, run_id, RunVerb.PAUSE)
+    assert await counts(database, run_id) == {"paused": 10, "queued": 25}
+    more, beats = True, 0
+    while more:
+        async with database.write("system") as session:
+            more = await service.settle(session)
+        beats += 1
+    assert beats == 3
+    assert await counts(database, run_id) == {"paused": 35}
+
+
+async def test_a_settled_run_is_not_looked_at_again(database: Database) -> None:
+    ann = await principal(database)
+    run_id = await start(database, ann, 1)
+    async with database.write("system") as session:
+        await service.settle(session, now=datetime.now(UTC) + timedelta(minutes=1))
+    async with database.read() as session:
+        assert await queries.unsettled_runs(session) == []
+    await act(database, ann, run_id, RunVerb.CANCEL)
+    async with database.read() as session:
+        assert await queries.unsettled_runs(session) == [(run_id, RunState.CANCELLED)]
+
+
+async def test_a_task_approved_while_its_run_is_paused_waits_with_it(database: Database, settings: Settings) -> None:
+    ann = await principal(database)
+    run_id = await start(database, ann, 1)
+    asked = await put_question(database, settings, run_id=run_id)
+    await act(database, ann, run_id, RunVerb.PAUSE)
+    async with database.write("recipient:x") as session:
+        await approvals.decide_by_link(session, asked.hashes()[0], approve(asked), source="")
+    assert (await task_of(database, asked.task_id)).state == "paused"
+    await act(database, ann, run_id, RunVerb.RESUME)
+    task = await task_of(database, asked.task_id)
+    assert (task.state, task.priority) == ("queued", 200)
+
+
+async def test_tasks_added_to_a_paused_run_come_paused_and_a_cancelled_one_takes_none(database: Database) -> None:
+    ann = await principal(database)
+    run_id = await start(database, ann, 1)
+    await act(database, ann, run_id, RunVerb.PAUSE)
+    async with database.write(ann.actor) as session:
+        await service.add_tasks(session, ann, run_id, tasks(2))
+    assert await counts(database, run_id) == {"paused": 3}
+    await act(database, ann, run_id, RunVerb.CANCEL)
+    with pytest.raises(RunRefuses):
+        async with database.write(ann.actor) as session:
+            await service.add_tasks(session, ann, run_id, tasks(1))
+
+
+async def test_cancelling_and_pausing_at_once_leaves_run_and_tasks_agreeing(database: Database) -> None:
+    ann = await principal(database)
+    run_id = await start(database, ann, 50)
+
+    async def quietly(verb: RunVerb) -> None:
+        try:
+            await act(database, ann, run_id, verb)
+        except RunRefuses:
+            pass
+
+    await asyncio.gather(quietly(RunVerb.PAUSE), quietly(RunVerb.CANCEL))
+    async with database.write("system") as session:
+        await service.settle(session)
+    async with database.read() as session:
+        assert (await session.get_one(Run, run_id)).state == "cancelled"
+    assert await counts(database, run_id) == {"cancelled": 50}
+
+
+async def test_an_empty_or_nameless_run_is_refused_and_nothing_is_written(database: Database) -> None:
+    ann = await principal(database)
+    for name, requests, error in (("A run", [], EmptyRun), ("  ", tasks(1), Invalid), ("x" * 201, tasks(1), Invalid)):
+        with pytest.raises(error):
+            async with database.write(ann.actor) as session:
+                await service.start_run(session, ann, name, requests)
+    async with database.read() as session:
+        assert await session.scalar(select(func.count()).select_from(Run)) == 0
+        assert await session.scalar(select(func.count()).select_from(Task)) == 0
+
+
+async def test_somebody_elses_run_does_not_exist_for_others(database: Database) -> None:
+    ann, eve = await principal(database), await principal(database, "eve@example.org")
+    run_id = await start(database, ann, 1)
+    with pytest.raises(RunNotFound):
+        await act(database, eve, run_id, RunVerb.CANCEL)
+    admin = await principal(database, "root@example.org", admin=True)
+    await act(database, admin, run_id, RunVerb.CANCEL)

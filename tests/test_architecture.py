@@ -1,0 +1,159 @@
+"""The house rules that a machine can check: which way imports run, and the single homes."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+APP = Path(__file__).parents[1] / "app"
+
+ENTRIES = ("asgi", "worker", "cli", "development", "demo", "schema", "testing")
+# A folder may import those to its right, never to its left.
+ORDER = ("kinds", "runtime", "postings", "approvals", "runs", "accounts", "mail", "tasks", "stats", "web", "core")
+# Stand for themselves: the development servers know only settings, the careers site is somebody else's system.
+APART = {"embedded": {"core"}, "careers": set()}
+# Within a feature: views → service → queries → models.
+LAYERS = ("views", "service", "queries", "models")
+
+
+@cache
+def imports() -> dict[str, set[str]]:
+    """Module → the app modules it imports, anywhere in it."""
+    found: dict[str, set[str]] = {}
+    for path in APP.rglob("*.py"):
+        module = ".".join(path.relative_to(APP.parent).with_suffix("").parts)
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{module} imports relatively"
+                names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        found[module] = names
+    return found
+
+
+def folder(module: str) -> str:
+    return module.split(".")[1] if module.count(".") else ""
+
+
+FEATURES = {name for name in ORDER if name not in ("kinds", "runtime", "web", "core")}
+
+
+@pytest.mark.parametrize("module", sorted(imports()))
+def test_imports_run_one_way(module: str) -> None:
+    here = folder(module)
+    if here in ENTRIES or not here:
+        return
+    for name in imports()[module]:
+        if not name.startswith("app."):
+            continue
+        there = folder(name)
+        if there == here:
+            continue
+        assert there not in ENTRIES, f"{module} imports the entry {there}"
+        if here in APART:
+            assert there in APART[here], f"{module} imports {name}"
+            continue
+        assert there not in APART, f"{module} imports {name}"
+        assert ORDER.index(there) > ORDER.index(here), f"{module} imports {name}: against the order"
+
+
+def test_every_folder_has_its_place() -> None:
+    folders = {path.name for path in APP.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == set(ORDER) | set(APART)
+
+
+@pytest.mark.parametrize("module", sorted(m for m in imports() if folder(m) in FEATURES))
+def test_a_feature_uses_no_other_features_inner_layers_wrongly(module: str) -> None:
+    last = module.rsplit(".", 1)[1]
+    inner = next((layer for layer in LAYERS if last.endswith(layer)), None)
+    for name in imports()[module]:
+        parts = name.split(".")
+        if parts[0] != "app" or len(parts) < 3:
+            continue
+        if inner in ("service", "queries", "models"):
+            assert parts[1] != "web", f"{module} imports the pages' toolkit"
+            assert "views" not in parts[2], f"{module} imports a view"
+        if inner in ("queries", "models") and parts[1] == folder(module):
+            assert parts[2] != "service", f"{module} imports its service"
+
+
+# (what, modules that may)
+HOMES = (
+    ("arq", ("app.worker",)),
+    ("aiosmtplib", ("app.mail.smtp",)),
+    ("litestar", ("app.asgi", "app.web.", "app.careers.", "views", "app.tasks.overview", "app.approvals.review", "app.accounts.auth")),
+    ("jinja2", ("app.web.", "app.mail.message", "app.careers.")),
+    ("redis", ("app.worker", "app.asgi", "app.runtime.doorbell", "app.web.", "app.embedded.")),
+    ("httpx", ("app.core.outgoing", "app.kinds.")),
+)
+
+
+@pytest.mark.parametrize(("library", "homes"), HOMES, ids=[library for library, _ in HOMES])
+def test_a_library_has_its_homes(library: str, homes: tuple[str, ...]) -> None:
+    for module, names in imports().items():
+        if any(name == library or name.startswith(f"{library}.") for name in names):
+            assert any(module.startswith(home) or module.endswith(home) for home in homes), module
+
+
+def calls(path: Path) -> set[str]:
+    """Dotted names that a file uses."""
+    return {
+        ast.unparse(node) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)
+    }
+
+
+# The entries hand the environment to `config.load`.
+MAY_READ_ENVIRONMENT = {"asgi.py", "worker.py", "cli.py"}
+
+
+def test_the_environment_is_read_at_the_entries_only() -> None:
+    for path in APP.rglob("*.py"):
+        relative = str(path.relative_to(APP))
+        if relative not in MAY_READ_ENVIRONMENT and not relative.startswith(("embedded/", "careers/")):
+            assert not {"os.environ", "os.getenv"} & calls(path), relative
+
+
+def test_nothing_is_decided_by_the_wall_clock_of_a_machine() -> None:
+    # Shown, never decided by: relative times on pages; the Date of a mail.
+    shown = {"web/filters.py", "web/render.py", "mail/message.py"}
+    for path in APP.rglob("*.py"):
+        relative = str(path.relative_to(APP))
+        if relative not in shown and not relative.startswith(("embedded/", "careers/")):
+            assert not {"datetime.now", "DateTime.now", "datetime.utcnow", "time.time"} & calls(path), relative
+
+
+def test_commits_happen_in_one_place() -> None:
+    for path in APP.rglob("*.py"):
+        if path.relative_to(APP).as_posix() not in ("core/db.py",) and "careers" not in path.parts:
+            assert not {"session.commit", "write.commit"} & calls(path), path
+
+
+def test_no_folder_or_file_is_a_drawer_for_everything() -> None:
+    for path in APP.rglob("*"):
+        assert path.stem not in ("utils", "helpers", "common", "manager", "base", "misc"), path
+
+
+TEMPLATES = APP.parent / "templates"
+
+
+@pytest.mark.parametrize("path", sorted(TEMPLATES.rglob("*.html")), ids=lambda p: str(p.relative_to(TEMPLATES)))
+def test_templates_hold_no_inline_script_style_or_unescaped_value(path: Path) -> None:
+    text = path.read_text()
+    assert "<script>" not in text
+    if "emails" not in path.parts:
+        assert "| safe" not in text and "|safe" not in text
+        assert " style=" not in text and "<style" not in text
+        assert not any(f" {handler}=" in text for handler in ("onclick", "onload", "onsubmit", "onchange", "oninput"))
+
+
+def test_every_state_has_a_look() -> None:
+    from app.approvals.states import ApprovalState
+    from app.runs.states import RunState
+    from app.tasks.states import TaskState
+
+    css = (APP.parent / "static/css/components/state.css").read_text()
+    for state in (*TaskState, *RunState, *ApprovalState, "finished"):
+        assert f'[data-state="{state}"]' in css, state

@@ -1,0 +1,56 @@
+"""The plans of the hot statements: an index chosen for them, whatever the table's size."""
+
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+import tests.tasks.kinds  # noqa: F401
+from app.core.db import Database
+from app.tasks.service import TaskRequest, enqueue_many
+
+
+@pytest.fixture
+async def crowded(database: Database) -> Database:
+    """Ten thousand tasks of which few are ready, analysed."""
+    async with database.write("system") as session:
+        await enqueue_many(session, [TaskRequest(kind="test.nothing", payload={})] * 10_000)
+        await session.execute(
+            text("UPDATE tasks SET state = 'cancelled', finished_at = now() WHERE random() < 0.9")
+        )
+    async with database.engine.connect() as connection:
+        autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await autocommit.execute(text("VACUUM ANALYZE tasks"))
+    return database
+
+
+async def plan_of(database: Database, statement: str) -> str:
+    async with database.read() as session:
+        return "\n".join((await session.execute(text(f"EXPLAIN {statement}"))).scalars())
+
+
+async def test_the_claim_walks_the_ready_index_in_order_without_sorting(crowded: Database) -> None:
+    plan = await plan_of(
+        crowded,
+        """SELECT id FROM tasks WHERE state = 'queued' AND queue = 'default' AND kind = ANY('{test.nothing,email.send}'::text[])
+           ORDER BY priority DESC, queued_at LIMIT 20""",
+    )
+    assert "tasks_ready_idx" in plan
+    assert "Sort" not in plan
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        ("SELECT id FROM tasks WHERE state = 'running' AND lease_expires_at < now() ORDER BY id", "tasks_running_idx"),
+        ("SELECT id FROM tasks WHERE state IN ('scheduled', 'retrying') AND run_at <= now()", "tasks_due_idx"),
+        (
+            "SELECT id FROM tasks WHERE state = 'queued' ORDER BY created_at DESC, id DESC LIMIT 50",
+            "tasks_state_created_idx",
+        ),
+        ("SELECT id FROM task_events WHERE xid >= (SELECT upto FROM rollup)", "task_events_xid_idx"),
+        (f"SELECT id FROM task_events WHERE task_id = '{UUID(int=1)}' ORDER BY id", "task_events_task_id_idx"),
+    ],
+)
+async def test_a_hot_statement_uses_its_index(crowded: Database, statement: str, index: str) -> None:
+    assert index in await plan_of(crowded, statement)
