@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import timedelta
+from importlib import import_module
 from multiprocessing import get_context
 from types import TracebackType
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import select
 
+import app.approvals.letters  # noqa: F401  (letters register themselves)
 from app.accounts import service as accounts
 from app.approvals import queries as approval_queries
 from app.approvals import service as approvals
@@ -26,6 +28,7 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.core.ids import uuid7
 from app.core.principal import Principal
+from app.kinds import BUILT_IN
 from app.runtime.context import Context
 from app.runtime.execution import execute
 from app.runtime.finisher import Finisher
@@ -62,6 +65,8 @@ class KindTester:
     """
 
     def __init__(self, database: Database, settings: Settings) -> None:
+        for module in (*BUILT_IN, *settings.kinds):
+            import_module(module)
         self._database = database
         self._settings = settings
         self._judge = Principal(uuid7(), "tester@example.org", "Tester", "admin")

@@ -6,6 +6,7 @@ no task lives in arq's job store, and the worker goes on while Redis is away.
 
 import asyncio
 import os
+from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
@@ -63,7 +64,12 @@ class Process:
         doorbell = Doorbell(self._redis, settings.doorbell_scope)
         size = 4 + len(settings.queues)
         self._database = Database(
-            settings.database_url, name="holdpoint worker", pool_size=size, announce=doorbell.ring
+            settings.database_url,
+            name="holdpoint worker",
+            pool_size=size,
+            announce=doorbell.ring,
+            # The sweeper's lock, held by a frozen worker, must not outlast the leases that others would recover.
+            idle_limit=min(settings.lease, timedelta(seconds=5)),
         )
         self._doorbell = doorbell
         self._settings = settings

@@ -6,6 +6,7 @@ told to other processes after the commit (doorbells) is noted with `announce` an
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import MetaData, func, select
@@ -64,17 +65,35 @@ class Database:
 
     Args:
         url: `postgresql+asyncpg://…`
+        idle_limit: how long a transaction may do nothing before the server ends it: a process that was stopped in
+            the middle of one (SIGSTOP, a frozen machine) must not keep its locks.
         announce: is awaited after a commit with the announced topics; must not raise.
     """
 
-    def __init__(self, url: str, *, name: str, pool_size: int = 10, announce: Announce | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        pool_size: int = 10,
+        announce: Announce | None = None,
+        idle_limit: timedelta = timedelta(seconds=30),
+    ) -> None:
         self.engine = create_async_engine(
             url,
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=False,
             pool_timeout=10,
-            connect_args={"timeout": 5, "server_settings": {"application_name": name, "timezone": "UTC"}},
+            hide_parameters=True,
+            connect_args={
+                "timeout": 5,
+                "server_settings": {
+                    "application_name": name,
+                    "timezone": "UTC",
+                    "idle_in_transaction_session_timeout": str(int(idle_limit.total_seconds() * 1000)),
+                },
+            },
         )
         self._reading = self.engine.execution_options(postgresql_readonly=True)
         self._announce = announce

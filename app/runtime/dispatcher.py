@@ -6,9 +6,7 @@ No transaction is open while a handler runs. Every part goes on when the databas
 import asyncio
 import os
 import socket
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,7 +17,7 @@ from app.core.db import Database
 from app.core.ids import uuid7
 from app.runtime import workers
 from app.runtime.context import Context
-from app.runtime.execution import execute
+from app.runtime.execution import Executors, execute
 from app.runtime.finisher import BATCH, Finisher
 from app.tasks import queries
 from app.tasks.kinds import all_kinds
@@ -58,7 +56,7 @@ class Dispatcher:
         self._room = {queue: asyncio.Event() for queue in self._sizes}
         self._hand: dict[UUID, InHand] = {}
         self._finisher = Finisher(database, self.actor, self._written)
-        self._executors: dict[str, Executor] = {}
+        self._executors = Executors()
         self._draining = False
         self._empty = asyncio.Event()
 
@@ -68,7 +66,6 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Work until cancelled; `drain` first for a clean end."""
-        self._executors = {"thread": ThreadPoolExecutor(max_workers=8), "process": ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))}
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._finisher.run(), name="finisher")
@@ -76,8 +73,7 @@ class Dispatcher:
                 for queue, size in self._sizes.items():
                     group.create_task(self._feed(queue, size), name=f"feed {queue}")
         finally:
-            for executor in self._executors.values():
-                executor.shutdown(wait=False, cancel_futures=True)
+            self._executors.close()
 
     def hear(self, topics: frozenset[str]) -> None:
         """The doorbell rang for these topics; an empty set means that rings may have been missed."""

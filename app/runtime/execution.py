@@ -2,7 +2,9 @@
 
 import asyncio
 import traceback
-from concurrent.futures import Executor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import cached_property
+from multiprocessing import get_context
 from random import SystemRandom
 from typing import Any
 
@@ -11,7 +13,7 @@ import msgspec
 from app.core import log
 from app.core.errors import AppError
 from app.runtime.context import Context
-from app.runtime.errors import PermanentError, TaskEnded
+from app.runtime.errors import Held, LeaseLost, PermanentError
 from app.tasks.errors import PayloadMismatch, UnknownKind
 from app.tasks.kinds import Kind, find_kind
 from app.tasks.queries import Claimed, Outcome
@@ -23,7 +25,26 @@ logger = log.get("app.tasks")
 jitter = SystemRandom()
 
 
-async def execute(task: Claimed, context: Context, executors: dict[str, Executor]) -> Outcome | None:
+class Executors:
+    """Where blocking handlers run; made when the first one does."""
+
+    @cached_property
+    def thread(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(max_workers=8, thread_name_prefix="handler")
+
+    @cached_property
+    def process(self) -> ProcessPoolExecutor:
+        # Not fork: the worker has threads and connections.
+        return ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn"))
+
+    def close(self) -> None:
+        """Do not wait: a handler that blocks cannot be interrupted, and its lease will run out."""
+        for name in ("thread", "process"):
+            if name in self.__dict__:
+                self.__dict__[name].shutdown(wait=False, cancel_futures=True)
+
+
+async def execute(task: Claimed, context: Context, executors: Executors) -> Outcome | None:
     """Run the handler to its end. None: the task left our hands (held, cancelled, lost) and nothing is to be written.
 
     A CancelledError is the dispatcher's and passes through.
@@ -39,7 +60,10 @@ async def execute(task: Claimed, context: Context, executors: dict[str, Executor
         async with asyncio.timeout(kind.timeout.total_seconds()) as limit:
             result = await _call(kind, context, payload, executors)
         return Outcome(task.id, task.attempt, TaskState.SUCCEEDED, result=_json(result))
-    except TaskEnded:
+    except LeaseLost:
+        logger.info("attempt_refused", task=str(task.id), attempt=task.attempt)
+        return None
+    except Held:
         return None
     except PermanentError as error:
         return _buried(task, error)
@@ -49,11 +73,12 @@ async def execute(task: Claimed, context: Context, executors: dict[str, Executor
         return _failed(task, kind, error)
 
 
-async def _call(kind: Kind, context: Context, payload: Any, executors: dict[str, Executor]) -> Any:
+async def _call(kind: Kind, context: Context, payload: Any, executors: Executors) -> Any:
     if kind.runs_in == "loop":
         return await kind.handler(context, payload)
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(executors[kind.runs_in], kind.handler, payload)
+    executor = executors.thread if kind.runs_in == "thread" else executors.process
+    return await loop.run_in_executor(executor, kind.handler, payload)
 
 
 def _json(result: Any) -> str | None:

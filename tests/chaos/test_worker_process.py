@@ -103,7 +103,7 @@ async def test_a_worker_stopped_past_its_lease_cannot_finish_what_another_took_o
 
 async def _quiet(process) -> bool:  # type: ignore[no-untyped-def]
     said = process.said()
-    return "task_taken_away" in said or "finish_refused" in said or "LeaseLost" in said
+    return "task_taken_away" in said or "finish_refused" in said or "attempt_refused" in said
 
 
 async def test_sigterm_with_work_in_hand_uses_up_no_try(evidence: Database, servers: Servers, tmp_path: Path) -> None:

@@ -7,8 +7,6 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import update
 
-import app.kinds.application_submit
-import app.kinds.email_send  # noqa: F401
 from app.accounts.documents import document
 from app.accounts.profiles import ProfileChange, save_profile, save_resume
 from app.core.db import Database

@@ -2,7 +2,6 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-import app.kinds.sample_task  # noqa: F401
 from app.core.config import Settings
 from app.core.db import Database
 from app.testing import KindTester
