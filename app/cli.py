@@ -17,6 +17,7 @@ from app.embedded import EmbeddedServerError, postgres, valkey
 from app.embedded.attach import attached
 from app.schema import migrate as migrate_schema
 
+
 class Group(click.Group):
     """Turns expected refusals into one line on standard error and exit status 1."""
 

@@ -6,10 +6,8 @@ No mail is sent; the mails that would be are tasks of kind `email.send` in the q
 
 import asyncio
 from collections.abc import Mapping
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import timedelta
 from importlib import import_module
-from multiprocessing import get_context
 from types import TracebackType
 from typing import Any, Literal
 from uuid import UUID
@@ -30,7 +28,7 @@ from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.kinds import BUILT_IN
 from app.runtime.context import Context
-from app.runtime.execution import execute
+from app.runtime.execution import Executors, execute
 from app.runtime.finisher import Finisher
 from app.tasks import queries
 from app.tasks import service as tasks
@@ -70,14 +68,10 @@ class KindTester:
         self._database = database
         self._settings = settings
         self._judge = Principal(uuid7(), "tester@example.org", "Tester", "admin")
+        self._executors = Executors()
         self._finisher = Finisher(database, ACTOR, lambda ids: None)
 
     async def __aenter__(self) -> "KindTester":
-        # Neither pool starts anything before its first use.
-        self._executors: dict[str, Executor] = {
-            "thread": ThreadPoolExecutor(1),
-            "process": ProcessPoolExecutor(1, mp_context=get_context("spawn")),
-        }
         self._writing = asyncio.create_task(self._finisher.run())
         return self
 
@@ -86,8 +80,7 @@ class KindTester:
     ) -> None:
         self._writing.cancel()
         await asyncio.gather(self._writing, return_exceptions=True)
-        for executor in self._executors.values():
-            executor.shutdown(wait=False, cancel_futures=True)
+        self._executors.close()
 
     async def person(self, email: str = "owner@example.org", name: str = "") -> UUID:
         """The id of a person, made if there is none with that address: an owner for tasks."""

@@ -120,9 +120,7 @@ def _arq_settings() -> dict[str, Any]:
     return {
         "functions": [process.wake],
         "redis_settings": redis_settings,
-        "redis_pool": PatientRedis(
-            pool, job_serializer=msgspec.json.encode, job_deserializer=msgspec.json.decode
-        ),
+        "redis_pool": PatientRedis(pool, job_serializer=msgspec.json.encode, job_deserializer=msgspec.json.decode),
         "on_startup": process.start,
         "on_shutdown": process.stop,
         "queue_name": "holdpoint:wake",

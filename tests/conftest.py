@@ -16,6 +16,7 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.embedded import postgres, valkey
 from app.schema import migrate
+from tests import chromium
 from tests import servers as servers_module
 from tests.servers import Servers
 
@@ -35,6 +36,16 @@ def pytest_configure(config: pytest.Config) -> None:
     asyncio.run(make_database(database, TEMPLATE))
     migrate(with_name(database, TEMPLATE))
     os.environ["HOLDPOINT_TEST_DATABASE"], os.environ["HOLDPOINT_TEST_REDIS"] = database, redis
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without Chromium, leave the browser tests out and say so; in CI that is a failure."""
+    browser = [item for item in items if item.get_closest_marker("browser")]
+    if browser and chromium.path() is None:
+        if os.environ.get("CI"):
+            pytest.exit("CI needs Chromium for the browser tests.", returncode=1)
+        config.hook.pytest_deselected(items=browser)
+        items[:] = [item for item in items if item not in browser]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -90,7 +90,15 @@ def worker(environ: Mapping[str, str], log: Path) -> Iterator[Process]:
 def web(environ: Mapping[str, str], log: Path, port: int) -> Iterator[Process]:
     """A web server that answers."""
     process = Process(
-        log, environ, "uvicorn", "--factory", "app.asgi:create", "--port", str(port), "--no-access-log", "--no-server-header"
+        log,
+        environ,
+        "uvicorn",
+        "--factory",
+        "app.asgi:create",
+        "--port",
+        str(port),
+        "--no-access-log",
+        "--no-server-header",
     )
     try:
         deadline = time.monotonic() + 30

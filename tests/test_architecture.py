@@ -84,7 +84,18 @@ def test_a_feature_uses_no_other_features_inner_layers_wrongly(module: str) -> N
 HOMES = (
     ("arq", ("app.worker",)),
     ("aiosmtplib", ("app.mail.smtp",)),
-    ("litestar", ("app.asgi", "app.web.", "app.careers.", "views", "app.tasks.overview", "app.approvals.review", "app.accounts.auth")),
+    (
+        "litestar",
+        (
+            "app.asgi",
+            "app.web.",
+            "app.careers.",
+            "views",
+            "app.tasks.overview",
+            "app.approvals.review",
+            "app.accounts.auth",
+        ),
+    ),
     ("jinja2", ("app.web.", "app.mail.message", "app.careers.")),
     ("redis", ("app.worker", "app.asgi", "app.runtime.doorbell", "app.web.", "app.embedded.")),
     ("httpx", ("app.core.outgoing", "app.kinds.")),
@@ -100,9 +111,7 @@ def test_a_library_has_its_homes(library: str, homes: tuple[str, ...]) -> None:
 
 def calls(path: Path) -> set[str]:
     """Dotted names that a file uses."""
-    return {
-        ast.unparse(node) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)
-    }
+    return {ast.unparse(node) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
 
 
 # The entries hand the environment to `config.load`.

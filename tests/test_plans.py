@@ -15,9 +15,7 @@ async def crowded(database: Database) -> Database:
     """Ten thousand tasks of which few are ready, analysed."""
     async with database.write("system") as session:
         await enqueue_many(session, [TaskRequest(kind="test.nothing", payload={})] * 10_000)
-        await session.execute(
-            text("UPDATE tasks SET state = 'cancelled', finished_at = now() WHERE random() < 0.9")
-        )
+        await session.execute(text("UPDATE tasks SET state = 'cancelled', finished_at = now() WHERE random() < 0.9"))
     async with database.engine.connect() as connection:
         autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
         await autocommit.execute(text("VACUUM ANALYZE tasks"))
@@ -32,7 +30,8 @@ async def plan_of(database: Database, statement: str) -> str:
 async def test_the_claim_walks_the_ready_index_in_order_without_sorting(crowded: Database) -> None:
     plan = await plan_of(
         crowded,
-        """SELECT id FROM tasks WHERE state = 'queued' AND queue = 'default' AND kind = ANY('{test.nothing,email.send}'::text[])
+        """SELECT id FROM tasks
+           WHERE state = 'queued' AND queue = 'default' AND kind = ANY('{test.nothing,email.send}'::text[])
            ORDER BY priority DESC, queued_at LIMIT 20""",
     )
     assert "tasks_ready_idx" in plan

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, func, insert, null, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, insert, null, or_, select, update
 
 from app.accounts.models import LoginLink
 from app.accounts.queries import at
@@ -125,3 +125,7 @@ async def try_link(
     )
     row = (await session.execute(statement)).one_or_none()
     return Tried(*row) if row else None
+
+
+async def delete_ended_links(session: WriteSession, *, now: datetime | None = None) -> None:
+    await session.execute(delete(LoginLink).where(LoginLink.expires_at < at(now) - timedelta(days=1)))

@@ -175,3 +175,7 @@ async def delete_sessions(
     if but is not None:
         statement = statement.where(UserSession.id != but)
     return len((await session.execute(statement.returning(UserSession.id))).all())
+
+
+async def delete_ended_sessions(session: WriteSession, *, now: datetime | None = None) -> None:
+    await session.execute(delete(UserSession).where(UserSession.expires_at < at(now) - timedelta(days=1)))

@@ -1,9 +1,10 @@
 """People: finding and adding them, their role, shutting them out. What other features may use."""
 
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from app.accounts import queries
+from app.accounts import link_queries, queries
 from app.accounts.errors import LastAdmin, SessionNotFound, UserNotFound
 from app.accounts.models import User
 from app.core.db import Session, WriteSession
@@ -98,3 +99,9 @@ async def end_session(session: WriteSession, user_id: UUID, session_id: UUID) ->
 async def end_other_sessions(session: WriteSession, user_id: UUID, current: UUID) -> int:
     """Sign out everywhere but here. Returns in how many places."""
     return await queries.delete_sessions(session, user_id, but=current)
+
+
+async def forget_ended(session: WriteSession, *, now: datetime | None = None) -> None:
+    """Delete sign-in links and sessions that ended more than a day ago."""
+    await link_queries.delete_ended_links(session, now=now)
+    await queries.delete_ended_sessions(session, now=now)

@@ -91,19 +91,14 @@ async def expire_due(session: WriteSession, *, limit: int = 500, now: datetime |
         .limit(limit)
     )
     locked = await session.execute(
-        select(Task.id)
-        .where(Task.id.in_(due))
-        .order_by(Task.id)
-        .with_for_update(key_share=True, skip_locked=True)
+        select(Task.id).where(Task.id.in_(due)).order_by(Task.id).with_for_update(key_share=True, skip_locked=True)
     )
     tasks = list(locked.scalars())
     if not tasks:
         return []
     rows = await session.execute(
         update(Approval)
-        .where(
-            Approval.task_id.in_(tasks), Approval.state == ApprovalState.PENDING, Approval.expires_at <= at(now)
-        )
+        .where(Approval.task_id.in_(tasks), Approval.state == ApprovalState.PENDING, Approval.expires_at <= at(now))
         .values(state=ApprovalState.EXPIRED.value, decided_at=at(now), decided_by="system")
         .returning(Approval)
         .execution_options(synchronize_session=False)
@@ -178,7 +173,9 @@ async def mark_recipient(
     return rows.scalars().first()
 
 
-async def grant_fresh_link(session: WriteSession, recipient_id: UUID, *, most: int, now: datetime | None = None) -> bool:
+async def grant_fresh_link(
+    session: WriteSession, recipient_id: UUID, *, most: int, now: datetime | None = None
+) -> bool:
     """Count one more mail to this person: at most one a minute and `most` in all."""
     rows = await session.execute(
         update(Recipient)
@@ -186,7 +183,8 @@ async def grant_fresh_link(session: WriteSession, recipient_id: UUID, *, most: i
             Recipient.id == recipient_id,
             Recipient.fresh_links < most,
             or_(
-                Recipient.fresh_link_at.is_(None), Recipient.fresh_link_at < at(now) - func.make_interval(0, 0, 0, 0, 0, 1)
+                Recipient.fresh_link_at.is_(None),
+                Recipient.fresh_link_at < at(now) - func.make_interval(0, 0, 0, 0, 0, 1),
             ),
         )
         .values(fresh_links=Recipient.fresh_links + 1, fresh_link_at=at(now))

@@ -35,11 +35,7 @@ class Detail(msgspec.Struct, frozen=True):
 
 def _asked(by: Principal) -> ColumnElement[bool]:
     """The person is among those asked, or the task is theirs and waits for its owner."""
-    among = (
-        select(Recipient.approval_id)
-        .where(func.lower(Recipient.email) == by.email.lower())
-        .scalar_subquery()
-    )
+    among = select(Recipient.approval_id).where(func.lower(Recipient.email) == by.email.lower()).scalar_subquery()
     return or_(Approval.id.in_(among), Approval.owner_id == by.id)
 
 

@@ -159,9 +159,7 @@ async def decide_by_link(
     asked = await queries.by_link(session, token_hash)
     if asked is None:
         raise ApprovalNotFound
-    return await _decide(
-        session, asked.approval, decision, by=asked.recipient.email, source=f"link, {source}", now=now
-    )
+    return await _decide(session, asked.approval, decision, by=asked.recipient.email, source=f"link, {source}", now=now)
 
 
 async def decide_signed_in(
@@ -290,9 +288,7 @@ async def send_fresh_link(session: WriteSession, token_hash: bytes, *, now: date
     if not await queries.grant_fresh_link(session, recipient.id, most=FRESH_LINKS, now=now):
         raise TooMany("A fresh link is already on its way. Please look at your mail, or wait a minute.", 60)
     if approval.state == ApprovalState.PENDING:
-        await _mail(
-            session, recipient.id, recipient.email, HoldType(approval.hold), approval.owner_id, approval.title
-        )
+        await _mail(session, recipient.id, recipient.email, HoldType(approval.hold), approval.owner_id, approval.title)
         return recipient.email
     moved = await tasks.move_tasks(
         session,

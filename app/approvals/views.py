@@ -101,9 +101,7 @@ async def read_decision(request: WebRequest) -> tuple[Decision, Sent]:
         Invalid: no decision was chosen; `sent` goes with it to be shown again.
     """
     form = await request.form()
-    answers = {
-        name.removeprefix(ANSWER): str(value) for name, value in form.items() if name.startswith(ANSWER)
-    }
+    answers = {name.removeprefix(ANSWER): str(value) for name, value in form.items() if name.startswith(ANSWER)}
     sent = Sent(decision=str(form.get("decision", "")), reason=str(form.get("reason", "")), answers=answers)
     chosen = sent.decision if sent.decision in ("approve", "reject", "answer") else "cancel"
     decision = Decision(
@@ -122,9 +120,7 @@ REFUSALS = (Invalid, AlreadyDecided, QuestionExpired, QuestionChanged)
 
 
 @get("/approvals")
-async def show_inbox(
-    request: WebRequest, user: SignedIn, read: Read, show: FromQuery[str] = "mine"
-) -> Response[str]:
+async def show_inbox(request: WebRequest, user: SignedIn, read: Read, show: FromQuery[str] = "mine") -> Response[str]:
     current = show if show in dict(TABS) else "mine"
     rows = await reads.inbox(read, user, current)
     view = Inbox(rows, [(key, label, f"/approvals?show={key}", None) for key, label in TABS], current)
@@ -132,26 +128,20 @@ async def show_inbox(
 
 
 @get("/approvals/{approval_id:uuid}")
-async def show_approval(
-    request: WebRequest, user: SignedIn, read: Read, approval_id: FromPath[UUID]
-) -> Response[str]:
+async def show_approval(request: WebRequest, user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[str]:
     detail = await reads.detail(read, approval_id, user)
     view = ApprovalPage(detail, question_view(detail.approval))
     return await render(request, "approvals/detail.html", view, nav="approvals")
 
 
 @get("/tasks/{task_id:uuid}/question")
-async def show_question(
-    request: WebRequest, user: SignedIn, read: Read, task_id: FromPath[UUID]
-) -> Response[Any]:
+async def show_question(request: WebRequest, user: SignedIn, read: Read, task_id: FromPath[UUID]) -> Response[Any]:
     """From a held task to its question."""
     return see_other(request, f"/approvals/{await reads.open_question(read, task_id, user)}")
 
 
 @post("/approvals/{approval_id:uuid}/decision")
-async def decide(
-    request: WebRequest, user: SignedIn, write: Write, approval_id: FromPath[UUID]
-) -> Response[Any]:
+async def decide(request: WebRequest, user: SignedIn, write: Write, approval_id: FromPath[UUID]) -> Response[Any]:
     decision, sent = await read_decision(request)
     try:
         decided = await service.decide_signed_in(

@@ -221,8 +221,7 @@ class _Pieces(httpx.AsyncByteStream):
         await self._stream.aclose()
 
 
-# Everything that IANA has not given to the public unicast internet, and Azure's host service. Written out because
-# what `ipaddress` calls global differs between Python's releases.
+# All but the public unicast internet, and Azure's host service. What `ipaddress` calls global differs by release.
 _CLOSED_4 = """0/8 10/8 100.64/10 127/8 168.63.129.16/32 169.254/16 172.16/12 192.0.0/24 192.0.2/24 192.88.99/24
     192.168/16 198.18/15 198.51.100/24 203.0.113/24 224/4 240/4"""
 _CLOSED_6 = [IPv6Network(net) for net in ("2001::/23", "2001:db8::/32", "3fff::/20")]

@@ -28,7 +28,7 @@ class Children:
             [sys.executable, "-m", *command],
             env=self._environ,
             start_new_session=True,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL if name == "careers" else None,
         )

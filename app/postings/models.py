@@ -41,7 +41,9 @@ class Posting(Base):
     applied_task_id: Mapped[UUID | None] = mapped_column(ForeignKey("tasks.id", ondelete="SET NULL"))
     words: Mapped[Any] = mapped_column(
         TSVECTOR,
-        Computed("to_tsvector('simple', title || ' ' || company || ' ' || location)", persisted=True),
+        Computed(
+            "to_tsvector('simple', translate(title || ' ' || company || ' ' || location, '/', ' '))", persisted=True
+        ),
         deferred=True,
     )
 

@@ -24,7 +24,7 @@ from app.web.render import render, see_other
 from app.web.request import WebRequest
 from app.web.sessions import Read, Write
 
-SHOWN = 100  # postings offered at once; the search finds the others
+SHOWN = 50  # postings offered at once; the search finds the others
 
 
 class NewRun(msgspec.Struct):
@@ -60,7 +60,7 @@ class NewRunView(msgspec.Struct, frozen=True, kw_only=True):
     form: Form[NewRun]
     choice: Choice
     key: str
-    missing: list[str]
+    missing: str
 
 
 @get("/runs/new", include_in_schema=False)
@@ -132,13 +132,13 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-async def _missing(session: Session, user: Principal) -> list[str]:
-    """What an application needs and the person's profile lacks."""
+async def _missing(session: Session, user: Principal) -> str:
+    """What an application needs and the person's profile lacks, as words of a sentence."""
     profile = await load_profile(session, user.id)
     if profile is None:
-        return []
+        return ""
     parts = {"your name": profile.name, "an e-mail address": profile.email, "a résumé": profile.resume_bytes}
-    return [part for part, given in parts.items() if not given]
+    return " and ".join(part for part, given in parts.items() if not given)
 
 
 def _signer(request: WebRequest) -> Signer:

@@ -69,7 +69,7 @@ def _found(scope: UUID | None, search: Search, *columns: Any) -> Select[Any]:
     found = select(*columns).where(_mine(scope))
     if search.applied is not None:
         found = found.where(Posting.applied_at.is_not(None) if search.applied else Posting.applied_at.is_(None))
-    if q := search.q.replace("\0", " ")[:MAX_WORDS].strip():
+    if q := search.q.replace("\0", " ").replace("/", " ")[:MAX_WORDS].strip():
         *head, last = q.split()
         found = found.where(_WORDS.bindparams(head=" ".join(head), last=last))
     return found

@@ -14,9 +14,9 @@ from app.postings.errors import PostingNotFound
 from app.postings.formats import Question
 from app.postings.models import Posting
 from app.postings.queries import Listed
-from app.runs import queries as run_queries
 from app.runs import service as runs
 from app.runs.errors import EmptyRun
+from app.tasks.reads import unfinished_subjects
 from app.tasks.service import TaskRequest
 
 MOST = 10_000
@@ -82,7 +82,7 @@ async def start_applications(
     force: bool,
     form: UUID | None = None,
 ) -> Started:
-    """A run with a task for every posting; those applied to already are left out unless `force`.
+    """A run with a task for every posting; those applied to, or in the course of it, are left out unless `force`.
 
     Args:
         form: the run's id, chosen when its form was shown. The same form sent twice, even at once, makes one run.
@@ -94,7 +94,7 @@ async def start_applications(
     """
     if form is not None:
         await queries.wait_for_twin(session, form)
-        if await run_queries.find_run(session, form, by.id) is not None:
+        if await runs.find_run(session, form, by.id) is not None:
             return Started(form, 0, 0, again=True)
     wanted = set(posting_ids)
     if not wanted:
@@ -104,16 +104,23 @@ async def start_applications(
     found = await queries.chosen_postings(session, by.id, list(wanted))
     if len(found) < len(wanted):
         raise PostingNotFound
-    todo = [posting for posting in found if force or posting.applied_at is None]
+    todo = found if force else await _not_yet(session, by, found)
     if not todo:
         raise EmptyRun(_all_applied(len(found)))
-    run_id = await _start_run(session, by, name, [_request(posting) for posting in todo], form)
+    run_id = await runs.start_run(session, by, name, [_request(posting) for posting in todo], run_id=form)
     return Started(run_id, len(todo), len(found) - len(todo))
+
+
+async def _not_yet(session: WriteSession, by: Principal, found: Sequence[Listed]) -> list[Listed]:
+    """Those neither applied to nor in the course of it: an application may wait for its approval in another run."""
+    open_ones = [posting for posting in found if posting.applied_at is None]
+    under_way = await unfinished_subjects(session, by.id, KIND, [str(posting.id) for posting in open_ones])
+    return [posting for posting in open_ones if str(posting.id) not in under_way]
 
 
 def _all_applied(n: int) -> str:
     begin = "The chosen posting has" if n == 1 else f"All {n:,} chosen postings have"
-    return f"{begin} been applied to already. Choose others, or tick “Apply again”."
+    return f"{begin} been applied to already, or an application is under way. Choose others, or tick “Apply again”."
 
 
 def _request(posting: Listed) -> TaskRequest:
@@ -123,17 +130,3 @@ def _request(posting: Listed) -> TaskRequest:
         subject=str(posting.id),
         title=f"{posting.title} — {posting.company}",
     )
-
-
-async def _start_run(
-    session: WriteSession, by: Principal, name: str, requests: list[TaskRequest], run_id: UUID | None
-) -> UUID:
-    """`runs.start_run`, under an id that was chosen before."""
-    if run_id is None:
-        return await runs.start_run(session, by, name, requests)
-    name = " ".join(name.split())
-    if not 1 <= len(name) <= 200:
-        raise Invalid("A run needs a name of at most 200 characters.", {"name": "From 1 to 200 characters."})
-    await run_queries.insert_run(session, run_id, by.id, name)
-    await runs.add_tasks(session, by, run_id, requests)
-    return run_id

@@ -96,5 +96,3 @@ async def list_runs(
     if before is not None:
         query = query.where(text("(created_at, id) < (:at, :id)").bindparams(at=before[0], id=before[1]))
     return list((await session.execute(query)).scalars())
-
-

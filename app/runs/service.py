@@ -5,7 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
 from app.core.errors import Invalid
@@ -30,10 +29,13 @@ FOLLOW = {
 }
 
 name_of = queries.name_of
+find_run = queries.find_run
 
 
-async def start_run(session: WriteSession, by: Principal, name: str, requests: Sequence[TaskRequest]) -> UUID:
-    """A new run with its tasks, in the caller's transaction.
+async def start_run(
+    session: WriteSession, by: Principal, name: str, requests: Sequence[TaskRequest], *, run_id: UUID | None = None
+) -> UUID:
+    """A new run with its tasks, in the caller's transaction. `run_id`: an id chosen before, by a form say.
 
     Raises:
         Invalid: no usable name. EmptyRun: no tasks. UnknownKind, PayloadMismatch: of any of the tasks.
@@ -43,15 +45,13 @@ async def start_run(session: WriteSession, by: Principal, name: str, requests: S
         raise Invalid("A run needs a name of at most 200 characters.", {"name": "From 1 to 200 characters."})
     if not requests:
         raise EmptyRun("A run needs at least one task. Choose what it should work on.")
-    run_id = uuid7()
+    run_id = run_id or uuid7()
     await queries.insert_run(session, run_id, by.id, name)
     await service.enqueue_many(session, [_in_run(r, run_id, by) for r in requests])
     return run_id
 
 
-async def add_tasks(
-    session: WriteSession, by: Principal, run_id: UUID, requests: Sequence[TaskRequest]
-) -> list[UUID]:
+async def add_tasks(session: WriteSession, by: Principal, run_id: UUID, requests: Sequence[TaskRequest]) -> list[UUID]:
     """More tasks for a run; into a paused one they come paused.
 
     Raises:

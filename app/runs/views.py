@@ -16,7 +16,7 @@ from app.runs.states import RUN_MACHINE, RunState, RunVerb
 from app.stats import queries as stats
 from app.tasks.reads import TaskFilter
 from app.tasks.states import UNFINISHED, TaskState
-from app.tasks.views import TaskList, task_list
+from app.tasks.views import InState, TaskList, task_list
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
 from app.web.request import WebRequest
@@ -90,13 +90,13 @@ async def show_run(
     user: SignedIn,
     read: Read,
     run_id: FromPath[UUID],
-    state: FromQuery[str] = "",
+    in_state: InState = "",
     cursor: FromQuery[str | None] = None,
 ) -> Response[str]:
     run = await queries.find_run(read, run_id, user.scope)
     if run is None:
         raise RunNotFound
-    wanted = TaskFilter(run_id=run_id, state=state if state in set(TaskState) else "")
+    wanted = TaskFilter(run_id=run_id, state=in_state if in_state in set(TaskState) else "")
     tasks = await task_list(read, user, wanted, cursor, path=f"/runs/{run_id}")
     counts = {tab.state: tab.count for tab in tasks.tabs if tab.state}
     view = RunPage(progress_of(run, counts), tasks)

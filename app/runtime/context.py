@@ -10,7 +10,6 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_type_hints
 
-
 import msgspec
 from structlog.typing import FilteringBoundLogger
 
@@ -202,5 +201,3 @@ def _decode(stored: str, function: Callable[..., Awaitable[R]]) -> R:
     wanted = get_type_hints(function).get("return", Any)
     value: R = msgspec.json.decode(stored, type=wanted)
     return value
-
-

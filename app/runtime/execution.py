@@ -67,7 +67,7 @@ async def execute(task: Claimed, context: Context, executors: Executors) -> Outc
         return None
     except PermanentError as error:
         return _buried(task, error)
-    except Exception as error:
+    except Exception:
         if limit.expired():
             error = TimeoutError(f"It took longer than {kind.timeout.total_seconds():g} seconds.")
         return _failed(task, kind, error)

@@ -1,15 +1,18 @@
 """The beats that recover what got stuck. Every worker sweeps, one at a time under an advisory lock; no task itself."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.accounts import service as accounts
 from app.approvals import service as approvals
 from app.core import log
 from app.core.config import Settings
 from app.core.db import Database, WriteSession
+from app.postings.imports import forget_old_imports
 from app.runs import service as runs
 from app.runtime import workers
 from app.stats import queries as stats
@@ -18,6 +21,7 @@ from app.tasks.service import announce_ready
 
 LOCK = 0x5377_6565_70  # "Sweep"
 CHUNK = 1000
+FORGET_EVERY = 60.0  # seconds
 
 logger = log.get(__name__)
 
@@ -28,6 +32,7 @@ class Sweeper:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
+        self._forget_at = 0.0
         self._every = min(1.0, settings.lease.total_seconds() / 3)
         self._beats: tuple[Callable[[WriteSession], Awaitable[bool]], ...] = (
             self._promote,
@@ -75,5 +80,11 @@ class Sweeper:
         return False
 
     async def _forget(self, session: WriteSession) -> bool:
+        """What is of no use any more: killed workers, abandoned imports, sign-in links and sessions long over."""
+        if time.monotonic() < self._forget_at:
+            return False
+        self._forget_at = time.monotonic() + FORGET_EVERY
         await workers.forget_dead(session)
+        await forget_old_imports(session)
+        await accounts.forget_ended(session)
         return False

@@ -60,6 +60,7 @@ class Task(Base):
         Index("tasks_due_idx", "run_at", postgresql_where=text("state IN ('scheduled', 'retrying')")),
         Index("tasks_state_created_idx", "state", text("created_at DESC"), text("id DESC")),
         Index("tasks_run_state_idx", "run_id", "state", postgresql_where=text("run_id IS NOT NULL")),
+        Index("tasks_subject_idx", "subject", postgresql_where=text("subject IS NOT NULL")),
         Index("tasks_owner_created_idx", "owner_id", text("created_at DESC"), text("id DESC")),
         {"postgresql_with": {"fillfactor": "80"}},
     )

@@ -4,13 +4,14 @@ from datetime import timedelta
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Interval, func, select, true, tuple_, type_coerce
+from sqlalchemy import ARRAY, ColumnElement, Interval, Text, any_, cast, func, select, true, tuple_, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from app.core.paging import Cursor
 from app.tasks.errors import TaskNotFound
 from app.tasks.models import Task, TaskEvent, TaskStep, Worker
+from app.tasks.states import UNFINISHED
 
 ALIVE = timedelta(seconds=30)  # a worker not seen for this long is shown as lost
 
@@ -72,6 +73,19 @@ async def find_task(session: AsyncSession, task_id: UUID, scope: UUID | None) ->
     if task is None:
         raise TaskNotFound
     return task
+
+
+async def unfinished_subjects(session: AsyncSession, owner_id: UUID, kind: str, subjects: list[str]) -> set[str]:
+    """Which of these subjects an unfinished task of this kind and owner is about."""
+    found = await session.execute(
+        select(Task.subject).where(
+            Task.subject == any_(cast(subjects, ARRAY(Text))),
+            Task.owner_id == owner_id,
+            Task.kind == kind,
+            Task.state.in_([state.value for state in UNFINISHED]),
+        )
+    )
+    return {subject for subject in found.scalars() if subject is not None}
 
 
 async def events_of(session: AsyncSession, task_id: UUID, limit: int = 500) -> list[TaskEvent]:

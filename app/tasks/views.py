@@ -1,13 +1,13 @@
 """Pages of tasks: the list, one task, the dead letters, the workers; and the buttons on them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from app.core.errors import NotFound
 from app.core.paging import PAGE, Cursor, parse_cursor
@@ -22,6 +22,9 @@ from app.web.guards import SignedIn
 from app.web.render import render, see_other
 from app.web.request import WebRequest
 from app.web.sessions import Read, Write
+
+# Litestar keeps the name `state` for itself.
+InState: TypeAlias = Annotated[str, QueryParameter(name="state")]
 
 
 class Tab(msgspec.Struct, frozen=True):
@@ -119,7 +122,7 @@ async def show_tasks(
     request: WebRequest,
     user: SignedIn,
     read: Read,
-    state: FromQuery[str] = "",
+    in_state: InState = "",
     kind: FromQuery[str] = "",
     queue: FromQuery[str] = "",
     q: FromQuery[str] = "",
@@ -127,9 +130,9 @@ async def show_tasks(
     run_id: FromQuery[UUID | None] = None,
     cursor: FromQuery[str | None] = None,
 ) -> Response[str]:
-    if state and state not in set(TaskState):
-        raise NotFound(f"There is no state {state!r} a task could be in.")
-    wanted = TaskFilter(state=state, kind=kind, queue=queue, q=q.strip(), run_id=run_id, subject=subject)
+    if in_state and in_state not in set(TaskState):
+        raise NotFound(f"There is no state {in_state!r} a task could be in.")
+    wanted = TaskFilter(state=in_state, kind=kind, queue=queue, q=q.strip(), run_id=run_id, subject=subject)
     view = await task_list(read, user, wanted, cursor)
     return await render(request, "tasks/list.html", view, nav="tasks", fragment="tasks/_list.html")
 

@@ -262,6 +262,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state IN ('scheduled', 'retrying')"),
     )
+    op.create_index("tasks_subject_idx", "tasks", ["subject"], postgresql_where=sa.text("subject IS NOT NULL"))
     op.create_index(
         "tasks_owner_created_idx",
         "tasks",
@@ -373,7 +374,9 @@ def upgrade() -> None:
         sa.Column(
             "words",
             postgresql.TSVECTOR(),
-            sa.Computed("to_tsvector('simple', title || ' ' || company || ' ' || location)", persisted=True),
+            sa.Computed(
+                "to_tsvector('simple', translate(title || ' ' || company || ' ' || location, '/', ' '))", persisted=True
+            ),
             nullable=False,
         ),
         sa.ForeignKeyConstraint(

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-import app.kinds.email_send
 import tests.runtime.kinds  # noqa: F401
 from app.accounts.service import add_user
 from app.approvals import letters, queries, service

@@ -97,7 +97,9 @@ async def test_of_two_people_deciding_at_once_one_wins_and_the_other_is_told_who
         assert task.state == ("queued" if winner == 0 else "rejected")
         assert len(await verbs_of(database, asked.task_id)) == 4  # enqueue, claim, hold, and one decision
         async with database.write("system") as session:
-            await session.execute(text("UPDATE tasks SET state = 'cancelled', finished_at = now() WHERE state = 'queued'"))
+            await session.execute(
+                text("UPDATE tasks SET state = 'cancelled', finished_at = now() WHERE state = 'queued'")
+            )
 
 
 async def test_at_the_instant_of_expiry_the_decision_and_the_sweeper_do_not_both_win(
@@ -135,7 +137,9 @@ async def test_at_the_instant_of_expiry_the_decision_and_the_sweeper_do_not_both
         assert (task.state, approval.state) == expected
         assert len(await verbs_of(database, asked.task_id)) == 4
         async with database.write("system") as session:
-            await session.execute(text("UPDATE tasks SET state = 'cancelled', finished_at = now() WHERE state = 'queued'"))
+            await session.execute(
+                text("UPDATE tasks SET state = 'cancelled', finished_at = now() WHERE state = 'queued'")
+            )
 
 
 async def test_a_decision_exactly_at_the_deadline_is_too_late(database: Database, settings: Settings) -> None:
@@ -236,9 +240,7 @@ async def test_answers_to_a_form_are_checked_and_nothing_changes_when_they_do_no
     assert (task.state, task.priority) == ("queued", 100)
 
 
-async def test_only_those_asked_may_approve_and_strangers_learn_nothing(
-    database: Database, settings: Settings
-) -> None:
+async def test_only_those_asked_may_approve_and_strangers_learn_nothing(database: Database, settings: Settings) -> None:
     asked = await put_question(database, settings, recipients=("boss@example.org",))
     owner, stranger = await principal(database), await principal(database, "eve@example.org")
     with pytest.raises(NotAsked):
@@ -252,9 +254,7 @@ async def test_only_those_asked_may_approve_and_strangers_learn_nothing(
         await service.decide_signed_in(session, boss, asked.approval_id, approve(asked), source="")
 
 
-async def test_a_fresh_link_resumes_an_expired_task_once_and_is_limited(
-    database: Database, settings: Settings
-) -> None:
+async def test_a_fresh_link_resumes_an_expired_task_once_and_is_limited(database: Database, settings: Settings) -> None:
     asked = await put_question(database, settings)
     deadline = (await approval_of(database, asked)).expires_at
     async with database.write("system") as session:

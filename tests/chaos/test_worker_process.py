@@ -169,7 +169,10 @@ async def test_flushing_redis_loses_nothing(evidence: Database, servers: Servers
 
 
 async def test_an_idle_worker_wakes_up_in_milliseconds(
-    evidence: Database, servers: Servers, tmp_path: Path, redis  # type: ignore[no-untyped-def]
+    evidence: Database,
+    servers: Servers,
+    tmp_path: Path,
+    redis,  # type: ignore[no-untyped-def]
 ) -> None:
     from app.core.config import load
 
@@ -200,11 +203,11 @@ async def test_all_of_a_terminated_database_connection_is_made_anew(
         await until_state(evidence, task_id, "running")
         async with evidence.write("system") as session:
             await session.execute(
-                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdpoint worker'")
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdpoint worker'"
+                )
             )
         await until_state(evidence, task_id, "succeeded", "dead_letter", seconds=30)
         await until_state(evidence, await put(evidence, "after"), "succeeded", seconds=20)
         assert process.alive
     assert (await task_of(evidence, task_id)).state == "succeeded"
-
-

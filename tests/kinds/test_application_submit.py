@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 
+import msgspec
 import pytest
 
 from app.core.config import Settings
@@ -138,9 +139,7 @@ async def test_a_payload_of_the_wrong_shape_is_refused(tester: KindTester, paylo
         await tester.enqueue(KIND, payload)
 
 
-async def test_a_posting_that_is_unknown_or_somebody_elses_is_a_dead_letter(
-    ada: Applicant, tester: KindTester
-) -> None:
+async def test_a_posting_that_is_unknown_or_somebody_elses_is_a_dead_letter(ada: Applicant, tester: KindTester) -> None:
     posting_id = await ada.posting("not-mine")
     stranger = await tester.person("stranger@example.org")
     for owner_id, said in [(stranger, "no such posting"), (None, "needs a person")]:
@@ -152,8 +151,6 @@ async def test_a_posting_that_is_unknown_or_somebody_elses_is_a_dead_letter(
 async def test_an_application_to_a_private_address_is_refused_where_those_are_not_allowed(
     database: Database, settings: Settings, ada: Applicant, site: Site
 ) -> None:
-    import msgspec
-
     strict = msgspec.structs.replace(settings, allow_private_addresses=False)
     async with KindTester(database, strict) as tester:
         task_id = await ada.approved("private")

@@ -12,7 +12,9 @@ from app.tasks.service import TaskRequest, enqueue
 from tests.tasks import kinds  # noqa: F401
 
 
-def row(number: int, title: str, *, company: str = "Harrow", location: str = "Leeds", description: str = "") -> PostingRow:
+def row(
+    number: int, title: str, *, company: str = "Harrow", location: str = "Leeds", description: str = ""
+) -> PostingRow:
     url = f"https://harrow.example/{number}/{abs(hash((title, company, location)))}"
     return PostingRow(number, title, company, location, url, url, url, description, "", [], {})
 

@@ -88,5 +88,8 @@ def hidden(response: httpx.Response, name: str) -> str:
 
 def csv(*titles: str, company: str = "Harrow", location: str = "Leeds") -> str:
     """A file with a posting for every title."""
-    rows = [f'"{title}",{company},"{location}",https://harrow.example/{n}-{abs(hash(title))}' for n, title in enumerate(titles)]
+    rows = [
+        f'"{title}",{company},"{location}",https://harrow.example/{n}-{abs(hash(title))}'
+        for n, title in enumerate(titles)
+    ]
     return "\n".join(["title,company,location,url", *rows])

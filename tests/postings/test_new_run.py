@@ -66,8 +66,8 @@ async def test_all_that_are_not_yet_applied_to_can_be_started(
     wanted = await make_postings(database, ada, *(f"Job {n}" for n in range(150)), "Done")
     await apply_to(database, wanted[-1])
     page = await browser.get("/runs/new")
-    assert "All 150 not yet applied to" in words(page)
-    assert "And 50 more." in words(page)
+    assert "All 150 postings not yet applied to" in words(page)
+    assert "And 100 more." in words(page)
     assert (await send(browser, page, all="true")).status_code == 303
     assert [tasks for _, _, tasks in await runs(database)] == [150]
 
@@ -77,7 +77,7 @@ async def test_all_means_all_that_match_the_search_that_the_page_has_counted(
 ) -> None:
     await make_postings(database, ada, "Clerk one", "Clerk two", "Smith")
     page = await browser.get("/runs/new?q=clerk&all=true")
-    assert "All 2 not yet applied to that match “clerk”" in words(page)
+    assert "All 2 postings not yet applied to that match “clerk”" in words(page)
     assert re.search(r'name="all" value="true" checked', page.text)
     # Something else has been typed since, but never searched for.
     assert (await send(browser, page, all="true", q="smith")).status_code == 303
@@ -181,7 +181,8 @@ async def test_another_persons_form_or_posting_makes_no_run(
 
 
 @pytest.mark.parametrize(
-    "values", [{"posting": "nonsense"}, {"name": "x" * 201}, {"name": ""}, {"name": "a\0b"}, {"matching": "\0", "all": "true"}]
+    "values",
+    [{"posting": "nonsense"}, {"name": "x" * 201}, {"name": ""}, {"name": "a\0b"}, {"matching": "\0", "all": "true"}],
 )
 async def test_what_does_not_fit_is_shown_again(
     browser: Browser, database: Database, ada: Principal, values: dict[str, str]
@@ -192,7 +193,9 @@ async def test_what_does_not_fit_is_shown_again(
     assert await runs(database) == []
 
 
-@pytest.mark.parametrize("query", ["posting=x&posting=", "q=%00", "name=" + "x" * 500, "all=maybe&force=1", "posting=%00"])
+@pytest.mark.parametrize(
+    "query", ["posting=x&posting=", "q=%00", "name=" + "x" * 500, "all=maybe&force=1", "posting=%00"]
+)
 async def test_strange_addresses_are_answered(browser: Browser, query: str) -> None:
     assert (await browser.get(f"/runs/new?{query}")).status_code == 200
 
@@ -200,7 +203,7 @@ async def test_strange_addresses_are_answered(browser: Browser, query: str) -> N
 async def test_a_profile_that_lacks_something_is_pointed_out(
     browser: Browser, database: Database, ada: Principal
 ) -> None:
-    assert "Your profile lacks your name, a résumé." in words(await browser.get("/runs/new"))
+    assert "Your profile lacks your name and a résumé." in words(await browser.get("/runs/new"))
     async with database.write("system") as session:
         await session.execute(
             text("INSERT INTO profiles (user_id, name, resume, resume_name) VALUES (:id, 'Ada', 'x', 'cv.txt')"),

@@ -118,9 +118,7 @@ async def test_a_form_whose_first_sending_was_refused_can_be_sent_again(database
     assert (await start(database, ada, *wanted, form=form)).again is False
 
 
-async def test_ten_thousand_postings_are_started_in_a_handful_of_statements(
-    database: Database, ada: Principal
-) -> None:
+async def test_ten_thousand_postings_are_started_in_a_handful_of_statements(database: Database, ada: Principal) -> None:
     wanted = await make_postings(database, ada, *(f"Job {n}" for n in range(10_000)))
     statements: list[str] = []
 
@@ -152,9 +150,7 @@ async def test_only_the_first_application_is_noted(database: Database, ada: Prin
     assert [one.applied_task_id for one in await listed(database, ada)] == [first]
 
 
-async def test_loading_another_persons_posting_is_not_found(
-    database: Database, ada: Principal, bob: Principal
-) -> None:
+async def test_loading_another_persons_posting_is_not_found(database: Database, ada: Principal, bob: Principal) -> None:
     (hers,) = await make_postings(database, ada, "Hers")
     async with database.read() as session:
         assert (await service.load(session, hers, ada.id)).title == "Hers"

@@ -79,7 +79,9 @@ class Wish(msgspec.Struct):
 async def asks(ctx: Context, payload: Named) -> str:
     ran[payload.name] += 1
     try:
-        answer = await ctx.approval("go", title="May it go on?", show={"Name": payload.name}, form=Wish, values=Wish("a"))
+        answer = await ctx.approval(
+            "go", title="May it go on?", show={"Name": payload.name}, form=Wish, values=Wish("a")
+        )
     except Exception:
         raise AssertionError("a hold must not be caught by except Exception") from None
     return answer.form.wish

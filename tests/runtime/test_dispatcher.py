@@ -63,9 +63,7 @@ async def test_a_try_that_takes_too_long_has_failed(database: Database, settings
     assert "longer than 0.03 seconds" in task.reason
 
 
-async def test_a_payload_that_does_not_fit_any_more_is_buried_not_tried(
-    database: Database, settings: Settings
-) -> None:
+async def test_a_payload_that_does_not_fit_any_more_is_buried_not_tried(database: Database, settings: Settings) -> None:
     task_id = await put(database, "test.steps", "misfit")
     async with database.write("system") as session:
         task = await session.get_one(Task, task_id)
@@ -103,9 +101,7 @@ async def test_blocking_work_runs_beside_the_event_loop(database: Database, sett
     assert task.result == f"{where} x"
 
 
-async def test_shutting_down_uses_up_no_try_and_loses_no_finished_step(
-    database: Database, settings: Settings
-) -> None:
+async def test_shutting_down_uses_up_no_try_and_loses_no_finished_step(database: Database, settings: Settings) -> None:
     quick = msgspec.structs.replace(settings, shutdown_grace=timedelta(milliseconds=20))
     task_id = await put(database, "test.waits", "shutdown")
     async with working(database, quick):

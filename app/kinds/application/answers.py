@@ -33,6 +33,9 @@ async def judge(
     said = _words(response)
     if status in (401, 403) or _is_login_page(response):
         return SignInWanted(url=_login_url(response, packet), host=host, said=said)
+    if response.request.method != "POST":
+        # A page that a redirect led to: what it says is not about the application.
+        return Unclear(round=ctx.task.round, status=status, host=host, at=await _now(ctx))
     if status in BUSY or status >= 500:
         raise SiteBusy(f"{host} answered {status}{f': {said}' if said else ''}.")
     if status >= 400:
@@ -94,9 +97,9 @@ def _receipt_in(response: httpx.Response) -> str | None:
 def _received_at(response: httpx.Response) -> datetime | None:
     try:
         moment = datetime.fromisoformat(str(_object(response).get("received_at", "")))
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else None
 
 
 async def _now(ctx: Context) -> datetime:

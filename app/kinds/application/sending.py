@@ -51,7 +51,7 @@ async def send(
             return await _look(ctx, packet, letter, outcome, n)
         if not isinstance(outcome, SignInWanted):
             return outcome
-        said = f" (it says: {outcome.said})" if outcome.said else ""
+        said = f" (it says: {outcome.said[:200]})" if outcome.said else ""
         title = f"Sign in at {outcome.host} to apply for {packet.title} at {packet.company}{said}"
         await ctx.sign_in(f"sign-in-{n}", title=title, url=outcome.url)
 

@@ -1,0 +1,96 @@
+"""Everything of an installation as separate processes: web, worker, SMTP server, careers site, Chromium."""
+
+import asyncio
+import email
+import email.policy
+import re
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from app.core.db import Database
+from tests import chromium, processes
+from tests.careers.careers_site import Site
+from tests.processes import ROOT, Process, environment
+from tests.servers import Servers
+
+
+@dataclass
+class Installation:
+    base: str
+    environ: dict[str, str]
+    mails: Path
+    site: Site
+    web: Process
+    worker: Process
+
+    def holdpoint(self, *arguments: str) -> str:
+        """The command, as an administrator types it."""
+        done = subprocess.run(
+            [sys.executable, "-m", "app.cli", *arguments],
+            cwd=ROOT,
+            env=self.environ,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
+    async def mail_to(self, address: str, subject: str, seconds: float = 20.0) -> EmailMessage:
+        """The newest mail to `address` whose subject holds `subject`; waits for it."""
+        deadline = time.monotonic() + seconds
+        while True:
+            for path in sorted(self.mails.glob("*.eml"), reverse=True):
+                message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+                assert isinstance(message, EmailMessage)
+                if address in str(message["To"]) and subject.lower() in str(message["Subject"]).lower():
+                    return message
+            assert time.monotonic() < deadline, f"no mail {subject!r} to {address}\n{self.worker.said()[-3000:]}"
+            await asyncio.sleep(0.05)
+
+    def link_in(self, message: EmailMessage) -> str:
+        """The one link of the text part."""
+        part = message.get_body(("plain",))
+        assert part is not None
+        found = re.findall(rf"{re.escape(self.base)}/(?:review|login)/\S+", part.get_content())
+        assert len(found) == 1, part.get_content()
+        return str(found[0])
+
+
+@pytest.fixture
+def installation(database: Database, servers: Servers, tmp_path: Path) -> Iterator[Installation]:
+    mails = tmp_path / "mails"
+    mails.mkdir()
+    smtp = subprocess.Popen(
+        [sys.executable, "-m", "tests.journeys.smtp_process", str(mails)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert smtp.stdout is not None
+    smtp_port = smtp.stdout.readline().strip()
+    port = processes.free_port()
+    base = f"http://127.0.0.1:{port}"
+    environ = environment(servers, tmp_path, BASE_URL=base, SMTP_URL=f"smtp://127.0.0.1:{smtp_port}", LEASE_SECONDS="3")
+    try:
+        with (
+            Site(tmp_path / "careers") as site,
+            processes.web(environ, tmp_path / "web.log", port) as web,
+            processes.worker(environ, tmp_path / "worker.log") as worker,
+        ):
+            yield Installation(base, environ, mails, site, web, worker)
+    finally:
+        smtp.kill()
+        smtp.wait()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        made = await playwright.chromium.launch(executable_path=chromium.path(), args=chromium.ARGUMENTS)
+        yield made
+        await made.close()

@@ -1,0 +1,159 @@
+"""Sites that answer in other ways than ours: what counts as sent, what as refused, and when a person has to look."""
+
+import json
+
+import pytest
+
+from app.testing import KindTester
+from tests.kinds.applying import Applicant
+from tests.kinds.odd_site import data, odd_site, page, redirect
+
+THANKS = page("<h1>Thank you</h1>")
+SIGN_IN = page('<form><input name="user"><INPUT class="x" TYPE=password></form>')
+
+
+@pytest.mark.parametrize(
+    ("answer", "receipt"),
+    [
+        (data('{"receipt": "R-1"}'), "R-1"),
+        (data('{"applicationId": "0a1b"}'), "0a1b"),
+        (data('{"id": 4711, "ok": true}', "201 Created"), "4711"),
+        (data('{"success": "Candidate saved successfully"}'), ""),
+        (page("", "201 Created"), ""),
+        (data('{"id": "x\\u0000y", "received_at": "tomorrow"}'), "xy"),
+        (data('{"id": "A", "received_at": "0001-01-01T00:00:00+14:00"}'), "A"),
+    ],
+)
+async def test_an_answer_that_says_it_was_taken_is_a_receipt(
+    ada: Applicant, tester: KindTester, answer: str, receipt: str
+) -> None:
+    async with odd_site(answer) as site:
+        task_id = await ada.approved("taken", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "succeeded"
+    assert (await tester.result(task_id))["receipt"] == receipt
+    assert (await tester.result(task_id))["sent_at"]
+
+
+async def test_a_page_without_a_receipt_is_looked_at_by_a_person_who_says_that_it_arrived(
+    ada: Applicant, tester: KindTester
+) -> None:
+    async with odd_site(redirect("/thanks"), THANKS) as site:
+        task_id = await ada.approved("thanks", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "needs_input"
+        question = await tester.question(task_id)
+        assert question.title == "Has Gantry & Rail received your application for Engineer?"
+        await tester.decide(task_id, form={"arrived": "yes"})
+        assert await tester.run(task_id) == "succeeded"
+        assert site.lines == ["POST /apply", "GET /thanks"]
+    assert (await ada.posting_of(task_id)).applied_task_id == task_id
+
+
+@pytest.mark.parametrize("status", ["404 Not found", "422 Odd", "500 Oops", "429 Slow down"])
+async def test_a_page_that_fails_after_a_redirect_says_nothing_about_the_application(
+    ada: Applicant, tester: KindTester, status: str
+) -> None:
+    async with odd_site(redirect("/thanks"), page("", status)) as site:
+        task_id = await ada.approved("broken-thanks", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "needs_input"
+        assert site.lines == ["POST /apply", "GET /thanks"]
+
+
+async def test_one_that_did_not_arrive_is_a_dead_letter_and_asks_anew_when_retried(
+    ada: Applicant, tester: KindTester
+) -> None:
+    async with odd_site(THANKS, data('{"receipt": "R-2"}')) as site:
+        task_id = await ada.approved("lost", apply_url=f"{site.url}/apply")
+        await tester.run(task_id)
+        await tester.decide(task_id, form={"arrived": "no"})
+        assert await tester.run(task_id) == "dead_letter"
+        assert (await ada.posting_of(task_id)).applied_at is None
+        await tester.act(task_id, "retry")
+        assert await tester.run(task_id) == "pending_approval"
+        await tester.decide(task_id)
+        assert await tester.run(task_id) == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"errors": [{"field": "email", "message": "Not an address."}]}', "email: Not an address."),
+        (
+            '{"errors": {"phone": ["Too short.", "Odd."], "name": "Missing."}}',
+            "phone: Too short.; phone: Odd.; name: Mi",
+        ),
+        ('{"detail": "Closed  since\\nMay."}', "Closed since May."),
+        ('{"message": "Closed."}', "Closed."),
+        ('{"error": "Closed."}', "Closed."),
+        ("<h1>Bad request</h1>", "no reason"),
+        ('{"errors": 7}', "no reason"),
+        ("[" * 5000, "no reason"),
+    ],
+)
+async def test_a_refusal_is_told_in_the_sites_words(ada: Applicant, tester: KindTester, body: str, said: str) -> None:
+    async with odd_site(data(body, "400 Bad Request")) as site:
+        task_id = await ada.approved("refusing", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "dead_letter"
+    assert f"127.0.0.1 refused the application (400): {said}" in str((await tester.task(task_id)).reason)
+
+
+@pytest.mark.parametrize("status", ["408 Timeout", "409 Conflict", "429 Slow down", "500 Oops", "502 Bad gateway"])
+async def test_a_busy_site_is_tried_again_with_the_same_bytes(ada: Applicant, tester: KindTester, status: str) -> None:
+    async with odd_site(page("later", status), data('{"receipt": "R-3"}')) as site:
+        task_id = await ada.approved("busy", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "retrying"
+        assert await tester.finish(task_id) == "succeeded"
+        first, second = [body.split(b"\r\n", 1) for _, body in site.asked]
+    # All but the boundary, which is random.
+    assert first[1].replace(first[0], b"") == second[1].replace(second[0], b"")
+
+
+async def test_a_sign_in_page_in_place_of_an_answer_is_a_wish_for_a_sign_in(ada: Applicant, tester: KindTester) -> None:
+    async with odd_site(SIGN_IN, data('{"receipt": "R-4"}')) as site:
+        task_id = await ada.approved("in-place", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "needs_auth"
+        assert (await tester.question(task_id)).shown == {"url": f"{site.url}/apply"}
+        await tester.decide(task_id)
+        assert await tester.run(task_id) == "succeeded"
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "ftp://x/", "//evil", "http://u:p@x/", 7])
+async def test_a_sign_in_address_that_no_browser_should_open_is_not_shown(
+    ada: Applicant, tester: KindTester, url: object
+) -> None:
+    async with odd_site(data(json.dumps({"login_url": url}), "401 Unauthorized")) as site:
+        task_id = await ada.approved("bad-login", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "needs_auth"
+        assert (await tester.question(task_id)).shown == {"url": f"{site.url}/apply"}
+
+
+async def test_a_form_that_has_moved_within_its_host_gets_the_application_there(
+    ada: Applicant, tester: KindTester
+) -> None:
+    async with odd_site(redirect("/new", "308 Permanent Redirect"), data('{"receipt": "R-5"}')) as site:
+        task_id = await ada.approved("moved", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "succeeded"
+        assert site.lines == ["POST /apply", "POST /new"]
+        assert b"Ada Lovelace" in site.asked[1][1]
+
+
+async def test_a_form_that_has_moved_to_another_host_gets_nothing(ada: Applicant, tester: KindTester) -> None:
+    async with odd_site(THANKS) as other, odd_site() as site:
+        site.answers = [redirect(other.url.replace("127.0.0.1", "localhost"), "307 Temporary Redirect")]
+        task_id = await ada.approved("moved-away", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "dead_letter"
+        assert "localhost, which nobody has approved" in str((await tester.task(task_id)).reason)
+        assert other.asked == []
+
+
+async def test_a_site_that_redirects_for_ever_is_left(ada: Applicant, tester: KindTester) -> None:
+    async with odd_site(redirect("/round")) as site:
+        task_id = await ada.approved("round", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "needs_input"
+        assert len(site.asked) == 4
+
+
+async def test_an_endless_answer_is_not_taken(ada: Applicant, tester: KindTester) -> None:
+    async with odd_site(page("x" * 3_000_000)) as site:
+        task_id = await ada.approved("endless", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "dead_letter"
+    assert "more than" in str((await tester.task(task_id)).reason)

@@ -1,0 +1,224 @@
+"""Sites that fail, hang up, want a sign-in, refuse; and a worker that dies: the site counts one application."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app.core.db import Database
+from app.runtime.context import Context
+from app.tasks import queries
+from app.testing import KindTester
+from tests.careers.careers_site import PDF, Site
+from tests.kinds.applying import Applicant
+
+
+async def test_a_site_that_is_down_twice_gets_one_application(ada: Applicant, tester: KindTester, site: Site) -> None:
+    site.order("down", mode="fail", times=2)
+    task_id = await ada.approved("down")
+    assert await tester.run(task_id) == "retrying"
+    assert "503: We are having trouble here" in str((await tester.task(task_id)).reason)
+    assert await tester.finish(task_id) == "succeeded"
+    task = await tester.task(task_id)
+    assert (task.failures, len(site.received("down"))) == (2, 1)
+    assert list(await tester.steps(task_id)) == ["compose", "sending", "send", "applied"]
+
+
+async def test_a_site_that_stays_down_ends_in_the_dead_letters_and_a_retry_sends_what_was_approved(
+    ada: Applicant, tester: KindTester, site: Site
+) -> None:
+    site.order("long-down", mode="fail")
+    task_id = await ada.approved("long-down")
+    assert await tester.finish(task_id) == "dead_letter"
+    assert (await tester.task(task_id)).failures == 5
+    site.reset("long-down")
+    await ada.change(phone="+44 2")  # not what was approved
+    await tester.act(task_id, "retry")
+    assert await tester.run(task_id) == "succeeded"
+    assert [sent["phone"] for sent in site.received("long-down")] == ["+44 20 7946 0018"]
+
+
+async def test_a_site_that_hangs_up_after_recording_counts_one_application(
+    ada: Applicant, tester: KindTester, site: Site
+) -> None:
+    site.order("hangs-up", mode="drop", times=1)
+    task_id = await ada.approved("hangs-up")
+    assert await tester.run(task_id) == "retrying"
+    [recorded] = site.received("hangs-up")
+    assert await tester.finish(task_id) == "succeeded"
+    [sent] = site.received("hangs-up")
+    assert sent["count_of_posts"] == 2
+    result = await tester.result(task_id)
+    assert (result["receipt"], result["status"]) == (recorded["receipt"], 200)
+
+
+async def test_a_short_wait_that_the_site_asks_for_is_waited(ada: Applicant, tester: KindTester, site: Site) -> None:
+    site.order("crowded", mode="rate-limit", times=1, seconds=1)
+    task_id = await ada.approved("crowded")
+    assert await tester.run(task_id) == "succeeded"
+    assert (await tester.task(task_id)).failures == 0
+
+
+async def test_a_long_wait_is_left_to_the_retry(ada: Applicant, tester: KindTester, site: Site) -> None:
+    site.order("closed-today", mode="rate-limit", times=1, seconds=600)
+    task_id = await ada.approved("closed-today")
+    assert await tester.run(task_id) == "retrying"
+    assert await tester.finish(task_id) == "succeeded"
+
+
+async def test_a_site_that_wants_a_sign_in_gets_the_application_after_it(
+    ada: Applicant, tester: KindTester, site: Site
+) -> None:
+    site.order("members", mode="sign-in")
+    task_id = await ada.approved("members")
+    assert await tester.run(task_id) == "needs_auth"
+    question = await tester.question(task_id)
+    assert (question.step, question.shown) == ("sign-in-1", {"url": f"{site.url}/login?job=members"})
+    assert "Sign in with the e-mail address of your application first." in question.title
+
+    await tester.decide(task_id)  # without having signed in
+    assert (await tester.task(task_id)).priority == 200
+    assert await tester.run(task_id) == "needs_auth"
+    assert (await tester.question(task_id)).step == "sign-in-2"
+
+    site.sign_in("ada@example.org")
+    await tester.decide(task_id)
+    assert await tester.run(task_id) == "succeeded"
+    assert len(site.received("members")) == 1
+    assert list(await tester.steps(task_id)) == ["compose", "sending", "send", "send-2", "send-3", "applied"]
+
+
+async def test_a_redirect_to_a_login_page_is_a_wish_for_a_sign_in(
+    ada: Applicant, tester: KindTester, site: Site
+) -> None:
+    site.order("walled", mode="login-page")
+    task_id = await ada.approved("walled")
+    assert await tester.run(task_id) == "needs_auth"
+    assert (await tester.question(task_id)).shown == {"url": f"{site.url}/login?job=walled"}
+    site.reset("walled")
+    await tester.decide(task_id)
+    assert await tester.run(task_id) == "succeeded"
+    assert len(site.received("walled")) == 1
+
+
+async def test_forbidden_asks_the_person_too(ada: Applicant, tester: KindTester, site: Site) -> None:
+    site.order("forbidden", mode="forbidden")
+    task_id = await ada.approved("forbidden")
+    assert await tester.run(task_id) == "needs_auth"
+    question = await tester.question(task_id)
+    assert "You may not apply for this job." in question.title
+    assert question.shown == {"url": f"{site.url}/jobs/forbidden/apply"}
+
+
+async def test_a_refusal_names_the_sites_fields_and_is_not_tried_again(
+    ada: Applicant, tester: KindTester, site: Site
+) -> None:
+    await ada.change(phone="call me")
+    task_id = await ada.approved("refused")
+    assert await tester.run(task_id) == "dead_letter"
+    task = await tester.task(task_id)
+    assert "(422): phone: Use digits, spaces" in str(task.reason)
+    assert (task.failures, (await ada.posting_of(task_id)).applied_at) == (1, None)
+
+    # Corrected and retried, it is a new application: asked again, sent under a key of its own.
+    await ada.change(phone="+44 3")
+    await tester.act(task_id, "retry")
+    assert await tester.run(task_id) == "pending_approval"
+    assert (await tester.question(task_id)).shown["Phone"] == "+44 3"
+    await tester.decide(task_id)
+    assert await tester.run(task_id) == "succeeded"
+    assert [sent["idempotency_key"] for sent in site.received("refused")] == [f"{task_id}:send-2"]
+
+
+async def test_a_resume_changed_after_the_approval_is_shown_and_asked_again(
+    ada: Applicant, tester: KindTester, site: Site
+) -> None:
+    task_id = await ada.apply("new-resume")
+    await tester.run(task_id)
+    before = (await tester.question(task_id)).shown["SHA-256 of the résumé"]
+    await tester.decide(task_id, form={"cover_letter": "Kept."})
+    await ada.attach(PDF + b"more\n")
+    assert await tester.run(task_id) == "pending_approval"
+    question = await tester.question(task_id)
+    assert question.shown["SHA-256 of the résumé"] != before
+    assert question.form == {"cover_letter": "Kept."}
+    assert site.received("new-resume") == []
+    await tester.decide(task_id)
+    assert await tester.run(task_id) == "succeeded"
+    [sent] = site.received("new-resume")
+    assert sent["resume_sha256"] == question.shown["SHA-256 of the résumé"]
+
+
+async def test_a_resume_changed_while_nobody_knows_whether_it_arrived_is_never_sent(
+    ada: Applicant, tester: KindTester, site: Site
+) -> None:
+    site.order("unsure", mode="drop", times=1)
+    task_id = await ada.approved("unsure")
+    assert await tester.run(task_id) == "retrying"
+    await ada.attach(PDF + b"more\n")
+    assert await tester.finish(task_id) == "dead_letter"
+    assert "Nobody knows whether" in str((await tester.task(task_id)).reason)
+    assert len(site.received("unsure")) == 1
+
+    await ada.attach(PDF)
+    await tester.act(task_id, "retry")
+    assert await tester.run(task_id) == "succeeded"
+    [sent] = site.received("unsure")
+    assert sent["count_of_posts"] == 2
+
+
+class Killed(BaseException):
+    """The worker dies here."""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("write", range(1, 5))
+async def test_a_worker_killed_at_any_stored_step_leaves_one_application(
+    ada: Applicant,
+    tester: KindTester,
+    site: Site,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    write: int,
+    when: str,
+) -> None:
+    job = f"killed-{when}-{write}"
+    task_id = await ada.apply(job)
+    await _with_a_death(tester, database, monkeypatch, task_id, write, when)
+    if (await tester.task(task_id)).state == "pending_approval":
+        await tester.decide(task_id)
+        await _with_a_death(tester, database, monkeypatch, task_id, write - 1, when)
+    assert await tester.run(task_id) in ("pending_approval", "succeeded")
+    if (await tester.task(task_id)).state == "pending_approval":
+        await tester.decide(task_id)
+        assert await tester.run(task_id) == "succeeded"
+
+    [sent] = site.received(job)
+    assert (await tester.result(task_id))["receipt"] == sent["receipt"]
+    assert list(await tester.steps(task_id)) == ["compose", "sending", "send", "applied"]
+    assert (await ada.posting_of(task_id)).applied_task_id == task_id
+
+
+async def _with_a_death(
+    tester: KindTester, database: Database, monkeypatch: pytest.MonkeyPatch, task_id: UUID, write: int, when: str
+) -> None:
+    """One try in which the worker dies before or after it commits the `write`-th step; its lease runs out."""
+    owner, name = (queries, "store_step") if when == "before" else (Context, "_remember")
+    real = getattr(owner, name)
+    calls = 0
+
+    async def dying(*args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == write:
+            raise Killed
+        return await real(*args)
+
+    monkeypatch.setattr(owner, name, dying)
+    try:
+        await tester.run(task_id)
+    except Killed:
+        async with database.write("system") as session:
+            await queries.recover_lost(session, most=3, now=datetime.now(UTC) + timedelta(days=1))
+    monkeypatch.setattr(owner, name, real)
