@@ -12,7 +12,6 @@ from redis.asyncio import Redis
 import app.accounts.admin_views
 import app.accounts.settings_views
 import app.accounts.views
-import app.approvals.letters
 import app.approvals.review
 import app.approvals.views
 import app.mail.views

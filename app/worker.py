@@ -17,8 +17,6 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
-import app.accounts.letters
-import app.approvals.letters  # noqa: F401  (letters register themselves)
 from app.core import log
 from app.core.config import Settings, load
 from app.core.db import Database

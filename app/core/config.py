@@ -84,6 +84,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         approval_ttl=reader.duration("APPROVAL_TTL", defaults.approval_ttl, minimum=1),
         lease=reader.duration("LEASE_SECONDS", defaults.lease, minimum=1),
         shutdown_grace=reader.duration("SHUTDOWN_GRACE", defaults.shutdown_grace, minimum=0),
+        max_lease_losses=reader.integer("MAX_LEASE_LOSSES", defaults.max_lease_losses, 1, 1000),
         data_dir=Path(reader.text("DATA_DIR", str(defaults.data_dir))).absolute(),
         careers_port=reader.integer("CAREERS_PORT", defaults.careers_port, 1, 65535),
         allow_private_addresses=reader.boolean("ALLOW_PRIVATE_ADDRESSES", not production),

@@ -12,6 +12,9 @@ from datetime import timedelta
 
 import msgspec
 
+# The letters of the features register themselves; who can send mail can send theirs.
+from app.accounts import letters as _of_accounts  # noqa: F401
+from app.approvals import letters as _of_approvals  # noqa: F401
 from app.mail import mailbox, smtp
 from app.mail.addresses import checked_address
 from app.mail.errors import NotNeeded, PermanentMailError, TemporaryMailError

@@ -67,10 +67,9 @@ async def execute(task: Claimed, context: Context, executors: Executors) -> Outc
         return None
     except PermanentError as error:
         return _buried(task, error)
-    except Exception:
-        if limit.expired():
-            error = TimeoutError(f"It took longer than {kind.timeout.total_seconds():g} seconds.")
-        return _failed(task, kind, error)
+    except Exception as failure:
+        late = TimeoutError(f"It took longer than {kind.timeout.total_seconds():g} seconds.")
+        return _failed(task, kind, late if limit.expired() else failure)
 
 
 async def _call(kind: Kind, context: Context, payload: Any, executors: Executors) -> Any:

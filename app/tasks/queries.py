@@ -276,16 +276,21 @@ async def move_tasks(
     return moved
 
 
-# A lease that ran out: requeued in its place, or buried when that has happened too often (a poison task).
+# A lease that ran out: requeued in its place, or buried when that has happened too often in a row (a poison task).
+# An attempt that stored a step made progress: with it the count begins anew.
 _LOST = text(
     """
     WITH lost AS (
-      SELECT id, lease_losses + 1 >= :most AS poison FROM tasks
-      WHERE state = 'running' AND lease_expires_at < coalesce(CAST(:now AS timestamptz), now())
-      ORDER BY id LIMIT :limit FOR NO KEY UPDATE SKIP LOCKED)
+      SELECT t.id, CASE WHEN s.moved THEN 1 ELSE t.lease_losses + 1 END AS losses,
+             NOT s.moved AND t.lease_losses + 1 >= :most AS poison
+      FROM tasks t
+      CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM task_steps s WHERE s.task_id = t.id AND s.attempt = t.attempt)
+                          AS moved) s
+      WHERE t.state = 'running' AND t.lease_expires_at < coalesce(CAST(:now AS timestamptz), now())
+      ORDER BY t.id LIMIT :limit FOR NO KEY UPDATE OF t SKIP LOCKED)
     UPDATE tasks t
     SET state = CASE WHEN lost.poison THEN 'dead_letter' ELSE 'queued' END,
-        lease_losses = t.lease_losses + 1,
+        lease_losses = lost.losses,
         reason = CASE WHEN lost.poison THEN 'Its worker was lost ' || :most || ' times.'
                       ELSE 'Its worker was lost.' END,
         error = CASE WHEN lost.poison

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+import app.kinds.email_send  # noqa: F401
 import tests.runtime.kinds  # noqa: F401
 from app.accounts.service import add_user
 from app.approvals import letters, queries, service

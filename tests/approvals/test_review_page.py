@@ -1,0 +1,246 @@
+"""The page behind a personal link, as phones and mail scanners see it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import func, select, text
+
+from app.approvals import review, service
+from app.core.config import Settings
+from app.core.db import Database
+from app.tasks.models import Task, TaskEvent
+from tests.approvals.asking import Asked, approval_of, put_question
+from tests.pages import hidden, site_of, stranger
+from tests.postings.people import words
+from tests.runtime.working import task_of
+
+
+@pytest.fixture
+async def phone(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[httpx.AsyncClient]:
+    async with site_of(settings, database, redis) as transport, stranger(transport) as client:
+        yield client
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person reads before they press; a test need not."""
+    monkeypatch.setattr(review, "TOO_QUICK", 0.0)
+
+
+async def filled(phone: httpx.AsyncClient, asked: Asked, **changes: str) -> dict[str, str]:
+    """The form as the page shows it, with a decision."""
+    page = (await phone.get(f"/review/{asked.tokens[0]}")).text
+    form = {name: hidden(page, name) for name in ("token", "version", "stamp")}
+    return {**form, "answer.wish": "granted", "decision": "approve", "reason": "", **changes}
+
+
+async def everything(database: Database) -> tuple[object, ...]:
+    """What would change if anything did."""
+    digest = "SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM {} t"
+    tables = ("tasks", "approvals", "approval_recipients", "approval_links", "task_events")
+    async with database.read() as session:
+        return tuple([await session.scalar(text(digest.format(table))) for table in tables])
+
+
+async def test_opening_the_link_ten_times_by_get_and_head_changes_nothing(
+    database: Database, settings: Settings, phone: httpx.AsyncClient
+) -> None:
+    asked = await put_question(database, settings)
+    before = await everything(database)
+    for _ in range(10):
+        assert (await phone.get(f"/review/{asked.tokens[0]}")).status_code == 200
+        answer = await phone.head(f"/review/{asked.tokens[0]}")
+        assert (answer.status_code, answer.content) == (200, b"")
+    assert await everything(database) == before
+
+
+async def test_the_page_has_no_script_no_referrer_no_cache_and_nothing_preselected(
+    database: Database, settings: Settings, phone: httpx.AsyncClient
+) -> None:
+    asked = await put_question(database, settings)
+    answer = await phone.get(f"/review/{asked.tokens[0]}")
+    assert "<script" not in answer.text
+    assert (
+        "script-src" not in answer.headers["content-security-policy"]
+        or "script-src 'none'" in answer.headers["content-security-policy"]
+    )
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert "no-store" in answer.headers["cache-control"]
+    assert "noindex" in answer.headers["x-robots-tag"]
+    assert " checked" not in answer.text
+
+
+async def test_a_decision_by_link_is_taken_and_the_page_then_shows_the_outcome(
+    database: Database, settings: Settings, phone: httpx.AsyncClient, patient: None
+) -> None:
+    asked = await put_question(database, settings)
+    answer = await phone.post("/review", data=await filled(phone, asked))
+    assert answer.status_code == 303
+    outcome = await phone.get(answer.headers["location"])
+    assert "Approved" in words(outcome)
+    assert "owner@example.org" in words(outcome)
+    assert "<form" not in outcome.text.split("<main", 1)[1].split("</main>")[0]
+    assert (await task_of(database, asked.task_id)).state == "queued"
+    approval = await approval_of(database, asked)
+    assert approval.answer == {"wish": "granted"}
+    assert str(approval.decided_from).startswith("link")
+
+
+async def test_an_answer_quicker_than_a_person_is_refused_and_nothing_typed_is_lost(
+    database: Database, settings: Settings, phone: httpx.AsyncClient
+) -> None:
+    asked = await put_question(database, settings)
+    form = await filled(phone, asked, **{"answer.wish": "typed by hand"})
+    answer = await phone.post("/review", data=form)
+    assert answer.status_code == 422
+    assert "quicker than a person reads" in words(answer)
+    assert "typed by hand" in answer.text
+    assert (await task_of(database, asked.task_id)).state == "pending_approval"
+
+
+async def test_a_forged_time_of_showing_is_refused(
+    database: Database, settings: Settings, phone: httpx.AsyncClient, patient: None
+) -> None:
+    asked = await put_question(database, settings)
+    answer = await phone.post("/review", data=await filled(phone, asked, stamp="forged.stamp"))
+    assert answer.status_code == 422
+    assert (await task_of(database, asked.task_id)).state == "pending_approval"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"decision": ""}, "choose one of the decisions"),
+        ({"decision": "cancel"}, "choose one of the decisions"),
+        ({"decision": "answer"}, "choose one of the decisions"),
+        ({"decision": "reject"}, "say why"),
+    ],
+)
+async def test_an_incomplete_decision_is_refused_with_the_form(
+    database: Database,
+    settings: Settings,
+    phone: httpx.AsyncClient,
+    patient: None,
+    changes: dict[str, str],
+    sentence: str,
+) -> None:
+    asked = await put_question(database, settings)
+    answer = await phone.post("/review", data=await filled(phone, asked, **changes))
+    assert answer.status_code == 422
+    assert sentence in words(answer)
+    assert "granted" in answer.text
+    assert (await task_of(database, asked.task_id)).state == "pending_approval"
+
+
+async def test_a_changed_question_is_shown_anew_instead_of_decided(
+    database: Database, settings: Settings, phone: httpx.AsyncClient, patient: None
+) -> None:
+    asked = await put_question(database, settings)
+    answer = await phone.post("/review", data=await filled(phone, asked, version="0" * 64))
+    assert answer.status_code == 409
+    assert "has changed" in words(answer)
+    assert hidden(answer.text, "version") == asked.version
+    assert (await task_of(database, asked.task_id)).state == "pending_approval"
+
+
+async def test_the_later_of_two_is_told_who_decided(
+    database: Database, settings: Settings, phone: httpx.AsyncClient, patient: None
+) -> None:
+    asked = await put_question(database, settings, recipients=("ann@example.org", "bob@example.org"))
+    late = await filled(phone, asked)
+    second = Asked(asked.task_id, asked.approval_id, asked.version, asked.tokens[1:])
+    assert (await phone.post("/review", data=await filled(phone, second))).status_code == 303
+    answer = await phone.post("/review", data=late)
+    assert answer.status_code == 409
+    assert "already approved by bob@example.org" in words(answer)
+
+
+@pytest.mark.parametrize("token", ["x", "A" * 43, "%00", "é" * 20, "a" * 3000])
+async def test_an_unknown_link_is_a_404_without_a_hint(
+    database: Database, settings: Settings, phone: httpx.AsyncClient, token: str
+) -> None:
+    await put_question(database, settings)
+    answer = await phone.get(f"/review/{token}")
+    assert answer.status_code in (404, 422)
+    assert "May it go on" not in answer.text
+    posted = await phone.post("/review", data={"token": token, "decision": "approve"})
+    assert posted.status_code in (404, 422)
+
+
+async def expire(database: Database, asked: Asked) -> None:
+    deadline = (await approval_of(database, asked)).expires_at
+    async with database.write("system") as session:
+        await service.expire_due(session, now=deadline)
+
+
+async def test_an_expired_link_offers_a_fresh_one_to_the_same_address_only(
+    database: Database, settings: Settings, phone: httpx.AsyncClient, patient: None
+) -> None:
+    asked = await put_question(database, settings)
+    form = await filled(phone, asked)
+    await expire(database, asked)
+    late = await phone.post("/review", data=form)
+    assert late.status_code == 410
+    page = await phone.get(f"/review/{asked.tokens[0]}")
+    assert page.status_code == 410
+    assert "fresh link" in words(page)
+    answer = await phone.post("/review/fresh", data={"token": asked.tokens[0], "to": "eve@example.org"})
+    assert answer.status_code == 200
+    assert "on its way to owner@example.org" in words(answer)
+    assert (await task_of(database, asked.task_id)).state == "queued"
+    async with database.read() as session:
+        asked_for = (await session.execute(select(TaskEvent).order_by(TaskEvent.id.desc()).limit(1))).scalar_one()
+    assert (asked_for.verb, asked_for.actor) == ("resume", "recipient:owner@example.org")
+    again = await phone.post("/review/fresh", data={"token": asked.tokens[0]})
+    assert again.status_code == 429
+    assert int(again.headers["retry-after"]) > 0
+
+
+async def test_a_fresh_link_for_an_open_question_is_another_mail_and_nothing_else(
+    database: Database, settings: Settings, phone: httpx.AsyncClient
+) -> None:
+    asked = await put_question(database, settings)
+    async with database.read() as session:
+        before = await session.scalar(select(func.count()).where(Task.kind == "email.send"))
+    assert (await phone.post("/review/fresh", data={"token": asked.tokens[0]})).status_code == 200
+    async with database.read() as session:
+        assert await session.scalar(select(func.count()).where(Task.kind == "email.send")) == before + 1
+    assert (await task_of(database, asked.task_id)).state == "pending_approval"
+
+
+async def test_a_cancelled_task_s_link_shows_the_outcome(
+    database: Database, settings: Settings, phone: httpx.AsyncClient
+) -> None:
+    asked = await put_question(database, settings)
+    async with database.write("user:ann@example.org") as session:
+        await session.execute(text("UPDATE tasks SET state = 'cancelled', finished_at = now()"))
+    page = await phone.get(f"/review/{asked.tokens[0]}")
+    assert page.status_code == 200
+    assert "Cancelled" in words(page)
+
+
+async def test_two_presses_at_once_are_one_decision(
+    database: Database, settings: Settings, phone: httpx.AsyncClient, patient: None
+) -> None:
+    asked = await put_question(database, settings)
+    form = await filled(phone, asked)
+    answers = await asyncio.gather(*(phone.post("/review", data=form) for _ in range(5)))
+    assert sorted(answer.status_code for answer in answers) == [303, 409, 409, 409, 409]
+    async with database.read() as session:
+        approvals = await session.scalar(select(func.count()).where(TaskEvent.verb == "approve"))
+    assert approvals == 1
+
+
+async def test_the_time_left_is_shown_from_the_delivery_on(
+    database: Database, settings: Settings, phone: httpx.AsyncClient
+) -> None:
+    asked = await put_question(database, settings)
+    approval = await approval_of(database, asked)
+    assert approval.expires_at is not None
+    page = await phone.get(f"/review/{asked.tokens[0]}")
+    assert approval.expires_at.strftime("%H:%M") in page.text
+    assert approval.expires_at - approval.created_at < timedelta(minutes=21)

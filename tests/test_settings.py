@@ -1,0 +1,76 @@
+"""Settings: defaults, every problem at once, and the reference equals the code."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app.core.config import ConfigError, load
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_development_needs_nothing() -> None:
+    settings = load({})
+    assert settings.development
+    assert settings.approval_ttl == timedelta(minutes=20)
+    assert dict(settings.queues) == {"default": 20, "mail": 5}
+    assert settings.base_url == "http://127.0.0.1:8000"
+
+
+def test_production_names_everything_that_is_missing_at_once() -> None:
+    with pytest.raises(ConfigError) as refused:
+        load({"ENVIRONMENT": "production"})
+    lines = str(refused.value).splitlines()
+    for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "BASE_URL", "SMTP_URL", "MAIL_FROM"):
+        assert any(line.startswith(name) for line in lines), name
+
+
+def test_all_wrong_values_are_reported_together_without_their_secrets() -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(
+            {
+                "PORT": "http",
+                "QUEUES": "Default:0",
+                "APPROVAL_TTL": "soon",
+                "SIGNUP": "domain:",
+                "DATABASE_URL": "mysql://u:secret@h/d",
+                "ALLOW_PRIVATE_ADDRESSES": "perhaps",
+            }
+        )
+    assert len(str(refused.value).splitlines()) == 6
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("20m", 1200), ("1h", 3600), ("0.5m", 30)])
+def test_durations_have_units(text: str, seconds: int) -> None:
+    assert load({"APPROVAL_TTL": text}).approval_ttl == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
+def test_any_spelling_of_postgresql_names_the_driver(scheme: str) -> None:
+    assert load({"DATABASE_URL": f"{scheme}://u@h/d"}).database_url == "postgresql+asyncpg://u@h/d"
+
+
+def test_private_addresses_are_allowed_in_development_only_unless_said() -> None:
+    production = {
+        "ENVIRONMENT": "production",
+        "DATABASE_URL": "postgresql://h/d",
+        "REDIS_URL": "redis://h",
+        "SECRET_KEY": "x" * 32,
+        "BASE_URL": "https://h",
+        "SMTP_URL": "smtp://h",
+        "MAIL_FROM": "a@h",
+    }
+    assert load({}).allow_private_addresses
+    assert not load(production).allow_private_addresses
+    assert load({**production, "ALLOW_PRIVATE_ADDRESSES": "yes"}).allow_private_addresses
+
+
+def test_the_reference_and_the_example_name_exactly_the_settings_there_are() -> None:
+    source = (ROOT / "app/core/config.py").read_text()
+    known = set(re.findall(r'reader\.\w+\(\s*"([A-Z_]+)"', source))
+    documented = set(re.findall(r"^\| `([A-Z_]+)`", (ROOT / "docs/settings.md").read_text(), re.M))
+    example = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
+    assert documented == example == known
