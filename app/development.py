@@ -1,6 +1,8 @@
 """`holdpoint dev`: everything on one machine, with sample data, until Ctrl-C."""
 
 import asyncio
+import fcntl
+import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -59,7 +61,25 @@ def _port(environ: Mapping[str, str], name: str, usual: int) -> int:
         if not _is_free(usual):
             raise click.ClickException(f"Port {usual} is in use. Set {name} to another one, or leave it out.")
         return usual
-    return next((port for port in range(usual, usual + 50) if _is_free(port)), usual)
+    return next((port for port in range(usual, usual + 50) if _reserve(port) and _is_free(port)), usual)
+
+
+_reserved: list[int] = []
+
+
+def _reserve(port: int) -> bool:
+    """Two starts at the same moment must not choose the same port. The lock ends with this process."""
+    try:
+        lock = os.open(f"/tmp/holdpoint-port-{port}", os.O_CREAT | os.O_RDONLY | os.O_NOFOLLOW, 0o644)  # noqa: S108
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return False
+    _reserved.append(lock)
+    return True
 
 
 def _is_free(port: int) -> bool:

@@ -7,7 +7,6 @@ import asyncio
 import os
 import socket
 from dataclasses import dataclass
-from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,7 +20,7 @@ from app.runtime.execution import Executors, execute
 from app.runtime.finisher import BATCH, Finisher
 from app.tasks import queries
 from app.tasks.kinds import all_kinds
-from app.tasks.queries import Claimed, Outcome
+from app.tasks.queries import Attempt, Claimed, Outcome
 from app.tasks.states import TaskState
 
 GATHER_ROOM = 0.002  # seconds to let more handlers end before a full queue claims again
@@ -35,9 +34,13 @@ class InHand:
     """A task this process holds a lease on, from its claim until its outcome is written."""
 
     task: Claimed
-    job: asyncio.Task[None]
+    job: asyncio.Task[None] | None = None
     ended: bool = False
     requeue: bool = False
+
+    def cancel(self) -> None:
+        assert self.job is not None
+        self.job.cancel()
 
 
 class Dispatcher:
@@ -54,7 +57,8 @@ class Dispatcher:
         self._busy = dict.fromkeys(self._sizes, 0)
         self._bells = {queue: asyncio.Event() for queue in self._sizes}
         self._room = {queue: asyncio.Event() for queue in self._sizes}
-        self._hand: dict[UUID, InHand] = {}
+        # By attempt: a task that was lost and claimed again may be here twice for a moment.
+        self._hand: dict[Attempt, InHand] = {}
         self._finisher = Finisher(database, self.actor, self._written)
         self._executors = Executors()
         self._draining = False
@@ -122,25 +126,27 @@ class Dispatcher:
             return []
 
     def _start(self, task: Claimed) -> None:
+        hand = self._hand[task.id, task.attempt] = InHand(task)
+        hand.job = asyncio.create_task(self._work(hand), name=f"task {task.id}")
         self._busy[task.queue] += 1
-        self._hand[task.id] = InHand(task, asyncio.create_task(self._work(task), name=f"task {task.id}"))
         self._empty.clear()
 
-    async def _work(self, task: Claimed) -> None:
+    async def _work(self, hand: InHand) -> None:
         """One task from claim to outcome. Never raises: whatever happens becomes an outcome or nothing."""
+        task = hand.task
         context = Context(task, database=self._database, settings=self._settings, actor=self.actor)
         outcome: Outcome | None = None
         try:
             outcome = await execute(task, context, self._executors)
         except asyncio.CancelledError:
-            if self._hand[task.id].requeue:
+            if hand.requeue:
                 outcome = Outcome(task.id, task.attempt, TaskState.QUEUED, reason="Its worker was shut down.")
         finally:
-            self._hand[task.id].ended = True
+            hand.ended = True
             self._busy[task.queue] -= 1
             self._room[task.queue].set()
         if outcome is None:
-            self._written([task.id])
+            self._written([(task.id, task.attempt)])
         else:
             self._finisher.put(outcome)
             if outcome.state is not TaskState.SUCCEEDED:
@@ -153,10 +159,10 @@ class Dispatcher:
                     reason=outcome.reason,
                 )
 
-    def _written(self, ids: list[UUID]) -> None:
-        """These tasks are out of our hands."""
-        for id in ids:
-            self._hand.pop(id, None)
+    def _written(self, attempts: list[Attempt]) -> None:
+        """These are out of our hands."""
+        for attempt in attempts:
+            self._hand.pop(attempt, None)
         for room in self._room.values():
             room.set()
         if not self._hand:
@@ -167,7 +173,7 @@ class Dispatcher:
         every = self._settings.lease.total_seconds() / 3
         queues = dict(self._settings.queues)
         while True:
-            held = {id: hand.task.attempt for id, hand in self._hand.items()}
+            held = list(self._hand)
             try:
                 async with self._database.write(self.actor) as session:
                     still = await queries.extend_leases(session, held, self._settings.lease) if held else set()
@@ -176,11 +182,11 @@ class Dispatcher:
                 logger.warning("heartbeat_failed", error=repr(error))
                 await asyncio.sleep(min(every, 0.5))
                 continue
-            for id in held.keys() - still:
-                hand = self._hand.get(id)
-                if hand is not None and not hand.ended and hand.task.attempt == held[id]:
-                    logger.info("task_taken_away", task=str(id), attempt=held[id])
-                    hand.job.cancel()
+            for attempt in held:
+                hand = self._hand.get(attempt)
+                if attempt not in still and hand is not None and not hand.ended:
+                    logger.info("task_taken_away", task=str(attempt[0]), attempt=attempt[1])
+                    hand.cancel()
             await asyncio.sleep(every)
 
     async def drain(self) -> None:
@@ -196,8 +202,8 @@ class Dispatcher:
         for hand in list(self._hand.values()):
             if not hand.ended:
                 hand.requeue = True
-                hand.job.cancel()
-        await asyncio.gather(*(hand.job for hand in self._hand.values()), return_exceptions=True)
+                hand.cancel()
+        await asyncio.gather(*(hand.job for hand in self._hand.values() if hand.job), return_exceptions=True)
         try:
             async with asyncio.timeout(5):
                 await self._finisher.flushed()

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -10,7 +9,7 @@ from app.core import log
 from app.core.db import Database
 from app.runtime.execution import describe
 from app.tasks import queries
-from app.tasks.queries import Outcome
+from app.tasks.queries import Attempt, Outcome
 from app.tasks.states import TaskState
 
 GATHER = 0.003  # seconds an outcome waits for others
@@ -23,10 +22,10 @@ class Finisher:
     """Takes outcomes, writes them, and says which tasks are out of this worker's hands.
 
     Args:
-        done: called with the ids of every batch once it is written (or refused by the fence).
+        done: called with the attempts of every batch once it is written (or refused by the fence).
     """
 
-    def __init__(self, database: Database, actor: str, done: Callable[[list[UUID]], None]) -> None:
+    def __init__(self, database: Database, actor: str, done: Callable[[list[Attempt]], None]) -> None:
         self._database = database
         self._actor = actor
         self._done = done
@@ -59,7 +58,7 @@ class Finisher:
                 await asyncio.sleep(GATHER)
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
             await self._write(batch)
-            self._done([outcome.id for outcome in batch])
+            self._done([(outcome.id, outcome.attempt) for outcome in batch])
 
     async def _write(self, batch: list[Outcome]) -> None:
         """Write one batch, however long the database is away. An outcome that it cannot store buries its task alone."""

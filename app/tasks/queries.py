@@ -5,7 +5,7 @@ them in the order of their ids, or skips those that are locked. Times are the da
 """
 
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -31,6 +31,10 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     owner_id: UUID | None = None
     subject: str | None = None
     run_at: datetime | None = None
+
+
+# A task's id and the number of one claim of it: what every write of a worker is fenced by.
+Attempt: TypeAlias = tuple[UUID, int]
 
 
 class Claimed(NamedTuple):
@@ -193,19 +197,18 @@ _EXTEND = text(
       ORDER BY t.id FOR NO KEY UPDATE OF t)
     UPDATE tasks t SET lease_expires_at = coalesce(CAST(:now AS timestamptz), now()) + CAST(:lease AS interval)
     FROM mine WHERE t.id = mine.id AND t.state = 'running'
-    RETURNING t.id
+    RETURNING t.id, t.attempt
     """
 )
 
 
 async def extend_leases(
-    session: WriteSession, held: dict[UUID, int], lease: timedelta, *, now: datetime | None = None
-) -> set[UUID]:
-    """Renew the leases of the tasks in hand ({id: attempt}); returns those still held."""
-    rows = await session.execute(
-        _EXTEND, {"ids": list(held), "attempts": list(held.values()), "lease": lease, "now": now}
-    )
-    return set(rows.scalars())
+    session: WriteSession, held: list[Attempt], lease: timedelta, *, now: datetime | None = None
+) -> set[Attempt]:
+    """Renew the leases of the attempts in hand; returns those still held."""
+    ids, attempts = [id for id, _ in held], [attempt for _, attempt in held]
+    rows = await session.execute(_EXTEND, {"ids": ids, "attempts": attempts, "lease": lease, "now": now})
+    return {(row[0], row[1]) for row in rows}
 
 
 async def move_tasks(

@@ -130,7 +130,7 @@ async def test_what_has_been_applied_to_needs_an_explicit_again(
     assert '<details class="fold" open>' in page.text
     refused = await send(browser, page, posting=str(done))
     assert refused.status_code == 422
-    assert "has been applied to already. Choose others, or tick “Apply again”." in words(refused)
+    assert "has been applied to already, or an application is under way." in words(refused)
     assert ticked(refused) == {done}
     assert (await send(browser, refused, posting=str(done), force="true")).status_code == 303
     assert [tasks for _, _, tasks in await runs(database)] == [1]

@@ -158,3 +158,15 @@ async def test_loading_another_persons_posting_is_not_found(database: Database, 
         for scope in (bob.id, uuid7()):
             with pytest.raises(PostingNotFound):
                 await service.load(session, hers, scope)
+
+
+async def test_a_posting_whose_application_is_under_way_is_skipped_unless_forced(
+    database: Database, ada: Principal
+) -> None:
+    first, second = await make_postings(database, ada, "Clerk", "Smith")
+    await start(database, ada, first)
+    started = await start(database, ada, first, second)
+    assert (started.tasks, started.skipped) == (1, 1)
+    with pytest.raises(EmptyRun, match="under way"):
+        await start(database, ada, first)
+    assert (await start(database, ada, first, force=True)).tasks == 1

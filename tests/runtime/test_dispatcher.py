@@ -1,7 +1,7 @@
 """What a worker does with tasks, in this process, against the real queue."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -176,3 +176,22 @@ async def test_a_thousand_tasks_go_through_with_exact_counts(database: Database,
 
     async with working(database, settings):
         await until(done, 60)
+
+
+async def test_a_task_lost_and_claimed_again_by_the_same_worker_is_finished_by_the_new_attempt_only(
+    database: Database, settings: Settings
+) -> None:
+    task_id = await put(database, "test.waits", "twice")
+    async with working(database, settings, sweep=False) as dispatcher:
+        await until_state(database, task_id, "running")
+        await until(lambda: _true(ran["twice.before"] == 1))
+        async with database.write("system") as session:
+            later = datetime.now(UTC) + timedelta(hours=1)
+            assert len(await queries.recover_lost(session, most=3, now=later)) == 1
+        dispatcher.hear(frozenset())
+        await until(lambda: _true(dispatcher.in_hand == 2))
+        gates["twice"].set()
+        task = await until_state(database, task_id, "succeeded")
+        await until(lambda: _true(dispatcher.in_hand == 0))
+    assert task.attempt == 2
+    assert await verbs_of(database, task_id) == ["enqueue", "claim", "requeue", "claim", "succeed"]

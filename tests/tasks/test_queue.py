@@ -108,7 +108,7 @@ async def test_a_late_worker_cannot_store_a_step_or_renew_its_lease(database: Da
     await claim(database)
     async with database.write("worker:late") as session:
         assert not await queries.store_step(session, task_id, late.attempt, "step", "1")
-        assert await queries.extend_leases(session, {task_id: late.attempt}, LEASE) == set()
+        assert await queries.extend_leases(session, [(task_id, late.attempt)], LEASE) == set()
 
 
 async def test_a_finish_that_raced_with_a_cancel_changes_nothing(database: Database) -> None:

@@ -1,0 +1,143 @@
+"""`holdpoint dev` as `make run` starts it: on embedded servers, with nothing of ours in the environment."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from app.embedded import postgres, valkey
+from tests.processes import ROOT, free_port
+
+PATIENCE = 40.0  # seconds on a busy machine; the first start takes about three on an idle one
+
+
+class Dev:
+    def __init__(self, data_dir: Path, log: Path, **more: str) -> None:
+        self.data_dir, self.log = data_dir, log
+        environ = {"PATH": os.environ["PATH"], "HOME": str(data_dir), "DATA_DIR": str(data_dir), **more}
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "app.cli", "dev"],
+                cwd=ROOT,
+                env=environ,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def link(self) -> str:
+        """The sign-in link it prints."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            said = self.log.read_text()
+            if found := re.search(r"Sign in \(once\)\s+(\S+)", said):
+                return found[1]
+            assert self.process.poll() is None, said
+            assert time.monotonic() < deadline, said
+            time.sleep(0.05)
+
+    def interrupt(self) -> float:
+        """Ctrl-C; how many seconds it took to stop."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(PATIENCE) == 0, self.log.read_text()
+        return time.monotonic() - began
+
+
+@contextmanager
+def dev(data_dir: Path, log: Path, **more: str) -> Iterator[Dev]:
+    started = Dev(data_dir, log, **more)
+    try:
+        yield started
+    finally:
+        if started.process.poll() is None:
+            started.process.kill()
+            started.process.wait()
+        postgres.stop(data_dir)
+        valkey.stop(data_dir)
+
+
+def status(url: str, method: str = "GET") -> int:
+    with urlopen(Request(url, method=method), timeout=10) as answer:
+        return int(answer.status)
+
+
+def ours(data_dir: Path) -> list[str]:
+    """Command lines of live processes that name this data directory or were started with it."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                environ = (entry / "environ").read_bytes().decode(errors="replace")
+                command = (entry / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
+            except OSError:
+                continue
+            if f"DATA_DIR={data_dir}\0" in environ and command:
+                found.append(command)
+    return found
+
+
+def test_it_starts_on_nothing_shows_its_pages_and_stops_all_of_it(tmp_path: Path) -> None:
+    home = tmp_path / "data"
+    with dev(home, tmp_path / "log") as started:
+        link = started.link()
+        base = link.split("/login")[0]
+        for path in ("/", "/login", "/mailbox", "/readyz", link.removeprefix(base)):
+            assert status(base + path) == 200
+            assert status(base + path, "HEAD") == 200
+        assert postgres.running(home) and valkey.running(home)
+        assert started.interrupt() < 15
+        assert not postgres.running(home)
+        assert not valkey.running(home)
+        assert ours(home) == []
+
+
+def test_after_a_kill_the_next_start_takes_over_and_keeps_the_data(tmp_path: Path) -> None:
+    home = tmp_path / "data"
+    with dev(home, tmp_path / "first.log") as first:
+        first.link()
+        first.process.kill()
+        first.process.wait()
+        with dev(home, tmp_path / "second.log") as second:
+            base = second.link().split("/login")[0]
+            assert status(f"{base}/readyz") == 200
+            assert len([line for line in ours(home) if "arq" in line]) == 1, "the first worker outlived its parent"
+            second.interrupt()
+
+
+def test_two_installations_do_not_collide(tmp_path: Path) -> None:
+    with dev(tmp_path / "a", tmp_path / "a.log") as one, dev(tmp_path / "b", tmp_path / "b.log") as two:
+        assert one.link().split("/login")[0] != two.link().split("/login")[0]
+        one.interrupt()
+        assert status(two.link().split("/login")[0] + "/readyz") == 200
+        two.interrupt()
+
+
+def test_a_port_in_use_is_named_and_nothing_is_left_running(tmp_path: Path) -> None:
+    import socket
+
+    port = free_port()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        with dev(tmp_path / "data", tmp_path / "log", PORT=str(port)) as refused:
+            assert refused.process.wait(PATIENCE) == 1
+            assert f"Port {port} is in use" in refused.log.read_text()
+    assert not postgres.running(tmp_path / "data")
+
+
+def test_production_without_its_settings_is_refused_with_all_of_them(tmp_path: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "ENVIRONMENT": "production"}
+    done = subprocess.run(
+        [sys.executable, "-m", "app.cli", "migrate"], cwd=ROOT, env=environ, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "BASE_URL", "SMTP_URL", "MAIL_FROM"):
+        assert name in done.stderr
+    assert "Traceback" not in done.stderr
