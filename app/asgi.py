@@ -17,6 +17,8 @@ import app.approvals.views
 import app.mail.views
 import app.postings.views
 import app.runs.views
+import app.tasks.audit_views
+import app.tasks.new_views
 import app.tasks.overview
 import app.tasks.views
 import app.web.health
@@ -50,6 +52,8 @@ HANDLERS = [
     *app.tasks.overview.handlers,
     *app.runs.views.handlers,
     *app.tasks.views.handlers,
+    *app.tasks.new_views.handlers,
+    *app.tasks.audit_views.handlers,
     *app.approvals.views.handlers,
     *app.approvals.review.handlers,
     *app.postings.views.handlers,

@@ -8,6 +8,8 @@ from html import unescape
 import httpx
 from redis.asyncio import Redis
 
+import app.kinds.email_send
+import app.kinds.sample_task  # noqa: F401
 from app.approvals.reads import count_waiting
 from app.asgi import HANDLERS
 from app.core.config import Settings

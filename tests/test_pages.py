@@ -33,6 +33,9 @@ PAGES = (
     "/runs",
     "/runs/new",
     "/tasks",
+    "/tasks/new",
+    "/admin/audit",
+    "/admin/audit?actor=user:&verb=enqueue",
     "/approvals",
     "/approvals?show=all",
     "/approvals?show=decided",
@@ -270,3 +273,28 @@ async def test_probes_tell_that_it_works(transport: httpx.ASGITransport, databas
             assert answer.status_code == 200, answer.text
             assert (await probe.head(path)).status_code == 200
         assert (await probe.get("/readyz")).json() == {"status": "ok", "database": "ok", "redis": "ok"}
+
+
+async def test_a_task_by_hand_is_enqueued_and_what_does_not_fit_keeps_what_was_typed(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    made = await member.send_form("/tasks", {"kind": "sample.task", "payload": '{"steps": 2}', "priority": "70"})
+    assert made.status_code == 303, words(made)
+    task = await task_of(database, UUID(made.headers["location"].rsplit("/", 1)[1]))
+    assert (task.kind, task.payload, task.priority, task.owner_id) == ("sample.task", {"steps": 2}, 70, ann.id)
+    for wrong, sentence in (
+        ({"kind": "no.such"}, "no task kind"),
+        ({"kind": "email.send", "payload": "{}"}, "made by Holdpoint itself"),
+        ({"payload": "[1]"}, "Not a JSON object"),
+        ({"payload": '{"steps": "two"}'}, "does not fit"),
+        ({"payload": '{"stepps": 2}'}, "unknown field"),
+        ({"priority": "1001"}, "1000 or less"),
+        ({"queue": "No Such"}, "queue"),
+    ):
+        form = {"kind": "sample.task", "payload": "{}", "title": "kept title", **wrong}
+        refused = await member.send_form("/tasks", form)
+        assert refused.status_code == 422
+        assert sentence in words(refused), words(refused)
+        assert "kept title" in refused.text
+    async with database.read() as session:
+        assert await session.scalar(select(func.count()).select_from(Task)) == 1

@@ -147,7 +147,7 @@ async def _mail(
         to=to,
         data={"recipient_id": str(recipient_id)},
         owner_id=owner_id,
-        title=title,
+        title=f"Ask {to}: {title}",
         priority=MAIL_PRIORITY,
     )
 

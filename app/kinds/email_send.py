@@ -39,7 +39,7 @@ class Delivery(msgspec.Struct, frozen=True):
     skipped: str | None = None
 
 
-@kind(KIND, queue=QUEUE, max_attempts=8, timeout=timedelta(minutes=2), backoff=BACKOFF)
+@kind(KIND, internal=True, queue=QUEUE, max_attempts=8, timeout=timedelta(minutes=2), backoff=BACKOFF)
 async def send_email(ctx: Context, payload: Email) -> Delivery:
     """Render a mail template and hand the mail to the mail server."""
     letter = find_letter(payload.template)

@@ -42,7 +42,12 @@ class Kind:
     timeout: timedelta
     backoff: Backoff
     runs_in: Literal["loop", "thread", "process"]
+    internal: bool
     about: str
+
+    def schema(self) -> dict[str, Any]:
+        """The payload's JSON schema."""
+        return msgspec.json.schema(self.payload)
 
     def parse(self, payload: Any) -> Any:
         """Plain JSON data (dicts, lists, strings) → the payload type; raises PayloadMismatch."""
@@ -67,6 +72,7 @@ def kind(
     timeout: timedelta = timedelta(minutes=5),
     backoff: Backoff | None = None,
     runs_in: Literal["loop", "thread", "process"] = "loop",
+    internal: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Register a handler under `name`.
 
@@ -77,6 +83,7 @@ def kind(
         queue: where its tasks wait unless the caller says otherwise.
         max_attempts: failed tries after which a task goes to the dead letters.
         timeout: how long one try may take; a try that takes longer has failed.
+        internal: enqueued by other code only, never as somebody asks for it by name (mail, say).
     """
 
     def register(handler: Handler) -> Handler:
@@ -94,6 +101,7 @@ def kind(
             timeout=timeout,
             backoff=backoff or Backoff(),
             runs_in=runs_in,
+            internal=internal,
             about=(handler.__doc__ or "").strip().split("\n")[0],
         )
         return handler

@@ -103,6 +103,32 @@ async def steps_of(session: AsyncSession, task_id: UUID) -> list[TaskStep]:
     return list(found.scalars())
 
 
+class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events to list; empty values do not filter. `actor` is the beginning of an actor's name."""
+
+    actor: str = ""
+    verb: str = ""
+
+
+async def list_events(
+    session: AsyncSession, wanted: EventFilter, before: int | None, limit: int
+) -> list[tuple[TaskEvent, str]]:
+    """The log, newest first, from behind the event `before`; with the titles of the tasks."""
+    query = (
+        select(TaskEvent, func.coalesce(Task.title, ""))
+        .join(Task, Task.id == TaskEvent.task_id, isouter=True)
+        .order_by(TaskEvent.id.desc())
+        .limit(limit)
+    )
+    if wanted.actor:
+        query = query.where(TaskEvent.actor.startswith(wanted.actor, autoescape=True))
+    if wanted.verb:
+        query = query.where(TaskEvent.verb == wanted.verb)
+    if before is not None:
+        query = query.where(TaskEvent.id < before)
+    return [(row[0], row[1]) for row in await session.execute(query)]
+
+
 class LivingWorker(msgspec.Struct, frozen=True):
     """A worker process and whether it has been seen lately."""
 

@@ -55,6 +55,13 @@ async def enqueue_many(session: WriteSession, requests: Sequence[TaskRequest], *
     return [row.id for row in rows]
 
 
+async def submit(session: WriteSession, by: Principal, request: TaskRequest) -> UUID:
+    """A task that a person asks for by its kind's name; it becomes theirs. Raises as `enqueue_many` does."""
+    if find_kind(request.kind).internal:
+        raise Invalid(f"Tasks of kind {request.kind} are made by Holdpoint itself.", {"kind": "Choose another kind."})
+    return await enqueue(session, msgspec.structs.replace(request, owner_id=by.id))
+
+
 def _checked(request: TaskRequest) -> queries.NewTask:
     kind = find_kind(request.kind)
     queue = request.queue or kind.queue

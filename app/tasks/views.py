@@ -71,7 +71,7 @@ class WorkersPage(msgspec.Struct, frozen=True):
     workers: list[LivingWorker]
 
 
-def query_of(wanted: TaskFilter, **more: str) -> str:
+def query_of(wanted: msgspec.Struct, **more: str) -> str:
     """The filter as a query string, without what is empty."""
     values = {k: str(v) for k, v in msgspec.structs.asdict(wanted).items() if v}
     joined = {**values, **{k: v for k, v in more.items() if v}}
