@@ -57,8 +57,14 @@ class Kind:
             raise PayloadMismatch(self.name, str(error)) from error
 
     def plain(self, payload: Any) -> Any:
-        """The payload, given as plain data or as the payload type → checked plain data for the table."""
-        return msgspec.to_builtins(self.parse(payload if isinstance(payload, dict) else msgspec.to_builtins(payload)))
+        """The payload, given as plain data or as the payload type → plain data for the table, checked, as it was given.
+
+        Raises:
+            PayloadMismatch
+        """
+        given = payload if isinstance(payload, dict) else msgspec.to_builtins(payload)
+        self.parse(given)
+        return given
 
 
 _CATALOGUE: dict[str, Kind] = {}
