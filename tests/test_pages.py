@@ -286,10 +286,10 @@ async def test_a_task_by_hand_is_enqueued_and_what_does_not_fit_keeps_what_was_t
         ({"kind": "no.such"}, "no task kind"),
         ({"kind": "email.send", "payload": "{}"}, "made by Holdpoint itself"),
         ({"payload": "[1]"}, "Not a JSON object"),
-        ({"payload": '{"steps": "two"}'}, "does not fit"),
+        ({"payload": '{"steps": "two"}'}, "Expected `int`"),
         ({"payload": '{"stepps": 2}'}, "unknown field"),
         ({"priority": "1001"}, "1000 or less"),
-        ({"queue": "No Such"}, "queue"),
+        ({"queue": "No Such"}, "Use small letters"),
     ):
         form = {"kind": "sample.task", "payload": "{}", "title": "kept title", **wrong}
         refused = await member.send_form("/tasks", form)

@@ -18,10 +18,8 @@ class IllegalMove(Conflict):
 
 class UnknownKind(Invalid):
     def __init__(self, name: str, known: list[str]) -> None:
-        super().__init__(
-            f"There is no task kind {name!r}. Known kinds: {', '.join(known) or 'none'}.",
-            {"kind": "Choose one of the known kinds."},
-        )
+        sentence = f"There is no task kind {name!r}. Known kinds: {', '.join(known) or 'none'}."
+        super().__init__(sentence, {"kind": sentence})
 
 
 class PayloadMismatch(Invalid):

@@ -58,7 +58,8 @@ async def enqueue_many(session: WriteSession, requests: Sequence[TaskRequest], *
 async def submit(session: WriteSession, by: Principal, request: TaskRequest) -> UUID:
     """A task that a person asks for by its kind's name; it becomes theirs. Raises as `enqueue_many` does."""
     if find_kind(request.kind).internal:
-        raise Invalid(f"Tasks of kind {request.kind} are made by Holdpoint itself.", {"kind": "Choose another kind."})
+        sentence = f"Tasks of kind {request.kind} are made by Holdpoint itself. Choose another kind."
+        raise Invalid(sentence, {"kind": sentence})
     return await enqueue(session, msgspec.structs.replace(request, owner_id=by.id))
 
 
