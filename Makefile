@@ -39,5 +39,5 @@ format: setup ## write the format
 
 lock: ## renew requirements.txt from pyproject.toml
 	@$(BIN)/python -m pip install --quiet pip-tools
-	@$(BIN)/pip-compile --quiet --extra dev --extra embedded --generate-hashes --allow-unsafe --strip-extras \
+	@$(BIN)/pip-compile --quiet --extra dev --extra embedded --generate-hashes --allow-unsafe --no-strip-extras \
 	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-annotate -o requirements.txt pyproject.toml
