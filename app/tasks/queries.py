@@ -279,6 +279,16 @@ async def move_tasks(
     return moved
 
 
+# Of a run the queue knows its row's state, and no more.
+_IN_CANCELLED_RUN = text(
+    "SELECT EXISTS (SELECT FROM tasks t JOIN runs r ON r.id = t.run_id WHERE t.id = :id AND r.state = 'cancelled')"
+)
+
+
+async def in_cancelled_run(session: AsyncSession, task_id: UUID) -> bool:
+    return bool((await session.execute(_IN_CANCELLED_RUN, {"id": task_id})).scalar_one())
+
+
 # A lease that ran out: requeued in its place, or buried when that has happened too often in a row (a poison task).
 # An attempt that stored a step made progress: with it the count begins anew.
 _LOST = text(
