@@ -30,10 +30,10 @@ from app.kinds import BUILT_IN
 from app.runtime.context import Context
 from app.runtime.execution import Executors, execute
 from app.runtime.finisher import Finisher
-from app.tasks import queries
+from app.tasks import attempts, queries
 from app.tasks import service as tasks
+from app.tasks.attempts import Claimed
 from app.tasks.models import Task, TaskStep
-from app.tasks.queries import Claimed
 from app.tasks.service import TaskRequest
 from app.tasks.states import TaskState, TaskVerb
 
@@ -96,7 +96,7 @@ class KindTester:
         """One try, if the task is ready; ready ones of its kind and queue that come first are tried before it."""
         while (task := await self.task(task_id)).state == TaskState.QUEUED:
             async with self._database.write(ACTOR) as session:
-                claimed = await queries.claim_tasks(
+                claimed = await attempts.claim_tasks(
                     session, queue=task.queue, kinds=[task.kind], worker=self._judge.id, limit=1, lease=LEASE
                 )
             for one in claimed:

@@ -22,8 +22,8 @@ from app.core.config import Settings
 from app.core.db import Database, WriteSession
 from app.core.errors import AppError
 from app.runtime.errors import Held, LeaseLost
-from app.tasks import queries
-from app.tasks.queries import Claimed
+from app.tasks import attempts
+from app.tasks.attempts import Claimed
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,7 +74,7 @@ class Context:
         if stored is None:
             stored = _encode(await function(*args, **kwargs))
             async with self.database.write(self._actor) as session:
-                if not await queries.store_step(session, self.task_id, self.attempt, name, stored):
+                if not await attempts.store_step(session, self.task_id, self.attempt, name, stored):
                     raise LeaseLost(self.task_id)
             await self._remember(name, stored)
         return _decode(stored, function)
@@ -95,7 +95,7 @@ class Context:
             async with self.database.write(self._actor) as session:
                 stored = _encode(await function(session, *args, **kwargs))
                 # Last, so that a late worker's effects roll back.
-                if not await queries.store_step(session, self.task_id, self.attempt, name, stored):
+                if not await attempts.store_step(session, self.task_id, self.attempt, name, stored):
                     raise LeaseLost(self.task_id)
             await self._remember(name, stored)
         return _decode(stored, function)
@@ -164,7 +164,7 @@ class Context:
             return
         self._progress_at = time.monotonic()
         async with self.database.write(self._actor) as session:
-            await queries.write_progress(session, self.task_id, self.attempt, done, total, note)
+            await attempts.write_progress(session, self.task_id, self.attempt, done, total, note)
 
     async def _ask(self, question: Question) -> Answer[dict[str, Any]]:
         async with self.database.write(self._actor) as session:
@@ -182,7 +182,7 @@ class Context:
                 self._steps = {}
             else:
                 async with self.database.read() as session:
-                    self._steps = await queries.stored_steps(session, self.task_id)
+                    self._steps = await attempts.stored_steps(session, self.task_id)
         return self._steps.get(name)
 
     async def _remember(self, name: str, stored: str) -> None:

@@ -14,9 +14,9 @@ from app.core import log
 from app.core.errors import AppError
 from app.runtime.context import Context
 from app.runtime.errors import Held, LeaseLost, PermanentError
+from app.tasks.attempts import Claimed, Outcome
 from app.tasks.errors import PayloadMismatch, UnknownKind
 from app.tasks.kinds import Kind, find_kind
-from app.tasks.queries import Claimed, Outcome
 from app.tasks.states import TaskState
 
 TRACEBACK_LIMIT = 20_000  # characters kept, the innermost frames
