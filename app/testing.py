@@ -13,7 +13,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 import app.approvals.letters  # noqa: F401  (letters register themselves)
 from app.accounts import service as accounts
@@ -39,6 +39,14 @@ from app.tasks.states import TaskState, TaskVerb
 
 ACTOR = "worker:tester"
 LEASE = timedelta(hours=1)  # nobody renews it
+
+# The stored time to wake up of a task that sleeps is now.
+_SLEPT = text(
+    """
+    UPDATE task_steps s SET result = to_jsonb(now()) FROM tasks t
+    WHERE t.id = :id AND t.state = 'scheduled' AND s.task_id = t.id AND t.reason = 'Sleeps: ' || s.name
+    """
+)
 
 
 class AskedQuestion(msgspec.Struct, frozen=True):
@@ -113,14 +121,15 @@ class KindTester:
             await self._finisher.flushed()
 
     async def finish(self, task_id: UUID) -> TaskState:
-        """Try it, without waiting between tries, until it has ended or waits for a person."""
-        while await self.run(task_id) == TaskState.RETRYING:
+        """Try it, without waiting between tries or while it sleeps, until it has ended or waits for a person."""
+        while await self.run(task_id) in (TaskState.RETRYING, TaskState.SCHEDULED):
             await self.promote(task_id)
         return TaskState((await self.task(task_id)).state)
 
     async def promote(self, task_id: UUID) -> None:
-        """Let the time come for which a retry or a delayed task waits."""
+        """Let the time come for which a retry, a sleep or a delayed task waits."""
         async with self._database.write("system") as session:
+            await session.execute(_SLEPT, {"id": task_id})
             await queries.move_tasks(session, TaskVerb.PROMOTE, Task.id == task_id)
 
     async def act(self, task_id: UUID, verb: Literal["retry", "resume", "cancel"]) -> TaskState:

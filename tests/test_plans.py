@@ -47,6 +47,12 @@ async def test_the_claim_walks_the_ready_index_in_order_without_sorting(crowded:
             "SELECT id FROM tasks WHERE state = 'queued' ORDER BY created_at DESC, id DESC LIMIT 50",
             "tasks_state_created_idx",
         ),
+        (
+            """SELECT id FROM tasks WHERE deadline_at <= now() AND finished_at IS NULL AND state <> 'running'
+               AND state = ANY('{queued,scheduled,retrying,paused,running,pending_approval,needs_input,needs_auth}')
+               ORDER BY id LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED""",
+            "tasks_deadline_idx",
+        ),
         ("SELECT id FROM task_events WHERE xid >= (SELECT upto FROM rollup)", "task_events_xid_idx"),
         (f"SELECT id FROM task_events WHERE task_id = '{UUID(int=1)}' ORDER BY id", "task_events_task_id_idx"),
     ],

@@ -21,7 +21,7 @@ from app.core import log
 from app.core.config import Settings
 from app.core.db import Database, WriteSession
 from app.core.errors import AppError
-from app.runtime.errors import Held, LeaseLost
+from app.runtime.errors import Asleep, Held, LeaseLost
 from app.tasks import attempts
 from app.tasks.attempts import Claimed
 
@@ -157,6 +157,20 @@ class Context:
         """Ask the task's owner to sign in somewhere (`needs_auth`) and to say when it is done."""
         question = Question(hold=HoldType.SIGN_IN, step=step, title=title, shown={"url": url})
         return await self._ask(question)
+
+    async def sleep(self, name: str, duration: timedelta) -> None:
+        """Let the task wait for `duration` without a worker; it runs again, from its top, when the time has come.
+
+        Args:
+            name: names the sleep as a step's does: the time to wake up is stored at the first call and kept since, so
+                that sleeping again under the same name waits for what is left of it, or not at all.
+        """
+        async with self.database.write(self._actor) as session:
+            slept = await attempts.snooze(session, self.task_id, self.attempt, name, duration)
+        if slept is None:
+            raise LeaseLost(self.task_id)
+        if not slept:
+            raise Asleep
 
     async def progress(self, done: int, total: int, note: str = "") -> None:
         """Show how far it is. Written at most twice a second, and always at the end."""

@@ -37,6 +37,7 @@ class Sweeper:
         self._beats: tuple[Callable[[WriteSession], Awaitable[bool]], ...] = (
             self._promote,
             self._recover,
+            self._bury_overdue,
             self._expire,
             runs.settle,
             self._fold,
@@ -71,6 +72,9 @@ class Sweeper:
             logger.warning("lease_lost", task=str(row.id), state=row.state)
         announce_ready(session, moved)
         return len(moved) == CHUNK
+
+    async def _bury_overdue(self, session: WriteSession) -> bool:
+        return len(await tasks.bury_overdue(session, limit=CHUNK)) == CHUNK
 
     async def _expire(self, session: WriteSession) -> bool:
         return await approvals.expire_due(session) > 0

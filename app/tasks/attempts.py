@@ -20,7 +20,8 @@ Attempt: TypeAlias = tuple[UUID, int]
 
 
 class Claimed(NamedTuple):
-    """A task in a worker's hands. `attempt` is its fencing token; `payload` is JSON text."""
+    """A task in a worker's hands. `attempt` is its fencing token; `payload` is JSON text; `time_left` are the seconds
+    from its claim to its deadline, if it has one."""
 
     id: UUID
     attempt: int
@@ -34,6 +35,7 @@ class Claimed(NamedTuple):
     failures: int
     max_attempts: int
     round: int
+    time_left: float | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -64,7 +66,8 @@ _CLAIM = text(
           FOR NO KEY UPDATE SKIP LOCKED) c
     WHERE t.id = c.id
     RETURNING t.id, t.attempt, t.kind, CAST(t.payload AS text), t.queue, t.run_id, t.owner_id, t.subject, t.title,
-              t.failures, t.max_attempts, t.round
+              t.failures, t.max_attempts, t.round,
+              CAST(extract(epoch FROM t.deadline_at - coalesce(CAST(:now AS timestamptz), now())) AS float8)
     """
 )
 
@@ -185,6 +188,50 @@ async def stored_steps(session: AsyncSession, task_id: UUID) -> dict[str, str]:
     """Finished steps of a task: name → result as JSON text."""
     rows: Any = await session.execute(_STEPS, {"task_id": task_id})
     return {row[0]: row[1] for row in rows}
+
+
+# The time to wake up is a step: stored once, so that a task that runs again knows how much of its sleep is left.
+_WAKE_AT = text(
+    """
+    INSERT INTO task_steps (task_id, name, attempt, result)
+    SELECT t.id, :name, t.attempt, to_jsonb(coalesce(CAST(:now AS timestamptz), now()) + CAST(:duration AS interval))
+    FROM tasks t WHERE t.id = :task_id AND t.attempt = :attempt AND t.state = 'running'
+    ON CONFLICT DO NOTHING
+    """
+)
+_SNOOZE = text(
+    """
+    UPDATE tasks t
+    SET state = 'scheduled', run_at = CAST(s.result #>> '{}' AS timestamptz), reason = 'Sleeps: ' || s.name,
+        lease_expires_at = NULL, worker_id = NULL
+    FROM task_steps s
+    WHERE s.task_id = t.id AND s.name = :name
+      AND CAST(s.result #>> '{}' AS timestamptz) > coalesce(CAST(:now AS timestamptz), now())
+      AND t.id = :task_id AND t.attempt = :attempt AND t.state = 'running'
+    RETURNING t.id
+    """
+)
+_AWAKE = text(
+    """
+    SELECT EXISTS (
+      SELECT FROM task_steps s JOIN tasks t ON t.id = s.task_id
+      WHERE s.task_id = :task_id AND s.name = :name AND t.attempt = :attempt AND t.state = 'running')
+    """
+)
+
+
+async def snooze(
+    session: WriteSession, task_id: UUID, attempt: int, name: str, duration: timedelta, *, now: datetime | None = None
+) -> bool | None:
+    """Let the task wait for `duration` from the first time it sleeps under this name.
+
+    Returns True when that is over and it may go on, False when it sleeps now, None when it is not this attempt's.
+    """
+    one = {"task_id": task_id, "attempt": attempt, "name": name}
+    await session.execute(_WAKE_AT, {**one, "duration": duration, "now": now})
+    if (await session.execute(_SNOOZE, {**one, "now": now})).first() is not None:
+        return False
+    return True if (await session.execute(_AWAKE, one)).scalar_one() else None
 
 
 async def write_progress(session: WriteSession, task_id: UUID, attempt: int, done: int, total: int, note: str) -> None:

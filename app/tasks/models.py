@@ -58,6 +58,11 @@ class Task(Base):
         # Not on lease_expires_at: so a heartbeat stays a heap-only update.
         Index("tasks_running_idx", "id", postgresql_where=text("state = 'running'")),
         Index("tasks_due_idx", "run_at", postgresql_where=text("state IN ('scheduled', 'retrying')")),
+        Index(
+            "tasks_deadline_idx",
+            "deadline_at",
+            postgresql_where=text("deadline_at IS NOT NULL AND finished_at IS NULL"),
+        ),
         Index("tasks_state_created_idx", "state", text("created_at DESC"), text("id DESC")),
         Index("tasks_run_state_idx", "run_id", "state", postgresql_where=text("run_id IS NOT NULL")),
         Index("tasks_subject_idx", "subject", postgresql_where=text("subject IS NOT NULL")),
@@ -79,6 +84,7 @@ class Task(Base):
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     queued_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     run_at: Mapped[datetime | None] = mapped_column(Moment)
+    deadline_at: Mapped[datetime | None] = mapped_column(Moment)
     started_at: Mapped[datetime | None] = mapped_column(Moment)
     finished_at: Mapped[datetime | None] = mapped_column(Moment)
     attempt: Mapped[int] = mapped_column(Integer, server_default="0")

@@ -30,6 +30,7 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     owner_id: UUID | None = None
     subject: str | None = None
     run_at: datetime | None = None
+    deadline_at: datetime | None = None
 
 
 class Moved(NamedTuple):
@@ -42,18 +43,18 @@ class Moved(NamedTuple):
 _INSERT = text(
     """
     INSERT INTO tasks (id, kind, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
-                       state, queued_at)
+                       deadline_at, state, queued_at)
     SELECT n.id, n.kind, n.payload, n.queue, n.priority, n.max_attempts, n.title, n.run_id, n.owner_id, n.subject,
-           n.run_at,
+           n.run_at, n.deadline_at,
            CASE WHEN CAST(:paused AS bool) THEN 'paused'
                 WHEN n.run_at > coalesce(CAST(:now AS timestamptz), now()) THEN 'scheduled' ELSE 'queued' END,
            coalesce(CAST(:now AS timestamptz), now()) + n.place * interval '1 microsecond'
     FROM unnest(CAST(:id AS uuid[]), CAST(:kind AS text[]), CAST(:payload AS jsonb[]), CAST(:queue AS text[]),
                 CAST(:priority AS int[]), CAST(:max_attempts AS int[]), CAST(:title AS text[]),
                 CAST(:run_id AS uuid[]), CAST(:owner_id AS uuid[]), CAST(:subject AS text[]),
-                CAST(:run_at AS timestamptz[]))
+                CAST(:run_at AS timestamptz[]), CAST(:deadline_at AS timestamptz[]))
          WITH ORDINALITY AS n(id, kind, payload, queue, priority, max_attempts, title, run_id, owner_id, subject,
-                              run_at, place)
+                              run_at, deadline_at, place)
     """
 )
 
@@ -73,6 +74,7 @@ async def move_tasks(
     *,
     to: TaskState | None = None,
     reason: str | None = None,
+    error: str | None = None,
     priority: int | None = None,
     limit: int | None = None,
     skip_locked: bool = False,
@@ -84,6 +86,7 @@ async def move_tasks(
 
     Args:
         to: one of the verb's targets; the usual one by default.
+        error: its type, for the dead letters; `reason` is its message.
         priority: raised to this, never lowered.
         skip_locked: leave alone what another transaction is moving.
     """
@@ -114,8 +117,12 @@ async def move_tasks(
         # A requeued task keeps its place; every other one waits from now.
         values |= {Task.queued_at: at, Task.run_at: null()}
     if verb in (TaskVerb.RETRY, TaskVerb.RESUME):
-        # A fresh start by a person: all tries again, and refusals of earlier rounds no longer count.
+        # A fresh start by a person: all tries again, and refusals of earlier rounds no longer count, nor a deadline
+        # that has passed, which would bury the task at once.
         values |= {Task.failures: 0, Task.lease_losses: 0, Task.round: Task.round + 1}
+        values[Task.deadline_at] = case((Task.deadline_at > at, Task.deadline_at))
+    if error is not None:
+        values[Task.error] = {"type": error, "message": reason or ""}
     if priority is not None:
         values[Task.priority] = func.greatest(Task.priority, priority)
     unusual = target is not moves.targets[0] and verb is not TaskVerb.UNPAUSE
@@ -175,3 +182,18 @@ async def promote_due(session: WriteSession, *, limit: int = 1000, now: datetime
     """Scheduled and retrying tasks whose time has come become ready."""
     at: ColumnElement[datetime] = func.now() if now is None else literal(now, Task.run_at.type)
     return await move_tasks(session, TaskVerb.PROMOTE, Task.run_at <= at, limit=limit, skip_locked=True, now=now)
+
+
+async def bury_overdue(session: WriteSession, *, limit: int = 1000, now: datetime | None = None) -> list[Moved]:
+    """Tasks whose deadline has passed in nobody's hands, held ones too. A running one is ended by its worker."""
+    at: ColumnElement[datetime] = func.now() if now is None else literal(now, Task.deadline_at.type)
+    return await move_tasks(
+        session,
+        TaskVerb.BURY,
+        (Task.deadline_at <= at) & Task.finished_at.is_(None) & (Task.state != TaskState.RUNNING),
+        reason="Its deadline passed before it was done.",
+        error="DeadlinePassed",
+        limit=limit,
+        skip_locked=True,
+        now=now,
+    )

@@ -123,3 +123,15 @@ def in_thread(payload: Named) -> str:
 @kind("test.process", runs_in="process")
 def in_process(payload: Named) -> str:
     return f"process {payload.name}"
+
+
+@kind("test.sleeps", max_attempts=1)
+async def sleeps(ctx: Context, payload: Named) -> str:
+    ran[payload.name] += 1
+    await ctx.step("before", count, f"{payload.name}.before")
+    try:
+        await ctx.sleep("nap", timedelta(hours=1))
+    except Exception:
+        raise AssertionError("a sleep must not be caught by except Exception") from None
+    await ctx.sleep("nap", timedelta(hours=1))
+    return "rested"

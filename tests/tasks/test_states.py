@@ -47,11 +47,16 @@ async def apply(session: WriteSession, verb: TaskVerb, task_id: UUID) -> list[UU
             session, queue="default", kinds=["test.nothing"], worker=uuid7(), limit=1, lease=timedelta(seconds=15)
         )
         return [task.id for task in claimed]
-    if verb in (TaskVerb.SUCCEED, TaskVerb.RETRY_LATER, TaskVerb.BURY, TaskVerb.REQUEUE):
-        attempt = (await session.get_one(Task, task_id)).attempt
+    task = await session.get_one(Task, task_id)
+    attempt = task.attempt
+    by_worker = (TaskVerb.SUCCEED, TaskVerb.RETRY_LATER, TaskVerb.BURY, TaskVerb.REQUEUE)
+    if verb in by_worker and not (verb is TaskVerb.BURY and task.state != TaskState.RUNNING):
         delay = 60.0 if verb is TaskVerb.RETRY_LATER else None
         outcome = Outcome(task_id, attempt, TASK_MACHINE.moves[verb].targets[0], delay=delay)
         return list(await attempts.finish_tasks(session, [outcome]))
+    if verb is TaskVerb.SNOOZE:
+        slept = await attempts.snooze(session, task_id, attempt, "nap", timedelta(hours=1))
+        return [task_id] if slept is False else []
     return [moved.id for moved in await queries.move_tasks(session, verb, Task.id == task_id)]
 
 
