@@ -43,6 +43,7 @@ PAGES = (
     "/postings",
     "/postings/import",
     "/workers",
+    "/queues",
     "/settings",
     "/admin/users",
     "/mailbox",

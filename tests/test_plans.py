@@ -32,6 +32,7 @@ async def test_the_claim_walks_the_ready_index_in_order_without_sorting(crowded:
         crowded,
         """SELECT id FROM tasks
            WHERE state = 'queued' AND queue = 'default' AND kind = ANY('{test.nothing,email.send}'::text[])
+             AND NOT EXISTS (SELECT FROM queues WHERE name = 'default' AND paused_at IS NOT NULL)
            ORDER BY priority DESC, queued_at LIMIT 20""",
     )
     assert "tasks_ready_idx" in plan

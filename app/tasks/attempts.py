@@ -51,8 +51,9 @@ class Outcome(msgspec.Struct, frozen=True):
     failed: bool = False
 
 
-# The planner walks tasks_ready_idx, whose order this ORDER BY is, and stops at the limit. Claimed rows are
-# skipped, not waited for. A kind this worker does not know stays for one that does (old code during a deploy).
+# The planner walks tasks_ready_idx, whose order this ORDER BY is, and stops at the limit. Whether the queue is paused
+# is looked up once, before the walk. Claimed rows are skipped, not waited for. A kind that this worker does not know
+# stays for one that does (old code during a deploy).
 _CLAIM = text(
     """
     UPDATE tasks t
@@ -61,6 +62,7 @@ _CLAIM = text(
         started_at = coalesce(t.started_at, :now, now())
     FROM (SELECT id FROM tasks
           WHERE state = 'queued' AND queue = :queue AND kind = ANY(CAST(:kinds AS text[]))
+            AND NOT EXISTS (SELECT FROM queues WHERE name = :queue AND paused_at IS NOT NULL)
           ORDER BY priority DESC, queued_at
           LIMIT :limit
           FOR NO KEY UPDATE SKIP LOCKED) c
@@ -82,7 +84,8 @@ async def claim_tasks(
     lease: timedelta,
     now: datetime | None = None,
 ) -> list[Claimed]:
-    """At most `limit` ready tasks of `queue`, highest priority and longest wait first, leased to `worker`."""
+    """At most `limit` ready tasks of `queue`, highest priority and longest wait first, leased to `worker`. None of
+    a paused queue."""
     rows = await session.execute(
         _CLAIM,
         {"queue": queue, "kinds": kinds, "worker": worker, "limit": limit, "lease": lease, "now": now},

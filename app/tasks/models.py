@@ -154,6 +154,29 @@ class TaskEvent(Base):
     data: Mapped[Any | None] = mapped_column(JSONB)
 
 
+class Queue(Base):
+    """What people have told a queue. One without a row has been told nothing."""
+
+    __tablename__ = "queues"
+    __table_args__ = (CheckConstraint("(paused_at IS NULL) = (paused_by IS NULL)", name="paused"),)
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    paused_at: Mapped[datetime | None] = mapped_column(Moment)
+    paused_by: Mapped[str | None] = mapped_column(Text)
+
+
+class QueueEvent(Base):
+    """Who paused and resumed which queue: written by a trigger, whatever statement does it."""
+
+    __tablename__ = "queue_events"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    queue: Mapped[str] = mapped_column(Text)
+    verb: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(Text)
+
+
 class Worker(Base):
     """A worker process, for people to look at. No statement decides about a lease by this table."""
 
