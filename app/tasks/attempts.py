@@ -63,7 +63,7 @@ _CLAIM = text(
     FROM (SELECT id FROM tasks
           WHERE state = 'queued' AND queue = :queue AND kind = ANY(CAST(:kinds AS text[]))
             AND NOT EXISTS (SELECT FROM queues WHERE name = :queue AND paused_at IS NOT NULL)
-          ORDER BY priority DESC, queued_at
+          ORDER BY priority DESC, position
           LIMIT :limit
           FOR NO KEY UPDATE SKIP LOCKED) c
     WHERE t.id = c.id
@@ -84,7 +84,7 @@ async def claim_tasks(
     lease: timedelta,
     now: datetime | None = None,
 ) -> list[Claimed]:
-    """At most `limit` ready tasks of `queue`, highest priority and longest wait first, leased to `worker`. None of
+    """At most `limit` ready tasks of `queue`, highest priority first, in their order, leased to `worker`. None of
     a paused queue."""
     rows = await session.execute(
         _CLAIM,
@@ -114,6 +114,8 @@ _FINISH = text(
         run_at = coalesce(CAST(:now AS timestamptz), now()) + f.delay * interval '1 second',
         finished_at = CASE WHEN f.state IN ('succeeded', 'dead_letter')
                            THEN coalesce(CAST(:now AS timestamptz), now()) END,
+        position = CASE WHEN f.state = 'queued' THEN holdpoint_front(t.queue, t.priority, t.position)
+                        ELSE t.position END,
         lease_expires_at = NULL,
         worker_id = NULL
     FROM f JOIN mine USING (id)

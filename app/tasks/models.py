@@ -26,6 +26,9 @@ from app.tasks.states import FINISHED, TaskState
 
 Moment = DateTime(timezone=True)
 
+# Who shares a queue fairly with others: runs, and people with their single tasks.
+SHARE = "COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid)"
+
 
 def _listed(states: tuple[TaskState, ...]) -> str:
     return ", ".join(f"'{state}'" for state in states)
@@ -52,7 +55,17 @@ class Task(Base):
             "tasks_ready_idx",
             "queue",
             text("priority DESC"),
-            "queued_at",
+            "position",
+            postgresql_where=text("state = 'queued'"),
+        ),
+        # Where the last task of one share stands: its next one comes behind it (holdpoint_place). Negative, so that the
+        # planner cannot take tasks_ready_idx backwards and walk over everybody else's.
+        Index(
+            "tasks_share_idx",
+            text(SHARE),
+            "queue",
+            "priority",
+            text('(- "position")'),
             postgresql_where=text("state = 'queued'"),
         ),
         # Not on lease_expires_at: so a heartbeat stays a heap-only update.
@@ -83,6 +96,10 @@ class Task(Base):
     priority: Mapped[int] = mapped_column(SmallInteger, server_default="50")
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     queued_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    # Where it stands in its queue and priority, in microseconds of the queue's own time (DECISIONS.md, fair share).
+    position: Mapped[int] = mapped_column(
+        BigInteger, server_default=text("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+    )
     run_at: Mapped[datetime | None] = mapped_column(Moment)
     deadline_at: Mapped[datetime | None] = mapped_column(Moment)
     started_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -9,10 +9,23 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, case, func, literal, null, select, text, update
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    case,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+    text,
+    tuple_,
+    update,
+)
 
 from app.core.db import WriteSession
-from app.tasks.models import Task
+from app.tasks.models import SHARE, Task
 from app.tasks.states import FINISHED, TASK_MACHINE, TaskState, TaskVerb
 
 
@@ -39,22 +52,30 @@ class Moved(NamedTuple):
     state: str
 
 
-# The ordinal keeps the order of one batch: its rows share now().
+# The ordinal keeps the order of one batch: its rows share now(), and each share is looked up once.
 _INSERT = text(
     """
+    WITH n AS (
+      SELECT *, coalesce(run_id, owner_id, CAST('00000000-0000-0000-0000-000000000000' AS uuid)) AS share
+      FROM unnest(CAST(:id AS uuid[]), CAST(:kind AS text[]), CAST(:payload AS jsonb[]), CAST(:queue AS text[]),
+                  CAST(:priority AS int[]), CAST(:max_attempts AS int[]), CAST(:title AS text[]),
+                  CAST(:run_id AS uuid[]), CAST(:owner_id AS uuid[]), CAST(:subject AS text[]),
+                  CAST(:run_at AS timestamptz[]), CAST(:deadline_at AS timestamptz[]))
+           WITH ORDINALITY AS n(id, kind, payload, queue, priority, max_attempts, title, run_id, owner_id, subject,
+                                run_at, deadline_at, ordinal)),
+    places AS MATERIALIZED (
+      SELECT queue, priority, share,
+             holdpoint_place(queue, priority, share, coalesce(CAST(:now AS timestamptz), now())) AS place
+      FROM (SELECT DISTINCT queue, priority, share FROM n) AS shares)
     INSERT INTO tasks (id, kind, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
-                       deadline_at, state, queued_at)
+                       deadline_at, state, queued_at, position)
     SELECT n.id, n.kind, n.payload, n.queue, n.priority, n.max_attempts, n.title, n.run_id, n.owner_id, n.subject,
            n.run_at, n.deadline_at,
            CASE WHEN CAST(:paused AS bool) THEN 'paused'
                 WHEN n.run_at > coalesce(CAST(:now AS timestamptz), now()) THEN 'scheduled' ELSE 'queued' END,
-           coalesce(CAST(:now AS timestamptz), now()) + n.place * interval '1 microsecond'
-    FROM unnest(CAST(:id AS uuid[]), CAST(:kind AS text[]), CAST(:payload AS jsonb[]), CAST(:queue AS text[]),
-                CAST(:priority AS int[]), CAST(:max_attempts AS int[]), CAST(:title AS text[]),
-                CAST(:run_id AS uuid[]), CAST(:owner_id AS uuid[]), CAST(:subject AS text[]),
-                CAST(:run_at AS timestamptz[]), CAST(:deadline_at AS timestamptz[]))
-         WITH ORDINALITY AS n(id, kind, payload, queue, priority, max_attempts, title, run_id, owner_id, subject,
-                              run_at, deadline_at, place)
+           coalesce(CAST(:now AS timestamptz), now()) + n.ordinal * interval '1 microsecond',
+           places.place + row_number() OVER (PARTITION BY n.queue, n.priority, n.share ORDER BY n.ordinal)
+    FROM n JOIN places USING (queue, priority, share)
     """
 )
 
@@ -96,8 +117,9 @@ async def move_tasks(
         raise ValueError(f"{verb} does not lead to {target}")
     at: ColumnElement[datetime] = func.now() if now is None else literal(now, Task.run_at.type)
     sources = [state.value for state in moves.sources]
+    urgency = Task.priority if priority is None else func.greatest(Task.priority, priority)
     chosen = (
-        select(Task.id)
+        select(Task.id, Task.queue, urgency.label("priority"), literal_column(SHARE).label("share"))
         .where(which, Task.state.in_(sources))
         .order_by(Task.id)
         .limit(limit)
@@ -114,7 +136,7 @@ async def move_tasks(
     if verb is TaskVerb.UNPAUSE:
         values[Task.state] = case((Task.run_at > at, TaskState.SCHEDULED.value), else_=TaskState.QUEUED.value)
     elif target is TaskState.QUEUED and verb is not TaskVerb.REQUEUE:
-        # A requeued task keeps its place; every other one waits from now.
+        # A requeued task is as old as it was; every other one waits from now.
         values |= {Task.queued_at: at, Task.run_at: null()}
     if verb in (TaskVerb.RETRY, TaskVerb.RESUME):
         # A fresh start by a person: all tries again, and refusals of earlier rounds no longer count, nor a deadline
@@ -123,6 +145,11 @@ async def move_tasks(
         values[Task.deadline_at] = case((Task.deadline_at > at, Task.deadline_at))
     if error is not None:
         values[Task.error] = {"type": error, "message": reason or ""}
+    if verb is TaskVerb.REQUEUE:
+        values[Task.position] = func.holdpoint_front(Task.queue, Task.priority, Task.position)
+    elif target is TaskState.QUEUED:
+        chosen = _lined_up(chosen, at)
+        values[Task.position] = chosen.c.position
     if priority is not None:
         values[Task.priority] = func.greatest(Task.priority, priority)
     unusual = target is not moves.targets[0] and verb is not TaskVerb.UNPAUSE
@@ -139,6 +166,21 @@ async def move_tasks(
     if unusual:
         await session.execute(select(func.set_config("holdpoint.verb", "", True)))
     return moved
+
+
+def _lined_up(chosen: CTE, at: ColumnElement[datetime]) -> CTE:
+    """The chosen tasks with their new places, each behind the last of its share. Every share is looked up once."""
+    shares = select(chosen.c.queue, chosen.c.priority, chosen.c.share).distinct().cte("shares")
+    place = func.holdpoint_place(shares.c.queue, shares.c.priority, shares.c.share, at, type_=BigInteger)
+    places = (
+        select(shares.c.queue, shares.c.priority, shares.c.share, place.label("place"))
+        .cte("places")
+        .prefix_with("MATERIALIZED")
+    )
+    share = (chosen.c.queue, chosen.c.priority, chosen.c.share)
+    number = func.row_number().over(partition_by=share, order_by=chosen.c.id)
+    same = tuple_(*share) == tuple_(places.c.queue, places.c.priority, places.c.share)
+    return select(chosen.c.id, (places.c.place + number).label("position")).join(places, same).cte("lined_up")
 
 
 # A lease that ran out: requeued in its place, or buried when that has happened too often in a row (a poison task).
@@ -163,6 +205,7 @@ _LOST = text(
                                              'The worker running it disappeared ' || :most || ' times.')
                      ELSE t.error END,
         finished_at = CASE WHEN lost.poison THEN coalesce(CAST(:now AS timestamptz), now()) END,
+        position = CASE WHEN lost.poison THEN t.position ELSE holdpoint_front(t.queue, t.priority, t.position) END,
         lease_expires_at = NULL, worker_id = NULL
     FROM lost WHERE t.id = lost.id
     RETURNING t.id, t.queue, t.state

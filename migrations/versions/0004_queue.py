@@ -1,4 +1,4 @@
-"""What an operator of a serious queue expects: sleeping tasks, deadlines, paused queues."""
+"""What an operator of a serious queue expects: sleeping tasks, deadlines, paused queues, fair share."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,6 +28,43 @@ CREATE TRIGGER queues_log AFTER INSERT OR UPDATE ON queues FOR EACH ROW EXECUTE 
 """,
 )
 
+# A share is a run, or a person with their single tasks. `place + n` is where its n-th new task goes: behind its own last
+# one, and never before the head of the queue, which is the queue's own clock. An empty queue sets the clock by the real
+# one, which runs ahead of it: no queue works off a million tasks a second.
+SHARE = "COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid)"
+PLACES = (
+    """
+CREATE FUNCTION holdpoint_head(queue_ text, priority_ int) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT t.position FROM tasks t
+          WHERE t.state = 'queued' AND t.queue = queue_ AND t.priority = priority_::smallint
+          ORDER BY t.position LIMIT 1);
+END $$;
+""",
+    """
+CREATE FUNCTION holdpoint_place(queue_ text, priority_ int, share_ uuid, at_ timestamptz) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN coalesce(
+    greatest(holdpoint_head(queue_, priority_),
+             (SELECT t.position FROM tasks t
+              WHERE t.state = 'queued' AND t.queue = queue_ AND t.priority = priority_::smallint
+                AND COALESCE(t.run_id, t.owner_id, '00000000-0000-0000-0000-000000000000'::uuid) = share_
+              ORDER BY -t.position LIMIT 1)),
+    (extract(epoch FROM at_) * 1000000)::bigint);
+END $$;
+""",
+    """
+-- Where a task that was claimed and comes back goes: to the head. Not to where it was, or the clock would run back.
+CREATE FUNCTION holdpoint_front(queue_ text, priority_ int, position_ bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN greatest(position_, holdpoint_head(queue_, priority_) - 1);
+END $$;
+""",
+)
+QUEUED = sa.text("state = 'queued'")
+
 
 def upgrade() -> None:
     transitions.sync()
@@ -50,12 +87,28 @@ def upgrade() -> None:
         sa.Column("actor", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("queue_events_pkey")),
     )
-    for statement in PAUSES:
+    for statement in (*PAUSES, *PLACES):
         op.execute(statement)
+    # Existing tasks stand where they stood. Not by an UPDATE of the whole table: only the unfinished will be claimed.
+    default = sa.text("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+    op.add_column("tasks", sa.Column("position", sa.BigInteger(), nullable=False, server_default=sa.text("0")))
+    op.alter_column("tasks", "position", server_default=default)
+    op.execute("UPDATE tasks SET position = extract(epoch FROM queued_at) * 1000000 WHERE finished_at IS NULL")
+    op.drop_index("tasks_ready_idx", table_name="tasks", postgresql_where=QUEUED)
+    order = ["queue", sa.literal_column("priority DESC"), "position"]
+    op.create_index("tasks_ready_idx", "tasks", order, postgresql_where=QUEUED)
+    share = [sa.literal_column(SHARE), "queue", "priority", sa.literal_column('(- "position")')]
+    op.create_index("tasks_share_idx", "tasks", share, postgresql_where=QUEUED)
 
 
 def downgrade() -> None:
-    op.execute("DROP FUNCTION queues_log CASCADE")
+    op.drop_index("tasks_share_idx", table_name="tasks", postgresql_where=QUEUED)
+    op.drop_index("tasks_ready_idx", table_name="tasks", postgresql_where=QUEUED)
+    order = ["queue", sa.literal_column("priority DESC"), "queued_at"]
+    op.create_index("tasks_ready_idx", "tasks", order, postgresql_where=QUEUED)
+    op.drop_column("tasks", "position")
+    for name in ("queues_log", "holdpoint_place", "holdpoint_front", "holdpoint_head"):
+        op.execute(f"DROP FUNCTION {name} CASCADE")
     op.drop_table("queue_events")
     op.drop_table("queues")
     op.drop_index("tasks_deadline_idx", table_name="tasks", postgresql_where=DEADLINE)
