@@ -16,11 +16,13 @@ from app.postings.imports import forget_old_imports
 from app.runs import service as runs
 from app.runtime import workers
 from app.stats import queries as stats
+from app.tasks import pruning
 from app.tasks import queries as tasks
 from app.tasks.service import announce_ready
 
 LOCK = 0x5377_6565_70  # "Sweep"
 CHUNK = 1000
+PRUNE_CHUNK = 500
 FORGET_EVERY = 60.0  # seconds
 
 logger = log.get(__name__)
@@ -33,6 +35,7 @@ class Sweeper:
         self._database = database
         self._settings = settings
         self._forget_at = 0.0
+        self._prune_at = 0.0
         self._every = min(1.0, settings.lease.total_seconds() / 3)
         self._beats: tuple[Callable[[WriteSession], Awaitable[bool]], ...] = (
             self._promote,
@@ -41,6 +44,7 @@ class Sweeper:
             self._expire,
             runs.settle,
             self._fold,
+            self._prune,
             self._forget,
         )
 
@@ -81,6 +85,15 @@ class Sweeper:
 
     async def _fold(self, session: WriteSession) -> bool:
         await stats.fold_events(session)
+        return False
+
+    async def _prune(self, session: WriteSession) -> bool:
+        """Tasks that finished long ago; once a minute, and on and on in small chunks while there are some."""
+        if self._settings.retention is None or time.monotonic() < self._prune_at:
+            return False
+        if await pruning.prune_tasks(session, self._settings.retention, limit=PRUNE_CHUNK) == PRUNE_CHUNK:
+            return True
+        self._prune_at = time.monotonic() + FORGET_EVERY
         return False
 
     async def _forget(self, session: WriteSession) -> bool:

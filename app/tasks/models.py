@@ -151,6 +151,7 @@ class TaskEvent(Base):
     __table_args__ = (
         Index("task_events_task_id_idx", "task_id", "id"),
         Index("task_events_xid_idx", "xid"),
+        Index("task_events_deleted_idx", "at", postgresql_where=text("to_state IS NULL")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

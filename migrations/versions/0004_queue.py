@@ -1,4 +1,4 @@
-"""What an operator of a serious queue expects: sleeping tasks, deadlines, paused queues, fair share."""
+"""What an operator of a serious queue expects: sleeping tasks, deadlines, paused queues, fair share, retention."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -63,6 +63,7 @@ BEGIN
 END $$;
 """,
 )
+APPLIED = sa.text("applied_task_id IS NOT NULL")
 QUEUED = sa.text("state = 'queued'")
 
 
@@ -99,9 +100,13 @@ def upgrade() -> None:
     op.create_index("tasks_ready_idx", "tasks", order, postgresql_where=QUEUED)
     share = [sa.literal_column(SHARE), "queue", "priority", sa.literal_column('(- "position")')]
     op.create_index("tasks_share_idx", "tasks", share, postgresql_where=QUEUED)
+    op.create_index("task_events_deleted_idx", "task_events", ["at"], postgresql_where=sa.text("to_state IS NULL"))
+    op.create_index("postings_applied_task_idx", "postings", ["applied_task_id"], postgresql_where=APPLIED)
 
 
 def downgrade() -> None:
+    op.drop_index("postings_applied_task_idx", table_name="postings", postgresql_where=APPLIED)
+    op.drop_index("task_events_deleted_idx", table_name="task_events", postgresql_where=sa.text("to_state IS NULL"))
     op.drop_index("tasks_share_idx", table_name="tasks", postgresql_where=QUEUED)
     op.drop_index("tasks_ready_idx", table_name="tasks", postgresql_where=QUEUED)
     order = ["queue", sa.literal_column("priority DESC"), "queued_at"]
