@@ -37,6 +37,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shutdown_grace: timedelta = timedelta(seconds=20)
     poll_interval: timedelta = timedelta(seconds=1)
     max_lease_losses: int = 3
+    # None: never buried.
+    stuck_timeout: timedelta | None = None
+    orphan_timeout: timedelta | None = None
     # None: finished tasks are kept for ever.
     retention: timedelta | None = timedelta(days=30)
     data_dir: Path = Path(".holdpoint")
@@ -87,6 +90,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         lease=reader.duration("LEASE_SECONDS", defaults.lease, minimum=1),
         shutdown_grace=reader.duration("SHUTDOWN_GRACE", defaults.shutdown_grace, minimum=0),
         max_lease_losses=reader.integer("MAX_LEASE_LOSSES", defaults.max_lease_losses, 1, 1000),
+        stuck_timeout=timedelta(minutes=reader.integer("STUCK_TIMEOUT_MINUTES", 0, 0, 1_000_000)) or None,
+        orphan_timeout=timedelta(minutes=reader.integer("ORPHAN_TIMEOUT_MINUTES", 0, 0, 1_000_000)) or None,
         retention=reader.duration("RETENTION", timedelta(days=30), minimum=0) or None,
         data_dir=Path(reader.text("DATA_DIR", str(defaults.data_dir))).absolute(),
         careers_port=reader.integer("CAREERS_PORT", defaults.careers_port, 1, 65535),

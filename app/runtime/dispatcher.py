@@ -177,7 +177,9 @@ class Dispatcher:
             try:
                 async with self._database.write(self.actor) as session:
                     still = await attempts.extend_leases(session, held, self._settings.lease) if held else set()
-                    await workers.beat(session, self.id, self.host, os.getpid(), queues, len(held), self._draining)
+                    await workers.beat(
+                        session, self.id, self.host, os.getpid(), queues, len(held), self._draining, self._kinds
+                    )
             except AWAY as error:
                 logger.warning("heartbeat_failed", error=repr(error))
                 await asyncio.sleep(min(every, 0.5))

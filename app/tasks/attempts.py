@@ -59,7 +59,7 @@ _CLAIM = text(
     UPDATE tasks t
     SET state = 'running', attempt = t.attempt + 1, worker_id = :worker, reason = NULL,
         lease_expires_at = coalesce(CAST(:now AS timestamptz), now()) + CAST(:lease AS interval),
-        started_at = coalesce(t.started_at, :now, now())
+        started_at = coalesce(t.started_at, :now, now()), claimed_at = coalesce(CAST(:now AS timestamptz), now())
     FROM (SELECT id FROM tasks
           WHERE state = 'queued' AND queue = :queue AND kind = ANY(CAST(:kinds AS text[]))
             AND NOT EXISTS (SELECT FROM queues WHERE name = :queue AND paused_at IS NOT NULL)

@@ -103,6 +103,7 @@ class Task(Base):
     run_at: Mapped[datetime | None] = mapped_column(Moment)
     deadline_at: Mapped[datetime | None] = mapped_column(Moment)
     started_at: Mapped[datetime | None] = mapped_column(Moment)
+    claimed_at: Mapped[datetime | None] = mapped_column(Moment)
     finished_at: Mapped[datetime | None] = mapped_column(Moment)
     attempt: Mapped[int] = mapped_column(Integer, server_default="0")
     failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
@@ -195,6 +196,16 @@ class QueueEvent(Base):
     actor: Mapped[str] = mapped_column(Text)
 
 
+class Orphan(Base):
+    """Since when a queue and kind with ready tasks has been seen without a worker. Kept by the sweeper."""
+
+    __tablename__ = "orphans"
+
+    queue: Mapped[str] = mapped_column(Text, primary_key=True)
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    since: Mapped[datetime] = mapped_column(Moment)
+
+
 class Worker(Base):
     """A worker process, for people to look at. No statement decides about a lease by this table."""
 
@@ -204,6 +215,8 @@ class Worker(Base):
     host: Mapped[str] = mapped_column(Text)
     pid: Mapped[int] = mapped_column(Integer)
     queues: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    # NULL: a worker of a release that did not say.
+    kinds: Mapped[list[str] | None] = mapped_column(JSONB)
     in_hand: Mapped[int] = mapped_column(Integer, server_default="0")
     started_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     seen_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())

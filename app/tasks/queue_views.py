@@ -7,7 +7,8 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from app.core.errors import NotFound
-from app.tasks import queues
+from app.stats import queries as stats
+from app.tasks import queues, reads
 from app.tasks.models import QueueEvent
 from app.tasks.queues import QueueLine, QueueVerb
 from app.web.guards import SignedIn, admin_only
@@ -25,7 +26,7 @@ class QueuesPage(msgspec.Struct, frozen=True):
 @get("/queues")
 async def show_queues(request: WebRequest, user: SignedIn, read: Read) -> Response[str]:
     view = QueuesPage(
-        await queues.standing(read, user.scope),
+        await queues.standing(read, await stats.counts_by_queue(read, user.scope), await reads.list_workers(read)),
         await queues.latest_events(read) if user.is_admin else [],
         user.is_admin,
     )

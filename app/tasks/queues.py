@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from uuid import UUID
 
 import msgspec
 from sqlalchemy import func, select, update
@@ -13,9 +12,9 @@ from app.core.config import QUEUE_NAME
 from app.core.db import WriteSession
 from app.core.errors import NotFound
 from app.core.principal import Principal
-from app.stats import queries as stats
 from app.tasks import reads
 from app.tasks.models import Queue, QueueEvent
+from app.tasks.reads import LivingWorker
 from app.tasks.states import TaskState
 
 
@@ -65,11 +64,12 @@ async def act(session: WriteSession, by: Principal, name: str, verb: QueueVerb) 
     return changed.first() is not None
 
 
-async def standing(session: AsyncSession, scope: UUID | None) -> list[QueueLine]:
-    """Every queue that has tasks (of `scope`; None: of anybody), is paused or is served, by name."""
-    counts = await stats.counts_by_queue(session, scope)
+async def standing(
+    session: AsyncSession, counts: dict[str, dict[str, int]], workers: list[LivingWorker]
+) -> list[QueueLine]:
+    """Every queue that has tasks (`counts`: queue → state → how many), is paused or is served, by name."""
     told = {queue.name: queue for queue in (await session.execute(select(Queue))).scalars()}
-    served = await reads.served_queues(session)
+    served = {name for item in workers if item.state != "lost" for name in item.worker.queues}
     names = sorted({*counts, *(name for name, queue in told.items() if queue.paused_at), *served})
     waits = await reads.oldest_waits(session, names)
     lines = []

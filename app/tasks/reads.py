@@ -145,14 +145,6 @@ async def list_workers(session: AsyncSession) -> list[LivingWorker]:
     ]
 
 
-async def served_queues(session: AsyncSession) -> set[str]:
-    """Names of the queues that living workers serve."""
-    rows = await session.execute(
-        select(func.jsonb_object_keys(Worker.queues)).where(Worker.seen_at > func.now() - ALIVE)
-    )
-    return set(rows.scalars())
-
-
 async def oldest_waits(session: AsyncSession, queues: list[str]) -> dict[str, timedelta]:
     """Queue → how long its oldest ready task waits. One index look-up a queue and priority; few are there."""
     rows = await session.execute(

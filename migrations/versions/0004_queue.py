@@ -1,7 +1,8 @@
-"""What an operator of a serious queue expects: sleeping tasks, deadlines, paused queues, fair share, retention."""
+"""What an operator of a serious queue expects: sleeping tasks, deadlines, paused queues, fair share, retention, strays."""
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 from migrations import transitions
 
@@ -100,11 +101,23 @@ def upgrade() -> None:
     op.create_index("tasks_ready_idx", "tasks", order, postgresql_where=QUEUED)
     share = [sa.literal_column(SHARE), "queue", "priority", sa.literal_column('(- "position")')]
     op.create_index("tasks_share_idx", "tasks", share, postgresql_where=QUEUED)
+    op.add_column("tasks", sa.Column("claimed_at", sa.DateTime(timezone=True)))
+    op.add_column("workers", sa.Column("kinds", postgresql.JSONB()))
+    op.create_table(
+        "orphans",
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("queue", "kind", name=op.f("orphans_pkey")),
+    )
     op.create_index("task_events_deleted_idx", "task_events", ["at"], postgresql_where=sa.text("to_state IS NULL"))
     op.create_index("postings_applied_task_idx", "postings", ["applied_task_id"], postgresql_where=APPLIED)
 
 
 def downgrade() -> None:
+    op.drop_table("orphans")
+    op.drop_column("workers", "kinds")
+    op.drop_column("tasks", "claimed_at")
     op.drop_index("postings_applied_task_idx", table_name="postings", postgresql_where=APPLIED)
     op.drop_index("task_events_deleted_idx", table_name="task_events", postgresql_where=sa.text("to_state IS NULL"))
     op.drop_index("tasks_share_idx", table_name="tasks", postgresql_where=QUEUED)

@@ -76,7 +76,7 @@ async def test_of_two_who_pause_at_once_one_has_done_it_and_the_log_has_one_line
     assert sorted(outcomes) == [False, True]
     async with database.read() as session:
         [event] = await queues.latest_events(session)
-        [line] = await queues.standing(session, None)
+        [line] = await queues.standing(session, {}, [])
     winner = (ann, bob)[outcomes.index(True)]
     assert (event.verb, event.actor, line.paused_by) == ("pause", winner.actor, winner.email)
 
