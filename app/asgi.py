@@ -20,6 +20,7 @@ import app.runs.views
 import app.tasks.audit_views
 import app.tasks.new_views
 import app.tasks.overview
+import app.tasks.queue_views
 import app.tasks.views
 import app.web.health
 from app.accounts.auth import session_middleware
@@ -53,6 +54,7 @@ HANDLERS = [
     *app.runs.views.handlers,
     *app.tasks.views.handlers,
     *app.tasks.new_views.handlers,
+    *app.tasks.queue_views.handlers,
     *app.tasks.audit_views.handlers,
     *app.approvals.views.handlers,
     *app.approvals.review.handlers,

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 import app.approvals.letters  # noqa: F401  (letters register themselves)
 from app.accounts import service as accounts
@@ -30,15 +30,23 @@ from app.kinds import BUILT_IN
 from app.runtime.context import Context
 from app.runtime.execution import Executors, execute
 from app.runtime.finisher import Finisher
-from app.tasks import queries
+from app.tasks import attempts, queries
 from app.tasks import service as tasks
+from app.tasks.attempts import Claimed
 from app.tasks.models import Task, TaskStep
-from app.tasks.queries import Claimed
 from app.tasks.service import TaskRequest
 from app.tasks.states import TaskState, TaskVerb
 
 ACTOR = "worker:tester"
 LEASE = timedelta(hours=1)  # nobody renews it
+
+# The stored time to wake up of a task that sleeps is now.
+_SLEPT = text(
+    """
+    UPDATE task_steps s SET result = to_jsonb(now()) FROM tasks t
+    WHERE t.id = :id AND t.state = 'scheduled' AND s.task_id = t.id AND t.reason = 'Sleeps: ' || s.name
+    """
+)
 
 
 class AskedQuestion(msgspec.Struct, frozen=True):
@@ -96,7 +104,7 @@ class KindTester:
         """One try, if the task is ready; ready ones of its kind and queue that come first are tried before it."""
         while (task := await self.task(task_id)).state == TaskState.QUEUED:
             async with self._database.write(ACTOR) as session:
-                claimed = await queries.claim_tasks(
+                claimed = await attempts.claim_tasks(
                     session, queue=task.queue, kinds=[task.kind], worker=self._judge.id, limit=1, lease=LEASE
                 )
             for one in claimed:
@@ -113,14 +121,15 @@ class KindTester:
             await self._finisher.flushed()
 
     async def finish(self, task_id: UUID) -> TaskState:
-        """Try it, without waiting between tries, until it has ended or waits for a person."""
-        while await self.run(task_id) == TaskState.RETRYING:
+        """Try it, without waiting between tries or while it sleeps, until it has ended or waits for a person."""
+        while await self.run(task_id) in (TaskState.RETRYING, TaskState.SCHEDULED):
             await self.promote(task_id)
         return TaskState((await self.task(task_id)).state)
 
     async def promote(self, task_id: UUID) -> None:
-        """Let the time come for which a retry or a delayed task waits."""
+        """Let the time come for which a retry, a sleep or a delayed task waits."""
         async with self._database.write("system") as session:
+            await session.execute(_SLEPT, {"id": task_id})
             await queries.move_tasks(session, TaskVerb.PROMOTE, Task.id == task_id)
 
     async def act(self, task_id: UUID, verb: Literal["retry", "resume", "cancel"]) -> TaskState:

@@ -18,8 +18,8 @@ from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.runs.service import start_run
 from app.runtime import workers
+from app.tasks.attempts import claim_tasks, store_step
 from app.tasks.models import Task
-from app.tasks.queries import claim_tasks, store_step
 from app.tasks.service import TaskRequest
 from app.tasks.states import TaskState
 from tests.approvals.asking import principal, put_question
@@ -43,6 +43,7 @@ PAGES = (
     "/postings",
     "/postings/import",
     "/workers",
+    "/queues",
     "/settings",
     "/admin/users",
     "/mailbox",

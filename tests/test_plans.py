@@ -32,7 +32,8 @@ async def test_the_claim_walks_the_ready_index_in_order_without_sorting(crowded:
         crowded,
         """SELECT id FROM tasks
            WHERE state = 'queued' AND queue = 'default' AND kind = ANY('{test.nothing,email.send}'::text[])
-           ORDER BY priority DESC, queued_at LIMIT 20""",
+             AND NOT EXISTS (SELECT FROM queues WHERE name = 'default' AND paused_at IS NOT NULL)
+           ORDER BY priority DESC, position LIMIT 20""",
     )
     assert "tasks_ready_idx" in plan
     assert "Sort" not in plan
@@ -46,6 +47,18 @@ async def test_the_claim_walks_the_ready_index_in_order_without_sorting(crowded:
         (
             "SELECT id FROM tasks WHERE state = 'queued' ORDER BY created_at DESC, id DESC LIMIT 50",
             "tasks_state_created_idx",
+        ),
+        (
+            """SELECT id FROM tasks WHERE deadline_at <= now() AND finished_at IS NULL AND state <> 'running'
+               AND state = ANY('{queued,scheduled,retrying,paused,running,pending_approval,needs_input,needs_auth}')
+               ORDER BY id LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED""",
+            "tasks_deadline_idx",
+        ),
+        (
+            "SELECT position FROM tasks WHERE state = 'queued' AND queue = 'default' AND priority = 50::smallint"
+            " AND COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid) ="
+            " '00000000-0000-0000-0000-000000000000' ORDER BY -position LIMIT 1",
+            "tasks_share_idx",
         ),
         ("SELECT id FROM task_events WHERE xid >= (SELECT upto FROM rollup)", "task_events_xid_idx"),
         (f"SELECT id FROM task_events WHERE task_id = '{UUID(int=1)}' ORDER BY id", "task_events_task_id_idx"),

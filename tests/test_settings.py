@@ -43,7 +43,9 @@ def test_all_wrong_values_are_reported_together_without_their_secrets() -> None:
     assert "secret" not in str(refused.value)
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("20m", 1200), ("1h", 3600), ("0.5m", 30)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("20m", 1200), ("1h", 3600), ("0.5m", 30), ("2d", 172_800)]
+)
 def test_durations_have_units(text: str, seconds: int) -> None:
     assert load({"APPROVAL_TTL": text}).approval_ttl == timedelta(seconds=seconds)
 

@@ -22,8 +22,8 @@ from app.core.principal import Principal
 from app.mail import service as mail
 from app.runs import service as runs
 from app.tasks import queries as tasks
+from app.tasks.attempts import Claimed
 from app.tasks.models import Task
-from app.tasks.queries import Claimed
 from app.tasks.service import announce_ready
 from app.tasks.states import APPROVED_PRIORITY, RESUMED_PRIORITY, TaskState, TaskVerb
 

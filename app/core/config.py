@@ -37,6 +37,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shutdown_grace: timedelta = timedelta(seconds=20)
     poll_interval: timedelta = timedelta(seconds=1)
     max_lease_losses: int = 10
+    # None: never buried.
+    stuck_timeout: timedelta | None = None
+    orphan_timeout: timedelta | None = None
+    # None: finished tasks are kept for ever.
+    retention: timedelta | None = timedelta(days=30)
     data_dir: Path = Path(".holdpoint")
     careers_port: int = 8090
     allow_private_addresses: bool = True
@@ -85,6 +90,9 @@ def load(environ: Mapping[str, str]) -> Settings:
         lease=reader.duration("LEASE_SECONDS", defaults.lease, minimum=1),
         shutdown_grace=reader.duration("SHUTDOWN_GRACE", defaults.shutdown_grace, minimum=0),
         max_lease_losses=reader.integer("MAX_LEASE_LOSSES", defaults.max_lease_losses, 1, 1000),
+        stuck_timeout=timedelta(minutes=reader.integer("STUCK_TIMEOUT_MINUTES", 0, 0, 1_000_000)) or None,
+        orphan_timeout=timedelta(minutes=reader.integer("ORPHAN_TIMEOUT_MINUTES", 0, 0, 1_000_000)) or None,
+        retention=reader.duration("RETENTION", timedelta(days=30), minimum=0) or None,
         data_dir=Path(reader.text("DATA_DIR", str(defaults.data_dir))).absolute(),
         careers_port=reader.integer("CAREERS_PORT", defaults.careers_port, 1, 65535),
         allow_private_addresses=reader.boolean("ALLOW_PRIVATE_ADDRESSES", not production),
@@ -145,13 +153,15 @@ class _Reader:
         return value
 
     def duration(self, name: str, default: timedelta, minimum: int) -> timedelta:
-        """Seconds as a number, or a number with s, m or h: `900`, `900s`, `15m`, `1h`."""
-        value = self.text(name, f"{default.total_seconds():g}")
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", value)
-        if match is None:
-            self.problems.append(f"{name} is {value!r}, but must be a duration such as 90, 90s, 20m or 1h.")
+        """Seconds as a number, or a number with s, m, h or d: `900`, `900s`, `15m`, `1h`, `30d`."""
+        value = self.text(name, "")
+        if not value:
             return default
-        found = timedelta(seconds=float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]])
+        match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhd]?)", value)
+        if match is None:
+            self.problems.append(f"{name} is {value!r}, but must be a duration such as 90, 90s, 20m, 1h or 30d.")
+            return default
+        found = timedelta(seconds=float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]])
         if found < timedelta(seconds=minimum):
             self.problems.append(f"{name} is {value!r}, but must be at least {minimum} s.")
         return found

@@ -18,6 +18,8 @@ class Posting(Base):
 
     __tablename__ = "postings"
     __table_args__ = (
+        # For ON DELETE SET NULL when tasks are pruned.
+        Index("postings_applied_task_idx", "applied_task_id", postgresql_where=text("applied_task_id IS NOT NULL")),
         UniqueConstraint("owner_id", "canonical_url", name="postings_owner_canonical_url_key"),
         Index("postings_owner_created_idx", "owner_id", text("created_at DESC"), text("id DESC")),
         Index("postings_words_idx", "words", postgresql_using="gin"),

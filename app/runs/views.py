@@ -39,7 +39,8 @@ class Progress(msgspec.Struct, frozen=True):
 
     @property
     def state(self) -> str:
-        if self.run.state == RunState.ACTIVE and self.total and not self.open:
+        # Without any: they have been pruned. A run begins with at least one.
+        if self.run.state == RunState.ACTIVE and not self.open:
             return "finished"
         return self.run.state
 

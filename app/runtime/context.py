@@ -23,9 +23,9 @@ from app.core import log
 from app.core.config import Settings
 from app.core.db import AWAY, Database, WriteSession, is_away
 from app.core.errors import AppError
-from app.runtime.errors import Held, LeaseLost
-from app.tasks import queries
-from app.tasks.queries import Claimed
+from app.runtime.errors import Asleep, Held, LeaseLost
+from app.tasks import attempts
+from app.tasks.attempts import Claimed
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -164,13 +164,27 @@ class Context:
         question = Question(hold=HoldType.SIGN_IN, step=step, title=title, shown={"url": url})
         return await self._ask(question)
 
+    async def sleep(self, name: str, duration: timedelta) -> None:
+        """Let the task wait for `duration` without a worker; it runs again, from its top, when the time has come.
+
+        Args:
+            name: names the sleep as a step's does: the time to wake up is stored at the first call and kept since, so
+                that sleeping again under the same name waits for what is left of it, or not at all.
+        """
+        async with self.database.write(self._actor) as session:
+            slept = await attempts.snooze(session, self.task_id, self.attempt, name, duration)
+        if slept is None:
+            raise LeaseLost(self.task_id)
+        if not slept:
+            raise Asleep
+
     async def progress(self, done: int, total: int, note: str = "") -> None:
         """Show how far it is. Written at most twice a second, and always at the end."""
         if done < total and time.monotonic() - self._progress_at < PROGRESS_INTERVAL:
             return
         self._progress_at = time.monotonic()
         async with self.database.write(self._actor) as session:
-            await queries.write_progress(session, self.task_id, self.attempt, done, total, note)
+            await attempts.write_progress(session, self.task_id, self.attempt, done, total, note)
 
     async def _ask(self, question: Question) -> Answer[dict[str, Any]]:
         async with self.database.write(self._actor) as session:
@@ -188,11 +202,11 @@ class Context:
                 self._steps = {}
             else:
                 async with self.database.read() as session:
-                    self._steps = await queries.stored_steps(session, self.task_id)
+                    self._steps = await attempts.stored_steps(session, self.task_id)
         return self._steps.get(name)
 
     async def _store(self, session: WriteSession, name: str, result: str) -> str:
-        if not await queries.store_step(session, self.task_id, self.attempt, name, result):
+        if not await attempts.store_step(session, self.task_id, self.attempt, name, result):
             raise LeaseLost(self.task_id)
         return result
 
@@ -214,7 +228,7 @@ class Context:
             await asyncio.sleep(pause)
             with suppress(*AWAY):
                 async with self.database.read() as reading:
-                    done = await queries.step_of_attempt(reading, self.task_id, name, self.attempt)
+                    done = await attempts.step_of_attempt(reading, self.task_id, name, self.attempt)
                 if done is not None:
                     stored = done
                     break

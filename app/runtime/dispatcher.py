@@ -16,9 +16,9 @@ from app.runtime import workers
 from app.runtime.context import Context
 from app.runtime.execution import Executors, execute
 from app.runtime.finisher import BATCH, Finisher
-from app.tasks import queries
+from app.tasks import attempts
+from app.tasks.attempts import Attempt, Claimed, Outcome
 from app.tasks.kinds import all_kinds
-from app.tasks.queries import Attempt, Claimed, Outcome
 from app.tasks.states import TaskState
 
 GATHER_ROOM = 0.002  # seconds to let more handlers end before a full queue claims again
@@ -109,7 +109,7 @@ class Dispatcher:
     async def _claim(self, queue: str, limit: int) -> list[Claimed]:
         try:
             async with self._database.write(self.actor) as session:
-                return await queries.claim_tasks(
+                return await attempts.claim_tasks(
                     session,
                     queue=queue,
                     kinds=self._kinds,
@@ -173,8 +173,10 @@ class Dispatcher:
             held = list(self._hand)
             try:
                 async with self._database.write(self.actor) as session:
-                    still = await queries.extend_leases(session, held, self._settings.lease) if held else set()
-                    await workers.beat(session, self.id, self.host, os.getpid(), queues, len(held), self._draining)
+                    still = await attempts.extend_leases(session, held, self._settings.lease) if held else set()
+                    await workers.beat(
+                        session, self.id, self.host, os.getpid(), queues, len(held), self._draining, self._kinds
+                    )
             except AWAY as error:
                 logger.warning("heartbeat_failed", error=repr(error))
                 await asyncio.sleep(min(every, 0.5))

@@ -8,12 +8,20 @@ class PermanentError(Exception):
     """Trying again cannot help: the task goes to the dead letters at once."""
 
 
+class DeadlinePassed(Exception):
+    """The task was not done by the time it had to be."""
+
+
 class TaskEnded(BaseException):
     """The task left this worker's hands. Not an Exception, so that a handler's `except Exception` lets it through."""
 
 
 class Held(TaskEnded):
     """The task now waits for a person."""
+
+
+class Asleep(TaskEnded):
+    """The task now waits for a time, without a worker."""
 
 
 class LeaseLost(TaskEnded):

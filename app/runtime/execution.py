@@ -13,10 +13,10 @@ import msgspec
 from app.core import log
 from app.core.errors import AppError
 from app.runtime.context import Context
-from app.runtime.errors import Held, LeaseLost, PermanentError
+from app.runtime.errors import Asleep, DeadlinePassed, Held, LeaseLost, PermanentError
+from app.tasks.attempts import Claimed, Outcome
 from app.tasks.errors import PayloadMismatch, UnknownKind
 from app.tasks.kinds import Kind, find_kind
-from app.tasks.queries import Claimed, Outcome
 from app.tasks.states import TaskState
 
 TRACEBACK_LIMIT = 20_000  # characters kept, the innermost frames
@@ -45,7 +45,7 @@ class Executors:
 
 
 async def execute(task: Claimed, context: Context, executors: Executors) -> Outcome | None:
-    """Run the handler to its end. None: the task left our hands (held, cancelled, lost) and nothing is to be written.
+    """Run the handler to its end. None: the task left our hands (held, asleep, cancelled, lost): nothing is to write.
 
     A CancelledError is the dispatcher's and passes through.
     """
@@ -56,18 +56,27 @@ async def execute(task: Claimed, context: Context, executors: Executors) -> Outc
         return _buried(task, error)
     except msgspec.ValidationError as error:
         return _buried(task, PayloadMismatch(task.kind, str(error)))
+    seconds = kind.timeout.total_seconds()
+    overdue = task.time_left is not None and task.time_left <= seconds
+    if task.time_left is not None and overdue:
+        seconds = max(task.time_left, 0.0)
     try:
-        async with asyncio.timeout(kind.timeout.total_seconds()) as limit:
+        # A time that is over already would still let the handler run up to its first await.
+        if overdue and not seconds:
+            return _buried(task, DeadlinePassed("Its deadline passed before it could start."), failed=False)
+        async with asyncio.timeout(seconds) as limit:
             result = await _call(kind, context, payload, executors)
         return Outcome(task.id, task.attempt, TaskState.SUCCEEDED, result=_json(result))
     except LeaseLost:
         logger.info("attempt_refused", task=str(task.id), attempt=task.attempt)
         return None
-    except Held:
+    except (Held, Asleep):
         return None
     except PermanentError as error:
         return _buried(task, error)
     except Exception as failure:
+        if overdue and limit.expired():
+            return _buried(task, DeadlinePassed("Its deadline passed while it was running."), failed=False)
         late = TimeoutError(f"It took longer than {kind.timeout.total_seconds():g} seconds.")
         return _failed(task, kind, late if limit.expired() else failure)
 

@@ -8,8 +8,8 @@ from sqlalchemy.exc import DBAPIError
 from app.core import log
 from app.core.db import AWAY, Database, sqlstate
 from app.runtime.execution import describe
-from app.tasks import queries
-from app.tasks.queries import Attempt, Outcome
+from app.tasks import attempts
+from app.tasks.attempts import Attempt, Outcome
 from app.tasks.states import TaskState
 
 GATHER = 0.003  # seconds an outcome waits for others
@@ -66,7 +66,7 @@ class Finisher:
         while True:
             try:
                 async with self._database.write(self._actor) as session:
-                    mine = await queries.finish_tasks(session, batch)
+                    mine = await attempts.finish_tasks(session, batch)
             except DBAPIError as error:
                 if _unusable(error):
                     if len(batch) > 1:

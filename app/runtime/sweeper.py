@@ -15,12 +15,15 @@ from app.postings.imports import forget_old_imports
 from app.runs import service as runs
 from app.runtime import workers
 from app.stats import queries as stats
+from app.tasks import pruning, strays
 from app.tasks import queries as tasks
 from app.tasks.service import announce_ready
 
 LOCK = 0x5377_6565_70  # "Sweep"
 CHUNK = 1000
+PRUNE_CHUNK = 500
 FORGET_EVERY = 60.0  # seconds
+STRAYS_EVERY = 15.0
 
 logger = log.get(__name__)
 
@@ -32,13 +35,18 @@ class Sweeper:
         self._database = database
         self._settings = settings
         self._forget_at = 0.0
+        self._prune_at = 0.0
+        self._strays_at = 0.0
         self._every = min(1.0, settings.lease.total_seconds() / 3)
         self._beats: tuple[Callable[[WriteSession], Awaitable[bool]], ...] = (
             self._promote,
             self._recover,
+            self._bury_overdue,
             self._expire,
             runs.settle,
             self._fold,
+            self._prune,
+            self._bury_strays,
             self._forget,
         )
 
@@ -71,11 +79,40 @@ class Sweeper:
         announce_ready(session, moved)
         return len(moved) == CHUNK
 
+    async def _bury_overdue(self, session: WriteSession) -> bool:
+        return len(await tasks.bury_overdue(session, limit=CHUNK)) == CHUNK
+
     async def _expire(self, session: WriteSession) -> bool:
         return await approvals.expire_due(session) > 0
 
     async def _fold(self, session: WriteSession) -> bool:
         await stats.fold_events(session)
+        return False
+
+    async def _prune(self, session: WriteSession) -> bool:
+        """Tasks that finished long ago; once a minute, and on and on in small chunks while there are some."""
+        if self._settings.retention is None or time.monotonic() < self._prune_at:
+            return False
+        if await pruning.prune_tasks(session, self._settings.retention, limit=PRUNE_CHUNK) == PRUNE_CHUNK:
+            return True
+        self._prune_at = time.monotonic() + FORGET_EVERY
+        return False
+
+    async def _bury_strays(self, session: WriteSession) -> bool:
+        """Tasks that nobody serves and tasks that run for ever, when that is set; a few times a minute."""
+        if time.monotonic() < self._strays_at:
+            return False
+        moved = []
+        if self._settings.stuck_timeout is not None:
+            moved += await strays.bury_stuck(session, self._settings.stuck_timeout, limit=CHUNK)
+        if self._settings.orphan_timeout is not None:
+            await strays.note_orphans(session)
+            moved += await strays.bury_orphans(session, self._settings.orphan_timeout, limit=CHUNK)
+        for row in moved[:100]:
+            logger.warning("stray_buried", task=str(row.id), queue=row.queue)
+        if len(moved) >= CHUNK:
+            return True
+        self._strays_at = time.monotonic() + STRAYS_EVERY
         return False
 
     async def _forget(self, session: WriteSession) -> bool:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func
+from sqlalchemy import delete, func, null
 from sqlalchemy.dialects.postgresql import insert
 
 from app.core.db import WriteSession
@@ -13,13 +13,20 @@ FORGET = timedelta(hours=1)
 
 
 async def beat(
-    session: WriteSession, id: UUID, host: str, pid: int, queues: dict[str, int], in_hand: int, draining: bool
+    session: WriteSession,
+    id: UUID,
+    host: str,
+    pid: int,
+    queues: dict[str, int],
+    in_hand: int,
+    draining: bool,
+    kinds: list[str] | None = None,
 ) -> None:
-    """Say that this worker lives."""
+    """Say that this worker lives, and what it serves."""
     values = {"in_hand": in_hand, "draining": draining, "seen_at": func.now()}
     await session.execute(
         insert(Worker)
-        .values(id=id, host=host, pid=pid, queues=queues, **values)
+        .values(id=id, host=host, pid=pid, queues=queues, kinds=null() if kinds is None else kinds, **values)
         .on_conflict_do_update(index_elements=[Worker.id], set_=values)
     )
 

@@ -1,12 +1,14 @@
 """Folding the event log, and exact counts at any moment: what is folded plus the few events beyond the watermark."""
 
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
+
+CountsByKind: TypeAlias = dict[tuple[str, str], dict[str, int]]
 
 _UPTO = text("SELECT CAST(upto AS text) FROM rollup FOR UPDATE")
 # Every transaction below this has ended: none can still add an event.
@@ -49,6 +51,8 @@ _BY_STATE = text(_COUNTS.format(key="state", **_ALL))
 _BY_STATE_OF_OWNER = text(_COUNTS.format(key="state", **_OF_OWNER))
 _BY_QUEUE = text(_COUNTS.format(key="queue, state", **_ALL))
 _BY_QUEUE_OF_OWNER = text(_COUNTS.format(key="queue, state", **_OF_OWNER))
+_BY_KIND = text(_COUNTS.format(key="queue, kind, state", **_ALL))
+_BY_KIND_OF_OWNER = text(_COUNTS.format(key="queue, kind, state", **_OF_OWNER))
 _BY_RUN = text(
     _COUNTS.format(
         key="run_id, state",
@@ -72,6 +76,16 @@ async def counts_by_queue(session: AsyncSession, owner: UUID | None = None) -> d
     found: dict[str, dict[str, int]] = {}
     for queue, state, n in rows:
         found.setdefault(queue, {})[state] = int(n)
+    return found
+
+
+async def counts_by_kind(session: AsyncSession, owner: UUID | None = None) -> CountsByKind:
+    """(queue, kind) → state → how many: one owner's, or everybody's."""
+    query = _BY_KIND if owner is None else _BY_KIND_OF_OWNER
+    rows: Any = await session.execute(query, {} if owner is None else {"owner": owner})
+    found: CountsByKind = {}
+    for queue, kind, state, n in rows:
+        found.setdefault((queue, kind), {})[state] = int(n)
     return found
 
 

@@ -26,6 +26,9 @@ from app.tasks.states import FINISHED, TaskState
 
 Moment = DateTime(timezone=True)
 
+# Who shares a queue fairly with others: runs, and people with their single tasks.
+SHARE = "COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid)"
+
 
 def _listed(states: tuple[TaskState, ...]) -> str:
     return ", ".join(f"'{state}'" for state in states)
@@ -52,12 +55,27 @@ class Task(Base):
             "tasks_ready_idx",
             "queue",
             text("priority DESC"),
-            "queued_at",
+            "position",
+            postgresql_where=text("state = 'queued'"),
+        ),
+        # Where the last task of one share stands: its next one comes behind it (holdpoint_place). Negative, so that the
+        # planner cannot take tasks_ready_idx backwards and walk over everybody else's.
+        Index(
+            "tasks_share_idx",
+            text(SHARE),
+            "queue",
+            "priority",
+            text('(- "position")'),
             postgresql_where=text("state = 'queued'"),
         ),
         # Not on lease_expires_at: so a heartbeat stays a heap-only update.
         Index("tasks_running_idx", "id", postgresql_where=text("state = 'running'")),
         Index("tasks_due_idx", "run_at", postgresql_where=text("state IN ('scheduled', 'retrying')")),
+        Index(
+            "tasks_deadline_idx",
+            "deadline_at",
+            postgresql_where=text("deadline_at IS NOT NULL AND finished_at IS NULL"),
+        ),
         Index("tasks_state_created_idx", "state", text("created_at DESC"), text("id DESC")),
         Index("tasks_run_state_idx", "run_id", "state", postgresql_where=text("run_id IS NOT NULL")),
         Index("tasks_subject_idx", "subject", postgresql_where=text("subject IS NOT NULL")),
@@ -78,8 +96,14 @@ class Task(Base):
     priority: Mapped[int] = mapped_column(SmallInteger, server_default="50")
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     queued_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    # Where it stands in its queue and priority, in microseconds of the queue's own time (DECISIONS.md, fair share).
+    position: Mapped[int] = mapped_column(
+        BigInteger, server_default=text("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+    )
     run_at: Mapped[datetime | None] = mapped_column(Moment)
+    deadline_at: Mapped[datetime | None] = mapped_column(Moment)
     started_at: Mapped[datetime | None] = mapped_column(Moment)
+    claimed_at: Mapped[datetime | None] = mapped_column(Moment)
     finished_at: Mapped[datetime | None] = mapped_column(Moment)
     attempt: Mapped[int] = mapped_column(Integer, server_default="0")
     failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
@@ -128,6 +152,7 @@ class TaskEvent(Base):
     __table_args__ = (
         Index("task_events_task_id_idx", "task_id", "id"),
         Index("task_events_xid_idx", "xid"),
+        Index("task_events_deleted_idx", "at", postgresql_where=text("to_state IS NULL")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
@@ -148,6 +173,39 @@ class TaskEvent(Base):
     data: Mapped[Any | None] = mapped_column(JSONB)
 
 
+class Queue(Base):
+    """What people have told a queue. One without a row has been told nothing."""
+
+    __tablename__ = "queues"
+    __table_args__ = (CheckConstraint("(paused_at IS NULL) = (paused_by IS NULL)", name="paused"),)
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    paused_at: Mapped[datetime | None] = mapped_column(Moment)
+    paused_by: Mapped[str | None] = mapped_column(Text)
+
+
+class QueueEvent(Base):
+    """Who paused and resumed which queue: written by a trigger, whatever statement does it."""
+
+    __tablename__ = "queue_events"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    queue: Mapped[str] = mapped_column(Text)
+    verb: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(Text)
+
+
+class Orphan(Base):
+    """Since when a queue and kind with ready tasks has been seen without a worker. Kept by the sweeper."""
+
+    __tablename__ = "orphans"
+
+    queue: Mapped[str] = mapped_column(Text, primary_key=True)
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    since: Mapped[datetime] = mapped_column(Moment)
+
+
 class Worker(Base):
     """A worker process, for people to look at. No statement decides about a lease by this table."""
 
@@ -157,6 +215,8 @@ class Worker(Base):
     host: Mapped[str] = mapped_column(Text)
     pid: Mapped[int] = mapped_column(Integer)
     queues: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    # NULL: a worker of a release that did not say.
+    kinds: Mapped[list[str] | None] = mapped_column(JSONB)
     in_hand: Mapped[int] = mapped_column(Integer, server_default="0")
     started_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     seen_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())

@@ -1,29 +1,19 @@
 """The overview: what needs me now, and how the queues stand."""
 
-from datetime import timedelta
-
 import msgspec
 from litestar import Response, get
 
 from app.stats import queries as stats
-from app.tasks import reads
+from app.tasks import queues, reads, strays
 from app.tasks.models import Task
+from app.tasks.queues import QueueLine
 from app.tasks.reads import LivingWorker, TaskFilter
 from app.tasks.states import TaskState
+from app.tasks.strays import OrphanLine
 from app.web.guards import SignedIn
 from app.web.render import render
 from app.web.request import WebRequest
 from app.web.sessions import Read
-
-
-class QueueLine(msgspec.Struct, frozen=True):
-    """A queue: how much is ready, running and waiting for later, and how long the oldest ready task has waited."""
-
-    name: str
-    ready: int
-    running: int
-    later: int
-    oldest: timedelta | None
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,32 +21,30 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     segments: list[tuple[str, int]]
     queues: list[QueueLine]
     workers: list[LivingWorker]
+    orphans: list[OrphanLine]
+    stuck: int
     holding: list[Task]
     buried: list[Task]
 
 
 @get("/overview")
 async def show_overview(request: WebRequest, user: SignedIn, read: Read) -> Response[str]:
-    by_queue = await stats.counts_by_queue(read, user.scope)
+    by_kind = await stats.counts_by_kind(read, user.scope)
     counts: dict[str, int] = {}
-    for states in by_queue.values():
+    by_queue: dict[str, dict[str, int]] = {}
+    for (queue, _), states in by_kind.items():
         for state, n in states.items():
             counts[state] = counts.get(state, 0) + n
-    waits = await reads.oldest_waits(read, list(by_queue))
+            line = by_queue.setdefault(queue, {})
+            line[state] = line.get(state, 0) + n
+    workers = await reads.list_workers(read)
     view = Overview(
         counts=counts,
         segments=[(state.value, counts[state]) for state in TaskState if counts.get(state)],
-        queues=[
-            QueueLine(
-                name,
-                states.get(TaskState.QUEUED, 0),
-                states.get(TaskState.RUNNING, 0),
-                states.get(TaskState.SCHEDULED, 0) + states.get(TaskState.RETRYING, 0),
-                waits.get(name),
-            )
-            for name, states in sorted(by_queue.items())
-        ],
-        workers=await reads.list_workers(read),
+        queues=await queues.standing(read, by_queue, workers),
+        workers=workers,
+        orphans=strays.orphans(by_kind, workers),
+        stuck=await strays.count_stuck(read, request.app.state.settings.stuck_timeout) if user.is_admin else 0,
         holding=await reads.list_tasks(read, user.scope, TaskFilter(state="needs_input"), None, 5)
         + await reads.list_tasks(read, user.scope, TaskFilter(state="needs_auth"), None, 5),
         buried=await reads.list_tasks(read, user.scope, TaskFilter(state="dead_letter"), None, 5),

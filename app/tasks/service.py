@@ -33,6 +33,7 @@ class TaskRequest(msgspec.Struct, frozen=True, kw_only=True):
     owner_id: UUID | None = None
     subject: str | None = None
     run_at: datetime | None = None
+    deadline: datetime | None = None  # not done by then, it goes to the dead letters
 
 
 async def enqueue(session: WriteSession, request: TaskRequest, *, paused: bool = False) -> UUID:
@@ -88,6 +89,7 @@ def _checked(request: TaskRequest) -> queries.NewTask:
         owner_id=request.owner_id,
         subject=request.subject,
         run_at=request.run_at,
+        deadline_at=request.deadline,
     )
 
 

@@ -27,6 +27,7 @@ class TaskVerb(StrEnum):
     RETRY_LATER = "retry_later"
     BURY = "bury"
     HOLD = "hold"
+    SNOOZE = "snooze"
     REQUEUE = "requeue"
     PROMOTE = "promote"
     PAUSE = "pause"
@@ -59,8 +60,9 @@ TASK_MACHINE: Machine[TaskState, TaskVerb] = Machine(
         _V.CLAIM: ((_T.QUEUED,), (_T.RUNNING,)),
         _V.SUCCEED: ((_T.RUNNING,), (_T.SUCCEEDED,)),
         _V.RETRY_LATER: ((_T.RUNNING,), (_T.RETRYING,)),
-        _V.BURY: ((_T.RUNNING,), (_T.DEAD_LETTER,)),
+        _V.BURY: (UNFINISHED, (_T.DEAD_LETTER,)),
         _V.HOLD: ((_T.RUNNING,), HOLDS),
+        _V.SNOOZE: ((_T.RUNNING,), (_T.SCHEDULED,)),
         _V.REQUEUE: ((_T.RUNNING,), (_T.QUEUED,)),
         _V.PROMOTE: ((_T.SCHEDULED, _T.RETRYING), (_T.QUEUED,)),
         _V.PAUSE: (WAITING, (_T.PAUSED,)),

@@ -19,7 +19,7 @@ from app.core.db import Database
 from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.core.tokens import digest
-from app.tasks.queries import claim_tasks
+from app.tasks.attempts import claim_tasks
 from app.tasks.service import TaskRequest, enqueue
 
 OWNER = "owner@example.org"

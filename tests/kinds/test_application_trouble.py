@@ -8,7 +8,7 @@ import pytest
 
 from app.core.db import Database
 from app.runtime.context import Context
-from app.tasks import queries
+from app.tasks import attempts, queries
 from app.testing import KindTester
 from tests.careers.careers_site import PDF, Site
 from tests.kinds.applying import Applicant
@@ -204,16 +204,19 @@ async def _with_a_death(
     tester: KindTester, database: Database, monkeypatch: pytest.MonkeyPatch, task_id: UUID, write: int, when: str
 ) -> None:
     """One try in which the worker dies before or after it commits the `write`-th step; its lease runs out."""
-    owner, name = (queries, "store_step") if when == "before" else (Context, "_remember")
+    owner, name = (attempts, "store_step") if when == "before" else (Context, "_insist")
     real = getattr(owner, name)
     calls = 0
 
     async def dying(*args: Any) -> Any:
         nonlocal calls
         calls += 1
+        if calls == write and when == "before":
+            raise Killed
+        result = await real(*args)
         if calls == write:
             raise Killed
-        return await real(*args)
+        return result
 
     monkeypatch.setattr(owner, name, dying)
     try:

@@ -16,9 +16,9 @@ from app.kinds.email_send import Delivery
 from app.mail.letters import PlainLetter
 from app.mail.service import KIND, QUEUE, send
 from app.runtime.context import Context
-from app.tasks import queries
+from app.tasks import attempts, queries
+from app.tasks.attempts import Claimed
 from app.tasks.kinds import find_kind
-from app.tasks.queries import Claimed
 
 ADA = "ada@example.org"
 TEMPLATE = "input_needed"  # whose templates are borrowed
@@ -74,7 +74,7 @@ async def enqueue(database: Database, title: str = "A question") -> UUID:
 
 async def claim(database: Database) -> Claimed:
     async with database.write("worker:test") as session:
-        claimed = await queries.claim_tasks(
+        claimed = await attempts.claim_tasks(
             session, queue=QUEUE, kinds=[KIND], worker=uuid7(), limit=1, lease=timedelta(seconds=15)
         )
     return claimed[0]

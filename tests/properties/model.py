@@ -186,7 +186,7 @@ class World:
                 return False
             task.move("cancel", "cancelled")
             return True
-        if task.state not in FROM[verb]:
+        if task.state not in FROM[verb] or (task.run is not None and task.run.state == "cancelled"):
             return False
         task.ready(verb, 100 if verb == "resume" else 0)
         task.failures, task.losses, task.round = 0, 0, task.round + 1

@@ -25,13 +25,13 @@ from app.approvals.models import Approval
 from app.approvals.service import Decision
 from app.approvals.states import ApprovalVerb, HoldType
 from app.core.db import Database
+from app.core.errors import Conflict
 from app.core.ids import uuid7
 from app.runs import service as runs
 from app.runs.errors import RunRefuses
 from app.runs.states import RunVerb
 from app.stats import queries as stats
 from app.tasks import queries, service
-from app.tasks.errors import IllegalMove
 from app.tasks.queries import Claimed, Outcome
 from app.tasks.service import TaskRequest
 from app.tasks.states import BUTTONS, TaskState, TaskVerb
@@ -284,7 +284,7 @@ class Life(RuleBasedStateMachine):
         if self.world.press(task, verb.value):
             assert self.wait(act()) == task.state
         else:
-            with pytest.raises(IllegalMove):
+            with pytest.raises(Conflict):
                 self.wait(act())
 
     @rule(pick=PICK, verb=st.sampled_from([*RunVerb, RunVerb.PAUSE, RunVerb.RESUME]))

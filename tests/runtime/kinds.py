@@ -134,3 +134,15 @@ async def many(ctx: Context, payload: Named) -> None:
 async def count_slowly(name: str) -> str:
     await asyncio.sleep(0.01)
     return await count(name)
+
+
+@kind("test.sleeps", max_attempts=1)
+async def sleeps(ctx: Context, payload: Named) -> str:
+    ran[payload.name] += 1
+    await ctx.step("before", count, f"{payload.name}.before")
+    try:
+        await ctx.sleep("nap", timedelta(hours=1))
+    except Exception:
+        raise AssertionError("a sleep must not be caught by except Exception") from None
+    await ctx.sleep("nap", timedelta(hours=1))
+    return "rested"

@@ -11,10 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from app.core.db import Database
 from app.core.errors import Invalid
 from app.core.ids import uuid7
-from app.tasks import queries
+from app.tasks import attempts, queries
+from app.tasks.attempts import Claimed, Outcome
 from app.tasks.errors import PayloadMismatch, UnknownKind
 from app.tasks.models import Task, TaskEvent
-from app.tasks.queries import Claimed, Outcome
 from app.tasks.service import TaskRequest, enqueue, enqueue_many
 from app.tasks.states import TaskState
 from tests.tasks.making import make_task
@@ -30,14 +30,14 @@ async def claim(
     database: Database, limit: int = 10, queue: str = "default", now: datetime | None = None
 ) -> list[Claimed]:
     async with database.write("worker:test") as session:
-        return await queries.claim_tasks(
+        return await attempts.claim_tasks(
             session, queue=queue, kinds=["test.nothing"], worker=uuid7(), limit=limit, lease=LEASE, now=now
         )
 
 
 async def finish(database: Database, *outcomes: Outcome) -> set[UUID]:
     async with database.write("worker:test") as session:
-        return await queries.finish_tasks(session, list(outcomes))
+        return await attempts.finish_tasks(session, list(outcomes))
 
 
 async def state_of(database: Database, task_id: UUID) -> str:
@@ -107,8 +107,8 @@ async def test_a_late_worker_cannot_store_a_step_or_renew_its_lease(database: Da
         await queries.recover_lost(session, most=3)
     await claim(database)
     async with database.write("worker:late") as session:
-        assert not await queries.store_step(session, task_id, late.attempt, "step", "1")
-        assert await queries.extend_leases(session, [(task_id, late.attempt)], LEASE) == set()
+        assert not await attempts.store_step(session, task_id, late.attempt, "step", "1")
+        assert await attempts.extend_leases(session, [(task_id, late.attempt)], LEASE) == set()
 
 
 async def test_a_finish_that_raced_with_a_cancel_changes_nothing(database: Database) -> None:

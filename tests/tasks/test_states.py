@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError
 
 from app.core.db import Database, WriteSession
 from app.core.ids import uuid7
-from app.tasks import queries
+from app.tasks import attempts, queries
+from app.tasks.attempts import Outcome
 from app.tasks.models import Task, TaskEvent, TaskTransition
-from app.tasks.queries import Outcome
 from app.tasks.states import FINISHED, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
 from tests.tasks.making import make_task
 
@@ -43,15 +43,20 @@ async def test_a_verb_moves_a_task_only_from_the_states_it_leads_from(
 async def apply(session: WriteSession, verb: TaskVerb, task_id: UUID) -> list[UUID]:
     """The verb by the statement that does it in life."""
     if verb is TaskVerb.CLAIM:
-        claimed = await queries.claim_tasks(
+        claimed = await attempts.claim_tasks(
             session, queue="default", kinds=["test.nothing"], worker=uuid7(), limit=1, lease=timedelta(seconds=15)
         )
         return [task.id for task in claimed]
-    if verb in (TaskVerb.SUCCEED, TaskVerb.RETRY_LATER, TaskVerb.BURY, TaskVerb.REQUEUE):
-        attempt = (await session.get_one(Task, task_id)).attempt
+    task = await session.get_one(Task, task_id)
+    attempt = task.attempt
+    by_worker = (TaskVerb.SUCCEED, TaskVerb.RETRY_LATER, TaskVerb.BURY, TaskVerb.REQUEUE)
+    if verb in by_worker and not (verb is TaskVerb.BURY and task.state != TaskState.RUNNING):
         delay = 60.0 if verb is TaskVerb.RETRY_LATER else None
         outcome = Outcome(task_id, attempt, TASK_MACHINE.moves[verb].targets[0], delay=delay)
-        return list(await queries.finish_tasks(session, [outcome]))
+        return list(await attempts.finish_tasks(session, [outcome]))
+    if verb is TaskVerb.SNOOZE:
+        slept = await attempts.snooze(session, task_id, attempt, "nap", timedelta(hours=1))
+        return [task_id] if slept is False else []
     return [moved.id for moved in await queries.move_tasks(session, verb, Task.id == task_id)]
 
 

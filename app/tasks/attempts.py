@@ -1,0 +1,258 @@
+"""What workers do with tasks in their hands: claim, finish, renew, remember. One statement each, fenced by the attempt.
+
+Locks are taken as app/tasks/queries.py says. Times are the database's; `now=` is for tests.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, TypeAlias
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Text, cast, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.db import WriteSession
+from app.tasks.models import Task, TaskStep
+from app.tasks.states import TaskState
+
+# A task's id and the number of one claim of it: what every write of a worker is fenced by.
+Attempt: TypeAlias = tuple[UUID, int]
+
+
+class Claimed(NamedTuple):
+    """A task in a worker's hands. `attempt` is its fencing token; `payload` is JSON text; `time_left` are the seconds
+    from its claim to its deadline, if it has one."""
+
+    id: UUID
+    attempt: int
+    kind: str
+    payload: str
+    queue: str
+    run_id: UUID | None
+    owner_id: UUID | None
+    subject: str | None
+    title: str
+    failures: int
+    max_attempts: int
+    round: int
+    time_left: float | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a try ended. `delay` is the time to the next try; `result` and `error` are JSON text."""
+
+    id: UUID
+    attempt: int
+    state: TaskState
+    result: str | None = None
+    error: str | None = None
+    delay: float | None = None
+    reason: str | None = None
+    failed: bool = False
+
+
+# The planner walks tasks_ready_idx, whose order this ORDER BY is, and stops at the limit. Whether the queue is paused
+# is looked up once, before the walk. Claimed rows are skipped, not waited for. A kind that this worker does not know
+# stays for one that does (old code during a deploy).
+_CLAIM = text(
+    """
+    UPDATE tasks t
+    SET state = 'running', attempt = t.attempt + 1, worker_id = :worker, reason = NULL,
+        lease_expires_at = coalesce(CAST(:now AS timestamptz), now()) + CAST(:lease AS interval),
+        started_at = coalesce(t.started_at, :now, now()), claimed_at = coalesce(CAST(:now AS timestamptz), now())
+    FROM (SELECT id FROM tasks
+          WHERE state = 'queued' AND queue = :queue AND kind = ANY(CAST(:kinds AS text[]))
+            AND NOT EXISTS (SELECT FROM queues WHERE name = :queue AND paused_at IS NOT NULL)
+          ORDER BY priority DESC, position
+          LIMIT :limit
+          FOR NO KEY UPDATE SKIP LOCKED) c
+    WHERE t.id = c.id
+    RETURNING t.id, t.attempt, t.kind, CAST(t.payload AS text), t.queue, t.run_id, t.owner_id, t.subject, t.title,
+              t.failures, t.max_attempts, t.round,
+              CAST(extract(epoch FROM t.deadline_at - coalesce(CAST(:now AS timestamptz), now())) AS float8)
+    """
+)
+
+
+async def claim_tasks(
+    session: WriteSession,
+    *,
+    queue: str,
+    kinds: list[str],
+    worker: UUID,
+    limit: int,
+    lease: timedelta,
+    now: datetime | None = None,
+) -> list[Claimed]:
+    """At most `limit` ready tasks of `queue`, highest priority first, in their order, leased to `worker`. None of
+    a paused queue."""
+    rows = await session.execute(
+        _CLAIM,
+        {"queue": queue, "kinds": kinds, "worker": worker, "limit": limit, "lease": lease, "now": now},
+    )
+    return [Claimed(*row) for row in rows]
+
+
+# Fenced by (id, attempt, running): what is not returned was lost to another worker or taken away by a person.
+_FINISH = text(
+    """
+    WITH f AS (
+      SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[]), CAST(:states AS text[]),
+                           CAST(:results AS jsonb[]), CAST(:errors AS jsonb[]), CAST(:delays AS float8[]),
+                           CAST(:reasons AS text[]), CAST(:failed AS bool[]))
+                    AS f(id, attempt, state, result, error, delay, reason, failed)),
+    mine AS (
+      SELECT t.id FROM tasks t JOIN f USING (id)
+      WHERE t.attempt = f.attempt AND t.state = 'running'
+      ORDER BY t.id FOR NO KEY UPDATE OF t)
+    UPDATE tasks t
+    SET state = f.state,
+        result = f.result,
+        error = coalesce(f.error, t.error),
+        reason = f.reason,
+        failures = t.failures + CASE WHEN f.failed THEN 1 ELSE 0 END,
+        run_at = coalesce(CAST(:now AS timestamptz), now()) + f.delay * interval '1 second',
+        finished_at = CASE WHEN f.state IN ('succeeded', 'dead_letter')
+                           THEN coalesce(CAST(:now AS timestamptz), now()) END,
+        position = CASE WHEN f.state = 'queued' THEN holdpoint_front(t.queue, t.priority, t.position)
+                        ELSE t.position END,
+        lease_expires_at = NULL,
+        worker_id = NULL
+    FROM f JOIN mine USING (id)
+    WHERE t.id = f.id AND t.attempt = f.attempt AND t.state = 'running'
+    RETURNING t.id
+    """
+)
+
+
+async def finish_tasks(session: WriteSession, outcomes: list[Outcome], *, now: datetime | None = None) -> set[UUID]:
+    """Write how tries ended, as one statement. Returns the ids that were still this worker's."""
+    rows = await session.execute(
+        _FINISH,
+        {
+            "ids": [o.id for o in outcomes],
+            "attempts": [o.attempt for o in outcomes],
+            "states": [o.state.value for o in outcomes],
+            "results": [o.result for o in outcomes],
+            "errors": [o.error for o in outcomes],
+            "delays": [o.delay for o in outcomes],
+            "reasons": [o.reason for o in outcomes],
+            "failed": [o.failed for o in outcomes],
+            "now": now,
+        },
+    )
+    return set(rows.scalars())
+
+
+_EXTEND = text(
+    """
+    WITH mine AS (
+      SELECT t.id FROM tasks t
+      JOIN unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[])) AS h(id, attempt) USING (id)
+      WHERE t.attempt = h.attempt AND t.state = 'running'
+      ORDER BY t.id FOR NO KEY UPDATE OF t)
+    UPDATE tasks t SET lease_expires_at = coalesce(CAST(:now AS timestamptz), now()) + CAST(:lease AS interval)
+    FROM mine WHERE t.id = mine.id AND t.state = 'running'
+    RETURNING t.id, t.attempt
+    """
+)
+
+
+async def extend_leases(
+    session: WriteSession, held: list[Attempt], lease: timedelta, *, now: datetime | None = None
+) -> set[Attempt]:
+    """Renew the leases of the attempts in hand; returns those still held."""
+    ids, attempts = [id for id, _ in held], [attempt for _, attempt in held]
+    rows = await session.execute(_EXTEND, {"ids": ids, "attempts": attempts, "lease": lease, "now": now})
+    return {(row[0], row[1]) for row in rows}
+
+
+_STORE_STEP = text(
+    """
+    INSERT INTO task_steps (task_id, name, attempt, result)
+    SELECT t.id, :name, t.attempt, CAST(:result AS jsonb) FROM tasks t
+    WHERE t.id = :task_id AND t.attempt = :attempt AND t.state = 'running'
+    ON CONFLICT DO NOTHING
+    RETURNING task_id
+    """
+)
+
+
+async def store_step(session: WriteSession, task_id: UUID, attempt: int, name: str, result: str) -> bool:
+    """Remember a finished step (`result` is JSON text). False when the task is no longer this attempt's."""
+    stored = await session.execute(
+        _STORE_STEP, {"task_id": task_id, "attempt": attempt, "name": name, "result": result}
+    )
+    return stored.first() is not None
+
+
+_STEPS = text("SELECT name, CAST(result AS text) FROM task_steps WHERE task_id = :task_id")
+
+
+async def stored_steps(session: AsyncSession, task_id: UUID) -> dict[str, str]:
+    """Finished steps of a task: name → result as JSON text."""
+    rows: Any = await session.execute(_STEPS, {"task_id": task_id})
+    return {row[0]: row[1] for row in rows}
+
+
+# The time to wake up is a step: stored once, so that a task that runs again knows how much of its sleep is left.
+_WAKE_AT = text(
+    """
+    INSERT INTO task_steps (task_id, name, attempt, result)
+    SELECT t.id, :name, t.attempt, to_jsonb(coalesce(CAST(:now AS timestamptz), now()) + CAST(:duration AS interval))
+    FROM tasks t WHERE t.id = :task_id AND t.attempt = :attempt AND t.state = 'running'
+    ON CONFLICT DO NOTHING
+    """
+)
+_SNOOZE = text(
+    """
+    UPDATE tasks t
+    SET state = 'scheduled', run_at = CAST(s.result #>> '{}' AS timestamptz), reason = 'Sleeps: ' || s.name,
+        lease_expires_at = NULL, worker_id = NULL
+    FROM task_steps s
+    WHERE s.task_id = t.id AND s.name = :name
+      AND CAST(s.result #>> '{}' AS timestamptz) > coalesce(CAST(:now AS timestamptz), now())
+      AND t.id = :task_id AND t.attempt = :attempt AND t.state = 'running'
+    RETURNING t.id
+    """
+)
+_AWAKE = text(
+    """
+    SELECT EXISTS (
+      SELECT FROM task_steps s JOIN tasks t ON t.id = s.task_id
+      WHERE s.task_id = :task_id AND s.name = :name AND t.attempt = :attempt AND t.state = 'running')
+    """
+)
+
+
+async def snooze(
+    session: WriteSession, task_id: UUID, attempt: int, name: str, duration: timedelta, *, now: datetime | None = None
+) -> bool | None:
+    """Let the task wait for `duration` from the first time it sleeps under this name.
+
+    Returns True when that is over and it may go on, False when it sleeps now, None when it is not this attempt's.
+    """
+    one = {"task_id": task_id, "attempt": attempt, "name": name}
+    await session.execute(_WAKE_AT, {**one, "duration": duration, "now": now})
+    if (await session.execute(_SNOOZE, {**one, "now": now})).first() is not None:
+        return False
+    return True if (await session.execute(_AWAKE, one)).scalar_one() else None
+
+
+async def step_of_attempt(session: AsyncSession, task_id: UUID, name: str, attempt: int) -> str | None:
+    """The result (JSON text) of a step that this very attempt has stored."""
+    found = await session.execute(
+        select(cast(TaskStep.result, Text)).where(
+            TaskStep.task_id == task_id, TaskStep.name == name, TaskStep.attempt == attempt
+        )
+    )
+    return found.scalars().first()
+
+
+async def write_progress(session: WriteSession, task_id: UUID, attempt: int, done: int, total: int, note: str) -> None:
+    await session.execute(
+        update(Task)
+        .where(Task.id == task_id, Task.attempt == attempt, Task.state == TaskState.RUNNING)
+        .values(progress={"done": done, "total": total, "note": note})
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,52 @@
+"""Retention: finished tasks and what belongs to them are deleted after a time, a few at once.
+
+The steps, approvals and links of a task go with it (ON DELETE CASCADE). The counts stay right: the trigger logs the
+deletion and the rollup folds it. An event may go only when it is folded, or it would never be counted.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+
+from app.core.db import WriteSession
+from app.tasks.states import FINISHED
+
+# created_at for the index (state, created_at): a task is not finished before it is made.
+_TASKS = text(
+    """
+    DELETE FROM tasks WHERE id IN (
+      SELECT id FROM tasks
+      WHERE state = ANY(CAST(:finished AS text[]))
+        AND created_at < coalesce(CAST(:now AS timestamptz), now()) - CAST(:retention AS interval)
+        AND finished_at < coalesce(CAST(:now AS timestamptz), now()) - CAST(:retention AS interval)
+      LIMIT :limit FOR UPDATE SKIP LOCKED)
+    RETURNING id
+    """
+)
+_EVENTS = text("DELETE FROM task_events WHERE task_id = ANY(CAST(:ids AS uuid[])) AND xid < (SELECT upto FROM rollup)")
+# The line "delete" stays as long again, and whatever was not folded when its task went.
+_TRACES = text(
+    """
+    DELETE FROM task_events WHERE xid < (SELECT upto FROM rollup) AND task_id IN (
+      SELECT task_id FROM task_events
+      WHERE to_state IS NULL AND xid < (SELECT upto FROM rollup)
+        AND at < coalesce(CAST(:now AS timestamptz), now()) - CAST(:retention AS interval)
+      ORDER BY at LIMIT :limit)
+    """
+)
+_EMPTY_COUNTS = text("DELETE FROM task_counts WHERE n = 0")
+
+
+async def prune_tasks(
+    session: WriteSession, retention: timedelta, *, limit: int = 500, now: datetime | None = None
+) -> int:
+    """Delete at most `limit` tasks that finished longer ago than `retention`, with their events. Returns how many."""
+    values = {"retention": retention, "limit": limit, "now": now}
+    found = await session.execute(_TASKS, {**values, "finished": [state.value for state in FINISHED]})
+    ids = list(found.scalars())
+    if ids:
+        await session.execute(_EVENTS, {"ids": ids})
+    else:
+        await session.execute(_TRACES, values)
+        await session.execute(_EMPTY_COUNTS)
+    return len(ids)

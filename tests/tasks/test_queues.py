@@ -1,0 +1,115 @@
+"""Pausing a queue: nothing of it is claimed, nothing of the others waits, and it is known who did it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import text
+
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.ids import uuid7
+from app.core.principal import Principal
+from app.runtime import workers
+from app.tasks import queues
+from app.tasks.queues import QueueVerb
+from app.tasks.states import TaskState
+from tests.pages import browser_of, site_of
+from tests.postings.people import Browser, add_user, words
+from tests.tasks.making import make_task
+from tests.tasks.test_queue import claim
+
+
+@pytest.fixture
+async def transport(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[httpx.ASGITransport]:
+    async with site_of(settings, database, redis) as made:
+        yield made
+
+
+@pytest.fixture
+async def admin(database: Database, transport: httpx.ASGITransport) -> AsyncIterator[Browser]:
+    async with browser_of(transport, await add_user(database, "root@example.org", "admin")) as browser:
+        yield browser
+
+
+async def test_a_paused_queue_gives_out_nothing_until_it_is_resumed(database: Database) -> None:
+    root = await add_user(database, "root@example.org", "admin")
+    await make_task(database)
+    await make_task(database, queue="mail")
+    async with database.write(root.actor) as session:
+        assert await queues.act(session, root, "default", QueueVerb.PAUSE)
+        assert not await queues.act(session, root, "default", QueueVerb.PAUSE)
+    assert await claim(database) == []
+    assert len(await claim(database, queue="mail")) == 1
+    async with database.write(root.actor) as session:
+        assert await queues.act(session, root, "default", QueueVerb.RESUME)
+        assert not await queues.act(session, root, "default", QueueVerb.RESUME)
+    assert len(await claim(database)) == 1
+
+
+async def test_a_paused_queue_is_not_walked_at_all(database: Database) -> None:
+    await make_task(database)
+    async with database.write("system") as session:
+        await session.execute(text("INSERT INTO queues VALUES ('default', now(), 'x')"))
+        plan = await session.execute(
+            text(
+                "EXPLAIN (ANALYZE) SELECT id FROM tasks WHERE state = 'queued' AND queue = 'default'"
+                " AND NOT EXISTS (SELECT FROM queues WHERE name = 'default' AND paused_at IS NOT NULL)"
+            )
+        )
+        assert "never executed" in "\n".join(plan.scalars())
+
+
+async def test_of_two_who_pause_at_once_one_has_done_it_and_the_log_has_one_line(database: Database) -> None:
+    ann = await add_user(database, "ann@example.org", "admin")
+    bob = await add_user(database, "bob@example.org", "admin")
+    barrier = asyncio.Barrier(2)
+
+    async def pause(by: Principal) -> bool:
+        async with database.write(by.actor) as session:
+            await barrier.wait()
+            return await queues.act(session, by, "default", QueueVerb.PAUSE)
+
+    outcomes = await asyncio.gather(pause(ann), pause(bob))
+    assert sorted(outcomes) == [False, True]
+    async with database.read() as session:
+        [event] = await queues.latest_events(session)
+        [line] = await queues.standing(session, {}, [])
+    winner = (ann, bob)[outcomes.index(True)]
+    assert (event.verb, event.actor, line.paused_by) == ("pause", winner.actor, winner.email)
+
+
+async def test_the_page_shows_depth_and_an_administrator_pauses_without_htmx(
+    database: Database, admin: Browser
+) -> None:
+    for state in (TaskState.QUEUED, TaskState.RUNNING, TaskState.SCHEDULED):
+        await make_task(database, state, queue="slow")
+    async with database.write("worker:x") as session:
+        await workers.beat(session, uuid7(), "host", 1, {"served": 3}, 0, False)
+    page = words(await admin.get("/queues"))
+    assert "slow" in page
+    assert "served" in page
+    answer = await admin.send_form("/queues/slow/pause")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/queues")
+    page = words(await admin.get("/queues"))
+    assert "paused by root@example.org" in page
+    assert "user:root@example.org" in page
+    assert "Paused" in words(await admin.get("/overview"))
+    assert (await admin.send_form("/queues/slow/resume")).status_code == 303
+    assert "paused by" not in words(await admin.get("/queues"))
+
+
+async def test_members_see_the_queues_and_may_not_pause_them(
+    database: Database, transport: httpx.ASGITransport
+) -> None:
+    async with browser_of(transport, await add_user(database, "ann@example.org")) as member:
+        assert (await member.get("/queues")).status_code == 200
+        assert (await member.send_form("/queues/default/pause")).status_code == 403
+    assert len([await make_task(database)]) == len(await claim(database))
+
+
+@pytest.mark.parametrize("path", ["/queues/default/explode", "/queues/No%20Such/pause"])
+async def test_what_is_no_queue_or_no_verb_is_not_found(admin: Browser, path: str) -> None:
+    assert (await admin.send_form(path)).status_code == 404

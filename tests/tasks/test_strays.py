@@ -1,0 +1,180 @@
+"""Tasks that nobody serves and tasks that run for ever: shown, and buried when that is set."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import msgspec
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import select, text
+
+from app.core.config import Settings, load
+from app.core.db import Database
+from app.core.ids import uuid7
+from app.runtime import workers
+from app.stats.queries import counts_by_kind
+from app.tasks import reads, strays
+from app.tasks.attempts import Outcome
+from app.tasks.models import Orphan, Worker
+from app.tasks.states import TaskState
+from app.tasks.strays import OrphanLine
+from tests.pages import browser_of, site_of
+from tests.postings.people import add_user, words
+from tests.runtime.test_dispatcher import put
+from tests.runtime.working import task_of, until, until_state, working
+from tests.tasks.making import make_task
+from tests.tasks.test_queue import claim, finish
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def transport(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[httpx.ASGITransport]:
+    async with site_of(settings, database, redis) as made:
+        yield made
+
+
+async def serve(database: Database, queue: str, kinds: list[str] | None) -> None:
+    async with database.write("worker:x") as session:
+        await workers.beat(session, uuid7(), "host", 1, {queue: 5}, 0, False, kinds)
+
+
+async def orphans(database: Database) -> list[OrphanLine]:
+    async with database.read() as session:
+        return strays.orphans(await counts_by_kind(session), await reads.list_workers(session))
+
+
+@pytest.mark.parametrize(
+    ("queue", "kinds", "served"),
+    [
+        ("default", ["test.nothing", "other"], True),
+        ("default", None, True),  # of a release that did not say
+        ("default", ["other"], False),
+        ("other", ["test.nothing"], False),
+    ],
+)
+async def test_a_task_is_an_orphan_unless_a_worker_serves_its_queue_and_its_kind(
+    database: Database, queue: str, kinds: list[str] | None, served: bool
+) -> None:
+    await make_task(database)
+    assert await orphans(database) == [OrphanLine("default", "test.nothing", 1)]
+    await serve(database, queue, kinds)
+    assert await orphans(database) == ([] if served else [OrphanLine("default", "test.nothing", 1)])
+
+
+async def test_a_lost_worker_serves_nobody(database: Database) -> None:
+    await make_task(database)
+    await serve(database, "default", ["test.nothing"])
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE workers SET seen_at = now() - interval '1 h'"))
+    assert len(await orphans(database)) == 1
+
+
+async def test_orphans_are_buried_when_nobody_has_served_them_for_so_long(database: Database) -> None:
+    task_id, held = await make_task(database), await make_task(database, TaskState.NEEDS_INPUT)
+    start = datetime.now(UTC)
+    async with database.write("system") as session:
+        await strays.note_orphans(session, now=start)
+        assert await strays.bury_orphans(session, HOUR, now=start + HOUR / 2) == []
+        buried = await strays.bury_orphans(session, HOUR, now=start + HOUR)
+    assert [row.id for row in buried] == [task_id]
+    task = await task_of(database, task_id)
+    assert task.reason == "No worker served test.nothing in the queue default for 60 minutes."
+    assert task.error is not None
+    assert task.error["type"] == "Orphaned"
+    assert (await task_of(database, held)).state == "needs_input"
+
+
+async def test_a_worker_that_came_meanwhile_begins_the_count_anew(database: Database) -> None:
+    await make_task(database)
+    start = datetime.now(UTC)
+    async with database.write("system") as session:
+        await strays.note_orphans(session, now=start)
+    await serve(database, "default", ["test.nothing"])
+    async with database.write("system") as session:
+        await strays.note_orphans(session, now=start + HOUR / 2)
+        assert (await session.execute(select(Orphan))).all() == []
+        await session.execute(text("DELETE FROM workers"))
+        await strays.note_orphans(session, now=start + HOUR)
+        assert await strays.bury_orphans(session, HOUR, now=start + HOUR * 1.5) == []
+
+
+async def test_a_task_that_came_lately_waits_its_own_time(database: Database) -> None:
+    start = datetime.now(UTC)
+    await make_task(database)
+    async with database.write("system") as session:
+        await strays.note_orphans(session, now=start - HOUR)
+        assert await strays.bury_orphans(session, HOUR, now=start) == []
+
+
+async def test_a_stuck_task_is_buried_though_its_lease_is_alive_and_its_worker_is_refused(database: Database) -> None:
+    task_id = await make_task(database)
+    [task] = await claim(database)
+    now = datetime.now(UTC)
+    async with database.write("system") as session:
+        assert await strays.bury_stuck(session, HOUR, now=now) == []
+        assert [row.id for row in await strays.bury_stuck(session, HOUR, now=now + HOUR)] == [task_id]
+    assert (await task_of(database, task_id)).reason == "It was running for more than 60 minutes."
+    assert await finish(database, Outcome(task_id, task.attempt, TaskState.SUCCEEDED)) == set()
+
+
+async def test_the_time_of_a_stuck_task_counts_from_its_last_claim(database: Database) -> None:
+    await make_task(database)
+    start = datetime.now(UTC)
+    [task] = await claim(database, now=start - 2 * HOUR)
+    await finish(database, Outcome(task.id, task.attempt, TaskState.QUEUED))
+    await claim(database, now=start)
+    async with database.write("system") as session:
+        assert await strays.bury_stuck(session, HOUR, now=start + HOUR / 2) == []
+
+
+async def test_a_worker_drops_a_stuck_task_and_publishes_its_kinds(database: Database, settings: Settings) -> None:
+    quick = msgspec.structs.replace(
+        settings, lease=timedelta(milliseconds=300), stuck_timeout=timedelta(milliseconds=50)
+    )
+    task_id = await put(database, "test.waits", "stuck")
+    async with working(database, quick, sweep=False) as dispatcher:
+        await until_state(database, task_id, "running")
+
+        async def published() -> bool:
+            async with database.read() as session:
+                kinds = (await session.execute(select(Worker.kinds))).scalars().first()
+            return kinds is not None and "test.waits" in kinds
+
+        await until(published)
+        async with database.write("system") as session:
+            await session.execute(text("UPDATE tasks SET claimed_at = now() - interval '1 h'"))
+            assert len(await strays.bury_stuck(session, HOUR / 2)) == 1
+
+        async def dropped() -> bool:
+            return dispatcher.in_hand == 0
+
+        await until(dropped)
+    assert (await task_of(database, task_id)).state == "dead_letter"
+
+
+async def test_the_sweeper_buries_strays_only_when_that_is_set(database: Database, settings: Settings) -> None:
+    orphan = await make_task(database, queue="nobody")
+    eager = msgspec.structs.replace(settings, orphan_timeout=timedelta(0))
+    async with working(database, settings):
+        done = await put(database, "test.thread", "done")
+        await until_state(database, done, "succeeded")
+    assert (await task_of(database, orphan)).state == "queued"
+    async with working(database, eager):
+        await until_state(database, orphan, "dead_letter")
+
+
+async def test_the_overview_shows_both(database: Database, transport: httpx.ASGITransport) -> None:
+    await make_task(database, queue="nobody")
+    await make_task(database)
+    await claim(database, now=datetime.now(UTC) - 2 * HOUR)
+    async with browser_of(transport, await add_user(database, "root@example.org", "admin")) as browser:
+        page = words(await browser.get("/overview"))
+    assert "1 × test.nothing in the queue nobody" in page
+    assert "1 task seems stuck" in page
+
+
+def test_the_settings_are_minutes_and_zero_means_never() -> None:
+    assert load({}).stuck_timeout is load({"ORPHAN_TIMEOUT_MINUTES": "0"}).orphan_timeout is None
+    assert load({"STUCK_TIMEOUT_MINUTES": "90"}).stuck_timeout == HOUR * 1.5
