@@ -98,6 +98,9 @@ HOMES = (
     ),
     ("jinja2", ("app.web.", "app.mail.message", "app.careers.")),
     ("redis", ("app.worker", "app.asgi", "app.runtime.doorbell", "app.web.", "app.embedded.")),
+    ("obstore", ("app.core.files",)),
+    ("PIL", ("app.kinds.image.",)),
+    ("fpdf", ("app.kinds.report.",)),
     ("httpx", ("app.core.outgoing", "app.kinds.")),
 )
 

@@ -38,6 +38,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     poll_interval: timedelta = timedelta(seconds=1)
     max_lease_losses: int = 3
     data_dir: Path = Path(".holdpoint")
+    # Empty: a directory below the data directory.
+    artifacts_url: str = ""
     careers_port: int = 8090
     allow_private_addresses: bool = True
 
@@ -50,6 +52,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Tells apart installations that share a Redis: the database they work on."""
         parts = urlsplit(self.database_url)
         return sha256(f"{parts.hostname}{parts.port}{parts.path}?{parts.query}".encode()).hexdigest()[:12]
+
+    @property
+    def artifact_store(self) -> str:
+        """The URL of the store of artifacts: `file:///directory` or `s3://bucket/prefix`."""
+        return self.artifacts_url or (self.data_dir / "artifacts").absolute().as_uri()
 
     @property
     def secure(self) -> bool:
@@ -86,6 +93,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         shutdown_grace=reader.duration("SHUTDOWN_GRACE", defaults.shutdown_grace, minimum=0),
         max_lease_losses=reader.integer("MAX_LEASE_LOSSES", defaults.max_lease_losses, 1, 1000),
         data_dir=Path(reader.text("DATA_DIR", str(defaults.data_dir))).absolute(),
+        artifacts_url=reader.url("ARTIFACTS_URL", ("file", "s3")).rstrip("/"),
         careers_port=reader.integer("CAREERS_PORT", defaults.careers_port, 1, 65535),
         allow_private_addresses=reader.boolean("ALLOW_PRIVATE_ADDRESSES", not production),
     )
