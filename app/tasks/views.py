@@ -10,6 +10,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from app.core.errors import NotFound
+from app.core.masking import masked
 from app.core.paging import PAGE, Cursor, parse_cursor
 from app.core.principal import Principal
 from app.stats import queries as stats
@@ -61,6 +62,7 @@ class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
     """One task. `buttons`: the verbs its state allows; `holds`: it waits for a person; `live`: it may still change."""
 
     task: Task
+    payload: Any
     timeline: list[Happening]
     steps: list[TaskStep]
     artifacts: list[Artifact]
@@ -156,6 +158,7 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
     state = TaskState(task.state)
     view = TaskPage(
         task=task,
+        payload=masked(task.payload),
         timeline=[happening(event) for event in await reads.events_of(read, task_id)],
         steps=await reads.steps_of(read, task_id),
         artifacts=await artifacts_of(read, task_id),
