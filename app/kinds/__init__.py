@@ -4,5 +4,6 @@ BUILT_IN: tuple[str, ...] = (
     "app.kinds.application_submit",
     "app.kinds.email_send",
     "app.kinds.http_request",
+    "app.kinds.image_process",
     "app.kinds.sample_task",
 )

@@ -122,3 +122,13 @@ async def find_artifact(session: AsyncSession, task_id: UUID, artifact_id: UUID,
     if artifact is None:
         raise ArtifactNotFound
     return artifact
+
+
+async def find_owners_artifact(session: AsyncSession, artifact_id: UUID, owner_id: UUID | None) -> Artifact | None:
+    """A file of any task of this owner; for tasks that nobody owns, of any other such task."""
+    found = await session.execute(
+        select(Artifact)
+        .join(Task, Task.id == Artifact.task_id)
+        .where(Artifact.id == artifact_id, Task.owner_id.is_not_distinct_from(owner_id))
+    )
+    return found.scalars().first()
