@@ -5,5 +5,6 @@ BUILT_IN: tuple[str, ...] = (
     "app.kinds.email_send",
     "app.kinds.http_request",
     "app.kinds.image_process",
+    "app.kinds.report_generate",
     "app.kinds.sample_task",
 )
