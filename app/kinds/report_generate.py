@@ -66,7 +66,7 @@ async def report(ctx: Context, wanted: GenerateReport) -> Report:
         moment = await reports.now(session)
         total = await reports.count_lines(session, which)
     most = min(total, MOST_TASKS)
-    todo = most + CHUNK * len(wanted.formats)  # a file counts like a chunk
+    todo = most + len(wanted.formats)
     adder = Adder()
     lines: list[TaskLine] = []
     after = UUID(int=0)
@@ -83,7 +83,7 @@ async def report(ctx: Context, wanted: GenerateReport) -> Report:
     numbers = adder.numbers(title, moment, total - most)
     files: list[StoredArtifact] = []
     for n, form in enumerate(wanted.formats):
-        await ctx.progress(most + n * CHUNK, todo, f"Writing {form.upper()}")
+        await ctx.progress(most + n, todo, f"Writing {form.upper()}")
         match form:
             case "html":
                 data = await ctx.in_thread(write_page, numbers)

@@ -65,7 +65,7 @@ async def test_a_run_becomes_three_files_with_its_numbers(
     files = await files_of(database, settings, task_id)
     assert set(files) == {"report.html", "report.csv", "report.pdf"}
     assert (await tester.result(task_id))["tasks"] == 3
-    assert (await tester.task(task_id)).progress == {"done": 3003, "total": 3003, "note": "Done"}
+    assert (await tester.task(task_id)).progress == {"done": 6, "total": 6, "note": "Done"}
 
     html = files["report.html"].decode()
     assert "Run: Autumn &lt;&amp; more&gt;" in html

@@ -16,6 +16,7 @@ INK, SOFT, BAR, GOOD, BAD, HOLD = (
     (179, 55, 43),
     (184, 116, 0),
 )
+LINE = (222, 218, 211)
 COLOURS = {"succeeded": GOOD, "dead_letter": BAD, "pending_approval": HOLD, "needs_input": HOLD, "needs_auth": HOLD}
 FONT = "helvetica"
 WIDTH = 180.0  # mm between the margins
@@ -117,6 +118,8 @@ def _columns(pdf: FPDF, numbers: Numbers) -> None:
 
 
 def _table(pdf: FPDF, head: tuple[str, ...], rows: Sequence[tuple[str, ...]], widths: tuple[int, ...]) -> None:
+    pdf.set_fill_color(255, 255, 255)
+    pdf.set_draw_color(*LINE)
     with pdf.table(col_widths=widths, text_align=("LEFT", *["RIGHT"] * (len(head) - 1)), line_height=5) as table:
         for cells in (head, *rows):
             row = table.row()
