@@ -1,7 +1,9 @@
 """Work beside the event loop: in threads and in other processes, with limits, and after a process was killed."""
 
+import asyncio
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -82,3 +84,21 @@ async def test_a_killed_process_fails_its_work_and_the_next_finds_a_new_pool(exe
 
 async def test_threads_run_beside_the_loop(executors: Executors) -> None:
     assert await executors.in_thread(threading.get_ident) != threading.get_ident()
+
+
+KILLED = """
+import asyncio, os
+from datetime import timedelta
+from app.runtime.executors import Executors
+print(asyncio.run(Executors().in_process(timedelta(minutes=1), os.getpid)), flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+async def test_processes_end_with_a_worker_that_was_killed() -> None:
+    worker = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, stdout=asyncio.subprocess.PIPE)
+    # The pool's process holds the other end of the pipe as well: it ends when both are gone.
+    async with asyncio.timeout(30):
+        said, _ = await worker.communicate()
+    assert worker.returncode == -signal.SIGKILL
+    assert int(said) != worker.pid
