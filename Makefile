@@ -37,7 +37,7 @@ format: setup ## write the format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lock: ## renew requirements.txt from pyproject.toml
-	@$(BIN)/python -m pip install --quiet pip-tools
-	@$(BIN)/pip-compile --quiet --extra dev --extra embedded --generate-hashes --allow-unsafe --no-strip-extras \
-	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-annotate -o requirements.txt pyproject.toml
+lock: ## renew requirements.txt from pyproject.toml, for every Python and system at once
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11.0 --extra dev --extra embedded --generate-hashes \
+	  --no-strip-extras --no-annotate --no-header --no-emit-index-url pyproject.toml -o requirements.txt

@@ -36,7 +36,8 @@ def run(environ: Mapping[str, str]) -> None:
     port = _port(environ, "PORT", given.port)
     careers = _port(environ, "CAREERS_PORT", given.careers_port)
     here = {"PORT": str(port), "CAREERS_PORT": str(careers), "DATA_DIR": str(given.data_dir)}
-    children = Children({**environ, **here})
+    # Whoever presses Ctrl-C wants it to stop; what is in hand is put back unharmed.
+    children = Children({"SHUTDOWN_GRACE": "3", **environ, **here})
     settings = load({**environ, **here})
     try:
         settings = attached(settings, start=True)
@@ -47,9 +48,9 @@ def run(environ: Mapping[str, str]) -> None:
         children.start("worker", "arq", "app.worker.WorkerSettings")
         if _answers(children, port):
             _welcome(settings, in_transaction(settings, lambda session: prepare(session, settings)))
-            ended = children.wait()
+            ended = children.keep(click.echo)
             if ended is not None:
-                raise click.ClickException(f"The {ended} process has ended; see above. Everything is being stopped.")
+                raise click.ClickException(f"The {ended} process does not stay up; see above. Everything is stopped.")
     finally:
         children.end()
         stop_started(given)

@@ -298,3 +298,17 @@ async def test_a_task_by_hand_is_enqueued_and_what_does_not_fit_keeps_what_was_t
         assert "kept title" in refused.text
     async with database.read() as session:
         assert await session.scalar(select(func.count()).select_from(Task)) == 1
+
+
+async def test_a_task_of_a_cancelled_run_stays_ended(
+    database: Database, settings: Settings, member: Browser, ann: Principal
+) -> None:
+    run_id = await fill(database, settings, ann)
+    await member.send_form(f"/runs/{run_id}/cancel")
+    async with database.read() as session:
+        task_id = await session.scalar(select(Task.id).where(Task.run_id == run_id).limit(1))
+    answer = await member.send_form(f"/tasks/{task_id}/retry")
+    assert answer.status_code == 409
+    assert "Start a new run" in words(answer)
+    assert task_id is not None
+    assert (await task_of(database, task_id)).state == "cancelled"

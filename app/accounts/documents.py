@@ -27,7 +27,7 @@ def document(name: str, content: bytes) -> Document:
         Invalid: too large, empty, or of another kind.
     """
     if len(content) > MOST_BYTES:
-        _refuse(f"The file is too large: {len(content) / 1024**2:.1f} MB of at most {MOST_BYTES // 1024**2} MB.")
+        _refuse(f"The file is too large: at most {MOST_BYTES // 1024**2} MB, please.")
     if not content.strip():
         _refuse("The file is empty.")
     media_type = _media_type(content)

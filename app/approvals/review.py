@@ -10,6 +10,7 @@ from litestar.params import FromPath
 from app.accounts import service as accounts
 from app.approvals import queries, service
 from app.approvals.errors import ApprovalNotFound
+from app.approvals.models import Approval
 from app.approvals.queries import Asked
 from app.approvals.states import ApprovalState
 from app.approvals.views import REFUSALS, QuestionView, Sent, question_view, read_decision, refusal
@@ -30,7 +31,10 @@ LIMIT = Limit("review", 60, timedelta(minutes=1))
 
 
 class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
-    """`token` and `stamp` travel in the form. `resumable`: an expired question can be put again."""
+    """`token` and `stamp` travel in the form. `resumable`: an expired question can be put again.
+
+    `successor` is the same question, put again since and decided.
+    """
 
     question: QuestionView
     asker: str
@@ -39,6 +43,7 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     stamp: str
     resumable: bool
+    successor: Approval | None
     fresh: bool = False
 
 
@@ -64,8 +69,16 @@ async def _page(
         resumable=asked.approval.state == ApprovalState.EXPIRED
         and asked.task.state == TaskState.EXPIRED
         and asked.task.round == asked.approval.round,
+        successor=await _successor(session, asked.approval),
         fresh=fresh,
     )
+
+
+async def _successor(session: Session, approval: Approval) -> Approval | None:
+    if approval.state != ApprovalState.EXPIRED:
+        return None
+    latest = await queries.latest_question(session, approval.task_id, approval.step)
+    return latest if latest and latest.round > approval.round and latest.state != ApprovalState.PENDING else None
 
 
 async def _asked(session: Session, token: str) -> Asked:

@@ -36,7 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lease: timedelta = timedelta(seconds=15)
     shutdown_grace: timedelta = timedelta(seconds=20)
     poll_interval: timedelta = timedelta(seconds=1)
-    max_lease_losses: int = 3
+    max_lease_losses: int = 10
     data_dir: Path = Path(".holdpoint")
     # Empty: a directory below the data directory.
     artifacts_url: str = ""

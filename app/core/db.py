@@ -9,8 +9,11 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 from sqlalchemy import MetaData, func, select
 from sqlalchemy.dialects.postgresql.base import ischema_names
+from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import UserDefinedType
@@ -58,6 +61,30 @@ class WriteSession(AsyncSession):
 
 
 Session = ReadSession | WriteSession
+
+
+# What a statement may raise while the server is away; also other things, see `is_away`. asyncpg's own errors come
+# through where SQLAlchemy sets up a connection that is cut at that moment.
+AWAY = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+# SQLSTATE classes: connection exception, insufficient resources, operator intervention (starting, shutting down).
+_AWAY_STATES = ("08", "53", "57")
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the database could not be asked, so that asking again later can help; not an error of the statement."""
+    if isinstance(error, DBAPIError):
+        lost = error.connection_invalidated or isinstance(error, InterfaceError)
+        return lost or sqlstate(error)[:2] in _AWAY_STATES
+    if isinstance(error, asyncpg.PostgresError):
+        return str(error.sqlstate)[:2] in _AWAY_STATES
+    if isinstance(error, FileNotFoundError):
+        return error.filename is None  # the unix socket is gone; a missing file has a name
+    return isinstance(error, asyncpg.InterfaceError | PoolTimeout | ConnectionError | TimeoutError)
+
+
+def sqlstate(error: DBAPIError) -> str:
+    """PostgreSQL's five-letter code, or nothing."""
+    return str(getattr(error.orig, "sqlstate", None) or "")
 
 
 class Database:

@@ -5,11 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FrameType
 
 PR_SET_PDEATHSIG = 1
-END_WITHIN = 8.0  # seconds for a clean end, before a process is killed
+END_WITHIN = 12.0  # seconds for a clean end, before a process is killed
+SETTLED = 5.0  # seconds after which a process has started well; one that ends sooner is not started again
 
 
 class Children:
@@ -18,11 +19,13 @@ class Children:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = dict(environ)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._started: dict[str, tuple[float, tuple[str, ...]]] = {}
         self._stop = False
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._asked_to_stop)
 
     def start(self, name: str, *command: str) -> None:
+        self._started[name] = time.monotonic(), command
         # A session of its own: Ctrl-C reaches us first, and we end them in order.
         self._running[name] = subprocess.Popen(
             [sys.executable, "-m", *command],
@@ -41,12 +44,22 @@ class Children:
     def stopping(self) -> bool:
         return self._stop
 
-    def wait(self) -> str | None:
-        """Until a signal comes (None) or a process ends by itself (its name)."""
+    def keep(self, say: Callable[[str], None]) -> str | None:
+        """Until a signal comes (None). A process that ends is started again; one that does not stay up ends it all.
+
+        Args:
+            say: is told what happens.
+        """
         while not self._stop:
             if (name := self.ended()) is not None:
-                return name
+                since, command = self._started[name]
+                say(f"The {name} process has ended ({_how(self._running[name].returncode)}).")
+                if time.monotonic() - since < SETTLED:
+                    return name
+                say(f"Starting another {name}.")
+                self.start(name, *command)
             time.sleep(0.2)
+        say("Stopping …")
         return None
 
     def end(self) -> None:
@@ -64,6 +77,10 @@ class Children:
 
     def _asked_to_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stop = True
+
+
+def _how(status: int) -> str:
+    return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
 
 
 def _die_with_parent() -> None:

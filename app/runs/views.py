@@ -98,7 +98,7 @@ async def show_run(
         raise RunNotFound
     wanted = TaskFilter(run_id=run_id, state=in_state if in_state in set(TaskState) else "")
     tasks = await task_list(read, user, wanted, cursor, path=f"/runs/{run_id}")
-    counts = {tab.state: tab.count for tab in tasks.tabs if tab.state}
+    counts = {tab.state: tab.count or 0 for tab in tasks.tabs if tab.state}
     view = RunPage(progress_of(run, counts), tasks)
     return await render(request, "runs/detail.html", view, nav="runs", fragment="runs/_detail.html")
 

@@ -4,8 +4,10 @@ A handler runs again from its top after a crash, a retry or a decision. Steps wh
 over; everything else runs again, so effects belong into steps.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_type_hints
@@ -19,7 +21,7 @@ from app.approvals.service import Answer, Question
 from app.approvals.states import HoldType
 from app.core import log
 from app.core.config import Settings
-from app.core.db import Database, WriteSession
+from app.core.db import AWAY, Database, WriteSession, is_away
 from app.core.errors import AppError
 from app.runtime.errors import Held, LeaseLost
 from app.runtime.executors import Executors
@@ -32,6 +34,8 @@ R = TypeVar("R")
 F = TypeVar("F", bound=msgspec.Struct)
 
 PROCESS_LIMIT = timedelta(minutes=1)
+# Seconds between the tries to store a step while the database is away; then the try of the task has failed.
+AWAY_PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 PROGRESS_INTERVAL = 0.5  # seconds between two writes of a task's progress
 
 
@@ -84,11 +88,12 @@ class Context:
         """
         stored = await self._stored(name)
         if stored is None:
-            stored = _encode(await function(*args, **kwargs))
-            async with self.database.write(self._actor) as session:
-                if not await queries.store_step(session, self.task_id, self.attempt, name, stored):
-                    raise LeaseLost(self.task_id)
-            await self._remember(name, stored)
+            result = _encode(await function(*args, **kwargs))
+
+            async def store(session: WriteSession) -> str:
+                return await self._store(session, name, result)
+
+            stored = await self._insist(name, store)
         return _decode(stored, function)
 
     async def transact(
@@ -104,12 +109,13 @@ class Context:
         """
         stored = await self._stored(name)
         if stored is None:
-            async with self.database.write(self._actor) as session:
-                stored = _encode(await function(session, *args, **kwargs))
+
+            async def work(session: WriteSession) -> str:
+                result = _encode(await function(session, *args, **kwargs))
                 # Last, so that a late worker's effects roll back.
-                if not await queries.store_step(session, self.task_id, self.attempt, name, stored):
-                    raise LeaseLost(self.task_id)
-            await self._remember(name, stored)
+                return await self._store(session, name, result)
+
+            stored = await self._insist(name, work)
         return _decode(stored, function)
 
     async def approval(
@@ -220,9 +226,36 @@ class Context:
                     self._steps = await queries.stored_steps(session, self.task_id)
         return self._steps.get(name)
 
-    async def _remember(self, name: str, stored: str) -> None:
+    async def _store(self, session: WriteSession, name: str, result: str) -> str:
+        if not await queries.store_step(session, self.task_id, self.attempt, name, result):
+            raise LeaseLost(self.task_id)
+        return result
+
+    async def _insist(self, name: str, work: Callable[[WriteSession], Awaitable[str]]) -> str:
+        """Store a step, again and again while the database is away: what has been done must not be done twice for that.
+
+        A connection lost during the commit leaves open whether it counted, so the step is looked up before another
+        try.
+        """
+        for pause in (*AWAY_PAUSES, None):
+            try:
+                async with self.database.write(self._actor) as session:
+                    stored = await work(session)
+                break
+            except Exception as error:
+                if pause is None or not is_away(error):
+                    raise
+                self.log.warning("step_delayed", step=name, error=repr(error))
+            await asyncio.sleep(pause)
+            with suppress(*AWAY):
+                async with self.database.read() as reading:
+                    done = await queries.step_of_attempt(reading, self.task_id, name, self.attempt)
+                if done is not None:
+                    stored = done
+                    break
         assert self._steps is not None
         self._steps[name] = stored
+        return stored
 
 
 def _encode(result: Any) -> str:

@@ -8,11 +8,9 @@ import os
 import socket
 from dataclasses import dataclass
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from app.core import log
 from app.core.config import Settings
-from app.core.db import Database
+from app.core.db import AWAY, Database
 from app.core.ids import uuid7
 from app.runtime import workers
 from app.runtime.context import Context
@@ -25,7 +23,6 @@ from app.tasks.queries import Attempt, Claimed, Outcome
 from app.tasks.states import TaskState
 
 GATHER_ROOM = 0.002  # seconds to let more handlers end before a full queue claims again
-AWAY = (SQLAlchemyError, OSError, TimeoutError)
 
 logger = log.get(__name__)
 

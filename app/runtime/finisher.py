@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from app.core import log
-from app.core.db import Database
+from app.core.db import AWAY, Database, sqlstate
 from app.runtime.execution import describe
 from app.tasks import queries
 from app.tasks.queries import Attempt, Outcome
@@ -76,7 +76,7 @@ class Finisher:
                     batch = [_unstorable(batch[0], error)]
                     continue
                 logger.warning("finish_delayed", tasks=len(batch), error=repr(error.orig))
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
+            except AWAY as error:
                 logger.warning("finish_delayed", tasks=len(batch), error=repr(error))
             else:
                 for outcome in batch:
@@ -89,8 +89,7 @@ class Finisher:
 
 def _unusable(error: DBAPIError) -> bool:
     """Whether the data is at fault (classes 22 and 23, 54: too large) and not the connection or a deadlock."""
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return state[:2] in ("22", "23", "54")
+    return sqlstate(error)[:2] in ("22", "23", "54")
 
 
 def _unstorable(outcome: Outcome, error: DBAPIError) -> Outcome:

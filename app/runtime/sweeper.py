@@ -5,13 +5,12 @@ import time
 from collections.abc import Awaitable, Callable
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.accounts import service as accounts
 from app.approvals import service as approvals
 from app.core import log
 from app.core.config import Settings
-from app.core.db import Database, WriteSession
+from app.core.db import AWAY, Database, WriteSession
 from app.postings.imports import forget_old_imports
 from app.runs import service as runs
 from app.runtime import workers
@@ -50,7 +49,7 @@ class Sweeper:
             for beat in self._beats:
                 try:
                     more = await self._once(beat) or more
-                except (SQLAlchemyError, OSError, TimeoutError) as error:
+                except AWAY as error:
                     logger.warning("sweep_failed", beat=getattr(beat, "__name__", "?"), error=repr(error))
             await asyncio.sleep(0.01 if more else self._every)
 

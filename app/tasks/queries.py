@@ -9,11 +9,11 @@ from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, case, func, literal, null, select, text, update
+from sqlalchemy import ColumnElement, Text, case, cast, func, literal, null, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
-from app.tasks.models import Task
+from app.tasks.models import Task, TaskStep
 from app.tasks.states import FINISHED, TASK_MACHINE, TaskState, TaskVerb
 
 
@@ -279,6 +279,16 @@ async def move_tasks(
     return moved
 
 
+# Of a run the queue knows its row's state, and no more.
+_IN_CANCELLED_RUN = text(
+    "SELECT EXISTS (SELECT FROM tasks t JOIN runs r ON r.id = t.run_id WHERE t.id = :id AND r.state = 'cancelled')"
+)
+
+
+async def in_cancelled_run(session: AsyncSession, task_id: UUID) -> bool:
+    return bool((await session.execute(_IN_CANCELLED_RUN, {"id": task_id})).scalar_one())
+
+
 # A lease that ran out: requeued in its place, or buried when that has happened too often in a row (a poison task).
 # An attempt that stored a step made progress: with it the count begins anew.
 _LOST = text(
@@ -348,6 +358,16 @@ async def stored_steps(session: AsyncSession, task_id: UUID) -> dict[str, str]:
     """Finished steps of a task: name → result as JSON text."""
     rows: Any = await session.execute(_STEPS, {"task_id": task_id})
     return {row[0]: row[1] for row in rows}
+
+
+async def step_of_attempt(session: AsyncSession, task_id: UUID, name: str, attempt: int) -> str | None:
+    """The result (JSON text) of a step that this very attempt has stored."""
+    found = await session.execute(
+        select(cast(TaskStep.result, Text)).where(
+            TaskStep.task_id == task_id, TaskStep.name == name, TaskStep.attempt == attempt
+        )
+    )
+    return found.scalars().first()
 
 
 async def write_progress(session: WriteSession, task_id: UUID, attempt: int, done: int, total: int, note: str) -> None:

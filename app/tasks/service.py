@@ -10,7 +10,7 @@ from sqlalchemy import true
 
 from app.core.config import QUEUE_NAME
 from app.core.db import WriteSession
-from app.core.errors import Invalid
+from app.core.errors import Conflict, Invalid
 from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.tasks import queries
@@ -102,6 +102,8 @@ async def act(session: WriteSession, by: Principal, task_id: UUID, verb: TaskVer
         raise Invalid(f"A task cannot be told to {verb} by hand.")
     priority = RESUMED_PRIORITY if verb is TaskVerb.RESUME else None
     mine = true() if by.scope is None else Task.owner_id == by.scope
+    if verb in (TaskVerb.RETRY, TaskVerb.RESUME) and await queries.in_cancelled_run(session, task_id):
+        raise Conflict("Its run was cancelled, so this task stays ended. Start a new run for it.")
     moved = await queries.move_tasks(session, verb, (Task.id == task_id) & mine, priority=priority)
     if not moved:
         task = await session.get(Task, task_id)

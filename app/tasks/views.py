@@ -30,11 +30,11 @@ InState: TypeAlias = Annotated[str, QueryParameter(name="state")]
 
 
 class Tab(msgspec.Struct, frozen=True):
-    """A state to choose, with how many tasks are in it."""
+    """A state to choose, with how many tasks are in it; not counted while another filter narrows the list."""
 
     state: str
     href: str
-    count: int
+    count: int | None
 
 
 class TaskList(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +99,8 @@ async def task_list(
         for state in TaskState
         if counts.get(state) or state == wanted.state
     ]
+    if wanted.q or wanted.kind or wanted.queue or wanted.subject:
+        tabs = [msgspec.structs.replace(tab, count=None) for tab in tabs]
     shown = rows[:PAGE]
     last = Cursor(shown[-1].created_at, shown[-1].id) if len(rows) > PAGE else None
     return TaskList(
@@ -106,7 +108,7 @@ async def task_list(
         wanted=wanted,
         tabs=tabs,
         kinds=[kind.name for kind in all_kinds()],
-        total=everything.count,
+        total=sum(counts.values()),
         next_url=path + query_of(wanted, cursor=str(last)) if last else None,
         first_url=path + query_of(wanted) if before else None,
         here=path + query_of(wanted, cursor=cursor or ""),

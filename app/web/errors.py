@@ -11,10 +11,10 @@ from jinja2 import Environment
 from litestar import Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
 from litestar.types import Scope
-from sqlalchemy.exc import DBAPIError, InterfaceError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError
 
 from app.core import log
+from app.core.db import is_away, sqlstate
 from app.core.errors import AppError, Invalid, TooMany, Unauthorized
 from app.web.render import Page, leave, page_address, page_of, wants_fragment
 from app.web.request import WebRequest, is_api, request_id
@@ -22,8 +22,6 @@ from app.web.request import WebRequest, is_api, request_id
 logger = log.get(__name__)
 
 PAGE, FRAGMENT = "error.html", "components/_error.html"
-# SQLSTATE classes: connection exception, insufficient resources, operator intervention (starting, shutting down).
-AWAY = ("08", "53", "57")
 UNSTORABLE = "22021"  # a NUL, which PostgreSQL's text cannot hold
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MISSING_FIELD = re.compile(r"missing required field `(.+?)`")
@@ -96,9 +94,9 @@ def describe(error: Exception) -> Problem:
             detail=error.detail if status == 400 and error.detail else detail,
             headers=error.headers or {},
         )
-    if isinstance(error, DBAPIError) and _sqlstate(error) == UNSTORABLE:
+    if isinstance(error, DBAPIError) and sqlstate(error) == UNSTORABLE:
         return Problem(status=422, title=Invalid.title, detail="A text holds a character that cannot be stored.")
-    if _database_is_away(error):
+    if is_away(error):
         return Problem(status=503, title="Not available just now", detail=DETAILS[503], headers={"Retry-After": "5"})
     return Problem(status=500, title="That is our fault", detail=DETAILS[500])
 
@@ -125,18 +123,6 @@ def write(
     except Exception:
         logger.exception("the error page failed", request_id=request_id(scope))
         return "text/plain", f"{problem.status} {problem.title}. {problem.detail}".encode()
-
-
-def _database_is_away(error: Exception) -> bool:
-    if isinstance(error, DBAPIError):
-        return error.connection_invalidated or isinstance(error, InterfaceError) or _sqlstate(error)[:2] in AWAY
-    if isinstance(error, FileNotFoundError):
-        return error.filename is None  # the unix socket is gone; a missing file has a name
-    return isinstance(error, PoolTimeout | ConnectionError | TimeoutError)
-
-
-def _sqlstate(error: DBAPIError) -> str:
-    return str(getattr(error.orig, "sqlstate", None) or "")
 
 
 def _sentence(problem: Problem) -> str:

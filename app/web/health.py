@@ -5,11 +5,9 @@ from typing import Any
 from litestar import Response, get
 from redis.exceptions import RedisError
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
+from app.core.db import AWAY
 from app.web.request import WebRequest
-
-AWAY = (SQLAlchemyError, OSError, TimeoutError)
 
 
 async def _database(request: WebRequest) -> str:

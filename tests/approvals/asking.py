@@ -54,12 +54,16 @@ async def put_question(
     deliver: bool = True,
     run_id: UUID | None = None,
     continues: bool = False,
+    again: UUID | None = None,
 ) -> Asked:
-    """Claim a task and let it ask; `deliver` mints the links and starts the clock, as the mail's sending does."""
+    """Claim a task and let it ask; `deliver` mints the links and starts the clock, as the mail's sending does.
+
+    `again`: a task that was resumed asks once more.
+    """
     owner = await principal(database)
     async with database.write("system") as session:
         request = TaskRequest(kind="test.asks", payload={"name": "x"}, owner_id=owner.id, run_id=run_id)
-        task_id = await enqueue(session, request)
+        task_id = again or await enqueue(session, request)
     async with database.write("worker:test") as session:
         [task] = await claim_tasks(
             session,
@@ -84,7 +88,8 @@ async def put_question(
         assert await service.ask(session, task, question)
     tokens: list[str] = []
     async with database.read() as session:
-        approval = (await session.execute(select(Approval).where(Approval.task_id == task_id))).scalar_one()
+        newest = select(Approval).where(Approval.task_id == task_id).order_by(Approval.round.desc()).limit(1)
+        approval = (await session.execute(newest)).scalar_one()
         people = {person.email: person.id for person in await queries.recipients_of(session, [approval.id])}
     if deliver:
         letter = letters.ApprovalRequest()

@@ -185,6 +185,7 @@ async def test_an_expired_link_offers_a_fresh_one_to_the_same_address_only(
     await expire(database, asked)
     late = await phone.post("/review", data=form)
     assert late.status_code == 410
+    assert "granted" in late.text, "what was typed is lost"
     page = await phone.get(f"/review/{asked.tokens[0]}")
     assert page.status_code == 410
     assert "fresh link" in words(page)
@@ -244,3 +245,17 @@ async def test_the_time_left_is_shown_from_the_delivery_on(
     page = await phone.get(f"/review/{asked.tokens[0]}")
     assert approval.expires_at.strftime("%H:%M") in page.text
     assert approval.expires_at - approval.created_at < timedelta(minutes=21)
+
+
+async def test_an_old_link_tells_what_became_of_the_question_put_again(
+    database: Database, settings: Settings, phone: httpx.AsyncClient, patient: None
+) -> None:
+    old = await put_question(database, settings)
+    await expire(database, old)
+    await phone.post("/review/fresh", data={"token": old.tokens[0]})
+    new = await put_question(database, settings, again=old.task_id)
+    assert (await phone.post("/review", data=await filled(phone, new))).status_code == 303
+    page = words(await phone.get(f"/review/{old.tokens[0]}"))
+    assert "This link is over" in page
+    assert "Approved" in page
+    assert "Nothing was done" not in page

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from app.embedded import postgres, valkey
+from app.embedded import children, postgres, valkey
 from tests.processes import ROOT, free_port
 
 PATIENCE = 40.0  # seconds on a busy machine; the first start takes about three on an idle one
@@ -69,7 +69,12 @@ def status(url: str, method: str = "GET") -> int:
 
 
 def ours(data_dir: Path) -> list[str]:
-    """Command lines of live processes that name this data directory or were started with it."""
+    """Command lines of live processes that were started with this data directory."""
+    return [command for _, command in processes_of(data_dir)]
+
+
+def processes_of(data_dir: Path) -> list[tuple[int, str]]:
+    """(id, command line) of live processes that were started with this data directory."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -79,7 +84,7 @@ def ours(data_dir: Path) -> list[str]:
             except OSError:
                 continue
             if f"DATA_DIR={data_dir}\0" in environ and command:
-                found.append(command)
+                found.append((int(entry.name), command))
     return found
 
 
@@ -109,6 +114,23 @@ def test_after_a_kill_the_next_start_takes_over_and_keeps_the_data(tmp_path: Pat
             assert status(f"{base}/readyz") == 200
             assert len([line for line in ours(home) if "arq" in line]) == 1, "the first worker outlived its parent"
             second.interrupt()
+
+
+def test_a_killed_worker_is_replaced_and_work_in_hand_is_put_back_by_ctrl_c(tmp_path: Path) -> None:
+    home = tmp_path / "data"
+    with dev(home, tmp_path / "log") as started:
+        base = started.link().split("/login")[0]
+        time.sleep(children.SETTLED)  # from then on a process has started well
+        [worker] = [pid for pid, command in processes_of(home) if "arq" in command]
+        os.kill(worker, signal.SIGKILL)
+        deadline = time.monotonic() + PATIENCE
+        while not (found := [pid for pid, command in processes_of(home) if "arq" in command and pid != worker]):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert "The worker process has ended (killed by SIGKILL)" in started.log.read_text()
+        assert status(base + "/readyz") == 200
+        assert len(found) == 1
+        assert started.interrupt() < 15
 
 
 def test_two_installations_do_not_collide(tmp_path: Path) -> None:

@@ -123,3 +123,14 @@ def in_thread(payload: Named) -> str:
 @kind("test.process", runs_in="process")
 def in_process(payload: Named) -> str:
     return f"process {payload.name}"
+
+
+@kind("test.many", max_attempts=1)
+async def many(ctx: Context, payload: Named) -> None:
+    for k in range(10):
+        await ctx.step(f"step {k}", count_slowly, f"{payload.name}.{k}")
+
+
+async def count_slowly(name: str) -> str:
+    await asyncio.sleep(0.01)
+    return await count(name)

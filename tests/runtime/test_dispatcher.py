@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
 from app.core.config import Settings
 from app.core.db import Database
@@ -195,3 +196,22 @@ async def test_a_task_lost_and_claimed_again_by_the_same_worker_is_finished_by_t
         await until(lambda: _true(dispatcher.in_hand == 0))
     assert task.attempt == 2
     assert await verbs_of(database, task_id) == ["enqueue", "claim", "requeue", "claim", "succeed"]
+
+
+async def test_a_finished_step_is_stored_although_its_connection_is_cut_and_the_work_not_done_twice(
+    database: Database, settings: Settings
+) -> None:
+    """Every connection of the worker is terminated, again and again, while it stores steps."""
+    worker = Database(settings.database_url, name="to be cut", pool_size=5)
+    ids = [await put(database, "test.many", f"cut{n}") for n in range(20)]
+    cut = text("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'to be cut'")
+    async with working(worker, settings, sweep=False):
+        for _ in range(15):
+            async with database.engine.begin() as connection:
+                await connection.execute(cut)
+            await asyncio.sleep(0.05)
+        for task_id in ids:
+            task = await until_state(database, task_id, "succeeded", seconds=30)
+            assert (task.failures, task.attempt) == (0, 1)
+    await worker.dispose()
+    assert {ran[f"cut{n}.{k}"] for n in range(20) for k in range(10)} == {1}

@@ -1,6 +1,7 @@
 """A worker inside the test's own process, and waiting for what it does."""
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
@@ -27,10 +28,12 @@ async def working(database: Database, settings: Settings, *, sweep: bool = True)
     try:
         yield dispatcher
     finally:
+        fallen = [traceback.format_exception(error) for job in jobs if job.done() and (error := job.exception())]
         await dispatcher.drain()
         for job in jobs:
             job.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)
+        assert fallen == [], "".join(fallen[0])
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> None:
