@@ -17,6 +17,7 @@ import app.approvals.views
 import app.mail.views
 import app.postings.views
 import app.runs.views
+import app.tasks.artifact_views
 import app.tasks.audit_views
 import app.tasks.new_views
 import app.tasks.overview
@@ -53,6 +54,7 @@ HANDLERS = [
     *app.tasks.overview.handlers,
     *app.runs.views.handlers,
     *app.tasks.views.handlers,
+    *app.tasks.artifact_views.handlers,
     *app.tasks.new_views.handlers,
     *app.tasks.queue_views.handlers,
     *app.tasks.audit_views.handlers,

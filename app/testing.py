@@ -28,7 +28,8 @@ from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.kinds import BUILT_IN
 from app.runtime.context import Context
-from app.runtime.execution import Executors, execute
+from app.runtime.execution import execute
+from app.runtime.executors import Executors
 from app.runtime.finisher import Finisher
 from app.tasks import attempts, queries
 from app.tasks import service as tasks
@@ -114,8 +115,10 @@ class KindTester:
         return TaskState((await self.task(task_id)).state)
 
     async def _try(self, claimed: Claimed) -> None:
-        context = Context(claimed, database=self._database, settings=self._settings, actor=ACTOR)
-        outcome = await execute(claimed, context, self._executors)
+        context = Context(
+            claimed, database=self._database, settings=self._settings, actor=ACTOR, executors=self._executors
+        )
+        outcome = await execute(claimed, context)
         if outcome is not None:
             self._finisher.put(outcome)
             await self._finisher.flushed()

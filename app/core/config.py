@@ -43,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # None: finished tasks are kept for ever.
     retention: timedelta | None = timedelta(days=30)
     data_dir: Path = Path(".holdpoint")
+    # Empty: a directory below the data directory.
+    artifacts_url: str = ""
     careers_port: int = 8090
     allow_private_addresses: bool = True
 
@@ -55,6 +57,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Tells apart installations that share a Redis: the database they work on."""
         parts = urlsplit(self.database_url)
         return sha256(f"{parts.hostname}{parts.port}{parts.path}?{parts.query}".encode()).hexdigest()[:12]
+
+    @property
+    def artifact_store(self) -> str:
+        """The URL of the store of artifacts: `file:///directory` or `s3://bucket/prefix`."""
+        return self.artifacts_url or (self.data_dir / "artifacts").absolute().as_uri()
 
     @property
     def secure(self) -> bool:
@@ -94,6 +101,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         orphan_timeout=timedelta(minutes=reader.integer("ORPHAN_TIMEOUT_MINUTES", 0, 0, 1_000_000)) or None,
         retention=reader.duration("RETENTION", timedelta(days=30), minimum=0) or None,
         data_dir=Path(reader.text("DATA_DIR", str(defaults.data_dir))).absolute(),
+        artifacts_url=reader.url("ARTIFACTS_URL", ("file", "s3")).rstrip("/"),
         careers_port=reader.integer("CAREERS_PORT", defaults.careers_port, 1, 65535),
         allow_private_addresses=reader.boolean("ALLOW_PRIVATE_ADDRESSES", not production),
     )

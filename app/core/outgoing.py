@@ -63,13 +63,14 @@ class AnswerTooLarge(RefusedRequest):
 
 @asynccontextmanager
 async def client(
-    settings: Settings, *, timeout: timedelta = TIMEOUT, max_bytes: int = MAX_BYTES
+    settings: Settings, *, timeout: timedelta = TIMEOUT, max_bytes: int = MAX_BYTES, cut: bool = False
 ) -> AsyncIterator["Client"]:
     """A client for one errand; it keeps cookies until the block ends.
 
     Args:
         timeout: for a whole request, from the look-up of the name to the last byte of the answer.
         max_bytes: of an answer's body, as sent and as unpacked.
+        cut: take the beginning of a longer answer, with `extensions["cut"]`, instead of refusing it.
     """
     async with httpx.AsyncClient(
         transport=_Transport(private=settings.allow_private_addresses),
@@ -77,16 +78,17 @@ async def client(
         trust_env=False,
         headers={"User-Agent": AGENT},
     ) as http:
-        yield Client(http, timeout, max_bytes)
+        yield Client(http, timeout, max_bytes, cut)
 
 
 class Client:
     """Asks and returns whole answers, whatever their status."""
 
-    def __init__(self, http: httpx.AsyncClient, timeout: timedelta, max_bytes: int) -> None:
+    def __init__(self, http: httpx.AsyncClient, timeout: timedelta, max_bytes: int, cut: bool) -> None:
         self._http = http
         self._timeout = timeout.total_seconds()
         self._max_bytes = max_bytes
+        self._cut = cut
 
     async def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> httpx.Response:
         return await self.request("GET", url, headers=headers)
@@ -113,18 +115,26 @@ class Client:
 
     async def _answer(self, request: httpx.Request) -> httpx.Response:
         response = await self._http.send(request, stream=True, follow_redirects=False)
+        over = False
         try:
             body = bytearray()
             async for piece in response.aiter_bytes():
                 body += piece
                 if max(len(body), response.num_bytes_downloaded) > self._max_bytes:
+                    over = True
+                    if self._cut:
+                        del body[self._max_bytes :]
+                        break
                     raise AnswerTooLarge(f"{request.url.host} sent more than {self._max_bytes:,} bytes.")
         finally:
             await response.aclose()
         # It is unpacked now, so the headers that say otherwise go.
         packing = ("content-encoding", "content-length", "transfer-encoding")
         headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in packing]
-        return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=request)
+        told = {"cut": True} if over else {}
+        return httpx.Response(
+            response.status_code, headers=headers, content=bytes(body), request=request, extensions=told
+        )
 
 
 def checked_url(url: str) -> httpx.URL:

@@ -24,13 +24,16 @@ from app.core.config import Settings
 from app.core.db import AWAY, Database, WriteSession, is_away
 from app.core.errors import AppError
 from app.runtime.errors import Asleep, Held, LeaseLost
-from app.tasks import attempts
+from app.runtime.executors import Executors
+from app.tasks import artifacts, attempts
+from app.tasks.artifacts import StoredArtifact
 from app.tasks.attempts import Claimed
 
 P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F", bound=msgspec.Struct)
 
+PROCESS_LIMIT = timedelta(minutes=1)
 # Seconds between the tries to store a step while the database is away; then the try of the task has failed.
 AWAY_PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 PROGRESS_INTERVAL = 0.5  # seconds between two writes of a task's progress
@@ -39,7 +42,15 @@ PROGRESS_INTERVAL = 0.5  # seconds between two writes of a task's progress
 class Context:
     """The runtime's face to one attempt of one task."""
 
-    def __init__(self, task: Claimed, *, database: Database, settings: Settings, actor: str) -> None:
+    def __init__(
+        self,
+        task: Claimed,
+        *,
+        database: Database,
+        settings: Settings,
+        actor: str,
+        executors: Executors | None = None,
+    ) -> None:
         self.task = task
         self.task_id = task.id
         self.attempt = task.attempt
@@ -50,6 +61,7 @@ class Context:
         self.settings = settings
 
         self._actor = actor
+        self._executors = executors or Executors()
         self._steps: dict[str, str] | None = None
         self._progress_at = 0.0
 
@@ -185,6 +197,29 @@ class Context:
         self._progress_at = time.monotonic()
         async with self.database.write(self._actor) as session:
             await attempts.write_progress(session, self.task_id, self.attempt, done, total, note)
+
+    async def artifact(self, name: str, data: bytes, content_type: str) -> StoredArtifact:
+        """Keep a file with the task, under a name; a later try that makes it again replaces it.
+
+        Raises:
+            Invalid: the name, the type or the size (64 MB) does not fit. FilesAway: the store does not answer.
+        """
+        of = (self.task_id, self.attempt)
+        stored = await artifacts.store_artifact(self.database, self.settings, self._actor, of, name, data, content_type)
+        if stored is None:
+            raise LeaseLost(self.task_id)
+        return stored
+
+    async def in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a plain function that blocks beside the event loop. It cannot be stopped: give it time limits itself."""
+        return await self._executors.in_thread(function, *args, **kwargs)
+
+    async def in_process(self, function: Callable[..., R], *args: Any, limit: timedelta = PROCESS_LIMIT) -> R:
+        """Run a plain function of a module that needs the processor in another process, for at most `limit`.
+
+        The function, its arguments and its result are pickled: no `ctx`, no sessions; plain data, structs and bytes.
+        """
+        return await self._executors.in_process(limit, function, *args)
 
     async def _ask(self, question: Question) -> Answer[dict[str, Any]]:
         async with self.database.write(self._actor) as session:

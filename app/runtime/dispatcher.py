@@ -14,7 +14,8 @@ from app.core.db import AWAY, Database
 from app.core.ids import uuid7
 from app.runtime import workers
 from app.runtime.context import Context
-from app.runtime.execution import Executors, execute
+from app.runtime.execution import execute
+from app.runtime.executors import Executors
 from app.runtime.finisher import BATCH, Finisher
 from app.tasks import attempts
 from app.tasks.attempts import Attempt, Claimed, Outcome
@@ -131,10 +132,12 @@ class Dispatcher:
     async def _work(self, hand: InHand) -> None:
         """One task from claim to outcome. Never raises: whatever happens becomes an outcome or nothing."""
         task = hand.task
-        context = Context(task, database=self._database, settings=self._settings, actor=self.actor)
+        context = Context(
+            task, database=self._database, settings=self._settings, actor=self.actor, executors=self._executors
+        )
         outcome: Outcome | None = None
         try:
-            outcome = await execute(task, context, self._executors)
+            outcome = await execute(task, context)
         except asyncio.CancelledError:
             if hand.requeue:
                 outcome = Outcome(task.id, task.attempt, TaskState.QUEUED, reason="Its worker was shut down.")

@@ -2,9 +2,6 @@
 
 import asyncio
 import traceback
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from functools import cached_property
-from multiprocessing import get_context
 from random import SystemRandom
 from typing import Any
 
@@ -25,26 +22,7 @@ logger = log.get("app.tasks")
 jitter = SystemRandom()
 
 
-class Executors:
-    """Where blocking handlers run; made when the first one does."""
-
-    @cached_property
-    def thread(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(max_workers=8, thread_name_prefix="handler")
-
-    @cached_property
-    def process(self) -> ProcessPoolExecutor:
-        # Not fork: the worker has threads and connections.
-        return ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn"))
-
-    def close(self) -> None:
-        """Do not wait: a handler that blocks cannot be interrupted, and its lease will run out."""
-        for name in ("thread", "process"):
-            if name in self.__dict__:
-                self.__dict__[name].shutdown(wait=False, cancel_futures=True)
-
-
-async def execute(task: Claimed, context: Context, executors: Executors) -> Outcome | None:
+async def execute(task: Claimed, context: Context) -> Outcome | None:
     """Run the handler to its end. None: the task left our hands (held, asleep, cancelled, lost): nothing is to write.
 
     A CancelledError is the dispatcher's and passes through.
@@ -65,7 +43,7 @@ async def execute(task: Claimed, context: Context, executors: Executors) -> Outc
         if overdue and not seconds:
             return _buried(task, DeadlinePassed("Its deadline passed before it could start."), failed=False)
         async with asyncio.timeout(seconds) as limit:
-            result = await _call(kind, context, payload, executors)
+            result = await _call(kind, context, payload)
         return Outcome(task.id, task.attempt, TaskState.SUCCEEDED, result=_json(result))
     except LeaseLost:
         logger.info("attempt_refused", task=str(task.id), attempt=task.attempt)
@@ -81,12 +59,14 @@ async def execute(task: Claimed, context: Context, executors: Executors) -> Outc
         return _failed(task, kind, late if limit.expired() else failure)
 
 
-async def _call(kind: Kind, context: Context, payload: Any, executors: Executors) -> Any:
-    if kind.runs_in == "loop":
-        return await kind.handler(context, payload)
-    loop = asyncio.get_running_loop()
-    executor = executors.thread if kind.runs_in == "thread" else executors.process
-    return await loop.run_in_executor(executor, kind.handler, payload)
+async def _call(kind: Kind, context: Context, payload: Any) -> Any:
+    match kind.runs_in:
+        case "loop":
+            return await kind.handler(context, payload)
+        case "thread":
+            return await context.in_thread(kind.handler, payload)
+        case "process":
+            return await context.in_process(kind.handler, payload, limit=kind.timeout)
 
 
 def _json(result: Any) -> str | None:

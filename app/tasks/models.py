@@ -129,6 +129,26 @@ class TaskStep(Base):
     finished_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
 
 
+class Artifact(Base):
+    """A file that a task made. The row is written once the file lies in the store under `key`, never before."""
+
+    __tablename__ = "artifacts"
+    __table_args__ = (
+        CheckConstraint("size >= 0", name="size"),
+        UniqueConstraint("task_id", "name", name="artifacts_task_name_key"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    task_id: Mapped[UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(Text)
+    content_type: Mapped[str] = mapped_column(Text)
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(Text)
+    key: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    attempt: Mapped[int] = mapped_column(Integer)
+
+
 class TaskTransition(Base):
     """The legal moves, filled by the migrations from app/tasks/states.py and read by the trigger."""
 

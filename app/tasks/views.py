@@ -10,12 +10,14 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from app.core.errors import NotFound
+from app.core.masking import masked
 from app.core.paging import PAGE, Cursor, parse_cursor
 from app.core.principal import Principal
 from app.stats import queries as stats
 from app.tasks import reads, service
+from app.tasks.artifacts import artifacts_of
 from app.tasks.kinds import all_kinds
-from app.tasks.models import Task, TaskEvent, TaskStep
+from app.tasks.models import Artifact, Task, TaskEvent, TaskStep
 from app.tasks.reads import LivingWorker, TaskFilter
 from app.tasks.states import BUTTONS, HOLDS, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
 from app.web.guards import SignedIn
@@ -60,8 +62,10 @@ class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
     """One task. `buttons`: the verbs its state allows; `holds`: it waits for a person; `live`: it may still change."""
 
     task: Task
+    payload: Any
     timeline: list[Happening]
     steps: list[TaskStep]
+    artifacts: list[Artifact]
     buttons: list[str]
     holds: bool
     live: bool
@@ -156,8 +160,10 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
     state = TaskState(task.state)
     view = TaskPage(
         task=task,
+        payload=masked(task.payload),
         timeline=[happening(event) for event in await reads.events_of(read, task_id)],
         steps=await reads.steps_of(read, task_id),
+        artifacts=await artifacts_of(read, task_id),
         buttons=[verb.value for verb in BUTTONS if TASK_MACHINE.allows(verb, state)],
         holds=state in HOLDS,
         live=state in UNFINISHED,

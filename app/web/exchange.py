@@ -46,7 +46,6 @@ class Exchange:
         self._max_body = max_body
         self._received = 0
         self._body_ended = False
-        self._ended = False
 
     def header(self, name: str) -> str:
         return str(self._given.get(name, ""))
@@ -77,13 +76,11 @@ class Exchange:
             self.status = message["status"]
             message["headers"] = self._completed(message)
             await self._send(message)
-            return
-        if message["type"] != "http.response.body" or self.method != "HEAD":
+            if self.method == "HEAD":  # ended here: a stream may be given up before it has sent anything
+                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        elif self.method != "HEAD":
             self.sent += len(message.get("body", b""))
             await self._send(message)
-        elif not self._ended:
-            self._ended = True
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _completed(self, message: Any) -> list[tuple[bytes, bytes]]:
         headers = [(bytes(name).lower(), bytes(value)) for name, value in message.get("headers", ())]

@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from migrations import transitions
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 
 DEADLINE = sa.text("deadline_at IS NOT NULL AND finished_at IS NULL")
 

@@ -10,12 +10,14 @@ class OddSite:
     def __init__(self, *answers: str) -> None:
         self.answers = list(answers)
         self.asked: list[tuple[str, bytes]] = []
+        self.heads: list[str] = []
         self.url = ""
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
         body = await reader.readexactly(int(length[1])) if length else b""
+        self.heads.append(head)
         self.asked.append((head.split(" HTTP")[0], body))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         writer.write(answer.replace("\n", "\r\n").encode())

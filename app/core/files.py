@@ -1,0 +1,94 @@
+"""Where the bytes of artifacts are: a directory, or an S3-compatible store. Names them by keys, knows no table."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, S3Store
+
+if TYPE_CHECKING:
+    from obstore import BytesStream  # these are there for type checkers only
+    from obstore.store import RetryConfig
+
+PIECE = 256 * 1024  # bytes, about, that are handed on at once
+
+# Short: a task that cannot store its file is tried again anyway.
+TRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+
+_Place: TypeAlias = LocalStore | S3Store
+
+
+class FilesAway(Exception):
+    """The store does not answer, or refuses. Trying again may help."""
+
+
+class FileStore:
+    """The store at a URL: `file:///directory` or `s3://bucket/prefix` (keys and region from AWS_* variables).
+
+    A key is written once and never changed, so whoever reads one reads the whole of it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Raises FilesAway."""
+        try:
+            await obstore.put_async(_place(self._url), key, data)
+        except (BaseError, OSError, ValueError) as error:
+            raise FilesAway(f"The file could not be stored: {_line(error)}") from error
+
+    async def open(self, key: str) -> AsyncIterator[bytes] | None:
+        """The file in pieces, or None when there is no such file. Raises FilesAway."""
+        try:
+            found = await obstore.get_async(_place(self._url), key)
+        except FileNotFoundError:
+            return None
+        except (BaseError, OSError, ValueError) as error:
+            raise FilesAway(f"The file cannot be read: {_line(error)}") from error
+        return _pieces(found.stream(min_chunk_size=PIECE))
+
+    async def read(self, key: str) -> bytes | None:
+        """The whole file, or None. Raises FilesAway."""
+        pieces = await self.open(key)
+        if pieces is None:
+            return None
+        return b"".join([piece async for piece in pieces])
+
+    async def remove(self, key: str) -> None:
+        """Raises FilesAway. A file that is not there is removed."""
+        try:
+            await obstore.delete_async(_place(self._url), key)
+        except FileNotFoundError:
+            return
+        except (BaseError, OSError, ValueError) as error:
+            raise FilesAway(f"The file could not be removed: {_line(error)}") from error
+
+
+async def _pieces(stream: "BytesStream") -> AsyncIterator[bytes]:
+    try:
+        async for piece in stream:
+            yield bytes(piece)
+    except (BaseError, OSError) as error:
+        raise FilesAway(f"The file cannot be read to its end: {_line(error)}") from error
+
+
+@cache
+def _place(url: str) -> _Place:
+    """Made at first use; one for each store and process."""
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        directory = Path(unquote(parts.path))
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return LocalStore(directory)
+    return S3Store.from_url(url, retry_config=TRIES)
+
+
+def _line(error: Exception) -> str:
+    """The beginning of what the store says; its debug form behind that may hold addresses and headers."""
+    return " ".join(str(error).split("\n")[0].split())[:200] or type(error).__name__

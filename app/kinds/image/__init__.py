@@ -1,0 +1,1 @@
+"""Parts of `image.process`. What is imported here is imported in every process of the pool: keep it light."""

@@ -1,0 +1,1 @@
+"""Parts of `report.generate`: the numbers, and how each format writes them."""

@@ -1,0 +1,47 @@
+"""Downloads of the files that tasks made: handed over, never run.
+
+Whoever can make a task can make a file of any type. So a browser saves it instead of showing it, except for pictures,
+takes the type as it is told, and treats what it shows as a page without rights.
+"""
+
+from urllib.parse import quote
+
+from litestar import get
+from litestar.params import FromPath
+from litestar.response import Stream
+
+from app.core.files import FileStore
+from app.core.ids import UUID
+from app.tasks import artifacts
+from app.tasks.artifacts import ArtifactNotFound
+from app.web.guards import SignedIn
+from app.web.request import WebRequest
+from app.web.sessions import Read
+
+# PDF is not among them: browsers refuse to show one inside of a sandbox.
+SHOWN = frozenset({"image/png", "image/jpeg", "image/webp"})
+
+
+@get("/tasks/{task_id:uuid}/artifacts/{artifact_id:uuid}")
+async def download(
+    request: WebRequest, user: SignedIn, read: Read, task_id: FromPath[UUID], artifact_id: FromPath[UUID]
+) -> Stream:
+    found = await artifacts.find_artifact(read, task_id, artifact_id, user.scope)
+    pieces = await FileStore(request.app.state.settings.artifact_store).open(found.key)
+    if pieces is None:
+        raise ArtifactNotFound  # replaced in this moment, or taken out of the store by hand
+    disposition = "inline" if found.content_type in SHOWN else "attachment"
+    return Stream(
+        pieces,
+        media_type=found.content_type.partition(";")[0],  # to text the response adds the charset itself
+        headers={
+            "Content-Length": str(found.size),
+            "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(found.name, safe='')}",
+            "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+            "X-Content-Type-Options": "nosniff",
+            "ETag": f'"{found.sha256}"',
+        },
+    )
+
+
+handlers = [download]

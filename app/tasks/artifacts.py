@@ -1,0 +1,134 @@
+"""Files that tasks make. The bytes go to the store first, then the row: a crash leaves no row without its file.
+
+Every writing takes a new key, so that a file being downloaded does not change and a late worker overwrites nothing.
+A crash in between leaves at most a file without a row, below the directory of its task.
+"""
+
+import re
+from hashlib import sha256
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import select, text, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core import log
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.errors import Invalid, NotFound
+from app.core.files import FilesAway, FileStore
+from app.core.ids import uuid7
+from app.tasks.attempts import Attempt
+from app.tasks.models import Artifact, Task
+
+MOST_BYTES = 64 * 1024 * 1024
+
+CONTENT_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,99}(; charset=utf-8)?")
+
+logger = log.get("app.tasks")
+
+
+class ArtifactNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("There is no such file, or it belongs to somebody else.")
+
+
+class StoredArtifact(msgspec.Struct, frozen=True):
+    """What a handler may keep and hand on. `sha256` is in hexadecimal."""
+
+    id: UUID
+    name: str
+    content_type: str
+    size: Annotated[int, msgspec.Meta(description="Bytes.")]
+    sha256: str
+
+
+# Fenced like a step. The row of an earlier try keeps its id, so that links to it stay right.
+_RECORD = text(
+    """
+    WITH earlier AS (SELECT key FROM artifacts WHERE task_id = :task_id AND name = :name)
+    INSERT INTO artifacts (id, task_id, name, content_type, size, sha256, key, attempt)
+    SELECT :id, t.id, :name, :content_type, :size, :sha256, :key, t.attempt FROM tasks t
+    WHERE t.id = :task_id AND t.attempt = :attempt AND t.state = 'running'
+    ON CONFLICT (task_id, name) DO UPDATE
+    SET content_type = EXCLUDED.content_type, size = EXCLUDED.size, sha256 = EXCLUDED.sha256, key = EXCLUDED.key,
+        attempt = EXCLUDED.attempt, created_at = now()
+    WHERE artifacts.attempt <= EXCLUDED.attempt
+    RETURNING id, (SELECT key FROM earlier)
+    """
+)
+
+
+async def store_artifact(
+    database: Database, settings: Settings, actor: str, of: Attempt, name: str, data: bytes, content_type: str
+) -> StoredArtifact | None:
+    """Store a file of an attempt; one of the same name of the same task is replaced. None: no longer this attempt's.
+
+    Raises:
+        Invalid: the name, the type or the size does not fit. FilesAway
+    """
+    _check(name, data, content_type)
+    task_id, attempt = of
+    # Not in the loop: hashing 64 MiB takes a while, but far less than sending them.
+    digest = sha256(data).hexdigest()
+    key = f"{task_id}/{uuid7()}"
+    store = FileStore(settings.artifact_store)
+    await store.put(key, data)
+    async with database.write(actor) as session:
+        values = {"id": uuid7(), "name": name, "content_type": content_type, "size": len(data), "sha256": digest}
+        fence = {"task_id": task_id, "attempt": attempt, "key": key}
+        rows: Any = await session.execute(_RECORD, values | fence)
+        row = rows.first()
+    await _forget(store, key if row is None else row[1])
+    return None if row is None else StoredArtifact(row[0], name, content_type, len(data), digest)
+
+
+async def _forget(store: FileStore, key: str | None) -> None:
+    """Remove a file that no row names any more; if that fails it costs space and nothing else."""
+    if key is None:
+        return
+    try:
+        await store.remove(key)
+    except FilesAway as error:
+        logger.warning("artifact_left_over", key=key, error=str(error))
+
+
+def _check(name: str, data: bytes, content_type: str) -> None:
+    if not 0 < len(name) <= 200 or not name.isprintable() or "/" in name or "\\" in name or name.strip(". ") == "":
+        raise Invalid("A file's name has from 1 to 200 printable characters and no slash.", {"name": "Change it."})
+    if not CONTENT_TYPE.fullmatch(content_type):
+        raise Invalid(f"{content_type!r} is not a content type such as text/csv.", {"content_type": "Change it."})
+    if len(data) > MOST_BYTES:
+        raise Invalid(f"A file may have at most {MOST_BYTES // 1024**2} MB; this one has {len(data):,} bytes.")
+
+
+async def artifacts_of(session: AsyncSession, task_id: UUID) -> list[Artifact]:
+    found = await session.execute(
+        select(Artifact).where(Artifact.task_id == task_id).order_by(Artifact.created_at, Artifact.name)
+    )
+    return list(found.scalars())
+
+
+async def find_artifact(session: AsyncSession, task_id: UUID, artifact_id: UUID, scope: UUID | None) -> Artifact:
+    """Raises ArtifactNotFound, also for somebody else's. `scope`: whose; None is everybody's."""
+    mine = true() if scope is None else Task.owner_id == scope
+    found = await session.execute(
+        select(Artifact)
+        .join(Task, Task.id == Artifact.task_id)
+        .where(Artifact.id == artifact_id, Artifact.task_id == task_id, mine)
+    )
+    artifact = found.scalars().first()
+    if artifact is None:
+        raise ArtifactNotFound
+    return artifact
+
+
+async def find_owners_artifact(session: AsyncSession, artifact_id: UUID, owner_id: UUID | None) -> Artifact | None:
+    """A file of any task of this owner; for tasks that nobody owns, of any other such task."""
+    found = await session.execute(
+        select(Artifact)
+        .join(Task, Task.id == Artifact.task_id)
+        .where(Artifact.id == artifact_id, Task.owner_id.is_not_distinct_from(owner_id))
+    )
+    return found.scalars().first()
