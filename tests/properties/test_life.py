@@ -31,8 +31,8 @@ from app.runs import service as runs
 from app.runs.errors import RunRefuses
 from app.runs.states import RunVerb
 from app.stats import queries as stats
-from app.tasks import queries, service
-from app.tasks.queries import Claimed, Outcome
+from app.tasks import attempts, queries, service
+from app.tasks.attempts import Claimed, Outcome
 from app.tasks.service import TaskRequest
 from app.tasks.states import BUTTONS, TaskState, TaskVerb
 from tests import servers as servers_module
@@ -62,7 +62,7 @@ _TASKS = text(
 )
 _QUESTIONS = text("SELECT id, task_id, state FROM approvals")
 _RUNS = text("SELECT id, state, settled_at IS NOT NULL FROM runs")
-_READY = text("SELECT id, -priority, queued_at FROM tasks WHERE state = 'queued' AND queue = :queue")
+_READY = text("SELECT id, -priority, position FROM tasks WHERE state = 'queued' AND queue = :queue")
 _NEWER = text("SELECT id, queue, state, priority FROM tasks WHERE NOT id = ANY(CAST(:known AS uuid[])) ORDER BY id")
 
 
@@ -148,7 +148,7 @@ class Life(RuleBasedStateMachine):
         async def claim() -> Any:
             async with self.database.write("worker:test") as session:
                 ready = {row[0]: row[1:] for row in await session.execute(_READY, {"queue": queue})}
-                return ready, await queries.claim_tasks(
+                return ready, await attempts.claim_tasks(
                     session, queue=queue, kinds=KINDS, worker=uuid7(), limit=limit, lease=LEASE, now=self.world.now
                 )
 
@@ -176,7 +176,7 @@ class Life(RuleBasedStateMachine):
 
         async def finish() -> Any:
             async with self.database.write("worker:test") as session:
-                return await queries.finish_tasks(session, outcomes, now=self.world.now)
+                return await attempts.finish_tasks(session, outcomes, now=self.world.now)
 
         accepted = {
             o.id for o in outcomes if self.world.finish(self.world.tasks[o.id], o.attempt, o.state.value, DELAY)
@@ -189,7 +189,7 @@ class Life(RuleBasedStateMachine):
 
         async def extend() -> Any:
             async with self.database.write("worker:test") as session:
-                return await queries.extend_leases(session, held, LEASE, now=self.world.now)
+                return await attempts.extend_leases(session, held, LEASE, now=self.world.now)
 
         still = {(id, attempt) for id, attempt in held if self.world.tasks[id].runs_as(attempt)}
         assert self.wait(extend()) == still
@@ -203,7 +203,7 @@ class Life(RuleBasedStateMachine):
 
         async def store() -> bool:
             async with self.database.write("worker:test") as session:
-                return await queries.store_step(session, c.id, c.attempt, f"step {self.steps}", "1")
+                return await attempts.store_step(session, c.id, c.attempt, f"step {self.steps}", "1")
 
         task = self.world.tasks[c.id]
         assert self.wait(store()) == task.runs_as(c.attempt)
