@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from app.accounts.service import find_user_by_email
 from app.approvals.forms import FormField
 from app.runtime.context import Context
 from app.runtime.errors import PermanentError
@@ -82,6 +83,16 @@ def _append(ctx: Context, line: str) -> None:
         os.close(file)
 
 
+async def _check(ctx: Context, recipients: tuple[str, ...]) -> None:
+    """In production a task for trying things out mails nobody who has not been let in."""
+    if ctx.settings.development:
+        return
+    async with ctx.database.read() as session:
+        strangers = [one for one in recipients if await find_user_by_email(session, one) is None]
+    if strangers:
+        raise PermanentError(f"A sample task asks only people who may sign in, not {', '.join(strangers)}.")
+
+
 class Remark(msgspec.Struct, frozen=True):
     remark: Annotated[str, msgspec.Meta(max_length=200, description="Anything; it becomes part of the result.")] = ""
 
@@ -89,6 +100,7 @@ class Remark(msgspec.Struct, frozen=True):
 async def _hold(ctx: Context, payload: SampleTask) -> str | None:
     match payload.hold:
         case "approval":
+            await _check(ctx, payload.recipients)
             shown = {"Task": ctx.task.title or "A sample task", "Steps done": payload.steps}
             answer = await ctx.approval(
                 "hold", title="Let the sample task end", show=shown, form=Remark, recipients=payload.recipients

@@ -2,9 +2,11 @@
 
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from app.core.config import Settings
+from app.core.db import Database
 from app.kinds.sample_task import TRACE
 from app.tasks.errors import PayloadMismatch
 from app.testing import KindTester
@@ -72,6 +74,16 @@ async def test_it_can_wait_for_an_approval_by_certain_people(tester: KindTester)
     await tester.decide(task_id, approve=True, form={"remark": "well done"})
     assert await tester.run(task_id) == "succeeded"
     assert (await tester.result(task_id))["answer"] == "well done"
+
+
+async def test_in_production_it_mails_nobody_who_has_not_been_let_in(database: Database, settings: Settings) -> None:
+    production = msgspec.structs.replace(settings, environment="production")
+    async with KindTester(database, production) as tester:
+        await tester.person("ann@example.org")
+        for recipients, state in ((["ann@example.org"], "pending_approval"), (["eve@example.org"], "dead_letter")):
+            task_id = await tester.enqueue("sample.task", {"hold": "approval", "recipients": recipients})
+            assert await tester.run(task_id) == state
+    assert "eve@example.org" in str((await tester.task(task_id)).reason)
 
 
 async def test_an_approval_can_be_rejected_or_expire(tester: KindTester) -> None:
