@@ -17,6 +17,7 @@ from app.runtime import workers
 from app.stats import queries as stats
 from app.tasks import pruning, strays
 from app.tasks import queries as tasks
+from app.tasks.artifacts import forget_files
 from app.tasks.service import announce_ready
 
 LOCK = 0x5377_6565_70  # "Sweep"
@@ -36,6 +37,7 @@ class Sweeper:
         self._settings = settings
         self._forget_at = 0.0
         self._prune_at = 0.0
+        self._files: list[str] = []
         self._strays_at = 0.0
         self._every = min(1.0, settings.lease.total_seconds() / 3)
         self._beats: tuple[Callable[[WriteSession], Awaitable[bool]], ...] = (
@@ -58,13 +60,19 @@ class Sweeper:
                 try:
                     more = await self._once(beat) or more
                 except AWAY as error:
+                    self._files = []
                     logger.warning("sweep_failed", beat=getattr(beat, "__name__", "?"), error=repr(error))
             await asyncio.sleep(0.01 if more else self._every)
 
     async def _once(self, beat: Callable[[WriteSession], Awaitable[bool]]) -> bool:
         async with self._database.write("system") as session:
             locked = await session.execute(select(func.pg_try_advisory_xact_lock(LOCK)))
-            return await beat(session) if locked.scalar_one() else False
+            more = await beat(session) if locked.scalar_one() else False
+        if self._files:
+            # Only now: rows that came back by a rollback must have their files.
+            files, self._files = self._files, []
+            await forget_files(self._settings, files)
+        return more
 
     async def _promote(self, session: WriteSession) -> bool:
         moved = await tasks.promote_due(session, limit=CHUNK)
@@ -93,7 +101,9 @@ class Sweeper:
         """Tasks that finished long ago; once a minute, and on and on in small chunks while there are some."""
         if self._settings.retention is None or time.monotonic() < self._prune_at:
             return False
-        if await pruning.prune_tasks(session, self._settings.retention, limit=PRUNE_CHUNK) == PRUNE_CHUNK:
+        pruned = await pruning.prune_tasks(session, self._settings.retention, limit=PRUNE_CHUNK)
+        self._files = pruned.files
+        if pruned.tasks == PRUNE_CHUNK:
             return True
         self._prune_at = time.monotonic() + FORGET_EVERY
         return False

@@ -84,6 +84,13 @@ async def store_artifact(
     return None if row is None else StoredArtifact(row[0], name, content_type, len(data), digest)
 
 
+async def forget_files(settings: Settings, keys: list[str]) -> None:
+    """Remove the files of artifacts whose rows are gone."""
+    store = FileStore(settings.artifact_store)
+    for key in keys:
+        await _forget(store, key)
+
+
 async def _forget(store: FileStore, key: str | None) -> None:
     """Remove a file that no row names any more; if that fails it costs space and nothing else."""
     if key is None:

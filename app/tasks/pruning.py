@@ -5,6 +5,7 @@ deletion and the rollup folds it. An event may go only when it is folded, or it 
 """
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import text
 
@@ -14,15 +15,16 @@ from app.tasks.states import FINISHED
 # created_at for the index (state, created_at): a task is not finished before it is made.
 _TASKS = text(
     """
-    DELETE FROM tasks WHERE id IN (
-      SELECT id FROM tasks
-      WHERE state = ANY(CAST(:finished AS text[]))
-        AND created_at < coalesce(CAST(:now AS timestamptz), now()) - CAST(:retention AS interval)
-        AND finished_at < coalesce(CAST(:now AS timestamptz), now()) - CAST(:retention AS interval)
-      LIMIT :limit FOR UPDATE SKIP LOCKED)
-    RETURNING id
+    SELECT id FROM tasks
+    WHERE state = ANY(CAST(:finished AS text[]))
+      AND created_at < coalesce(CAST(:now AS timestamptz), now()) - CAST(:retention AS interval)
+      AND finished_at < coalesce(CAST(:now AS timestamptz), now()) - CAST(:retention AS interval)
+    LIMIT :limit FOR UPDATE SKIP LOCKED
     """
 )
+_DELETE = text("DELETE FROM tasks WHERE id = ANY(CAST(:ids AS uuid[]))")
+# The rows go with their task (ON DELETE CASCADE); the files are removed once that has committed.
+_FILES = text("DELETE FROM artifacts WHERE task_id = ANY(CAST(:ids AS uuid[])) RETURNING key")
 _EVENTS = text("DELETE FROM task_events WHERE task_id = ANY(CAST(:ids AS uuid[])) AND xid < (SELECT upto FROM rollup)")
 # The line "delete" stays as long again, and whatever was not folded when its task went.
 _TRACES = text(
@@ -37,16 +39,26 @@ _TRACES = text(
 _EMPTY_COUNTS = text("DELETE FROM task_counts WHERE n = 0")
 
 
+class Pruned(NamedTuple):
+    """How many tasks went, and the keys of their files, to be removed after the commit."""
+
+    tasks: int
+    files: list[str]
+
+
 async def prune_tasks(
     session: WriteSession, retention: timedelta, *, limit: int = 500, now: datetime | None = None
-) -> int:
-    """Delete at most `limit` tasks that finished longer ago than `retention`, with their events. Returns how many."""
+) -> Pruned:
+    """Delete at most `limit` tasks that finished longer ago than `retention`, with their events."""
     values = {"retention": retention, "limit": limit, "now": now}
     found = await session.execute(_TASKS, {**values, "finished": [state.value for state in FINISHED]})
     ids = list(found.scalars())
+    files: list[str] = []
     if ids:
+        files = list((await session.execute(_FILES, {"ids": ids})).scalars())
+        await session.execute(_DELETE, {"ids": ids})
         await session.execute(_EVENTS, {"ids": ids})
     else:
         await session.execute(_TRACES, values)
         await session.execute(_EMPTY_COUNTS)
-    return len(ids)
+    return Pruned(len(ids), files)

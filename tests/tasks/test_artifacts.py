@@ -1,5 +1,6 @@
 """Files of tasks: stored before their row, replaced by a later try, refused to a late worker."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,10 +17,12 @@ from app.core.errors import Invalid
 from app.core.files import FilesAway, FileStore
 from app.core.ids import uuid7
 from app.runtime.context import Context
+from app.runtime.sweeper import Sweeper
 from app.tasks.artifacts import StoredArtifact, artifacts_of, store_artifact
 from app.tasks.kinds import kind
 from app.tasks.models import Artifact
 from app.testing import KindTester
+from tests.runtime.working import until
 from tests.tasks.making import make_task
 from tests.tasks.s3_server import s3_server
 
@@ -165,3 +168,27 @@ async def test_a_name_type_or_size_that_does_not_fit_is_refused(
     with pytest.raises(Invalid):
         await store_artifact(*arguments)
     assert files(settings) == []
+
+
+async def test_the_file_goes_with_its_task_when_that_is_pruned(database: Database, stored: Settings) -> None:
+    async with KindTester(database, stored) as tester:
+        task_id = await tester.enqueue("test.pages", {})
+        assert await tester.run(task_id) == "succeeded"
+    async with database.write("system") as session:
+        [artifact] = await artifacts_of(session, task_id)
+        await session.execute(
+            text("UPDATE tasks SET created_at = now() - interval '31 d', finished_at = now() - interval '31 d'")
+        )
+    assert await FileStore(stored.artifact_store).read(artifact.key) is not None
+    sweeper = asyncio.create_task(Sweeper(database, stored).run())
+
+    async def gone() -> bool:
+        return await FileStore(stored.artifact_store).read(artifact.key) is None
+
+    try:
+        await until(gone)
+    finally:
+        sweeper.cancel()
+        await asyncio.gather(sweeper, return_exceptions=True)
+    async with database.read() as session:
+        assert await artifacts_of(session, task_id) == []

@@ -49,7 +49,7 @@ async def fold(database: Database) -> None:
 
 async def prune(database: Database, limit: int = 500, now: datetime | None = None) -> int:
     async with database.write("system") as session:
-        return await prune_tasks(session, MONTH, limit=limit, now=now)
+        return (await prune_tasks(session, MONTH, limit=limit, now=now)).tasks
 
 
 async def test_only_what_finished_long_enough_ago_goes(database: Database) -> None:
@@ -137,7 +137,7 @@ async def test_two_who_prune_at_once_delete_each_task_once_and_wait_for_nobody(d
 
     async def one() -> int:
         async with database.write("system") as session:
-            pruned = await prune_tasks(session, MONTH, limit=10)
+            pruned = (await prune_tasks(session, MONTH, limit=10)).tasks
             await barrier.wait()  # neither has committed
             return pruned
 
