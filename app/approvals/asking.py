@@ -176,6 +176,9 @@ async def send_fresh_link(session: WriteSession, token_hash: bytes, *, now: date
             session, recipient.id, recipient.email, HoldType(approval.hold), approval.owner_id, approval.title
         )
         return recipient.email
+    if recipient.forwarded_from is not None:
+        # The handler asks those it named; whom they pass it on to is theirs to say again.
+        raise Conflict("You were asked in a colleague’s place. They can put the question again.")
     moved = await tasks.move_tasks(
         session,
         TaskVerb.RESUME,

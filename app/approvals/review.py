@@ -47,6 +47,7 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     resumable: bool
     successor: Approval | None
     fresh: bool = False
+    in_place_of_another: bool = False
     signed_in_as: str = ""
 
     @property
@@ -77,9 +78,11 @@ async def _page(
         stamp=await FormTime(settings.secret_keys, "review").stamp(session),
         resumable=asked.approval.state == ApprovalState.EXPIRED
         and asked.task.state == TaskState.EXPIRED
-        and asked.task.round == asked.approval.round,
+        and asked.task.round == asked.approval.round
+        and asked.recipient.forwarded_from is None,
         successor=await _successor(session, asked.approval),
         fresh=fresh,
+        in_place_of_another=asked.recipient.forwarded_from is not None,
         signed_in_as=user.email if (user := principal(request.scope)) else "",
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import select, text
 
-from app.approvals import deciding, events, forwarding
+from app.approvals import asking, deciding, events, forwarding
 from app.approvals.asked import asked_by_link, asked_signed_in
 from app.approvals.errors import (
     AlreadyDecided,
@@ -21,7 +21,7 @@ from app.approvals.models import Recipient
 from app.approvals.states import HoldType
 from app.core.config import Settings
 from app.core.db import Database
-from app.core.errors import AppError, Invalid
+from app.core.errors import AppError, Conflict, Invalid
 from app.tasks.models import Task
 from tests.approvals.asking import (
     OWNER,
@@ -278,3 +278,20 @@ async def test_the_task_stays_where_it_is(database: Database, settings: Settings
     assert (await task_of(database, asked.task_id)).state == "pending_approval"
     async with database.read() as session:
         assert await session.scalar(text("SELECT count(*) FROM task_events WHERE verb = 'hold'")) == 1
+
+
+async def test_after_the_end_only_who_was_asked_first_puts_the_question_again(
+    database: Database, settings: Settings
+) -> None:
+    asked = await put_question(database, settings, recipients=(ANN,))
+    await pass_on(database, asked.hashes()[0], DAN)
+    asked.tokens.append(await delivered(database, settings, (await person_of(database, asked, DAN)).id))
+    async with database.write("system") as session:
+        await deciding.expire_due(session, now=(await approval_of(database, asked)).expires_at)
+    with pytest.raises(Conflict, match="colleague"):
+        async with database.write("recipient:x") as session:
+            await asking.send_fresh_link(session, asked.hashes()[1])
+    assert (await task_of(database, asked.task_id)).state == "expired"
+    async with database.write("recipient:x") as session:
+        assert await asking.send_fresh_link(session, asked.hashes()[0]) == ANN
+    assert (await task_of(database, asked.task_id)).state == "queued"
