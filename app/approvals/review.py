@@ -8,7 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from app.accounts import service as accounts
-from app.approvals import queries, service
+from app.approvals import asking, deciding, queries
 from app.approvals.errors import ApprovalNotFound
 from app.approvals.models import Approval
 from app.approvals.queries import Asked
@@ -112,7 +112,7 @@ async def send_decision(request: WebRequest) -> Response[Any]:
         if age is None or age < TOO_QUICK:
             raise Invalid("That was quicker than a person reads, so it did not count. Please look again, then press.")
         async with request.app.state.database.write(f"recipient:{asked.recipient.email}") as write:
-            await service.decide_by_link(write, digest(token), decision, source=client_address(request.scope))
+            await deciding.decide_by_link(write, digest(token), decision, source=client_address(request.scope))
     except REFUSALS as problem:
         sent, message, status = refusal(sent, problem)
         async with request.app.state.database.read() as read:
@@ -130,7 +130,7 @@ async def send_fresh_link(request: WebRequest) -> Response[Any]:
     async with request.app.state.database.read() as read:
         asked = await _asked(read, token)
     async with request.app.state.database.write(f"recipient:{asked.recipient.email}") as write:
-        await service.send_fresh_link(write, digest(token))
+        await asking.send_fresh_link(write, digest(token))
     async with request.app.state.database.read() as read:
         view = await _page(request, read, token, await _asked(read, token), fresh=True)
     return await render_private(request, "approvals/review.html", view)

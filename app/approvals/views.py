@@ -7,12 +7,12 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from app.approvals import reads, service
+from app.approvals import deciding, questions, reads
 from app.approvals.errors import AlreadyDecided, QuestionChanged, QuestionExpired
 from app.approvals.forms import FormField
 from app.approvals.models import Approval
+from app.approvals.questions import Decision
 from app.approvals.reads import Detail, InboxRow
-from app.approvals.service import Decision
 from app.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from app.core.errors import AppError, Invalid
 from app.web.guards import SignedIn
@@ -85,7 +85,7 @@ def question_view(approval: Approval, sent: Sent | None = None, message: str = "
             data.append((label, value))
     return QuestionView(
         approval=approval,
-        fields=service.fields_of(approval),
+        fields=questions.fields_of(approval),
         facts=facts,
         texts=texts,
         data=data,
@@ -144,7 +144,7 @@ async def show_question(request: WebRequest, user: SignedIn, read: Read, task_id
 async def decide(request: WebRequest, user: SignedIn, write: Write, approval_id: FromPath[UUID]) -> Response[Any]:
     decision, sent = await read_decision(request)
     try:
-        decided = await service.decide_signed_in(
+        decided = await deciding.decide_signed_in(
             write, user, approval_id, decision, source=client_address(request.scope)
         )
     except REFUSALS as problem:

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import func, select, text
 
-from app.approvals import review, service
+from app.approvals import deciding, review
 from app.core.config import Settings
 from app.core.db import Database
 from app.tasks.models import Task, TaskEvent
@@ -174,7 +174,7 @@ async def test_an_unknown_link_is_a_404_without_a_hint(
 async def expire(database: Database, asked: Asked) -> None:
     deadline = (await approval_of(database, asked)).expires_at
     async with database.write("system") as session:
-        await service.expire_due(session, now=deadline)
+        await deciding.expire_due(session, now=deadline)
 
 
 async def test_an_expired_link_offers_a_fresh_one_to_the_same_address_only(

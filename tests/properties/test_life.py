@@ -18,11 +18,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import select, text
 
 import tests.tasks.kinds  # noqa: F401
+from app.approvals import asking, deciding
 from app.approvals import queries as questions
-from app.approvals import service as approvals
 from app.approvals.errors import AlreadyDecided, QuestionExpired
 from app.approvals.models import Approval
-from app.approvals.service import Decision
+from app.approvals.questions import Decision
+from app.approvals.questions import Question as Asking
 from app.approvals.states import ApprovalVerb, HoldType
 from app.core.db import Database
 from app.core.errors import Conflict
@@ -232,7 +233,7 @@ class Life(RuleBasedStateMachine):
         """`told`: the mail goes out at once, which starts the time to decide."""
         c = self.a_claim(pick)
         self.steps += 1
-        question = approvals.Question(
+        question = Asking(
             hold=hold,
             step=f"question {self.steps}",
             title="May it go on?",
@@ -244,7 +245,7 @@ class Life(RuleBasedStateMachine):
 
         async def ask() -> Any:
             async with self.database.write("worker:test") as session:
-                if not await approvals.ask(session, c, question):
+                if not await asking.ask(session, c, question):
                     return None
                 approval = await session.scalar(
                     select(Approval.id).where(Approval.task_id == c.id, Approval.state == "pending")
@@ -277,7 +278,7 @@ class Life(RuleBasedStateMachine):
         async def decide() -> None:
             async with self.database.write("user:test") as session:
                 decision = Decision(version=question.version, verb=verb, reason="so")
-                await approvals.decide_signed_in(
+                await deciding.decide_signed_in(
                     session, self.person, question.id, decision, source="", now=self.world.now
                 )
 
@@ -349,7 +350,7 @@ class Life(RuleBasedStateMachine):
 
         async def expire() -> int:
             async with self.database.write("system") as session:
-                return await approvals.expire_due(session, now=self.world.now)
+                return await deciding.expire_due(session, now=self.world.now)
 
         assert self.wait(expire()) == self.world.expire()
 
