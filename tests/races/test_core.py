@@ -1,0 +1,91 @@
+"""What two transactions do to each other when they meet at the worst moment: each of these was a fault once."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text, update
+
+from app.core.db import Database
+from app.core.ids import uuid7
+from app.runs import queries as run_queries
+from app.runs import service as runs
+from app.runs.models import Run
+from app.runs.states import RunVerb
+from app.tasks import attempts
+from app.tasks.attempts import Claimed
+from app.tasks.service import TaskRequest
+from tests.approvals.asking import principal
+from tests.runtime.working import until
+
+LEASE = timedelta(seconds=15)
+
+
+async def claim(database: Database, limit: int = 10, *, now: datetime | None = None) -> list[Claimed]:
+    async with database.write("worker:test") as session:
+        return await attempts.claim_tasks(
+            session, queue="default", kinds=["test.nothing"], worker=uuid7(), limit=limit, lease=LEASE, now=now
+        )
+
+
+_WAITING = text(
+    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    " AND query LIKE '%' || :of || '%')"
+)
+
+
+async def until_somebody_waits(database: Database, of: str = "") -> None:
+    """A statement waits for another transaction's lock; `of` is a word in it."""
+
+    async def waiting() -> bool:
+        async with database.read() as session:
+            return bool(await session.scalar(_WAITING, {"of": of}))
+
+    await until(waiting, 5)
+
+
+async def a_run(database: Database, n: int = 2) -> UUID:
+    by = await principal(database)
+    async with database.write(by.actor) as session:
+        return await runs.start_run(session, by, "A run", [TaskRequest(kind="test.nothing", payload={})] * n)
+
+
+async def press(database: Database, run_id: UUID, *verbs: RunVerb) -> None:
+    by = await principal(database)
+    for verb in verbs:
+        async with database.write(by.actor) as session:
+            await runs.act(session, by, run_id, verb)
+
+
+async def states_of(database: Database, run_id: UUID) -> set[str]:
+    async with database.read() as session:
+        return set(
+            (await session.execute(text("SELECT state FROM tasks WHERE run_id = :run"), {"run": run_id})).scalars()
+        )
+
+
+async def test_a_run_paused_while_the_sweeper_brings_its_tasks_along_stays_paused(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = await a_run(database)
+    found = run_queries.unsettled_runs
+
+    async def found_and_then_paused(session: Any) -> Any:
+        unsettled = await found(session)
+        await press(database, run_id, RunVerb.PAUSE)
+        return unsettled
+
+    monkeypatch.setattr(run_queries, "unsettled_runs", found_and_then_paused)
+    async with database.write("system") as session:
+        await runs.settle(session)
+    assert await states_of(database, run_id) == {"paused"}
+
+
+async def test_the_sweeper_does_not_wait_for_a_run_that_somebody_is_changing(database: Database) -> None:
+    run_id = await a_run(database)
+    async with database.write("user:ann@example.org") as slow:
+        await slow.execute(update(Run).where(Run.id == run_id).values(name="Another name"))
+        async with asyncio.timeout(5), database.write("system") as session:
+            await runs.settle(session)
