@@ -19,6 +19,7 @@ from app.core.db import Session
 from app.core.errors import Invalid
 from app.core.tokens import digest
 from app.runs import service as runs
+from app.tasks import queries as tasks
 from app.tasks.states import TaskState
 from app.web.form_time import FormTime
 from app.web.limits import Limit
@@ -68,7 +69,8 @@ async def _page(
         stamp=await FormTime(settings.secret_keys, "review").stamp(session),
         resumable=asked.approval.state == ApprovalState.EXPIRED
         and asked.task.state == TaskState.EXPIRED
-        and asked.task.round == asked.approval.round,
+        and asked.task.round == asked.approval.round
+        and not await tasks.in_cancelled_run(session, asked.task.id),
         successor=await _successor(session, asked.approval),
         fresh=fresh,
     )

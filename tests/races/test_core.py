@@ -8,7 +8,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text, update
 
+from app.approvals import asking, deciding
+from app.approvals.queries import lock_task
+from app.core.config import Settings
 from app.core.db import Database
+from app.core.errors import Conflict
 from app.core.ids import uuid7
 from app.runs import queries as run_queries
 from app.runs import service as runs
@@ -17,8 +21,8 @@ from app.runs.states import RunVerb
 from app.tasks import attempts
 from app.tasks.attempts import Claimed
 from app.tasks.service import TaskRequest
-from tests.approvals.asking import principal
-from tests.runtime.working import until
+from tests.approvals.asking import approval_of, principal, put_question
+from tests.runtime.working import task_of, until
 
 LEASE = timedelta(seconds=15)
 
@@ -89,3 +93,53 @@ async def test_the_sweeper_does_not_wait_for_a_run_that_somebody_is_changing(dat
         await slow.execute(update(Run).where(Run.id == run_id).values(name="Another name"))
         async with asyncio.timeout(5), database.write("system") as session:
             await runs.settle(session)
+
+
+async def test_a_fresh_link_does_not_resume_a_task_of_a_cancelled_run(database: Database, settings: Settings) -> None:
+    run_id = await a_run(database, 1)
+    await claim(database)
+    asked = await put_question(database, settings, run_id=run_id)
+    async with database.write("system") as session:
+        assert await deciding.expire_due(session, now=(await approval_of(database, asked)).expires_at) == 1
+    await press(database, run_id, RunVerb.CANCEL)
+    with pytest.raises(Conflict, match="cancelled"):
+        async with database.write("recipient:owner@example.org") as session:
+            await asking.send_fresh_link(session, asked.hashes()[0])
+    assert (await task_of(database, asked.task_id)).state == "expired"
+
+
+async def test_a_fresh_link_wanted_while_the_question_expires_puts_it_again(
+    database: Database, settings: Settings
+) -> None:
+    asked = await put_question(database, settings)
+    deadline = (await approval_of(database, asked)).expires_at
+
+    async def fresh() -> str:
+        async with database.write("recipient:owner@example.org") as session:
+            return await asking.send_fresh_link(session, asked.hashes()[0])
+
+    async with database.write("system") as session:
+        assert await deciding.expire_due(session, now=deadline) == 1
+        wanted = asyncio.create_task(fresh())
+        await until_somebody_waits(database)
+    assert await wanted == "owner@example.org"
+    assert (await task_of(database, asked.task_id)).state == "queued"
+
+
+async def test_pruning_and_a_fresh_link_do_not_lock_each_other_out(database: Database, settings: Settings) -> None:
+    """The link's row is locked after the task, as everywhere."""
+    asked = await put_question(database, settings)
+    async with database.write("system") as session:
+        await deciding.expire_due(session, now=(await approval_of(database, asked)).expires_at)
+
+    async def fresh() -> str:
+        async with database.write("recipient:owner@example.org") as session:
+            return await asking.send_fresh_link(session, asked.hashes()[0])
+
+    async with database.write("system") as session:
+        await lock_task(session, asked.task_id)
+        wanted = asyncio.create_task(fresh())
+        await until_somebody_waits(database)
+        async with asyncio.timeout(5):
+            await session.execute(text("UPDATE approval_recipients SET problem = NULL"))
+    await wanted
