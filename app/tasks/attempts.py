@@ -167,11 +167,14 @@ async def extend_leases(
     return {(row[0], row[1]) for row in rows}
 
 
+# Locked, not only looked at: or the task could be claimed again before this commits, by an attempt that does not see
+# the step, does it again, and is then refused.
 _STORE_STEP = text(
     """
     INSERT INTO task_steps (task_id, name, attempt, result)
     SELECT t.id, :name, t.attempt, CAST(:result AS jsonb) FROM tasks t
     WHERE t.id = :task_id AND t.attempt = :attempt AND t.state = 'running'
+    FOR SHARE OF t
     ON CONFLICT DO NOTHING
     RETURNING task_id
     """
@@ -201,6 +204,7 @@ _WAKE_AT = text(
     INSERT INTO task_steps (task_id, name, attempt, result)
     SELECT t.id, :name, t.attempt, to_jsonb(coalesce(CAST(:now AS timestamptz), now()) + CAST(:duration AS interval))
     FROM tasks t WHERE t.id = :task_id AND t.attempt = :attempt AND t.state = 'running'
+    FOR SHARE OF t
     ON CONFLICT DO NOTHING
     """
 )

@@ -1,7 +1,7 @@
 """What two transactions do to each other when they meet at the worst moment: each of these was a fault once."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,11 +18,12 @@ from app.runs import queries as run_queries
 from app.runs import service as runs
 from app.runs.models import Run
 from app.runs.states import RunVerb
-from app.tasks import attempts
+from app.tasks import attempts, queries
 from app.tasks.attempts import Claimed
 from app.tasks.service import TaskRequest
 from tests.approvals.asking import approval_of, principal, put_question
 from tests.runtime.working import task_of, until
+from tests.tasks.making import make_task
 
 LEASE = timedelta(seconds=15)
 
@@ -143,3 +144,25 @@ async def test_pruning_and_a_fresh_link_do_not_lock_each_other_out(database: Dat
         async with asyncio.timeout(5):
             await session.execute(text("UPDATE approval_recipients SET problem = NULL"))
     await wanted
+
+
+async def test_a_step_is_not_stored_by_an_attempt_that_has_just_lost_its_task(database: Database) -> None:
+    """The second attempt looked for the step and found none: it must not find later that another one stored it."""
+    task_id = await make_task(database)
+    [late] = await claim(database, now=datetime.now(UTC) - timedelta(hours=1))
+    async with database.write("worker:late") as slow:
+        stored = await attempts.store_step(slow, task_id, late.attempt, "pay", '"late"')
+        async with database.write("system") as session:
+            await queries.recover_lost(session, most=3)
+        fresh = await claim(database)
+        async with database.read() as session:
+            seen = await attempts.stored_steps(session, task_id)
+    # Either the late one was in time and nobody took its task, or somebody did and it was refused.
+    assert not (fresh and stored and not seen), "stored behind the back of the next attempt"
+    if not fresh:
+        async with database.write("system") as session:
+            assert [row.id for row in await queries.recover_lost(session, most=3)] == [task_id]
+        [fresh_one] = await claim(database)
+        async with database.read() as session:
+            assert await attempts.stored_steps(session, task_id) == {"pay": '"late"'}
+        assert fresh_one.attempt == late.attempt + 1
