@@ -144,16 +144,22 @@ async def finish_tasks(session: WriteSession, outcomes: list[Outcome], *, now: d
     return set(rows.scalars())
 
 
+# One that another transaction has locked is passed over until the next time: waiting for it would let all the others
+# run out.
 _EXTEND = text(
     """
-    WITH mine AS (
-      SELECT t.id FROM tasks t
+    WITH held AS (
+      SELECT t.id, t.attempt FROM tasks t
       JOIN unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[])) AS h(id, attempt) USING (id)
-      WHERE t.attempt = h.attempt AND t.state = 'running'
-      ORDER BY t.id FOR NO KEY UPDATE OF t)
-    UPDATE tasks t SET lease_expires_at = coalesce(CAST(:now AS timestamptz), now()) + CAST(:lease AS interval)
-    FROM mine WHERE t.id = mine.id AND t.state = 'running'
-    RETURNING t.id, t.attempt
+      WHERE t.attempt = h.attempt AND t.state = 'running'),
+    free AS (
+      SELECT t.id FROM tasks t JOIN held USING (id)
+      WHERE t.attempt = held.attempt AND t.state = 'running'
+      FOR NO KEY UPDATE OF t SKIP LOCKED),
+    renewed AS (
+      UPDATE tasks t SET lease_expires_at = coalesce(CAST(:now AS timestamptz), now()) + CAST(:lease AS interval)
+      FROM free WHERE t.id = free.id AND t.state = 'running')
+    SELECT id, attempt FROM held
     """
 )
 

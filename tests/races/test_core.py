@@ -166,3 +166,16 @@ async def test_a_step_is_not_stored_by_an_attempt_that_has_just_lost_its_task(da
         async with database.read() as session:
             assert await attempts.stored_steps(session, task_id) == {"pay": '"late"'}
         assert fresh_one.attempt == late.attempt + 1
+
+
+async def test_a_locked_task_does_not_cost_a_worker_the_leases_of_its_others(database: Database) -> None:
+    ids = sorted([await make_task(database) for _ in range(3)])
+    held = [task[:2] for task in await claim(database)]
+    later = datetime.now(UTC) + LEASE / 2
+    async with database.write("user:ann@example.org") as slow:
+        await lock_task(slow, ids[1])
+        async with asyncio.timeout(5), database.write("worker:test") as session:
+            still = await attempts.extend_leases(session, held, LEASE, now=later)
+    assert still == set(held), "one that somebody else has locked is not lost"
+    leases = [(await task_of(database, id)).lease_expires_at for id in ids]
+    assert [lease == later + LEASE for lease in leases] == [True, False, True]
