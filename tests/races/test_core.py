@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from sqlalchemy import text, update
 
@@ -18,6 +19,7 @@ from app.runs import queries as run_queries
 from app.runs import service as runs
 from app.runs.models import Run
 from app.runs.states import RunVerb
+from app.runtime.dispatcher import Dispatcher
 from app.tasks import attempts, queries
 from app.tasks.attempts import Claimed
 from app.tasks.service import TaskRequest
@@ -179,3 +181,30 @@ async def test_a_locked_task_does_not_cost_a_worker_the_leases_of_its_others(dat
     assert still == set(held), "one that somebody else has locked is not lost"
     leases = [(await task_of(database, id)).lease_expires_at for id in ids]
     assert [lease == later + LEASE for lease in leases] == [True, False, True]
+
+
+async def test_a_task_claimed_while_its_worker_begins_to_drain_is_put_back(
+    database: Database, settings: Settings
+) -> None:
+    task_id = await make_task(database, kind="test.waits", payload={"name": "for ever"})
+    dispatcher = Dispatcher(database, msgspec.structs.replace(settings, shutdown_grace=timedelta(0)))
+    async with database.write("system") as farewell:
+        # The end of the drain waits here: the worker takes itself off the list.
+        await farewell.execute(text("LOCK TABLE workers IN EXCLUSIVE MODE"))
+        async with database.write("system") as session:
+            # And the claim here: it looks whether its queue is paused.
+            await session.execute(text("LOCK TABLE queues IN ACCESS EXCLUSIVE MODE"))
+            job = asyncio.create_task(dispatcher.run())
+            await until_somebody_waits(database, "queues")
+            drain = asyncio.create_task(dispatcher.drain())
+            await asyncio.wait({drain}, timeout=0.2)
+        await until(lambda: claimed(database, task_id), 5)
+    await drain
+    task = await task_of(database, task_id)
+    job.cancel()
+    await asyncio.gather(job, return_exceptions=True)
+    assert (task.state, task.attempt, task.failures, task.lease_losses) == ("queued", 1, 0, 0)
+
+
+async def claimed(database: Database, task_id: UUID) -> bool:
+    return (await task_of(database, task_id)).attempt == 1
