@@ -63,7 +63,11 @@ async def test_a_short_wait_that_the_site_asks_for_is_waited(ada: Applicant, tes
 async def test_a_long_wait_is_left_to_the_retry(ada: Applicant, tester: KindTester, site: Site) -> None:
     site.order("closed-today", mode="rate-limit", times=1, seconds=600)
     task_id = await ada.approved("closed-today")
+    before = datetime.now(UTC)
     assert await tester.run(task_id) == "retrying"
+    run_at = (await tester.task(task_id)).run_at
+    assert run_at is not None
+    assert timedelta(seconds=600) <= run_at - before <= timedelta(seconds=690)
     assert await tester.finish(task_id) == "succeeded"
 
 

@@ -25,7 +25,7 @@ from app.runtime.context import Context
 from app.runtime.errors import PermanentError
 
 TIMEOUT = timedelta(seconds=45)
-PATIENCE = 10.0  # seconds of a Retry-After that are waited for in place; longer ones are left to the retry
+PATIENCE = timedelta(seconds=10)  # of a Retry-After is waited for in place; what is longer is left to the retry
 HOPS = 3
 
 CHANGED = "Your résumé has changed since you approved the application, so nothing was sent."
@@ -110,7 +110,7 @@ async def post(ctx: Context, packet: Packet, letter: str, key: str) -> Receipt |
     """One try. What is not clear (no answer, a server's error) is raised, so that the same is sent again.
 
     Raises:
-        OutgoingError, SiteBusy: worth another try.
+        OutgoingError, SiteBusy, RetryAfter: worth another try.
         PermanentError: not worth one.
     """
     async with ctx.database.read() as session:
@@ -134,9 +134,9 @@ async def _deliver(http: Client, packet: Packet, letter: str, resume: bytes, key
     url = packet.apply_url
     for _ in range(HOPS):
         response = await _post_form(http, url, packet, letter, resume, key)
-        wait = answers.retry_after(response)
-        if 0 < wait <= PATIENCE:
-            await asyncio.sleep(wait)
+        wait = outgoing.retry_after(response)
+        if wait and wait <= PATIENCE:
+            await asyncio.sleep(wait.total_seconds())
             response = await _post_form(http, url, packet, letter, resume, key)
         if response.status_code not in (307, 308):
             break
