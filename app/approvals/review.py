@@ -34,7 +34,7 @@ LIMIT = Limit("review", 60, timedelta(minutes=1))
 class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """`token` and `stamp` travel in the form. `resumable`: an expired question can be put again.
 
-    `successor` is the same question, put again since and decided.
+    `successor` is the same question, put again since and decided. `paused`: the task waits with its run.
     """
 
     question: QuestionView
@@ -45,6 +45,7 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     stamp: str
     resumable: bool
     successor: Approval | None
+    paused: bool = False
     fresh: bool = False
 
 
@@ -72,6 +73,7 @@ async def _page(
         and asked.task.round == asked.approval.round
         and not await tasks.in_cancelled_run(session, asked.task.id),
         successor=await _successor(session, asked.approval),
+        paused=asked.task.state == TaskState.PAUSED,
         fresh=fresh,
     )
 
