@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from uuid import UUID
 
@@ -18,11 +18,11 @@ from app.mail.service import Email
 from app.runs import service as runs
 from app.runs.states import RunVerb
 from app.tasks.models import Task, TaskEvent
-from app.tasks.service import TaskRequest
+from app.tasks.service import TaskRequest, enqueue
 from tests.approvals.asking import Asked, approval_of, principal, put_question
 from tests.pages import browser_of, hidden, site_of, stranger
 from tests.postings.people import words
-from tests.runtime.working import task_of
+from tests.runtime.working import task_of, until_state, working
 
 
 @pytest.fixture
@@ -299,3 +299,22 @@ async def a_run(database: Database, *, paused: bool) -> UUID:
         if paused:
             await runs.act(session, by, run_id, RunVerb.PAUSE)
     return run_id
+
+
+async def test_a_question_that_nobody_could_be_told_about_is_undelivered_and_does_not_expire(
+    database: Database, settings: Settings, redis: Redis
+) -> None:
+    admin = await principal(database, "admin@example.org", admin=True)
+    async with database.write("system") as session:
+        task_id = await enqueue(session, TaskRequest(kind="test.asks", payload={"name": "x"}))
+    async with working(database, settings):
+        await until_state(database, task_id, "pending_approval")
+    async with database.write("system") as session:
+        assert await deciding.expire_due(session, now=datetime.now(UTC) + timedelta(days=30)) == 0
+    async with site_of(settings, database, redis) as transport, browser_of(transport, admin) as browser:
+        inbox = words(await browser.get("/approvals?show=all"))
+        assert "undelivered" in inbox
+        assert "not yet delivered" not in inbox
+        question = words(await browser.get(f"/tasks/{task_id}/question", follow_redirects=True))
+    assert "There was nobody to ask by mail, so its time does not run. You can decide here." in question
+    assert "nobody by mail" in question
