@@ -52,21 +52,23 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 # The planner walks tasks_ready_idx, whose order this ORDER BY is, and stops at the limit. Whether the queue is paused
-# is looked up once, before the walk. Claimed rows are skipped, not waited for. A kind that this worker does not know
-# stays for one that does (old code during a deploy).
+# is looked up once, before the walk. Materialized: a planner that believes the table to hold one row would run the
+# choice once for each row there is, and claim everything. Claimed rows are skipped, not waited for. A kind that this
+# worker does not know stays for one that does (old code during a deploy).
 _CLAIM = text(
     """
+    WITH c AS MATERIALIZED (
+      SELECT id FROM tasks
+      WHERE state = 'queued' AND queue = :queue AND kind = ANY(CAST(:kinds AS text[]))
+        AND NOT EXISTS (SELECT FROM queues WHERE name = :queue AND paused_at IS NOT NULL)
+      ORDER BY priority DESC, position
+      LIMIT :limit
+      FOR NO KEY UPDATE SKIP LOCKED)
     UPDATE tasks t
     SET state = 'running', attempt = t.attempt + 1, worker_id = :worker, reason = NULL,
         lease_expires_at = coalesce(CAST(:now AS timestamptz), now()) + CAST(:lease AS interval),
         started_at = coalesce(t.started_at, :now, now()), claimed_at = coalesce(CAST(:now AS timestamptz), now())
-    FROM (SELECT id FROM tasks
-          WHERE state = 'queued' AND queue = :queue AND kind = ANY(CAST(:kinds AS text[]))
-            AND NOT EXISTS (SELECT FROM queues WHERE name = :queue AND paused_at IS NOT NULL)
-          ORDER BY priority DESC, position
-          LIMIT :limit
-          FOR NO KEY UPDATE SKIP LOCKED) c
-    WHERE t.id = c.id
+    FROM c WHERE t.id = c.id
     RETURNING t.id, t.attempt, t.kind, CAST(t.payload AS text), t.queue, t.run_id, t.owner_id, t.subject, t.title,
               t.failures, t.max_attempts, t.round,
               CAST(extract(epoch FROM t.deadline_at - coalesce(CAST(:now AS timestamptz), now())) AS float8)
