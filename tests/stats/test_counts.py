@@ -27,7 +27,9 @@ async def test_counts_are_the_same_before_and_after_folding(database: Database) 
                 left = (await session.execute(unfolded)).scalar_one()
     async with database.read() as session:
         after = await queries.counts_by_state(session)
-        totals = dict((await session.execute(text("SELECT state, n FROM task_totals WHERE n <> 0"))).tuples().all())
+        totals = {
+            row[0]: row[1] for row in await session.execute(text("SELECT state, n FROM task_totals WHERE n <> 0"))
+        }
     assert before == after == totals == {state.value: 1 for state in TaskState}
 
 
