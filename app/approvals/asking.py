@@ -162,8 +162,13 @@ async def send_fresh_link(session: WriteSession, token_hash: bytes, *, now: date
 
     Raises:
         ApprovalNotFound, AlreadyDecided, TooMany
+        Conflict: its task has gone on, or its run was cancelled.
     """
     asked = await queries.by_link(session, token_hash)
+    if asked is not None:
+        # The task first, as everywhere. Whoever is expiring or deciding it has finished then.
+        await queries.lock_task(session, asked.task.id)
+        asked = await queries.by_link(session, token_hash)
     if asked is None:
         raise ApprovalNotFound
     approval, recipient = asked.approval, asked.recipient
@@ -179,6 +184,8 @@ async def send_fresh_link(session: WriteSession, token_hash: bytes, *, now: date
     if recipient.forwarded_from is not None:
         # The handler asks those it named; whom they pass it on to is theirs to say again.
         raise Conflict("You were asked in a colleague’s place. They can put the question again.")
+    if await tasks.in_cancelled_run(session, approval.task_id):
+        raise Conflict("The run that this question belongs to was cancelled, so it is not open any more.")
     moved = await tasks.move_tasks(
         session,
         TaskVerb.RESUME,

@@ -24,6 +24,7 @@ class InboxRow(NamedTuple):
     approval: Approval
     task: Task
     standing: Standing
+    undelivered: bool  # nobody could be told: its clock does not run
 
 
 class Detail(msgspec.Struct, frozen=True):
@@ -35,8 +36,8 @@ class Detail(msgspec.Struct, frozen=True):
 
     @property
     def undelivered(self) -> bool:
-        """Nobody could be told: its clock does not run."""
-        return bool(self.recipients) and all(person.state == "undelivered" for person in self.recipients)
+        """Nobody could be told, or there was nobody to tell: its clock does not run."""
+        return all(person.state == "undelivered" for person in self.recipients)
 
 
 def _asked(by: Principal) -> ColumnElement[bool]:
@@ -51,8 +52,9 @@ async def inbox(session: AsyncSession, by: Principal, which: str, limit: int = 2
     `all` shows everybody's to an admin, and a member what they own or were asked.
     """
     everyone = which == "all" and by.is_admin
+    told = exists().where(Recipient.approval_id == Approval.id, Recipient.state != "undelivered")
     query = (
-        select(Approval, Task)
+        select(Approval, Task, ~told)
         .join(Task, Task.id == Approval.task_id)
         .where(true() if everyone else _asked(by))
         .limit(limit)
@@ -63,9 +65,9 @@ async def inbox(session: AsyncSession, by: Principal, which: str, limit: int = 2
         query = query.where(Approval.state == ApprovalState.PENDING).order_by(
             Approval.expires_at.asc().nulls_last(), Approval.created_at
         )
-    rows = [(row[0], row[1]) for row in await session.execute(query)]
-    standings = await standings_of(session, [approval for approval, _ in rows])
-    return [InboxRow(approval, task, standings[approval.id]) for approval, task in rows]
+    rows = list(await session.execute(query))
+    standings = await standings_of(session, [row[0] for row in rows])
+    return [InboxRow(approval, task, standings[approval.id], undelivered) for approval, task, undelivered in rows]
 
 
 async def count_waiting(session: AsyncSession, by: Principal) -> int:

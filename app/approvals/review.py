@@ -20,6 +20,7 @@ from app.core.db import Session
 from app.core.errors import Invalid
 from app.core.tokens import digest
 from app.runs import service as runs
+from app.tasks import queries as tasks
 from app.tasks.states import TaskState
 from app.web.form_time import FormTime
 from app.web.limits import Limit
@@ -34,7 +35,7 @@ LIMIT = Limit("review", 60, timedelta(minutes=1))
 class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """`token` and `stamp` travel in the form. `resumable`: an expired question can be put again.
 
-    `successor` is the same question, put again since and decided.
+    `successor` is the same question, put again since and decided. `paused`: the task waits with its run.
     """
 
     question: QuestionView
@@ -46,6 +47,7 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     stamp: str
     resumable: bool
     successor: Approval | None
+    paused: bool = False
     fresh: bool = False
     in_place_of_another: bool = False
     signed_in_as: str = ""
@@ -79,8 +81,10 @@ async def _page(
         resumable=asked.approval.state == ApprovalState.EXPIRED
         and asked.task.state == TaskState.EXPIRED
         and asked.task.round == asked.approval.round
-        and asked.recipient.forwarded_from is None,
+        and asked.recipient.forwarded_from is None
+        and not await tasks.in_cancelled_run(session, asked.task.id),
         successor=await _successor(session, asked.approval),
+        paused=asked.task.state == TaskState.PAUSED,
         fresh=fresh,
         in_place_of_another=asked.recipient.forwarded_from is not None,
         signed_in_as=user.email if (user := principal(request.scope)) else "",

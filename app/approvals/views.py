@@ -28,12 +28,19 @@ from app.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from app.core.db import Session
 from app.core.errors import AppError, Invalid
 from app.core.principal import Principal
+from app.tasks.models import Task
+from app.tasks.states import TaskState
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
 from app.web.request import WebRequest, client_address
 from app.web.sessions import Read, Write
 
 TABS = (("mine", "For me"), ("all", "All open"), ("decided", "Decided"))
+WHAT_NEXT: dict[str, str] = {
+    TaskState.QUEUED: "The task goes on from here.",
+    TaskState.PAUSED: "Its run is paused: the task goes on when the run does.",
+    TaskState.REJECTED: "The task ends here.",
+}
 ANSWER = "answer."  # prefix of a form's fields, so that none can be taken for ours
 
 
@@ -197,7 +204,10 @@ async def decide(request: WebRequest, user: SignedIn, write: Write, approval_id:
         return await approval_page(request, write, user, approval_id, sent=sent, message=message, status=status)
     if decided.state == ApprovalState.PENDING:
         return see_other(request, f"/approvals/{approval_id}")
-    return see_other(request, "/approvals", f"“{decided.title}”: {decided.state}. The task goes on from here.")
+    task = await write.get_one(Task, decided.task_id, populate_existing=True)
+    return see_other(
+        request, "/approvals", f"“{decided.title}”: {decided.state}. {WHAT_NEXT.get(task.state, '')}".strip()
+    )
 
 
 handlers = [show_inbox, show_approval, show_question, decide]

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0005"
-down_revision = "0004"
+down_revision = "0013"
 
 MOMENT = sa.DateTime(timezone=True)
 REMIND = sa.text("state = 'pending' AND remind_at IS NOT NULL")
