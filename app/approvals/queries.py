@@ -25,17 +25,19 @@ async def lock_task(session: WriteSession, task_id: UUID) -> None:
 
 
 class Person(NamedTuple):
-    """Somebody to be asked."""
+    """Somebody to be asked; `undelivered` for the `problem` named when there is no use in mailing them."""
 
     id: UUID
     email: str
+    state: str = "waiting"
+    problem: str | None = None
 
 
 async def insert_approval(session: WriteSession, values: dict[str, Any], people: list[Person]) -> None:
     """A question (`values` are its columns) and those asked."""
     await session.execute(insert(Approval).values(values))
     if people:
-        rows = [{"id": person.id, "approval_id": values["id"], "email": person.email} for person in people]
+        rows = [{"approval_id": values["id"], **person._asdict()} for person in people]
         await session.execute(insert(Recipient), rows)
 
 
@@ -140,20 +142,6 @@ async def by_recipient(session: AsyncSession, recipient_id: UUID) -> Asked | Non
 
 async def store_link(session: WriteSession, token_hash: bytes, recipient_id: UUID) -> None:
     await session.execute(insert(ApprovalLink).values(token_hash=token_hash, recipient_id=recipient_id))
-
-
-async def start_clock(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> None:
-    """The first delivery starts the time to decide; later ones change nothing."""
-    await session.execute(
-        update(Approval)
-        .where(
-            Approval.id == approval_id,
-            Approval.clock_started_at.is_(None),
-            Approval.state == ApprovalState.PENDING,
-        )
-        .values(clock_started_at=at(now), expires_at=at(now) + Approval.ttl)
-        .execution_options(synchronize_session=False)
-    )
 
 
 async def mark_recipient(

@@ -9,6 +9,7 @@ from litestar.params import FromPath
 
 from app.accounts import service as accounts
 from app.approvals import asking, deciding, queries
+from app.approvals.course import Course, course_of
 from app.approvals.errors import ApprovalNotFound
 from app.approvals.models import Approval
 from app.approvals.queries import Asked
@@ -24,7 +25,7 @@ from app.tasks.states import TaskState
 from app.web.form_time import FormTime
 from app.web.limits import Limit
 from app.web.render import render_private, see_other
-from app.web.request import WebRequest, client_address
+from app.web.request import WebRequest, client_address, principal
 from app.web.sessions import Read
 
 TOO_QUICK = 2.0  # seconds: nobody reads and decides faster, but a mail scanner that presses buttons does
@@ -38,6 +39,7 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     question: QuestionView
+    course: Course
     asker: str
     run_name: str
     email: str
@@ -47,6 +49,13 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     successor: Approval | None
     paused: bool = False
     fresh: bool = False
+    in_place_of_another: bool = False
+    signed_in_as: str = ""
+
+    @property
+    def hidden(self) -> bool:
+        """What is decided is shown to people who have signed in, and this is the page of a link."""
+        return self.question.approval.level != "link"
 
 
 async def _page(
@@ -63,6 +72,7 @@ async def _page(
     owner = await accounts.find_user(session, asked.approval.owner_id) if asked.approval.owner_id else None
     return ReviewPage(
         question=question_view(asked.approval, sent, message),
+        course=await course_of(session, asked.approval, asked.recipient.email),
         asker=(owner.name or owner.email) if owner else "Holdpoint",
         run_name=await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
         email=asked.recipient.email,
@@ -71,10 +81,13 @@ async def _page(
         resumable=asked.approval.state == ApprovalState.EXPIRED
         and asked.task.state == TaskState.EXPIRED
         and asked.task.round == asked.approval.round
+        and asked.recipient.forwarded_from is None
         and not await tasks.in_cancelled_run(session, asked.task.id),
         successor=await _successor(session, asked.approval),
         paused=asked.task.state == TaskState.PAUSED,
         fresh=fresh,
+        in_place_of_another=asked.recipient.forwarded_from is not None,
+        signed_in_as=user.email if (user := principal(request.scope)) else "",
     )
 
 
@@ -97,6 +110,9 @@ async def show_review(request: WebRequest, read: Read, token: FromPath[str]) -> 
     """Any number of times, by anyone and anything: nothing changes."""
     await request.app.state.limits.hit(LIMIT, client_address(request.scope))
     asked = await _asked(read, token)
+    user = principal(request.scope)
+    if asked.approval.level != "link" and user and user.email.lower() == asked.recipient.email.lower():
+        return see_other(request, f"/approvals/{asked.approval.id}")
     view = await _page(request, read, token, asked)
     status = 410 if asked.approval.state == ApprovalState.EXPIRED else 200
     return await render_private(request, "approvals/review.html", view, status=status)
@@ -105,25 +121,38 @@ async def show_review(request: WebRequest, read: Read, token: FromPath[str]) -> 
 @post("/review")
 async def send_decision(request: WebRequest) -> Response[Any]:
     await request.app.state.limits.hit(LIMIT, client_address(request.scope))
-    settings: Settings = request.app.state.settings
     form = await request.form()
-    token, stamp = str(form.get("token", "")), str(form.get("stamp", ""))
+    token = str(form.get("token", ""))
     decision, sent = await read_decision(request)
     async with request.app.state.database.read() as read:
         asked = await _asked(read, token)
-        age = await FormTime(settings.secret_keys, "review").age(read, stamp)
     try:
-        if age is None or age < TOO_QUICK:
-            raise Invalid("That was quicker than a person reads, so it did not count. Please look again, then press.")
+        await check_pace(request, str(form.get("stamp", "")))
         async with request.app.state.database.write(f"recipient:{asked.recipient.email}") as write:
             await deciding.decide_by_link(write, digest(token), decision, source=client_address(request.scope))
     except REFUSALS as problem:
         sent, message, status = refusal(sent, problem)
-        async with request.app.state.database.read() as read:
-            asked = await _asked(read, token)
-            view = await _page(request, read, token, asked, sent=sent, message=message)
-        return await render_private(request, "approvals/review.html", view, status=status)
+        return await render_review(request, token, sent=sent, message=message, status=status)
     return see_other(request, f"/review/{token}")
+
+
+async def check_pace(request: WebRequest, stamp: str) -> None:
+    """Raises Invalid for a form that was not ours, or was sent quicker than a person reads."""
+    settings: Settings = request.app.state.settings
+    async with request.app.state.database.read() as read:
+        age = await FormTime(settings.secret_keys, "review").age(read, stamp)
+    if age is None or age < TOO_QUICK:
+        raise Invalid("That was quicker than a person reads, so it did not count. Please look again, then press.")
+
+
+async def render_review(
+    request: WebRequest, token: str, *, sent: Sent | None = None, message: str = "", status: int = 200
+) -> Response[str]:
+    """The page of a link as it is now, perhaps with what was entered and refused."""
+    async with request.app.state.database.read() as read:
+        asked = await _asked(read, token)
+        view = await _page(request, read, token, asked, sent=sent, message=message)
+    return await render_private(request, "approvals/review.html", view, status=status)
 
 
 @post("/review/fresh")
