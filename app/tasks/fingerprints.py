@@ -17,8 +17,9 @@ _VARIABLE = (
     (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), "<id>"),
     (re.compile(r"\b([a-z][a-z0-9+.-]*://[^/\s\"'<>?#]+)[^\s\"'<>]*", re.IGNORECASE), r"\1/<path>"),
     (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "<address>"),
-    (re.compile(r"\"[^\"\n]*\"|'[^'\n]*'|`[^`\n]*`|“[^”\n]*”"), "<text>"),
-    (re.compile(r"\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{7,}\b", re.IGNORECASE), "<hex>"),
+    (re.compile(r"(?<!\w)(?:\"[^\"\n]*\"|'[^'\n]*'|`[^`\n]*`|“[^”\n]*”)(?!\w)"), "<text>"),
+    # An id in hexadecimal may happen to have no letters: it looks like a number then, and must be the same.
+    (re.compile(r"\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{7,}\b", re.IGNORECASE), "<n>"),
     (re.compile(r"\d+(?:[.,:_-]\d+)*"), "<n>"),
     (re.compile(r"\s+"), " "),
 )
