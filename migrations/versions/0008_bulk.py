@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0008"
-down_revision = "0004"
+down_revision = "0013"
 
 # As before: a row for each change of state. New: one for a change of priority, and for a dead letter that is marked as
 # resolved, which stands apart in the counts from then on, so that these stay exact and cost nothing.
@@ -115,7 +115,6 @@ def _tasks() -> None:
     op.add_column("tasks", sa.Column("resolved_by", sa.Text()))
     op.add_column("tasks", sa.Column("resolution", sa.Text()))
     op.create_check_constraint(op.f("tasks_resolved_check"), "tasks", "resolved_at IS NULL OR state = 'dead_letter'")
-    op.create_index("tasks_created_idx", "tasks", NEWEST)
     operators = {"payload": "jsonb_path_ops"}
     op.create_index("tasks_payload_idx", "tasks", ["payload"], postgresql_using="gin", postgresql_ops=operators)
     included = ["state", "owner_id", "finished_at", "resolved_at"]
@@ -211,7 +210,6 @@ def downgrade() -> None:
     op.drop_index("tasks_nameless_idx", table_name="tasks", postgresql_where=NAMELESS)
     op.drop_index("tasks_fingerprint_idx", table_name="tasks", postgresql_where=KNOWN)
     op.drop_index("tasks_payload_idx", table_name="tasks")
-    op.drop_index("tasks_created_idx", table_name="tasks")
     op.drop_constraint(op.f("tasks_resolved_check"), "tasks")
     for name in ("resolution", "resolved_by", "resolved_at", "fingerprint"):
         op.drop_column("tasks", name)
