@@ -15,11 +15,13 @@ import app.accounts.views
 import app.approvals.detour_views
 import app.approvals.review
 import app.approvals.views
+import app.bulk.views
 import app.mail.views
 import app.postings.views
 import app.runs.views
 import app.tasks.artifact_views
 import app.tasks.audit_views
+import app.tasks.dead_letter_views
 import app.tasks.new_views
 import app.tasks.overview
 import app.tasks.queue_views
@@ -59,6 +61,8 @@ HANDLERS = [
     *app.tasks.new_views.handlers,
     *app.tasks.queue_views.handlers,
     *app.tasks.audit_views.handlers,
+    *app.tasks.dead_letter_views.handlers,
+    *app.bulk.views.handlers,
     *app.approvals.views.handlers,
     *app.approvals.review.handlers,
     *app.approvals.detour_views.handlers,

@@ -10,7 +10,20 @@ APP = Path(__file__).parents[1] / "app"
 
 ENTRIES = ("asgi", "worker", "cli", "development", "demo", "schema", "testing")
 # A folder may import those to its right, never to its left.
-ORDER = ("kinds", "runtime", "postings", "approvals", "runs", "accounts", "mail", "tasks", "stats", "web", "core")
+ORDER = (
+    "kinds",
+    "runtime",
+    "postings",
+    "approvals",
+    "runs",
+    "bulk",
+    "accounts",
+    "mail",
+    "tasks",
+    "stats",
+    "web",
+    "core",
+)
 # Stand for themselves: the development servers know only settings, the careers site is somebody else's system.
 APART = {"embedded": {"core"}, "careers": set()}
 # Within a feature: views → service → queries → models.
@@ -164,9 +177,10 @@ def test_templates_hold_no_inline_script_style_or_unescaped_value(path: Path) ->
 
 def test_every_state_has_a_look() -> None:
     from app.approvals.states import ApprovalState
+    from app.bulk.states import BulkState
     from app.runs.states import RunState
-    from app.tasks.states import TaskState
+    from app.tasks.states import STANDINGS
 
     css = (APP.parent / "static/css/components/state.css").read_text()
-    for state in (*TaskState, *RunState, *ApprovalState, "finished"):
+    for state in (*STANDINGS, *RunState, *ApprovalState, *BulkState, "finished"):
         assert f'[data-state="{state}"]' in css, state

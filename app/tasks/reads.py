@@ -11,21 +11,11 @@ from sqlalchemy.orm import defer
 
 from app.core.paging import Cursor
 from app.tasks.errors import TaskNotFound
+from app.tasks.filters import TaskFilter
 from app.tasks.models import Task, TaskEvent, TaskStep, Worker
 from app.tasks.states import UNFINISHED
 
 ALIVE = timedelta(seconds=30)  # a worker not seen for this long is shown as lost
-
-
-class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which tasks to list. Empty values do not filter; `q` finds part of a title, or an id."""
-
-    state: str = ""
-    kind: str = ""
-    queue: str = ""
-    run_id: UUID | None = None
-    subject: str = ""
-    q: str = ""
 
 
 def _mine(scope: UUID | None) -> ColumnElement[bool]:
@@ -42,26 +32,11 @@ async def list_tasks(
     """
     query = (
         select(Task)
-        .where(_mine(scope))
+        .where(_mine(scope), wanted.where())
         .options(defer(Task.payload), defer(Task.result), defer(Task.error))
         .order_by(Task.created_at.desc(), Task.id.desc())
         .limit(limit)
     )
-    if wanted.state:
-        query = query.where(Task.state == wanted.state)
-    if wanted.kind:
-        query = query.where(Task.kind == wanted.kind)
-    if wanted.queue:
-        query = query.where(Task.queue == wanted.queue)
-    if wanted.run_id is not None:
-        query = query.where(Task.run_id == wanted.run_id)
-    if wanted.subject:
-        query = query.where(Task.subject == wanted.subject)
-    if wanted.q:
-        try:
-            query = query.where(Task.id == UUID(wanted.q))
-        except ValueError:
-            query = query.where(Task.title.icontains(wanted.q, autoescape=True))
     if before is not None:
         query = query.where(tuple_(Task.created_at, Task.id) < tuple_(before.at, before.id))
     return list((await session.execute(query)).scalars())
