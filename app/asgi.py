@@ -17,6 +17,7 @@ import app.approvals.views
 import app.mail.views
 import app.postings.views
 import app.runs.views
+import app.stats.live_views
 import app.tasks.artifact_views
 import app.tasks.audit_views
 import app.tasks.new_views
@@ -33,6 +34,7 @@ from app.embedded.attach import attached
 from app.kinds import BUILT_IN
 from app.runtime.doorbell import Doorbell
 from app.schema import head
+from app.stats.live import Changes
 from app.web.render import render, see_other
 from app.web.request import WebRequest, principal
 from app.web.site import make_site
@@ -51,6 +53,7 @@ HANDLERS = [
     *app.accounts.views.handlers,
     *app.accounts.settings_views.handlers,
     *app.accounts.admin_views.handlers,
+    *app.stats.live_views.handlers,
     *app.tasks.overview.handlers,
     *app.runs.views.handlers,
     *app.tasks.views.handlers,
@@ -73,9 +76,12 @@ def create_app(settings: Settings) -> ASGIApp:
     doorbell = Doorbell(redis, settings.doorbell_scope)
     database = Database(settings.database_url, name="holdpoint web", pool_size=10, announce=doorbell.ring)
 
+    changes = Changes(database)
+
     @asynccontextmanager
     async def life(_app: Litestar) -> AsyncIterator[None]:
         yield
+        await changes.stop()
         await redis.aclose()
         await database.dispose()
 
@@ -86,7 +92,7 @@ def create_app(settings: Settings) -> ASGIApp:
         authenticate=session_middleware,
         redis=redis,
         waiting=count_waiting,
-        state={"schema_head": head()},
+        state={"schema_head": head(), "changes": changes},
         lifespan=[life],
         openapi_config=None,
     )
