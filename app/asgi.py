@@ -16,6 +16,7 @@ import app.approvals.review
 import app.approvals.views
 import app.mail.views
 import app.postings.views
+import app.runs.search_views
 import app.runs.views
 import app.stats.live_views
 import app.tasks.artifact_views
@@ -56,6 +57,7 @@ HANDLERS = [
     *app.stats.live_views.handlers,
     *app.tasks.overview.handlers,
     *app.runs.views.handlers,
+    *app.runs.search_views.handlers,
     *app.tasks.views.handlers,
     *app.tasks.artifact_views.handlers,
     *app.tasks.new_views.handlers,

@@ -27,7 +27,7 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
     q: str = ""
 
 
-def _mine(scope: UUID | None) -> ColumnElement[bool]:
+def mine(scope: UUID | None) -> ColumnElement[bool]:
     return true() if scope is None else Task.owner_id == scope
 
 
@@ -41,7 +41,7 @@ async def list_tasks(
     """
     query = (
         select(Task)
-        .where(_mine(scope))
+        .where(mine(scope))
         .options(defer(Task.payload), defer(Task.result), defer(Task.error))
         .order_by(Task.created_at.desc(), Task.id.desc())
         .limit(limit)
@@ -68,7 +68,7 @@ async def list_tasks(
 
 async def find_task(session: AsyncSession, task_id: UUID, scope: UUID | None) -> Task:
     """Raises TaskNotFound, also for somebody else's."""
-    found = await session.execute(select(Task).where(Task.id == task_id, _mine(scope)))
+    found = await session.execute(select(Task).where(Task.id == task_id, mine(scope)))
     task = found.scalars().first()
     if task is None:
         raise TaskNotFound

@@ -36,6 +36,7 @@ PLACES = (
     Place("webhooks", "Webhooks", "/webhooks", words="events endpoints signing"),
     Place("receipts", "Receipts", "/receipts", words="evidence decisions"),
     Place("postings", "Postings", "/postings", keys="g p", words="jobs import"),
+    Place("search", "Search", "/search", "do", words="find shortcuts keyboard"),
     Place("new-run", "New run", "/runs/new", "do", "c r", "start batch create"),
     Place("new-task", "New task", "/tasks/new", "do", "c t", "enqueue create"),
     Place("import", "Import postings", "/postings/import", "do", words="csv upload"),
