@@ -26,6 +26,7 @@ import app.tasks.overview
 import app.tasks.queue_views
 import app.tasks.views
 import app.web.health
+import app.web.styleguide
 from app.accounts.auth import session_middleware
 from app.approvals.reads import count_waiting
 from app.core import log
@@ -51,6 +52,7 @@ async def landing(request: WebRequest) -> Response[str] | Response[None]:
 HANDLERS = [
     landing,
     *app.web.health.handlers,
+    *app.web.styleguide.handlers,
     *app.accounts.views.handlers,
     *app.accounts.settings_views.handlers,
     *app.accounts.admin_views.handlers,

@@ -166,7 +166,9 @@ def test_every_state_has_a_look() -> None:
     from app.approvals.states import ApprovalState
     from app.runs.states import RunState
     from app.tasks.states import TaskState
+    from app.web.styleguide import STATES
 
     css = (APP.parent / "static/css/components/state.css").read_text()
     for state in (*TaskState, *RunState, *ApprovalState, "finished"):
         assert f'[data-state="{state}"]' in css, state
+        assert state in STATES, "shown in the style guide"
