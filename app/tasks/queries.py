@@ -136,6 +136,7 @@ async def move_tasks(
     }
     if verb is TaskVerb.UNPAUSE:
         values[Task.state] = case((Task.run_at > at, TaskState.SCHEDULED.value), else_=TaskState.QUEUED.value)
+        values[Task.queued_at] = at
     elif target is TaskState.QUEUED and verb is not TaskVerb.REQUEUE:
         # A requeued task is as old as it was; every other one waits from now.
         values |= {Task.queued_at: at, Task.run_at: null()}
