@@ -18,7 +18,9 @@ import app.approvals.views
 import app.bulk.views
 import app.mail.views
 import app.postings.views
+import app.runs.search_views
 import app.runs.views
+import app.stats.live_views
 import app.tasks.artifact_views
 import app.tasks.audit_views
 import app.tasks.dead_letter_views
@@ -27,6 +29,7 @@ import app.tasks.overview
 import app.tasks.queue_views
 import app.tasks.views
 import app.web.health
+import app.web.styleguide
 from app.accounts.auth import session_middleware
 from app.approvals.reads import count_waiting
 from app.core import log
@@ -36,6 +39,7 @@ from app.embedded.attach import attached
 from app.kinds import BUILT_IN
 from app.runtime.doorbell import Doorbell
 from app.schema import head
+from app.stats.live import Changes
 from app.web.render import render, see_other
 from app.web.request import WebRequest, principal
 from app.web.site import make_site
@@ -51,11 +55,14 @@ async def landing(request: WebRequest) -> Response[str] | Response[None]:
 HANDLERS = [
     landing,
     *app.web.health.handlers,
+    *app.web.styleguide.handlers,
     *app.accounts.views.handlers,
     *app.accounts.settings_views.handlers,
     *app.accounts.admin_views.handlers,
+    *app.stats.live_views.handlers,
     *app.tasks.overview.handlers,
     *app.runs.views.handlers,
+    *app.runs.search_views.handlers,
     *app.tasks.views.handlers,
     *app.tasks.artifact_views.handlers,
     *app.tasks.new_views.handlers,
@@ -79,9 +86,12 @@ def create_app(settings: Settings) -> ASGIApp:
     doorbell = Doorbell(redis, settings.doorbell_scope)
     database = Database(settings.database_url, name="holdpoint web", pool_size=10, announce=doorbell.ring)
 
+    changes = Changes(database)
+
     @asynccontextmanager
     async def life(_app: Litestar) -> AsyncIterator[None]:
         yield
+        await changes.stop()
         await redis.aclose()
         await database.dispose()
 
@@ -92,7 +102,7 @@ def create_app(settings: Settings) -> ASGIApp:
         authenticate=session_middleware,
         redis=redis,
         waiting=count_waiting,
-        state={"schema_head": head()},
+        state={"schema_head": head(), "changes": changes},
         lifespan=[life],
         openapi_config=None,
     )

@@ -180,7 +180,9 @@ def test_every_state_has_a_look() -> None:
     from app.bulk.states import BulkState
     from app.runs.states import RunState
     from app.tasks.states import STANDINGS
+    from app.web.styleguide import STATES
 
     css = (APP.parent / "static/css/components/state.css").read_text()
     for state in (*STANDINGS, *RunState, *ApprovalState, *BulkState, "finished"):
         assert f'[data-state="{state}"]' in css, state
+        assert state in STATES, "shown in the style guide"

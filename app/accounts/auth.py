@@ -5,6 +5,8 @@ ends by itself. That a person was here is noted at most every five minutes, in a
 matter when that fails.
 """
 
+from typing import Literal
+
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy.exc import DBAPIError
@@ -41,7 +43,8 @@ def session_middleware(app: ASGIApp) -> ASGIApp:
 def _principal(found: Found | None) -> Principal | None:
     if found is None:
         return None
-    return Principal(found.id, found.email, found.name, "admin" if found.role == "admin" else "member")
+    role: Literal["member", "admin"] = "admin" if found.role == "admin" else "member"
+    return Principal(found.id, found.email, found.name, role, found.time_zone or "")
 
 
 async def _find(database: Database, token_hash: bytes) -> Found | None:

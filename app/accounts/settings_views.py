@@ -17,6 +17,7 @@ from app.accounts.profiles import MOST_ANSWERS, ProfileChange, ProfileView
 from app.accounts.user_agents import browser_name
 from app.core.db import Session
 from app.core.errors import Invalid, NotFound, Unauthorized
+from app.web import zone
 from app.web.forms import Form, blank, read_form, uploaded
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
@@ -53,6 +54,7 @@ class SettingsView(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[tuple[str, str]]
     sessions: list[SessionRow]
     standard_letter: str = DEFAULT
+    zones: tuple[str, ...] = zone.names()
     placeholders: tuple[str, ...] = tuple(f"{{{name}}}" for name in PLACEHOLDERS)
 
 
@@ -77,6 +79,15 @@ async def save_profile(request: WebRequest, write: Write, user: SignedIn) -> Res
     except Invalid as problem:
         return await _page(request, write, user.id, form.refused(problem))
     return see_other(request, "/settings", "Saved.")
+
+
+@post("/settings/time-zone", include_in_schema=False)
+async def save_time_zone(request: WebRequest, write: Write, user: SignedIn) -> Response[str]:
+    name = (await request.form()).get("time_zone", "")
+    if not isinstance(name, str) or (name and not zone.is_zone(name)):
+        raise Invalid("There is no such time zone.", {"time_zone": "Choose one of the offered zones."})
+    await queries.set_time_zone(write, user.id, name or None)
+    return see_other(request, "/settings#times", "Times are shown in " + (name or "your browser's zone") + ".")
 
 
 @get("/settings/resume", include_in_schema=False)
@@ -157,4 +168,12 @@ def _refuse(sentence: str) -> None:
     raise Invalid(sentence, {"answers": sentence})
 
 
-handlers: list[HTTPRouteHandler] = [settings, save_profile, resume, remove_resume, revoke_session, revoke_others]
+handlers: list[HTTPRouteHandler] = [
+    settings,
+    save_profile,
+    save_time_zone,
+    resume,
+    remove_resume,
+    revoke_session,
+    revoke_others,
+]

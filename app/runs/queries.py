@@ -10,6 +10,8 @@ from app.core.db import WriteSession
 from app.runs.models import Run
 from app.runs.states import RUN_MACHINE, RunState, RunVerb
 
+SEARCHED = 1000  # so many of the newest are looked through for a name
+
 
 def at(now: datetime | None) -> ColumnElement[datetime]:
     return func.now() if now is None else literal(now, Run.created_at.type)
@@ -104,4 +106,15 @@ async def list_runs(
     query = select(Run).where(_mine(scope)).order_by(Run.created_at.desc(), Run.id.desc()).limit(limit)
     if before is not None:
         query = query.where(text("(created_at, id) < (:at, :id)").bindparams(at=before[0], id=before[1]))
+    return list((await session.execute(query)).scalars())
+
+
+async def runs_like(session: AsyncSession, scope: UUID | None, words: str, limit: int) -> list[Run]:
+    """Recent runs with `words` in their name, or the one with this id; newest first."""
+    newest = select(Run.id).where(_mine(scope)).order_by(Run.created_at.desc(), Run.id.desc()).limit(SEARCHED)
+    try:
+        condition: ColumnElement[bool] = Run.id == UUID(words)
+    except ValueError:
+        condition = Run.id.in_(newest) & Run.name.icontains(words, autoescape=True)
+    query = select(Run).where(condition, _mine(scope)).order_by(Run.created_at.desc(), Run.id.desc()).limit(limit)
     return list((await session.execute(query)).scalars())

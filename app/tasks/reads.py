@@ -18,7 +18,7 @@ from app.tasks.states import UNFINISHED
 ALIVE = timedelta(seconds=30)  # a worker not seen for this long is shown as lost
 
 
-def _mine(scope: UUID | None) -> ColumnElement[bool]:
+def mine(scope: UUID | None) -> ColumnElement[bool]:
     return true() if scope is None else Task.owner_id == scope
 
 
@@ -32,7 +32,7 @@ async def list_tasks(
     """
     query = (
         select(Task)
-        .where(_mine(scope), wanted.where())
+        .where(mine(scope), wanted.where())
         .options(defer(Task.payload), defer(Task.result), defer(Task.error))
         .order_by(Task.created_at.desc(), Task.id.desc())
         .limit(limit)
@@ -44,7 +44,7 @@ async def list_tasks(
 
 async def find_task(session: AsyncSession, task_id: UUID, scope: UUID | None) -> Task:
     """Raises TaskNotFound, also for somebody else's."""
-    found = await session.execute(select(Task).where(Task.id == task_id, _mine(scope)))
+    found = await session.execute(select(Task).where(Task.id == task_id, mine(scope)))
     task = found.scalars().first()
     if task is None:
         raise TaskNotFound
