@@ -71,6 +71,7 @@ async def ask(session: WriteSession, task: Claimed, question: Question) -> bool:
             "continues_on_reject": question.continues_on_reject,
             "continues_on_expire": question.continues_on_expire,
             "ttl": question.ttl,
+            "take_back": question.take_back,
         },
         people,
     )

@@ -1,11 +1,11 @@
 """Statements about questions, those asked, and links. Lock order: the task first, then its approval."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Interval, case, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.approvals.models import Approval, ApprovalLink, Recipient
@@ -75,6 +75,33 @@ async def decide(
             decided_from=source,
             reason=reason,
             answer=answer,
+        )
+        .returning(Approval)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    return rows.scalars().first()
+
+
+async def reopen(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> Approval | None:
+    """Take an approval back while its task still waits for that. None: it is not approved, or its time is over.
+
+    The clock goes on with what was left at the decision, at least a minute. The answers stay, to be shown again.
+    """
+    left = func.greatest(Approval.expires_at - Approval.decided_at, literal(timedelta(minutes=1), Interval))
+    rows = await session.execute(
+        update(Approval)
+        .where(
+            Approval.id == approval_id,
+            Approval.state.in_(APPROVAL_MACHINE.sources(ApprovalVerb.TAKE_BACK)),
+            Approval.decided_at + Approval.take_back > at(now),
+        )
+        .values(
+            state=APPROVAL_MACHINE.moves[ApprovalVerb.TAKE_BACK].targets[0].value,
+            expires_at=case((Approval.expires_at.is_not(None), at(now) + left)),
+            decided_at=None,
+            decided_by=None,
+            decided_from=None,
+            reason=None,
         )
         .returning(Approval)
         .execution_options(synchronize_session=False, populate_existing=True)

@@ -25,6 +25,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     fields: tuple[FormField, ...] = ()
     recipients: tuple[str, ...] = ()
     ttl: timedelta | None = None
+    take_back: timedelta = timedelta()
     continues_on_reject: bool = False
     continues_on_expire: bool = False
 

@@ -128,6 +128,7 @@ class Context:
         values: F | None = None,
         recipients: tuple[str, ...] = (),
         ttl: timedelta | None = None,
+        take_back: timedelta | None = None,
         on_reject: Literal["stop", "continue"] = "stop",
         on_expire: Literal["stop", "continue"] = "stop",
     ) -> Answer[F]:
@@ -140,6 +141,8 @@ class Context:
             form: a struct of text, number and choice fields that the person may edit; `values` prefills it.
             recipients: e-mail addresses; the task's owner when empty.
             ttl: time to decide, counted from the first delivered mail; `APPROVAL_TTL` by default.
+            take_back: how long the task waits once it is approved, so that the approval can still be taken back;
+                `APPROVAL_TAKE_BACK` by default.
             on_reject, on_expire: `stop` ends the task so; `continue` returns the decision as a value.
         """
         question = Question(
@@ -150,6 +153,7 @@ class Context:
             fields=questions.form_of(form, values),
             recipients=recipients,
             ttl=ttl or self.settings.approval_ttl,
+            take_back=self.settings.approval_take_back if take_back is None else take_back,
             continues_on_reject=on_reject == "continue",
             continues_on_expire=on_expire == "continue",
         )
