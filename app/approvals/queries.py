@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Interval, case, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Interval, case, delete, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.approvals.models import Approval, ApprovalLink, Recipient
+from app.approvals.models import Approval, ApprovalLink, Recipient, Vote
 from app.approvals.states import APPROVAL_MACHINE, ApprovalState, ApprovalVerb
 from app.core.db import WriteSession
 from app.tasks.models import Task
+from app.tasks.states import TASK_MACHINE, TaskVerb
 
 
 def at(now: datetime | None) -> ColumnElement[datetime]:
@@ -107,6 +108,28 @@ async def reopen(session: WriteSession, approval_id: UUID, *, now: datetime | No
         .execution_options(synchronize_session=False, populate_existing=True)
     )
     return rows.scalars().first()
+
+
+async def waits_until(session: AsyncSession, task_id: UUID, until: datetime) -> bool:
+    """Whether an approved task still waits for its time, which is to come."""
+    waits = (Task.id == task_id) & (Task.run_at == until) & (Task.run_at > func.now())
+    found = await session.execute(
+        select(Task.id).where(waits, Task.state.in_(TASK_MACHINE.sources(TaskVerb.TAKE_BACK)))
+    )
+    return found.first() is not None
+
+
+async def voters(session: AsyncSession, approval_id: UUID) -> set[str]:
+    """Who has decided so far, in small letters."""
+    found = await session.execute(select(func.lower(Vote.email)).where(Vote.approval_id == approval_id))
+    return set(found.scalars())
+
+
+async def withdraw_votes(session: WriteSession, approval_id: UUID, email: str) -> None:
+    """The vote of this person; everybody's when they have none."""
+    own = (Vote.approval_id == approval_id) & (func.lower(Vote.email) == email.lower())
+    if (await session.execute(delete(Vote).where(own).returning(Vote.id))).first() is None:
+        await session.execute(delete(Vote).where(Vote.approval_id == approval_id))
 
 
 async def expire_due(session: WriteSession, *, limit: int = 500, now: datetime | None = None) -> list[Approval]:

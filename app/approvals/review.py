@@ -8,8 +8,8 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from app.accounts import service as accounts
-from app.approvals import asking, deciding, queries
-from app.approvals.errors import ApprovalNotFound
+from app.approvals import asking, deciding, queries, taking_back
+from app.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
 from app.approvals.models import Approval
 from app.approvals.queries import Asked
 from app.approvals.states import ApprovalState
@@ -33,7 +33,7 @@ LIMIT = Limit("review", 60, timedelta(minutes=1))
 class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """`token` and `stamp` travel in the form. `resumable`: an expired question can be put again.
 
-    `successor` is the same question, put again since and decided.
+    `successor` is the same question, put again since and decided. `taker`: this person may take the approval back.
     """
 
     question: QuestionView
@@ -45,6 +45,7 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     resumable: bool
     successor: Approval | None
     fresh: bool = False
+    taker: bool = False
 
 
 async def _page(
@@ -71,6 +72,7 @@ async def _page(
         and asked.task.round == asked.approval.round,
         successor=await _successor(session, asked.approval),
         fresh=fresh,
+        taker=await taking_back.offered(session, asked.approval, asked.recipient.email),
     )
 
 
@@ -136,4 +138,26 @@ async def send_fresh_link(request: WebRequest) -> Response[Any]:
     return await render_private(request, "approvals/review.html", view)
 
 
-handlers = [show_review, send_decision, send_fresh_link]
+@post("/review/take-back")
+async def take_back(request: WebRequest) -> Response[Any]:
+    """Checked as a decision is: a scanner that presses buttons shall not take anything back."""
+    await request.app.state.limits.hit(LIMIT, client_address(request.scope))
+    settings: Settings = request.app.state.settings
+    form = await request.form()
+    token, stamp = str(form.get("token", "")), str(form.get("stamp", ""))
+    async with request.app.state.database.read() as read:
+        asked = await _asked(read, token)
+        age = await FormTime(settings.secret_keys, "review").age(read, stamp)
+    try:
+        if age is None or age < TOO_QUICK:
+            raise Invalid("That was quicker than a person reads, so it did not count. Please look again, then press.")
+        async with request.app.state.database.write(f"recipient:{asked.recipient.email}") as write:
+            await taking_back.take_back_by_link(write, digest(token))
+    except (Invalid, NotAsked, TooLateToTakeBack) as problem:
+        async with request.app.state.database.read() as read:
+            view = await _page(request, read, token, await _asked(read, token), message=str(problem))
+        return await render_private(request, "approvals/review.html", view, status=problem.status)
+    return see_other(request, f"/review/{token}")
+
+
+handlers = [show_review, send_decision, send_fresh_link, take_back]

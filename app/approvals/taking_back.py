@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.approvals import queries
+from app.approvals import events, queries
 from app.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
 from app.approvals.models import Approval
 from app.core.db import WriteSession
@@ -15,9 +15,17 @@ from app.tasks.models import Task
 from app.tasks.states import TaskVerb
 
 
-def may_take_back(approval: Approval, email: str, *, is_admin: bool = False) -> bool:
-    """Whoever decided, and administrators."""
-    return approval.goes_on_at is not None and (is_admin or (approval.decided_by or "").lower() == email.lower())
+async def offered(session: AsyncSession, approval: Approval, email: str, *, is_admin: bool = False) -> bool:
+    """Whether a page offers it to this person: they may, and there is still time."""
+    if approval.goes_on_at is None or not await queries.waits_until(session, approval.task_id, approval.goes_on_at):
+        return False
+    return await _may(session, approval, email, is_admin=is_admin)
+
+
+async def _may(session: AsyncSession, approval: Approval, email: str, *, is_admin: bool) -> bool:
+    """Whoever approved, alone or with others, and administrators."""
+    own = (approval.decided_by or "").lower() == email.lower()
+    return is_admin or own or email.lower() in await queries.voters(session, approval.id)
 
 
 async def take_back_by_link(session: WriteSession, token_hash: bytes, *, now: datetime | None = None) -> Approval:
@@ -48,6 +56,8 @@ async def _take_back(
 ) -> Approval:
     """Open the question again and hold its task on it, together.
 
+    Of several who approved, the others' votes stay; an administrator who takes it back withdraws them all.
+
     Raises:
         NotAsked: somebody else decided.
         TooLateToTakeBack: its time is over, or the task has gone on or ended; nothing was changed.
@@ -58,11 +68,14 @@ async def _take_back(
     until = approval.goes_on_at
     if until is None:
         raise TooLateToTakeBack
-    if not may_take_back(approval, email, is_admin=is_admin):
+    if not await _may(session, approval, email, is_admin=is_admin):
         raise NotAsked("Only the person who approved it can take it back.")
+    taken = {"decided_by": approval.decided_by, "reason": approval.reason}
     reopened = await queries.reopen(session, approval_id, now=now)
     if reopened is None:
         raise TooLateToTakeBack
+    await queries.withdraw_votes(session, approval_id, email)
+    await events.record(session, approval_id, "take_back", email, data=taken, now=now)
     # Only where this approval has put it: the clock of a test or an operator may have let it go on before its time.
     held = await tasks.move_tasks(
         session,

@@ -7,7 +7,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from app.approvals import deciding, questions, reads
+from app.approvals import deciding, questions, reads, taking_back
 from app.approvals.errors import AlreadyDecided, QuestionChanged, QuestionExpired
 from app.approvals.forms import FormField
 from app.approvals.models import Approval
@@ -63,12 +63,17 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
         return self.approval.hold == HoldType.SIGN_IN
 
     def value(self, field: FormField) -> Any:
-        return self.sent.answers.get(field.name, field.value)
+        """As just sent, or as it was filled in for an approval that was taken back, or as proposed."""
+        before = (self.approval.answer or {}).get(field.name, field.value)
+        return self.sent.answers.get(field.name, before)
 
 
 class ApprovalPage(msgspec.Struct, frozen=True):
+    """`taker`: this person may take the approval back."""
+
     detail: Detail
     question: QuestionView
+    taker: bool = False
 
 
 def question_view(approval: Approval, sent: Sent | None = None, message: str = "") -> QuestionView:
@@ -130,7 +135,8 @@ async def show_inbox(request: WebRequest, user: SignedIn, read: Read, show: From
 @get("/approvals/{approval_id:uuid}")
 async def show_approval(request: WebRequest, user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[str]:
     detail = await reads.detail(read, approval_id, user)
-    view = ApprovalPage(detail, question_view(detail.approval))
+    taker = await taking_back.offered(read, detail.approval, user.email, is_admin=user.is_admin)
+    view = ApprovalPage(detail, question_view(detail.approval), taker)
     return await render(request, "approvals/detail.html", view, nav="approvals")
 
 
@@ -153,7 +159,18 @@ async def decide(request: WebRequest, user: SignedIn, write: Write, approval_id:
         detail = await reads.detail(write, approval_id, user)
         view = ApprovalPage(detail, question_view(detail.approval, sent, message))
         return await render(request, "approvals/detail.html", view, nav="approvals", status=status)
-    return see_other(request, "/approvals", f"“{decided.title}”: {decided.state}. The task goes on from here.")
+    return see_other(request, "/approvals", _said(decided))
 
 
-handlers = [show_inbox, show_approval, show_question, decide]
+def _said(decided: Approval) -> str:
+    later = "It can be taken back for a while." if decided.goes_on_at else "The task goes on from here."
+    return f"“{decided.title}”: {decided.state}. {later}"
+
+
+@post("/approvals/{approval_id:uuid}/take-back")
+async def take_back(request: WebRequest, user: SignedIn, write: Write, approval_id: FromPath[UUID]) -> Response[Any]:
+    reopened = await taking_back.take_back_signed_in(write, user, approval_id)
+    return see_other(request, f"/approvals/{approval_id}", f"“{reopened.title}”: taken back. It is open again.")
+
+
+handlers = [show_inbox, show_approval, show_question, decide, take_back]

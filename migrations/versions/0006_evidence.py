@@ -6,7 +6,7 @@ from alembic import op
 from migrations import transitions
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 OPEN_ALIKE = sa.text("state = 'pending' AND alike IS NOT NULL")
 

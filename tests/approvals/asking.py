@@ -55,6 +55,8 @@ async def put_question(
     run_id: UUID | None = None,
     continues: bool = False,
     again: UUID | None = None,
+    take_back: timedelta = timedelta(),
+    name: str = "x",
 ) -> Asked:
     """Claim a task and let it ask; `deliver` mints the links and starts the clock, as the mail's sending does.
 
@@ -62,7 +64,7 @@ async def put_question(
     """
     owner = await principal(database)
     async with database.write("system") as session:
-        request = TaskRequest(kind="test.asks", payload={"name": "x"}, owner_id=owner.id, run_id=run_id)
+        request = TaskRequest(kind="test.asks", payload={"name": name}, owner_id=owner.id, run_id=run_id)
         task_id = again or await enqueue(session, request)
     async with database.write("worker:test") as session:
         [task] = await claim_tasks(
@@ -78,12 +80,13 @@ async def put_question(
             hold=hold,
             step="go",
             title="May it go on?",
-            shown={"Name": "x"},
+            shown={"Name": name},
             fields=fields,
             recipients=recipients,
             ttl=timedelta(minutes=20) if hold is HoldType.APPROVAL else None,
             continues_on_reject=continues,
             continues_on_expire=continues,
+            take_back=take_back,
         )
         assert await asking.ask(session, task, question)
     tokens: list[str] = []

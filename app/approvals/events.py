@@ -1,0 +1,48 @@
+"""The trail of one question: who did what with it, and when. Written in the transaction that did it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, insert, literal, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.approvals.models import ApprovalEvent
+from app.core.db import WriteSession
+
+
+async def record(
+    session: WriteSession,
+    approval_id: UUID,
+    verb: str,
+    actor: str,
+    *,
+    recipient_id: UUID | None = None,
+    data: dict[str, Any] | None = None,
+    now: datetime | None = None,
+) -> None:
+    """Write one line.
+
+    Args:
+        verb: `ask`, `approve`, `forward` …; a template has a sentence for each.
+        actor: an address, or `system`.
+        recipient_id: the person asked whom it is about.
+    """
+    values = {
+        "approval_id": approval_id,
+        "recipient_id": recipient_id,
+        "verb": verb,
+        "actor": actor,
+        "data": data or {},
+        "at": func.now() if now is None else literal(now, ApprovalEvent.at.type),
+    }
+    await session.execute(insert(ApprovalEvent).values(values))
+
+
+async def events_of(session: AsyncSession, approval_id: UUID) -> Sequence[ApprovalEvent]:
+    """Oldest first."""
+    found = await session.execute(
+        select(ApprovalEvent).where(ApprovalEvent.approval_id == approval_id).order_by(ApprovalEvent.id)
+    )
+    return found.scalars().all()
