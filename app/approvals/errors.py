@@ -35,6 +35,11 @@ class TooLateToTakeBack(Conflict):
         super().__init__("It cannot be taken back any more: the task has gone on or has ended.")
 
 
+class NoReceipt(NotFound):
+    def __init__(self) -> None:
+        super().__init__("There is no receipt yet: nothing is decided, or the decision can still be taken back.")
+
+
 class NotAsked(Forbidden):
     def __init__(self, sentence: str = "Only the people asked can decide this.") -> None:
         super().__init__(sentence)

@@ -32,7 +32,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def version(self) -> str:
         """SHA-256 (hex) of what is shown; a decision names it."""
-        return sha256(msgspec.json.encode([self.title, self.shown, self.fields], order="sorted")).hexdigest()
+        return sha256(_shown(self.title, self.shown, self.fields)).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,15 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     verb: ApprovalVerb
     form: dict[str, Any] = {}
     reason: str = ""
+
+
+def _shown(title: str, shown: Any, fields: tuple[FormField, ...]) -> bytes:
+    return msgspec.json.encode([title, shown, fields], order="sorted")
+
+
+def as_shown(approval: Approval) -> bytes:
+    """The very bytes (JSON) whose SHA-256 is the version."""
+    return _shown(approval.title, approval.shown, fields_of(approval))
 
 
 def fields_of(approval: Approval) -> tuple[FormField, ...]:

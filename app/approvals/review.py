@@ -8,7 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from app.accounts import service as accounts
-from app.approvals import asking, deciding, queries, taking_back
+from app.approvals import asking, deciding, queries, receipts, taking_back
 from app.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
 from app.approvals.models import Approval
 from app.approvals.queries import Asked
@@ -33,7 +33,8 @@ LIMIT = Limit("review", 60, timedelta(minutes=1))
 class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """`token` and `stamp` travel in the form. `resumable`: an expired question can be put again.
 
-    `successor` is the same question, put again since and decided. `taker`: this person may take the approval back.
+    `successor` is the same question, put again since and decided. `taker`: this person may take the approval
+    back. `receipt`: there is one.
     """
 
     question: QuestionView
@@ -46,6 +47,7 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     successor: Approval | None
     fresh: bool = False
     taker: bool = False
+    receipt: bool = False
 
 
 async def _page(
@@ -73,6 +75,7 @@ async def _page(
         successor=await _successor(session, asked.approval),
         fresh=fresh,
         taker=await taking_back.offered(session, asked.approval, asked.recipient.email),
+        receipt=await receipts.exists(session, asked.approval),
     )
 
 

@@ -7,7 +7,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from app.approvals import deciding, questions, reads, taking_back
+from app.approvals import deciding, questions, reads, receipts, taking_back
 from app.approvals.errors import AlreadyDecided, QuestionChanged, QuestionExpired
 from app.approvals.forms import FormField
 from app.approvals.models import Approval
@@ -69,11 +69,12 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApprovalPage(msgspec.Struct, frozen=True):
-    """`taker`: this person may take the approval back."""
+    """`taker`: this person may take the approval back. `receipt`: there is one."""
 
     detail: Detail
     question: QuestionView
     taker: bool = False
+    receipt: bool = False
 
 
 def question_view(approval: Approval, sent: Sent | None = None, message: str = "") -> QuestionView:
@@ -136,7 +137,8 @@ async def show_inbox(request: WebRequest, user: SignedIn, read: Read, show: From
 async def show_approval(request: WebRequest, user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[str]:
     detail = await reads.detail(read, approval_id, user)
     taker = await taking_back.offered(read, detail.approval, user.email, is_admin=user.is_admin)
-    view = ApprovalPage(detail, question_view(detail.approval), taker)
+    receipt = await receipts.exists(read, detail.approval)
+    view = ApprovalPage(detail, question_view(detail.approval), taker, receipt)
     return await render(request, "approvals/detail.html", view, nav="approvals")
 
 
