@@ -17,7 +17,7 @@ from sqlalchemy import select, text
 
 import app.approvals.letters  # noqa: F401  (letters register themselves)
 from app.accounts import service as accounts
-from app.approvals import deciding, questions
+from app.approvals import deciding, policy_queries, questions
 from app.approvals import queries as approval_queries
 from app.approvals.models import Approval
 from app.approvals.questions import Decision
@@ -174,7 +174,7 @@ class KindTester:
         """Let the time to decide pass (and that of every other question that ends earlier)."""
         approval = await self._open(task_id)
         async with self._database.write("system") as session:
-            await approval_queries.start_clock(session, approval.id)
+            await policy_queries.start_clock(session, approval.id)
             end = await session.scalar(select(Approval.expires_at).where(Approval.id == approval.id))
             if end is None:
                 raise LookupError(f"The question {approval.step!r} has no time limit.")

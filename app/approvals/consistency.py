@@ -24,7 +24,7 @@ _HOLDS = text(
     """
 )
 # A question is closed and its task moved in one transaction, so both tell the same moment. Of what people decided, both
-# tell the same person.
+# tell the same person; of several, the log tells the last.
 _DECISIONS = text(
     """
     SELECT format('question %s is %s by %s at %s, but the log of task %s has no such decision', a.id, a.state,
@@ -36,7 +36,7 @@ _DECISIONS = text(
         AND CASE a.state WHEN 'approved' THEN e.verb = 'approve' WHEN 'rejected' THEN e.verb = 'reject'
                          WHEN 'answered' THEN e.verb = 'answer' WHEN 'expired' THEN e.verb = 'expire' ELSE true END
         AND (a.state IN ('cancelled', 'expired')
-             OR lower(substr(e.actor, strpos(e.actor, ':') + 1)) = lower(a.decided_by)))
+             OR lower(substr(e.actor, strpos(e.actor, ':') + 1)) = ANY(string_to_array(lower(a.decided_by), ', '))))
     LIMIT :limit
     """
 )

@@ -105,7 +105,8 @@ class Approval(Base):
 class Recipient(Base):
     """A person asked. `state`: waiting (mail not yet accepted), sent, undelivered, inbox (asked there only).
 
-    `forwarded_from` is the person who passed the question on to this one, and so is not asked any more.
+    `forwarded_from` is the person who passed the question on to this one, with `forward_note`; they are not asked any
+    more.
     """
 
     __tablename__ = "approval_recipients"
@@ -130,6 +131,7 @@ class Recipient(Base):
     fresh_links: Mapped[int] = mapped_column(Integer, server_default="0")
     fresh_link_at: Mapped[datetime | None] = mapped_column(Moment)
     forwarded_from: Mapped[UUID | None] = mapped_column(ForeignKey("approval_recipients.id", ondelete="CASCADE"))
+    forward_note: Mapped[str | None] = mapped_column(Text)
 
 
 class ApprovalLink(Base):

@@ -26,17 +26,19 @@ async def lock_task(session: WriteSession, task_id: UUID) -> None:
 
 
 class Person(NamedTuple):
-    """Somebody to be asked."""
+    """Somebody to be asked; `undelivered` for the `problem` named when there is no use in mailing them."""
 
     id: UUID
     email: str
+    state: str = "waiting"
+    problem: str | None = None
 
 
 async def insert_approval(session: WriteSession, values: dict[str, Any], people: list[Person]) -> None:
     """A question (`values` are its columns) and those asked."""
     await session.execute(insert(Approval).values(values))
     if people:
-        rows = [{"id": person.id, "approval_id": values["id"], "email": person.email} for person in people]
+        rows = [{"approval_id": values["id"], **person._asdict()} for person in people]
         await session.execute(insert(Recipient), rows)
 
 
@@ -120,14 +122,13 @@ async def waits_until(session: AsyncSession, task_id: UUID, until: datetime) -> 
 
 
 async def voters(session: AsyncSession, approval_id: UUID) -> set[str]:
-    """Who has decided so far, in small letters."""
-    found = await session.execute(select(func.lower(Vote.email)).where(Vote.approval_id == approval_id))
-    return set(found.scalars())
+    """Who has decided so far, by their canonical addresses."""
+    return set((await session.execute(select(Vote.person).where(Vote.approval_id == approval_id))).scalars())
 
 
-async def withdraw_votes(session: WriteSession, approval_id: UUID, email: str) -> None:
+async def withdraw_votes(session: WriteSession, approval_id: UUID, person: str) -> None:
     """The vote of this person; everybody's when they have none."""
-    own = (Vote.approval_id == approval_id) & (func.lower(Vote.email) == email.lower())
+    own = (Vote.approval_id == approval_id) & (Vote.person == person)
     if (await session.execute(delete(Vote).where(own).returning(Vote.id))).first() is None:
         await session.execute(delete(Vote).where(Vote.approval_id == approval_id))
 
@@ -189,20 +190,6 @@ async def by_recipient(session: AsyncSession, recipient_id: UUID) -> Asked | Non
 
 async def store_link(session: WriteSession, token_hash: bytes, recipient_id: UUID) -> None:
     await session.execute(insert(ApprovalLink).values(token_hash=token_hash, recipient_id=recipient_id))
-
-
-async def start_clock(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> None:
-    """The first delivery starts the time to decide; later ones change nothing."""
-    await session.execute(
-        update(Approval)
-        .where(
-            Approval.id == approval_id,
-            Approval.clock_started_at.is_(None),
-            Approval.state == ApprovalState.PENDING,
-        )
-        .values(clock_started_at=at(now), expires_at=at(now) + Approval.ttl)
-        .execution_options(synchronize_session=False)
-    )
 
 
 async def mark_recipient(

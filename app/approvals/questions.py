@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -28,6 +28,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     take_back: timedelta = timedelta()
     continues_on_reject: bool = False
     continues_on_expire: bool = False
+    needed: int = 1
+    self_approval: bool = True
+    level: Literal["link", "sign-in"] = "link"
 
     @property
     def version(self) -> str:

@@ -9,7 +9,7 @@ from litestar.params import FromPath
 
 from app.accounts import service as accounts
 from app.approvals import asking, deciding, queries, receipts, taking_back
-from app.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
+from app.approvals.errors import ApprovalNotFound, NotAsked, SignInNeeded, TooLateToTakeBack
 from app.approvals.models import Approval
 from app.approvals.queries import Asked
 from app.approvals.states import ApprovalState
@@ -74,7 +74,8 @@ async def _page(
         and asked.task.round == asked.approval.round,
         successor=await _successor(session, asked.approval),
         fresh=fresh,
-        taker=await taking_back.offered(session, asked.approval, asked.recipient.email),
+        taker=asked.approval.level == "link"
+        and await taking_back.offered(session, asked.approval, asked.recipient.email),
         receipt=await receipts.exists(session, asked.approval),
     )
 
@@ -156,7 +157,7 @@ async def take_back(request: WebRequest) -> Response[Any]:
             raise Invalid("That was quicker than a person reads, so it did not count. Please look again, then press.")
         async with request.app.state.database.write(f"recipient:{asked.recipient.email}") as write:
             await taking_back.take_back_by_link(write, digest(token))
-    except (Invalid, NotAsked, TooLateToTakeBack) as problem:
+    except (Invalid, NotAsked, SignInNeeded, TooLateToTakeBack) as problem:
         async with request.app.state.database.read() as read:
             view = await _page(request, read, token, await _asked(read, token), message=str(problem))
         return await render_private(request, "approvals/review.html", view, status=problem.status)

@@ -6,8 +6,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.approvals import events, queries
-from app.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
+from app.approvals.errors import ApprovalNotFound, NotAsked, SignInNeeded, TooLateToTakeBack
 from app.approvals.models import Approval
+from app.core.addresses import canonical_address
 from app.core.db import WriteSession
 from app.core.principal import Principal
 from app.tasks import queries as tasks
@@ -24,15 +25,16 @@ async def offered(session: AsyncSession, approval: Approval, email: str, *, is_a
 
 async def _may(session: AsyncSession, approval: Approval, email: str, *, is_admin: bool) -> bool:
     """Whoever approved, alone or with others, and administrators."""
-    own = (approval.decided_by or "").lower() == email.lower()
-    return is_admin or own or email.lower() in await queries.voters(session, approval.id)
+    return is_admin or canonical_address(email) in await queries.voters(session, approval.id)
 
 
 async def take_back_by_link(session: WriteSession, token_hash: bytes, *, now: datetime | None = None) -> Approval:
-    """Raises ApprovalNotFound for an unknown link, else as `_take_back` does."""
+    """Raises ApprovalNotFound for an unknown link, SignInNeeded, else as `_take_back` does."""
     asked = await queries.by_link(session, token_hash)
     if asked is None:
         raise ApprovalNotFound
+    if asked.approval.level != "link":
+        raise SignInNeeded
     return await _take_back(session, asked.approval.id, asked.recipient.email, is_admin=False, now=now)
 
 
@@ -74,7 +76,7 @@ async def _take_back(
     reopened = await queries.reopen(session, approval_id, now=now)
     if reopened is None:
         raise TooLateToTakeBack
-    await queries.withdraw_votes(session, approval_id, email)
+    await queries.withdraw_votes(session, approval_id, canonical_address(email))
     await events.record(session, approval_id, "take_back", email, data=taken, now=now)
     # Only where this approval has put it: the clock of a test or an operator may have let it go on before its time.
     held = await tasks.move_tasks(

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from sqlalchemy import func, select
 
 from app.accounts import service as accounts
-from app.approvals import deciding
+from app.approvals import deciding, reminding
 from app.core import log
 from app.core.config import Settings
 from app.core.db import AWAY, Database, WriteSession
@@ -45,6 +45,7 @@ class Sweeper:
             self._recover,
             self._bury_overdue,
             self._expire,
+            self._remind,
             runs.settle,
             self._fold,
             self._prune,
@@ -92,6 +93,9 @@ class Sweeper:
 
     async def _expire(self, session: WriteSession) -> bool:
         return await deciding.expire_due(session) > 0
+
+    async def _remind(self, session: WriteSession) -> bool:
+        return await reminding.remind_due(session) == reminding.CHUNK
 
     async def _fold(self, session: WriteSession) -> bool:
         await stats.fold_events(session)

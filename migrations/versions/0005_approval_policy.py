@@ -102,6 +102,7 @@ def upgrade() -> None:
     op.create_index("approval_notes_approval_idx", "approval_notes", ["approval_id", "asked_at"])
     op.create_index("approval_notes_recipient_idx", "approval_notes", ["recipient_id"])
     op.add_column("approval_recipients", sa.Column("forwarded_from", sa.Uuid()))
+    op.add_column("approval_recipients", sa.Column("forward_note", sa.Text()))
     op.create_foreign_key(
         "approval_recipients_forwarded_from_fkey",
         "approval_recipients",
@@ -131,6 +132,7 @@ def downgrade() -> None:
     op.drop_index("approvals_remind_idx", table_name="approvals", postgresql_where=REMIND)
     for column in ("time_left", "stopped_at", "reminders", "remind_at"):
         op.drop_column("approvals", column)
+    op.drop_column("approval_recipients", "forward_note")
     op.drop_column("approval_recipients", "forwarded_from")
     for table in ("approval_notes", "approval_votes", "approval_events"):
         op.drop_table(table)
