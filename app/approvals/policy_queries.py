@@ -123,9 +123,7 @@ async def resume_clock(session: WriteSession, approval_id: UUID, *, now: datetim
     await session.execute(
         update(Approval)
         .where(Approval.id == approval_id, Approval.stopped_at.is_not(None))
-        .values(
-            stopped_at=null(), time_left=null(), expires_at=ends, remind_at=_next_reminder(ends, Approval.reminders)
-        )
+        .values(stopped_at=null(), time_left=null(), expires_at=ends, remind_at=_next_reminder(ends))
         .execution_options(synchronize_session=False)
     )
 
