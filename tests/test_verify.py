@@ -88,7 +88,10 @@ TAMPERING = {
         "INSERT INTO tasks (id, kind, payload, queue, state) VALUES (gen_random_uuid(), 'k', '{}', 'q', 'queued')",
         "the log ends with nothing",
     ),
-    "a state was changed": ("UPDATE tasks SET state = 'retrying' WHERE id = :task", "is retrying, but the log ends"),
+    "a state was changed": (
+        "UPDATE tasks SET state = 'retrying', run_at = now() WHERE id = :task",
+        "is retrying, but the log ends",
+    ),
     "an event was removed": (
         "DELETE FROM task_events WHERE task_id = :task AND verb = 'hold'",
         "but the one before led to running",

@@ -5,12 +5,14 @@ from typing import Any
 
 import msgspec
 from litestar import Response, get, post
+from litestar.background_tasks import BackgroundTask
 from litestar.params import FromPath
 
 from app.accounts import service as accounts
 from app.approvals import asking, deciding, queries, receipts, taking_back
 from app.approvals.errors import ApprovalNotFound, NotAsked, SignInNeeded, TooLateToTakeBack
 from app.approvals.models import Approval
+from app.approvals.openings import Opening, note, sign_of_scanner
 from app.approvals.queries import Asked
 from app.approvals.states import ApprovalState
 from app.approvals.views import REFUSALS, QuestionView, Sent, question_view, read_decision, refusal
@@ -23,7 +25,7 @@ from app.tasks.states import TaskState
 from app.web.form_time import FormTime
 from app.web.limits import Limit
 from app.web.render import render_private, see_other
-from app.web.request import WebRequest, client_address
+from app.web.request import WebRequest, client_address, method_sent
 from app.web.sessions import Read
 
 TOO_QUICK = 2.0  # seconds: nobody reads and decides faster, but a mail scanner that presses buttons does
@@ -96,12 +98,16 @@ async def _asked(session: Session, token: str) -> Asked:
 
 @get("/review/{token:str}")
 async def show_review(request: WebRequest, read: Read, token: FromPath[str]) -> Response[str]:
-    """Any number of times, by anyone and anything: nothing changes."""
+    """Any number of times, by anyone and anything: nothing changes. That it was opened is noted once it is sent."""
     await request.app.state.limits.hit(LIMIT, client_address(request.scope))
     asked = await _asked(read, token)
     view = await _page(request, read, token, asked)
     status = 410 if asked.approval.state == ApprovalState.EXPIRED else 200
-    return await render_private(request, "approvals/review.html", view, status=status)
+    answer = await render_private(request, "approvals/review.html", view, status=status)
+    sign = sign_of_scanner(method_sent(request.scope), request.headers)
+    opening = Opening(asked.recipient.id, sign, client_address(request.scope))
+    answer.background = BackgroundTask(note, request.app.state.database, opening)
+    return answer
 
 
 @post("/review")

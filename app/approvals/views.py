@@ -1,5 +1,6 @@
 """The inbox of signed-in people: what waits for them, deciding in place."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,10 @@ from app.approvals.models import Approval
 from app.approvals.questions import Decision
 from app.approvals.reads import Detail, InboxRow
 from app.approvals.states import ApprovalState, ApprovalVerb, HoldType
+from app.approvals.trail import Delivery, deliveries
+from app.core.db import Session
 from app.core.errors import AppError, Invalid
+from app.core.principal import Principal
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
 from app.web.request import WebRequest, client_address
@@ -75,6 +79,7 @@ class ApprovalPage(msgspec.Struct, frozen=True):
     question: QuestionView
     taker: bool = False
     receipt: bool = False
+    deliveries: Sequence[Delivery] = ()
 
 
 def question_view(approval: Approval, sent: Sent | None = None, message: str = "") -> QuestionView:
@@ -133,12 +138,20 @@ async def show_inbox(request: WebRequest, user: SignedIn, read: Read, show: From
     return await render(request, "approvals/list.html", view, nav="approvals", fragment="approvals/_list.html")
 
 
+async def _page(session: Session, user: Principal, detail: Detail, question: QuestionView) -> ApprovalPage:
+    return ApprovalPage(
+        detail,
+        question,
+        taker=await taking_back.offered(session, detail.approval, user.email, is_admin=user.is_admin),
+        receipt=await receipts.exists(session, detail.approval),
+        deliveries=await deliveries(session, detail.approval.id, detail.recipients),
+    )
+
+
 @get("/approvals/{approval_id:uuid}")
 async def show_approval(request: WebRequest, user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[str]:
     detail = await reads.detail(read, approval_id, user)
-    taker = await taking_back.offered(read, detail.approval, user.email, is_admin=user.is_admin)
-    receipt = await receipts.exists(read, detail.approval)
-    view = ApprovalPage(detail, question_view(detail.approval), taker, receipt)
+    view = await _page(read, user, detail, question_view(detail.approval))
     return await render(request, "approvals/detail.html", view, nav="approvals")
 
 
@@ -159,7 +172,7 @@ async def decide(request: WebRequest, user: SignedIn, write: Write, approval_id:
         sent, message, status = refusal(sent, problem)
         await write.rollback()
         detail = await reads.detail(write, approval_id, user)
-        view = ApprovalPage(detail, question_view(detail.approval, sent, message))
+        view = await _page(write, user, detail, question_view(detail.approval, sent, message))
         return await render(request, "approvals/detail.html", view, nav="approvals", status=status)
     return see_other(request, "/approvals", _said(decided))
 

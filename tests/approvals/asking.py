@@ -113,7 +113,7 @@ async def delivered(database: Database, settings: Settings, recipient_id: UUID) 
     async with database.write("system") as session:
         context = await letter.prepare(session, data, settings)
     async with database.write("system") as session:
-        await letter.sent(session, data)
+        await letter.sent(session, data, "2.0.0 Ok: queued as 4F2A")
     return str(context["url"].rsplit("/", 1)[1])
 
 
