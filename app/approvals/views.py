@@ -8,9 +8,10 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from app.approvals import deciding, questions, reads, receipts, taking_back
+from app.approvals import deciding, groups, questions, reads, receipts, taking_back
 from app.approvals.errors import AlreadyDecided, QuestionChanged, QuestionExpired
 from app.approvals.forms import FormField
+from app.approvals.groups import Group
 from app.approvals.models import Approval
 from app.approvals.questions import Decision
 from app.approvals.reads import Detail, InboxRow
@@ -32,6 +33,7 @@ class Inbox(msgspec.Struct, frozen=True):
     rows: list[InboxRow]
     tabs: list[tuple[str, str, str, None]]
     current: str
+    groups: list[Group]
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -134,7 +136,8 @@ REFUSALS = (Invalid, AlreadyDecided, QuestionExpired, QuestionChanged)
 async def show_inbox(request: WebRequest, user: SignedIn, read: Read, show: FromQuery[str] = "mine") -> Response[str]:
     current = show if show in dict(TABS) else "mine"
     rows = await reads.inbox(read, user, current)
-    view = Inbox(rows, [(key, label, f"/approvals?show={key}", None) for key, label in TABS], current)
+    alike = await groups.groups(read, user) if current == "mine" else []
+    view = Inbox(rows, [(key, label, f"/approvals?show={key}", None) for key, label in TABS], current, alike)
     return await render(request, "approvals/list.html", view, nav="approvals", fragment="approvals/_list.html")
 
 

@@ -38,6 +38,11 @@ class Progress(msgspec.Struct, frozen=True):
         return sum(n for state, n in self.segments if state in UNFINISHED)
 
     @property
+    def waiting(self) -> int:
+        """Tasks that wait for an approval."""
+        return sum(n for state, n in self.segments if state == TaskState.PENDING_APPROVAL)
+
+    @property
     def state(self) -> str:
         # Without any: they have been pruned. A run begins with at least one.
         if self.run.state == RunState.ACTIVE and not self.open:
