@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 import app.accounts.admin_views
 import app.accounts.settings_views
 import app.accounts.views
+import app.approvals.detour_views
 import app.approvals.group_views
 import app.approvals.receipt_views
 import app.approvals.review
@@ -64,6 +65,7 @@ HANDLERS = [
     *app.approvals.review.handlers,
     *app.approvals.receipt_views.handlers,
     *app.approvals.group_views.handlers,
+    *app.approvals.detour_views.handlers,
     *app.postings.views.handlers,
     *app.mail.views.handlers,
 ]

@@ -26,6 +26,11 @@ class NoteEnded(Conflict):
         super().__init__("That question has been answered or withdrawn already. Nothing was changed.")
 
 
+class OpenNote(Conflict):
+    def __init__(self) -> None:
+        super().__init__("There is an open question to the owner already. Please wait for the answer.")
+
+
 async def ask_back(
     session: WriteSession, approval: Approval, person: Recipient, question: str, *, now: datetime | None = None
 ) -> None:
@@ -33,8 +38,7 @@ async def ask_back(
 
     Raises:
         Invalid: no question, not an approval, nobody to ask, too often.
-        Conflict: another question is open.
-        AlreadyDecided, QuestionExpired, AlreadyVoted, PassedOn, SelfApproval: nothing was changed.
+        OpenNote, AlreadyDecided, QuestionExpired, AlreadyVoted, PassedOn, SelfApproval: nothing was changed.
     """
     text = _text(question, "question", "Please write your question.")
     current = await _locked(session, approval, now)
@@ -44,7 +48,7 @@ async def ask_back(
         raise Invalid("There is nobody to ask: it has no other owner.")
     notes = await policy_queries.notes_of(session, current.id)
     if any(note.ended_at is None for note in notes):
-        raise Conflict("There is an open question to the owner already. Please wait for the answer.")
+        raise OpenNote
     if len(notes) >= MOST:
         raise Invalid(f"{MOST} questions have been asked about this already. Please decide, or reject it.")
     note = {"id": uuid7(), "approval_id": current.id, "recipient_id": person.id}

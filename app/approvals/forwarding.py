@@ -1,14 +1,13 @@
 """Passing a question on: “not mine”, to a colleague who is asked in the same place, within the same time."""
 
 from datetime import datetime
-from uuid import UUID
 
 from app.accounts import service as accounts
 from app.accounts.sign_in import may_sign_in
 from app.approvals import events, policy_queries, queries
 from app.approvals.asking import mail_question
 from app.approvals.deciding import check_may_vote, refuse
-from app.approvals.errors import ApprovalNotFound, NotAsked, QuestionExpired, SignInNeeded
+from app.approvals.errors import QuestionExpired
 from app.approvals.models import Approval, Recipient
 from app.approvals.standing import Standing, standing_of
 from app.approvals.states import HoldType
@@ -16,39 +15,10 @@ from app.core.addresses import same_person
 from app.core.db import WriteSession
 from app.core.errors import Invalid
 from app.core.ids import uuid7
-from app.core.principal import Principal
 from app.mail.addresses import checked_address
 from app.mail.errors import BadAddress
 
 LONGEST_NOTE = 1000
-
-
-async def asked_by_link(session: WriteSession, token_hash: bytes) -> tuple[Approval, Recipient]:
-    """The open approval of a link, and its person. For what people do with a question other than deciding it.
-
-    Raises:
-        ApprovalNotFound, SignInNeeded
-    """
-    asked = await queries.by_link(session, token_hash)
-    if asked is None:
-        raise ApprovalNotFound
-    if asked.approval.level != "link":
-        raise SignInNeeded
-    return asked.approval, asked.recipient
-
-
-async def asked_signed_in(session: WriteSession, by: Principal, approval_id: UUID) -> tuple[Approval, Recipient]:
-    """Raises ApprovalNotFound; NotAsked for the owner and for an admin, who were not asked themselves."""
-    approval = await session.get(Approval, approval_id)
-    if approval is None:
-        raise ApprovalNotFound
-    people = await queries.recipients_of(session, [approval_id])
-    for person in people:
-        if person.email.lower() == by.email.lower():
-            return approval, person
-    if approval.owner_id == by.id or by.is_admin:
-        raise NotAsked
-    raise ApprovalNotFound
 
 
 async def forward(

@@ -4,20 +4,26 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.approvals.errors import ApprovalNotFound
-from app.approvals.models import Approval, Recipient
+from app.approvals.models import Approval, Recipient, Vote
 from app.approvals.queries import recipients_of
-from app.approvals.states import ApprovalState
+from app.approvals.standing import Standing, standings_of
+from app.approvals.states import ApprovalState, HoldType
+from app.core.addresses import canonical_address
 from app.core.principal import Principal
 from app.tasks.models import Task
+
+_Next = aliased(Recipient)
 
 
 class InboxRow(NamedTuple):
     approval: Approval
     task: Task
+    standing: Standing
 
 
 class Detail(msgspec.Struct, frozen=True):
@@ -57,13 +63,21 @@ async def inbox(session: AsyncSession, by: Principal, which: str, limit: int = 2
         query = query.where(Approval.state == ApprovalState.PENDING).order_by(
             Approval.expires_at.asc().nulls_last(), Approval.created_at
         )
-    return [InboxRow(*row) for row in await session.execute(query)]
+    rows = [(row[0], row[1]) for row in await session.execute(query)]
+    standings = await standings_of(session, [approval for approval, _ in rows])
+    return [InboxRow(approval, task, standings[approval.id]) for approval, task in rows]
 
 
 async def count_waiting(session: AsyncSession, by: Principal) -> int:
-    """How many open questions wait for this person."""
+    """How many open questions wait for this person: neither decided nor passed on by them, nor barred to them."""
+    passed_on = exists().where(_Next.forwarded_from == Recipient.id)
+    voted = exists().where(Vote.approval_id == Recipient.approval_id, Vote.person == canonical_address(by.email))
+    to_decide = select(Recipient.approval_id).where(func.lower(Recipient.email) == by.email.lower(), ~passed_on, ~voted)
+    to_answer = or_(Approval.hold != HoldType.APPROVAL, Approval.stopped_at.is_not(None))
+    barred = and_(~Approval.self_approval, func.coalesce(Approval.owner_id == by.id, False))
+    mine = or_(and_(Approval.id.in_(to_decide), ~barred), and_(Approval.owner_id == by.id, to_answer))
     found = await session.execute(
-        select(func.count()).select_from(Approval).where(Approval.state == ApprovalState.PENDING, _asked(by))
+        select(func.count()).select_from(Approval).where(Approval.state == ApprovalState.PENDING, mine)
     )
     return found.scalar_one()
 

@@ -8,7 +8,7 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from app.approvals import queries, reads, receipts
-from app.approvals.errors import ApprovalNotFound
+from app.approvals.errors import ApprovalNotFound, SignInNeeded
 from app.approvals.models import Approval
 from app.approvals.receipts import Receipt
 from app.approvals.review import LIMIT
@@ -44,6 +44,8 @@ async def _linked(request: WebRequest, session: Session, token: str) -> Approval
     asked = await queries.by_link(session, digest(token))
     if asked is None:
         raise ApprovalNotFound
+    if asked.approval.level != "link":
+        raise SignInNeeded
     return asked.approval
 
 

@@ -10,6 +10,7 @@ from litestar.params import FromPath
 
 from app.accounts import service as accounts
 from app.approvals import asking, deciding, queries, receipts, taking_back
+from app.approvals.course import Course, course_of
 from app.approvals.errors import ApprovalNotFound, NotAsked, SignInNeeded, TooLateToTakeBack
 from app.approvals.models import Approval
 from app.approvals.openings import Opening, note, sign_of_scanner
@@ -25,7 +26,7 @@ from app.tasks.states import TaskState
 from app.web.form_time import FormTime
 from app.web.limits import Limit
 from app.web.render import render_private, see_other
-from app.web.request import WebRequest, client_address, method_sent
+from app.web.request import WebRequest, client_address, method_sent, principal
 from app.web.sessions import Read
 
 TOO_QUICK = 2.0  # seconds: nobody reads and decides faster, but a mail scanner that presses buttons does
@@ -40,6 +41,7 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     question: QuestionView
+    course: Course
     asker: str
     run_name: str
     email: str
@@ -50,6 +52,12 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     fresh: bool = False
     taker: bool = False
     receipt: bool = False
+    signed_in_as: str = ""
+
+    @property
+    def hidden(self) -> bool:
+        """What is decided is shown to people who have signed in, and this is the page of a link."""
+        return self.question.approval.level != "link"
 
 
 async def _page(
@@ -64,8 +72,10 @@ async def _page(
 ) -> ReviewPage:
     settings: Settings = request.app.state.settings
     owner = await accounts.find_user(session, asked.approval.owner_id) if asked.approval.owner_id else None
+    by_link = asked.approval.level == "link"
     return ReviewPage(
         question=question_view(asked.approval, sent, message),
+        course=await course_of(session, asked.approval, asked.recipient.email),
         asker=(owner.name or owner.email) if owner else "Holdpoint",
         run_name=await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
         email=asked.recipient.email,
@@ -76,9 +86,9 @@ async def _page(
         and asked.task.round == asked.approval.round,
         successor=await _successor(session, asked.approval),
         fresh=fresh,
-        taker=asked.approval.level == "link"
-        and await taking_back.offered(session, asked.approval, asked.recipient.email),
-        receipt=await receipts.exists(session, asked.approval),
+        taker=by_link and await taking_back.offered(session, asked.approval, asked.recipient.email),
+        receipt=by_link and await receipts.exists(session, asked.approval),
+        signed_in_as=user.email if (user := principal(request.scope)) else "",
     )
 
 
@@ -101,6 +111,9 @@ async def show_review(request: WebRequest, read: Read, token: FromPath[str]) -> 
     """Any number of times, by anyone and anything: nothing changes. That it was opened is noted once it is sent."""
     await request.app.state.limits.hit(LIMIT, client_address(request.scope))
     asked = await _asked(read, token)
+    user = principal(request.scope)
+    if asked.approval.level != "link" and user and user.email.lower() == asked.recipient.email.lower():
+        return see_other(request, f"/approvals/{asked.approval.id}")
     view = await _page(request, read, token, asked)
     status = 410 if asked.approval.state == ApprovalState.EXPIRED else 200
     answer = await render_private(request, "approvals/review.html", view, status=status)
@@ -113,25 +126,38 @@ async def show_review(request: WebRequest, read: Read, token: FromPath[str]) -> 
 @post("/review")
 async def send_decision(request: WebRequest) -> Response[Any]:
     await request.app.state.limits.hit(LIMIT, client_address(request.scope))
-    settings: Settings = request.app.state.settings
     form = await request.form()
-    token, stamp = str(form.get("token", "")), str(form.get("stamp", ""))
+    token = str(form.get("token", ""))
     decision, sent = await read_decision(request)
     async with request.app.state.database.read() as read:
         asked = await _asked(read, token)
-        age = await FormTime(settings.secret_keys, "review").age(read, stamp)
     try:
-        if age is None or age < TOO_QUICK:
-            raise Invalid("That was quicker than a person reads, so it did not count. Please look again, then press.")
+        await check_pace(request, str(form.get("stamp", "")))
         async with request.app.state.database.write(f"recipient:{asked.recipient.email}") as write:
             await deciding.decide_by_link(write, digest(token), decision, source=client_address(request.scope))
     except REFUSALS as problem:
         sent, message, status = refusal(sent, problem)
-        async with request.app.state.database.read() as read:
-            asked = await _asked(read, token)
-            view = await _page(request, read, token, asked, sent=sent, message=message)
-        return await render_private(request, "approvals/review.html", view, status=status)
+        return await render_review(request, token, sent=sent, message=message, status=status)
     return see_other(request, f"/review/{token}")
+
+
+async def check_pace(request: WebRequest, stamp: str) -> None:
+    """Raises Invalid for a form that was not ours, or was sent quicker than a person reads."""
+    settings: Settings = request.app.state.settings
+    async with request.app.state.database.read() as read:
+        age = await FormTime(settings.secret_keys, "review").age(read, stamp)
+    if age is None or age < TOO_QUICK:
+        raise Invalid("That was quicker than a person reads, so it did not count. Please look again, then press.")
+
+
+async def render_review(
+    request: WebRequest, token: str, *, sent: Sent | None = None, message: str = "", status: int = 200
+) -> Response[str]:
+    """The page of a link as it is now, perhaps with what was entered and refused."""
+    async with request.app.state.database.read() as read:
+        asked = await _asked(read, token)
+        view = await _page(request, read, token, asked, sent=sent, message=message)
+    return await render_private(request, "approvals/review.html", view, status=status)
 
 
 @post("/review/fresh")

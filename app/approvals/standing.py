@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import service as accounts
 from app.approvals import policy_queries, queries
@@ -75,6 +76,20 @@ async def standing_of(session: Session, approval: Approval) -> Standing:
         votes=await policy_queries.votes_of(session, [approval.id]),
         barred=barred,
     )
+
+
+async def standings_of(session: AsyncSession, approvals: Sequence[Approval]) -> dict[UUID, Standing]:
+    """Of many questions at once, for a list: without who is barred."""
+    ids = [approval.id for approval in approvals]
+    people, votes = await queries.recipients_of(session, ids), await policy_queries.votes_of(session, ids)
+    return {
+        approval.id: Standing(
+            needed=approval.needed,
+            recipients=[person for person in people if person.approval_id == approval.id],
+            votes=[vote for vote in votes if vote.approval_id == approval.id],
+        )
+        for approval in approvals
+    }
 
 
 async def starters(session: Session, owner_id: UUID | None, run_id: UUID | None) -> frozenset[str]:

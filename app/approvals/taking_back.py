@@ -72,7 +72,7 @@ async def _take_back(
         raise TooLateToTakeBack
     if not await _may(session, approval, email, is_admin=is_admin):
         raise NotAsked("Only the person who approved it can take it back.")
-    taken = {"decided_by": approval.decided_by, "reason": approval.reason}
+    taken = {"decided_by": approval.decided_by, "given": approval.reason}
     reopened = await queries.reopen(session, approval_id, now=now)
     if reopened is None:
         raise TooLateToTakeBack

@@ -9,7 +9,18 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
 from app.approvals import deciding, groups, questions, reads, receipts, taking_back
-from app.approvals.errors import AlreadyDecided, QuestionChanged, QuestionExpired
+from app.approvals.asking_back import NoteEnded, OpenNote
+from app.approvals.course import Course, TimelineLine, course_of, timeline_of
+from app.approvals.errors import (
+    AlreadyDecided,
+    AlreadyVoted,
+    PassedOn,
+    QuestionChanged,
+    QuestionExpired,
+    SelfApproval,
+    SignInNeeded,
+)
+from app.approvals.events import events_of
 from app.approvals.forms import FormField
 from app.approvals.groups import Group
 from app.approvals.models import Approval
@@ -33,6 +44,7 @@ class Inbox(msgspec.Struct, frozen=True):
     rows: list[InboxRow]
     tabs: list[tuple[str, str, str, None]]
     current: str
+    email: str
     groups: list[Group]
 
 
@@ -43,6 +55,7 @@ class Sent(msgspec.Struct, frozen=True):
     reason: str = ""
     answers: dict[str, Any] = {}
     errors: dict[str, str] = {}
+    detour: dict[str, str] = {}  # of the forms beside the decision: passing on, asking back, answering
 
 
 class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +92,8 @@ class ApprovalPage(msgspec.Struct, frozen=True):
 
     detail: Detail
     question: QuestionView
+    course: Course
+    timeline: list[TimelineLine]
     taker: bool = False
     receipt: bool = False
     deliveries: Sequence[Delivery] = ()
@@ -129,7 +144,18 @@ def refusal(sent: Sent, problem: AppError) -> tuple[Sent, str, int]:
     return msgspec.structs.replace(sent, errors=errors), str(problem), problem.status
 
 
-REFUSALS = (Invalid, AlreadyDecided, QuestionExpired, QuestionChanged)
+REFUSALS = (
+    Invalid,
+    AlreadyDecided,
+    AlreadyVoted,
+    NoteEnded,
+    OpenNote,
+    PassedOn,
+    QuestionChanged,
+    QuestionExpired,
+    SelfApproval,
+    SignInNeeded,
+)
 
 
 @get("/approvals")
@@ -137,25 +163,40 @@ async def show_inbox(request: WebRequest, user: SignedIn, read: Read, show: From
     current = show if show in dict(TABS) else "mine"
     rows = await reads.inbox(read, user, current)
     alike = await groups.groups(read, user) if current == "mine" else []
-    view = Inbox(rows, [(key, label, f"/approvals?show={key}", None) for key, label in TABS], current, alike)
+    tabs = [(key, label, f"/approvals?show={key}", None) for key, label in TABS]
+    view = Inbox(rows, tabs, current, user.email, alike)
     return await render(request, "approvals/list.html", view, nav="approvals", fragment="approvals/_list.html")
-
-
-async def _page(session: Session, user: Principal, detail: Detail, question: QuestionView) -> ApprovalPage:
-    return ApprovalPage(
-        detail,
-        question,
-        taker=await taking_back.offered(session, detail.approval, user.email, is_admin=user.is_admin),
-        receipt=await receipts.exists(session, detail.approval),
-        deliveries=await deliveries(session, detail.approval.id, detail.recipients),
-    )
 
 
 @get("/approvals/{approval_id:uuid}")
 async def show_approval(request: WebRequest, user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[str]:
-    detail = await reads.detail(read, approval_id, user)
-    view = await _page(read, user, detail, question_view(detail.approval))
-    return await render(request, "approvals/detail.html", view, nav="approvals")
+    return await approval_page(request, read, user, approval_id)
+
+
+async def approval_page(
+    request: WebRequest,
+    session: Session,
+    user: Principal,
+    approval_id: UUID,
+    *,
+    sent: Sent | None = None,
+    message: str = "",
+    status: int = 200,
+) -> Response[str]:
+    """The page of one request, perhaps with what was entered and refused."""
+    detail = await reads.detail(session, approval_id, user)
+    course = await course_of(session, detail.approval, user.email, by=user)
+    timeline = timeline_of(detail.approval, await events_of(session, approval_id))
+    view = ApprovalPage(
+        detail,
+        question_view(detail.approval, sent, message),
+        course,
+        timeline,
+        taker=await taking_back.offered(session, detail.approval, user.email, is_admin=user.is_admin),
+        receipt=await receipts.exists(session, detail.approval),
+        deliveries=await deliveries(session, detail.approval.id, detail.recipients),
+    )
+    return await render(request, "approvals/detail.html", view, nav="approvals", status=status)
 
 
 @get("/tasks/{task_id:uuid}/question")
@@ -174,9 +215,9 @@ async def decide(request: WebRequest, user: SignedIn, write: Write, approval_id:
     except REFUSALS as problem:
         sent, message, status = refusal(sent, problem)
         await write.rollback()
-        detail = await reads.detail(write, approval_id, user)
-        view = await _page(write, user, detail, question_view(detail.approval, sent, message))
-        return await render(request, "approvals/detail.html", view, nav="approvals", status=status)
+        return await approval_page(request, write, user, approval_id, sent=sent, message=message, status=status)
+    if decided.state == ApprovalState.PENDING:
+        return see_other(request, f"/approvals/{approval_id}")
     return see_other(request, "/approvals", _said(decided))
 
 

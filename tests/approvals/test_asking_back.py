@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
-from app.approvals import asking_back, deciding, events, forwarding, letters, policy_queries, reminding
+from app.approvals import asking_back, deciding, events, letters, policy_queries, reminding
+from app.approvals.asked import asked_by_link
 from app.approvals.asking_back import NoteEnded
 from app.approvals.errors import AlreadyDecided, AlreadyVoted, ApprovalNotFound, NotAsked, QuestionExpired
 from app.approvals.models import Note
@@ -28,7 +29,7 @@ async def ask_back(
     database: Database, asked: Asked, question: str = "Why now?", *, place: int = 0, now: datetime | None = None
 ) -> None:
     async with database.write("recipient:x") as session:
-        approval, person = await forwarding.asked_by_link(session, asked.hashes()[place])
+        approval, person = await asked_by_link(session, asked.hashes()[place])
         await asking_back.ask_back(session, approval, person, question, now=now)
 
 
@@ -42,7 +43,7 @@ async def answer(
 
 async def withdraw(database: Database, asked: Asked, note_id: UUID, *, place: int = 0, now: datetime) -> None:
     async with database.write("recipient:x") as session:
-        approval, person = await forwarding.asked_by_link(session, asked.hashes()[place])
+        approval, person = await asked_by_link(session, asked.hashes()[place])
         await asking_back.withdraw(session, approval, person, note_id, now=now)
 
 
@@ -192,7 +193,7 @@ async def test_at_the_instant_of_expiry_it_has_either_expired_or_not(
             before = deadline - timedelta(microseconds=1)
             try:
                 async with database.write("recipient:x") as session:
-                    approval, person = await forwarding.asked_by_link(session, asked.hashes()[0])
+                    approval, person = await asked_by_link(session, asked.hashes()[0])
                     await barrier.wait()
                     if notes:
                         await asking_back.answer_back(
@@ -237,7 +238,7 @@ async def test_of_an_answer_and_a_withdrawal_at_the_same_instant_one_counts(
         ) -> bool:
             try:
                 async with database.write("recipient:x") as session:
-                    approval, person = await forwarding.asked_by_link(session, asked.hashes()[0])
+                    approval, person = await asked_by_link(session, asked.hashes()[0])
                     await barrier.wait()
                     if answers:
                         await asking_back.answer_back(session, owner, asked.approval_id, note_id, "Yes.")
@@ -262,7 +263,7 @@ async def test_two_people_asking_back_at_the_same_instant_stop_the_clock_once(
         async def act(place: int, asked: Asked = asked, barrier: asyncio.Barrier = barrier) -> bool:
             try:
                 async with database.write("recipient:x") as session:
-                    approval, person = await forwarding.asked_by_link(session, asked.hashes()[place])
+                    approval, person = await asked_by_link(session, asked.hashes()[place])
                     await barrier.wait()
                     await asking_back.ask_back(session, approval, person, "Why?")
             except Conflict:

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select, text
 
 from app.approvals import deciding, events, forwarding
+from app.approvals.asked import asked_by_link, asked_signed_in
 from app.approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
@@ -43,7 +44,7 @@ async def pass_on(
     database: Database, token_hash: bytes, to: str, *, note: str = "", signup: str = "open", **more: object
 ) -> str:
     async with database.write("recipient:x") as session:
-        approval, sender = await forwarding.asked_by_link(session, token_hash)
+        approval, sender = await asked_by_link(session, token_hash)
         return await forwarding.forward(session, approval, sender, to=to, note=note, signup=signup, **more)  # type: ignore[arg-type]
 
 
@@ -175,7 +176,7 @@ async def test_it_is_passed_on_once_even_at_the_same_instant(database: Database,
         async def send(to: str, asked: Asked = asked, barrier: asyncio.Barrier = barrier) -> bool:
             try:
                 async with database.write("recipient:x") as session:
-                    approval, sender = await forwarding.asked_by_link(session, asked.hashes()[0])
+                    approval, sender = await asked_by_link(session, asked.hashes()[0])
                     await barrier.wait()
                     await forwarding.forward(session, approval, sender, to=to, note="", signup="open")
             except PassedOn:
@@ -196,7 +197,7 @@ async def test_two_people_passing_it_to_the_same_colleague_at_once_ask_them_once
         async def send(place: int, asked: Asked = asked, barrier: asyncio.Barrier = barrier) -> bool:
             try:
                 async with database.write("recipient:x") as session:
-                    approval, sender = await forwarding.asked_by_link(session, asked.hashes()[place])
+                    approval, sender = await asked_by_link(session, asked.hashes()[place])
                     await barrier.wait()
                     await forwarding.forward(session, approval, sender, to=DAN, note="", signup="open")
             except Invalid:
@@ -217,7 +218,7 @@ async def test_deciding_and_passing_on_at_the_same_instant_are_one_or_the_other(
         async def act(voting: bool, asked: Asked = asked, barrier: asyncio.Barrier = barrier) -> bool:
             try:
                 async with database.write("recipient:x") as session:
-                    approval, sender = await forwarding.asked_by_link(session, asked.hashes()[0])
+                    approval, sender = await asked_by_link(session, asked.hashes()[0])
                     await barrier.wait()
                     if voting:
                         await deciding.decide_by_link(session, asked.hashes()[0], agree(asked), source="")
@@ -252,16 +253,16 @@ async def test_only_the_person_asked_passes_it_on(database: Database, settings: 
         person = await principal(database, email, admin=admin)
         with pytest.raises(refused):
             async with database.write(person.actor) as session:
-                await forwarding.asked_signed_in(session, person, asked.approval_id)
+                await asked_signed_in(session, person, asked.approval_id)
     stranger = await principal(database, "eve@example.org")
     with pytest.raises(AppError, match="no such request"):
         async with database.write(stranger.actor) as session:
-            await forwarding.asked_signed_in(session, stranger, asked.approval_id)
+            await asked_signed_in(session, stranger, asked.approval_id)
     barred = await put_question(database, settings, recipients=(OWNER, ANN), self_approval=False)
     owner = await principal(database)
     with pytest.raises(SelfApproval):
         async with database.write(owner.actor) as session:
-            approval, sender = await forwarding.asked_signed_in(session, owner, barred.approval_id)
+            approval, sender = await asked_signed_in(session, owner, barred.approval_id)
             await forwarding.forward(session, approval, sender, to=DAN, note="", signup="open")
 
 
