@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
+from hypothesis import settings as trying
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 from sqlalchemy import text
@@ -141,6 +142,7 @@ def made(more: Any) -> bytes:
     return signing.canonical({"receipt": content, "signature": signing.sign(KEYS, content)})
 
 
+@trying(deadline=None)
 @given(more=PLAIN, place=st.integers(0), bits=st.integers(1, 255))
 def test_a_receipt_with_any_one_byte_changed_is_not_genuine(more: Any, place: int, bits: int) -> None:
     whole = made(more)
@@ -155,6 +157,7 @@ def paths(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [here, *(path for key, part in inner for path in paths(part, (*here, key)))]
 
 
+@trying(deadline=None)
 @given(data=st.data(), more=PLAIN, other=PLAIN)
 def test_a_receipt_with_any_field_replaced_or_removed_is_not_genuine(
     data: st.DataObject, more: Any, other: Any
@@ -166,7 +169,7 @@ def test_a_receipt_with_any_field_replaced_or_removed_is_not_genuine(
         part = part[key]
     if data.draw(st.booleans()):
         del part[last]
-    elif json.dumps(part[last]) == json.dumps(other):
+    elif signing.canonical(part[last]) == signing.canonical(other):
         return
     else:
         part[last] = other
