@@ -13,6 +13,8 @@ import app.accounts.admin_views
 import app.accounts.settings_views
 import app.accounts.views
 import app.approvals.detour_views
+import app.approvals.group_views
+import app.approvals.receipt_views
 import app.approvals.review
 import app.approvals.views
 import app.bulk.views
@@ -72,6 +74,8 @@ HANDLERS = [
     *app.bulk.views.handlers,
     *app.approvals.views.handlers,
     *app.approvals.review.handlers,
+    *app.approvals.receipt_views.handlers,
+    *app.approvals.group_views.handlers,
     *app.approvals.detour_views.handlers,
     *app.postings.views.handlers,
     *app.mail.views.handlers,

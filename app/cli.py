@@ -1,13 +1,16 @@
 """The command `holdpoint`: for those who develop, operate and administer it."""
 
+import asyncio
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
 from app import development
+from app import verify as verification
 from app.accounts import service as accounts
 from app.core.config import ConfigError, Settings, load
 from app.core.db import WriteSession
@@ -53,6 +56,20 @@ def demo() -> None:
     with _servers() as settings:
         link = in_transaction(settings, lambda session: development.prepare(session, settings))
     click.echo(f"Sample postings and a profile are there. Sign in (once): {link}")
+
+
+@main.command()
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--keys", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Public keys, saved before.")
+def verify(files: tuple[Path, ...], keys: Path | None) -> None:
+    """Check receipts (FILES), or without any the whole database against its log. Exit status 1: something is wrong."""
+    if files:
+        given = load(os.environ)
+        fine = verification.verify_files(files, verification.keys_of(attached(given), keys), click.echo)
+    else:
+        with _servers() as settings:
+            fine = asyncio.run(verification.verify_database(settings, click.echo))
+    sys.exit(0 if fine else 1)
 
 
 @main.command()

@@ -8,7 +8,7 @@ import pytest
 
 APP = Path(__file__).parents[1] / "app"
 
-ENTRIES = ("asgi", "worker", "cli", "development", "demo", "schema", "testing")
+ENTRIES = ("asgi", "worker", "cli", "development", "demo", "schema", "testing", "verify")
 # A folder may import those to its right, never to its left.
 ORDER = (
     "kinds",
@@ -111,6 +111,7 @@ HOMES = (
     ),
     ("jinja2", ("app.web.", "app.mail.message", "app.kinds.report.page", "app.careers.")),
     ("redis", ("app.worker", "app.asgi", "app.runtime.doorbell", "app.web.", "app.embedded.")),
+    ("cryptography", ("app.core.signing",)),
     ("obstore", ("app.core.files",)),
     ("PIL", ("app.kinds.image.",)),
     ("fpdf", ("app.kinds.report.",)),

@@ -84,6 +84,8 @@ async def ask(session: WriteSession, task: Claimed, question: Question, *, signu
             "continues_on_reject": question.continues_on_reject,
             "continues_on_expire": question.continues_on_expire,
             "ttl": question.ttl,
+            "take_back": question.take_back,
+            "alike": question.alike(task.run_id, task.kind),
         },
         people,
     )

@@ -107,8 +107,16 @@ TITLES = {
     "withdraw": "Withdrew the question; the clock goes on",
     "remind": "Reminded",
     "expire": "Expired",
+    "take_back": "Took the approval back; the question is open again",
 }
-STATES = {"ask": "pending", "approve": "approved", "reject": "rejected", "answer": "answered", "expire": "expired"}
+STATES = {
+    "ask": "pending",
+    "approve": "approved",
+    "reject": "rejected",
+    "answer": "answered",
+    "expire": "expired",
+    "take_back": "pending",
+}
 
 
 def timeline_of(approval: Approval, events: Sequence[ApprovalEvent]) -> list[TimelineLine]:

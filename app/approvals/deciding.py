@@ -203,8 +203,9 @@ async def _move_on(
         session,
         verb,
         Task.id == approval.task_id,
-        to=TaskState.QUEUED if goes_on else ended[verb],
+        to=_next(verb, approval) if goes_on else ended[verb],
         reason=reason,
+        delay=approval.take_back if verb is TaskVerb.APPROVE else None,
         priority=(RESUMED_PRIORITY if verb is TaskVerb.ANSWER else APPROVED_PRIORITY) if goes_on else None,
         now=now,
     )
@@ -212,6 +213,11 @@ async def _move_on(
         raise Conflict("The task went on without this decision, so nothing was changed.")
     await runs.pause_stragglers(session, [row.id for row in moved])
     announce_ready(session, moved)
+
+
+def _next(verb: TaskVerb, approval: Approval) -> TaskState:
+    """Where a task goes that goes on: it may have to wait until its approval cannot be taken back any more."""
+    return TaskState.SCHEDULED if verb is TaskVerb.APPROVE and approval.take_back else TaskState.QUEUED
 
 
 async def expire_due(session: WriteSession, *, now: datetime | None = None) -> int:

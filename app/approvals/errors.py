@@ -30,9 +30,19 @@ class QuestionChanged(Conflict):
         super().__init__("The request has changed since you opened it. Please look at it again, then decide.")
 
 
-class NotAsked(Forbidden):
+class TooLateToTakeBack(Conflict):
     def __init__(self) -> None:
-        super().__init__("Only the people asked can decide this.")
+        super().__init__("It cannot be taken back any more: the task has gone on or has ended.")
+
+
+class NoReceipt(NotFound):
+    def __init__(self) -> None:
+        super().__init__("There is no receipt yet: nothing is decided, or the decision can still be taken back.")
+
+
+class NotAsked(Forbidden):
+    def __init__(self, sentence: str = "Only the people asked can decide this.") -> None:
+        super().__init__(sentence)
 
 
 class AlreadyVoted(Conflict):

@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, literal, select
+from sqlalchemy import ColumnElement, func, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.approvals.models import ApprovalEvent
 from app.core.db import WriteSession
+
+MAILED = ("mail_accepted", "mail_refused")
 
 
 async def record(
@@ -41,8 +43,17 @@ async def record(
 
 
 async def events_of(session: AsyncSession, approval_id: UUID) -> Sequence[ApprovalEvent]:
-    """Oldest first."""
+    """What people did, and the clock; oldest first."""
+    return await _lines(session, approval_id, ApprovalEvent.verb.not_in(MAILED))
+
+
+async def mails_of(session: AsyncSession, approval_id: UUID) -> Sequence[ApprovalEvent]:
+    """What mail servers said; oldest first."""
+    return await _lines(session, approval_id, ApprovalEvent.verb.in_(MAILED))
+
+
+async def _lines(session: AsyncSession, approval_id: UUID, which: ColumnElement[bool]) -> Sequence[ApprovalEvent]:
     found = await session.execute(
-        select(ApprovalEvent).where(ApprovalEvent.approval_id == approval_id).order_by(ApprovalEvent.id)
+        select(ApprovalEvent).where(ApprovalEvent.approval_id == approval_id, which).order_by(ApprovalEvent.id)
     )
     return found.scalars().all()

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from app.accounts import service as accounts
-from app.approvals import policy_queries, queries
+from app.approvals import events, policy_queries, queries
 from app.approvals.models import Approval, Note
 from app.approvals.standing import standing_of
 from app.approvals.states import ApprovalState, HoldType
@@ -59,13 +59,22 @@ class _Question(PlainLetter):
             "needed": approval.needed,
         }
 
-    async def sent(self, session: WriteSession, data: AskedPerson) -> None:
+    async def sent(self, session: WriteSession, data: AskedPerson, reply: str = "") -> None:
         approval_id = await queries.mark_recipient(session, data.recipient_id, "sent")
         if approval_id is not None:
             await policy_queries.start_clock(session, approval_id)
+        await _tell(session, data, "mail_accepted", {"reply": reply})
 
     async def undelivered(self, session: WriteSession, data: AskedPerson, problem: str) -> None:
         await queries.mark_recipient(session, data.recipient_id, "undelivered", problem)
+        await _tell(session, data, "mail_refused", {"problem": problem})
+
+
+async def _tell(session: WriteSession, data: AskedPerson, verb: str, told: dict[str, str]) -> None:
+    """A line of the trail about a mail to this person."""
+    asked = await queries.by_recipient(session, data.recipient_id)
+    if asked is not None:
+        await events.record(session, asked.approval.id, verb, "system", recipient_id=data.recipient_id, data=told)
 
 
 @letter("approval_request")
@@ -88,11 +97,11 @@ class ApprovalReminder(_Question):
             raise NotNeeded("Its time does not run.")
         return values
 
-    async def sent(self, session: WriteSession, data: AskedPerson) -> None:
-        pass
+    async def sent(self, session: WriteSession, data: AskedPerson, reply: str = "") -> None:
+        await _tell(session, data, "mail_accepted", {"reply": reply})
 
     async def undelivered(self, session: WriteSession, data: AskedPerson, problem: str) -> None:
-        pass
+        await _tell(session, data, "mail_refused", {"problem": problem})
 
 
 class Answered(AskedPerson):

@@ -52,6 +52,7 @@ class Approval(Base):
         UniqueConstraint("task_id", "step", "round", name="approvals_task_step_round_key"),
         Index("approvals_open_key", "task_id", unique=True, postgresql_where=text("state = 'pending'")),
         Index("approvals_deadline_idx", "expires_at", postgresql_where=text("state = 'pending'")),
+        Index("approvals_alike_idx", "alike", postgresql_where=text("state = 'pending' AND alike IS NOT NULL")),
         Index(
             "approvals_remind_idx", "remind_at", postgresql_where=text("state = 'pending' AND remind_at IS NOT NULL")
         ),
@@ -76,6 +77,8 @@ class Approval(Base):
     continues_on_reject: Mapped[bool] = mapped_column(server_default=text("false"))
     continues_on_expire: Mapped[bool] = mapped_column(server_default=text("false"))
     ttl: Mapped[timedelta | None] = mapped_column(Interval)
+    # How long after the approval the task waits, and the approval can be taken back.
+    take_back: Mapped[timedelta] = mapped_column(Interval, server_default=text("'0'::interval"))
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     clock_started_at: Mapped[datetime | None] = mapped_column(Moment)
     expires_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -88,6 +91,15 @@ class Approval(Base):
     decided_from: Mapped[str | None] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
     answer: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    # The same for the questions of a run that can be decided together.
+    alike: Mapped[str | None] = mapped_column(Text)
+
+    @property
+    def goes_on_at(self) -> datetime | None:
+        """When an approved task goes on, if it waits a while so that the approval can be taken back."""
+        if self.state != "approved" or not self.take_back or self.decided_at is None:
+            return None
+        return self.decided_at + self.take_back
 
 
 class Recipient(Base):
@@ -131,6 +143,29 @@ class ApprovalLink(Base):
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     recipient_id: Mapped[UUID] = mapped_column(ForeignKey("approval_recipients.id", ondelete="CASCADE"))
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+
+class LinkOpening(Base):
+    """How often a person's link was opened: one row for people and one for scanners, whatever the number.
+
+    `address` is the last one's, `sign` tells by what it was taken for a scanner.
+    """
+
+    __tablename__ = "approval_openings"
+    __table_args__ = (
+        CheckConstraint("opener IN ('person', 'scanner')", name="opener"),
+        Index("approval_openings_last_at_idx", "last_at"),
+    )
+
+    recipient_id: Mapped[UUID] = mapped_column(
+        ForeignKey("approval_recipients.id", ondelete="CASCADE"), primary_key=True
+    )
+    opener: Mapped[str] = mapped_column(Text, primary_key=True)
+    n: Mapped[int] = mapped_column(Integer)
+    first_at: Mapped[datetime] = mapped_column(Moment)
+    last_at: Mapped[datetime] = mapped_column(Moment)
+    address: Mapped[str] = mapped_column(Text)
+    sign: Mapped[str] = mapped_column(Text)
 
 
 class Vote(Base):

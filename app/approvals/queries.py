@@ -1,17 +1,18 @@
 """Statements about questions, those asked, and links. Lock order: the task first, then its approval."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Interval, case, delete, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.approvals.models import Approval, ApprovalLink, Recipient
+from app.approvals.models import Approval, ApprovalLink, Recipient, Vote
 from app.approvals.states import APPROVAL_MACHINE, ApprovalState, ApprovalVerb
 from app.core.db import WriteSession
 from app.tasks.models import Task
+from app.tasks.states import TASK_MACHINE, TaskVerb
 
 
 def at(now: datetime | None) -> ColumnElement[datetime]:
@@ -82,6 +83,54 @@ async def decide(
         .execution_options(synchronize_session=False, populate_existing=True)
     )
     return rows.scalars().first()
+
+
+async def reopen(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> Approval | None:
+    """Take an approval back while its task still waits for that. None: it is not approved, or its time is over.
+
+    The clock goes on with what was left at the decision, at least a minute. The answers stay, to be shown again.
+    """
+    left = func.greatest(Approval.expires_at - Approval.decided_at, literal(timedelta(minutes=1), Interval))
+    rows = await session.execute(
+        update(Approval)
+        .where(
+            Approval.id == approval_id,
+            Approval.state.in_(APPROVAL_MACHINE.sources(ApprovalVerb.TAKE_BACK)),
+            Approval.decided_at + Approval.take_back > at(now),
+        )
+        .values(
+            state=APPROVAL_MACHINE.moves[ApprovalVerb.TAKE_BACK].targets[0].value,
+            expires_at=case((Approval.expires_at.is_not(None), at(now) + left)),
+            decided_at=None,
+            decided_by=None,
+            decided_from=None,
+            reason=None,
+        )
+        .returning(Approval)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    return rows.scalars().first()
+
+
+async def waits_until(session: AsyncSession, task_id: UUID, until: datetime) -> bool:
+    """Whether an approved task still waits for its time, which is to come."""
+    waits = (Task.id == task_id) & (Task.run_at == until) & (Task.run_at > func.now())
+    found = await session.execute(
+        select(Task.id).where(waits, Task.state.in_(TASK_MACHINE.sources(TaskVerb.TAKE_BACK)))
+    )
+    return found.first() is not None
+
+
+async def voters(session: AsyncSession, approval_id: UUID) -> set[str]:
+    """Who has decided so far, by their canonical addresses."""
+    return set((await session.execute(select(Vote.person).where(Vote.approval_id == approval_id))).scalars())
+
+
+async def withdraw_votes(session: WriteSession, approval_id: UUID, person: str) -> None:
+    """The vote of this person; everybody's when they have none."""
+    own = (Vote.approval_id == approval_id) & (Vote.person == person)
+    if (await session.execute(delete(Vote).where(own).returning(Vote.id))).first() is None:
+        await session.execute(delete(Vote).where(Vote.approval_id == approval_id))
 
 
 async def expire_due(session: WriteSession, *, limit: int = 500, now: datetime | None = None) -> list[Approval]:

@@ -33,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kinds: tuple[str, ...] = ()
     signup: str = "invite"
     approval_ttl: timedelta = timedelta(minutes=20)
+    approval_take_back: timedelta = timedelta()
     lease: timedelta = timedelta(seconds=15)
     shutdown_grace: timedelta = timedelta(seconds=20)
     poll_interval: timedelta = timedelta(seconds=1)
@@ -94,6 +95,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         kinds=tuple(k.strip() for k in reader.text("KINDS", "").split(",") if k.strip()),
         signup=reader.signup("SIGNUP", defaults.signup),
         approval_ttl=reader.duration("APPROVAL_TTL", defaults.approval_ttl, minimum=1),
+        approval_take_back=reader.duration("APPROVAL_TAKE_BACK", defaults.approval_take_back, minimum=0),
         lease=reader.duration("LEASE_SECONDS", defaults.lease, minimum=1),
         shutdown_grace=reader.duration("SHUTDOWN_GRACE", defaults.shutdown_grace, minimum=0),
         max_lease_losses=reader.integer("MAX_LEASE_LOSSES", defaults.max_lease_losses, 1, 1000),

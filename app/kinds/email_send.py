@@ -56,7 +56,7 @@ async def send_email(ctx: Context, payload: Email) -> Delivery:
             await ctx.transact("undelivered", letter.undelivered, data, problem)
         raise
     if delivery.message_id is not None:
-        await ctx.transact("sent", letter.sent, data)
+        await ctx.transact("sent", letter.sent, data, delivery.accepted or "")
     return delivery
 
 

@@ -15,7 +15,7 @@ from app.runs.models import Run
 from app.runs.states import RUN_MACHINE, RunState, RunVerb
 from app.stats import queries as stats
 from app.tasks.filters import FilterForm, TaskFilter
-from app.tasks.states import STANDINGS, UNFINISHED
+from app.tasks.states import STANDINGS, UNFINISHED, TaskState
 from app.tasks.views import InState, TaskList, task_list
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
@@ -36,6 +36,11 @@ class Progress(msgspec.Struct, frozen=True):
     @property
     def open(self) -> int:
         return sum(n for state, n in self.segments if state in UNFINISHED)
+
+    @property
+    def waiting(self) -> int:
+        """Tasks that wait for an approval."""
+        return sum(n for state, n in self.segments if state == TaskState.PENDING_APPROVAL)
 
     @property
     def state(self) -> str:

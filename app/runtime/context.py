@@ -132,6 +132,7 @@ class Context:
         self_approval: bool = True,
         level: Literal["link", "sign-in"] = "link",
         ttl: timedelta | None = None,
+        take_back: timedelta | None = None,
         on_reject: Literal["stop", "continue"] = "stop",
         on_expire: Literal["stop", "continue"] = "stop",
     ) -> Answer[F]:
@@ -150,6 +151,8 @@ class Context:
             self_approval: False bars the task's owner and whoever started its run.
             level: `sign-in` asks people to sign in as the address they were asked at; their link alone is not enough.
             ttl: time to decide, counted from the first delivered mail; `APPROVAL_TTL` by default.
+            take_back: how long the task waits once it is approved, so that the approval can still be taken back;
+                `APPROVAL_TAKE_BACK` by default.
             on_reject, on_expire: `stop` ends the task so; `continue` returns the decision as a value.
         """
         question = Question(
@@ -163,6 +166,7 @@ class Context:
             self_approval=self_approval,
             level=level,
             ttl=ttl or self.settings.approval_ttl,
+            take_back=self.settings.approval_take_back if take_back is None else take_back,
             continues_on_reject=on_reject == "continue",
             continues_on_expire=on_expire == "continue",
         )

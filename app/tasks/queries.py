@@ -4,7 +4,7 @@ Lock order, everywhere: runs, then tasks by id, then approvals. Every statement 
 them in the order of their ids, or skips those that are locked. Times are the database's; `now=` is for tests.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -100,6 +100,7 @@ async def move_tasks(
     reason: str | None = None,
     error: str | None = None,
     priority: int | None = None,
+    delay: timedelta | None = None,
     limit: int | None = None,
     skip_locked: bool = False,
     now: datetime | None = None,
@@ -112,6 +113,7 @@ async def move_tasks(
         to: one of the verb's targets; the usual one by default.
         error: its type, for the dead letters; `reason` is its message.
         priority: raised to this, never lowered.
+        delay: how long a task that becomes scheduled waits.
         skip_locked: leave alone what another transaction is moving.
     """
     moves = TASK_MACHINE.moves[verb]
@@ -142,6 +144,8 @@ async def move_tasks(
     elif target is TaskState.QUEUED and verb is not TaskVerb.REQUEUE:
         # A requeued task is as old as it was; every other one waits from now.
         values |= {Task.queued_at: at, Task.run_at: null()}
+    elif delay is not None:
+        values[Task.run_at] = at + delay
     if verb in (TaskVerb.RETRY, TaskVerb.RESUME):
         # A fresh start by a person: all tries again, and refusals of earlier rounds no longer count, nor a deadline
         # that has passed, which would bury the task at once.

@@ -56,6 +56,8 @@ async def put_question(
     run_id: UUID | None = None,
     continues: bool = False,
     again: UUID | None = None,
+    take_back: timedelta = timedelta(),
+    name: str = "x",
     ttl: timedelta = timedelta(minutes=20),
     signup: str = "open",
     **policy: Any,
@@ -67,7 +69,7 @@ async def put_question(
     """
     owner = await principal(database)
     async with database.write("system") as session:
-        request = TaskRequest(kind="test.asks", payload={"name": "x"}, owner_id=owner.id, run_id=run_id)
+        request = TaskRequest(kind="test.asks", payload={"name": name}, owner_id=owner.id, run_id=run_id)
         task_id = again or await enqueue(session, request)
     async with database.write("worker:test") as session:
         [task] = await claim_tasks(
@@ -83,12 +85,13 @@ async def put_question(
             hold=hold,
             step="go",
             title="May it go on?",
-            shown={"Name": "x"},
+            shown={"Name": name},
             fields=fields,
             recipients=recipients,
             ttl=ttl if hold is HoldType.APPROVAL else None,
             continues_on_reject=continues,
             continues_on_expire=continues,
+            take_back=take_back,
             **policy,
         )
         assert await asking.ask(session, task, question, signup=signup)
@@ -110,7 +113,7 @@ async def delivered(database: Database, settings: Settings, recipient_id: UUID) 
     async with database.write("system") as session:
         context = await letter.prepare(session, data, settings)
     async with database.write("system") as session:
-        await letter.sent(session, data)
+        await letter.sent(session, data, "2.0.0 Ok: queued as 4F2A")
     return str(context["url"].rsplit("/", 1)[1])
 
 
