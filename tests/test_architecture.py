@@ -10,7 +10,20 @@ APP = Path(__file__).parents[1] / "app"
 
 ENTRIES = ("asgi", "worker", "cli", "development", "demo", "schema", "testing")
 # A folder may import those to its right, never to its left.
-ORDER = ("kinds", "runtime", "postings", "approvals", "runs", "accounts", "mail", "tasks", "stats", "web", "core")
+ORDER = (
+    "kinds",
+    "runtime",
+    "postings",
+    "approvals",
+    "runs",
+    "webhooks",
+    "accounts",
+    "mail",
+    "tasks",
+    "stats",
+    "web",
+    "core",
+)
 # Stand for themselves: the development servers know only settings, the careers site is somebody else's system.
 APART = {"embedded": {"core"}, "careers": set()}
 # Within a feature: views → service → queries → models.

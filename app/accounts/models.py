@@ -38,6 +38,8 @@ class User(Base):
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     signed_in_at: Mapped[datetime | None] = mapped_column(Moment)
     disabled_at: Mapped[datetime | None] = mapped_column(Moment)
+    # Whether they want a mail when one of their runs has finished.
+    run_notices: Mapped[bool] = mapped_column(server_default=text("true"))
 
 
 class LoginLink(Base):

@@ -12,6 +12,7 @@ from app.core import log
 from app.core.config import Settings
 from app.core.db import AWAY, Database, WriteSession
 from app.postings.imports import forget_old_imports
+from app.runs import following
 from app.runs import service as runs
 from app.runtime import workers
 from app.stats import queries as stats
@@ -47,6 +48,7 @@ class Sweeper:
             self._expire,
             runs.settle,
             self._fold,
+            following.follow_log,
             self._prune,
             self._bury_strays,
             self._forget,
