@@ -24,6 +24,7 @@ import app.tasks.overview
 import app.tasks.queue_views
 import app.tasks.views
 import app.web.health
+import app.webhooks.views
 from app.accounts.auth import session_middleware
 from app.approvals.reads import count_waiting
 from app.core import log
@@ -62,6 +63,7 @@ HANDLERS = [
     *app.approvals.review.handlers,
     *app.postings.views.handlers,
     *app.mail.views.handlers,
+    *app.webhooks.views.handlers,
 ]
 
 

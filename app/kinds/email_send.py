@@ -25,6 +25,7 @@ from app.runs import letters as _of_runs  # noqa: F401
 from app.runtime.context import Context
 from app.runtime.errors import PermanentError
 from app.tasks.kinds import Backoff, kind
+from app.webhooks import letters as _of_webhooks  # noqa: F401
 
 SMTP_TIMEOUT = timedelta(seconds=60)
 

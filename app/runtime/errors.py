@@ -1,11 +1,20 @@
 """How a handler ends other than by returning."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 
 class PermanentError(Exception):
     """Trying again cannot help: the task goes to the dead letters at once."""
+
+
+class TryLater(Exception):
+    """This try failed, and the other side has said when to come again: the next is no sooner than `after` from now."""
+
+    def __init__(self, message: str, after: timedelta) -> None:
+        super().__init__(message)
+        self.after = after
 
 
 class DeadlinePassed(Exception):

@@ -2,6 +2,7 @@
 
 import asyncio
 import traceback
+from datetime import timedelta
 from random import SystemRandom
 from typing import Any
 
@@ -10,12 +11,13 @@ import msgspec
 from app.core import log
 from app.core.errors import AppError
 from app.runtime.context import Context
-from app.runtime.errors import Asleep, DeadlinePassed, Held, LeaseLost, PermanentError
+from app.runtime.errors import Asleep, DeadlinePassed, Held, LeaseLost, PermanentError, TryLater
 from app.tasks.attempts import Claimed, Outcome
 from app.tasks.errors import PayloadMismatch, UnknownKind
 from app.tasks.kinds import Kind, find_kind
 from app.tasks.states import TaskState
 
+LATEST = timedelta(days=1)  # the longest that another side can put off the next try
 TRACEBACK_LIMIT = 20_000  # characters kept, the innermost frames
 
 logger = log.get("app.tasks")
@@ -83,13 +85,16 @@ def _failed(task: Claimed, kind: Kind, error: Exception) -> Outcome:
     if failures >= task.max_attempts:
         return _buried(task, error, failed=True)
     ceiling = kind.backoff.ceiling(failures).total_seconds()
+    delay = jitter.uniform(0, ceiling)
+    if isinstance(error, TryLater):
+        delay = max(delay, min(error.after, LATEST).total_seconds())
     reason = f"Try {failures} of {task.max_attempts} failed: {_line(error)}"
     return Outcome(
         task.id,
         task.attempt,
         TaskState.RETRYING,
         error=describe(error),
-        delay=jitter.uniform(0, ceiling),
+        delay=delay,
         reason=reason,
         failed=True,
     )

@@ -20,6 +20,7 @@ from app.tasks import pruning, strays
 from app.tasks import queries as tasks
 from app.tasks.artifacts import forget_files
 from app.tasks.service import announce_ready
+from app.webhooks import following as webhooks
 
 LOCK = 0x5377_6565_70  # "Sweep"
 CHUNK = 1000
@@ -49,6 +50,7 @@ class Sweeper:
             runs.settle,
             self._fold,
             following.follow_log,
+            self._tell_webhooks,
             self._prune,
             self._bury_strays,
             self._forget,
@@ -98,6 +100,9 @@ class Sweeper:
     async def _fold(self, session: WriteSession) -> bool:
         await stats.fold_events(session)
         return False
+
+    async def _tell_webhooks(self, session: WriteSession) -> bool:
+        return await webhooks.follow_log(session, self._settings)
 
     async def _prune(self, session: WriteSession) -> bool:
         """Tasks that finished long ago; once a minute, and on and on in small chunks while there are some."""
