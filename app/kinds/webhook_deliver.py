@@ -6,8 +6,7 @@ again, later than `Retry-After` when that is given.
 """
 
 import time
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from uuid import UUID
 
 import httpx
@@ -17,7 +16,7 @@ from app.core import outgoing
 from app.core.masking import masked_text
 from app.core.outgoing import OutgoingError, RefusedRequest
 from app.runtime.context import Context
-from app.runtime.errors import PermanentError, TryLater
+from app.runtime.errors import PermanentError, RetryAfter
 from app.tasks.kinds import Backoff, kind
 from app.webhooks import queries, service
 from app.webhooks.service import KIND, QUEUE, Delivery
@@ -73,21 +72,10 @@ async def send(ctx: Context, delivery_id: UUID) -> Delivered:
     await _failed(ctx, delivery_id, problem, answer.status_code, seconds)
     if answer.status_code == httpx.codes.GONE:
         raise PermanentError(problem)
-    wait = retry_after(answer.headers.get("Retry-After", ""), message.timestamp)
-    raise RuntimeError(problem) if wait is None else TryLater(problem, wait)
+    wait = outgoing.retry_after(answer)
+    raise RuntimeError(problem) if wait is None else RetryAfter(wait, problem)
 
 
 async def _failed(ctx: Context, delivery_id: UUID, problem: str, status: int | None, seconds: float) -> None:
     async with ctx.database.write("system") as session:
         await service.note_failed(session, delivery_id, problem, status=status, seconds=seconds)
-
-
-def retry_after(value: str, now: int) -> timedelta | None:
-    """How long a `Retry-After` of seconds, or of an HTTP date, asks to wait. None: it says nothing sensible."""
-    if value.isascii() and value.isdigit():
-        return timedelta(seconds=min(int(value[:9]), 10**8))
-    try:
-        at = parsedate_to_datetime(value)
-    except (ValueError, TypeError):
-        return None
-    return max(at.replace(tzinfo=at.tzinfo or UTC) - datetime.fromtimestamp(now, UTC), timedelta())

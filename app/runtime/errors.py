@@ -9,12 +9,16 @@ class PermanentError(Exception):
     """Trying again cannot help: the task goes to the dead letters at once."""
 
 
-class TryLater(Exception):
-    """This try failed, and the other side has said when to come again: the next is no sooner than `after` from now."""
+class RetryAfter(Exception):
+    """The try failed like any other, and before `delay` is over another one is of no use."""
 
-    def __init__(self, message: str, after: timedelta) -> None:
-        super().__init__(message)
-        self.after = after
+    def __init__(self, delay: timedelta, message: str) -> None:
+        super().__init__(delay, message)  # both, so that it can be pickled
+        self.delay = delay
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class DeadlinePassed(Exception):

@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from app.core.db import Xid8
 
 revision = "0009"
-down_revision = "0004"
+down_revision = "0010"
 
 LOG = (
     """

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from app.approvals import service as approvals
+from app.approvals import deciding
 from app.core.config import Settings
 from app.core.db import Database
 from app.runs import following as run_following
@@ -30,7 +30,7 @@ async def test_the_events_of_ones_tasks_become_deliveries_once(database: Databas
     await make_endpoint(database, settings, ann, URL)
     asked = await put_question(database, settings)
     async with database.write("recipient:x") as session:
-        await approvals.decide_by_link(session, asked.hashes()[0], approve(asked), source="")
+        await deciding.decide_by_link(session, asked.hashes()[0], approve(asked), source="")
     async with database.write("user:x") as session:
         await move_tasks(session, TaskVerb.CANCEL, Task.id == asked.task_id, reason="No more need.")
     await follow(database, settings)
