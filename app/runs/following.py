@@ -41,11 +41,16 @@ async def _note_ends(session: WriteSession, changes: list[Change]) -> list[UUID]
         opened[change.run_id] = opened.get(change.run_id, 0) + change.opened
         if change.ended_at is not None:
             ended[change.run_id] = max(change.ended_at, ended.get(change.run_id) or change.ended_at)
-    locked = await time_queries.lock_runs(session, list(opened))
-    await time_queries.reopen(session, {run.id: opened[run.id] for run in locked if opened[run.id]})
-    times = await time_queries.times_of(session, [run.id for run in locked])
-    over = {id: ended.get(id) for id, stages in times.items() if not any(spent.n for spent in stages.values())}
-    return await time_queries.finish(session, over)
+    await time_queries.reopen(session, {run: n for run, n in opened.items() if n})
+    # Only what looks finished is locked, and looked at again then: a busy run's pause must not wait for a sweeper.
+    locked = await time_queries.lock_runs(session, await _without_open_tasks(session, list(opened)))
+    over = await _without_open_tasks(session, locked)
+    return await time_queries.finish(session, {run: ended.get(run) for run in over})
+
+
+async def _without_open_tasks(session: WriteSession, run_ids: list[UUID]) -> list[UUID]:
+    times = await time_queries.times_of(session, run_ids)
+    return [run_id for run_id, stages in times.items() if not any(spent.n for spent in stages.values())]
 
 
 async def _tell(session: WriteSession, run_id: UUID, *, now: datetime | None) -> None:

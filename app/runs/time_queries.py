@@ -112,24 +112,12 @@ async def times_of(
     return found
 
 
-class Ending(NamedTuple):
-    """A run of which something ended or began again."""
-
-    id: UUID
-    owner_id: UUID
-    finished_at: datetime | None
+_LOCK = text("SELECT id FROM runs WHERE id = ANY(CAST(:runs AS uuid[])) ORDER BY id FOR NO KEY UPDATE")
 
 
-_LOCK = text(
-    """
-    SELECT id, owner_id, finished_at FROM runs WHERE id = ANY(CAST(:runs AS uuid[])) ORDER BY id FOR NO KEY UPDATE
-    """
-)
-
-
-async def lock_runs(session: WriteSession, runs: list[UUID]) -> list[Ending]:
+async def lock_runs(session: WriteSession, runs: list[UUID]) -> list[UUID]:
     """Waits for those who are adding tasks to them, so that what is counted after this has them."""
-    return [Ending(*row) for row in await session.execute(_LOCK, {"runs": runs})]
+    return list((await session.execute(_LOCK, {"runs": runs})).scalars()) if runs else []
 
 
 _REOPEN = text(

@@ -236,6 +236,17 @@ async def test_a_run_does_not_finish_under_the_hands_of_one_who_is_adding_tasks(
     assert await mails(database) == []
 
 
+async def test_following_a_busy_run_leaves_its_row_to_the_people(database: Database) -> None:
+    ann = await principal(database)
+    run_id = await start(database, ann)
+    await all_final(database)
+    async with database.write("system") as sweeping:
+        await following.follow_log(sweeping)
+        async with database.write(ann.actor) as session:
+            await session.execute(text("SET LOCAL lock_timeout = '1s'"))
+            await service.act(session, ann, run_id, RunVerb.PAUSE)
+
+
 async def test_the_time_of_tasks_is_split_exactly_whether_folded_or_not(database: Database) -> None:
     ann = await principal(database)
     run_id = await start(database, ann, 1)
