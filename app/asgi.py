@@ -32,6 +32,7 @@ import app.tasks.queue_views
 import app.tasks.views
 import app.web.health
 import app.web.styleguide
+import app.webhooks.views
 from app.accounts.auth import session_middleware
 from app.approvals.reads import count_waiting
 from app.core import log
@@ -79,6 +80,7 @@ HANDLERS = [
     *app.approvals.detour_views.handlers,
     *app.postings.views.handlers,
     *app.mail.views.handlers,
+    *app.webhooks.views.handlers,
 ]
 
 

@@ -13,7 +13,8 @@ import app.mail.models
 import app.postings.models
 import app.runs.models
 import app.stats.models
-import app.tasks.models  # noqa: F401
+import app.tasks.models
+import app.webhooks.models  # noqa: F401
 from app.core.db import Base
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"

@@ -16,6 +16,7 @@ ORDER = (
     "postings",
     "approvals",
     "runs",
+    "webhooks",
     "bulk",
     "accounts",
     "mail",

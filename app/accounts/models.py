@@ -40,6 +40,8 @@ class User(Base):
     disabled_at: Mapped[datetime | None] = mapped_column(Moment)
     # An IANA name; NULL: as their browser says.
     time_zone: Mapped[str | None] = mapped_column(Text)
+    # Whether they want a mail when one of their runs has finished.
+    run_notices: Mapped[bool] = mapped_column(server_default=text("true"))
 
 
 class LoginLink(Base):

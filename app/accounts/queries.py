@@ -96,6 +96,12 @@ async def set_disabled(session: WriteSession, user_id: UUID, disabled: bool) -> 
     return (await session.execute(statement)).scalar_one_or_none()
 
 
+async def set_run_notices(session: WriteSession, user_id: UUID, wanted: bool) -> None:
+    await session.execute(
+        update(User).where(User.id == user_id).values(run_notices=wanted).execution_options(synchronize_session=False)
+    )
+
+
 async def set_name(session: WriteSession, user_id: UUID, name: str) -> None:
     await session.execute(update(User).where(User.id == user_id).values(name=name))
 

@@ -88,6 +88,11 @@ async def _keep_an_admin(session: WriteSession, user_id: UUID) -> None:
         raise LastAdmin
 
 
+async def choose_run_notices(session: WriteSession, user_id: UUID, wanted: bool) -> None:
+    """Whether they want a mail when one of their runs has finished."""
+    await queries.set_run_notices(session, user_id, wanted)
+
+
 async def end_session(session: WriteSession, user_id: UUID, session_id: UUID) -> None:
     """Raises:
     SessionNotFound: it has ended, or is somebody else's.

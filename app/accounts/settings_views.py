@@ -1,4 +1,4 @@
-"""/settings: the profile that applications are made from, the résumé, and the browsers one is signed in with."""
+"""/settings: the profile that applications are made from, the résumé, notices, and where one is signed in."""
 
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -39,6 +39,10 @@ class ProfileForm(msgspec.Struct):
     answer: list[Answer] = []
 
 
+class NoticesForm(msgspec.Struct):
+    run_notices: bool = False
+
+
 class SessionRow(msgspec.Struct, frozen=True):
     id: UUID
     browser: str
@@ -53,6 +57,7 @@ class SettingsView(msgspec.Struct, frozen=True, kw_only=True):
     form: Form[ProfileForm]
     rows: list[tuple[str, str]]
     sessions: list[SessionRow]
+    run_notices: bool
     standard_letter: str = DEFAULT
     zones: tuple[str, ...] = zone.names()
     placeholders: tuple[str, ...] = tuple(f"{{{name}}}" for name in PLACEHOLDERS)
@@ -105,6 +110,15 @@ async def remove_resume(request: WebRequest, write: Write, user: SignedIn) -> Re
     return see_other(request, "/settings#profile", "The résumé has been removed.")
 
 
+@post("/settings/notices", include_in_schema=False)
+async def save_notices(request: WebRequest, write: Write, user: SignedIn) -> Response[str]:
+    form = await read_form(request, NoticesForm)
+    if form.data is None:
+        raise Invalid("Choose yes or no.", dict(form.errors))
+    await service.choose_run_notices(write, user.id, form.data.run_notices)
+    return see_other(request, "/settings#notices", "Saved.")
+
+
 @post("/settings/sessions/{session_id:uuid}/revoke", include_in_schema=False)
 async def revoke_session(
     request: WebRequest, write: Write, user: SignedIn, session_id: FromPath[UUID]
@@ -131,7 +145,8 @@ async def _page(
     if form is not None:
         await discard(request)  # before reading: what was half saved is not to be shown
     profile = await profiles.load_profile(session, user_id)
-    if profile is None:
+    person = await service.find_user(session, user_id)
+    if profile is None or person is None:
         raise NotFound("Your account no longer exists.")
     rows = list(profile.answers.items()) if form is None else _rows(form.values)
     view = SettingsView(
@@ -139,6 +154,7 @@ async def _page(
         form=form or blank(msgspec.structs.asdict(profile)),
         rows=[*rows, *[("", "")] * (3 if len(rows) <= MOST_ANSWERS - 3 else 0)],
         sessions=[_session(row, request.auth) for row in await queries.sessions_of(session, user_id)],
+        run_notices=person.run_notices,
     )
     return await render(request, "accounts/settings.html", view, nav="settings", status=422 if form else 200)
 
@@ -174,6 +190,7 @@ handlers: list[HTTPRouteHandler] = [
     save_time_zone,
     resume,
     remove_resume,
+    save_notices,
     revoke_session,
     revoke_others,
 ]

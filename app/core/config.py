@@ -29,7 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8000
     smtp_url: str = ""
     mail_from: str = "Holdpoint <holdpoint@localhost>"
-    queues: tuple[tuple[str, int], ...] = (("default", 20), ("mail", 5))
+    queues: tuple[tuple[str, int], ...] = (("default", 20), ("mail", 5), ("webhooks", 5))
     kinds: tuple[str, ...] = ()
     signup: str = "invite"
     approval_ttl: timedelta = timedelta(minutes=20)

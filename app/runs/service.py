@@ -12,6 +12,7 @@ from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.runs import queries
 from app.runs.errors import EmptyRun, RunNotFound, RunRefuses
+from app.runs.models import Run as Run
 from app.runs.states import RunState, RunVerb
 from app.tasks import queries as tasks
 from app.tasks import service

@@ -13,6 +13,7 @@ from app.core import log
 from app.core.config import Settings
 from app.core.db import AWAY, Database, WriteSession
 from app.postings.imports import forget_old_imports
+from app.runs import following
 from app.runs import service as runs
 from app.runtime import workers
 from app.stats import queries as stats
@@ -20,6 +21,7 @@ from app.tasks import fingerprints, pruning, strays
 from app.tasks import queries as tasks
 from app.tasks.artifacts import forget_files
 from app.tasks.service import announce_ready
+from app.webhooks import following as webhooks
 
 LOCK = 0x5377_6565_70  # "Sweep"
 CHUNK = 1000
@@ -51,6 +53,8 @@ class Sweeper:
             runs.settle,
             bulk.advance,
             self._fold,
+            following.follow_log,
+            self._tell_webhooks,
             self._prune,
             self._bury_strays,
             self._name_errors,
@@ -104,6 +108,9 @@ class Sweeper:
     async def _fold(self, session: WriteSession) -> bool:
         await stats.fold_events(session)
         return False
+
+    async def _tell_webhooks(self, session: WriteSession) -> bool:
+        return await webhooks.follow_log(session, self._settings)
 
     async def _prune(self, session: WriteSession) -> bool:
         """Tasks that finished long ago; once a minute, and on and on in small chunks while there are some."""

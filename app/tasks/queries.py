@@ -173,7 +173,9 @@ async def move_tasks(
         await session.execute(select(func.set_config("holdpoint.verb", verb.value, True)))
     rows = await session.execute(
         update(Task)
-        .where(Task.id == chosen.c.id, Task.state.in_(sources))
+        # The state again, and not as an index has it: just after a run was paused the planner believes that hardly any
+        # task is, and would go through all of them once for every one that was chosen.
+        .where(Task.id == chosen.c.id, Task.state.concat("").in_(sources))
         .values(values)
         .returning(Task.id, Task.queue, Task.state)
         .execution_options(synchronize_session=False)

@@ -64,6 +64,13 @@ async def unfinished_subjects(session: AsyncSession, owner_id: UUID, kind: str, 
     return {subject for subject in found.scalars() if subject is not None}
 
 
+async def subjects_of_run(session: AsyncSession, run_id: UUID, subjects: list[str]) -> set[str]:
+    """Which of these subjects a task of the run is about."""
+    among = Task.subject == any_(cast(subjects, ARRAY(Text)))
+    found = await session.execute(select(Task.subject).where(Task.run_id == run_id, among))
+    return {subject for subject in found.scalars() if subject is not None}
+
+
 async def events_of(session: AsyncSession, task_id: UUID, limit: int = 500) -> list[TaskEvent]:
     """The newest `limit` events of a task, oldest first."""
     found = await session.execute(

@@ -15,9 +15,13 @@ from app.bulk.states import BulkVerb
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.principal import Principal
-from app.stats.queries import counts_by_state
+from app.runs.service import start_run
+from app.stats.queries import counts_by_run, counts_by_state
 from app.tasks.filters import TaskFilter
-from app.tasks.states import TaskState
+from app.tasks.models import Task
+from app.tasks.queries import move_tasks
+from app.tasks.service import TaskRequest
+from app.tasks.states import TaskState, TaskVerb
 from tests.bulk.acting import action_of, beat, buried, fail, finish, start
 from tests.pages import browser_of, hidden, site_of
 from tests.postings.people import HTMX, Browser, add_user, words
@@ -73,6 +77,27 @@ async def test_all_that_match_a_filter_are_retried_by_forms_alone(
     assert "data-live" not in (await member.get(address)).text
     assert [(await task_of(database, id)).state for id in (*mine, other)] == ["queued"] * 3 + ["dead_letter"]
     assert "Retry 3 tasks" in words(await member.get("/bulk"))
+
+
+async def test_the_failed_tasks_of_a_run_are_run_again_from_its_page(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    async with database.write(ann.actor) as session:
+        tasks = [TaskRequest(kind="test.nothing", payload={})] * 3
+        run, other = await start_run(session, ann, "March", tasks), await start_run(session, ann, "April", tasks)
+        of_runs = Task.run_id.in_([run, other])
+        await move_tasks(session, TaskVerb.BURY, of_runs, reason="It failed.", error="ValueError")
+    page = await member.get(f"/runs/{run}")
+    link = re.search(r'href="([^"]*)"[^>]*>Re-run the failed<', page.text)
+    assert link, words(page)
+    asked = await member.get(unescape(link[1]))
+    assert "Retry 3 tasks" in words(asked)
+    await confirm(member, asked)
+    await finish(database)
+    async with database.read() as session:
+        counts = await counts_by_run(session, [run, other])
+    assert counts == {run: {"queued": 3}, other: {"dead_letter": 3}}
+    assert "Re-run the failed" not in (await member.get(f"/runs/{run}")).text
 
 
 async def test_only_the_ticked_ones_are_touched(database: Database, member: Browser, ann: Principal) -> None:
