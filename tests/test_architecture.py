@@ -10,7 +10,20 @@ APP = Path(__file__).parents[1] / "app"
 
 ENTRIES = ("asgi", "worker", "cli", "development", "demo", "schema", "testing")
 # A folder may import those to its right, never to its left.
-ORDER = ("kinds", "runtime", "postings", "approvals", "runs", "accounts", "mail", "tasks", "stats", "web", "core")
+ORDER = (
+    "kinds",
+    "runtime",
+    "postings",
+    "approvals",
+    "runs",
+    "accounts",
+    "mail",
+    "tasks",
+    "stats",
+    "api",
+    "web",
+    "core",
+)
 # Stand for themselves: the development servers know only settings, the careers site is somebody else's system.
 APART = {"embedded": {"core"}, "careers": set()}
 # Within a feature: views → service → queries → models.
@@ -38,7 +51,7 @@ def folder(module: str) -> str:
     return module.split(".")[1] if module.count(".") else ""
 
 
-FEATURES = {name for name in ORDER if name not in ("kinds", "runtime", "web", "core")}
+FEATURES = {name for name in ORDER if name not in ("kinds", "runtime", "api", "web", "core")}
 
 
 @pytest.mark.parametrize("module", sorted(imports()))
@@ -89,11 +102,14 @@ HOMES = (
         (
             "app.asgi",
             "app.web.",
+            "app.api.",
             "app.careers.",
             "views",
+            "api",
             "app.tasks.overview",
             "app.approvals.review",
             "app.accounts.auth",
+            "app.accounts.bearer",
         ),
     ),
     ("jinja2", ("app.web.", "app.mail.message", "app.kinds.report.page", "app.careers.")),
@@ -101,6 +117,7 @@ HOMES = (
     ("obstore", ("app.core.files",)),
     ("PIL", ("app.kinds.image.",)),
     ("fpdf", ("app.kinds.report.",)),
+    ("jwt", ("app.accounts.jwts", "app.accounts.jwks")),
     ("httpx", ("app.core.outgoing", "app.kinds.")),
 )
 

@@ -4,13 +4,14 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy import ColumnElement, func, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.approvals.errors import ApprovalNotFound
 from app.approvals.models import Approval, Recipient
 from app.approvals.queries import recipients_of
 from app.approvals.states import ApprovalState
+from app.core.paging import Cursor
 from app.core.principal import Principal
 from app.tasks.models import Task
 
@@ -58,6 +59,27 @@ async def inbox(session: AsyncSession, by: Principal, which: str, limit: int = 2
             Approval.expires_at.asc().nulls_last(), Approval.created_at
         )
     return [InboxRow(*row) for row in await session.execute(query)]
+
+
+async def list_approvals(
+    session: AsyncSession,
+    by: Principal,
+    state: ApprovalState | None,
+    task_id: UUID | None,
+    before: Cursor | None,
+    limit: int,
+) -> list[Approval]:
+    """For programs, newest first, from behind `before`: what a person was asked or owns; an admin's are everybody's."""
+    query = select(Approval).order_by(Approval.created_at.desc(), Approval.id.desc()).limit(limit)
+    if not by.is_admin:
+        query = query.where(_asked(by))
+    if state is not None:
+        query = query.where(Approval.state == state)
+    if task_id is not None:
+        query = query.where(Approval.task_id == task_id)
+    if before is not None:
+        query = query.where(tuple_(Approval.created_at, Approval.id) < tuple_(before.at, before.id))
+    return list((await session.execute(query)).scalars())
 
 
 async def count_waiting(session: AsyncSession, by: Principal) -> int:
