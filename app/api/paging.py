@@ -29,7 +29,7 @@ def position(wanted: Paged) -> Cursor | None:
     """Where the page begins. Raises Invalid."""
     try:
         return parse_cursor(wanted.cursor)
-    except (Invalid, OverflowError) as problem:
+    except Invalid as problem:
         raise Invalid("This cursor is damaged.", {"?cursor": "Take `next_cursor` as it was given."}) from problem
 
 

@@ -10,6 +10,8 @@ from uuid import UUID
 import httpx
 from redis.asyncio import Redis
 
+import app.kinds.email_send
+import app.kinds.sample_task  # noqa: F401
 import tests.runtime.kinds  # noqa: F401
 from app.accounts.api_tokens import USUAL, create_token
 from app.accounts.auth import session_middleware
