@@ -17,6 +17,7 @@ import app.api.docs_views
 import app.approvals.api
 import app.approvals.review
 import app.approvals.views
+import app.bulk.views
 import app.mail.views
 import app.postings.api
 import app.postings.views
@@ -26,6 +27,7 @@ import app.runs.views
 import app.tasks.api
 import app.tasks.artifact_views
 import app.tasks.audit_views
+import app.tasks.dead_letter_views
 import app.tasks.new_views
 import app.tasks.overview
 import app.tasks.queue_views
@@ -78,6 +80,8 @@ HANDLERS = [
     *app.tasks.new_views.handlers,
     *app.tasks.queue_views.handlers,
     *app.tasks.audit_views.handlers,
+    *app.tasks.dead_letter_views.handlers,
+    *app.bulk.views.handlers,
     *app.approvals.views.handlers,
     *app.approvals.review.handlers,
     *app.postings.views.handlers,

@@ -16,6 +16,7 @@ ORDER = (
     "postings",
     "approvals",
     "runs",
+    "bulk",
     "accounts",
     "mail",
     "tasks",
@@ -181,9 +182,10 @@ def test_templates_hold_no_inline_script_style_or_unescaped_value(path: Path) ->
 
 def test_every_state_has_a_look() -> None:
     from app.approvals.states import ApprovalState
+    from app.bulk.states import BulkState
     from app.runs.states import RunState
-    from app.tasks.states import TaskState
+    from app.tasks.states import STANDINGS
 
     css = (APP.parent / "static/css/components/state.css").read_text()
-    for state in (*TaskState, *RunState, *ApprovalState, "finished"):
+    for state in (*STANDINGS, *RunState, *ApprovalState, *BulkState, "finished"):
         assert f'[data-state="{state}"]' in css, state

@@ -105,8 +105,13 @@ async def send_fresh_link(session: WriteSession, token_hash: bytes, *, now: date
 
     Raises:
         ApprovalNotFound, AlreadyDecided, TooMany
+        Conflict: its task has gone on, or its run was cancelled.
     """
     asked = await queries.by_link(session, token_hash)
+    if asked is not None:
+        # The task first, as everywhere. Whoever is expiring or deciding it has finished then.
+        await queries.lock_task(session, asked.task.id)
+        asked = await queries.by_link(session, token_hash)
     if asked is None:
         raise ApprovalNotFound
     approval, recipient = asked.approval, asked.recipient
@@ -117,6 +122,8 @@ async def send_fresh_link(session: WriteSession, token_hash: bytes, *, now: date
     if approval.state == ApprovalState.PENDING:
         await _mail(session, recipient.id, recipient.email, HoldType(approval.hold), approval.owner_id, approval.title)
         return recipient.email
+    if await tasks.in_cancelled_run(session, approval.task_id):
+        raise Conflict("The run that this question belongs to was cancelled, so it is not open any more.")
     moved = await tasks.move_tasks(
         session,
         TaskVerb.RESUME,

@@ -19,6 +19,7 @@ from app.core.db import Session
 from app.core.errors import Invalid
 from app.core.tokens import digest
 from app.runs import service as runs
+from app.tasks import queries as tasks
 from app.tasks.states import TaskState
 from app.web.form_time import FormTime
 from app.web.limits import Limit
@@ -33,7 +34,7 @@ LIMIT = Limit("review", 60, timedelta(minutes=1))
 class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """`token` and `stamp` travel in the form. `resumable`: an expired question can be put again.
 
-    `successor` is the same question, put again since and decided.
+    `successor` is the same question, put again since and decided. `paused`: the task waits with its run.
     """
 
     question: QuestionView
@@ -44,6 +45,7 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     stamp: str
     resumable: bool
     successor: Approval | None
+    paused: bool = False
     fresh: bool = False
 
 
@@ -68,8 +70,10 @@ async def _page(
         stamp=await FormTime(settings.secret_keys, "review").stamp(session),
         resumable=asked.approval.state == ApprovalState.EXPIRED
         and asked.task.state == TaskState.EXPIRED
-        and asked.task.round == asked.approval.round,
+        and asked.task.round == asked.approval.round
+        and not await tasks.in_cancelled_run(session, asked.task.id),
         successor=await _successor(session, asked.approval),
+        paused=asked.task.state == TaskState.PAUSED,
         fresh=fresh,
     )
 

@@ -130,6 +130,14 @@ def load(environ: Mapping[str, str]) -> Settings:
     return settings
 
 
+def parse_duration(text: str) -> timedelta | None:
+    """Seconds as a number, or a number with s, m, h or d; None for anything else."""
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhd]?)", text)
+    if match is None:
+        return None
+    return timedelta(seconds=float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]])
+
+
 def _driver(url: str) -> str:
     """SQLAlchemy needs the driver named: a plain postgresql:// would mean another one."""
     return re.sub(r"^postgres(ql)?(\+asyncpg)?://", "postgresql+asyncpg://", url)
@@ -179,11 +187,10 @@ class _Reader:
         value = self.text(name, "")
         if not value:
             return default
-        match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhd]?)", value)
-        if match is None:
+        found = parse_duration(value)
+        if found is None:
             self.problems.append(f"{name} is {value!r}, but must be a duration such as 90, 90s, 20m, 1h or 30d.")
             return default
-        found = timedelta(seconds=float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]])
         if found < timedelta(seconds=minimum):
             self.problems.append(f"{name} is {value!r}, but must be at least {minimum} s.")
         return found

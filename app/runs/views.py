@@ -14,8 +14,8 @@ from app.runs.errors import RunNotFound
 from app.runs.models import Run
 from app.runs.states import RUN_MACHINE, RunState, RunVerb
 from app.stats import queries as stats
-from app.tasks.reads import TaskFilter
-from app.tasks.states import UNFINISHED, TaskState
+from app.tasks.filters import FilterForm, TaskFilter
+from app.tasks.states import STANDINGS, UNFINISHED
 from app.tasks.views import InState, TaskList, task_list
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
@@ -64,7 +64,7 @@ class RunPage(msgspec.Struct, frozen=True):
 
 
 def progress_of(run: Run, counts: dict[str, int]) -> Progress:
-    return Progress(run, [(state.value, counts[state]) for state in TaskState if counts.get(state)])
+    return Progress(run, [(state, counts[state]) for state in STANDINGS if counts.get(state)])
 
 
 @get("/runs")
@@ -97,8 +97,8 @@ async def show_run(
     run = await queries.find_run(read, run_id, user.scope)
     if run is None:
         raise RunNotFound
-    wanted = TaskFilter(run_id=run_id, state=in_state if in_state in set(TaskState) else "")
-    tasks = await task_list(read, user, wanted, cursor, path=f"/runs/{run_id}")
+    wanted = TaskFilter(run_id=run_id, states=(in_state,) if in_state in STANDINGS else ())
+    tasks = await task_list(read, user, FilterForm(wanted=wanted, values={}, errors={}), cursor, path=f"/runs/{run_id}")
     counts = {tab.state: tab.count or 0 for tab in tasks.tabs if tab.state}
     view = RunPage(progress_of(run, counts), tasks)
     return await render(request, "runs/detail.html", view, nav="runs", fragment="runs/_detail.html")

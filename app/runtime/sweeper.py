@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from app.accounts import service as accounts
 from app.api.replies import forget_replies
 from app.approvals import deciding
+from app.bulk import service as bulk
 from app.core import log
 from app.core.config import Settings
 from app.core.db import AWAY, Database, WriteSession
@@ -16,7 +17,7 @@ from app.postings.imports import forget_old_imports
 from app.runs import service as runs
 from app.runtime import workers
 from app.stats import queries as stats
-from app.tasks import pruning, strays
+from app.tasks import fingerprints, pruning, strays
 from app.tasks import queries as tasks
 from app.tasks.artifacts import forget_files
 from app.tasks.service import announce_ready
@@ -40,6 +41,7 @@ class Sweeper:
         self._prune_at = 0.0
         self._files: list[str] = []
         self._strays_at = 0.0
+        self._name_at = 0.0
         self._every = min(1.0, settings.lease.total_seconds() / 3)
         self._beats: tuple[Callable[[WriteSession], Awaitable[bool]], ...] = (
             self._promote,
@@ -47,9 +49,11 @@ class Sweeper:
             self._bury_overdue,
             self._expire,
             runs.settle,
+            bulk.advance,
             self._fold,
             self._prune,
             self._bury_strays,
+            self._name_errors,
             self._forget,
         )
 
@@ -104,7 +108,8 @@ class Sweeper:
             return False
         pruned = await pruning.prune_tasks(session, self._settings.retention, limit=PRUNE_CHUNK)
         self._files = pruned.files
-        if pruned.tasks == PRUNE_CHUNK:
+        forgotten = await bulk.forget_members(session, self._settings.retention, limit=10 * PRUNE_CHUNK)
+        if pruned.tasks == PRUNE_CHUNK or forgotten == 10 * PRUNE_CHUNK:
             return True
         self._prune_at = time.monotonic() + FORGET_EVERY
         return False
@@ -124,6 +129,15 @@ class Sweeper:
         if len(moved) >= CHUNK:
             return True
         self._strays_at = time.monotonic() + STRAYS_EVERY
+        return False
+
+    async def _name_errors(self, session: WriteSession) -> bool:
+        """Fingerprints for dead letters that came without one; a few times a minute."""
+        if time.monotonic() < self._name_at:
+            return False
+        if await fingerprints.fill_missing(session, limit=CHUNK) == CHUNK:
+            return True
+        self._name_at = time.monotonic() + STRAYS_EVERY
         return False
 
     async def _forget(self, session: WriteSession) -> bool:

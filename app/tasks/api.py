@@ -13,11 +13,12 @@ from app.api.endpoints import JSON, endpoint
 from app.api.idempotency import Reply, once
 from app.api.paging import page, position
 from app.core.db import Database, WriteSession
+from app.core.errors import Invalid
 from app.core.paging import Cursor
 from app.tasks import reads, service
+from app.tasks.filters import parse_filter
 from app.tasks.kinds import all_kinds
 from app.tasks.models import Task
-from app.tasks.reads import TaskFilter
 from app.tasks.schemas import (
     EventList,
     KindItem,
@@ -46,15 +47,10 @@ TAG = "Tasks"
 async def list_tasks(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
     """Newest first, without their payloads."""
     wanted = read_query(request, TaskQuery)
-    which = TaskFilter(
-        state=wanted.state or "",
-        kind=wanted.kind,
-        queue=wanted.queue,
-        run_id=wanted.run_id,
-        subject=wanted.subject,
-        q=wanted.q.strip(),
-    )
-    rows = await reads.list_tasks(read, user.scope, which, position(wanted), wanted.limit + 1)
+    form = parse_filter(request.query_params.multi_items())
+    if form.wanted is None:
+        raise Invalid("The filter does not fit.", {f"?{name}": sentence for name, sentence in form.errors.items()})
+    rows = await reads.list_tasks(read, user.scope, form.wanted, position(wanted), wanted.limit + 1)
     return page(request, TaskPage, rows, wanted, item, lambda task: Cursor(task.created_at, task.id))
 
 

@@ -1,30 +1,21 @@
 """What pages show of tasks: lists by keyset, one task with its events and steps, worker processes."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Interval, Text, any_, cast, func, select, true, tuple_, type_coerce
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, cast, func, select, text, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from app.core.paging import Cursor
 from app.tasks.errors import TaskNotFound
+from app.tasks.filters import TaskFilter
 from app.tasks.models import Task, TaskEvent, TaskStep, Worker
 from app.tasks.states import UNFINISHED
 
 ALIVE = timedelta(seconds=30)  # a worker not seen for this long is shown as lost
-
-
-class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which tasks to list. Empty values do not filter; `q` finds part of a title, or an id."""
-
-    state: str = ""
-    kind: str = ""
-    queue: str = ""
-    run_id: UUID | None = None
-    subject: str = ""
-    q: str = ""
 
 
 def _mine(scope: UUID | None) -> ColumnElement[bool]:
@@ -41,26 +32,11 @@ async def list_tasks(
     """
     query = (
         select(Task)
-        .where(_mine(scope))
+        .where(_mine(scope), wanted.where())
         .options(defer(Task.payload), defer(Task.result), defer(Task.error))
         .order_by(Task.created_at.desc(), Task.id.desc())
         .limit(limit)
     )
-    if wanted.state:
-        query = query.where(Task.state == wanted.state)
-    if wanted.kind:
-        query = query.where(Task.kind == wanted.kind)
-    if wanted.queue:
-        query = query.where(Task.queue == wanted.queue)
-    if wanted.run_id is not None:
-        query = query.where(Task.run_id == wanted.run_id)
-    if wanted.subject:
-        query = query.where(Task.subject == wanted.subject)
-    if wanted.q:
-        try:
-            query = query.where(Task.id == UUID(wanted.q))
-        except ValueError:
-            query = query.where(Task.title.icontains(wanted.q, autoescape=True))
     if before is not None:
         query = query.where(tuple_(Task.created_at, Task.id) < tuple_(before.at, before.id))
     return list((await session.execute(query)).scalars())
@@ -145,11 +121,16 @@ async def list_workers(session: AsyncSession) -> list[LivingWorker]:
     ]
 
 
+_OLDEST = text(
+    """
+    SELECT q.name, now() - t.queued_at FROM unnest(CAST(:queues AS text[])) AS q(name)
+    CROSS JOIN LATERAL (SELECT queued_at FROM tasks WHERE state = 'queued' AND queue = q.name
+                        ORDER BY queued_at LIMIT 1) AS t
+    """
+)
+
+
 async def oldest_waits(session: AsyncSession, queues: list[str]) -> dict[str, timedelta]:
-    """Queue → how long its oldest ready task waits. One index look-up a queue and priority; few are there."""
-    rows = await session.execute(
-        select(Task.queue, type_coerce(func.now() - func.min(Task.queued_at), Interval))
-        .where(Task.state == "queued", Task.queue.in_(queues))
-        .group_by(Task.queue)
-    )
+    """Queue → how long its oldest ready task waits. One index look-up a queue."""
+    rows: Any = await session.execute(_OLDEST, {"queues": queues})
     return {row[0]: row[1] for row in rows}

@@ -107,15 +107,27 @@ class Created(msgspec.Struct, frozen=True):
     url: str
 
 
-class TaskQuery(Paged, frozen=True, kw_only=True):
-    """Which tasks to list, newest first."""
+Words = Annotated[str, msgspec.Meta(max_length=2000)]
 
-    state: TaskState | None = None
-    kind: Annotated[str, msgspec.Meta(max_length=100)] = ""
-    queue: Annotated[str, msgspec.Meta(max_length=40)] = ""
+
+class TaskQuery(Paged, frozen=True, kw_only=True):
+    """Which tasks to list, newest first: as on the page of tasks (app/tasks/filters.py), where each is checked."""
+
+    state: Annotated[str, msgspec.Meta(max_length=200, description="One, or several with commas.")] = ""
+    kind: Words = ""
+    queue: Words = ""
     run_id: UUID | None = None
-    subject: Annotated[str, msgspec.Meta(max_length=300)] = ""
-    q: Annotated[str, msgspec.Meta(max_length=200, description="Part of the title, or an id.")] = ""
+    subject: Words = ""
+    owner: Annotated[str, msgspec.Meta(max_length=300, description="An address or an id.")] = ""
+    fingerprint: Annotated[str, msgspec.Meta(max_length=200, description="Of a dead letter's error.")] = ""
+    payload: Annotated[
+        str, msgspec.Meta(max_length=2000, description='What it contains: `{"email": "a@b.c"}` or `email:a@b.c`.')
+    ] = ""
+    q: Annotated[str, msgspec.Meta(max_length=2000, description="Part of the title, or an id.")] = ""
+    created_after: Annotated[str, msgspec.Meta(max_length=100, description="A time, or how long ago: `2h`.")] = ""
+    created_before: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    finished_after: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    finished_before: Annotated[str, msgspec.Meta(max_length=100)] = ""
 
 
 class WaitQuery(msgspec.Struct, frozen=True):

@@ -80,6 +80,12 @@ TASK_MACHINE: Machine[TaskState, TaskVerb] = Machine(
 # What a person may do to one task by a button, POST /tasks/{id}/{verb}.
 BUTTONS = (_V.RETRY, _V.RESUME, _V.CANCEL)
 
+# How a task stands in lists and counts: its state, except that a dead letter somebody has marked as resolved stands
+# apart. Not a state: nothing can be done to it that could not be done to any dead letter.
+RESOLVED = "resolved"
+_AFTER_DEAD = list(TaskState).index(_T.DEAD_LETTER) + 1
+STANDINGS = (*list(TaskState)[:_AFTER_DEAD], RESOLVED, *list(TaskState)[_AFTER_DEAD:])
+
 DEFAULT_PRIORITY = 50
 RESUMED_PRIORITY = 100  # a person has just dealt with it
 APPROVED_PRIORITY = 200  # an approval is time-sensitive

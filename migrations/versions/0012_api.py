@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0012"
-down_revision = "0004"
+down_revision = "0008"
 
 
 def upgrade() -> None:

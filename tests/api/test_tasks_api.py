@@ -70,6 +70,27 @@ async def test_a_list_is_walked_by_its_links_without_losing_or_repeating(api: Ap
     assert sorted(seen) == sorted(made.json()["ids"]) and len(set(seen)) == 25
 
 
+async def test_a_list_is_narrowed_by_what_a_task_is(api: Api) -> None:
+    program = await api.program()
+    one = await make_task(program, title="One", payload={"steps": 2})
+    two = await make_task(program, title="Two", queue="mail", payload={"steps": 3})
+    await program.post(f"{V1}/tasks/{two}/cancel")
+    for query, expected in (
+        ("state=queued", [one]),
+        ("state=queued,cancelled", [two, one]),
+        ("queue=mail", [two]),
+        ("q=on", [one]),
+        (f"q={two}", [two]),
+        ('payload={"steps": 2}', [one]),
+        ("payload=steps:3", [two]),
+        ("created_after=1h", [two, one]),
+        ("created_before=1h", []),
+        (f"owner={OWNER}&kind=sample.task", [two, one]),
+    ):
+        answer = await program.get(f"{V1}/tasks?{query}")
+        assert [UUID(item["id"]) for item in answer.json()["items"]] == expected, query
+
+
 async def test_verbs_move_and_illegal_ones_are_409(api: Api) -> None:
     program = await api.program()
     path = f"{V1}/tasks/{await make_task(program)}"

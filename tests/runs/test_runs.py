@@ -93,7 +93,7 @@ async def test_a_settled_run_is_not_looked_at_again(database: Database) -> None:
         assert await queries.unsettled_runs(session) == []
     await act(database, ann, run_id, RunVerb.CANCEL)
     async with database.read() as session:
-        assert await queries.unsettled_runs(session) == [(run_id, RunState.CANCELLED)]
+        assert await queries.unsettled_runs(session) == [run_id]
 
 
 async def test_a_task_approved_while_its_run_is_paused_waits_with_it(database: Database, settings: Settings) -> None:
