@@ -1,6 +1,11 @@
 """Who a program is: personal tokens, their scopes, their end; and that cookies open nothing."""
 
+import asyncio
+import re
+import subprocess
+import sys
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,8 +14,10 @@ from app.accounts import token_queries
 from app.accounts.api_tokens import USUAL
 from app.accounts.sign_in import create_sign_in_link
 from app.api.access import Scope
+from tests import processes
 from tests.accounts.people import Browser
 from tests.api.programs import ADMIN, OWNER, V1, Api, is_problem
+from tests.servers import Servers
 
 
 async def test_a_token_opens_what_its_scopes_name(api: Api) -> None:
@@ -126,8 +133,6 @@ async def test_a_person_makes_sees_and_revokes_a_token_on_the_page(api: Api) -> 
 
 
 def token_in(answer: httpx.Response) -> str:
-    import re
-
     [token] = set(re.findall(r"hp_[A-Za-z0-9_-]{43}", answer.text))
     return token
 
@@ -185,3 +190,26 @@ async def test_no_token_is_logged(api: Api, capsys: pytest.CaptureFixture[str]) 
     await (await api.client(token + "x")).get(f"{V1}/tasks")
     said = capsys.readouterr()
     assert "/api/v1/tasks" in said.out + said.err and token not in said.out + said.err
+
+
+@pytest.mark.slow
+async def test_the_command_prints_the_token_alone(api: Api, servers: Servers, tmp_path: Path) -> None:
+    await api.person(OWNER)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "app.cli", "token", "create", *arguments]
+        environ = processes.environment(servers, tmp_path)
+        return subprocess.run(command, env=environ, cwd=processes.ROOT, capture_output=True, text=True, check=False)
+
+    made = await asyncio.to_thread(run, OWNER, "--scope", "tasks:read", "--name", "cron", "--days", "7")
+    assert re.fullmatch(r"hp_[A-Za-z0-9_-]{43}\n", made.stdout), made.stderr
+    program = await api.client(made.stdout.strip())
+    assert (await program.get(f"{V1}/tasks")).status_code == 200
+    is_problem(await program.post(f"{V1}/tasks", json={"kind": "sample.task"}), 403)
+    assert await api.sql("SELECT name, expires_at > now() + interval '6 days' FROM api_tokens") == [("cron", True)]
+    for arguments, said in (
+        (("nobody@example.org",), "holdpoint user add nobody@example.org"),
+        ((OWNER, "--scope", "admin"), "Only an administrator"),
+    ):
+        refused = await asyncio.to_thread(run, *arguments)
+        assert (refused.returncode, refused.stdout) == (1, "") and said in refused.stderr
