@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -27,14 +28,16 @@ from tests.approvals.asking import put_question
 from tests.servers import Servers, empty
 
 EXAMPLES = int(os.environ.get("HOLDPOINT_FUZZ", "12"))
+UUID_SHAPE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ROLES = ("nobody", "member", "admin")
+REJECTION = openapi_checks.negative_data_rejection
 CHECKS = [
     checks.not_a_server_error,
     openapi_checks.status_code_conformance,
     openapi_checks.content_type_conformance,
     openapi_checks.response_headers_conformance,
     openapi_checks.response_schema_conformance,
-    openapi_checks.negative_data_rejection,
+    REJECTION,
 ]
 
 schema = schemathesis.openapi.from_dict(openapi.document(API_HANDLERS, "http://127.0.0.1")).exclude(path=f"{V1}/events")
@@ -96,10 +99,10 @@ async def target(
 def test_every_answer_is_as_described(case: schemathesis.Case, target: Target, role: str) -> None:
     point_at_things_that_exist(case, target.ids)
     headers = {"Authorization": f"Bearer {target.tokens[role]}"} if role != "nobody" else {}
-    if "Authorization" in (case.headers or {}):
-        del case.headers["Authorization"]
+    # Ours takes the place of one that was made up to be wrong: what is accepted then says nothing.
+    odd = case.headers.pop("Authorization", None) is not None if case.headers else False
     answer = case.call(base_url=target.url, headers=headers, timeout=20)
-    case.validate_response(answer, checks=CHECKS)
+    case.validate_response(answer, checks=[c for c in CHECKS if not odd or c is not REJECTION])
     if role == "nobody" and case.method in ("GET", "POST"):
         assert answer.status_code in (401, 404, 405), answer.text
 
@@ -107,7 +110,7 @@ def test_every_answer_is_as_described(case: schemathesis.Case, target: Target, r
 def point_at_things_that_exist(case: schemathesis.Case, ids: dict[str, str]) -> None:
     """Made-up ids are all unknown; every second one becomes a real one. Waiting for a task would take its time."""
     for name, value in (case.path_parameters or {}).items():
-        if name in ids and sum(str(value).encode()) % 2:
+        if name in ids and UUID_SHAPE.fullmatch(str(value)) and sum(str(value).encode()) % 2:
             case.path_parameters[name] = ids[name]
     if case.query and str(case.query.get("wait", "")).isdecimal():
         case.query["wait"] = 0
