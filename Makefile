@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test check bench format lock
+.PHONY: help setup run test fuzz check bench format lock
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -24,6 +24,9 @@ run: setup ## set up and start everything; prints a sign-in link
 test: setup ## the tests, on real PostgreSQL and Valkey; says what it left out
 	@$(BIN)/python -m tests.chromium
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q
+
+fuzz: setup ## odd requests to every route of the API, many (FUZZ=500 examples each)
+	@HOLDPOINT_FUZZ=$(or $(FUZZ),300) $(BIN)/python -m pytest -n auto -q tests/api/test_fuzz.py
 
 check: setup ## format, lint, types
 	@$(BIN)/ruff format --check .

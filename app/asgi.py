@@ -11,7 +11,10 @@ from redis.asyncio import Redis
 
 import app.accounts.admin_views
 import app.accounts.settings_views
+import app.accounts.token_views
 import app.accounts.views
+import app.api.docs_views
+import app.approvals.api
 import app.approvals.detour_views
 import app.approvals.group_views
 import app.approvals.receipt_views
@@ -19,21 +22,28 @@ import app.approvals.review
 import app.approvals.views
 import app.bulk.views
 import app.mail.views
+import app.postings.api
 import app.postings.views
+import app.runs.api
 import app.runs.search_views
+import app.runs.task_api
 import app.runs.views
 import app.stats.live_views
+import app.tasks.api
 import app.tasks.artifact_views
 import app.tasks.audit_views
 import app.tasks.dead_letter_views
 import app.tasks.new_views
 import app.tasks.overview
 import app.tasks.queue_views
+import app.tasks.stats_api
 import app.tasks.views
 import app.web.health
 import app.web.styleguide
 import app.webhooks.views
 from app.accounts.auth import session_middleware
+from app.accounts.bearer import bearer_middleware
+from app.api.router import api_router
 from app.approvals.reads import count_waiting
 from app.core import log
 from app.core.config import Settings, load
@@ -55,12 +65,22 @@ async def landing(request: WebRequest) -> Response[str] | Response[None]:
     return await render(request, "landing.html")
 
 
+API_HANDLERS = [
+    *app.runs.task_api.handlers,
+    *app.tasks.api.handlers,
+    *app.runs.api.handlers,
+    *app.approvals.api.handlers,
+    *app.postings.api.handlers,
+    *app.tasks.stats_api.handlers,
+]
+
 HANDLERS = [
     landing,
     *app.web.health.handlers,
     *app.web.styleguide.handlers,
     *app.accounts.views.handlers,
     *app.accounts.settings_views.handlers,
+    *app.accounts.token_views.handlers,
     *app.accounts.admin_views.handlers,
     *app.stats.live_views.handlers,
     *app.tasks.overview.handlers,
@@ -81,6 +101,8 @@ HANDLERS = [
     *app.postings.views.handlers,
     *app.mail.views.handlers,
     *app.webhooks.views.handlers,
+    *app.api.docs_views.handlers(API_HANDLERS),
+    api_router(API_HANDLERS, authenticate=bearer_middleware),
 ]
 
 

@@ -7,6 +7,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 import app.accounts.models
+import app.api.models
 import app.approvals.models
 import app.bulk.models
 import app.mail.models

@@ -22,6 +22,7 @@ ORDER = (
     "mail",
     "tasks",
     "stats",
+    "api",
     "web",
     "core",
 )
@@ -52,7 +53,7 @@ def folder(module: str) -> str:
     return module.split(".")[1] if module.count(".") else ""
 
 
-FEATURES = {name for name in ORDER if name not in ("kinds", "runtime", "web", "core")}
+FEATURES = {name for name in ORDER if name not in ("kinds", "runtime", "api", "web", "core")}
 
 
 @pytest.mark.parametrize("module", sorted(imports()))
@@ -103,11 +104,14 @@ HOMES = (
         (
             "app.asgi",
             "app.web.",
+            "app.api.",
             "app.careers.",
             "views",
+            "api",
             "app.tasks.overview",
             "app.approvals.review",
             "app.accounts.auth",
+            "app.accounts.bearer",
         ),
     ),
     ("jinja2", ("app.web.", "app.mail.message", "app.kinds.report.page", "app.careers.")),
@@ -116,6 +120,7 @@ HOMES = (
     ("obstore", ("app.core.files",)),
     ("PIL", ("app.kinds.image.",)),
     ("fpdf", ("app.kinds.report.",)),
+    ("jwt", ("app.accounts.jwts", "app.accounts.jwks")),
     ("httpx", ("app.core.outgoing", "app.kinds.")),
 )
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from app.accounts import link_queries, queries
+from app.accounts import link_queries, queries, token_queries
 from app.accounts.errors import LastAdmin, SessionNotFound, UserNotFound
 from app.accounts.models import User
 from app.core.db import Session, WriteSession
@@ -107,6 +107,7 @@ async def end_other_sessions(session: WriteSession, user_id: UUID, current: UUID
 
 
 async def forget_ended(session: WriteSession, *, now: datetime | None = None) -> None:
-    """Delete sign-in links and sessions that ended more than a day ago."""
+    """Delete sign-in links and sessions that ended more than a day ago, and tokens that expired long ago."""
     await link_queries.delete_ended_links(session, now=now)
     await queries.delete_ended_sessions(session, now=now)
+    await token_queries.delete_ended_tokens(session, now=now)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -14,6 +14,7 @@ from app.approvals.queries import recipients_of
 from app.approvals.standing import Standing, standings_of
 from app.approvals.states import ApprovalState, HoldType
 from app.core.addresses import canonical_address
+from app.core.paging import Cursor
 from app.core.principal import Principal
 from app.tasks.models import Task
 
@@ -68,6 +69,27 @@ async def inbox(session: AsyncSession, by: Principal, which: str, limit: int = 2
     rows = list(await session.execute(query))
     standings = await standings_of(session, [row[0] for row in rows])
     return [InboxRow(approval, task, standings[approval.id], undelivered) for approval, task, undelivered in rows]
+
+
+async def list_approvals(
+    session: AsyncSession,
+    by: Principal,
+    state: ApprovalState | None,
+    task_id: UUID | None,
+    before: Cursor | None,
+    limit: int,
+) -> list[Approval]:
+    """For programs, newest first, from behind `before`: what a person was asked or owns; an admin's are everybody's."""
+    query = select(Approval).order_by(Approval.created_at.desc(), Approval.id.desc()).limit(limit)
+    if not by.is_admin:
+        query = query.where(_asked(by))
+    if state is not None:
+        query = query.where(Approval.state == state)
+    if task_id is not None:
+        query = query.where(Approval.task_id == task_id)
+    if before is not None:
+        query = query.where(tuple_(Approval.created_at, Approval.id) < tuple_(before.at, before.id))
+    return list((await session.execute(query)).scalars())
 
 
 async def count_waiting(session: AsyncSession, by: Principal) -> int:

@@ -46,6 +46,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path = Path(".holdpoint")
     # Empty: a directory below the data directory.
     artifacts_url: str = ""
+    # Of state-changing API requests, for each person.
+    rate_limit_max: int = 60
+    rate_limit_window: timedelta = timedelta(minutes=1)
+    # Empty: no JWTs, personal tokens only.
+    jwks_url: str = ""
+    jwt_issuer: str = ""
+    jwt_audience: str = ""
     careers_port: int = 8090
     allow_private_addresses: bool = True
 
@@ -104,9 +111,16 @@ def load(environ: Mapping[str, str]) -> Settings:
         retention=reader.duration("RETENTION", timedelta(days=30), minimum=0) or None,
         data_dir=Path(reader.text("DATA_DIR", str(defaults.data_dir))).absolute(),
         artifacts_url=reader.url("ARTIFACTS_URL", ("file", "s3")).rstrip("/"),
+        rate_limit_max=reader.integer("RATE_LIMIT_MAX", defaults.rate_limit_max, 1, 1_000_000),
+        rate_limit_window=reader.duration("RATE_LIMIT_WINDOW", defaults.rate_limit_window, minimum=1),
+        jwks_url=reader.url("JWKS_URL", ("https", "http")),
+        jwt_issuer=reader.text("JWT_ISSUER", ""),
+        jwt_audience=reader.text("JWT_AUDIENCE", ""),
         careers_port=reader.integer("CAREERS_PORT", defaults.careers_port, 1, 65535),
         allow_private_addresses=reader.boolean("ALLOW_PRIVATE_ADDRESSES", not production),
     )
+    if settings.jwks_url and not (settings.jwt_issuer and settings.jwt_audience):
+        reader.problems.append("JWKS_URL needs JWT_ISSUER and JWT_AUDIENCE: else anybody's tokens would do.")
     if production:
         for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "BASE_URL", "SMTP_URL", "MAIL_FROM"):
             if not environ.get(name, "").strip():

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from sqlalchemy import func, select
 
 from app.accounts import service as accounts
+from app.api.replies import forget_replies
 from app.approvals import deciding, reminding
 from app.bulk import service as bulk
 from app.core import log
@@ -158,4 +159,5 @@ class Sweeper:
         await workers.forget_dead(session)
         await forget_old_imports(session)
         await accounts.forget_ended(session)
+        await forget_replies(session)
         return False
