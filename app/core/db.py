@@ -140,6 +140,12 @@ class Database:
             yield connection
 
     @asynccontextmanager
+    async def peek(self) -> AsyncIterator[ReadSession]:
+        """As `read` for one statement alone, without a BEGIN and ROLLBACK around it."""
+        async with ReadSession(self._glancing, expire_on_commit=False) as session:
+            yield session
+
+    @asynccontextmanager
     async def write(self, actor: str) -> AsyncIterator[WriteSession]:
         """One transaction: commits when the block ends, rolls back when it raises.
 

@@ -1,6 +1,5 @@
 """/metrics: what this web process counts, and how the queues stand, for Prometheus. As quick with any history."""
 
-from itertools import groupby
 from typing import Any
 
 from litestar import Response, get
@@ -89,7 +88,7 @@ async def standing(session: AsyncSession) -> Families:
             "holdpoint_queue_unserved",
             "Ready tasks for whose queue and kind no worker lives.",
             ("queue",),
-            {(queue,): sum(line.n for line in found) for queue, found in groupby(orphans, lambda line: line.queue)},
+            {(line.name,): sum(o.n for o in orphans if o.queue == line.name) for line in lines},
         ),
         gauge(
             "holdpoint_workers",
