@@ -17,6 +17,7 @@ import app.approvals.views
 import app.mail.views
 import app.postings.views
 import app.runs.views
+import app.schedules.views
 import app.tasks.artifact_views
 import app.tasks.audit_views
 import app.tasks.new_views
@@ -58,6 +59,7 @@ HANDLERS = [
     *app.tasks.new_views.handlers,
     *app.tasks.queue_views.handlers,
     *app.tasks.audit_views.handlers,
+    *app.schedules.views.handlers,
     *app.approvals.views.handlers,
     *app.approvals.review.handlers,
     *app.postings.views.handlers,

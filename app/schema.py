@@ -11,6 +11,7 @@ import app.approvals.models
 import app.mail.models
 import app.postings.models
 import app.runs.models
+import app.schedules.models
 import app.stats.models
 import app.tasks.models  # noqa: F401
 from app.core.db import Base

@@ -10,7 +10,20 @@ APP = Path(__file__).parents[1] / "app"
 
 ENTRIES = ("asgi", "worker", "cli", "development", "demo", "schema", "testing")
 # A folder may import those to its right, never to its left.
-ORDER = ("kinds", "runtime", "postings", "approvals", "runs", "accounts", "mail", "tasks", "stats", "web", "core")
+ORDER = (
+    "kinds",
+    "runtime",
+    "postings",
+    "approvals",
+    "schedules",
+    "runs",
+    "accounts",
+    "mail",
+    "tasks",
+    "stats",
+    "web",
+    "core",
+)
 # Stand for themselves: the development servers know only settings, the careers site is somebody else's system.
 APART = {"embedded": {"core"}, "careers": set()}
 # Within a feature: views → service → queries → models.
@@ -98,6 +111,7 @@ HOMES = (
     ),
     ("jinja2", ("app.web.", "app.mail.message", "app.kinds.report.page", "app.careers.")),
     ("redis", ("app.worker", "app.asgi", "app.runtime.doorbell", "app.web.", "app.embedded.")),
+    ("cronsim", ("app.schedules.rhythm",)),
     ("obstore", ("app.core.files",)),
     ("PIL", ("app.kinds.image.",)),
     ("fpdf", ("app.kinds.report.",)),

@@ -44,6 +44,8 @@ PAGES = (
     "/postings/import",
     "/workers",
     "/queues",
+    "/schedules",
+    "/schedules/new",
     "/settings",
     "/admin/users",
     "/mailbox",

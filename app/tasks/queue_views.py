@@ -30,7 +30,7 @@ async def show_queues(request: WebRequest, user: SignedIn, read: Read) -> Respon
         await queues.latest_events(read) if user.is_admin else [],
         user.is_admin,
     )
-    return await render(request, "tasks/queues.html", view, nav="overview", fragment="tasks/_queues.html")
+    return await render(request, "tasks/queues.html", view, nav="queues", fragment="tasks/_queues.html")
 
 
 SAID = {

@@ -58,10 +58,21 @@ async def enqueue_many(session: WriteSession, requests: Sequence[TaskRequest], *
 
 async def submit(session: WriteSession, by: Principal, request: TaskRequest) -> UUID:
     """A task that a person asks for by its kind's name; it becomes theirs. Raises as `enqueue_many` does."""
+    check_asked(request)
+    return await enqueue(session, msgspec.structs.replace(request, owner_id=by.id))
+
+
+def check_asked(request: TaskRequest) -> None:
+    """Whether a person may ask for this task; writes nothing. Raises as `submit` does."""
     if find_kind(request.kind).internal:
         sentence = f"Tasks of kind {request.kind} are made by Holdpoint itself. Choose another kind."
         raise Invalid(sentence, {"kind": sentence})
-    return await enqueue(session, msgspec.structs.replace(request, owner_id=by.id))
+    check(request)
+
+
+def check(request: TaskRequest) -> None:
+    """Whether the task could be enqueued; writes nothing. Raises as `enqueue_many` does."""
+    _checked(request)
 
 
 def _checked(request: TaskRequest) -> queries.NewTask:
