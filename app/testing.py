@@ -17,10 +17,10 @@ from sqlalchemy import select, text
 
 import app.approvals.letters  # noqa: F401  (letters register themselves)
 from app.accounts import service as accounts
+from app.approvals import deciding, questions
 from app.approvals import queries as approval_queries
-from app.approvals import service as approvals
 from app.approvals.models import Approval
-from app.approvals.service import Decision
+from app.approvals.questions import Decision
 from app.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from app.core.config import Settings
 from app.core.db import Database
@@ -168,7 +168,7 @@ class KindTester:
         )
         who = by or self._judge
         async with self._database.write(who.actor) as session:
-            await approvals.decide_signed_in(session, who, approval.id, decision, source="a test")
+            await deciding.decide_signed_in(session, who, approval.id, decision, source="a test")
 
     async def expire(self, task_id: UUID) -> None:
         """Let the time to decide pass (and that of every other question that ends earlier)."""
@@ -178,7 +178,7 @@ class KindTester:
             end = await session.scalar(select(Approval.expires_at).where(Approval.id == approval.id))
             if end is None:
                 raise LookupError(f"The question {approval.step!r} has no time limit.")
-            await approvals.expire_due(session, now=end)
+            await deciding.expire_due(session, now=end)
 
     async def question(self, task_id: UUID) -> AskedQuestion:
         """The open question. Raises LookupError when there is none."""
@@ -219,4 +219,4 @@ class KindTester:
 
 
 def _values(approval: Approval) -> dict[str, Any]:
-    return {field.name: field.value for field in approvals.fields_of(approval)}
+    return {field.name: field.value for field in questions.fields_of(approval)}

@@ -54,7 +54,7 @@ async def holdpoint(database_url: str, tasks: int) -> tuple[float, float]:
     settings = Settings(database_url=database_url, queues=(("default", IN_HAND),))
     database = Database(database_url, name="bench")
     async with database.engine.begin() as connection:
-        await connection.execute(text("TRUNCATE tasks, task_steps, task_events, task_counts CASCADE"))
+        await connection.execute(text("TRUNCATE tasks, task_steps, task_events, task_counts, task_totals CASCADE"))
         await connection.execute(text("UPDATE rollup SET upto = pg_snapshot_xmin(pg_current_snapshot())"))
     began = time.perf_counter()
     for start in range(0, tasks, 1000):

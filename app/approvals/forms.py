@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -12,7 +12,10 @@ MAX_TEXT = 50_000  # characters of one answer
 
 
 class FormField(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One field. `value` is what it shows at first; `options` are a select's choices; `most` counts characters."""
+    """One field. `value` is what it shows at first; `options` are a select's choices; `most` counts characters.
+
+    `limits` are further ones, by the names of `msgspec.Meta`; `whole` numbers only. `empty` is what stands for no text.
+    """
 
     name: str
     label: str
@@ -22,6 +25,21 @@ class FormField(msgspec.Struct, frozen=True, omit_defaults=True):
     value: Any = ""
     hint: str = ""
     most: int = MAX_TEXT
+    limits: dict[str, Any] = {}
+    whole: bool = False
+    empty: str | None = ""
+
+
+# What a JSON schema calls them, `msgspec.Meta`, and people.
+_LIMITS = {
+    "minimum": ("ge", "at least {}"),
+    "exclusiveMinimum": ("gt", "more than {}"),
+    "maximum": ("le", "at most {}"),
+    "exclusiveMaximum": ("lt", "less than {}"),
+    "multipleOf": ("multiple_of", "a multiple of {}"),
+    "minLength": ("min_length", "at least {} characters long"),
+    "pattern": ("pattern", "of the form {}"),
+}
 
 
 def from_struct(form: type[msgspec.Struct], values: msgspec.Struct | None = None) -> tuple[FormField, ...]:
@@ -39,15 +57,33 @@ def from_struct(form: type[msgspec.Struct], values: msgspec.Struct | None = None
 def _field(name: str, part: dict[str, Any], required: bool, value: Any) -> FormField:
     label = part.get("title", name.replace("_", " ").capitalize())
     hint = part.get("description", "")
+    kinds = [one for one in part.get("anyOf", ()) if one.get("type") != "null"]
+    nullable = len(part.get("anyOf", ())) > len(kinds) == 1
+    if nullable:
+        part = kinds[0]
+    empty = None if nullable else ""
     if "enum" in part:
         options = tuple(str(option) for option in part["enum"])
-        return FormField(name, label, "select", required, options, value, hint)
-    kinds: dict[str, Literal["boolean", "number"]] = {"boolean": "boolean", "integer": "number", "number": "number"}
-    if part.get("type") in kinds:
-        return FormField(name, label, kinds[part["type"]], required, (), value, hint)
+        needed = required or not (nullable or "" in options)
+        return FormField(name, label, "select", needed, options, value, hint, empty=empty)
+    if part.get("type") == "boolean":
+        return FormField(name, label, "boolean", required, (), value, hint)
+    limits = {meta: part[word] for word, (meta, _) in _LIMITS.items() if word in part}
+    if part.get("type") in ("integer", "number"):
+        whole = part["type"] == "integer"
+        return FormField(name, label, "number", not nullable, (), value, hint, limits=limits, whole=whole)
     kind: Literal["text", "textarea"] = "textarea" if part.get("format") == "textarea" else "text"
     most = min(part.get("maxLength", MAX_TEXT), MAX_TEXT)
-    return FormField(name, label, kind, required or part.get("minLength", 0) > 0, (), value, hint, most)
+    needed = required or not (nullable or _within("", str, limits))
+    return FormField(name, label, kind, needed, (), value, hint, most, limits, empty=empty)
+
+
+def _within(value: Any, kind: Any, limits: dict[str, Any]) -> bool:
+    try:
+        msgspec.convert(value, Annotated[kind, msgspec.Meta(**limits)])
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def read(fields: tuple[FormField, ...], sent: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,7 +102,7 @@ def read(fields: tuple[FormField, ...], sent: Mapping[str, Any]) -> dict[str, An
         elif not text:
             if field.required:
                 problems[field.name] = f"Please fill in {field.label!r}."
-            answers[field.name] = None if field.type == "number" else ""
+            answers[field.name] = None if field.type == "number" else field.empty
         elif len(text) > field.most:
             problems[field.name] = f"{field.label!r} is too long: {len(text):,} of at most {field.most:,} characters."
         elif "\0" in text:
@@ -77,13 +113,22 @@ def read(fields: tuple[FormField, ...], sent: Mapping[str, Any]) -> dict[str, An
             number = _number(text)
             if number is None:
                 problems[field.name] = f"{field.label!r} must be a number."
+            elif not _within(number, int if field.whole else float, field.limits):
+                problems[field.name] = _wanted(field)
             else:
                 answers[field.name] = number
+        elif not _within(text, str, field.limits):
+            problems[field.name] = _wanted(field)
         else:
             answers[field.name] = text
     if problems:
         raise Invalid("Some answers are missing or do not fit.", problems)
     return answers
+
+
+def _wanted(field: FormField) -> str:
+    words = [said.format(field.limits[meta]) for meta, said in _LIMITS.values() if meta in field.limits]
+    return f"{field.label!r} must be {' and '.join((['a whole number'] if field.whole else []) + words)}."
 
 
 def _number(text: str) -> int | float | None:

@@ -121,6 +121,7 @@ async def by_link(session: AsyncSession, token_hash: bytes) -> Asked | None:
         .join(Approval, Approval.id == Recipient.approval_id)
         .join(Task, Task.id == Approval.task_id)
         .where(ApprovalLink.token_hash == token_hash)
+        .execution_options(populate_existing=True)
     )
     row = found.first()
     return None if row is None else Asked(*row)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy import ColumnElement, exists, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.approvals.errors import ApprovalNotFound
@@ -18,6 +18,7 @@ from app.tasks.models import Task
 class InboxRow(NamedTuple):
     approval: Approval
     task: Task
+    undelivered: bool  # nobody could be told: its clock does not run
 
 
 class Detail(msgspec.Struct, frozen=True):
@@ -29,8 +30,8 @@ class Detail(msgspec.Struct, frozen=True):
 
     @property
     def undelivered(self) -> bool:
-        """Nobody could be told: its clock does not run."""
-        return bool(self.recipients) and all(person.state == "undelivered" for person in self.recipients)
+        """Nobody could be told, or there was nobody to tell: its clock does not run."""
+        return all(person.state == "undelivered" for person in self.recipients)
 
 
 def _asked(by: Principal) -> ColumnElement[bool]:
@@ -45,8 +46,9 @@ async def inbox(session: AsyncSession, by: Principal, which: str, limit: int = 2
     `all` shows everybody's to an admin, and a member what they own or were asked.
     """
     everyone = which == "all" and by.is_admin
+    told = exists().where(Recipient.approval_id == Approval.id, Recipient.state != "undelivered")
     query = (
-        select(Approval, Task)
+        select(Approval, Task, ~told)
         .join(Task, Task.id == Approval.task_id)
         .where(true() if everyone else _asked(by))
         .limit(limit)

@@ -8,7 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from app.accounts import service as accounts
-from app.approvals import queries, service
+from app.approvals import asking, deciding, queries
 from app.approvals.errors import ApprovalNotFound
 from app.approvals.models import Approval
 from app.approvals.queries import Asked
@@ -19,6 +19,7 @@ from app.core.db import Session
 from app.core.errors import Invalid
 from app.core.tokens import digest
 from app.runs import service as runs
+from app.tasks import queries as tasks
 from app.tasks.states import TaskState
 from app.web.form_time import FormTime
 from app.web.limits import Limit
@@ -33,7 +34,7 @@ LIMIT = Limit("review", 60, timedelta(minutes=1))
 class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """`token` and `stamp` travel in the form. `resumable`: an expired question can be put again.
 
-    `successor` is the same question, put again since and decided.
+    `successor` is the same question, put again since and decided. `paused`: the task waits with its run.
     """
 
     question: QuestionView
@@ -44,6 +45,7 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     stamp: str
     resumable: bool
     successor: Approval | None
+    paused: bool = False
     fresh: bool = False
 
 
@@ -68,8 +70,10 @@ async def _page(
         stamp=await FormTime(settings.secret_keys, "review").stamp(session),
         resumable=asked.approval.state == ApprovalState.EXPIRED
         and asked.task.state == TaskState.EXPIRED
-        and asked.task.round == asked.approval.round,
+        and asked.task.round == asked.approval.round
+        and not await tasks.in_cancelled_run(session, asked.task.id),
         successor=await _successor(session, asked.approval),
+        paused=asked.task.state == TaskState.PAUSED,
         fresh=fresh,
     )
 
@@ -112,7 +116,7 @@ async def send_decision(request: WebRequest) -> Response[Any]:
         if age is None or age < TOO_QUICK:
             raise Invalid("That was quicker than a person reads, so it did not count. Please look again, then press.")
         async with request.app.state.database.write(f"recipient:{asked.recipient.email}") as write:
-            await service.decide_by_link(write, digest(token), decision, source=client_address(request.scope))
+            await deciding.decide_by_link(write, digest(token), decision, source=client_address(request.scope))
     except REFUSALS as problem:
         sent, message, status = refusal(sent, problem)
         async with request.app.state.database.read() as read:
@@ -130,7 +134,7 @@ async def send_fresh_link(request: WebRequest) -> Response[Any]:
     async with request.app.state.database.read() as read:
         asked = await _asked(read, token)
     async with request.app.state.database.write(f"recipient:{asked.recipient.email}") as write:
-        await service.send_fresh_link(write, digest(token))
+        await asking.send_fresh_link(write, digest(token))
     async with request.app.state.database.read() as read:
         view = await _page(request, read, token, await _asked(read, token), fresh=True)
     return await render_private(request, "approvals/review.html", view)

@@ -7,20 +7,27 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from app.approvals import reads, service
+from app.approvals import deciding, questions, reads
 from app.approvals.errors import AlreadyDecided, QuestionChanged, QuestionExpired
 from app.approvals.forms import FormField
 from app.approvals.models import Approval
+from app.approvals.questions import Decision
 from app.approvals.reads import Detail, InboxRow
-from app.approvals.service import Decision
 from app.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from app.core.errors import AppError, Invalid
+from app.tasks.models import Task
+from app.tasks.states import TaskState
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
 from app.web.request import WebRequest, client_address
 from app.web.sessions import Read, Write
 
 TABS = (("mine", "For me"), ("all", "All open"), ("decided", "Decided"))
+WHAT_NEXT: dict[str, str] = {
+    TaskState.QUEUED: "The task goes on from here.",
+    TaskState.PAUSED: "Its run is paused: the task goes on when the run does.",
+    TaskState.REJECTED: "The task ends here.",
+}
 ANSWER = "answer."  # prefix of a form's fields, so that none can be taken for ours
 
 
@@ -85,7 +92,7 @@ def question_view(approval: Approval, sent: Sent | None = None, message: str = "
             data.append((label, value))
     return QuestionView(
         approval=approval,
-        fields=service.fields_of(approval),
+        fields=questions.fields_of(approval),
         facts=facts,
         texts=texts,
         data=data,
@@ -144,7 +151,7 @@ async def show_question(request: WebRequest, user: SignedIn, read: Read, task_id
 async def decide(request: WebRequest, user: SignedIn, write: Write, approval_id: FromPath[UUID]) -> Response[Any]:
     decision, sent = await read_decision(request)
     try:
-        decided = await service.decide_signed_in(
+        decided = await deciding.decide_signed_in(
             write, user, approval_id, decision, source=client_address(request.scope)
         )
     except REFUSALS as problem:
@@ -153,7 +160,10 @@ async def decide(request: WebRequest, user: SignedIn, write: Write, approval_id:
         detail = await reads.detail(write, approval_id, user)
         view = ApprovalPage(detail, question_view(detail.approval, sent, message))
         return await render(request, "approvals/detail.html", view, nav="approvals", status=status)
-    return see_other(request, "/approvals", f"“{decided.title}”: {decided.state}. The task goes on from here.")
+    task = await write.get_one(Task, decided.task_id, populate_existing=True)
+    return see_other(
+        request, "/approvals", f"“{decided.title}”: {decided.state}. {WHAT_NEXT.get(task.state, '')}".strip()
+    )
 
 
 handlers = [show_inbox, show_approval, show_question, decide]

@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from ssl import SSLContext
@@ -229,6 +230,19 @@ class _Pieces(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+def retry_after(response: httpx.Response) -> timedelta | None:
+    """How long a busy site (429, 503) wants to be left alone: as seconds, or until a date by its own clock."""
+    if response.status_code not in (429, 503):
+        return None
+    said = response.headers.get("Retry-After", "").strip()
+    try:
+        if said.isdecimal():
+            return timedelta(seconds=int(said))
+        return max(parsedate_to_datetime(said) - parsedate_to_datetime(response.headers["Date"]), timedelta(0))
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return None
 
 
 # All but the public unicast internet, and Azure's host service. What `ipaddress` calls global differs by release.

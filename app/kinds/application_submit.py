@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.approvals import service as approvals
+from app.approvals import asking
 from app.kinds.application.compose import Given, compose
 from app.kinds.application.packet import CoverLetterForm, Missing, Receipt
 from app.kinds.application.sending import numbered, send
@@ -66,7 +66,7 @@ async def submit_application(ctx: Context, payload: SubmitApplication) -> Receip
 
 async def _answered(ctx: Context, question: str) -> bool:
     async with ctx.database.read() as session:
-        return await approvals.answer_to(session, ctx.task_id, question, ctx.task.round) is not None
+        return await asking.answer_to(session, ctx.task_id, question, ctx.task.round) is not None
 
 
 async def _ask(ctx: Context, question: str, missing: Missing) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from app.core import outgoing
 from app.core.masking import masked_text
 from app.core.outgoing import RefusedRequest
 from app.runtime.context import Context
-from app.runtime.errors import PermanentError
+from app.runtime.errors import PermanentError, RetryAfter
 from app.tasks.artifacts import CONTENT_TYPE, StoredArtifact
 from app.tasks.kinds import Backoff, kind
 
@@ -92,7 +92,8 @@ async def send(ctx: Context, wanted: HttpRequest) -> HttpResult:
     if not _matches(status, wanted.succeed):
         problem = f"{response.request.url.host} answered {status}{_said(response)}"
         if _matches(status, wanted.retry):
-            raise RuntimeError(problem)
+            wait = outgoing.retry_after(response)
+            raise RuntimeError(problem) if wait is None else RetryAfter(wait, problem)
         raise PermanentError(problem)
     headers = {
         name: masked_text(value[:2000]) for name, value in response.headers.items() if KEPT_HEADERS.fullmatch(name)

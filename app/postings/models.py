@@ -41,6 +41,8 @@ class Posting(Base):
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     applied_at: Mapped[datetime | None] = mapped_column(Moment)
     applied_task_id: Mapped[UUID | None] = mapped_column(ForeignKey("tasks.id", ondelete="SET NULL"))
+    # The task that sends an application, or was the last to (no two at once). Not a foreign key: it may be gone.
+    sending_task_id: Mapped[UUID | None] = mapped_column()
     words: Mapped[Any] = mapped_column(
         TSVECTOR,
         Computed(

@@ -128,6 +128,24 @@ async def set_applied(session: WriteSession, posting_id: UUID, task_id: UUID, *,
     )
 
 
+# One that is over, gone, or waits for an approval has no request under way.
+_BEGIN = text(
+    """
+    UPDATE postings p SET sending_task_id = :task
+    WHERE p.id = :posting
+      AND (p.sending_task_id IS NULL OR p.sending_task_id = :task OR NOT EXISTS (
+        SELECT FROM tasks t
+        WHERE t.id = p.sending_task_id AND t.finished_at IS NULL AND t.state <> 'pending_approval'))
+    RETURNING p.id
+    """
+)
+
+
+async def set_sending(session: WriteSession, posting_id: UUID, task_id: UUID) -> bool:
+    """False: another task is sending. Of two at once the second waits here for the first one's transaction."""
+    return (await session.execute(_BEGIN, {"posting": posting_id, "task": task_id})).first() is not None
+
+
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:key AS text), 0))")
 
 

@@ -68,6 +68,12 @@ def _view(posting: Posting) -> PostingView:
     return PostingView(questions=msgspec.convert(posting.questions, list[Question]), **values)
 
 
+async def begin_sending(session: WriteSession, posting_id: UUID, task_id: UUID) -> bool:
+    """From now on no other task may send an application for the posting until this one is over, or asks for approval
+    again. False: another one is sending. Asking again is harmless."""
+    return await queries.set_sending(session, posting_id, task_id)
+
+
 async def mark_applied(session: WriteSession, posting_id: UUID, task_id: UUID, *, now: datetime | None = None) -> None:
     """The posting has been applied to, by this task. A second application changes nothing."""
     await queries.set_applied(session, posting_id, task_id, now=now)

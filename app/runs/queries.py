@@ -45,10 +45,19 @@ async def move_run(
     return None if state is None else RunState(state)
 
 
-async def unsettled_runs(session: AsyncSession) -> list[tuple[UUID, RunState]]:
+async def unsettled_runs(session: AsyncSession) -> list[UUID]:
     """Runs whose tasks may not agree with them: all paused ones, and those changed a short time ago."""
-    rows = await session.execute(select(Run.id, Run.state).where(Run.settled_at.is_(None)).order_by(Run.changed_at))
-    return [(id, RunState(state)) for id, state in rows]
+    rows = await session.execute(select(Run.id).where(Run.settled_at.is_(None)).order_by(Run.changed_at))
+    return list(rows.scalars())
+
+
+async def lock_state(session: WriteSession, run_id: UUID) -> RunState | None:
+    """The state of a run, which nobody can change before this transaction ends. None: somebody is changing it."""
+    found = await session.execute(
+        select(Run.state).where(Run.id == run_id).with_for_update(key_share=True, skip_locked=True)
+    )
+    state = found.scalars().first()
+    return None if state is None else RunState(state)
 
 
 async def settle_run(session: WriteSession, run_id: UUID, *, now: datetime | None = None) -> None:

@@ -104,7 +104,11 @@ async def follow(session: WriteSession, run_id: UUID, state: RunState) -> int:
 async def settle(session: WriteSession, *, now: datetime | None = None) -> bool:
     """The sweeper's beat: one chunk for every run whose tasks have not all followed. True: there is more to do."""
     more = False
-    for run_id, state in await queries.unsettled_runs(session):
+    for run_id in await queries.unsettled_runs(session):
+        # Not the state it had a moment ago: a run paused since would have its tasks let go again.
+        state = await queries.lock_state(session, run_id)
+        if state is None:
+            continue  # the next beat
         if await follow(session, run_id, state) == CHUNK:
             more = True
         else:

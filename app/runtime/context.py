@@ -15,9 +15,9 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_type_hints
 import msgspec
 from structlog.typing import FilteringBoundLogger
 
-from app.approvals import service as approvals
+from app.approvals import asking, questions
 from app.approvals.forms import FormField
-from app.approvals.service import Answer, Question
+from app.approvals.questions import Answer, Question
 from app.approvals.states import HoldType
 from app.core import log
 from app.core.config import Settings
@@ -147,7 +147,7 @@ class Context:
             step=step,
             title=title,
             shown=msgspec.to_builtins(show),
-            fields=approvals.form_of(form, values),
+            fields=questions.form_of(form, values),
             recipients=recipients,
             ttl=ttl or self.settings.approval_ttl,
             continues_on_reject=on_reject == "continue",
@@ -223,10 +223,10 @@ class Context:
 
     async def _ask(self, question: Question) -> Answer[dict[str, Any]]:
         async with self.database.write(self._actor) as session:
-            answer = await approvals.answer_to(session, self.task_id, question.step, self.task.round)
+            answer = await asking.answer_to(session, self.task_id, question.step, self.task.round)
             if answer is not None:
                 return answer
-            if not await approvals.ask(session, self.task, question):
+            if not await asking.ask(session, self.task, question):
                 raise LeaseLost(self.task_id)
         raise Held
 

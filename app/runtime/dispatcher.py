@@ -24,6 +24,8 @@ from app.tasks.states import TaskState
 
 GATHER_ROOM = 0.002  # seconds to let more handlers end before a full queue claims again
 
+CLAIM_PATIENCE = 5.0  # seconds that a drain waits for claims under way
+
 logger = log.get(__name__)
 
 
@@ -60,6 +62,7 @@ class Dispatcher:
         self._finisher = Finisher(database, self.actor, self._written)
         self._executors = Executors()
         self._draining = False
+        self._feeds: list[asyncio.Task[None]] = []
         self._empty = asyncio.Event()
 
     @property
@@ -72,8 +75,10 @@ class Dispatcher:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._finisher.run(), name="finisher")
                 group.create_task(self._keep_leases(), name="leases")
-                for queue, size in self._sizes.items():
+                self._feeds = [
                     group.create_task(self._feed(queue, size), name=f"feed {queue}")
+                    for queue, size in self._sizes.items()
+                ]
         finally:
             self._executors.close()
 
@@ -195,6 +200,13 @@ class Dispatcher:
         """Stop claiming, let the tasks in hand end within the grace period, then put the rest back unharmed."""
         self._draining = True
         self.hear(frozenset())
+        for room in self._room.values():
+            room.set()
+        if self._feeds:
+            # A claim under way still brings tasks, which nobody would put back.
+            _, stuck = await asyncio.wait(self._feeds, timeout=CLAIM_PATIENCE)
+            for feed in stuck:
+                feed.cancel()
         if self._hand:
             try:
                 async with asyncio.timeout(self._settings.shutdown_grace.total_seconds()):

@@ -1,11 +1,24 @@
 """How a handler ends other than by returning."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 
 class PermanentError(Exception):
     """Trying again cannot help: the task goes to the dead letters at once."""
+
+
+class RetryAfter(Exception):
+    """The try failed like any other, and before `delay` is over another one is of no use."""
+
+    def __init__(self, delay: timedelta, message: str) -> None:
+        super().__init__(delay, message)  # both, so that it can be pickled
+        self.delay = delay
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class DeadlinePassed(Exception):

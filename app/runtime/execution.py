@@ -2,6 +2,7 @@
 
 import asyncio
 import traceback
+from datetime import timedelta
 from random import SystemRandom
 from typing import Any
 
@@ -10,13 +11,14 @@ import msgspec
 from app.core import log
 from app.core.errors import AppError
 from app.runtime.context import Context
-from app.runtime.errors import Asleep, DeadlinePassed, Held, LeaseLost, PermanentError
+from app.runtime.errors import Asleep, DeadlinePassed, Held, LeaseLost, PermanentError, RetryAfter
 from app.tasks.attempts import Claimed, Outcome
 from app.tasks.errors import PayloadMismatch, UnknownKind
 from app.tasks.kinds import Kind, find_kind
 from app.tasks.states import TaskState
 
 TRACEBACK_LIMIT = 20_000  # characters kept, the innermost frames
+LONGEST_WAIT = timedelta(days=1)  # that a handler, or the site it asked, can put off the next try
 
 logger = log.get("app.tasks")
 jitter = SystemRandom()
@@ -82,14 +84,17 @@ def _failed(task: Claimed, kind: Kind, error: Exception) -> Outcome:
     failures = task.failures + 1
     if failures >= task.max_attempts:
         return _buried(task, error, failed=True)
-    ceiling = kind.backoff.ceiling(failures).total_seconds()
+    delay = jitter.uniform(0, kind.backoff.ceiling(failures).total_seconds())
+    if isinstance(error, RetryAfter):
+        # Jitter here as well: many tasks may have been told the same.
+        delay = max(delay, min(error.delay, LONGEST_WAIT).total_seconds() * jitter.uniform(1, 1.1))
     reason = f"Try {failures} of {task.max_attempts} failed: {_line(error)}"
     return Outcome(
         task.id,
         task.attempt,
         TaskState.RETRYING,
         error=describe(error),
-        delay=jitter.uniform(0, ceiling),
+        delay=delay,
         reason=reason,
         failed=True,
     )

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from sqlalchemy import func, select
 
 from app.accounts import service as accounts
-from app.approvals import service as approvals
+from app.approvals import deciding
 from app.core import log
 from app.core.config import Settings
 from app.core.db import AWAY, Database, WriteSession
@@ -97,7 +97,7 @@ class Sweeper:
         return len(await tasks.bury_overdue(session, limit=CHUNK)) == CHUNK
 
     async def _expire(self, session: WriteSession) -> bool:
-        return await approvals.expire_due(session) > 0
+        return await deciding.expire_due(session) > 0
 
     async def _fold(self, session: WriteSession) -> bool:
         await stats.fold_events(session)

@@ -28,6 +28,18 @@ task_counts = Table(
     ),
 )
 
+# The same over all runs: what the tabs and the overview show, however many runs there have been. Kept by triggers.
+task_totals = Table(
+    "task_totals",
+    Base.metadata,
+    Column("owner_id", Uuid),
+    Column("queue", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Index("task_totals_key", "owner_id", "queue", "kind", "state", unique=True, postgresql_nulls_not_distinct=True),
+)
+
 
 class Rollup(Base):
     """The watermark: every event of a transaction below `upto` is folded. One row."""

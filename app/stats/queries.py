@@ -38,15 +38,16 @@ async def fold_events(session: WriteSession) -> None:
 
 _COUNTS = """
     SELECT {key}, sum(n) FROM (
-      SELECT c.owner_id, c.run_id, c.queue, c.kind, c.state, c.n FROM task_counts c WHERE {where_c}
+      SELECT {columns}, c.state, c.n FROM {folded} c WHERE {where_c}
       UNION ALL
-      SELECT e.owner_id, e.run_id, e.queue, e.kind, v.state, v.n
+      SELECT {columns_e}, v.state, v.n
       FROM task_events e, LATERAL (VALUES (e.from_state, -1), (e.to_state, 1)) AS v(state, n)
       WHERE e.xid >= (SELECT upto FROM rollup) AND v.state IS NOT NULL AND {where_e}) AS q
     GROUP BY {key} HAVING sum(n) <> 0
 """
-_ALL = {"where_c": "true", "where_e": "true"}
-_OF_OWNER = {"where_c": "c.owner_id = :owner", "where_e": "e.owner_id = :owner"}
+_TOTALS = {"folded": "task_totals", "columns": "c.queue, c.kind", "columns_e": "e.queue, e.kind"}
+_ALL = {**_TOTALS, "where_c": "true", "where_e": "true"}
+_OF_OWNER = {**_TOTALS, "where_c": "c.owner_id = :owner", "where_e": "e.owner_id = :owner"}
 _BY_STATE = text(_COUNTS.format(key="state", **_ALL))
 _BY_STATE_OF_OWNER = text(_COUNTS.format(key="state", **_OF_OWNER))
 _BY_QUEUE = text(_COUNTS.format(key="queue, state", **_ALL))
@@ -55,6 +56,9 @@ _BY_KIND = text(_COUNTS.format(key="queue, kind, state", **_ALL))
 _BY_KIND_OF_OWNER = text(_COUNTS.format(key="queue, kind, state", **_OF_OWNER))
 _BY_RUN = text(
     _COUNTS.format(
+        folded="task_counts",
+        columns="c.run_id",
+        columns_e="e.run_id",
         key="run_id, state",
         where_c="c.run_id = ANY(CAST(:runs AS uuid[]))",
         where_e="e.run_id = ANY(CAST(:runs AS uuid[]))",

@@ -52,21 +52,23 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 # The planner walks tasks_ready_idx, whose order this ORDER BY is, and stops at the limit. Whether the queue is paused
-# is looked up once, before the walk. Claimed rows are skipped, not waited for. A kind that this worker does not know
-# stays for one that does (old code during a deploy).
+# is looked up once, before the walk. Materialized: a planner that believes the table to hold one row would run the
+# choice once for each row there is, and claim everything. Claimed rows are skipped, not waited for. A kind that this
+# worker does not know stays for one that does (old code during a deploy).
 _CLAIM = text(
     """
+    WITH c AS MATERIALIZED (
+      SELECT id FROM tasks
+      WHERE state = 'queued' AND queue = :queue AND kind = ANY(CAST(:kinds AS text[]))
+        AND NOT EXISTS (SELECT FROM queues WHERE name = :queue AND paused_at IS NOT NULL)
+      ORDER BY priority DESC, position
+      LIMIT :limit
+      FOR NO KEY UPDATE SKIP LOCKED)
     UPDATE tasks t
     SET state = 'running', attempt = t.attempt + 1, worker_id = :worker, reason = NULL,
         lease_expires_at = coalesce(CAST(:now AS timestamptz), now()) + CAST(:lease AS interval),
         started_at = coalesce(t.started_at, :now, now()), claimed_at = coalesce(CAST(:now AS timestamptz), now())
-    FROM (SELECT id FROM tasks
-          WHERE state = 'queued' AND queue = :queue AND kind = ANY(CAST(:kinds AS text[]))
-            AND NOT EXISTS (SELECT FROM queues WHERE name = :queue AND paused_at IS NOT NULL)
-          ORDER BY priority DESC, position
-          LIMIT :limit
-          FOR NO KEY UPDATE SKIP LOCKED) c
-    WHERE t.id = c.id
+    FROM c WHERE t.id = c.id
     RETURNING t.id, t.attempt, t.kind, CAST(t.payload AS text), t.queue, t.run_id, t.owner_id, t.subject, t.title,
               t.failures, t.max_attempts, t.round,
               CAST(extract(epoch FROM t.deadline_at - coalesce(CAST(:now AS timestamptz), now())) AS float8)
@@ -144,16 +146,22 @@ async def finish_tasks(session: WriteSession, outcomes: list[Outcome], *, now: d
     return set(rows.scalars())
 
 
+# One that another transaction has locked is passed over until the next time: waiting for it would let all the others
+# run out.
 _EXTEND = text(
     """
-    WITH mine AS (
-      SELECT t.id FROM tasks t
+    WITH held AS (
+      SELECT t.id, t.attempt FROM tasks t
       JOIN unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[])) AS h(id, attempt) USING (id)
-      WHERE t.attempt = h.attempt AND t.state = 'running'
-      ORDER BY t.id FOR NO KEY UPDATE OF t)
-    UPDATE tasks t SET lease_expires_at = coalesce(CAST(:now AS timestamptz), now()) + CAST(:lease AS interval)
-    FROM mine WHERE t.id = mine.id AND t.state = 'running'
-    RETURNING t.id, t.attempt
+      WHERE t.attempt = h.attempt AND t.state = 'running'),
+    free AS (
+      SELECT t.id FROM tasks t JOIN held USING (id)
+      WHERE t.attempt = held.attempt AND t.state = 'running'
+      FOR NO KEY UPDATE OF t SKIP LOCKED),
+    renewed AS (
+      UPDATE tasks t SET lease_expires_at = coalesce(CAST(:now AS timestamptz), now()) + CAST(:lease AS interval)
+      FROM free WHERE t.id = free.id AND t.state = 'running')
+    SELECT id, attempt FROM held
     """
 )
 
@@ -167,11 +175,14 @@ async def extend_leases(
     return {(row[0], row[1]) for row in rows}
 
 
+# Locked, not only looked at: or the task could be claimed again before this commits, by an attempt that does not see
+# the step, does it again, and is then refused.
 _STORE_STEP = text(
     """
     INSERT INTO task_steps (task_id, name, attempt, result)
     SELECT t.id, :name, t.attempt, CAST(:result AS jsonb) FROM tasks t
     WHERE t.id = :task_id AND t.attempt = :attempt AND t.state = 'running'
+    FOR SHARE OF t
     ON CONFLICT DO NOTHING
     RETURNING task_id
     """
@@ -201,6 +212,7 @@ _WAKE_AT = text(
     INSERT INTO task_steps (task_id, name, attempt, result)
     SELECT t.id, :name, t.attempt, to_jsonb(coalesce(CAST(:now AS timestamptz), now()) + CAST(:duration AS interval))
     FROM tasks t WHERE t.id = :task_id AND t.attempt = :attempt AND t.state = 'running'
+    FOR SHARE OF t
     ON CONFLICT DO NOTHING
     """
 )

@@ -76,6 +76,8 @@ class Task(Base):
             "deadline_at",
             postgresql_where=text("deadline_at IS NOT NULL AND finished_at IS NULL"),
         ),
+        Index("tasks_created_idx", text("created_at DESC"), text("id DESC")),
+        Index("tasks_waiting_idx", "queue", "queued_at", postgresql_where=text("state = 'queued'")),
         Index("tasks_state_created_idx", "state", text("created_at DESC"), text("id DESC")),
         Index("tasks_run_state_idx", "run_id", "state", postgresql_where=text("run_id IS NOT NULL")),
         Index("tasks_subject_idx", "subject", postgresql_where=text("subject IS NOT NULL")),

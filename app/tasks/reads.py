@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Interval, Text, Uuid, any_, cast, func, select, true, tuple_, type_coerce
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, cast, func, select, text, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -152,11 +153,16 @@ async def list_workers(session: AsyncSession) -> list[LivingWorker]:
     ]
 
 
+_OLDEST = text(
+    """
+    SELECT q.name, now() - t.queued_at FROM unnest(CAST(:queues AS text[])) AS q(name)
+    CROSS JOIN LATERAL (SELECT queued_at FROM tasks WHERE state = 'queued' AND queue = q.name
+                        ORDER BY queued_at LIMIT 1) AS t
+    """
+)
+
+
 async def oldest_waits(session: AsyncSession, queues: list[str]) -> dict[str, timedelta]:
-    """Queue → how long its oldest ready task waits. One index look-up a queue and priority; few are there."""
-    rows = await session.execute(
-        select(Task.queue, type_coerce(func.now() - func.min(Task.queued_at), Interval))
-        .where(Task.state == "queued", Task.queue.in_(queues))
-        .group_by(Task.queue)
-    )
+    """Queue → how long its oldest ready task waits. One index look-up a queue."""
+    rows: Any = await session.execute(_OLDEST, {"queues": queues})
     return {row[0]: row[1] for row in rows}

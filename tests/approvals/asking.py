@@ -9,10 +9,10 @@ from sqlalchemy import select
 import app.kinds.email_send  # noqa: F401
 import tests.runtime.kinds  # noqa: F401
 from app.accounts.service import add_user
-from app.approvals import letters, queries, service
+from app.approvals import asking, letters, queries
 from app.approvals.forms import FormField
 from app.approvals.models import Approval, Recipient
-from app.approvals.service import Decision, Question
+from app.approvals.questions import Decision, Question
 from app.approvals.states import ApprovalVerb, HoldType
 from app.core.config import Settings
 from app.core.db import Database
@@ -85,7 +85,7 @@ async def put_question(
             continues_on_reject=continues,
             continues_on_expire=continues,
         )
-        assert await service.ask(session, task, question)
+        assert await asking.ask(session, task, question)
     tokens: list[str] = []
     async with database.read() as session:
         newest = select(Approval).where(Approval.task_id == task_id).order_by(Approval.round.desc()).limit(1)

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from app.approvals import service
+from app.approvals import asking, deciding
 from app.approvals.errors import AlreadyDecided, ApprovalNotFound, NotAsked, QuestionChanged, QuestionExpired
 from app.approvals.models import Approval
-from app.approvals.service import Decision
+from app.approvals.questions import Decision
 from app.approvals.states import ApprovalVerb, HoldType
 from app.core.config import Settings
 from app.core.db import Database
@@ -32,7 +32,7 @@ from tests.runtime.working import task_of, verbs_of
 async def test_approving_by_link_puts_the_task_ahead_of_the_queue(database: Database, settings: Settings) -> None:
     asked = await put_question(database, settings)
     async with database.write("recipient:owner@example.org") as session:
-        await service.decide_by_link(session, asked.hashes()[0], approve(asked), source="127.0.0.1")
+        await deciding.decide_by_link(session, asked.hashes()[0], approve(asked), source="127.0.0.1")
     task, approval = await task_of(database, asked.task_id), await approval_of(database, asked)
     assert (task.state, task.priority) == ("queued", 200)
     assert (approval.state, approval.decided_by, approval.answer) == (
@@ -49,9 +49,9 @@ async def test_rejecting_needs_a_reason_and_ends_the_task(database: Database, se
     asked = await put_question(database, settings)
     with pytest.raises(Invalid, match="why"):
         async with database.write("recipient:x") as session:
-            await service.decide_by_link(session, asked.hashes()[0], reject(asked, " "), source="")
+            await deciding.decide_by_link(session, asked.hashes()[0], reject(asked, " "), source="")
     async with database.write("recipient:x") as session:
-        await service.decide_by_link(session, asked.hashes()[0], reject(asked), source="")
+        await deciding.decide_by_link(session, asked.hashes()[0], reject(asked), source="")
     task = await task_of(database, asked.task_id)
     assert (task.state, task.reason) == ("rejected", "not like this")
 
@@ -61,11 +61,11 @@ async def test_a_refusal_can_let_the_task_go_on_with_the_decision_as_a_value(
 ) -> None:
     asked = await put_question(database, settings, continues=True)
     async with database.write("recipient:x") as session:
-        await service.decide_by_link(session, asked.hashes()[0], reject(asked), source="")
+        await deciding.decide_by_link(session, asked.hashes()[0], reject(asked), source="")
     assert (await task_of(database, asked.task_id)).state == "queued"
     assert (await verbs_of(database, asked.task_id))[-1] == "reject"
     async with database.read() as session:
-        answer = await service.answer_to(session, asked.task_id, "go", 0)
+        answer = await asking.answer_to(session, asked.task_id, "go", 0)
     assert answer is not None
     assert not answer.approved
     assert answer.reason == "not like this"
@@ -84,7 +84,7 @@ async def test_of_two_people_deciding_at_once_one_wins_and_the_other_is_told_who
                 await session.execute(text("SELECT 1"))
                 await barrier.wait()
                 try:
-                    await service.decide_by_link(session, asked.hashes()[place], decision, source="")
+                    await deciding.decide_by_link(session, asked.hashes()[place], decision, source="")
                 except AlreadyDecided as late:
                     await session.rollback()
                     return f"late: {late.by}"
@@ -116,7 +116,7 @@ async def test_at_the_instant_of_expiry_the_decision_and_the_sweeper_do_not_both
                 await session.execute(text("SELECT 1"))
                 await barrier.wait()
                 try:
-                    await service.decide_by_link(
+                    await deciding.decide_by_link(
                         session, asked.hashes()[0], approve(asked), source="", now=deadline - timedelta(microseconds=1)
                     )
                 except QuestionExpired:
@@ -128,7 +128,7 @@ async def test_at_the_instant_of_expiry_the_decision_and_the_sweeper_do_not_both
             async with database.write("system") as session:
                 await session.execute(text("SELECT 1"))
                 await barrier.wait()
-                return await service.expire_due(session, now=deadline) == 1
+                return await deciding.expire_due(session, now=deadline) == 1
 
         decided, expired = await asyncio.gather(decide(), expire())
         assert decided or expired
@@ -147,7 +147,7 @@ async def test_a_decision_exactly_at_the_deadline_is_too_late(database: Database
     deadline = (await approval_of(database, asked)).expires_at
     with pytest.raises(QuestionExpired):
         async with database.write("recipient:x") as session:
-            await service.decide_by_link(session, asked.hashes()[0], approve(asked), source="", now=deadline)
+            await deciding.decide_by_link(session, asked.hashes()[0], approve(asked), source="", now=deadline)
     assert (await task_of(database, asked.task_id)).state == "pending_approval"
 
 
@@ -158,14 +158,14 @@ async def test_a_decision_on_another_version_than_was_shown_does_not_count(
     asked.version = "0" * 64
     with pytest.raises(QuestionChanged):
         async with database.write("recipient:x") as session:
-            await service.decide_by_link(session, asked.hashes()[0], approve(asked), source="")
+            await deciding.decide_by_link(session, asked.hashes()[0], approve(asked), source="")
 
 
 async def test_an_unknown_link_is_not_found(database: Database, settings: Settings) -> None:
     asked = await put_question(database, settings)
     with pytest.raises(ApprovalNotFound):
         async with database.write("recipient:x") as session:
-            await service.decide_by_link(session, b"x" * 32, approve(asked), source="")
+            await deciding.decide_by_link(session, b"x" * 32, approve(asked), source="")
 
 
 async def test_the_clock_starts_with_the_first_delivered_mail_and_not_before(
@@ -175,7 +175,7 @@ async def test_the_clock_starts_with_the_first_delivered_mail_and_not_before(
     approval = await approval_of(database, asked)
     assert approval.expires_at is None
     async with database.write("system") as session:
-        assert await service.expire_due(session, now=datetime.now(UTC) + timedelta(days=30)) == 0
+        assert await deciding.expire_due(session, now=datetime.now(UTC) + timedelta(days=30)) == 0
     assert (await task_of(database, asked.task_id)).state == "pending_approval"
     delivered = await put_question(database, settings)
     approval = await approval_of(database, delivered)
@@ -199,7 +199,7 @@ async def test_the_sweeper_expires_a_question_and_its_task_together(database: Da
     asked = await put_question(database, settings)
     deadline = (await approval_of(database, asked)).expires_at
     async with database.write("system") as session:
-        assert await service.expire_due(session, now=deadline) == 1
+        assert await deciding.expire_due(session, now=deadline) == 1
     task, approval = await task_of(database, asked.task_id), await approval_of(database, asked)
     assert (task.state, approval.state, approval.decided_by) == ("expired", "expired", "system")
 
@@ -215,7 +215,7 @@ async def test_a_task_that_stops_holding_takes_its_question_with_it(
     assert approval.state == ("cancelled" if verb is TaskVerb.CANCEL else "expired")
     with pytest.raises((AlreadyDecided, QuestionExpired)):
         async with database.write("recipient:x") as session:
-            await service.decide_by_link(session, asked.hashes()[0], approve(asked), source="")
+            await deciding.decide_by_link(session, asked.hashes()[0], approve(asked), source="")
 
 
 async def test_answers_to_a_form_are_checked_and_nothing_changes_when_they_do_not_fit(
@@ -230,12 +230,12 @@ async def test_answers_to_a_form_are_checked_and_nothing_changes_when_they_do_no
         decision = Decision(version=asked.version, verb=ApprovalVerb.ANSWER, form=form)
         with pytest.raises(Invalid) as refused:
             async with database.write(owner.actor) as session:
-                await service.decide_signed_in(session, owner, asked.approval_id, decision, source="")
+                await deciding.decide_signed_in(session, owner, asked.approval_id, decision, source="")
         assert problem in refused.value.fields["colour"]
     assert (await task_of(database, asked.task_id)).state == "needs_input"
     decision = Decision(version=asked.version, verb=ApprovalVerb.ANSWER, form={"colour": "blue"})
     async with database.write(owner.actor) as session:
-        await service.decide_signed_in(session, owner, asked.approval_id, decision, source="")
+        await deciding.decide_signed_in(session, owner, asked.approval_id, decision, source="")
     task = await task_of(database, asked.task_id)
     assert (task.state, task.priority) == ("queued", 100)
 
@@ -245,42 +245,42 @@ async def test_only_those_asked_may_approve_and_strangers_learn_nothing(database
     owner, stranger = await principal(database), await principal(database, "eve@example.org")
     with pytest.raises(NotAsked):
         async with database.write(owner.actor) as session:
-            await service.decide_signed_in(session, owner, asked.approval_id, approve(asked), source="")
+            await deciding.decide_signed_in(session, owner, asked.approval_id, approve(asked), source="")
     with pytest.raises(ApprovalNotFound):
         async with database.write(stranger.actor) as session:
-            await service.decide_signed_in(session, stranger, asked.approval_id, approve(asked), source="")
+            await deciding.decide_signed_in(session, stranger, asked.approval_id, approve(asked), source="")
     boss = await principal(database, "Boss@example.org")
     async with database.write(boss.actor) as session:
-        await service.decide_signed_in(session, boss, asked.approval_id, approve(asked), source="")
+        await deciding.decide_signed_in(session, boss, asked.approval_id, approve(asked), source="")
 
 
 async def test_a_fresh_link_resumes_an_expired_task_once_and_is_limited(database: Database, settings: Settings) -> None:
     asked = await put_question(database, settings)
     deadline = (await approval_of(database, asked)).expires_at
     async with database.write("system") as session:
-        await service.expire_due(session, now=deadline)
+        await deciding.expire_due(session, now=deadline)
     async with database.write("recipient:owner@example.org") as session:
-        assert await service.send_fresh_link(session, asked.hashes()[0]) == "owner@example.org"
+        assert await asking.send_fresh_link(session, asked.hashes()[0]) == "owner@example.org"
     task = await task_of(database, asked.task_id)
     assert (task.state, task.priority, task.round) == ("queued", 100, 1)
     with pytest.raises(TooMany):
         async with database.write("recipient:owner@example.org") as session:
-            await service.send_fresh_link(session, asked.hashes()[0])
+            await asking.send_fresh_link(session, asked.hashes()[0])
     async with database.read() as session:
-        assert await service.answer_to(session, asked.task_id, "go", 1) is None  # it will be asked again
+        assert await asking.answer_to(session, asked.task_id, "go", 1) is None  # it will be asked again
 
 
 async def test_a_rejection_is_remembered_until_a_person_resumes(database: Database, settings: Settings) -> None:
     asked = await put_question(database, settings)
     async with database.write("recipient:x") as session:
-        await service.decide_by_link(session, asked.hashes()[0], reject(asked), source="")
-        answer = await service.answer_to(session, asked.task_id, "go", 0)
+        await deciding.decide_by_link(session, asked.hashes()[0], reject(asked), source="")
+        answer = await asking.answer_to(session, asked.task_id, "go", 0)
     assert answer is not None
     assert answer.decision == "rejected"
     owner = await principal(database)
     async with database.write(owner.actor) as session:
         await task_service.act(session, owner, asked.task_id, TaskVerb.RESUME)
-        assert await service.answer_to(session, asked.task_id, "go", 1) is None
+        assert await asking.answer_to(session, asked.task_id, "go", 1) is None
     assert (await task_of(database, asked.task_id)).priority == 100
 
 

@@ -2,21 +2,27 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from uuid import UUID
 
 import httpx
 import pytest
 from redis.asyncio import Redis
 from sqlalchemy import func, select, text
 
-from app.approvals import review, service
+from app.approvals import deciding, review
 from app.core.config import Settings
 from app.core.db import Database
+from app.mail.service import Email
+from app.runs import service as runs
+from app.runs.states import RunVerb
 from app.tasks.models import Task, TaskEvent
-from tests.approvals.asking import Asked, approval_of, put_question
-from tests.pages import hidden, site_of, stranger
+from app.tasks.service import TaskRequest, enqueue
+from tests.approvals.asking import Asked, approval_of, principal, put_question
+from tests.pages import browser_of, hidden, site_of, stranger
 from tests.postings.people import words
-from tests.runtime.working import task_of
+from tests.runtime.working import task_of, until_state, working
 
 
 @pytest.fixture
@@ -174,7 +180,7 @@ async def test_an_unknown_link_is_a_404_without_a_hint(
 async def expire(database: Database, asked: Asked) -> None:
     deadline = (await approval_of(database, asked)).expires_at
     async with database.write("system") as session:
-        await service.expire_due(session, now=deadline)
+        await deciding.expire_due(session, now=deadline)
 
 
 async def test_an_expired_link_offers_a_fresh_one_to_the_same_address_only(
@@ -259,3 +265,56 @@ async def test_an_old_link_tells_what_became_of_the_question_put_again(
     assert "This link is over" in page
     assert "Approved" in page
     assert "Nothing was done" not in page
+
+
+async def test_a_decision_while_the_run_is_paused_says_that_the_task_waits_with_it(
+    database: Database, settings: Settings, redis: Redis, phone: httpx.AsyncClient, patient: None
+) -> None:
+    ann = await principal(database)
+    async with site_of(settings, database, redis) as transport, browser_of(transport, ann) as browser:
+        for paused, verb, said in (
+            (False, "approve", "The task goes on from here."),
+            (True, "approve", "Its run is paused: the task goes on when the run does."),
+            (True, "reject", "The task ends here."),
+        ):
+            asked = await put_question(database, settings, run_id=await a_run(database, paused=paused))
+            path = f"/approvals/{asked.approval_id}"
+            version = hidden((await browser.get(path)).text, "version")
+            form = {"version": version, "decision": verb, "reason": "so", "answer.wish": "x"}
+            answer = await browser.send_form(f"{path}/decision", form, follow_redirects=True)
+            assert said in unescape(answer.text)
+            review = words(await phone.get(f"/review/{asked.tokens[0]}"))
+            assert ("The run is paused" in review) == (paused and verb == "approve")
+            async with database.write("system") as session:
+                await session.execute(text("DELETE FROM tasks"))
+
+
+async def a_run(database: Database, *, paused: bool) -> UUID:
+    """Of one task, which is not the one that asks."""
+    by = await principal(database)
+    async with database.write(by.actor) as session:
+        request = TaskRequest(kind="email.send", payload=Email(template="input_needed", to=by.email, data={}))
+        run_id = await runs.start_run(session, by, "A run", [request])
+    async with database.write(by.actor) as session:
+        if paused:
+            await runs.act(session, by, run_id, RunVerb.PAUSE)
+    return run_id
+
+
+async def test_a_question_that_nobody_could_be_told_about_is_undelivered_and_does_not_expire(
+    database: Database, settings: Settings, redis: Redis
+) -> None:
+    admin = await principal(database, "admin@example.org", admin=True)
+    async with database.write("system") as session:
+        task_id = await enqueue(session, TaskRequest(kind="test.asks", payload={"name": "x"}))
+    async with working(database, settings):
+        await until_state(database, task_id, "pending_approval")
+    async with database.write("system") as session:
+        assert await deciding.expire_due(session, now=datetime.now(UTC) + timedelta(days=30)) == 0
+    async with site_of(settings, database, redis) as transport, browser_of(transport, admin) as browser:
+        inbox = words(await browser.get("/approvals?show=all"))
+        assert "undelivered" in inbox
+        assert "not yet delivered" not in inbox
+        question = words(await browser.get(f"/tasks/{task_id}/question", follow_redirects=True))
+    assert "There was nobody to ask by mail, so its time does not run. You can decide here." in question
+    assert "nobody by mail" in question

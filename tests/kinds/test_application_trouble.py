@@ -1,17 +1,21 @@
 """Sites that fail, hang up, want a sign-in, refuse; and a worker that dies: the site counts one application."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from app.core.db import Database
+from app.postings import service as postings
 from app.runtime.context import Context
 from app.tasks import attempts, queries
 from app.testing import KindTester
 from tests.careers.careers_site import PDF, Site
 from tests.kinds.applying import Applicant
+from tests.runtime.working import until
 
 
 async def test_a_site_that_is_down_twice_gets_one_application(ada: Applicant, tester: KindTester, site: Site) -> None:
@@ -63,7 +67,11 @@ async def test_a_short_wait_that_the_site_asks_for_is_waited(ada: Applicant, tes
 async def test_a_long_wait_is_left_to_the_retry(ada: Applicant, tester: KindTester, site: Site) -> None:
     site.order("closed-today", mode="rate-limit", times=1, seconds=600)
     task_id = await ada.approved("closed-today")
+    before = datetime.now(UTC)
     assert await tester.run(task_id) == "retrying"
+    run_at = (await tester.task(task_id)).run_at
+    assert run_at is not None
+    assert timedelta(seconds=600) <= run_at - before <= timedelta(seconds=690)
     assert await tester.finish(task_id) == "succeeded"
 
 
@@ -225,3 +233,68 @@ async def _with_a_death(
         async with database.write("system") as session:
             await queries.recover_lost(session, most=3, now=datetime.now(UTC) + timedelta(days=1))
     monkeypatch.setattr(owner, name, real)
+
+
+async def test_of_two_applications_for_one_posting_the_second_waits_while_the_first_is_being_sent(
+    ada: Applicant, tester: KindTester, site: Site
+) -> None:
+    site.order("twice", mode="slow", seconds=3)
+    first = await ada.approved("twice")
+    second = await ada.apply_for((await ada.posting_of(first)).id)
+    sending = asyncio.create_task(tester.run(first))
+    await until(lambda: begun(tester, first))
+    assert await tester.run(second) == "pending_approval"
+    await tester.decide(second)
+    assert await tester.run(second) == "retrying"
+    assert "Another application for this posting is being sent" in str((await tester.task(second)).reason)
+    assert not sending.done(), "the first was sent too quickly for this test"
+    assert await sending == "succeeded"
+
+    await tester.promote(second)
+    assert await tester.run(second) == "pending_approval", "approved again, now that it would be the second one"
+    assert "You have applied for this posting before" in (await tester.question(second)).shown["Please note"]
+    assert len(site.received("twice")) == 1
+
+
+async def begun(tester: KindTester, task_id: UUID) -> bool:
+    return "sending" in await tester.steps(task_id)
+
+
+async def test_of_two_tasks_that_reach_the_sending_at_the_same_instant_one_sends(
+    ada: Applicant, tester: KindTester, database: Database
+) -> None:
+    for _ in range(10):
+        first = await ada.apply("instant")
+        posting_id = (await ada.posting_of(first)).id
+        second = await ada.apply_for(posting_id)
+        barrier = asyncio.Barrier(2)
+
+        async def begin(task_id: UUID, posting_id: UUID = posting_id, barrier: asyncio.Barrier = barrier) -> bool:
+            async with database.write("system") as session:
+                await barrier.wait()
+                return await postings.begin_sending(session, posting_id, task_id)
+
+        assert sorted(await asyncio.gather(begin(first), begin(second))) == [False, True]
+        async with database.write("system") as session:
+            await session.execute(text("TRUNCATE postings"))
+
+
+async def test_a_task_that_is_over_or_asks_again_leaves_the_sending_to_others(
+    ada: Applicant, tester: KindTester, database: Database
+) -> None:
+    held = await ada.apply("left")
+    posting_id = (await ada.posting_of(held)).id
+    other = await ada.apply_for(posting_id)
+
+    async def begin(task_id: UUID) -> bool:
+        async with database.write("system") as session:
+            return await postings.begin_sending(session, posting_id, task_id)
+
+    assert await begin(held)
+    assert await begin(held), "asking again is harmless"
+    assert not await begin(other)
+    assert await tester.run(held) == "pending_approval"
+    assert await begin(other)
+    assert not await begin(held)
+    await tester.act(other, "cancel")
+    assert await begin(held)

@@ -3,6 +3,7 @@
 import inspect
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from app.core.config import Settings
 from app.core.db import Database
+from app.kinds import BUILT_IN
 from app.runtime.context import Context
 from app.tasks import kinds
 from app.testing import KindTester
@@ -22,6 +24,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "kinds.md"
 @pytest.fixture
 def example(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The page's Python, as one module. Its kinds are gone after the test."""
+    for built_in in BUILT_IN:
+        import_module(built_in)  # before: what the tester imports first would be gone after the test as well
     monkeypatch.setattr(kinds, "_CATALOGUE", dict(kinds._CATALOGUE))
     module = ModuleType("docs_kinds")
     monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -1,5 +1,7 @@
 """`http.request` against a real server: what is sent, how the answer's status is judged, what of it is kept."""
 
+from datetime import UTC, datetime, timedelta
+
 import msgspec
 import pytest
 
@@ -88,6 +90,34 @@ async def test_a_refusal_is_told_in_the_sites_own_words(tester: KindTester) -> N
         task_id = await tester.enqueue("http.request", {"url": site.url})
         assert await tester.run(task_id) == "dead_letter"
     assert (await tester.task(task_id)).reason == '127.0.0.1 answered 422: {"error": "no such order"}'
+
+
+NOW = "Date: Mon, 23 Nov 2026 10:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "least"),
+    [
+        ("429 Slow Down", ["Retry-After: 3600"], timedelta(hours=1)),
+        ("503 Closed", [NOW, "Retry-After: Mon, 23 Nov 2026 12:00:00 GMT"], timedelta(hours=2)),
+        ("503 Closed", ["Retry-After: 99999999999999999999"], timedelta(0)),
+        ("503 Closed", ["Retry-After: 99999999"], timedelta(days=1)),  # at most
+        ("503 Closed", [NOW, "Retry-After: soon"], timedelta(0)),
+        ("503 Closed", [NOW, "Retry-After: Sun, 22 Nov 2026 12:00:00 GMT"], timedelta(0)),
+        ("500 Oops", ["Retry-After: 3600"], timedelta(0)),
+    ],
+)
+async def test_a_busy_site_is_left_alone_for_as_long_as_it_asks(
+    tester: KindTester, status: str, headers: list[str], least: timedelta
+) -> None:
+    before = datetime.now(UTC)
+    async with odd_site(page("", status, *headers)) as site:
+        task_id = await tester.enqueue("http.request", {"url": site.url})
+        assert await tester.run(task_id) == "retrying"
+    task = await tester.task(task_id)
+    assert task.run_at is not None
+    assert least <= task.run_at - before <= least * 1.1 + timedelta(minutes=1)
+    assert (task.failures, str(task.reason).startswith("Try 1 of 5 failed: 127.0.0.1 answered")) == (1, True)
 
 
 async def test_a_redirect_is_not_followed(tester: KindTester) -> None:

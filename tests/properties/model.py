@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-LEASE = timedelta(minutes=30)
+LEASE = timedelta(minutes=20)
 MOST_LOSSES = 3
 HOLDS = ("pending_approval", "needs_input", "needs_auth")
 READY_OR_LATER = ("queued", "scheduled", "retrying")

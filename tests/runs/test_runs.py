@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select
 
-from app.approvals import service as approvals
+from app.approvals import deciding
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.errors import Invalid
@@ -93,7 +93,7 @@ async def test_a_settled_run_is_not_looked_at_again(database: Database) -> None:
         assert await queries.unsettled_runs(session) == []
     await act(database, ann, run_id, RunVerb.CANCEL)
     async with database.read() as session:
-        assert await queries.unsettled_runs(session) == [(run_id, RunState.CANCELLED)]
+        assert await queries.unsettled_runs(session) == [run_id]
 
 
 async def test_a_task_approved_while_its_run_is_paused_waits_with_it(database: Database, settings: Settings) -> None:
@@ -102,7 +102,7 @@ async def test_a_task_approved_while_its_run_is_paused_waits_with_it(database: D
     asked = await put_question(database, settings, run_id=run_id)
     await act(database, ann, run_id, RunVerb.PAUSE)
     async with database.write("recipient:x") as session:
-        await approvals.decide_by_link(session, asked.hashes()[0], approve(asked), source="")
+        await deciding.decide_by_link(session, asked.hashes()[0], approve(asked), source="")
     assert (await task_of(database, asked.task_id)).state == "paused"
     await act(database, ann, run_id, RunVerb.RESUME)
     task = await task_of(database, asked.task_id)

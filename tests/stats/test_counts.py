@@ -17,13 +17,20 @@ async def test_counts_are_the_same_before_and_after_folding(database: Database) 
         await make_task(database, state)
     async with database.read() as session:
         before = await queries.counts_by_state(session)
-    async with database.write("system") as session:
-        await queries.fold_events(session)
+    unfolded = text("SELECT count(*) FROM task_events WHERE xid >= (SELECT upto FROM rollup)")
+    left = 1
+    async with asyncio.timeout(30):
+        while left:  # a transaction open in a neighbouring test's database holds the horizon back for a moment
+            async with database.write("system") as session:
+                await queries.fold_events(session)
+            async with database.read() as session:
+                left = (await session.execute(unfolded)).scalar_one()
     async with database.read() as session:
         after = await queries.counts_by_state(session)
-        unfolded = await session.scalar(text("SELECT count(*) FROM task_events WHERE xid >= (SELECT upto FROM rollup)"))
-    assert before == after == {state.value: 1 for state in TaskState}
-    assert unfolded == 0
+        totals = {
+            row[0]: row[1] for row in await session.execute(text("SELECT state, n FROM task_totals WHERE n <> 0"))
+        }
+    assert before == after == totals == {state.value: 1 for state in TaskState}
 
 
 async def test_a_deleted_task_is_not_counted_any_more(database: Database) -> None:

@@ -84,6 +84,18 @@ async def test_two_claimers_at_once_never_share_a_task(database: Database) -> No
     assert len(everything) == len(set(everything)) == 400
 
 
+async def test_a_claim_takes_no_more_than_it_may_whatever_the_planner_believes(database: Database) -> None:
+    """Nearly empty when it was analysed, full now: that made a nested loop which ran the choice once for each task."""
+    await make_task(database)
+    async with database.engine.connect() as connection:
+        alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await alone.execute(text("VACUUM (FULL, ANALYZE) tasks"))
+    for _ in range(12):
+        await make_task(database)
+    assert len(await claim(database, limit=1)) == 1
+    assert len(await claim(database, limit=4)) == 4
+
+
 async def test_a_late_worker_cannot_finish_a_reclaimed_task(database: Database) -> None:
     task_id = await make_task(database)
     long_ago = datetime.now(UTC) - timedelta(hours=1)

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from app.core import outgoing
 from app.kinds.application.packet import Packet, Receipt, Refusal, SignInWanted, Unclear
 from app.runtime.context import Context
+from app.runtime.errors import RetryAfter
 
 RECEIPTS = ("receipt", "receipt_id", "application_id", "applicationId", "confirmation", "reference", "id")
 BUSY = (408, 409, 425, 429)  # and every 5xx; 409: the try before is still being worked on
@@ -28,7 +29,7 @@ class SiteBusy(Exception):
 async def judge(
     ctx: Context, packet: Packet, letter: str, response: httpx.Response
 ) -> Receipt | Refusal | SignInWanted | Unclear:
-    """Raises SiteBusy."""
+    """Raises SiteBusy, RetryAfter."""
     status, host = response.status_code, response.url.host
     said = _words(response)
     if status in (401, 403) or _is_login_page(response):
@@ -37,7 +38,9 @@ async def judge(
         # A page that a redirect led to: what it says is not about the application.
         return Unclear(round=ctx.task.round, status=status, host=host, at=await _now(ctx))
     if status in BUSY or status >= 500:
-        raise SiteBusy(f"{host} answered {status}{f': {said}' if said else ''}.")
+        busy = f"{host} answered {status}{f': {said}' if said else ''}."
+        wait = outgoing.retry_after(response)
+        raise SiteBusy(busy) if wait is None else RetryAfter(wait, busy)
     if status >= 400:
         return Refusal(round=ctx.task.round, reason=f"{host} refused the application ({status}): {said or 'no reason'}")
     receipt = _receipt_in(response)
@@ -50,12 +53,6 @@ async def judge(
         sent_at=_received_at(response) or await _now(ctx),
         cover_letter_sha256=sha256(letter.encode()).hexdigest(),
     )
-
-
-def retry_after(response: httpx.Response) -> float:
-    """The seconds that a busy site asks for; 0 when it names none, or names a date."""
-    text = response.headers.get("Retry-After", "")
-    return float(text) if response.status_code in (429, 503) and text.isdecimal() and len(text) < 7 else 0.0
 
 
 def _is_login_page(response: httpx.Response) -> bool:

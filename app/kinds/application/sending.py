@@ -22,11 +22,12 @@ from app.kinds.application.packet import Packet, Receipt, Refusal, SignInWanted,
 from app.postings import service as postings
 from app.postings.errors import PostingNotFound
 from app.runtime.context import Context
-from app.runtime.errors import PermanentError
+from app.runtime.errors import PermanentError, RetryAfter
 
 TIMEOUT = timedelta(seconds=45)
-PATIENCE = 10.0  # seconds of a Retry-After that are waited for in place; longer ones are left to the retry
+PATIENCE = timedelta(seconds=10)  # of a Retry-After is waited for in place; what is longer is left to the retry
 HOPS = 3
+ANOTHER = timedelta(minutes=1)  # how long an application waits for another one of the same posting
 
 CHANGED = "Your résumé has changed since you approved the application, so nothing was sent."
 
@@ -46,7 +47,8 @@ async def send(
         return stale
     while True:
         n = next(tries)
-        outcome = await ctx.step(numbered("send", n), post, ctx, packet, letter, ctx.idempotency_key(step))
+        key = ctx.idempotency_key(step)
+        outcome = await ctx.step(numbered("send", n), post, ctx, packet, letter, key, posting_id)
         if isinstance(outcome, Unclear):
             return await _look(ctx, packet, letter, outcome, n)
         if not isinstance(outcome, SignInWanted):
@@ -84,7 +86,8 @@ def numbered(name: str, n: int) -> str:
 
 
 async def check_fresh(session: WriteSession, ctx: Context, packet: Packet, posting_id: UUID) -> Refusal | None:
-    """None when the packet is still right; storing that begins the sending."""
+    """None when the packet is still right; storing that begins the sending. Raises RetryAfter as `_begin` does."""
+    await _begin(session, ctx, posting_id)
     if await _resume(session, ctx, packet) is None:
         return Refusal(round=ctx.task.round, reason=CHANGED, outdated=True)
     try:
@@ -97,6 +100,12 @@ async def check_fresh(session: WriteSession, ctx: Context, packet: Packet, posti
     return None
 
 
+async def _begin(session: WriteSession, ctx: Context, posting_id: UUID) -> None:
+    """Raises RetryAfter while another task is sending: once it has, what was approved here may be out of date."""
+    if not await postings.begin_sending(session, posting_id, ctx.task_id):
+        raise RetryAfter(ANOTHER, "Another application for this posting is being sent, so this one waits.")
+
+
 async def _resume(session: Session, ctx: Context, packet: Packet) -> bytes | None:
     """The bytes that were shown, or None when the profile has others now."""
     assert ctx.owner_id is not None
@@ -106,14 +115,17 @@ async def _resume(session: Session, ctx: Context, packet: Packet) -> bytes | Non
     return document.content
 
 
-async def post(ctx: Context, packet: Packet, letter: str, key: str) -> Receipt | Refusal | SignInWanted | Unclear:
+async def post(
+    ctx: Context, packet: Packet, letter: str, key: str, posting_id: UUID
+) -> Receipt | Refusal | SignInWanted | Unclear:
     """One try. What is not clear (no answer, a server's error) is raised, so that the same is sent again.
 
     Raises:
-        OutgoingError, SiteBusy: worth another try.
+        OutgoingError, SiteBusy, RetryAfter: worth another try.
         PermanentError: not worth one.
     """
-    async with ctx.database.read() as session:
+    async with ctx.database.write("system") as session:
+        await _begin(session, ctx, posting_id)  # again: this may be a retry of days later
         resume = await _resume(session, ctx, packet)
     if resume is None:
         raise PermanentError(
@@ -134,9 +146,9 @@ async def _deliver(http: Client, packet: Packet, letter: str, resume: bytes, key
     url = packet.apply_url
     for _ in range(HOPS):
         response = await _post_form(http, url, packet, letter, resume, key)
-        wait = answers.retry_after(response)
-        if 0 < wait <= PATIENCE:
-            await asyncio.sleep(wait)
+        wait = outgoing.retry_after(response)
+        if wait and wait <= PATIENCE:
+            await asyncio.sleep(wait.total_seconds())
             response = await _post_form(http, url, packet, letter, resume, key)
         if response.status_code not in (307, 308):
             break

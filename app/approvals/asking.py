@@ -1,0 +1,139 @@
+"""Putting questions to people: a task holds, those asked get a mail with a link of their own, or a fresh one."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts import service as accounts
+from app.approvals import queries
+from app.approvals.deciding import refuse
+from app.approvals.errors import ApprovalNotFound
+from app.approvals.questions import Answer, Question
+from app.approvals.states import ApprovalState, HoldType
+from app.core.db import WriteSession
+from app.core.errors import Conflict, TooMany
+from app.core.ids import uuid7
+from app.mail import service as mail
+from app.runs import service as runs
+from app.tasks import queries as tasks
+from app.tasks.attempts import Claimed
+from app.tasks.models import Task
+from app.tasks.service import announce_ready
+from app.tasks.states import RESUMED_PRIORITY, TaskState, TaskVerb
+
+FRESH_LINKS = 5  # mails one person can ask for about one question
+MAIL_PRIORITY = 300  # ahead of every other mail: twenty minutes are short
+
+
+async def answer_to(session: AsyncSession, task_id: UUID, step: str, round: int) -> Answer[dict[str, Any]] | None:
+    """The decision on an earlier asked question, or None when it must be asked (again)."""
+    found = await queries.latest_question(session, task_id, step)
+    if found is None or found.state in (ApprovalState.PENDING, ApprovalState.CANCELLED):
+        return None
+    state = ApprovalState(found.state)
+    refused = state in (ApprovalState.REJECTED, ApprovalState.EXPIRED)
+    if refused and found.round < round:
+        return None  # a person has resumed the task since
+    return Answer(state, found.answer or {}, found.decided_by or "system", found.reason)
+
+
+async def ask(session: WriteSession, task: Claimed, question: Question) -> bool:
+    """Hold the task on a question and mail those asked, in one transaction. False: the task is not ours any more."""
+    held = await tasks.move_tasks(
+        session,
+        TaskVerb.HOLD,
+        (Task.id == task.id) & (Task.attempt == task.attempt),
+        to=TaskState(question.hold),
+        reason=question.title,
+    )
+    if not held:
+        return False
+    owner = await accounts.find_user(session, task.owner_id) if task.owner_id else None
+    addresses = question.recipients or ((owner.email,) if owner else ())
+    approval_id = uuid7()
+    people = [queries.Person(uuid7(), address) for address in _distinct(addresses)]
+    await queries.insert_approval(
+        session,
+        {
+            "id": approval_id,
+            "task_id": task.id,
+            "owner_id": task.owner_id,
+            "hold": question.hold.value,
+            "step": question.step,
+            "round": task.round,
+            "title": question.title,
+            "shown": question.shown,
+            "form": {"fields": msgspec.to_builtins(question.fields)},
+            "version": question.version,
+            "continues_on_reject": question.continues_on_reject,
+            "continues_on_expire": question.continues_on_expire,
+            "ttl": question.ttl,
+        },
+        people,
+    )
+    for person in people:
+        await _mail(session, person.id, person.email, question.hold, task.owner_id, question.title)
+    return True
+
+
+def _distinct(addresses: tuple[str, ...]) -> list[str]:
+    return list({address.lower(): address for address in addresses}.values())
+
+
+async def _mail(
+    session: WriteSession, recipient_id: UUID, to: str, hold: HoldType, owner_id: UUID | None, title: str
+) -> None:
+    template = "approval_request" if hold is HoldType.APPROVAL else "input_needed"
+    await mail.send(
+        session,
+        template=template,
+        to=to,
+        data={"recipient_id": str(recipient_id)},
+        owner_id=owner_id,
+        title=f"Ask {to}: {title}",
+        priority=MAIL_PRIORITY,
+    )
+
+
+async def send_fresh_link(session: WriteSession, token_hash: bytes, *, now: datetime | None = None) -> str:
+    """Mail a new link to the person of an old one, and to nobody else. Returns their address.
+
+    An expired question is put again, by resuming its task, when the task can still be resumed.
+
+    Raises:
+        ApprovalNotFound, AlreadyDecided, TooMany
+        Conflict: its task has gone on, or its run was cancelled.
+    """
+    asked = await queries.by_link(session, token_hash)
+    if asked is not None:
+        # The task first, as everywhere. Whoever is expiring or deciding it has finished then.
+        await queries.lock_task(session, asked.task.id)
+        asked = await queries.by_link(session, token_hash)
+    if asked is None:
+        raise ApprovalNotFound
+    approval, recipient = asked.approval, asked.recipient
+    if approval.state not in (ApprovalState.PENDING, ApprovalState.EXPIRED):
+        await refuse(session, approval.id, approval.version)
+    if not await queries.grant_fresh_link(session, recipient.id, most=FRESH_LINKS, now=now):
+        raise TooMany("A fresh link is already on its way. Please look at your mail, or wait a minute.", 60)
+    if approval.state == ApprovalState.PENDING:
+        await _mail(session, recipient.id, recipient.email, HoldType(approval.hold), approval.owner_id, approval.title)
+        return recipient.email
+    if await tasks.in_cancelled_run(session, approval.task_id):
+        raise Conflict("The run that this question belongs to was cancelled, so it is not open any more.")
+    moved = await tasks.move_tasks(
+        session,
+        TaskVerb.RESUME,
+        (Task.id == approval.task_id) & (Task.round == approval.round),
+        reason=f"{recipient.email} asked for a fresh link.",
+        priority=RESUMED_PRIORITY,
+        now=now,
+    )
+    if not moved:
+        raise Conflict("The task has gone on since, so this question is not open any more.")
+    await runs.pause_stragglers(session, [row.id for row in moved])
+    announce_ready(session, moved)
+    return recipient.email

@@ -1,0 +1,181 @@
+"""How long the web server takes for every page with a long history, beside the same pages with a short one.
+
+Two databases on one server, one of 1,000,000 tasks and 5,000,000 events, one of 10,000 tasks, each with a web server
+of its own. Every page is fetched from both in turn, so that the machine's moods reach both; what counts is the
+95th percentile of the long one in milliseconds and its ratio to the short one.
+
+Usage: python -m bench.pages [tasks of the long history] [tasks of the short one] [rounds]
+"""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median, quantiles
+
+import httpx
+from sqlalchemy import text
+
+from app.core.db import Database
+from app.embedded import postgres, valkey
+from app.schema import migrate
+from bench.history import write_history
+
+HOME = Path(".holdpoint/bench-pages")
+FIRST_PORT = 8970
+WARM_UP = 5
+# `{task}`, `{run}` and `{approval}` are found on the lists.
+PAGES = (
+    "/overview",
+    "/runs",
+    "/runs/{run}",
+    "/runs/{run}?state=dead_letter",
+    "/tasks",
+    "/tasks?state=succeeded",
+    "/tasks?state=dead_letter&kind=http.request",
+    "/tasks?state=queued&queue=mail",
+    "/tasks?q=company+976",
+    "/tasks?payload=email:person4711@example.org",
+    "/tasks/{task}",
+    "/tasks/new",
+    "/dead-letters",
+    "/approvals",
+    "/approvals?show=all",
+    "/approvals?show=decided",
+    "/approvals/{approval}",
+    "/queues",
+    "/schedules",
+    "/workers",
+    "/postings",
+    "/settings",
+    "/admin/users",
+    "/admin/audit",
+)
+FRAGMENTS = ("/overview", "/runs", "/tasks", "/approvals", "/dead-letters")
+
+
+class Site:
+    """A web server on a database of `tasks` tasks."""
+
+    def __init__(self, name: str, tasks: int, port: int, servers: tuple[str, str]) -> None:
+        self.tasks = tasks
+        self.port = port
+        self.database_url = servers[0].replace("/holdpoint?", f"/{name}?")
+        self.redis_url = servers[1]
+        self.token = ""
+
+    async def prepare(self, admin: Database, name: str) -> None:
+        async with admin.engine.connect() as connection:
+            free = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await free.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+            await free.execute(text(f'CREATE DATABASE "{name}"'))
+        await asyncio.to_thread(migrate, self.database_url)
+        database = Database(self.database_url, name="bench")
+        began = time.perf_counter()
+        self.token = await write_history(database, self.tasks)
+        async with database.read() as session:
+            events = (await session.execute(text("SELECT count(*) FROM task_events"))).scalar_one()
+        await database.dispose()
+        print(f"{self.tasks:,} tasks with {events:,} events written in {time.perf_counter() - began:.0f} s")
+
+    def serve(self, stack: ExitStack) -> httpx.Client:
+        environment = {
+            **os.environ,
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url,
+            "PORT": str(self.port),
+            "ENVIRONMENT": "development",
+            "RATE_LIMIT_MAX": "1000000",
+        }
+        command = ["uvicorn", "--factory", "app.asgi:create", "--port", str(self.port), "--no-access-log"]
+        server = subprocess.Popen(
+            [sys.executable, "-m", *command, "--log-level", "warning"], env=environment, stdout=subprocess.DEVNULL
+        )
+        stack.callback(server.wait)
+        stack.callback(server.terminate)
+        client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", cookies={"hp_session": self.token}, timeout=120)
+        stack.callback(client.close)
+        while True:
+            try:
+                client.get("/livez")
+                return client
+            except httpx.TransportError:
+                if server.poll() is not None:
+                    raise SystemExit("The web server has ended at its start; see above.") from None
+                time.sleep(0.1)
+
+
+def found(client: httpx.Client, path: str, pattern: str) -> str:
+    """The first id that a list links to."""
+    id = re.search(pattern, client.get(path).text)
+    if id is None:
+        raise SystemExit(f"{path} links to nothing like {pattern}")
+    return id[1]
+
+
+def paths_of(client: httpx.Client) -> list[tuple[str, dict[str, str]]]:
+    uuid = "([0-9a-f-]{36})"
+    ids = {
+        "task": found(client, "/tasks?state=dead_letter", f'href="/tasks/{uuid}"'),
+        "run": found(client, "/runs", f'href="/runs/{uuid}"'),
+        "approval": found(client, "/approvals?show=all", f'href="/approvals/{uuid}"'),
+    }
+    pages: list[tuple[str, dict[str, str]]] = [(page.format(**ids), {}) for page in PAGES]
+    return pages + [(page, {"HX-Request": "true"}) for page in FRAGMENTS]
+
+
+def fetch(client: httpx.Client, path: str, headers: dict[str, str]) -> float:
+    """Milliseconds from the request to the whole answer, on loopback."""
+    began = time.perf_counter()
+    answer = client.get(path, headers=headers)
+    took = (time.perf_counter() - began) * 1000
+    if answer.status_code != 200:
+        raise SystemExit(f"{path} answered {answer.status_code}")
+    return took
+
+
+def p95(times: list[float]) -> float:
+    return quantiles(times, n=20, method="inclusive")[-1]
+
+
+def main() -> None:
+    long, short, rounds = (int(n) for n in (sys.argv[1:] + ["1000000", "10000", "40"][len(sys.argv) - 1 :]))
+    servers = postgres.start(HOME), valkey.start(HOME)
+    try:
+        sites = Site("history_long", long, FIRST_PORT, servers), Site("history_short", short, FIRST_PORT + 1, servers)
+
+        async def prepare() -> None:
+            admin = Database(servers[0], name="bench")
+            await sites[0].prepare(admin, "history_long")
+            await sites[1].prepare(admin, "history_short")
+            await admin.dispose()
+
+        asyncio.run(prepare())
+        with ExitStack() as stack:
+            measure(sites[0].serve(stack), sites[1].serve(stack), rounds)
+    finally:
+        postgres.stop(HOME)
+        valkey.stop(HOME)
+
+
+def measure(long: httpx.Client, short: httpx.Client, rounds: int) -> None:
+    print(f"{'page':58} {'long p50':>9} {'p95':>7} {'short p50':>10} {'p95':>7} {'ratio of p50':>13}  (ms)")
+    worst, worst_ratio = 0.0, 0.0
+    for (path, headers), (other, _) in zip(paths_of(long), paths_of(short), strict=True):
+        for _ in range(WARM_UP):
+            fetch(long, path, headers), fetch(short, other, headers)
+        times = [(fetch(long, path, headers), fetch(short, other, headers)) for _ in range(rounds)]
+        ours, theirs = [pair[0] for pair in times], [pair[1] for pair in times]
+        ratio = median(ours) / median(theirs)
+        worst, worst_ratio = max(worst, p95(ours)), max(worst_ratio, ratio)
+        name = re.sub(r"[0-9a-f-]{36}", "…", path) + (" (fragment)" if headers else "")
+        print(f"{name:58} {median(ours):9.1f} {p95(ours):7.1f} {median(theirs):10.1f} {p95(theirs):7.1f} {ratio:13.2f}")
+    print(f"slowest p95 {worst:.1f} ms, largest ratio {worst_ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""What two transactions do to each other when they meet at the worst moment: each of these was a fault once."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from sqlalchemy import text, update
+
+from app.approvals import asking, deciding
+from app.approvals.queries import lock_task
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.errors import Conflict
+from app.core.ids import uuid7
+from app.runs import queries as run_queries
+from app.runs import service as runs
+from app.runs.models import Run
+from app.runs.states import RunVerb
+from app.runtime.dispatcher import Dispatcher
+from app.tasks import attempts, queries
+from app.tasks.attempts import Claimed
+from app.tasks.service import TaskRequest
+from tests.approvals.asking import approval_of, principal, put_question
+from tests.runtime.working import task_of, until
+from tests.tasks.making import make_task
+
+LEASE = timedelta(seconds=15)
+
+
+async def claim(database: Database, limit: int = 10, *, now: datetime | None = None) -> list[Claimed]:
+    async with database.write("worker:test") as session:
+        return await attempts.claim_tasks(
+            session, queue="default", kinds=["test.nothing"], worker=uuid7(), limit=limit, lease=LEASE, now=now
+        )
+
+
+_WAITING = text(
+    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    " AND query LIKE '%' || :of || '%')"
+)
+
+
+async def until_somebody_waits(database: Database, of: str = "") -> None:
+    """A statement waits for another transaction's lock; `of` is a word in it."""
+
+    async def waiting() -> bool:
+        async with database.read() as session:
+            return bool(await session.scalar(_WAITING, {"of": of}))
+
+    await until(waiting, 5)
+
+
+async def a_run(database: Database, n: int = 2) -> UUID:
+    by = await principal(database)
+    async with database.write(by.actor) as session:
+        return await runs.start_run(session, by, "A run", [TaskRequest(kind="test.nothing", payload={})] * n)
+
+
+async def press(database: Database, run_id: UUID, *verbs: RunVerb) -> None:
+    by = await principal(database)
+    for verb in verbs:
+        async with database.write(by.actor) as session:
+            await runs.act(session, by, run_id, verb)
+
+
+async def states_of(database: Database, run_id: UUID) -> set[str]:
+    async with database.read() as session:
+        return set(
+            (await session.execute(text("SELECT state FROM tasks WHERE run_id = :run"), {"run": run_id})).scalars()
+        )
+
+
+async def test_a_run_paused_while_the_sweeper_brings_its_tasks_along_stays_paused(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = await a_run(database)
+    found = run_queries.unsettled_runs
+
+    async def found_and_then_paused(session: Any) -> Any:
+        unsettled = await found(session)
+        await press(database, run_id, RunVerb.PAUSE)
+        return unsettled
+
+    monkeypatch.setattr(run_queries, "unsettled_runs", found_and_then_paused)
+    async with database.write("system") as session:
+        await runs.settle(session)
+    assert await states_of(database, run_id) == {"paused"}
+
+
+async def test_the_sweeper_does_not_wait_for_a_run_that_somebody_is_changing(database: Database) -> None:
+    run_id = await a_run(database)
+    async with database.write("user:ann@example.org") as slow:
+        await slow.execute(update(Run).where(Run.id == run_id).values(name="Another name"))
+        async with asyncio.timeout(5), database.write("system") as session:
+            await runs.settle(session)
+
+
+async def test_a_fresh_link_does_not_resume_a_task_of_a_cancelled_run(database: Database, settings: Settings) -> None:
+    run_id = await a_run(database, 1)
+    await claim(database)
+    asked = await put_question(database, settings, run_id=run_id)
+    async with database.write("system") as session:
+        assert await deciding.expire_due(session, now=(await approval_of(database, asked)).expires_at) == 1
+    await press(database, run_id, RunVerb.CANCEL)
+    with pytest.raises(Conflict, match="cancelled"):
+        async with database.write("recipient:owner@example.org") as session:
+            await asking.send_fresh_link(session, asked.hashes()[0])
+    assert (await task_of(database, asked.task_id)).state == "expired"
+
+
+async def test_a_fresh_link_wanted_while_the_question_expires_puts_it_again(
+    database: Database, settings: Settings
+) -> None:
+    asked = await put_question(database, settings)
+    deadline = (await approval_of(database, asked)).expires_at
+
+    async def fresh() -> str:
+        async with database.write("recipient:owner@example.org") as session:
+            return await asking.send_fresh_link(session, asked.hashes()[0])
+
+    async with database.write("system") as session:
+        assert await deciding.expire_due(session, now=deadline) == 1
+        wanted = asyncio.create_task(fresh())
+        await until_somebody_waits(database)
+    assert await wanted == "owner@example.org"
+    assert (await task_of(database, asked.task_id)).state == "queued"
+
+
+async def test_pruning_and_a_fresh_link_do_not_lock_each_other_out(database: Database, settings: Settings) -> None:
+    """The link's row is locked after the task, as everywhere."""
+    asked = await put_question(database, settings)
+    async with database.write("system") as session:
+        await deciding.expire_due(session, now=(await approval_of(database, asked)).expires_at)
+
+    async def fresh() -> str:
+        async with database.write("recipient:owner@example.org") as session:
+            return await asking.send_fresh_link(session, asked.hashes()[0])
+
+    async with database.write("system") as session:
+        await lock_task(session, asked.task_id)
+        wanted = asyncio.create_task(fresh())
+        await until_somebody_waits(database)
+        async with asyncio.timeout(5):
+            await session.execute(text("UPDATE approval_recipients SET problem = NULL"))
+    await wanted
+
+
+async def test_a_step_is_not_stored_by_an_attempt_that_has_just_lost_its_task(database: Database) -> None:
+    """The second attempt looked for the step and found none: it must not find later that another one stored it."""
+    task_id = await make_task(database)
+    [late] = await claim(database, now=datetime.now(UTC) - timedelta(hours=1))
+    async with database.write("worker:late") as slow:
+        stored = await attempts.store_step(slow, task_id, late.attempt, "pay", '"late"')
+        async with database.write("system") as session:
+            await queries.recover_lost(session, most=3)
+        fresh = await claim(database)
+        async with database.read() as session:
+            seen = await attempts.stored_steps(session, task_id)
+    # Either the late one was in time and nobody took its task, or somebody did and it was refused.
+    assert not (fresh and stored and not seen), "stored behind the back of the next attempt"
+    if not fresh:
+        async with database.write("system") as session:
+            assert [row.id for row in await queries.recover_lost(session, most=3)] == [task_id]
+        [fresh_one] = await claim(database)
+        async with database.read() as session:
+            assert await attempts.stored_steps(session, task_id) == {"pay": '"late"'}
+        assert fresh_one.attempt == late.attempt + 1
+
+
+async def test_a_locked_task_does_not_cost_a_worker_the_leases_of_its_others(database: Database) -> None:
+    ids = sorted([await make_task(database) for _ in range(3)])
+    held = [task[:2] for task in await claim(database)]
+    later = datetime.now(UTC) + LEASE / 2
+    async with database.write("user:ann@example.org") as slow:
+        await lock_task(slow, ids[1])
+        async with asyncio.timeout(5), database.write("worker:test") as session:
+            still = await attempts.extend_leases(session, held, LEASE, now=later)
+    assert still == set(held), "one that somebody else has locked is not lost"
+    leases = [(await task_of(database, id)).lease_expires_at for id in ids]
+    assert [lease == later + LEASE for lease in leases] == [True, False, True]
+
+
+async def test_a_task_claimed_while_its_worker_begins_to_drain_is_put_back(
+    database: Database, settings: Settings
+) -> None:
+    task_id = await make_task(database, kind="test.waits", payload={"name": "for ever"})
+    dispatcher = Dispatcher(database, msgspec.structs.replace(settings, shutdown_grace=timedelta(0)))
+    async with database.write("system") as farewell:
+        # The end of the drain waits here: the worker takes itself off the list.
+        await farewell.execute(text("LOCK TABLE workers IN EXCLUSIVE MODE"))
+        async with database.write("system") as session:
+            # And the claim here: it looks whether its queue is paused.
+            await session.execute(text("LOCK TABLE queues IN ACCESS EXCLUSIVE MODE"))
+            job = asyncio.create_task(dispatcher.run())
+            await until_somebody_waits(database, "queues")
+            drain = asyncio.create_task(dispatcher.drain())
+            await asyncio.wait({drain}, timeout=0.2)
+        await until(lambda: claimed(database, task_id), 5)
+    await drain
+    task = await task_of(database, task_id)
+    job.cancel()
+    await asyncio.gather(job, return_exceptions=True)
+    assert (task.state, task.attempt, task.failures, task.lease_losses) == ("queued", 1, 0, 0)
+
+
+async def claimed(database: Database, task_id: UUID) -> bool:
+    return (await task_of(database, task_id)).attempt == 1
