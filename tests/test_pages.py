@@ -44,6 +44,7 @@ PAGES = (
     "/postings/import",
     "/workers",
     "/queues",
+    "/kinds/sample.task/limits",
     "/schedules",
     "/schedules/new",
     "/settings",

@@ -16,7 +16,7 @@ from app.runs import service as runs
 from app.runtime import workers
 from app.schedules import service as schedules
 from app.stats import queries as stats
-from app.tasks import pruning, strays
+from app.tasks import limits, pruning, strays
 from app.tasks import queries as tasks
 from app.tasks.artifacts import forget_files
 from app.tasks.service import announce_ready
@@ -46,6 +46,7 @@ class Sweeper:
             self._promote,
             self._recover,
             self._start_scheduled,
+            self._mark_limited,
             self._bury_overdue,
             self._expire,
             runs.settle,
@@ -92,6 +93,9 @@ class Sweeper:
 
     async def _start_scheduled(self, session: WriteSession) -> bool:
         return await schedules.fire_due(session, limit=SCHEDULES) == SCHEDULES
+
+    async def _mark_limited(self, session: WriteSession) -> bool:
+        return await limits.settle(session, limit=CHUNK)
 
     async def _bury_overdue(self, session: WriteSession) -> bool:
         return len(await tasks.bury_overdue(session, limit=CHUNK)) == CHUNK
