@@ -41,14 +41,16 @@ class Claim(msgspec.Struct, frozen=True):
     again: bool = False
 
 
+# LIMIT 1 in order, not EXISTS: a planner that knows nothing yet of the marked tasks would read all of them for that.
 _WAITING = text(
     """
     SELECT l.kind, r.room, r.wait
     FROM kind_limits l
+    CROSS JOIN LATERAL (SELECT FROM tasks t
+                        WHERE t.state = 'queued' AND t.limited AND t.kind = l.kind AND t.queue = :queue
+                        ORDER BY t.priority DESC, t.position LIMIT 1) first
     CROSS JOIN LATERAL holdpoint_room(l.kind, coalesce(CAST(:now AS timestamptz), now())) r
     WHERE l.limited AND l.kind = ANY(CAST(:kinds AS text[]))
-      AND EXISTS (SELECT FROM tasks t
-                  WHERE t.state = 'queued' AND t.limited AND t.kind = l.kind AND t.queue = :queue)
       AND NOT EXISTS (SELECT FROM queues WHERE name = :queue AND paused_at IS NOT NULL)
     """
 )
