@@ -176,12 +176,13 @@ async def create_schedule(request: WebRequest, user: SignedIn, write: Write) -> 
     form = await read_form(request, ScheduleForm)
     now = await queries.time_of(write, None)
     if form.value("preview"):
-        return await _form(request, _judged(form), now, "/schedules")
+        return await _form(request, Form(values=form.values, errors=_rhythm_errors(form)), now, "/schedules")
     if form.data is not None:
         try:
             schedule_id = await service.create(write, user, _plan(form.data))
         except Invalid as problem:
             form = form.refused(problem)
+            form = msgspec.structs.replace(form, errors={**_rhythm_errors(form), **form.errors})
         else:
             return see_other(request, f"/schedules/{schedule_id}", "The schedule is on.")
     return await _form(request, form, now, "/schedules", status=422)
@@ -205,12 +206,14 @@ async def change_schedule(
     schedule = await _found(write, user, schedule_id)
     action = f"/schedules/{schedule_id}/edit"
     if form.value("preview"):
-        return await _form(request, _judged(form), now, action, schedule)
+        form = Form(values=form.values, errors=_rhythm_errors(form))
+        return await _form(request, form, now, action, schedule)
     if form.data is not None:
         try:
             await service.edit(write, user, schedule_id, _plan(form.data))
         except Invalid as problem:
             form = form.refused(problem)
+            form = msgspec.structs.replace(form, errors={**_rhythm_errors(form), **form.errors})
         else:
             return see_other(request, f"/schedules/{schedule_id}", "The schedule was changed.")
     return await _form(request, form, now, action, schedule, status=422)
@@ -256,13 +259,13 @@ def _plan(wanted: ScheduleForm) -> Plan:
     )
 
 
-def _judged(form: Form[ScheduleForm]) -> Form[ScheduleForm]:
-    """For a preview: only what is wrong about the rhythm."""
+def _rhythm_errors(form: Form[ScheduleForm]) -> dict[str, str]:
+    """What is wrong about when it beats: all that a preview is about."""
     try:
         parse(" ".join(str(form.value("cron")).split()), str(form.value("zone")))
     except Invalid as problem:
-        return form.refused(problem)
-    return Form(values=form.values)
+        return problem.fields
+    return {}
 
 
 async def _form(

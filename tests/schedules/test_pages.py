@@ -116,6 +116,12 @@ async def test_what_does_not_fit_is_said_at_its_field_and_nothing_typed_is_lost(
         assert "Morning report" in answer.text
 
 
+async def test_all_that_is_wrong_is_said_at_once(member: Browser) -> None:
+    page = words(await member.send_form("/schedules", {**FORM, "cron": "never", "payload": "[]"}))
+    assert "Five fields" in page
+    assert "Not a JSON object" in page
+
+
 async def test_a_member_sees_their_own_and_an_administrator_all(
     database: Database, transport: httpx.ASGITransport, member: Browser, ann: Principal
 ) -> None:

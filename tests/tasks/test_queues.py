@@ -110,7 +110,7 @@ async def test_an_administrator_sets_a_limit_without_a_deploy_and_it_is_known_wh
     assert (answer.status_code, answer.headers["location"]) == (303, "/queues")
     page = words(await admin.get("/queues"))
     assert "test.nothing set by root@example.org 2 10 in 1 min" in page
-    assert "2 at once, 10 per 00:01:00 user:root@example.org" in page
+    assert "test.nothing 2 at once, 10 per 00:01:00 user:root@example.org" in page
     assert 'value="10"' in (await admin.get(path)).text
     assert (await admin.send_form(path, {"concurrency": "0"})).status_code == 303
     await make_task(database)
