@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test check bench format lock
+.PHONY: help setup run test fuzz check bench format lock
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -25,6 +25,9 @@ test: setup ## the tests, on real PostgreSQL and Valkey; says what it left out
 	@$(BIN)/python -m tests.chromium
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q
 
+fuzz: setup ## odd requests to every route of the API, many (FUZZ=500 examples each)
+	@HOLDPOINT_FUZZ=$(or $(FUZZ),300) $(BIN)/python -m pytest -n auto -q tests/api/test_fuzz.py
+
 check: setup ## format, lint, types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -32,6 +35,7 @@ check: setup ## format, lint, types
 
 bench: setup ## speed, as ratios measured in one run
 	@$(BIN)/python -m bench.throughput
+	@$(BIN)/python -m bench.runs
 
 format: setup ## write the format
 	@$(BIN)/ruff format .

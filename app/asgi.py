@@ -11,21 +11,40 @@ from redis.asyncio import Redis
 
 import app.accounts.admin_views
 import app.accounts.settings_views
+import app.accounts.token_views
 import app.accounts.views
+import app.api.docs_views
+import app.approvals.api
+import app.approvals.detour_views
+import app.approvals.group_views
+import app.approvals.receipt_views
 import app.approvals.review
 import app.approvals.views
+import app.bulk.views
 import app.mail.views
+import app.postings.api
 import app.postings.views
+import app.runs.api
+import app.runs.search_views
+import app.runs.task_api
 import app.runs.views
 import app.schedules.views
+import app.stats.live_views
+import app.tasks.api
 import app.tasks.artifact_views
 import app.tasks.audit_views
+import app.tasks.dead_letter_views
 import app.tasks.new_views
 import app.tasks.overview
 import app.tasks.queue_views
+import app.tasks.stats_api
 import app.tasks.views
 import app.web.health
+import app.web.styleguide
+import app.webhooks.views
 from app.accounts.auth import session_middleware
+from app.accounts.bearer import bearer_middleware
+from app.api.router import api_router
 from app.approvals.reads import count_waiting
 from app.core import log
 from app.core.config import Settings, load
@@ -34,6 +53,7 @@ from app.embedded.attach import attached
 from app.kinds import BUILT_IN
 from app.runtime.doorbell import Doorbell
 from app.schema import head
+from app.stats.live import Changes
 from app.web.render import render, see_other
 from app.web.request import WebRequest, principal
 from app.web.site import make_site
@@ -46,24 +66,45 @@ async def landing(request: WebRequest) -> Response[str] | Response[None]:
     return await render(request, "landing.html")
 
 
+API_HANDLERS = [
+    *app.runs.task_api.handlers,
+    *app.tasks.api.handlers,
+    *app.runs.api.handlers,
+    *app.approvals.api.handlers,
+    *app.postings.api.handlers,
+    *app.tasks.stats_api.handlers,
+]
+
 HANDLERS = [
     landing,
     *app.web.health.handlers,
+    *app.web.styleguide.handlers,
     *app.accounts.views.handlers,
     *app.accounts.settings_views.handlers,
+    *app.accounts.token_views.handlers,
     *app.accounts.admin_views.handlers,
+    *app.stats.live_views.handlers,
     *app.tasks.overview.handlers,
     *app.runs.views.handlers,
+    *app.runs.search_views.handlers,
     *app.tasks.views.handlers,
     *app.tasks.artifact_views.handlers,
     *app.tasks.new_views.handlers,
     *app.tasks.queue_views.handlers,
     *app.tasks.audit_views.handlers,
     *app.schedules.views.handlers,
+    *app.tasks.dead_letter_views.handlers,
+    *app.bulk.views.handlers,
     *app.approvals.views.handlers,
     *app.approvals.review.handlers,
+    *app.approvals.receipt_views.handlers,
+    *app.approvals.group_views.handlers,
+    *app.approvals.detour_views.handlers,
     *app.postings.views.handlers,
     *app.mail.views.handlers,
+    *app.webhooks.views.handlers,
+    *app.api.docs_views.handlers(API_HANDLERS),
+    api_router(API_HANDLERS, authenticate=bearer_middleware),
 ]
 
 
@@ -75,9 +116,12 @@ def create_app(settings: Settings) -> ASGIApp:
     doorbell = Doorbell(redis, settings.doorbell_scope)
     database = Database(settings.database_url, name="holdpoint web", pool_size=10, announce=doorbell.ring)
 
+    changes = Changes(database)
+
     @asynccontextmanager
     async def life(_app: Litestar) -> AsyncIterator[None]:
         yield
+        await changes.stop()
         await redis.aclose()
         await database.dispose()
 
@@ -88,7 +132,7 @@ def create_app(settings: Settings) -> ASGIApp:
         authenticate=session_middleware,
         redis=redis,
         waiting=count_waiting,
-        state={"schema_head": head()},
+        state={"schema_head": head(), "changes": changes},
         lifespan=[life],
         openapi_config=None,
     )

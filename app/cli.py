@@ -1,14 +1,21 @@
 """The command `holdpoint`: for those who develop, operate and administer it."""
 
+import asyncio
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
 
 import click
 
 from app import development
+from app import verify as verification
+from app.accounts import api_tokens
 from app.accounts import service as accounts
+from app.accounts.api_tokens import USUAL
+from app.api.access import Scope
 from app.core.config import ConfigError, Settings, load
 from app.core.db import WriteSession
 from app.core.errors import AppError
@@ -56,6 +63,20 @@ def demo() -> None:
 
 
 @main.command()
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--keys", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Public keys, saved before.")
+def verify(files: tuple[Path, ...], keys: Path | None) -> None:
+    """Check receipts (FILES), or without any the whole database against its log. Exit status 1: something is wrong."""
+    if files:
+        given = load(os.environ)
+        fine = verification.verify_files(files, verification.keys_of(attached(given), keys), click.echo)
+    else:
+        with _servers() as settings:
+            fine = asyncio.run(verification.verify_database(settings, click.echo))
+    sys.exit(0 if fine else 1)
+
+
+@main.command()
 def worker() -> None:
     """Run a worker process (the same as `arq app.worker.WorkerSettings`)."""
     os.execv(sys.executable, [sys.executable, "-m", "arq", "app.worker.WorkerSettings"])  # noqa: S606
@@ -78,6 +99,38 @@ def add_user(email: str, admin: bool) -> None:
     with _servers() as settings:
         role = in_transaction(settings, add)
     click.echo(f"{email} may sign in as {role}.")
+
+
+@main.group()
+def token() -> None:
+    """Tokens with which programs use the API."""
+
+
+@token.command("create")
+@click.argument("email")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice([scope.value for scope in Scope]),
+    help="May be given several times.",
+)
+@click.option("--name", default="command line", show_default=True, help="What its owner sees it by in the settings.")
+@click.option("--days", type=click.IntRange(1, 3650), help="When it expires; never, if left out.")
+def create_token(email: str, scopes: tuple[str, ...], name: str, days: int | None) -> None:
+    """Make a token for EMAIL and print it, alone, on standard output. Without --scope: everything but admin."""
+
+    async def make(session: WriteSession) -> str:
+        person = await accounts.find_user_by_email(session, email)
+        if person is None:
+            raise AppError(f"Nobody here has the address {email}. First: holdpoint user add {email}")
+        wanted = [Scope(scope) for scope in scopes] or USUAL
+        lasts = timedelta(days=days) if days else None
+        return await api_tokens.create_token(session, person.id, name=name, scopes=wanted, lasts=lasts)
+
+    with _servers() as settings:
+        made = in_transaction(settings, make)
+    click.echo(made)
 
 
 @contextmanager

@@ -7,13 +7,16 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 import app.accounts.models
+import app.api.models
 import app.approvals.models
+import app.bulk.models
 import app.mail.models
 import app.postings.models
 import app.runs.models
 import app.schedules.models
 import app.stats.models
-import app.tasks.models  # noqa: F401
+import app.tasks.models
+import app.webhooks.models  # noqa: F401
 from app.core.db import Base
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"

@@ -17,10 +17,10 @@ from sqlalchemy import select, text
 
 import app.approvals.letters  # noqa: F401  (letters register themselves)
 from app.accounts import service as accounts
-from app.approvals import deciding, questions
-from app.approvals import queries as approval_queries
+from app.approvals import deciding, policy_queries, questions
 from app.approvals.models import Approval
 from app.approvals.questions import Decision
+from app.approvals.standing import standing_of
 from app.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from app.core.config import Settings
 from app.core.db import Database
@@ -51,7 +51,7 @@ _SLEPT = text(
 
 
 class AskedQuestion(msgspec.Struct, frozen=True):
-    """The question a task waits on. `form` is what its fields show at first."""
+    """The question a task waits on. `form` is what its fields show at first; `approved` are those who have, so far."""
 
     hold: HoldType
     step: str
@@ -59,6 +59,8 @@ class AskedQuestion(msgspec.Struct, frozen=True):
     shown: Any
     form: dict[str, Any]
     recipients: list[str]
+    needed: int = 1
+    approved: tuple[str, ...] = ()
 
 
 class KindTester:
@@ -170,11 +172,22 @@ class KindTester:
         async with self._database.write(who.actor) as session:
             await deciding.decide_signed_in(session, who, approval.id, decision, source="a test")
 
+    async def approve(self, task_id: UUID, *, by: str, form: Mapping[str, Any] | None = None) -> None:
+        """Approve as one of those asked, by address: for questions that need several people."""
+        await self.decide(task_id, form=form, by=await self._asked(by))
+
+    async def reject(self, task_id: UUID, *, by: str, reason: str = "Not like this.") -> None:
+        """Reject as one of those asked, by address."""
+        await self.decide(task_id, approve=False, reason=reason, by=await self._asked(by))
+
+    async def _asked(self, email: str) -> Principal:
+        return Principal(await self.person(email), email, "", "member")
+
     async def expire(self, task_id: UUID) -> None:
         """Let the time to decide pass (and that of every other question that ends earlier)."""
         approval = await self._open(task_id)
         async with self._database.write("system") as session:
-            await approval_queries.start_clock(session, approval.id)
+            await policy_queries.start_clock(session, approval.id)
             end = await session.scalar(select(Approval.expires_at).where(Approval.id == approval.id))
             if end is None:
                 raise LookupError(f"The question {approval.step!r} has no time limit.")
@@ -184,10 +197,16 @@ class KindTester:
         """The open question. Raises LookupError when there is none."""
         approval = await self._open(task_id)
         async with self._database.read() as session:
-            people = await approval_queries.recipients_of(session, [approval.id])
-        emails = [person.email for person in people]
+            standing = await standing_of(session, approval)
         return AskedQuestion(
-            HoldType(approval.hold), approval.step, approval.title, approval.shown, _values(approval), emails
+            hold=HoldType(approval.hold),
+            step=approval.step,
+            title=approval.title,
+            shown=approval.shown,
+            form=_values(approval),
+            recipients=[person.email for person in standing.recipients],
+            needed=approval.needed,
+            approved=tuple(vote.email for vote in standing.approved),
         )
 
     async def _open(self, task_id: UUID) -> Approval:

@@ -1,11 +1,13 @@
 """The whole site for tests of pages: every handler, real database and Redis, signed in by a header."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from html import unescape
 
 import httpx
+import uvicorn
 from redis.asyncio import Redis
 
 import app.kinds.email_send
@@ -16,12 +18,16 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.core.principal import Principal
 from app.schema import head
+from app.stats.live import Changes
+from app.web.security import Shield
 from app.web.site import make_site
 from tests.postings.people import PEOPLE, Browser, authenticate
+from tests.processes import free_port
 
 
 @asynccontextmanager
-async def site_of(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[httpx.ASGITransport]:
+async def shield_of(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[Shield]:
+    changes = Changes(database, interval=0.05)
     shield, _ = make_site(
         settings,
         database,
@@ -29,12 +35,54 @@ async def site_of(settings: Settings, database: Database, redis: Redis) -> Async
         authenticate=authenticate,
         redis=redis,
         waiting=count_waiting,
-        state={"schema_head": head()},
+        state={"schema_head": head(), "changes": changes},
         openapi_config=None,
     )
-    # A failing handler shall show its 500 page, as it does to people.
-    transport = httpx.ASGITransport(shield, raise_app_exceptions=False)  # type: ignore[arg-type]
-    yield transport
+    yield shield
+    await changes.stop()
+
+
+@asynccontextmanager
+async def site_of(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[httpx.ASGITransport]:
+    async with shield_of(settings, database, redis) as shield:
+        # A failing handler shall show its 500 page, as it does to people.
+        yield httpx.ASGITransport(shield, raise_app_exceptions=False)  # type: ignore[arg-type]
+
+
+class Served:
+    """A site behind a real port, in this process; it can go away and come back."""
+
+    def __init__(self, shield: Shield) -> None:
+        self._shield = shield
+        self._port = free_port()
+        self.base = f"http://127.0.0.1:{self._port}"
+
+    async def start(self) -> None:
+        config = uvicorn.Config(
+            self._shield,  # type: ignore[arg-type]
+            port=self._port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=0,
+        )
+        self._server = uvicorn.Server(config)
+        self._serving = asyncio.create_task(self._server._serve())
+        while not self._server.started:
+            assert not self._serving.done()
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        self._server.should_exit = True
+        await self._serving
+
+
+@asynccontextmanager
+async def served(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[Served]:
+    async with shield_of(settings, database, redis) as shield:
+        made = Served(shield)
+        await made.start()
+        yield made
+        await made.stop()
 
 
 def browser_of(transport: httpx.ASGITransport, person: Principal) -> Browser:

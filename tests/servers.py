@@ -17,9 +17,11 @@ _EMPTY = text(
     """
     DO $$ DECLARE names text; BEGIN
       SELECT string_agg(quote_ident(tablename), ', ') INTO names FROM pg_tables
-      WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'task_transitions', 'rollup');
+      WHERE schemaname = 'public'
+        AND tablename NOT IN ('alembic_version', 'task_transitions', 'rollup', 'log_followers');
       EXECUTE 'TRUNCATE ' || names || ' RESTART IDENTITY';
       UPDATE rollup SET upto = pg_snapshot_xmin(pg_current_snapshot());
+      UPDATE log_followers SET upto = pg_snapshot_xmin(pg_current_snapshot());
     END $$
     """
 )

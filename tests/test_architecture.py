@@ -8,7 +8,7 @@ import pytest
 
 APP = Path(__file__).parents[1] / "app"
 
-ENTRIES = ("asgi", "worker", "cli", "development", "demo", "schema", "testing")
+ENTRIES = ("asgi", "worker", "cli", "development", "demo", "schema", "testing", "verify")
 # A folder may import those to its right, never to its left.
 ORDER = (
     "kinds",
@@ -17,10 +17,13 @@ ORDER = (
     "approvals",
     "schedules",
     "runs",
+    "webhooks",
+    "bulk",
     "accounts",
     "mail",
     "tasks",
     "stats",
+    "api",
     "web",
     "core",
 )
@@ -51,7 +54,7 @@ def folder(module: str) -> str:
     return module.split(".")[1] if module.count(".") else ""
 
 
-FEATURES = {name for name in ORDER if name not in ("kinds", "runtime", "web", "core")}
+FEATURES = {name for name in ORDER if name not in ("kinds", "runtime", "api", "web", "core")}
 
 
 @pytest.mark.parametrize("module", sorted(imports()))
@@ -102,19 +105,24 @@ HOMES = (
         (
             "app.asgi",
             "app.web.",
+            "app.api.",
             "app.careers.",
             "views",
+            "api",
             "app.tasks.overview",
             "app.approvals.review",
             "app.accounts.auth",
+            "app.accounts.bearer",
         ),
     ),
     ("jinja2", ("app.web.", "app.mail.message", "app.kinds.report.page", "app.careers.")),
     ("redis", ("app.worker", "app.asgi", "app.runtime.doorbell", "app.web.", "app.embedded.")),
     ("cronsim", ("app.schedules.rhythm",)),
+    ("cryptography", ("app.core.signing",)),
     ("obstore", ("app.core.files",)),
     ("PIL", ("app.kinds.image.",)),
     ("fpdf", ("app.kinds.report.",)),
+    ("jwt", ("app.accounts.jwts", "app.accounts.jwks")),
     ("httpx", ("app.core.outgoing", "app.kinds.")),
 )
 
@@ -178,9 +186,12 @@ def test_templates_hold_no_inline_script_style_or_unescaped_value(path: Path) ->
 
 def test_every_state_has_a_look() -> None:
     from app.approvals.states import ApprovalState
+    from app.bulk.states import BulkState
     from app.runs.states import RunState
-    from app.tasks.states import TaskState
+    from app.tasks.states import STANDINGS
+    from app.web.styleguide import STATES
 
     css = (APP.parent / "static/css/components/state.css").read_text()
-    for state in (*TaskState, *RunState, *ApprovalState, "finished"):
+    for state in (*STANDINGS, *RunState, *ApprovalState, *BulkState, "finished"):
         assert f'[data-state="{state}"]' in css, state
+        assert state in STATES, "shown in the style guide"

@@ -1,13 +1,20 @@
 """The plans of the hot statements: an index chosen for them, whatever the table's size."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, select, text
 
 import tests.tasks.kinds  # noqa: F401
 from app.core.db import Database
+from app.tasks.dead_letters import _GROUPS
+from app.tasks.filters import TaskFilter
+from app.tasks.models import Task
 from app.tasks.service import TaskRequest, enqueue_many
+
+PRINT = "test.nothing:000000000007"
 
 
 @pytest.fixture
@@ -20,6 +27,37 @@ async def crowded(database: Database) -> Database:
         autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
         await autocommit.execute(text("VACUUM ANALYZE tasks"))
     return database
+
+
+@pytest.fixture
+async def buried(crowded: Database) -> Database:
+    """Three thousand dead letters of thirty errors besides."""
+    async with crowded.write("system") as session:
+        await enqueue_many(session, [TaskRequest(kind="test.nothing", payload={}, queue="dead")] * 3000)
+        await session.execute(
+            text(
+                "UPDATE tasks SET state = 'dead_letter', finished_at = now(),"
+                " fingerprint = 'test.nothing:' || lpad((random() * 30)::int::text, 12, '0') WHERE queue = 'dead'"
+            )
+        )
+    async with crowded.engine.connect() as connection:
+        autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await autocommit.execute(text("VACUUM ANALYZE tasks"))
+    return crowded
+
+
+@contextmanager
+def explaining(database: Database) -> Iterator[None]:
+    """Statements answer with their plan, on the connection's own way of sending them."""
+
+    def explain(_connection, _cursor, statement: str, parameters, *_rest):  # type: ignore[no-untyped-def]
+        return (f"EXPLAIN {statement}" if "SELECT" in statement else statement), parameters
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", explain, retval=True)
+    try:
+        yield
+    finally:
+        event.remove(database.engine.sync_engine, "before_cursor_execute", explain)
 
 
 async def plan_of(database: Database, statement: str) -> str:
@@ -71,9 +109,58 @@ async def test_the_claim_walks_the_ready_index_in_order_without_sorting(crowded:
             "SELECT FROM tasks WHERE state = 'running' AND limited AND kind = 'a' LIMIT 5",
             "tasks_limited_running_idx",
         ),
+        ("SELECT id FROM tasks ORDER BY created_at DESC, id DESC LIMIT 50", "tasks_created_idx"),
+        ("SELECT id FROM tasks WHERE state = 'dead_letter' AND fingerprint IS NULL LIMIT 5", "tasks_nameless_idx"),
+        (
+            "SELECT id FROM bulk_actions WHERE state IN ('running', 'waiting') AND due_at <= now()"
+            " ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED",
+            "bulk_actions_due_idx",
+        ),
+        (
+            f"SELECT task_id FROM bulk_tasks WHERE action_id = '{UUID(int=1)}' AND task_id > '{UUID(int=2)}'"
+            " ORDER BY task_id LIMIT 500",
+            "bulk_tasks_pkey",
+        ),
+        (
+            f"SELECT task_id FROM bulk_tasks WHERE action_id = '{UUID(int=1)}' AND watch IS NOT NULL",
+            "bulk_tasks_watch_idx",
+        ),
         ("SELECT id FROM task_events WHERE xid >= (SELECT upto FROM rollup)", "task_events_xid_idx"),
         (f"SELECT id FROM task_events WHERE task_id = '{UUID(int=1)}' ORDER BY id", "task_events_task_id_idx"),
     ],
 )
 async def test_a_hot_statement_uses_its_index(crowded: Database, statement: str, index: str) -> None:
     assert index in await plan_of(crowded, statement)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        (TaskFilter(payload="word:rare"), "tasks_payload_idx"),
+        (TaskFilter(payload='{"word": "rare"}', states=("cancelled",)), "tasks_payload_idx"),
+        (TaskFilter(fingerprint=PRINT), "tasks_fingerprint_idx"),
+        (TaskFilter(fingerprint=PRINT, states=("dead_letter",)), "tasks_fingerprint_idx"),
+        (TaskFilter(states=("queued",)), "tasks_state_created_idx"),
+        (TaskFilter(), "tasks_created_idx"),
+        (TaskFilter(owner=str(UUID(int=1))), "tasks_owner_created_idx"),
+        (TaskFilter(ids=(UUID(int=1),)), "tasks_pkey"),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+async def test_a_filtered_list_uses_an_index(buried: Database, wanted: TaskFilter, index: str) -> None:
+    async with buried.read() as session:
+        listed = select(Task.id).where(wanted.where()).order_by(Task.created_at.desc(), Task.id.desc()).limit(51)
+        with explaining(buried):
+            plan = "\n".join((await session.execute(listed.with_only_columns(Task.title))).scalars())
+    assert index in plan
+    assert "Seq Scan" not in plan
+
+
+async def test_the_groups_of_dead_letters_can_be_counted_by_their_index_alone(buried: Database) -> None:
+    async with buried.read() as session:
+        # Of so few rows the planner would rather read them all; of many it would not.
+        for way in ("seqscan", "bitmapscan"):
+            await session.execute(text(f"SET LOCAL enable_{way} = off"))
+        with explaining(buried):
+            plan = "\n".join((await session.execute(_GROUPS, {"owner": None, "limit": 200})).scalars())
+    assert "Index Only Scan using tasks_fingerprint_idx" in plan

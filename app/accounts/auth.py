@@ -5,6 +5,8 @@ ends by itself. That a person was here is noted at most every five minutes, in a
 matter when that fails.
 """
 
+from typing import Literal
+
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy.exc import DBAPIError
@@ -16,16 +18,19 @@ from app.core.db import Database
 from app.core.principal import Principal
 from app.core.tokens import digest
 from app.web.cookies import SESSION, read_cookie
-from app.web.request import WebRequest
+from app.web.request import WebRequest, is_api
 
 logger = log.get(__name__)
 
 
 def session_middleware(app: ASGIApp) -> ASGIApp:
-    """Sets `scope["user"]` to a Principal or None and `scope["auth"]` to the session's id, unless both are set."""
+    """Sets `scope["user"]` to a Principal or None and `scope["auth"]` to the session's id, unless both are set.
+
+    Not for the API: a cookie, which browsers send by themselves, opens nothing there (app/accounts/bearer.py).
+    """
 
     async def resolve(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == ScopeType.HTTP and not scope.get("user"):
+        if scope["type"] == ScopeType.HTTP and not scope.get("user") and not is_api(scope):
             request = WebRequest(scope)
             token = read_cookie(request.app.state.settings, request.cookies, SESSION)
             found = None
@@ -41,7 +46,8 @@ def session_middleware(app: ASGIApp) -> ASGIApp:
 def _principal(found: Found | None) -> Principal | None:
     if found is None:
         return None
-    return Principal(found.id, found.email, found.name, "admin" if found.role == "admin" else "member")
+    role: Literal["member", "admin"] = "admin" if found.role == "admin" else "member"
+    return Principal(found.id, found.email, found.name, role, found.time_zone or "")
 
 
 async def _find(database: Database, token_hash: bytes) -> Found | None:

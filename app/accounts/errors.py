@@ -1,6 +1,6 @@
 """Refusals around people, their links and sessions."""
 
-from app.core.errors import Conflict, Forbidden, Gone, NotFound
+from app.core.errors import Conflict, Forbidden, Gone, NotFound, Unauthorized
 
 
 class LinkDead(Gone):
@@ -36,3 +36,18 @@ class LastAdmin(Conflict):
 
     def __init__(self) -> None:
         super().__init__("This is the last administrator who can sign in. Make somebody else administrator first.")
+
+
+class TokenNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("There is no such token; it may have been revoked already.")
+
+
+class BadToken(Unauthorized):
+    """A token that is not valid. Which of the reasons it is helps only its owner's guesses: it is in the log."""
+
+    title = "This token is not valid"
+
+    def __init__(self, why: str = "It is unknown, revoked or expired.") -> None:
+        super().__init__(why)
+        self.headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     CheckConstraint,
     DateTime,
     ForeignKey,
@@ -38,6 +39,10 @@ class User(Base):
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     signed_in_at: Mapped[datetime | None] = mapped_column(Moment)
     disabled_at: Mapped[datetime | None] = mapped_column(Moment)
+    # An IANA name; NULL: as their browser says.
+    time_zone: Mapped[str | None] = mapped_column(Text)
+    # Whether they want a mail when one of their runs has finished.
+    run_notices: Mapped[bool] = mapped_column(server_default=text("true"))
 
 
 class LoginLink(Base):
@@ -80,6 +85,29 @@ class UserSession(Base):
     expires_at: Mapped[datetime] = mapped_column(Moment)
     address: Mapped[str] = mapped_column(Text, server_default="")
     user_agent: Mapped[str] = mapped_column(Text, server_default="")
+
+
+class ApiToken(Base):
+    """A program's key to its owner's account: only the SHA-256 is kept, and a beginning to know it by."""
+
+    __tablename__ = "api_tokens"
+    __table_args__ = (
+        CheckConstraint("length(name) BETWEEN 1 AND 100", name="name"),
+        CheckConstraint("cardinality(scopes) >= 1", name="scopes"),
+        Index("api_tokens_token_hash_key", "token_hash", unique=True),
+        Index("api_tokens_user_id_idx", "user_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(Text)
+    prefix: Mapped[str] = mapped_column(Text)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    # NULL: for as long as it is not revoked.
+    expires_at: Mapped[datetime | None] = mapped_column(Moment)
+    used_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
 class Profile(Base):

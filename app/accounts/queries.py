@@ -25,6 +25,7 @@ class Found(NamedTuple):
     name: str
     role: str
     stale: bool
+    time_zone: str | None
 
 
 def at(now: datetime | None) -> ColumnElement[datetime]:
@@ -95,8 +96,18 @@ async def set_disabled(session: WriteSession, user_id: UUID, disabled: bool) -> 
     return (await session.execute(statement)).scalar_one_or_none()
 
 
+async def set_run_notices(session: WriteSession, user_id: UUID, wanted: bool) -> None:
+    await session.execute(
+        update(User).where(User.id == user_id).values(run_notices=wanted).execution_options(synchronize_session=False)
+    )
+
+
 async def set_name(session: WriteSession, user_id: UUID, name: str) -> None:
     await session.execute(update(User).where(User.id == user_id).values(name=name))
+
+
+async def set_time_zone(session: WriteSession, user_id: UUID, name: str | None) -> None:
+    await session.execute(update(User).where(User.id == user_id).values(time_zone=name))
 
 
 # Sessions
@@ -135,6 +146,7 @@ async def session_person(session: Session, token_hash: bytes, *, now: datetime |
             User.name,
             User.role,
             UserSession.seen_at < at(now) - SEEN_EVERY,
+            User.time_zone,
         )
         .join(User, User.id == UserSession.user_id)
         .where(UserSession.token_hash == token_hash, UserSession.expires_at > at(now), User.disabled_at.is_(None))

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from app.accounts import link_queries, queries
+from app.accounts import link_queries, queries, token_queries
 from app.accounts.errors import LastAdmin, SessionNotFound, UserNotFound
 from app.accounts.models import User
 from app.core.db import Session, WriteSession
@@ -88,6 +88,11 @@ async def _keep_an_admin(session: WriteSession, user_id: UUID) -> None:
         raise LastAdmin
 
 
+async def choose_run_notices(session: WriteSession, user_id: UUID, wanted: bool) -> None:
+    """Whether they want a mail when one of their runs has finished."""
+    await queries.set_run_notices(session, user_id, wanted)
+
+
 async def end_session(session: WriteSession, user_id: UUID, session_id: UUID) -> None:
     """Raises:
     SessionNotFound: it has ended, or is somebody else's.
@@ -102,6 +107,7 @@ async def end_other_sessions(session: WriteSession, user_id: UUID, current: UUID
 
 
 async def forget_ended(session: WriteSession, *, now: datetime | None = None) -> None:
-    """Delete sign-in links and sessions that ended more than a day ago."""
+    """Delete sign-in links and sessions that ended more than a day ago, and tokens that expired long ago."""
     await link_queries.delete_ended_links(session, now=now)
     await queries.delete_ended_sessions(session, now=now)
+    await token_queries.delete_ended_tokens(session, now=now)

@@ -1,4 +1,4 @@
-"""/settings: the profile that applications are made from, the résumé, and the browsers one is signed in with."""
+"""/settings: the profile that applications are made from, the résumé, notices, and where one is signed in."""
 
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from app.accounts.profiles import MOST_ANSWERS, ProfileChange, ProfileView
 from app.accounts.user_agents import browser_name
 from app.core.db import Session
 from app.core.errors import Invalid, NotFound, Unauthorized
+from app.web import zone
 from app.web.forms import Form, blank, read_form, uploaded
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
@@ -38,6 +39,10 @@ class ProfileForm(msgspec.Struct):
     answer: list[Answer] = []
 
 
+class NoticesForm(msgspec.Struct):
+    run_notices: bool = False
+
+
 class SessionRow(msgspec.Struct, frozen=True):
     id: UUID
     browser: str
@@ -52,7 +57,9 @@ class SettingsView(msgspec.Struct, frozen=True, kw_only=True):
     form: Form[ProfileForm]
     rows: list[tuple[str, str]]
     sessions: list[SessionRow]
+    run_notices: bool
     standard_letter: str = DEFAULT
+    zones: tuple[str, ...] = zone.names()
     placeholders: tuple[str, ...] = tuple(f"{{{name}}}" for name in PLACEHOLDERS)
 
 
@@ -79,6 +86,15 @@ async def save_profile(request: WebRequest, write: Write, user: SignedIn) -> Res
     return see_other(request, "/settings", "Saved.")
 
 
+@post("/settings/time-zone", include_in_schema=False)
+async def save_time_zone(request: WebRequest, write: Write, user: SignedIn) -> Response[str]:
+    name = (await request.form()).get("time_zone", "")
+    if not isinstance(name, str) or (name and not zone.is_zone(name)):
+        raise Invalid("There is no such time zone.", {"time_zone": "Choose one of the offered zones."})
+    await queries.set_time_zone(write, user.id, name or None)
+    return see_other(request, "/settings#times", "Times are shown in " + (name or "your browser's zone") + ".")
+
+
 @get("/settings/resume", include_in_schema=False)
 async def resume(read: Read, user: SignedIn) -> Response[bytes]:
     found = await profiles.load_resume(read, user.id)
@@ -92,6 +108,15 @@ async def resume(read: Read, user: SignedIn) -> Response[bytes]:
 async def remove_resume(request: WebRequest, write: Write, user: SignedIn) -> Response[str]:
     await profiles.save_resume(write, user.id, None)
     return see_other(request, "/settings#profile", "The résumé has been removed.")
+
+
+@post("/settings/notices", include_in_schema=False)
+async def save_notices(request: WebRequest, write: Write, user: SignedIn) -> Response[str]:
+    form = await read_form(request, NoticesForm)
+    if form.data is None:
+        raise Invalid("Choose yes or no.", dict(form.errors))
+    await service.choose_run_notices(write, user.id, form.data.run_notices)
+    return see_other(request, "/settings#notices", "Saved.")
 
 
 @post("/settings/sessions/{session_id:uuid}/revoke", include_in_schema=False)
@@ -120,7 +145,8 @@ async def _page(
     if form is not None:
         await discard(request)  # before reading: what was half saved is not to be shown
     profile = await profiles.load_profile(session, user_id)
-    if profile is None:
+    person = await service.find_user(session, user_id)
+    if profile is None or person is None:
         raise NotFound("Your account no longer exists.")
     rows = list(profile.answers.items()) if form is None else _rows(form.values)
     view = SettingsView(
@@ -128,6 +154,7 @@ async def _page(
         form=form or blank(msgspec.structs.asdict(profile)),
         rows=[*rows, *[("", "")] * (3 if len(rows) <= MOST_ANSWERS - 3 else 0)],
         sessions=[_session(row, request.auth) for row in await queries.sessions_of(session, user_id)],
+        run_notices=person.run_notices,
     )
     return await render(request, "accounts/settings.html", view, nav="settings", status=422 if form else 200)
 
@@ -157,4 +184,13 @@ def _refuse(sentence: str) -> None:
     raise Invalid(sentence, {"answers": sentence})
 
 
-handlers: list[HTTPRouteHandler] = [settings, save_profile, resume, remove_resume, revoke_session, revoke_others]
+handlers: list[HTTPRouteHandler] = [
+    settings,
+    save_profile,
+    save_time_zone,
+    resume,
+    remove_resume,
+    save_notices,
+    revoke_session,
+    revoke_others,
+]

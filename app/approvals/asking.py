@@ -8,13 +8,16 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import service as accounts
-from app.approvals import queries
+from app.accounts.sign_in import may_sign_in
+from app.approvals import events, forms, queries
 from app.approvals.deciding import refuse
-from app.approvals.errors import ApprovalNotFound
+from app.approvals.errors import ApprovalNotFound, QuestionImpossible
 from app.approvals.questions import Answer, Question
+from app.approvals.standing import starters
 from app.approvals.states import ApprovalState, HoldType
+from app.core.addresses import canonical_address
 from app.core.db import WriteSession
-from app.core.errors import Conflict, TooMany
+from app.core.errors import Conflict, Invalid, TooMany
 from app.core.ids import uuid7
 from app.mail import service as mail
 from app.runs import service as runs
@@ -26,6 +29,8 @@ from app.tasks.states import RESUMED_PRIORITY, TaskState, TaskVerb
 
 FRESH_LINKS = 5  # mails one person can ask for about one question
 MAIL_PRIORITY = 300  # ahead of every other mail: twenty minutes are short
+BARRED = "started it, so somebody else has to decide"
+SHUT_OUT = "has to sign in to decide, and has not been let in yet"
 
 
 async def answer_to(session: AsyncSession, task_id: UUID, step: str, round: int) -> Answer[dict[str, Any]] | None:
@@ -40,8 +45,15 @@ async def answer_to(session: AsyncSession, task_id: UUID, step: str, round: int)
     return Answer(state, found.answer or {}, found.decided_by or "system", found.reason)
 
 
-async def ask(session: WriteSession, task: Claimed, question: Question) -> bool:
-    """Hold the task on a question and mail those asked, in one transaction. False: the task is not ours any more."""
+async def ask(session: WriteSession, task: Claimed, question: Question, *, signup: str = "open") -> bool:
+    """Hold the task on a question and mail those asked, in one transaction. False: the task is not ours any more.
+
+    Args:
+        signup: the setting SIGNUP; where signing in is required, who may not do so is not mailed.
+
+    Raises:
+        QuestionImpossible: more people must agree than are asked.
+    """
     held = await tasks.move_tasks(
         session,
         TaskVerb.HOLD,
@@ -51,10 +63,8 @@ async def ask(session: WriteSession, task: Claimed, question: Question) -> bool:
     )
     if not held:
         return False
-    owner = await accounts.find_user(session, task.owner_id) if task.owner_id else None
-    addresses = question.recipients or ((owner.email,) if owner else ())
     approval_id = uuid7()
-    people = [queries.Person(uuid7(), address) for address in _distinct(addresses)]
+    people = await _people(session, task, question, signup)
     await queries.insert_approval(
         session,
         {
@@ -68,22 +78,71 @@ async def ask(session: WriteSession, task: Claimed, question: Question) -> bool:
             "shown": question.shown,
             "form": {"fields": msgspec.to_builtins(question.fields)},
             "version": question.version,
+            "needed": question.needed,
+            "self_approval": question.self_approval,
+            "level": question.level,
             "continues_on_reject": question.continues_on_reject,
             "continues_on_expire": question.continues_on_expire,
             "ttl": question.ttl,
+            "take_back": question.take_back,
+            "alike": question.alike(task.run_id, task.kind),
         },
         people,
     )
+    await events.record(session, approval_id, "ask", "system", data={"people": [person.email for person in people]})
     for person in people:
-        await _mail(session, person.id, person.email, question.hold, task.owner_id, question.title)
+        if person.problem is None:
+            await mail_question(session, person.id, person.email, question.hold, task.owner_id, question.title)
     return True
 
 
-def _distinct(addresses: tuple[str, ...]) -> list[str]:
-    return list({address.lower(): address for address in addresses}.values())
+async def _people(session: WriteSession, task: Claimed, question: Question, signup: str) -> list[queries.Person]:
+    """Those to ask, each once, and why some of them are not mailed."""
+    owner = await accounts.find_user(session, task.owner_id) if task.owner_id else None
+    addresses = question.recipients or ((owner.email,) if owner else ())
+    distinct = {canonical_address(address): address for address in reversed(addresses)}
+    barred: frozenset[str] = frozenset()
+    if not question.self_approval:
+        barred = await starters(session, task.owner_id, task.run_id)
+    _check(question, list(distinct), barred)
+    people = []
+    for person, address in reversed(distinct.items()):
+        problem = BARRED if person in barred else None
+        if problem is None and question.level == "sign-in" and not await _may_sign_in(session, address, signup):
+            problem = SHUT_OUT
+        people.append(queries.Person(uuid7(), address, "undelivered" if problem else "waiting", problem))
+    return people
 
 
-async def _mail(
+def _check(question: Question, people: list[str], barred: frozenset[str]) -> None:
+    """Raises QuestionImpossible, for the author of the kind. That nobody is left to ask is shown to people instead."""
+    needed, left = question.needed, [person for person in people if person not in barred]
+    if needed < 1:
+        raise QuestionImpossible(f"The question {question.step!r} needs {needed} people; it must be at least one.")
+    if needed > max(1, len(people)):
+        raise QuestionImpossible(
+            f"The question {question.step!r} needs {needed} different people and asks {len(people)}."
+        )
+    if left and needed > len(left):
+        raise QuestionImpossible(
+            f"The question {question.step!r} needs {needed} people, and of those asked only {len(left)} may decide: "
+            "whoever started it is barred."
+        )
+    if needed > 1:
+        try:
+            forms.read(question.fields, {field.name: field.value for field in question.fields})
+        except Invalid as problem:
+            raise QuestionImpossible(
+                f"Several people decide {question.step!r}, so nobody can change its form, which is not complete: "
+                f"{problem}"
+            ) from None
+
+
+async def _may_sign_in(session: WriteSession, address: str, signup: str) -> bool:
+    return may_sign_in(await accounts.find_user_by_email(session, address), address, signup)
+
+
+async def mail_question(
     session: WriteSession, recipient_id: UUID, to: str, hold: HoldType, owner_id: UUID | None, title: str
 ) -> None:
     template = "approval_request" if hold is HoldType.APPROVAL else "input_needed"
@@ -120,8 +179,13 @@ async def send_fresh_link(session: WriteSession, token_hash: bytes, *, now: date
     if not await queries.grant_fresh_link(session, recipient.id, most=FRESH_LINKS, now=now):
         raise TooMany("A fresh link is already on its way. Please look at your mail, or wait a minute.", 60)
     if approval.state == ApprovalState.PENDING:
-        await _mail(session, recipient.id, recipient.email, HoldType(approval.hold), approval.owner_id, approval.title)
+        await mail_question(
+            session, recipient.id, recipient.email, HoldType(approval.hold), approval.owner_id, approval.title
+        )
         return recipient.email
+    if recipient.forwarded_from is not None:
+        # The handler asks those it named; whom they pass it on to is theirs to say again.
+        raise Conflict("You were asked in a colleague’s place. They can put the question again.")
     if await tasks.in_cancelled_run(session, approval.task_id):
         raise Conflict("The run that this question belongs to was cancelled, so it is not open any more.")
     moved = await tasks.move_tasks(

@@ -1,18 +1,32 @@
 """Taking the decision of a person. Every rule about who may decide what, and when, is enforced here."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.approvals import forms, queries
-from app.approvals.errors import AlreadyDecided, ApprovalNotFound, NotAsked, QuestionChanged, QuestionExpired
-from app.approvals.models import Approval
+from app.approvals import events, forms, policy_queries, queries
+from app.approvals.errors import (
+    AlreadyDecided,
+    AlreadyVoted,
+    ApprovalNotFound,
+    NotAsked,
+    PassedOn,
+    QuestionChanged,
+    QuestionExpired,
+    SelfApproval,
+    SignInNeeded,
+)
+from app.approvals.models import Approval, Vote
 from app.approvals.questions import Decision, fields_of
+from app.approvals.standing import Standing, standing_of
 from app.approvals.states import ApprovalState, ApprovalVerb, HoldType
+from app.core.addresses import canonical_address
 from app.core.db import WriteSession
 from app.core.errors import Conflict, Invalid
+from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.runs import service as runs
 from app.tasks import queries as tasks
@@ -28,6 +42,8 @@ async def decide_by_link(
     asked = await queries.by_link(session, token_hash)
     if asked is None:
         raise ApprovalNotFound
+    if asked.approval.level != "link":
+        raise SignInNeeded
     return await _decide(session, asked.approval, decision, by=asked.recipient.email, source=f"link, {source}", now=now)
 
 
@@ -57,11 +73,15 @@ async def decide_signed_in(
 async def _decide(
     session: WriteSession, approval: Approval, decision: Decision, *, by: str, source: str, now: datetime | None
 ) -> Approval:
-    """Close the question and move its task, together.
+    """Count one person's decision; when it settles the question, close that and move its task, together.
+
+    Returns:
+        The question: still pending when more people have to agree.
 
     Raises:
         Invalid: the verb does not fit the question, or answers are missing.
-        AlreadyDecided, QuestionExpired, QuestionChanged: nothing was changed.
+        AlreadyDecided, AlreadyVoted, QuestionExpired, QuestionChanged: nothing was changed.
+        SelfApproval, PassedOn: not this person.
     """
     hold = HoldType(approval.hold)
     approving = (ApprovalVerb.APPROVE, ApprovalVerb.REJECT)
@@ -69,28 +89,90 @@ async def _decide(
         raise Invalid("Please choose one of the decisions offered.", {"decision": "Choose one."})
     reason = decision.reason.strip()[:2000] or None
     answer: dict[str, Any] | None = None
-    if decision.verb is ApprovalVerb.REJECT:
-        if reason is None:
-            raise Invalid("Please say why you reject it.", {"reason": "A reason is needed to reject."})
-    else:
-        answer = forms.read(fields_of(approval), decision.form)
+    if decision.verb is not ApprovalVerb.REJECT:
+        answer = _answer(approval, decision)
+    elif reason is None:
+        raise Invalid("Please say why you reject it.", {"reason": "A reason is needed to reject."})
     await queries.lock_task(session, approval.task_id)
+    current = await policy_queries.open_approval(session, approval.id, version=decision.version, now=now)
+    if current is None:
+        await refuse(session, approval.id, decision.version)
+        raise QuestionExpired
+    standing = await standing_of(session, current)
+    check_may_vote(standing, by)
+    vote = {"verb": decision.verb.value, "reason": reason, "answer": answer, "source": source}
+    await _vote(session, current, by, vote, now)
+    settled = _settled(await standing_of(session, current), decision.verb)
+    if settled is None:
+        return current
+    votes, verb = settled
     decided = await queries.decide(
         session,
         approval.id,
-        decision.verb,
+        verb,
         version=decision.version,
-        by=by,
+        by=", ".join(one.email for one in votes),
         source=source,
-        reason=reason,
+        reason=_reasons(votes),
         answer=answer,
         now=now,
     )
-    if decided is None:
-        await refuse(session, approval.id, decision.version)
-        raise QuestionExpired
-    await _move_on(session, decided, TaskVerb(decision.verb.value), reason, now=now)
+    assert decided is not None, "the task is locked, so its open question cannot have changed"
+    await _move_on(session, decided, TaskVerb(verb.value), decided.reason, now=now)
     return decided
+
+
+def _answer(approval: Approval, decision: Decision) -> dict[str, Any]:
+    """The form as it was left. Where several must agree they agree on the same: nobody changes it."""
+    fields = fields_of(approval)
+    if approval.needed == 1:
+        return forms.read(fields, decision.form)
+    shown = forms.read(fields, {field.name: field.value for field in fields})
+    if decision.form and forms.read(fields, decision.form) != shown:
+        raise Invalid("Several people decide this together, so nobody can change what it says.")
+    return shown
+
+
+def check_may_vote(standing: Standing, email: str) -> None:
+    """Raises SelfApproval, AlreadyVoted, PassedOn."""
+    if standing.bars(email):
+        raise SelfApproval
+    vote = standing.vote_of(email)
+    if vote is not None:
+        raise AlreadyVoted(vote.verb, vote.at)
+    recipient = standing.recipient(email)
+    successor = standing.passed_on_to(recipient) if recipient else None
+    if successor is not None:
+        raise PassedOn(successor.email)
+
+
+async def _vote(session: WriteSession, approval: Approval, by: str, vote: dict[str, Any], now: datetime | None) -> None:
+    known = {"id": uuid7(), "approval_id": approval.id, "person": canonical_address(by), "email": by}
+    stored = await policy_queries.insert_vote(session, {**known, "version": approval.version, **vote}, now=now)
+    assert stored is not None, "checked under the lock of the task"
+    data = {"reason": vote["reason"]} if vote["reason"] else {}
+    await events.record(session, approval.id, vote["verb"], by, data=data, now=now)
+
+
+def _settled(standing: Standing, verb: ApprovalVerb) -> tuple[list[Vote], ApprovalVerb] | None:
+    """The votes that settle the question and how, or None while it stays open.
+
+    Any one decides alone. Of several, enough must approve, and it ends as soon as that can no longer be.
+    """
+    if standing.needed == 1:
+        return list(standing.votes), verb
+    if standing.lacking == 0:
+        return standing.approved, ApprovalVerb.APPROVE
+    if standing.out_of_reach and standing.rejected:
+        return standing.rejected, ApprovalVerb.REJECT
+    return None
+
+
+def _reasons(votes: Sequence[Vote]) -> str | None:
+    given = [vote for vote in votes if vote.reason]
+    if len(given) == 1:
+        return given[0].reason
+    return "\n".join(f"{vote.email}: {vote.reason}" for vote in given)[:4000] or None
 
 
 async def refuse(session: AsyncSession, approval_id: UUID, version: str) -> None:
@@ -121,8 +203,9 @@ async def _move_on(
         session,
         verb,
         Task.id == approval.task_id,
-        to=TaskState.QUEUED if goes_on else ended[verb],
+        to=_next(verb, approval) if goes_on else ended[verb],
         reason=reason,
+        delay=approval.take_back if verb is TaskVerb.APPROVE else None,
         priority=(RESUMED_PRIORITY if verb is TaskVerb.ANSWER else APPROVED_PRIORITY) if goes_on else None,
         now=now,
     )
@@ -132,9 +215,16 @@ async def _move_on(
     announce_ready(session, moved)
 
 
+def _next(verb: TaskVerb, approval: Approval) -> TaskState:
+    """Where a task goes that goes on: it may have to wait until its approval cannot be taken back any more."""
+    return TaskState.SCHEDULED if verb is TaskVerb.APPROVE and approval.take_back else TaskState.QUEUED
+
+
 async def expire_due(session: WriteSession, *, now: datetime | None = None) -> int:
     """The sweeper's beat: questions whose time is over end their tasks, or let them go on without an answer."""
     expired = await queries.expire_due(session, now=now)
     for approval in expired:
-        await _move_on(session, approval, TaskVerb.EXPIRE, "Nobody decided in time.", now=now)
+        await events.record(session, approval.id, "expire", "system", now=now)
+        reason = "Nobody decided in time." if approval.needed == 1 else "Not enough people decided in time."
+        await _move_on(session, approval, TaskVerb.EXPIRE, reason, now=now)
     return len(expired)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from app.core.errors import Conflict, Forbidden, Gone, NotFound
+from app.core.errors import Conflict, Forbidden, Gone, Invalid, NotFound
 
 
 class ApprovalNotFound(NotFound):
@@ -30,6 +30,49 @@ class QuestionChanged(Conflict):
         super().__init__("The request has changed since you opened it. Please look at it again, then decide.")
 
 
-class NotAsked(Forbidden):
+class TooLateToTakeBack(Conflict):
     def __init__(self) -> None:
-        super().__init__("Only the people asked can decide this.")
+        super().__init__("It cannot be taken back any more: the task has gone on or has ended.")
+
+
+class NoReceipt(NotFound):
+    def __init__(self) -> None:
+        super().__init__("There is no receipt yet: nothing is decided, or the decision can still be taken back.")
+
+
+class NotAsked(Forbidden):
+    def __init__(self, sentence: str = "Only the people asked can decide this.") -> None:
+        super().__init__(sentence)
+
+
+class AlreadyVoted(Conflict):
+    """A second decision by the same person, perhaps by another way or from another address of theirs."""
+
+    def __init__(self, verb: str, at: datetime) -> None:
+        done = {"approve": "approved", "reject": "rejected", "answer": "answered"}[verb]
+        super().__init__(f"You have {done} this already, at {at:%H:%M:%S} UTC. It counts once.")
+
+
+class PassedOn(Conflict):
+    """It is a colleague's to decide now."""
+
+    def __init__(self, to: str) -> None:
+        super().__init__(f"You have passed this on to {to}, who decides in your place. Nothing was changed.")
+
+
+class SelfApproval(Forbidden):
+    """Whoever started it is barred."""
+
+    def __init__(self) -> None:
+        super().__init__("You started this yourself, and it needs somebody else to decide.")
+
+
+class SignInNeeded(Forbidden):
+    """The personal link alone is not enough for this question."""
+
+    def __init__(self) -> None:
+        super().__init__("This is decided by people who have signed in; the link alone is not enough.")
+
+
+class QuestionImpossible(Invalid):
+    """A handler asks for what can never be had."""

@@ -6,7 +6,9 @@ from uuid import UUID
 import msgspec
 
 from app.accounts import service as accounts
-from app.approvals import queries
+from app.approvals import events, policy_queries, queries
+from app.approvals.models import Approval, Note
+from app.approvals.standing import standing_of
 from app.approvals.states import ApprovalState, HoldType
 from app.core.config import Settings
 from app.core.db import WriteSession
@@ -29,30 +31,50 @@ class _Question(PlainLetter):
         asked = await queries.by_recipient(session, data.recipient_id)
         if asked is None or asked.approval.state != ApprovalState.PENDING:
             raise NotNeeded("The question is not open any more.")
+        recipient, approval = asked.recipient, asked.approval
+        standing = await standing_of(session, approval)
+        if all(person.id != recipient.id for person in standing.still_asked):
+            raise NotNeeded("This person has decided already, or is not asked any more.")
         token = mint()
-        await queries.store_link(session, digest(token), data.recipient_id)
-        owner = await accounts.find_user(session, asked.approval.owner_id) if asked.approval.owner_id else None
-        shown = asked.approval.shown
-        ttl = asked.approval.ttl
+        await queries.store_link(session, digest(token), recipient.id)
+        owner = await accounts.find_user(session, approval.owner_id) if approval.owner_id else None
+        sender = next((person for person in standing.recipients if person.id == recipient.forwarded_from), None)
+        signs_in = approval.level == "sign-in"
+        left = await policy_queries.time_left(session, approval.id)
+        running = approval.expires_at is not None
         return {
-            "to": asked.recipient.email,
-            "title": asked.approval.title,
+            "to": recipient.email,
+            "title": approval.title,
             "asker": (owner.name or owner.email) if owner else "Holdpoint",
             "run_name": await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
-            "what": [(label, str(value)) for label, value in shown.items() if isinstance(value, str | int)][:8],
+            # What is decided is shown to people who have signed in, so a mail must not show it either.
+            "what": [] if signs_in else _short_values(approval.shown),
             "url": f"{settings.base_url}/review/{token}",
-            "minutes": int(ttl.total_seconds() // 60) if ttl else None,
-            "expires_hint": "",
-            "reason": asked.approval.title if asked.approval.hold != HoldType.APPROVAL else "",
+            "minutes": max(1, round(left.total_seconds() / 60)) if left else None,
+            "expires_hint": "The time is running already." if running else "",
+            "reason": approval.title if approval.hold != HoldType.APPROVAL else "",
+            "sender": sender.email if sender else "",
+            "note": (recipient.forward_note or "") if sender else "",
+            "signs_in": signs_in,
+            "needed": approval.needed,
         }
 
-    async def sent(self, session: WriteSession, data: AskedPerson) -> None:
+    async def sent(self, session: WriteSession, data: AskedPerson, reply: str = "") -> None:
         approval_id = await queries.mark_recipient(session, data.recipient_id, "sent")
         if approval_id is not None:
-            await queries.start_clock(session, approval_id)
+            await policy_queries.start_clock(session, approval_id)
+        await _tell(session, data, "mail_accepted", {"reply": reply})
 
     async def undelivered(self, session: WriteSession, data: AskedPerson, problem: str) -> None:
         await queries.mark_recipient(session, data.recipient_id, "undelivered", problem)
+        await _tell(session, data, "mail_refused", {"problem": problem})
+
+
+async def _tell(session: WriteSession, data: AskedPerson, verb: str, told: dict[str, str]) -> None:
+    """A line of the trail about a mail to this person."""
+    asked = await queries.by_recipient(session, data.recipient_id)
+    if asked is not None:
+        await events.record(session, asked.approval.id, verb, "system", recipient_id=data.recipient_id, data=told)
 
 
 @letter("approval_request")
@@ -63,3 +85,64 @@ class ApprovalRequest(_Question):
 @letter("input_needed")
 class InputNeeded(_Question):
     """Please answer, or sign in somewhere."""
+
+
+@letter("approval_reminder")
+class ApprovalReminder(_Question):
+    """Still open, and so much time is left. Another link to the same page; nothing follows from its delivery."""
+
+    async def prepare(self, session: WriteSession, data: AskedPerson, settings: Settings) -> dict[str, Any]:
+        values = await super().prepare(session, data, settings)
+        if not values["expires_hint"]:
+            raise NotNeeded("Its time does not run.")
+        return values
+
+    async def sent(self, session: WriteSession, data: AskedPerson, reply: str = "") -> None:
+        await _tell(session, data, "mail_accepted", {"reply": reply})
+
+    async def undelivered(self, session: WriteSession, data: AskedPerson, problem: str) -> None:
+        await _tell(session, data, "mail_refused", {"problem": problem})
+
+
+class Answered(AskedPerson):
+    note_id: UUID
+
+
+@letter("question_answered")
+class QuestionAnswered(ApprovalReminder):
+    """The owner has answered what this person asked back."""
+
+    Data = Answered
+
+    async def prepare(self, session: WriteSession, data: AskedPerson, settings: Settings) -> dict[str, Any]:
+        assert isinstance(data, Answered)
+        note = await session.get_one(Note, data.note_id)
+        values = await _Question.prepare(self, session, data, settings)
+        return {**values, "question": note.question, "answer": note.answer, "answered_by": note.ended_by}
+
+
+class AskedBack(msgspec.Struct):
+    note_id: UUID
+
+
+@letter("question_back")
+class QuestionBack(PlainLetter):
+    """Somebody asked wants to know more. The link is no personal one: the owner answers signed in."""
+
+    Data = AskedBack
+
+    async def prepare(self, session: WriteSession, data: AskedBack, settings: Settings) -> dict[str, Any]:
+        note = await session.get(Note, data.note_id)
+        approval = await session.get(Approval, note.approval_id) if note else None
+        if note is None or approval is None or note.ended_at or approval.state != ApprovalState.PENDING:
+            raise NotNeeded("The question is not open any more.")
+        return {
+            "title": approval.title,
+            "asker": note.asked_by,
+            "question": note.question,
+            "url": f"{settings.base_url}/approvals/{approval.id}",
+        }
+
+
+def _short_values(shown: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(label, str(value)) for label, value in shown.items() if isinstance(value, str | int)][:8]

@@ -1,4 +1,4 @@
-"""Tables of the questions put to people, those asked, and their links."""
+"""Tables of the questions put to people, those asked, their links and votes, what they asked back, and the trail."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -6,9 +6,11 @@ from uuid import UUID
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     CheckConstraint,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     Interval,
@@ -31,8 +33,11 @@ class Approval(Base):
     """A question put to people while its task holds; also a hold for input or for a sign-in (`hold`).
 
     `version` is the SHA-256 (hex) of exactly what is shown: `title`, `shown` and `form`. `round` is the task's
-    round when it was asked: a refusal of an earlier round does not count any more. The clock has
-    started when `expires_at` is set.
+    round when it was asked: a refusal of an earlier round does not count any more.
+
+    The clock has started when `clock_started_at` is set, and runs while `expires_at` is. While somebody's question to
+    the owner is open it is stopped (`stopped_at`), with `time_left` to go. `reminders` have been sent, the next one is
+    due at `remind_at`.
     """
 
     __tablename__ = "approvals"
@@ -47,6 +52,10 @@ class Approval(Base):
         UniqueConstraint("task_id", "step", "round", name="approvals_task_step_round_key"),
         Index("approvals_open_key", "task_id", unique=True, postgresql_where=text("state = 'pending'")),
         Index("approvals_deadline_idx", "expires_at", postgresql_where=text("state = 'pending'")),
+        Index("approvals_alike_idx", "alike", postgresql_where=text("state = 'pending' AND alike IS NOT NULL")),
+        Index(
+            "approvals_remind_idx", "remind_at", postgresql_where=text("state = 'pending' AND remind_at IS NOT NULL")
+        ),
         Index("approvals_decided_idx", text("decided_at DESC"), postgresql_where=text("state <> 'pending'")),
     )
 
@@ -61,31 +70,56 @@ class Approval(Base):
     form: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     version: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text, server_default="pending")
-    # Policy. One of any is the only one offered yet; N of M, self-approval and sign-in level have their columns.
+    # Policy: how many different people must approve, whether whoever started it may, whether the link alone is enough.
     needed: Mapped[int] = mapped_column(SmallInteger, server_default="1")
     self_approval: Mapped[bool] = mapped_column(server_default=text("true"))
     level: Mapped[str] = mapped_column(Text, server_default="link")
     continues_on_reject: Mapped[bool] = mapped_column(server_default=text("false"))
     continues_on_expire: Mapped[bool] = mapped_column(server_default=text("false"))
     ttl: Mapped[timedelta | None] = mapped_column(Interval)
+    # How long after the approval the task waits, and the approval can be taken back.
+    take_back: Mapped[timedelta] = mapped_column(Interval, server_default=text("'0'::interval"))
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     clock_started_at: Mapped[datetime | None] = mapped_column(Moment)
     expires_at: Mapped[datetime | None] = mapped_column(Moment)
+    remind_at: Mapped[datetime | None] = mapped_column(Moment)
+    reminders: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    stopped_at: Mapped[datetime | None] = mapped_column(Moment)
+    time_left: Mapped[timedelta | None] = mapped_column(Interval)
     decided_at: Mapped[datetime | None] = mapped_column(Moment)
     decided_by: Mapped[str | None] = mapped_column(Text)
     decided_from: Mapped[str | None] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
     answer: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    # The same for the questions of a run that can be decided together.
+    alike: Mapped[str | None] = mapped_column(Text)
+
+    @property
+    def goes_on_at(self) -> datetime | None:
+        """When an approved task goes on, if it waits a while so that the approval can be taken back."""
+        if self.state != "approved" or not self.take_back or self.decided_at is None:
+            return None
+        return self.decided_at + self.take_back
 
 
 class Recipient(Base):
-    """A person asked. `state`: waiting (mail not yet accepted), sent, undelivered, inbox (asked there only)."""
+    """A person asked. `state`: waiting (mail not yet accepted), sent, undelivered, inbox (asked there only).
+
+    `forwarded_from` is the person who passed the question on to this one, with `forward_note`; they are not asked any
+    more.
+    """
 
     __tablename__ = "approval_recipients"
     __table_args__ = (
         CheckConstraint("state IN ('waiting', 'sent', 'undelivered', 'inbox')", name="state"),
         Index("approval_recipients_approval_email_key", "approval_id", text("lower(email)"), unique=True),
         Index("approval_recipients_email_idx", text("lower(email)")),
+        Index(
+            "approval_recipients_forwarded_key",
+            "forwarded_from",
+            unique=True,
+            postgresql_where=text("forwarded_from IS NOT NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -96,6 +130,8 @@ class Recipient(Base):
     problem: Mapped[str | None] = mapped_column(Text)
     fresh_links: Mapped[int] = mapped_column(Integer, server_default="0")
     fresh_link_at: Mapped[datetime | None] = mapped_column(Moment)
+    forwarded_from: Mapped[UUID | None] = mapped_column(ForeignKey("approval_recipients.id", ondelete="CASCADE"))
+    forward_note: Mapped[str | None] = mapped_column(Text)
 
 
 class ApprovalLink(Base):
@@ -107,3 +143,88 @@ class ApprovalLink(Base):
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     recipient_id: Mapped[UUID] = mapped_column(ForeignKey("approval_recipients.id", ondelete="CASCADE"))
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+
+class LinkOpening(Base):
+    """How often a person's link was opened: one row for people and one for scanners, whatever the number.
+
+    `address` is the last one's, `sign` tells by what it was taken for a scanner.
+    """
+
+    __tablename__ = "approval_openings"
+    __table_args__ = (
+        CheckConstraint("opener IN ('person', 'scanner')", name="opener"),
+        Index("approval_openings_last_at_idx", "last_at"),
+    )
+
+    recipient_id: Mapped[UUID] = mapped_column(
+        ForeignKey("approval_recipients.id", ondelete="CASCADE"), primary_key=True
+    )
+    opener: Mapped[str] = mapped_column(Text, primary_key=True)
+    n: Mapped[int] = mapped_column(Integer)
+    first_at: Mapped[datetime] = mapped_column(Moment)
+    last_at: Mapped[datetime] = mapped_column(Moment)
+    address: Mapped[str] = mapped_column(Text)
+    sign: Mapped[str] = mapped_column(Text)
+
+
+class Vote(Base):
+    """What one person decided, once. `person` is the canonical address: several addresses of one person are one."""
+
+    __tablename__ = "approval_votes"
+    __table_args__ = (
+        CheckConstraint("verb IN ('approve', 'reject', 'answer')", name="verb"),
+        UniqueConstraint("approval_id", "person", name="approval_votes_approval_person_key"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    approval_id: Mapped[UUID] = mapped_column(ForeignKey("approvals.id", ondelete="CASCADE"))
+    person: Mapped[str] = mapped_column(Text)
+    email: Mapped[str] = mapped_column(Text)
+    verb: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Text)
+    answer: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    source: Mapped[str] = mapped_column(Text)
+    version: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+
+class Note(Base):
+    """What somebody asked back, and the owner's answer; ended without one, it was withdrawn."""
+
+    __tablename__ = "approval_notes"
+    __table_args__ = (
+        CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name="ended"),
+        CheckConstraint("answer IS NULL OR ended_at IS NOT NULL", name="answer"),
+        Index("approval_notes_open_key", "approval_id", unique=True, postgresql_where=text("ended_at IS NULL")),
+        Index("approval_notes_approval_idx", "approval_id", "asked_at"),
+        Index("approval_notes_recipient_idx", "recipient_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    approval_id: Mapped[UUID] = mapped_column(ForeignKey("approvals.id", ondelete="CASCADE"))
+    recipient_id: Mapped[UUID] = mapped_column(ForeignKey("approval_recipients.id", ondelete="CASCADE"))
+    asked_by: Mapped[str] = mapped_column(Text)
+    question: Mapped[str] = mapped_column(Text)
+    asked_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    answer: Mapped[str | None] = mapped_column(Text)
+    ended_by: Mapped[str | None] = mapped_column(Text)
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class ApprovalEvent(Base):
+    """One line of a question's timeline. `actor` is an address or `system`; `data` is what the sentence needs."""
+
+    __tablename__ = "approval_events"
+    __table_args__ = (
+        Index("approval_events_approval_idx", "approval_id", "id"),
+        Index("approval_events_recipient_idx", "recipient_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    approval_id: Mapped[UUID] = mapped_column(ForeignKey("approvals.id", ondelete="CASCADE"))
+    recipient_id: Mapped[UUID | None] = mapped_column(ForeignKey("approval_recipients.id", ondelete="CASCADE"))
+    verb: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(Text)
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")

@@ -1,17 +1,18 @@
 """Statements about questions, those asked, and links. Lock order: the task first, then its approval."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Interval, case, delete, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.approvals.models import Approval, ApprovalLink, Recipient
+from app.approvals.models import Approval, ApprovalLink, Recipient, Vote
 from app.approvals.states import APPROVAL_MACHINE, ApprovalState, ApprovalVerb
 from app.core.db import WriteSession
 from app.tasks.models import Task
+from app.tasks.states import TASK_MACHINE, TaskVerb
 
 
 def at(now: datetime | None) -> ColumnElement[datetime]:
@@ -25,17 +26,19 @@ async def lock_task(session: WriteSession, task_id: UUID) -> None:
 
 
 class Person(NamedTuple):
-    """Somebody to be asked."""
+    """Somebody to be asked; `undelivered` for the `problem` named when there is no use in mailing them."""
 
     id: UUID
     email: str
+    state: str = "waiting"
+    problem: str | None = None
 
 
 async def insert_approval(session: WriteSession, values: dict[str, Any], people: list[Person]) -> None:
     """A question (`values` are its columns) and those asked."""
     await session.execute(insert(Approval).values(values))
     if people:
-        rows = [{"id": person.id, "approval_id": values["id"], "email": person.email} for person in people]
+        rows = [{"approval_id": values["id"], **person._asdict()} for person in people]
         await session.execute(insert(Recipient), rows)
 
 
@@ -80,6 +83,54 @@ async def decide(
         .execution_options(synchronize_session=False, populate_existing=True)
     )
     return rows.scalars().first()
+
+
+async def reopen(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> Approval | None:
+    """Take an approval back while its task still waits for that. None: it is not approved, or its time is over.
+
+    The clock goes on with what was left at the decision, at least a minute. The answers stay, to be shown again.
+    """
+    left = func.greatest(Approval.expires_at - Approval.decided_at, literal(timedelta(minutes=1), Interval))
+    rows = await session.execute(
+        update(Approval)
+        .where(
+            Approval.id == approval_id,
+            Approval.state.in_(APPROVAL_MACHINE.sources(ApprovalVerb.TAKE_BACK)),
+            Approval.decided_at + Approval.take_back > at(now),
+        )
+        .values(
+            state=APPROVAL_MACHINE.moves[ApprovalVerb.TAKE_BACK].targets[0].value,
+            expires_at=case((Approval.expires_at.is_not(None), at(now) + left)),
+            decided_at=None,
+            decided_by=None,
+            decided_from=None,
+            reason=None,
+        )
+        .returning(Approval)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    return rows.scalars().first()
+
+
+async def waits_until(session: AsyncSession, task_id: UUID, until: datetime) -> bool:
+    """Whether an approved task still waits for its time, which is to come."""
+    waits = (Task.id == task_id) & (Task.run_at == until) & (Task.run_at > func.now())
+    found = await session.execute(
+        select(Task.id).where(waits, Task.state.in_(TASK_MACHINE.sources(TaskVerb.TAKE_BACK)))
+    )
+    return found.first() is not None
+
+
+async def voters(session: AsyncSession, approval_id: UUID) -> set[str]:
+    """Who has decided so far, by their canonical addresses."""
+    return set((await session.execute(select(Vote.person).where(Vote.approval_id == approval_id))).scalars())
+
+
+async def withdraw_votes(session: WriteSession, approval_id: UUID, person: str) -> None:
+    """The vote of this person; everybody's when they have none."""
+    own = (Vote.approval_id == approval_id) & (Vote.person == person)
+    if (await session.execute(delete(Vote).where(own).returning(Vote.id))).first() is None:
+        await session.execute(delete(Vote).where(Vote.approval_id == approval_id))
 
 
 async def expire_due(session: WriteSession, *, limit: int = 500, now: datetime | None = None) -> list[Approval]:
@@ -140,20 +191,6 @@ async def by_recipient(session: AsyncSession, recipient_id: UUID) -> Asked | Non
 
 async def store_link(session: WriteSession, token_hash: bytes, recipient_id: UUID) -> None:
     await session.execute(insert(ApprovalLink).values(token_hash=token_hash, recipient_id=recipient_id))
-
-
-async def start_clock(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> None:
-    """The first delivery starts the time to decide; later ones change nothing."""
-    await session.execute(
-        update(Approval)
-        .where(
-            Approval.id == approval_id,
-            Approval.clock_started_at.is_(None),
-            Approval.state == ApprovalState.PENDING,
-        )
-        .values(clock_started_at=at(now), expires_at=at(now) + Approval.ttl)
-        .execution_options(synchronize_session=False)
-    )
 
 
 async def mark_recipient(

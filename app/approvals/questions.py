@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -25,13 +26,28 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     fields: tuple[FormField, ...] = ()
     recipients: tuple[str, ...] = ()
     ttl: timedelta | None = None
+    take_back: timedelta = timedelta()
     continues_on_reject: bool = False
     continues_on_expire: bool = False
+    needed: int = 1
+    self_approval: bool = True
+    level: Literal["link", "sign-in"] = "link"
 
     @property
     def version(self) -> str:
         """SHA-256 (hex) of what is shown; a decision names it."""
-        return sha256(msgspec.json.encode([self.title, self.shown, self.fields], order="sorted")).hexdigest()
+        return sha256(_shown(self.title, self.shown, self.fields)).hexdigest()
+
+    def alike(self, run_id: UUID | None, kind: str) -> str | None:
+        """The same (SHA-256, hex) for the questions of a run that can be decided together: the same step of the same
+        kind, the same form but for its values, the same rules. None where that makes no sense."""
+        if run_id is None or self.hold is not HoldType.APPROVAL:
+            return None
+        form = [{**msgspec.to_builtins(field), "value": None} for field in self.fields]
+        rules = [self.needed, self.self_approval, self.level, self.continues_on_reject, self.continues_on_expire]
+        times = [self.ttl.total_seconds() if self.ttl else None, self.take_back.total_seconds()]
+        same = [str(run_id), kind, self.step, form, rules, times]
+        return sha256(msgspec.json.encode(same, order="sorted")).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -62,6 +78,15 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     verb: ApprovalVerb
     form: dict[str, Any] = {}
     reason: str = ""
+
+
+def _shown(title: str, shown: Any, fields: tuple[FormField, ...]) -> bytes:
+    return msgspec.json.encode([title, shown, fields], order="sorted")
+
+
+def as_shown(approval: Approval) -> bytes:
+    """The very bytes (JSON) whose SHA-256 is the version."""
+    return _shown(approval.title, approval.shown, fields_of(approval))
 
 
 def fields_of(approval: Approval) -> tuple[FormField, ...]:

@@ -4,20 +4,27 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.approvals.errors import ApprovalNotFound
-from app.approvals.models import Approval, Recipient
+from app.approvals.models import Approval, Recipient, Vote
 from app.approvals.queries import recipients_of
-from app.approvals.states import ApprovalState
+from app.approvals.standing import Standing, standings_of
+from app.approvals.states import ApprovalState, HoldType
+from app.core.addresses import canonical_address
+from app.core.paging import Cursor
 from app.core.principal import Principal
 from app.tasks.models import Task
+
+_Next = aliased(Recipient)
 
 
 class InboxRow(NamedTuple):
     approval: Approval
     task: Task
+    standing: Standing
     undelivered: bool  # nobody could be told: its clock does not run
 
 
@@ -59,13 +66,42 @@ async def inbox(session: AsyncSession, by: Principal, which: str, limit: int = 2
         query = query.where(Approval.state == ApprovalState.PENDING).order_by(
             Approval.expires_at.asc().nulls_last(), Approval.created_at
         )
-    return [InboxRow(*row) for row in await session.execute(query)]
+    rows = list(await session.execute(query))
+    standings = await standings_of(session, [row[0] for row in rows])
+    return [InboxRow(approval, task, standings[approval.id], undelivered) for approval, task, undelivered in rows]
+
+
+async def list_approvals(
+    session: AsyncSession,
+    by: Principal,
+    state: ApprovalState | None,
+    task_id: UUID | None,
+    before: Cursor | None,
+    limit: int,
+) -> list[Approval]:
+    """For programs, newest first, from behind `before`: what a person was asked or owns; an admin's are everybody's."""
+    query = select(Approval).order_by(Approval.created_at.desc(), Approval.id.desc()).limit(limit)
+    if not by.is_admin:
+        query = query.where(_asked(by))
+    if state is not None:
+        query = query.where(Approval.state == state)
+    if task_id is not None:
+        query = query.where(Approval.task_id == task_id)
+    if before is not None:
+        query = query.where(tuple_(Approval.created_at, Approval.id) < tuple_(before.at, before.id))
+    return list((await session.execute(query)).scalars())
 
 
 async def count_waiting(session: AsyncSession, by: Principal) -> int:
-    """How many open questions wait for this person."""
+    """How many open questions wait for this person: neither decided nor passed on by them, nor barred to them."""
+    passed_on = exists().where(_Next.forwarded_from == Recipient.id)
+    voted = exists().where(Vote.approval_id == Recipient.approval_id, Vote.person == canonical_address(by.email))
+    to_decide = select(Recipient.approval_id).where(func.lower(Recipient.email) == by.email.lower(), ~passed_on, ~voted)
+    to_answer = or_(Approval.hold != HoldType.APPROVAL, Approval.stopped_at.is_not(None))
+    barred = and_(~Approval.self_approval, func.coalesce(Approval.owner_id == by.id, False))
+    mine = or_(and_(Approval.id.in_(to_decide), ~barred), and_(Approval.owner_id == by.id, to_answer))
     found = await session.execute(
-        select(func.count()).select_from(Approval).where(Approval.state == ApprovalState.PENDING, _asked(by))
+        select(func.count()).select_from(Approval).where(Approval.state == ApprovalState.PENDING, mine)
     )
     return found.scalar_one()
 

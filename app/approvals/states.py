@@ -17,6 +17,7 @@ class ApprovalState(StrEnum):
 class ApprovalVerb(StrEnum):
     APPROVE = "approve"
     ANSWER = "answer"
+    TAKE_BACK = "take_back"
     REJECT = "reject"
     EXPIRE = "expire"
     CANCEL = "cancel"
@@ -36,6 +37,7 @@ APPROVAL_MACHINE: Machine[ApprovalState, ApprovalVerb] = Machine(
     ApprovalState,
     {
         ApprovalVerb.APPROVE: (_PENDING, (ApprovalState.APPROVED,)),
+        ApprovalVerb.TAKE_BACK: ((ApprovalState.APPROVED,), _PENDING),
         ApprovalVerb.ANSWER: (_PENDING, (ApprovalState.ANSWERED,)),
         ApprovalVerb.REJECT: (_PENDING, (ApprovalState.REJECTED,)),
         ApprovalVerb.EXPIRE: (_PENDING, (ApprovalState.EXPIRED,)),

@@ -1,5 +1,6 @@
 """The inbox of signed-in people: what waits for them, deciding in place."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -7,14 +8,29 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from app.approvals import deciding, questions, reads
-from app.approvals.errors import AlreadyDecided, QuestionChanged, QuestionExpired
+from app.approvals import deciding, groups, questions, reads, receipts, taking_back
+from app.approvals.asking_back import NoteEnded, OpenNote
+from app.approvals.course import Course, TimelineLine, course_of, timeline_of
+from app.approvals.errors import (
+    AlreadyDecided,
+    AlreadyVoted,
+    PassedOn,
+    QuestionChanged,
+    QuestionExpired,
+    SelfApproval,
+    SignInNeeded,
+)
+from app.approvals.events import events_of
 from app.approvals.forms import FormField
+from app.approvals.groups import Group
 from app.approvals.models import Approval
 from app.approvals.questions import Decision
 from app.approvals.reads import Detail, InboxRow
 from app.approvals.states import ApprovalState, ApprovalVerb, HoldType
+from app.approvals.trail import Delivery, deliveries
+from app.core.db import Session
 from app.core.errors import AppError, Invalid
+from app.core.principal import Principal
 from app.tasks.models import Task
 from app.tasks.states import TaskState
 from app.web.guards import SignedIn
@@ -35,6 +51,8 @@ class Inbox(msgspec.Struct, frozen=True):
     rows: list[InboxRow]
     tabs: list[tuple[str, str, str, None]]
     current: str
+    email: str
+    groups: list[Group]
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -44,6 +62,7 @@ class Sent(msgspec.Struct, frozen=True):
     reason: str = ""
     answers: dict[str, Any] = {}
     errors: dict[str, str] = {}
+    detour: dict[str, str] = {}  # of the forms beside the decision: passing on, asking back, answering
 
 
 class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,12 +89,21 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
         return self.approval.hold == HoldType.SIGN_IN
 
     def value(self, field: FormField) -> Any:
-        return self.sent.answers.get(field.name, field.value)
+        """As just sent, or as it was filled in for an approval that was taken back, or as proposed."""
+        before = (self.approval.answer or {}).get(field.name, field.value)
+        return self.sent.answers.get(field.name, before)
 
 
 class ApprovalPage(msgspec.Struct, frozen=True):
+    """`taker`: this person may take the approval back. `receipt`: there is one."""
+
     detail: Detail
     question: QuestionView
+    course: Course
+    timeline: list[TimelineLine]
+    taker: bool = False
+    receipt: bool = False
+    deliveries: Sequence[Delivery] = ()
 
 
 def question_view(approval: Approval, sent: Sent | None = None, message: str = "") -> QuestionView:
@@ -123,22 +151,59 @@ def refusal(sent: Sent, problem: AppError) -> tuple[Sent, str, int]:
     return msgspec.structs.replace(sent, errors=errors), str(problem), problem.status
 
 
-REFUSALS = (Invalid, AlreadyDecided, QuestionExpired, QuestionChanged)
+REFUSALS = (
+    Invalid,
+    AlreadyDecided,
+    AlreadyVoted,
+    NoteEnded,
+    OpenNote,
+    PassedOn,
+    QuestionChanged,
+    QuestionExpired,
+    SelfApproval,
+    SignInNeeded,
+)
 
 
 @get("/approvals")
 async def show_inbox(request: WebRequest, user: SignedIn, read: Read, show: FromQuery[str] = "mine") -> Response[str]:
     current = show if show in dict(TABS) else "mine"
     rows = await reads.inbox(read, user, current)
-    view = Inbox(rows, [(key, label, f"/approvals?show={key}", None) for key, label in TABS], current)
+    alike = await groups.groups(read, user) if current == "mine" else []
+    tabs = [(key, label, f"/approvals?show={key}", None) for key, label in TABS]
+    view = Inbox(rows, tabs, current, user.email, alike)
     return await render(request, "approvals/list.html", view, nav="approvals", fragment="approvals/_list.html")
 
 
 @get("/approvals/{approval_id:uuid}")
 async def show_approval(request: WebRequest, user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[str]:
-    detail = await reads.detail(read, approval_id, user)
-    view = ApprovalPage(detail, question_view(detail.approval))
-    return await render(request, "approvals/detail.html", view, nav="approvals")
+    return await approval_page(request, read, user, approval_id)
+
+
+async def approval_page(
+    request: WebRequest,
+    session: Session,
+    user: Principal,
+    approval_id: UUID,
+    *,
+    sent: Sent | None = None,
+    message: str = "",
+    status: int = 200,
+) -> Response[str]:
+    """The page of one request, perhaps with what was entered and refused."""
+    detail = await reads.detail(session, approval_id, user)
+    course = await course_of(session, detail.approval, user.email, by=user)
+    timeline = timeline_of(detail.approval, await events_of(session, approval_id))
+    view = ApprovalPage(
+        detail,
+        question_view(detail.approval, sent, message),
+        course,
+        timeline,
+        taker=await taking_back.offered(session, detail.approval, user.email, is_admin=user.is_admin),
+        receipt=await receipts.exists(session, detail.approval),
+        deliveries=await deliveries(session, detail.approval.id, detail.recipients),
+    )
+    return await render(request, "approvals/detail.html", view, nav="approvals", status=status)
 
 
 @get("/tasks/{task_id:uuid}/question")
@@ -157,13 +222,18 @@ async def decide(request: WebRequest, user: SignedIn, write: Write, approval_id:
     except REFUSALS as problem:
         sent, message, status = refusal(sent, problem)
         await write.rollback()
-        detail = await reads.detail(write, approval_id, user)
-        view = ApprovalPage(detail, question_view(detail.approval, sent, message))
-        return await render(request, "approvals/detail.html", view, nav="approvals", status=status)
+        return await approval_page(request, write, user, approval_id, sent=sent, message=message, status=status)
+    if decided.state == ApprovalState.PENDING:
+        return see_other(request, f"/approvals/{approval_id}")
     task = await write.get_one(Task, decided.task_id, populate_existing=True)
-    return see_other(
-        request, "/approvals", f"“{decided.title}”: {decided.state}. {WHAT_NEXT.get(task.state, '')}".strip()
-    )
+    what_next = "It can be taken back for a while." if decided.goes_on_at else WHAT_NEXT.get(task.state, "")
+    return see_other(request, "/approvals", f"“{decided.title}”: {decided.state}. {what_next}".strip())
 
 
-handlers = [show_inbox, show_approval, show_question, decide]
+@post("/approvals/{approval_id:uuid}/take-back")
+async def take_back(request: WebRequest, user: SignedIn, write: Write, approval_id: FromPath[UUID]) -> Response[Any]:
+    reopened = await taking_back.take_back_signed_in(write, user, approval_id)
+    return see_other(request, f"/approvals/{approval_id}", f"“{reopened.title}”: taken back. It is open again.")
+
+
+handlers = [show_inbox, show_approval, show_question, decide, take_back]

@@ -29,10 +29,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8000
     smtp_url: str = ""
     mail_from: str = "Holdpoint <holdpoint@localhost>"
-    queues: tuple[tuple[str, int], ...] = (("default", 20), ("mail", 5))
+    queues: tuple[tuple[str, int], ...] = (("default", 20), ("mail", 5), ("webhooks", 5))
     kinds: tuple[str, ...] = ()
     signup: str = "invite"
     approval_ttl: timedelta = timedelta(minutes=20)
+    approval_take_back: timedelta = timedelta()
     lease: timedelta = timedelta(seconds=15)
     shutdown_grace: timedelta = timedelta(seconds=20)
     poll_interval: timedelta = timedelta(seconds=1)
@@ -45,6 +46,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path = Path(".holdpoint")
     # Empty: a directory below the data directory.
     artifacts_url: str = ""
+    # Of state-changing API requests, for each person.
+    rate_limit_max: int = 60
+    rate_limit_window: timedelta = timedelta(minutes=1)
+    # Empty: no JWTs, personal tokens only.
+    jwks_url: str = ""
+    jwt_issuer: str = ""
+    jwt_audience: str = ""
     careers_port: int = 8090
     allow_private_addresses: bool = True
 
@@ -94,6 +102,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         kinds=tuple(k.strip() for k in reader.text("KINDS", "").split(",") if k.strip()),
         signup=reader.signup("SIGNUP", defaults.signup),
         approval_ttl=reader.duration("APPROVAL_TTL", defaults.approval_ttl, minimum=1),
+        approval_take_back=reader.duration("APPROVAL_TAKE_BACK", defaults.approval_take_back, minimum=0),
         lease=reader.duration("LEASE_SECONDS", defaults.lease, minimum=1),
         shutdown_grace=reader.duration("SHUTDOWN_GRACE", defaults.shutdown_grace, minimum=0),
         max_lease_losses=reader.integer("MAX_LEASE_LOSSES", defaults.max_lease_losses, 1, 1000),
@@ -102,9 +111,16 @@ def load(environ: Mapping[str, str]) -> Settings:
         retention=reader.duration("RETENTION", timedelta(days=30), minimum=0) or None,
         data_dir=Path(reader.text("DATA_DIR", str(defaults.data_dir))).absolute(),
         artifacts_url=reader.url("ARTIFACTS_URL", ("file", "s3")).rstrip("/"),
+        rate_limit_max=reader.integer("RATE_LIMIT_MAX", defaults.rate_limit_max, 1, 1_000_000),
+        rate_limit_window=reader.duration("RATE_LIMIT_WINDOW", defaults.rate_limit_window, minimum=1),
+        jwks_url=reader.url("JWKS_URL", ("https", "http")),
+        jwt_issuer=reader.text("JWT_ISSUER", ""),
+        jwt_audience=reader.text("JWT_AUDIENCE", ""),
         careers_port=reader.integer("CAREERS_PORT", defaults.careers_port, 1, 65535),
         allow_private_addresses=reader.boolean("ALLOW_PRIVATE_ADDRESSES", not production),
     )
+    if settings.jwks_url and not (settings.jwt_issuer and settings.jwt_audience):
+        reader.problems.append("JWKS_URL needs JWT_ISSUER and JWT_AUDIENCE: else anybody's tokens would do.")
     if production:
         for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "BASE_URL", "SMTP_URL", "MAIL_FROM"):
             if not environ.get(name, "").strip():
@@ -114,6 +130,14 @@ def load(environ: Mapping[str, str]) -> Settings:
     if reader.problems:
         raise ConfigError("\n".join(sorted(reader.problems)))
     return settings
+
+
+def parse_duration(text: str) -> timedelta | None:
+    """Seconds as a number, or a number with s, m, h or d; None for anything else."""
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhd]?)", text)
+    if match is None:
+        return None
+    return timedelta(seconds=float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]])
 
 
 def _driver(url: str) -> str:
@@ -165,11 +189,10 @@ class _Reader:
         value = self.text(name, "")
         if not value:
             return default
-        match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhd]?)", value)
-        if match is None:
+        found = parse_duration(value)
+        if found is None:
             self.problems.append(f"{name} is {value!r}, but must be a duration such as 90, 90s, 20m, 1h or 30d.")
             return default
-        found = timedelta(seconds=float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]])
         if found < timedelta(seconds=minimum):
             self.problems.append(f"{name} is {value!r}, but must be at least {minimum} s.")
         return found

@@ -14,7 +14,7 @@ from sqlalchemy import MetaData, func, select
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import UserDefinedType
 
@@ -123,12 +123,19 @@ class Database:
             },
         )
         self._reading = self.engine.execution_options(postgresql_readonly=True)
+        self._glancing = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._announce = announce
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
         async with ReadSession(self._reading, expire_on_commit=False) as session:
             yield session
+
+    @asynccontextmanager
+    async def glance(self) -> AsyncIterator[AsyncConnection]:
+        """For a single statement that reads, asked again and again: no BEGIN and ROLLBACK around it."""
+        async with self._glancing.connect() as connection:
+            yield connection
 
     @asynccontextmanager
     async def write(self, actor: str) -> AsyncIterator[WriteSession]:

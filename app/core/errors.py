@@ -1,11 +1,15 @@
 """Refusals that a person may read. Each carries its HTTP status; features derive their own."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 
 class AppError(Exception):
     """An expected refusal: `str(error)` is a sentence that says what is wrong and what to do."""
 
     status = 400
     title = "That did not work"
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class Unauthorized(AppError):
@@ -13,6 +17,7 @@ class Unauthorized(AppError):
 
     status = 401
     title = "Please sign in"
+    headers: Mapping[str, str] = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
 class Forbidden(AppError):
@@ -50,8 +55,18 @@ class TooLarge(AppError):
     title = "Too large"
 
 
+class UnsupportedMedia(AppError):
+    """The body is of a type that is not read here."""
+
+    status = 415
+    title = "Not a type that is read here"
+
+
 class Invalid(AppError):
-    """Input that does not fit. `fields` maps a field's name to its sentence."""
+    """Input that does not fit. `fields` maps a field's name to its sentence.
+
+    For programs a name may be a path (`tasks[3].payload`), and one that begins with `?` is a query parameter.
+    """
 
     status = 422
     title = "Please check what you entered"
@@ -70,3 +85,15 @@ class TooMany(AppError):
     def __init__(self, message: str, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.headers = {"Retry-After": str(retry_after)}
+
+
+class Unavailable(AppError):
+    """Something we depend on is away; asking again helps."""
+
+    status = 503
+    title = "Not available just now"
+
+    def __init__(self, message: str, retry_after: int = 5) -> None:
+        super().__init__(message)
+        self.headers = {"Retry-After": str(retry_after)}

@@ -29,6 +29,8 @@ def parse_cursor(text: str | None) -> Cursor | None:
         moment = datetime.fromisoformat(at)
         if moment.tzinfo is None:
             raise ValueError("no time zone")
+        if not 1970 <= moment.year <= 9000:
+            raise ValueError("no time of ours")
         return Cursor(moment, UUID(id))
     except ValueError as error:
         raise Invalid("This page address is damaged. Go back to the first page.") from error

@@ -13,6 +13,8 @@ class Principal(msgspec.Struct, frozen=True):
     email: str
     name: str
     role: Literal["member", "admin"]
+    # An IANA name; empty: as their browser says.
+    time_zone: str = ""
 
     @property
     def actor(self) -> str:

@@ -7,4 +7,5 @@ BUILT_IN: tuple[str, ...] = (
     "app.kinds.image_process",
     "app.kinds.report_generate",
     "app.kinds.sample_task",
+    "app.kinds.webhook_deliver",
 )

@@ -21,9 +21,11 @@ from app.mail.errors import NotNeeded, PermanentMailError, TemporaryMailError
 from app.mail.letters import find_letter, letter_data
 from app.mail.message import render
 from app.mail.service import KIND, QUEUE, Email
+from app.runs import letters as _of_runs  # noqa: F401
 from app.runtime.context import Context
 from app.runtime.errors import PermanentError
 from app.tasks.kinds import Backoff, kind
+from app.webhooks import letters as _of_webhooks  # noqa: F401
 
 SMTP_TIMEOUT = timedelta(seconds=60)
 
@@ -56,7 +58,7 @@ async def send_email(ctx: Context, payload: Email) -> Delivery:
             await ctx.transact("undelivered", letter.undelivered, data, problem)
         raise
     if delivery.message_id is not None:
-        await ctx.transact("sent", letter.sent, data)
+        await ctx.transact("sent", letter.sent, data, delivery.accepted or "")
     return delivery
 
 

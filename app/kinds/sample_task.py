@@ -31,6 +31,9 @@ class SampleTask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recipients: Annotated[
         tuple[Address, ...], msgspec.Meta(max_length=20, description="Who is asked for approval; the owner if empty.")
     ] = ()
+    needed: Annotated[int, msgspec.Meta(ge=1, le=20, description="How many of them must approve.")] = 1
+    self_approval: Annotated[bool, msgspec.Meta(description="Whether the owner may approve.")] = True
+    level: Annotated[Literal["link", "sign-in"], msgspec.Meta(description="What approving takes.")] = "link"
     progress: Annotated[bool, msgspec.Meta(description="Report progress after each step.")] = False
     trace: Annotated[
         bool, msgspec.Meta(description=f"Append a line to DATA_DIR/{TRACE} whenever a step really runs.")
@@ -103,7 +106,14 @@ async def _hold(ctx: Context, payload: SampleTask) -> str | None:
             await _check(ctx, payload.recipients)
             shown = {"Task": ctx.task.title or "A sample task", "Steps done": payload.steps}
             answer = await ctx.approval(
-                "hold", title="Let the sample task end", show=shown, form=Remark, recipients=payload.recipients
+                "hold",
+                title="Let the sample task end",
+                show=shown,
+                form=Remark,
+                recipients=payload.recipients,
+                needed=payload.needed,
+                self_approval=payload.self_approval,
+                level=payload.level,
             )
             return answer.form.remark
         case "input":

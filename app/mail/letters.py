@@ -42,8 +42,8 @@ class Letter(Protocol):
         """
         ...
 
-    async def sent(self, session: WriteSession, data: Any) -> None:
-        """The server has accepted the mail. Runs once, in the transaction that remembers it."""
+    async def sent(self, session: WriteSession, data: Any, reply: str = "") -> None:
+        """The server has accepted the mail; `reply` are its words. Runs once, in the transaction that remembers it."""
         ...
 
     async def undelivered(self, session: WriteSession, data: Any, problem: str) -> None:
@@ -59,7 +59,7 @@ class PlainLetter:
     async def prepare(self, session: WriteSession, data: Any, settings: Settings) -> dict[str, Any]:
         return msgspec.structs.asdict(data)
 
-    async def sent(self, session: WriteSession, data: Any) -> None:
+    async def sent(self, session: WriteSession, data: Any, reply: str = "") -> None:
         pass
 
     async def undelivered(self, session: WriteSession, data: Any, problem: str) -> None:

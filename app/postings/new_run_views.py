@@ -8,7 +8,6 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromQuery
 
-from app.accounts.profiles import load_profile
 from app.core.config import Settings
 from app.core.db import Session, WriteSession
 from app.core.errors import Invalid
@@ -16,15 +15,14 @@ from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.core.tokens import Signer
 from app.postings import queries, service
-from app.postings.queries import Listed, Search
+from app.postings.choosing import Choice, as_uuid, missing_parts, offered
+from app.postings.queries import Search
 from app.postings.service import MOST, Started
 from app.web.forms import Form, blank, read_form
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
 from app.web.request import WebRequest
 from app.web.sessions import Read, Write
-
-SHOWN = 50  # postings offered at once; the search finds the others
 
 
 class NewRun(msgspec.Struct):
@@ -40,27 +38,12 @@ class NewRun(msgspec.Struct):
     force: bool = False
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """What can be chosen: `fresh` is not yet applied to, `again` is; the chosen ones come first in both.
-
-    `count` not yet applied to match the search `q` and would be started by `all`; `more` of them are not shown.
-    """
-
-    q: str
-    chosen: set[UUID]
-    fresh: list[Listed]
-    again: list[Listed]
-    count: int
-    more: int
-    all: bool
-    force: bool
-
-
 class NewRunView(msgspec.Struct, frozen=True, kw_only=True):
     form: Form[NewRun]
     choice: Choice
     key: str
     missing: str
+    here: str = "/runs/new"
 
 
 @get("/runs/new", include_in_schema=False)
@@ -92,53 +75,12 @@ async def _page(
 ) -> Response[str]:
     view = NewRunView(
         form=form,
-        choice=await _choice(session, user, form),
+        choice=await offered(session, user, form),
         # Shown again after a refusal, the form keeps its key: it has not made a run.
         key=form.value("form") if _run_id(request, user, form.value("form")) else _new_key(request, user),
-        missing=await _missing(session, user),
+        missing=await missing_parts(session, user),
     )
     return await render(request, "runs/new.html", view, nav="runs", fragment="runs/_new_choice.html", status=status)
-
-
-async def _choice(session: Session, user: Principal, form: Form[NewRun]) -> Choice:
-    """What the form as sent, or as asked for by its address, has to offer. Ids that mean nothing are passed over."""
-    q = form.value("q")
-    ids = [id for text in form.value("posting", [])[:MOST] if (id := _uuid(text))]
-    chosen = await queries.chosen_postings(session, user.id, ids)
-    taken = {row.id for row in chosen}
-    unapplied = await queries.list_postings(session, user.id, Search(q, applied=False), SHOWN)
-    applied = await queries.list_postings(session, user.id, Search(q, applied=True), SHOWN)
-    count = await queries.count_postings(session, user.id, Search(q, applied=False))
-    return Choice(
-        q=q,
-        chosen=taken,
-        fresh=_first([row for row in chosen if row.applied_at is None], unapplied, taken),
-        again=_first([row for row in chosen if row.applied_at is not None], applied, taken),
-        count=min(count, MOST),
-        more=count - len(unapplied),
-        all=form.value("all", False),
-        force=form.value("force", False),
-    )
-
-
-def _first(chosen: list[Listed], found: list[Listed], taken: set[UUID]) -> list[Listed]:
-    return chosen + [row for row in found if row.id not in taken]
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
-
-
-async def _missing(session: Session, user: Principal) -> str:
-    """What an application needs and the person's profile lacks, as words of a sentence."""
-    profile = await load_profile(session, user.id)
-    if profile is None:
-        return ""
-    parts = {"your name": profile.name, "an e-mail address": profile.email, "a résumé": profile.resume_bytes}
-    return " and ".join(part for part, given in parts.items() if not given)
 
 
 def _signer(request: WebRequest) -> Signer:
@@ -155,7 +97,7 @@ def _run_id(request: WebRequest, user: Principal, key: str) -> UUID | None:
     value = _signer(request).load(key) if key else None
     if not isinstance(value, list) or len(value) != 2 or value[0] != str(user.id):
         return None
-    return _uuid(value[1])
+    return as_uuid(value[1])
 
 
 @post("/runs", include_in_schema=False)

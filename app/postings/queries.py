@@ -108,6 +108,12 @@ async def find_posting(session: AsyncSession, posting_id: UUID, scope: UUID | No
     return (await session.execute(select(Posting).where(Posting.id == posting_id, _mine(scope)))).scalars().first()
 
 
+async def id_of(session: AsyncSession, owner_id: UUID, canonical_url: str) -> UUID:
+    """The posting a person has under an address."""
+    same = (Posting.owner_id == owner_id, Posting.canonical_url == canonical_url)
+    return (await session.execute(select(Posting.id).where(*same))).scalar_one()
+
+
 async def ids_of(session: AsyncSession, owner_id: UUID, search: Search, limit: int) -> list[UUID]:
     """The first `limit` in the order of lists."""
     found = _found(owner_id, search, Posting.id).order_by(*_NEWEST).limit(limit)

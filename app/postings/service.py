@@ -1,4 +1,4 @@
-"""What others do with postings: read one, mark it as applied to, start a run of applications."""
+"""What others do with postings: read one, mark it as applied to, start a run of applications or add to one."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,8 +15,10 @@ from app.postings.formats import Question
 from app.postings.models import Posting
 from app.postings.queries import Listed
 from app.runs import service as runs
-from app.runs.errors import EmptyRun
-from app.tasks.reads import unfinished_subjects
+from app.runs.errors import EmptyRun, RunNotFound, RunRefuses
+from app.runs.service import Run
+from app.runs.states import RunState
+from app.tasks.reads import subjects_of_run, unfinished_subjects
 from app.tasks.service import TaskRequest
 
 MOST = 10_000
@@ -102,6 +104,51 @@ async def start_applications(
         await queries.wait_for_twin(session, form)
         if await runs.find_run(session, form, by.id) is not None:
             return Started(form, 0, 0, again=True)
+    found = await _chosen(session, by, posting_ids)
+    todo = found if force else await _not_yet(session, by, found)
+    if not todo:
+        raise EmptyRun(_all_applied(len(found)))
+    run_id = await runs.start_run(session, by, name, [_request(posting) for posting in todo], run_id=form)
+    return Started(run_id, len(todo), len(found) - len(todo))
+
+
+async def run_for_more(session: Session, by: Principal, run_id: UUID) -> Run:
+    """The run, if the person may add applications to it: their own, and not cancelled.
+
+    Raises:
+        RunNotFound, RunRefuses
+    """
+    run = await runs.find_run(session, run_id, by.id)
+    if run is None:
+        raise RunNotFound
+    if run.state == RunState.CANCELLED:
+        raise RunRefuses("take more tasks", run.state)
+    return run
+
+
+async def add_applications(
+    session: WriteSession, by: Principal, run_id: UUID, *, posting_ids: Sequence[UUID], force: bool
+) -> Started:
+    """More applications for a run of one's own. What the run has already is left out, so the same form sent twice adds
+    nothing; what has been applied to, or is in the course of it elsewhere, is left out unless `force`.
+
+    Raises:
+        RunNotFound, RunRefuses, PostingNotFound: of any of them. EmptyRun: nothing chosen, or nothing left. Invalid
+    """
+    await run_for_more(session, by, run_id)
+    await queries.wait_for_twin(session, run_id)
+    found = await _chosen(session, by, posting_ids)
+    there = await subjects_of_run(session, run_id, [str(posting.id) for posting in found])
+    todo = [posting for posting in found if str(posting.id) not in there]
+    if not force:
+        todo = await _not_yet(session, by, todo)
+    if not todo:
+        raise EmptyRun("All that were chosen are in this run, or have been applied to already. Choose others.")
+    await runs.add_tasks(session, by, run_id, [_request(posting) for posting in todo])
+    return Started(run_id, len(todo), len(found) - len(todo))
+
+
+async def _chosen(session: WriteSession, by: Principal, posting_ids: Sequence[UUID]) -> list[Listed]:
     wanted = set(posting_ids)
     if not wanted:
         raise EmptyRun("Choose at least one posting.")
@@ -110,11 +157,7 @@ async def start_applications(
     found = await queries.chosen_postings(session, by.id, list(wanted))
     if len(found) < len(wanted):
         raise PostingNotFound
-    todo = found if force else await _not_yet(session, by, found)
-    if not todo:
-        raise EmptyRun(_all_applied(len(found)))
-    run_id = await runs.start_run(session, by, name, [_request(posting) for posting in todo], run_id=form)
-    return Started(run_id, len(todo), len(found) - len(todo))
+    return found
 
 
 async def _not_yet(session: WriteSession, by: Principal, found: Sequence[Listed]) -> list[Listed]:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from app.core.db import ReadSession
 from app.core.paging import PAGE, Cursor, parse_cursor
 from app.core.principal import Principal
-from app.postings import import_views, new_run_views, queries, service
+from app.postings import import_views, more_views, new_run_views, queries, service
 from app.postings.queries import Listed, Search
 from app.postings.service import PostingView
 from app.web.guards import SignedIn
@@ -110,4 +110,10 @@ def sanitised_markup(posting: PostingView) -> Markup:
     return Markup(posting.description)  # noqa: S704
 
 
-handlers: list[HTTPRouteHandler] = [show_postings, show_posting, *import_views.handlers, *new_run_views.handlers]
+handlers: list[HTTPRouteHandler] = [
+    show_postings,
+    show_posting,
+    *import_views.handlers,
+    *new_run_views.handlers,
+    *more_views.handlers,
+]

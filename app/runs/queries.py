@@ -7,8 +7,10 @@ from sqlalchemy import ColumnElement, func, insert, literal, select, text, true,
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
-from app.runs.models import Run
+from app.runs.models import Run, RunEvent
 from app.runs.states import RUN_MACHINE, RunState, RunVerb
+
+SEARCHED = 1000  # so many of the newest are looked through for a name
 
 
 def at(now: datetime | None) -> ColumnElement[datetime]:
@@ -93,6 +95,11 @@ async def find_run(session: AsyncSession, run_id: UUID, scope: UUID | None) -> R
     return found.scalars().first()
 
 
+async def get_run(session: AsyncSession, run_id: UUID) -> Run:
+    """As it is in the table now."""
+    return await session.get_one(Run, run_id, populate_existing=True)
+
+
 async def name_of(session: AsyncSession, run_id: UUID) -> str:
     return (await session.execute(select(Run.name).where(Run.id == run_id))).scalar_one()
 
@@ -105,3 +112,20 @@ async def list_runs(
     if before is not None:
         query = query.where(text("(created_at, id) < (:at, :id)").bindparams(at=before[0], id=before[1]))
     return list((await session.execute(query)).scalars())
+
+
+async def runs_like(session: AsyncSession, scope: UUID | None, words: str, limit: int) -> list[Run]:
+    """Recent runs with `words` in their name, or the one with this id; newest first."""
+    newest = select(Run.id).where(_mine(scope)).order_by(Run.created_at.desc(), Run.id.desc()).limit(SEARCHED)
+    try:
+        condition: ColumnElement[bool] = Run.id == UUID(words)
+    except ValueError:
+        condition = Run.id.in_(newest) & Run.name.icontains(words, autoescape=True)
+    query = select(Run).where(condition, _mine(scope)).order_by(Run.created_at.desc(), Run.id.desc()).limit(limit)
+    return list((await session.execute(query)).scalars())
+
+
+async def events_of(session: AsyncSession, run_id: UUID, limit: int = 100) -> list[RunEvent]:
+    """What happened to the run, newest first."""
+    rows = select(RunEvent).where(RunEvent.run_id == run_id).order_by(RunEvent.id.desc()).limit(limit)
+    return list((await session.execute(rows)).scalars())

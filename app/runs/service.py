@@ -12,6 +12,7 @@ from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.runs import queries
 from app.runs.errors import EmptyRun, RunNotFound, RunRefuses
+from app.runs.models import Run as Run
 from app.runs.states import RunState, RunVerb
 from app.tasks import queries as tasks
 from app.tasks import service
@@ -45,6 +46,7 @@ async def start_run(
         raise Invalid("A run needs a name of at most 200 characters.", {"name": "From 1 to 200 characters."})
     if not requests:
         raise EmptyRun("A run needs at least one task. Choose what it should work on.")
+    service.check_asked(requests)
     run_id = run_id or uuid7()
     await queries.insert_run(session, run_id, by.id, name)
     await service.enqueue_many(session, [_in_run(r, run_id, by) for r in requests])
@@ -62,6 +64,7 @@ async def add_tasks(session: WriteSession, by: Principal, run_id: UUID, requests
         raise RunNotFound
     if run.state == RunState.CANCELLED:
         raise RunRefuses("take more tasks", run.state)
+    service.check_asked(requests)
     return await service.enqueue_many(
         session, [_in_run(r, run_id, by) for r in requests], paused=run.state == RunState.PAUSED
     )

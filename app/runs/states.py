@@ -1,8 +1,9 @@
-"""The states of a run. That a run is finished is read off its tasks, not stored."""
+"""The states of a run, and the stages its tasks go through. That a run is finished is no state: see following.py."""
 
 from enum import StrEnum
 
 from app.core.machine import Machine
+from app.tasks.states import HOLDS, UNFINISHED, TaskState
 
 
 class RunState(StrEnum):
@@ -25,3 +26,20 @@ RUN_MACHINE: Machine[RunState, RunVerb] = Machine(
         RunVerb.CANCEL: ((RunState.ACTIVE, RunState.PAUSED), (RunState.CANCELLED,)),
     },
 )
+
+
+class Stage(StrEnum):
+    """Where the time of a task goes until it ends."""
+
+    QUEUE = "queue"  # ready, and waiting for a worker
+    WORK = "work"
+    PEOPLE = "people"
+    LATER = "later"  # paused, or not before a time
+
+
+STAGES: dict[TaskState, Stage] = {
+    **dict.fromkeys(UNFINISHED, Stage.LATER),
+    **dict.fromkeys(HOLDS, Stage.PEOPLE),
+    TaskState.QUEUED: Stage.QUEUE,
+    TaskState.RUNNING: Stage.WORK,
+}

@@ -1,5 +1,6 @@
 """Pages of runs: the list, one run with its progress, and its buttons. New runs are started from postings."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,18 +10,20 @@ from litestar.params import FromPath, FromQuery
 
 from app.core.errors import NotFound
 from app.core.paging import PAGE, Cursor, parse_cursor
-from app.runs import queries, service
+from app.runs import queries, service, time_queries
 from app.runs.errors import RunNotFound
-from app.runs.models import Run
-from app.runs.states import RUN_MACHINE, RunState, RunVerb
+from app.runs.models import Run, RunEvent
+from app.runs.states import RUN_MACHINE, RunState, RunVerb, Stage
 from app.stats import queries as stats
-from app.tasks.reads import TaskFilter
-from app.tasks.states import UNFINISHED, TaskState
-from app.tasks.views import InState, TaskList, task_list
+from app.tasks.filters import FilterForm, TaskFilter
+from app.tasks.states import STANDINGS, UNFINISHED, TaskState
+from app.tasks.views import Happening, InState, TaskList, task_list
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
 from app.web.request import WebRequest
 from app.web.sessions import Read, Write
+
+APPLICATIONS = "application.submit"
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -36,6 +39,16 @@ class Progress(msgspec.Struct, frozen=True):
     @property
     def open(self) -> int:
         return sum(n for state, n in self.segments if state in UNFINISHED)
+
+    @property
+    def failed(self) -> int:
+        """Tasks in the dead letters that nobody has resolved."""
+        return sum(n for state, n in self.segments if state == TaskState.DEAD_LETTER)
+
+    @property
+    def waiting(self) -> int:
+        """Tasks that wait for an approval."""
+        return sum(n for state, n in self.segments if state == TaskState.PENDING_APPROVAL)
 
     @property
     def state(self) -> str:
@@ -58,13 +71,27 @@ class RunList(msgspec.Struct, frozen=True):
     here: str
 
 
-class RunPage(msgspec.Struct, frozen=True):
+class RunPage(msgspec.Struct, frozen=True, kw_only=True):
+    """`stages`: what all tasks together have spent where. `took`: from the start to the end, when it has finished."""
+
     progress: Progress
     tasks: TaskList
+    stages: list[tuple[str, float]]
+    took: timedelta | None
+    timeline: list[Happening]
+    adds: bool
+
+
+STAGE_WORDS = {
+    Stage.QUEUE: "In the queue",
+    Stage.WORK: "At work",
+    Stage.PEOPLE: "Waiting for people",
+    Stage.LATER: "Paused, or for a later time",
+}
 
 
 def progress_of(run: Run, counts: dict[str, int]) -> Progress:
-    return Progress(run, [(state.value, counts[state]) for state in TaskState if counts.get(state)])
+    return Progress(run, [(state, counts[state]) for state in STANDINGS if counts.get(state)])
 
 
 @get("/runs")
@@ -97,11 +124,28 @@ async def show_run(
     run = await queries.find_run(read, run_id, user.scope)
     if run is None:
         raise RunNotFound
-    wanted = TaskFilter(run_id=run_id, state=in_state if in_state in set(TaskState) else "")
-    tasks = await task_list(read, user, wanted, cursor, path=f"/runs/{run_id}")
+    wanted = TaskFilter(run_id=run_id, states=(in_state,) if in_state in STANDINGS else ())
+    tasks = await task_list(read, user, FilterForm(wanted=wanted, values={}, errors={}), cursor, path=f"/runs/{run_id}")
     counts = {tab.state: tab.count or 0 for tab in tasks.tabs if tab.state}
-    view = RunPage(progress_of(run, counts), tasks)
+    progress = progress_of(run, counts)
+    times = (await time_queries.times_of(read, [run_id]))[run_id]
+    view = RunPage(
+        progress=progress,
+        tasks=tasks,
+        stages=[(word, times[stage].seconds) for stage, word in STAGE_WORDS.items()],
+        took=run.finished_at - run.created_at if run.finished_at and progress.state == "finished" else None,
+        timeline=[happening(event) for event in await queries.events_of(read, run_id)],
+        # Postings (app/postings/more_views.py) are applied for in the name of the one who adds them.
+        adds=run.owner_id == user.id
+        and run.state != RunState.CANCELLED
+        and APPLICATIONS in await stats.kinds_of_run(read, run_id),
+    )
     return await render(request, "runs/detail.html", view, nav="runs", fragment="runs/_detail.html")
+
+
+def happening(event: RunEvent) -> Happening:
+    looks = {"started": "active", "resumed": "active", "reopened": "active"}
+    return Happening(event.at, event.verb.capitalize(), looks.get(event.verb, event.verb), event.actor, "")
 
 
 SAID = {

@@ -16,6 +16,7 @@ import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from app.approvals import asking, questions
+from app.approvals.errors import QuestionImpossible
 from app.approvals.forms import FormField
 from app.approvals.questions import Answer, Question
 from app.approvals.states import HoldType
@@ -23,7 +24,7 @@ from app.core import log
 from app.core.config import Settings
 from app.core.db import AWAY, Database, WriteSession, is_away
 from app.core.errors import AppError
-from app.runtime.errors import Asleep, Held, LeaseLost
+from app.runtime.errors import Asleep, Held, LeaseLost, PermanentError
 from app.runtime.executors import Executors
 from app.tasks import artifacts, attempts
 from app.tasks.artifacts import StoredArtifact
@@ -127,11 +128,17 @@ class Context:
         form: type[F] | None = None,
         values: F | None = None,
         recipients: tuple[str, ...] = (),
+        needed: int = 1,
+        self_approval: bool = True,
+        level: Literal["link", "sign-in"] = "link",
         ttl: timedelta | None = None,
+        take_back: timedelta | None = None,
         on_reject: Literal["stop", "continue"] = "stop",
         on_expire: Literal["stop", "continue"] = "stop",
     ) -> Answer[F]:
         """Ask people whether to go on. Holds the task the first time; afterwards returns the decision.
+
+        What can never be had, two approvals of one person say, is a permanent error.
 
         Args:
             step: names the question; asking it again finds the first answer.
@@ -139,7 +146,13 @@ class Context:
             show: what is decided about, plain data or a struct; shown as it is.
             form: a struct of text, number and choice fields that the person may edit; `values` prefills it.
             recipients: e-mail addresses; the task's owner when empty.
+            needed: how many different people must approve. With one, whoever is first decides; with several nobody can
+                change the form, and it is rejected as soon as too few are left.
+            self_approval: False bars the task's owner and whoever started its run.
+            level: `sign-in` asks people to sign in as the address they were asked at; their link alone is not enough.
             ttl: time to decide, counted from the first delivered mail; `APPROVAL_TTL` by default.
+            take_back: how long the task waits once it is approved, so that the approval can still be taken back;
+                `APPROVAL_TAKE_BACK` by default.
             on_reject, on_expire: `stop` ends the task so; `continue` returns the decision as a value.
         """
         question = Question(
@@ -149,7 +162,11 @@ class Context:
             shown=msgspec.to_builtins(show),
             fields=questions.form_of(form, values),
             recipients=recipients,
+            needed=needed,
+            self_approval=self_approval,
+            level=level,
             ttl=ttl or self.settings.approval_ttl,
+            take_back=self.settings.approval_take_back if take_back is None else take_back,
             continues_on_reject=on_reject == "continue",
             continues_on_expire=on_expire == "continue",
         )
@@ -226,7 +243,11 @@ class Context:
             answer = await asking.answer_to(session, self.task_id, question.step, self.task.round)
             if answer is not None:
                 return answer
-            if not await asking.ask(session, self.task, question):
+            try:
+                held = await asking.ask(session, self.task, question, signup=self.settings.signup)
+            except QuestionImpossible as problem:
+                raise PermanentError(str(problem)) from None
+            if not held:
                 raise LeaseLost(self.task_id)
         raise Held
 

@@ -7,19 +7,23 @@ from collections.abc import Awaitable, Callable
 from sqlalchemy import func, select
 
 from app.accounts import service as accounts
-from app.approvals import deciding
+from app.api.replies import forget_replies
+from app.approvals import deciding, reminding
+from app.bulk import service as bulk
 from app.core import log
 from app.core.config import Settings
 from app.core.db import AWAY, Database, WriteSession
 from app.postings.imports import forget_old_imports
+from app.runs import following
 from app.runs import service as runs
 from app.runtime import workers
 from app.schedules import service as schedules
 from app.stats import queries as stats
-from app.tasks import limits, pruning, strays
+from app.tasks import fingerprints, limits, pruning, strays
 from app.tasks import queries as tasks
 from app.tasks.artifacts import forget_files
 from app.tasks.service import announce_ready
+from app.webhooks import following as webhooks
 
 LOCK = 0x5377_6565_70  # "Sweep"
 CHUNK = 1000
@@ -41,6 +45,7 @@ class Sweeper:
         self._prune_at = 0.0
         self._files: list[str] = []
         self._strays_at = 0.0
+        self._name_at = 0.0
         self._every = min(1.0, settings.lease.total_seconds() / 3)
         self._beats: tuple[Callable[[WriteSession], Awaitable[bool]], ...] = (
             self._promote,
@@ -49,10 +54,15 @@ class Sweeper:
             self._mark_limited,
             self._bury_overdue,
             self._expire,
+            self._remind,
             runs.settle,
+            bulk.advance,
             self._fold,
+            following.follow_log,
+            self._tell_webhooks,
             self._prune,
             self._bury_strays,
+            self._name_errors,
             self._forget,
         )
 
@@ -103,9 +113,15 @@ class Sweeper:
     async def _expire(self, session: WriteSession) -> bool:
         return await deciding.expire_due(session) > 0
 
+    async def _remind(self, session: WriteSession) -> bool:
+        return await reminding.remind_due(session) == reminding.CHUNK
+
     async def _fold(self, session: WriteSession) -> bool:
         await stats.fold_events(session)
         return False
+
+    async def _tell_webhooks(self, session: WriteSession) -> bool:
+        return await webhooks.follow_log(session, self._settings)
 
     async def _prune(self, session: WriteSession) -> bool:
         """Tasks that finished long ago; once a minute, and on and on in small chunks while there are some."""
@@ -113,7 +129,8 @@ class Sweeper:
             return False
         pruned = await pruning.prune_tasks(session, self._settings.retention, limit=PRUNE_CHUNK)
         self._files = pruned.files
-        if pruned.tasks == PRUNE_CHUNK:
+        forgotten = await bulk.forget_members(session, self._settings.retention, limit=10 * PRUNE_CHUNK)
+        if pruned.tasks == PRUNE_CHUNK or forgotten == 10 * PRUNE_CHUNK:
             return True
         self._prune_at = time.monotonic() + FORGET_EVERY
         return False
@@ -135,6 +152,15 @@ class Sweeper:
         self._strays_at = time.monotonic() + STRAYS_EVERY
         return False
 
+    async def _name_errors(self, session: WriteSession) -> bool:
+        """Fingerprints for dead letters that came without one; a few times a minute."""
+        if time.monotonic() < self._name_at:
+            return False
+        if await fingerprints.fill_missing(session, limit=CHUNK) == CHUNK:
+            return True
+        self._name_at = time.monotonic() + STRAYS_EVERY
+        return False
+
     async def _forget(self, session: WriteSession) -> bool:
         """What is of no use any more: killed workers, abandoned imports, sign-in links and sessions long over."""
         if time.monotonic() < self._forget_at:
@@ -143,4 +169,5 @@ class Sweeper:
         await workers.forget_dead(session)
         await forget_old_imports(session)
         await accounts.forget_ended(session)
+        await forget_replies(session)
         return False

@@ -170,7 +170,7 @@ def _checked(plan: Plan) -> Plan:
     if not 1 <= len(name) <= 200:
         raise Invalid("A schedule needs a name of at most 200 characters.", {"name": "From 1 to 200 characters."})
     parse(cron, plan.zone)
-    tasks.check_asked(TaskRequest(kind=plan.kind, payload=plan.payload, queue=plan.queue, priority=plan.priority))
+    tasks.check_one(TaskRequest(kind=plan.kind, payload=plan.payload, queue=plan.queue, priority=plan.priority))
     return msgspec.structs.replace(plan, name=name, cron=cron)
 
 

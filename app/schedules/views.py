@@ -21,6 +21,7 @@ from app.tasks import reads
 from app.tasks.kinds import Kind
 from app.tasks.new_views import kinds_to_choose, read_payload
 from app.tasks.states import DEFAULT_PRIORITY
+from app.web import zone
 from app.web.forms import Form, blank, read_form
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
@@ -164,7 +165,7 @@ async def new_schedule(
         "kind": kind,
         "payload": "{}",
         "cron": "0 9 * * MON-FRI",
-        "zone": "UTC",
+        "zone": zone.zone_of(user, request.cookies).key,
         "missed": "catch_up",
         "priority": DEFAULT_PRIORITY,
     }

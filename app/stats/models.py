@@ -49,3 +49,12 @@ class Rollup(Base):
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, server_default=text("1"))
     upto: Mapped[str] = mapped_column(Xid8)
+
+
+class LogFollower(Base):
+    """Who else reads the event log, and up to where: every event of a transaction below `upto` is done with."""
+
+    __tablename__ = "log_followers"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    upto: Mapped[str] = mapped_column(Xid8)

@@ -100,3 +100,11 @@ async def counts_by_run(session: AsyncSession, runs: list[UUID]) -> dict[UUID, d
     for run, state, n in rows:
         found[run][state] = int(n)
     return found
+
+
+_KINDS_OF_RUN = text("SELECT DISTINCT kind FROM task_counts WHERE run_id = :run")
+
+
+async def kinds_of_run(session: AsyncSession, run: UUID) -> set[str]:
+    """The kinds of its tasks, but for those of the last second."""
+    return set((await session.execute(_KINDS_OF_RUN, {"run": run})).scalars())

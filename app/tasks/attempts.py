@@ -12,6 +12,7 @@ from sqlalchemy import Text, cast, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
+from app.tasks.fingerprints import digest_of
 from app.tasks.models import Task, TaskStep
 from app.tasks.states import TaskState
 
@@ -103,8 +104,8 @@ _FINISH = text(
     WITH f AS (
       SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[]), CAST(:states AS text[]),
                            CAST(:results AS jsonb[]), CAST(:errors AS jsonb[]), CAST(:delays AS float8[]),
-                           CAST(:reasons AS text[]), CAST(:failed AS bool[]))
-                    AS f(id, attempt, state, result, error, delay, reason, failed)),
+                           CAST(:reasons AS text[]), CAST(:failed AS bool[]), CAST(:digests AS text[]))
+                    AS f(id, attempt, state, result, error, delay, reason, failed, digest)),
     mine AS (
       SELECT t.id FROM tasks t JOIN f USING (id)
       WHERE t.attempt = f.attempt AND t.state = 'running'
@@ -113,6 +114,7 @@ _FINISH = text(
     SET state = f.state,
         result = f.result,
         error = coalesce(f.error, t.error),
+        fingerprint = t.kind || ':' || f.digest,
         reason = f.reason,
         failures = t.failures + CASE WHEN f.failed THEN 1 ELSE 0 END,
         run_at = coalesce(CAST(:now AS timestamptz), now()) + f.delay * interval '1 second',
@@ -144,6 +146,7 @@ async def finish_tasks(session: WriteSession, outcomes: list[Outcome], *, now: d
             "delays": [o.delay for o in outcomes],
             "reasons": [o.reason for o in outcomes],
             "failed": [o.failed for o in outcomes],
+            "digests": [digest_of(o.error) for o in outcomes],
             "now": now,
         },
     )

@@ -45,7 +45,7 @@ async def show_audit(
         next_url="/admin/audit" + query_of(wanted, before=last) if last else None,
         first_url=here if before is not None else None,
     )
-    return await render(request, "tasks/audit.html", view, nav="settings")
+    return await render(request, "tasks/audit.html", view, nav="audit")
 
 
 handlers = [show_audit]

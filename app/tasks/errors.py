@@ -16,6 +16,11 @@ class IllegalMove(Conflict):
         super().__init__(f"A task that is {state.replace('_', ' ')} cannot be told to {verb.replace('_', ' ')}.")
 
 
+class SubjectTaken(Conflict):
+    def __init__(self) -> None:
+        super().__init__("A run has one task for each subject, and there is one already. Nothing was made.")
+
+
 class UnknownKind(Invalid):
     def __init__(self, name: str, known: list[str]) -> None:
         sentence = f"There is no task kind {name!r}. Known kinds: {', '.join(known) or 'none'}."

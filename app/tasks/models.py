@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Xid8
-from app.tasks.states import FINISHED, TaskState
+from app.tasks.states import FINISHED, RESOLVED, TaskState
 
 Moment = DateTime(timezone=True)
 
@@ -51,6 +51,7 @@ class Task(Base):
         CheckConstraint("(state = 'running') = (lease_expires_at IS NOT NULL)", name="lease"),
         CheckConstraint(f"(state IN ({_listed(FINISHED)})) = (finished_at IS NOT NULL)", name="finished"),
         CheckConstraint("state NOT IN ('scheduled', 'retrying') OR run_at IS NOT NULL", name="due"),
+        CheckConstraint("resolved_at IS NULL OR state = 'dead_letter'", name="resolved"),
         UniqueConstraint("run_id", "subject", name="tasks_run_subject_key"),
         # The claim's ORDER BY, exactly. Tasks of limited kinds stand in an index of their own: while their kind is
         # full, nobody walks over them.
@@ -103,6 +104,21 @@ class Task(Base):
         Index("tasks_run_state_idx", "run_id", "state", postgresql_where=text("run_id IS NOT NULL")),
         Index("tasks_subject_idx", "subject", postgresql_where=text("subject IS NOT NULL")),
         Index("tasks_owner_created_idx", "owner_id", text("created_at DESC"), text("id DESC")),
+        Index("tasks_payload_idx", "payload", postgresql_using="gin", postgresql_ops={"payload": "jsonb_path_ops"}),
+        # Dead letters by error. The page of groups reads nothing else; a retry takes its task out.
+        Index(
+            "tasks_fingerprint_idx",
+            "fingerprint",
+            text("created_at DESC"),
+            text("id DESC"),
+            postgresql_include=["state", "owner_id", "finished_at", "resolved_at"],
+            postgresql_where=text("fingerprint IS NOT NULL"),
+        ),
+        Index(
+            "tasks_nameless_idx",
+            "id",
+            postgresql_where=text("state = 'dead_letter' AND fingerprint IS NULL"),
+        ),
         {"postgresql_with": {"fillfactor": "80"}},
     )
 
@@ -140,6 +156,17 @@ class Task(Base):
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     result: Mapped[Any | None] = mapped_column(JSONB)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    # Which error the last try failed with (app/tasks/fingerprints.py); none once it is retried or succeeds.
+    fingerprint: Mapped[str | None] = mapped_column(Text)
+    # A dead letter that somebody has dealt with otherwise.
+    resolved_at: Mapped[datetime | None] = mapped_column(Moment)
+    resolved_by: Mapped[str | None] = mapped_column(Text)
+    resolution: Mapped[str | None] = mapped_column(Text)
+
+    @property
+    def standing(self) -> str:
+        """What lists show: the state, or that it is resolved."""
+        return RESOLVED if self.resolved_at else self.state
 
 
 class TaskStep(Base):

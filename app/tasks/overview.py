@@ -5,10 +5,11 @@ from litestar import Response, get
 
 from app.stats import queries as stats
 from app.tasks import queues, reads, strays
+from app.tasks.filters import TaskFilter
 from app.tasks.models import Task
 from app.tasks.queues import QueueLine
-from app.tasks.reads import LivingWorker, TaskFilter
-from app.tasks.states import TaskState
+from app.tasks.reads import LivingWorker
+from app.tasks.states import STANDINGS
 from app.tasks.strays import OrphanLine
 from app.web.guards import SignedIn
 from app.web.render import render
@@ -40,14 +41,13 @@ async def show_overview(request: WebRequest, user: SignedIn, read: Read) -> Resp
     workers = await reads.list_workers(read)
     view = Overview(
         counts=counts,
-        segments=[(state.value, counts[state]) for state in TaskState if counts.get(state)],
+        segments=[(state, counts[state]) for state in STANDINGS if counts.get(state)],
         queues=await queues.standing(read, by_queue, workers),
         workers=workers,
         orphans=strays.orphans(by_kind, workers),
         stuck=await strays.count_stuck(read, request.app.state.settings.stuck_timeout) if user.is_admin else 0,
-        holding=await reads.list_tasks(read, user.scope, TaskFilter(state="needs_input"), None, 5)
-        + await reads.list_tasks(read, user.scope, TaskFilter(state="needs_auth"), None, 5),
-        buried=await reads.list_tasks(read, user.scope, TaskFilter(state="dead_letter"), None, 5),
+        holding=await reads.list_tasks(read, user.scope, TaskFilter(states=("needs_input", "needs_auth")), None, 10),
+        buried=await reads.list_tasks(read, user.scope, TaskFilter(states=("dead_letter",)), None, 5),
     )
     return await render(request, "overview.html", view, nav="overview", fragment="_overview.html")
 

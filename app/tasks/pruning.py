@@ -1,7 +1,8 @@
 """Retention: finished tasks and what belongs to them are deleted after a time, a few at once.
 
 The steps, approvals and links of a task go with it (ON DELETE CASCADE). The counts stay right: the trigger logs the
-deletion and the rollup folds it. An event may go only when it is folded, or it would never be counted.
+deletion and the rollup folds it. An event may go only when it is folded and every follower of the log has read it, or
+it would never be counted.
 """
 
 from datetime import datetime, timedelta
@@ -25,15 +26,23 @@ _TASKS = text(
 _DELETE = text("DELETE FROM tasks WHERE id = ANY(CAST(:ids AS uuid[]))")
 # The rows go with their task (ON DELETE CASCADE); the files are removed once that has committed.
 _FILES = text("DELETE FROM artifacts WHERE task_id = ANY(CAST(:ids AS uuid[])) RETURNING key")
-_EVENTS = text("DELETE FROM task_events WHERE task_id = ANY(CAST(:ids AS uuid[])) AND xid < (SELECT upto FROM rollup)")
-# The line "delete" stays as long again, and whatever was not folded when its task went.
+# Up to where the log is read: by the rollup, and by the one of its followers that is furthest behind.
+_EVENTS = text(
+    """
+    DELETE FROM task_events WHERE task_id = ANY(CAST(:ids AS uuid[]))
+      AND xid < (SELECT upto FROM rollup) AND xid < (SELECT upto FROM log_followers ORDER BY upto LIMIT 1)
+    """
+)
+# The line "delete" stays as long again, and whatever was not read when its task went.
 _TRACES = text(
     """
-    DELETE FROM task_events WHERE xid < (SELECT upto FROM rollup) AND task_id IN (
-      SELECT task_id FROM task_events
-      WHERE to_state IS NULL AND xid < (SELECT upto FROM rollup)
-        AND at < coalesce(CAST(:now AS timestamptz), now()) - CAST(:retention AS interval)
-      ORDER BY at LIMIT :limit)
+    DELETE FROM task_events
+    WHERE xid < (SELECT upto FROM rollup) AND xid < (SELECT upto FROM log_followers ORDER BY upto LIMIT 1)
+      AND task_id IN (
+        SELECT task_id FROM task_events
+        WHERE to_state IS NULL AND xid < (SELECT upto FROM rollup)
+          AND at < coalesce(CAST(:now AS timestamptz), now()) - CAST(:retention AS interval)
+        ORDER BY at LIMIT :limit)
     """
 )
 _EMPTY_COUNTS = text("DELETE FROM task_counts WHERE n = 0")

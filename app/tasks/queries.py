@@ -5,7 +5,7 @@ several tasks takes them in the order of their ids, or skips those that are lock
 for tests.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -28,8 +28,9 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
+from app.tasks.fingerprints import digest
 from app.tasks.models import SHARE, Task
-from app.tasks.states import FINISHED, TASK_MACHINE, TaskState, TaskVerb
+from app.tasks.states import FINISHED, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
 
 
 class NewTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +105,7 @@ async def move_tasks(
     reason: str | None = None,
     error: str | None = None,
     priority: int | None = None,
+    delay: timedelta | None = None,
     limit: int | None = None,
     skip_locked: bool = False,
     now: datetime | None = None,
@@ -116,6 +118,7 @@ async def move_tasks(
         to: one of the verb's targets; the usual one by default.
         error: its type, for the dead letters; `reason` is its message.
         priority: raised to this, never lowered.
+        delay: how long a task that becomes scheduled waits.
         skip_locked: leave alone what another transaction is moving.
     """
     moves = TASK_MACHINE.moves[verb]
@@ -148,9 +151,12 @@ async def move_tasks(
     }
     if verb is TaskVerb.UNPAUSE:
         values[Task.state] = case((Task.run_at > at, TaskState.SCHEDULED.value), else_=TaskState.QUEUED.value)
+        values[Task.queued_at] = at
     elif target is TaskState.QUEUED and verb is not TaskVerb.REQUEUE:
         # A requeued task is as old as it was; every other one waits from now.
         values |= {Task.queued_at: at, Task.run_at: null()}
+    elif delay is not None:
+        values[Task.run_at] = at + delay
     if verb in (TaskVerb.RETRY, TaskVerb.RESUME):
         # A fresh start by a person: all tries again, and refusals of earlier rounds no longer count, nor a deadline
         # that has passed, which would bury the task at once.
@@ -158,6 +164,14 @@ async def move_tasks(
         values[Task.deadline_at] = case((Task.deadline_at > at, Task.deadline_at))
     if error is not None:
         values[Task.error] = {"type": error, "message": reason or ""}
+        values[Task.fingerprint] = Task.kind + literal(":" + digest(error, reason or ""), Text())
+    elif verb is TaskVerb.RETRY:
+        values |= {
+            Task.fingerprint: null(),
+            Task.resolved_at: null(),
+            Task.resolved_by: null(),
+            Task.resolution: null(),
+        }
     if verb is TaskVerb.REQUEUE:
         values[Task.position] = func.holdpoint_front(
             Task.queue, Task.priority, Task.position, case((Task.limited, Task.kind), else_="")
@@ -172,7 +186,9 @@ async def move_tasks(
         await session.execute(select(func.set_config("holdpoint.verb", verb.value, True)))
     rows = await session.execute(
         update(Task)
-        .where(Task.id == chosen.c.id, Task.state.in_(sources))
+        # The state again, and not as an index has it: just after a run was paused the planner believes that hardly any
+        # task is, and would go through all of them once for every one that was chosen.
+        .where(Task.id == chosen.c.id, Task.state.concat("").in_(sources))
         .values(values)
         .returning(Task.id, Task.queue, Task.state)
         .execution_options(synchronize_session=False)
@@ -191,6 +207,101 @@ _IN_CANCELLED_RUN = text(
 
 async def in_cancelled_run(session: AsyncSession, task_id: UUID) -> bool:
     return bool((await session.execute(_IN_CANCELLED_RUN, {"id": task_id})).scalar_one())
+
+
+class RunStates(NamedTuple):
+    """Which of some tasks belong to a run that is cancelled or paused."""
+
+    cancelled: list[UUID]
+    paused: list[UUID]
+
+
+_RUN_STATES = text(
+    """
+    WITH held AS (
+      SELECT id, state FROM runs
+      WHERE id IN (SELECT run_id FROM tasks WHERE id = ANY(CAST(:ids AS uuid[]))) ORDER BY id FOR SHARE)
+    SELECT t.id, held.state FROM tasks t JOIN held ON held.id = t.run_id
+    WHERE t.id = ANY(CAST(:ids AS uuid[])) AND held.state IN ('cancelled', 'paused')
+    """
+)
+
+
+async def lock_runs_of(session: WriteSession, ids: list[UUID]) -> RunStates:
+    """Keep the runs of these tasks as they are until the transaction ends, before any of the tasks is locked."""
+    found: dict[str, list[UUID]] = {"cancelled": [], "paused": []}
+    for task_id, state in await session.execute(_RUN_STATES, {"ids": ids}):
+        found[state].append(task_id)
+    return RunStates(found["cancelled"], found["paused"])
+
+
+async def set_priority(
+    session: WriteSession,
+    which: ColumnElement[bool],
+    priority: int,
+    *,
+    reason: str = "",
+    now: datetime | None = None,
+) -> list[UUID]:
+    """Give unfinished tasks this priority. Returns all that match, also those that had it already.
+
+    What is ready lines up behind its share at the new priority; `reason` is for the log.
+    """
+    at: ColumnElement[datetime] = func.now() if now is None else literal(now, Task.run_at.type)
+    sources = [state.value for state in UNFINISHED]
+    new = literal(priority, Task.priority.type)
+    chosen = (
+        select(
+            Task.id,
+            Task.queue,
+            Task.state,
+            Task.priority.label("before"),
+            new.label("priority"),
+            literal_column(SHARE).label("share"),
+        )
+        .where(which, Task.state.in_(sources))
+        .order_by(Task.id)
+        .with_for_update(key_share=True)
+        .cte("chosen")
+    )
+    ready = select(chosen).where(chosen.c.state == TaskState.QUEUED, chosen.c.before != new).cte("ready")
+    lined = _lined_up(ready, at)
+    placed = (
+        select(chosen.c.id, lined.c.position).outerjoin_from(chosen, lined, lined.c.id == chosen.c.id).cte("placed")
+    )
+    await session.execute(select(func.set_config("holdpoint.reason", reason, True)))
+    rows = await session.execute(
+        update(Task)
+        .where(Task.id == placed.c.id, Task.state.in_(sources))
+        .values(
+            {
+                Task.priority: priority,
+                Task.position: func.coalesce(placed.c.position, Task.position),
+            }
+        )
+        .returning(Task.id)
+        .execution_options(synchronize_session=False)
+    )
+    found = list(rows.scalars())
+    await session.execute(select(func.set_config("holdpoint.reason", "", True)))
+    return found
+
+
+async def resolve_tasks(
+    session: WriteSession, which: ColumnElement[bool], by: str, reason: str, *, now: datetime | None = None
+) -> list[UUID]:
+    """Mark dead letters as dealt with; a retry takes the mark off. Returns those that had none."""
+    at: ColumnElement[datetime] = func.now() if now is None else literal(now, Task.run_at.type)
+    open_ = (Task.state == TaskState.DEAD_LETTER) & Task.resolved_at.is_(None)
+    chosen = select(Task.id).where(which, open_).order_by(Task.id).with_for_update(key_share=True).cte("chosen")
+    rows = await session.execute(
+        update(Task)
+        .where(Task.id == chosen.c.id, open_)
+        .values(resolved_at=at, resolved_by=by, resolution=reason)
+        .returning(Task.id)
+        .execution_options(synchronize_session=False)
+    )
+    return list(rows.scalars())
 
 
 def _lined_up(chosen: CTE, at: ColumnElement[datetime]) -> CTE:
@@ -230,9 +341,9 @@ _LOST = text(
         reason = CASE WHEN lost.poison THEN 'Its worker was lost ' || :most || ' times.'
                       ELSE 'Its worker was lost.' END,
         error = CASE WHEN lost.poison
-                     THEN jsonb_build_object('type', 'LeaseLost', 'message',
-                                             'The worker running it disappeared ' || :most || ' times.')
+                     THEN jsonb_build_object('type', 'LeaseLost', 'message', CAST(:message AS text))
                      ELSE t.error END,
+        fingerprint = CASE WHEN lost.poison THEN t.kind || ':' || :digest ELSE t.fingerprint END,
         finished_at = CASE WHEN lost.poison THEN coalesce(CAST(:now AS timestamptz), now()) END,
         position = CASE WHEN lost.poison THEN t.position ELSE holdpoint_front(
                                                                  t.queue, t.priority, t.position,
@@ -248,7 +359,9 @@ async def recover_lost(
     session: WriteSession, *, most: int, limit: int = 1000, now: datetime | None = None
 ) -> list[Moved]:
     """Take back tasks whose lease has run out; `most` lost leases bury one."""
-    rows = await session.execute(_LOST, {"most": most, "limit": limit, "now": now})
+    message = f"The worker running it disappeared {most} times."
+    values = {"most": most, "limit": limit, "message": message, "digest": digest("LeaseLost", message), "now": now}
+    rows = await session.execute(_LOST, values)
     return [Moved(*row) for row in rows]
 
 

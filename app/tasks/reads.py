@@ -12,24 +12,14 @@ from sqlalchemy.orm import defer
 
 from app.core.paging import Cursor
 from app.tasks.errors import TaskNotFound
+from app.tasks.filters import TaskFilter
 from app.tasks.models import Task, TaskEvent, TaskStep, Worker
 from app.tasks.states import UNFINISHED
 
 ALIVE = timedelta(seconds=30)  # a worker not seen for this long is shown as lost
 
 
-class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which tasks to list. Empty values do not filter; `q` finds part of a title, or an id."""
-
-    state: str = ""
-    kind: str = ""
-    queue: str = ""
-    run_id: UUID | None = None
-    subject: str = ""
-    q: str = ""
-
-
-def _mine(scope: UUID | None) -> ColumnElement[bool]:
+def mine(scope: UUID | None) -> ColumnElement[bool]:
     return true() if scope is None else Task.owner_id == scope
 
 
@@ -43,26 +33,11 @@ async def list_tasks(
     """
     query = (
         select(Task)
-        .where(_mine(scope))
+        .where(mine(scope), wanted.where())
         .options(defer(Task.payload), defer(Task.result), defer(Task.error))
         .order_by(Task.created_at.desc(), Task.id.desc())
         .limit(limit)
     )
-    if wanted.state:
-        query = query.where(Task.state == wanted.state)
-    if wanted.kind:
-        query = query.where(Task.kind == wanted.kind)
-    if wanted.queue:
-        query = query.where(Task.queue == wanted.queue)
-    if wanted.run_id is not None:
-        query = query.where(Task.run_id == wanted.run_id)
-    if wanted.subject:
-        query = query.where(Task.subject == wanted.subject)
-    if wanted.q:
-        try:
-            query = query.where(Task.id == UUID(wanted.q))
-        except ValueError:
-            query = query.where(Task.title.icontains(wanted.q, autoescape=True))
     if before is not None:
         query = query.where(tuple_(Task.created_at, Task.id) < tuple_(before.at, before.id))
     return list((await session.execute(query)).scalars())
@@ -70,7 +45,7 @@ async def list_tasks(
 
 async def find_task(session: AsyncSession, task_id: UUID, scope: UUID | None) -> Task:
     """Raises TaskNotFound, also for somebody else's."""
-    found = await session.execute(select(Task).where(Task.id == task_id, _mine(scope)))
+    found = await session.execute(select(Task).where(Task.id == task_id, mine(scope)))
     task = found.scalars().first()
     if task is None:
         raise TaskNotFound
@@ -93,6 +68,13 @@ async def unfinished_subjects(session: AsyncSession, owner_id: UUID, kind: str, 
             Task.state.in_([state.value for state in UNFINISHED]),
         )
     )
+    return {subject for subject in found.scalars() if subject is not None}
+
+
+async def subjects_of_run(session: AsyncSession, run_id: UUID, subjects: list[str]) -> set[str]:
+    """Which of these subjects a task of the run is about."""
+    among = Task.subject == any_(cast(subjects, ARRAY(Text)))
+    found = await session.execute(select(Task.subject).where(Task.run_id == run_id, among))
     return {subject for subject in found.scalars() if subject is not None}
 
 

@@ -7,17 +7,21 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import true
+from sqlalchemy.exc import IntegrityError
 
 from app.core.config import QUEUE_NAME
-from app.core.db import WriteSession
+from app.core.db import WriteSession, sqlstate
 from app.core.errors import Conflict, Invalid
 from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.tasks import queries
-from app.tasks.errors import IllegalMove, TaskNotFound
+from app.tasks.errors import IllegalMove, SubjectTaken, TaskNotFound
 from app.tasks.kinds import find_kind
 from app.tasks.models import Task
 from app.tasks.states import BUTTONS, DEFAULT_PRIORITY, RESUMED_PRIORITY, TaskState, TaskVerb
+
+UNIQUE_VIOLATION = "23505"
+NAMED = 100  # of the tasks that do not fit
 
 
 class TaskRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +54,12 @@ async def enqueue_many(session: WriteSession, requests: Sequence[TaskRequest], *
     if not requests:
         return []
     rows = [_checked(request) for request in requests]
-    await queries.insert_tasks(session, rows, paused=paused)
+    try:
+        await queries.insert_tasks(session, rows, paused=paused)
+    except IntegrityError as error:
+        if sqlstate(error) != UNIQUE_VIOLATION:
+            raise
+        raise SubjectTaken from error
     for queue in {row.queue for row in rows}:
         session.announce(f"queue:{queue}")
     return [row.id for row in rows]
@@ -58,21 +67,52 @@ async def enqueue_many(session: WriteSession, requests: Sequence[TaskRequest], *
 
 async def submit(session: WriteSession, by: Principal, request: TaskRequest) -> UUID:
     """A task that a person asks for by its kind's name; it becomes theirs. Raises as `enqueue_many` does."""
-    check_asked(request)
+    _refuse_internal(request)
     return await enqueue(session, msgspec.structs.replace(request, owner_id=by.id))
 
 
-def check_asked(request: TaskRequest) -> None:
+async def submit_many(session: WriteSession, by: Principal, requests: Sequence[TaskRequest]) -> list[UUID]:
+    """As `submit`, all of them or none. Raises as `check_asked` does."""
+    check_asked(requests)
+    return await enqueue_many(session, [msgspec.structs.replace(request, owner_id=by.id) for request in requests])
+
+
+def check_asked(requests: Sequence[TaskRequest]) -> None:
+    """Whether a person may have these tasks, each looked at.
+
+    Raises:
+        Invalid: `fields` says of the first 100 that do not fit what is wrong, as `tasks[3].kind`.
+    """
+    found: dict[str, str] = {}
+    wrong = 0
+    for number, request in enumerate(requests):
+        try:
+            _refuse_internal(request)
+            _checked(request)
+        except Invalid as problem:
+            wrong += 1
+            if wrong <= NAMED:
+                fields = problem.fields or {"": str(problem)}
+                found |= {f"tasks[{number}].{name}".rstrip("."): sentence for name, sentence in fields.items()}
+    if wrong:
+        raise Invalid(f"{wrong:,} of {len(requests):,} tasks do not fit. None was made.", found)
+
+
+def check_one(request: TaskRequest) -> None:
     """Whether a person may ask for this task; writes nothing. Raises as `submit` does."""
-    if find_kind(request.kind).internal:
-        sentence = f"Tasks of kind {request.kind} are made by Holdpoint itself. Choose another kind."
-        raise Invalid(sentence, {"kind": sentence})
-    check(request)
+    _refuse_internal(request)
+    _checked(request)
 
 
 def check(request: TaskRequest) -> None:
     """Whether the task could be enqueued; writes nothing. Raises as `enqueue_many` does."""
     _checked(request)
+
+
+def _refuse_internal(request: TaskRequest) -> None:
+    if find_kind(request.kind).internal:
+        sentence = f"Tasks of kind {request.kind} are made by Holdpoint itself. Choose another kind."
+        raise Invalid(sentence, {"kind": sentence})
 
 
 def _checked(request: TaskRequest) -> queries.NewTask:
@@ -85,6 +125,9 @@ def _checked(request: TaskRequest) -> queries.NewTask:
     max_attempts = request.max_attempts if request.max_attempts is not None else kind.max_attempts
     if not 1 <= max_attempts <= 1000:
         raise Invalid("A task is tried from 1 to 1000 times.", {"max_attempts": "From 1 to 1000."})
+    for name, moment in (("run_at", request.run_at), ("deadline", request.deadline)):
+        if moment is not None and not 1970 <= moment.year <= 9000:
+            raise Invalid("A time must be in the years from 1970 to 9000.", {name: "From 1970 to 9000."})
     payload = msgspec.json.encode(kind.plain(request.payload)).decode()
     if "\\u0000" in payload:
         raise Invalid("The payload holds a NUL character, which cannot be stored.", {"payload": "Remove \\u0000."})

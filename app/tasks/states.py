@@ -34,6 +34,7 @@ class TaskVerb(StrEnum):
     UNPAUSE = "unpause"
     APPROVE = "approve"
     ANSWER = "answer"
+    TAKE_BACK = "take_back"
     REJECT = "reject"
     EXPIRE = "expire"
     RETRY = "retry"
@@ -53,7 +54,8 @@ FINISHED = (_T.SUCCEEDED, _T.DEAD_LETTER, _T.REJECTED, _T.EXPIRED, _T.CANCELLED)
 UNFINISHED = (*WAITING, _T.RUNNING, *HOLDS, _T.PAUSED)
 
 # verb: (sources, targets). The first target is the usual one; QUEUED after reject and expire is
-# for a question whose asker wants to go on with the refusal as a value.
+# for a question whose asker wants to go on with the refusal as a value. SCHEDULED after approve is the time in which
+# the approval can be taken back, also while the run is paused.
 TASK_MACHINE: Machine[TaskState, TaskVerb] = Machine(
     TaskState,
     {
@@ -67,7 +69,8 @@ TASK_MACHINE: Machine[TaskState, TaskVerb] = Machine(
         _V.PROMOTE: ((_T.SCHEDULED, _T.RETRYING), (_T.QUEUED,)),
         _V.PAUSE: (WAITING, (_T.PAUSED,)),
         _V.UNPAUSE: ((_T.PAUSED,), (_T.QUEUED, _T.SCHEDULED)),
-        _V.APPROVE: ((_T.PENDING_APPROVAL,), (_T.QUEUED,)),
+        _V.APPROVE: ((_T.PENDING_APPROVAL,), (_T.QUEUED, _T.SCHEDULED)),
+        _V.TAKE_BACK: ((_T.SCHEDULED, _T.PAUSED), (_T.PENDING_APPROVAL,)),
         _V.ANSWER: ((_T.NEEDS_INPUT, _T.NEEDS_AUTH), (_T.QUEUED,)),
         _V.REJECT: ((_T.PENDING_APPROVAL,), (_T.REJECTED, _T.QUEUED)),
         _V.EXPIRE: (HOLDS, (_T.EXPIRED, _T.QUEUED)),
@@ -79,6 +82,12 @@ TASK_MACHINE: Machine[TaskState, TaskVerb] = Machine(
 
 # What a person may do to one task by a button, POST /tasks/{id}/{verb}.
 BUTTONS = (_V.RETRY, _V.RESUME, _V.CANCEL)
+
+# How a task stands in lists and counts: its state, except that a dead letter somebody has marked as resolved stands
+# apart. Not a state: nothing can be done to it that could not be done to any dead letter.
+RESOLVED = "resolved"
+_AFTER_DEAD = list(TaskState).index(_T.DEAD_LETTER) + 1
+STANDINGS = (*list(TaskState)[:_AFTER_DEAD], RESOLVED, *list(TaskState)[_AFTER_DEAD:])
 
 DEFAULT_PRIORITY = 50
 RESUMED_PRIORITY = 100  # a person has just dealt with it

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.core import log
 from app.core.db import is_away, sqlstate
-from app.core.errors import AppError, Invalid, TooMany, Unauthorized
+from app.core.errors import AppError, Invalid, Unauthorized
 from app.web.render import Page, leave, page_address, page_of, wants_fragment
 from app.web.request import WebRequest, is_api, request_id
 
@@ -25,6 +25,7 @@ PAGE, FRAGMENT = "error.html", "components/_error.html"
 UNSTORABLE = "22021"  # a NUL, which PostgreSQL's text cannot hold
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MISSING_FIELD = re.compile(r"missing required field `(.+?)`")
+MSGSPEC_PLACE = re.compile(r" - at `\$([^`]*)`\.?$")
 HTML, PROBLEM = "text/html", "application/problem+json"
 
 # The framework's own details are for programmers; a person gets these.
@@ -80,7 +81,7 @@ def describe(error: Exception) -> Problem:
             title=error.title,
             detail=str(error) or DETAILS.get(error.status, ""),
             fields=error.fields if isinstance(error, Invalid) else {},
-            headers={"Retry-After": str(error.retry_after)} if isinstance(error, TooMany) else _challenge(error),
+            headers=error.headers,
         )
     if isinstance(error, ValidationException):
         return Problem(status=422, title=Invalid.title, detail=DETAILS[422], fields=_fields(error))
@@ -108,12 +109,12 @@ def write(
     if is_api(scope):
         return PROBLEM, msgspec.json.encode(
             {
-                "type": "about:blank",
+                "type": f"/api/docs#problem-{problem.status}",
                 "title": problem.title,
                 "status": problem.status,
                 "detail": problem.detail,
                 "request_id": request_id(scope),
-                **({"errors": problem.fields} if problem.fields else {}),
+                **({"errors": json_errors(problem.fields)} if problem.fields else {}),
             }
         )
     words = {"status": problem.status, "title": problem.title, "detail": _sentence(problem)}
@@ -129,8 +130,23 @@ def _sentence(problem: Problem) -> str:
     return " ".join([problem.detail, *(text for text in problem.fields.values() if text not in problem.detail)])
 
 
-def _challenge(error: AppError) -> dict[str, str]:
-    return {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+def json_errors(fields: Mapping[str, str]) -> list[dict[str, str]]:
+    """As RFC 9457 shows them: where in the body, as a JSON pointer, or which parameter; and what is wrong there."""
+    return [_json_error(name, sentence) for name, sentence in fields.items()]
+
+
+def _json_error(name: str, sentence: str) -> dict[str, str]:
+    if name.startswith("?"):
+        return {"parameter": name[1:], "detail": sentence}
+    inner = MSGSPEC_PLACE.search(sentence)  # a payload's own path goes on from the field's
+    path = f"{name}{inner[1]}" if inner else name
+    return {"pointer": pointer(path), "detail": sentence[: inner.start()] if inner else sentence}
+
+
+def pointer(path: str) -> str:
+    """`tasks[3].payload` → `#/tasks/3/payload`. A key of a map, which msgspec does not tell, ends it."""
+    steps = re.findall(r"[^.\[\]]+", path.partition("[...]")[0])
+    return "#" + "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in steps)
 
 
 def _fields(error: ValidationException) -> dict[str, str]:
@@ -140,6 +156,7 @@ def _fields(error: ValidationException) -> dict[str, str]:
     for item in error.extra:
         key, message = str(item.get("key", "")), str(item.get("message", ""))
         missing = MISSING_FIELD.search(message)
+        key = f"?{key}" if item.get("source") == "query" else key
         found[missing[1] if missing else key] = "This is missing." if missing else message
     return found
 

@@ -38,7 +38,7 @@ class Exchange:
                 **scope,
                 # Whoever answers GET answers HEAD; the body stays behind in `send`.
                 "method": "GET" if self.method == "HEAD" else self.method,
-                "state": {**scope.get("state", {}), "request_id": self.request_id},
+                "state": {**scope.get("state", {}), "request_id": self.request_id, "method": self.method},
             },
         )
         self._receive, self._send = receive, send

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from app.web import zone
+
 STATE_LABELS = {
     "pending_approval": "Waiting for approval",
     "needs_input": "Needs input",
@@ -17,6 +19,25 @@ STATE_LABELS = {
 def datetime(at: DateTime | None) -> str:
     """`2026-11-23 09:05:12 UTC`; a dash for None."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else "–"
+
+
+def local(at: DateTime | None) -> str:
+    """The time in the zone of the person who looks: `2026-11-23 10:05:12 CET`; a dash for None."""
+    return f"{_local(at):%Y-%m-%d %H:%M:%S %Z}" if at else "–"
+
+
+def clock(at: DateTime | None) -> str:
+    """`10:05` today, `23 Nov 10:05` on another day, in the zone of the person who looks; a dash for None."""
+    if at is None:
+        return "–"
+    there, now = _local(at), _local(DateTime.now(UTC))
+    if there.date() == now.date():
+        return f"{there:%H:%M}"
+    return f"{there.day} {there:%b %H:%M}" if there.year == now.year else f"{there:%Y-%m-%d %H:%M}"
+
+
+def _local(at: DateTime) -> DateTime:
+    return at.astimezone(zone.shown())
 
 
 def ago(at: DateTime | None) -> str:
@@ -98,6 +119,8 @@ def state_label(state: str) -> str:
 
 FILTERS: dict[str, Callable[..., str]] = {
     "datetime": datetime,
+    "local": local,
+    "clock": clock,
     "ago": ago,
     "duration": duration,
     "number": number,

@@ -19,11 +19,15 @@ from app.core.errors import TooMany
 
 logger = log.get(__name__)
 
-# One round trip, and no moment at which a counter exists without its end.
+# One round trip for all, and no moment at which a counter exists without its end.
 COUNT = """
-local n = redis.call('INCR', KEYS[1])
-if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
-return {n, redis.call('PTTL', KEYS[1])}
+local found = {}
+for i, key in ipairs(KEYS) do
+  local n = redis.call('INCR', key)
+  if n == 1 then redis.call('PEXPIRE', key, ARGV[i]) end
+  found[i] = {n, redis.call('PTTL', key)}
+end
+return found
 """
 TIMEOUT = 0.25  # seconds that one request may wait for Redis
 REST = 5.0  # seconds for which a Redis that failed is left alone
@@ -68,22 +72,40 @@ class Limits:
         Raises:
             TooMany: that was one too many. Never anything else.
         """
-        # Subjects are personal: neither Redis nor its logs get to see them.
-        key = f"hp:limit:{limit.name}:{sha256(subject.lower().encode()).hexdigest()[:32]}"
-        seconds = limit.window.total_seconds()
-        count, left = await self._count_in_redis(key, seconds) or self._count_in_memory(key, seconds)
-        reset = max(1, -int(-left // 1))
-        if count > limit.most:
-            raise TooMany(f"Too many requests. Please wait {_words(reset)} and try again.", retry_after=reset)
-        return Quota(limit, limit.most - count, reset)
+        [quota] = await self.hit_all((limit, subject))
+        return quota
 
-    async def _count_in_redis(self, key: str, seconds: float) -> tuple[int, float] | None:
+    async def hit_all(self, *pairs: tuple[Limit, str]) -> list[Quota]:
+        """Count one for each, in one round trip.
+
+        Raises:
+            TooMany: of any of them that was one too many. Never anything else.
+        """
+        # Subjects are personal: neither Redis nor its logs get to see them.
+        keys = [
+            f"hp:limit:{limit.name}:{sha256(subject.lower().encode()).hexdigest()[:32]}" for limit, subject in pairs
+        ]
+        windows = [limit.window.total_seconds() for limit, _ in pairs]
+        counts = await self._count_in_redis(keys, windows)
+        if counts is None:
+            counts = [self._count_in_memory(key, window) for key, window in zip(keys, windows, strict=True)]
+        quotas = []
+        for (limit, _), (count, left) in zip(pairs, counts, strict=True):
+            reset = max(1, -int(-left // 1))
+            quotas.append(Quota(limit, max(0, limit.most - count), reset))
+            if count > limit.most:
+                refusal = TooMany(f"Too many requests. Please wait {_words(reset)} and try again.", retry_after=reset)
+                refusal.headers = {**refusal.headers, **quotas[-1].headers()}
+                raise refusal
+        return quotas
+
+    async def _count_in_redis(self, keys: list[str], windows: list[float]) -> list[tuple[int, float]] | None:
         if self._redis is None or time.monotonic() < self._retry_at:
             return None
         try:
             async with asyncio.timeout(TIMEOUT):
-                count, left = await self._redis.eval(COUNT, 1, key, int(seconds * 1000))
-            return int(count), int(left) / 1000
+                found = await self._redis.eval(COUNT, len(keys), *keys, *(int(window * 1000) for window in windows))
+            return [(int(count), int(left) / 1000) for count, left in found]
         except Exception as problem:  # whatever a client raises while its server is away
             self._retry_at = time.monotonic() + REST
             logger.warning("rate limits are counted in memory", problem=repr(problem))

@@ -22,9 +22,14 @@ def request_id(scope: Mapping[str, Any]) -> str:
     return str(scope.get("state", {}).get("request_id", ""))
 
 
+def method_sent(scope: Mapping[str, Any]) -> str:
+    """The method as the client named it: handlers of GET are also told of HEAD as GET."""
+    return str(scope.get("state", {}).get("method", scope["method"]))
+
+
 def is_api(scope: Mapping[str, Any]) -> bool:
     """Whether programs ask: they are answered in JSON."""
-    return str(scope["path"]).startswith("/api/")
+    return f"{scope['path']}/".startswith("/api/")
 
 
 def client_address(scope: Mapping[str, Any]) -> str:

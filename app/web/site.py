@@ -17,6 +17,7 @@ from app.web import assets, errors, guards, sessions
 from app.web.assets import Assets
 from app.web.csrf import csrf_middleware
 from app.web.limits import Limits
+from app.web.navigation import navigation_of
 from app.web.render import Waiting
 from app.web.security import MAX_BODY, Observe, Shield
 from app.web.templates import environment
@@ -76,4 +77,5 @@ def make_site(
         on_app_init=list(on_app_init),
         **more,
     )
+    pages.globals["navigation"] = app.state.navigation = navigation_of(app.routes, development=settings.development)
     return Shield(app, settings, pages, observe=observe), app

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0013"
-down_revision = "0010"
+down_revision = "0012"
 
 # By triggers, so that the totals follow whoever folds: a worker of the release before as well.
 TRIGGERS = (

@@ -54,6 +54,10 @@ function relate() {
   }
 }
 
+// The zone in which the server writes times for those who have chosen none.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone) document.cookie = `hp_zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
+
 function refresh() {
   countDown();
   relate();

@@ -1,60 +1,78 @@
 // Live regions: an element with data-live gets the event "live" when its content may be fetched anew.
 // The element itself says with hx- attributes what to fetch and where to put it (see templates/base.html).
-// Nothing is fetched while the page is hidden or offline, nor while a person types, selects or has
-// focus inside the region, so that no swap takes away what they are doing.
+// With the stream of changes a region is fetched when something it shows has changed, without it by its interval.
+// Nothing is fetched while the page is hidden or offline, nor while a person types or selects in the region.
 
-const CONTROLS = "input:not([type=hidden]), select, textarea";
+import { doubt } from "./offline.js";
+import { CONTROLS, isChoice, touched } from "./touched.js";
+
+const SLOWLY = 15; // seconds, for a region whose changes are told
 const due = new WeakMap(); // region → when to fetch next, on the clock of performance.now()
+const fetched = new WeakMap(); // region → when it was fetched last
 const failures = new WeakMap(); // region → failed fetches in a row
+let streaming = false;
 
-function interval(region) {
-  const seconds = Number(region.dataset.liveInterval) || 5;
-  return Math.min(seconds * 2 ** (failures.get(region) ?? 0), 60) * 1000;
-}
+const seconds = (region) => Number(region.dataset.liveInterval) || 5;
 
-function edited(control) {
-  if (control.type === "checkbox" || control.type === "radio") return control.checked !== control.defaultChecked;
-  if (control.options) {
-    const options = [...control.options];
-    const preset = control.multiple || options.some((option) => option.defaultSelected);
-    return preset ? options.some((option) => option.selected !== option.defaultSelected) : control.selectedIndex > 0;
-  }
-  return control.value !== control.defaultValue;
+function pause(region) {
+  const usual = streaming && region.dataset.liveOn !== "time" ? Math.max(seconds(region), SLOWLY) : seconds(region);
+  return Math.min(usual * 2 ** (failures.get(region) ?? 0), 60) * 1000;
 }
 
 function inUse(region) {
-  if (region.querySelector(`:is(${CONTROLS}):focus, :focus-visible, dialog[open]`)) return true;
+  const { activeElement } = document;
+  if (region.contains(activeElement) && activeElement.matches(CONTROLS) && !isChoice(activeElement)) return true;
+  if (region.querySelector("dialog[open]")) return true;
   const selection = document.getSelection();
   if (selection && !selection.isCollapsed && selection.containsNode(region, true)) return true;
-  return [...region.querySelectorAll(CONTROLS)].some(edited);
+  // A chosen checkbox lives through a swap (keep.js); a text that was begun had better not move.
+  return [...region.querySelectorAll(CONTROLS)].some((control) => !isChoice(control) && touched(control));
 }
 
 function tick() {
   if (document.hidden || !navigator.onLine) return;
   const now = performance.now();
   for (const region of document.querySelectorAll("[data-live]")) {
-    if (!due.has(region)) due.set(region, now + interval(region));
+    if (!due.has(region)) due.set(region, now + pause(region));
     if (now < due.get(region) || region.classList.contains("htmx-request") || inUse(region)) continue;
-    due.set(region, now + interval(region));
+    due.set(region, now + pause(region));
+    fetched.set(region, now);
     window.htmx?.trigger(region, "live");
   }
 }
 
-function settled(region, ok) {
-  failures.set(region, ok ? 0 : (failures.get(region) ?? 0) + 1);
-  due.set(region, performance.now() + interval(region));
-  const stale = document.getElementById("stale");
-  if (stale) stale.hidden = ok && navigator.onLine;
+function concerns(region, { tasks, runs }) {
+  const [sort, id] = (region.dataset.liveOn ?? "any").split(":");
+  if (sort === "time") return false;
+  const named = sort === "task" ? tasks : sort === "run" ? runs : null;
+  return named === null || named.includes(id);
 }
 
-setInterval(tick, 500);
+document.addEventListener("holdpoint:stream", ({ detail }) => {
+  if (detail === streaming) return; // said at every failed attempt to hear again
+  streaming = detail;
+  for (const region of document.querySelectorAll("[data-live]")) due.set(region, performance.now() + pause(region));
+});
+
+document.addEventListener("holdpoint:change", ({ detail }) => {
+  const now = performance.now();
+  for (const region of document.querySelectorAll("[data-live]")) {
+    if (!concerns(region, detail)) continue;
+    // Not all browsers at the same instant, and none more often than its interval.
+    const soonest = Math.max(now + Math.random() * 300, (fetched.get(region) ?? -Infinity) + seconds(region) * 1000);
+    due.set(region, Math.min(due.get(region) ?? Infinity, soonest));
+  }
+});
+
+setInterval(tick, 250);
 document.addEventListener("visibilitychange", tick);
 
-window.addEventListener("offline", () => document.getElementById("stale")?.removeAttribute("hidden"));
-window.addEventListener("online", () => document.getElementById("stale")?.setAttribute("hidden", ""));
-
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (detail.elt.matches("[data-live]")) settled(detail.elt, detail.successful);
+  const region = detail.elt;
+  if (!region.matches("[data-live]")) return;
+  failures.set(region, detail.successful ? 0 : (failures.get(region) ?? 0) + 1);
+  due.set(region, performance.now() + pause(region));
+  if (!detail.successful) doubt();
 });
 
 // A failed refresh leaves the region as it was; and a person may have begun to type while it was under way.
@@ -62,9 +80,3 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const region = detail.requestConfig?.elt;
   if (region?.matches("[data-live]") && (detail.isError || inUse(region))) detail.shouldSwap = false;
 });
-
-// Whether a <details> is open is the person's to say, not the fragment's.
-if (window.Idiomorph) {
-  window.Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
-    !(name === "open" && node.matches("details, dialog"));
-}

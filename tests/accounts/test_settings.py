@@ -180,3 +180,15 @@ def test_browsers_are_recognised() -> None:
     firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
     assert browser_name(firefox) == "Firefox on Linux"
     assert browser_name("") == "Unknown browser"
+
+
+async def test_times_are_shown_in_the_zone_one_has_chosen_and_an_unknown_one_is_refused(world: World) -> None:
+    browser = await signed_in(world)
+    assert (await browser.post("/settings/time-zone", {"time_zone": "Asia/Kathmandu"})).status_code == 303
+    page = await browser.get("/settings")
+    assert '<option value="Asia/Kathmandu" selected>' in page.text
+    assert "+0545</time>" in page.text
+    assert (await browser.post("/settings/time-zone", {"time_zone": "Mars/Olympus"})).status_code == 422
+    assert await world.sql("SELECT time_zone FROM users") == [("Asia/Kathmandu",)]
+    assert (await browser.post("/settings/time-zone", {"time_zone": ""})).status_code == 303
+    assert await world.sql("SELECT time_zone FROM users") == [(None,)]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -55,14 +56,20 @@ async def put_question(
     run_id: UUID | None = None,
     continues: bool = False,
     again: UUID | None = None,
+    take_back: timedelta = timedelta(),
+    name: str = "x",
+    ttl: timedelta = timedelta(minutes=20),
+    signup: str = "open",
+    **policy: Any,
 ) -> Asked:
     """Claim a task and let it ask; `deliver` mints the links and starts the clock, as the mail's sending does.
 
-    `again`: a task that was resumed asks once more.
+    `again`: a task that was resumed asks once more. `policy`: further fields of the question. Who is not mailed has no
+    token.
     """
     owner = await principal(database)
     async with database.write("system") as session:
-        request = TaskRequest(kind="test.asks", payload={"name": "x"}, owner_id=owner.id, run_id=run_id)
+        request = TaskRequest(kind="test.asks", payload={"name": name}, owner_id=owner.id, run_id=run_id)
         task_id = again or await enqueue(session, request)
     async with database.write("worker:test") as session:
         [task] = await claim_tasks(
@@ -78,29 +85,36 @@ async def put_question(
             hold=hold,
             step="go",
             title="May it go on?",
-            shown={"Name": "x"},
+            shown={"Name": name},
             fields=fields,
             recipients=recipients,
-            ttl=timedelta(minutes=20) if hold is HoldType.APPROVAL else None,
+            ttl=ttl if hold is HoldType.APPROVAL else None,
             continues_on_reject=continues,
             continues_on_expire=continues,
+            take_back=take_back,
+            **policy,
         )
-        assert await asking.ask(session, task, question)
+        assert await asking.ask(session, task, question, signup=signup)
     tokens: list[str] = []
     async with database.read() as session:
         newest = select(Approval).where(Approval.task_id == task_id).order_by(Approval.round.desc()).limit(1)
         approval = (await session.execute(newest)).scalar_one()
-        people = {person.email: person.id for person in await queries.recipients_of(session, [approval.id])}
+        asked = await queries.recipients_of(session, [approval.id])
+        people = {person.email: person.id for person in asked if person.state == "waiting"}
     if deliver:
-        letter = letters.ApprovalRequest()
-        for email in recipients:
-            data = letters.AskedPerson(people[email])
-            async with database.write("system") as session:
-                context = await letter.prepare(session, data, settings)
-            tokens.append(context["url"].rsplit("/", 1)[1])
-            async with database.write("system") as session:
-                await letter.sent(session, data)
+        tokens = [await delivered(database, settings, people[email]) for email in recipients if email in people]
     return Asked(task_id, approval.id, approval.version, tokens)
+
+
+async def delivered(database: Database, settings: Settings, recipient_id: UUID) -> str:
+    """The question's mail to one person is rendered and accepted. Returns the link's token."""
+    letter = letters.ApprovalRequest()
+    data = letters.AskedPerson(recipient_id)
+    async with database.write("system") as session:
+        context = await letter.prepare(session, data, settings)
+    async with database.write("system") as session:
+        await letter.sent(session, data, "2.0.0 Ok: queued as 4F2A")
+    return str(context["url"].rsplit("/", 1)[1])
 
 
 def approve(asked: Asked, **form: str) -> Decision:

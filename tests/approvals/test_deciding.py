@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from app.approvals import asking, deciding
+from app.approvals import asking, deciding, letters
 from app.approvals.errors import AlreadyDecided, ApprovalNotFound, NotAsked, QuestionChanged, QuestionExpired
 from app.approvals.models import Approval
 from app.approvals.questions import Decision
@@ -183,9 +183,24 @@ async def test_the_clock_starts_with_the_first_delivered_mail_and_not_before(
     assert approval.expires_at == approval.clock_started_at + timedelta(minutes=20)
 
 
-async def test_an_undelivered_mail_does_not_start_the_clock(database: Database, settings: Settings) -> None:
-    from app.approvals import letters
+async def test_a_later_mail_neither_restarts_the_clock_nor_takes_back_that_one_has_arrived(
+    database: Database, settings: Settings
+) -> None:
+    asked = await put_question(database, settings)
+    before = await approval_of(database, asked)
+    [person] = await recipients_of(database, asked)
+    letter, data = letters.ApprovalRequest(), letters.AskedPerson(person.id)
+    async with database.write("system") as session:
+        await letter.sent(session, data)
+    async with database.write("system") as session:
+        await letter.undelivered(session, data, "the mailbox is full now")
+    after = await approval_of(database, asked)
+    assert (after.clock_started_at, after.expires_at) == (before.clock_started_at, before.expires_at)
+    [person] = await recipients_of(database, asked)
+    assert person.state == "sent"
 
+
+async def test_an_undelivered_mail_does_not_start_the_clock(database: Database, settings: Settings) -> None:
     asked = await put_question(database, settings, deliver=False)
     [person] = await recipients_of(database, asked)
     async with database.write("system") as session:

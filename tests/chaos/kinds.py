@@ -33,3 +33,9 @@ async def note(ctx: Context, name: str) -> None:
 
 async def _insert(session: WriteSession, name: str) -> None:
     await session.execute(text("INSERT INTO evidence (name) VALUES (:name)"), {"name": name})
+
+
+@kind("chaos.breaks", max_attempts=1)
+async def breaks(ctx: Context, payload: Evidence) -> None:
+    """Fails in the same way each time, about something else."""
+    raise RuntimeError(f"No answer about '{payload.name}' after {os.getpid()} tries.")

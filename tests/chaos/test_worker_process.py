@@ -1,12 +1,10 @@
 """Real arq worker processes: killed, stopped, without Redis."""
 
 import signal
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-import pytest
 from sqlalchemy import func, select, text
 
 import tests.chaos.kinds  # noqa: F401
@@ -18,16 +16,6 @@ from app.tasks.service import TaskRequest, enqueue
 from tests.processes import environment, worker
 from tests.runtime.working import task_of, until, until_state, verbs_of
 from tests.servers import Servers
-
-
-@pytest.fixture
-async def evidence(database: Database) -> AsyncIterator[Database]:
-    async with database.engine.begin() as connection:
-        await connection.execute(text("CREATE TABLE IF NOT EXISTS evidence (name text NOT NULL)"))
-        await connection.execute(text("TRUNCATE evidence"))
-    yield database
-    async with database.engine.begin() as connection:
-        await connection.execute(text("DROP TABLE evidence"))
 
 
 async def traces(database: Database) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Everything of an installation as separate processes: web, worker, SMTP server, careers site, Chromium."""
+"""For browser tests: Chromium; and everything of an installation as separate processes, or the site in this one."""
 
 import asyncio
 import email
@@ -7,17 +7,23 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
+from redis.asyncio import Redis
 
+from app.core.config import Settings
 from app.core.db import Database
+from app.core.principal import Principal
 from tests import chromium, processes
 from tests.careers.careers_site import Site
+from tests.pages import Served, served
+from tests.postings.people import PEOPLE
 from tests.processes import ROOT, Process, environment
 from tests.servers import Servers
 
@@ -88,9 +94,40 @@ def installation(database: Database, servers: Servers, tmp_path: Path) -> Iterat
         smtp.wait()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         made = await playwright.chromium.launch(executable_path=chromium.path(), args=chromium.ARGUMENTS)
         yield made
         await made.close()
+
+
+@pytest.fixture
+async def site(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[Served]:
+    """The web part alone, in this process: quick, and whoever a header names is signed in."""
+    async with served(settings, database, redis) as made:
+        yield made
+
+
+OpenPage = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture
+async def open_page(site: Served, browser: Browser) -> AsyncIterator[OpenPage]:
+    """A page of somebody's browser."""
+    contexts = []
+
+    async def make(person: Principal | None, path: str, **options: Any) -> Page:
+        headers = {}
+        if person is not None:
+            PEOPLE[person.email] = person
+            headers = {"X-Test-User": person.email}
+        context = await browser.new_context(base_url=site.base, extra_http_headers=headers, **options)
+        contexts.append(context)
+        page = await context.new_page()
+        await page.goto(path)
+        return page
+
+    yield make
+    for context in contexts:
+        await context.close()

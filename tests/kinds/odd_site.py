@@ -19,9 +19,13 @@ class OddSite:
         body = await reader.readexactly(int(length[1])) if length else b""
         self.heads.append(head)
         self.asked.append((head.split(" HTTP")[0], body))
+        self.heard()
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         writer.write(answer.replace("\n", "\r\n").encode())
         writer.close()
+
+    def heard(self) -> None:
+        """A request has been read and not yet answered."""
 
     @property
     def lines(self) -> list[str]:

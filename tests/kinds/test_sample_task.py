@@ -76,6 +76,26 @@ async def test_it_can_wait_for_an_approval_by_certain_people(tester: KindTester)
     assert (await tester.result(task_id))["answer"] == "well done"
 
 
+async def test_several_people_can_have_to_agree(tester: KindTester) -> None:
+    people = ["ann@example.org", "bob@example.org", "cid@example.org"]
+    payload = {"hold": "approval", "recipients": people, "needed": 2}
+    task_id = await tester.enqueue("sample.task", payload)
+    assert await tester.run(task_id) == "pending_approval"
+    await tester.approve(task_id, by=people[0])
+    question = await tester.question(task_id)
+    assert (question.needed, question.approved) == (2, (people[0],))
+    await tester.reject(task_id, by=people[1])
+    assert await tester.run(task_id) == "pending_approval"
+    await tester.approve(task_id, by=people[2])
+    assert await tester.run(task_id) == "succeeded"
+
+
+async def test_what_can_never_be_agreed_on_is_a_permanent_error(tester: KindTester) -> None:
+    task_id = await tester.enqueue("sample.task", {"hold": "approval", "recipients": ["a@example.org"], "needed": 2})
+    assert await tester.run(task_id) == "dead_letter"
+    assert "needs 2 different people and asks 1" in str((await tester.task(task_id)).reason)
+
+
 async def test_in_production_it_mails_nobody_who_has_not_been_let_in(database: Database, settings: Settings) -> None:
     production = msgspec.structs.replace(settings, environment="production")
     async with KindTester(database, production) as tester:

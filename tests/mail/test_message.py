@@ -24,6 +24,10 @@ CONTEXT = {
     "url": "https://hold.example/review/abc",
     "minutes": 20,
     "expires_hint": "",
+    "sender": "",
+    "note": "",
+    "signs_in": False,
+    "needed": 1,
 }
 
 

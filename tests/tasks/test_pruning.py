@@ -10,6 +10,7 @@ from sqlalchemy import func, select, text
 import app.runtime.sweeper
 from app.core.config import Settings
 from app.core.db import Database
+from app.stats.following import next_window
 from app.stats.queries import counts_by_state, fold_events
 from app.tasks.models import Task, TaskEvent, TaskStep
 from app.tasks.pruning import prune_tasks
@@ -17,6 +18,7 @@ from app.tasks.service import TaskRequest, enqueue_many
 from app.tasks.states import FINISHED, TaskState
 from tests.approvals.asking import put_question
 from tests.runtime.working import until, working
+from tests.stats.final import all_final
 from tests.tasks.making import make_task
 
 MONTH = timedelta(days=30)
@@ -35,16 +37,12 @@ async def age(database: Database, *ids: UUID, by: timedelta = timedelta(days=31)
 
 
 async def fold(database: Database) -> None:
-    """Until nothing is left: a transaction of another test, in another database, can hold the horizon back."""
-
-    async def all_folded() -> bool:
-        async with database.write("system") as session:
-            await fold_events(session)
-        async with database.read() as session:
-            left = text("SELECT EXISTS (SELECT FROM task_events WHERE xid >= (SELECT upto FROM rollup))")
-            return not (await session.execute(left)).scalar_one()
-
-    await until(all_folded)
+    """The rollup and every follower have read all there is."""
+    await all_final(database)
+    async with database.write("system") as session:
+        await fold_events(session)
+        for name in ("runs", "webhooks"):
+            await next_window(session, name)
 
 
 async def prune(database: Database, limit: int = 500, now: datetime | None = None) -> int:

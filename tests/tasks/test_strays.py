@@ -14,10 +14,10 @@ from app.core.db import Database
 from app.core.ids import uuid7
 from app.runtime import workers
 from app.stats.queries import counts_by_kind
-from app.tasks import reads, strays
+from app.tasks import queries, reads, strays
 from app.tasks.attempts import Outcome
-from app.tasks.models import Orphan, Worker
-from app.tasks.states import TaskState
+from app.tasks.models import Orphan, Task, Worker
+from app.tasks.states import TaskState, TaskVerb
 from app.tasks.strays import OrphanLine
 from tests.pages import browser_of, site_of
 from tests.postings.people import add_user, words
@@ -69,6 +69,17 @@ async def test_a_lost_worker_serves_nobody(database: Database) -> None:
     async with database.write("system") as session:
         await session.execute(text("UPDATE workers SET seen_at = now() - interval '1 h'"))
     assert len(await orphans(database)) == 1
+
+
+async def test_a_task_let_go_with_its_run_is_given_its_own_time_before_it_is_buried(database: Database) -> None:
+    task_id = await make_task(database, TaskState.PAUSED)
+    await make_task(database)  # so that nobody has served this kind for long
+    start = datetime.now(UTC)
+    async with database.write("system") as session:
+        await strays.note_orphans(session, now=start)
+        await queries.move_tasks(session, TaskVerb.UNPAUSE, Task.id == task_id, now=start + HOUR)
+        assert task_id not in [row.id for row in await strays.bury_orphans(session, HOUR, now=start + HOUR)]
+        assert [row.id for row in await strays.bury_orphans(session, HOUR, now=start + 2 * HOUR)] == [task_id]
 
 
 async def test_orphans_are_buried_when_nobody_has_served_them_for_so_long(database: Database) -> None:

@@ -173,7 +173,7 @@ async def test_programs_get_problems_in_json(client: Client) -> None:
     missing = await client.get("/api/v1/nothing", headers={"X-Request-ID": "find-me"})
     assert missing.headers["content-type"] == "application/problem+json"
     assert missing.json() == {
-        "type": "about:blank",
+        "type": "/api/docs#problem-404",
         "title": "Not Found",
         "status": 404,
         "detail": "There is nothing at this address.",
@@ -187,7 +187,9 @@ async def test_programs_get_problems_in_json(client: Client) -> None:
 async def test_input_that_does_not_fit_is_422_and_names_the_field(client: Client, path: str, content: bytes) -> None:
     answer = await client.post(f"/api/v1/counts{path}", content=content)
     assert answer.status_code == 422
-    assert list(answer.json()["errors"]) == ["q" if path else "n"]
+    [error] = answer.json()["errors"]
+    assert error.pop("detail")
+    assert error == ({"parameter": "q"} if path else {"pointer": "#/n"})
 
 
 async def test_a_body_that_is_no_json_is_400(client: Client) -> None:

@@ -1,0 +1,68 @@
+"""Personal tokens: made, shown once, revoked."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from app.accounts import queries, token_queries
+from app.accounts.errors import TokenNotFound, UserNotFound
+from app.api.access import Scope
+from app.core.db import WriteSession
+from app.core.errors import Conflict, Invalid
+from app.core.ids import uuid7
+from app.core.tokens import digest, mint
+
+START = "hp_"
+SHOWN = len(START) + 6  # characters by which people know a token
+MOST = 50
+LONGEST = timedelta(days=3650)
+USUAL = (Scope.TASKS_READ, Scope.TASKS_WRITE, Scope.APPROVALS_DECIDE)
+
+
+async def create_token(
+    session: WriteSession,
+    user_id: UUID,
+    *,
+    name: str,
+    scopes: Collection[Scope],
+    lasts: timedelta | None = None,
+    now: datetime | None = None,
+) -> str:
+    """A new token: the only moment at which it can be read.
+
+    Raises:
+        UserNotFound; Conflict: too many. Invalid: no name, no scope, or `admin` for one who is none.
+    """
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= 100:
+        raise Invalid("A token needs a name of at most 100 characters.", {"name": "From 1 to 100 characters."})
+    if not scopes:
+        raise Invalid("A token needs at least one scope.", {"scopes": "Choose at least one."})
+    if lasts is not None and not timedelta(0) < lasts <= LONGEST:
+        raise Invalid("A token lasts at most ten years.", {"days": "At most 3,650 days."})
+    user = await queries.user_by_id(session, user_id)
+    if user is None:
+        raise UserNotFound
+    if Scope.ADMIN in scopes and user.role != "admin":
+        raise Invalid("Only an administrator's token can have the scope admin.", {"scopes": "Leave out admin."})
+    if await token_queries.count_tokens(session, user_id) >= MOST:
+        raise Conflict(f"You have {MOST} tokens. Revoke one that is not used any more.")
+    token = START + mint()
+    await token_queries.insert_token(
+        session,
+        id=uuid7(),
+        user_id=user_id,
+        name=name,
+        prefix=token[:SHOWN],
+        token_hash=digest(token),
+        scopes=[scope.value for scope in Scope if scope in scopes],
+        lasts=lasts,
+        now=now,
+    )
+    return token
+
+
+async def revoke_token(session: WriteSession, user_id: UUID, token_id: UUID) -> None:
+    """From the next request on it is worth nothing. Raises TokenNotFound, also for somebody else's."""
+    if not await token_queries.delete_token(session, user_id, token_id):
+        raise TokenNotFound

@@ -1,0 +1,89 @@
+"""Who makes a request to the API: the bearer token resolved to a Principal. Cookies do not count here."""
+
+from typing import Literal
+from uuid import UUID
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from app.accounts import jwks, jwts, token_queries
+from app.accounts.api_tokens import START
+from app.accounts.errors import BadToken
+from app.accounts.token_queries import Holder
+from app.api import access
+from app.api.access import Access
+from app.core import log
+from app.core.db import Database
+from app.core.principal import Principal
+from app.core.tokens import digest
+from app.web.request import WebRequest
+
+logger = log.get(__name__)
+
+
+def bearer_middleware(app: ASGIApp) -> ASGIApp:
+    """Sets `scope["user"]` and `scope["auth"]` (an Access), or both to None without a token. Raises BadToken."""
+
+    async def resolve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP:
+            scope["user"], scope["auth"] = await _find(WebRequest(scope))
+        await app(scope, receive, send)
+
+    return resolve
+
+
+async def _find(request: WebRequest) -> tuple[Principal | None, Access | None]:
+    given = request.headers.get("authorization", "")
+    scheme, _, token = given.partition(" ")
+    token = token.strip()
+    if not given:
+        return None, None
+    if scheme.lower() != "bearer" or not token or not token.isascii():
+        raise BadToken("Send “Authorization: Bearer” and a token.")
+    return await (_by_token(request, token) if token.startswith(START) else _by_jwt(request, token))
+
+
+async def _by_token(request: WebRequest, token: str) -> tuple[Principal, Access]:
+    database: Database = request.app.state.database
+    holder = None
+    if len(token) <= 100:
+        async with database.read() as session:
+            holder = await token_queries.holder_of(session, digest(token))
+    if holder is None:
+        raise BadToken
+    if holder.stale:
+        await _note_use(database, holder)
+    found = Access("token", holder.prefix, access.known_scopes(holder.scopes))
+    return _principal(holder.user_id, holder.email, holder.name, holder.role, found)
+
+
+async def _note_use(database: Database, holder: Holder) -> None:
+    try:
+        async with database.write(f"user:{holder.email}") as session:
+            await token_queries.note_use(session, holder.token_id)
+    except Exception:  # that it was used is for people to look at, and no reason to fail
+        logger.warning("could not note that a token was used", exc_info=True)
+
+
+async def _by_jwt(request: WebRequest, token: str) -> tuple[Principal, Access]:
+    state = request.app.state
+    if not state.settings.jwks_url:
+        raise BadToken("Only personal tokens, which begin with hp_, are taken here.")
+    if "jwks" not in state:
+        state["jwks"] = jwks.of(state.settings)
+    claims = await jwts.verified(token, state.jwks, state.settings)
+    async with state.database.read() as session:
+        user = await jwts.person_of(session, claims)
+    if user is None:
+        raise BadToken("The JWT is valid, but nobody here has its verified e-mail address.")
+    found = Access("jwt", claims.subject[:100], access.known_scopes(claims.scopes))
+    return _principal(user.id, user.email, user.name, user.role, found)
+
+
+def _principal(id: UUID, email: str, name: str, role: str, found: Access) -> tuple[Principal, Access]:
+    """An administrator's token without the scope `admin` is a member's."""
+    admin = role == "admin" and access.Scope.ADMIN in found.scopes
+    acts_as: Literal["member", "admin"] = "admin" if admin else "member"
+    if not admin:  # the scope outlives the role
+        found = Access(found.via, found.label, found.scopes - {access.Scope.ADMIN})
+    return Principal(id, email, name, acts_as), found

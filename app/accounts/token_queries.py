@@ -1,0 +1,110 @@
+"""Statements about API tokens, one function each."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import delete, func, insert, or_, select, update
+
+from app.accounts.models import ApiToken, User
+from app.accounts.queries import at
+from app.core.db import Session, WriteSession
+
+USED_EVERY = timedelta(minutes=1)
+
+
+class Holder(NamedTuple):
+    """A valid token's person. `stale`: its use has not been noted for a while."""
+
+    token_id: UUID
+    prefix: str
+    scopes: list[str]
+    user_id: UUID
+    email: str
+    name: str
+    role: str
+    stale: bool
+
+
+async def holder_of(session: Session, token_hash: bytes, *, now: datetime | None = None) -> Holder | None:
+    """None: unknown, revoked, expired, or its person is shut out."""
+    moment = at(now)
+    found = await session.execute(
+        select(
+            ApiToken.id,
+            ApiToken.prefix,
+            ApiToken.scopes,
+            User.id,
+            User.email,
+            User.name,
+            User.role,
+            or_(ApiToken.used_at.is_(None), ApiToken.used_at < moment - USED_EVERY),
+        )
+        .join(User, User.id == ApiToken.user_id)
+        .where(
+            ApiToken.token_hash == token_hash,
+            or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > moment),
+            User.disabled_at.is_(None),
+        )
+    )
+    row = found.first()
+    return None if row is None else Holder(*row)
+
+
+async def insert_token(
+    session: WriteSession,
+    *,
+    id: UUID,
+    user_id: UUID,
+    name: str,
+    prefix: str,
+    token_hash: bytes,
+    scopes: list[str],
+    lasts: timedelta | None,
+    now: datetime | None = None,
+) -> None:
+    await session.execute(
+        insert(ApiToken).values(
+            id=id,
+            user_id=user_id,
+            name=name,
+            prefix=prefix,
+            token_hash=token_hash,
+            scopes=scopes,
+            created_at=at(now),
+            expires_at=None if lasts is None else at(now) + lasts,
+        )
+    )
+
+
+async def tokens_of(session: Session, user_id: UUID) -> Sequence[ApiToken]:
+    """Newest first, with those that have expired."""
+    found = await session.execute(select(ApiToken).where(ApiToken.user_id == user_id).order_by(ApiToken.id.desc()))
+    return found.scalars().all()
+
+
+async def count_tokens(session: Session, user_id: UUID) -> int:
+    found = await session.execute(select(func.count()).select_from(ApiToken).where(ApiToken.user_id == user_id))
+    return found.scalar_one()
+
+
+async def delete_token(session: WriteSession, user_id: UUID, token_id: UUID) -> bool:
+    gone = await session.execute(
+        delete(ApiToken).where(ApiToken.id == token_id, ApiToken.user_id == user_id).returning(ApiToken.id)
+    )
+    return gone.first() is not None
+
+
+async def note_use(session: WriteSession, token_id: UUID) -> None:
+    await session.execute(
+        update(ApiToken)
+        .where(ApiToken.id == token_id)
+        .values(used_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def delete_ended_tokens(session: WriteSession, *, now: datetime | None = None) -> None:
+    """Those that expired a month ago: until then their owner sees why a program stopped."""
+    await session.execute(delete(ApiToken).where(ApiToken.expires_at < at(now) - timedelta(days=30)))

@@ -1,0 +1,95 @@
+"""/settings/tokens: the personal tokens of one's programs. A new one is shown once, in the answer to its making."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from app.accounts import api_tokens, token_queries
+from app.accounts.api_tokens import USUAL
+from app.accounts.models import ApiToken
+from app.api.access import MEANINGS, Scope
+from app.core.db import Session
+from app.core.errors import Conflict, Invalid
+from app.core.principal import Principal
+from app.web.forms import Form, blank, read_form
+from app.web.guards import SignedIn
+from app.web.render import render, see_other
+from app.web.request import WebRequest
+from app.web.sessions import Read, Write, discard
+
+LASTS = (("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("0", "until it is revoked"))
+
+
+class TokenForm(msgspec.Struct):
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    scopes: list[Scope] = []
+    days: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 90
+
+
+class TokensView(msgspec.Struct, frozen=True, kw_only=True):
+    """`made` is the token that was just made, in full; empty otherwise."""
+
+    tokens: list[ApiToken]
+    form: Form[TokenForm]
+    scopes: list[tuple[str, str, str]]
+    lasts: tuple[tuple[str, str], ...] = LASTS
+    made: str = ""
+
+
+@get("/settings/tokens", include_in_schema=False)
+async def show_tokens(request: WebRequest, read: Read, user: SignedIn) -> Response[str]:
+    return await _page(request, read, user)
+
+
+@post("/settings/tokens", include_in_schema=False)
+async def create_token(request: WebRequest, write: Write, user: SignedIn) -> Response[str]:
+    form: Form[TokenForm] = await read_form(request, TokenForm)
+    if form.data is None:
+        return await _page(request, write, user, form=form, status=422)
+    wanted = form.data
+    lasts = timedelta(days=wanted.days) if wanted.days else None
+    try:
+        made = await api_tokens.create_token(write, user.id, name=wanted.name, scopes=wanted.scopes, lasts=lasts)
+    except Invalid as problem:
+        await discard(request)
+        return await _page(request, write, user, form=form.refused(problem), status=422)
+    except Conflict as problem:
+        await discard(request)
+        return await _page(request, write, user, form=form.refused(Invalid(str(problem))), status=422)
+    return await _page(request, write, user, made=made, status=201)
+
+
+@post("/settings/tokens/{token_id:uuid}/revoke", include_in_schema=False)
+async def revoke_token(request: WebRequest, write: Write, user: SignedIn, token_id: FromPath[UUID]) -> Response[Any]:
+    await api_tokens.revoke_token(write, user.id, token_id)
+    return see_other(request, "/settings/tokens", "The token is revoked: nothing can be done with it any more.")
+
+
+async def _page(
+    request: WebRequest,
+    session: Session,
+    user: Principal,
+    *,
+    form: Form[TokenForm] | None = None,
+    made: str = "",
+    status: int = 200,
+) -> Response[str]:
+    view = TokensView(
+        tokens=list(await token_queries.tokens_of(session, user.id)),
+        form=form or blank({"name": "", "scopes": [scope.value for scope in USUAL], "days": "90"}),
+        scopes=[(scope.value, scope.value, text) for scope, text in MEANINGS.items() if _offered(scope, user)],
+        made=made,
+    )
+    return await render(request, "accounts/tokens.html", view, nav="settings", status=status)
+
+
+def _offered(scope: Scope, user: Principal) -> bool:
+    return scope is not Scope.ADMIN or user.is_admin
+
+
+handlers: list[HTTPRouteHandler] = [show_tokens, create_token, revoke_token]

@@ -1,0 +1,61 @@
+"""What a program may do: the scopes of its token, and the guard that asks for one."""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+import msgspec
+from litestar.handlers import BaseRouteHandler
+
+from app.core.errors import Forbidden, Unauthorized
+from app.web.guards import Connection
+from app.web.request import principal
+
+
+class Scope(StrEnum):
+    TASKS_READ = "tasks:read"
+    TASKS_WRITE = "tasks:write"
+    APPROVALS_DECIDE = "approvals:decide"
+    ADMIN = "admin"
+
+
+MEANINGS = {
+    Scope.TASKS_READ: "See tasks, runs, approvals, postings and counts.",
+    Scope.TASKS_WRITE: "Start, change and cancel tasks and runs; import postings.",
+    Scope.APPROVALS_DECIDE: "Decide approvals and answer questions.",
+    Scope.ADMIN: "All of it, and everybody's: only for administrators.",
+}
+
+
+class Access(msgspec.Struct, frozen=True):
+    """By what a request came in: `via` is `token` or `jwt`; `label` may be shown and logged."""
+
+    via: str
+    label: str
+    scopes: frozenset[Scope]
+
+    def allows(self, wanted: Scope) -> bool:
+        return wanted in self.scopes or Scope.ADMIN in self.scopes
+
+
+def known_scopes(names: list[str]) -> frozenset[Scope]:
+    """Those we know; an identity provider may grant others to the same token."""
+    return frozenset(Scope(name) for name in names if name in set(Scope))
+
+
+def needs(wanted: Scope) -> Callable[[Connection, BaseRouteHandler], None]:
+    """A guard: 401 without a token, 403 when its scopes do not suffice."""
+
+    def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
+        access = connection.scope.get("auth")
+        if principal(connection.scope) is None or not isinstance(access, Access):
+            raise Unauthorized("Send a token: “Authorization: Bearer hp_…”. People make them in their settings.")
+        if not access.allows(wanted):
+            raise MissingScope(wanted)
+
+    return guard
+
+
+class MissingScope(Forbidden):
+    def __init__(self, wanted: Scope) -> None:
+        super().__init__(f"This token lacks the scope {wanted}.")
+        self.headers = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{wanted}"'}

@@ -1,0 +1,57 @@
+"""Lists of the API: a page, the cursor of the next one, and the Link header that leads there."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+from litestar import Response
+
+from app.api.endpoints import JSON
+from app.core.errors import Invalid
+from app.core.paging import Cursor, parse_cursor
+from app.web.request import WebRequest
+
+R = TypeVar("R")
+
+Limit = Annotated[int, msgspec.Meta(ge=1, le=200, description="How many at most.")]
+CursorText = Annotated[str, msgspec.Meta(max_length=200, description="`next_cursor` of the page before.")]
+
+
+class Paged(msgspec.Struct, frozen=True, kw_only=True):
+    """Query parameters of every list."""
+
+    limit: Limit = 50
+    cursor: CursorText = ""
+
+
+def position(wanted: Paged) -> Cursor | None:
+    """Where the page begins. Raises Invalid."""
+    try:
+        return parse_cursor(wanted.cursor)
+    except Invalid as problem:
+        raise Invalid("This cursor is damaged.", {"?cursor": "Take `next_cursor` as it was given."}) from problem
+
+
+def page(
+    request: WebRequest,
+    kind: type[Any],
+    rows: Sequence[R],
+    wanted: Paged,
+    item: Callable[[R], Any],
+    key: Callable[[R], Cursor],
+) -> Response[Any]:
+    """`rows` holds one more than asked for when there is a next page."""
+    shown = rows[: wanted.limit]
+    cursor = str(key(shown[-1])) if len(rows) > wanted.limit else None
+    base = request.app.state.settings.base_url + request.scope["path"]
+    given = {name: value for name, value in request.query_params.items() if name != "cursor"}
+    links = [f'<{base}{_query(given)}>; rel="first"']
+    if cursor is not None:
+        links.append(f'<{base}{_query({**given, "cursor": cursor})}>; rel="next"')
+    body = kind(items=[item(row) for row in shown], next_cursor=cursor)
+    return Response(msgspec.json.encode(body), media_type=JSON, headers={"Link": ", ".join(links)})
+
+
+def _query(values: dict[str, Any]) -> str:
+    return f"?{urlencode(values)}" if values else ""

@@ -1,0 +1,137 @@
+"""Approvals for programs: listing, reading, deciding; and answering what a task asks."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+from litestar.params import FromPath
+
+from app.api.access import Scope
+from app.api.bodies import read_json, read_query
+from app.api.endpoints import JSON, endpoint
+from app.api.idempotency import Reply, once
+from app.api.paging import page, position
+from app.approvals import deciding, reads
+from app.approvals.errors import ApprovalNotFound
+from app.approvals.models import Approval
+from app.approvals.questions import Decision
+from app.approvals.schemas import (
+    ApprovalDetail,
+    ApprovalPage,
+    ApprovalQuery,
+    Decided,
+    NewAnswer,
+    NewDecision,
+    detail,
+    item,
+)
+from app.approvals.states import ApprovalState, ApprovalVerb
+from app.core.db import WriteSession
+from app.core.errors import Conflict
+from app.core.paging import Cursor
+from app.core.principal import Principal
+from app.tasks.reads import find_task
+from app.web.guards import SignedIn
+from app.web.request import WebRequest, client_address
+from app.web.sessions import Read
+
+TAG = "Approvals"
+
+
+@endpoint(
+    "GET",
+    "/approvals",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="List approvals",
+    answers={200: ApprovalPage},
+    query=ApprovalQuery,
+)
+async def list_approvals(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
+    """Newest first: those one was asked or owns; with the scope `admin` everybody's."""
+    wanted = read_query(request, ApprovalQuery)
+    rows = await reads.list_approvals(read, user, wanted.state, wanted.task_id, position(wanted), wanted.limit + 1)
+    return page(request, ApprovalPage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id))
+
+
+@endpoint(
+    "GET",
+    "/approvals/{approval_id:uuid}",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="Read an approval",
+    answers={200: ApprovalDetail},
+)
+async def get_approval(user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[Any]:
+    """What is shown is exactly what would be done."""
+    found = await reads.detail(read, approval_id, user)
+    return Response(msgspec.json.encode(detail(found)), media_type=JSON)
+
+
+@endpoint(
+    "POST",
+    "/approvals/{approval_id:uuid}/decision",
+    scope=Scope.APPROVALS_DECIDE,
+    tag=TAG,
+    summary="Decide an approval",
+    answers={200: Decided},
+    problems=(409, 410),
+    body=NewDecision,
+    once=True,
+)
+async def decide_approval(request: WebRequest, user: SignedIn, approval_id: FromPath[UUID]) -> Response[Any]:
+    """One decision counts: who comes second is told 409, who comes too late 410."""
+    sent = await read_json(request, NewDecision)
+    decision = Decision(version=sent.version, verb=ApprovalVerb(sent.decision), form=sent.form, reason=sent.reason)
+
+    async def work(session: WriteSession) -> Reply:
+        decided = await deciding.decide_signed_in(session, user, approval_id, decision, source=_source(request))
+        return Reply(_decided(decided))
+
+    return await once(request, user, work)
+
+
+@endpoint(
+    "POST",
+    "/tasks/{task_id:uuid}/answer",
+    scope=Scope.APPROVALS_DECIDE,
+    tag="Tasks",
+    summary="Answer what a task asks",
+    answers={200: Decided},
+    problems=(409, 410),
+    body=NewAnswer,
+    once=True,
+)
+async def answer_task(request: WebRequest, user: SignedIn, task_id: FromPath[UUID]) -> Response[Any]:
+    """For a task that needs input or a sign-in. 409 when it asks nothing."""
+    sent = await read_json(request, NewAnswer)
+
+    async def work(session: WriteSession) -> Reply:
+        approval_id, version = await _question(session, task_id, user)
+        decision = Decision(version=sent.version or version, verb=ApprovalVerb.ANSWER, form=sent.form)
+        decided = await deciding.decide_signed_in(session, user, approval_id, decision, source=_source(request))
+        return Reply(_decided(decided))
+
+    return await once(request, user, work)
+
+
+async def _question(session: WriteSession, task_id: UUID, user: Principal) -> tuple[UUID, str]:
+    """What the task asks now. Raises TaskNotFound; Conflict: nothing."""
+    try:
+        approval_id = await reads.open_question(session, task_id, user)
+    except ApprovalNotFound as problem:
+        await find_task(session, task_id, user.scope)
+        raise Conflict("This task asks nothing at present.") from problem
+    return approval_id, (await reads.detail(session, approval_id, user)).approval.version
+
+
+def _source(request: WebRequest) -> str:
+    return f"API, {client_address(request.scope)}"
+
+
+def _decided(approval: Approval) -> Decided:
+    return Decided(approval.id, approval.task_id, ApprovalState(approval.state))
+
+
+handlers = [list_approvals, get_approval, decide_approval, answer_task]

@@ -1,0 +1,32 @@
+"""Who acts on a question other than by deciding it: the person behind a personal link, or behind a session."""
+
+from uuid import UUID
+
+from app.approvals import queries
+from app.approvals.errors import ApprovalNotFound, NotAsked, SignInNeeded
+from app.approvals.models import Approval, Recipient
+from app.core.db import WriteSession
+from app.core.principal import Principal
+
+
+async def asked_by_link(session: WriteSession, token_hash: bytes) -> tuple[Approval, Recipient]:
+    """Raises ApprovalNotFound; SignInNeeded where the link alone is not enough."""
+    asked = await queries.by_link(session, token_hash)
+    if asked is None:
+        raise ApprovalNotFound
+    if asked.approval.level != "link":
+        raise SignInNeeded
+    return asked.approval, asked.recipient
+
+
+async def asked_signed_in(session: WriteSession, by: Principal, approval_id: UUID) -> tuple[Approval, Recipient]:
+    """Raises ApprovalNotFound; NotAsked for the owner and for an admin, who were not asked themselves."""
+    approval = await session.get(Approval, approval_id)
+    if approval is None:
+        raise ApprovalNotFound
+    for person in await queries.recipients_of(session, [approval_id]):
+        if person.email.lower() == by.email.lower():
+            return approval, person
+    if approval.owner_id == by.id or by.is_admin:
+        raise NotAsked
+    raise ApprovalNotFound

@@ -1,0 +1,145 @@
+"""What pages show of a question's course: how far it has come, what was asked back, what happened when."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from app.accounts import service as accounts
+from app.approvals import policy_queries
+from app.approvals.models import Approval, ApprovalEvent, Note, Recipient, Vote
+from app.approvals.standing import Standing, standing_of
+from app.approvals.states import ApprovalState, HoldType
+from app.core.db import Session
+from app.core.principal import Principal
+
+
+class Course(msgspec.Struct, frozen=True, kw_only=True):
+    """As `viewer`, an address, sees it. `owner` is the address that can be asked back, or ""."""
+
+    approval: Approval
+    standing: Standing
+    notes: Sequence[Note]
+    viewer: str
+    owner: str
+    decides_unasked: bool
+    answers: bool
+
+    @property
+    def vote(self) -> Vote | None:
+        return self.standing.vote_of(self.viewer)
+
+    @property
+    def me(self) -> Recipient | None:
+        return self.standing.recipient(self.viewer)
+
+    @property
+    def passed_on_to(self) -> Recipient | None:
+        return self.standing.passed_on_to(self.me) if self.me else None
+
+    @property
+    def barred(self) -> bool:
+        return self.standing.bars(self.viewer)
+
+    @property
+    def may_decide(self) -> bool:
+        free = not (self.vote or self.passed_on_to or self.barred)
+        return self.open and free and (self.me is not None or self.decides_unasked)
+
+    @property
+    def may_pass_on(self) -> bool:
+        return self.may_decide and self.me is not None and self.approval.hold == HoldType.APPROVAL
+
+    @property
+    def may_ask_back(self) -> bool:
+        return self.may_pass_on and self.open_note is None and self.owner not in ("", self.viewer)
+
+    @property
+    def may_withdraw(self) -> bool:
+        return self.open_note is not None and self.me is not None and self.open_note.recipient_id == self.me.id
+
+    @property
+    def open(self) -> bool:
+        return self.approval.state == ApprovalState.PENDING
+
+    @property
+    def open_note(self) -> Note | None:
+        return next((note for note in self.notes if self.open and note.ended_at is None), None)
+
+
+async def course_of(session: Session, approval: Approval, viewer: str, *, by: Principal | None = None) -> Course:
+    """Args:
+    by: the signed-in person, who may also be the owner or an admin; None behind a link.
+    """
+    owner = await accounts.find_user(session, approval.owner_id) if approval.owner_id else None
+    owns = by is not None and approval.owner_id == by.id
+    is_admin = by is not None and by.is_admin
+    return Course(
+        approval=approval,
+        standing=await standing_of(session, approval),
+        notes=await policy_queries.notes_of(session, approval.id),
+        viewer=viewer,
+        owner=owner.email if owner else "",
+        decides_unasked=is_admin or (owns and approval.hold != HoldType.APPROVAL),
+        answers=owns or is_admin,
+    )
+
+
+class TimelineLine(msgspec.Struct, frozen=True):
+    """For `ui.timeline`."""
+
+    at: datetime
+    title: str
+    actor: str = ""
+    detail: str = ""
+    state: str | None = None
+
+
+TITLES = {
+    "ask": "Asked",
+    "approve": "Approved",
+    "reject": "Rejected",
+    "answer": "Answered",
+    "forward": "Passed on",
+    "ask_back": "Asked the owner; the clock stands still",
+    "answer_back": "Owner answered; the clock goes on",
+    "withdraw": "Withdrew the question; the clock goes on",
+    "remind": "Reminded",
+    "expire": "Expired",
+    "take_back": "Took the approval back; the question is open again",
+}
+STATES = {
+    "ask": "pending",
+    "approve": "approved",
+    "reject": "rejected",
+    "answer": "answered",
+    "expire": "expired",
+    "take_back": "pending",
+}
+
+
+def timeline_of(approval: Approval, events: Sequence[ApprovalEvent]) -> list[TimelineLine]:
+    """Oldest first. What ended the question from outside, with its task, stands at the end."""
+    lines = [
+        TimelineLine(
+            event.at,
+            TITLES.get(event.verb, event.verb.replace("_", " ").capitalize()),
+            "" if event.actor == "system" else event.actor,
+            _detail(event.data),
+            STATES.get(event.verb),
+        )
+        for event in events
+    ]
+    said = {line.state for line in lines}
+    if approval.decided_at is not None and approval.state not in said:
+        by = approval.decided_by or ""
+        reason = approval.reason or ""
+        lines.append(TimelineLine(approval.decided_at, approval.state.capitalize(), by, reason, approval.state))
+    return lines
+
+
+def _detail(data: dict[str, Any]) -> str:
+    to = f"to {data['to']}" if "to" in data else ""
+    texts = [to, ", ".join(data.get("people", ())), *(data.get(name) or "" for name in ("note", "text", "reason"))]
+    return ": ".join(text for text in texts if text)

@@ -1,0 +1,143 @@
+"""What people do with a question other than deciding it: pass it on, ask the owner back. Signed in and by link."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from litestar import Response, post
+from litestar.params import FromPath
+
+from app.approvals import asking_back, forwarding, queries
+from app.approvals.asked import asked_by_link, asked_signed_in
+from app.approvals.errors import ApprovalNotFound
+from app.approvals.models import Approval, Recipient
+from app.approvals.review import LIMIT, check_pace, render_review
+from app.approvals.views import REFUSALS, Sent, approval_page, refusal
+from app.core.config import Settings
+from app.core.db import WriteSession
+from app.core.tokens import digest
+from app.web.guards import SignedIn
+from app.web.limits import Limit
+from app.web.render import see_other
+from app.web.request import WebRequest, client_address
+from app.web.sessions import Write
+
+DETOURS = Limit("approval-detour", 10, timedelta(minutes=10))  # of one person: each of them sends a mail
+Form = dict[str, str]
+Detour = Callable[[WriteSession, Approval, Recipient, Form], Awaitable[object]]
+
+
+def _signup(request: WebRequest) -> str:
+    """Whom a question may be passed on to. For trying things out, in development, anybody."""
+    settings: Settings = request.app.state.settings
+    return "open" if settings.development else settings.signup
+
+
+async def _read(request: WebRequest) -> Form:
+    return {name: str(value) for name, value in (await request.form()).items()}
+
+
+async def _signed_in(
+    request: WebRequest, user: SignedIn, write: WriteSession, approval_id: UUID, work: Detour
+) -> Response[Any]:
+    form = await _read(request)
+    await request.app.state.limits.hit(DETOURS, user.email)
+    try:
+        approval, person = await asked_signed_in(write, user, approval_id)
+        await work(write, approval, person, form)
+    except REFUSALS as problem:
+        sent, message, status = refusal(Sent(detour=form), problem)
+        await write.rollback()
+        return await approval_page(request, write, user, approval_id, sent=sent, message=message, status=status)
+    return see_other(request, f"/approvals/{approval_id}")
+
+
+async def _by_link(request: WebRequest, work: Detour) -> Response[Any]:
+    await request.app.state.limits.hit(LIMIT, client_address(request.scope))
+    form = await _read(request)
+    token = form.get("token", "")
+    async with request.app.state.database.read() as read:
+        asked = await queries.by_link(read, digest(token))
+    if asked is None:
+        raise ApprovalNotFound
+    await request.app.state.limits.hit(DETOURS, asked.recipient.email)
+    try:
+        await check_pace(request, form.get("stamp", ""))
+        async with request.app.state.database.write(f"recipient:{asked.recipient.email}") as write:
+            approval, person = await asked_by_link(write, digest(token))
+            await work(write, approval, person, form)
+    except REFUSALS as problem:
+        sent, message, status = refusal(Sent(detour=form), problem)
+        return await render_review(request, token, sent=sent, message=message, status=status)
+    return see_other(request, f"/review/{token}")
+
+
+def _forward(request: WebRequest) -> Detour:
+    async def work(write: WriteSession, approval: Approval, person: Recipient, form: Form) -> object:
+        return await forwarding.forward(
+            write, approval, person, to=form.get("to", ""), note=form.get("note", ""), signup=_signup(request)
+        )
+
+    return work
+
+
+async def _ask_back(write: WriteSession, approval: Approval, person: Recipient, form: Form) -> None:
+    await asking_back.ask_back(write, approval, person, form.get("question", ""))
+
+
+async def _withdraw(write: WriteSession, approval: Approval, person: Recipient, form: Form) -> None:
+    await asking_back.withdraw(write, approval, person, _note_id(form))
+
+
+def _note_id(form: Form) -> UUID:
+    try:
+        return UUID(form.get("note_id", ""))
+    except ValueError:
+        raise ApprovalNotFound from None
+
+
+@post("/approvals/{approval_id:uuid}/forward")
+async def forward(request: WebRequest, user: SignedIn, write: Write, approval_id: FromPath[UUID]) -> Response[Any]:
+    return await _signed_in(request, user, write, approval_id, _forward(request))
+
+
+@post("/approvals/{approval_id:uuid}/ask-back")
+async def ask_back(request: WebRequest, user: SignedIn, write: Write, approval_id: FromPath[UUID]) -> Response[Any]:
+    return await _signed_in(request, user, write, approval_id, _ask_back)
+
+
+@post("/approvals/{approval_id:uuid}/withdraw")
+async def withdraw(request: WebRequest, user: SignedIn, write: Write, approval_id: FromPath[UUID]) -> Response[Any]:
+    return await _signed_in(request, user, write, approval_id, _withdraw)
+
+
+@post("/approvals/{approval_id:uuid}/answer-back")
+async def answer_back(request: WebRequest, user: SignedIn, write: Write, approval_id: FromPath[UUID]) -> Response[Any]:
+    """The owner's answer."""
+    form = await _read(request)
+    try:
+        await asking_back.answer_back(write, user, approval_id, _note_id(form), form.get("answer", ""))
+    except REFUSALS as problem:
+        sent, message, status = refusal(Sent(detour=form), problem)
+        await write.rollback()
+        return await approval_page(request, write, user, approval_id, sent=sent, message=message, status=status)
+    return see_other(request, f"/approvals/{approval_id}", "Your answer is on its way. The time to decide goes on.")
+
+
+@post("/review/forward")
+async def forward_by_link(request: WebRequest) -> Response[Any]:
+    return await _by_link(request, _forward(request))
+
+
+@post("/review/ask-back")
+async def ask_back_by_link(request: WebRequest) -> Response[Any]:
+    return await _by_link(request, _ask_back)
+
+
+@post("/review/withdraw")
+async def withdraw_by_link(request: WebRequest) -> Response[Any]:
+    return await _by_link(request, _withdraw)
+
+
+handlers = [forward, ask_back, withdraw, answer_back, forward_by_link, ask_back_by_link, withdraw_by_link]

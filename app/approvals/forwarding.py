@@ -1,0 +1,91 @@
+"""Passing a question on: “not mine”, to a colleague who is asked in the same place, within the same time."""
+
+from datetime import datetime
+
+from app.accounts import service as accounts
+from app.accounts.sign_in import may_sign_in
+from app.approvals import events, policy_queries, queries
+from app.approvals.asking import mail_question
+from app.approvals.deciding import check_may_vote, refuse
+from app.approvals.errors import QuestionExpired
+from app.approvals.models import Approval, Recipient
+from app.approvals.standing import Standing, standing_of
+from app.approvals.states import HoldType
+from app.core.addresses import same_person
+from app.core.db import WriteSession
+from app.core.errors import Invalid
+from app.core.ids import uuid7
+from app.mail.addresses import checked_address
+from app.mail.errors import BadAddress
+
+LONGEST_NOTE = 1000
+
+
+async def forward(
+    session: WriteSession,
+    approval: Approval,
+    sender: Recipient,
+    *,
+    to: str,
+    note: str,
+    signup: str,
+    now: datetime | None = None,
+) -> str:
+    """Ask `to` in place of `sender`. The clock goes on. Returns the address.
+
+    Args:
+        signup: the setting SIGNUP: only who may sign in can be asked, so that a link cannot mail just anybody.
+
+    Raises:
+        Invalid: not an approval, or not to this address.
+        AlreadyDecided, QuestionExpired, AlreadyVoted, PassedOn, SelfApproval: nothing was changed.
+    """
+    if approval.hold != HoldType.APPROVAL:
+        raise Invalid("Only an approval can be passed on; this waits for the owner.")
+    address = _address(to)
+    await queries.lock_task(session, approval.task_id)
+    current = await policy_queries.open_approval(session, approval.id, now=now)
+    if current is None:
+        await refuse(session, approval.id, approval.version)
+        raise QuestionExpired
+    standing = await standing_of(session, current)
+    check_may_vote(standing, sender.email)
+    _check_receiver(standing, sender, address)
+    if not may_sign_in(await accounts.find_user_by_email(session, address), address, signup):
+        _refuse(f"{address} has not been let in here, so it cannot be passed on to them.")
+    recipient_id = uuid7()
+    text = note.strip()[:LONGEST_NOTE]
+    await policy_queries.insert_forwarded(
+        session, recipient_id, current.id, address, forwarded_from=sender.id, note=text
+    )
+    await events.record(
+        session,
+        current.id,
+        "forward",
+        sender.email,
+        recipient_id=recipient_id,
+        data={"to": address, "note": text},
+        now=now,
+    )
+    await mail_question(session, recipient_id, address, HoldType.APPROVAL, current.owner_id, current.title)
+    return address
+
+
+def _address(text: str) -> str:
+    try:
+        return checked_address(text)
+    except BadAddress as problem:
+        raise Invalid(str(problem), {"to": str(problem)}) from None
+
+
+def _check_receiver(standing: Standing, sender: Recipient, address: str) -> None:
+    if same_person(address, sender.email):
+        _refuse("That is you. Please enter a colleague’s address.")
+    if standing.bars(address):
+        _refuse(f"{address} started it and may not decide.")
+    if standing.vote_of(address) or any(same_person(address, person.email) for person in standing.recipients):
+        _refuse(f"{address} has been asked already.")
+
+
+def _refuse(sentence: str) -> None:
+    raise Invalid(sentence, {"to": sentence})

@@ -1,0 +1,121 @@
+"""Deciding many questions of a run at once: every item with what is shown, one decision for those chosen."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import FromPath, FromQuery
+
+from app.approvals import groups
+from app.approvals.groups import CHUNK, MOST, Chosen, Group, Result
+from app.approvals.states import ApprovalVerb
+from app.approvals.views import QuestionView, Sent, question_view
+from app.core.db import Session
+from app.core.errors import Invalid
+from app.core.principal import Principal
+from app.web.guards import SignedIn
+from app.web.render import render, see_other
+from app.web.request import WebRequest, client_address
+from app.web.sessions import Read
+
+VERBS = {"approve": ApprovalVerb.APPROVE, "reject": ApprovalVerb.REJECT}
+
+
+class GroupPage(msgspec.Struct, frozen=True, kw_only=True):
+    """`chosen` holds the ids ticked before; `results` what became of those just decided, when some were refused."""
+
+    key: str
+    questions: list[QuestionView]
+    run_id: UUID | None
+    sent: Sent = Sent()
+    chosen: frozenset[str] = frozenset()
+    all: bool = False
+    message: str = ""
+    results: list[Result] = []
+
+    @property
+    def full(self) -> bool:
+        return len(self.questions) == MOST
+
+    @property
+    def decided(self) -> int:
+        return sum(not result.problem for result in self.results)
+
+
+class Together(msgspec.Struct, frozen=True):
+    groups: list[Group]
+    run_id: UUID
+
+
+async def _page(session: Session, by: Principal, key: str, **more: Any) -> GroupPage:
+    items = await groups.members(session, by, key)
+    run_id = await groups.run_of(session, items[0]) if items else None
+    return GroupPage(key=key, questions=[question_view(item) for item in items], run_id=run_id, **more)
+
+
+@get("/approvals/together")
+async def show_together(request: WebRequest, user: SignedIn, read: Read, run: FromQuery[UUID]) -> Response[Any]:
+    """From a run to what can be decided together in it."""
+    found = await groups.groups(read, user, run)
+    if len(found) == 1:
+        return see_other(request, f"/approvals/group/{found[0].key}")
+    return await render(request, "approvals/together.html", Together(found, run), nav="approvals")
+
+
+@get("/approvals/group/{key:str}")
+async def show_group(request: WebRequest, user: SignedIn, read: Read, key: FromPath[str]) -> Response[str]:
+    return await render(request, "approvals/group.html", await _page(read, user, key), nav="approvals")
+
+
+@post("/approvals/group/{key:str}")
+async def decide_group(request: WebRequest, user: SignedIn, key: FromPath[str]) -> Response[Any]:
+    """One decision for all that were chosen. Those that cannot be decided any more are told one by one."""
+    form = await request.form()
+    everything = form.get("all") == "true"
+    entries = [str(entry) for entry in form.getall("shown" if everything else "item", [])]
+    sent = Sent(decision=str(form.get("decision", "")), reason=str(form.get("reason", "")))
+    try:
+        verb, chosen = _checked(sent, entries)
+    except Invalid as problem:
+        sent = msgspec.structs.replace(sent, errors=problem.fields)
+        ticked = frozenset(entry.partition(":")[0] for entry in entries)
+        async with request.app.state.database.read() as read:
+            view = await _page(read, user, key, sent=sent, chosen=ticked, all=everything, message=str(problem))
+        return await render(request, "approvals/group.html", view, nav="approvals", status=problem.status)
+    source = f"{client_address(request.scope)}, {len(chosen)} decided together"
+    results: list[Result] = []
+    for start in range(0, len(chosen), CHUNK):
+        async with request.app.state.database.write(user.actor) as write:
+            chunk = chosen[start : start + CHUNK]
+            results += await groups.decide_chunk(write, user, key, chunk, verb, sent.reason, source=source)
+    if all(not result.problem for result in results):
+        word = "approved" if verb is ApprovalVerb.APPROVE else "rejected"
+        return see_other(request, "/approvals", f"{len(results)} {word} together.")
+    async with request.app.state.database.read() as read:
+        view = await _page(read, user, key, results=results)
+    return await render(request, "approvals/group.html", view, nav="approvals", status=409)
+
+
+def _checked(sent: Sent, entries: list[str]) -> tuple[ApprovalVerb, list[Chosen]]:
+    """Raises Invalid: nothing was decided."""
+    problems: dict[str, str] = {}
+    chosen = []
+    for entry in dict.fromkeys(entries):
+        id, _, version = entry.partition(":")
+        try:
+            chosen.append(Chosen(UUID(id), version))
+        except ValueError:
+            problems["item"] = "Please choose among those listed."
+    if not 1 <= len(entries) <= MOST:
+        problems["item"] = f"Please choose from 1 to {MOST}."
+    if sent.decision not in VERBS:
+        problems["decision"] = "Choose one."
+    if sent.decision == "reject" and not sent.reason.strip():
+        problems["reason"] = "A reason is needed to reject."
+    if problems:
+        raise Invalid("Nothing was decided yet. " + " ".join(problems.values()), problems)
+    return VERBS[sent.decision], chosen
+
+
+handlers = [show_together, show_group, decide_group]

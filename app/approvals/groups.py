@@ -1,0 +1,129 @@
+"""One decision for many: the open questions of a run that differ only in what they are about."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.approvals import deciding, queries
+from app.approvals.errors import ApprovalNotFound
+from app.approvals.models import Approval, Recipient, Vote
+from app.approvals.questions import Decision, fields_of
+from app.approvals.states import ApprovalState, ApprovalVerb
+from app.core.addresses import canonical_address
+from app.core.db import WriteSession
+from app.core.errors import AppError
+from app.core.principal import Principal
+from app.runs import service as runs
+from app.tasks.models import Task
+
+MOST = 200  # questions of one decision, and of the page
+CHUNK = 25  # of one transaction
+GROUPS = 20
+
+
+class Group(NamedTuple):
+    """Open questions alike, at least two. `title` is one of theirs; `expires_at` the first deadline."""
+
+    key: str
+    n: int
+    title: str
+    expires_at: datetime | None
+    run_id: UUID
+    run_name: str
+
+
+class Chosen(NamedTuple):
+    """A question as it was shown."""
+
+    id: UUID
+    version: str
+
+
+class Result(NamedTuple):
+    """What became of one: `problem` is empty for a decision that counted."""
+
+    id: UUID
+    title: str
+    problem: str
+
+
+def _for(by: Principal, everyone: bool) -> ColumnElement[bool]:
+    """Open, alike, and this person's to decide, who has not voted yet."""
+    asked = select(Recipient.approval_id).where(func.lower(Recipient.email) == by.email.lower()).scalar_subquery()
+    voted = select(Vote.approval_id).where(Vote.person == canonical_address(by.email)).scalar_subquery()
+    mine = true() if everyone else Approval.id.in_(asked)
+    return (Approval.state == ApprovalState.PENDING) & Approval.alike.is_not(None) & Approval.id.not_in(voted) & mine
+
+
+async def groups(session: AsyncSession, by: Principal, run_id: UUID | None = None) -> list[Group]:
+    """Of one run everything that an administrator may decide, too; else only what this person was asked."""
+    which = _for(by, by.is_admin and run_id is not None)
+    found = await session.execute(
+        select(Approval.alike, func.count(), func.min(Approval.title), func.min(Approval.expires_at), Task.run_id)
+        .join(Task, Task.id == Approval.task_id)
+        .where(which, true() if run_id is None else Task.run_id == run_id)
+        .group_by(Approval.alike, Task.run_id)
+        .having(func.count() > 1)
+        .order_by(func.min(Approval.expires_at).nulls_last(), Approval.alike)
+        .limit(GROUPS)
+    )
+    rows = list(found)
+    names = {run: await runs.name_of(session, run) for *_, run in rows if run}
+    return [Group(key, n, title, until, run, names[run]) for key, n, title, until, run in rows if key and run]
+
+
+async def members(session: AsyncSession, by: Principal, key: str) -> list[Approval]:
+    """The questions of a group that this person may decide: the first MOST, oldest deadline first."""
+    found = await session.execute(
+        select(Approval)
+        .where(_for(by, by.is_admin), Approval.alike == key)
+        .order_by(Approval.expires_at.nulls_last(), Approval.id)
+        .limit(MOST)
+    )
+    return list(found.scalars())
+
+
+async def decide_chunk(
+    session: WriteSession,
+    by: Principal,
+    key: str,
+    chunk: Sequence[Chosen],
+    verb: ApprovalVerb,
+    reason: str,
+    *,
+    source: str,
+    now: datetime | None = None,
+) -> list[Result]:
+    """Decide each as a single one is decided, with its form as proposed. One that is refused takes no other with it."""
+    known = await session.execute(
+        select(Approval.id, Approval.task_id, Approval.title).where(
+            Approval.id.in_([one.id for one in chunk]), Approval.alike == key
+        )
+    )
+    rows = {id: (task_id, title) for id, task_id, title in known}
+    # All of them first, in their order: two who decide overlapping groups must not wait for each other.
+    for task_id in sorted(task_id for task_id, _ in rows.values()):
+        await queries.lock_task(session, task_id)
+    results = []
+    for one in chunk:
+        problem = ""
+        try:
+            if one.id not in rows:
+                raise ApprovalNotFound
+            async with session.begin_nested():
+                approval = await session.get_one(Approval, one.id)
+                form = {field.name: field.value for field in fields_of(approval)}
+                decision = Decision(version=one.version, verb=verb, form=form, reason=reason)
+                await deciding.decide_signed_in(session, by, one.id, decision, source=source, now=now)
+        except AppError as refusal:
+            problem = str(refusal)
+        results.append(Result(one.id, rows[one.id][1] if one.id in rows else "Unknown", problem))
+    return results
+
+
+async def run_of(session: AsyncSession, approval: Approval) -> UUID | None:
+    return (await session.execute(select(Task.run_id).where(Task.id == approval.task_id))).scalar_one()

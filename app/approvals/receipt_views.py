@@ -1,0 +1,93 @@
+"""The receipt of a decision as a page and as a signed file, by a link or signed in, and the keys to check it by."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get
+from litestar.params import FromPath
+
+from app.approvals import queries, reads, receipts
+from app.approvals.errors import ApprovalNotFound, SignInNeeded
+from app.approvals.models import Approval
+from app.approvals.receipts import Receipt
+from app.approvals.review import LIMIT
+from app.approvals.views import QuestionView, question_view
+from app.core import signing
+from app.core.db import Session
+from app.core.tokens import digest
+from app.web.guards import SignedIn
+from app.web.headers import PRIVATE_LINK
+from app.web.render import render, render_private
+from app.web.request import WebRequest, client_address
+from app.web.sessions import Read
+
+
+class ReceiptPage(msgspec.Struct, frozen=True):
+    """`back` leads to the decision's page; `private`: by a link, not signed in."""
+
+    question: QuestionView
+    receipt: Receipt
+    answers: list[tuple[str, Any]]
+    back: str
+    private: bool
+
+
+async def _page(request: WebRequest, session: Session, approval: Approval, back: str, private: bool) -> ReceiptPage:
+    receipt = await receipts.receipt_of(session, request.app.state.settings, approval)
+    answers = list((approval.answer or {}).items())
+    return ReceiptPage(question_view(approval), receipt, answers, back, private)
+
+
+async def _linked(request: WebRequest, session: Session, token: str) -> Approval:
+    await request.app.state.limits.hit(LIMIT, client_address(request.scope))
+    asked = await queries.by_link(session, digest(token))
+    if asked is None:
+        raise ApprovalNotFound
+    if asked.approval.level != "link":
+        raise SignInNeeded
+    return asked.approval
+
+
+def _file(receipt: Receipt, headers: dict[str, str]) -> Response[bytes]:
+    named = {"Content-Disposition": f'attachment; filename="{receipt.file_name}"'}
+    return Response(receipt.text, media_type="application/json", headers={**named, **headers})
+
+
+@get("/approvals/{approval_id:uuid}/receipt")
+async def show_receipt(request: WebRequest, user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[str]:
+    detail = await reads.detail(read, approval_id, user)
+    view = await _page(request, read, detail.approval, f"/approvals/{approval_id}", False)
+    return await render(request, "approvals/receipt.html", view, nav="approvals")
+
+
+@get("/approvals/{approval_id:uuid}/receipt.json")
+async def send_receipt(request: WebRequest, user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[bytes]:
+    detail = await reads.detail(read, approval_id, user)
+    return _file(await receipts.receipt_of(read, request.app.state.settings, detail.approval), {})
+
+
+@get("/review/{token:str}/receipt")
+async def show_receipt_by_link(request: WebRequest, read: Read, token: FromPath[str]) -> Response[str]:
+    view = await _page(request, read, await _linked(request, read, token), f"/review/{token}", True)
+    return await render_private(request, "approvals/receipt_private.html", view)
+
+
+@get("/review/{token:str}/receipt.json")
+async def send_receipt_by_link(request: WebRequest, read: Read, token: FromPath[str]) -> Response[bytes]:
+    approval = await _linked(request, read, token)
+    return _file(await receipts.receipt_of(read, request.app.state.settings, approval), PRIVATE_LINK)
+
+
+@get("/.well-known/holdpoint-keys.json")
+async def show_keys(request: WebRequest) -> Response[bytes]:
+    """The public keys that receipts are checked by (a JWK Set), for anybody."""
+    keys = signing.public_keys(request.app.state.settings.secret_keys)
+    return Response(
+        signing.canonical({"keys": keys}),
+        media_type="application/json",
+        headers={"Cache-Control": "public, max-age=300"},
+    )
+
+
+handlers = [show_receipt, send_receipt, show_receipt_by_link, send_receipt_by_link, show_keys]

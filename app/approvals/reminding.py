@@ -1,0 +1,35 @@
+"""Reminders at half and at 85 % of the time, to those asked who have not decided."""
+
+from datetime import datetime
+
+from app.approvals import events, policy_queries
+from app.approvals.asking import MAIL_PRIORITY
+from app.approvals.standing import standing_of
+from app.core.db import WriteSession
+from app.mail import service as mail
+
+CHUNK = 100
+
+
+async def remind_due(session: WriteSession, *, now: datetime | None = None) -> int:
+    """The sweeper's beat: each reminder once, however many sweep. Returns how many questions were due.
+
+    Somebody whose first mail has not been accepted yet is not reminded of it, nor is one whom no mail reaches.
+    """
+    due = await policy_queries.count_reminders(session, limit=CHUNK, now=now)
+    for approval in due:
+        people = [person for person in (await standing_of(session, approval)).still_asked if person.state == "sent"]
+        for person in people:
+            await mail.send(
+                session,
+                template="approval_reminder",
+                to=person.email,
+                data={"recipient_id": str(person.id)},
+                owner_id=approval.owner_id,
+                title=f"Remind {person.email}: {approval.title}",
+                priority=MAIL_PRIORITY,
+            )
+        reminded = {"people": [person.email for person in people]}
+        if people:
+            await events.record(session, approval.id, "remind", "system", data=reminded, now=now)
+    return len(due)

@@ -1,0 +1,100 @@
+"""How a question stands: who was asked, who has decided what, who still can. Pages show it, deciding settles by it."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounts import service as accounts
+from app.approvals import policy_queries, queries
+from app.approvals.models import Approval, Recipient, Vote
+from app.approvals.states import ApprovalVerb
+from app.core.addresses import canonical_address
+from app.core.db import Session
+from app.runs import service as runs
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """`barred` are canonical addresses of those who started it and may not decide."""
+
+    needed: int
+    recipients: Sequence[Recipient]
+    votes: Sequence[Vote]
+    barred: frozenset[str] = frozenset()
+
+    @property
+    def approved(self) -> list[Vote]:
+        return [vote for vote in self.votes if vote.verb == ApprovalVerb.APPROVE]
+
+    @property
+    def rejected(self) -> list[Vote]:
+        return [vote for vote in self.votes if vote.verb == ApprovalVerb.REJECT]
+
+    @property
+    def lacking(self) -> int:
+        """How many more must approve."""
+        return max(0, self.needed - len(self.approved))
+
+    @property
+    def still_asked(self) -> list[Recipient]:
+        """Those who can still decide: neither voted, nor passed it on, nor barred."""
+        over = {vote.person for vote in self.votes} | self.barred
+        return [
+            person
+            for person in self.recipients
+            if canonical_address(person.email) not in over and self.passed_on_to(person) is None
+        ]
+
+    @property
+    def out_of_reach(self) -> bool:
+        """Whether not enough people are left to approve, whatever they decide."""
+        return self.lacking > len({canonical_address(person.email) for person in self.still_asked})
+
+    def recipient(self, email: str) -> Recipient | None:
+        """The one asked at exactly this address."""
+        return next((person for person in self.recipients if person.email.lower() == email.lower()), None)
+
+    def vote_of(self, email: str) -> Vote | None:
+        person = canonical_address(email)
+        return next((vote for vote in self.votes if vote.person == person), None)
+
+    def passed_on_to(self, recipient: Recipient) -> Recipient | None:
+        return next((person for person in self.recipients if person.forwarded_from == recipient.id), None)
+
+    def bars(self, email: str) -> bool:
+        return canonical_address(email) in self.barred
+
+
+async def standing_of(session: Session, approval: Approval) -> Standing:
+    barred: frozenset[str] = frozenset()
+    if not approval.self_approval:
+        barred = await starters(session, approval.owner_id, await policy_queries.run_of(session, approval.task_id))
+    return Standing(
+        needed=approval.needed,
+        recipients=await queries.recipients_of(session, [approval.id]),
+        votes=await policy_queries.votes_of(session, [approval.id]),
+        barred=barred,
+    )
+
+
+async def standings_of(session: AsyncSession, approvals: Sequence[Approval]) -> dict[UUID, Standing]:
+    """Of many questions at once, for a list: without who is barred."""
+    ids = [approval.id for approval in approvals]
+    people, votes = await queries.recipients_of(session, ids), await policy_queries.votes_of(session, ids)
+    return {
+        approval.id: Standing(
+            needed=approval.needed,
+            recipients=[person for person in people if person.approval_id == approval.id],
+            votes=[vote for vote in votes if vote.approval_id == approval.id],
+        )
+        for approval in approvals
+    }
+
+
+async def starters(session: Session, owner_id: UUID | None, run_id: UUID | None) -> frozenset[str]:
+    """Canonical addresses of the task's owner and of whoever started its run."""
+    run = await runs.find_run(session, run_id, None) if run_id else None
+    ids = {owner_id, run.owner_id if run else None} - {None}
+    people = [await accounts.find_user(session, user_id) for user_id in ids if user_id]
+    return frozenset(canonical_address(person.email) for person in people if person)

@@ -1,0 +1,234 @@
+"""Starting, stopping and continuing bulk actions, and the beat that carries them out, a chunk at a time.
+
+An action touches only what matched when it was confirmed (`bulk_tasks`) and still matches when its turn comes. A chunk,
+what became of it and the action's progress are one transaction: whatever is killed, nothing is done twice or left out.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import ColumnElement, true
+from sqlalchemy.exc import DBAPIError
+
+from app.bulk import queries, redrive
+from app.bulk.errors import ActionEnded, ActionNotFound, NothingMatches, Outgrown, TooSlow
+from app.bulk.models import BulkAction
+from app.bulk.states import BulkMove, BulkVerb, standings_for
+from app.core import log
+from app.core.db import Session, WriteSession, is_away, sqlstate
+from app.core.errors import Invalid
+from app.core.ids import uuid7
+from app.core.principal import Principal
+from app.tasks import queries as tasks
+from app.tasks.filters import TaskFilter
+from app.tasks.models import Task
+from app.tasks.service import announce_ready
+from app.tasks.states import RESUMED_PRIORITY, TaskVerb
+
+CHUNK = 500  # tasks moved in one transaction
+COUNT_LIMIT = timedelta(seconds=5)  # how long counting for the confirmation may take
+START_LIMIT = timedelta(seconds=25)  # how long noting the tasks may take
+MOST_NOTE = 500  # characters
+SYSTEM = "system"
+
+logger = log.get(__name__)
+
+forget_members = queries.forget_members
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """What an action would do: the filter with the states its verb can be used on, and how many match at `at`."""
+
+    wanted: TaskFilter
+    by_state: dict[str, int]
+    at: datetime
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_state.values())
+
+
+async def preview(session: Session, by: Principal, verb: BulkVerb, wanted: TaskFilter) -> Preview:
+    """Count exactly what `start_bulk` would touch now.
+
+    Raises:
+        Invalid: the verb cannot be used on any of the filter's states. TooSlow
+    """
+    narrowed = _narrowed(verb, wanted)
+    at = await queries.database_time(session)
+    try:
+        async with session.begin_nested():
+            await queries.time_limit(session, COUNT_LIMIT)
+            by_state = await queries.count_by_state(session, narrowed.where() & _owned(by.scope))
+    except DBAPIError as error:
+        raise _too_slow(error) from error
+    await queries.time_limit(session, timedelta())
+    return Preview(narrowed, by_state, at)
+
+
+async def start_bulk(
+    session: WriteSession,
+    by: Principal,
+    verb: BulkVerb,
+    wanted: TaskFilter,
+    *,
+    priority: int | None = None,
+    note: str = "",
+    canary: bool = False,
+    expected: int | None = None,
+    at: datetime | None = None,
+) -> UUID:
+    """Begin an action on every task of `by` that matches now, and on no other. Returns its id; the sweeper does it.
+
+    Args:
+        priority: for PRIORITISE, from 0 to 1000.
+        note: why, for RESOLVE; kept with the tasks.
+        canary: for RETRY: one first, then in steps, each after the step before has ended (app/bulk/redrive.py).
+        expected: how many a person has confirmed; more than that are refused.
+        at: when they were counted: what was created or ended later is left out.
+
+    Raises:
+        Invalid: the verb does not go with the filter or its arguments. NothingMatches, Outgrown, TooSlow
+    """
+    _check(verb, priority, note, canary)
+    started = await queries.database_time(session)
+    narrowed = _narrowed(verb, wanted).fixed(at or started)
+    action = BulkAction(
+        id=uuid7(),
+        owner_id=by.id,
+        actor=by.actor,
+        scope=by.scope,
+        verb=verb.value,
+        filter=msgspec.to_builtins(narrowed),
+        priority=priority,
+        note=note,
+        canary=canary,
+        total=0,
+    )
+    await queries.insert_action(session, action)
+    which = narrowed.where() & _owned(by.scope)
+    try:
+        await queries.time_limit(session, START_LIMIT)
+        action.total = await queries.insert_members(session, action.id, which, at or started)
+    except DBAPIError as error:
+        raise _too_slow(error) from error
+    await queries.time_limit(session, timedelta())
+    if action.total == 0:
+        raise NothingMatches
+    if expected is not None and action.total > expected:
+        raise Outgrown(expected, action.total)
+    await session.flush()
+    return action.id
+
+
+async def stop(session: WriteSession, by: Principal, action_id: UUID) -> None:
+    """End it; what is done stays done. Raises ActionNotFound, ActionEnded."""
+    if not await queries.move_action(
+        session, action_id, BulkMove.STOP, scope=by.scope, reason=f"Stopped by {by.email}."
+    ):
+        await _refuse(session, by, action_id)
+
+
+async def go_on(session: WriteSession, by: Principal, action_id: UUID) -> None:
+    """Let a redrive that waits take its next step. Raises ActionNotFound, ActionEnded."""
+    action = await queries.find_action(session, action_id, by.scope)
+    if action is None:
+        raise ActionNotFound
+    if await queries.move_action(session, action_id, BulkMove.CONTINUE, scope=by.scope):
+        await queries.pass_over(session, action_id)
+    else:
+        await _refuse(session, by, action_id)
+
+
+async def _refuse(session: WriteSession, by: Principal, action_id: UUID) -> None:
+    action = await queries.find_action(session, action_id, by.scope)
+    if action is None:
+        raise ActionNotFound
+    await session.refresh(action)
+    raise ActionEnded(action.state)
+
+
+async def advance(session: WriteSession, *, now: datetime | None = None) -> bool:
+    """The sweeper's beat: one chunk of the action that has waited longest. True: there may be more to do at once."""
+    action = await queries.next_due(session, now=now)
+    if action is None:
+        return False
+    try:
+        async with session.begin_nested():
+            if not action.canary or await redrive.may_step(session, action, now=now):
+                await _step(session, action, now=now)
+    except DBAPIError as error:
+        if is_away(error) or sqlstate(error) in ("40001", "40P01"):
+            raise
+        # It would fail again and again, and the others would wait behind it.
+        logger.error("bulk_failed", action=str(action.id), error=repr(error.orig))
+        await queries.move_action(session, action.id, BulkMove.STOP, reason="The database refused it.", now=now)
+    return True
+
+
+async def _step(session: WriteSession, action: BulkAction, *, now: datetime | None) -> None:
+    size = redrive.size_of_step(action.step) if action.canary else CHUNK
+    chunk = await queries.next_members(session, action, size)
+    if chunk:
+        # What happens to the tasks is the person's doing; the log names them.
+        await queries.act_as(session, action.actor)
+        done = await _apply(session, action, chunk, now=now)
+        await queries.act_as(session, SYSTEM)
+        due = queries.at(now) + (redrive.LOOK if action.canary and done else timedelta())
+        await queries.note_chunk(session, action, chunk, done, due)
+    # A redrive ends when its last step has.
+    if len(chunk) < size and not (action.canary and chunk):
+        await queries.move_action(session, action.id, BulkMove.FINISH, now=now)
+
+
+async def _apply(session: WriteSession, action: BulkAction, chunk: list[UUID], *, now: datetime | None) -> list[UUID]:
+    """Do it to those of the chunk that still match. Returns them."""
+    verb = BulkVerb(action.verb)
+    wanted = msgspec.convert(action.filter, TaskFilter)
+    which = Task.id.in_(chunk) & wanted.where() & _owned(action.scope)
+    reason = f"Bulk action {action.id}"
+    if verb is BulkVerb.PRIORITISE:
+        return await tasks.set_priority(session, which, action.priority or 0, reason=reason, now=now)
+    if verb is BulkVerb.RESOLVE:
+        return await tasks.resolve_tasks(session, which, action.actor, action.note, now=now)
+    priority = RESUMED_PRIORITY if verb is BulkVerb.RESUME else None
+    runs = await tasks.lock_runs_of(session, chunk)
+    if verb is not BulkVerb.CANCEL and runs.cancelled:
+        which &= Task.id.not_in(runs.cancelled)
+    moved = await tasks.move_tasks(session, TaskVerb(verb), which, reason=reason, priority=priority, now=now)
+    if verb is not BulkVerb.CANCEL and runs.paused:
+        # They wait with their run, as everything of it does.
+        waiting = Task.id.in_({row.id for row in moved} & set(runs.paused))
+        await tasks.move_tasks(session, TaskVerb.PAUSE, waiting, reason="Its run is paused.", now=now)
+    announce_ready(session, moved)
+    return [row.id for row in moved]
+
+
+def _owned(scope: UUID | None) -> ColumnElement[bool]:
+    return true() if scope is None else Task.owner_id == scope
+
+
+def _narrowed(verb: BulkVerb, wanted: TaskFilter) -> TaskFilter:
+    states = standings_for(verb, wanted.states, bool(wanted.ids))
+    if not states:
+        asked = " or ".join(state.replace("_", " ") for state in wanted.states)
+        raise Invalid(f"Tasks that are {asked} cannot be told to {verb}.")
+    return msgspec.structs.replace(wanted, states=states)
+
+
+def _check(verb: BulkVerb, priority: int | None, note: str, canary: bool) -> None:
+    if (verb is BulkVerb.PRIORITISE) != (priority is not None):
+        raise Invalid("Say which priority, from 0 to 1000.", {"priority": "From 0 to 1000."})
+    if priority is not None and not 0 <= priority <= 1000:
+        raise Invalid("The priority must be from 0 to 1000.", {"priority": "From 0 to 1000."})
+    if len(note) > MOST_NOTE or "\0" in note:
+        sentence = f"At most {MOST_NOTE} characters, please."
+        raise Invalid(sentence, {"note": sentence})
+    if canary and verb is not BulkVerb.RETRY:
+        raise Invalid("Only a retry can go in steps.")
+
+
+def _too_slow(error: DBAPIError) -> Exception:
+    """A statement that ran into its time limit is the person's to mend; anything else stays what it is."""
+    return TooSlow() if sqlstate(error) == "57014" else error

@@ -1,0 +1,205 @@
+"""Pages of bulk actions: choose and confirm, follow, stop, let a redrive go on; without JavaScript as well."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import FromPath, FromQuery
+
+from app.bulk import queries, redrive, service
+from app.bulk.errors import ActionNotFound, Outgrown
+from app.bulk.models import BulkAction, BulkEvent
+from app.bulk.service import Preview
+from app.bulk.states import OPEN, BulkState, BulkVerb
+from app.core.db import Session
+from app.core.errors import AppError, Invalid, NotFound
+from app.core.paging import PAGE, Cursor, parse_cursor
+from app.core.principal import Principal
+from app.tasks.filters import TaskFilter, parse_filter
+from app.web.forms import Form, blank, read_form
+from app.web.guards import SignedIn
+from app.web.render import render, see_other
+from app.web.request import WebRequest
+from app.web.sessions import Read, Write, discard
+
+REDRIVE = "redrive"  # how pages call a retry in steps
+VERBS = (*(verb.value for verb in BulkVerb), REDRIVE)
+
+
+class Confirmation(msgspec.Struct, frozen=True):
+    """What the confirmation sends. `expected` and `at`: what the person has seen, and when it was counted."""
+
+    expected: Annotated[int, msgspec.Meta(ge=0)] = 0
+    at: datetime | None = None
+    priority: Annotated[int, msgspec.Meta(ge=0, le=1000)] | None = None
+    note: Annotated[str, msgspec.Meta(max_length=service.MOST_NOTE)] = ""
+
+
+class NewPage(msgspec.Struct, frozen=True, kw_only=True):
+    """What would be done, to be confirmed. Without a preview the filter or the verb does not fit: see `errors`."""
+
+    verb: str
+    form: Form[Confirmation]
+    errors: dict[str, str]
+    params: list[tuple[str, str]]
+    preview: Preview | None = None
+    steps: tuple[int, ...] = redrive.STEPS
+
+
+class Line(msgspec.Struct, frozen=True):
+    """An action with its filter in words."""
+
+    action: BulkAction
+    words: list[str]
+
+    @property
+    def verb(self) -> str:
+        return REDRIVE if self.action.canary else self.action.verb
+
+    @property
+    def left(self) -> int:
+        return self.action.total - self.action.done - self.action.skipped
+
+
+class ActionPage(msgspec.Struct, frozen=True, kw_only=True):
+    line: Line
+    events: list[BulkEvent]
+    live: bool
+    waits: bool
+
+
+class ActionList(msgspec.Struct, frozen=True):
+    lines: list[Line]
+    next_url: str | None
+    first_url: str | None
+    here: str
+
+
+def line_of(action: BulkAction) -> Line:
+    return Line(action, msgspec.convert(action.filter, TaskFilter).words())
+
+
+@get("/bulk/new")
+async def show_new(request: WebRequest, user: SignedIn, read: Read, verb: FromQuery[str] = "") -> Response[str]:
+    view = await _new_page(request, user, read, _known(verb), blank())
+    return await render(request, "bulk/new.html", view, nav="tasks", status=422 if view.errors else 200)
+
+
+@post("/bulk")
+async def start(request: WebRequest, user: SignedIn, write: Write, verb: FromQuery[str] = "") -> Response[Any]:
+    form = await read_form(request, Confirmation)
+    name = _known(verb)
+    problem: AppError | None = None
+    if form.data is not None:
+        try:
+            return await _start(request, user, write, name, form.data)
+        except (Invalid, Outgrown) as refusal:
+            problem = refusal
+            form = form.refused(refusal) if isinstance(refusal, Invalid) else Form(values=form.values)
+    # What was tried is undone before it is counted anew.
+    await discard(request)
+    view = await _new_page(request, user, write, name, form, problem)
+    return await render(request, "bulk/new.html", view, nav="tasks", status=problem.status if problem else 422)
+
+
+async def _start(request: WebRequest, user: Principal, write: Any, name: str, sent: Confirmation) -> Response[Any]:
+    action_id = await service.start_bulk(
+        write,
+        user,
+        BulkVerb.RETRY if name == REDRIVE else BulkVerb(name),
+        _wanted(request),
+        priority=sent.priority,
+        note=sent.note,
+        canary=name == REDRIVE,
+        expected=sent.expected,
+        at=sent.at,
+    )
+    return see_other(request, f"/bulk/{action_id}")
+
+
+def _known(verb: str) -> str:
+    if verb not in VERBS:
+        raise NotFound(f"Tasks cannot be told to {verb!r} in bulk.")
+    return verb
+
+
+def _wanted(request: WebRequest) -> TaskFilter:
+    """The filter in the URL; of a list's form either that or the selected tasks, by the button that was pressed.
+
+    Raises:
+        Invalid: it does not fit, or nothing is selected.
+    """
+    params = list(request.query_params.multi_items())
+    which = request.query_params.get("which")
+    if which == "selected":
+        params = [pair for pair in params if pair[0] == "id"]
+        if not params:
+            raise Invalid("No task is selected. Go back and tick some, or choose all that match.")
+    elif which == "all":
+        params = [pair for pair in params if pair[0] != "id"]
+    return parse_filter(params).good()
+
+
+async def _new_page(
+    request: WebRequest,
+    user: Principal,
+    session: Session,
+    name: str,
+    form: Form[Confirmation],
+    problem: AppError | None = None,
+) -> NewPage:
+    errors = dict(form.errors) or ({"": str(problem)} if problem else {})
+    try:
+        wanted = _wanted(request)
+        preview = await service.preview(session, user, BulkVerb.RETRY if name == REDRIVE else BulkVerb(name), wanted)
+    except Invalid as refusal:
+        return NewPage(verb=name, form=form, errors={**errors, "": str(refusal)}, params=[])
+    return NewPage(verb=name, form=form, errors=errors, params=wanted.params(), preview=preview)
+
+
+@get("/bulk")
+async def show_actions(
+    request: WebRequest, user: SignedIn, read: Read, cursor: FromQuery[str | None] = None
+) -> Response[str]:
+    before = parse_cursor(cursor)
+    found = await queries.list_actions(read, user.scope, before, PAGE + 1)
+    shown = found[:PAGE]
+    last = Cursor(shown[-1].created_at, shown[-1].id) if len(found) > PAGE else None
+    view = ActionList(
+        [line_of(action) for action in shown],
+        next_url=f"/bulk?cursor={last}" if last else None,
+        first_url="/bulk" if before else None,
+        here=f"/bulk?cursor={cursor}" if cursor else "/bulk",
+    )
+    return await render(request, "bulk/list.html", view, nav="tasks", fragment="bulk/_list.html")
+
+
+@get("/bulk/{action_id:uuid}")
+async def show_action(request: WebRequest, user: SignedIn, read: Read, action_id: FromPath[UUID]) -> Response[str]:
+    action = await queries.find_action(read, action_id, user.scope)
+    if action is None:
+        raise ActionNotFound
+    view = ActionPage(
+        line=line_of(action),
+        events=await queries.events_of(read, action_id),
+        live=action.state in OPEN,
+        waits=action.state == BulkState.WAITING,
+    )
+    return await render(request, "bulk/detail.html", view, nav="tasks", fragment="bulk/_detail.html")
+
+
+@post("/bulk/{action_id:uuid}/stop")
+async def stop(request: WebRequest, user: SignedIn, write: Write, action_id: FromPath[UUID]) -> Response[Any]:
+    await service.stop(write, user, action_id)
+    return see_other(request, f"/bulk/{action_id}", "Stopped. What was done stays done.")
+
+
+@post("/bulk/{action_id:uuid}/continue")
+async def go_on(request: WebRequest, user: SignedIn, write: Write, action_id: FromPath[UUID]) -> Response[Any]:
+    await service.go_on(write, user, action_id)
+    return see_other(request, f"/bulk/{action_id}", "It goes on with the next step.")
+
+
+handlers = [show_new, start, show_actions, show_action, stop, go_on]

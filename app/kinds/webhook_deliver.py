@@ -1,0 +1,81 @@
+"""The kind `webhook.deliver`: one message to one endpoint, the same bytes under the same webhook-id at every try.
+
+A crash between the receiver's answer and our note of it sends the message again; the receiver knows it by its
+webhook-id. A message is delivered by any 2xx. 410 means that the endpoint wants nothing more; everything else is tried
+again, later than `Retry-After` when that is given.
+"""
+
+import time
+from datetime import timedelta
+from uuid import UUID
+
+import httpx
+import msgspec
+
+from app.core import outgoing
+from app.core.masking import masked_text
+from app.core.outgoing import OutgoingError, RefusedRequest
+from app.runtime.context import Context
+from app.runtime.errors import PermanentError, RetryAfter
+from app.tasks.kinds import Backoff, kind
+from app.webhooks import queries, service
+from app.webhooks.service import KIND, QUEUE, Delivery
+from app.webhooks.signing import signed_headers
+
+TIMEOUT = timedelta(seconds=15)
+MAX_BYTES = 64 * 1024  # of an answer; only its status counts
+# From ten seconds to eight hours: a receiver that is down for a night gets it all.
+BACKOFF = Backoff(base=timedelta(seconds=10), factor=4.0, cap=timedelta(hours=8))
+
+
+class Delivered(msgspec.Struct, frozen=True):
+    """The answer's status and how long it took; or why nothing was sent."""
+
+    status: int | None = None
+    seconds: float = 0.0
+    skipped: str | None = None
+
+
+@kind(KIND, internal=True, queue=QUEUE, max_attempts=10, timeout=timedelta(minutes=1), backoff=BACKOFF)
+async def deliver_webhook(ctx: Context, payload: Delivery) -> Delivered:
+    """Send an event to a webhook's endpoint."""
+    delivered = await ctx.step("send", send, ctx, payload.delivery_id)
+    if delivered.status is not None:
+        await ctx.transact("noted", service.note_delivered, payload.delivery_id, delivered.status, delivered.seconds)
+    return delivered
+
+
+async def send(ctx: Context, delivery_id: UUID) -> Delivered:
+    async with ctx.database.read() as session:
+        message = await queries.to_send(session, delivery_id)
+    if message is None:
+        return Delivered(skipped="The webhook was deleted.")
+    if message.disabled:
+        raise PermanentError("The webhook is disabled. Once it is enabled, retry this task to send the event.")
+    body = message.body.encode()
+    keys = [message.secret, *([message.old_secret] if message.old_secret else [])]
+    headers = signed_headers(str(delivery_id), message.timestamp, body, keys)
+    began = time.monotonic()
+    try:
+        async with outgoing.client(ctx.settings, timeout=TIMEOUT, max_bytes=MAX_BYTES, cut=True) as http:
+            answer = await http.request("POST", message.url, headers=headers, content=body)
+    except OutgoingError as error:
+        problem = masked_text(str(error))
+        await _failed(ctx, delivery_id, problem, None, time.monotonic() - began)
+        if isinstance(error, RefusedRequest):
+            raise PermanentError(problem) from error
+        raise RuntimeError(problem) from error
+    seconds = time.monotonic() - began
+    if answer.is_success:
+        return Delivered(answer.status_code, seconds)
+    problem = f"{answer.request.url.host} answered {answer.status_code}."
+    await _failed(ctx, delivery_id, problem, answer.status_code, seconds)
+    if answer.status_code == httpx.codes.GONE:
+        raise PermanentError(problem)
+    wait = outgoing.retry_after(answer)
+    raise RuntimeError(problem) if wait is None else RetryAfter(wait, problem)
+
+
+async def _failed(ctx: Context, delivery_id: UUID, problem: str, status: int | None, seconds: float) -> None:
+    async with ctx.database.write("system") as session:
+        await service.note_failed(session, delivery_id, problem, status=status, seconds=seconds)

@@ -1,0 +1,140 @@
+"""Postings for programs: listing, reading, adding one, importing a file in one step."""
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+from litestar.params import FromPath
+
+from app.api.access import Scope
+from app.api.bodies import content_type, read_json, read_query
+from app.api.endpoints import CSV, JSON, endpoint
+from app.api.idempotency import Reply, once
+from app.api.paging import page, position
+from app.api.router import PATH
+from app.core.db import WriteSession
+from app.core.errors import Invalid
+from app.core.paging import Cursor
+from app.core.principal import Principal
+from app.postings import imports, queries, service
+from app.postings.formats import Parsed, parse
+from app.postings.formats.rows import Draft, checked
+from app.postings.queries import Search
+from app.postings.schemas import (
+    CreatedPosting,
+    ImportDone,
+    ImportQuery,
+    LeftOut,
+    NewPosting,
+    PostingDetail,
+    PostingPage,
+    PostingQuery,
+    detail,
+    item,
+)
+from app.web.guards import SignedIn
+from app.web.request import WebRequest
+from app.web.sessions import Read
+
+TAG = "Postings"
+NAMED = 100  # bad rows that a refusal lists
+EXAMPLE = {"title": "Gardener", "company": "Harrow", "location": "Leeds", "url": "https://harrow.example/jobs/7"}
+
+
+@endpoint(
+    "GET",
+    "/postings",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="List postings",
+    answers={200: PostingPage},
+    query=PostingQuery,
+)
+async def list_postings(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
+    """Newest first."""
+    wanted = read_query(request, PostingQuery)
+    rows = await queries.list_postings(
+        read, user.scope, Search(wanted.q, wanted.applied), wanted.limit + 1, older_than=position(wanted)
+    )
+    return page(request, PostingPage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id))
+
+
+@endpoint(
+    "GET",
+    "/postings/{posting_id:uuid}",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="Read a posting",
+    answers={200: PostingDetail},
+)
+async def get_posting(user: SignedIn, read: Read, posting_id: FromPath[UUID]) -> Response[Any]:
+    view = await service.load(read, posting_id, user.scope)
+    return Response(msgspec.json.encode(detail(view)), media_type=JSON)
+
+
+@endpoint(
+    "POST",
+    "/postings",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Add a posting",
+    answers={201: CreatedPosting, 200: CreatedPosting},
+    body=NewPosting,
+    example=EXAMPLE,
+    once=True,
+)
+async def add_posting(request: WebRequest, user: SignedIn) -> Response[Any]:
+    """200 when there was one with this address."""
+    wanted = await read_json(request, NewPosting)
+    parsed = checked("api", [Draft(row=1, **msgspec.structs.asdict(wanted))])
+    if parsed.errors:
+        raise Invalid("The posting does not fit.", {error.column: error.message for error in parsed.errors})
+
+    async def work(session: WriteSession) -> Reply:
+        done = await _import(session, user, "By API", parsed, leave_out=False)
+        made = await queries.id_of(session, user.id, parsed.rows[0].canonical_url)
+        url = f"{PATH}/postings/{made}"
+        return Reply(CreatedPosting(made, url, not done.new), 201 if done.new else 200, url)
+
+    return await once(request, user, work)
+
+
+@endpoint(
+    "POST",
+    "/postings/import",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Import a file of postings",
+    answers={200: ImportDone},
+    problems=(409,),
+    query=ImportQuery,
+    bodies={CSV: str, JSON: Any},
+    once=True,
+)
+async def import_postings(request: WebRequest, user: SignedIn) -> Response[Any]:
+    """CSV with a header, or the JSON of a Greenhouse job board, of Lever, or schema.org JobPosting; up to 10,000."""
+    wanted = read_query(request, ImportQuery)
+    kind = content_type(request, CSV, JSON)
+    parsed = await asyncio.to_thread(parse, await request.body(), None, "csv" if kind == CSV else None)
+    left_out = [LeftOut(error.row, error.column, error.message) for error in parsed.errors]
+    if left_out and not wanted.leave_out_errors:
+        named = {f"[{bad.row}].{bad.column}".rstrip("."): bad.message for bad in left_out[:NAMED]}
+        raise Invalid("Some rows do not fit, so none was imported. Mend them, or leave them out.", named)
+
+    async def work(session: WriteSession) -> Reply:
+        done = await _import(session, user, "By API", parsed, leave_out=True)
+        return Reply(ImportDone(done.new, done.known, left_out))
+
+    return await once(request, user, work)
+
+
+async def _import(
+    session: WriteSession, by: Principal, name: str, parsed: Parsed, *, leave_out: bool
+) -> imports.Imported:
+    import_id = await imports.keep(session, by, name, parsed)
+    return await imports.confirm(session, by, import_id, leave_out_errors=leave_out)
+
+
+handlers = [list_postings, get_posting, add_posting, import_postings]

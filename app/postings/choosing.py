@@ -1,0 +1,73 @@
+"""Choosing postings for a run, a new one or one that gets more: what a page has to offer."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.accounts.profiles import load_profile
+from app.core.db import Session
+from app.core.principal import Principal
+from app.postings import queries
+from app.postings.queries import Listed, Search
+from app.postings.service import MOST
+from app.web.forms import Form
+
+SHOWN = 50  # postings offered at once; the search finds the others
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be chosen: `fresh` is not yet applied to, `again` is; the chosen ones come first in both.
+
+    `count` not yet applied to match the search `q` and would be started by `all`; `more` of them are not shown.
+    """
+
+    q: str
+    chosen: set[UUID]
+    fresh: list[Listed]
+    again: list[Listed]
+    count: int
+    more: int
+    all: bool
+    force: bool
+
+
+async def offered(session: Session, user: Principal, form: Form[Any]) -> Choice:
+    """What the form as sent, or as asked for by its address, has to offer. Ids that mean nothing are passed over."""
+    q = form.value("q")
+    ids = [id for text in form.value("posting", [])[:MOST] if (id := as_uuid(text))]
+    chosen = await queries.chosen_postings(session, user.id, ids)
+    taken = {row.id for row in chosen}
+    unapplied = await queries.list_postings(session, user.id, Search(q, applied=False), SHOWN)
+    applied = await queries.list_postings(session, user.id, Search(q, applied=True), SHOWN)
+    count = await queries.count_postings(session, user.id, Search(q, applied=False))
+    return Choice(
+        q=q,
+        chosen=taken,
+        fresh=_first([row for row in chosen if row.applied_at is None], unapplied, taken),
+        again=_first([row for row in chosen if row.applied_at is not None], applied, taken),
+        count=min(count, MOST),
+        more=count - len(unapplied),
+        all=form.value("all", False),
+        force=form.value("force", False),
+    )
+
+
+def _first(chosen: list[Listed], found: list[Listed], taken: set[UUID]) -> list[Listed]:
+    return chosen + [row for row in found if row.id not in taken]
+
+
+def as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+async def missing_parts(session: Session, user: Principal) -> str:
+    """What an application needs and the person's profile lacks, as words of a sentence."""
+    profile = await load_profile(session, user.id)
+    if profile is None:
+        return ""
+    parts = {"your name": profile.name, "an e-mail address": profile.email, "a résumé": profile.resume_bytes}
+    return " and ".join(part for part, given in parts.items() if not given)

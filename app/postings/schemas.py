@@ -1,0 +1,109 @@
+"""Postings as programs read and write them."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+
+from app.api.paging import Paged
+from app.postings.queries import Listed
+from app.postings.service import PostingView
+from app.tasks.schemas import Moment
+
+Line = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+Address = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+
+
+class PostingItem(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    title: str
+    company: str
+    location: str
+    created_at: Moment
+    applied_at: Moment | None
+    applied_task_id: UUID | None
+
+
+class PostingDetail(PostingItem, frozen=True, kw_only=True):
+    """A posting. `description` is sanitised HTML."""
+
+    url: str
+    apply_url: str
+    description: str
+    external_id: str
+    source: str
+    questions: list[dict[str, Any]]
+    extra: dict[str, str]
+
+
+class PostingPage(msgspec.Struct, frozen=True):
+    items: list[PostingItem]
+    next_cursor: str | None
+
+
+class PostingQuery(Paged, frozen=True, kw_only=True):
+    """Newest first."""
+
+    q: Annotated[str, msgspec.Meta(max_length=200, description="Words of title, company and location.")] = ""
+    applied: bool | None = None
+
+
+class NewPosting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A posting. `description` may be HTML."""
+
+    title: Line
+    company: Line
+    url: Address
+    location: Annotated[str, msgspec.Meta(max_length=300)] = ""
+    apply_url: Annotated[str, msgspec.Meta(max_length=2000)] = ""
+    description: Annotated[str, msgspec.Meta(max_length=200_000)] = ""
+    external_id: Annotated[str, msgspec.Meta(max_length=300)] = ""
+
+
+class CreatedPosting(msgspec.Struct, frozen=True):
+    """`known`: one with this address was there, and stays as it was."""
+
+    id: UUID
+    url: str
+    known: bool
+
+
+class ImportQuery(msgspec.Struct, frozen=True):
+    leave_out_errors: Annotated[
+        bool, msgspec.Meta(description="Import the good rows; without it one bad row refuses all.")
+    ] = False
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    row: int
+    column: str
+    message: str
+
+
+class ImportDone(msgspec.Struct, frozen=True):
+    """How many postings are new and how many were known; the rows that were left out."""
+
+    new: int
+    known: int
+    left_out: list[LeftOut]
+
+
+def item(row: Listed) -> PostingItem:
+    return PostingItem(**_plain(row))
+
+
+def detail(view: PostingView) -> PostingDetail:
+    return PostingDetail(
+        **_plain(view),
+        url=view.url,
+        apply_url=view.apply_url,
+        description=view.description,
+        external_id=view.external_id,
+        source=view.source,
+        questions=msgspec.to_builtins(view.questions),
+        extra=view.extra,
+    )
+
+
+def _plain(row: Listed | PostingView) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in PostingItem.__struct_fields__}

@@ -1,0 +1,142 @@
+"""Runs for programs: starting, reading, adding tasks, and the verbs."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+from litestar.params import FromPath
+
+from app.api.access import Scope
+from app.api.bodies import read_json, read_query
+from app.api.endpoints import JSON, endpoint
+from app.api.idempotency import Reply, once
+from app.api.paging import page, position
+from app.api.router import PATH
+from app.core.db import WriteSession
+from app.core.errors import Invalid
+from app.core.paging import Cursor
+from app.runs import queries, service
+from app.runs.errors import RunNotFound
+from app.runs.schemas import Bulk, CreatedRun, CreatedTasks, NewRun, RunItem, RunMoved, RunPage, RunQuery, run_item
+from app.runs.states import RunVerb
+from app.runs.task_api import EXAMPLE, wish
+from app.stats import queries as stats
+from app.tasks.schemas import NewTask
+from app.tasks.service import TaskRequest
+from app.web.guards import SignedIn
+from app.web.request import WebRequest
+from app.web.sessions import Read
+
+TAG = "Runs"
+
+
+@endpoint("GET", "/runs", scope=Scope.TASKS_READ, tag=TAG, summary="List runs", answers={200: RunPage}, query=RunQuery)
+async def list_runs(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
+    """Newest first, each with how many of its tasks are in which state."""
+    wanted = read_query(request, RunQuery)
+    runs = await queries.list_runs(read, user.scope, position(wanted), wanted.limit + 1)
+    counts = await stats.counts_by_run(read, [run.id for run in runs])
+    return page(
+        request,
+        RunPage,
+        runs,
+        wanted,
+        lambda run: run_item(run, counts[run.id]),
+        lambda run: Cursor(run.created_at, run.id),
+    )
+
+
+@endpoint("GET", "/runs/{run_id:uuid}", scope=Scope.TASKS_READ, tag=TAG, summary="Read a run", answers={200: RunItem})
+async def get_run(user: SignedIn, read: Read, run_id: FromPath[UUID]) -> Response[Any]:
+    run = await queries.find_run(read, run_id, user.scope)
+    if run is None:
+        raise RunNotFound
+    counts = (await stats.counts_by_run(read, [run_id]))[run_id]
+    return Response(msgspec.json.encode(run_item(run, counts)), media_type=JSON)
+
+
+@endpoint(
+    "POST",
+    "/runs",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Start a run",
+    answers={201: CreatedRun, 200: CreatedRun},
+    body=NewRun,
+    example={"name": "Monday", "tasks": [EXAMPLE]},
+    problems=(409,),
+    once=True,
+)
+async def start_run(request: WebRequest, user: SignedIn) -> Response[Any]:
+    """With its first tasks, up to 10,000, all of them or none."""
+    wanted = await read_json(request, NewRun)
+    tasks = _without_run(wanted.tasks)
+
+    async def work(session: WriteSession) -> Reply:
+        run_id = await service.start_run(session, user, wanted.name, tasks)
+        url = f"{PATH}/runs/{run_id}"
+        return Reply(CreatedRun(run_id, url, len(tasks)), 201, url)
+
+    return await once(request, user, work)
+
+
+@endpoint(
+    "POST",
+    "/runs/{run_id:uuid}/tasks",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Add tasks to a run",
+    answers={201: CreatedTasks, 200: CreatedTasks},
+    problems=(409,),
+    body=Bulk,
+    example={"tasks": [EXAMPLE]},
+    once=True,
+)
+async def add_tasks(request: WebRequest, user: SignedIn, run_id: FromPath[UUID]) -> Response[Any]:
+    """Into a paused run they come paused."""
+    tasks = _without_run((await read_json(request, Bulk)).tasks)
+
+    async def work(session: WriteSession) -> Reply:
+        return Reply(CreatedTasks(await service.add_tasks(session, user, run_id, tasks)), 201)
+
+    return await once(request, user, work)
+
+
+def _without_run(tasks: list[NewTask]) -> list[TaskRequest]:
+    odd = {f"tasks[{n}].run_id": "The address names the run." for n, task in enumerate(tasks) if task.run_id}
+    if odd:
+        raise Invalid("These tasks belong to this run, so they name none.", dict(list(odd.items())[:100]))
+    return [wish(task) for task in tasks]
+
+
+def _verb(verb: RunVerb, summary: str) -> Any:
+    @endpoint(
+        "POST",
+        f"/runs/{{run_id:uuid}}/{verb.value}",
+        scope=Scope.TASKS_WRITE,
+        tag=TAG,
+        summary=summary,
+        answers={200: RunMoved},
+        problems=(409,),
+        once=True,
+    )
+    async def act(request: WebRequest, user: SignedIn, run_id: FromPath[UUID]) -> Response[Any]:
+        async def work(session: WriteSession) -> Reply:
+            return Reply(RunMoved(run_id, await service.act(session, user, run_id, verb)))
+
+        return await once(request, user, work)
+
+    act.opt["name"] = f"{verb.value}_run"
+    return act
+
+
+handlers = [
+    list_runs,
+    get_run,
+    start_run,
+    add_tasks,
+    _verb(RunVerb.PAUSE, "Pause a run"),
+    _verb(RunVerb.RESUME, "Resume a paused run"),
+    _verb(RunVerb.CANCEL, "Cancel a run and its tasks"),
+]

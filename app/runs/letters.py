@@ -1,0 +1,47 @@
+"""The mail that tells a run's owner that it has finished."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.core.config import Settings
+from app.core.db import WriteSession
+from app.mail.errors import NotNeeded
+from app.mail.letters import PlainLetter, letter
+from app.runs import queries
+from app.runs.states import Stage
+from app.tasks.states import FINISHED
+from app.web.filters import duration, state_label
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """A run as it was when it finished. `elapsed` and the tasks' time in the `stages` are in seconds."""
+
+    run_id: UUID
+    counts: dict[str, int]
+    elapsed: float
+    stages: dict[str, float]
+
+
+WORDS = {Stage.QUEUE: "waiting in the queue", Stage.WORK: "at work", Stage.PEOPLE: "waiting for people"}
+
+
+@letter("run_finished")
+class RunFinished(PlainLetter):
+    Data: type[msgspec.Struct] = Summary
+
+    async def prepare(self, session: WriteSession, data: Summary, settings: Settings) -> dict[str, Any]:
+        run = await queries.find_run(session, data.run_id, None)
+        if run is None:
+            raise NotNeeded("There is no such run any more.")
+        return {
+            "name": run.name,
+            "cancelled": run.state == "cancelled",
+            "total": sum(data.counts.values()),
+            "counts": [(state_label(state), data.counts[state]) for state in FINISHED if data.counts.get(state)],
+            "elapsed": duration(data.elapsed),
+            "stages": [(word, duration(data.stages[stage])) for stage, word in WORDS.items() if data.stages.get(stage)],
+            "url": f"{settings.base_url}/runs/{data.run_id}",
+            "settings_url": f"{settings.base_url}/settings#notices",
+        }

@@ -1,0 +1,80 @@
+"""Runs as programs read and write them, and tasks in bulk."""
+
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from app.api.paging import Paged
+from app.runs.models import Run
+from app.runs.views import progress_of
+from app.tasks.schemas import Moment, NewTask
+
+MOST = 10_000
+
+
+class RunItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A run. `state` is `finished` when nothing is left to do; `counts`: how many of its tasks are in which state."""
+
+    id: UUID
+    name: str
+    state: str
+    created_at: Moment
+    total: int
+    open: int
+    counts: dict[str, int]
+
+
+class RunPage(msgspec.Struct, frozen=True):
+    items: list[RunItem]
+    next_cursor: str | None
+
+
+class RunQuery(Paged, frozen=True, kw_only=True):
+    """Newest first."""
+
+
+Tasks = Annotated[list[NewTask], msgspec.Meta(min_length=1, max_length=MOST)]
+
+
+class NewRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A run with its first tasks; these name no run themselves."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    tasks: Tasks
+
+
+class Bulk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Tasks to be made, all of them or none."""
+
+    tasks: Tasks
+
+
+class CreatedRun(msgspec.Struct, frozen=True):
+    id: UUID
+    url: str
+    tasks: int
+
+
+class CreatedTasks(msgspec.Struct, frozen=True):
+    """The ids in the order of the request."""
+
+    ids: list[UUID]
+
+
+class RunMoved(msgspec.Struct, frozen=True):
+    id: UUID
+    state: str
+
+
+def run_item(run: Run, counts: dict[str, int]) -> RunItem:
+    progress = progress_of(run, counts)
+    return RunItem(
+        id=run.id,
+        name=run.name,
+        state=progress.state,
+        created_at=run.created_at,
+        total=progress.total,
+        open=progress.open,
+        counts=dict(progress.segments),
+    )

@@ -1,0 +1,46 @@
+"""/search: pages, runs and tasks by what one types; a page of its own, and what the command palette shows."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import QueryParameter
+
+from app.runs import queries
+from app.runs.models import Run
+from app.tasks.models import Task
+from app.tasks.search import tasks_like
+from app.web.guards import SignedIn
+from app.web.navigation import Navigation, Place
+from app.web.render import render
+from app.web.request import WebRequest
+from app.web.sessions import Read
+
+MOST = 8
+LONGEST = 200
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    q: str
+    places: list[Place]
+    runs: list[Run]
+    tasks: list[Task]
+
+
+@get("/search")
+async def search(
+    request: WebRequest, user: SignedIn, read: Read, q: Annotated[str, QueryParameter(max_length=LONGEST)] = ""
+) -> Response[str]:
+    wanted = q.strip()
+    navigation: Navigation = request.app.state.navigation
+    view = Found(
+        q=wanted,
+        places=navigation.find(user, wanted),
+        runs=await queries.runs_like(read, user.scope, wanted, MOST) if wanted else [],
+        tasks=await tasks_like(read, user.scope, wanted, MOST) if wanted else [],
+    )
+    return await render(request, "search.html", view, nav="search", fragment="_search.html")
+
+
+handlers: list[HTTPRouteHandler] = [search]

@@ -1,0 +1,60 @@
+"""Followers of the event log: each reads every event once, in the order of what is final, up to a cursor of its own.
+
+A follower's effects and the advance of its cursor commit together: killed in between, both happen again from the same
+place; of two at once, the second waits at the cursor and finds nothing left.
+"""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import text
+
+from app.core.db import WriteSession
+
+
+class Window(NamedTuple):
+    """The events of transactions from `upto` until before `horizon`. All have ended: none can still add one."""
+
+    upto: str
+    horizon: str
+
+
+_UPTO = text("SELECT CAST(upto AS text) FROM log_followers WHERE name = :name FOR UPDATE")
+_HORIZON = text("SELECT CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text)")
+_ANY = text(
+    """
+    SELECT EXISTS (SELECT FROM task_events WHERE xid >= CAST(CAST(:upto AS text) AS xid8)
+                                             AND xid < CAST(CAST(:horizon AS text) AS xid8))
+        OR EXISTS (SELECT FROM run_events WHERE xid >= CAST(CAST(:upto AS text) AS xid8)
+                                            AND xid < CAST(CAST(:horizon AS text) AS xid8))
+    """
+)
+# The transaction in which the event after the first `most` was written.
+_BOUND = text(
+    """
+    SELECT CAST(xid AS text) FROM task_events
+    WHERE xid >= CAST(CAST(:upto AS text) AS xid8) AND xid < CAST(CAST(:horizon AS text) AS xid8)
+    ORDER BY xid OFFSET :most LIMIT 1
+    """
+)
+_ADVANCE = text("UPDATE log_followers SET upto = CAST(CAST(:horizon AS text) AS xid8) WHERE name = :name")
+
+
+async def next_window(session: WriteSession, name: str, *, most: int | None = None) -> Window | None:
+    """What the follower has not read, its cursor already set behind it; None when nothing has happened.
+
+    Args:
+        most: about so many events of tasks at a time; a single transaction is never cut.
+    """
+    upto = (await session.execute(_UPTO, {"name": name})).scalar_one()
+    # A statement of its own, after the lock: what comes later sees everything below this horizon.
+    horizon = (await session.execute(_HORIZON)).scalar_one()
+    window = {"upto": upto, "horizon": horizon}
+    if not (await session.execute(_ANY, window)).scalar_one():
+        return None
+    if most is not None:
+        bound: Any = (await session.execute(_BOUND, {**window, "most": most})).scalar()
+        if bound is not None:
+            # One transaction alone may be larger: then it is read whole.
+            horizon = str(max(int(bound), int(upto) + 1))
+    await session.execute(_ADVANCE, {"name": name, "horizon": horizon})
+    return Window(upto, horizon)

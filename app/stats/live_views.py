@@ -1,0 +1,44 @@
+"""GET /events: tells an open page that something has changed. It says only ids; the page asks for the rest."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import msgspec
+from litestar import get
+from litestar.response import Stream
+
+from app.stats.live import Changes
+from app.web.guards import SignedIn
+from app.web.request import WebRequest
+
+BREATH = 15.0  # seconds of silence after which a comment keeps proxies from closing the stream
+# The browser connects again at once, and so is asked again who it is: a session that was ended stops hearing.
+LASTS = 300.0
+
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+@get("/events")
+async def changes(request: WebRequest, user: SignedIn) -> Stream:
+    """Server-sent events `change` with `{"tasks": [id, …] | null, "runs": [id, …] | null}`; null: too many to name."""
+    stream = _stream(request.app.state.changes, user.scope)
+    return Stream(stream, media_type="text/event-stream", headers=HEADERS)
+
+
+async def _stream(changes: Changes, scope: UUID | None) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + LASTS
+    async with changes.listening(scope) as inbox:
+        yield b"retry: 2000\n: listening\n\n"
+        while (left := ends - loop.time()) > 0:
+            try:
+                async with asyncio.timeout(min(BREATH, left)):
+                    change = await inbox.get()
+            except TimeoutError:
+                yield b": still here\n\n"
+                continue
+            yield b"event: change\ndata: " + msgspec.json.encode(change) + b"\n\n"
+
+
+handlers = [changes]

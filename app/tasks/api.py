@@ -1,0 +1,152 @@
+"""Tasks for programs: listing, reading, waiting for one, and the verbs. Making them is in app/runs/task_api.py."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+from litestar.params import FromPath
+
+from app.api.access import Scope
+from app.api.bodies import read_query
+from app.api.endpoints import JSON, endpoint
+from app.api.idempotency import Reply, once
+from app.api.paging import page, position
+from app.core.db import Database, WriteSession
+from app.core.errors import Invalid
+from app.core.paging import Cursor
+from app.tasks import reads, service
+from app.tasks.filters import parse_filter
+from app.tasks.kinds import all_kinds
+from app.tasks.models import Task
+from app.tasks.schemas import (
+    EventList,
+    KindItem,
+    KindList,
+    Moved,
+    TaskDetail,
+    TaskPage,
+    TaskQuery,
+    WaitQuery,
+    detail,
+    event,
+    item,
+)
+from app.tasks.states import TaskState, TaskVerb
+from app.tasks.waiting import Waiting
+from app.web.guards import SignedIn
+from app.web.request import WebRequest
+from app.web.sessions import Read
+
+TAG = "Tasks"
+
+
+@endpoint(
+    "GET", "/tasks", scope=Scope.TASKS_READ, tag=TAG, summary="List tasks", answers={200: TaskPage}, query=TaskQuery
+)
+async def list_tasks(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
+    """Newest first, without their payloads."""
+    wanted = read_query(request, TaskQuery)
+    form = parse_filter(request.query_params.multi_items())
+    if form.wanted is None:
+        raise Invalid("The filter does not fit.", {f"?{name}": sentence for name, sentence in form.errors.items()})
+    rows = await reads.list_tasks(read, user.scope, form.wanted, position(wanted), wanted.limit + 1)
+    return page(request, TaskPage, rows, wanted, item, lambda task: Cursor(task.created_at, task.id))
+
+
+@endpoint(
+    "GET",
+    "/tasks/{task_id:uuid}",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="Read a task",
+    answers={200: TaskDetail},
+    query=WaitQuery,
+)
+async def get_task(request: WebRequest, user: SignedIn, task_id: FromPath[UUID]) -> Response[Any]:
+    """With `wait` the answer comes when the task has ended, or as it then is after so many seconds."""
+    wanted = read_query(request, WaitQuery)
+    task = await _find(request, user.scope, task_id)
+    if wanted.wait and task.finished_at is None:  # without a connection meanwhile
+        await _waiting(request).for_end(task_id, wanted.wait)
+        task = await _find(request, user.scope, task_id)
+    return Response(msgspec.json.encode(detail(task)), media_type=JSON)
+
+
+async def _find(request: WebRequest, scope: UUID | None, task_id: UUID) -> Task:
+    database: Database = request.app.state.database
+    async with database.read() as session:
+        return await reads.find_task(session, task_id, scope)
+
+
+def _waiting(request: WebRequest) -> Waiting:
+    state = request.app.state
+    if "waiting_tasks" not in state:
+        state["waiting_tasks"] = Waiting(state.database)
+    found: Waiting = state["waiting_tasks"]
+    return found
+
+
+@endpoint(
+    "GET",
+    "/tasks/{task_id:uuid}/events",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="Read what has happened to a task",
+    answers={200: EventList},
+)
+async def get_task_events(user: SignedIn, read: Read, task_id: FromPath[UUID]) -> Response[Any]:
+    """The newest 500 changes of its state, oldest first."""
+    await reads.find_task(read, task_id, user.scope)
+    events = [event(row) for row in await reads.events_of(read, task_id)]
+    return Response(msgspec.json.encode(EventList(events)), media_type=JSON)
+
+
+def _verb(verb: TaskVerb, summary: str) -> Any:
+    @endpoint(
+        "POST",
+        f"/tasks/{{task_id:uuid}}/{verb.value}",
+        scope=Scope.TASKS_WRITE,
+        tag=TAG,
+        summary=summary,
+        answers={200: Moved},
+        problems=(409,),
+        once=True,
+    )
+    async def act(request: WebRequest, user: SignedIn, task_id: FromPath[UUID]) -> Response[Any]:
+        async def work(session: WriteSession) -> Reply:
+            return Reply(Moved(task_id, TaskState(await service.act(session, user, task_id, verb))))
+
+        return await once(request, user, work)
+
+    act.opt["name"] = f"{verb.value}_task"
+    return act
+
+
+@endpoint("GET", "/kinds", scope=Scope.TASKS_READ, tag="Catalogue", summary="List task kinds", answers={200: KindList})
+async def list_kinds(user: SignedIn) -> Response[Any]:
+    """Those that can be asked for, each with the JSON schema of its payload."""
+    kinds = [
+        KindItem(
+            name=kind.name,
+            about=kind.about,
+            queue=kind.queue,
+            max_attempts=kind.max_attempts,
+            timeout=kind.timeout.total_seconds(),
+            schema=kind.schema(),
+        )
+        for kind in all_kinds()
+        if not kind.internal
+    ]
+    return Response(msgspec.json.encode(KindList(kinds)), media_type=JSON)
+
+
+handlers = [
+    list_tasks,
+    get_task,
+    get_task_events,
+    _verb(TaskVerb.RETRY, "Retry a dead or cancelled task"),
+    _verb(TaskVerb.RESUME, "Resume a rejected or expired task"),
+    _verb(TaskVerb.CANCEL, "Cancel a task"),
+    list_kinds,
+]

@@ -1,0 +1,169 @@
+"""New events for programs that listen: one query a second and process, shared by all of them.
+
+An event is told once every transaction that began before it has ended: ids are given at the insert but seen at the
+commit, so only in the order (transaction, id) and below that horizon nothing can come in between later. The place of an
+event in this order is what a listener names to go on from.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select, text, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core import log
+from app.core.db import AWAY, Database
+from app.core.errors import Invalid, TooMany
+from app.tasks.models import TaskEvent
+
+EVERY = 1.0
+CHUNK = 1000
+BACKLOG = 10_000  # events that one listener may be behind
+STREAMS = 5  # of one person, in one process
+
+logger = log.get(__name__)
+
+
+class Place(NamedTuple):
+    """Where an event stands: its transaction, its id."""
+
+    xid: int
+    id: int
+
+    def __str__(self) -> str:
+        return f"{self.xid}.{self.id}"
+
+
+def parse_place(given: str) -> Place:
+    """Raises Invalid."""
+    xid, _, id = given.partition(".")
+    if not (xid.isascii() and xid.isdecimal() and id.isascii() and id.isdecimal() and len(given) <= 40):
+        raise Invalid("This Last-Event-ID is not one of ours.")
+    place = Place(int(xid), int(id))
+    if place.xid >= 2**63 or place.id >= 2**63:
+        raise Invalid("This Last-Event-ID is not one of ours.")
+    return place
+
+
+class Told(NamedTuple):
+    place: Place
+    event: TaskEvent
+
+
+# Every transaction below this has ended.
+_HORIZON = text("SELECT CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text)")
+_AFTER = text(
+    """
+    (xid, id) > (CAST(CAST(:xid AS text) AS xid8), :id) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+    """
+)
+
+
+async def newest(session: AsyncSession) -> Place:
+    """From here on everything is new."""
+    return Place(int((await session.execute(_HORIZON)).scalar_one()), 0)
+
+
+async def events_after(session: AsyncSession, place: Place, scope: UUID | None, limit: int) -> list[Told]:
+    """What is final and behind `place`, in order. `scope`: whose; None is everybody's."""
+    found = await session.execute(
+        select(TaskEvent)
+        .where(_AFTER.bindparams(xid=str(place.xid), id=place.id), _mine(scope))
+        .order_by(TaskEvent.xid, TaskEvent.id)
+        .limit(limit)
+    )
+    return [Told(Place(int(event.xid), event.id), event) for event in found.scalars()]
+
+
+def _mine(scope: UUID | None) -> ColumnElement[bool]:
+    return true() if scope is None else TaskEvent.owner_id == scope
+
+
+class Feed:
+    """Asks while somebody listens, and hands each listener what is theirs."""
+
+    def __init__(self, database: Database, *, every: float = EVERY) -> None:
+        self._database = database
+        self._every = every
+        self._queues: dict[asyncio.Queue[list[Told]], UUID | None] = {}
+        self._place = Place(0, 0)
+        self._starting = asyncio.Lock()
+        self._asking: asyncio.Task[None] | None = None
+        self._streams: dict[UUID, int] = {}
+
+    def admit(self, person: UUID) -> None:
+        """Raises TooMany for somebody who has as many streams as one may."""
+        if self._streams.get(person, 0) >= STREAMS:
+            raise TooMany(f"At most {STREAMS} streams at once. Close one.", retry_after=5)
+
+    @contextmanager
+    def one_more(self, person: UUID) -> Iterator[None]:
+        """A stream of this person, while it lasts."""
+        self._streams[person] = self._streams.get(person, 0) + 1
+        try:
+            yield
+        finally:
+            self._streams[person] -= 1
+            if not self._streams[person]:
+                del self._streams[person]
+
+    async def listen(self, scope: UUID | None, place: Place | None) -> AsyncGenerator[list[Told], None]:
+        """What happens, in batches, behind `place` or from now on; an empty batch after each look. Never ends.
+
+        A listener that reads too slowly is ended, and may go on from its place.
+        """
+        queue: asyncio.Queue[list[Told]] = asyncio.Queue(maxsize=BACKLOG // CHUNK)
+        # Before looking back: what is told meanwhile waits in the queue, and what comes twice is left out.
+        self._queues[queue] = scope
+        try:
+            await self._start()
+            if place is None:
+                async with self._database.read() as session:
+                    place = await newest(session)
+            while chunk := await self._look_back(place, scope):
+                place = chunk[-1].place
+                yield chunk
+            while queue in self._queues or not queue.empty():
+                batch = [told for told in await queue.get() if told.place > place]
+                place = batch[-1].place if batch else place
+                yield batch
+        finally:
+            self._queues.pop(queue, None)
+
+    async def _look_back(self, place: Place, scope: UUID | None) -> list[Told]:
+        async with self._database.read() as session:
+            return await events_after(session, place, scope, CHUNK)
+
+    async def _start(self) -> None:
+        """Know where to begin before anybody looks back: between the two nothing may be left out."""
+        async with self._starting:
+            if self._asking is None or self._asking.done():
+                async with self._database.read() as session:
+                    self._place = await newest(session)
+                self._asking = asyncio.create_task(self._ask())
+
+    async def _ask(self) -> None:
+        while self._queues:
+            try:
+                self._tell(await self._new())
+            except AWAY as problem:
+                logger.warning("events cannot be read", problem=repr(problem)[:300])
+            await asyncio.sleep(self._every)
+
+    async def _new(self) -> list[Told]:
+        async with self._database.read() as session:
+            told = await events_after(session, self._place, None, CHUNK)
+        if told:
+            self._place = told[-1].place
+        return told
+
+    def _tell(self, told: Sequence[Told]) -> None:
+        for queue, scope in list(self._queues.items()):
+            own = [each for each in told if scope is None or each.event.owner_id == scope]
+            try:
+                queue.put_nowait(own)
+            except asyncio.QueueFull:
+                del self._queues[queue]

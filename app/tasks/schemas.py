@@ -1,0 +1,223 @@
+"""Tasks as programs read and write them."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+
+from app.api.paging import Paged
+from app.core.masking import masked, masked_text
+from app.tasks.models import Task, TaskEvent
+from app.tasks.states import DEFAULT_PRIORITY, TaskState
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Priority = Annotated[int, msgspec.Meta(ge=0, le=1000)]
+QueueName = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_-]{0,39}$")]
+Text = Annotated[str, msgspec.Meta(max_length=300)]
+
+
+class TaskItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A task as lists show it."""
+
+    id: UUID
+    kind: str
+    title: str
+    state: TaskState
+    reason: str | None
+    queue: str
+    priority: int
+    run_id: UUID | None
+    subject: str | None
+    attempt: int
+    failures: int
+    max_attempts: int
+    progress: Any
+    created_at: Moment
+    queued_at: Moment
+    run_at: Moment | None
+    deadline: Moment | None
+    started_at: Moment | None
+    finished_at: Moment | None
+
+
+class TaskDetail(TaskItem, frozen=True, kw_only=True):
+    """A task. Secrets in `payload`, `result` and `error` are hidden."""
+
+    payload: Any
+    result: Any
+    error: Any
+
+
+class TaskPage(msgspec.Struct, frozen=True):
+    items: list[TaskItem]
+    next_cursor: str | None
+
+
+class EventItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a task's state. `from_state` is null when it was made, `to_state` when it was deleted."""
+
+    id: int
+    at: Moment
+    task_id: UUID
+    run_id: UUID | None
+    kind: str
+    queue: str
+    verb: str
+    from_state: TaskState | None
+    to_state: TaskState | None
+    actor: str
+    attempt: int
+    reason: str | None
+    data: Any
+
+
+class EventList(msgspec.Struct, frozen=True):
+    """The newest 500, oldest first."""
+
+    items: list[EventItem]
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """Where a verb has led."""
+
+    id: UUID
+    state: TaskState
+
+
+class NewTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A task to be made. What is left out is as its kind has it. `subject` is unique within a run."""
+
+    kind: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    payload: dict[str, Any] = {}
+    title: Text = ""
+    priority: Priority = DEFAULT_PRIORITY
+    queue: QueueName | None = None
+    run_id: UUID | None = None
+    subject: Annotated[str, msgspec.Meta(min_length=1, max_length=300)] | None = None
+    run_at: Moment | None = None
+    deadline: Moment | None = None
+    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+
+
+class Created(msgspec.Struct, frozen=True):
+    """A task that was made; `url` is where to read it."""
+
+    id: UUID
+    url: str
+
+
+Words = Annotated[str, msgspec.Meta(max_length=2000)]
+
+
+class TaskQuery(Paged, frozen=True, kw_only=True):
+    """Which tasks to list, newest first: as on the page of tasks (app/tasks/filters.py), where each is checked."""
+
+    state: Annotated[str, msgspec.Meta(max_length=200, description="One, or several with commas.")] = ""
+    kind: Words = ""
+    queue: Words = ""
+    run_id: UUID | None = None
+    subject: Words = ""
+    owner: Annotated[str, msgspec.Meta(max_length=300, description="An address or an id.")] = ""
+    fingerprint: Annotated[str, msgspec.Meta(max_length=200, description="Of a dead letter's error.")] = ""
+    payload: Annotated[
+        str, msgspec.Meta(max_length=2000, description='What it contains: `{"email": "a@b.c"}` or `email:a@b.c`.')
+    ] = ""
+    q: Annotated[str, msgspec.Meta(max_length=2000, description="Part of the title, or an id.")] = ""
+    created_after: Annotated[str, msgspec.Meta(max_length=100, description="A time, or how long ago: `2h`.")] = ""
+    created_before: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    finished_after: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    finished_before: Annotated[str, msgspec.Meta(max_length=100)] = ""
+
+
+class WaitQuery(msgspec.Struct, frozen=True):
+    wait: Annotated[
+        int, msgspec.Meta(ge=0, le=60, description="Answer once the task has ended, or after so many seconds.")
+    ] = 0
+
+
+def item(task: Task) -> TaskItem:
+    return TaskItem(**_plain(task))
+
+
+def detail(task: Task) -> TaskDetail:
+    return TaskDetail(
+        **_plain(task), payload=masked(task.payload), result=masked(task.result), error=masked(task.error)
+    )
+
+
+def _plain(task: Task) -> dict[str, Any]:
+    return {
+        "id": task.id,
+        "kind": task.kind,
+        "title": task.title,
+        "state": TaskState(task.state),
+        "reason": None if task.reason is None else masked_text(task.reason),
+        "queue": task.queue,
+        "priority": task.priority,
+        "run_id": task.run_id,
+        "subject": task.subject,
+        "attempt": task.attempt,
+        "failures": task.failures,
+        "max_attempts": task.max_attempts,
+        "progress": masked(task.progress),
+        "created_at": task.created_at,
+        "queued_at": task.queued_at,
+        "run_at": task.run_at,
+        "deadline": task.deadline_at,
+        "started_at": task.started_at,
+        "finished_at": task.finished_at,
+    }
+
+
+def event(row: TaskEvent) -> EventItem:
+    return EventItem(
+        id=row.id,
+        at=row.at,
+        task_id=row.task_id,
+        run_id=row.run_id,
+        kind=row.kind,
+        queue=row.queue,
+        verb=row.verb,
+        from_state=None if row.from_state is None else TaskState(row.from_state),
+        to_state=None if row.to_state is None else TaskState(row.to_state),
+        actor=row.actor,
+        attempt=row.attempt,
+        reason=None if row.reason is None else masked_text(row.reason),
+        data=masked(row.data),
+    )
+
+
+class KindItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of task. `schema` is its payload's JSON schema; durations are in seconds."""
+
+    name: str
+    about: str
+    queue: str
+    max_attempts: int
+    timeout: float
+    schema: dict[str, Any]
+
+
+class KindList(msgspec.Struct, frozen=True):
+    items: list[KindItem]
+
+
+class QueueItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue. `oldest` is how many seconds its first task has been ready."""
+
+    name: str
+    ready: int
+    running: int
+    later: int
+    oldest: float | None
+    paused: bool
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of one's own tasks, an administrator's of everybody's; of queues only what one has tasks in."""
+
+    states: dict[str, int]
+    kinds: dict[str, dict[str, int]]
+    queues: list[QueueItem]
+    workers: dict[str, int]

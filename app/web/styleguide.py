@@ -1,0 +1,71 @@
+"""/styleguide, in development only: every component in every state, to look at and to test against."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+
+from app.core.errors import NotFound
+from app.web.guards import SignedIn
+from app.web.render import render
+from app.web.request import WebRequest
+
+# Those of tasks, runs, approvals, recipients and workers, in the order of a life. The toolkit knows no feature:
+# tests/test_architecture.py holds them against the enums.
+STATES = (
+    *("queued", "scheduled", "running", "retrying", "pending_approval", "needs_input", "needs_auth", "paused"),
+    *("succeeded", "dead_letter", "rejected", "expired", "cancelled"),
+    *("resolved", "active", "finished", "waiting", "stopped", "pending", "approved", "answered"),
+    *("online", "draining", "lost", "delivered", "undelivered"),
+)
+NESTED = {
+    "posting": {"title": "Typesetter", "company": "Quillwork", "tags": ["type", "print"], "remote": False},
+    "answers": [{"question": "Notice period", "answer": "a month"}, {"question": "Visa", "answer": None}],
+    "empty": {},
+}
+
+
+class Happening(msgspec.Struct, frozen=True):
+    at: datetime
+    title: str
+    state: str
+    actor: str = ""
+    detail: str = ""
+    data: object = None
+
+
+class Guide(msgspec.Struct, frozen=True, kw_only=True):
+    states: tuple[str, ...]
+    at: datetime
+    soon: datetime
+    later: datetime
+    happenings: list[Happening]
+    hours: list[tuple[str, list[int]]]
+    nested: object
+
+
+@get("/styleguide", include_in_schema=False)
+async def styleguide(request: WebRequest, user: SignedIn) -> Response[str]:
+    if not request.app.state.settings.development:
+        raise NotFound
+    at = datetime(2026, 6, 1, 9, 5, 12, tzinfo=UTC)
+    view = Guide(
+        states=STATES,
+        at=at,
+        soon=at + timedelta(minutes=2),
+        later=at + timedelta(days=36500),
+        happenings=[
+            Happening(at, "Queued", "queued", "user:ann@example.org"),
+            Happening(at + timedelta(seconds=1), "Claimed", "running", "worker:7f3a", "attempt 1"),
+            Happening(at + timedelta(seconds=3), "Holds", "pending_approval", "worker:7f3a", data={"step": "submit"}),
+            Happening(at + timedelta(minutes=9), "Approved", "approved", "recipient:ben@example.org"),
+            Happening(at + timedelta(minutes=10), "Succeeded", "succeeded", "worker:7f3a"),
+        ],
+        hours=[(f"{hour:02}:00", [hour * 37 % 90 + 10, hour * 53 % 17]) for hour in range(24)],
+        nested=NESTED,
+    )
+    return await render(request, "styleguide.html", view, nav="styleguide")
+
+
+handlers: list[HTTPRouteHandler] = [styleguide]

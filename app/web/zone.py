@@ -1,0 +1,58 @@
+"""In whose time zone a page's times are written: the person's setting, else their browser's, else UTC.
+
+The zone of the page being rendered is kept beside the rendering, so that every template writes times alike without
+being handed it.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo, available_timezones
+
+from app.core.principal import Principal
+
+COOKIE = "hp_zone"  # written by static/js/clock.js; tells nothing but the zone, and is believed only when it is one
+UTC = ZoneInfo("UTC")
+_SHOWN: ContextVar[ZoneInfo] = ContextVar("zone", default=UTC)
+# Other names of the same zones, for old systems.
+_DATED = ("Etc/", "US/", "Canada/", "Brazil/", "Chile/", "Mexico/", "SystemV/", "posix/", "right/")
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """The zones to choose from."""
+    return ("UTC", *sorted(name for name in available_timezones() if "/" in name and not name.startswith(_DATED)))
+
+
+def is_zone(name: str) -> bool:
+    return name in _all()
+
+
+def zone_of(user: Principal | None, cookies: Mapping[str, str]) -> ZoneInfo:
+    """Of the person who is shown the page."""
+    for name in (user.time_zone if user else "", unquote(cookies.get(COOKIE, ""))):
+        if name and is_zone(name):
+            return ZoneInfo(name)
+    return UTC
+
+
+def shown() -> ZoneInfo:
+    """The zone of the page that is being rendered."""
+    return _SHOWN.get()
+
+
+@contextmanager
+def showing(zone: ZoneInfo) -> Iterator[None]:
+    """Times rendered inside are of `zone`."""
+    token = _SHOWN.set(zone)
+    try:
+        yield
+    finally:
+        _SHOWN.reset(token)
+
+
+@cache
+def _all() -> frozenset[str]:
+    return frozenset(available_timezones())

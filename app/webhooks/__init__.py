@@ -1,0 +1,1 @@
+"""Webhooks: telling other systems what happens to tasks, runs and approvals, as Standard Webhooks asks."""

@@ -1,0 +1,13 @@
+"""Refusals about webhooks."""
+
+from app.core.errors import Conflict, NotFound
+
+
+class EndpointNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("There is no such webhook, or it belongs to somebody else.")
+
+
+class EndpointDisabled(Conflict):
+    def __init__(self) -> None:
+        super().__init__("This webhook is disabled. Enable it first.")

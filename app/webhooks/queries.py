@@ -1,0 +1,248 @@
+"""Statements about endpoints and deliveries, and what a follower of the log reads for them."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, delete, insert, select, text, true, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.db import WriteSession
+from app.stats.following import Window
+from app.webhooks.events import RunHappening, TaskHappening
+from app.webhooks.models import Delivery, Endpoint
+
+
+def _mine(scope: UUID | None) -> ColumnElement[bool]:
+    return true() if scope is None else Endpoint.owner_id == scope
+
+
+async def insert_endpoint(session: WriteSession, values: dict[str, Any]) -> None:
+    await session.execute(insert(Endpoint).values(values))
+
+
+async def list_endpoints(session: AsyncSession, scope: UUID | None) -> list[Endpoint]:
+    rows = select(Endpoint).where(_mine(scope)).order_by(Endpoint.id)
+    return list((await session.execute(rows)).scalars())
+
+
+_OWNERS = text(
+    """
+    SELECT e.id, u.email FROM webhook_endpoints e JOIN users u ON u.id = e.owner_id
+    WHERE e.id = ANY(CAST(:ids AS uuid[]))
+    """
+)
+
+
+async def owners_of(session: AsyncSession, ids: list[UUID]) -> dict[UUID, str]:
+    """Endpoint → its owner's address."""
+    return {row[0]: row[1] for row in await session.execute(_OWNERS, {"ids": ids})}
+
+
+async def find_endpoint(session: AsyncSession, endpoint_id: UUID, scope: UUID | None) -> Endpoint | None:
+    found = select(Endpoint).where(Endpoint.id == endpoint_id, _mine(scope)).execution_options(populate_existing=True)
+    return (await session.execute(found)).scalars().first()
+
+
+async def count_endpoints(session: AsyncSession, owner_id: UUID) -> int:
+    return len(list((await session.execute(select(Endpoint.id).where(Endpoint.owner_id == owner_id))).scalars()))
+
+
+async def change_endpoint(session: WriteSession, endpoint_id: UUID, values: dict[str, Any]) -> None:
+    await session.execute(
+        update(Endpoint).where(Endpoint.id == endpoint_id).values(values).execution_options(synchronize_session=False)
+    )
+
+
+async def delete_endpoint(session: WriteSession, endpoint_id: UUID) -> None:
+    await session.execute(
+        delete(Endpoint).where(Endpoint.id == endpoint_id).execution_options(synchronize_session=False)
+    )
+
+
+_ROTATE = text(
+    """
+    UPDATE webhook_endpoints
+    SET old_secret = secret, old_secret_until = coalesce(CAST(:now AS timestamptz), now()) + CAST(:grace AS interval),
+        secret = :secret
+    WHERE id = :id
+    """
+)
+
+
+async def rotate_secret(
+    session: WriteSession, endpoint_id: UUID, secret: str, grace: timedelta, *, now: datetime | None = None
+) -> None:
+    await session.execute(_ROTATE, {"id": endpoint_id, "secret": secret, "grace": grace, "now": now})
+
+
+_DISABLE = text(
+    """
+    UPDATE webhook_endpoints SET disabled_at = now(), disabled_reason = :reason
+    WHERE id = :id AND disabled_at IS NULL RETURNING owner_id
+    """
+)
+
+
+async def disable(session: WriteSession, endpoint_id: UUID, reason: str) -> UUID | None:
+    """Its owner's id; None when it was disabled already."""
+    return (await session.execute(_DISABLE, {"id": endpoint_id, "reason": reason})).scalar()
+
+
+async def deliveries_of(session: AsyncSession, endpoint_id: UUID, limit: int) -> list[Delivery]:
+    """The newest first."""
+    rows = select(Delivery).where(Delivery.endpoint_id == endpoint_id).order_by(Delivery.id.desc()).limit(limit)
+    return list((await session.execute(rows)).scalars())
+
+
+async def insert_deliveries(session: WriteSession, rows: Sequence[dict[str, Any]]) -> None:
+    await session.execute(insert(Delivery), rows)
+
+
+# Whom to tell now. Everybody's events only while the owner is an administrator; nothing of a person who is shut out.
+_LISTENING = text(
+    """
+    SELECT e.id, e.owner_id, e.events, e.everyone AND u.role = 'admin'
+    FROM webhook_endpoints e JOIN users u ON u.id = e.owner_id
+    WHERE e.disabled_at IS NULL AND u.disabled_at IS NULL
+    ORDER BY e.id FOR KEY SHARE OF e
+    """
+)
+
+
+class Listening(NamedTuple):
+    id: UUID
+    owner_id: UUID
+    events: list[str]
+    everyone: bool
+
+    def wants(self, type: str, owner_id: UUID | None) -> bool:
+        return type in self.events and (self.everyone or self.owner_id == owner_id)
+
+
+async def listening(session: WriteSession) -> list[Listening]:
+    """Endpoints that are told; none is deleted before this transaction ends."""
+    return [Listening(*row) for row in await session.execute(_LISTENING)]
+
+
+_WINDOW = """x.xid >= CAST(CAST(:upto AS text) AS xid8) AND x.xid < CAST(CAST(:horizon AS text) AS xid8)
+      AND (CAST(:owners AS uuid[]) IS NULL OR {owner} = ANY(CAST(:owners AS uuid[])))"""
+_OF_TASKS = """
+    SELECT x.at, x.task_id, x.run_id, x.owner_id, x.queue, x.kind, x.verb, x.from_state, x.to_state, x.attempt,
+           x.reason, coalesce(t.title, ''),
+           CASE WHEN 'pending_approval' IN (x.from_state, x.to_state) THEN
+             (SELECT a.id FROM approvals a WHERE a.task_id = x.task_id AND a.created_at <= x.at
+              ORDER BY a.created_at DESC LIMIT 1) END
+    FROM task_events x LEFT JOIN tasks t ON t.id = x.task_id
+    WHERE {window} AND x.kind <> ALL (CAST(:internal AS text[]))
+      AND (x.to_state = ANY(CAST(:states AS text[])) OR x.from_state = 'pending_approval' AND x.to_state IS NOT NULL)
+    ORDER BY x.id
+"""
+_OF_RUNS = """
+    SELECT x.at, x.run_id, r.owner_id, x.verb, r.name, r.state
+    FROM run_events x JOIN runs r ON r.id = x.run_id WHERE {window} ORDER BY x.id
+"""
+_TASKS = text(_OF_TASKS.format(window=_WINDOW.format(owner="x.owner_id")))
+_RUNS = text(_OF_RUNS.format(window=_WINDOW.format(owner="r.owner_id")))
+
+
+async def tasks_in(
+    session: AsyncSession, window: Window, owners: list[UUID] | None, states: list[str], internal: list[str]
+) -> list[TaskHappening]:
+    """What happened to these owners' tasks (None: everybody's), in its order; never to those of `internal` kinds."""
+    values = {**window._asdict(), "owners": owners, "states": states, "internal": internal}
+    return [TaskHappening(*row) for row in await session.execute(_TASKS, values)]
+
+
+async def runs_in(session: AsyncSession, window: Window, owners: list[UUID] | None) -> list[RunHappening]:
+    rows = await session.execute(_RUNS, {**window._asdict(), "owners": owners})
+    return [RunHappening(*row) for row in rows]
+
+
+_TO_SEND = text(
+    """
+    SELECT e.id, e.url, d.body, e.secret, CASE WHEN e.old_secret_until > now() THEN e.old_secret END,
+           CAST(extract(epoch FROM now()) AS bigint), e.disabled_at IS NOT NULL
+    FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id WHERE d.id = :id
+    """
+)
+
+
+class ToSend(NamedTuple):
+    """A message, where it goes and what signs it now. `timestamp`: the database's time."""
+
+    endpoint_id: UUID
+    url: str
+    body: str
+    secret: str
+    old_secret: str | None
+    timestamp: int
+    disabled: bool
+
+
+async def to_send(session: AsyncSession, delivery_id: UUID) -> ToSend | None:
+    row = (await session.execute(_TO_SEND, {"id": delivery_id})).first()
+    return None if row is None else ToSend(*row)
+
+
+# First the endpoint, as whoever deletes one with its deliveries does.
+_LOCK = text(
+    """
+    SELECT e.id FROM webhook_endpoints e JOIN webhook_deliveries d ON d.endpoint_id = e.id
+    WHERE d.id = :id FOR KEY SHARE OF e
+    """
+)
+
+
+async def note_try(
+    session: WriteSession, delivery_id: UUID, status: int | None, took: timedelta, problem: str | None, delivered: bool
+) -> UUID | None:
+    """Remember a try. Returns the endpoint's id; None when it was deleted."""
+    await session.execute(_LOCK, {"id": delivery_id})
+    values: dict[Any, Any] = {
+        Delivery.tries: Delivery.tries + 1,
+        Delivery.tried_at: text("now()"),
+        Delivery.status: status,
+        Delivery.took: took,
+        Delivery.problem: problem,
+    }
+    if delivered:
+        values[Delivery.delivered_at] = text("now()")
+    rows = await session.execute(
+        update(Delivery)
+        .where(Delivery.id == delivery_id)
+        .values(values)
+        .returning(Delivery.endpoint_id)
+        .execution_options(synchronize_session=False)
+    )
+    return rows.scalars().first()
+
+
+async def note_success(session: WriteSession, endpoint_id: UUID) -> None:
+    """The row is touched only when it was failing: every delivery passes here."""
+    await session.execute(
+        update(Endpoint)
+        .where(and_(Endpoint.id == endpoint_id, Endpoint.failures > 0))
+        .values(failures=0, failing_since=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+_FAILURE = text(
+    """
+    UPDATE webhook_endpoints
+    SET failures = failures + 1, failing_since = coalesce(failing_since, CAST(:now AS timestamptz), now())
+    WHERE id = :id
+    RETURNING failures >= :most
+      AND failing_since <= coalesce(CAST(:now AS timestamptz), now()) - CAST(:patience AS interval)
+    """
+)
+
+
+async def note_failure(
+    session: WriteSession, endpoint_id: UUID, *, most: int, patience: timedelta, now: datetime | None = None
+) -> bool:
+    """Whether it has failed `most` times in a row, and for as long as `patience`."""
+    values = {"id": endpoint_id, "most": most, "patience": patience, "now": now}
+    return bool((await session.execute(_FAILURE, values)).scalar())

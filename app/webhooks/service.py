@@ -1,0 +1,224 @@
+"""What one does with webhooks: make, change, test and rotate an endpoint; and what follows from each try to deliver."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import func, select
+
+from app.accounts import service as accounts
+from app.core import outgoing
+from app.core.config import Settings
+from app.core.db import Session, WriteSession
+from app.core.errors import Conflict, Invalid
+from app.core.ids import uuid7
+from app.core.principal import Principal
+from app.mail import service as mail
+from app.tasks.service import TaskRequest, enqueue_many
+from app.webhooks import queries
+from app.webhooks.errors import EndpointDisabled, EndpointNotFound
+from app.webhooks.events import PING, TYPES, message
+from app.webhooks.letters import Disabled
+from app.webhooks.models import Endpoint
+from app.webhooks.signing import new_secret
+
+KIND = "webhook.deliver"
+QUEUE = "webhooks"
+ROTATION = timedelta(hours=24)  # as long the old secret signs, too
+MOST = 20  # endpoints of one person
+# Given up when it has failed so often in a row, over so long a time: a weekend's outage is not the end.
+MOST_FAILURES = 20
+PATIENCE = timedelta(days=3)
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint as a person describes it. `everyone`: administrators only."""
+
+    url: str
+    events: Sequence[str]
+    everyone: bool = False
+
+
+class Message(msgspec.Struct, frozen=True):
+    """Something to deliver to an endpoint; `owner_id` is the endpoint's."""
+
+    endpoint_id: UUID
+    owner_id: UUID
+    type: str
+    body: str
+
+
+class Delivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The payload of `webhook.deliver`. The message and the secrets are read when it is sent."""
+
+    endpoint_id: UUID
+    delivery_id: UUID
+
+
+async def create(session: WriteSession, by: Principal, wanted: Wanted, settings: Settings) -> tuple[UUID, str]:
+    """A new endpoint of one's own: its id and its secret, which nothing shows again.
+
+    Raises:
+        Invalid: by field.
+    """
+    values = _checked(by, wanted, settings)
+    if await queries.count_endpoints(session, by.id) >= MOST:
+        raise Invalid(f"{MOST} webhooks are the most. Delete one first.")
+    endpoint_id, secret = uuid7(), new_secret()
+    await queries.insert_endpoint(session, {**values, "id": endpoint_id, "owner_id": by.id, "secret": secret})
+    return endpoint_id, secret
+
+
+async def change(session: WriteSession, by: Principal, endpoint_id: UUID, wanted: Wanted, settings: Settings) -> None:
+    """Raises:
+    EndpointNotFound, Invalid
+    """
+    endpoint = await find(session, by, endpoint_id)
+    # An administrator may see to other people's endpoints, but not make theirs hear about everyone.
+    owner = by if endpoint.owner_id == by.id else msgspec.structs.replace(by, role="member")
+    await queries.change_endpoint(session, endpoint_id, _checked(owner, wanted, settings))
+
+
+def _checked(by: Principal, wanted: Wanted, settings: Settings) -> dict[str, object]:
+    problems: dict[str, str] = {}
+    try:
+        url = outgoing.checked_url(wanted.url)
+        if url.scheme != "https" and not settings.development:
+            problems["url"] = "A webhook's address must begin with https://."
+    except outgoing.BadUrl as error:
+        problems["url"] = str(error)
+    if not wanted.events:
+        problems["events"] = "Choose at least one event."
+    elif unknown := set(wanted.events) - set(TYPES):
+        problems["events"] = f"There is no event {min(unknown)[:50]!r}."
+    if wanted.everyone and not by.is_admin:
+        problems["everyone"] = "Only administrators are told about everybody's."
+    if problems:
+        raise Invalid("Please check what you entered.", problems)
+    return {"url": wanted.url.strip(), "events": sorted(set(wanted.events)), "everyone": wanted.everyone}
+
+
+async def find(session: Session, by: Principal, endpoint_id: UUID) -> Endpoint:
+    """Raises EndpointNotFound."""
+    endpoint = await queries.find_endpoint(session, endpoint_id, by.scope)
+    if endpoint is None:
+        raise EndpointNotFound
+    return endpoint
+
+
+async def rotate(session: WriteSession, by: Principal, endpoint_id: UUID, *, now: datetime | None = None) -> str:
+    """A new secret, which nothing shows again; the old one signs beside it for a day.
+
+    Raises:
+        EndpointNotFound
+    """
+    await find(session, by, endpoint_id)
+    secret = new_secret()
+    await queries.rotate_secret(session, endpoint_id, secret, ROTATION, now=now)
+    return secret
+
+
+async def disable(session: WriteSession, by: Principal, endpoint_id: UUID) -> None:
+    """Raises:
+    EndpointNotFound, Conflict
+    """
+    await find(session, by, endpoint_id)
+    if await queries.disable(session, endpoint_id, f"Disabled by {by.email}.") is None:
+        raise Conflict("This webhook is disabled already.")
+
+
+async def enable(session: WriteSession, by: Principal, endpoint_id: UUID) -> None:
+    """It is told what happens from now on. Raises EndpointNotFound."""
+    await find(session, by, endpoint_id)
+    fresh = {"disabled_at": None, "disabled_reason": None, "failures": 0, "failing_since": None}
+    await queries.change_endpoint(session, endpoint_id, fresh)
+
+
+async def delete(session: WriteSession, by: Principal, endpoint_id: UUID) -> None:
+    """Raises EndpointNotFound."""
+    await find(session, by, endpoint_id)
+    await queries.delete_endpoint(session, endpoint_id)
+
+
+async def ping(session: WriteSession, by: Principal, endpoint_id: UUID) -> None:
+    """Send a message that says nothing but that it arrives.
+
+    Raises:
+        EndpointNotFound, EndpointDisabled
+    """
+    endpoint = await find(session, by, endpoint_id)
+    if endpoint.disabled_at is not None:
+        raise EndpointDisabled
+    now = (await session.execute(select(func.now()))).scalar_one()
+    body = message(PING, now, {"endpoint_id": str(endpoint_id)})
+    await send(session, [Message(endpoint_id, endpoint.owner_id, PING, body)])
+
+
+async def send(session: WriteSession, messages: Sequence[Message]) -> None:
+    """A task for every message, in the caller's transaction."""
+    if not messages:
+        return
+    ids = [uuid7() for _ in messages]
+    tasks = await enqueue_many(
+        session,
+        [
+            TaskRequest(
+                kind=KIND,
+                payload=Delivery(endpoint_id=message.endpoint_id, delivery_id=id),
+                owner_id=message.owner_id,
+                title=f"Webhook {message.type}",
+            )
+            for id, message in zip(ids, messages, strict=True)
+        ],
+    )
+    await queries.insert_deliveries(
+        session,
+        [
+            {"id": id, "task_id": task, "endpoint_id": item.endpoint_id, "type": item.type, "body": item.body}
+            for id, task, item in zip(ids, tasks, messages, strict=True)
+        ],
+    )
+
+
+async def note_delivered(session: WriteSession, delivery_id: UUID, status: int, seconds: float) -> None:
+    took = timedelta(seconds=seconds)
+    endpoint_id = await queries.note_try(session, delivery_id, status, took, None, delivered=True)
+    if endpoint_id is not None:
+        await queries.note_success(session, endpoint_id)
+
+
+async def note_failed(
+    session: WriteSession,
+    delivery_id: UUID,
+    problem: str,
+    *,
+    status: int | None = None,
+    seconds: float = 0.0,
+    now: datetime | None = None,
+) -> None:
+    """A try failed. 410 Gone, or failing too often for too long, disables the endpoint and tells its owner."""
+    took = timedelta(seconds=seconds)
+    endpoint_id = await queries.note_try(session, delivery_id, status, took, problem, delivered=False)
+    if endpoint_id is None:
+        return
+    hopeless = await queries.note_failure(session, endpoint_id, most=MOST_FAILURES, patience=PATIENCE, now=now)
+    if status == 410:
+        await _give_up(session, endpoint_id, "It answered 410: it is gone, and wants nothing more.")
+    elif hopeless:
+        days = PATIENCE.days
+        await _give_up(session, endpoint_id, f"Nothing could be delivered for more than {days} days. Last: {problem}")
+
+
+async def _give_up(session: WriteSession, endpoint_id: UUID, reason: str) -> None:
+    owner_id = await queries.disable(session, endpoint_id, reason)
+    owner = await accounts.find_user(session, owner_id) if owner_id else None
+    if owner is not None:
+        await mail.send(
+            session,
+            template="webhook_disabled",
+            to=owner.email,
+            data=Disabled(endpoint_id=endpoint_id),
+            owner_id=owner_id,
+            title=f"Tell {owner.email}: a webhook was disabled",
+        )

@@ -1,0 +1,62 @@
+// The command palette: Ctrl+K (or the search link) opens it, arrows go through what is found, Enter opens the first.
+// What is found comes from the server, the same list as on /search.
+
+const palette = document.getElementById("palette");
+const field = document.getElementById("palette-q");
+const links = () => [...palette.querySelectorAll("#palette-results a")];
+
+function open() {
+  const search = document.getElementById("filter-q");
+  if (location.pathname === "/search" && search) return search.focus();
+  if (!palette.open) palette.showModal();
+  field.select();
+  window.htmx?.trigger(field, "palette:open");
+}
+
+function step(by) {
+  const all = [field, ...links()];
+  all[(all.indexOf(document.activeElement) + by + all.length) % all.length].focus();
+}
+
+if (palette) {
+  document.addEventListener("keydown", (event) => {
+    if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey) {
+      event.preventDefault();
+      open();
+    }
+  });
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-palette-open]") || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    open();
+  });
+  palette.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      step(event.key === "ArrowDown" ? 1 : -1);
+    }
+  });
+  // Enter opens the first of what is listed for what is typed: when that is still on its way, as soon as it is there.
+  let listed = null, wanted = false;
+  const form = palette.querySelector("form[action]");
+
+  function openFirst() {
+    const [first] = links();
+    wanted = false;
+    if (first) first.click();
+    else form.submit();
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (listed === field.value) return openFirst();
+    wanted = true;
+    window.htmx?.trigger(field, "palette:open");
+  });
+  field.addEventListener("htmx:beforeRequest", () => (listed = null));
+  field.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (!detail.successful) return wanted && form.submit();
+    listed = detail.requestConfig.parameters.q ?? detail.requestConfig.formData?.get("q");
+    if (wanted) setTimeout(() => listed === field.value && openFirst());
+  });
+}

@@ -1,0 +1,61 @@
+// Single keys, while nobody types: those of elements with data-keys="g r" press that element (in the row with the focus
+// first); j and k walk the rows of the page's list, o opens, x chooses; / goes to the list's field, ? shows all keys.
+
+const PAUSE = 1200; // milliseconds between two keys of one shortcut
+const TYPING = "input:not([type=checkbox], [type=radio], [type=button], [type=submit]), textarea, select, [contenteditable]";
+let typed = [];
+let timer;
+
+const rows = () => [...document.querySelectorAll("main tbody tr[id]")];
+const handle = (row) => row.querySelector(".main-cell a, a, button, input");
+
+function walk(by) {
+  const all = rows();
+  const here = all.indexOf(document.activeElement?.closest("tr[id]"));
+  const next = all[here < 0 ? (by > 0 ? 0 : all.length - 1) : here + by];
+  if (!next) return;
+  handle(next)?.focus({ focusVisible: true });
+  next.scrollIntoView({ block: "nearest" });
+}
+
+const own = {
+  j: () => walk(1),
+  k: () => walk(-1),
+  o: () => document.activeElement?.closest("tr[id]") && handle(document.activeElement.closest("tr[id]"))?.click(),
+  x: () => document.activeElement?.closest("tr[id]")?.querySelector("input[type=checkbox]")?.click(),
+  "/": () => {
+    const field = document.querySelector("main input[type=search]");
+    if (field) field.focus();
+    else document.querySelector("[data-palette-open]")?.click();
+  },
+  "?": () => document.getElementById("shortcuts-dialog")?.showModal(),
+};
+
+function wanted(keys) {
+  const row = document.activeElement?.closest("tr[id]");
+  const found = (place) => place && [...place.querySelectorAll("[data-keys]")].filter((each) => each.dataset.keys.startsWith(keys));
+  const inRow = found(row);
+  return inRow?.length ? inRow : found(document);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.defaultPrevented) return;
+  if (event.key.length !== 1 || event.key === " " || event.target.closest(TYPING) || document.querySelector("dialog[open]")) return;
+  clearTimeout(timer);
+  timer = setTimeout(() => (typed = []), PAUSE);
+  typed.push(event.key);
+  const keys = typed.join(" ");
+  const elements = wanted(keys);
+  const exact = elements.find((each) => each.dataset.keys === keys);
+  if (exact) {
+    event.preventDefault();
+    typed = [];
+    exact.click();
+  } else if (!elements.length) {
+    typed = [];
+    if (own[event.key]) {
+      event.preventDefault();
+      own[event.key]();
+    }
+  }
+});

@@ -1,0 +1,113 @@
+"""Programs that use the API of a whole site: real tokens of real people, no header that the site believes."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+from redis.asyncio import Redis
+
+import app.kinds.email_send
+import app.kinds.sample_task  # noqa: F401
+import tests.runtime.kinds  # noqa: F401
+from app.accounts.api_tokens import USUAL, create_token
+from app.accounts.auth import session_middleware
+from app.accounts.service import add_user
+from app.api.access import Scope
+from app.approvals.reads import count_waiting
+from app.asgi import HANDLERS
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.principal import Principal
+from app.schema import head
+from app.web.site import make_site
+
+V1 = "/api/v1"
+OWNER, OTHER, ADMIN = "owner@example.org", "other@example.org", "admin@example.org"
+ALL = (*USUAL, Scope.ADMIN)
+
+
+@dataclass
+class Api:
+    """A site and its database."""
+
+    settings: Settings
+    database: Database
+    site: Any
+    transport: httpx.ASGITransport
+    stack: AsyncExitStack
+
+    async def person(self, email: str, *, admin: bool = False) -> Principal:
+        async with self.database.write("system") as session:
+            user = await add_user(session, email, admin=admin)
+        return Principal(user.id, user.email, user.name, "admin" if admin else "member")
+
+    async def token(
+        self,
+        email: str = OWNER,
+        scopes: Sequence[Scope] = USUAL,
+        *,
+        admin: bool = False,
+        lasts: timedelta | None = None,
+    ) -> str:
+        person = await self.person(email, admin=admin)
+        async with self.database.write("system") as session:
+            return await create_token(session, person.id, name="tests", scopes=scopes, lasts=lasts)
+
+    async def client(self, token: str | None = None, **headers: str) -> httpx.AsyncClient:
+        """A program with this token."""
+        more = {"Authorization": f"Bearer {token}"} if token else {}
+        made = httpx.AsyncClient(
+            transport=self.transport, base_url=self.settings.base_url, headers={**more, **headers}, timeout=30
+        )
+        return await self.stack.enter_async_context(made)
+
+    async def program(
+        self, email: str = OWNER, scopes: Sequence[Scope] = USUAL, *, admin: bool = False
+    ) -> httpx.AsyncClient:
+        return await self.client(await self.token(email, scopes, admin=admin))
+
+    async def sql(self, statement: str, **values: Any) -> list[Any]:
+        from sqlalchemy import text
+
+        async with self.database.write("system") as session:
+            found: Any = await session.execute(text(statement), values)
+            return list(found.all()) if found.returns_rows else []
+
+
+@asynccontextmanager
+async def api_of(settings: Settings, database: Database, redis: Redis | None) -> AsyncIterator[Api]:
+    shield, _ = make_site(
+        settings,
+        database,
+        HANDLERS,
+        authenticate=session_middleware,
+        redis=redis,
+        waiting=count_waiting,
+        state={"schema_head": head()},
+        openapi_config=None,
+    )
+    transport = httpx.ASGITransport(shield, raise_app_exceptions=False)  # type: ignore[arg-type]
+    async with AsyncExitStack() as stack:
+        yield Api(settings, database, shield, transport, stack)
+
+
+async def make_task(program: httpx.AsyncClient, **values: Any) -> UUID:
+    answer = await program.post(f"{V1}/tasks", json={"kind": "sample.task", **values})
+    assert answer.status_code == 201, answer.text
+    return UUID(answer.json()["id"])
+
+
+def is_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+    """The answer is a problem of this status, whole and well-formed."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert body["status"] == status
+    assert body["type"] == f"/api/docs#problem-{status}"
+    assert body["title"] and body["detail"]
+    assert body["request_id"] == answer.headers["x-request-id"]
+    return body

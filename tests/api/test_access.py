@@ -1,0 +1,161 @@
+"""Who may do what: every route by every kind of caller. A new route without a line here fails."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+
+from app.accounts.api_tokens import USUAL
+from app.api.access import Scope
+from app.api.openapi import document
+from app.asgi import API_HANDLERS
+from app.core.config import Settings
+from app.core.db import Database
+from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, api_of, is_problem, make_task
+from tests.approvals.asking import put_question
+
+TASK = {"kind": "sample.task"}
+DECISION = {"version": "0" * 64, "decision": "approve"}
+
+# route → (body, owner's status, other member's, administrator's). A wrong version (409) still tells who got that far.
+ROUTES: dict[str, tuple[Any, int, int, int]] = {
+    "GET /tasks": (None, 200, 200, 200),
+    "POST /tasks": (TASK, 201, 201, 201),
+    "POST /tasks/bulk": ({"tasks": [TASK]}, 201, 201, 201),
+    "GET /tasks/{task_id}": (None, 200, 404, 200),
+    "GET /tasks/{task_id}/events": (None, 200, 404, 200),
+    "POST /tasks/{task_id}/retry": (None, 409, 404, 409),
+    "POST /tasks/{task_id}/resume": (None, 409, 404, 409),
+    "POST /tasks/{task_id}/cancel": (None, 200, 404, 200),
+    "POST /tasks/{task_id}/answer": ({}, 409, 404, 409),
+    "GET /runs": (None, 200, 200, 200),
+    "POST /runs": ({"name": "r", "tasks": [TASK]}, 201, 201, 201),
+    "GET /runs/{run_id}": (None, 200, 404, 200),
+    "POST /runs/{run_id}/tasks": ({"tasks": [TASK]}, 201, 404, 201),
+    "POST /runs/{run_id}/pause": (None, 200, 404, 200),
+    "POST /runs/{run_id}/resume": (None, 409, 404, 409),
+    "POST /runs/{run_id}/cancel": (None, 200, 404, 200),
+    "GET /approvals": (None, 200, 200, 200),
+    "GET /approvals/{approval_id}": (None, 200, 404, 200),
+    "POST /approvals/{approval_id}/decision": (DECISION, 409, 404, 409),
+    "GET /postings": (None, 200, 200, 200),
+    "GET /postings/{posting_id}": (None, 200, 404, 200),
+    "POST /postings": (
+        {"title": "t", "company": "c", "url": "https://harrow.example/9"},
+        201,
+        201,
+        200,
+    ),  # known by then
+    "POST /postings/import": ("title,company,url\nt,c,https://harrow.example/8\n", 200, 200, 200),
+    "GET /stats": (None, 200, 200, 200),
+    "GET /kinds": (None, 200, 200, 200),
+    "GET /events": (None, 200, 200, 200),
+}
+DOCUMENT = document(API_HANDLERS, "")
+SCOPES = {
+    f"{method.upper()} {path.removeprefix(V1)}": operation["security"][0]["token"][0]
+    for path, methods in DOCUMENT["paths"].items()
+    for method, operation in methods.items()
+}
+
+
+@dataclass
+class World:
+    """A site with things that belong to the owner."""
+
+    api: Api
+    ids: dict[str, str]
+
+    async def call(self, route: str, token: str | None) -> int:
+        program = await self.api.client(token)
+        return (await send(program, route, self.ids)).status_code
+
+
+async def send(program: httpx.AsyncClient, route: str, ids: dict[str, str]) -> httpx.Response:
+    method, path = route.split(" ")
+    body = ROUTES[route][0]
+    more: dict[str, Any] = {"content": body, "headers": {"Content-Type": "text/csv"}} if isinstance(body, str) else {}
+    if isinstance(body, dict):
+        more = {"json": body}
+    if path == "/events":  # HEAD asks the same of who may, and ends
+        method = "HEAD"
+    return await program.request(method, V1 + path.format(**ids), **more)
+
+
+@pytest.fixture
+async def world(api: Api) -> AsyncIterator[World]:
+    program = await api.program(OWNER)
+    asked = await put_question(api.database, api.settings)
+    run = await program.post(f"{V1}/runs", json={"name": "r", "tasks": [TASK]})
+    posting = await program.post(
+        f"{V1}/postings", json={"title": "t", "company": "c", "url": "https://harrow.example/1"}
+    )
+    task = await make_task(program)
+    ids = {"task_id": str(task), "run_id": run.json()["id"], "posting_id": posting.json()["id"]}
+    yield World(api, {**ids, "approval_id": str(asked.approval_id)})
+
+
+def test_every_route_is_in_the_matrix() -> None:
+    assert set(ROUTES) == set(SCOPES)
+
+
+@pytest.mark.parametrize("route", list(ROUTES))
+async def test_who_may(route: str, world: World) -> None:
+    _, owner, other, admin = ROUTES[route]
+    wanted = Scope(SCOPES[route])
+    assert await world.call(route, None) == 401
+    without = await world.api.token(OWNER, [scope for scope in USUAL if scope != wanted])
+    assert await world.call(route, without) == 403
+    assert await world.call(route, await world.api.token(OTHER)) == other
+    plain_admin = await world.api.token(ADMIN, admin=True)
+    assert await world.call(route, plain_admin) == other
+    if owner == admin and route.startswith("POST") and owner == 200 and "{" in route:
+        assert await world.call(route, await world.api.token(ADMIN, ALL)) == admin
+        assert await world.call(route, await world.api.token(OWNER)) == 409  # it has been done
+    else:
+        assert await world.call(route, await world.api.token(OWNER)) == owner
+        assert await world.call(route, await world.api.token(ADMIN, ALL)) == admin
+
+
+async def test_lists_show_only_ones_own(world: World) -> None:
+    other = await world.api.program(OTHER)
+    for path in ("/tasks", "/runs", "/approvals", "/postings"):
+        assert (await other.get(V1 + path)).json() == {"items": [], "next_cursor": None}
+    assert (await other.get(f"{V1}/stats")).json()["states"] == {}
+    whole = await world.api.program(ADMIN, ALL, admin=True)
+    for path in ("/tasks", "/runs", "/approvals", "/postings"):
+        assert (await whole.get(V1 + path)).json()["items"], path
+
+
+async def test_nobody_puts_a_task_into_anothers_run(world: World) -> None:
+    other = await world.api.program(OTHER)
+    run_id = world.ids["run_id"]
+    is_problem(await other.post(f"{V1}/tasks", json={**TASK, "run_id": run_id}), 404)
+    is_problem(await other.post(f"{V1}/tasks/bulk", json={"tasks": [TASK, {**TASK, "run_id": run_id}]}), 404)
+    assert (
+        await world.api.sql("SELECT 1 FROM tasks t JOIN users u ON u.id = t.owner_id WHERE u.email = :e", e=OTHER) == []
+    )
+
+
+async def test_nobody_makes_holdpoints_own_kinds_of_tasks(world: World) -> None:
+    program = await world.api.program(OWNER)
+    mail = {"kind": "email.send", "payload": {"template": "sign_in", "to": "x@example.org", "data": {}}}
+    path = f"/runs/{world.ids['run_id']}/tasks"
+    is_problem(await program.post(f"{V1}/tasks", json=mail), 422)
+    is_problem(await program.post(f"{V1}/tasks/bulk", json={"tasks": [mail]}), 422)
+    is_problem(await program.post(f"{V1}/runs", json={"name": "r", "tasks": [mail]}), 422)
+    is_problem(await program.post(V1 + path, json={"tasks": [mail]}), 422)
+
+
+async def test_the_description_and_its_page_are_open(settings: Settings, database: Database, redis: Redis) -> None:
+    async with api_of(settings, database, redis) as api:
+        stranger = await api.client()
+        described = await stranger.get("/api/openapi.json")
+        assert described.status_code == 200 and described.json()["openapi"] == "3.1.0"
+        page = await stranger.get("/api/docs")
+        assert page.status_code == 200 and "script-src" not in page.headers["content-security-policy"]
+        for path in described.json()["paths"]:
+            assert path in page.text

@@ -1,0 +1,297 @@
+"""Passing a question on to a colleague."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy import select, text
+
+from app.approvals import asking, deciding, events, forwarding
+from app.approvals.asked import asked_by_link, asked_signed_in
+from app.approvals.errors import (
+    AlreadyDecided,
+    AlreadyVoted,
+    NotAsked,
+    PassedOn,
+    QuestionExpired,
+    SelfApproval,
+    SignInNeeded,
+)
+from app.approvals.models import Recipient
+from app.approvals.states import HoldType
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.errors import AppError, Conflict, Invalid
+from app.tasks.models import Task
+from tests.approvals.asking import (
+    OWNER,
+    Asked,
+    approval_of,
+    approve,
+    delivered,
+    principal,
+    put_question,
+    recipients_of,
+    reject,
+)
+from tests.approvals.test_quorum import ANN, BOB, CID, THREE, agree, by_link
+from tests.runtime.working import task_of
+
+DAN = "dan@example.org"
+
+
+async def pass_on(
+    database: Database, token_hash: bytes, to: str, *, note: str = "", signup: str = "open", **more: object
+) -> str:
+    async with database.write("recipient:x") as session:
+        approval, sender = await asked_by_link(session, token_hash)
+        return await forwarding.forward(session, approval, sender, to=to, note=note, signup=signup, **more)  # type: ignore[arg-type]
+
+
+async def person_of(database: Database, asked: Asked, email: str) -> Recipient:
+    return next(person for person in await recipients_of(database, asked) if person.email == email)
+
+
+async def mails_to(database: Database) -> Sequence[str]:
+    async with database.read() as session:
+        found = await session.execute(
+            select(Task.payload["to"].astext).where(Task.kind == "email.send").order_by(Task.created_at, Task.id)
+        )
+        return found.scalars().all()
+
+
+async def test_the_colleague_is_asked_and_decides_while_the_clock_goes_on(
+    database: Database, settings: Settings
+) -> None:
+    asked = await put_question(database, settings, recipients=(ANN,))
+    end = (await approval_of(database, asked)).expires_at
+    assert await pass_on(database, asked.hashes()[0], " Dan@Example.org ", note="You know them") == "Dan@example.org"
+    assert await mails_to(database) == [ANN, "Dan@example.org"]
+    dan = await person_of(database, asked, "Dan@example.org")
+    assert (dan.state, dan.forward_note) == ("waiting", "You know them")
+    token = await delivered(database, settings, dan.id)
+    assert (await approval_of(database, asked)).expires_at == end
+    with pytest.raises(PassedOn, match=r"passed this on to Dan@example\.org"):
+        await by_link(database, asked, 0, approve(asked))
+    asked.tokens = [token]
+    assert await by_link(database, asked, 0, approve(asked)) == "approved"
+    assert (await approval_of(database, asked)).decided_by == "Dan@example.org"
+    async with database.read() as session:
+        trail = [(event.verb, event.actor, event.data) for event in await events.events_of(session, asked.approval_id)]
+    assert trail[1] == ("forward", ANN, {"to": "Dan@example.org", "note": "You know them"})
+
+
+async def test_the_mail_names_who_passed_it_on(database: Database, settings: Settings) -> None:
+    from app.approvals import letters
+
+    asked = await put_question(database, settings, recipients=(ANN,))
+    await pass_on(database, asked.hashes()[0], DAN, note="Yours")
+    dan = await person_of(database, asked, DAN)
+    async with database.write("system") as session:
+        values = await letters.ApprovalRequest().prepare(session, letters.AskedPerson(dan.id), settings)
+    assert (values["sender"], values["note"]) == (ANN, "Yours")
+    assert "running" in values["expires_hint"]
+
+
+async def test_a_quorum_counts_the_colleague_in_place_of_who_passed_it_on(
+    database: Database, settings: Settings
+) -> None:
+    asked = await put_question(database, settings, recipients=THREE, needed=3)
+    await pass_on(database, asked.hashes()[0], DAN)
+    assert await by_link(database, asked, 1, agree(asked)) == "pending"
+    assert await by_link(database, asked, 2, agree(asked)) == "pending"
+    asked.tokens = [await delivered(database, settings, (await person_of(database, asked, DAN)).id)]
+    assert await by_link(database, asked, 0, reject(asked)) == "rejected"
+
+
+async def test_passed_on_further_the_last_one_decides(database: Database, settings: Settings) -> None:
+    asked = await put_question(database, settings, recipients=(ANN, BOB), needed=2)
+    await pass_on(database, asked.hashes()[0], CID)
+    asked.tokens[0] = await delivered(database, settings, (await person_of(database, asked, CID)).id)
+    await pass_on(database, asked.hashes()[0], DAN)
+    with pytest.raises(PassedOn):
+        await by_link(database, asked, 0, agree(asked))
+    asked.tokens[0] = await delivered(database, settings, (await person_of(database, asked, DAN)).id)
+    assert await by_link(database, asked, 0, agree(asked)) == "pending"
+    assert await by_link(database, asked, 1, agree(asked)) == "approved"
+
+
+@pytest.mark.parametrize(
+    ("to", "sentence"),
+    [
+        ("nobody", "not an address"),
+        ("a\n@example.org", "not an address"),
+        (ANN, "That is you"),
+        ("ANN+mine@example.org", "That is you"),
+        (BOB, "asked already"),
+        ("bob+b@example.org", "asked already"),
+        (OWNER, "may not decide"),
+        ("owner+x@example.org", "may not decide"),
+    ],
+)
+async def test_it_is_not_passed_to_oneself_to_somebody_asked_or_to_who_started_it(
+    database: Database, settings: Settings, to: str, sentence: str
+) -> None:
+    asked = await put_question(database, settings, recipients=(ANN, BOB), self_approval=False)
+    with pytest.raises(Invalid, match=sentence) as refused:
+        await pass_on(database, asked.hashes()[0], to)
+    assert "to" in refused.value.fields
+    assert len(await recipients_of(database, asked)) == 2
+
+
+async def test_it_does_not_go_in_a_circle(database: Database, settings: Settings) -> None:
+    asked = await put_question(database, settings, recipients=(ANN,))
+    await pass_on(database, asked.hashes()[0], BOB)
+    asked.tokens = [await delivered(database, settings, (await person_of(database, asked, BOB)).id)]
+    with pytest.raises(Invalid, match="asked already"):
+        await pass_on(database, asked.hashes()[0], ANN)
+
+
+@pytest.mark.parametrize(
+    ("signup", "to", "allowed"),
+    [
+        ("invite", DAN, False),
+        ("invite", OWNER, True),
+        ("domain:example.org", DAN, True),
+        ("domain:example.org", "eve@example.net", False),
+        ("open", "eve@example.net", True),
+    ],
+)
+async def test_it_is_passed_only_to_people_who_may_sign_in(
+    database: Database, settings: Settings, signup: str, to: str, allowed: bool
+) -> None:
+    asked = await put_question(database, settings, recipients=(ANN,))
+    if allowed:
+        assert await pass_on(database, asked.hashes()[0], to, signup=signup) == to
+    else:
+        with pytest.raises(Invalid, match="not been let in"):
+            await pass_on(database, asked.hashes()[0], to, signup=signup)
+
+
+async def test_it_is_passed_on_once_even_at_the_same_instant(database: Database, settings: Settings) -> None:
+    for _ in range(10):
+        asked = await put_question(database, settings, recipients=(ANN,))
+        barrier = asyncio.Barrier(2)
+
+        async def send(to: str, asked: Asked = asked, barrier: asyncio.Barrier = barrier) -> bool:
+            try:
+                async with database.write("recipient:x") as session:
+                    approval, sender = await asked_by_link(session, asked.hashes()[0])
+                    await barrier.wait()
+                    await forwarding.forward(session, approval, sender, to=to, note="", signup="open")
+            except PassedOn:
+                return False
+            return True
+
+        assert sorted(await asyncio.gather(send(BOB), send(CID))) == [False, True]
+        assert len(await recipients_of(database, asked)) == 2
+
+
+async def test_two_people_passing_it_to_the_same_colleague_at_once_ask_them_once(
+    database: Database, settings: Settings
+) -> None:
+    for _ in range(10):
+        asked = await put_question(database, settings, recipients=(ANN, BOB))
+        barrier = asyncio.Barrier(2)
+
+        async def send(place: int, asked: Asked = asked, barrier: asyncio.Barrier = barrier) -> bool:
+            try:
+                async with database.write("recipient:x") as session:
+                    approval, sender = await asked_by_link(session, asked.hashes()[place])
+                    await barrier.wait()
+                    await forwarding.forward(session, approval, sender, to=DAN, note="", signup="open")
+            except Invalid:
+                return False
+            return True
+
+        assert sorted(await asyncio.gather(send(0), send(1))) == [False, True]
+        assert len(await recipients_of(database, asked)) == 3
+
+
+async def test_deciding_and_passing_on_at_the_same_instant_are_one_or_the_other(
+    database: Database, settings: Settings
+) -> None:
+    for _ in range(10):
+        asked = await put_question(database, settings, recipients=(ANN, BOB), needed=2)
+        barrier = asyncio.Barrier(2)
+
+        async def act(voting: bool, asked: Asked = asked, barrier: asyncio.Barrier = barrier) -> bool:
+            try:
+                async with database.write("recipient:x") as session:
+                    approval, sender = await asked_by_link(session, asked.hashes()[0])
+                    await barrier.wait()
+                    if voting:
+                        await deciding.decide_by_link(session, asked.hashes()[0], agree(asked), source="")
+                    else:
+                        await forwarding.forward(session, approval, sender, to=DAN, note="", signup="open")
+            except (AlreadyVoted, PassedOn):
+                return False
+            return True
+
+        assert sorted(await asyncio.gather(act(True), act(False))) == [False, True]
+
+
+async def test_what_is_over_is_not_passed_on(database: Database, settings: Settings) -> None:
+    voted = await put_question(database, settings, recipients=(ANN, BOB), needed=2)
+    await by_link(database, voted, 0, agree(voted))
+    with pytest.raises(AlreadyVoted):
+        await pass_on(database, voted.hashes()[0], DAN)
+    await by_link(database, voted, 1, reject(voted))
+    with pytest.raises(AlreadyDecided):
+        await pass_on(database, voted.hashes()[1], DAN)
+    expired = await put_question(database, settings, recipients=(ANN,))
+    with pytest.raises(QuestionExpired):
+        await pass_on(database, expired.hashes()[0], DAN, now=(await approval_of(database, expired)).expires_at)
+    answers = await put_question(database, settings, recipients=(ANN,), hold=HoldType.INPUT)
+    with pytest.raises(Invalid, match="Only an approval"):
+        await pass_on(database, answers.hashes()[0], DAN)
+
+
+async def test_only_the_person_asked_passes_it_on(database: Database, settings: Settings) -> None:
+    asked = await put_question(database, settings, recipients=(ANN,))
+    for email, admin, refused in ((OWNER, False, NotAsked), ("a@example.org", True, NotAsked)):
+        person = await principal(database, email, admin=admin)
+        with pytest.raises(refused):
+            async with database.write(person.actor) as session:
+                await asked_signed_in(session, person, asked.approval_id)
+    stranger = await principal(database, "eve@example.org")
+    with pytest.raises(AppError, match="no such request"):
+        async with database.write(stranger.actor) as session:
+            await asked_signed_in(session, stranger, asked.approval_id)
+    barred = await put_question(database, settings, recipients=(OWNER, ANN), self_approval=False)
+    owner = await principal(database)
+    with pytest.raises(SelfApproval):
+        async with database.write(owner.actor) as session:
+            approval, sender = await asked_signed_in(session, owner, barred.approval_id)
+            await forwarding.forward(session, approval, sender, to=DAN, note="", signup="open")
+
+
+async def test_at_level_sign_in_the_link_alone_passes_nothing_on(database: Database, settings: Settings) -> None:
+    asked = await put_question(database, settings, recipients=(ANN,), level="sign-in")
+    with pytest.raises(SignInNeeded):
+        await pass_on(database, asked.hashes()[0], DAN)
+
+
+async def test_the_task_stays_where_it_is(database: Database, settings: Settings) -> None:
+    asked = await put_question(database, settings, recipients=(ANN,))
+    await pass_on(database, asked.hashes()[0], DAN)
+    assert (await task_of(database, asked.task_id)).state == "pending_approval"
+    async with database.read() as session:
+        assert await session.scalar(text("SELECT count(*) FROM task_events WHERE verb = 'hold'")) == 1
+
+
+async def test_after_the_end_only_who_was_asked_first_puts_the_question_again(
+    database: Database, settings: Settings
+) -> None:
+    asked = await put_question(database, settings, recipients=(ANN,))
+    await pass_on(database, asked.hashes()[0], DAN)
+    asked.tokens.append(await delivered(database, settings, (await person_of(database, asked, DAN)).id))
+    async with database.write("system") as session:
+        await deciding.expire_due(session, now=(await approval_of(database, asked)).expires_at)
+    with pytest.raises(Conflict, match="colleague"):
+        async with database.write("recipient:x") as session:
+            await asking.send_fresh_link(session, asked.hashes()[1])
+    assert (await task_of(database, asked.task_id)).state == "expired"
+    async with database.write("recipient:x") as session:
+        assert await asking.send_fresh_link(session, asked.hashes()[0]) == ANN
+    assert (await task_of(database, asked.task_id)).state == "queued"

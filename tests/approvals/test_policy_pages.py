@@ -1,0 +1,314 @@
+"""Quorum, passing on, asking back and signing in on the pages, without any script."""
+
+import re
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import httpx
+import msgspec
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import select, text
+
+from app.accounts import views as account_views
+from app.accounts.auth import session_middleware
+from app.accounts.letters import SignInData, SignInLetter
+from app.approvals import detour_views, review
+from app.asgi import HANDLERS
+from app.core.config import Settings
+from app.core.db import Database
+from app.tasks.models import Task
+from app.web.limits import Limit
+from app.web.site import make_site
+from tests.accounts.people import Browser as SessionBrowser
+from tests.approvals.asking import OWNER, Asked, approval_of, delivered, principal, put_question, recipients_of
+from tests.approvals.test_asking_back import notes_of
+from tests.approvals.test_quorum import ANN, BOB, CID, THREE
+from tests.pages import browser_of, hidden, site_of, stranger
+from tests.postings.people import words
+from tests.runtime.working import task_of
+
+
+@pytest.fixture
+async def site(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[httpx.ASGITransport]:
+    async with site_of(settings, database, redis) as transport:
+        yield transport
+
+
+@pytest.fixture
+async def phone(site: httpx.ASGITransport) -> AsyncIterator[httpx.AsyncClient]:
+    async with stranger(site) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(review, "TOO_QUICK", 0.0)
+
+
+async def send(phone: httpx.AsyncClient, asked: Asked, path: str, *, place: int = 0, **values: str) -> httpx.Response:
+    """A form of the link's page, with what it hides."""
+    page = (await phone.get(f"/review/{asked.tokens[place]}")).text
+    kept = {name: hidden(page, name) for name in ("token", "stamp")}
+    return await phone.post(path, data={"version": asked.version, **kept, **values})
+
+
+async def page_of(phone: httpx.AsyncClient, asked: Asked, place: int = 0) -> str:
+    return words(await phone.get(f"/review/{asked.tokens[place]}"))
+
+
+async def test_the_link_s_page_tells_who_has_approved_and_who_is_still_asked(
+    database: Database, settings: Settings, phone: httpx.AsyncClient
+) -> None:
+    asked = await put_question(database, settings, recipients=THREE, needed=2)
+    assert "0 of 2 have approved" in await page_of(phone, asked)
+    assert "answer.wish" not in (await phone.get(f"/review/{asked.tokens[0]}")).text, "nobody changes the form"
+    assert (await send(phone, asked, "/review", decision="approve")).status_code == 303
+    own, other = await page_of(phone, asked), await page_of(phone, asked, 1)
+    assert "You approved. It waits for 1 more" in own
+    assert "Send decision" not in own
+    assert f"1 of 2 has approved: {ANN}" in other
+    assert f"Still asked {BOB}, {CID}" in other
+    assert "Send decision" in other
+    assert (await send(phone, asked, "/review", place=1, decision="approve")).status_code == 303
+    assert f"2 of 2 have approved: {ANN}, {BOB}" in await page_of(phone, asked, 2)
+    assert (await task_of(database, asked.task_id)).state == "queued"
+
+
+async def test_a_second_press_after_one_s_own_vote_says_that_it_counts_once(
+    database: Database, settings: Settings, phone: httpx.AsyncClient
+) -> None:
+    asked = await put_question(database, settings, recipients=THREE, needed=2)
+    page = (await phone.get(f"/review/{asked.tokens[0]}")).text
+    form = {name: hidden(page, name) for name in ("token", "stamp", "version")} | {"decision": "approve"}
+    assert (await phone.post("/review", data=form)).status_code == 303
+    again = await phone.post("/review", data=form)
+    assert again.status_code == 409
+    assert "It counts once" in words(again)
+    assert "It waits for 1 more" in words(again)
+
+
+async def test_the_inbox_tells_how_far_it_is_and_what_one_has_done(
+    database: Database, settings: Settings, site: httpx.ASGITransport
+) -> None:
+    asked = await put_question(database, settings, recipients=THREE, needed=2)
+    ann, bob = await principal(database, ANN), await principal(database, BOB)
+    async with browser_of(site, ann) as browser:
+        path = f"/approvals/{asked.approval_id}"
+        decided = await browser.send_form(f"{path}/decision", {"version": asked.version, "decision": "approve"})
+        assert decided.headers["location"] == path
+        assert "You approved. It waits for 1 more" in words(await browser.get(path))
+        listed = words(await browser.get("/approvals"))
+        assert f"1 of 2 has approved: {ANN}" in listed
+        assert "You approved, waiting for 1 more" in listed
+        assert waiting_badge(await browser.get("/approvals")) == 0
+    async with browser_of(site, bob) as browser:
+        assert waiting_badge(await browser.get("/approvals")) == 1
+        assert "You approved" not in words(await browser.get("/approvals"))
+        trail = words(await browser.get(f"/approvals/{asked.approval_id}"))
+        assert "What happened" in trail
+        assert f"Approved just now {ANN}" in trail
+
+
+def waiting_badge(page: httpx.Response) -> int:
+    """The number beside “Approvals” in the navigation."""
+    found = re.search(r'(?s)href="/approvals".*?</a>', page.text)
+    assert found
+    number = re.search(r">\s*(\d+)\s*<", found[0])
+    return int(number[1]) if number else 0
+
+
+async def test_a_question_is_passed_on_by_the_link_s_page_and_the_link_then_says_to_whom(
+    database: Database, settings: Settings, phone: httpx.AsyncClient
+) -> None:
+    asked = await put_question(database, settings, recipients=(ANN,))
+    refused = await send(phone, asked, "/review/forward", to="nobody", note="typed by hand")
+    assert refused.status_code == 422
+    assert "not an address" in words(refused)
+    assert 'value="typed by hand"' in refused.text
+    assert (await send(phone, asked, "/review/forward", to="dan@example.org", note="Yours")).status_code == 303
+    page = await page_of(phone, asked)
+    assert "You passed this on to dan@example.org" in page
+    assert "Send decision" not in page
+    late = await phone.post(
+        "/review", data={**await stamped(phone, settings, database), "token": asked.tokens[0], "decision": "approve"}
+    )
+    assert late.status_code in (409, 422)
+    [ann, dan] = await recipients_of(database, asked)
+    assert dan.forwarded_from == ann.id
+    asked.tokens = [await delivered(database, settings, dan.id)]
+    assert (await send(phone, asked, "/review", decision="approve")).status_code == 303
+    assert (await approval_of(database, asked)).decided_by == "dan@example.org"
+
+
+async def stamped(phone: httpx.AsyncClient, settings: Settings, database: Database) -> dict[str, str]:
+    other = await put_question(database, settings)
+    page = (await phone.get(f"/review/{other.tokens[0]}")).text
+    return {"stamp": hidden(page, "stamp"), "version": other.version}
+
+
+async def test_in_production_a_question_is_passed_only_to_people_who_have_been_let_in(
+    database: Database, settings: Settings, phone: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detour_views, "_signup", lambda _request: settings.signup)
+    asked = await put_question(database, settings, recipients=(ANN,))
+    refused = await send(phone, asked, "/review/forward", to="dan@example.org")
+    assert refused.status_code == 422
+    assert "not been let in" in words(refused)
+    assert (await send(phone, asked, "/review/forward", to=OWNER)).status_code == 303
+
+
+async def test_passing_on_again_and_again_is_limited(
+    database: Database, settings: Settings, phone: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = Limit("approval-detour", 2, detour_views.DETOURS.window)
+    monkeypatch.setattr(detour_views, "DETOURS", short)
+    asked = await put_question(database, settings, recipients=(ANN,))
+    codes = [(await send(phone, asked, "/review/forward", to="nobody")).status_code for _ in range(3)]
+    assert codes == [422, 422, 429]
+
+
+async def test_asking_back_by_link_stops_the_clock_and_everybody_sees_question_and_answer(
+    database: Database, settings: Settings, site: httpx.ASGITransport, phone: httpx.AsyncClient
+) -> None:
+    asked = await put_question(database, settings, recipients=(ANN, BOB))
+    empty = await send(phone, asked, "/review/ask-back", question=" ")
+    assert empty.status_code == 422
+    assert "write your question" in words(empty)
+    assert (await send(phone, asked, "/review/ask-back", question="Which\naccount?")).status_code == 303
+    assert (await approval_of(database, asked)).expires_at is None
+    for place in (0, 1):
+        page = await page_of(phone, asked, place)
+        assert f"{ANN} asked just now : Which account?" in page
+        assert "the clock stands still" in page
+        assert ("Withdraw my question" in page) is (place == 0)
+    async with browser_of(site, await principal(database)) as owner:
+        path = f"/approvals/{asked.approval_id}"
+        assert waiting_badge(await owner.get("/approvals")) == 1
+        asking = await owner.get(path)
+        assert "Your answer" in words(asking)
+        note_id = hidden(asking.text, "note_id")
+        refused = await owner.send_form(f"{path}/answer-back", {"note_id": note_id, "answer": " "})
+        assert refused.status_code == 422
+        done = await owner.send_form(f"{path}/answer-back", {"note_id": note_id, "answer": "The second."})
+        assert done.status_code == 303
+        late = await owner.send_form(f"{path}/answer-back", {"note_id": note_id, "answer": "The third."})
+        assert late.status_code == 409
+        trail = words(await owner.get(path))
+        assert "Asked the owner" in trail
+        assert "Owner answered" in trail
+    assert f"{OWNER} answered just now : The second." in await page_of(phone, asked, 1)
+    assert (await approval_of(database, asked)).expires_at is not None
+
+
+async def test_a_question_to_the_owner_can_be_withdrawn_by_who_asked_only(
+    database: Database, settings: Settings, phone: httpx.AsyncClient
+) -> None:
+    asked = await put_question(database, settings, recipients=(ANN, BOB))
+    await send(phone, asked, "/review/ask-back", question="Why?")
+    [note] = await notes_of(database, asked)
+    other = await send(phone, asked, "/review/withdraw", place=1, note_id=str(note.id))
+    assert other.status_code == 403
+    assert (await send(phone, asked, "/review/withdraw", note_id="nonsense")).status_code == 404
+    assert (await send(phone, asked, "/review/withdraw", note_id=str(note.id))).status_code == 303
+    assert "Withdrawn" in await page_of(phone, asked)
+
+
+async def test_signed_in_people_pass_on_and_ask_back_in_the_inbox(
+    database: Database, settings: Settings, site: httpx.ASGITransport
+) -> None:
+    asked = await put_question(database, settings, recipients=(ANN,))
+    path = f"/approvals/{asked.approval_id}"
+    async with browser_of(site, await principal(database, ANN)) as ann:
+        assert (await ann.send_form(f"{path}/ask-back", {"question": "Why?"})).status_code == 303
+        note_id = hidden((await ann.get(path)).text, "note_id")
+        assert (await ann.send_form(f"{path}/withdraw", {"note_id": note_id})).status_code == 303
+        refused = await ann.send_form(f"{path}/forward", {"to": ANN})
+        assert (refused.status_code, "That is you" in words(refused)) == (422, True)
+        assert (await ann.send_form(f"{path}/forward", {"to": BOB})).status_code == 303
+        assert f"You passed this on to {BOB}" in words(await ann.get(path))
+        assert f"You passed it on to {BOB}" in words(await ann.get("/approvals"))
+    async with browser_of(site, await principal(database, "eve@example.org")) as eve:
+        for verb in ("forward", "ask-back", "withdraw", "answer-back", "decision"):
+            answer = await eve.send_form(f"{path}/{verb}", {"to": BOB, "note_id": str(UUID(int=0)), "question": "?"})
+            assert answer.status_code in (404, 422), verb
+            assert "May it go on" not in answer.text
+    async with browser_of(site, await principal(database)) as owner:
+        page = words(await owner.get(path))
+        assert "Send decision" not in page, "who was not asked is not offered to decide"
+        assert (await owner.send_form(f"{path}/forward", {"to": CID})).status_code == 403
+
+
+async def test_who_started_it_sees_that_somebody_else_decides(
+    database: Database, settings: Settings, site: httpx.ASGITransport
+) -> None:
+    asked = await put_question(database, settings, recipients=(OWNER,), self_approval=False)
+    async with browser_of(site, await principal(database, admin=True)) as owner:
+        path = f"/approvals/{asked.approval_id}"
+        page = words(await owner.get(path))
+        assert "You started this, so somebody else has to decide" in page
+        assert "No mail about this could be delivered" in page
+        assert "started it, so somebody else has to decide" in page
+        assert "Send decision" not in page
+        posted = await owner.send_form(
+            f"{path}/decision", {"version": asked.version, "decision": "approve", "answer.wish": "x"}
+        )
+        assert posted.status_code == 403
+    assert (await task_of(database, asked.task_id)).state == "pending_approval"
+
+
+async def test_at_level_sign_in_the_link_leads_through_signing_in_to_the_question(
+    database: Database, settings: Settings, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account_views, "ANSWER_AFTER", 0.0)
+    asked = await put_question(database, settings, recipients=(OWNER,), level="sign-in")
+    shield, _ = make_site(settings, database, HANDLERS, authenticate=session_middleware, redis=redis)
+    transport = httpx.ASGITransport(shield)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url=settings.base_url, timeout=30) as client:
+        browser = SessionBrowser(client)
+        link = f"/review/{asked.tokens[0]}"
+        page = await browser.get(link)
+        assert "May it go on?" not in page.text
+        assert f"Please sign in as {OWNER}" in words(page)
+        assert "<script" not in page.text
+        to_login = re.search(r'href="(/login\?next=[^"]+)"', page.text)
+        assert to_login
+        assert asked.tokens[0] not in to_login[1]
+        assert hidden((await browser.get(to_login[1])).text, "next") == f"/approvals/{asked.approval_id}"
+        await browser.post("/login", {"email": OWNER, "next": f"/approvals/{asked.approval_id}"})
+        async with database.write("system") as session:
+            assert await session.scalar(text("SELECT next_path FROM login_links")) == f"/approvals/{asked.approval_id}"
+            found = select(Task.payload).where(Task.kind == "email.send", Task.payload["template"].astext == "sign_in")
+            data = msgspec.convert((await session.scalars(found)).one()["data"], SignInData)
+            mailed = await SignInLetter().prepare(session, data, settings)
+        done = await browser.press(mailed["url"].rsplit("/", 1)[1])
+        assert done.headers["location"] == f"/approvals/{asked.approval_id}"
+        question = await browser.get(done.headers["location"])
+        assert "May it go on?" in question.text
+        assert (await client.get(link)).headers["location"] == f"/approvals/{asked.approval_id}"
+        decided = await browser.post(
+            f"/approvals/{asked.approval_id}/decision",
+            {"version": asked.version, "answer.wish": "granted", "decision": "approve"},
+        )
+        assert decided.status_code == 303
+    approval = await approval_of(database, asked)
+    assert (approval.state, str(approval.decided_from)[:9]) == ("approved", "signed in")
+
+
+async def test_at_level_sign_in_the_link_alone_neither_shows_nor_decides(
+    database: Database, settings: Settings, site: httpx.ASGITransport, phone: httpx.AsyncClient
+) -> None:
+    asked = await put_question(database, settings, recipients=(OWNER,), level="sign-in")
+    stamp = (await stamped(phone, settings, database))["stamp"]
+    form = {"token": asked.tokens[0], "stamp": stamp, "version": asked.version, "decision": "approve"}
+    posts = {"/review": form, "/review/forward": {**form, "to": BOB}, "/review/ask-back": {**form, "question": "Why?"}}
+    for path, data in posts.items():
+        answer = await phone.post(path, data=data)
+        assert answer.status_code == 403, path
+        assert "May it go on" not in answer.text
+    async with browser_of(site, await principal(database, ANN)) as other:
+        page = await other.get(f"/review/{asked.tokens[0]}")
+        assert "May it go on" not in page.text
+        assert f"You are signed in as {ANN}" in words(page)
+        assert (await other.get(f"/approvals/{asked.approval_id}")).status_code == 404
+    assert (await task_of(database, asked.task_id)).state == "pending_approval"

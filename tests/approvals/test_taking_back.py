@@ -1,0 +1,219 @@
+"""An approval can be taken back until its task goes on, and not a moment longer."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import httpx
+import pytest
+from sqlalchemy import func, select, text
+
+from app.approvals import asking, deciding, review, taking_back
+from app.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
+from app.approvals.models import ApprovalEvent
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.errors import AppError
+from app.tasks import queries as tasks
+from app.tasks.models import Task
+from app.tasks.states import TaskVerb
+from tests.approvals.asking import OWNER, Asked, approval_of, approve, principal, put_question, reject
+from tests.pages import browser_of, hidden, site_of, stranger
+from tests.postings.people import words
+from tests.runtime.working import task_of, verbs_of
+
+WINDOW = timedelta(minutes=5)
+
+
+async def approved(database: Database, settings: Settings, **more: object) -> Asked:
+    """A question that was just approved by the first of those asked."""
+    asked = await put_question(database, settings, take_back=WINDOW, **more)  # type: ignore[arg-type]
+    async with database.write(f"recipient:{OWNER}") as session:
+        await deciding.decide_by_link(session, asked.hashes()[0], approve(asked), source="192.0.2.1")
+    return asked
+
+
+async def take_back(database: Database, asked: Asked, place: int = 0, now: datetime | None = None) -> None:
+    async with database.write(f"recipient:{OWNER}") as session:
+        await taking_back.take_back_by_link(session, asked.hashes()[place], now=now)
+
+
+async def test_an_approved_task_waits_for_its_window_and_then_goes_on_ahead_of_the_queue(
+    database: Database, settings: Settings
+) -> None:
+    asked = await approved(database, settings)
+    task, approval = await task_of(database, asked.task_id), await approval_of(database, asked)
+    assert (task.state, task.priority) == ("scheduled", 200)
+    assert approval.decided_at is not None
+    assert task.run_at == approval.decided_at + WINDOW == approval.goes_on_at
+    async with database.write("system") as session:
+        assert await tasks.promote_due(session, now=task.run_at - timedelta(microseconds=1)) == []
+        assert len(await tasks.promote_due(session, now=task.run_at)) == 1
+    task = await task_of(database, asked.task_id)
+    assert (task.state, task.priority) == ("queued", 200)
+    assert await verbs_of(database, asked.task_id) == ["enqueue", "claim", "hold", "approve", "promote"]
+
+
+async def test_taking_back_opens_the_question_again_with_what_was_typed_and_the_time_that_was_left(
+    database: Database, settings: Settings
+) -> None:
+    asked = await approved(database, settings)
+    before = await approval_of(database, asked)
+    await take_back(database, asked)
+    task, approval = await task_of(database, asked.task_id), await approval_of(database, asked)
+    assert (task.state, task.reason) == ("pending_approval", f"{OWNER} took the approval back.")
+    assert (approval.state, approval.decided_by, approval.answer) == ("pending", None, {"wish": "granted"})
+    assert before.expires_at and before.decided_at and approval.expires_at
+    async with database.read() as session:
+        assert await asking.answer_to(session, asked.task_id, "go", 0) is None
+        event = (await session.execute(select(ApprovalEvent).where(ApprovalEvent.verb == "take_back"))).scalar_one()
+    assert (event.actor, event.data["decided_by"]) == (OWNER, OWNER)
+    assert approval.expires_at - event.at == before.expires_at - before.decided_at
+    assert (await verbs_of(database, asked.task_id))[-1] == "take_back"
+    async with database.write(f"recipient:{OWNER}") as session:
+        await deciding.decide_by_link(session, asked.hashes()[0], reject(asked), source="")
+    assert (await task_of(database, asked.task_id)).state == "rejected"
+
+
+async def test_a_decision_of_the_last_second_leaves_a_minute_when_it_is_taken_back(
+    database: Database, settings: Settings
+) -> None:
+    asked = await put_question(database, settings, take_back=WINDOW)
+    deadline = (await approval_of(database, asked)).expires_at
+    assert deadline is not None
+    last, later = deadline - timedelta(seconds=1), deadline + timedelta(seconds=60)
+    async with database.write(f"recipient:{OWNER}") as session:
+        await deciding.decide_by_link(session, asked.hashes()[0], approve(asked), source="", now=last)
+    await take_back(database, asked, now=later)
+    assert (await approval_of(database, asked)).expires_at == later + timedelta(minutes=1)
+
+
+async def test_when_the_window_is_over_or_the_task_has_gone_nothing_is_taken_back(
+    database: Database, settings: Settings
+) -> None:
+    late = await approved(database, settings)
+    until = (await approval_of(database, late)).goes_on_at
+    with pytest.raises(TooLateToTakeBack):
+        await take_back(database, late, now=until)
+    cancelled = await approved(database, settings)
+    async with database.write("user:ann@example.org") as session:
+        assert await tasks.move_tasks(session, TaskVerb.CANCEL, Task.id == cancelled.task_id)
+    with pytest.raises(TooLateToTakeBack):
+        await take_back(database, cancelled)
+    # Promoted by hand, and asleep since: scheduled again, but not by its approval.
+    gone = await approved(database, settings)
+    async with database.write("system") as session:
+        await session.execute(
+            text("UPDATE tasks SET run_at = run_at + interval '1 hour' WHERE id = :id"), {"id": gone.task_id}
+        )
+    with pytest.raises(TooLateToTakeBack):
+        await take_back(database, gone)
+    for asked, state in ((late, "scheduled"), (cancelled, "cancelled"), (gone, "scheduled")):
+        assert (await task_of(database, asked.task_id)).state == state
+        assert (await approval_of(database, asked)).state == "approved"
+
+
+async def test_only_who_approved_and_administrators_take_it_back(database: Database, settings: Settings) -> None:
+    asked = await approved(database, settings, recipients=(OWNER, "bob@example.org"))
+    with pytest.raises(NotAsked):
+        await take_back(database, asked, place=1)
+    bob, eve = await principal(database, "bob@example.org"), await principal(database, "eve@example.org")
+    for person, refusal in ((bob, NotAsked), (eve, ApprovalNotFound)):
+        with pytest.raises(refusal):
+            async with database.write(person.actor) as session:
+                await taking_back.take_back_signed_in(session, person, asked.approval_id)
+    assert (await task_of(database, asked.task_id)).state == "scheduled"
+    admin = await principal(database, "admin@example.org", admin=True)
+    async with database.write(admin.actor) as session:
+        await taking_back.take_back_signed_in(session, admin, asked.approval_id)
+    assert (await task_of(database, asked.task_id)).state == "pending_approval"
+
+
+async def test_at_the_instant_the_window_ends_the_task_either_goes_on_or_is_held_again(
+    database: Database, settings: Settings
+) -> None:
+    for _ in range(12):
+        asked = await approved(database, settings)
+        until = (await approval_of(database, asked)).goes_on_at
+        assert until is not None
+        barrier = asyncio.Barrier(2)
+
+        async def back(asked=asked, barrier=barrier, until=until) -> bool:  # type: ignore[no-untyped-def]
+            async with database.write(f"recipient:{OWNER}") as session:
+                await session.execute(text("SELECT 1"))
+                await barrier.wait()
+                try:
+                    await taking_back.take_back_by_link(
+                        session, asked.hashes()[0], now=until - timedelta(microseconds=1)
+                    )
+                except TooLateToTakeBack:
+                    await session.rollback()
+                    return False
+            return True
+
+        async def promote(barrier=barrier, until=until) -> int:  # type: ignore[no-untyped-def]
+            async with database.write("system") as session:
+                await session.execute(text("SELECT 1"))
+                await barrier.wait()
+                return len(await tasks.promote_due(session, now=until))
+
+        taken, promoted = await asyncio.gather(back(), promote())
+        assert taken != bool(promoted)
+        task, approval = await task_of(database, asked.task_id), await approval_of(database, asked)
+        expected = ("pending_approval", "pending") if taken else ("queued", "approved")
+        assert (task.state, approval.state) == expected
+        async with database.write("system") as session:
+            await tasks.move_tasks(session, TaskVerb.CANCEL, Task.id == asked.task_id)
+
+
+async def test_of_two_who_take_back_at_once_one_does(database: Database, settings: Settings) -> None:
+    asked = await approved(database, settings)
+    admin = await principal(database, "admin@example.org", admin=True)
+    barrier = asyncio.Barrier(2)
+
+    async def one(by_link: bool) -> bool:
+        async with database.write("user:x") as session:
+            await session.execute(text("SELECT 1"))
+            await barrier.wait()
+            try:
+                if by_link:
+                    await taking_back.take_back_by_link(session, asked.hashes()[0])
+                else:
+                    await taking_back.take_back_signed_in(session, admin, asked.approval_id)
+            except AppError:
+                await session.rollback()
+                return False
+        return True
+
+    assert sorted(await asyncio.gather(one(True), one(False))) == [False, True]
+    assert (await verbs_of(database, asked.task_id)).count("take_back") == 1
+    async with database.read() as session:
+        told = select(func.count()).select_from(ApprovalEvent).where(ApprovalEvent.verb == "take_back")
+        assert await session.scalar(told) == 1
+
+
+async def test_the_button_works_on_both_pages_without_scripts_and_is_gone_when_it_would_not_help(
+    database: Database, settings: Settings, redis: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(review, "TOO_QUICK", 0.0)
+    asked = await approved(database, settings, recipients=(OWNER, "bob@example.org"))
+    async with site_of(settings, database, redis) as transport, stranger(transport) as phone:  # type: ignore[arg-type]
+        page = await phone.get(f"/review/{asked.tokens[0]}")
+        assert "Until then the approval can be taken back" in words(page)
+        assert "Take back" not in words(await phone.get(f"/review/{asked.tokens[1]}"))
+        form = {name: hidden(page.text, name) for name in ("token", "stamp")}
+        robot = await phone.post("/review/take-back", data={**form, "stamp": "forged"})
+        assert robot.status_code == 422
+        assert (await phone.post("/review/take-back", data=form)).status_code == 303
+        open_again = await phone.get(f"/review/{asked.tokens[0]}")
+        assert 'value="granted"' in open_again.text, "what was typed is lost"
+        late: httpx.Response = await phone.post("/review/take-back", data=form)
+        assert (late.status_code, "cannot be taken back any more" in words(late)) == (409, True)
+        async with database.write(f"recipient:{OWNER}") as session:
+            await deciding.decide_by_link(session, asked.hashes()[0], approve(asked), source="")
+        async with browser_of(transport, await principal(database)) as browser:
+            path = f"/approvals/{asked.approval_id}"
+            assert f'action="{path}/take-back"' in (await browser.get(path)).text
+            answer = await browser.send_form(f"{path}/take-back")
+            assert (answer.status_code, answer.headers["location"]) == (303, path)
+            assert (await task_of(database, asked.task_id)).state == "pending_approval"
+            assert f'action="{path}/take-back"' not in (await browser.get(path)).text

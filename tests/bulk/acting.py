@@ -1,0 +1,89 @@
+"""Bulk actions in tests: started as a person does, carried out beat by beat."""
+
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+import tests.tasks.kinds  # noqa: F401
+from app.bulk import service
+from app.bulk.models import BulkAction, BulkEvent
+from app.bulk.queries import events_of
+from app.bulk.states import BulkVerb
+from app.core.db import Database
+from app.core.principal import Principal
+from app.tasks.attempts import Outcome, finish_tasks
+from app.tasks.filters import TaskFilter
+from app.tasks.service import TaskRequest, enqueue_many
+from app.tasks.states import TaskState
+
+
+async def start(database: Database, by: Principal, verb: BulkVerb, wanted: TaskFilter, **more: Any) -> UUID:
+    async with database.write(by.actor) as session:
+        return await service.start_bulk(session, by, verb, wanted, **more)
+
+
+async def beat(database: Database, now: datetime | None = None) -> bool:
+    """One chunk, as the sweeper does it."""
+    async with database.write("system") as session:
+        return await service.advance(session, now=now)
+
+
+async def finish(database: Database, now: datetime | None = None) -> None:
+    """Until nothing is due."""
+    while await beat(database, now):
+        pass
+
+
+async def action_of(database: Database, action_id: UUID) -> BulkAction:
+    async with database.read() as session:
+        return await session.get_one(BulkAction, action_id)
+
+
+async def log_of(database: Database, action_id: UUID) -> list[BulkEvent]:
+    async with database.read() as session:
+        return await events_of(session, action_id)
+
+
+async def run(database: Database, ids: list[UUID]) -> list[Outcome]:
+    """A worker has them in hand; returns what it would write if they succeeded."""
+    async with database.write("worker:x") as session:
+        rows = await session.execute(
+            text(
+                "UPDATE tasks SET state = 'running', attempt = attempt + 1, lease_expires_at = now() + interval '1 min'"
+                " WHERE id = ANY(:ids) AND state = 'queued' RETURNING id, attempt"
+            ),
+            {"ids": ids},
+        )
+        return [Outcome(row[0], row[1], TaskState.SUCCEEDED) for row in rows]
+
+
+async def succeed(database: Database, ids: list[UUID]) -> None:
+    outcomes = await run(database, ids)
+    async with database.write("worker:x") as session:
+        assert len(await finish_tasks(session, outcomes)) == len(ids)
+
+
+async def fail(
+    database: Database, ids: list[UUID], message: str = "It is broken.", state: TaskState = TaskState.DEAD_LETTER
+) -> None:
+    """They are run and fail with this message: for good, or until the next try."""
+    error = json.dumps({"type": "RuntimeError", "message": message, "traceback": ""})
+    delay = 3600.0 if state is TaskState.RETRYING else None
+    outcomes = [
+        Outcome(one.id, one.attempt, state, error=error, delay=delay, reason=message, failed=True)
+        for one in await run(database, ids)
+    ]
+    async with database.write("worker:x") as session:
+        assert len(await finish_tasks(session, outcomes)) == len(ids)
+
+
+async def buried(database: Database, n: int, message: str = "It is broken.", **request: Any) -> list[UUID]:
+    """Dead letters of one error, in the order of their ids."""
+    wanted = {"kind": "test.nothing", "payload": {}, **request}
+    async with database.write("system") as session:
+        ids = await enqueue_many(session, [TaskRequest(**wanted)] * n)
+    await fail(database, ids, message)
+    return sorted(ids)

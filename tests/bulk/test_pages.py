@@ -1,0 +1,275 @@
+"""List → confirm → do → follow, by forms alone; groups of dead letters; and refusals that lose nothing."""
+
+import re
+from collections.abc import AsyncIterator
+from html import unescape
+from urllib.parse import urlencode
+from uuid import UUID
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import text
+
+from app.bulk.states import BulkVerb
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.principal import Principal
+from app.runs.service import start_run
+from app.stats.queries import counts_by_run, counts_by_state
+from app.tasks.filters import TaskFilter
+from app.tasks.models import Task
+from app.tasks.queries import move_tasks
+from app.tasks.service import TaskRequest
+from app.tasks.states import TaskState, TaskVerb
+from tests.bulk.acting import action_of, beat, buried, fail, finish, start
+from tests.pages import browser_of, hidden, site_of
+from tests.postings.people import HTMX, Browser, add_user, words
+from tests.runtime.working import task_of
+from tests.tasks.making import make_task
+
+
+@pytest.fixture
+async def transport(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[httpx.ASGITransport]:
+    async with site_of(settings, database, redis) as made:
+        yield made
+
+
+@pytest.fixture
+async def ann(database: Database) -> Principal:
+    return await add_user(database, "ann@example.org")
+
+
+@pytest.fixture
+async def member(transport: httpx.ASGITransport, ann: Principal) -> AsyncIterator[Browser]:
+    async with browser_of(transport, ann) as browser:
+        yield browser
+
+
+async def confirm(browser: Browser, page: httpx.Response, **values: str) -> httpx.Response:
+    """Send the confirmation as the page has it."""
+    found = re.search(r'<form class="stack form" method="post" action="([^"]*)"', page.text)
+    assert found, words(page)
+    seen = {name: hidden(page.text, name) for name in ("expected", "at")}
+    return await browser.send_form(unescape(found[1]), {**seen, **values})
+
+
+async def test_all_that_match_a_filter_are_retried_by_forms_alone(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    mine = [await make_task(database, TaskState.DEAD_LETTER, owner_id=ann.id, queue="slow") for _ in range(3)]
+    other = await make_task(database, TaskState.DEAD_LETTER, owner_id=ann.id)
+    listed = await member.get("/tasks?state=dead_letter&queue=slow")
+    assert 'name="queue" value="slow"' in listed.text
+    assert "All 3 that match" in words(listed)
+    page = await member.get("/bulk/new?state=dead_letter&queue=slow&verb=retry&which=all&id=" + str(other))
+    said = words(page)
+    assert "Retry 3 tasks" in said
+    assert "that are dead letter" in said
+    assert "in the queue slow" in said
+    done = await confirm(member, page)
+    assert done.status_code == 303
+    address = done.headers["location"]
+    progress = words(await member.get(address))
+    assert "0 retried, 3 to go" in progress.replace("  ", " ")
+    await finish(database)
+    assert "3 retried" in words(await member.get(address))
+    assert "data-live" not in (await member.get(address)).text
+    assert [(await task_of(database, id)).state for id in (*mine, other)] == ["queued"] * 3 + ["dead_letter"]
+    assert "Retry 3 tasks" in words(await member.get("/bulk"))
+
+
+async def test_the_failed_tasks_of_a_run_are_run_again_from_its_page(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    async with database.write(ann.actor) as session:
+        tasks = [TaskRequest(kind="test.nothing", payload={})] * 3
+        run, other = await start_run(session, ann, "March", tasks), await start_run(session, ann, "April", tasks)
+        of_runs = Task.run_id.in_([run, other])
+        await move_tasks(session, TaskVerb.BURY, of_runs, reason="It failed.", error="ValueError")
+    page = await member.get(f"/runs/{run}")
+    link = re.search(r'href="([^"]*)"[^>]*>Re-run the failed<', page.text)
+    assert link, words(page)
+    asked = await member.get(unescape(link[1]))
+    assert "Retry 3 tasks" in words(asked)
+    await confirm(member, asked)
+    await finish(database)
+    async with database.read() as session:
+        counts = await counts_by_run(session, [run, other])
+    assert counts == {run: {"queued": 3}, other: {"dead_letter": 3}}
+    assert "Re-run the failed" not in (await member.get(f"/runs/{run}")).text
+
+
+async def test_only_the_ticked_ones_are_touched(database: Database, member: Browser, ann: Principal) -> None:
+    one, two, three = [await make_task(database, TaskState.QUEUED, owner_id=ann.id) for _ in range(3)]
+    query = urlencode([("which", "selected"), ("verb", "cancel"), ("state", "queued"), ("id", one), ("id", two)])
+    page = await member.get(f"/bulk/new?{query}")
+    assert "Cancel 2 tasks" in words(page)
+    assert (await confirm(member, page)).status_code == 303
+    await finish(database)
+    assert [(await task_of(database, id)).state for id in (one, two, three)] == ["cancelled", "cancelled", "queued"]
+
+
+async def test_nothing_ticked_a_bad_filter_and_an_impossible_verb_are_said(member: Browser) -> None:
+    for query, sentence in (
+        ("verb=retry&which=selected", "No task is selected"),
+        ("verb=retry&created_after=soon", "Write how long ago"),
+        ("verb=retry&state=succeeded", "cannot be told to retry"),
+    ):
+        page = await member.get(f"/bulk/new?{query}")
+        assert page.status_code == 422
+        assert sentence in words(page)
+        assert (await member.send_form(f"/bulk?{query}", {"expected": "1"})).status_code == 422
+    assert (await member.get("/bulk/new?verb=explode")).status_code == 404
+    assert "Nothing to do" in words(await member.get("/bulk/new?verb=retry"))
+
+
+async def test_when_more_match_than_were_shown_it_is_asked_again(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    running = await make_task(database, TaskState.RUNNING, owner_id=ann.id)
+    await make_task(database, TaskState.QUEUED, owner_id=ann.id)
+    page = await member.get("/bulk/new?verb=cancel&state=queued")
+    async with database.write("worker:x") as session:
+        await session.execute(
+            text("UPDATE tasks SET state = 'queued', lease_expires_at = NULL WHERE id = :id"), {"id": running}
+        )
+    again = await confirm(member, page)
+    assert again.status_code == 409
+    assert "Meanwhile 2 tasks match, not 1" in words(again)
+    assert hidden(again.text, "expected") == "2"
+    async with database.read() as session:
+        assert await counts_by_state(session) == {"queued": 2}
+    assert (await confirm(member, again)).status_code == 303
+
+
+async def test_the_priority_is_asked_for_and_what_was_typed_is_kept(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    task_id = await make_task(database, TaskState.QUEUED, owner_id=ann.id)
+    page = await member.get("/bulk/new?verb=prioritise&state=queued")
+    for wrong in ("", "1001", "high"):
+        refused = await confirm(member, page, priority=wrong)
+        assert refused.status_code == 422
+        assert f'name="priority" value="{wrong}"' in refused.text
+    assert (await confirm(member, page, priority="700")).status_code == 303
+    await finish(database)
+    assert (await task_of(database, task_id)).priority == 700
+    detail = words(await member.get(f"/tasks/{task_id}"))
+    assert "Priority 50 → 700" in detail
+
+
+async def test_dead_letters_are_grouped_by_error_and_a_group_is_resolved(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    await buried(database, 3, "Posting 1 is gone.", owner_id=ann.id)
+    await buried(database, 1, "Out of paper.", owner_id=ann.id)
+    await buried(database, 2, "Posting 9 is gone.")
+    page = await member.get("/dead-letters")
+    said = words(page)
+    assert "4 open of 2 kinds of errors" in said
+    assert "Posting 1 is gone." in said
+    assert "Out of paper." in said
+    resolve = next(unescape(link) for link in re.findall(r'href="(/bulk/new[^"]*)"', page.text) if "resolve" in link)
+    asked = await member.get(resolve)
+    assert "Mark as resolved 3 tasks" in words(asked)
+    assert (await confirm(member, asked, note="Applied by hand.")).status_code == 303
+    await finish(database)
+    said = words(await member.get("/dead-letters"))
+    assert "1 open of 1 kind of error" in said
+    assert "3 resolved" in said
+    assert "Posting 1 is gone." not in said
+    found = words(await member.get("/tasks?state=resolved"))
+    assert "Resolved 3" in found
+    assert "Dead letter 1" in found
+    async with database.read() as session:
+        assert await counts_by_state(session, ann.id) == {"resolved": 3, "dead_letter": 1}
+
+
+async def test_a_resolved_one_is_retried_by_its_button_and_is_resolved_no_more(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    [task_id] = await buried(database, 1, owner_id=ann.id)
+    await start(database, ann, BulkVerb.RESOLVE, TaskFilter(ids=(task_id,)), note="Done by telephone.")
+    await finish(database)
+    page = words(await member.get(f"/tasks/{task_id}"))
+    assert "Done by telephone." in page
+    assert "Resolve → resolved" in page
+    assert (await member.send_form(f"/tasks/{task_id}/retry")).status_code == 303
+    task = await task_of(database, task_id)
+    assert (task.state, task.resolved_at, task.resolved_by, task.resolution) == ("queued", None, None, None)
+    await fail(database, [task_id])
+    async with database.read() as session:
+        assert await counts_by_state(session) == {"dead_letter": 1}
+
+
+async def test_a_redrive_is_followed_stopped_and_let_go_on_by_its_buttons(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    await buried(database, 5, owner_id=ann.id)
+    page = await member.get("/bulk/new?verb=redrive&state=dead_letter")
+    assert "1 first, then 10, 100, 500 at a time" in words(page)
+    address = (await confirm(member, page)).headers["location"]
+    await beat(database)
+    assert "1 retried" in words(await member.get(address))
+    assert (await member.send_form(f"{address}/continue")).status_code == 409
+    stopped = await member.send_form(f"{address}/stop")
+    assert (stopped.status_code, stopped.headers["location"]) == (303, address)
+    said = words(await member.get(address))
+    assert "Stopped by ann@example.org." in said
+    assert "4 to go when it was stopped" in said
+    assert (await member.send_form(f"{address}/stop")).status_code == 409
+
+
+async def test_another_person_s_action_does_not_exist(
+    database: Database, transport: httpx.ASGITransport, ann: Principal
+) -> None:
+    await buried(database, 2, owner_id=ann.id)
+    action_id = await start(database, ann, BulkVerb.RETRY, TaskFilter(states=("dead_letter",)))
+    async with browser_of(transport, await add_user(database, "eve@example.org")) as eve:
+        assert (await eve.get(f"/bulk/{action_id}")).status_code == 404
+        assert (await eve.send_form(f"/bulk/{action_id}/stop")).status_code == 404
+        assert (await eve.send_form(f"/bulk/{action_id}/continue")).status_code == 404
+        assert "No bulk actions yet" in words(await eve.get("/bulk"))
+        assert "No dead letters" in words(await eve.get("/dead-letters"))
+        assert "Nothing to do" in words(await eve.get("/bulk/new?verb=retry&state=dead_letter"))
+    assert (await action_of(database, action_id)).state == "running"
+
+
+async def test_the_tabs_and_pages_of_a_filtered_list_keep_the_filter(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    for n in range(60):
+        await make_task(database, TaskState.QUEUED, owner_id=ann.id, title=f"Apply {n:02}", payload={"word": "blue"})
+    first = await member.get("/tasks?q=Apply&payload=word:blue&state=queued")
+    tabs = [unescape(link) for link in re.findall(r'<a href="(/tasks\?[^"]*)"', first.text)]
+    assert tabs
+    assert all(
+        "payload=word" in link and "q=Apply" in link for link in tabs if "/tasks?" in link and "cursor" not in link
+    )
+    following = next(unescape(link) for link in re.findall(r'rel="next" href="([^"]*)"', first.text))
+    second = await member.get(following)
+    seen = [UUID(id) for page in (first, second) for id in re.findall(r'name="id" value="([^"]*)"', page.text)]
+    assert len(seen) == len(set(seen)) == 60
+    assert 'value="word:blue"' in second.text
+    fragment = await member.get(following, headers=HTMX)
+    assert fragment.text.strip().split("\n")[0] in second.text
+
+
+async def test_a_bad_filter_shows_what_was_typed_and_no_tasks(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    await make_task(database, TaskState.QUEUED, owner_id=ann.id, title="Unfiltered")
+    page = await member.get("/tasks?payload=nothing&q=Unf&created_after=soon")
+    assert page.status_code == 422
+    assert "Unfiltered" not in words(page)
+    assert 'value="nothing"' in page.text
+    assert 'value="soon"' in page.text
+    assert "Write how long ago" in words(page)
+
+
+async def test_the_overview_counts_open_dead_letters_only(database: Database, member: Browser, ann: Principal) -> None:
+    ids = await buried(database, 3, owner_id=ann.id)
+    await start(database, ann, BulkVerb.RESOLVE, TaskFilter(ids=tuple(ids[:2])))
+    await finish(database)
+    assert re.search(r"Dead letters\s+1\b", words(await member.get("/overview")))

@@ -1,0 +1,33 @@
+"""What a page sends over the wire."""
+
+import pytest
+from playwright.async_api import Response
+
+from app.core.db import Database
+from tests.approvals.asking import principal
+from tests.journeys.conftest import OpenPage
+from tests.tasks.making import make_task
+
+pytestmark = pytest.mark.browser
+
+MOST = 120_000
+
+
+async def test_the_page_of_tasks_weighs_less_than_120_kb(database: Database, open_page: OpenPage) -> None:
+    root = await principal(database, "root@example.org", admin=True)
+    for number in range(51):
+        await make_task(database, title=f"A task with a title of usual length, number {number}")
+    page = await open_page(root, "/livez")  # nothing is in this browser's cache
+    answers: list[Response] = []
+    page.on("response", lambda answer: answers.append(answer))
+    await page.goto("/tasks", wait_until="load")
+    await page.wait_for_function("document.querySelectorAll('tbody tr').length === 50")
+    sizes = {
+        answer.url: (await answer.request.sizes())["responseBodySize"]
+        for answer in answers
+        if not answer.url.endswith("/events")  # open as long as the page is
+    }
+    kinds = {url.rsplit(".", 1)[-1] for url in sizes}
+    assert {"css", "js"} <= kinds
+    assert sum(sizes.values()) < MOST, sorted(sizes.items(), key=lambda item: -item[1])[:6]
+    print(f"/tasks: {sum(sizes.values())} bytes in {len(sizes)} answers")

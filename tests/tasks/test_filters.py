@@ -1,0 +1,185 @@
+"""A filter means the same as URL, as SQL, in words and in what is stored; what does not fit is said, not guessed."""
+
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select, text
+
+from app.core.db import Database
+from app.core.errors import Invalid
+from app.core.ids import uuid7
+from app.tasks.filters import MOST_IDS, TaskFilter, parse_age, parse_filter
+from app.tasks.models import Task
+from app.tasks.service import TaskRequest, enqueue
+from app.tasks.states import STANDINGS, TaskState
+from tests.bulk.acting import buried
+from tests.postings.people import add_user
+from tests.tasks.making import make_task
+
+AGES = st.sampled_from(["", "90", "2h", "7d", "2026-11-23", "2026-11-23T09:00:00+00:00"])
+TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=40).map(str.strip)
+FILTERS = st.builds(
+    TaskFilter,
+    states=st.lists(st.sampled_from(STANDINGS), unique=True, max_size=4).map(tuple),
+    kind=TEXTS,
+    queue=TEXTS,
+    run_id=st.none() | st.uuids(),
+    subject=TEXTS,
+    owner=st.sampled_from(["", "ann@example.org", str(uuid7())]),
+    payload=st.sampled_from(["", "a:1", "payload.a.b:x y", '{"a": [1]}', 'a:"1"']),
+    q=TEXTS.filter(lambda text: not text.startswith("payload.")),
+    created_after=AGES,
+    finished_before=AGES,
+    ids=st.lists(st.uuids(), unique=True, max_size=3).map(tuple),
+)
+
+
+@given(FILTERS)
+def test_a_filter_survives_the_url_and_the_table(wanted: TaskFilter) -> None:
+    query = parse_qsl(urlencode(wanted.params()), keep_blank_values=True)
+    assert parse_filter(query).good() == wanted
+    assert msgspec.convert(msgspec.to_builtins(wanted), TaskFilter) == wanted
+    assert len(wanted.words()) >= (1 if wanted.params() else 0)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["state", "payload", "run_id", "created_after", "q", "id"]), st.text())))
+def test_whatever_is_typed_is_a_filter_or_a_sentence_and_is_kept(params: list[tuple[str, str]]) -> None:
+    form = parse_filter(params)
+    assert (form.wanted is None) == bool(form.errors)
+    for name, sentence in form.errors.items():
+        assert sentence.endswith(".")
+        assert form.value(name)
+
+
+async def matching(database: Database, wanted: TaskFilter) -> set[UUID]:
+    async with database.read() as session:
+        return set((await session.execute(select(Task.id).where(wanted.where()))).scalars())
+
+
+@pytest.mark.parametrize(
+    ("payload", "found"),
+    [
+        ("word:blue", True),
+        ("payload.word:blue", True),
+        ('{"word": "blue"}', True),
+        ("word:red", False),
+        ('word:"blue"', True),
+        ("word:42", False),
+        ("nested.word:blue", False),
+    ],
+)
+async def test_the_payload_is_searched_by_path_and_by_containment(
+    database: Database, payload: str, found: bool
+) -> None:
+    task_id = await make_task(database, payload={"word": "blue"})
+    await make_task(database, payload={"word": "green"})
+    assert await matching(database, TaskFilter(payload=payload)) == ({task_id} if found else set())
+
+
+def test_a_payload_may_be_asked_for_where_one_searches() -> None:
+    assert parse_filter([("q", "payload.word:blue")]).good() == TaskFilter(payload="payload.word:blue")
+
+
+async def test_a_number_in_the_payload_is_found_as_number_and_as_text(database: Database) -> None:
+    number, letters = await make_task(database), await make_task(database)
+    async with database.write("system") as session:
+        for id, payload in ((number, '{"a": {"n": 42}}'), (letters, '{"a": {"n": "42"}}')):
+            await session.execute(
+                text("UPDATE tasks SET payload = CAST(:p AS jsonb) WHERE id = :id"), {"id": id, "p": payload}
+            )
+    assert await matching(database, TaskFilter(payload="a.n:42")) == {number, letters}
+    assert await matching(database, TaskFilter(payload='a.n:"42"')) == {letters}
+
+
+async def test_each_condition_narrows_and_all_hold_together(database: Database) -> None:
+    ann = await add_user(database, "Ann@example.org")
+    one = await make_task(database, TaskState.DEAD_LETTER, owner_id=ann.id, title="Apply 100% at Harrow", queue="slow")
+    other = await make_task(database, TaskState.QUEUED, title="Apply at Leeds")
+    [failed] = await buried(database, 1)
+    resolved = await make_task(database, TaskState.DEAD_LETTER)
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE tasks SET resolved_at = now() WHERE id = :id"), {"id": resolved})
+        print_of = (await session.execute(select(Task.fingerprint).where(Task.id == failed))).scalar_one()
+    everything = {one, other, failed, resolved}
+    for wanted, expected in (
+        (TaskFilter(), everything),
+        (TaskFilter(states=("dead_letter",)), {one, failed}),
+        (TaskFilter(states=("resolved",)), {resolved}),
+        (TaskFilter(states=("resolved", "dead_letter")), {one, failed, resolved}),
+        (TaskFilter(states=("queued", "resolved")), {other, resolved}),
+        (TaskFilter(states=("queued", "dead_letter")), {one, failed, other}),
+        (TaskFilter(kind="test.nothing"), everything),
+        (TaskFilter(kind="test.other"), set()),
+        (TaskFilter(queue="slow"), {one}),
+        (TaskFilter(owner="ann@EXAMPLE.org"), {one}),
+        (TaskFilter(owner=str(ann.id)), {one}),
+        (TaskFilter(owner="eve@example.org"), set()),
+        (TaskFilter(fingerprint=print_of or ""), {failed}),
+        (TaskFilter(q="apply"), {one, other}),
+        (TaskFilter(q="100%"), {one}),
+        (TaskFilter(q=str(other)), {other}),
+        (TaskFilter(ids=(one, other)), {one, other}),
+        (TaskFilter(created_after="1h"), everything),
+        (TaskFilter(created_before="1h"), set()),
+        (TaskFilter(finished_after="1h"), everything - {other}),
+        (TaskFilter(finished_before="1h"), set()),
+        (TaskFilter(created_after="2h", created_before="0s"), everything),
+        (TaskFilter(q="apply", states=("dead_letter",)), {one}),
+    ):
+        assert await matching(database, wanted) == expected, wanted
+
+
+def test_ages_are_counted_from_the_moment_a_filter_is_fixed() -> None:
+    at = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    fixed = TaskFilter(created_after="2h", finished_before="2026-11-22").fixed(at)
+    assert parse_age(fixed.created_after) == at - timedelta(hours=2)
+    assert parse_age(fixed.finished_before) == datetime(2026, 11, 22, tzinfo=UTC)
+    assert fixed.fixed(at + timedelta(days=1)) == fixed
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("state", "nonsense"),
+        ("run_id", "x"),
+        ("id", "x"),
+        ("owner", "ann"),
+        ("payload", "no colon"),
+        ("payload", "{broken"),
+        ("payload", "[1]"),
+        ("fingerprint", "x"),
+        ("created_after", "yesterday"),
+        ("created_after", "999999999d"),
+        ("finished_before", "0001-01-01"),
+        ("q", "a\0b"),
+        ("q", "x" * 3000),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_a_sentence_and_kept(name: str, value: str) -> None:
+    form = parse_filter([(name, value), ("kind", "test.nothing")])
+    assert form.wanted is None
+    assert form.errors[name]
+    assert form.value(name) == value
+    assert form.value("kind") == "test.nothing"
+    with pytest.raises(Invalid):
+        form.good()
+
+
+def test_too_many_selected_one_by_one_are_refused() -> None:
+    assert parse_filter([("id", str(uuid7())) for _ in range(MOST_IDS + 1)]).errors
+
+
+async def test_a_value_is_never_a_part_of_the_statement(database: Database) -> None:
+    await make_task(database)
+    assert await matching(database, TaskFilter(owner="a@b' OR '1'='1", kind="x' --")) == set()
+
+
+async def test_a_task_is_enqueued_and_found_by_its_subject(database: Database) -> None:
+    async with database.write("system") as session:
+        task_id = await enqueue(session, TaskRequest(kind="test.nothing", payload={}, subject="posting:1"))
+    assert await matching(database, TaskFilter(subject="posting:1")) == {task_id}

@@ -1,0 +1,181 @@
+"""`holdpoint verify` without files: silent when everything agrees, plain and loud about what was changed by hand."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from app.approvals import deciding, taking_back
+from app.core.config import Settings
+from app.core.db import Database
+from app.stats.queries import fold_events
+from app.tasks import service
+from app.tasks.models import Task
+from app.tasks.pruning import prune_tasks
+from app.tasks.queries import move_tasks, resolve_tasks
+from app.tasks.service import TaskRequest, enqueue_many
+from app.tasks.states import HOLDS, TaskState, TaskVerb
+from app.verify import verify_database
+from tests.approvals.asking import OWNER, Asked, approve, principal, put_question, reject
+from tests.tasks.making import make_task, path_to
+
+
+async def verified(settings: Settings) -> tuple[bool, str]:
+    lines: list[str] = []
+    fine = await verify_database(settings, lines.append)
+    return fine, "\n".join(lines)
+
+
+async def lived(database: Database, settings: Settings) -> Asked:
+    """A database in which everything has happened: every state, decisions of every kind, folding, pruning."""
+    for state in TaskState:
+        if not set(HOLDS) & set(path_to(state)):  # questions of their own come below
+            await make_task(database, state)
+    async with database.write("system") as session:
+        await fold_events(session)
+        await prune_tasks(session, timedelta(seconds=-1), limit=2)
+    settled = await make_task(database, TaskState.DEAD_LETTER)
+    async with database.write("user:ann@example.org") as session:
+        await resolve_tasks(session, Task.id == settled, "ann@example.org", "Done by hand.")
+    await put_question(database, settings)
+    refused = await put_question(database, settings)
+    async with database.write(f"recipient:{OWNER}") as session:
+        await deciding.decide_by_link(session, refused.hashes()[0], reject(refused), source="")
+    ended = await put_question(database, settings)
+    async with database.write("user:ann@example.org") as session:
+        await move_tasks(session, TaskVerb.CANCEL, Task.id == ended.task_id)
+    again = await put_question(database, settings, take_back=timedelta(minutes=5))
+    for _ in range(2):
+        async with database.write(f"recipient:{OWNER}") as session:
+            await deciding.decide_by_link(session, again.hashes()[0], approve(again), source="")
+        async with database.write(f"recipient:{OWNER}") as session:
+            await taking_back.take_back_by_link(session, again.hashes()[0])
+    late = await put_question(database, settings)
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE approvals SET expires_at = now() WHERE id = :id"), {"id": late.approval_id})
+    async with database.write("system") as session:
+        assert await deciding.expire_due(session) == 1
+    admin = await principal(database, "admin@example.org", admin=True)
+    async with database.write(admin.actor) as session:
+        await service.act(session, admin, refused.task_id, TaskVerb.RESUME)
+    approved = await put_question(database, settings, again=refused.task_id)
+    async with database.write(admin.actor) as session:
+        await deciding.decide_signed_in(session, admin, approved.approval_id, approve(approved), source="")
+    return approved
+
+
+async def test_a_database_in_which_everything_has_happened_is_fine(database: Database, settings: Settings) -> None:
+    await lived(database, settings)
+    fine, told = await verified(settings)
+    assert fine, told
+    assert told.count("ok") == len(told.splitlines()) == 9
+
+
+async def by_hand(database: Database, statement: str, asked: Asked) -> None:
+    """As somebody who may do everything, with the triggers off."""
+    async with database.engine.begin() as connection:
+        await connection.execute(text("SET LOCAL session_replication_role = replica"))
+        names = {"task": asked.task_id, "approval": asked.approval_id}
+        used = {name: value for name, value in names.items() if f":{name}" in statement}
+        await connection.execute(text(statement), used)
+
+
+TAMPERING = {
+    "a count was changed": ("UPDATE task_counts SET n = n + 1 WHERE state = 'succeeded'", "are counted as succeeded"),
+    "a total was changed": (
+        "UPDATE task_totals SET n = n + 1 WHERE state = 'succeeded'",
+        "the total of succeeded tasks",
+    ),
+    "a task was deleted": ("DELETE FROM tasks WHERE id = :task", "is gone, but the log ends with queued"),
+    "a task was put in": (
+        "INSERT INTO tasks (id, kind, payload, queue, state) VALUES (gen_random_uuid(), 'k', '{}', 'q', 'queued')",
+        "the log ends with nothing",
+    ),
+    "a state was changed": (
+        "UPDATE tasks SET state = 'retrying', run_at = now() WHERE id = :task",
+        "is retrying, but the log ends",
+    ),
+    "an event was removed": (
+        "DELETE FROM task_events WHERE task_id = :task AND verb = 'hold'",
+        "but the one before led to running",
+    ),
+    "another person decided": (
+        "UPDATE approvals SET decided_by = 'eve@example.org' WHERE id = :approval",
+        "is approved by eve@example.org",
+    ),
+    "a decision was turned round": (
+        "UPDATE approvals SET state = 'rejected' WHERE id = :approval",
+        "is rejected by admin@example.org",
+    ),
+    "a decision was moved in time": (
+        "UPDATE approvals SET decided_at = decided_at - interval '1 s' WHERE id = :approval",
+        "is a decision that no question knows",
+    ),
+    "a question was removed": ("DELETE FROM approvals WHERE id = :approval", "is a decision that no question knows"),
+    "an open question was removed": ("DELETE FROM approvals WHERE state = 'pending'", "holds (pending_approval) on no"),
+    "what was shown was changed": (
+        'UPDATE approvals SET shown = \'{"Name": "y"}\' WHERE id = :approval',
+        "is not what was shown",
+    ),
+    "a title was changed": ("UPDATE approvals SET title = 'May it?' WHERE id = :approval", "is not what was shown"),
+}
+
+
+@pytest.mark.parametrize(("statement", "sentence"), TAMPERING.values(), ids=TAMPERING)
+async def test_what_was_changed_behind_its_back_is_told(
+    database: Database, settings: Settings, statement: str, sentence: str
+) -> None:
+    await by_hand(database, statement, await lived(database, settings))
+    fine, told = await verified(settings)
+    assert not fine
+    assert sentence in told, told
+    assert "DRIFT" in told
+
+
+async def test_it_is_right_while_others_write_fold_and_prune(database: Database, settings: Settings) -> None:
+    stop = asyncio.Event()
+
+    async def again(work: Callable[..., Awaitable[object]]) -> None:
+        while not stop.is_set():
+            async with database.write("system") as session:
+                await work(session)
+
+    async def enqueue(session: object) -> None:
+        await enqueue_many(session, [TaskRequest(kind="test.nothing", payload={})] * 20)  # type: ignore[arg-type]
+
+    async def cancel(session: object) -> None:
+        await move_tasks(session, TaskVerb.CANCEL, Task.kind == "test.nothing", limit=10, skip_locked=True)  # type: ignore[arg-type]
+
+    async def prune(session: object) -> None:
+        await prune_tasks(session, timedelta(seconds=-1), limit=5)  # type: ignore[arg-type]
+
+    others = [asyncio.create_task(again(work)) for work in (enqueue, cancel, fold_events, prune)]
+    try:
+        for _ in range(10):
+            fine, told = await verified(settings)
+            assert fine, told
+    finally:
+        stop.set()
+        await asyncio.gather(*others)
+
+
+async def test_the_command_ends_with_1_when_something_is_wrong_and_with_0_when_not(
+    database: Database, settings: Settings
+) -> None:
+    asked = await lived(database, settings)
+    environment = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "DATA_DIR": "/nonexistent"}
+
+    def run() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "app.cli", "verify"]
+        given = {**environment, "SECRET_KEY": "k" * 40}
+        return subprocess.run(command, env=given, capture_output=True, text=True, timeout=60)
+
+    fine = await asyncio.to_thread(run)
+    assert (fine.returncode, "DRIFT" in fine.stdout) == (0, False), fine.stdout + fine.stderr
+    await by_hand(database, "UPDATE task_counts SET n = n + 1 WHERE state = 'succeeded'", asked)
+    wrong = await asyncio.to_thread(run)
+    assert (wrong.returncode, "are counted as succeeded" in wrong.stdout) == (1, True), wrong.stdout + wrong.stderr

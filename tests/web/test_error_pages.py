@@ -1,0 +1,32 @@
+"""Each refusal as the page and the part people see: what happened, what to do, and the request id to report."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.web.assets import Assets
+from app.web.errors import Problem, write
+from app.web.templates import environment
+
+ROOT = Path(__file__).parents[2]
+PAGES = environment(ROOT / "templates", Assets(ROOT / "static"))
+
+
+@pytest.mark.parametrize("partial", [False, True], ids=["page", "part"])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 413, 415, 421, 422, 429, 500, 503])
+def test_an_error_says_what_happened_what_to_do_and_its_request_id(status: int, partial: bool) -> None:
+    scope = {"path": "/tasks", "state": {"request_id": "find-me-7"}}
+    problem = Problem(status=status, title="Title <b>", detail="Detail & reason.")
+    media_type, body = write(problem, scope, PAGES, partial=partial)
+    text = body.decode()
+    assert media_type == "text/html"
+    assert "Title &lt;b&gt;" in text
+    assert "Detail &amp; reason." in text
+    assert "find-me-7" in text
+    advice = re.search(r"What to do: </span>([^<]+)", text)
+    assert advice
+    assert advice[1] != "Go back and try again.", "every status has its own advice"
+    assert 'href="/login"' in text if status == 401 else 'href="/"' in text
+    assert text.startswith("<!doctype") is not partial
+    assert "<script" not in text
