@@ -96,6 +96,10 @@ async def insert_tasks(
     await session.execute(_INSERT, {**columns, "paused": paused, "now": now})
 
 
+# In which line a task stands, if it is ready: the free one, or that of its limited kind.
+_LINE = case((Task.limited, Task.kind), else_="")
+
+
 async def move_tasks(
     session: WriteSession,
     verb: TaskVerb,
@@ -173,9 +177,7 @@ async def move_tasks(
             Task.resolution: null(),
         }
     if verb is TaskVerb.REQUEUE:
-        values[Task.position] = func.holdpoint_front(
-            Task.queue, Task.priority, Task.position, case((Task.limited, Task.kind), else_="")
-        )
+        values[Task.position] = func.holdpoint_front(Task.queue, Task.priority, Task.position, _LINE)
     elif target is TaskState.QUEUED:
         chosen = _lined_up(chosen, at)
         values |= {Task.position: chosen.c.position, Task.limited: chosen.c.line != ""}
@@ -258,6 +260,7 @@ async def set_priority(
             Task.priority.label("before"),
             new.label("priority"),
             literal_column(SHARE).label("share"),
+            _LINE.label("line"),
         )
         .where(which, Task.state.in_(sources))
         .order_by(Task.id)

@@ -158,6 +158,14 @@ async def test_priority_goes_first_and_within_it_limited_kinds_take_turns_with_t
     assert order[4:] == low
 
 
+async def test_another_priority_changes_the_place_and_not_the_limit(database: Database, root: Principal) -> None:
+    await allow(database, root, Limits(concurrency=1))
+    _, second = await put(database, 2)
+    async with database.write(root.actor) as session:
+        await queries.set_priority(session, Task.id == second, 300)
+    assert [task.id for task in await claim(database)] == [second]
+
+
 async def test_one_limited_task_does_not_wait_behind_a_queue_that_is_never_empty(
     database: Database, root: Principal
 ) -> None:
