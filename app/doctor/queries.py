@@ -3,9 +3,14 @@
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.db import sqlstate
+
+_VERSION = text("SELECT current_setting('server_version'), CAST(current_setting('server_version_num') AS int)")
 _REVISION = text("SELECT version_num FROM alembic_version")
+UNDEFINED_TABLE = "42P01"
 _INDEXES = text(
     """
     SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
@@ -47,8 +52,20 @@ class DeadRows(NamedTuple):
     live: int
 
 
+async def version(session: AsyncSession) -> tuple[str, int]:
+    """PostgreSQL's, for people and to compare (150004 is 15.4)."""
+    row = (await session.execute(_VERSION)).one()
+    return row[0], row[1]
+
+
 async def revision(session: AsyncSession) -> str | None:
-    return (await session.execute(_REVISION)).scalar_one_or_none()
+    """None: nothing was ever migrated here."""
+    try:
+        return (await session.execute(_REVISION)).scalar_one_or_none()
+    except DBAPIError as error:
+        if sqlstate(error) != UNDEFINED_TABLE:
+            raise
+        return None
 
 
 async def indexes(session: AsyncSession) -> dict[str, bool]:

@@ -6,15 +6,17 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 import uvicorn
 from redis.asyncio import Redis
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from app.asgi import create_app
 from app.core.config import Settings
@@ -26,6 +28,7 @@ from app.embedded import valkey
 from app.runtime import workers
 from app.schema import head
 from tests.approvals.asking import principal
+from tests.conftest import with_name
 from tests.mail.smtp_server import MailServer, serving
 from tests.pages import browser_of, site_of, stranger
 from tests.processes import environment, free_port
@@ -87,6 +90,10 @@ async def test_a_slow_answer_is_a_warning(patient: Patient, monkeypatch: pytest.
 
 async def test_a_schema_of_another_release_fails(patient: Patient) -> None:
     assert (await inside.migrations(with_(patient, head="9999"))).health is Health.FAIL
+    empty = Database(with_name(patient.settings.database_url, "postgres"), name="tests")
+    found = await inside.migrations(with_(patient, database=empty))
+    await empty.dispose()
+    assert found.health is Health.FAIL and "at nothing" in found.says
 
 
 async def test_a_missing_index_fails_by_name(patient: Patient, database: Database) -> None:
@@ -349,13 +356,28 @@ async def test_the_command_says_it_for_people_and_programs_and_by_its_status(
     assert environ["SECRET_KEY"] not in people.stdout + programs.stdout
 
 
+@contextmanager
+def counting(database: Database, said: list[str]) -> Iterator[None]:
+    """Every statement goes into `said`."""
+
+    def note(*given: Any) -> None:
+        said.append(given[2])
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    yield
+    event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+
+
 async def test_the_page_is_for_administrators_and_says_the_same(
     settings: Settings, database: Database, redis: Redis
 ) -> None:
     admin, member = await principal(database, "admin@example.org", admin=True), await principal(database)
     async with site_of(settings, database, redis) as site:
         assert (await browser_of(site, member).get("/admin/health")).status_code == 403
-        quick = await browser_of(site, admin).get("/admin/health")
+        said: list[str] = []
+        with counting(database, said):
+            quick = await browser_of(site, admin).get("/admin/health")
+        assert len(said) <= 12, said
         whole = await browser_of(site, admin).get("/admin/health?all=yes")
     assert quick.status_code == whole.status_code == 200
     assert "No worker runs." in quick.text and "Start one: holdpoint worker." in quick.text
