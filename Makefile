@@ -36,6 +36,7 @@ check: setup ## format, lint, types
 bench: setup ## speed, as ratios measured in one run
 	@$(BIN)/python -m bench.throughput
 	@$(BIN)/python -m bench.runs
+	@$(BIN)/python -m bench.api
 
 format: setup ## write the format
 	@$(BIN)/ruff format .

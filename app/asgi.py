@@ -21,6 +21,7 @@ import app.approvals.receipt_views
 import app.approvals.review
 import app.approvals.views
 import app.bulk.views
+import app.doctor.views
 import app.mail.views
 import app.postings.api
 import app.postings.views
@@ -34,6 +35,7 @@ import app.tasks.api
 import app.tasks.artifact_views
 import app.tasks.audit_views
 import app.tasks.dead_letter_views
+import app.tasks.metrics_views
 import app.tasks.new_views
 import app.tasks.overview
 import app.tasks.queue_views
@@ -46,7 +48,7 @@ from app.accounts.auth import session_middleware
 from app.accounts.bearer import bearer_middleware
 from app.api.router import api_router
 from app.approvals.reads import count_waiting
-from app.core import log
+from app.core import log, metrics, tracing
 from app.core.config import Settings, load
 from app.core.db import Database
 from app.embedded.attach import attached
@@ -79,6 +81,8 @@ HANDLERS = [
     landing,
     *app.web.health.handlers,
     *app.web.styleguide.handlers,
+    *app.tasks.metrics_views.handlers,
+    *app.doctor.views.handlers,
     *app.accounts.views.handlers,
     *app.accounts.settings_views.handlers,
     *app.accounts.token_views.handlers,
@@ -122,6 +126,7 @@ def create_app(settings: Settings) -> ASGIApp:
     async def life(_app: Litestar) -> AsyncIterator[None]:
         yield
         await changes.stop()
+        tracing.stop()
         await redis.aclose()
         await database.dispose()
 
@@ -132,6 +137,7 @@ def create_app(settings: Settings) -> ASGIApp:
         authenticate=session_middleware,
         redis=redis,
         waiting=count_waiting,
+        observe=metrics.observe_request,
         state={"schema_head": head(), "changes": changes},
         lifespan=[life],
         openapi_config=None,
@@ -142,5 +148,6 @@ def create_app(settings: Settings) -> ASGIApp:
 def create() -> ASGIApp:
     """What uvicorn calls, with the settings of the environment."""
     settings = attached(load(os.environ))
-    log.configure(json=not settings.development)
+    log.configure(json=not settings.development, level=settings.log_level)
+    tracing.configure(settings.traces_url, "holdpoint-web")
     return create_app(settings)

@@ -46,6 +46,7 @@ class Sweeper:
         self._files: list[str] = []
         self._strays_at = 0.0
         self._name_at = 0.0
+        self._swept: float | None = None
         self._every = min(1.0, settings.lease.total_seconds() / 3)
         self._beats: tuple[Callable[[WriteSession], Awaitable[bool]], ...] = (
             self._promote,
@@ -66,6 +67,10 @@ class Sweeper:
             self._forget,
         )
 
+    def age(self) -> float | None:
+        """Seconds since this process last did a beat, which the lock lets only one do; None: never."""
+        return None if self._swept is None else time.monotonic() - self._swept
+
     async def run(self) -> None:
         """Until cancelled."""
         while True:
@@ -81,7 +86,10 @@ class Sweeper:
     async def _once(self, beat: Callable[[WriteSession], Awaitable[bool]]) -> bool:
         async with self._database.write("system") as session:
             locked = await session.execute(select(func.pg_try_advisory_xact_lock(LOCK)))
-            more = await beat(session) if locked.scalar_one() else False
+            mine = locked.scalar_one()
+            more = await beat(session) if mine else False
+        if mine:
+            self._swept = time.monotonic()
         if self._files:
             # Only now: rows that came back by a rollback must have their files.
             files, self._files = self._files, []

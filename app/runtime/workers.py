@@ -21,9 +21,12 @@ async def beat(
     in_hand: int,
     draining: bool,
     kinds: list[str] | None = None,
+    swept: float | None = None,
 ) -> None:
-    """Say that this worker lives, and what it serves."""
+    """Say that this worker lives, and what it serves; `swept`: so many seconds ago it did a beat of the sweeper."""
     values = {"in_hand": in_hand, "draining": draining, "seen_at": func.now()}
+    if swept is not None:
+        values["swept_at"] = func.now() - timedelta(seconds=swept)
     await session.execute(
         insert(Worker)
         .values(id=id, host=host, pid=pid, queues=queues, kinds=null() if kinds is None else kinds, **values)

@@ -150,6 +150,10 @@ class Task(Base):
     max_attempts: Mapped[int] = mapped_column(SmallInteger, server_default="3")
     lease_losses: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     round: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    # The trace in which it was asked for (W3C): of whatever transaction inserts it (app/core/db.py).
+    traceparent: Mapped[str | None] = mapped_column(
+        Text, server_default=text("NULLIF(current_setting('holdpoint.traceparent', true), '')")
+    )
     worker_id: Mapped[UUID | None] = mapped_column()
     lease_expires_at: Mapped[datetime | None] = mapped_column(Moment)
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
@@ -344,4 +348,6 @@ class Worker(Base):
     in_hand: Mapped[int] = mapped_column(Integer, server_default="0")
     started_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     seen_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    # When it last swept: one of the workers does, each second.
+    swept_at: Mapped[datetime | None] = mapped_column(Moment)
     draining: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -135,6 +135,13 @@ async def list_workers(session: AsyncSession) -> list[LivingWorker]:
     ]
 
 
+async def sweeper_age(session: AsyncSession) -> timedelta | None:
+    """How long ago a living worker last swept, as of its last beat; None: none has."""
+    newest = select(func.now(), func.max(Worker.swept_at)).where(Worker.seen_at > func.now() - ALIVE)
+    now, swept = (await session.execute(newest)).one()
+    return None if swept is None else now - swept
+
+
 _OLDEST = text(
     """
     SELECT q.name, now() - t.queued_at FROM unnest(CAST(:queues AS text[])) AS q(name)

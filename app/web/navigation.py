@@ -43,6 +43,7 @@ PLACES = (
     Place("settings", "Settings", "/settings", "account", "g ,", "profile sessions time zone"),
     Place("users", "People", "/admin/users", "account", words="users roles access", only="admin"),
     Place("audit", "Audit", "/admin/audit", "account", words="log events history", only="admin"),
+    Place("health", "Health", "/admin/health", "account", words="doctor checks system", only="admin"),
     Place("mailbox", "Mailbox", "/mailbox", "account", words="mail letters", only="development"),
     Place("styleguide", "Style guide", "/styleguide", "account", words="components design", only="development"),
 )

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0018"
-down_revision = "0013"
+down_revision = "0017"
 
 # The words of the title, behind '#' the kind, and behind '=' every value of the payload that is short enough to be looked
 # for. A payload of very many values is marked by '=*' instead: it may hold anything. Numbers have no trailing zeros.

@@ -50,6 +50,8 @@ PAGES = (
     "/settings",
     "/admin/users",
     "/admin/audit",
+    "/admin/health",
+    "/admin/health?all=yes",
     "/mailbox",
     "/styleguide",
     "/no/such/page",
