@@ -17,6 +17,7 @@ from app.runtime.context import Context
 from app.runtime.execution import execute
 from app.runtime.executors import Executors
 from app.runtime.finisher import BATCH, Finisher
+from app.runtime.vitals import Pulse
 from app.tasks import attempts
 from app.tasks.attempts import Attempt, Claimed, Outcome
 from app.tasks.kinds import all_kinds
@@ -177,13 +178,22 @@ class Dispatcher:
         """Renew every lease at a third of its length; what is not ours any more is cancelled."""
         every = self._settings.lease.total_seconds() / 3
         queues = dict(self._settings.queues)
+        pulse = Pulse()
         while True:
             held = list(self._hand)
             try:
                 async with self._database.write(self.actor) as session:
                     still = await attempts.extend_leases(session, held, self._settings.lease) if held else set()
                     await workers.beat(
-                        session, self.id, self.host, os.getpid(), queues, len(held), self._draining, self._kinds
+                        session,
+                        self.id,
+                        self.host,
+                        os.getpid(),
+                        queues,
+                        len(held),
+                        self._draining,
+                        self._kinds,
+                        pulse.take(),
                     )
             except AWAY as error:
                 logger.warning("heartbeat_failed", error=repr(error))

@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     DateTime,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -270,3 +271,6 @@ class Worker(Base):
     started_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     seen_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     draining: Mapped[bool] = mapped_column(server_default=text("false"))
+    version: Mapped[str | None] = mapped_column(Text)
+    memory: Mapped[int | None] = mapped_column(BigInteger)  # bytes resident
+    cpu: Mapped[float | None] = mapped_column(Double)  # of one core, since the beat before
