@@ -1,5 +1,6 @@
 """What pages show of approvals: the inbox, one request with those asked."""
 
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -92,16 +93,61 @@ async def list_approvals(
     return list((await session.execute(query)).scalars())
 
 
-async def count_waiting(session: AsyncSession, by: Principal) -> int:
-    """How many open questions wait for this person: neither decided nor passed on by them, nor barred to them."""
+def _waits_for(by: Principal) -> ColumnElement[bool]:
+    """An open question that waits for this person: neither decided nor passed on by them, nor barred to them."""
     passed_on = exists().where(_Next.forwarded_from == Recipient.id)
     voted = exists().where(Vote.approval_id == Recipient.approval_id, Vote.person == canonical_address(by.email))
     to_decide = select(Recipient.approval_id).where(func.lower(Recipient.email) == by.email.lower(), ~passed_on, ~voted)
     to_answer = or_(Approval.hold != HoldType.APPROVAL, Approval.stopped_at.is_not(None))
     barred = and_(~Approval.self_approval, func.coalesce(Approval.owner_id == by.id, False))
     mine = or_(and_(Approval.id.in_(to_decide), ~barred), and_(Approval.owner_id == by.id, to_answer))
+    return and_(Approval.state == ApprovalState.PENDING, mine)
+
+
+async def count_waiting(session: AsyncSession, by: Principal) -> int:
+    """How many open questions wait for this person."""
+    return (await session.execute(select(func.count()).select_from(Approval).where(_waits_for(by)))).scalar_one()
+
+
+class WaitingRow(NamedTuple):
+    id: UUID
+    hold: str
+    title: str
+    expires_at: datetime | None
+
+
+class Waiting(NamedTuple):
+    """The most pressing questions, and how many there are in all."""
+
+    rows: list[WaitingRow]
+    total: int
+
+
+async def next_waiting(session: AsyncSession, by: Principal, limit: int) -> Waiting:
+    """What waits for this person, the nearest deadline first. One statement."""
     found = await session.execute(
-        select(func.count()).select_from(Approval).where(Approval.state == ApprovalState.PENDING, mine)
+        select(Approval.id, Approval.hold, Approval.title, Approval.expires_at, func.count().over())
+        .where(_waits_for(by))
+        .order_by(Approval.expires_at.asc().nulls_last(), Approval.created_at)
+        .limit(limit)
+    )
+    rows = found.all()
+    return Waiting([WaitingRow(*row[:4]) for row in rows], rows[0][4] if rows else 0)
+
+
+async def count_undelivered(session: AsyncSession, scope: UUID | None) -> int:
+    """Open questions of which every mail came back: their clock does not run. `scope`: whose; None is everybody's."""
+    came_back = select(Recipient.approval_id).where(Recipient.state == "undelivered")
+    told = exists().where(Recipient.approval_id == Approval.id, Recipient.state != "undelivered")
+    found = await session.execute(
+        select(func.count())
+        .select_from(Approval)
+        .where(
+            Approval.state == ApprovalState.PENDING,
+            Approval.id.in_(came_back),
+            ~told,
+            true() if scope is None else Approval.owner_id == scope,
+        )
     )
     return found.scalar_one()
 

@@ -38,12 +38,16 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """`internal` is Holdpoint's own work (mail, webhooks), kept apart from `all` the others; None: there was none."""
+    """`internal` is Holdpoint's own work (mail, webhooks), kept apart from `all` the others; None: there was none.
+
+    `queues`: queue → how many outcomes of any sort in each span, for a line as high as a word.
+    """
 
     points: list[Point]
     all: Line
     kinds: list[Line]
     internal: Line | None
+    queues: dict[str, list[int]]
 
 
 async def figures_of(
@@ -71,7 +75,17 @@ async def figures_of(
         all=_line("all", kinds, counted, stays, outcomes),
         kinds=[_line(kind, [kind], counted, stays, outcomes) for kind in kinds],
         internal=_line("internal", own, counted, stays, outcomes) if own else None,
+        queues=by_queue(counted),
     )
+
+
+def by_queue(counted: Outcomes) -> dict[str, list[int]]:
+    """Queue → how many outcomes in each span."""
+    place = {at: n for n, at in enumerate(counted.spans)}
+    found: dict[str, list[int]] = {}
+    for (at, queue, _, _), n in counted.counts.items():
+        found.setdefault(queue, [0] * len(place))[place[at]] += n
+    return found
 
 
 def _points(counted: Outcomes, stays: Stays, outcomes: list[str], internal: Collection[str]) -> list[Point]:
