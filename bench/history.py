@@ -11,6 +11,8 @@ from app.accounts.service import add_user
 from app.core.db import Database
 from app.core.ids import uuid7
 from app.core.tokens import digest, mint
+from app.runtime.sweeper import TIMED
+from app.stats import minutes
 from app.stats import queries as stats
 
 RUN_SIZE = 1_000  # tasks of one run
@@ -117,6 +119,10 @@ async def write_history(database: Database, tasks: int) -> str:
             await session.execute(_QUESTIONS, {"run": run, "email": owner.email})
     async with database.write("bench") as session:
         await stats.fold_events(session)
+    more = True
+    while more:
+        async with database.write("bench") as session:
+            more = await minutes.fold(session, TIMED)
     async with database.engine.connect() as connection:
         await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("VACUUM ANALYZE"))
     return token

@@ -113,6 +113,7 @@ class WaitingRow(NamedTuple):
     id: UUID
     hold: str
     title: str
+    task_title: str
     expires_at: datetime | None
 
 
@@ -126,13 +127,14 @@ class Waiting(NamedTuple):
 async def next_waiting(session: AsyncSession, by: Principal, limit: int) -> Waiting:
     """What waits for this person, the nearest deadline first. One statement."""
     found = await session.execute(
-        select(Approval.id, Approval.hold, Approval.title, Approval.expires_at, func.count().over())
+        select(Approval.id, Approval.hold, Approval.title, Task.title, Approval.expires_at, func.count().over())
+        .join(Task, Task.id == Approval.task_id)
         .where(_waits_for(by))
         .order_by(Approval.expires_at.asc().nulls_last(), Approval.created_at)
         .limit(limit)
     )
     rows = found.all()
-    return Waiting([WaitingRow(*row[:4]) for row in rows], rows[0][4] if rows else 0)
+    return Waiting([WaitingRow(*row[:5]) for row in rows], rows[0][5] if rows else 0)
 
 
 async def count_undelivered(session: AsyncSession, scope: UUID | None) -> int:

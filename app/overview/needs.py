@@ -64,6 +64,7 @@ async def _questions(session: Session, by: Principal) -> list[Need]:
             word="",
             text=row.title,
             href=f"/approvals/{row.id}",
+            note=row.task_title if row.task_title != row.title else "",
             until=row.expires_at,
         )
         for row in waiting.rows

@@ -52,9 +52,9 @@ task_totals = Table(
     Index("task_totals_key", "owner_id", "queue", "kind", "state", unique=True, postgresql_nulls_not_distinct=True),
 )
 
-# What happened in each span of time (app/stats/minutes.py). `owner_id` NULL: everybody's together, as administrators
-# look at it. `span` is its length in minutes, `minute` its beginning. `outcome` is the state that `n` tasks went to; what
-# they left by that had lasted `wait`, `work` and `people` seconds together.
+# What happened in each span of time (app/stats/minutes.py), which is `span` minutes long and begins at `minute`.
+# `owner_id` NULL: everybody's together, as administrators look at it. `n` tasks went to the state `outcome`; what they
+# left by that had lasted `wait`, `work` and `people` seconds together.
 task_minutes = Table(
     "task_minutes",
     Base.metadata,

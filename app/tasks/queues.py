@@ -24,7 +24,7 @@ class QueueVerb(StrEnum):
 
 
 class QueueLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A queue: how much is ready, running, for later or with people (`held`), how long the oldest ready task has waited.
+    """A queue: how much is ready, running, for later or with people (`held`), how long the oldest one waits.
 
     Living workers that serve it: how many, and how many of its tasks they run at once together (`slots`).
     """
