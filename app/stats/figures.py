@@ -8,8 +8,8 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.stats import minutes
-from app.stats.buckets import percentile
-from app.stats.minutes import Histogram, Outcomes, Period, Stays
+from app.stats.buckets import added, percentile
+from app.stats.minutes import Outcomes, Period, Stays
 
 
 class Times(msgspec.Struct, frozen=True):
@@ -97,8 +97,8 @@ def _points(counted: Outcomes, stays: Stays, outcomes: list[str], internal: Coll
         Point(
             at=at,
             outcomes=sums[at],
-            wait=_times([stays.by_span.get((at, "queue"), {})]),
-            work=_times([stays.by_span.get((at, "work"), {})]),
+            wait=_times([stays.by_span.get((at, "queue"), [])]),
+            work=_times([stays.by_span.get((at, "work"), [])]),
         )
         for at in counted.spans
     ]
@@ -112,14 +112,13 @@ def _line(name: str, kinds: list[str], counted: Outcomes, stays: Stays, outcomes
     return Line(
         name=name,
         outcomes=sums,
-        wait=_times(stays.by_kind.get((kind, "queue"), {}) for kind in kinds),
-        work=_times(stays.by_kind.get((kind, "work"), {}) for kind in kinds),
+        wait=_times(stays.by_kind.get((kind, "queue"), []) for kind in kinds),
+        work=_times(stays.by_kind.get((kind, "work"), []) for kind in kinds),
     )
 
 
-def _times(histograms: Iterable[Histogram]) -> Times:
-    together: Histogram = {}
+def _times(histograms: Iterable[list[int]]) -> Times:
+    together: list[int] = []
     for histogram in histograms:
-        for bucket, n in histogram.items():
-            together[bucket] = together.get(bucket, 0) + n
+        together = added(together, histogram)
     return Times(percentile(together, 0.5), percentile(together, 0.95))

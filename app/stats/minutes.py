@@ -8,7 +8,7 @@ show what is folded, which is up to about a second ago.
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
 from app.stats import buckets
+from app.stats.buckets import added
 from app.stats.following import next_window
 
 FOLLOWER = "minutes"
@@ -58,11 +59,20 @@ _FOLD = text(
       ON CONFLICT (owner_id, span, minute, queue, kind, outcome)
       DO UPDATE SET n = m.n + EXCLUDED.n, wait = m.wait + EXCLUDED.wait, work = m.work + EXCLUDED.work,
                     people = m.people + EXCLUDED.people),
+    filled AS (
+      SELECT owner_id, span, minute, kind, stage, bucket, count(*) AS n FROM seen WHERE seconds IS NOT NULL
+      GROUP BY 1, 2, 3, 4, 5, 6),
     histograms AS (
-      INSERT INTO task_stays AS m (owner_id, span, minute, kind, stage, bucket, n)
-      SELECT owner_id, span, minute, kind, stage, bucket, count(*) FROM seen WHERE seconds IS NOT NULL
-      GROUP BY 1, 2, 3, 4, 5, 6
-      ON CONFLICT (owner_id, span, minute, kind, stage, bucket) DO UPDATE SET n = m.n + EXCLUDED.n)
+      INSERT INTO task_stays AS m (owner_id, span, minute, kind, stage, counts)
+      SELECT f.owner_id, f.span, f.minute, f.kind, f.stage, array_agg(coalesce(h.n, 0) ORDER BY b.bucket)
+      FROM (SELECT owner_id, span, minute, kind, stage, max(bucket) AS last FROM filled GROUP BY 1, 2, 3, 4, 5) AS f
+      CROSS JOIN LATERAL generate_series(0, f.last) AS b(bucket)
+      LEFT JOIN filled h ON h.owner_id IS NOT DISTINCT FROM f.owner_id
+        AND (h.span, h.minute, h.kind, h.stage, h.bucket) = (f.span, f.minute, f.kind, f.stage, b.bucket)
+      GROUP BY 1, 2, 3, 4, 5
+      ON CONFLICT (owner_id, span, minute, kind, stage) DO UPDATE SET counts = (
+        SELECT array_agg(coalesce(a, 0) + coalesce(b, 0) ORDER BY place)
+        FROM unnest(m.counts, EXCLUDED.counts) WITH ORDINALITY AS t(a, b, place)))
     SELECT count(*) FROM stays
     """
 )
@@ -124,13 +134,9 @@ _OUTCOMES = """
       WHERE {mine} AND m.span = :span AND m.minute >= f.first AND m.outcome = ANY(CAST(:outcomes AS text[]))
       GROUP BY 1, 2, 3, 4) AS r ON true
 """
-# All over each span, and each kind over all spans.
 _STAYS = """
-    SELECT m.minute, m.kind, m.kind = ANY(CAST(:internal AS text[])) AS internal, m.stage, m.bucket,
-           CAST(sum(m.n) AS bigint)
-    FROM task_stays m
+    SELECT m.minute, m.kind, m.stage, m.counts FROM task_stays m
     WHERE {mine} AND m.span = :span AND m.minute >= :first AND m.stage IN ('queue', 'work')
-    GROUP BY GROUPING SETS ((m.minute, internal, m.stage, m.bucket), (m.kind, internal, m.stage, m.bucket))
 """
 _EVERYBODY, _ONE = {"mine": "m.owner_id IS NULL"}, {"mine": "m.owner_id = :owner"}
 _OUTCOMES_OF_ALL, _OUTCOMES_OF_ONE = text(_OUTCOMES.format(**_EVERYBODY)), text(_OUTCOMES.format(**_ONE))
@@ -160,32 +166,28 @@ async def outcomes_in(
     )
 
 
-Histogram: TypeAlias = dict[int, int]
-
-
 class Stays(msgspec.Struct, frozen=True):
-    """Histograms of how long tasks waited (`queue`) and ran (`work`): bucket → how many.
+    """Histograms (bucket by bucket, how many) of how long tasks waited (stage `queue`) and ran (`work`).
 
     By (span, stage) without, and by (kind, stage) with the `internal` kinds.
     """
 
-    by_span: dict[tuple[datetime, str], Histogram]
-    by_kind: dict[tuple[str, str], Histogram]
+    by_span: dict[tuple[datetime, str], list[int]]
+    by_kind: dict[tuple[str, str], list[int]]
 
 
 async def stays_in(
     session: AsyncSession, period: Period, owner: UUID | None, first: datetime, internal: Collection[str]
 ) -> Stays:
     """Of the stays that ended in the period, which begins with the span `first`."""
-    values = {"span": period.span, "first": first, "internal": list(internal)}
+    values = {"span": period.span, "first": first}
     if owner is None:
         rows: Any = await session.execute(_STAYS_OF_ALL, values)
     else:
         rows = await session.execute(_STAYS_OF_ONE, {**values, "owner": owner})
     found = Stays({}, {})
-    for minute, kind, is_internal, stage, bucket, n in rows:
-        if minute is None:
-            found.by_kind.setdefault((kind, stage), {})[bucket] = n
-        elif not is_internal:
-            found.by_span.setdefault((minute, stage), {})[bucket] = n
+    for minute, kind, stage, counts in rows:
+        found.by_kind[kind, stage] = added(found.by_kind.get((kind, stage), []), counts)
+        if kind not in internal:
+            found.by_span[minute, stage] = added(found.by_span.get((minute, stage), []), counts)
     return found

@@ -1,6 +1,7 @@
 """Tables the rollup folds the event log into."""
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     Column,
@@ -82,7 +83,8 @@ task_minutes = Table(
     Index("task_minutes_age_idx", "span", "minute"),
 )
 
-# How long the stays were that ended in a span of time: `n` of them fell into the `bucket` (app/stats/buckets.py).
+# How long the stays were that ended in a span of time: so many in each bucket (app/stats/buckets.py), up to the last
+# that has any. An array, not rows: fifteen times fewer to read for a chart.
 task_stays = Table(
     "task_stays",
     Base.metadata,
@@ -91,8 +93,7 @@ task_stays = Table(
     Column("minute", DateTime(timezone=True), nullable=False),
     Column("kind", Text, nullable=False),
     Column("stage", Text, nullable=False),
-    Column("bucket", SmallInteger, nullable=False),
-    Column("n", BigInteger, nullable=False),
+    Column("counts", ARRAY(BigInteger), nullable=False),
     CheckConstraint("stage IN ('queue', 'work', 'people')", name="stage"),
     Index(
         "task_stays_key",
@@ -101,7 +102,6 @@ task_stays = Table(
         "minute",
         "kind",
         "stage",
-        "bucket",
         unique=True,
         postgresql_nulls_not_distinct=True,
     ),

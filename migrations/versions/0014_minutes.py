@@ -43,14 +43,13 @@ def upgrade() -> None:
         *span(),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("stage", sa.Text(), nullable=False),
-        sa.Column("bucket", sa.SmallInteger(), nullable=False),
-        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.Column("counts", sa.ARRAY(sa.BigInteger()), nullable=False),
         sa.CheckConstraint("stage IN ('queue', 'work', 'people')", name=op.f("task_stays_stage_check")),
     )
     op.create_index(
         "task_stays_key",
         "task_stays",
-        ["owner_id", "span", "minute", "kind", "stage", "bucket"],
+        ["owner_id", "span", "minute", "kind", "stage"],
         unique=True,
         postgresql_nulls_not_distinct=True,
     )

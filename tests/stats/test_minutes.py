@@ -38,7 +38,18 @@ RECOUNT = text(
     """
 )
 FOLDED = text("SELECT owner_id, span, minute, queue, kind, outcome, n, wait, work, people FROM task_minutes")
-STAYS = text("SELECT owner_id, span, stage, bucket, n FROM task_stays")
+# Each stay by itself: minute, kind, stage, seconds.
+TOOK = text(
+    """
+    SELECT date_trunc('minute', at), kind, CASE from_state WHEN 'queued' THEN 'queue' WHEN 'running' THEN 'work'
+           WHEN 'pending_approval' THEN 'people' WHEN 'needs_input' THEN 'people' WHEN 'needs_auth' THEN 'people' END,
+           greatest(CAST(extract(epoch FROM at - since) AS float8), 0)
+    FROM (SELECT *, lag(at) OVER (PARTITION BY task_id ORDER BY id) AS since FROM task_events
+          WHERE from_state IS DISTINCT FROM to_state) AS moves
+    WHERE to_state IS NOT NULL AND from_state IN ('queued', 'running', 'pending_approval', 'needs_input', 'needs_auth')
+    """
+)
+STAYS = text("SELECT minute, kind, stage, counts FROM task_stays WHERE span = 1 AND owner_id IS NULL")
 # The log cannot be changed; a test moves its past by taking the guard away for one transaction.
 BACKDATE = text(
     """
@@ -104,6 +115,24 @@ async def test_what_is_folded_equals_a_recount_of_random_lives(database: Databas
     assert sum(row[2] for row in folded.values()) > 0
 
 
+async def test_the_histograms_have_every_stay_in_its_bucket(database: Database) -> None:
+    await live(database, random.Random(8), 30, 150)
+    await backdate(database)
+    await fold_all(database)
+    async with database.read() as session:
+        folded = {tuple(row[:3]): list(row[3]) for row in await session.execute(STAYS)}
+        wanted: dict[tuple[Any, ...], list[int]] = {}
+        for *key, seconds in await session.execute(TOOK):
+            one = [0] * (bucket_of(seconds) + 1)
+            one[-1] = 1
+            wanted[tuple(key)] = buckets.added(wanted.get(tuple(key), []), one)
+    assert folded == wanted
+
+
+def bucket_of(seconds: float) -> int:
+    return next(i for i in range(buckets.LAST + 1) if seconds * 1000 <= 2 ** (i / buckets.PER_DOUBLING))
+
+
 async def test_events_that_end_in_different_windows_than_they_began_are_counted_with_their_whole_stay(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,7 +154,13 @@ async def test_an_older_transaction_that_moves_a_task_later_finds_the_move_befor
         await old.execute(_SET, {"state": "succeeded", "finished": True, "id": task})
     await fold_all(database)
     async with database.read() as session:
-        rows = list(await session.execute(text("SELECT stage, n FROM task_stays WHERE span = 1 AND owner_id IS NULL")))
+        rows = list(
+            await session.execute(
+                text(
+                    "SELECT stage, n FROM task_stays, unnest(counts) AS n WHERE n > 0 AND span = 1 AND owner_id IS NULL"
+                )
+            )
+        )
     assert sorted(rows) == [("queue", 1), ("work", 1)]
     assert await rows_of(database, FOLDED) == await rows_of(database, RECOUNT)
 
@@ -170,10 +205,9 @@ def test_percentiles_are_within_their_bucket_s_error() -> None:
         values = sorted(
             rng.lognormvariate(rng.uniform(-6, 10), rng.uniform(0.1, 3)) for _ in range(rng.randint(1, 300))
         )
-        counts: dict[int, int] = {}
+        counts = [0] * (buckets.LAST + 1)
         for value in values:
-            bucket = next(i for i in range(buckets.LAST + 1) if value * 1000 <= 2 ** (i / buckets.PER_DOUBLING))
-            counts[bucket] = counts.get(bucket, 0) + 1
+            counts[bucket_of(value)] += 1
         for share in (0.5, 0.95, 1.0):
             true = values[max(0, -(-len(values) * round(share * 100) // 100) - 1)]
             told = buckets.percentile(counts, share)
@@ -182,7 +216,7 @@ def test_percentiles_are_within_their_bucket_s_error() -> None:
 
 
 def test_there_is_no_percentile_of_nothing() -> None:
-    assert buckets.percentile({}, 0.5) is None
+    assert buckets.percentile([], 0.5) is None
 
 
 async def test_percentiles_of_a_period_are_those_of_its_stays_within_the_error(database: Database) -> None:
