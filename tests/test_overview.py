@@ -17,6 +17,8 @@ from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.runtime import vitals, workers
 from app.runtime.vitals import Vitals
+from app.schedules import service as schedules
+from app.schedules.service import Plan
 from app.tasks.attempts import claim_tasks
 from app.tasks.states import TaskState
 from tests.approvals.asking import principal, put_question
@@ -263,3 +265,19 @@ async def test_the_queues_page_says_depth_service_and_what_was_done(database: Da
     assert "at most 2" in row
     [row] = re.findall(r'<tr id="queue-forgotten">.*?</tr>', page, re.DOTALL)
     assert "nobody serves it" in row
+
+
+async def test_a_schedule_that_nobody_beats_is_told_its_owner(
+    database: Database, admin: Browser, member: Browser, ann: Principal
+) -> None:
+    async with database.write(ann.actor) as session:
+        plan = Plan(name="Each night", kind="test.nothing", payload={}, cron="0 3 * * *", zone="UTC")
+        await schedules.create(session, ann, plan)
+    assert "schedule is late" not in words(await member.get("/overview"))
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE schedules SET next_at = now() - interval '1 min'"))
+    assert "1 schedule is late" in words(await member.get("/overview"))
+    assert "1 schedule is late" in words(await admin.get("/overview"))
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE schedules SET owner_id = (SELECT id FROM users WHERE email LIKE 'root@%')"))
+    assert "schedule is late" not in words(await member.get("/overview"))

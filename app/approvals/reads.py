@@ -5,7 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, func, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -118,40 +118,54 @@ class WaitingRow(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """The most pressing questions, and how many there are in all."""
+    """What waits for a person: the most pressing, and how many in all.
+
+    `undelivered`: open questions of theirs (everybody's for an administrator) of which every mail came back.
+    """
 
     rows: list[WaitingRow]
     total: int
+    undelivered: int
 
 
 async def next_waiting(session: AsyncSession, by: Principal, limit: int) -> Waiting:
-    """What waits for this person, the nearest deadline first. One statement."""
-    found = await session.execute(
-        select(Approval.id, Approval.hold, Approval.title, Task.title, Approval.expires_at, func.count().over())
+    """The nearest deadline first. One statement."""
+    waiting = (
+        select(
+            Approval.id,
+            Approval.hold,
+            Approval.title,
+            Task.title.label("task_title"),
+            Approval.expires_at,
+            Approval.created_at,
+            func.count().over().label("total"),
+        )
         .join(Task, Task.id == Approval.task_id)
         .where(_waits_for(by))
         .order_by(Approval.expires_at.asc().nulls_last(), Approval.created_at)
         .limit(limit)
+        .subquery()
+    )
+    found = await session.execute(
+        select(_undelivered(by.scope).label("undelivered"), waiting)
+        .select_from(select(1).subquery().join(waiting, true(), isouter=True))
+        .order_by(waiting.c.expires_at.asc().nulls_last(), waiting.c.created_at)
     )
     rows = found.all()
-    return Waiting([WaitingRow(*row[:5]) for row in rows], rows[0][5] if rows else 0)
+    shown = [WaitingRow(row.id, row.hold, row.title, row.task_title, row.expires_at) for row in rows if row.id]
+    return Waiting(shown, rows[0].total or 0, rows[0].undelivered)
 
 
-async def count_undelivered(session: AsyncSession, scope: UUID | None) -> int:
-    """Open questions of which every mail came back: their clock does not run. `scope`: whose; None is everybody's."""
+def _undelivered(scope: UUID | None) -> ScalarSelect[int]:
     came_back = select(Recipient.approval_id).where(Recipient.state == "undelivered")
     told = exists().where(Recipient.approval_id == Approval.id, Recipient.state != "undelivered")
-    found = await session.execute(
+    mine = true() if scope is None else Approval.owner_id == scope
+    return (
         select(func.count())
         .select_from(Approval)
-        .where(
-            Approval.state == ApprovalState.PENDING,
-            Approval.id.in_(came_back),
-            ~told,
-            true() if scope is None else Approval.owner_id == scope,
-        )
+        .where(Approval.state == ApprovalState.PENDING, Approval.id.in_(came_back), ~told, mine)
+        .scalar_subquery()
     )
-    return found.scalar_one()
 
 
 async def detail(session: AsyncSession, approval_id: UUID, by: Principal) -> Detail:

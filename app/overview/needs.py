@@ -10,6 +10,7 @@ from app.approvals import reads as approvals
 from app.core.config import Settings
 from app.core.db import Session
 from app.core.principal import Principal
+from app.schedules import service as schedules
 from app.stats.queries import CountsByKind
 from app.tasks import strays
 from app.tasks.dead_letters import Group
@@ -46,10 +47,10 @@ async def needs_of(
     """Four statements at most; the rest is known already."""
     return [
         *await _questions(session, by),
-        *await _undelivered(session, by),
         *_dead(counts, groups),
         *_unserved(counts, workers),
         *await _stuck(session, by, settings),
+        *await _late(session, by),
         *await _webhooks(session, by),
         *_paused(queues),
     ]
@@ -72,11 +73,10 @@ async def _questions(session: Session, by: Principal) -> list[Need]:
     if (more := waiting.total - len(found)) > 0:
         text = f"{_number(more, 'more question waits', 'more questions wait')} for you"
         found.append(Need(key="questions", state="pending_approval", word="Inbox", text=text, href="/approvals"))
-    return found
+    return found + _undelivered(waiting.undelivered)
 
 
-async def _undelivered(session: Session, by: Principal) -> list[Need]:
-    n = await approvals.count_undelivered(session, by.scope)
+def _undelivered(n: int) -> list[Need]:
     text = f"{_number(n, 'question has', 'questions have')} reached nobody"
     return _when(n, "undelivered", "undelivered", "Undelivered", text, "/approvals?show=all", "their clock stands")
 
@@ -107,6 +107,12 @@ async def _stuck(session: Session, by: Principal, settings: Settings) -> list[Ne
     n = await strays.count_stuck(session, settings.stuck_timeout) if by.is_admin else 0
     text = f"{_number(n, 'task seems', 'tasks seem')} stuck"
     return _when(n, "stuck", "running", "Running", text, "/tasks?state=running", "running far too long")
+
+
+async def _late(session: Session, by: Principal) -> list[Need]:
+    n = await schedules.count_late(session, by)
+    text = _number(n, "schedule is late", "schedules are late")
+    return _when(n, "late", "expired", "Late", text, "/schedules", "its beat has passed and nobody took it")
 
 
 async def _webhooks(session: Session, by: Principal) -> list[Need]:
