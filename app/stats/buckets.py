@@ -4,7 +4,10 @@ Bucket 0 is up to a millisecond; bucket i is from 2^((i-1)/4) up to 2^(i/4) mill
 middle of its bucket, so it is within 9.1 % of the true one (nearest rank), or within a millisecond below that.
 """
 
-from itertools import zip_longest
+from collections.abc import Iterable
+from typing import TypeAlias
+
+Histogram: TypeAlias = dict[int, int]  # bucket → how many, never 0
 
 PER_DOUBLING = 4
 LAST = 160  # 35 years
@@ -16,16 +19,16 @@ def seconds_of(bucket: int) -> float:
     return float(2 ** ((bucket - 0.5) / PER_DOUBLING)) / 1000 if bucket else 0.0005
 
 
-def added(one: list[int], other: list[int]) -> list[int]:
-    """Two histograms together. The shorter one has nothing in the last buckets."""
-    return [a + b for a, b in zip_longest(one, other, fillvalue=0)]
+def add(histogram: Histogram, more: Iterable[tuple[int, int]]) -> None:
+    for bucket, n in more:
+        histogram[bucket] = histogram.get(bucket, 0) + n
 
 
-def percentile(counts: list[int], share: float) -> float | None:
-    """The duration in seconds that `share` (above 0, up to 1) of all do not exceed. `counts`: bucket by bucket."""
-    total, seen = sum(counts), 0
-    for bucket, n in enumerate(counts):
-        seen += n
-        if n and seen >= share * total:
+def percentile(histogram: Histogram, share: float) -> float | None:
+    """The duration in seconds that `share` (above 0, up to 1) of all do not exceed."""
+    total, seen = sum(histogram.values()), 0
+    for bucket in sorted(histogram):
+        seen += histogram[bucket]
+        if seen >= share * total:
             return seconds_of(bucket)
     return None

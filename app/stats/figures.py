@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.stats import minutes
-from app.stats.buckets import added, percentile
+from app.stats.buckets import Histogram, add, percentile
 from app.stats.minutes import Outcomes, Period, Stays
 
 
@@ -97,8 +97,8 @@ def _points(counted: Outcomes, stays: Stays, outcomes: list[str], internal: Coll
         Point(
             at=at,
             outcomes=sums[at],
-            wait=_times([stays.by_span.get((at, "queue"), [])]),
-            work=_times([stays.by_span.get((at, "work"), [])]),
+            wait=_times([stays.by_span.get((at, "queue"), {})]),
+            work=_times([stays.by_span.get((at, "work"), {})]),
         )
         for at in counted.spans
     ]
@@ -112,13 +112,13 @@ def _line(name: str, kinds: list[str], counted: Outcomes, stays: Stays, outcomes
     return Line(
         name=name,
         outcomes=sums,
-        wait=_times(stays.by_kind.get((kind, "queue"), []) for kind in kinds),
-        work=_times(stays.by_kind.get((kind, "work"), []) for kind in kinds),
+        wait=_times(stays.by_kind.get((kind, "queue"), {}) for kind in kinds),
+        work=_times(stays.by_kind.get((kind, "work"), {}) for kind in kinds),
     )
 
 
-def _times(histograms: Iterable[list[int]]) -> Times:
-    together: list[int] = []
+def _times(histograms: Iterable[Histogram]) -> Times:
+    together: Histogram = {}
     for histogram in histograms:
-        together = added(together, histogram)
+        add(together, histogram.items())
     return Times(percentile(together, 0.5), percentile(together, 0.95))

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
 from app.stats import buckets
-from app.stats.buckets import added
+from app.stats.buckets import Histogram, add
 from app.stats.following import next_window
 
 FOLLOWER = "minutes"
@@ -63,16 +63,15 @@ _FOLD = text(
       SELECT owner_id, span, minute, kind, stage, bucket, count(*) AS n FROM seen WHERE seconds IS NOT NULL
       GROUP BY 1, 2, 3, 4, 5, 6),
     histograms AS (
-      INSERT INTO task_stays AS m (owner_id, span, minute, kind, stage, counts)
-      SELECT f.owner_id, f.span, f.minute, f.kind, f.stage, array_agg(coalesce(h.n, 0) ORDER BY b.bucket)
-      FROM (SELECT owner_id, span, minute, kind, stage, max(bucket) AS last FROM filled GROUP BY 1, 2, 3, 4, 5) AS f
-      CROSS JOIN LATERAL generate_series(0, f.last) AS b(bucket)
-      LEFT JOIN filled h ON h.owner_id IS NOT DISTINCT FROM f.owner_id
-        AND (h.span, h.minute, h.kind, h.stage, h.bucket) = (f.span, f.minute, f.kind, f.stage, b.bucket)
-      GROUP BY 1, 2, 3, 4, 5
-      ON CONFLICT (owner_id, span, minute, kind, stage) DO UPDATE SET counts = (
-        SELECT array_agg(coalesce(a, 0) + coalesce(b, 0) ORDER BY place)
-        FROM unnest(m.counts, EXCLUDED.counts) WITH ORDINALITY AS t(a, b, place)))
+      INSERT INTO task_stays AS m (owner_id, span, minute, kind, stage, buckets, counts)
+      SELECT owner_id, span, minute, kind, stage, array_agg(bucket ORDER BY bucket), array_agg(n ORDER BY bucket)
+      FROM filled GROUP BY 1, 2, 3, 4, 5
+      ON CONFLICT (owner_id, span, minute, kind, stage) DO UPDATE SET (buckets, counts) = (
+        SELECT array_agg(bucket ORDER BY bucket), array_agg(n ORDER BY bucket) FROM (
+          SELECT bucket, CAST(sum(n) AS bigint) AS n FROM (
+            SELECT * FROM unnest(m.buckets, m.counts) AS t(bucket, n)
+            UNION ALL SELECT * FROM unnest(EXCLUDED.buckets, EXCLUDED.counts) AS t(bucket, n)) AS both_sides
+          GROUP BY bucket) AS together))
     SELECT count(*) FROM stays
     """
 )
@@ -135,7 +134,7 @@ _OUTCOMES = """
       GROUP BY 1, 2, 3, 4) AS r ON true
 """
 _STAYS = """
-    SELECT m.minute, m.kind, m.stage, m.counts FROM task_stays m
+    SELECT m.minute, m.kind, m.stage, m.buckets, m.counts FROM task_stays m
     WHERE {mine} AND m.span = :span AND m.minute >= :first AND m.stage IN ('queue', 'work')
 """
 _EVERYBODY, _ONE = {"mine": "m.owner_id IS NULL"}, {"mine": "m.owner_id = :owner"}
@@ -167,13 +166,13 @@ async def outcomes_in(
 
 
 class Stays(msgspec.Struct, frozen=True):
-    """Histograms (bucket by bucket, how many) of how long tasks waited (stage `queue`) and ran (`work`).
+    """Histograms (bucket → how many) of how long tasks waited (stage `queue`) and ran (`work`).
 
     By (span, stage) without, and by (kind, stage) with the `internal` kinds.
     """
 
-    by_span: dict[tuple[datetime, str], list[int]]
-    by_kind: dict[tuple[str, str], list[int]]
+    by_span: dict[tuple[datetime, str], Histogram]
+    by_kind: dict[tuple[str, str], Histogram]
 
 
 async def stays_in(
@@ -186,8 +185,8 @@ async def stays_in(
     else:
         rows = await session.execute(_STAYS_OF_ONE, {**values, "owner": owner})
     found = Stays({}, {})
-    for minute, kind, stage, counts in rows:
-        found.by_kind[kind, stage] = added(found.by_kind.get((kind, stage), []), counts)
+    for minute, kind, stage, numbers, counts in rows:
+        add(found.by_kind.setdefault((kind, stage), {}), zip(numbers, counts, strict=True))
         if kind not in internal:
-            found.by_span[minute, stage] = added(found.by_span.get((minute, stage), []), counts)
+            add(found.by_span.setdefault((minute, stage), {}), zip(numbers, counts, strict=True))
     return found

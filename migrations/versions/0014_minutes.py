@@ -43,6 +43,7 @@ def upgrade() -> None:
         *span(),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("buckets", sa.ARRAY(sa.SmallInteger()), nullable=False),
         sa.Column("counts", sa.ARRAY(sa.BigInteger()), nullable=False),
         sa.CheckConstraint("stage IN ('queue', 'work', 'people')", name=op.f("task_stays_stage_check")),
     )
