@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0014"
-down_revision = "0013"
+down_revision = "0018"
 
 # From the very beginning: the sweeper folds the history that is there in small portions, after the migration.
 FOLLOW = "INSERT INTO log_followers (name, upto) VALUES ('minutes', '0')"
