@@ -23,6 +23,7 @@ import app.approvals.views
 import app.bulk.views
 import app.doctor.views
 import app.mail.views
+import app.overview.views
 import app.postings.api
 import app.postings.views
 import app.runs.api
@@ -37,10 +38,10 @@ import app.tasks.audit_views
 import app.tasks.dead_letter_views
 import app.tasks.metrics_views
 import app.tasks.new_views
-import app.tasks.overview
 import app.tasks.queue_views
 import app.tasks.stats_api
 import app.tasks.views
+import app.tasks.worker_views
 import app.web.health
 import app.web.styleguide
 import app.webhooks.views
@@ -88,10 +89,11 @@ HANDLERS = [
     *app.accounts.token_views.handlers,
     *app.accounts.admin_views.handlers,
     *app.stats.live_views.handlers,
-    *app.tasks.overview.handlers,
+    *app.overview.views.handlers,
     *app.runs.views.handlers,
     *app.runs.search_views.handlers,
     *app.tasks.views.handlers,
+    *app.tasks.worker_views.handlers,
     *app.tasks.artifact_views.handlers,
     *app.tasks.new_views.handlers,
     *app.tasks.queue_views.handlers,

@@ -14,6 +14,8 @@ from app.core.db import Database
 from app.core.ids import uuid7
 from app.core.tokens import digest, mint
 from app.runs import following as runs
+from app.runtime.sweeper import TIMED
+from app.stats import minutes
 from app.stats import queries as stats
 from app.webhooks import following as webhooks
 
@@ -141,3 +143,5 @@ async def _sweep(database: Database) -> None:
     while more:
         async with database.write("bench") as session:
             more = await runs.follow_log(session) or await webhooks.follow_log(session, settings)
+        async with database.write("bench") as session:
+            more = await minutes.fold(session, TIMED) or more

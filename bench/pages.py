@@ -31,6 +31,7 @@ WARM_UP = 5
 # `{task}`, `{run}` and `{approval}` are found on the lists.
 PAGES = (
     "/overview",
+    "/overview?period=week",
     "/runs",
     "/runs/{run}",
     "/runs/{run}?state=dead_letter",

@@ -30,6 +30,7 @@ from tests.tasks.making import make_task
 
 PAGES = (
     "/overview",
+    "/overview?period=week",
     "/runs",
     "/runs/new",
     "/tasks",

@@ -114,6 +114,7 @@ class Recipient(Base):
         CheckConstraint("state IN ('waiting', 'sent', 'undelivered', 'inbox')", name="state"),
         Index("approval_recipients_approval_email_key", "approval_id", text("lower(email)"), unique=True),
         Index("approval_recipients_email_idx", text("lower(email)")),
+        Index("approval_recipients_undelivered_idx", "approval_id", postgresql_where=text("state = 'undelivered'")),
         Index(
             "approval_recipients_forwarded_key",
             "forwarded_from",

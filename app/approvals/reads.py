@@ -1,10 +1,11 @@
 """What pages show of approvals: the inbox, one request with those asked."""
 
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, func, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -92,18 +93,79 @@ async def list_approvals(
     return list((await session.execute(query)).scalars())
 
 
-async def count_waiting(session: AsyncSession, by: Principal) -> int:
-    """How many open questions wait for this person: neither decided nor passed on by them, nor barred to them."""
+def _waits_for(by: Principal) -> ColumnElement[bool]:
+    """An open question that waits for this person: neither decided nor passed on by them, nor barred to them."""
     passed_on = exists().where(_Next.forwarded_from == Recipient.id)
     voted = exists().where(Vote.approval_id == Recipient.approval_id, Vote.person == canonical_address(by.email))
     to_decide = select(Recipient.approval_id).where(func.lower(Recipient.email) == by.email.lower(), ~passed_on, ~voted)
     to_answer = or_(Approval.hold != HoldType.APPROVAL, Approval.stopped_at.is_not(None))
     barred = and_(~Approval.self_approval, func.coalesce(Approval.owner_id == by.id, False))
     mine = or_(and_(Approval.id.in_(to_decide), ~barred), and_(Approval.owner_id == by.id, to_answer))
-    found = await session.execute(
-        select(func.count()).select_from(Approval).where(Approval.state == ApprovalState.PENDING, mine)
+    return and_(Approval.state == ApprovalState.PENDING, mine)
+
+
+async def count_waiting(session: AsyncSession, by: Principal) -> int:
+    """How many open questions wait for this person."""
+    return (await session.execute(select(func.count()).select_from(Approval).where(_waits_for(by)))).scalar_one()
+
+
+class WaitingRow(NamedTuple):
+    id: UUID
+    hold: str
+    title: str
+    task_title: str
+    expires_at: datetime | None
+
+
+class Waiting(NamedTuple):
+    """What waits for a person: the most pressing, and how many in all.
+
+    `undelivered`: open questions of theirs (everybody's for an administrator) of which every mail came back.
+    """
+
+    rows: list[WaitingRow]
+    total: int
+    undelivered: int
+
+
+async def next_waiting(session: AsyncSession, by: Principal, limit: int) -> Waiting:
+    """The nearest deadline first. One statement."""
+    waiting = (
+        select(
+            Approval.id,
+            Approval.hold,
+            Approval.title,
+            Task.title.label("task_title"),
+            Approval.expires_at,
+            Approval.created_at,
+            func.count().over().label("total"),
+        )
+        .join(Task, Task.id == Approval.task_id)
+        .where(_waits_for(by))
+        .order_by(Approval.expires_at.asc().nulls_last(), Approval.created_at)
+        .limit(limit)
+        .subquery()
     )
-    return found.scalar_one()
+    found = await session.execute(
+        select(_undelivered(by.scope).label("undelivered"), waiting)
+        .select_from(select(1).subquery().join(waiting, true(), isouter=True))
+        .order_by(waiting.c.expires_at.asc().nulls_last(), waiting.c.created_at)
+    )
+    rows = found.all()
+    shown = [WaitingRow(row.id, row.hold, row.title, row.task_title, row.expires_at) for row in rows if row.id]
+    return Waiting(shown, rows[0].total or 0, rows[0].undelivered)
+
+
+def _undelivered(scope: UUID | None) -> ScalarSelect[int]:
+    came_back = select(Recipient.approval_id).where(Recipient.state == "undelivered")
+    told = exists().where(Recipient.approval_id == Approval.id, Recipient.state != "undelivered")
+    mine = true() if scope is None else Approval.owner_id == scope
+    return (
+        select(func.count())
+        .select_from(Approval)
+        .where(Approval.state == ApprovalState.PENDING, Approval.id.in_(came_back), ~told, mine)
+        .scalar_subquery()
+    )
 
 
 async def detail(session: AsyncSession, approval_id: UUID, by: Principal) -> Detail:

@@ -19,6 +19,7 @@ from app.runtime.context import Context
 from app.runtime.execution import execute
 from app.runtime.executors import Executors
 from app.runtime.finisher import BATCH, Finisher
+from app.runtime.vitals import Pulse
 from app.tasks import attempts, limits
 from app.tasks.attempts import Attempt, Claimed, Outcome
 from app.tasks.kinds import all_kinds
@@ -226,6 +227,7 @@ class Dispatcher:
         """Renew every lease at a third of its length; what is not ours any more is cancelled."""
         every = self._settings.lease.total_seconds() / 3
         queues = dict(self._settings.queues)
+        pulse = Pulse()
         while True:
             held = list(self._hand)
             try:
@@ -243,6 +245,7 @@ class Dispatcher:
                         self._draining,
                         self._kinds,
                         self._swept(),
+                        pulse.take(),
                     )
             except AWAY as error:
                 logger.warning("heartbeat_failed", error=repr(error))

@@ -16,8 +16,10 @@ from app.core.db import AWAY, Database, WriteSession
 from app.postings.imports import forget_old_imports
 from app.runs import following
 from app.runs import service as runs
+from app.runs.states import STAGES, Stage
 from app.runtime import workers
 from app.schedules import service as schedules
+from app.stats import minutes
 from app.stats import queries as stats
 from app.tasks import fingerprints, limits, pruning, strays
 from app.tasks import queries as tasks
@@ -31,6 +33,9 @@ PRUNE_CHUNK = 500
 SCHEDULES = 100
 FORGET_EVERY = 60.0  # seconds
 STRAYS_EVERY = 15.0
+
+# The stages whose length is worth a histogram.
+TIMED = {state.value: stage.value for state, stage in STAGES.items() if stage is not Stage.LATER}
 
 logger = log.get(__name__)
 
@@ -60,6 +65,7 @@ class Sweeper:
             bulk.advance,
             self._fold,
             following.follow_log,
+            self._fold_minutes,
             self._tell_webhooks,
             self._prune,
             self._bury_strays,
@@ -128,6 +134,9 @@ class Sweeper:
         await stats.fold_events(session)
         return False
 
+    async def _fold_minutes(self, session: WriteSession) -> bool:
+        return await minutes.fold(session, TIMED)
+
     async def _tell_webhooks(self, session: WriteSession) -> bool:
         return await webhooks.follow_log(session, self._settings)
 
@@ -178,4 +187,5 @@ class Sweeper:
         await forget_old_imports(session)
         await accounts.forget_ended(session)
         await forget_replies(session)
+        await minutes.forget_old(session)
         return False

@@ -351,3 +351,6 @@ class Worker(Base):
     # When it last swept: one of the workers does, each second.
     swept_at: Mapped[datetime | None] = mapped_column(Moment)
     draining: Mapped[bool] = mapped_column(server_default=text("false"))
+    version: Mapped[str | None] = mapped_column(Text)
+    memory: Mapped[int | None] = mapped_column(BigInteger)  # bytes resident
+    cpu: Mapped[float | None] = mapped_column(Double)  # of one core, since the beat before

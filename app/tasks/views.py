@@ -20,7 +20,6 @@ from app.tasks.artifacts import artifacts_of
 from app.tasks.filters import FilterForm, TaskFilter, parse_filter
 from app.tasks.kinds import all_kinds
 from app.tasks.models import Artifact, Task, TaskEvent, TaskStep
-from app.tasks.reads import LivingWorker
 from app.tasks.states import BUTTONS, HOLDS, STANDINGS, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
@@ -80,10 +79,6 @@ class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
     buttons: list[str]
     holds: bool
     live: bool
-
-
-class WorkersPage(msgspec.Struct, frozen=True):
-    workers: list[LivingWorker]
 
 
 def query_of(wanted: msgspec.Struct, **more: str) -> str:
@@ -228,10 +223,4 @@ async def act_on_task(
     return see_other(request, f"/tasks/{task_id}", SAID[chosen])
 
 
-@get("/workers")
-async def show_workers(request: WebRequest, user: SignedIn, read: Read) -> Response[str]:
-    view = WorkersPage(await reads.list_workers(read))
-    return await render(request, "tasks/workers.html", view, nav="workers", fragment="tasks/_workers.html")
-
-
-handlers = [show_tasks, show_task, act_on_task, show_workers]
+handlers = [show_tasks, show_task, act_on_task]

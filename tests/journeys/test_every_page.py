@@ -27,6 +27,7 @@ pytestmark = pytest.mark.browser
 # Signed in as an administrator. {run}, {task}, {held}, {approval} are ids of the full database.
 PAGES = (
     "/overview",
+    "/overview?period=week",
     "/runs",
     "/runs/{run}",
     "/runs/new",
