@@ -14,6 +14,7 @@ ORDER = (
     "kinds",
     "runtime",
     "postings",
+    "audit",
     "approvals",
     "runs",
     "webhooks",
