@@ -13,8 +13,7 @@ from app.tasks.models import Task
 from app.tasks.story import Happening, Told, teller
 
 MAILS = {"mail_accepted": "Mail accepted", "mail_refused": "Mail refused"}
-# By which the queue's own event of the same transaction is told.
-_INSTEAD = {verb: verb for verb in ("approve", "reject", "answer", "take_back")}
+_DECIDING = ("approve", "reject", "answer")
 
 
 @teller
@@ -61,7 +60,7 @@ def _line(approval: Approval, event: ApprovalEvent, email: str) -> Happening:
         title, state = f"Asked: {approval.title}", "pending"
     else:
         title, state = TITLES.get(event.verb, event.verb.replace("_", " ").capitalize()), STATES.get(event.verb)
-    decides = event.verb in _INSTEAD and approval.decided_at == event.at
+    decides = event.verb in _DECIDING and approval.decided_at == event.at
     return Happening(
         at=event.at,
         title=title,
@@ -69,7 +68,7 @@ def _line(approval: Approval, event: ApprovalEvent, email: str) -> Happening:
         actor=actor,
         detail=_detail(event.data),
         link=_link(approval, event.verb, decides),
-        instead_of=_INSTEAD[event.verb] if decides else "",
+        instead_of="hold" if event.verb == "ask" else event.verb if decides or event.verb == "take_back" else "",
     )
 
 

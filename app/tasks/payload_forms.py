@@ -102,7 +102,7 @@ def _control(schema: Mapping[str, Any], depth: int) -> tuple[str, Sequence[str]]
     if type == "string":
         if schema.get("format") == "date":
             return "date", ()
-        return ("text" if schema.get("maxLength", 10_000) <= 300 or "format" in schema else "textarea"), ()
+        return ("text" if schema.get("maxLength", 10_000) <= 4000 or "format" in schema else "textarea"), ()
     if type in ("integer", "number"):
         return "number", ()
     return ("checkbox" if type == "boolean" else "json"), ()
@@ -115,7 +115,8 @@ def _hint(given: Mapping[str, Any], schema: Mapping[str, Any], kind: str) -> str
     if kind == "json":
         parts.append("As JSON.")
     default = given.get("default")
-    if default not in (None, "", [], {}) and kind not in ("checkbox", "checkboxes"):
+    said = default is not None and default != "" and not (isinstance(default, (list, tuple, dict)) and not default)
+    if said and kind not in ("checkbox", "checkboxes", "select"):
         shown = ", ".join(map(str, default)) if kind == "lines" else default
         parts.append(f"Empty: {shown if isinstance(shown, str) else msgspec.json.encode(shown).decode()}.")
     return " ".join(part for part in parts if part)

@@ -84,8 +84,15 @@ async def story_of(session: AsyncSession, task: Task, steps: Sequence[TaskStep])
     events = await reads.events_of(session, task.id, MOST + 1)
     told = [await tell(session, task) for tell in _TELLERS]
     others = [happening for each in told for happening in each.happenings]
-    better = {(happening.at, happening.instead_of) for happening in others if happening.instead_of}
-    own = [line for event, line in _lines(events[-MOST:]) if (event.at, event.verb) not in better]
+    # What another feature tells better stands where the queue's own event would.
+    better = {(each.at, each.instead_of): each for each in others if each.instead_of}
+    own = []
+    for event, line in _lines(events[-MOST:]):
+        instead = better.pop((event.at, event.verb), None)
+        if instead is not None:
+            others.remove(instead)
+            line = msgspec.structs.replace(instead, stage=line.stage, took=line.took)
+        own.append(line)
     made = [
         Happening(step.finished_at, f"Step “{step.name}” stored", "succeeded", "", f"attempt {step.attempt}")
         for step in steps
