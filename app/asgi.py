@@ -32,6 +32,8 @@ import app.runs.search_views
 import app.runs.story
 import app.runs.task_api
 import app.runs.views
+import app.schedules.story
+import app.schedules.views
 import app.stats.live_views
 import app.tasks.api
 import app.tasks.artifact_views
@@ -102,6 +104,7 @@ HANDLERS = [
     *app.tasks.new_views.handlers,
     *app.tasks.queue_views.handlers,
     *app.audit.views.handlers,
+    *app.schedules.views.handlers,
     *app.tasks.dead_letter_views.handlers,
     *app.bulk.views.handlers,
     *app.approvals.views.handlers,

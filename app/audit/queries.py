@@ -41,7 +41,7 @@ from app.core.errors import Invalid
 from app.tasks.filters import parse_age
 
 LIMIT = timedelta(seconds=5)  # for a rare actor in a long log
-AREAS = ("task", "approval", "run", "bulk", "queue", "user", "token", "webhook")
+AREAS = ("task", "approval", "run", "bulk", "queue", "schedule", "limit", "user", "token", "webhook")
 _MOMENT = DateTime(timezone=True)
 # Who decided is told by the trail of the question, with its receipt.
 _TOLD_BY_APPROVALS = ("approve", "reject", "answer", "take_back")
@@ -119,10 +119,11 @@ class Line(NamedTuple):
             "run": "/runs/",
             "bulk": "/bulk/",
             "webhook": "/webhooks/",
+            "schedule": "/schedules/",
         }
         if self.area in pages and self.target and self.verb not in ("delete", "remove"):
             return pages[self.area] + self.target
-        return {"queue": "/queues", "user": "/admin/users"}.get(self.area)
+        return {"queue": "/queues", "limit": "/queues", "user": "/admin/users"}.get(self.area)
 
 
 async def audit_lines(
@@ -244,7 +245,7 @@ def _log(name: str, *more: str) -> Any:
 
 def _sources(wanted: AuditFilter) -> Iterable[Source]:
     """Those that can have lines that fit: the others are not asked."""
-    every = [_tasks(False), _approvals(), _runs(), _bulk(), _queues(), _audit()]
+    every = [_tasks(False), _approvals(), _runs(), _bulk(), _queues(), _schedules(), _limits(), _audit()]
     for source in every:
         areas = ("user", "token", "webhook") if source.area == "user" else (source.area,)
         if wanted.area and wanted.area not in areas:
@@ -311,6 +312,18 @@ def _bulk() -> Source:
 def _queues() -> Source:
     log = _log("queue_events", "verb", "queue")
     return Source("queue", log, log, {"about": log.c.queue}, true(), None, people=False)
+
+
+def _schedules() -> Source:
+    log = _log("schedule_events", "verb", "schedule_id", "name", "changed")
+    columns = {"about": log.c.name, "target": cast(log.c.schedule_id, String), "detail": log.c.changed}
+    return Source("schedule", log, log, columns, true(), None, people=False)
+
+
+def _limits() -> Source:
+    log = _log("kind_limit_events", "kind", "limits")
+    columns = {"verb": literal("set_limit", String), "about": log.c.kind, "detail": log.c.limits}
+    return Source("limit", log, log, columns, true(), None, people=False)
 
 
 def _audit() -> Source:

@@ -63,12 +63,20 @@ async def asked_payload(request: WebRequest, kind: Kind, old: dict[str, Any] | N
     return _whole(entry, old)
 
 
+def read_payload(text: str) -> dict[str, Any]:
+    """A JSON object that somebody wrote. Raises Invalid at the field `payload`."""
+    try:
+        return msgspec.json.decode(text.strip() or "{}", type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise Invalid("The payload is not a JSON object.", {JSON_FIELD: f"Not a JSON object: {error}."}) from error
+
+
 def _of_json(fields: Sequence[PayloadField], text: str, old: dict[str, Any] | None) -> Entry:
     entry = Entry(fields=fields, as_json=True, values={JSON_FIELD: text})
     try:
-        payload = msgspec.json.decode(text.strip() or "{}", type=dict[str, Any])
-    except msgspec.MsgspecError as error:
-        return msgspec.structs.replace(entry, errors={JSON_FIELD: f"Not a JSON object: {error}."})
+        payload = read_payload(text)
+    except Invalid as problem:
+        return msgspec.structs.replace(entry, errors=problem.fields)
     return _whole(msgspec.structs.replace(entry, payload=payload), old)
 
 

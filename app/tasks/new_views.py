@@ -51,13 +51,13 @@ class NewTaskPage(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str
 
 
-def _kinds() -> list[Kind]:
+def kinds_to_choose() -> list[Kind]:
     return [kind for kind in all_kinds() if not kind.internal]
 
 
 def _kind(name: str) -> Kind:
     """That one, or the first: a form cannot be without."""
-    offered = _kinds()
+    offered = kinds_to_choose()
     return next((kind for kind in offered if kind.name == name), offered[0])
 
 
@@ -67,7 +67,7 @@ def _page(request: WebRequest, user: Principal, form: Form[Any], kind: Kind, ent
     address = f"/tasks/new?{urlencode({'kind': kind.name})}"
     return NewTaskPage(
         form=form,
-        kinds=_kinds(),
+        kinds=kinds_to_choose(),
         kind=kind,
         entry=entry,
         form_url=address,

@@ -115,9 +115,9 @@ def _hint(given: Mapping[str, Any], schema: Mapping[str, Any], kind: str) -> str
     if kind == "json":
         parts.append("As JSON.")
     default = given.get("default")
-    said = default is not None and default != "" and not (isinstance(default, (list, tuple, dict)) and not default)
-    if said and kind not in ("checkbox", "checkboxes", "select"):
-        shown = ", ".join(map(str, default)) if kind == "lines" else default
+    nothing = default is None or default == "" or (isinstance(default, (list, tuple, dict)) and not default)
+    if not nothing and kind not in ("checkbox", "checkboxes", "select"):
+        shown = ", ".join(map(str, default or ())) if kind == "lines" else default
         parts.append(f"Empty: {shown if isinstance(shown, str) else msgspec.json.encode(shown).decode()}.")
     return " ".join(part for part in parts if part)
 

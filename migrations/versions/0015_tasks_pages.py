@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0015"
-down_revision = "0013"
+down_revision = "0018"
 
 # As before (0008), and new: a payload that a person edited for a retry. What has changed is told by the statement in
 # `holdpoint.changes`, with secrets hidden; without it the log still says that the payload is another one.
@@ -146,7 +146,15 @@ CREATE TRIGGER webhook_endpoints_audit
 )
 PEOPLE = sa.text("actor NOT LIKE 'worker:%' AND actor <> 'system'")
 NEWEST = [sa.literal_column("at DESC"), sa.literal_column("id DESC")]
-LOGS = ("audit_events", "queue_events", "run_events", "bulk_events", "approval_events")
+LOGS = (
+    "audit_events",
+    "queue_events",
+    "run_events",
+    "bulk_events",
+    "approval_events",
+    "schedule_events",
+    "kind_limit_events",
+)
 
 
 def upgrade() -> None:
