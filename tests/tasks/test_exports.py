@@ -9,6 +9,7 @@ import httpx
 import msgspec
 from sqlalchemy import event, text
 
+import app.kinds.http_request  # noqa: F401
 from app.core.db import Database
 from app.core.principal import Principal
 from app.tasks import exports
