@@ -19,26 +19,34 @@ import app.approvals.detour_views
 import app.approvals.group_views
 import app.approvals.receipt_views
 import app.approvals.review
+import app.approvals.story
 import app.approvals.views
+import app.audit.views
 import app.bulk.views
 import app.doctor.views
 import app.mail.views
 import app.overview.views
 import app.postings.api
+import app.postings.story
 import app.postings.views
 import app.runs.api
 import app.runs.search_views
+import app.runs.story
 import app.runs.task_api
 import app.runs.views
+import app.schedules.story
 import app.schedules.views
 import app.stats.live_views
 import app.tasks.api
 import app.tasks.artifact_views
-import app.tasks.audit_views
 import app.tasks.dead_letter_views
+import app.tasks.edit_views
+import app.tasks.export_views
+import app.tasks.list_views
 import app.tasks.metrics_views
 import app.tasks.new_views
 import app.tasks.queue_views
+import app.tasks.saved_views
 import app.tasks.stats_api
 import app.tasks.views
 import app.tasks.worker_views
@@ -92,12 +100,16 @@ HANDLERS = [
     *app.overview.views.handlers,
     *app.runs.views.handlers,
     *app.runs.search_views.handlers,
+    *app.tasks.list_views.handlers,
+    *app.tasks.saved_views.handlers,
+    *app.tasks.export_views.handlers,
     *app.tasks.views.handlers,
     *app.tasks.worker_views.handlers,
+    *app.tasks.edit_views.handlers,
     *app.tasks.artifact_views.handlers,
     *app.tasks.new_views.handlers,
     *app.tasks.queue_views.handlers,
-    *app.tasks.audit_views.handlers,
+    *app.audit.views.handlers,
     *app.schedules.views.handlers,
     *app.tasks.dead_letter_views.handlers,
     *app.bulk.views.handlers,

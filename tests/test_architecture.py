@@ -16,6 +16,7 @@ ORDER = (
     "runtime",
     "overview",
     "postings",
+    "audit",
     "approvals",
     "schedules",
     "runs",

@@ -219,6 +219,7 @@ class ApprovalEvent(Base):
     __tablename__ = "approval_events"
     __table_args__ = (
         Index("approval_events_approval_idx", "approval_id", "id"),
+        Index("approval_events_at_idx", text("at DESC"), text("id DESC")),
         Index("approval_events_recipient_idx", "recipient_id"),
     )
 

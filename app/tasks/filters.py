@@ -13,10 +13,12 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 
 from app.core.config import parse_duration
 from app.core.errors import Invalid
+from app.tasks.kinds import all_kinds
 from app.tasks.models import Task, TaskWords
 from app.tasks.states import RESOLVED, STANDINGS, TaskState
 
 MOST_IDS = 1000
+WITH, WITHOUT, ONLY = "with", "without", "only"
 MOST_TEXT = 2000
 LONGEST_VALUE = 200  # characters of a payload's value that is in the index (holdpoint_words)
 LONGEST = timedelta(days=36_500)
@@ -25,6 +27,8 @@ _PATH = re.compile(r"(?:payload\.)?([\w-]+(?:\.[\w-]+)*)\s*:\s*(.+)", re.DOTALL)
 _AGES = ("created_after", "created_before", "finished_after", "finished_before")
 # Of a person the queue knows the address, and no more.
 _users = table("users", column("id"), column("email"))
+# Of a bulk action which tasks it has changed, and no more.
+_bulk_tasks = table("bulk_tasks", column("action_id"), column("task_id"), column("outcome"))
 
 
 class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -33,7 +37,8 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     `states` are standings: `dead_letter` leaves out what is resolved. `owner` is an address or an id, `payload` is
     `customer.email:ann@example.org` or a JSON object that the payload must contain, `q` the beginnings of words of the
     title, a whole value of the payload, or an id. Ages are a time such as `2026-11-23T09:00Z`, or how long ago: `90s`,
-    `2h`, `7d`.
+    `2h`, `7d`. `mail` is "without" or "only" for the kinds that Holdpoint itself enqueues (mail, webhooks); `bulk` is
+    an action that has changed them.
     """
 
     states: tuple[str, ...] = ()
@@ -49,6 +54,8 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     created_before: str = ""
     finished_after: str = ""
     finished_before: str = ""
+    mail: str = ""
+    bulk: UUID | None = None
     ids: tuple[UUID, ...] = ()
 
     def where(self) -> ColumnElement[bool]:
@@ -76,6 +83,12 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
                 at = Task.created_at if name.startswith("created") else Task.finished_at
                 limit = _moment(parse_age(value))
                 yield at >= limit if name.endswith("after") else at < limit
+        if self.mail:
+            own = Task.kind.in_(own_kinds())
+            yield own if self.mail == ONLY else ~own
+        if self.bulk:
+            changed = (_bulk_tasks.c.action_id == self.bulk) & (_bulk_tasks.c.outcome == "done")
+            yield Task.id.in_(select(_bulk_tasks.c.task_id).where(changed))
         if self.ids:
             yield Task.id.in_(self.ids)
 
@@ -102,6 +115,8 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
             if value := getattr(self, name):
                 ago = " ago" if name in _AGES and isinstance(parse_age(value), timedelta) else ""
                 said.append(f"{words} {value}{ago}")
+        if self.mail:
+            said.append("that are mail or webhooks" if self.mail == ONLY else "that are neither mail nor webhooks")
         if self.ids:
             said.append("selected by hand")
         return said
@@ -120,8 +135,15 @@ _WORDS = {
     "created_before": "created before",
     "finished_after": "ended since",
     "finished_before": "ended before",
+    "bulk": "changed by the bulk action",
 }
-FIELDS = ("state", *_WORDS, "id")
+FIELDS = ("state", *_WORDS, "mail", "id")
+_IDS = ("run_id", "bulk")
+
+
+def own_kinds() -> list[str]:
+    """The kinds whose tasks Holdpoint itself enqueues: mail, webhooks."""
+    return [kind.name for kind in all_kinds() if kind.internal]
 
 
 class FilterForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,13 +190,14 @@ def parse_filter(params: Iterable[tuple[str, str]]) -> FilterForm:
         errors["id"] = f"At most {MOST_IDS} tasks can be selected one by one. Use a filter for more."
     if errors:
         return FilterForm(wanted=None, values=values, errors=errors)
-    texts: dict[str, Any] = {name: value for name, value in values.items() if name != "run_id"}
-    run_id = UUID(values["run_id"]) if "run_id" in values else None
+    texts: dict[str, Any] = {name: UUID(value) if name in _IDS else value for name, value in values.items()}
+    if texts.get("mail") == WITH:
+        del texts["mail"]
     # `payload.email:x` may be typed where one searches.
     if "payload" not in texts and texts.get("q", "").startswith("payload."):
         texts["payload"] = texts.pop("q")
-    wanted = TaskFilter(states=tuple(dict.fromkeys(states)), run_id=run_id, ids=tuple(dict.fromkeys(ids)), **texts)
-    return FilterForm(wanted=wanted, values={**values, **{k: v for k, v in texts.items()}}, errors={})
+    wanted = TaskFilter(states=tuple(dict.fromkeys(states)), ids=tuple(dict.fromkeys(ids)), **texts)
+    return FilterForm(wanted=wanted, values={**values, **{k: str(v) for k, v in texts.items()}}, errors={})
 
 
 def parse_payload(text: str) -> list[dict[str, Any]]:
@@ -310,8 +333,14 @@ def _is_fingerprint(text: str) -> None:
         raise ValueError("An error is named by its kind and twelve hexadecimal digits, as on the dead letters' page.")
 
 
+def _is_mail(text: str) -> None:
+    if text not in (WITH, WITHOUT, ONLY):
+        raise ValueError("Mail and webhooks can be shown with the others, without them, or only.")
+
+
 _CHECKS: Mapping[str, Any] = {
-    "run_id": _id,
+    **dict.fromkeys(_IDS, _id),
+    "mail": _is_mail,
     "owner": _is_owner,
     "payload": parse_payload,
     "fingerprint": _is_fingerprint,

@@ -31,6 +31,9 @@ Moment = DateTime(timezone=True)
 # Who shares a queue fairly with others: runs, and people with their single tasks.
 SHARE = "COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid)"
 
+# The actors of the log that are neither a worker nor the sweeper.
+PEOPLE = "actor NOT LIKE 'worker:%' AND actor <> 'system'"
+
 
 def _listed(states: tuple[TaskState, ...]) -> str:
     return ", ".join(f"'{state}'" for state in states)
@@ -242,6 +245,9 @@ class TaskEvent(Base):
         Index("task_events_task_id_idx", "task_id", "id"),
         Index("task_events_xid_idx", "xid"),
         Index("task_events_deleted_idx", "at", postgresql_where=text("to_state IS NULL")),
+        # What people did, for the audit: hardly a cost to workers, whose events are not in it.
+        Index("task_events_people_idx", text("at DESC"), text("id DESC"), postgresql_where=text(PEOPLE)),
+        Index("task_events_actor_idx", "actor", text("at DESC"), text("id DESC"), postgresql_where=text(PEOPLE)),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
@@ -277,12 +283,29 @@ class QueueEvent(Base):
     """Who paused and resumed which queue: written by a trigger, whatever statement does it."""
 
     __tablename__ = "queue_events"
+    __table_args__ = (Index("queue_events_at_idx", text("at DESC"), text("id DESC")),)
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     queue: Mapped[str] = mapped_column(Text)
     verb: Mapped[str] = mapped_column(Text)
     actor: Mapped[str] = mapped_column(Text)
+
+
+class SavedView(Base):
+    """A filter of the task list that a person has given a name. `params` is its query string."""
+
+    __tablename__ = "saved_views"
+    __table_args__ = (
+        CheckConstraint("length(name) BETWEEN 1 AND 60", name="name"),
+        UniqueConstraint("owner_id", "name", name="saved_views_owner_name_key"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(Text)
+    params: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
 
 
 class KindLimit(Base):
@@ -316,6 +339,7 @@ class KindLimitEvent(Base):
     """Who set which limit: written by a trigger, whatever statement does it."""
 
     __tablename__ = "kind_limit_events"
+    __table_args__ = (Index("kind_limit_events_at_idx", text("at DESC"), text("id DESC")),)
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())

@@ -16,6 +16,7 @@ from app.core.db import Database
 from app.core.principal import Principal
 from tests import servers as servers_module
 from tests.approvals.asking import principal, put_question
+from tests.bulk.acting import buried
 from tests.pages import served
 from tests.postings.people import PEOPLE
 from tests.servers import Servers
@@ -24,7 +25,7 @@ from tests.test_pages import fill
 
 pytestmark = pytest.mark.browser
 
-# Signed in as an administrator. {run}, {task}, {held}, {approval} are ids of the full database.
+# Signed in as an administrator. {run}, {task}, {dead}, {held}, {approval} are ids of the full database.
 PAGES = (
     "/overview",
     "/overview?period=week",
@@ -34,8 +35,13 @@ PAGES = (
     "/tasks",
     "/tasks?state=dead_letter",
     "/tasks?q=nothing+like+it",
+    "/tasks?mail=with&sort=oldest",
+    "/tasks?run_id=none",
     "/tasks/new",
+    "/tasks/new?kind=test.steps&view=json",
     "/tasks/{task}",
+    "/tasks/{dead}",
+    "/tasks/{dead}/edit",
     "/tasks/{held}",
     "/approvals",
     "/approvals?show=all",
@@ -53,6 +59,8 @@ PAGES = (
     "/admin/audit",
     "/admin/health",
     "/admin/health?all=yes",
+    "/admin/audit?show=log",
+    "/admin/audit?since=nonsense",
     "/mailbox",
     "/styleguide",
     "/no/such/page",
@@ -110,10 +118,14 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
     """Fills the database. Returns what stands for the names in PAGES."""
     run = await fill(database, settings, by)
     task = await make_task(database, title="A title that is " + "very, " * 20 + "long", payload={}, owner_id=by.id)
+    [dead] = await buried(
+        database, 1, "It is " + "very, " * 40 + "broken.", owner_id=by.id, kind="test.steps", payload={"name": "x"}
+    )
     asked = await put_question(database, settings, recipients=("owner@example.org", "x" * 60 + "@example.org"))
     return {
         "run": str(run),
         "task": str(task),
+        "dead": str(dead),
         "held": str(asked.task_id),
         "approval": str(asked.approval_id),
         "token": asked.tokens[0],
