@@ -3,14 +3,16 @@
 import re
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, async_playwright, expect
 
 from app.approvals import review
 from app.approvals.forms import FormField
 from app.core.config import Settings
 from app.core.db import Database
+from tests import chromium
 from tests.approvals.asking import approval_of, principal, put_question
 from tests.journeys.conftest import OpenPage
+from tests.pages import Served
 
 pytestmark = pytest.mark.browser
 
@@ -136,3 +138,21 @@ async def test_a_refused_no_keeps_its_reason_in_sight_and_without_style_sheets_i
     await page.route("**/*.css", lambda route: route.abort())
     await page.goto(f"/review/{asked.tokens[0]}")
     await expect(page.get_by_label("Reason")).to_be_visible()
+
+
+async def test_at_twice_the_usual_type_size_nothing_is_cut_off_or_covered(
+    database: Database, settings: Settings, site: Served
+) -> None:
+    asked = await put_question(database, settings, fields=(LETTER,))
+    large = [*chromium.ARGUMENTS, "--blink-settings=defaultFontSize=32,defaultFixedFontSize=26"]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium.path(), args=large)
+        for width, height in ((320, 568), (390, 844)):
+            page = await browser.new_page(base_url=site.base, viewport={"width": width, "height": height})
+            await page.goto(f"/review/{asked.tokens[0]}")
+            await page.get_by_label("Reject").check()
+            too_wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert too_wide <= 0, f"{too_wide} px too wide at {width}"
+            position = await page.locator(".decision").evaluate("each => getComputedStyle(each).position")
+            assert position == "static", "it would cover most of the screen"
+        await browser.close()
