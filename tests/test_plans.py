@@ -69,7 +69,8 @@ async def test_the_claim_walks_the_ready_index_in_order_without_sorting(crowded:
     plan = await plan_of(
         crowded,
         """SELECT id FROM tasks
-           WHERE state = 'queued' AND queue = 'default' AND kind = ANY('{test.nothing,email.send}'::text[])
+           WHERE state = 'queued' AND NOT limited AND queue = 'default'
+             AND kind = ANY('{test.nothing,email.send}'::text[])
              AND NOT EXISTS (SELECT FROM queues WHERE name = 'default' AND paused_at IS NOT NULL)
            ORDER BY priority DESC, position LIMIT 20""",
     )
@@ -93,10 +94,20 @@ async def test_the_claim_walks_the_ready_index_in_order_without_sorting(crowded:
             "tasks_deadline_idx",
         ),
         (
-            "SELECT position FROM tasks WHERE state = 'queued' AND queue = 'default' AND priority = 50::smallint"
+            "SELECT position FROM tasks WHERE state = 'queued' AND NOT limited AND queue = 'default'"
+            " AND priority = 50::smallint"
             " AND COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid) ="
             " '00000000-0000-0000-0000-000000000000' ORDER BY -position LIMIT 1",
             "tasks_share_idx",
+        ),
+        (
+            "SELECT id FROM tasks WHERE state = 'queued' AND limited AND kind = 'a' AND queue = 'default'"
+            " ORDER BY priority DESC, position LIMIT 2",
+            "tasks_limited_idx",
+        ),
+        (
+            "SELECT FROM tasks WHERE state = 'running' AND limited AND kind = 'a' LIMIT 5",
+            "tasks_limited_running_idx",
         ),
         ("SELECT id FROM tasks ORDER BY created_at DESC, id DESC LIMIT 50", "tasks_created_idx"),
         ("SELECT id FROM tasks WHERE state = 'dead_letter' AND fingerprint IS NULL LIMIT 5", "tasks_nameless_idx"),
