@@ -42,7 +42,9 @@ class Change(msgspec.Struct, frozen=True):
 def changes_of(approval: Approval) -> list[Change]:
     """The fields that were answered otherwise than proposed, in the form's order."""
     answer = approval.answer or {}
-    pairs = [(field.label, _text(field.value), _text(answer.get(field.name))) for field in _asked(approval, answer)]
+    pairs = [
+        (field.label, _compared(field.value), _compared(answer.get(field.name))) for field in _asked(approval, answer)
+    ]
     return [Change(label, list(compare(before, after))) for label, before, after in pairs if before != after]
 
 
@@ -50,11 +52,16 @@ def _asked(approval: Approval, answer: dict[str, Any]) -> list[Any]:
     return [field for field in questions.fields_of(approval) if field.name in answer]
 
 
-def _text(value: Any) -> str:
-    """As people read it. Line ends and spaces around do not count: reading a form takes them away."""
+def as_text(value: Any) -> str:
+    """A field's value as people read it."""
     if isinstance(value, bool):
         return "Yes" if value else "No"
-    return "" if value is None else str(value).replace("\r\n", "\n").strip()
+    return "" if value is None else str(value)
+
+
+def _compared(value: Any) -> str:
+    """Line ends and spaces around do not count: reading a form takes them away."""
+    return as_text(value).replace("\r\n", "\n").strip()
 
 
 def compare(before: str, after: str) -> Iterator[Block]:

@@ -1,6 +1,5 @@
 """The receipt of a decision as a page and as a signed file, by a link or signed in, and the keys to check it by."""
 
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -29,7 +28,6 @@ class ReceiptPage(msgspec.Struct, frozen=True):
 
     question: QuestionView
     receipt: Receipt
-    answers: list[tuple[str, Any]]
     changes: list[Change]
     back: str
     private: bool
@@ -37,8 +35,7 @@ class ReceiptPage(msgspec.Struct, frozen=True):
 
 async def _page(request: WebRequest, session: Session, approval: Approval, back: str, private: bool) -> ReceiptPage:
     receipt = await receipts.receipt_of(session, request.app.state.settings, approval)
-    answers = list((approval.answer or {}).items())
-    return ReceiptPage(question_view(approval), receipt, answers, changes_of(approval), back, private)
+    return ReceiptPage(question_view(approval), receipt, changes_of(approval), back, private)
 
 
 async def _linked(request: WebRequest, session: Session, token: str) -> Approval:

@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery
 
 from app.approvals import deciding, groups, questions, reads, receipts, taking_back
 from app.approvals.asking_back import NoteEnded, OpenNote
-from app.approvals.changes import Change, changes_of
+from app.approvals.changes import Change, as_text, changes_of
 from app.approvals.course import Course, TimelineLine, course_of, timeline_of
 from app.approvals.errors import (
     AlreadyDecided,
@@ -92,6 +92,16 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def asks_sign_in(self) -> bool:
         return self.approval.hold == HoldType.SIGN_IN
+
+    @property
+    def proposed(self) -> list[tuple[str, str]]:
+        return [(field.label, as_text(field.value)) for field in self.fields]
+
+    @property
+    def answers(self) -> list[tuple[str, str]]:
+        """What came back, under the names the form has for it."""
+        labels = {field.name: field.label for field in self.fields}
+        return [(labels.get(name, name), as_text(value)) for name, value in (self.approval.answer or {}).items()]
 
     def value(self, field: FormField) -> Any:
         """As just sent, or as it was filled in for an approval that was taken back, or as proposed."""

@@ -85,7 +85,8 @@ class RunList(msgspec.Struct, frozen=True):
 class RunPage(msgspec.Struct, frozen=True, kw_only=True):
     """`stages`: what all tasks together have spent where, each with the state it is drawn as.
 
-    `took`: from the start to the end, when it has finished."""
+    `took`: from the start to the end, when it has finished.
+    """
 
     progress: Progress
     tasks: TaskList
