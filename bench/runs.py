@@ -145,7 +145,7 @@ class Bench:
 async def measure(url: str, size: int, rounds: int) -> bool:
     database = Database(url, name="bench")
     async with database.engine.begin() as connection:
-        names = "tasks, task_steps, task_events, task_counts, runs, run_times, run_events"
+        names = "tasks, task_steps, task_events, task_counts, runs, run_times, run_minutes, run_events"
         await connection.execute(text(f"TRUNCATE {names} CASCADE"))
         for cursor in ("rollup", "log_followers"):
             await connection.execute(text(f"UPDATE {cursor} SET upto = pg_snapshot_xmin(pg_current_snapshot())"))

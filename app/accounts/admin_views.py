@@ -9,10 +9,12 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery
 
 from app.accounts import queries, service
+from app.accounts.letters import InvitationData
 from app.accounts.models import User
 from app.core import log
 from app.core.db import Session
 from app.core.errors import Invalid
+from app.mail import service as mail
 from app.web.forms import Form, blank, read_form
 from app.web.guards import SignedIn, admin_only
 from app.web.render import render, see_other
@@ -28,6 +30,7 @@ class NewUser(msgspec.Struct):
     email: Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
     name: Annotated[str, msgspec.Meta(max_length=200)] = ""
     role: Literal["member", "admin"] = "member"
+    invite: bool = False
 
 
 class RoleForm(msgspec.Struct):
@@ -63,15 +66,20 @@ async def list_users(
 @post("/", include_in_schema=False, status_code=200)
 async def add_user(request: WebRequest, write: Write, user: SignedIn) -> Response[str]:
     form = await read_form(request, NewUser)
-    if form.data is not None:
+    new = form.data
+    if new is not None:
         try:
-            added = await service.add_user(write, form.data.email, admin=form.data.role == "admin", name=form.data.name)
+            added = await service.add_user(write, new.email, admin=new.role == "admin", name=new.name)
         except Invalid as problem:
             form = form.refused(problem)
         else:
             logger.info("user added", user=added.email, role=added.role, by=user.email)
-            login_url = f"{request.app.state.settings.base_url}/login"
-            return see_other(request, "/admin/users", f"{added.email} can now sign in at {login_url}")
+            said = f"{added.email} can now sign in at {request.app.state.settings.base_url}/login"
+            if new.invite:
+                invitation = InvitationData(added.id, user.email)
+                await mail.send(write, template="invitation", to=added.email, data=invitation, owner_id=user.id)
+                said += ", and is told so by mail"
+            return see_other(request, "/admin/users", said)
     return await _page(request, write, user.id, form=form)
 
 
@@ -113,7 +121,7 @@ async def _page(
     more = found[PAGE_SIZE - 1].email if len(found) > PAGE_SIZE else None
     view = UsersView(
         users=[_row(user, own_id) for user in found[:PAGE_SIZE]],
-        form=form or blank({"role": "member"}),
+        form=form or blank({"role": "member", "invite": True}),
         search=search,
         next_url=f"/admin/users?{urlencode({'q': search, 'after': more})}" if more else None,
         login_url=f"{request.app.state.settings.base_url}/login",

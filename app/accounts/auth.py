@@ -47,7 +47,7 @@ def _principal(found: Found | None) -> Principal | None:
     if found is None:
         return None
     role: Literal["member", "admin"] = "admin" if found.role == "admin" else "member"
-    return Principal(found.id, found.email, found.name, role, found.time_zone or "")
+    return Principal(found.id, found.email, found.name, role, found.time_zone or "", found.shortcuts)
 
 
 async def _find(database: Database, token_hash: bytes) -> Found | None:

@@ -1,11 +1,11 @@
-"""The mail with the sign-in link. Its token is minted while it is rendered."""
+"""The mails about access: the sign-in link, whose token is minted while it is rendered, and the invitation."""
 
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from app.accounts import link_queries
+from app.accounts import link_queries, queries
 from app.core.config import Settings
 from app.core.db import WriteSession
 from app.core.tokens import digest, mint
@@ -31,3 +31,23 @@ class SignInLetter(PlainLetter):
             "url": f"{settings.base_url}/login/{token}",
             "minutes": int(link_queries.LINK_LASTS.total_seconds() // 60),
         }
+
+
+class InvitationData(msgspec.Struct, frozen=True):
+    """`by`: the address of whoever gave access."""
+
+    user_id: UUID
+    by: str
+
+
+@letter("invitation")
+class InvitationLetter(PlainLetter):
+    """Without a token: it stays true however long it lies, and signing in is by mail anyway."""
+
+    Data: type[msgspec.Struct] = InvitationData
+
+    async def prepare(self, session: WriteSession, data: InvitationData, settings: Settings) -> dict[str, Any]:
+        user = await queries.user_by_id(session, data.user_id)
+        if user is None or user.disabled_at is not None:
+            raise NotNeeded("They have no access any more.")
+        return {"by": data.by, "admin": user.role == "admin", "url": f"{settings.base_url}/login"}

@@ -43,6 +43,8 @@ class User(Base):
     time_zone: Mapped[str | None] = mapped_column(Text)
     # Whether they want a mail when one of their runs has finished.
     run_notices: Mapped[bool] = mapped_column(server_default=text("true"))
+    # Whether single keys do something on their pages (WCAG 2.1.4: speech input types letters by accident).
+    shortcuts: Mapped[bool] = mapped_column(server_default=text("true"))
 
 
 class LoginLink(Base):

@@ -26,6 +26,7 @@ class Found(NamedTuple):
     role: str
     stale: bool
     time_zone: str | None
+    shortcuts: bool
 
 
 def at(now: datetime | None) -> ColumnElement[datetime]:
@@ -110,6 +111,17 @@ async def set_time_zone(session: WriteSession, user_id: UUID, name: str | None) 
     await session.execute(update(User).where(User.id == user_id).values(time_zone=name))
 
 
+async def set_shortcuts(session: WriteSession, user_id: UUID, wanted: bool) -> None:
+    await session.execute(
+        update(User).where(User.id == user_id).values(shortcuts=wanted).execution_options(synchronize_session=False)
+    )
+
+
+async def emails_of(session: Session, user_ids: Sequence[UUID]) -> dict[UUID, str]:
+    rows = await session.execute(select(User.id, User.email).where(User.id.in_(user_ids)))
+    return {id: email for id, email in rows}
+
+
 # Sessions
 
 
@@ -147,6 +159,7 @@ async def session_person(session: Session, token_hash: bytes, *, now: datetime |
             User.role,
             UserSession.seen_at < at(now) - SEEN_EVERY,
             User.time_zone,
+            User.shortcuts,
         )
         .join(User, User.id == UserSession.user_id)
         .where(UserSession.token_hash == token_hash, UserSession.expires_at > at(now), User.disabled_at.is_(None))

@@ -1,5 +1,6 @@
 """People: finding and adding them, their role, shutting them out. What other features may use."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -15,6 +16,11 @@ Role = Literal["member", "admin"]
 
 async def find_user(session: Session, user_id: UUID) -> User | None:
     return await queries.user_by_id(session, user_id)
+
+
+async def emails_of(session: Session, user_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Of many people at once, for lists."""
+    return await queries.emails_of(session, user_ids) if user_ids else {}
 
 
 async def find_user_by_email(session: Session, email: str) -> User | None:
@@ -91,6 +97,11 @@ async def _keep_an_admin(session: WriteSession, user_id: UUID) -> None:
 async def choose_run_notices(session: WriteSession, user_id: UUID, wanted: bool) -> None:
     """Whether they want a mail when one of their runs has finished."""
     await queries.set_run_notices(session, user_id, wanted)
+
+
+async def choose_shortcuts(session: WriteSession, user_id: UUID, wanted: bool) -> None:
+    """Whether single keys do something on their pages."""
+    await queries.set_shortcuts(session, user_id, wanted)
 
 
 async def end_session(session: WriteSession, user_id: UUID, session_id: UUID) -> None:

@@ -43,6 +43,10 @@ class NoticesForm(msgspec.Struct):
     run_notices: bool = False
 
 
+class KeyboardForm(msgspec.Struct):
+    shortcuts: bool = False
+
+
 class SessionRow(msgspec.Struct, frozen=True):
     id: UUID
     browser: str
@@ -119,6 +123,16 @@ async def save_notices(request: WebRequest, write: Write, user: SignedIn) -> Res
     return see_other(request, "/settings#notices", "Saved.")
 
 
+@post("/settings/keyboard", include_in_schema=False)
+async def save_keyboard(request: WebRequest, write: Write, user: SignedIn) -> Response[str]:
+    form = await read_form(request, KeyboardForm)
+    if form.data is None:
+        raise Invalid("Choose yes or no.", dict(form.errors))
+    await service.choose_shortcuts(write, user.id, form.data.shortcuts)
+    said = "Single keys are on." if form.data.shortcuts else "Single keys are off."
+    return see_other(request, "/settings#keys", said)
+
+
 @post("/settings/sessions/{session_id:uuid}/revoke", include_in_schema=False)
 async def revoke_session(
     request: WebRequest, write: Write, user: SignedIn, session_id: FromPath[UUID]
@@ -191,6 +205,7 @@ handlers: list[HTTPRouteHandler] = [
     resume,
     remove_resume,
     save_notices,
+    save_keyboard,
     revoke_session,
     revoke_others,
 ]

@@ -10,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.approvals import deciding, queries
 from app.approvals.errors import ApprovalNotFound
-from app.approvals.models import Approval, Recipient, Vote
+from app.approvals.models import Approval, Vote
 from app.approvals.questions import Decision, fields_of
 from app.approvals.states import ApprovalState, ApprovalVerb
+from app.approvals.turns import to_decide
 from app.core.addresses import canonical_address
 from app.core.db import WriteSession
 from app.core.errors import AppError
@@ -52,11 +53,11 @@ class Result(NamedTuple):
 
 
 def _for(by: Principal, everyone: bool) -> ColumnElement[bool]:
-    """Open, alike, and this person's to decide, who has not voted yet."""
-    asked = select(Recipient.approval_id).where(func.lower(Recipient.email) == by.email.lower()).scalar_subquery()
+    """Open, alike, and this person's to decide; of everyone's, what they have not voted on yet."""
+    if not everyone:
+        return to_decide(by) & Approval.alike.is_not(None)
     voted = select(Vote.approval_id).where(Vote.person == canonical_address(by.email)).scalar_subquery()
-    mine = true() if everyone else Approval.id.in_(asked)
-    return (Approval.state == ApprovalState.PENDING) & Approval.alike.is_not(None) & Approval.id.not_in(voted) & mine
+    return (Approval.state == ApprovalState.PENDING) & Approval.alike.is_not(None) & Approval.id.not_in(voted)
 
 
 async def groups(session: AsyncSession, by: Principal, run_id: UUID | None = None) -> list[Group]:
@@ -72,7 +73,7 @@ async def groups(session: AsyncSession, by: Principal, run_id: UUID | None = Non
         .limit(GROUPS)
     )
     rows = list(found)
-    names = {run: await runs.name_of(session, run) for *_, run in rows if run}
+    names = await runs.names_of(session, [run for *_, run in rows if run])
     return [Group(key, n, title, until, run, names[run]) for key, n, title, until, run in rows if key and run]
 
 

@@ -52,6 +52,12 @@ class Approval(Base):
         UniqueConstraint("task_id", "step", "round", name="approvals_task_step_round_key"),
         Index("approvals_open_key", "task_id", unique=True, postgresql_where=text("state = 'pending'")),
         Index("approvals_deadline_idx", "expires_at", postgresql_where=text("state = 'pending'")),
+        Index(
+            "approvals_inbox_idx",
+            text("coalesce(expires_at, '9000-01-01 00:00:00+00'::timestamptz)"),
+            "id",
+            postgresql_where=text("state = 'pending'"),
+        ),
         Index("approvals_alike_idx", "alike", postgresql_where=text("state = 'pending' AND alike IS NOT NULL")),
         Index(
             "approvals_remind_idx", "remind_at", postgresql_where=text("state = 'pending' AND remind_at IS NOT NULL")

@@ -1,25 +1,28 @@
 """What pages show of approvals: the inbox, one request with those asked."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, ScalarSelect, exists, func, literal_column, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from app.approvals.errors import ApprovalNotFound
-from app.approvals.models import Approval, Recipient, Vote
+from app.approvals.models import Approval, Recipient
 from app.approvals.queries import recipients_of
 from app.approvals.standing import Standing, standings_of
-from app.approvals.states import ApprovalState, HoldType
-from app.core.addresses import canonical_address
+from app.approvals.states import ApprovalState
+from app.approvals.turns import asked, waits_for
 from app.core.paging import Cursor
 from app.core.principal import Principal
 from app.tasks.models import Task
 
-_Next = aliased(Recipient)
+# What stands for no deadline; the index of the inbox has the same in it.
+NO_DEADLINE = datetime(9000, 1, 1, tzinfo=UTC)
+_DEADLINE: ColumnElement[datetime] = func.coalesce(
+    Approval.expires_at, literal_column("'9000-01-01 00:00:00+00'::timestamptz", Approval.created_at.type)
+)
 
 
 class InboxRow(NamedTuple):
@@ -42,34 +45,38 @@ class Detail(msgspec.Struct, frozen=True):
         return all(person.state == "undelivered" for person in self.recipients)
 
 
-def _asked(by: Principal) -> ColumnElement[bool]:
-    """The person is among those asked, or the task is theirs and waits for its owner."""
-    among = select(Recipient.approval_id).where(func.lower(Recipient.email) == by.email.lower()).scalar_subquery()
-    return or_(Approval.id.in_(among), Approval.owner_id == by.id)
-
-
-async def inbox(session: AsyncSession, by: Principal, which: str, limit: int = 200) -> list[InboxRow]:
-    """`mine` and `all` are open, oldest deadline first; `decided` are the newest decisions.
+async def inbox(
+    session: AsyncSession, by: Principal, which: str, *, after: Cursor | None = None, limit: int
+) -> list[InboxRow]:
+    """`mine` wait for this person and `all` are open, both with the nearest deadline first and those without one last;
+    `decided` are the newest decisions. From behind the cursor `after`.
 
     `all` shows everybody's to an admin, and a member what they own or were asked.
     """
-    everyone = which == "all" and by.is_admin
     told = exists().where(Recipient.approval_id == Approval.id, Recipient.state != "undelivered")
-    query = (
-        select(Approval, Task, ~told)
-        .join(Task, Task.id == Approval.task_id)
-        .where(true() if everyone else _asked(by))
-        .limit(limit)
-    )
+    query = select(Approval, Task, ~told).join(Task, Task.id == Approval.task_id).limit(limit)
     if which == "decided":
-        query = query.where(Approval.state != ApprovalState.PENDING).order_by(Approval.decided_at.desc())
+        query = query.where(Approval.state != ApprovalState.PENDING, asked(by))
+        query = query.order_by(Approval.decided_at.desc(), Approval.id.desc())
+        if after is not None:
+            query = query.where(tuple_(Approval.decided_at, Approval.id) < tuple_(after.at, after.id))
     else:
-        query = query.where(Approval.state == ApprovalState.PENDING).order_by(
-            Approval.expires_at.asc().nulls_last(), Approval.created_at
-        )
+        query = query.where(Approval.state == ApprovalState.PENDING)
+        if which == "mine":
+            query = query.where(waits_for(by))
+        elif not by.is_admin:
+            query = query.where(asked(by))
+        query = query.order_by(_DEADLINE, Approval.id)
+        if after is not None:
+            query = query.where(tuple_(_DEADLINE, Approval.id) > tuple_(after.at, after.id))
     rows = list(await session.execute(query))
     standings = await standings_of(session, [row[0] for row in rows])
     return [InboxRow(approval, task, standings[approval.id], undelivered) for approval, task, undelivered in rows]
+
+
+def place_of(row: InboxRow) -> Cursor:
+    """Where it stands in its list."""
+    return Cursor(row.approval.decided_at or row.approval.expires_at or NO_DEADLINE, row.approval.id)
 
 
 async def list_approvals(
@@ -83,7 +90,7 @@ async def list_approvals(
     """For programs, newest first, from behind `before`: what a person was asked or owns; an admin's are everybody's."""
     query = select(Approval).order_by(Approval.created_at.desc(), Approval.id.desc()).limit(limit)
     if not by.is_admin:
-        query = query.where(_asked(by))
+        query = query.where(asked(by))
     if state is not None:
         query = query.where(Approval.state == state)
     if task_id is not None:
@@ -93,20 +100,10 @@ async def list_approvals(
     return list((await session.execute(query)).scalars())
 
 
-def _waits_for(by: Principal) -> ColumnElement[bool]:
-    """An open question that waits for this person: neither decided nor passed on by them, nor barred to them."""
-    passed_on = exists().where(_Next.forwarded_from == Recipient.id)
-    voted = exists().where(Vote.approval_id == Recipient.approval_id, Vote.person == canonical_address(by.email))
-    to_decide = select(Recipient.approval_id).where(func.lower(Recipient.email) == by.email.lower(), ~passed_on, ~voted)
-    to_answer = or_(Approval.hold != HoldType.APPROVAL, Approval.stopped_at.is_not(None))
-    barred = and_(~Approval.self_approval, func.coalesce(Approval.owner_id == by.id, False))
-    mine = or_(and_(Approval.id.in_(to_decide), ~barred), and_(Approval.owner_id == by.id, to_answer))
-    return and_(Approval.state == ApprovalState.PENDING, mine)
-
-
 async def count_waiting(session: AsyncSession, by: Principal) -> int:
-    """How many open questions wait for this person."""
-    return (await session.execute(select(func.count()).select_from(Approval).where(_waits_for(by)))).scalar_one()
+    """How many open questions wait for this person: the rows of `mine`."""
+    found = await session.execute(select(func.count()).select_from(Approval).where(waits_for(by)))
+    return found.scalar_one()
 
 
 class WaitingRow(NamedTuple):
@@ -141,7 +138,7 @@ async def next_waiting(session: AsyncSession, by: Principal, limit: int) -> Wait
             func.count().over().label("total"),
         )
         .join(Task, Task.id == Approval.task_id)
-        .where(_waits_for(by))
+        .where(waits_for(by))
         .order_by(Approval.expires_at.asc().nulls_last(), Approval.created_at)
         .limit(limit)
         .subquery()
@@ -173,7 +170,7 @@ async def detail(session: AsyncSession, approval_id: UUID, by: Principal) -> Det
     found = await session.execute(
         select(Approval, Task)
         .join(Task, Task.id == Approval.task_id)
-        .where(Approval.id == approval_id, true() if by.is_admin else _asked(by))
+        .where(Approval.id == approval_id, true() if by.is_admin else asked(by))
     )
     row = found.first()
     if row is None:
@@ -187,7 +184,7 @@ async def open_question(session: AsyncSession, task_id: UUID, by: Principal) -> 
         select(Approval.id).where(
             Approval.task_id == task_id,
             Approval.state == ApprovalState.PENDING,
-            true() if by.is_admin else _asked(by),
+            true() if by.is_admin else asked(by),
         )
     )
     approval_id = found.scalar_one_or_none()

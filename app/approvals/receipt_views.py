@@ -1,6 +1,5 @@
 """The receipt of a decision as a page and as a signed file, by a link or signed in, and the keys to check it by."""
 
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -8,6 +7,7 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from app.approvals import queries, reads, receipts
+from app.approvals.changes import Change, changes_of
 from app.approvals.errors import ApprovalNotFound, SignInNeeded
 from app.approvals.models import Approval
 from app.approvals.receipts import Receipt
@@ -28,15 +28,14 @@ class ReceiptPage(msgspec.Struct, frozen=True):
 
     question: QuestionView
     receipt: Receipt
-    answers: list[tuple[str, Any]]
+    changes: list[Change]
     back: str
     private: bool
 
 
 async def _page(request: WebRequest, session: Session, approval: Approval, back: str, private: bool) -> ReceiptPage:
     receipt = await receipts.receipt_of(session, request.app.state.settings, approval)
-    answers = list((approval.answer or {}).items())
-    return ReceiptPage(question_view(approval), receipt, answers, back, private)
+    return ReceiptPage(question_view(approval), receipt, changes_of(approval), back, private)
 
 
 async def _linked(request: WebRequest, session: Session, token: str) -> Approval:

@@ -10,6 +10,7 @@ from litestar.params import FromPath, FromQuery
 
 from app.approvals import deciding, groups, questions, reads, receipts, taking_back
 from app.approvals.asking_back import NoteEnded, OpenNote
+from app.approvals.changes import Change, as_text, changes_of
 from app.approvals.course import Course, TimelineLine, course_of, timeline_of
 from app.approvals.errors import (
     AlreadyDecided,
@@ -30,6 +31,7 @@ from app.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from app.approvals.trail import Delivery, deliveries
 from app.core.db import Session
 from app.core.errors import AppError, Invalid
+from app.core.paging import PAGE, parse_cursor
 from app.core.principal import Principal
 from app.tasks.models import Task
 from app.tasks.states import TaskState
@@ -53,6 +55,9 @@ class Inbox(msgspec.Struct, frozen=True):
     current: str
     email: str
     groups: list[Group]
+    here: str
+    next_url: str | None
+    first_url: str | None
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -88,6 +93,16 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
     def asks_sign_in(self) -> bool:
         return self.approval.hold == HoldType.SIGN_IN
 
+    @property
+    def proposed(self) -> list[tuple[str, str]]:
+        return [(field.label, as_text(field.value)) for field in self.fields]
+
+    @property
+    def answers(self) -> list[tuple[str, str]]:
+        """What came back, under the names the form has for it."""
+        labels = {field.name: field.label for field in self.fields}
+        return [(labels.get(name, name), as_text(value)) for name, value in (self.approval.answer or {}).items()]
+
     def value(self, field: FormField) -> Any:
         """As just sent, or as it was filled in for an approval that was taken back, or as proposed."""
         before = (self.approval.answer or {}).get(field.name, field.value)
@@ -95,7 +110,7 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApprovalPage(msgspec.Struct, frozen=True):
-    """`taker`: this person may take the approval back. `receipt`: there is one."""
+    """`taker`: this person may take the approval back. `receipt`: there is one. `changes`: made in the form."""
 
     detail: Detail
     question: QuestionView
@@ -103,6 +118,7 @@ class ApprovalPage(msgspec.Struct, frozen=True):
     timeline: list[TimelineLine]
     taker: bool = False
     receipt: bool = False
+    changes: Sequence[Change] = ()
     deliveries: Sequence[Delivery] = ()
 
 
@@ -166,12 +182,27 @@ REFUSALS = (
 
 
 @get("/approvals")
-async def show_inbox(request: WebRequest, user: SignedIn, read: Read, show: FromQuery[str] = "mine") -> Response[str]:
+async def show_inbox(
+    request: WebRequest,
+    user: SignedIn,
+    read: Read,
+    show: FromQuery[str] = "mine",
+    cursor: FromQuery[str | None] = None,
+) -> Response[str]:
     current = show if show in dict(TABS) else "mine"
-    rows = await reads.inbox(read, user, current)
-    alike = await groups.groups(read, user) if current == "mine" else []
-    tabs = [(key, label, f"/approvals?show={key}", None) for key, label in TABS]
-    view = Inbox(rows, tabs, current, user.email, alike)
+    after = parse_cursor(cursor)
+    rows = await reads.inbox(read, user, current, after=after, limit=PAGE + 1)
+    shown, first = rows[:PAGE], f"/approvals?show={current}"
+    view = Inbox(
+        rows=shown,
+        tabs=[(key, label, f"/approvals?show={key}", None) for key, label in TABS],
+        current=current,
+        email=user.email,
+        groups=await groups.groups(read, user) if current == "mine" and after is None else [],
+        here=f"{first}&cursor={cursor}" if after else first,
+        next_url=f"{first}&cursor={reads.place_of(shown[-1])}" if len(rows) > PAGE else None,
+        first_url=first if after else None,
+    )
     return await render(request, "approvals/list.html", view, nav="approvals", fragment="approvals/_list.html")
 
 
@@ -201,6 +232,7 @@ async def approval_page(
         timeline,
         taker=await taking_back.offered(session, detail.approval, user.email, is_admin=user.is_admin),
         receipt=await receipts.exists(session, detail.approval),
+        changes=changes_of(detail.approval),
         deliveries=await deliveries(session, detail.approval.id, detail.recipients),
     )
     return await render(request, "approvals/detail.html", view, nav="approvals", status=status)

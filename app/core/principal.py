@@ -15,6 +15,8 @@ class Principal(msgspec.Struct, frozen=True):
     role: Literal["member", "admin"]
     # An IANA name; empty: as their browser says.
     time_zone: str = ""
+    # Whether single keys do something on their pages.
+    shortcuts: bool = True
 
     @property
     def actor(self) -> str:

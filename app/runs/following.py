@@ -10,7 +10,7 @@ from uuid import UUID
 
 from app.core.db import WriteSession
 from app.mail import service as mail
-from app.runs import queries, time_queries
+from app.runs import pace_queries, queries, time_queries
 from app.runs.letters import Summary
 from app.runs.time_queries import Change
 from app.stats import queries as stats
@@ -26,8 +26,9 @@ async def follow_log(session: WriteSession, *, now: datetime | None = None) -> b
     """The sweeper's beat. False: it always reads all there is."""
     window = await next_window(session, FOLLOWER)
     changes = await time_queries.changes_in(session, window) if window else []
-    if changes:
+    if window and changes:
         await time_queries.fold(session, changes)
+        await pace_queries.fold_minutes(session, window, now=now)
         for run_id in await _note_ends(session, changes):
             await _tell(session, run_id, now=now)
     return False

@@ -67,3 +67,14 @@ class RunTime(Base):
     stage: Mapped[str] = mapped_column(Text, primary_key=True)
     n: Mapped[int] = mapped_column(BigInteger)
     seconds: Mapped[Decimal] = mapped_column(Numeric)
+
+
+class RunMinute(Base):
+    """How many tasks of a run left a worker in a minute, to their end or to wait for people. Only of the last ones."""
+
+    __tablename__ = "run_minutes"
+    __table_args__ = (Index("run_minutes_minute_idx", "minute"),)
+
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    minute: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
+    n: Mapped[int] = mapped_column(BigInteger)

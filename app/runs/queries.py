@@ -1,5 +1,6 @@
 """Statements about runs, and those that bring tasks into line with their run's state. Runs are locked first."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -102,6 +103,11 @@ async def get_run(session: AsyncSession, run_id: UUID) -> Run:
 
 async def name_of(session: AsyncSession, run_id: UUID) -> str:
     return (await session.execute(select(Run.name).where(Run.id == run_id))).scalar_one()
+
+
+async def names_of(session: AsyncSession, run_ids: Sequence[UUID]) -> dict[UUID, str]:
+    rows = await session.execute(select(Run.id, Run.name).where(Run.id.in_(run_ids)))
+    return {id: name for id, name in rows}
 
 
 async def list_runs(

@@ -30,6 +30,7 @@ FOLLOW = {
 }
 
 name_of = queries.name_of
+names_of = queries.names_of
 find_run = queries.find_run
 
 

@@ -8,10 +8,12 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
+from app.accounts import service as accounts
 from app.core.errors import NotFound
 from app.core.paging import PAGE, Cursor, parse_cursor
-from app.runs import queries, service, time_queries
+from app.runs import pace_queries, queries, service, time_queries
 from app.runs.errors import RunNotFound
+from app.runs.forecast import Forecast, Pace, forecast
 from app.runs.models import Run, RunEvent
 from app.runs.states import RUN_MACHINE, RunState, RunVerb, Stage
 from app.stats import queries as stats
@@ -28,10 +30,15 @@ APPLICATIONS = "application.submit"
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """A run and how many of its tasks are in each state. `state` is `finished` when nothing is left to do."""
+    """A run and how many of its tasks are in each state. `state` is `finished` when nothing is left to do.
+
+    `owner`: whose it is, for those who see everybody's.
+    """
 
     run: Run
     segments: list[tuple[str, int]]
+    forecast: Forecast
+    owner: str = ""
 
     @property
     def total(self) -> int:
@@ -48,8 +55,12 @@ class Progress(msgspec.Struct, frozen=True):
 
     @property
     def waiting(self) -> int:
-        """Tasks that wait for an approval."""
+        """Tasks that wait for an approval, which may be decided together."""
         return sum(n for state, n in self.segments if state == TaskState.PENDING_APPROVAL)
+
+    @property
+    def done(self) -> int:
+        return sum(n for state, n in self.segments if state == TaskState.SUCCEEDED)
 
     @property
     def state(self) -> str:
@@ -73,26 +84,30 @@ class RunList(msgspec.Struct, frozen=True):
 
 
 class RunPage(msgspec.Struct, frozen=True, kw_only=True):
-    """`stages`: what all tasks together have spent where. `took`: from the start to the end, when it has finished."""
+    """`stages`: what all tasks together have spent where, each with the state it is drawn as.
+
+    `took`: from the start to the end, when it has finished.
+    """
 
     progress: Progress
     tasks: TaskList
-    stages: list[tuple[str, float]]
+    stages: list[tuple[str, str, float]]
     took: timedelta | None
     timeline: list[Happening]
     adds: bool
 
 
 STAGE_WORDS = {
-    Stage.QUEUE: "In the queue",
-    Stage.WORK: "At work",
-    Stage.PEOPLE: "Waiting for people",
-    Stage.LATER: "Paused, or for a later time",
+    Stage.QUEUE: (TaskState.QUEUED, "In the queue"),
+    Stage.WORK: (TaskState.RUNNING, "At work"),
+    Stage.PEOPLE: (TaskState.PENDING_APPROVAL, "Waiting for people"),
+    Stage.LATER: (TaskState.PAUSED, "Paused, or for a later time"),
 }
 
 
-def progress_of(run: Run, counts: dict[str, int]) -> Progress:
-    return Progress(run, [(state, counts[state]) for state in STANDINGS if counts.get(state)])
+def progress_of(run: Run, counts: dict[str, int], pace: Pace | None = None, owner: str = "") -> Progress:
+    segments: list[tuple[str, int]] = [(state, counts[state]) for state in STANDINGS if counts.get(state)]
+    return Progress(run, segments, forecast(counts, pace, run.created_at), owner)
 
 
 @get("/runs")
@@ -103,9 +118,11 @@ async def show_runs(
     runs = await queries.list_runs(read, user.scope, before, PAGE + 1)
     shown = runs[:PAGE]
     counts = await stats.counts_by_run(read, [run.id for run in shown])
+    paces = await pace_queries.paces_of(read, [run.id for run in shown])
+    owners = await accounts.emails_of(read, [run.owner_id for run in shown]) if user.is_admin else {}
     last = Cursor(shown[-1].created_at, shown[-1].id) if len(runs) > PAGE else None
     view = RunList(
-        runs=[progress_of(run, counts[run.id]) for run in shown],
+        runs=[progress_of(run, counts[run.id], paces.get(run.id), owners.get(run.owner_id, "")) for run in shown],
         next_url=f"/runs?cursor={last}" if last else None,
         first_url="/runs" if before else None,
         here=f"/runs?cursor={cursor}" if cursor else "/runs",
@@ -128,12 +145,14 @@ async def show_run(
     wanted = TaskFilter(run_id=run_id, states=(in_state,) if in_state in STANDINGS else ())
     tasks = await task_list(read, user, FilterForm(wanted=wanted, values={}, errors={}), cursor, path=f"/runs/{run_id}")
     counts = {tab.state: tab.count or 0 for tab in tasks.tabs if tab.state}
-    progress = progress_of(run, counts)
+    pace = (await pace_queries.paces_of(read, [run_id])).get(run_id)
+    owners = await accounts.emails_of(read, [run.owner_id]) if user.is_admin else {}
+    progress = progress_of(run, counts, pace, owners.get(run.owner_id, ""))
     times = (await time_queries.times_of(read, [run_id]))[run_id]
     view = RunPage(
         progress=progress,
         tasks=tasks,
-        stages=[(word, times[stage].seconds) for stage, word in STAGE_WORDS.items()],
+        stages=[(state, word, times[stage].seconds) for stage, (state, word) in STAGE_WORDS.items()],
         took=run.finished_at - run.created_at if run.finished_at and progress.state == "finished" else None,
         timeline=[happening(event) for event in await queries.events_of(read, run_id)],
         # Postings (app/postings/more_views.py) are applied for in the name of the one who adds them.

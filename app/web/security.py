@@ -29,9 +29,9 @@ MAX_BODY = 12 * 1024 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Probes come by the machine's address, not by its name.
 ANY_HOST = ("/livez", "/readyz", "/health", "/metrics")
-# Their forms are on pages without a referrer, from which browsers send `Origin: null`; a token in the body, which
-# no other site knows, is what they are checked by.
-NULL_ORIGIN = ("/review", "/login")
+# Their forms are (also) on pages without a referrer, from which browsers send `Origin: null`; a token in the body,
+# which no other site knows, is what they are checked by.
+NULL_ORIGIN = ("/review", "/login", "/logout")
 
 Observe = Callable[[str, str, int, float], None]
 

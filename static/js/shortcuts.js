@@ -1,5 +1,5 @@
-// Single keys, while nobody types: those of elements with data-keys="g r" press that element (in the row with the focus
-// first); j and k walk the rows of the page's list, o opens, x chooses; / goes to the list's field, ? shows all keys.
+// Single keys, while nobody types: those of elements with data-keys="g r" press that element, a field gets the focus
+// (what stands in a row only while the focus is in that row; people can switch all of this off in their settings); j and k walk the rows of the page's list, o opens, x chooses; / goes to the list's field, ? shows all keys.
 
 const PAUSE = 1200; // milliseconds between two keys of one shortcut
 const TYPING = "input:not([type=checkbox], [type=radio], [type=button], [type=submit]), textarea, select, [contenteditable]";
@@ -35,7 +35,7 @@ function wanted(keys) {
   const row = document.activeElement?.closest("tr[id]");
   const found = (place) => place && [...place.querySelectorAll("[data-keys]")].filter((each) => each.dataset.keys.startsWith(keys));
   const inRow = found(row);
-  return inRow?.length ? inRow : found(document);
+  return inRow?.length ? inRow : found(document).filter((each) => !each.closest("tr[id]"));
 }
 
 document.addEventListener("keydown", (event) => {
@@ -50,7 +50,8 @@ document.addEventListener("keydown", (event) => {
   if (exact) {
     event.preventDefault();
     typed = [];
-    exact.click();
+    if (exact.matches("input, select, textarea")) exact.focus({ focusVisible: true });
+    else exact.click();
   } else if (!elements.length) {
     typed = [];
     if (own[event.key]) {

@@ -192,3 +192,31 @@ async def test_times_are_shown_in_the_zone_one_has_chosen_and_an_unknown_one_is_
     assert await world.sql("SELECT time_zone FROM users") == [("Asia/Kathmandu",)]
     assert (await browser.post("/settings/time-zone", {"time_zone": ""})).status_code == 303
     assert await world.sql("SELECT time_zone FROM users") == [(None,)]
+
+
+async def test_single_keys_are_switched_off_and_on_for_all_pages(world: World) -> None:
+    browser = await signed_in(world)
+    assert "js/shortcuts" in (await browser.get("/settings")).text
+    assert (await browser.post("/settings/keyboard", {})).status_code == 303
+    page = (await browser.get("/settings")).text
+    assert "js/shortcuts" not in page
+    assert "Single keys are off." in page
+    assert (await browser.post("/settings/keyboard", {"shortcuts": "true"})).status_code == 303
+    assert "js/shortcuts" in (await browser.get("/settings")).text
+
+
+async def test_one_can_sign_out_from_a_page_that_sends_no_referrer(world: World) -> None:
+    browser = await signed_in(world)
+    # As older browsers send it, and all of them where there is no https.
+    answer = await browser.post("/logout", {}, headers={"Origin": "null"})
+    assert answer.status_code == 303
+    assert not await browser.signed_in()
+
+
+async def test_another_site_cannot_sign_one_out(world: World) -> None:
+    browser = await signed_in(world)
+    forged = {"_csrf_token": "A" * 43}
+    assert (await browser.post("/logout", forged, headers={"Origin": "null"})).status_code == 403
+    away = {"Origin": "null", "Sec-Fetch-Site": "cross-site"}
+    assert (await browser.post("/logout", {}, headers=away)).status_code == 403
+    assert await browser.signed_in()

@@ -1,12 +1,17 @@
 """/admin/users, and what the operator's commands use."""
 
 import asyncio
+import re
 
 import pytest
 
 from app.accounts import service
 from app.accounts.errors import LastAdmin
 from app.accounts.models import User
+from app.core.ids import uuid7
+from app.mail.errors import NotNeeded
+from app.mail.letters import find_letter, letter_data
+from app.mail.message import render
 from tests.accounts.people import World
 
 ADMIN = "admin@example.com"
@@ -32,6 +37,34 @@ async def test_an_administrator_adds_somebody_who_can_then_sign_in(world: World)
     asking = await world.browser()
     await asking.ask("NEW@example.com")
     assert (await asking.press(await world.token())).status_code == 303
+
+
+async def test_who_is_added_is_invited_by_mail_if_wanted_and_the_choice_is_kept_over_a_mistake(world: World) -> None:
+    await world.add(ADMIN, admin=True)
+    admin = await world.sign_in(ADMIN)
+    told = len(await world.mails())
+    refused = await admin.post("/admin/users", {"email": "nobody", "name": "New & old", "role": "admin"})
+    assert "New &amp; old" in refused.text
+    assert not re.search(r'name="invite"[^>]* checked', refused.text)
+    assert re.search(r'name="invite"[^>]* checked', (await admin.get("/admin/users")).text)
+    await admin.post("/admin/users", {"email": "quiet@example.com", "role": "member"})
+    await admin.post("/admin/users", {"email": "new@example.com", "role": "admin", "invite": "true"})
+    [mail] = (await world.mails())[told:]
+    assert (mail["template"], mail["to"], mail["data"]["by"]) == ("invitation", "new@example.com", ADMIN)
+    async with world.database.write("system") as session:
+        values = await find_letter("invitation").prepare(
+            session, letter_data("invitation", mail["data"]), world.settings
+        )
+    message = render("invitation", values, to="new@example.com", task_id=uuid7(), settings=world.settings)
+    assert message["Subject"] == f"{ADMIN} has given you access to Holdpoint"
+    for kind in ("plain", "html"):
+        text = message.get_body((kind,)).get_content()  # type: ignore[union-attr]
+        assert "as an administrator" in text
+        assert f"{world.settings.base_url}/login" in text
+    await world.sql("UPDATE users SET disabled_at = now() WHERE email = 'new@example.com' RETURNING id")
+    async with world.database.write("system") as session:
+        with pytest.raises(NotNeeded):
+            await find_letter("invitation").prepare(session, letter_data("invitation", mail["data"]), world.settings)
 
 
 async def test_adding_with_a_mistake_shows_the_form_again(world: World) -> None:

@@ -98,7 +98,8 @@ async def test_the_inbox_tells_how_far_it_is_and_what_one_has_done(
         decided = await browser.send_form(f"{path}/decision", {"version": asked.version, "decision": "approve"})
         assert decided.headers["location"] == path
         assert "You approved. It waits for 1 more" in words(await browser.get(path))
-        listed = words(await browser.get("/approvals"))
+        assert "May it go on?" not in words(await browser.get("/approvals")), "it waits for others now"
+        listed = words(await browser.get("/approvals?show=all"))
         assert f"1 of 2 has approved: {ANN}" in listed
         assert "You approved, waiting for 1 more" in listed
         assert waiting_badge(await browser.get("/approvals")) == 0
@@ -227,7 +228,7 @@ async def test_signed_in_people_pass_on_and_ask_back_in_the_inbox(
         assert (refused.status_code, "That is you" in words(refused)) == (422, True)
         assert (await ann.send_form(f"{path}/forward", {"to": BOB})).status_code == 303
         assert f"You passed this on to {BOB}" in words(await ann.get(path))
-        assert f"You passed it on to {BOB}" in words(await ann.get("/approvals"))
+        assert f"You passed it on to {BOB}" in words(await ann.get("/approvals?show=all"))
     async with browser_of(site, await principal(database, "eve@example.org")) as eve:
         for verb in ("forward", "ask-back", "withdraw", "answer-back", "decision"):
             answer = await eve.send_form(f"{path}/{verb}", {"to": BOB, "note_id": str(UUID(int=0)), "question": "?"})

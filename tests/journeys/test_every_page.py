@@ -11,11 +11,12 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize
 from redis.asyncio import Redis
 
+from app.approvals import deciding
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.principal import Principal
 from tests import servers as servers_module
-from tests.approvals.asking import principal, put_question
+from tests.approvals.asking import approve, principal, put_question
 from tests.bulk.acting import buried
 from tests.pages import served
 from tests.postings.people import PEOPLE
@@ -47,6 +48,8 @@ PAGES = (
     "/approvals?show=all",
     "/approvals?show=decided",
     "/approvals/{approval}",
+    "/approvals/{decided}",
+    "/approvals/{decided}/receipt",
     "/dead-letters",
     "/queues",
     "/workers",
@@ -55,6 +58,8 @@ PAGES = (
     "/search",
     "/search?q=task",
     "/settings",
+    "/settings/tokens",
+    "/settings/webhooks",
     "/admin/users",
     "/admin/audit",
     "/admin/health",
@@ -122,12 +127,16 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         database, 1, "It is " + "very, " * 40 + "broken.", owner_id=by.id, kind="test.steps", payload={"name": "x"}
     )
     asked = await put_question(database, settings, recipients=("owner@example.org", "x" * 60 + "@example.org"))
+    decided = await put_question(database, settings)
+    async with database.write("recipient:owner@example.org") as session:
+        await deciding.decide_by_link(session, decided.hashes()[0], approve(decided), source="192.0.2.1")
     return {
         "run": str(run),
         "task": str(task),
         "dead": str(dead),
         "held": str(asked.task_id),
         "approval": str(asked.approval_id),
+        "decided": str(decided.approval_id),
         "token": asked.tokens[0],
     }
 

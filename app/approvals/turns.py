@@ -1,0 +1,33 @@
+"""Whose turn it is: which questions a person was asked, and which of them still wait for that very person."""
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.orm import aliased
+
+from app.approvals.models import Approval, Recipient, Vote
+from app.approvals.states import ApprovalState, HoldType
+from app.core.addresses import canonical_address
+from app.core.principal import Principal
+
+_Next = aliased(Recipient)
+
+
+def asked(by: Principal) -> ColumnElement[bool]:
+    """The person is among those asked, or the task is theirs and waits for its owner."""
+    among = select(Recipient.approval_id).where(func.lower(Recipient.email) == by.email.lower()).scalar_subquery()
+    return or_(Approval.id.in_(among), Approval.owner_id == by.id)
+
+
+def to_decide(by: Principal) -> ColumnElement[bool]:
+    """Open, put to this person, and neither decided nor passed on by them, nor barred to them."""
+    passed_on = exists().where(_Next.forwarded_from == Recipient.id)
+    voted = exists().where(Vote.approval_id == Recipient.approval_id, Vote.person == canonical_address(by.email))
+    theirs = select(Recipient.approval_id).where(func.lower(Recipient.email) == by.email.lower(), ~passed_on, ~voted)
+    barred = and_(~Approval.self_approval, func.coalesce(Approval.owner_id == by.id, False))
+    return and_(Approval.state == ApprovalState.PENDING, Approval.id.in_(theirs), ~barred)
+
+
+def waits_for(by: Principal) -> ColumnElement[bool]:
+    """Theirs to decide; or theirs to answer, as the owner."""
+    to_answer = or_(Approval.hold != HoldType.APPROVAL, Approval.stopped_at.is_not(None))
+    mine = and_(Approval.state == ApprovalState.PENDING, Approval.owner_id == by.id, to_answer)
+    return or_(to_decide(by), mine)

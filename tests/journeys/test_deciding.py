@@ -1,0 +1,158 @@
+"""Deciding by the keys of the inbox, and by thumb on the page of a link, which has no script."""
+
+import re
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+from app.approvals import review
+from app.approvals.forms import FormField
+from app.core.config import Settings
+from app.core.db import Database
+from tests import chromium
+from tests.approvals.asking import approval_of, principal, put_question
+from tests.journeys.conftest import OpenPage
+from tests.pages import Served
+
+pytestmark = pytest.mark.browser
+
+ANN = "ann@example.org"
+LETTER = FormField("letter", "Cover letter", "textarea", value="A line of the letter.\n" * 60, required=True)
+
+
+async def test_the_keys_of_the_inbox_lead_to_a_decision_and_never_take_it(
+    database: Database, settings: Settings, open_page: OpenPage
+) -> None:
+    first = await put_question(database, settings, recipients=(ANN,))
+    second = await put_question(database, settings, recipients=(ANN,))
+    page = await open_page(await principal(database, ANN), "/approvals")
+    await page.keyboard.press("a")
+    await page.keyboard.press("r")
+    await expect(page).to_have_url(re.compile("/approvals$"))  # no row has the focus
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog", name="Keyboard")).to_contain_text("nothing is decided yet")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("j")
+    await page.keyboard.press("j")
+    await page.keyboard.press("k")
+    await page.keyboard.press("r")
+    await expect(page).to_have_url(re.compile(f"/approvals/{first.approval_id}#decide-reject$"))
+    await expect(page.get_by_label("Reject")).to_be_focused()
+    await expect(page.get_by_label("Reject")).not_to_be_checked()
+    await page.keyboard.press("a")
+    await expect(page.get_by_label("Approve")).to_be_focused()
+    await expect(page.get_by_label("Approve")).not_to_be_checked()
+    await page.keyboard.press("Enter")  # sends nothing that was not chosen
+    assert (await approval_of(database, first)).state == "pending"
+    await page.goto("/approvals")
+    await page.keyboard.press("j")
+    await page.keyboard.press("j")
+    await page.keyboard.press("o")
+    await expect(page).to_have_url(re.compile(f"/approvals/{second.approval_id}$"))
+    await page.keyboard.press("a")
+    await page.keyboard.press("Space")
+    await page.keyboard.press("Enter")
+    await expect(page).to_have_url(re.compile("/approvals$"))
+    assert (await approval_of(database, second)).state == "approved"
+
+
+async def test_single_keys_do_nothing_for_who_has_switched_them_off(
+    database: Database, settings: Settings, open_page: OpenPage
+) -> None:
+    await put_question(database, settings, recipients=(ANN,))
+    ann = await principal(database, ANN)
+    off = type(ann)(ann.id, ann.email, ann.name, ann.role, shortcuts=False)
+    page = await open_page(off, "/approvals")
+    for key in ("j", "a", "?", "g", "t"):
+        await page.keyboard.press(key)
+    await expect(page).to_have_url(re.compile("/approvals$"))
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await page.get_by_role("link", name="Keyboard").click()
+    await expect(page.get_by_role("dialog", name="Keyboard")).to_contain_text("switched off")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Control+k")
+    await expect(page.get_by_label("Page, run, or task")).to_be_focused()
+
+
+async def boxes(page: Page) -> dict[str, dict[str, float]]:
+    """Where the parts of the decision are on the screen."""
+    wanted = {
+        "approve": page.locator(".choice:has(#decide-approve)"),
+        "reject": page.locator(".choice:has(#decide-reject)"),
+        "send": page.get_by_role("button", name="Send decision"),
+        "bar": page.locator(".decision"),
+    }
+    found = {}
+    for name, part in wanted.items():
+        box = await part.bounding_box()
+        assert box is not None, name
+        found[name] = dict(box)
+    return found
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 568), (390, 844), (430, 932)])
+async def test_on_a_phone_the_decision_is_one_row_in_reach_and_covers_no_focus(
+    database: Database, settings: Settings, open_page: OpenPage, width: int, height: int
+) -> None:
+    asked = await put_question(database, settings, fields=(LETTER,))
+    page = await open_page(
+        None,
+        f"/review/{asked.tokens[0]}",
+        viewport={"width": width, "height": height},
+        java_script_enabled=False,
+        has_touch=True,
+        is_mobile=True,
+    )
+    at = await boxes(page)
+    assert at["approve"]["y"] == at["reject"]["y"]
+    assert abs(at["send"]["y"] + at["send"]["height"] - at["reject"]["y"] - at["reject"]["height"]) <= 1, "one row"
+    assert at["send"]["x"] - at["reject"]["x"] - at["reject"]["width"] >= 12, "send lies apart from reject"
+    assert min(part["height"] for part in at.values()) >= 44
+    assert min(part["width"] for part in at.values()) >= 44
+    assert at["bar"]["y"] + at["bar"]["height"] <= height + 1, "in reach without scrolling"
+    assert at["bar"]["height"] <= 80
+    await expect(page.get_by_label("Reason")).to_be_hidden()
+    await page.get_by_label("Reject").check()
+    await expect(page.get_by_label("Reason")).to_be_visible()
+    assert (await boxes(page))["bar"]["height"] <= height / 2
+    for _ in range(12):
+        await page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        if await focused.count() == 0 or await page.locator(".decision :focus").count():
+            continue
+        box, bar = await focused.bounding_box(), (await boxes(page))["bar"]
+        assert box is not None
+        assert box["y"] < bar["y"] or box["y"] >= bar["y"] + bar["height"], "what has the focus begins in sight"
+
+
+async def test_a_refused_no_keeps_its_reason_in_sight_and_without_style_sheets_it_is_all_there(
+    database: Database, settings: Settings, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(review, "TOO_QUICK", 0.0)
+    asked = await put_question(database, settings)
+    page = await open_page(None, f"/review/{asked.tokens[0]}", java_script_enabled=False)
+    await page.get_by_label("Reject").check()
+    await page.get_by_role("button", name="Send decision").click()
+    await expect(page.get_by_label("Reason")).to_be_visible()
+    await expect(page.locator("#f-reason-error")).to_be_visible()
+    await page.route("**/*.css", lambda route: route.abort())
+    await page.goto(f"/review/{asked.tokens[0]}")
+    await expect(page.get_by_label("Reason")).to_be_visible()
+
+
+async def test_at_twice_the_usual_type_size_nothing_is_cut_off_or_covered(
+    database: Database, settings: Settings, site: Served
+) -> None:
+    asked = await put_question(database, settings, fields=(LETTER,))
+    large = [*chromium.ARGUMENTS, "--blink-settings=defaultFontSize=32,defaultFixedFontSize=26"]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium.path(), args=large)
+        for width, height in ((320, 568), (390, 844)):
+            page = await browser.new_page(base_url=site.base, viewport={"width": width, "height": height})
+            await page.goto(f"/review/{asked.tokens[0]}")
+            await page.get_by_label("Reject").check()
+            too_wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert too_wide <= 0, f"{too_wide} px too wide at {width}"
+            position = await page.locator(".decision").evaluate("each => getComputedStyle(each).position")
+            assert position == "static", "it would cover most of the screen"
+        await browser.close()
