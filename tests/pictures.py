@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 from PIL import Image
-from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
 from app.development import DEVELOPER
 from tests import chromium
@@ -24,6 +24,19 @@ from tests.journeys.test_dev import Dev, dev
 from tests.processes import ROOT
 
 PICTURES = ROOT / "docs" / "pictures"
+NAMES = (
+    "overview",
+    "overview-dark",
+    "runs",
+    "run",
+    "tasks",
+    "tasks-dark",
+    "dead-letters",
+    "approvals",
+    "mail",
+    "review-phone",
+    "review-phone-dark",
+)
 WIDE, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=390, height=844)
 APPLICATION = "Apply for"
 COLOURS = 128  # of a picture; the pages have few
@@ -71,16 +84,20 @@ async def take_all(browser: Browser, started: Dev, link: str) -> None:
     await page.wait_for_url("**/overview")
     run = await interesting(page, started, base)
 
-    await picture(page, "/overview", "overview")
-    await picture(page, "/overview", "overview-dark", scheme="dark")
-    await picture(page, "/runs", "runs")
-    await picture(page, run, "run")
-    await picture(page, "/tasks", "tasks")
-    await picture(page, "/tasks", "tasks-dark", scheme="dark")
-    await picture(page, "/dead-letters", "dead-letters")
-    await picture(page, "/approvals", "approvals")
-    await picture(page, await mail_about(page, APPLICATION), "mail")
-    await phone(browser, page, base)
+    for name, path in (
+        ("overview", "/overview"),
+        ("runs", "/runs"),
+        ("run", run),
+        ("tasks", "/tasks"),
+        ("dead-letters", "/dead-letters"),
+        ("approvals", "/approvals"),
+        ("mail", await mail_about(page, APPLICATION)),
+    ):
+        await picture(page, path, name)
+    address = await link_in_mail(page, base)
+    on_phone = await browser.new_context(viewport=PHONE, device_scale_factor=2, has_touch=True, is_mobile=True)
+    await picture(await on_phone.new_page(), address, "review-phone")
+    await on_phone.close()
     await context.close()
 
 
@@ -95,14 +112,14 @@ async def interesting(page: Page, started: Dev, base: str) -> str:
     enqueue(started, base)
     # Every application has been composed and its mail has arrived.
     await until(lambda: approvals(page, 5))
-    for decision in ("Approve", "Approve", "Approve", "Reject"):
+    for decision, done in (*[("Approve", "Approved")] * 3, ("Reject", "Rejected")):
         await page.goto("/approvals")
         await page.locator("tr[id^=approval-] .main-cell a", has_text="Apply for").first.click()
         if decision == "Reject":
             await page.get_by_label("Reason").fill("The salary is missing.")
         await page.get_by_label(decision, exact=True).check()
         await page.get_by_role("button", name="Send decision").click()
-        await page.get_by_text("Outcome").first.wait_for()
+        await page.get_by_text(done).first.wait_for()
     await until(lambda: shown(page, "/tasks?state=succeeded&kind=application.submit", "Succeeded"))
     await until(lambda: shown(page, "/dead-letters", "PermanentError"))
     await until(lambda: shown(page, "/tasks?state=succeeded", "Renew the certificate"))
@@ -142,33 +159,24 @@ async def mail_about(page: Page, words: str) -> str:
     return address
 
 
-async def phone(browser: Browser, page: Page, base: str) -> None:
-    """The page behind a mail's link, as a phone without any sign-in shows it."""
+async def link_in_mail(page: Page, base: str) -> str:
     await page.goto(f"{await mail_about(page, APPLICATION)}?part=text")
     found = re.search(rf"{re.escape(base)}/review/\S+", await page.locator("main").inner_text())
     assert found, "no link in the mail"
-    context: BrowserContext = await browser.new_context(
-        viewport=PHONE, device_scale_factor=2, has_touch=True, is_mobile=True
-    )
-    other = await context.new_page()
-    await picture(other, found[0], "review-phone")
-    await picture(other, found[0], "review-phone-dark", scheme="dark")
-    await context.close()
+    return found[0]
 
 
-async def picture(page: Page, path: str, name: str, *, scheme: Any = "light") -> None:
-    """The window as it is, with so few colours that the file stays small."""
-    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    await page.goto(path)
-    await page.wait_for_load_state("load")
-    await page.evaluate("document.fonts.ready")
-    taken = Image.open(BytesIO(await page.screenshot(animations="disabled", caret="hide")))
-    small = taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    PICTURES.mkdir(exist_ok=True)
-    small.save(PICTURES / f"{name}.png", optimize=True)
-    print(
-        f"docs/pictures/{name}.png  {small.width} x {small.height}  {(PICTURES / f'{name}.png').stat().st_size:,} bytes"
-    )
+async def picture(page: Page, path: str, name: str) -> None:
+    """The window as it is, also in the dark where that is shown, with so few colours that the file stays small."""
+    for scheme, each in (("light", name), ("dark", f"{name}-dark")):
+        if each not in NAMES:
+            continue
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        await page.goto(path)
+        taken = Image.open(BytesIO(await page.screenshot(animations="disabled", caret="hide")))
+        file = PICTURES / f"{each}.png"
+        taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
+        print(f"{file.relative_to(ROOT)}  {taken.width} x {taken.height}  {file.stat().st_size:,} bytes")
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
