@@ -28,6 +28,7 @@ import app.runs.api
 import app.runs.search_views
 import app.runs.task_api
 import app.runs.views
+import app.schedules.views
 import app.stats.live_views
 import app.tasks.api
 import app.tasks.artifact_views
@@ -91,6 +92,7 @@ HANDLERS = [
     *app.tasks.new_views.handlers,
     *app.tasks.queue_views.handlers,
     *app.tasks.audit_views.handlers,
+    *app.schedules.views.handlers,
     *app.tasks.dead_letter_views.handlers,
     *app.bulk.views.handlers,
     *app.approvals.views.handlers,

@@ -13,6 +13,7 @@ import app.bulk.models
 import app.mail.models
 import app.postings.models
 import app.runs.models
+import app.schedules.models
 import app.stats.models
 import app.tasks.models
 import app.webhooks.models  # noqa: F401

@@ -17,13 +17,15 @@ from app.runtime.context import Context
 from app.runtime.execution import execute
 from app.runtime.executors import Executors
 from app.runtime.finisher import BATCH, Finisher
-from app.tasks import attempts
+from app.tasks import attempts, limits
 from app.tasks.attempts import Attempt, Claimed, Outcome
 from app.tasks.kinds import all_kinds
+from app.tasks.limits import Claim
 from app.tasks.states import TaskState
 
 GATHER_ROOM = 0.002  # seconds to let more handlers end before a full queue claims again
 
+TOKEN_ROOM = 0.01  # seconds after which a rate's next start is surely there
 CLAIM_PATIENCE = 5.0  # seconds that a drain waits for claims under way
 
 logger = log.get(__name__)
@@ -53,6 +55,10 @@ class Dispatcher:
         self._database = database
         self._settings = settings
         self._kinds = [kind.name for kind in all_kinds()]
+        # Which kinds have limits: only whether to ask for their tasks. What they allow, the claim finds out.
+        self._limited: frozenset[str] = frozenset()
+        self._limits_known = False
+        self._declared = False
         self._sizes = dict(settings.queues)
         self._busy = dict.fromkeys(self._sizes, 0)
         self._bells = {queue: asyncio.Event() for queue in self._sizes}
@@ -84,8 +90,11 @@ class Dispatcher:
 
     def hear(self, topics: frozenset[str]) -> None:
         """The doorbell rang for these topics; an empty set means that rings may have been missed."""
+        everything = not topics or limits.TOPIC in topics
+        if everything:
+            self._limits_known = False
         for queue, bell in self._bells.items():
-            if not topics or f"queue:{queue}" in topics:
+            if everything or f"queue:{queue}" in topics:
                 bell.set()
 
     async def _feed(self, queue: str, size: int) -> None:
@@ -101,32 +110,37 @@ class Dispatcher:
                 await asyncio.sleep(GATHER_ROOM)
                 continue
             bell.clear()  # before the claim: a ring during it is not missed
-            claimed = await self._claim(queue, free)
-            for task in claimed:
+            claim = await self._claim(queue, free)
+            for task in claim.tasks:
                 self._start(task)
-            if len(claimed) < free and not bell.is_set():
+            if len(claim.tasks) < free and not claim.again and not bell.is_set():
                 try:
-                    async with asyncio.timeout(poll):
+                    async with asyncio.timeout(poll if claim.wait is None else min(poll, claim.wait + TOKEN_ROOM)):
                         await bell.wait()
                 except TimeoutError:
                     pass
         # Nothing is claimed any more; the task group is ended by whoever drains.
 
-    async def _claim(self, queue: str, limit: int) -> list[Claimed]:
+    async def _claim(self, queue: str, limit: int) -> Claim:
+        lease = self._settings.lease
         try:
             async with self._database.write(self.actor) as session:
-                return await attempts.claim_tasks(
-                    session,
-                    queue=queue,
-                    kinds=self._kinds,
-                    worker=self.id,
-                    limit=limit,
-                    lease=self._settings.lease,
+                if not self._limits_known:
+                    self._limits_known = True  # before the look: what changes during it is looked at again
+                    self._limited = await limits.limited_kinds(session) & set(self._kinds)
+                if self._limited:
+                    return await limits.claim(
+                        session, queue=queue, kinds=self._kinds, worker=self.id, limit=limit, lease=lease
+                    )
+                tasks = await attempts.claim_tasks(
+                    session, queue=queue, kinds=self._kinds, worker=self.id, limit=limit, lease=lease
                 )
+                return Claim(tasks)
         except AWAY as error:
             logger.warning("claim_failed", queue=queue, error=repr(error))
+            self._limits_known = False
             await asyncio.sleep(0.5)
-            return []
+            return Claim([])
 
     def _start(self, task: Claimed) -> None:
         hand = self._hand[task.id, task.attempt] = InHand(task)
@@ -166,8 +180,11 @@ class Dispatcher:
 
     def _written(self, attempts: list[Attempt]) -> None:
         """These are out of our hands."""
-        for attempt in attempts:
-            self._hand.pop(attempt, None)
+        gone = [self._hand.pop(attempt, None) for attempt in attempts]
+        if self._limited and any(hand is not None and hand.task.kind in self._limited for hand in gone):
+            # There is room for another task of its kind, in whichever queue it waits.
+            for bell in self._bells.values():
+                bell.set()
         for room in self._room.values():
             room.set()
         if not self._hand:
@@ -181,6 +198,8 @@ class Dispatcher:
             held = list(self._hand)
             try:
                 async with self._database.write(self.actor) as session:
+                    if not self._declared:
+                        await limits.declare(session, all_kinds())
                     still = await attempts.extend_leases(session, held, self._settings.lease) if held else set()
                     await workers.beat(
                         session, self.id, self.host, os.getpid(), queues, len(held), self._draining, self._kinds
@@ -189,6 +208,7 @@ class Dispatcher:
                 logger.warning("heartbeat_failed", error=repr(error))
                 await asyncio.sleep(min(every, 0.5))
                 continue
+            self._declared, self._limits_known = True, False
             for attempt in held:
                 hand = self._hand.get(attempt)
                 if attempt not in still and hand is not None and not hand.ended:

@@ -17,8 +17,9 @@ from app.postings.imports import forget_old_imports
 from app.runs import following
 from app.runs import service as runs
 from app.runtime import workers
+from app.schedules import service as schedules
 from app.stats import queries as stats
-from app.tasks import fingerprints, pruning, strays
+from app.tasks import fingerprints, limits, pruning, strays
 from app.tasks import queries as tasks
 from app.tasks.artifacts import forget_files
 from app.tasks.service import announce_ready
@@ -27,6 +28,7 @@ from app.webhooks import following as webhooks
 LOCK = 0x5377_6565_70  # "Sweep"
 CHUNK = 1000
 PRUNE_CHUNK = 500
+SCHEDULES = 100
 FORGET_EVERY = 60.0  # seconds
 STRAYS_EVERY = 15.0
 
@@ -48,6 +50,8 @@ class Sweeper:
         self._beats: tuple[Callable[[WriteSession], Awaitable[bool]], ...] = (
             self._promote,
             self._recover,
+            self._start_scheduled,
+            self._mark_limited,
             self._bury_overdue,
             self._expire,
             self._remind,
@@ -96,6 +100,12 @@ class Sweeper:
             logger.warning("lease_lost", task=str(row.id), state=row.state)
         announce_ready(session, moved)
         return len(moved) == CHUNK
+
+    async def _start_scheduled(self, session: WriteSession) -> bool:
+        return await schedules.fire_due(session, limit=SCHEDULES) == SCHEDULES
+
+    async def _mark_limited(self, session: WriteSession) -> bool:
+        return await limits.settle(session, limit=CHUNK)
 
     async def _bury_overdue(self, session: WriteSession) -> bool:
         return len(await tasks.bury_overdue(session, limit=CHUNK)) == CHUNK

@@ -55,16 +55,17 @@ class Outcome(msgspec.Struct, frozen=True):
 # The planner walks tasks_ready_idx, whose order this ORDER BY is, and stops at the limit. Whether the queue is paused
 # is looked up once, before the walk. Materialized: a planner that believes the table to hold one row would run the
 # choice once for each row there is, and claim everything. Claimed rows are skipped, not waited for. A kind that this
-# worker does not know stays for one that does (old code during a deploy).
-_CLAIM = text(
-    """
-    WITH c AS MATERIALIZED (
-      SELECT id FROM tasks
-      WHERE state = 'queued' AND queue = :queue AND kind = ANY(CAST(:kinds AS text[]))
+# worker does not know stays for one that does (old code during a deploy). Limited kinds are app/tasks/limits.py's.
+FREE = """
+      SELECT id, priority, position FROM tasks
+      WHERE state = 'queued' AND NOT limited AND queue = :queue AND kind = ANY(CAST(:kinds AS text[]))
         AND NOT EXISTS (SELECT FROM queues WHERE name = :queue AND paused_at IS NOT NULL)
       ORDER BY priority DESC, position
       LIMIT :limit
-      FOR NO KEY UPDATE SKIP LOCKED)
+      FOR NO KEY UPDATE SKIP LOCKED
+"""
+# Of the tasks in `c`.
+TAKE = """
     UPDATE tasks t
     SET state = 'running', attempt = t.attempt + 1, worker_id = :worker, reason = NULL,
         lease_expires_at = coalesce(CAST(:now AS timestamptz), now()) + CAST(:lease AS interval),
@@ -73,8 +74,9 @@ _CLAIM = text(
     RETURNING t.id, t.attempt, t.kind, CAST(t.payload AS text), t.queue, t.run_id, t.owner_id, t.subject, t.title,
               t.failures, t.max_attempts, t.round,
               CAST(extract(epoch FROM t.deadline_at - coalesce(CAST(:now AS timestamptz), now())) AS float8)
-    """
-)
+              AS time_left
+"""
+_CLAIM = text("WITH c AS MATERIALIZED (" + FREE + ")" + TAKE)
 
 
 async def claim_tasks(
@@ -88,7 +90,7 @@ async def claim_tasks(
     now: datetime | None = None,
 ) -> list[Claimed]:
     """At most `limit` ready tasks of `queue`, highest priority first, in their order, leased to `worker`. None of
-    a paused queue."""
+    a paused queue, and none of a limited kind."""
     rows = await session.execute(
         _CLAIM,
         {"queue": queue, "kinds": kinds, "worker": worker, "limit": limit, "lease": lease, "now": now},
@@ -118,7 +120,9 @@ _FINISH = text(
         run_at = coalesce(CAST(:now AS timestamptz), now()) + f.delay * interval '1 second',
         finished_at = CASE WHEN f.state IN ('succeeded', 'dead_letter')
                            THEN coalesce(CAST(:now AS timestamptz), now()) END,
-        position = CASE WHEN f.state = 'queued' THEN holdpoint_front(t.queue, t.priority, t.position)
+        position = CASE WHEN f.state = 'queued' THEN holdpoint_front(
+                                                       t.queue, t.priority, t.position,
+                                                       CASE WHEN t.limited THEN t.kind ELSE '' END)
                         ELSE t.position END,
         lease_expires_at = NULL,
         worker_id = NULL

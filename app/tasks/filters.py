@@ -3,19 +3,22 @@
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Interval, and_, column, func, literal, or_, select, table, true
+from sqlalchemy import ColumnElement, Interval, and_, cast, column, func, literal, or_, select, table, true
+from sqlalchemy.dialects.postgresql import TSQUERY
 
 from app.core.config import parse_duration
 from app.core.errors import Invalid
-from app.tasks.models import Task
+from app.tasks.models import Task, TaskWords
 from app.tasks.states import RESOLVED, STANDINGS, TaskState
 
 MOST_IDS = 1000
 MOST_TEXT = 2000
+LONGEST_VALUE = 200  # characters of a payload's value that is in the index (holdpoint_words)
 LONGEST = timedelta(days=36_500)
 FINGERPRINT = re.compile(r"[^\s:]+:[0-9a-f]{12}")
 _PATH = re.compile(r"(?:payload\.)?([\w-]+(?:\.[\w-]+)*)\s*:\s*(.+)", re.DOTALL)
@@ -28,8 +31,9 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     """Which tasks; empty values do not filter. Made by `parse_filter`, or in code from values known to be good.
 
     `states` are standings: `dead_letter` leaves out what is resolved. `owner` is an address or an id, `payload` is
-    `customer.email:ann@example.org` or a JSON object that the payload must contain, `q` a part of the title or an id.
-    Ages are a time such as `2026-11-23T09:00Z`, or how long ago: `90s`, `2h`, `7d`.
+    `customer.email:ann@example.org` or a JSON object that the payload must contain, `q` the beginnings of words of the
+    title, a whole value of the payload, or an id. Ages are a time such as `2026-11-23T09:00Z`, or how long ago: `90s`,
+    `2h`, `7d`.
     """
 
     states: tuple[str, ...] = ()
@@ -58,13 +62,15 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         for name in ("kind", "queue", "run_id", "subject", "fingerprint"):
             if value := getattr(self, name):
                 yield getattr(Task, name) == value
+        if self.kind:  # a rare one is found by this, a common one by walking the list
+            yield _found(_query("#", [self.kind]))
         if self.owner:
             yield Task.owner_id == _owner(self.owner)
         if self.payload:
-            yield or_(*(Task.payload.contains(part) for part in parse_payload(self.payload)))
+            yield or_(*(_contains(part) for part in parse_payload(self.payload)))
         if self.q:
             id = _uuid(self.q)
-            yield Task.id == id if id else Task.title.icontains(self.q, autoescape=True)
+            yield Task.id == id if id else _found(func.holdpoint_sought(self.q).op("||")(_query("=", [self.q])))
         for name in _AGES:
             if value := getattr(self, name):
                 at = Task.created_at if name.startswith("created") else Task.finished_at
@@ -209,6 +215,38 @@ def parse_age(text: str) -> datetime | timedelta:
     if not 1970 <= at.year <= 2999:
         raise ValueError(problem)
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _contains(part: dict[str, Any]) -> ColumnElement[bool]:
+    """The index knows values, not where they are; the payload itself decides."""
+    contains = Task.payload.contains(part)
+    values = list(_values(part))
+    return and_(_found(_query("=", values).op("||")(_query("=", ["*"]))), contains) if values else contains
+
+
+def _values(part: Any) -> Iterable[str]:
+    """The values in it as `holdpoint_words` writes them, those that it leaves out excepted."""
+    if isinstance(part, dict | list):
+        for inner in part.values() if isinstance(part, dict) else part:
+            yield from _values(inner)
+        return
+    text = str(part)
+    if isinstance(part, bool):
+        text = text.lower()
+    elif isinstance(part, int | float):
+        text = format(Decimal(text).normalize(), "f")
+    if part is not None and 1 <= len(text) <= LONGEST_VALUE:
+        yield text
+
+
+def _query(mark: str, values: list[str]) -> ColumnElement[Any]:
+    """Tasks that have all of these: values of the payload (`=`) or the kind (`#`)."""
+    quoted = (value.replace("\\", "\\\\").replace("'", "''") for value in values)
+    return cast(" & ".join(f"'{mark}{value}'" for value in quoted), TSQUERY)
+
+
+def _found(query: ColumnElement[Any]) -> ColumnElement[bool]:
+    return Task.id.in_(select(TaskWords.task_id).where(TaskWords.words.op("@@")(query)))
 
 
 def _nested(path: list[str], value: Any) -> dict[str, Any]:

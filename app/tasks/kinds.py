@@ -31,6 +31,18 @@ class Backoff:
 
 
 @dataclass(frozen=True)
+class Rate:
+    """At most `count` starts at once after a rest, and on average `count` within `per`."""
+
+    count: int
+    per: timedelta
+
+    def __post_init__(self) -> None:
+        if self.count < 1 or self.per <= timedelta(0):
+            raise ValueError("A rate needs a count of 1 or more and a time longer than nothing.")
+
+
+@dataclass(frozen=True)
 class Kind:
     """A registered handler and how its tasks are tried."""
 
@@ -44,6 +56,8 @@ class Kind:
     runs_in: Literal["loop", "thread", "process"]
     internal: bool
     about: str
+    concurrency: int | None
+    rate: Rate | None
 
     def schema(self) -> dict[str, Any]:
         """The payload's JSON schema."""
@@ -79,6 +93,8 @@ def kind(
     backoff: Backoff | None = None,
     runs_in: Literal["loop", "thread", "process"] = "loop",
     internal: bool = False,
+    concurrency: int | None = None,
+    rate: Rate | None = None,
 ) -> Callable[[Handler], Handler]:
     """Register a handler under `name`.
 
@@ -90,7 +106,12 @@ def kind(
         max_attempts: failed tries after which a task goes to the dead letters.
         timeout: how long one try may take; a try that takes longer has failed.
         internal: enqueued by other code only, never as somebody asks for it by name (mail, say).
+        concurrency: how many of its tasks run at once, over all workers together.
+        rate: how many start within a time, over all workers together. Administrators can set both otherwise.
     """
+
+    if concurrency is not None and concurrency < 1:
+        raise ValueError("A concurrency must be 1 or more.")
 
     def register(handler: Handler) -> Handler:
         hints = {n: t for n, t in get_type_hints(handler).items() if n not in ("ctx", "return")}
@@ -109,6 +130,8 @@ def kind(
             runs_in=runs_in,
             internal=internal,
             about=(handler.__doc__ or "").strip().split("\n")[0],
+            concurrency=concurrency,
+            rate=rate,
         )
         return handler
 

@@ -1,6 +1,6 @@
 """Tables of the queue. Constraints live in the database; migrations/ creates them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,17 +8,19 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     DateTime,
+    Double,
     ForeignKey,
     Identity,
     Index,
     Integer,
+    Interval,
     SmallInteger,
     Text,
     UniqueConstraint,
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Xid8
@@ -51,14 +53,24 @@ class Task(Base):
         CheckConstraint("state NOT IN ('scheduled', 'retrying') OR run_at IS NOT NULL", name="due"),
         CheckConstraint("resolved_at IS NULL OR state = 'dead_letter'", name="resolved"),
         UniqueConstraint("run_id", "subject", name="tasks_run_subject_key"),
-        # The claim's ORDER BY, exactly.
+        # The claim's ORDER BY, exactly. Tasks of limited kinds stand in an index of their own: while their kind is
+        # full, nobody walks over them.
         Index(
             "tasks_ready_idx",
             "queue",
             text("priority DESC"),
             "position",
-            postgresql_where=text("state = 'queued'"),
+            postgresql_where=text("state = 'queued' AND NOT limited"),
         ),
+        Index(
+            "tasks_limited_idx",
+            "kind",
+            "queue",
+            text("priority DESC"),
+            "position",
+            postgresql_where=text("state = 'queued' AND limited"),
+        ),
+        Index("tasks_limited_running_idx", "kind", postgresql_where=text("state = 'running' AND limited")),
         # Where the last task of one share stands: its next one comes behind it (holdpoint_place). Negative, so that the
         # planner cannot take tasks_ready_idx backwards and walk over everybody else's.
         Index(
@@ -67,7 +79,16 @@ class Task(Base):
             "queue",
             "priority",
             text('(- "position")'),
-            postgresql_where=text("state = 'queued'"),
+            postgresql_where=text("state = 'queued' AND NOT limited"),
+        ),
+        Index(
+            "tasks_limited_share_idx",
+            "kind",
+            text(SHARE),
+            "queue",
+            "priority",
+            text('(- "position")'),
+            postgresql_where=text("state = 'queued' AND limited"),
         ),
         # Not on lease_expires_at: so a heartbeat stays a heap-only update.
         Index("tasks_running_idx", "id", postgresql_where=text("state = 'running'")),
@@ -83,7 +104,6 @@ class Task(Base):
         Index("tasks_run_state_idx", "run_id", "state", postgresql_where=text("run_id IS NOT NULL")),
         Index("tasks_subject_idx", "subject", postgresql_where=text("subject IS NOT NULL")),
         Index("tasks_owner_created_idx", "owner_id", text("created_at DESC"), text("id DESC")),
-        Index("tasks_payload_idx", "payload", postgresql_using="gin", postgresql_ops={"payload": "jsonb_path_ops"}),
         # Dead letters by error. The page of groups reads nothing else; a retry takes its task out.
         Index(
             "tasks_fingerprint_idx",
@@ -118,6 +138,8 @@ class Task(Base):
     position: Mapped[int] = mapped_column(
         BigInteger, server_default=text("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
     )
+    # Its kind had a limit when it was last put into its queue (app/tasks/limits.py).
+    limited: Mapped[bool] = mapped_column(server_default=text("false"))
     run_at: Mapped[datetime | None] = mapped_column(Moment)
     deadline_at: Mapped[datetime | None] = mapped_column(Moment)
     started_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -144,6 +166,20 @@ class Task(Base):
     def standing(self) -> str:
         """What lists show: the state, or that it is resolved."""
         return RESOLVED if self.resolved_at else self.state
+
+
+class TaskWords(Base):
+    """What a task is searched by: the words of its title, and the values of its payload, each behind a `=`.
+
+    Written by triggers when a task is enqueued. Apart from the task, whose every change of state would write the
+    index again.
+    """
+
+    __tablename__ = "task_words"
+    __table_args__ = (Index("task_words_idx", "words", postgresql_using="gin"),)
+
+    task_id: Mapped[UUID] = mapped_column(primary_key=True)
+    words: Mapped[Any] = mapped_column(TSVECTOR)
 
 
 class TaskStep(Base):
@@ -242,6 +278,45 @@ class QueueEvent(Base):
     at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     queue: Mapped[str] = mapped_column(Text)
     verb: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(Text)
+
+
+class KindLimit(Base):
+    """How many tasks of a kind may run at once, and how many may start within a time. Without a row there is no limit.
+
+    `set_by` is NULL while it is as the kind's author declared it. `tokens` are the starts that the rate allowed at
+    `tokens_at`. `settled_at` is NULL until the waiting tasks have been brought into line with `limited`.
+    """
+
+    __tablename__ = "kind_limits"
+    __table_args__ = (
+        CheckConstraint("concurrency >= 0", name="concurrency"),
+        CheckConstraint("rate_count >= 1 AND rate_per > interval '0'", name="rate"),
+        CheckConstraint("(rate_count IS NULL) = (rate_per IS NULL)", name="whole_rate"),
+        CheckConstraint("limited = (concurrency IS NOT NULL OR rate_count IS NOT NULL)", name="limited"),
+    )
+
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    concurrency: Mapped[int | None] = mapped_column(Integer)
+    rate_count: Mapped[int | None] = mapped_column(Integer)
+    rate_per: Mapped[timedelta | None] = mapped_column(Interval)
+    limited: Mapped[bool] = mapped_column()
+    set_by: Mapped[str | None] = mapped_column(Text)
+    changed_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    settled_at: Mapped[datetime | None] = mapped_column(Moment)
+    tokens: Mapped[float] = mapped_column(Double, server_default=text("0"))
+    tokens_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+
+class KindLimitEvent(Base):
+    """Who set which limit: written by a trigger, whatever statement does it."""
+
+    __tablename__ = "kind_limit_events"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    kind: Mapped[str] = mapped_column(Text)
+    limits: Mapped[str] = mapped_column(Text)
     actor: Mapped[str] = mapped_column(Text)
 
 

@@ -34,8 +34,20 @@ class NewTaskPage(msgspec.Struct, frozen=True):
     kinds: list[Kind]
 
 
+def kinds_to_choose() -> list[Kind]:
+    return [kind for kind in all_kinds() if not kind.internal]
+
+
+def read_payload(text: str) -> dict[str, Any]:
+    """The payload field's JSON object. Raises Invalid at the field `payload`."""
+    try:
+        return msgspec.json.decode(text or "{}", type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise Invalid("The payload is not a JSON object.", {"payload": f"Not a JSON object: {error}."}) from error
+
+
 def _page(form: Form[Any]) -> NewTaskPage:
-    return NewTaskPage(form, [kind for kind in all_kinds() if not kind.internal])
+    return NewTaskPage(form, kinds_to_choose())
 
 
 @get("/tasks/new")
@@ -58,13 +70,9 @@ async def create_task(request: WebRequest, user: SignedIn, write: Write) -> Resp
 
 
 async def _submit(user: SignedIn, write: Write, wanted: NewTask) -> UUID:
-    try:
-        payload = msgspec.json.decode(wanted.payload or "{}", type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise Invalid("The payload is not a JSON object.", {"payload": f"Not a JSON object: {error}."}) from error
     request = TaskRequest(
         kind=wanted.kind,
-        payload=payload,
+        payload=read_payload(wanted.payload),
         title=wanted.title,
         priority=wanted.priority,
         queue=wanted.queue or None,

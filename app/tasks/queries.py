@@ -1,7 +1,8 @@
 """The queue's statements: one function each, named by its result. Those of workers are in app/tasks/attempts.py.
 
-Lock order, everywhere: runs, then tasks by id, then approvals. Every statement here that locks several tasks takes
-them in the order of their ids, or skips those that are locked. Times are the database's; `now=` is for tests.
+Lock order, everywhere: runs, then limits by kind, then tasks by id, then approvals. Every statement here that locks
+several tasks takes them in the order of their ids, or skips those that are locked. Times are the database's; `now=` is
+for tests.
 """
 
 from datetime import datetime, timedelta
@@ -59,26 +60,30 @@ class Moved(NamedTuple):
 _INSERT = text(
     """
     WITH n AS (
-      SELECT *, coalesce(run_id, owner_id, CAST('00000000-0000-0000-0000-000000000000' AS uuid)) AS share
+      SELECT n.*, coalesce(run_id, owner_id, CAST('00000000-0000-0000-0000-000000000000' AS uuid)) AS share,
+             coalesce(l.kind, '') AS line
       FROM unnest(CAST(:id AS uuid[]), CAST(:kind AS text[]), CAST(:payload AS jsonb[]), CAST(:queue AS text[]),
                   CAST(:priority AS int[]), CAST(:max_attempts AS int[]), CAST(:title AS text[]),
                   CAST(:run_id AS uuid[]), CAST(:owner_id AS uuid[]), CAST(:subject AS text[]),
                   CAST(:run_at AS timestamptz[]), CAST(:deadline_at AS timestamptz[]))
            WITH ORDINALITY AS n(id, kind, payload, queue, priority, max_attempts, title, run_id, owner_id, subject,
-                                run_at, deadline_at, ordinal)),
+                                run_at, deadline_at, ordinal)
+           LEFT JOIN kind_limits l ON l.kind = n.kind AND l.limited),
     places AS MATERIALIZED (
-      SELECT queue, priority, share,
-             holdpoint_place(queue, priority, share, coalesce(CAST(:now AS timestamptz), now())) AS place
-      FROM (SELECT DISTINCT queue, priority, share FROM n) AS shares)
+      SELECT queue, priority, share, line,
+             holdpoint_place(queue, priority, share, coalesce(CAST(:now AS timestamptz), now()), line) AS place
+      FROM (SELECT DISTINCT queue, priority, share, line FROM n) AS shares)
     INSERT INTO tasks (id, kind, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
-                       deadline_at, state, queued_at, position)
+                       deadline_at, state, queued_at, position, limited)
     SELECT n.id, n.kind, n.payload, n.queue, n.priority, n.max_attempts, n.title, n.run_id, n.owner_id, n.subject,
            n.run_at, n.deadline_at,
            CASE WHEN CAST(:paused AS bool) THEN 'paused'
                 WHEN n.run_at > coalesce(CAST(:now AS timestamptz), now()) THEN 'scheduled' ELSE 'queued' END,
            coalesce(CAST(:now AS timestamptz), now()) + n.ordinal * interval '1 microsecond',
-           places.place + row_number() OVER (PARTITION BY n.queue, n.priority, n.share ORDER BY n.ordinal)
-    FROM n JOIN places USING (queue, priority, share)
+           places.place + row_number() OVER (PARTITION BY n.queue, n.priority, n.share, n.line
+                                            ORDER BY n.ordinal),
+           n.line <> ''
+    FROM n JOIN places USING (queue, priority, share, line)
     """
 )
 
@@ -89,6 +94,10 @@ async def insert_tasks(
     """One INSERT; `paused` puts them into a paused run."""
     columns = {name: [getattr(task, name) for task in tasks] for name in NewTask.__struct_fields__}
     await session.execute(_INSERT, {**columns, "paused": paused, "now": now})
+
+
+# In which line a task stands, if it is ready: the free one, or that of its limited kind.
+_LINE = case((Task.limited, Task.kind), else_="")
 
 
 async def move_tasks(
@@ -124,7 +133,13 @@ async def move_tasks(
     sources = [state.value for state in moves.sources]
     urgency = Task.priority if priority is None else func.greatest(Task.priority, priority)
     chosen = (
-        select(Task.id, Task.queue, urgency.label("priority"), literal_column(SHARE).label("share"))
+        select(
+            Task.id,
+            Task.queue,
+            urgency.label("priority"),
+            literal_column(SHARE).label("share"),
+            func.holdpoint_line(Task.kind, type_=Text).label("line"),
+        )
         .where(which, Task.state.in_(sources))
         .order_by(Task.id)
         .limit(limit)
@@ -162,10 +177,10 @@ async def move_tasks(
             Task.resolution: null(),
         }
     if verb is TaskVerb.REQUEUE:
-        values[Task.position] = func.holdpoint_front(Task.queue, Task.priority, Task.position)
+        values[Task.position] = func.holdpoint_front(Task.queue, Task.priority, Task.position, _LINE)
     elif target is TaskState.QUEUED:
         chosen = _lined_up(chosen, at)
-        values[Task.position] = chosen.c.position
+        values |= {Task.position: chosen.c.position, Task.limited: chosen.c.line != ""}
     if priority is not None:
         values[Task.priority] = func.greatest(Task.priority, priority)
     unusual = target is not moves.targets[0] and verb is not TaskVerb.UNPAUSE
@@ -245,6 +260,7 @@ async def set_priority(
             Task.priority.label("before"),
             new.label("priority"),
             literal_column(SHARE).label("share"),
+            _LINE.label("line"),
         )
         .where(which, Task.state.in_(sources))
         .order_by(Task.id)
@@ -293,17 +309,21 @@ async def resolve_tasks(
 
 def _lined_up(chosen: CTE, at: ColumnElement[datetime]) -> CTE:
     """The chosen tasks with their new places, each behind the last of its share. Every share is looked up once."""
-    shares = select(chosen.c.queue, chosen.c.priority, chosen.c.share).distinct().cte("shares")
-    place = func.holdpoint_place(shares.c.queue, shares.c.priority, shares.c.share, at, type_=BigInteger)
+    shares = select(chosen.c.queue, chosen.c.priority, chosen.c.share, chosen.c.line).distinct().cte("shares")
+    place = func.holdpoint_place(shares.c.queue, shares.c.priority, shares.c.share, at, shares.c.line, type_=BigInteger)
     places = (
-        select(shares.c.queue, shares.c.priority, shares.c.share, place.label("place"))
+        select(shares.c.queue, shares.c.priority, shares.c.share, shares.c.line, place.label("place"))
         .cte("places")
         .prefix_with("MATERIALIZED")
     )
-    share = (chosen.c.queue, chosen.c.priority, chosen.c.share)
+    share = (chosen.c.queue, chosen.c.priority, chosen.c.share, chosen.c.line)
     number = func.row_number().over(partition_by=share, order_by=chosen.c.id)
-    same = tuple_(*share) == tuple_(places.c.queue, places.c.priority, places.c.share)
-    return select(chosen.c.id, (places.c.place + number).label("position")).join(places, same).cte("lined_up")
+    same = tuple_(*share) == tuple_(places.c.queue, places.c.priority, places.c.share, places.c.line)
+    return (
+        select(chosen.c.id, chosen.c.line, (places.c.place + number).label("position"))
+        .join(places, same)
+        .cte("lined_up")
+    )
 
 
 # A lease that ran out: requeued in its place, or buried when that has happened too often in a row (a poison task).
@@ -328,7 +348,9 @@ _LOST = text(
                      ELSE t.error END,
         fingerprint = CASE WHEN lost.poison THEN t.kind || ':' || :digest ELSE t.fingerprint END,
         finished_at = CASE WHEN lost.poison THEN coalesce(CAST(:now AS timestamptz), now()) END,
-        position = CASE WHEN lost.poison THEN t.position ELSE holdpoint_front(t.queue, t.priority, t.position) END,
+        position = CASE WHEN lost.poison THEN t.position ELSE holdpoint_front(
+                                                                 t.queue, t.priority, t.position,
+                                                                 CASE WHEN t.limited THEN t.kind ELSE '' END) END,
         lease_expires_at = NULL, worker_id = NULL
     FROM lost WHERE t.id = lost.id
     RETURNING t.id, t.queue, t.state

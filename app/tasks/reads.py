@@ -1,11 +1,12 @@
 """What pages show of tasks: lists by keyset, one task with its events and steps, worker processes."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Text, any_, cast, func, select, text, true, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, cast, func, select, text, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -49,6 +50,12 @@ async def find_task(session: AsyncSession, task_id: UUID, scope: UUID | None) ->
     if task is None:
         raise TaskNotFound
     return task
+
+
+async def states_of(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Of those that are (still) there."""
+    rows = await session.execute(select(Task.id, Task.state).where(Task.id == any_(cast(list(ids), ARRAY(Uuid)))))
+    return {row[0]: row[1] for row in rows}
 
 
 async def unfinished_subjects(session: AsyncSession, owner_id: UUID, kind: str, subjects: list[str]) -> set[str]:

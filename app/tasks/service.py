@@ -98,6 +98,17 @@ def check_asked(requests: Sequence[TaskRequest]) -> None:
         raise Invalid(f"{wrong:,} of {len(requests):,} tasks do not fit. None was made.", found)
 
 
+def check_one(request: TaskRequest) -> None:
+    """Whether a person may ask for this task; writes nothing. Raises as `submit` does."""
+    _refuse_internal(request)
+    _checked(request)
+
+
+def check(request: TaskRequest) -> None:
+    """Whether the task could be enqueued; writes nothing. Raises as `enqueue_many` does."""
+    _checked(request)
+
+
 def _refuse_internal(request: TaskRequest) -> None:
     if find_kind(request.kind).internal:
         sentence = f"Tasks of kind {request.kind} are made by Holdpoint itself. Choose another kind."

@@ -68,13 +68,15 @@ class Happening(msgspec.Struct, frozen=True):
 
 
 class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One task. `buttons`: the verbs its state allows; `holds`: it waits for a person; `live`: it may still change."""
+    """One task. `schedule`: the page of the schedule that started it; `buttons`: the verbs its state allows;
+    `holds`: it waits for a person; `live`: it may still change."""
 
     task: Task
     payload: Any
     timeline: list[Happening]
     steps: list[TaskStep]
     artifacts: list[Artifact]
+    schedule: str | None
     buttons: list[str]
     holds: bool
     live: bool
@@ -184,6 +186,12 @@ async def show_tasks(
     return await render(request, "tasks/list.html", view, nav="tasks", fragment="tasks/_list.html", status=status)
 
 
+def schedule_page(subject: str | None) -> str | None:
+    """Tasks know no schedules, but what they are about: `schedule:` and its id."""
+    name, _, id = (subject or "").partition(":")
+    return f"/schedules/{id}" if name == "schedule" else None
+
+
 @get("/tasks/{task_id:uuid}")
 async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: FromPath[UUID]) -> Response[str]:
     task = await reads.find_task(read, task_id, user.scope)
@@ -194,6 +202,7 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
         timeline=[happening(event) for event in await reads.events_of(read, task_id)],
         steps=await reads.steps_of(read, task_id),
         artifacts=await artifacts_of(read, task_id),
+        schedule=schedule_page(task.subject),
         buttons=[verb.value for verb in BUTTONS if TASK_MACHINE.allows(verb, state)],
         holds=state in HOLDS,
         live=state in UNFINISHED,

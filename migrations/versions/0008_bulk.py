@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 # As before: a row for each change of state. New: one for a change of priority, and for a dead letter that is marked as
 # resolved, which stands apart in the counts from then on, so that these stay exact and cost nothing.

@@ -19,7 +19,7 @@ from sqlalchemy import select, text
 
 import tests.tasks.kinds  # noqa: F401
 from app.approvals import asking, deciding
-from app.approvals import queries as questions
+from app.approvals import policy_queries as questions
 from app.approvals.errors import AlreadyDecided, QuestionExpired
 from app.approvals.models import Approval
 from app.approvals.questions import Decision

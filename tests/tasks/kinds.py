@@ -13,3 +13,9 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
 async def nothing(ctx: object, payload: Nothing) -> str:
     """Does nothing and says a word."""
     return payload.word
+
+
+@kind("test.free")
+async def free(ctx: object, payload: Nothing) -> str:
+    """A twin of test.nothing, for tests in which one of the two has a limit."""
+    return payload.word

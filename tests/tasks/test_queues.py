@@ -13,7 +13,7 @@ from app.core.db import Database
 from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.runtime import workers
-from app.tasks import queues
+from app.tasks import limits, queues
 from app.tasks.queues import QueueVerb
 from app.tasks.states import TaskState
 from tests.pages import browser_of, site_of
@@ -99,6 +99,59 @@ async def test_the_page_shows_depth_and_an_administrator_pauses_without_htmx(
     assert "Paused" in words(await admin.get("/overview"))
     assert (await admin.send_form("/queues/slow/resume")).status_code == 303
     assert "paused by" not in words(await admin.get("/queues"))
+
+
+async def test_an_administrator_sets_a_limit_without_a_deploy_and_it_is_known_who_did(
+    database: Database, admin: Browser
+) -> None:
+    path = "/kinds/test.nothing/limits"
+    assert "no limit" in words(await admin.get(path))
+    answer = await admin.send_form(path, {"concurrency": "2", "rate_count": "10", "rate_seconds": "60"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/queues")
+    page = words(await admin.get("/queues"))
+    assert "test.nothing set by root@example.org 2 10 in 1 min" in page
+    assert "test.nothing 2 at once, 10 per 00:01:00 user:root@example.org" in page
+    assert 'value="10"' in (await admin.get(path)).text
+    assert (await admin.send_form(path, {"concurrency": "0"})).status_code == 303
+    await make_task(database)
+    assert await claim(database) == []
+    assert (await admin.send_form(path, {"as_declared": "yes"})).status_code == 303
+    assert "no limit" in words(await admin.get(path))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"concurrency": "-1"}, "Must be 0 or more"),
+        ({"concurrency": "two"}, "Must be a number"),
+        ({"rate_count": "3"}, "A rate needs both"),
+        ({"rate_seconds": "3"}, "A rate needs both"),
+        ({"rate_count": "0", "rate_seconds": "3"}, "Must be 1 or more"),
+    ],
+)
+async def test_a_limit_that_makes_no_sense_is_refused_at_its_field(
+    database: Database, admin: Browser, values: dict[str, str], said: str
+) -> None:
+    answer = await admin.send_form("/kinds/test.nothing/limits", values)
+    assert answer.status_code == 422
+    assert said in words(answer)
+    async with database.read() as session:
+        assert await limits.all_limits(session) == {}
+
+
+async def test_a_member_sees_limits_and_may_not_set_them(database: Database, transport: httpx.ASGITransport) -> None:
+    root = await add_user(database, "root@example.org", "admin")
+    async with database.write(root.actor) as session:
+        await limits.set_limits(session, root, "test.nothing", limits.Limits(concurrency=3))
+    async with browser_of(transport, await add_user(database, "ann@example.org")) as member:
+        assert "test.nothing" in words(await member.get("/queues"))
+        assert (await member.get("/kinds/test.nothing/limits")).status_code == 403
+        assert (await member.send_form("/kinds/test.nothing/limits", {"concurrency": "9"})).status_code == 403
+
+
+async def test_limits_of_an_unknown_kind_are_not_found(admin: Browser) -> None:
+    assert (await admin.get("/kinds/test.unknown/limits")).status_code == 404
+    assert (await admin.send_form("/kinds/test.unknown/limits", {"concurrency": "1"})).status_code == 404
 
 
 async def test_members_see_the_queues_and_may_not_pause_them(

@@ -1,0 +1,147 @@
+"""Statements about schedules and their beats. A schedule is locked before tasks. Times are the database's."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, func, literal, or_, select, true, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.db import WriteSession
+from app.core.paging import Cursor
+from app.schedules.models import Schedule, ScheduleBeat, ScheduleEvent
+
+KEPT_BEATS = 100  # of each schedule
+
+
+def _mine(scope: UUID | None) -> ColumnElement[bool]:
+    return true() if scope is None else Schedule.owner_id == scope
+
+
+def at(now: datetime | None) -> ColumnElement[datetime]:
+    return func.now() if now is None else literal(now, Schedule.created_at.type)
+
+
+async def time_of(session: AsyncSession, now: datetime | None) -> datetime:
+    """The database's, or the test's."""
+    return now or (await session.execute(select(func.now()))).scalar_one()
+
+
+async def insert_schedule(session: WriteSession, schedule_id: UUID, owner_id: UUID, values: dict[str, Any]) -> None:
+    await session.execute(insert(Schedule).values(id=schedule_id, owner_id=owner_id, **values))
+
+
+async def lock_schedule(session: WriteSession, schedule_id: UUID, scope: UUID | None) -> Schedule | None:
+    found = await session.execute(
+        select(Schedule).where(Schedule.id == schedule_id, _mine(scope)).with_for_update(key_share=True)
+    )
+    return found.scalars().first()
+
+
+async def update_schedule(session: WriteSession, schedule_id: UUID, values: dict[str, Any]) -> None:
+    await session.execute(
+        update(Schedule).where(Schedule.id == schedule_id).values(values).execution_options(synchronize_session=False)
+    )
+
+
+async def delete_schedule(session: WriteSession, schedule_id: UUID) -> None:
+    await session.execute(
+        delete(Schedule).where(Schedule.id == schedule_id).execution_options(synchronize_session=False)
+    )
+
+
+async def lock_due(
+    session: WriteSession, kinds: list[str], limit: int, *, now: datetime | None = None
+) -> list[Schedule]:
+    """Schedules whose beat has come and that nobody else is taking. One whose kind is not among `kinds` stays for a
+    worker that knows it."""
+    found = await session.execute(
+        select(Schedule)
+        .where(
+            Schedule.next_at <= at(now),
+            Schedule.paused_at.is_(None),
+            or_(Schedule.retry_at.is_(None), Schedule.retry_at <= at(now)),
+            Schedule.kind.in_(kinds),
+        )
+        .order_by(Schedule.next_at, Schedule.id)
+        .limit(limit)
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    return list(found.scalars())
+
+
+async def take_beat(session: WriteSession, schedule_id: UUID, beat_at: datetime) -> bool:
+    """Make the beat ours. False: it has been taken before."""
+    taken = await session.execute(
+        insert(ScheduleBeat)
+        .values(schedule_id=schedule_id, beat_at=beat_at)
+        .on_conflict_do_nothing()
+        .returning(ScheduleBeat.beat_at)
+    )
+    return taken.first() is not None
+
+
+async def beat_started(session: WriteSession, schedule_id: UUID, beat_at: datetime, task_id: UUID) -> None:
+    await session.execute(
+        update(ScheduleBeat)
+        .where(ScheduleBeat.schedule_id == schedule_id, ScheduleBeat.beat_at == beat_at)
+        .values(task_id=task_id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def forget_beats(session: WriteSession, schedule_id: UUID) -> None:
+    """All but the latest. `next_at` never goes back behind them."""
+    oldest = (
+        select(ScheduleBeat.beat_at)
+        .where(ScheduleBeat.schedule_id == schedule_id)
+        .order_by(ScheduleBeat.beat_at.desc())
+        .offset(KEPT_BEATS - 1)
+        .limit(1)
+        .scalar_subquery()
+    )
+    await session.execute(
+        delete(ScheduleBeat)
+        .where(ScheduleBeat.schedule_id == schedule_id, ScheduleBeat.beat_at < oldest)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def note_problem(
+    session: WriteSession, schedule_id: UUID, problem: str, again: timedelta, *, now: datetime | None = None
+) -> None:
+    await update_schedule(session, schedule_id, {"problem": problem, "retry_at": at(now) + again})
+
+
+async def find_schedule(session: AsyncSession, schedule_id: UUID, scope: UUID | None) -> Schedule | None:
+    found = await session.execute(select(Schedule).where(Schedule.id == schedule_id, _mine(scope)))
+    return found.scalars().first()
+
+
+async def list_schedules(
+    session: AsyncSession, scope: UUID | None, before: Cursor | None, limit: int
+) -> list[Schedule]:
+    """Newest first, from behind the cursor `before`."""
+    query = select(Schedule).where(_mine(scope)).order_by(Schedule.created_at.desc(), Schedule.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(tuple_(Schedule.created_at, Schedule.id) < tuple_(before.at, before.id))
+    return list((await session.execute(query)).scalars())
+
+
+async def latest_beats(session: AsyncSession, schedule_id: UUID, limit: int = 20) -> list[ScheduleBeat]:
+    found = await session.execute(
+        select(ScheduleBeat)
+        .where(ScheduleBeat.schedule_id == schedule_id)
+        .order_by(ScheduleBeat.beat_at.desc())
+        .limit(limit)
+    )
+    return list(found.scalars())
+
+
+async def latest_events(session: AsyncSession, schedule_id: UUID | None, limit: int = 20) -> list[ScheduleEvent]:
+    """Who did what, newest first; to one schedule or to any, deleted ones too."""
+    query = select(ScheduleEvent).order_by(ScheduleEvent.id.desc()).limit(limit)
+    if schedule_id is not None:
+        query = query.where(ScheduleEvent.schedule_id == schedule_id)
+    return list((await session.execute(query)).scalars())

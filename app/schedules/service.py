@@ -1,0 +1,181 @@
+"""What people do with schedules, and the beat that enqueues what is due."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.exc import DBAPIError
+
+from app.core import log
+from app.core.db import WriteSession, is_away
+from app.core.errors import Invalid
+from app.core.ids import uuid7
+from app.core.principal import Principal
+from app.schedules import queries
+from app.schedules.errors import ScheduleNotFound
+from app.schedules.models import Schedule
+from app.schedules.rhythm import parse
+from app.tasks import service as tasks
+from app.tasks.kinds import all_kinds
+from app.tasks.service import TaskRequest
+from app.tasks.states import DEFAULT_PRIORITY
+
+MISSED_AFTER = timedelta(minutes=5)  # so late, a beat counts as missed
+TRY_AGAIN = timedelta(minutes=1)  # a beat that could not be enqueued
+LATE = timedelta(seconds=30)  # shown as overdue: no worker sweeps, or none knows its kind
+SUBJECT = "schedule:"  # what its tasks are about, so that they know where they come from
+
+logger = log.get(__name__)
+
+
+class ScheduleVerb(StrEnum):
+    PAUSE = "pause"
+    RESUME = "resume"
+    RUN = "run"
+    DELETE = "delete"
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a schedule is to enqueue, and when. `missed`: beats that nobody was there for are caught up by one task, or
+    skipped."""
+
+    name: str
+    kind: str
+    payload: dict[str, Any]
+    cron: str
+    zone: str = "UTC"
+    queue: str | None = None
+    priority: int = DEFAULT_PRIORITY
+    missed: Literal["catch_up", "skip"] = "catch_up"
+
+
+async def create(session: WriteSession, by: Principal, plan: Plan, *, now: datetime | None = None) -> UUID:
+    """A new schedule of `by`; its first beat is the next after now.
+
+    Raises:
+        Invalid: also for an unknown kind and a payload that does not fit it.
+    """
+    plan, schedule_id = _checked(plan), uuid7()
+    first = parse(plan.cron, plan.zone).next(await queries.time_of(session, now))
+    await queries.insert_schedule(session, schedule_id, by.id, {**msgspec.structs.asdict(plan), "next_at": first})
+    return schedule_id
+
+
+async def edit(
+    session: WriteSession, by: Principal, schedule_id: UUID, plan: Plan, *, now: datetime | None = None
+) -> None:
+    """Raises ScheduleNotFound, and Invalid as `create` does. Another rhythm begins anew with its next beat."""
+    plan = _checked(plan)
+    schedule = await _locked(session, by, schedule_id)
+    values: dict[str, Any] = {**msgspec.structs.asdict(plan), "problem": None, "retry_at": None}
+    if (plan.cron, plan.zone) != (schedule.cron, schedule.zone):
+        values["next_at"] = parse(plan.cron, plan.zone).next(await queries.time_of(session, now))
+    await queries.update_schedule(session, schedule_id, values)
+
+
+async def act(
+    session: WriteSession, by: Principal, schedule_id: UUID, verb: ScheduleVerb, *, now: datetime | None = None
+) -> UUID | None:
+    """Pause, resume, run now or delete. Returns the task that `run` enqueues; it moves no beat.
+
+    What comes while a schedule is paused is not missed: it goes on with the next beat after it is resumed.
+
+    Raises:
+        ScheduleNotFound. Invalid: its kind or payload does not fit any more.
+    """
+    schedule = await _locked(session, by, schedule_id)
+    if verb is ScheduleVerb.DELETE:
+        await queries.delete_schedule(session, schedule_id)
+    elif verb is ScheduleVerb.RUN:
+        task_id = await tasks.enqueue(session, _request(schedule))
+        await queries.update_schedule(session, schedule_id, {"asked_at": queries.at(now), "last_task_id": task_id})
+        return task_id
+    elif verb is ScheduleVerb.PAUSE and schedule.paused_at is None:
+        await queries.update_schedule(session, schedule_id, {"paused_at": queries.at(now), "paused_by": by.email})
+    elif verb is ScheduleVerb.RESUME and schedule.paused_at is not None:
+        following = parse(schedule.cron, schedule.zone).next(await queries.time_of(session, now))
+        values = {"paused_at": None, "paused_by": None, "next_at": following, "problem": None, "retry_at": None}
+        await queries.update_schedule(session, schedule_id, values)
+    return None
+
+
+async def fire_due(session: WriteSession, *, limit: int = 100, now: datetime | None = None) -> int:
+    """Enqueue what is due: the sweeper's beat. Returns how many schedules it looked at.
+
+    A beat, its task and the next time commit together, and however many do this at once, each beat is one's. A schedule
+    whose beat cannot be enqueued shows why, stays due, and stands in nobody's way.
+    """
+    due = await queries.lock_due(session, [kind.name for kind in all_kinds()], limit, now=now)
+    present = await queries.time_of(session, now)
+    for schedule in due:
+        try:
+            async with session.begin_nested():
+                await _fire(session, schedule, present)
+        except Invalid as error:
+            await _refused(session, schedule, str(error), now)
+        except DBAPIError as error:
+            if is_away(error):
+                raise
+            await _refused(session, schedule, f"The database refused its task: {error.orig}", now)
+    return len(due)
+
+
+async def _fire(session: WriteSession, schedule: Schedule, now: datetime) -> None:
+    assert schedule.next_at is not None
+    rhythm = parse(schedule.cron, schedule.zone)
+    # Of several that came meanwhile one is enqueued: the latest.
+    beat = rhythm.last(schedule.next_at, now)
+    values: dict[str, Any] = {"next_at": rhythm.next(now), "problem": None, "retry_at": None}
+    if await queries.take_beat(session, schedule.id, beat) and (
+        schedule.missed == "catch_up" or now - beat <= MISSED_AFTER
+    ):
+        task_id = await tasks.enqueue(session, _request(schedule))
+        await queries.beat_started(session, schedule.id, beat, task_id)
+        values |= {"last_at": beat, "last_task_id": task_id}
+    await queries.update_schedule(session, schedule.id, values)
+    await queries.forget_beats(session, schedule.id)
+
+
+async def _refused(session: WriteSession, schedule: Schedule, problem: str, now: datetime | None) -> None:
+    logger.warning("schedule_refused", schedule=str(schedule.id), problem=problem)
+    await queries.note_problem(session, schedule.id, problem[:500], TRY_AGAIN, now=now)
+
+
+def problem_of(schedule: Schedule) -> str | None:
+    """Why its next beat will enqueue nothing, or why the due one could not be."""
+    try:
+        tasks.check(_request(schedule))
+        parse(schedule.cron, schedule.zone)
+    except Invalid as error:
+        return str(error)
+    return schedule.problem
+
+
+def _request(schedule: Schedule) -> TaskRequest:
+    return TaskRequest(
+        kind=schedule.kind,
+        payload=schedule.payload,
+        title=schedule.name,
+        queue=schedule.queue,
+        priority=schedule.priority,
+        owner_id=schedule.owner_id,
+        subject=f"{SUBJECT}{schedule.id}",
+    )
+
+
+def _checked(plan: Plan) -> Plan:
+    name, cron = " ".join(plan.name.split()), " ".join(plan.cron.split())
+    if not 1 <= len(name) <= 200:
+        raise Invalid("A schedule needs a name of at most 200 characters.", {"name": "From 1 to 200 characters."})
+    parse(cron, plan.zone)
+    tasks.check_one(TaskRequest(kind=plan.kind, payload=plan.payload, queue=plan.queue, priority=plan.priority))
+    return msgspec.structs.replace(plan, name=name, cron=cron)
+
+
+async def _locked(session: WriteSession, by: Principal, schedule_id: UUID) -> Schedule:
+    schedule = await queries.lock_schedule(session, schedule_id, by.scope)
+    if schedule is None:
+        raise ScheduleNotFound
+    return schedule

@@ -1,0 +1,183 @@
+"""The pages of schedules, without htmx: a form with preview, the buttons, whose is whose, what cannot start."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import text
+
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.principal import Principal
+from tests.pages import browser_of, site_of
+from tests.postings.people import HTMX, Browser, add_user, words
+from tests.schedules.planning import NOON, fire, plan, schedule_of, tasks_of
+
+FORM = {
+    "name": "Morning report",
+    "kind": "test.nothing",
+    "payload": '{"word": "good morning"}',
+    "cron": "30 8 * * MON-FRI",
+    "zone": "Europe/Berlin",
+    "missed": "skip",
+    "priority": "60",
+    "queue": "",
+}
+
+
+@pytest.fixture
+async def transport(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[httpx.ASGITransport]:
+    async with site_of(settings, database, redis) as made:
+        yield made
+
+
+@pytest.fixture
+async def ann(database: Database) -> Principal:
+    return await add_user(database, "ann@example.org")
+
+
+@pytest.fixture
+async def member(transport: httpx.ASGITransport, ann: Principal) -> AsyncIterator[Browser]:
+    async with browser_of(transport, ann) as browser:
+        yield browser
+
+
+async def test_a_schedule_is_made_changed_paused_run_and_deleted_by_its_pages(
+    database: Database, member: Browser
+) -> None:
+    made = await member.send_form("/schedules", FORM)
+    assert made.status_code == 303, words(made)
+    here = made.headers["location"]
+    page = words(await member.get(here))
+    for shown in (
+        "Morning report",
+        "30 8 * * MON-FRI",
+        "Europe/Berlin",
+        "08:30",
+        "are skipped",
+        "good morning",
+        "create",
+    ):
+        assert shown in page
+    form = (await member.get(f"{here}/edit")).text
+    assert 'value="30 8 * * MON-FRI"' in form
+    changed = await member.send_form(f"{here}/edit", {**FORM, "name": "Noon report", "cron": "0 12 * * *"})
+    assert (changed.status_code, changed.headers["location"]) == (303, here)
+    assert "12:00" in words(await member.get("/schedules"))
+    assert (await member.send_form(f"{here}/pause")).status_code == 303
+    assert "paused by ann@example.org" in words(await member.get("/schedules"))
+    ran = await member.send_form(f"{here}/run")
+    task = (await member.get(ran.headers["location"])).text
+    assert f'href="{here}"' in task
+    assert "Noon report" in task
+    assert (await member.send_form(f"{here}/resume")).status_code == 303
+    page = words(await member.get(here))
+    for verb in ("edit cron, name", "pause", "run", "resume"):
+        assert verb in page
+    assert (await member.send_form(f"{here}/delete")).status_code == 303
+    assert (await member.get(here)).status_code == 404
+    assert "No schedules yet" in words(await member.get("/schedules"))
+
+
+async def test_the_next_beats_are_shown_before_anything_is_saved(database: Database, member: Browser) -> None:
+    answer = await member.send_form("/schedules", {**FORM, "name": "", "preview": "yes"})
+    assert answer.status_code == 200
+    assert words(answer).count(", 08:30") == 5
+    assert "good morning" in answer.text
+    assert "Please fill this in" not in answer.text
+    answer = await member.send_form("/schedules", {**FORM, "cron": "61 * * * *", "preview": "yes"})
+    assert "This is no cron expression" in words(answer)
+    async with database.read() as session:
+        assert await session.scalar(text("SELECT count(*) FROM schedules")) == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("cron", "never", "Five fields"),
+        ("zone", "Atlantis", "There is no time zone"),
+        ("payload", "[]", "Not a JSON object"),
+        ("payload", '{"word": 1}', "Expected `str`"),
+        ("kind", "test.gone", "There is no task kind"),
+        ("name", "", "Please fill this in"),
+        ("missed", "perhaps", "Choose one"),
+        ("queue", "No Such", "small letters"),
+    ],
+)
+async def test_what_does_not_fit_is_said_at_its_field_and_nothing_typed_is_lost(
+    member: Browser, field: str, value: str, said: str
+) -> None:
+    answer = await member.send_form("/schedules", {**FORM, field: value})
+    assert answer.status_code == 422
+    assert said in words(answer)
+    assert f'id="f-{field}' in answer.text
+    if field != "name":
+        assert "Morning report" in answer.text
+
+
+async def test_all_that_is_wrong_is_said_at_once(member: Browser) -> None:
+    page = words(await member.send_form("/schedules", {**FORM, "cron": "never", "payload": "[]"}))
+    assert "Five fields" in page
+    assert "Not a JSON object" in page
+
+
+async def test_a_member_sees_their_own_and_an_administrator_all(
+    database: Database, transport: httpx.ASGITransport, member: Browser, ann: Principal
+) -> None:
+    bob = await add_user(database, "bob@example.org")
+    mine, theirs = await plan(database, ann, name="Mine"), await plan(database, bob, name="Theirs")
+    page = words(await member.get("/schedules"))
+    assert "Mine" in page
+    assert "Theirs" not in page
+    for path in (f"/schedules/{theirs}", f"/schedules/{theirs}/edit"):
+        assert (await member.get(path)).status_code == 404
+    for path in (f"/schedules/{theirs}/edit", f"/schedules/{theirs}/run", f"/schedules/{theirs}/delete"):
+        assert (await member.send_form(path, FORM)).status_code == 404
+    assert await tasks_of(database, theirs) == []
+    async with browser_of(transport, await add_user(database, "root@example.org", "admin")) as admin:
+        page = words(await admin.get("/schedules"))
+        assert "Mine" in page
+        assert "Theirs" in page
+        assert (await admin.send_form(f"/schedules/{mine}/pause")).status_code == 303
+    assert (await schedule_of(database, mine)).paused_by == "root@example.org"
+
+
+async def test_a_schedule_that_cannot_start_its_task_says_so_on_every_page(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    gone = await plan(database, ann, name="Gone")
+    await plan(database, ann, name="Sound")
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE schedules SET kind = 'test.gone' WHERE id = :id"), {"id": gone})
+    page = words(await member.get("/schedules"))
+    assert "Cannot start" in page
+    assert "There is no task kind 'test.gone'" in page
+    assert "It cannot start its task" in words(await member.get(f"/schedules/{gone}"))
+    assert "test.gone (unknown)" in (await member.get(f"/schedules/{gone}/edit")).text
+    assert (await member.send_form(f"/schedules/{gone}/run")).status_code == 422
+    assert (await member.send_form(f"/schedules/{gone}/edit", FORM)).status_code == 303
+
+
+async def test_the_beats_and_their_tasks_are_listed_and_the_fragment_is_part_of_the_page(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    schedule_id = await plan(database, ann)
+    await fire(database, NOON.replace(hour=13))
+    page = await member.get(f"/schedules/{schedule_id}")
+    [task] = await tasks_of(database, schedule_id)
+    assert f'href="/tasks/{task.id}"' in page.text
+    assert "Mon 23 Nov 2026, 13:00" in words(page)
+    fragment = await member.get(f"/schedules/{schedule_id}", headers=HTMX)
+    assert fragment.text.strip().splitlines()[0] in page.text
+    listed = await member.get(f"/tasks?subject=schedule:{schedule_id}")
+    assert str(task.id) in listed.text
+
+
+async def test_a_schedule_is_told_only_by_a_post_and_only_what_it_knows(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    schedule_id = await plan(database, ann)
+    assert (await member.get(f"/schedules/{schedule_id}/run")).status_code == 405
+    assert (await member.send_form(f"/schedules/{schedule_id}/explode")).status_code == 404
+    assert await tasks_of(database, schedule_id) == []
