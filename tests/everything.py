@@ -26,6 +26,7 @@ from tests.approvals.test_groups import key_of
 from tests.approvals.test_receipts import decided
 from tests.bulk.acting import buried, finish, start
 from tests.postings.people import PEOPLE, csv
+from tests.schedules.planning import plan
 from tests.servers import Servers
 from tests.tasks.making import make_task
 from tests.test_pages import fill
@@ -78,6 +79,7 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
     await finish(database)
     await buried(database, 3, "It is broken.", owner_id=by.id)
     going = await start(database, by, BulkVerb.CANCEL, TaskFilter(states=(TaskState.SCHEDULED,)))
+    schedule = await plan(database, by, now=None)
     hook, _ = await make_endpoint(database, settings, by, "https://hooks.example.org/" + "long/" * 20)
     async with database.write(by.actor) as session:
         kept = await imports.keep(session, by, "p.csv", parse(csv("Typesetter", "Binder").encode(), "p.csv"))
@@ -97,6 +99,8 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         "group": await key_of(database, alike[0]),
         "bulk": str(bulk),
         "going": str(going),
+        "schedule": str(schedule),
+        "kind": "test.nothing",
         "webhook": str(hook),
         "import": str(waiting),
         "posting": str(posting.id),
