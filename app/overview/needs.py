@@ -106,7 +106,7 @@ def _unserved(counts: CountsByKind, workers: list[LivingWorker]) -> list[Need]:
 async def _stuck(session: Session, by: Principal, settings: Settings) -> list[Need]:
     n = await strays.count_stuck(session, settings.stuck_timeout) if by.is_admin else 0
     text = f"{_number(n, 'task seems', 'tasks seem')} stuck"
-    return _when(n, "stuck", "running", "Running", text, "/tasks?state=running", "running far too long")
+    return _when(n, "stuck", "running", "Running", text, "/tasks?state=running&mail=with", "running far too long")
 
 
 async def _late(session: Session, by: Principal) -> list[Need]:

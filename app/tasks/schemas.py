@@ -9,8 +9,10 @@ import msgspec
 from app.api.paging import Paged
 from app.core.masking import masked, masked_text
 from app.tasks.models import Task, TaskEvent
-from app.tasks.states import DEFAULT_PRIORITY, TaskState
+from app.tasks.states import DEFAULT_PRIORITY, STANDINGS, TaskState
 
+# A dead letter that has been dealt with stands apart in the log and in the counts.
+Standing = Annotated[str, msgspec.Meta(extra_json_schema={"enum": [str(standing) for standing in STANDINGS]})]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Priority = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 QueueName = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_-]{0,39}$")]
@@ -64,8 +66,8 @@ class EventItem(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     queue: str
     verb: str
-    from_state: TaskState | None
-    to_state: TaskState | None
+    from_state: Standing | None
+    to_state: Standing | None
     actor: str
     attempt: int
     reason: str | None
@@ -179,8 +181,8 @@ def event(row: TaskEvent) -> EventItem:
         kind=row.kind,
         queue=row.queue,
         verb=row.verb,
-        from_state=None if row.from_state is None else TaskState(row.from_state),
-        to_state=None if row.to_state is None else TaskState(row.to_state),
+        from_state=row.from_state,
+        to_state=row.to_state,
         actor=row.actor,
         attempt=row.attempt,
         reason=None if row.reason is None else masked_text(row.reason),

@@ -44,6 +44,15 @@ async def test_a_task_is_made_as_wished_and_read_back(api: Api) -> None:
     ]
 
 
+async def test_the_log_of_a_resolved_dead_letter_can_be_read(api: Api) -> None:
+    program = await api.program()
+    url = (await program.post(f"{V1}/tasks", json=TASK)).json()["url"]
+    await api.sql("UPDATE tasks SET state = 'dead_letter', finished_at = now()")
+    await api.sql("UPDATE tasks SET resolved_at = now(), resolved_by = 'Ann', resolution = 'By hand.'")
+    events = (await program.get(url + "/events")).json()["items"]
+    assert [event["to_state"] for event in events] == ["queued", "dead_letter", "resolved"]
+
+
 async def test_secrets_in_payloads_are_hidden(api: Api) -> None:
     program = await api.program()
     made = await program.post(f"{V1}/tasks", json=TASK)
