@@ -34,7 +34,7 @@ async def write_profile(installation: Installation, page: Page) -> None:
     await page.locator("input[type=file]").set_input_files(
         {"name": "ann.pdf", "mimeType": "application/pdf", "buffer": PDF}
     )
-    await page.get_by_role("button", name="Save").click()
+    await page.get_by_role("button", name="Save", exact=True).click()
     await expect(page.get_by_text("ann.pdf")).to_be_visible()
 
 
