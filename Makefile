@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test fuzz check bench format lock
+.PHONY: help setup run test fuzz check screenshots bench format lock
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -33,9 +33,13 @@ check: setup ## format, lint, types
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
+screenshots: setup ## the pictures that README and docs show, of a fresh installation
+	@$(BIN)/python -m tests.pictures
+
 bench: setup ## speed, as ratios measured in one run
 	@$(BIN)/python -m bench.throughput
 	@$(BIN)/python -m bench.runs
+	@$(BIN)/python -m bench.api
 
 format: setup ## write the format
 	@$(BIN)/ruff format .

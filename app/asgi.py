@@ -19,26 +19,37 @@ import app.approvals.detour_views
 import app.approvals.group_views
 import app.approvals.receipt_views
 import app.approvals.review
+import app.approvals.story
 import app.approvals.views
+import app.audit.views
 import app.bulk.views
+import app.doctor.views
 import app.mail.views
+import app.overview.views
 import app.postings.api
+import app.postings.story
 import app.postings.views
 import app.runs.api
 import app.runs.search_views
+import app.runs.story
 import app.runs.task_api
 import app.runs.views
+import app.schedules.story
 import app.schedules.views
 import app.stats.live_views
 import app.tasks.api
 import app.tasks.artifact_views
-import app.tasks.audit_views
 import app.tasks.dead_letter_views
+import app.tasks.edit_views
+import app.tasks.export_views
+import app.tasks.list_views
+import app.tasks.metrics_views
 import app.tasks.new_views
-import app.tasks.overview
 import app.tasks.queue_views
+import app.tasks.saved_views
 import app.tasks.stats_api
 import app.tasks.views
+import app.tasks.worker_views
 import app.web.health
 import app.web.styleguide
 import app.webhooks.views
@@ -46,7 +57,7 @@ from app.accounts.auth import session_middleware
 from app.accounts.bearer import bearer_middleware
 from app.api.router import api_router
 from app.approvals.reads import count_waiting
-from app.core import log
+from app.core import log, metrics, tracing
 from app.core.config import Settings, load
 from app.core.db import Database
 from app.embedded.attach import attached
@@ -79,19 +90,26 @@ HANDLERS = [
     landing,
     *app.web.health.handlers,
     *app.web.styleguide.handlers,
+    *app.tasks.metrics_views.handlers,
+    *app.doctor.views.handlers,
     *app.accounts.views.handlers,
     *app.accounts.settings_views.handlers,
     *app.accounts.token_views.handlers,
     *app.accounts.admin_views.handlers,
     *app.stats.live_views.handlers,
-    *app.tasks.overview.handlers,
+    *app.overview.views.handlers,
     *app.runs.views.handlers,
     *app.runs.search_views.handlers,
+    *app.tasks.list_views.handlers,
+    *app.tasks.saved_views.handlers,
+    *app.tasks.export_views.handlers,
     *app.tasks.views.handlers,
+    *app.tasks.worker_views.handlers,
+    *app.tasks.edit_views.handlers,
     *app.tasks.artifact_views.handlers,
     *app.tasks.new_views.handlers,
     *app.tasks.queue_views.handlers,
-    *app.tasks.audit_views.handlers,
+    *app.audit.views.handlers,
     *app.schedules.views.handlers,
     *app.tasks.dead_letter_views.handlers,
     *app.bulk.views.handlers,
@@ -122,6 +140,7 @@ def create_app(settings: Settings) -> ASGIApp:
     async def life(_app: Litestar) -> AsyncIterator[None]:
         yield
         await changes.stop()
+        tracing.stop()
         await redis.aclose()
         await database.dispose()
 
@@ -132,6 +151,7 @@ def create_app(settings: Settings) -> ASGIApp:
         authenticate=session_middleware,
         redis=redis,
         waiting=count_waiting,
+        observe=metrics.observe_request,
         state={"schema_head": head(), "changes": changes},
         lifespan=[life],
         openapi_config=None,
@@ -142,5 +162,6 @@ def create_app(settings: Settings) -> ASGIApp:
 def create() -> ASGIApp:
     """What uvicorn calls, with the settings of the environment."""
     settings = attached(load(os.environ))
-    log.configure(json=not settings.development)
+    log.configure(json=not settings.development, level=settings.log_level)
+    tracing.configure(settings.traces_url, "holdpoint-web")
     return create_app(settings)

@@ -16,12 +16,15 @@ from app.accounts import api_tokens
 from app.accounts import service as accounts
 from app.accounts.api_tokens import USUAL
 from app.api.access import Scope
+from app.core import log
 from app.core.config import ConfigError, Settings, load
 from app.core.db import WriteSession
 from app.core.errors import AppError
 from app.development import in_transaction
+from app.doctor import examination
 from app.embedded import EmbeddedServerError, postgres, valkey
 from app.embedded.attach import attached
+from app.schema import head
 from app.schema import migrate as migrate_schema
 
 
@@ -74,6 +77,16 @@ def verify(files: tuple[Path, ...], keys: Path | None) -> None:
         with _servers() as settings:
             fine = asyncio.run(verification.verify_database(settings, click.echo))
     sys.exit(0 if fine else 1)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="The findings as JSON, for programs.")
+@click.option("--send", metavar="ADDRESS", default="", help="Also send a test mail there.")
+def doctor(as_json: bool, send: str) -> None:
+    """Look at everything this needs, and say what to do. Exit status 0: all well, 1: warnings, 2: something fails."""
+    with _servers() as settings:
+        log.configure(json=True, level="error")
+        sys.exit(asyncio.run(examination.tell(settings, head(), click.echo, as_json=as_json, send_to=send)))
 
 
 @main.command()

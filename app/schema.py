@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 import app.accounts.models
 import app.api.models
 import app.approvals.models
+import app.audit.models
 import app.bulk.models
 import app.mail.models
 import app.postings.models

@@ -9,6 +9,7 @@ import os
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
+from wsgiref.simple_server import WSGIServer
 
 import msgspec
 import uvloop
@@ -17,7 +18,7 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
-from app.core import log
+from app.core import log, metrics, tracing
 from app.core.config import Settings, load
 from app.core.db import Database
 from app.embedded.attach import attached
@@ -72,17 +73,22 @@ class Process:
         self._doorbell = doorbell
         self._settings = settings
         self._jobs: list[asyncio.Task[None]] = []
+        self._metrics: WSGIServer | None = None
 
     async def start(self, _ctx: dict[Any, Any]) -> None:
-        log.configure(json=not self._settings.development)
-        self.dispatcher = Dispatcher(self._database, self._settings)
+        log.configure(json=not self._settings.development, level=self._settings.log_level)
+        tracing.configure(self._settings.traces_url, "holdpoint-worker")
+        sweeper = Sweeper(self._database, self._settings)
+        self.dispatcher = Dispatcher(self._database, self._settings, swept=sweeper.age)
         self._jobs = [
             asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
-            asyncio.create_task(Sweeper(self._database, self._settings).run(), name="sweeper"),
+            asyncio.create_task(sweeper.run(), name="sweeper"),
             asyncio.create_task(self._doorbell.listen(self.dispatcher.hear), name="doorbell"),
         ]
         for job in self._jobs:
             job.add_done_callback(_fall_loudly)
+        if self._settings.metrics_port:
+            self._metrics = metrics.serve(self._settings.metrics_port, self._settings.metrics_token, self._figures)
         logger.info("worker_started", worker=str(self.dispatcher.id), queues=dict(self._settings.queues))
 
     async def stop(self, _ctx: dict[Any, Any]) -> None:
@@ -92,7 +98,16 @@ class Process:
         await asyncio.gather(*self._jobs, return_exceptions=True)
         await self._redis.aclose()
         await self._database.dispose()
+        if self._metrics is not None:
+            await asyncio.to_thread(self._metrics.shutdown)
+            self._metrics.server_close()
+        await asyncio.to_thread(tracing.stop)
         logger.info("worker_stopped", worker=str(self.dispatcher.id))
+
+    def _figures(self) -> metrics.Families:
+        """What is read at each look, beside what is counted."""
+        about = "Tasks that this worker holds a lease on."
+        return [metrics.gauge("holdpoint_worker_in_hand", about, (), {(): self.dispatcher.in_hand})]
 
     async def wake(self, _ctx: dict[Any, Any]) -> None:
         """An arq job that rings the doorbell, for programs that speak arq: look at every queue now."""

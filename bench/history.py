@@ -1,19 +1,25 @@
 """A database with a long history: what Holdpoint looks like after months of work. Written through the real triggers.
 
-It belongs to 41 people. Of 1,000 tasks 620 succeeded and 120 died, 20 run, 1 waits for a person, 70 are ready and 30
-scheduled; the rest was cancelled, rejected or expired. Two in three were tried twice: five events a task.
+It belongs to 41 people. Of 1,000 tasks 620 succeeded and 120 died (100 of them have been resolved), 20 run, 1 waits for
+a person, 70 are ready and 30 scheduled; the rest was cancelled, rejected or expired. Two in three were tried twice,
+which makes five events a task.
 """
 
 from sqlalchemy import text
 
 from app.accounts import queries as accounts
 from app.accounts.service import add_user
+from app.core.config import Settings
 from app.core.db import Database
 from app.core.ids import uuid7
 from app.core.tokens import digest, mint
+from app.runs import following as runs
+from app.runtime.sweeper import TIMED
+from app.stats import minutes
 from app.stats import queries as stats
+from app.webhooks import following as webhooks
 
-RUN_SIZE = 1_000  # tasks of one run
+RUN_SIZE = 200  # tasks of one run
 
 _RUNS = text(
     """
@@ -53,6 +59,7 @@ _ERROR = """
     jsonb_build_object('type', 'HTTPStatusError', 'message', 'The server ' || n % 40 || ' answered 503.',
                        'traceback', repeat('  File "app/kinds/http_request.py", line 1, in send' || chr(10), 20))
 """
+_FINGERPRINT = "fingerprint = t.kind || ':' || substr(md5(CAST(n % 40 AS text)), 1, 12)"
 TRIED = "n % 100 < 90"
 AGAIN = TRIED + " AND n % 3 < 2"
 STEPS = tuple(
@@ -67,7 +74,11 @@ STEPS = tuple(
         ("state = 'queued', run_at = NULL", AGAIN),
         (_CLAIM, AGAIN),
         (f"state = 'succeeded', result = '{{\"answer\": 200}}', {_END}", "n % 100 < 62"),
-        (f"state = 'dead_letter', reason = 'It failed twice.', error = {_ERROR}, {_END}", "n % 100 BETWEEN 62 AND 73"),
+        (
+            f"state = 'dead_letter', reason = 'It failed twice.', error = {_ERROR}, {_FINGERPRINT}, {_END}",
+            "n % 100 BETWEEN 62 AND 73",
+        ),
+        ("resolved_at = now(), resolved_by = 'Bench', resolution = 'Done by hand.'", "n % 100 BETWEEN 62 AND 71"),
         (
             "state = 'pending_approval', reason = 'Send it?', lease_expires_at = NULL, worker_id = NULL",
             "n % 100 BETWEEN 74 AND 84",
@@ -115,8 +126,22 @@ async def write_history(database: Database, tasks: int) -> str:
             for step in STEPS:
                 await session.execute(step, {**batch, "worker": uuid7()} if ":worker" in step.text else batch)
             await session.execute(_QUESTIONS, {"run": run, "email": owner.email})
-    async with database.write("bench") as session:
-        await stats.fold_events(session)
+        if number % 100 == 99:
+            await _sweep(database)
+    await _sweep(database)
     async with database.engine.connect() as connection:
         await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("VACUUM ANALYZE"))
     return token
+
+
+async def _sweep(database: Database) -> None:
+    """As the sweeper does all the time: fold what has happened, and let all who follow the log read it."""
+    settings = Settings(database_url="")
+    async with database.write("bench") as session:
+        await stats.fold_events(session)
+    more = True
+    while more:
+        async with database.write("bench") as session:
+            more = await runs.follow_log(session) or await webhooks.follow_log(session, settings)
+        async with database.write("bench") as session:
+            more = await minutes.fold(session, TIMED) or more

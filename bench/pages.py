@@ -31,6 +31,7 @@ WARM_UP = 5
 # `{task}`, `{run}` and `{approval}` are found on the lists.
 PAGES = (
     "/overview",
+    "/overview?period=week",
     "/runs",
     "/runs/{run}",
     "/runs/{run}?state=dead_letter",
@@ -47,11 +48,14 @@ PAGES = (
     "/approvals?show=all",
     "/approvals?show=decided",
     "/approvals/{approval}",
+    "/search?q=company+976",
+    "/bulk",
+    "/bulk/new?verb=retry&state=dead_letter",
     "/queues",
-    "/schedules",
     "/workers",
     "/postings",
     "/settings",
+    "/settings/webhooks",
     "/admin/users",
     "/admin/audit",
 )
@@ -134,7 +138,7 @@ def fetch(client: httpx.Client, path: str, headers: dict[str, str]) -> float:
     answer = client.get(path, headers=headers)
     took = (time.perf_counter() - began) * 1000
     if answer.status_code != 200:
-        raise SystemExit(f"{path} answered {answer.status_code}")
+        raise SystemExit(f"{path} answered {answer.status_code}: {answer.text[:500]}")
     return took
 
 

@@ -22,6 +22,7 @@ from arq.worker import Worker, func
 from redis.asyncio import Redis
 from sqlalchemy import text
 
+from app.core import log
 from app.core.config import Settings
 from app.core.db import Database
 from app.embedded import postgres, valkey
@@ -51,6 +52,7 @@ async def arq_nothing(ctx: object, n: int) -> None:
 
 async def holdpoint(database_url: str, tasks: int) -> tuple[float, float]:
     """(enqueued, executed) tasks per second."""
+    log.configure(json=True, level="warning")  # as arq: no line for each task
     settings = Settings(database_url=database_url, queues=(("default", IN_HAND),))
     database = Database(database_url, name="bench")
     async with database.engine.begin() as connection:

@@ -47,8 +47,8 @@ async def _by_token(request: WebRequest, token: str) -> tuple[Principal, Access]
     database: Database = request.app.state.database
     holder = None
     if len(token) <= 100:
-        async with database.read() as session:
-            holder = await token_queries.holder_of(session, digest(token))
+        async with database.glance() as connection:
+            holder = await token_queries.holder_of(connection, digest(token))
     if holder is None:
         raise BadToken
     if holder.stale:

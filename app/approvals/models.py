@@ -120,6 +120,7 @@ class Recipient(Base):
         CheckConstraint("state IN ('waiting', 'sent', 'undelivered', 'inbox')", name="state"),
         Index("approval_recipients_approval_email_key", "approval_id", text("lower(email)"), unique=True),
         Index("approval_recipients_email_idx", text("lower(email)")),
+        Index("approval_recipients_undelivered_idx", "approval_id", postgresql_where=text("state = 'undelivered'")),
         Index(
             "approval_recipients_forwarded_key",
             "forwarded_from",
@@ -224,6 +225,7 @@ class ApprovalEvent(Base):
     __tablename__ = "approval_events"
     __table_args__ = (
         Index("approval_events_approval_idx", "approval_id", "id"),
+        Index("approval_events_at_idx", text("at DESC"), text("id DESC")),
         Index("approval_events_recipient_idx", "recipient_id"),
     )
 

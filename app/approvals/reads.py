@@ -5,7 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, exists, func, literal_column, select, true, tuple_
+from sqlalchemy import ColumnElement, ScalarSelect, exists, func, literal_column, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.approvals.errors import ApprovalNotFound
@@ -104,6 +104,65 @@ async def count_waiting(session: AsyncSession, by: Principal) -> int:
     """How many open questions wait for this person: the rows of `mine`."""
     found = await session.execute(select(func.count()).select_from(Approval).where(waits_for(by)))
     return found.scalar_one()
+
+
+class WaitingRow(NamedTuple):
+    id: UUID
+    hold: str
+    title: str
+    task_title: str
+    expires_at: datetime | None
+
+
+class Waiting(NamedTuple):
+    """What waits for a person: the most pressing, and how many in all.
+
+    `undelivered`: open questions of theirs (everybody's for an administrator) of which every mail came back.
+    """
+
+    rows: list[WaitingRow]
+    total: int
+    undelivered: int
+
+
+async def next_waiting(session: AsyncSession, by: Principal, limit: int) -> Waiting:
+    """The nearest deadline first. One statement."""
+    waiting = (
+        select(
+            Approval.id,
+            Approval.hold,
+            Approval.title,
+            Task.title.label("task_title"),
+            Approval.expires_at,
+            Approval.created_at,
+            func.count().over().label("total"),
+        )
+        .join(Task, Task.id == Approval.task_id)
+        .where(waits_for(by))
+        .order_by(Approval.expires_at.asc().nulls_last(), Approval.created_at)
+        .limit(limit)
+        .subquery()
+    )
+    found = await session.execute(
+        select(_undelivered(by.scope).label("undelivered"), waiting)
+        .select_from(select(1).subquery().join(waiting, true(), isouter=True))
+        .order_by(waiting.c.expires_at.asc().nulls_last(), waiting.c.created_at)
+    )
+    rows = found.all()
+    shown = [WaitingRow(row.id, row.hold, row.title, row.task_title, row.expires_at) for row in rows if row.id]
+    return Waiting(shown, rows[0].total or 0, rows[0].undelivered)
+
+
+def _undelivered(scope: UUID | None) -> ScalarSelect[int]:
+    came_back = select(Recipient.approval_id).where(Recipient.state == "undelivered")
+    told = exists().where(Recipient.approval_id == Approval.id, Recipient.state != "undelivered")
+    mine = true() if scope is None else Approval.owner_id == scope
+    return (
+        select(func.count())
+        .select_from(Approval)
+        .where(Approval.state == ApprovalState.PENDING, Approval.id.in_(came_back), ~told, mine)
+        .scalar_subquery()
+    )
 
 
 async def detail(session: AsyncSession, approval_id: UUID, by: Principal) -> Detail:

@@ -89,13 +89,18 @@ class BulkTask(Base):
     # Of a redrive: what it had failed with, and whether its end is waited for (`step`) or only its failing (`passed`).
     fingerprint: Mapped[str | None] = mapped_column(Text)
     watch: Mapped[str | None] = mapped_column(Text)
+    # What it had when it was noted, to go back to.
+    priority: Mapped[int | None] = mapped_column(SmallInteger)
 
 
 class BulkEvent(Base):
     """Who started, stopped and continued it: written by a trigger, whatever statement does it."""
 
     __tablename__ = "bulk_events"
-    __table_args__ = (Index("bulk_events_action_idx", "action_id", "id"),)
+    __table_args__ = (
+        Index("bulk_events_action_idx", "action_id", "id"),
+        Index("bulk_events_at_idx", text("at DESC"), text("id DESC")),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())

@@ -50,11 +50,13 @@ async def insert_members(session: WriteSession, action_id: UUID, which: ColumnEl
     Args:
         at: nothing created, or ended, after this moment.
     """
-    members = select(literal(action_id), Task.id, Task.fingerprint).where(
+    members = select(literal(action_id), Task.id, Task.fingerprint, Task.priority).where(
         which, Task.created_at <= at, func.coalesce(Task.finished_at, at) <= at
     )
     done = await session.execute(
-        insert(BulkTask).from_select([BulkTask.action_id, BulkTask.task_id, BulkTask.fingerprint], members)
+        insert(BulkTask).from_select(
+            [BulkTask.action_id, BulkTask.task_id, BulkTask.fingerprint, BulkTask.priority], members
+        )
     )
     return cast(CursorResult[Any], done).rowcount
 
@@ -213,6 +215,20 @@ async def list_actions(
 async def events_of(session: AsyncSession, action_id: UUID) -> list[BulkEvent]:
     found = await session.execute(select(BulkEvent).where(BulkEvent.action_id == action_id).order_by(BulkEvent.id))
     return list(found.scalars())
+
+
+_PRIORITIES = text(
+    """
+    SELECT DISTINCT priority FROM bulk_tasks
+    WHERE action_id = :id AND outcome = 'done' AND priority IS NOT NULL LIMIT 2
+    """
+)
+
+
+async def priority_before(session: AsyncSession, action_id: UUID) -> int | None:
+    """Which priority the tasks it changed had; None when they had different ones, or it is not known any more."""
+    found = list((await session.execute(_PRIORITIES, {"id": action_id})).scalars())
+    return found[0] if len(found) == 1 else None
 
 
 _FORGET_MEMBERS = text(

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
@@ -63,11 +64,20 @@ class Line(msgspec.Struct, frozen=True):
         return self.action.total - self.action.done - self.action.skipped
 
 
+class Undo(msgspec.Struct, frozen=True):
+    """A bulk action that takes this one back as far as it can be, and what it cannot."""
+
+    label: str
+    href: str
+    note: str
+
+
 class ActionPage(msgspec.Struct, frozen=True, kw_only=True):
     line: Line
     events: list[BulkEvent]
     live: bool
     waits: bool
+    undo: Undo | None
 
 
 class ActionList(msgspec.Struct, frozen=True):
@@ -82,8 +92,10 @@ def line_of(action: BulkAction) -> Line:
 
 
 @get("/bulk/new")
-async def show_new(request: WebRequest, user: SignedIn, read: Read, verb: FromQuery[str] = "") -> Response[str]:
-    view = await _new_page(request, user, read, _known(verb), blank())
+async def show_new(
+    request: WebRequest, user: SignedIn, read: Read, verb: FromQuery[str] = "", priority: FromQuery[str] = ""
+) -> Response[str]:
+    view = await _new_page(request, user, read, _known(verb), blank({"priority": priority[:4]}))
     return await render(request, "bulk/new.html", view, nav="tasks", status=422 if view.errors else 200)
 
 
@@ -186,8 +198,25 @@ async def show_action(request: WebRequest, user: SignedIn, read: Read, action_id
         events=await queries.events_of(read, action_id),
         live=action.state in OPEN,
         waits=action.state == BulkState.WAITING,
+        undo=await _undo(read, action) if action.state not in OPEN and action.done else None,
     )
     return await render(request, "bulk/detail.html", view, nav="tasks", fragment="bulk/_detail.html")
+
+
+async def _undo(session: Session, action: BulkAction) -> Undo | None:
+    """Only what leads back: a retry cannot be undone once a worker has begun, nor a resolution but by a retry."""
+    if action.verb == BulkVerb.CANCEL:
+        params = {"verb": BulkVerb.RETRY.value, "bulk": str(action.id), "state": "cancelled"}
+        note = "They go on behind their finished steps; what was asked is asked again, a try under way begins anew."
+        return Undo("Undo: put them back into the queue…", f"/bulk/new?{urlencode(params)}", note)
+    if action.verb == BulkVerb.PRIORITISE:
+        before = await queries.priority_before(session, action.id)
+        if before is not None and before != action.priority:
+            params = {"verb": action.verb, "bulk": str(action.id), "priority": str(before)}
+            return Undo(
+                f"Undo: back to priority {before}…", f"/bulk/new?{urlencode(params)}", "What still waits or runs."
+            )
+    return None
 
 
 @post("/bulk/{action_id:uuid}/stop")

@@ -4,12 +4,15 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 import msgspec
 
+VERSION = version("holdpoint")
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 QUEUE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 
@@ -53,6 +56,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     jwks_url: str = ""
     jwt_issuer: str = ""
     jwt_audience: str = ""
+    log_level: LogLevel = "info"
+    # Empty: /metrics is open in development and closed in production.
+    metrics_token: str = ""
+    # Of a worker process; 0: none.
+    metrics_port: int = 0
+    # Where traces go (OTLP over HTTP); empty: none are made.
+    traces_url: str = ""
     careers_port: int = 8090
     allow_private_addresses: bool = True
 
@@ -116,6 +126,10 @@ def load(environ: Mapping[str, str]) -> Settings:
         jwks_url=reader.url("JWKS_URL", ("https", "http")),
         jwt_issuer=reader.text("JWT_ISSUER", ""),
         jwt_audience=reader.text("JWT_AUDIENCE", ""),
+        log_level=reader.level("LOG_LEVEL", defaults.log_level),
+        metrics_token=reader.text("METRICS_TOKEN", ""),
+        metrics_port=reader.integer("METRICS_PORT", defaults.metrics_port, 0, 65535),
+        traces_url=reader.url("TRACES_URL", ("http", "https")),
         careers_port=reader.integer("CAREERS_PORT", defaults.careers_port, 1, 65535),
         allow_private_addresses=reader.boolean("ALLOW_PRIVATE_ADDRESSES", not production),
     )
@@ -161,6 +175,15 @@ class _Reader:
             self.problems.append(f"{name} is {value!r}, but must be one of: {', '.join(allowed)}.")
             return default
         return value
+
+    def level(self, name: str, default: LogLevel) -> LogLevel:
+        value = self.text(name, default)
+        for level in get_args(LogLevel):
+            if value == level:
+                found: LogLevel = level
+                return found
+        self.problems.append(f"{name} is {value!r}, but must be one of: {', '.join(get_args(LogLevel))}.")
+        return default
 
     def integer(self, name: str, default: int, low: int, high: int) -> int:
         value = self.text(name, str(default))

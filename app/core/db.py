@@ -18,6 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_e
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import UserDefinedType
 
+from app.core import tracing
+
 Announce = Callable[[frozenset[str]], Awaitable[None]]
 
 
@@ -138,6 +140,12 @@ class Database:
             yield connection
 
     @asynccontextmanager
+    async def peek(self) -> AsyncIterator[ReadSession]:
+        """As `read` for one statement alone, without a BEGIN and ROLLBACK around it."""
+        async with ReadSession(self._glancing, expire_on_commit=False) as session:
+            yield session
+
+    @asynccontextmanager
     async def write(self, actor: str) -> AsyncIterator[WriteSession]:
         """One transaction: commits when the block ends, rolls back when it raises.
 
@@ -145,7 +153,10 @@ class Database:
             actor: who does it, as the event log names it: `user:…`, `worker:…`, `recipient:…`, `system`.
         """
         async with WriteSession(self.engine, expire_on_commit=False) as session:
-            await session.execute(select(func.set_config("holdpoint.actor", actor, True)))
+            settings = [func.set_config("holdpoint.actor", actor, True)]
+            if parent := tracing.traceparent():  # tasks that it inserts belong to the trace
+                settings.append(func.set_config("holdpoint.traceparent", parent, True))
+            await session.execute(select(*settings))
             yield session
             await session.commit()
             topics: set[str] = session.info.pop("topics", set())

@@ -7,17 +7,9 @@ from typing import Any
 
 import structlog
 
+from app.core.masking import masked
+
 SECRET_NAMES = re.compile(r"token|secret|password|cookie|authorization|api_?key|session_id|cover_letter|body", re.I)
-SECRET_SHAPES = re.compile(
-    r"(?P<path>/(?:review|login)/)[A-Za-z0-9_-]{20,}"  # a link's token
-    r"|hp_[A-Za-z0-9_-]{16,}"  # an API token
-    r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"  # a JWT
-    r"|(?P<scheme>[a-z+]+://)[^/@\s:]*:[^/@\s]+@"  # a password in a URL
-)
-
-
-def _hide(match: re.Match[str]) -> str:
-    return f"{match['path'] or ''}{match['scheme'] or ''}[hidden]"
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -25,13 +17,18 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
     for key, value in event.items():
         if SECRET_NAMES.search(key):
             event[key] = "[hidden]"
-        elif isinstance(value, str):
-            event[key] = SECRET_SHAPES.sub(_hide, value)
+        elif isinstance(value, (str, dict, list)):
+            event[key] = masked(value)
     return event
 
 
-def configure(*, json: bool, level: int = logging.INFO) -> None:
-    """Route structlog and the standard library's loggers through one pipeline to standard error."""
+def configure(*, json: bool, level: str = "info") -> None:
+    """Route structlog and the standard library's loggers through one pipeline to standard error.
+
+    Args:
+        level: the least that is written: debug, info, warning or error.
+    """
+    least = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -43,7 +40,7 @@ def configure(*, json: bool, level: int = logging.INFO) -> None:
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
@@ -57,7 +54,7 @@ def configure(*, json: bool, level: int = logging.INFO) -> None:
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    root.setLevel(least)
     for name in ("uvicorn", "uvicorn.error", "arq", "arq.worker"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True

@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 
+from app.core import tracing
 from app.core.config import Settings
 
 Address = IPv4Address | IPv6Address
@@ -103,8 +104,13 @@ class Client:
         target = checked_url(url)
         request = self._http.build_request(method, target, **options)
         try:
-            async with asyncio.timeout(self._timeout):
-                return await self._answer(request)
+            with tracing.span(method, "CLIENT", {"http.request.method": method, "server.address": target.host}) as told:
+                if parent := tracing.traceparent():
+                    request.headers.setdefault(tracing.HEADER, parent)
+                async with asyncio.timeout(self._timeout):
+                    answer = await self._answer(request)
+                told.say({"http.response.status_code": answer.status_code})
+                return answer
         except (TimeoutError, httpx.TimeoutException) as error:
             raise TimedOut(f"{target.host} did not answer within {self._timeout:g} seconds.") from error
         except (httpx.RequestError, OSError) as error:

@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import aiosmtplib
 
+from app.mail.addresses import sender
 from app.mail.errors import MailError, PermanentMailError, TemporaryMailError
 
 FAREWELL_SECONDS = 2.0
@@ -41,7 +42,7 @@ async def deliver(message: EmailMessage, smtp_url: str, timeout: timedelta) -> s
     """
     url = urlsplit(smtp_url)
     place = f"{url.hostname}:{_port(url)}"
-    client = _client(url, message, timeout)
+    client = _client(url, message["From"].addresses[0].domain, timeout)
     try:
         async with asyncio.timeout(timeout.total_seconds()):
             await client.connect()
@@ -56,7 +57,25 @@ async def deliver(message: EmailMessage, smtp_url: str, timeout: timedelta) -> s
     return _tidy(accepted)
 
 
-def _client(url: SplitResult, message: EmailMessage, timeout: timedelta) -> aiosmtplib.SMTP:
+async def greet(mail_from: str, smtp_url: str, timeout: timedelta) -> None:
+    """Connect, sign in and name the sender, then leave: everything but a mail. Raises as `deliver` does."""
+    url, author = urlsplit(smtp_url), sender(mail_from)
+    place = f"{url.hostname}:{_port(url)}"
+    client = _client(url, author.domain, timeout)
+    try:
+        async with asyncio.timeout(timeout.total_seconds()):
+            await client.connect()
+            await client.mail(author.addr_spec)
+            await client.rset()
+        with suppress(aiosmtplib.SMTPException, OSError):
+            await client.quit(timeout=FAREWELL_SECONDS)
+    except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
+        raise _explained(error, place, timeout) from None
+    finally:
+        client.close()
+
+
+def _client(url: SplitResult, domain: str, timeout: timedelta) -> aiosmtplib.SMTP:
     username = unquote(url.username) if url.username else None
     return aiosmtplib.SMTP(
         hostname=url.hostname,
@@ -67,7 +86,7 @@ def _client(url: SplitResult, message: EmailMessage, timeout: timedelta) -> aios
         start_tls={"smtp+starttls": True, "smtps": False}.get(url.scheme),
         validate_certs=url.scheme != "smtp" or username is not None,
         # Our name to the server. The library's default asks the resolver, which may block for long.
-        local_hostname=message["From"].addresses[0].domain,
+        local_hostname=domain,
         timeout=timeout.total_seconds(),
     )
 

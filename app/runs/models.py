@@ -39,7 +39,11 @@ class RunEvent(Base):
     """Started, paused, resumed, cancelled, finished, reopened: written by a trigger, whatever statement does it."""
 
     __tablename__ = "run_events"
-    __table_args__ = (Index("run_events_run_id_idx", "run_id", "id"), Index("run_events_xid_idx", "xid"))
+    __table_args__ = (
+        Index("run_events_run_id_idx", "run_id", "id"),
+        Index("run_events_xid_idx", "xid"),
+        Index("run_events_at_idx", text("at DESC"), text("id DESC")),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     xid: Mapped[str] = mapped_column(Xid8, server_default=func.pg_current_xact_id())

@@ -18,8 +18,9 @@ from app.runs.models import Run, RunEvent
 from app.runs.states import RUN_MACHINE, RunState, RunVerb, Stage
 from app.stats import queries as stats
 from app.tasks.filters import FilterForm, TaskFilter
+from app.tasks.list_views import InState, TaskList, task_list
 from app.tasks.states import STANDINGS, UNFINISHED, TaskState
-from app.tasks.views import Happening, InState, TaskList, task_list
+from app.tasks.story import Happening
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
 from app.web.request import WebRequest

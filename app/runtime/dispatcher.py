@@ -6,9 +6,11 @@ No transaction is open while a handler runs. Every part goes on when the databas
 import asyncio
 import os
 import socket
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.core import log
+from app.core import log, metrics, tracing
 from app.core.config import Settings
 from app.core.db import AWAY, Database
 from app.core.ids import uuid7
@@ -17,6 +19,7 @@ from app.runtime.context import Context
 from app.runtime.execution import execute
 from app.runtime.executors import Executors
 from app.runtime.finisher import BATCH, Finisher
+from app.runtime.vitals import Pulse
 from app.tasks import attempts, limits
 from app.tasks.attempts import Attempt, Claimed, Outcome
 from app.tasks.kinds import all_kinds
@@ -48,7 +51,10 @@ class InHand:
 class Dispatcher:
     """The worker. `run` works until cancelled or drained; `hear` is the doorbell's."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, *, swept: Callable[[], float | None] = lambda: None
+    ) -> None:
+        self._swept = swept
         self.id = uuid7()
         self.host = socket.gethostname()
         self.actor = f"worker:{self.host}:{os.getpid()}"
@@ -111,6 +117,8 @@ class Dispatcher:
                 continue
             bell.clear()  # before the claim: a ring during it is not missed
             claim = await self._claim(queue, free)
+            if claim.tasks:
+                metrics.observe_claims(queue, len(claim.tasks))
             for task in claim.tasks:
                 self._start(task)
             if len(claim.tasks) < free and not claim.again and not bell.is_set():
@@ -155,8 +163,9 @@ class Dispatcher:
             task, database=self._database, settings=self._settings, actor=self.actor, executors=self._executors
         )
         outcome: Outcome | None = None
+        began = time.perf_counter()
         try:
-            outcome = await execute(task, context)
+            outcome = await self._traced(task, context)
         except asyncio.CancelledError:
             if hand.requeue:
                 outcome = Outcome(task.id, task.attempt, TaskState.QUEUED, reason="Its worker was shut down.")
@@ -164,19 +173,43 @@ class Dispatcher:
             hand.ended = True
             self._busy[task.queue] -= 1
             self._room[task.queue].set()
+            self._tell(task, outcome, time.perf_counter() - began)
         if outcome is None:
             self._written([(task.id, task.attempt)])
         else:
             self._finisher.put(outcome)
-            if outcome.state is not TaskState.SUCCEEDED:
-                logger.warning(
-                    "task_not_done",
-                    task=str(task.id),
-                    kind=task.kind,
-                    attempt=task.attempt,
-                    state=outcome.state.value,
-                    reason=outcome.reason,
-                )
+
+    @staticmethod
+    async def _traced(task: Claimed, context: Context) -> Outcome | None:
+        """The try, as a part of the trace in which its task was asked for."""
+        about: tracing.Attributes = {
+            "task.id": str(task.id),
+            "task.kind": task.kind,
+            "task.queue": task.queue,
+            "task.attempt": task.attempt,
+        }
+        with tracing.span(f"task {task.kind}", "CONSUMER", about, parent=task.traceparent or "") as told:
+            outcome = await execute(task, context)
+            state = "left" if outcome is None else outcome.state.value
+            told.say({"task.state": state}, failed=state if outcome is not None and outcome.failed else "")
+            return outcome
+
+    @staticmethod
+    def _tell(task: Claimed, outcome: Outcome | None, seconds: float) -> None:
+        """One line and one count for each try."""
+        state = "left" if outcome is None else outcome.state.value
+        metrics.observe_try(task.queue, task.kind, state, seconds)
+        write = logger.warning if outcome is not None and outcome.failed else logger.info
+        write(
+            "task",
+            task=str(task.id),
+            kind=task.kind,
+            queue=task.queue,
+            attempt=task.attempt,
+            state=state,
+            ms=round(seconds * 1000, 1),
+            reason=outcome.reason if outcome else None,
+        )
 
     def _written(self, attempts: list[Attempt]) -> None:
         """These are out of our hands."""
@@ -194,6 +227,7 @@ class Dispatcher:
         """Renew every lease at a third of its length; what is not ours any more is cancelled."""
         every = self._settings.lease.total_seconds() / 3
         queues = dict(self._settings.queues)
+        pulse = Pulse()
         while True:
             held = list(self._hand)
             try:
@@ -202,7 +236,16 @@ class Dispatcher:
                         await limits.declare(session, all_kinds())
                     still = await attempts.extend_leases(session, held, self._settings.lease) if held else set()
                     await workers.beat(
-                        session, self.id, self.host, os.getpid(), queues, len(held), self._draining, self._kinds
+                        session,
+                        self.id,
+                        self.host,
+                        os.getpid(),
+                        queues,
+                        len(held),
+                        self._draining,
+                        self._kinds,
+                        self._swept(),
+                        pulse.take(),
                     )
             except AWAY as error:
                 logger.warning("heartbeat_failed", error=repr(error))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.core import log
+from app.core import log, metrics
 
 CHANNEL = "holdpoint:bell"
 RING_TIMEOUT = 0.25
@@ -35,8 +35,10 @@ class Doorbell:
         try:
             async with asyncio.timeout(RING_TIMEOUT):
                 await self._redis.publish(self._channel, " ".join(sorted(topics)))
+            metrics.RINGS.labels("sent").inc()
         except (RedisError, OSError, TimeoutError) as error:
             self._silent_until = time.monotonic() + SILENCE
+            metrics.RINGS.labels("failed").inc()
             logger.warning("doorbell_silent", error=repr(error))
 
     async def listen(self, hear: Callable[[frozenset[str]], None]) -> None:
@@ -48,6 +50,7 @@ class Doorbell:
                     # Rings during the gap were missed: look once at everything.
                     hear(frozenset())
                     async for message in pubsub.listen():
+                        metrics.HEARD.inc()
                         data = message["data"]
                         hear(frozenset((data.decode() if isinstance(data, bytes) else data).split()))
             except (RedisError, OSError, TimeoutError) as error:

@@ -10,6 +10,7 @@ import msgspec
 
 from app.core import log
 from app.core.errors import AppError
+from app.core.masking import masked_text
 from app.runtime.context import Context
 from app.runtime.errors import Asleep, DeadlinePassed, Held, LeaseLost, PermanentError, RetryAfter
 from app.tasks.attempts import Claimed, Outcome
@@ -107,12 +108,12 @@ def _buried(task: Claimed, error: Exception, *, failed: bool = True) -> Outcome:
 
 
 def _line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(masked_text(str(error)).split()) or type(error).__name__
     return text.replace("\0", "")[:500]
 
 
 def describe(error: BaseException) -> str:
-    """An error as it is stored: JSON text of type, message and traceback."""
-    frames = "".join(traceback.format_exception(error))[-TRACEBACK_LIMIT:]
-    value = {"type": type(error).__name__, "message": str(error)[:5000], "traceback": frames}
+    """An error as it is stored: JSON text of type, message and traceback, without what looks like a secret."""
+    frames = masked_text("".join(traceback.format_exception(error))[-TRACEBACK_LIMIT:])
+    value = {"type": type(error).__name__, "message": masked_text(str(error)[:5000]), "traceback": frames}
     return msgspec.json.encode({name: text.replace("\0", "") for name, text in value.items()}).decode()

@@ -16,8 +16,10 @@ from app.core.db import AWAY, Database, WriteSession
 from app.postings.imports import forget_old_imports
 from app.runs import following
 from app.runs import service as runs
+from app.runs.states import STAGES, Stage
 from app.runtime import workers
 from app.schedules import service as schedules
+from app.stats import minutes
 from app.stats import queries as stats
 from app.tasks import fingerprints, limits, pruning, strays
 from app.tasks import queries as tasks
@@ -31,6 +33,9 @@ PRUNE_CHUNK = 500
 SCHEDULES = 100
 FORGET_EVERY = 60.0  # seconds
 STRAYS_EVERY = 15.0
+
+# The stages whose length is worth a histogram.
+TIMED = {state.value: stage.value for state, stage in STAGES.items() if stage is not Stage.LATER}
 
 logger = log.get(__name__)
 
@@ -46,6 +51,7 @@ class Sweeper:
         self._files: list[str] = []
         self._strays_at = 0.0
         self._name_at = 0.0
+        self._swept: float | None = None
         self._every = min(1.0, settings.lease.total_seconds() / 3)
         self._beats: tuple[Callable[[WriteSession], Awaitable[bool]], ...] = (
             self._promote,
@@ -59,12 +65,17 @@ class Sweeper:
             bulk.advance,
             self._fold,
             following.follow_log,
+            self._fold_minutes,
             self._tell_webhooks,
             self._prune,
             self._bury_strays,
             self._name_errors,
             self._forget,
         )
+
+    def age(self) -> float | None:
+        """Seconds since this process last did a beat, which the lock lets only one do; None: never."""
+        return None if self._swept is None else time.monotonic() - self._swept
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -81,7 +92,10 @@ class Sweeper:
     async def _once(self, beat: Callable[[WriteSession], Awaitable[bool]]) -> bool:
         async with self._database.write("system") as session:
             locked = await session.execute(select(func.pg_try_advisory_xact_lock(LOCK)))
-            more = await beat(session) if locked.scalar_one() else False
+            mine = locked.scalar_one()
+            more = await beat(session) if mine else False
+        if mine:
+            self._swept = time.monotonic()
         if self._files:
             # Only now: rows that came back by a rollback must have their files.
             files, self._files = self._files, []
@@ -119,6 +133,9 @@ class Sweeper:
     async def _fold(self, session: WriteSession) -> bool:
         await stats.fold_events(session)
         return False
+
+    async def _fold_minutes(self, session: WriteSession) -> bool:
+        return await minutes.fold(session, TIMED)
 
     async def _tell_webhooks(self, session: WriteSession) -> bool:
         return await webhooks.follow_log(session, self._settings)
@@ -170,4 +187,5 @@ class Sweeper:
         await forget_old_imports(session)
         await accounts.forget_ended(session)
         await forget_replies(session)
+        await minutes.forget_old(session)
         return False

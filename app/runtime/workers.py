@@ -7,6 +7,7 @@ from sqlalchemy import delete, func, null
 from sqlalchemy.dialects.postgresql import insert
 
 from app.core.db import WriteSession
+from app.runtime.vitals import Vitals
 from app.tasks.models import Worker
 
 FORGET = timedelta(hours=1)
@@ -21,9 +22,15 @@ async def beat(
     in_hand: int,
     draining: bool,
     kinds: list[str] | None = None,
+    swept: float | None = None,
+    vitals: Vitals | None = None,
 ) -> None:
-    """Say that this worker lives, and what it serves."""
-    values = {"in_hand": in_hand, "draining": draining, "seen_at": func.now()}
+    """Say that this worker lives, what it serves, and what it needs; `swept`: so many seconds ago it did a beat of the
+    sweeper."""
+    vitals = vitals or Vitals()
+    values = {"in_hand": in_hand, "draining": draining, "seen_at": func.now(), **vitals._asdict()}
+    if swept is not None:
+        values["swept_at"] = func.now() - timedelta(seconds=swept)
     await session.execute(
         insert(Worker)
         .values(id=id, host=host, pid=pid, queues=queues, kinds=null() if kinds is None else kinds, **values)

@@ -78,7 +78,10 @@ class ScheduleEvent(Base):
     """What people did to schedules: written by a trigger, whatever statement does it. Outlives the schedule."""
 
     __tablename__ = "schedule_events"
-    __table_args__ = (Index("schedule_events_schedule_idx", "schedule_id", "id"),)
+    __table_args__ = (
+        Index("schedule_events_schedule_idx", "schedule_id", "id"),
+        Index("schedule_events_at_idx", text("at DESC"), text("id DESC")),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())

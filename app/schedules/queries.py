@@ -129,6 +129,12 @@ async def list_schedules(
     return list((await session.execute(query)).scalars())
 
 
+async def count_due(session: AsyncSession, scope: UUID | None, since: timedelta) -> int:
+    """How many are due for so long, and not paused."""
+    due = select(func.count()).where(Schedule.next_at < func.now() - since, Schedule.paused_at.is_(None), _mine(scope))
+    return (await session.execute(due.select_from(Schedule))).scalar_one()
+
+
 async def latest_beats(session: AsyncSession, schedule_id: UUID, limit: int = 20) -> list[ScheduleBeat]:
     found = await session.execute(
         select(ScheduleBeat)

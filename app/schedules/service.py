@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy.exc import DBAPIError
 
 from app.core import log
-from app.core.db import WriteSession, is_away
+from app.core.db import Session, WriteSession, is_away
 from app.core.errors import Invalid
 from app.core.ids import uuid7
 from app.core.principal import Principal
@@ -99,6 +99,11 @@ async def act(
         values = {"paused_at": None, "paused_by": None, "next_at": following, "problem": None, "retry_at": None}
         await queries.update_schedule(session, schedule_id, values)
     return None
+
+
+async def count_late(session: Session, by: Principal) -> int:
+    """One's own schedules, or everybody's for an administrator, whose beat has come and gone and nobody took it."""
+    return await queries.count_due(session, by.scope, LATE)
 
 
 async def fire_due(session: WriteSession, *, limit: int = 100, now: datetime | None = None) -> int:

@@ -18,8 +18,9 @@ from app.schedules.models import Schedule, ScheduleBeat, ScheduleEvent
 from app.schedules.rhythm import parse, zones
 from app.schedules.service import Plan, ScheduleVerb
 from app.tasks import reads
+from app.tasks.entry import read_payload
 from app.tasks.kinds import Kind
-from app.tasks.new_views import kinds_to_choose, read_payload
+from app.tasks.new_views import kinds_to_choose
 from app.tasks.states import DEFAULT_PRIORITY
 from app.web import zone
 from app.web.forms import Form, blank, read_form

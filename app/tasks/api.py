@@ -75,7 +75,7 @@ async def get_task(request: WebRequest, user: SignedIn, task_id: FromPath[UUID])
 
 async def _find(request: WebRequest, scope: UUID | None, task_id: UUID) -> Task:
     database: Database = request.app.state.database
-    async with database.read() as session:
+    async with database.peek() as session:
         return await reads.find_task(session, task_id, scope)
 
 

@@ -37,6 +37,7 @@ class Claimed(NamedTuple):
     max_attempts: int
     round: int
     time_left: float | None = None
+    traceparent: str | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -74,7 +75,7 @@ TAKE = """
     RETURNING t.id, t.attempt, t.kind, CAST(t.payload AS text), t.queue, t.run_id, t.owner_id, t.subject, t.title,
               t.failures, t.max_attempts, t.round,
               CAST(extract(epoch FROM t.deadline_at - coalesce(CAST(:now AS timestamptz), now())) AS float8)
-              AS time_left
+              AS time_left, t.traceparent
 """
 _CLAIM = text("WITH c AS MATERIALIZED (" + FREE + ")" + TAKE)
 

@@ -3,33 +3,42 @@
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Interval, and_, column, func, literal, or_, select, table, true
+from sqlalchemy import ColumnElement, Interval, and_, cast, column, func, literal, or_, select, table, true
+from sqlalchemy.dialects.postgresql import TSQUERY
 
 from app.core.config import parse_duration
 from app.core.errors import Invalid
-from app.tasks.models import Task
+from app.tasks.kinds import all_kinds
+from app.tasks.models import Task, TaskWords
 from app.tasks.states import RESOLVED, STANDINGS, TaskState
 
 MOST_IDS = 1000
+WITH, WITHOUT, ONLY = "with", "without", "only"
 MOST_TEXT = 2000
+LONGEST_VALUE = 200  # characters of a payload's value that is in the index (holdpoint_words)
 LONGEST = timedelta(days=36_500)
 FINGERPRINT = re.compile(r"[^\s:]+:[0-9a-f]{12}")
 _PATH = re.compile(r"(?:payload\.)?([\w-]+(?:\.[\w-]+)*)\s*:\s*(.+)", re.DOTALL)
 _AGES = ("created_after", "created_before", "finished_after", "finished_before")
 # Of a person the queue knows the address, and no more.
 _users = table("users", column("id"), column("email"))
+# Of a bulk action which tasks it has changed, and no more.
+_bulk_tasks = table("bulk_tasks", column("action_id"), column("task_id"), column("outcome"))
 
 
 class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Which tasks; empty values do not filter. Made by `parse_filter`, or in code from values known to be good.
 
     `states` are standings: `dead_letter` leaves out what is resolved. `owner` is an address or an id, `payload` is
-    `customer.email:ann@example.org` or a JSON object that the payload must contain, `q` a part of the title or an id.
-    Ages are a time such as `2026-11-23T09:00Z`, or how long ago: `90s`, `2h`, `7d`.
+    `customer.email:ann@example.org` or a JSON object that the payload must contain, `q` the beginnings of words of the
+    title, a whole value of the payload, or an id. Ages are a time such as `2026-11-23T09:00Z`, or how long ago: `90s`,
+    `2h`, `7d`. `mail` is "without" or "only" for the kinds that Holdpoint itself enqueues (mail, webhooks); `bulk` is
+    an action that has changed them.
     """
 
     states: tuple[str, ...] = ()
@@ -45,6 +54,8 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     created_before: str = ""
     finished_after: str = ""
     finished_before: str = ""
+    mail: str = ""
+    bulk: UUID | None = None
     ids: tuple[UUID, ...] = ()
 
     def where(self) -> ColumnElement[bool]:
@@ -58,18 +69,26 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         for name in ("kind", "queue", "run_id", "subject", "fingerprint"):
             if value := getattr(self, name):
                 yield getattr(Task, name) == value
+        if self.kind:  # a rare one is found by this, a common one by walking the list
+            yield _found(_query("#", [self.kind]))
         if self.owner:
             yield Task.owner_id == _owner(self.owner)
         if self.payload:
-            yield or_(*(Task.payload.contains(part) for part in parse_payload(self.payload)))
+            yield or_(*(_contains(part) for part in parse_payload(self.payload)))
         if self.q:
             id = _uuid(self.q)
-            yield Task.id == id if id else Task.title.icontains(self.q, autoescape=True)
+            yield Task.id == id if id else _found(func.holdpoint_sought(self.q).op("||")(_query("=", [self.q])))
         for name in _AGES:
             if value := getattr(self, name):
                 at = Task.created_at if name.startswith("created") else Task.finished_at
                 limit = _moment(parse_age(value))
                 yield at >= limit if name.endswith("after") else at < limit
+        if self.mail:
+            own = Task.kind.in_(own_kinds())
+            yield own if self.mail == ONLY else ~own
+        if self.bulk:
+            changed = (_bulk_tasks.c.action_id == self.bulk) & (_bulk_tasks.c.outcome == "done")
+            yield Task.id.in_(select(_bulk_tasks.c.task_id).where(changed))
         if self.ids:
             yield Task.id.in_(self.ids)
 
@@ -96,6 +115,8 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
             if value := getattr(self, name):
                 ago = " ago" if name in _AGES and isinstance(parse_age(value), timedelta) else ""
                 said.append(f"{words} {value}{ago}")
+        if self.mail:
+            said.append("that are mail or webhooks" if self.mail == ONLY else "that are neither mail nor webhooks")
         if self.ids:
             said.append("selected by hand")
         return said
@@ -114,8 +135,15 @@ _WORDS = {
     "created_before": "created before",
     "finished_after": "ended since",
     "finished_before": "ended before",
+    "bulk": "changed by the bulk action",
 }
-FIELDS = ("state", *_WORDS, "id")
+FIELDS = ("state", *_WORDS, "mail", "id")
+_IDS = ("run_id", "bulk")
+
+
+def own_kinds() -> list[str]:
+    """The kinds whose tasks Holdpoint itself enqueues: mail, webhooks."""
+    return [kind.name for kind in all_kinds() if kind.internal]
 
 
 class FilterForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,13 +190,14 @@ def parse_filter(params: Iterable[tuple[str, str]]) -> FilterForm:
         errors["id"] = f"At most {MOST_IDS} tasks can be selected one by one. Use a filter for more."
     if errors:
         return FilterForm(wanted=None, values=values, errors=errors)
-    texts: dict[str, Any] = {name: value for name, value in values.items() if name != "run_id"}
-    run_id = UUID(values["run_id"]) if "run_id" in values else None
+    texts: dict[str, Any] = {name: UUID(value) if name in _IDS else value for name, value in values.items()}
+    if texts.get("mail") == WITH:
+        del texts["mail"]
     # `payload.email:x` may be typed where one searches.
     if "payload" not in texts and texts.get("q", "").startswith("payload."):
         texts["payload"] = texts.pop("q")
-    wanted = TaskFilter(states=tuple(dict.fromkeys(states)), run_id=run_id, ids=tuple(dict.fromkeys(ids)), **texts)
-    return FilterForm(wanted=wanted, values={**values, **{k: v for k, v in texts.items()}}, errors={})
+    wanted = TaskFilter(states=tuple(dict.fromkeys(states)), ids=tuple(dict.fromkeys(ids)), **texts)
+    return FilterForm(wanted=wanted, values={**values, **{k: str(v) for k, v in texts.items()}}, errors={})
 
 
 def parse_payload(text: str) -> list[dict[str, Any]]:
@@ -209,6 +238,38 @@ def parse_age(text: str) -> datetime | timedelta:
     if not 1970 <= at.year <= 2999:
         raise ValueError(problem)
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _contains(part: dict[str, Any]) -> ColumnElement[bool]:
+    """The index knows values, not where they are; the payload itself decides."""
+    contains = Task.payload.contains(part)
+    values = list(_values(part))
+    return and_(_found(_query("=", values).op("||")(_query("=", ["*"]))), contains) if values else contains
+
+
+def _values(part: Any) -> Iterable[str]:
+    """The values in it as `holdpoint_words` writes them, those that it leaves out excepted."""
+    if isinstance(part, dict | list):
+        for inner in part.values() if isinstance(part, dict) else part:
+            yield from _values(inner)
+        return
+    text = str(part)
+    if isinstance(part, bool):
+        text = text.lower()
+    elif isinstance(part, int | float):
+        text = format(Decimal(text).normalize(), "f")
+    if part is not None and 1 <= len(text) <= LONGEST_VALUE:
+        yield text
+
+
+def _query(mark: str, values: list[str]) -> ColumnElement[Any]:
+    """Tasks that have all of these: values of the payload (`=`) or the kind (`#`)."""
+    quoted = (value.replace("\\", "\\\\").replace("'", "''") for value in values)
+    return cast(" & ".join(f"'{mark}{value}'" for value in quoted), TSQUERY)
+
+
+def _found(query: ColumnElement[Any]) -> ColumnElement[bool]:
+    return Task.id.in_(select(TaskWords.task_id).where(TaskWords.words.op("@@")(query)))
 
 
 def _nested(path: list[str], value: Any) -> dict[str, Any]:
@@ -272,8 +333,14 @@ def _is_fingerprint(text: str) -> None:
         raise ValueError("An error is named by its kind and twelve hexadecimal digits, as on the dead letters' page.")
 
 
+def _is_mail(text: str) -> None:
+    if text not in (WITH, WITHOUT, ONLY):
+        raise ValueError("Mail and webhooks can be shown with the others, without them, or only.")
+
+
 _CHECKS: Mapping[str, Any] = {
-    "run_id": _id,
+    **dict.fromkeys(_IDS, _id),
+    "mail": _is_mail,
     "owner": _is_owner,
     "payload": parse_payload,
     "fingerprint": _is_fingerprint,

@@ -20,7 +20,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Xid8
@@ -30,6 +30,9 @@ Moment = DateTime(timezone=True)
 
 # Who shares a queue fairly with others: runs, and people with their single tasks.
 SHARE = "COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid)"
+
+# The actors of the log that are neither a worker nor the sweeper.
+PEOPLE = "actor NOT LIKE 'worker:%' AND actor <> 'system'"
 
 
 def _listed(states: tuple[TaskState, ...]) -> str:
@@ -104,7 +107,6 @@ class Task(Base):
         Index("tasks_run_state_idx", "run_id", "state", postgresql_where=text("run_id IS NOT NULL")),
         Index("tasks_subject_idx", "subject", postgresql_where=text("subject IS NOT NULL")),
         Index("tasks_owner_created_idx", "owner_id", text("created_at DESC"), text("id DESC")),
-        Index("tasks_payload_idx", "payload", postgresql_using="gin", postgresql_ops={"payload": "jsonb_path_ops"}),
         # Dead letters by error. The page of groups reads nothing else; a retry takes its task out.
         Index(
             "tasks_fingerprint_idx",
@@ -151,6 +153,10 @@ class Task(Base):
     max_attempts: Mapped[int] = mapped_column(SmallInteger, server_default="3")
     lease_losses: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     round: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    # The trace in which it was asked for (W3C): of whatever transaction inserts it (app/core/db.py).
+    traceparent: Mapped[str | None] = mapped_column(
+        Text, server_default=text("NULLIF(current_setting('holdpoint.traceparent', true), '')")
+    )
     worker_id: Mapped[UUID | None] = mapped_column()
     lease_expires_at: Mapped[datetime | None] = mapped_column(Moment)
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
@@ -167,6 +173,20 @@ class Task(Base):
     def standing(self) -> str:
         """What lists show: the state, or that it is resolved."""
         return RESOLVED if self.resolved_at else self.state
+
+
+class TaskWords(Base):
+    """What a task is searched by: the words of its title, and the values of its payload, each behind a `=`.
+
+    Written by triggers when a task is enqueued. Apart from the task, whose every change of state would write the
+    index again.
+    """
+
+    __tablename__ = "task_words"
+    __table_args__ = (Index("task_words_idx", "words", postgresql_using="gin"),)
+
+    task_id: Mapped[UUID] = mapped_column(primary_key=True)
+    words: Mapped[Any] = mapped_column(TSVECTOR)
 
 
 class TaskStep(Base):
@@ -225,6 +245,9 @@ class TaskEvent(Base):
         Index("task_events_task_id_idx", "task_id", "id"),
         Index("task_events_xid_idx", "xid"),
         Index("task_events_deleted_idx", "at", postgresql_where=text("to_state IS NULL")),
+        # What people did, for the audit: hardly a cost to workers, whose events are not in it.
+        Index("task_events_people_idx", text("at DESC"), text("id DESC"), postgresql_where=text(PEOPLE)),
+        Index("task_events_actor_idx", "actor", text("at DESC"), text("id DESC"), postgresql_where=text(PEOPLE)),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
@@ -260,12 +283,29 @@ class QueueEvent(Base):
     """Who paused and resumed which queue: written by a trigger, whatever statement does it."""
 
     __tablename__ = "queue_events"
+    __table_args__ = (Index("queue_events_at_idx", text("at DESC"), text("id DESC")),)
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     queue: Mapped[str] = mapped_column(Text)
     verb: Mapped[str] = mapped_column(Text)
     actor: Mapped[str] = mapped_column(Text)
+
+
+class SavedView(Base):
+    """A filter of the task list that a person has given a name. `params` is its query string."""
+
+    __tablename__ = "saved_views"
+    __table_args__ = (
+        CheckConstraint("length(name) BETWEEN 1 AND 60", name="name"),
+        UniqueConstraint("owner_id", "name", name="saved_views_owner_name_key"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(Text)
+    params: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
 
 
 class KindLimit(Base):
@@ -299,6 +339,7 @@ class KindLimitEvent(Base):
     """Who set which limit: written by a trigger, whatever statement does it."""
 
     __tablename__ = "kind_limit_events"
+    __table_args__ = (Index("kind_limit_events_at_idx", text("at DESC"), text("id DESC")),)
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
@@ -331,4 +372,9 @@ class Worker(Base):
     in_hand: Mapped[int] = mapped_column(Integer, server_default="0")
     started_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     seen_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    # When it last swept: one of the workers does, each second.
+    swept_at: Mapped[datetime | None] = mapped_column(Moment)
     draining: Mapped[bool] = mapped_column(server_default=text("false"))
+    version: Mapped[str | None] = mapped_column(Text)
+    memory: Mapped[int | None] = mapped_column(BigInteger)  # bytes resident
+    cpu: Mapped[float | None] = mapped_column(Double)  # of one core, since the beat before

@@ -1,6 +1,8 @@
-"""A task by hand: the kind, its payload as JSON, where and how urgently."""
+"""A task by hand: a form made from the kind's schema, or its payload as JSON, and when and where it runs."""
 
+from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
@@ -8,74 +10,127 @@ from litestar import Response, get, post
 from litestar.params import FromQuery
 
 from app.core.errors import Invalid
+from app.core.principal import Principal
 from app.tasks import service
+from app.tasks.entry import JSON_VIEW, Entry, asked_payload, blank_entry, entry_errors
 from app.tasks.kinds import Kind, all_kinds
 from app.tasks.service import TaskRequest
 from app.tasks.states import DEFAULT_PRIORITY
+from app.web import zone
 from app.web.forms import Form, blank, read_form
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
 from app.web.request import WebRequest
 from app.web.sessions import Write
 
+OPTIONS = ("title", "queue", "priority", "run_at", "max_attempts", "deadline")
+
 
 class NewTask(msgspec.Struct, frozen=True):
-    """What the form sends."""
+    """What the form sends beside the payload. Times are local to whoever fills it in."""
 
     kind: Annotated[str, msgspec.Meta(min_length=1)]
-    payload: Annotated[str, msgspec.Meta(max_length=100_000)] = "{}"
     title: Annotated[str, msgspec.Meta(max_length=300)] = ""
     priority: Annotated[int, msgspec.Meta(ge=0, le=1000)] = DEFAULT_PRIORITY
     queue: Annotated[str, msgspec.Meta(max_length=40)] = ""
+    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    run_at: Annotated[str, msgspec.Meta(max_length=40)] = ""
+    deadline: Annotated[str, msgspec.Meta(max_length=40)] = ""
 
 
-class NewTaskPage(msgspec.Struct, frozen=True):
-    form: Form[NewTask]
+class NewTaskPage(msgspec.Struct, frozen=True, kw_only=True):
+    """`more`: whether one of the options is filled in, or wrong; `time_zone`: in which its times are."""
+
+    form: Form[Any]
     kinds: list[Kind]
+    kind: Kind
+    entry: Entry
+    form_url: str
+    json_url: str
+    more: bool
+    time_zone: str
 
 
 def kinds_to_choose() -> list[Kind]:
     return [kind for kind in all_kinds() if not kind.internal]
 
 
-def read_payload(text: str) -> dict[str, Any]:
-    """The payload field's JSON object. Raises Invalid at the field `payload`."""
-    try:
-        return msgspec.json.decode(text or "{}", type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise Invalid("The payload is not a JSON object.", {"payload": f"Not a JSON object: {error}."}) from error
+def _kind(name: str) -> Kind:
+    """That one, or the first: a form cannot be without."""
+    offered = kinds_to_choose()
+    return next((kind for kind in offered if kind.name == name), offered[0])
 
 
-def _page(form: Form[Any]) -> NewTaskPage:
-    return NewTaskPage(form, kinds_to_choose())
+def _page(request: WebRequest, user: Principal, form: Form[Any], kind: Kind, entry: Entry) -> NewTaskPage:
+    usual = {"priority": str(DEFAULT_PRIORITY)}
+    filled = any(str(form.value(name)) not in ("", usual.get(name, "")) for name in OPTIONS if name != "title")
+    address = f"/tasks/new?{urlencode({'kind': kind.name})}"
+    return NewTaskPage(
+        form=form,
+        kinds=kinds_to_choose(),
+        kind=kind,
+        entry=entry,
+        form_url=address,
+        json_url=f"{address}&view={JSON_VIEW}",
+        more=filled or any(name in form.errors for name in OPTIONS),
+        time_zone=str(zone.zone_of(user, request.cookies)),
+    )
 
 
 @get("/tasks/new")
-async def new_task(request: WebRequest, user: SignedIn, kind: FromQuery[str] = "sample.task") -> Response[str]:
-    start = blank({"kind": kind, "payload": "{}", "priority": DEFAULT_PRIORITY})
-    return await render(request, "tasks/new.html", _page(start), nav="tasks")
+async def new_task(
+    request: WebRequest, user: SignedIn, kind: FromQuery[str] = "sample.task", view: FromQuery[str] = ""
+) -> Response[str]:
+    chosen = _kind(kind)
+    start = blank({"kind": chosen.name, "priority": DEFAULT_PRIORITY})
+    page = _page(request, user, start, chosen, blank_entry(chosen, as_json=view == JSON_VIEW))
+    return await render(request, "tasks/new.html", page, nav="tasks")
 
 
 @post("/tasks")
 async def create_task(request: WebRequest, user: SignedIn, write: Write) -> Response[Any]:
     form = await read_form(request, NewTask)
-    if form.data is not None:
+    kind = _kind(str(form.value("kind")))
+    entry = await asked_payload(request, kind)
+    errors = dict(form.errors)
+    moments = {name: _moment(request, user, form, name, errors) for name in ("run_at", "deadline")}
+    if form.data is not None and not errors and not entry.errors:
         try:
-            task_id = await _submit(user, write, form.data)
+            task_id = await _submit(user, write, form.data, entry.payload, moments)
         except Invalid as problem:
-            form = form.refused(problem)
+            beside, entry = entry_errors(entry, problem)
+            errors |= beside
         else:
             return see_other(request, f"/tasks/{task_id}", "The task is in the queue.")
-    return await render(request, "tasks/new.html", _page(form), nav="tasks", status=422)
+    page = _page(request, user, Form(values=form.values, errors=errors), kind, entry)
+    return await render(request, "tasks/new.html", page, nav="tasks", status=422)
 
 
-async def _submit(user: SignedIn, write: Write, wanted: NewTask) -> UUID:
+def _moment(
+    request: WebRequest, user: Principal, form: Form[NewTask], name: str, errors: dict[str, str]
+) -> datetime | None:
+    text = str(form.value(name))
+    if not text:
+        return None
+    try:
+        return zone.moment(text, zone.zone_of(user, request.cookies))
+    except ValueError as problem:
+        errors[name] = str(problem)
+        return None
+
+
+async def _submit(
+    user: Principal, write: Write, wanted: NewTask, payload: dict[str, Any], moments: dict[str, datetime | None]
+) -> UUID:
     request = TaskRequest(
         kind=wanted.kind,
-        payload=read_payload(wanted.payload),
+        payload=payload,
         title=wanted.title,
         priority=wanted.priority,
         queue=wanted.queue or None,
+        max_attempts=wanted.max_attempts,
+        run_at=moments["run_at"],
+        deadline=moments["deadline"],
     )
     return await service.submit(write, user, request)
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Text,
     case,
+    delete,
     func,
     literal,
     literal_column,
@@ -29,7 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
 from app.tasks.fingerprints import digest
-from app.tasks.models import SHARE, Task
+from app.tasks.models import SHARE, Task, TaskStep
 from app.tasks.states import FINISHED, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
 
 
@@ -109,6 +110,7 @@ async def move_tasks(
     reason: str | None = None,
     error: str | None = None,
     priority: int | None = None,
+    payload: dict[str, Any] | None = None,
     delay: timedelta | None = None,
     limit: int | None = None,
     skip_locked: bool = False,
@@ -122,6 +124,7 @@ async def move_tasks(
         to: one of the verb's targets; the usual one by default.
         error: its type, for the dead letters; `reason` is its message.
         priority: raised to this, never lowered.
+        payload: of RETRY: another one, checked.
         delay: how long a task that becomes scheduled waits.
         skip_locked: leave alone what another transaction is moving.
     """
@@ -166,6 +169,8 @@ async def move_tasks(
         # that has passed, which would bury the task at once.
         values |= {Task.failures: 0, Task.lease_losses: 0, Task.round: Task.round + 1}
         values[Task.deadline_at] = case((Task.deadline_at > at, Task.deadline_at))
+        if payload is not None:
+            values[Task.payload] = payload
     if error is not None:
         values[Task.error] = {"type": error, "message": reason or ""}
         values[Task.fingerprint] = Task.kind + literal(":" + digest(error, reason or ""), Text())
@@ -209,6 +214,24 @@ _IN_CANCELLED_RUN = text(
 
 async def in_cancelled_run(session: AsyncSession, task_id: UUID) -> bool:
     return bool((await session.execute(_IN_CANCELLED_RUN, {"id": task_id})).scalar_one())
+
+
+async def lock_task(session: WriteSession, task_id: UUID) -> Task | None:
+    """The task as it is now; it stays so until the transaction ends."""
+    found = await session.execute(
+        select(Task).where(Task.id == task_id).with_for_update(key_share=True).execution_options(populate_existing=True)
+    )
+    return found.scalars().first()
+
+
+async def forget_steps(session: WriteSession, task_id: UUID) -> None:
+    await session.execute(delete(TaskStep).where(TaskStep.task_id == task_id))
+
+
+async def tell_changes(session: WriteSession, changes: list[dict[str, Any]] | None) -> None:
+    """What the log says of payloads that this transaction changes, until it is told otherwise."""
+    text = "" if changes is None else msgspec.json.encode(changes).decode()
+    await session.execute(select(func.set_config("holdpoint.changes", text, True)))
 
 
 class RunStates(NamedTuple):

@@ -8,7 +8,9 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from app.core.errors import Invalid, NotFound
+from app.stats import minutes
 from app.stats import queries as stats
+from app.stats.figures import by_queue as done_by_queue
 from app.tasks import limits, queues, reads
 from app.tasks.kinds import Rate, all_kinds
 from app.tasks.limits import Limits
@@ -20,6 +22,8 @@ from app.web.guards import SignedIn, admin_only
 from app.web.render import render, see_other
 from app.web.request import WebRequest
 from app.web.sessions import Read, Write
+
+DONE = [TaskState.SUCCEEDED.value, TaskState.DEAD_LETTER.value]
 
 
 class LimitLine(msgspec.Struct, frozen=True):
@@ -35,11 +39,14 @@ class LimitLine(msgspec.Struct, frozen=True):
 
 
 class QueuesPage(msgspec.Struct, frozen=True):
+    """`done`: queue → how many tasks succeeded or died in each minute of the last hour."""
+
     queues: list[QueueLine]
     events: list[QueueEvent]
     limits: list[LimitLine]
     limit_events: list[KindLimitEvent]
     may_pause: bool
+    done: dict[str, list[int]]
 
 
 @get("/queues")
@@ -56,6 +63,7 @@ async def show_queues(request: WebRequest, user: SignedIn, read: Read) -> Respon
         _limit_lines(await limits.all_limits(read), counts, all_of_them=user.is_admin),
         await limits.latest_events(read) if user.is_admin else [],
         user.is_admin,
+        done_by_queue(await minutes.outcomes_in(read, minutes.PERIODS["hour"], user.scope, DONE)),
     )
     return await render(request, "tasks/queues.html", view, nav="queues", fragment="tasks/_queues.html")
 

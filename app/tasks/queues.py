@@ -15,7 +15,7 @@ from app.core.principal import Principal
 from app.tasks import reads
 from app.tasks.models import Queue, QueueEvent
 from app.tasks.reads import LivingWorker
-from app.tasks.states import TaskState
+from app.tasks.states import HOLDS, TaskState
 
 
 class QueueVerb(StrEnum):
@@ -24,13 +24,19 @@ class QueueVerb(StrEnum):
 
 
 class QueueLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A queue: how much is ready, running and waiting for later, and how long the oldest ready task has waited."""
+    """A queue: how much is ready, running, for later or with people (`held`), how long the oldest one waits.
+
+    Living workers that serve it: how many, and how many of its tasks they run at once together (`slots`).
+    """
 
     name: str
     ready: int
     running: int
     later: int
     oldest: timedelta | None
+    held: int = 0
+    slots: int = 0
+    workers: int = 0
     paused_at: datetime | None = None
     paused_by: str | None = None
 
@@ -75,6 +81,9 @@ async def standing(
     lines = []
     for name in names:
         states, queue = counts.get(name, {}), told.get(name)
+        serving = [
+            each.worker.queues[name] for each in workers if each.state == "online" and name in each.worker.queues
+        ]
         lines.append(
             QueueLine(
                 name=name,
@@ -82,6 +91,9 @@ async def standing(
                 running=states.get(TaskState.RUNNING, 0),
                 later=states.get(TaskState.SCHEDULED, 0) + states.get(TaskState.RETRYING, 0),
                 oldest=waits.get(name),
+                held=sum(states.get(state, 0) for state in HOLDS),
+                slots=sum(serving),
+                workers=len(serving),
                 paused_at=queue.paused_at if queue else None,
                 paused_by=queue.paused_by if queue else None,
             )

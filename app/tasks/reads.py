@@ -14,7 +14,7 @@ from app.core.paging import Cursor
 from app.tasks.errors import TaskNotFound
 from app.tasks.filters import TaskFilter
 from app.tasks.models import Task, TaskEvent, TaskStep, Worker
-from app.tasks.states import UNFINISHED
+from app.tasks.states import UNFINISHED, TaskState
 
 ALIVE = timedelta(seconds=30)  # a worker not seen for this long is shown as lost
 
@@ -24,23 +24,42 @@ def mine(scope: UUID | None) -> ColumnElement[bool]:
 
 
 async def list_tasks(
-    session: AsyncSession, scope: UUID | None, wanted: TaskFilter, before: Cursor | None, limit: int
+    session: AsyncSession,
+    scope: UUID | None,
+    wanted: TaskFilter,
+    place: Cursor | None,
+    limit: int,
+    *,
+    oldest: bool = False,
+    whole: bool = False,
 ) -> list[Task]:
-    """Newest first, from behind `before`, without the large columns.
+    """Newest first, or `oldest` first, from behind `place`; without the large columns unless `whole`.
 
     Args:
         scope: whose tasks; None is everybody's.
     """
-    query = (
-        select(Task)
-        .where(mine(scope), wanted.where())
-        .options(defer(Task.payload), defer(Task.result), defer(Task.error))
-        .order_by(Task.created_at.desc(), Task.id.desc())
-        .limit(limit)
-    )
-    if before is not None:
-        query = query.where(tuple_(Task.created_at, Task.id) < tuple_(before.at, before.id))
+    query = select(Task).where(mine(scope), wanted.where()).limit(limit)
+    if not whole:
+        query = query.options(defer(Task.payload), defer(Task.result), defer(Task.error))
+    key = tuple_(Task.created_at, Task.id)
+    if oldest:
+        query = query.order_by(Task.created_at, Task.id)
+    else:
+        query = query.order_by(Task.created_at.desc(), Task.id.desc())
+    if place is not None:
+        there = tuple_(place.at, place.id)
+        query = query.where(key > there if oldest else key < there)
     return list((await session.execute(query)).scalars())
+
+
+async def next_of_error(session: AsyncSession, scope: UUID | None, task: Task) -> UUID | None:
+    """The next older open dead letter of the same error; behind the last one, the newest."""
+    if task.fingerprint is None:
+        return None
+    same = TaskFilter(fingerprint=task.fingerprint, states=(TaskState.DEAD_LETTER,))
+    place = Cursor(task.created_at, task.id)
+    found = await list_tasks(session, scope, same, place, 1) or await list_tasks(session, scope, same, None, 1)
+    return found[0].id if found and found[0].id != task.id else None
 
 
 async def find_task(session: AsyncSession, task_id: UUID, scope: UUID | None) -> Task:
@@ -93,32 +112,6 @@ async def steps_of(session: AsyncSession, task_id: UUID) -> list[TaskStep]:
     return list(found.scalars())
 
 
-class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events to list; empty values do not filter. `actor` is the beginning of an actor's name."""
-
-    actor: str = ""
-    verb: str = ""
-
-
-async def list_events(
-    session: AsyncSession, wanted: EventFilter, before: int | None, limit: int
-) -> list[tuple[TaskEvent, str]]:
-    """The log, newest first, from behind the event `before`; with the titles of the tasks."""
-    query = (
-        select(TaskEvent, func.coalesce(Task.title, ""))
-        .join(Task, Task.id == TaskEvent.task_id, isouter=True)
-        .order_by(TaskEvent.id.desc())
-        .limit(limit)
-    )
-    if wanted.actor:
-        query = query.where(TaskEvent.actor.startswith(wanted.actor, autoescape=True))
-    if wanted.verb:
-        query = query.where(TaskEvent.verb == wanted.verb)
-    if before is not None:
-        query = query.where(TaskEvent.id < before)
-    return [(row[0], row[1]) for row in await session.execute(query)]
-
-
 class LivingWorker(msgspec.Struct, frozen=True):
     """A worker process and whether it has been seen lately."""
 
@@ -133,6 +126,13 @@ async def list_workers(session: AsyncSession) -> list[LivingWorker]:
         LivingWorker(worker, ("draining" if worker.draining else "online") if lives else "lost")
         for worker, lives in rows
     ]
+
+
+async def sweeper_age(session: AsyncSession) -> timedelta | None:
+    """How long ago a living worker last swept, as of its last beat; None: none has."""
+    newest = select(func.now(), func.max(Worker.swept_at)).where(Worker.seen_at > func.now() - ALIVE)
+    now, swept = (await session.execute(newest)).one()
+    return None if swept is None else now - swept
 
 
 _OLDEST = text(

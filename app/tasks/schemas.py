@@ -215,9 +215,15 @@ class QueueItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts of one's own tasks, an administrator's of everybody's; of queues only what one has tasks in."""
+    """Counts of one's own tasks, an administrator's of everybody's; of queues only what one has tasks in.
+
+    `retries` wait for their next try; `dead_letters` are those not resolved; `oldest` is the longest wait.
+    """
 
     states: dict[str, int]
+    retries: int
+    dead_letters: int
+    oldest: float | None
     kinds: dict[str, dict[str, int]]
     queues: list[QueueItem]
     workers: dict[str, int]

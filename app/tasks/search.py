@@ -1,4 +1,4 @@
-"""Finding a task by what a person remembers of it: its id, the beginning of one, or words of a recent title."""
+"""Finding a task by what a person remembers of it: its id, the beginning of one, or words of its title."""
 
 import re
 from uuid import UUID
@@ -7,10 +7,10 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
+from app.tasks.filters import TaskFilter
 from app.tasks.models import Task
 from app.tasks.reads import mine
 
-RECENT = 1000  # so many tasks are looked through for a title: the cost stays the same at ten million
 BEGINNING = re.compile(r"[0-9a-f]{6,32}")
 
 
@@ -28,10 +28,7 @@ async def tasks_like(session: AsyncSession, scope: UUID | None, text: str, limit
     found = await _where(session, scope, Task.id.between(*ids), limit) if ids else []
     if found or not text.strip():
         return found
-    newest = select(Task.id).where(mine(scope)).order_by(Task.created_at.desc(), Task.id.desc()).limit(RECENT)
-    return await _where(
-        session, scope, Task.id.in_(newest) & Task.title.icontains(text.strip(), autoescape=True), limit
-    )
+    return await _where(session, scope, TaskFilter(q=text.strip()).where(), limit)
 
 
 async def _where(session: AsyncSession, scope: UUID | None, condition: ColumnElement[bool], limit: int) -> list[Task]:

@@ -16,12 +16,15 @@ from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.tasks import queries
 from app.tasks.errors import IllegalMove, SubjectTaken, TaskNotFound
-from app.tasks.kinds import find_kind
+from app.tasks.kinds import Kind, find_kind
 from app.tasks.models import Task
-from app.tasks.states import BUTTONS, DEFAULT_PRIORITY, RESUMED_PRIORITY, TaskState, TaskVerb
+from app.tasks.payload_forms import changes_between
+from app.tasks.states import BUTTONS, DEFAULT_PRIORITY, RESUMED_PRIORITY, TASK_MACHINE, TaskState, TaskVerb
 
 UNIQUE_VIOLATION = "23505"
 NAMED = 100  # of the tasks that do not fit
+MOST_NOTE = 500  # characters
+RUN_CANCELLED = "Its run was cancelled, so this task stays ended. Start a new run for it."
 
 
 class TaskRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +70,7 @@ async def enqueue_many(session: WriteSession, requests: Sequence[TaskRequest], *
 
 async def submit(session: WriteSession, by: Principal, request: TaskRequest) -> UUID:
     """A task that a person asks for by its kind's name; it becomes theirs. Raises as `enqueue_many` does."""
-    _refuse_internal(request)
+    _refuse_internal(request.kind)
     return await enqueue(session, msgspec.structs.replace(request, owner_id=by.id))
 
 
@@ -87,7 +90,7 @@ def check_asked(requests: Sequence[TaskRequest]) -> None:
     wrong = 0
     for number, request in enumerate(requests):
         try:
-            _refuse_internal(request)
+            _refuse_internal(request.kind)
             _checked(request)
         except Invalid as problem:
             wrong += 1
@@ -100,7 +103,7 @@ def check_asked(requests: Sequence[TaskRequest]) -> None:
 
 def check_one(request: TaskRequest) -> None:
     """Whether a person may ask for this task; writes nothing. Raises as `submit` does."""
-    _refuse_internal(request)
+    _refuse_internal(request.kind)
     _checked(request)
 
 
@@ -109,9 +112,9 @@ def check(request: TaskRequest) -> None:
     _checked(request)
 
 
-def _refuse_internal(request: TaskRequest) -> None:
-    if find_kind(request.kind).internal:
-        sentence = f"Tasks of kind {request.kind} are made by Holdpoint itself. Choose another kind."
+def _refuse_internal(kind: str) -> None:
+    if find_kind(kind).internal:
+        sentence = f"Tasks of kind {kind} are made by Holdpoint itself. Choose another kind."
         raise Invalid(sentence, {"kind": sentence})
 
 
@@ -128,9 +131,7 @@ def _checked(request: TaskRequest) -> queries.NewTask:
     for name, moment in (("run_at", request.run_at), ("deadline", request.deadline)):
         if moment is not None and not 1970 <= moment.year <= 9000:
             raise Invalid("A time must be in the years from 1970 to 9000.", {name: "From 1970 to 9000."})
-    payload = msgspec.json.encode(kind.plain(request.payload)).decode()
-    if "\\u0000" in payload:
-        raise Invalid("The payload holds a NUL character, which cannot be stored.", {"payload": "Remove \\u0000."})
+    payload = msgspec.json.encode(plain_payload(kind, request.payload)).decode()
     return queries.NewTask(
         id=uuid7(),
         kind=kind.name,
@@ -147,6 +148,14 @@ def _checked(request: TaskRequest) -> queries.NewTask:
     )
 
 
+def plain_payload(kind: Kind, payload: Any) -> Any:
+    """Plain data that fits the kind and can be stored. Raises PayloadMismatch, Invalid."""
+    plain = kind.plain(payload)
+    if b"\\u0000" in msgspec.json.encode(plain):
+        raise Invalid("The payload holds a NUL character, which cannot be stored.", {"payload": "Remove \\u0000."})
+    return plain
+
+
 async def act(session: WriteSession, by: Principal, task_id: UUID, verb: TaskVerb) -> TaskState:
     """A person's retry, resume or cancel of one task. Returns its new state.
 
@@ -159,7 +168,7 @@ async def act(session: WriteSession, by: Principal, task_id: UUID, verb: TaskVer
     priority = RESUMED_PRIORITY if verb is TaskVerb.RESUME else None
     mine = true() if by.scope is None else Task.owner_id == by.scope
     if verb in (TaskVerb.RETRY, TaskVerb.RESUME) and await queries.in_cancelled_run(session, task_id):
-        raise Conflict("Its run was cancelled, so this task stays ended. Start a new run for it.")
+        raise Conflict(RUN_CANCELLED)
     moved = await queries.move_tasks(session, verb, (Task.id == task_id) & mine, priority=priority)
     if not moved:
         task = await session.get(Task, task_id)
@@ -168,6 +177,54 @@ async def act(session: WriteSession, by: Principal, task_id: UUID, verb: TaskVer
         raise IllegalMove(verb, TaskState(task.state))
     announce_ready(session, moved)
     return TaskState(moved[0].state)
+
+
+async def retry_edited(
+    session: WriteSession, by: Principal, task_id: UUID, payload: dict[str, Any], *, again: bool = False
+) -> None:
+    """Retry a dead letter or a cancelled task with another payload. The log says what was changed, secrets hidden.
+
+    Args:
+        payload: whole, as a worker gets it.
+        again: forget the results of its finished steps, so that all of them run with the new payload. Without it they
+            stay what they are: nothing is done twice.
+
+    Raises:
+        TaskNotFound, IllegalMove, Conflict, PayloadMismatch, Invalid
+    """
+    runs = await queries.lock_runs_of(session, [task_id])
+    task = await queries.lock_task(session, task_id)
+    if task is None or (by.scope is not None and task.owner_id != by.scope):
+        raise TaskNotFound
+    if not TASK_MACHINE.allows(TaskVerb.RETRY, TaskState(task.state)):
+        raise IllegalMove(TaskVerb.RETRY, TaskState(task.state))
+    if runs.cancelled:
+        raise Conflict(RUN_CANCELLED)
+    if find_kind(task.kind).internal:
+        raise Conflict(f"The payload of {task.kind} is made by Holdpoint itself. Retry it as it is.")
+    plain = plain_payload(find_kind(task.kind), payload)
+    if again:
+        await queries.forget_steps(session, task_id)
+    await queries.tell_changes(session, changes_between(task.payload, plain))
+    reason = "Its finished steps run again." if again else None
+    moved = await queries.move_tasks(session, TaskVerb.RETRY, Task.id == task_id, payload=plain, reason=reason)
+    await queries.tell_changes(session, None)
+    if runs.paused:  # it waits with its run, as everything of it does
+        await queries.move_tasks(session, TaskVerb.PAUSE, Task.id == task_id, reason="Its run is paused.")
+    announce_ready(session, moved)
+
+
+async def resolve(session: WriteSession, by: Principal, task_id: UUID, note: str) -> None:
+    """Mark a dead letter as dealt with. Raises TaskNotFound, Conflict, Invalid."""
+    if len(note) > MOST_NOTE or "\0" in note:
+        sentence = f"At most {MOST_NOTE} characters, please."
+        raise Invalid(sentence, {"note": sentence})
+    mine = true() if by.scope is None else Task.owner_id == by.scope
+    if not await queries.resolve_tasks(session, (Task.id == task_id) & mine, by.actor, note):
+        task = await session.get(Task, task_id)
+        if task is None or (by.scope is not None and task.owner_id != by.scope):
+            raise TaskNotFound
+        raise Conflict("Only a dead letter that is still open can be marked as resolved.")
 
 
 def announce_ready(session: WriteSession, moved: list[queries.Moved]) -> None:

@@ -15,6 +15,7 @@ from app.stats import queries as stats
 from app.tasks import queues, reads
 from app.tasks.feed import Feed, Place, Told, parse_place
 from app.tasks.schemas import QueueItem, Stats, event
+from app.tasks.states import TaskState
 from app.web.guards import SignedIn
 from app.web.request import WebRequest
 from app.web.sessions import Read
@@ -38,6 +39,9 @@ async def get_stats(user: SignedIn, read: Read) -> Response[Any]:
     standing = await queues.standing(read, by_queue, workers)
     body = Stats(
         states=states,
+        retries=states.get(TaskState.RETRYING, 0),
+        dead_letters=states.get(TaskState.DEAD_LETTER, 0),
+        oldest=max((line.oldest.total_seconds() for line in standing if line.oldest), default=None),
         kinds=kinds,
         queues=[
             QueueItem(

@@ -1,213 +1,76 @@
-"""Pages of tasks: the list, one task, the workers; and the buttons on them."""
+"""The page of one task with the buttons on it, and that of the workers."""
 
-from datetime import datetime
-from typing import Annotated, Any, TypeAlias
-from urllib.parse import urlencode
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath
 
-from app.core.db import Session
 from app.core.errors import NotFound
-from app.core.masking import masked
-from app.core.paging import PAGE, Cursor, parse_cursor
-from app.core.principal import Principal
-from app.stats import queries as stats
+from app.core.masking import masked, masked_text
 from app.tasks import reads, service
+from app.tasks.artifact_views import SHOWN
 from app.tasks.artifacts import artifacts_of
-from app.tasks.filters import FilterForm, TaskFilter, parse_filter
 from app.tasks.kinds import all_kinds
-from app.tasks.models import Artifact, Task, TaskEvent, TaskStep
-from app.tasks.reads import LivingWorker
-from app.tasks.states import BUTTONS, HOLDS, STANDINGS, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
+from app.tasks.models import Artifact, Task, TaskStep
+from app.tasks.states import BUTTONS, HOLDS, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
+from app.tasks.story import Story, story_of
+from app.web.forms import read_form
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
 from app.web.request import WebRequest
 from app.web.sessions import Read, Write
 
-# Litestar keeps the name `state` for itself.
-InState: TypeAlias = Annotated[str, QueryParameter(name="state")]
-
-
-class Tab(msgspec.Struct, frozen=True):
-    """A state to choose, with how many tasks are in it; not counted while another filter narrows the list."""
-
-    state: str
-    href: str
-    count: int | None
-
-
-class TaskList(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of tasks. `current`: the tab it is on, None when several states are asked for; `total`: of all states;
-    `matching`: how many fit, where that is known without counting; `params`: the filter, for forms."""
-
-    tasks: list[Task]
-    form: FilterForm
-    wanted: TaskFilter
-    current: str | None
-    tabs: list[Tab]
-    kinds: list[str]
-    total: int
-    matching: int | None
-    next_url: str | None
-    first_url: str | None
-    here: str
-    params: list[tuple[str, str]]
-
-
-class Happening(msgspec.Struct, frozen=True):
-    """A point of the timeline: an event in words."""
-
-    at: datetime
-    title: str
-    state: str | None
-    actor: str
-    detail: str
-
 
 class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One task. `schedule`: the page of the schedule that started it; `buttons`: the verbs its state allows;
-    `holds`: it waits for a person; `live`: it may still change."""
+    """One task. `buttons`: the verbs its state allows; `holds`: it waits for a person; `live`: it may still change;
+    `edits`: it can be retried with another payload; `next_alike`: another open dead letter of the same error.
+    """
 
     task: Task
     payload: Any
-    timeline: list[Happening]
-    steps: list[TaskStep]
+    result: Any
+    error: Any
+    reason: str
+    story: Story
+    steps: list[tuple[TaskStep, Any]]
+    edits: bool
+    next_alike: UUID | None
+    shown: frozenset[str]
     artifacts: list[Artifact]
-    schedule: str | None
     buttons: list[str]
     holds: bool
     live: bool
-
-
-class WorkersPage(msgspec.Struct, frozen=True):
-    workers: list[LivingWorker]
-
-
-def query_of(wanted: msgspec.Struct, **more: str) -> str:
-    """The filter as a query string, without what is empty."""
-    values = {k: str(v) for k, v in msgspec.structs.asdict(wanted).items() if v}
-    joined = {**values, **{k: v for k, v in more.items() if v}}
-    return "?" + urlencode(joined) if joined else ""
-
-
-async def task_list(
-    session: Session, user: Principal, form: FilterForm, cursor: str | None, path: str = "/tasks"
-) -> TaskList:
-    """What the list shows: one page, the tabs with exact counts where they are known, where to go on.
-
-    Raises:
-        Invalid: a damaged cursor. A filter that does not fit shows an empty list with its errors.
-    """
-    before = parse_cursor(cursor)
-    wanted = form.wanted or TaskFilter()
-    rows = await reads.list_tasks(session, user.scope, wanted, before, PAGE + 1) if form.wanted else []
-    counts = await _counts(session, user, wanted)
-    total = sum(counts.values())
-    known = not _narrows(wanted)
-    tabs = [
-        Tab(state, path + _query(wanted, path, states=(state,) if state else ()), n if known else None)
-        for state, n in (("", total), *((state, counts.get(state, 0)) for state in STANDINGS))
-        if not state or n or state in wanted.states
-    ]
-    shown = rows[:PAGE]
-    last = Cursor(shown[-1].created_at, shown[-1].id) if len(rows) > PAGE else None
-    return TaskList(
-        tasks=shown,
-        form=form,
-        wanted=wanted,
-        current=wanted.states[0] if len(wanted.states) == 1 else "" if not wanted.states else None,
-        tabs=tabs,
-        kinds=[kind.name for kind in all_kinds()],
-        total=total,
-        matching=None if not known else sum(counts.get(state, 0) for state in wanted.states or counts),
-        next_url=path + _query(wanted, path, cursor=str(last)) if last else None,
-        first_url=path + _query(wanted, path) if before else None,
-        here=path + _query(wanted, path, cursor=cursor or ""),
-        params=wanted.params(),
-    )
-
-
-def _narrows(wanted: TaskFilter) -> bool:
-    """Whether it says more than the folded counts can answer: anything but state, kind, queue and run alone."""
-    folded = msgspec.structs.replace(wanted, states=(), kind="", queue="", run_id=None)
-    return folded != TaskFilter() or bool(wanted.run_id and (wanted.kind or wanted.queue))
-
-
-async def _counts(session: Session, user: Principal, wanted: TaskFilter) -> dict[str, int]:
-    """State → how many, of the run, or of the kind and queue, or of all."""
-    if wanted.run_id:
-        return (await stats.counts_by_run(session, [wanted.run_id]))[wanted.run_id]
-    if not wanted.kind and not wanted.queue:
-        return await stats.counts_by_state(session, user.scope)
-    found: dict[str, int] = {}
-    for (queue, kind), states in (await stats.counts_by_kind(session, user.scope)).items():
-        if wanted.kind in ("", kind) and wanted.queue in ("", queue):
-            for state, n in states.items():
-                found[state] = found.get(state, 0) + n
-    return found
-
-
-def _query(wanted: TaskFilter, path: str, cursor: str = "", states: tuple[str, ...] | None = None) -> str:
-    """The filter as a query string. A run's own page has its run in the path."""
-    if states is not None:
-        wanted = msgspec.structs.replace(wanted, states=states)
-    params = [pair for pair in wanted.params() if pair[0] != "run_id" or path == "/tasks"]
-    if cursor:
-        params.append(("cursor", cursor))
-    return "?" + urlencode(params) if params else ""
-
-
-def happening(event: TaskEvent) -> Happening:
-    verb = event.verb.replace("_", " ").capitalize()
-    if event.verb == "prioritise" and event.data:
-        change = f"Priority {event.data['from']} → {event.data['to']}"
-        return Happening(event.at, change, event.to_state, event.actor, event.reason or "")
-    state = (event.to_state or "deleted").replace("_", " ")
-    tries = f"attempt {event.attempt}" if event.attempt and event.from_state in (None, "running", "queued") else ""
-    detail = " · ".join(part for part in (tries, event.reason or "") if part)
-    return Happening(event.at, f"{verb} → {state}", event.to_state, event.actor, detail)
-
-
-def asked_filter(request: WebRequest) -> FilterForm:
-    """The filter in the request's URL."""
-    return parse_filter(request.query_params.multi_items())
-
-
-@get("/tasks")
-async def show_tasks(
-    request: WebRequest, user: SignedIn, read: Read, cursor: FromQuery[str | None] = None
-) -> Response[str]:
-    form = asked_filter(request)
-    view = await task_list(read, user, form, cursor)
-    status = 422 if form.errors else 200
-    return await render(request, "tasks/list.html", view, nav="tasks", fragment="tasks/_list.html", status=status)
-
-
-def schedule_page(subject: str | None) -> str | None:
-    """Tasks know no schedules, but what they are about: `schedule:` and its id."""
-    name, _, id = (subject or "").partition(":")
-    return f"/schedules/{id}" if name == "schedule" else None
 
 
 @get("/tasks/{task_id:uuid}")
 async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: FromPath[UUID]) -> Response[str]:
     task = await reads.find_task(read, task_id, user.scope)
     state = TaskState(task.state)
+    steps = await reads.steps_of(read, task_id)
     view = TaskPage(
         task=task,
         payload=masked(task.payload),
-        timeline=[happening(event) for event in await reads.events_of(read, task_id)],
-        steps=await reads.steps_of(read, task_id),
+        result=masked(task.result),
+        error=masked(task.error),
+        reason=masked_text(task.reason or ""),
+        story=await story_of(read, task, steps),
+        steps=[(step, masked(step.result)) for step in steps],
+        edits=TASK_MACHINE.allows(TaskVerb.RETRY, state) and not _internal(task.kind),
+        next_alike=await reads.next_of_error(read, user.scope, task) if state is TaskState.DEAD_LETTER else None,
+        shown=SHOWN,
         artifacts=await artifacts_of(read, task_id),
-        schedule=schedule_page(task.subject),
         buttons=[verb.value for verb in BUTTONS if TASK_MACHINE.allows(verb, state)],
         holds=state in HOLDS,
         live=state in UNFINISHED,
     )
     return await render(request, "tasks/detail.html", view, nav="tasks", fragment="tasks/_detail.html")
+
+
+def _internal(kind: str) -> bool:
+    """Also one that no longer exists: without its schema nothing can be checked."""
+    return all(each.name != kind or each.internal for each in all_kinds())
 
 
 SAID = {
@@ -228,10 +91,15 @@ async def act_on_task(
     return see_other(request, f"/tasks/{task_id}", SAID[chosen])
 
 
-@get("/workers")
-async def show_workers(request: WebRequest, user: SignedIn, read: Read) -> Response[str]:
-    view = WorkersPage(await reads.list_workers(read))
-    return await render(request, "tasks/workers.html", view, nav="workers", fragment="tasks/_workers.html")
+class Resolution(msgspec.Struct, frozen=True):
+    note: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
 
 
-handlers = [show_tasks, show_task, act_on_task, show_workers]
+@post("/tasks/{task_id:uuid}/resolve")
+async def resolve_task(request: WebRequest, user: SignedIn, write: Write, task_id: FromPath[UUID]) -> Response[Any]:
+    form = await read_form(request, Resolution)
+    await service.resolve(write, user, task_id, form.data.note if form.data else "x" * 10_000)
+    return see_other(request, f"/tasks/{task_id}", "Marked as resolved. It can still be found, and retried.")
+
+
+handlers = [show_task, act_on_task, resolve_task]

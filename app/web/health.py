@@ -2,12 +2,18 @@
 
 from typing import Any
 
+import msgspec
 from litestar import Response, get
 from redis.exceptions import RedisError
 from sqlalchemy import text
 
 from app.core.db import AWAY
-from app.web.request import WebRequest
+from app.core.tokens import Signer
+from app.web.request import WebRequest, client_address
+
+# A header signed with SECRET_KEY: nobody else is told how a request arrives.
+DOCTOR = "X-Holdpoint-Doctor"
+DOCTOR_SECONDS = 60
 
 
 async def _database(request: WebRequest) -> str:
@@ -29,10 +35,22 @@ async def _redis(request: WebRequest) -> str:
     return "ok"
 
 
+class Seen(msgspec.Struct, frozen=True):
+    """What has arrived of a request, for the doctor, who asks by way of the public address."""
+
+    host: str
+    client: str
+    forwarded_for: str
+
+
 @get("/livez")
-async def livez() -> dict[str, str]:
+async def livez(request: WebRequest) -> Response[Any]:
     """The process answers."""
-    return {"status": "ok"}
+    asked = request.headers.get(DOCTOR, "")
+    if asked and Signer(request.app.state.settings.secret_keys, DOCTOR).load(asked, max_age=DOCTOR_SECONDS):
+        given = request.headers.get
+        return Response(Seen(given("host", ""), client_address(request.scope), given("x-forwarded-for", "")))
+    return Response({"status": "ok"})
 
 
 @get(["/readyz", "/health"])

@@ -33,8 +33,7 @@ PLACES = (
     Place("schedules", "Schedules", "/schedules", keys="g s", words="cron beats"),
     Place("workers", "Workers", "/workers", keys="g w", words="processes"),
     Place("bulk", "Bulk actions", "/bulk", words="many filter"),
-    Place("webhooks", "Webhooks", "/webhooks", words="events endpoints signing"),
-    Place("receipts", "Receipts", "/receipts", words="evidence decisions"),
+    Place("webhooks", "Webhooks", "/settings/webhooks", words="events endpoints signing"),
     Place("postings", "Postings", "/postings", keys="g p", words="jobs import"),
     Place("search", "Search", "/search", "do", words="find shortcuts keyboard"),
     Place("new-run", "New run", "/runs/new", "do", "c r", "start batch create"),
@@ -43,6 +42,7 @@ PLACES = (
     Place("settings", "Settings", "/settings", "account", "g ,", "profile sessions time zone"),
     Place("users", "People", "/admin/users", "account", words="users roles access", only="admin"),
     Place("audit", "Audit", "/admin/audit", "account", words="log events history", only="admin"),
+    Place("health", "Health", "/admin/health", "account", words="doctor checks system", only="admin"),
     Place("mailbox", "Mailbox", "/mailbox", "account", words="mail letters", only="development"),
     Place("styleguide", "Style guide", "/styleguide", "account", words="components design", only="development"),
 )
@@ -67,14 +67,14 @@ class Navigation:
         return [place for place in allowed if not groups or place.group in groups]
 
     def find(self, user: Principal, text: str) -> list[Place]:
-        """The places whose name or words have a word that begins with `text`; all of them for an empty text."""
+        """The places whose name or words have words that begin with those of `text`; those of that very name first."""
         wanted = text.casefold().split()
         found = []
         for place in self.group(user):
             words = f"{place.label} {place.words}".casefold().split()
             if all(any(word.startswith(part) for word in words) for part in wanted):
                 found.append(place)
-        return found
+        return sorted(found, key=lambda place: not place.label.casefold().startswith(" ".join(wanted)))
 
 
 def navigation_of(routes: Sequence[Any], *, development: bool) -> Navigation:

@@ -14,15 +14,17 @@ from jinja2 import Environment
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message
 
-from app.core import log
+from app.core import log, tracing
 from app.core.config import Settings
 from app.core.errors import AppError, Forbidden, TooLarge
 from app.web import errors
 from app.web.exchange import Exchange
 from app.web.headers import SCRIPTLESS, security_headers
+from app.web.request import principal
 
 logger = log.get("app.access")
 
+GONE = 499  # the client left before the answer
 MAX_BODY = 12 * 1024 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Probes come by the machine's address, not by its name.
@@ -62,7 +64,11 @@ class Shield:
             await self._app(scope, receive, send)
             return
         exchange = Exchange(scope, receive, send, headers=self._headers, max_body=MAX_BODY)
-        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+        about: tracing.Attributes = {"http.request.method": exchange.method, "request.id": exchange.request_id}
+        with (
+            structlog.contextvars.bound_contextvars(request_id=exchange.request_id),
+            tracing.span(exchange.method, "SERVER", about, parent=exchange.header(tracing.HEADER)) as told,
+        ):
             try:
                 self._admit(exchange)
                 await self._app(exchange.scope, exchange.receive, exchange.send)
@@ -74,7 +80,11 @@ class Shield:
                     raise  # the server closes the connection: the answer is cut short, and shall look so
                 await self._answer(exchange, problem)
             finally:
-                self._log(exchange)
+                status = exchange.status or GONE
+                failed = str(status) if status >= 500 else ""
+                seen: tracing.Attributes = {"http.route": exchange.route, "http.response.status_code": status}
+                told.say(seen, name=f"{exchange.method} {exchange.route}", failed=failed)
+                self._log(exchange, status)
 
     def _admit(self, exchange: Exchange) -> None:
         """Raises:
@@ -115,17 +125,18 @@ class Shield:
         await exchange.send(start)
         await exchange.send({"type": "http.response.body", "body": body, "more_body": False})
 
-    def _log(self, exchange: Exchange) -> None:
+    def _log(self, exchange: Exchange, status: int) -> None:
         seconds = time.perf_counter() - exchange.started_at
         route = exchange.route
         if self._observe is not None:
-            self._observe(exchange.method, route, exchange.status, seconds)
+            self._observe(exchange.method, route, status, seconds)
         write = logger.debug if route.startswith("/static/") else logger.info
         write(
             "request",
             method=exchange.method,
             route=route,
-            status=exchange.status or 499,  # 499: the client left before the answer
+            principal=actor.actor if (actor := principal(exchange.scope)) else "",
+            status=status,
             ms=round(seconds * 1000, 1),
             bytes=exchange.sent,
             address=exchange.address,

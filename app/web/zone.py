@@ -7,6 +7,7 @@ being handed it.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from functools import cache
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo, available_timezones
@@ -36,6 +37,28 @@ def zone_of(user: Principal | None, cookies: Mapping[str, str]) -> ZoneInfo:
         if name and is_zone(name):
             return ZoneInfo(name)
     return UTC
+
+
+def moment(text: str, zone: ZoneInfo) -> datetime:
+    """A date and time as `<input type="datetime-local">` sends it, in the zone of whoever wrote it.
+
+    Raises:
+        ValueError: with a sentence; also for an hour that a change of the clocks leaves out.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("Write a date and a time such as 2026-11-23T09:00.") from None
+    if at.tzinfo is not None:
+        return at
+    there = at.replace(tzinfo=zone)
+    try:
+        real = there.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == at
+    except OverflowError:
+        raise ValueError("From 1970 to 9000.") from None
+    if not real:
+        raise ValueError(f"There is no such time in {zone}: the clocks are put forward over it.")
+    return there
 
 
 def shown() -> ZoneInfo:

@@ -107,6 +107,11 @@ async def find(session: Session, by: Principal, endpoint_id: UUID) -> Endpoint:
     return endpoint
 
 
+async def failing(session: Session, by: Principal) -> list[Endpoint]:
+    """Those whose last tries failed, given up or not: one's own, or everybody's for an administrator."""
+    return [each for each in await queries.list_endpoints(session, by.scope) if each.failures]
+
+
 async def rotate(session: WriteSession, by: Principal, endpoint_id: UUID, *, now: datetime | None = None) -> str:
     """A new secret, which nothing shows again; the old one signs beside it for a day.
 

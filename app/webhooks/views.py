@@ -87,7 +87,7 @@ async def _list_page(
         for each in endpoints
     ]
     view = EndpointsPage(rows=rows, form=form)
-    return await render(request, "webhooks/list.html", view, nav="settings", status=status)
+    return await render(request, "webhooks/list.html", view, nav="webhooks", status=status)
 
 
 def _state(endpoint: Endpoint) -> str:
@@ -142,7 +142,7 @@ async def _detail_page(
         request,
         "webhooks/detail.html",
         view,
-        nav="settings",
+        nav="webhooks",
         fragment="webhooks/_deliveries.html",
         status=422 if form else 200,
     )

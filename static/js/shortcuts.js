@@ -8,7 +8,8 @@ let typed = [];
 let timer;
 
 const rows = () => [...document.querySelectorAll("main tbody tr[id]")];
-const handle = (row) => row.querySelector(".main-cell a") ?? row.querySelector("a, button, input");
+// Its link before the box that chooses it, wherever the two stand.
+const handle = (row) => row.querySelector(".main-cell a") ?? row.querySelector("a") ?? row.querySelector("button, input");
 
 function walk(by) {
   const all = rows();

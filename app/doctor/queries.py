@@ -1,0 +1,88 @@
+"""What the doctor asks the database: one statement each."""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.db import sqlstate
+
+_VERSION = text("SELECT current_setting('server_version'), CAST(current_setting('server_version_num') AS int)")
+_REVISION = text("SELECT version_num FROM alembic_version")
+UNDEFINED_TABLE = "42P01"
+_INDEXES = text(
+    """
+    SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+    WHERE c.relnamespace = CAST(current_schema() AS regnamespace)
+    """
+)
+_CLOCK = text("SELECT CAST(extract(epoch FROM clock_timestamp()) AS float8)")
+# Of everybody on this server, since the log is folded, and rows are vacuumed, only up to the oldest.
+_OLDEST = text(
+    """
+    SELECT pid, coalesce(nullif(application_name, ''), usename, '?'), state,
+           CAST(extract(epoch FROM clock_timestamp() - xact_start) AS float8)
+    FROM pg_stat_activity
+    WHERE xact_start IS NOT NULL AND datname = current_database() AND pid <> pg_backend_pid()
+      AND backend_type = 'client backend'
+    ORDER BY xact_start LIMIT 1
+    """
+)
+# More dead rows than living ones, and enough of them to matter.
+_DEAD = text(
+    """
+    SELECT relname, n_dead_tup, n_live_tup FROM pg_stat_user_tables
+    WHERE schemaname = current_schema() AND n_dead_tup >= :least AND n_dead_tup > n_live_tup
+    ORDER BY n_dead_tup DESC
+    """
+)
+
+
+class Transaction(NamedTuple):
+    pid: int
+    program: str
+    state: str | None
+    seconds: float
+
+
+class DeadRows(NamedTuple):
+    table: str
+    dead: int
+    live: int
+
+
+async def version(session: AsyncSession) -> tuple[str, int]:
+    """PostgreSQL's, for people and to compare (150004 is 15.4)."""
+    row = (await session.execute(_VERSION)).one()
+    return row[0], row[1]
+
+
+async def revision(session: AsyncSession) -> str | None:
+    """None: nothing was ever migrated here."""
+    try:
+        return (await session.execute(_REVISION)).scalar_one_or_none()
+    except DBAPIError as error:
+        if sqlstate(error) != UNDEFINED_TABLE:
+            raise
+        return None
+
+
+async def indexes(session: AsyncSession) -> dict[str, bool]:
+    """Name → whether it is valid; one whose building broke off is not."""
+    rows: Any = await session.execute(_INDEXES)
+    return {name: valid for name, valid in rows}
+
+
+async def clock(session: AsyncSession) -> float:
+    """Seconds since 1970."""
+    return float((await session.execute(_CLOCK)).scalar_one())
+
+
+async def oldest_transaction(session: AsyncSession) -> Transaction | None:
+    row = (await session.execute(_OLDEST)).first()
+    return Transaction(*row) if row else None
+
+
+async def dead_rows(session: AsyncSession, least: int) -> list[DeadRows]:
+    return [DeadRows(*row) for row in await session.execute(_DEAD, {"least": least})]

@@ -1,0 +1,31 @@
+"""/admin/health: what the doctor finds, for administrators."""
+
+import msgspec
+from litestar import Response, get
+from litestar.params import FromQuery
+
+from app.doctor import examination
+from app.doctor.findings import Health, Patient, Report, worst
+from app.web.guards import SignedIn, admin_only
+from app.web.render import render
+from app.web.request import WebRequest
+
+
+class HealthView(msgspec.Struct, frozen=True):
+    reports: list[Report]
+    health: Health
+    whole: bool
+
+
+@get("/admin/health", guards=[admin_only], include_in_schema=False)
+async def show_health(request: WebRequest, user: SignedIn, all: FromQuery[str] = "") -> Response[str]:
+    """What is quick; with `all` also what goes out of the house, which may take seconds and changes nothing either."""
+    state = request.app.state
+    patient = Patient(settings=state.settings, database=state.database, redis=state.redis, head=state.schema_head)
+    whole = all == "yes"
+    reports = await (examination.examine_all if whole else examination.examine_inside)(patient)
+    view = HealthView(reports, worst(reports), whole)
+    return await render(request, "admin/health.html", view, nav="health")
+
+
+handlers = [show_health]

@@ -1,0 +1,146 @@
+"""What needs a person now, the most pressing first: one line each, with the page where it is seen to."""
+
+from datetime import datetime
+from urllib.parse import urlencode
+from uuid import UUID
+
+import msgspec
+
+from app.approvals import reads as approvals
+from app.core.config import Settings
+from app.core.db import Session
+from app.core.principal import Principal
+from app.schedules import service as schedules
+from app.stats.queries import CountsByKind
+from app.tasks import strays
+from app.tasks.dead_letters import Group
+from app.tasks.queues import QueueLine
+from app.tasks.reads import LivingWorker
+from app.tasks.states import TaskState
+from app.webhooks import service as webhooks
+
+SHOWN = 4  # questions; the others are in the inbox
+
+
+class Need(msgspec.Struct, frozen=True, kw_only=True):
+    """`state` is its look and `word` what the look says; `until` is its deadline. `key` names the line in the page."""
+
+    key: str
+    state: str
+    word: str
+    text: str
+    href: str
+    note: str = ""
+    until: datetime | None = None
+
+
+async def needs_of(
+    session: Session,
+    by: Principal,
+    settings: Settings,
+    *,
+    counts: CountsByKind,
+    workers: list[LivingWorker],
+    queues: list[QueueLine],
+    groups: list[Group],
+) -> list[Need]:
+    """Four statements at most; the rest is known already."""
+    return [
+        *await _questions(session, by),
+        *_dead(counts, groups),
+        *_unserved(counts, workers),
+        *await _stuck(session, by, settings),
+        *await _late(session, by),
+        *await _webhooks(session, by),
+        *_paused(queues),
+    ]
+
+
+async def _questions(session: Session, by: Principal) -> list[Need]:
+    waiting = await approvals.next_waiting(session, by, SHOWN)
+    found = [
+        Need(
+            key=f"question-{row.id}",
+            state=row.hold,
+            word="",
+            text=row.title,
+            href=f"/approvals/{row.id}",
+            note=row.task_title if row.task_title != row.title else "",
+            until=row.expires_at,
+        )
+        for row in waiting.rows
+    ]
+    if (more := waiting.total - len(found)) > 0:
+        text = f"{_number(more, 'more question waits', 'more questions wait')} for you"
+        found.append(Need(key="questions", state="pending_approval", word="Inbox", text=text, href="/approvals"))
+    return found + _undelivered(waiting.undelivered)
+
+
+def _undelivered(n: int) -> list[Need]:
+    text = f"{_number(n, 'question has', 'questions have')} reached nobody"
+    return _when(n, "undelivered", "undelivered", "Undelivered", text, "/approvals?show=all", "their clock stands")
+
+
+def _dead(counts: CountsByKind, groups: list[Group]) -> list[Need]:
+    n = sum(states.get(TaskState.DEAD_LETTER, 0) for states in counts.values())
+    note = f"most often {groups[0].error_type or 'an error'} in {groups[0].kind}" if groups else ""
+    return _when(
+        n, "dead", "dead_letter", "", _number(n, "open dead letter", "open dead letters"), "/dead-letters", note
+    )
+
+
+def _unserved(counts: CountsByKind, workers: list[LivingWorker]) -> list[Need]:
+    return [
+        Need(
+            key=f"orphan-{line.queue}-{line.kind}",
+            state="lost",
+            word="Nobody serves",
+            text=f"{_number(line.n, '×', '×')} {line.kind} in the queue {line.queue}",
+            href="/tasks?" + urlencode({"state": "queued", "queue": line.queue, "kind": line.kind}),
+            note="no worker has this queue and kind",
+        )
+        for line in strays.orphans(counts, workers)
+    ]
+
+
+async def _stuck(session: Session, by: Principal, settings: Settings) -> list[Need]:
+    n = await strays.count_stuck(session, settings.stuck_timeout) if by.is_admin else 0
+    text = f"{_number(n, 'task seems', 'tasks seem')} stuck"
+    return _when(n, "stuck", "running", "Running", text, "/tasks?state=running", "running far too long")
+
+
+async def _late(session: Session, by: Principal) -> list[Need]:
+    n = await schedules.count_late(session, by)
+    text = _number(n, "schedule is late", "schedules are late")
+    return _when(n, "late", "expired", "Late", text, "/schedules", "its beat has passed and nobody took it")
+
+
+async def _webhooks(session: Session, by: Principal) -> list[Need]:
+    failing = await webhooks.failing(session, by)
+    found: list[UUID] = [each.id for each in failing]
+    href = f"/settings/webhooks/{found[0]}" if len(found) == 1 else "/settings/webhooks"
+    text = f"{_number(len(found), 'webhook fails', 'webhooks fail')}"
+    return _when(len(found), "webhooks", "failed", "Failing", text, href, "its address does not take what it is told")
+
+
+def _paused(queues: list[QueueLine]) -> list[Need]:
+    return [
+        Need(
+            key=f"paused-{line.name}",
+            state="paused",
+            word="Paused",
+            text=f"{_number(line.ready, 'task waits', 'tasks wait')} in the queue {line.name}",
+            href="/queues",
+            note=f"paused by {line.paused_by}",
+        )
+        for line in queues
+        if line.paused_at and line.ready
+    ]
+
+
+def _when(n: int, key: str, state: str, word: str, text: str, href: str, note: str) -> list[Need]:
+    return [Need(key=key, state=state, word=word, text=text, href=href, note=note)] if n else []
+
+
+def _number(n: int, one: str, many: str) -> str:
+    return f"{n:,} {one if n == 1 else many}".replace(",", "\u202f")

@@ -1,0 +1,16 @@
+"""What a task's page tells of its run."""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.runs.models import Run
+from app.tasks.models import Task
+from app.tasks.story import Told, teller
+
+
+@teller
+async def tell(session: AsyncSession, task: Task) -> Told:
+    if task.run_id is None:
+        return Told()
+    name = await session.scalar(select(Run.name).where(Run.id == task.run_id))
+    return Told(links=[("Run", f"/runs/{task.run_id}", name or "Open its run")])

@@ -1,0 +1,14 @@
+"""What a task's page tells of the schedule that started it."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.tasks.models import Task
+from app.tasks.story import Told, teller
+
+
+@teller
+async def tell(session: AsyncSession, task: Task) -> Told:
+    name, _, id = (task.subject or "").partition(":")
+    if name != "schedule":
+        return Told()
+    return Told(links=[("Schedule", f"/schedules/{id}", "Started by its schedule")])

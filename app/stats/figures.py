@@ -1,0 +1,124 @@
+"""The figures of a period as pages show them: throughput, and how long tasks waited and ran."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.stats import minutes
+from app.stats.buckets import Histogram, add, percentile
+from app.stats.minutes import Outcomes, Period, Stays
+
+
+class Times(msgspec.Struct, frozen=True):
+    """Half, and 95 of 100, took at most so many seconds (how exactly: app/stats/buckets.py). None: there was none."""
+
+    p50: float | None
+    p95: float | None
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """One span of a chart, without internal kinds."""
+
+    at: datetime
+    outcomes: list[int]
+    wait: Times
+    work: Times
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind, or several together, in the whole period. `outcomes` are in the order they were asked for."""
+
+    name: str
+    outcomes: list[int]
+    wait: Times
+    work: Times
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """`internal` is Holdpoint's own work (mail, webhooks), kept apart from `all` the others; None: there was none.
+
+    `queues`: queue → how many outcomes of any sort in each span, for a line as high as a word.
+    """
+
+    points: list[Point]
+    all: Line
+    kinds: list[Line]
+    internal: Line | None
+    queues: dict[str, list[int]]
+
+
+async def figures_of(
+    session: AsyncSession,
+    period: Period,
+    owner: UUID | None,
+    outcomes: list[str],
+    internal: Collection[str],
+    *,
+    now: datetime | None = None,
+) -> Figures:
+    """One owner's, or everybody's. Two statements.
+
+    Args:
+        outcomes: the states whose arrivals are counted.
+        internal: kinds that are kept apart.
+    """
+    counted = await minutes.outcomes_in(session, period, owner, outcomes, now=now)
+    stays = await minutes.stays_in(session, period, owner, counted.spans[0], internal)
+    by_kind = {*(kind for _, _, kind, _ in counted.counts), *(kind for kind, _ in stays.by_kind)}
+    kinds = sorted(by_kind - set(internal))
+    own = sorted(by_kind & set(internal))
+    return Figures(
+        points=_points(counted, stays, outcomes, internal),
+        all=_line("all", kinds, counted, stays, outcomes),
+        kinds=[_line(kind, [kind], counted, stays, outcomes) for kind in kinds],
+        internal=_line("internal", own, counted, stays, outcomes) if own else None,
+        queues=by_queue(counted),
+    )
+
+
+def by_queue(counted: Outcomes) -> dict[str, list[int]]:
+    """Queue → how many outcomes in each span."""
+    place = {at: n for n, at in enumerate(counted.spans)}
+    found: dict[str, list[int]] = {}
+    for (at, queue, _, _), n in counted.counts.items():
+        found.setdefault(queue, [0] * len(place))[place[at]] += n
+    return found
+
+
+def _points(counted: Outcomes, stays: Stays, outcomes: list[str], internal: Collection[str]) -> list[Point]:
+    sums = {at: [0] * len(outcomes) for at in counted.spans}
+    for (at, _, kind, outcome), n in counted.counts.items():
+        if kind not in internal:
+            sums[at][outcomes.index(outcome)] += n
+    return [
+        Point(
+            at=at,
+            outcomes=sums[at],
+            wait=_times([stays.by_span.get((at, "queue"), {})]),
+            work=_times([stays.by_span.get((at, "work"), {})]),
+        )
+        for at in counted.spans
+    ]
+
+
+def _line(name: str, kinds: list[str], counted: Outcomes, stays: Stays, outcomes: list[str]) -> Line:
+    sums = [0] * len(outcomes)
+    for (_, _, kind, outcome), n in counted.counts.items():
+        if kind in kinds:
+            sums[outcomes.index(outcome)] += n
+    return Line(
+        name=name,
+        outcomes=sums,
+        wait=_times(stays.by_kind.get((kind, "queue"), {}) for kind in kinds),
+        work=_times(stays.by_kind.get((kind, "work"), {}) for kind in kinds),
+    )
+
+
+def _times(histograms: Iterable[Histogram]) -> Times:
+    together: Histogram = {}
+    for histogram in histograms:
+        add(together, histogram.items())
+    return Times(percentile(together, 0.5), percentile(together, 0.95))

@@ -1,0 +1,194 @@
+"""What happened in each minute, folded from the event log: how many tasks went where, and how long each stay was.
+
+A follower of the log like others: its counts and its cursor commit together, so every event is counted once. Each event
+is counted for its owner and for everybody, in spans of three lengths, so that a chart of an hour, a day or a week reads
+about a hundred spans, whatever the history and however many owners. Old spans are dropped, the shortest first. Pages
+show what is folded, which is up to about a second ago.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.db import WriteSession
+from app.stats import buckets
+from app.stats.buckets import Histogram, add
+from app.stats.following import next_window
+
+FOLLOWER = "minutes"
+MOST = 5000  # events folded in one transaction
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+# Minutes of a span → how long it is kept.
+KEPT = {1: timedelta(days=1), 15: timedelta(days=7), 120: timedelta(days=90)}
+
+# A stay began with the event before: found by its id, never by its place in the window, which may end between the two.
+_FOLD = text(
+    """
+    WITH stays AS MATERIALIZED (
+      SELECT e.owner_id, e.at, e.queue, e.kind, e.to_state, s.stage, l.seconds,
+             CAST(least(:last, ceil(:per_doubling * ln(greatest(CAST(l.seconds AS float8) * 1000, 1)) / ln(2)))
+                  AS smallint) AS bucket
+      FROM task_events e
+      LEFT JOIN unnest(CAST(:states AS text[]), CAST(:stages AS text[])) AS s(state, stage) ON s.state = e.from_state
+      LEFT JOIN LATERAL (
+        SELECT greatest(extract(epoch FROM e.at - b.at), 0) AS seconds FROM task_events b
+        WHERE s.stage IS NOT NULL AND b.task_id = e.task_id AND b.id < e.id
+          AND b.from_state IS DISTINCT FROM b.to_state
+        ORDER BY b.id DESC LIMIT 1) AS l ON true
+      WHERE e.xid >= CAST(CAST(:upto AS text) AS xid8) AND e.xid < CAST(CAST(:horizon AS text) AS xid8)
+        AND e.to_state IS NOT NULL AND e.from_state IS DISTINCT FROM e.to_state),
+    seen AS (
+      SELECT o.owner_id, w.span, date_bin(make_interval(mins => w.span), s.at, CAST(:epoch AS timestamptz)) AS minute,
+             s.queue, s.kind, s.to_state, s.stage, s.seconds, s.bucket
+      FROM stays s
+      CROSS JOIN unnest(CAST(:spans AS integer[])) AS w(span)
+      CROSS JOIN LATERAL (SELECT NULL AS owner_id UNION ALL SELECT s.owner_id WHERE s.owner_id IS NOT NULL) AS o),
+    minutes AS (
+      INSERT INTO task_minutes AS m (owner_id, span, minute, queue, kind, outcome, n, wait, work, people)
+      SELECT owner_id, span, minute, queue, kind, to_state, count(*),
+             coalesce(sum(seconds) FILTER (WHERE stage = 'queue'), 0),
+             coalesce(sum(seconds) FILTER (WHERE stage = 'work'), 0),
+             coalesce(sum(seconds) FILTER (WHERE stage = 'people'), 0)
+      FROM seen GROUP BY 1, 2, 3, 4, 5, 6
+      ON CONFLICT (owner_id, span, minute, queue, kind, outcome)
+      DO UPDATE SET n = m.n + EXCLUDED.n, wait = m.wait + EXCLUDED.wait, work = m.work + EXCLUDED.work,
+                    people = m.people + EXCLUDED.people),
+    filled AS (
+      SELECT owner_id, span, minute, kind, stage, bucket, count(*) AS n FROM seen WHERE seconds IS NOT NULL
+      GROUP BY 1, 2, 3, 4, 5, 6),
+    histograms AS (
+      INSERT INTO task_stays AS m (owner_id, span, minute, kind, stage, buckets, counts)
+      SELECT owner_id, span, minute, kind, stage, array_agg(bucket ORDER BY bucket), array_agg(n ORDER BY bucket)
+      FROM filled GROUP BY 1, 2, 3, 4, 5
+      ON CONFLICT (owner_id, span, minute, kind, stage) DO UPDATE SET (buckets, counts) = (
+        SELECT array_agg(bucket ORDER BY bucket), array_agg(n ORDER BY bucket) FROM (
+          SELECT bucket, CAST(sum(n) AS bigint) AS n FROM (
+            SELECT * FROM unnest(m.buckets, m.counts) AS t(bucket, n)
+            UNION ALL SELECT * FROM unnest(EXCLUDED.buckets, EXCLUDED.counts) AS t(bucket, n)) AS both_sides
+          GROUP BY bucket) AS together))
+    SELECT count(*) FROM stays
+    """
+)
+
+
+async def fold(session: WriteSession, stages: Mapping[str, str]) -> bool:
+    """The sweeper's beat. True: there may be more.
+
+    Args:
+        stages: state → what a task in it waits for: `queue` (a worker), `work` (its end) or `people`.
+    """
+    window = await next_window(session, FOLLOWER, most=MOST)
+    if window is None:
+        return False
+    values = {
+        **window._asdict(),
+        "states": list(stages),
+        "stages": list(stages.values()),
+        "spans": list(KEPT),
+        "epoch": EPOCH,
+        "per_doubling": buckets.PER_DOUBLING,
+        "last": buckets.LAST,
+    }
+    counted = int((await session.execute(_FOLD, values)).scalar_one())
+    # An empty window ends before a transaction that is larger than a portion and comes next, whole.
+    return counted == 0 or counted >= MOST // 2
+
+
+_OLD = """
+    DELETE FROM {table}
+    WHERE span = :span AND minute < coalesce(CAST(:now AS timestamptz), now()) - CAST(:kept AS interval)
+"""
+_FORGET = tuple(text(_OLD.format(table=table)) for table in ("task_minutes", "task_stays"))
+
+
+async def forget_old(session: WriteSession, *, now: datetime | None = None) -> None:
+    """Drop the spans that are older than they are kept."""
+    for statement in _FORGET:
+        for span, kept in KEPT.items():
+            await session.execute(statement, {"span": span, "kept": kept, "now": now})
+
+
+class Period(msgspec.Struct, frozen=True):
+    """The last `count` spans of `span` minutes, the one that has just begun included."""
+
+    name: str
+    span: int
+    count: int
+
+
+PERIODS = {each.name: each for each in (Period("hour", 1, 60), Period("day", 15, 96), Period("week", 120, 84))}
+
+
+# Everybody's rows and one owner's apart: the index takes neither IS NOT DISTINCT FROM nor a parameter that may be NULL.
+_OUTCOMES = """
+    SELECT f.first, r.* FROM (
+      SELECT date_bin(make_interval(mins => :span), coalesce(CAST(:now AS timestamptz), now()),
+                      CAST(:epoch AS timestamptz)) - make_interval(mins => :span * (:count - 1)) AS first) AS f
+    LEFT JOIN LATERAL (
+      SELECT m.minute, m.queue, m.kind, m.outcome, CAST(sum(m.n) AS bigint) FROM task_minutes m
+      WHERE {mine} AND m.span = :span AND m.minute >= f.first AND m.outcome = ANY(CAST(:outcomes AS text[]))
+      GROUP BY 1, 2, 3, 4) AS r ON true
+"""
+_STAYS = """
+    SELECT m.minute, m.kind, m.stage, m.buckets, m.counts FROM task_stays m
+    WHERE {mine} AND m.span = :span AND m.minute >= :first AND m.stage IN ('queue', 'work')
+"""
+_EVERYBODY, _ONE = {"mine": "m.owner_id IS NULL"}, {"mine": "m.owner_id = :owner"}
+_OUTCOMES_OF_ALL, _OUTCOMES_OF_ONE = text(_OUTCOMES.format(**_EVERYBODY)), text(_OUTCOMES.format(**_ONE))
+_STAYS_OF_ALL, _STAYS_OF_ONE = text(_STAYS.format(**_EVERYBODY)), text(_STAYS.format(**_ONE))
+
+
+class Outcomes(msgspec.Struct, frozen=True):
+    """The spans of a period, oldest first, and what was counted: (span, queue, kind, outcome) → how many."""
+
+    spans: list[datetime]
+    counts: dict[tuple[datetime, str, str, str], int]
+
+
+async def outcomes_in(
+    session: AsyncSession, period: Period, owner: UUID | None, outcomes: list[str], *, now: datetime | None = None
+) -> Outcomes:
+    """How many tasks went to each of these states, one owner's or everybody's."""
+    values = {"span": period.span, "count": period.count, "epoch": EPOCH, "outcomes": outcomes, "now": now}
+    if owner is None:
+        rows = list(await session.execute(_OUTCOMES_OF_ALL, values))
+    else:
+        rows = list(await session.execute(_OUTCOMES_OF_ONE, {**values, "owner": owner}))
+    step = timedelta(minutes=period.span)
+    return Outcomes(
+        [rows[0][0] + n * step for n in range(period.count)],
+        {(minute, queue, kind, outcome): n for _, minute, queue, kind, outcome, n in rows if minute is not None},
+    )
+
+
+class Stays(msgspec.Struct, frozen=True):
+    """Histograms (bucket → how many) of how long tasks waited (stage `queue`) and ran (`work`).
+
+    By (span, stage) without, and by (kind, stage) with the `internal` kinds.
+    """
+
+    by_span: dict[tuple[datetime, str], Histogram]
+    by_kind: dict[tuple[str, str], Histogram]
+
+
+async def stays_in(
+    session: AsyncSession, period: Period, owner: UUID | None, first: datetime, internal: Collection[str]
+) -> Stays:
+    """Of the stays that ended in the period, which begins with the span `first`."""
+    values = {"span": period.span, "first": first}
+    if owner is None:
+        rows: Any = await session.execute(_STAYS_OF_ALL, values)
+    else:
+        rows = await session.execute(_STAYS_OF_ONE, {**values, "owner": owner})
+    found = Stays({}, {})
+    for minute, kind, stage, numbers, counts in rows:
+        add(found.by_kind.setdefault((kind, stage), {}), zip(numbers, counts, strict=True))
+        if kind not in internal:
+            add(found.by_span.setdefault((minute, stage), {}), zip(numbers, counts, strict=True))
+    return found

@@ -1,0 +1,95 @@
+"""Retrying a dead letter or a cancelled task with another payload: the form, what is refused, and doing it."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import FromPath, FromQuery
+
+from app.core.db import Session
+from app.core.errors import Conflict, Invalid
+from app.core.principal import Principal
+from app.tasks import reads, service
+from app.tasks.entry import JSON_VIEW, Entry, asked_payload, blank_entry, entry_errors
+from app.tasks.errors import IllegalMove
+from app.tasks.kinds import Kind, find_kind
+from app.tasks.models import Task, TaskStep
+from app.tasks.states import TASK_MACHINE, TaskState, TaskVerb
+from app.web.forms import Form, blank, read_form
+from app.web.guards import SignedIn
+from app.web.render import render, see_other
+from app.web.request import WebRequest
+from app.web.sessions import Read, Write, discard
+
+
+class Again(msgspec.Struct, frozen=True):
+    """`again`: the finished steps shall run once more."""
+
+    again: bool = False
+
+
+class EditPage(msgspec.Struct, frozen=True, kw_only=True):
+    task: Task
+    kind: Kind
+    form: Form[Any]
+    entry: Entry
+    steps: list[TaskStep]
+    form_url: str
+    json_url: str
+
+
+async def _task(session: Session, user: Principal, task_id: UUID) -> tuple[Task, Kind]:
+    """Raises TaskNotFound, IllegalMove, Conflict, UnknownKind."""
+    task = await reads.find_task(session, task_id, user.scope)
+    if not TASK_MACHINE.allows(TaskVerb.RETRY, TaskState(task.state)):
+        raise IllegalMove(TaskVerb.RETRY, TaskState(task.state))
+    kind = find_kind(task.kind)
+    if kind.internal:
+        raise Conflict(f"The payload of {kind.name} is made by Holdpoint itself. Retry it as it is.")
+    return task, kind
+
+
+async def _page(session: Session, task: Task, kind: Kind, entry: Entry, form: Form[Any]) -> EditPage:
+    address = f"/tasks/{task.id}/edit"
+    return EditPage(
+        task=task,
+        kind=kind,
+        form=form,
+        entry=entry,
+        steps=await reads.steps_of(session, task.id),
+        form_url=address,
+        json_url=f"{address}?view={JSON_VIEW}",
+    )
+
+
+@get("/tasks/{task_id:uuid}/edit")
+async def show_edit(
+    request: WebRequest, user: SignedIn, read: Read, task_id: FromPath[UUID], view: FromQuery[str] = ""
+) -> Response[str]:
+    task, kind = await _task(read, user, task_id)
+    entry = blank_entry(kind, as_json=view == JSON_VIEW, payload=task.payload)
+    return await render(request, "tasks/edit.html", await _page(read, task, kind, entry, blank()), nav="tasks")
+
+
+@post("/tasks/{task_id:uuid}/edit")
+async def retry_with_edited(
+    request: WebRequest, user: SignedIn, write: Write, task_id: FromPath[UUID]
+) -> Response[Any]:
+    task, kind = await _task(write, user, task_id)
+    form = await read_form(request, Again)
+    entry = await asked_payload(request, kind, task.payload)
+    beside: dict[str, str] = {}
+    if not entry.errors:
+        try:
+            await service.retry_edited(write, user, task_id, entry.payload, again=bool(form.data and form.data.again))
+        except Invalid as problem:
+            beside, entry = entry_errors(entry, problem)
+        else:
+            return see_other(request, f"/tasks/{task_id}", "The task was put back into the queue as you changed it.")
+    await discard(request)
+    page = await _page(write, task, kind, entry, Form(values=form.values, errors=beside))
+    return await render(request, "tasks/edit.html", page, nav="tasks", status=422)
+
+
+handlers = [show_edit, retry_with_edited]

@@ -1,0 +1,119 @@
+"""A payload being entered, by the fields of its kind's schema or as JSON: of a new task, or for a retry."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from app.core.errors import Invalid
+from app.core.masking import masked
+from app.tasks import payload_forms
+from app.tasks.kinds import Kind
+from app.tasks.payload_forms import PREFIX, PayloadField
+from app.web.request import WebRequest
+
+JSON_VIEW = "json"
+JSON_FIELD = "payload"
+_PLACE = re.compile(r" - at `(\$[^`]*)`$")
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """`fields` are empty where only JSON will do. `payload`: what was entered, while it has no errors."""
+
+    fields: Sequence[PayloadField]
+    as_json: bool
+    payload: dict[str, Any] = {}
+    values: Mapping[str, Any] = {}
+    errors: Mapping[str, str] = {}
+
+    def value(self, name: str) -> Any:
+        return self.values.get(name, "")
+
+    def error(self, name: str) -> str | None:
+        return self.errors.get(name)
+
+
+def blank_entry(kind: Kind, *, as_json: bool, payload: dict[str, Any] | None = None) -> Entry:
+    """Nothing entered yet, or a `payload` to be changed, with its secrets hidden."""
+    fields = payload_forms.fields_of(kind.schema())
+    shown = masked(payload or {})
+    text = msgspec.json.format(msgspec.json.encode(shown), indent=2).decode()
+    values = {**payload_forms.values_of(fields, shown), JSON_FIELD: text}
+    return Entry(fields=fields, as_json=as_json or not fields, values=values)
+
+
+async def asked_payload(request: WebRequest, kind: Kind, old: dict[str, Any] | None = None) -> Entry:
+    """What a form sent: JSON in one field, or the fields of the schema.
+
+    Args:
+        old: the payload that was changed; what was left hidden is what it was.
+    """
+    sent = await request.form()
+    texts: dict[str, list[str]] = {}
+    for name, value in sent.multi_items():
+        if isinstance(value, str):
+            texts.setdefault(name, []).append(value)
+    fields = payload_forms.fields_of(kind.schema())
+    if JSON_FIELD in texts or not fields:
+        return _of_json(fields, texts.get(JSON_FIELD, [""])[0], old)
+    read = payload_forms.read_fields(fields, texts)
+    payload = _told(fields, read.payload, old or {})
+    entry = Entry(fields=fields, as_json=False, payload=payload, values=read.values, errors=read.errors)
+    return _whole(entry, old)
+
+
+def read_payload(text: str) -> dict[str, Any]:
+    """A JSON object that somebody wrote. Raises Invalid at the field `payload`."""
+    try:
+        return msgspec.json.decode(text.strip() or "{}", type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise Invalid("The payload is not a JSON object.", {JSON_FIELD: f"Not a JSON object: {error}."}) from error
+
+
+def _of_json(fields: Sequence[PayloadField], text: str, old: dict[str, Any] | None) -> Entry:
+    entry = Entry(fields=fields, as_json=True, values={JSON_FIELD: text})
+    try:
+        payload = read_payload(text)
+    except Invalid as problem:
+        return msgspec.structs.replace(entry, errors=problem.fields)
+    return _whole(msgspec.structs.replace(entry, payload=payload), old)
+
+
+def _whole(entry: Entry, old: dict[str, Any] | None) -> Entry:
+    """With the secrets that were left hidden."""
+    if old is None or entry.errors:
+        return entry
+    try:
+        return msgspec.structs.replace(entry, payload=payload_forms.with_secrets(entry.payload, old))
+    except Invalid as problem:
+        return msgspec.structs.replace(entry, errors={JSON_FIELD: str(problem)})
+
+
+def _told(fields: Sequence[PayloadField], payload: dict[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what only says again what is the default, and with what the form has no field for."""
+    names = {field.key for field in fields}
+    usual = {field.key: field.default for field in fields}
+    kept = {name: value for name, value in masked(dict(old)).items() if name not in names}
+    # An empty list of boxes that was not there before and has no other default is nothing said either.
+    said = {
+        name: value
+        for name, value in payload.items()
+        if name in old or not (value == usual[name] or (value == [] and not usual[name]))
+    }
+    return {**kept, **said}
+
+
+def entry_errors(entry: Entry, problem: Invalid) -> tuple[dict[str, str], Entry]:
+    """What a service refused, beside the fields it is about: of the form around, and of the payload."""
+    fields = problem.fields or {"": str(problem)}
+    beside = {name: sentence for name, sentence in fields.items() if name != JSON_FIELD}
+    sentence = fields.get(JSON_FIELD)
+    if sentence is None:
+        return beside, entry
+    place = _PLACE.search(sentence)
+    name = "" if entry.as_json or place is None else payload_forms.field_of(place[1], entry.fields)
+    if name == PREFIX:
+        name = ""
+    text = _PLACE.sub("", sentence) if name else sentence
+    return beside, msgspec.structs.replace(entry, errors={name or JSON_FIELD: text})

@@ -1,0 +1,110 @@
+"""All tasks that match a filter as CSV or JSON, a chunk at a time: memory and connections stay free however many.
+
+Each chunk is a short transaction of its own. So a slow reader holds neither a connection nor a snapshot, and every task
+stands as it was when its chunk was read: one that began to match, or stopped, meanwhile may or may not be among them.
+None comes twice, and none that was made after the beginning comes at all.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import func, select
+
+from app.core.csv_cells import MARK, lines
+from app.core.db import Database
+from app.core.masking import masked, masked_text
+from app.core.paging import Cursor
+from app.tasks import reads
+from app.tasks.filters import TaskFilter
+from app.tasks.models import Task
+from app.tasks.schemas import detail
+
+CHUNK = 500
+COLUMNS = (
+    "id",
+    "kind",
+    "title",
+    "state",
+    "reason",
+    "queue",
+    "priority",
+    "run_id",
+    "subject",
+    "attempt",
+    "failures",
+    "max_attempts",
+    "created_at",
+    "queued_at",
+    "run_at",
+    "deadline",
+    "started_at",
+    "finished_at",
+    "error",
+    "payload",
+    "result",
+)
+_LAST = UUID(int=2**128 - 1)
+
+
+async def chunks(
+    database: Database, scope: UUID | None, wanted: TaskFilter, *, size: int = CHUNK, now: datetime | None = None
+) -> AsyncIterator[Sequence[Task]]:
+    """Newest first.
+
+    Args:
+        now: the beginning; the database's time unless a test says otherwise.
+    """
+    place: Cursor | None = None
+    while True:
+        async with database.read() as session:
+            if place is None:
+                began = now or (await session.execute(select(func.now()))).scalar_one()
+                wanted, place = wanted.fixed(began), Cursor(began, _LAST)
+            found = await reads.list_tasks(session, scope, wanted, place, size, whole=True)
+        if found:
+            yield found
+            place = Cursor(found[-1].created_at, found[-1].id)
+        if len(found) < size:
+            return
+
+
+async def as_csv(found: AsyncIterator[Sequence[Task]]) -> AsyncGenerator[bytes, None]:
+    """UTF-8 with a mark, times in UTC, payload and result as JSON with secrets hidden."""
+    yield (MARK + lines([COLUMNS])).encode()
+    async for tasks in found:
+        yield lines(_row(task) for task in tasks).encode()
+
+
+async def as_json(found: AsyncIterator[Sequence[Task]]) -> AsyncGenerator[bytes, None]:
+    """One list of tasks as the API writes them; cut off, it is no JSON."""
+    yield b"["
+    first = True
+    async for tasks in found:
+        text = b",\n".join(msgspec.json.encode(detail(task)) for task in tasks)
+        yield text if first else b",\n" + text
+        first = False
+    yield b"]\n"
+
+
+def _row(task: Task) -> list[Any]:
+    error = task.error or {}
+    given: dict[str, Any] = {
+        "state": task.standing,
+        "reason": masked_text(task.reason or ""),
+        "deadline": task.deadline_at,
+        "error": masked_text(": ".join(str(error[name]) for name in ("type", "message") if error.get(name))),
+        "payload": _json(task.payload),
+        "result": "" if task.result is None else _json(task.result),
+    }
+    return [_plain(given[name] if name in given else getattr(task, name)) for name in COLUMNS]
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(masked(value)).decode()

@@ -1,0 +1,249 @@
+"""The list of tasks: tabs with exact counts, filters, pages both ways; for /tasks and for the page of a run.
+
+Tasks that Holdpoint itself enqueues (mail, webhooks) are left out of /tasks until somebody asks for them (`mail=with`
+or `mail=only`) or looks for something in particular: a kind, queue, run, subject, error, payload, title, bulk action or
+id is looked for among all.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, TypeAlias
+from urllib.parse import urlencode
+
+import msgspec
+from litestar import Response, get
+from litestar.params import FromQuery, QueryParameter
+
+from app.core.db import Session
+from app.core.paging import PAGE, Cursor, parse_cursor
+from app.core.principal import Principal
+from app.stats import queries as stats
+from app.tasks import reads, saved
+from app.tasks.filters import ONLY, WITH, WITHOUT, FilterForm, TaskFilter, own_kinds, parse_filter
+from app.tasks.kinds import all_kinds
+from app.tasks.models import SavedView, Task
+from app.tasks.states import STANDINGS
+from app.web.forms import Form, blank
+from app.web.guards import SignedIn
+from app.web.render import render
+from app.web.request import WebRequest
+from app.web.sessions import Read
+
+# Litestar keeps the name `state` for itself.
+InState: TypeAlias = Annotated[str, QueryParameter(name="state")]
+PATH = "/tasks"
+OLDEST = "oldest"
+_LOOKED_FOR = ("kind", "queue", "run_id", "subject", "fingerprint", "payload", "q", "bulk", "ids")
+
+
+class Tab(msgspec.Struct, frozen=True):
+    """A state to choose, with how many tasks are in it; not counted while another filter narrows the list."""
+
+    state: str
+    href: str
+    count: int | None
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """Which part of the list: behind `cursor`, or before `back`; with the oldest first when `sort` says so."""
+
+    cursor: str | None = None
+    back: str | None = None
+    sort: str = ""
+
+    @property
+    def oldest(self) -> bool:
+        return self.sort == OLDEST
+
+    def params(self) -> list[tuple[str, str]]:
+        given = (("sort", OLDEST if self.oldest else ""), ("cursor", self.cursor or ""), ("back", self.back or ""))
+        return [(name, value) for name, value in given if value]
+
+
+class TaskList(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of tasks. `current`: the tab it is on, None when several states are asked for; `total`: of all states;
+    `matching`: how many fit, where that is known without counting; `params`: the filter, for forms; `query`: the same
+    for links; `mail`: whether mail and webhooks are among them, with how many they are and the way to the other choice.
+    """
+
+    tasks: list[Task]
+    form: FilterForm
+    wanted: TaskFilter
+    current: str | None
+    tabs: list[Tab]
+    kinds: list[str]
+    total: int
+    matching: int | None
+    next_url: str | None
+    prev_url: str | None
+    first_url: str | None
+    here: str
+    params: list[tuple[str, str]]
+    query: str
+    oldest: bool
+    sort_url: str
+    mail: str
+    mail_count: int
+    mail_url: str
+
+
+class ListPage(msgspec.Struct, frozen=True):
+    """The list with the views a person has saved; `form` is that of saving one more."""
+
+    list: TaskList
+    saved: Sequence[SavedView]
+    form: Form[msgspec.Struct]
+
+
+async def task_list(
+    session: Session, user: Principal, form: FilterForm, turn: Turn | str | None, path: str = PATH
+) -> TaskList:
+    """What the list shows: one page, the tabs with exact counts where they are known, where to go on.
+
+    Raises:
+        Invalid: a damaged cursor. A filter that does not fit shows an empty list with its errors.
+    """
+    turn = turn if isinstance(turn, Turn) else Turn(turn)
+    wanted = form.wanted or TaskFilter()
+    shown, newer, older = await _page(session, user, wanted, turn) if form.wanted else ([], None, None)
+    counts = await _counts(session, user, wanted)
+    total = sum(counts.values())
+    known = not _narrows(wanted)
+    address = _Address(path, wanted, turn.oldest)
+    tabs = [
+        Tab(state, address.of(states=(state,) if state else ()), n if known else None)
+        for state, n in (("", total), *((state, counts.get(state, 0)) for state in STANDINGS))
+        if not state or n or state in wanted.states
+    ]
+    mail_count = 0
+    if path == PATH and known and _hidden_by_default(wanted) and wanted.mail != ONLY:
+        own = await _counts(session, user, msgspec.structs.replace(wanted, mail=ONLY))
+        mail_count = sum(own.get(state, 0) for state in wanted.states or own)
+    return TaskList(
+        tasks=shown,
+        form=form,
+        wanted=wanted,
+        current=wanted.states[0] if len(wanted.states) == 1 else "" if not wanted.states else None,
+        tabs=tabs,
+        kinds=[kind.name for kind in all_kinds()],
+        total=total,
+        matching=None if not known else sum(counts.get(state, 0) for state in wanted.states or counts),
+        next_url=address.of(cursor=str(older)) if older else None,
+        prev_url=address.of(back=str(newer)) if newer and path == PATH else None,
+        first_url=address.of() if newer else None,
+        here=address.of(cursor=turn.cursor or "", back=turn.back or ""),
+        params=wanted.params(),
+        query=urlencode(wanted.params()),
+        oldest=turn.oldest,
+        sort_url=_Address(path, wanted, not turn.oldest).of(),
+        mail=wanted.mail,
+        mail_count=mail_count,
+        mail_url=address.of(mail=WITHOUT if not wanted.mail else ""),
+    )
+
+
+async def _page(
+    session: Session, user: Principal, wanted: TaskFilter, turn: Turn
+) -> tuple[list[Task], Cursor | None, Cursor | None]:
+    """The rows, and where the pages before and behind them begin, if there are any."""
+    backwards = bool(turn.back)
+    place = parse_cursor(turn.back or turn.cursor)
+    rows = await reads.list_tasks(session, user.scope, wanted, place, PAGE + 1, oldest=turn.oldest != backwards)
+    if backwards and len(rows) <= PAGE:  # the beginning of the list: a whole page of it
+        backwards, place = False, None
+        rows = await reads.list_tasks(session, user.scope, wanted, None, PAGE + 1, oldest=turn.oldest)
+    more = len(rows) > PAGE
+    rows = rows[:PAGE]
+    if backwards:
+        rows.reverse()
+    before = more if backwards else place is not None
+    behind = True if backwards else more
+    return (
+        rows,
+        Cursor(rows[0].created_at, rows[0].id) if before and rows else None,
+        Cursor(rows[-1].created_at, rows[-1].id) if behind and rows else None,
+    )
+
+
+class _Address(msgspec.Struct, frozen=True):
+    """Addresses of the same list."""
+
+    path: str
+    wanted: TaskFilter
+    oldest: bool
+
+    def of(
+        self, *, states: tuple[str, ...] | None = None, mail: str | None = None, cursor: str = "", back: str = ""
+    ) -> str:
+        wanted = self.wanted
+        if states is not None:
+            wanted = msgspec.structs.replace(wanted, states=states)
+        if mail is not None:
+            wanted = msgspec.structs.replace(wanted, mail=mail)
+        # A run's own page has its run in the path, and what the page does by itself need not be said.
+        params = [pair for pair in wanted.params() if pair[0] != "run_id" or self.path == PATH]
+        if self.path == PATH and _hidden_by_default(wanted) and wanted.mail != ONLY:
+            params = [pair for pair in params if pair[0] != "mail"] + ([] if wanted.mail else [("mail", WITH)])
+        params += Turn(cursor, back, OLDEST if self.oldest else "").params()
+        return self.path + ("?" + urlencode(params) if params else "")
+
+
+def _hidden_by_default(wanted: TaskFilter) -> bool:
+    """Whether mail and webhooks are left out unless they are asked for: nothing in particular is looked for."""
+    return not any(getattr(wanted, name) for name in _LOOKED_FOR)
+
+
+def _narrows(wanted: TaskFilter) -> bool:
+    """Whether it says more than the folded counts can answer: anything but state, kind, queue, mail and run alone."""
+    folded = msgspec.structs.replace(wanted, states=(), kind="", queue="", run_id=None, mail="")
+    return folded != TaskFilter() or bool(wanted.run_id and (wanted.kind or wanted.queue or wanted.mail))
+
+
+async def _counts(session: Session, user: Principal, wanted: TaskFilter) -> dict[str, int]:
+    """State → how many, of the run, or of the kind and queue, or of all."""
+    if wanted.run_id:
+        return (await stats.counts_by_run(session, [wanted.run_id]))[wanted.run_id]
+    if not wanted.kind and not wanted.queue and not wanted.mail:
+        return await stats.counts_by_state(session, user.scope)
+    own = own_kinds()
+    found: dict[str, int] = {}
+    for (queue, kind), states in (await stats.counts_by_kind(session, user.scope)).items():
+        of_kind = wanted.kind in ("", kind) and wanted.queue in ("", queue)
+        if of_kind and wanted.mail in ("", ONLY if kind in own else WITHOUT):
+            for state, n in states.items():
+                found[state] = found.get(state, 0) + n
+    return found
+
+
+def asked_filter(params: Sequence[tuple[str, str]]) -> FilterForm:
+    """The filter in a page's URL, as the list reads it: without mail and webhooks unless it says otherwise."""
+    form = parse_filter(params)
+    if form.wanted is None or any(name == "mail" and value.strip() for name, value in params):
+        return form
+    if not _hidden_by_default(form.wanted):
+        return form
+    return msgspec.structs.replace(form, wanted=msgspec.structs.replace(form.wanted, mail=WITHOUT))
+
+
+async def list_page(
+    session: Session, user: Principal, form: FilterForm, turn: Turn, saving: Form[msgspec.Struct] | None = None
+) -> ListPage:
+    view = await task_list(session, user, form, turn)
+    return ListPage(view, await saved.views_of(session, user), saving or blank())
+
+
+@get(PATH)
+async def show_tasks(
+    request: WebRequest,
+    user: SignedIn,
+    read: Read,
+    cursor: FromQuery[str | None] = None,
+    back: FromQuery[str | None] = None,
+    sort: FromQuery[str] = "",
+) -> Response[str]:
+    form = asked_filter(list(request.query_params.multi_items()))
+    view = await list_page(read, user, form, Turn(cursor, back, sort))
+    status = 422 if form.errors else 200
+    return await render(request, "tasks/list.html", view, nav="tasks", fragment="tasks/_list.html", status=status)
+
+
+handlers = [show_tasks]

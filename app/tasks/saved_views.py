@@ -1,0 +1,64 @@
+"""Saving, renaming and deleting a view of the task list; without JavaScript as well."""
+
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
+
+import msgspec
+from litestar import Response, post
+from litestar.params import FromPath
+
+from app.core.errors import Invalid
+from app.tasks import saved
+from app.tasks.filters import parse_filter
+from app.tasks.list_views import OLDEST, PATH, Turn, asked_filter, list_page
+from app.web.forms import Form, read_form
+from app.web.guards import SignedIn
+from app.web.render import render, see_other
+from app.web.request import WebRequest
+from app.web.sessions import Write, discard
+
+
+class NewView(msgspec.Struct, frozen=True):
+    """`params`: the query string of the list as it is shown."""
+
+    name: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    params: Annotated[str, msgspec.Meta(max_length=100_000)] = ""
+
+
+class NewName(msgspec.Struct, frozen=True):
+    name: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+
+
+@post(f"{PATH}/views")
+async def save_view(request: WebRequest, user: SignedIn, write: Write) -> Response[Any]:
+    form = await read_form(request, NewView)
+    sent = form.data or NewView()
+    params = parse_qsl(sent.params)
+    sort = OLDEST if ("sort", OLDEST) in params else ""
+    wanted = parse_filter(params).good()
+    query = urlencode([*wanted.params(), *Turn(sort=sort).params()] + ([] if wanted.mail else [("mail", "with")]))
+    try:
+        await saved.save(write, user, sent.name, query)
+    except Invalid as problem:
+        refused: Form[Any] = form.refused(problem)
+        await discard(request)
+        view = await list_page(write, user, asked_filter(params), Turn(sort=sort), refused)
+        return await render(request, "tasks/list.html", view, nav="tasks", status=422)
+    return see_other(request, f"{PATH}?{query}", "The view is saved. It is listed above the tasks from now on.")
+
+
+@post(f"{PATH}/views/{{view_id:uuid}}/rename")
+async def rename_view(request: WebRequest, user: SignedIn, write: Write, view_id: FromPath[UUID]) -> Response[Any]:
+    form = await read_form(request, NewName)
+    await saved.rename(write, user, view_id, form.data.name if form.data else "")
+    return see_other(request, PATH, "The view has its new name.")
+
+
+@post(f"{PATH}/views/{{view_id:uuid}}/delete")
+async def delete_view(request: WebRequest, user: SignedIn, write: Write, view_id: FromPath[UUID]) -> Response[Any]:
+    await saved.forget(write, user, view_id)
+    return see_other(request, PATH, "The view is deleted. No task was touched.")
+
+
+handlers = [save_view, rename_view, delete_view]

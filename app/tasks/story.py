@@ -1,0 +1,147 @@
+"""One task's story in order: its changes of state and how long each took, its steps, what other features tell of it.
+
+The queue knows no feature. Those that have something to tell register a teller when their module is imported, as kinds
+do.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.masking import masked, masked_text
+from app.tasks import reads
+from app.tasks.models import Task, TaskEvent, TaskStep
+
+MOST = 500  # of the newest events
+# Which stage a task was in until the event, in words; by the state it left.
+_STAGES = {
+    "queued": "waited",
+    "scheduled": "waited",
+    "retrying": "waited",
+    "paused": "paused for",
+    "running": "worked",
+    "pending_approval": "held",
+    "needs_input": "held",
+    "needs_auth": "held",
+}
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A value of the payload that a person changed; None: there was, or is, none."""
+
+    path: str
+    before: Any = None
+    after: Any = None
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """A point of the timeline. `took`: how long what ended here had lasted, `stage` says what it was."""
+
+    at: datetime
+    title: str
+    state: str | None
+    actor: str
+    detail: str
+    stage: str = ""
+    took: timedelta | None = None
+    link: tuple[str, str] | None = None  # where to, and its text
+    changes: Sequence[Change] = ()
+    error: Any = None
+    # Of another feature: it tells more of the same than the queue's own event with this verb, of the same transaction.
+    instead_of: str = ""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What a feature tells: happenings, and other pages that the task belongs to as (what, where, name)."""
+
+    happenings: Sequence[Happening] = ()
+    links: Sequence[tuple[str, str, str]] = ()
+
+
+Teller = Callable[[AsyncSession, Task], Awaitable[Told]]
+_TELLERS: list[Teller] = []
+
+
+def teller(tell: Teller) -> Teller:
+    """Register a feature's part of the story."""
+    _TELLERS.append(tell)
+    return tell
+
+
+class Story(msgspec.Struct, frozen=True):
+    """`cut`: older events than the newest 500 are not among them."""
+
+    happenings: list[Happening]
+    links: list[tuple[str, str, str]]
+    cut: bool
+
+
+async def story_of(session: AsyncSession, task: Task, steps: Sequence[TaskStep]) -> Story:
+    """Oldest first."""
+    events = await reads.events_of(session, task.id, MOST + 1)
+    told = [await tell(session, task) for tell in _TELLERS]
+    others = [happening for each in told for happening in each.happenings]
+    # What another feature tells better stands where the queue's own event would.
+    better = {(each.at, each.instead_of): each for each in others if each.instead_of}
+    own = []
+    for event, line in _lines(events[-MOST:]):
+        instead = better.pop((event.at, event.verb), None)
+        if instead is not None:
+            others.remove(instead)
+            line = msgspec.structs.replace(instead, stage=line.stage, took=line.took)
+        own.append(line)
+    made = [
+        Happening(step.finished_at, f"Step “{step.name}” stored", "succeeded", "", f"attempt {step.attempt}")
+        for step in steps
+    ]
+    # Stable: of one instant the queue's own event comes last, as it does in the transaction.
+    lines = sorted([*made, *others, *own], key=lambda line: line.at)
+    return Story(lines, [link for each in told for link in each.links], len(events) > MOST)
+
+
+def _lines(events: Sequence[TaskEvent]) -> list[tuple[TaskEvent, Happening]]:
+    found = []
+    entered: datetime | None = None  # when it came into the state it is in
+    for event in events:
+        moved = event.from_state != event.to_state
+        left = event.from_state if moved and entered is not None else None
+        found.append((event, _line(event, event.at - entered if left and entered else None)))
+        if moved:
+            entered = event.at
+    return found
+
+
+def _line(event: TaskEvent, took: timedelta | None) -> Happening:
+    stage = _STAGES.get(event.from_state or "", "") if took is not None else ""
+    title, detail, changes, error = _words(event)
+    return Happening(
+        at=event.at,
+        title=title,
+        state=event.to_state,
+        actor=event.actor,
+        detail=detail,
+        stage=stage,
+        took=took if stage else None,
+        changes=changes,
+        error=error,
+    )
+
+
+def _words(event: TaskEvent) -> tuple[str, str, list[Change], Any]:
+    """Title, detail, changes of the payload, and the error of a failed try."""
+    reason = masked_text(event.reason or "")
+    data = event.data if isinstance(event.data, dict) else {}
+    if event.verb == "prioritise" and data:
+        return f"Priority {data.get('from')} → {data.get('to')}", reason, [], None
+    state = (event.to_state or "deleted").replace("_", " ")
+    tries = f"attempt {event.attempt}" if event.attempt and event.from_state in (None, "running", "queued") else ""
+    detail = " · ".join(part for part in (tries, reason) if part)
+    title = f"{event.verb.replace('_', ' ').capitalize()} → {state}"
+    if "payload" in data:
+        changes = [Change(each.get("path", ""), each.get("before"), each.get("after")) for each in data["payload"]]
+        return f"{title}, with another payload", detail, changes, None
+    failed = event.to_state in ("retrying", "dead_letter") and event.verb in ("retry_later", "bury") and data
+    return title, detail, [], masked(data) if failed else None

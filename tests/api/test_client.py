@@ -1,0 +1,264 @@
+"""The Python client against the description and a real server; docs/api.md says nothing that does not work."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, get_type_hints
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from app import client as module
+from app.accounts.api_tokens import USUAL, create_token
+from app.accounts.service import add_user
+from app.api.openapi import document
+from app.asgi import API_HANDLERS
+from app.client import Holdpoint, Problem
+from app.core.db import Database
+from tests import processes
+from tests.processes import environment, free_port
+from tests.servers import Servers, empty
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+async def database(shared_database: Database) -> Database:
+    """Emptied once: a worker is at work in it. Every test has a person of its own, who sees nothing of the others."""
+    await empty(shared_database)
+    return shared_database
+
+
+@pytest.fixture(scope="module")
+def installation(
+    database: Database, servers: Servers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """The environment of a web server and a worker that run."""
+    home, port = tmp_path_factory.mktemp("installation"), free_port()
+    environ = environment(servers, home, BASE_URL=f"http://127.0.0.1:{port}", RATE_LIMIT_MAX="10000")
+    with processes.web(environ, home / "web.log", port), processes.worker(environ, home / "worker.log"):
+        yield environ
+
+
+@pytest.fixture
+def owner() -> str:
+    return f"{uuid4().hex}@example.org"
+
+
+@pytest.fixture
+async def token(database: Database, owner: str) -> str:
+    async with database.write("system") as session:
+        person = await add_user(session, owner)
+        return await create_token(session, person.id, name="tests", scopes=USUAL)
+
+
+@pytest.fixture
+def hold(installation: dict[str, str], token: str) -> Iterator[Holdpoint]:
+    with Holdpoint(installation["BASE_URL"], token) as made:
+        yield made
+
+
+@pytest.mark.parametrize("name", ["TaskItem", "TaskDetail", "EventItem", "Created"])
+def test_the_clients_types_are_those_of_the_description(name: str) -> None:
+    schema = document(API_HANDLERS, "")["components"]["schemas"][name]
+    assert get_type_hints(getattr(module, name)).keys() == schema["properties"].keys()
+
+
+def test_every_path_of_the_client_is_described() -> None:
+    paths = document(API_HANDLERS, "")["paths"]
+    asked: list[tuple[str, str]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append((request.method, request.url.path))
+        empty: dict[str, Any] = {"items": [], "next_cursor": None, "finished_at": "now"}
+        return httpx.Response(200, json=empty)
+
+    with Holdpoint("http://h", "t", transport=httpx.MockTransport(answer)) as hold:
+        hold.create_task("k")
+        hold.create_tasks([{"kind": "k"}])
+        hold.wait("ID")
+        list(hold.tasks())
+        for verb in ("retry", "resume", "cancel"):
+            hold.act("ID", verb)  # type: ignore[arg-type]
+        hold.answer("ID", {})
+        hold.create_run("r", [])
+        hold.run("ID")
+        list(hold.runs())
+        list(hold.approvals())
+        hold.approval("ID")
+        hold.decide({"id": "ID", "version": "v"}, "approve")
+        hold.stats()
+    known = {
+        (method.upper(), "ID".join(part.partition("}")[2] if "}" in part else part for part in path.split("{")))
+        for path, methods in paths.items()
+        for method in methods
+    }
+    assert set(asked) <= known, set(asked) - known
+    assert len(set(asked)) == len(asked)
+
+
+async def test_a_task_is_made_once_and_waited_for(hold: Holdpoint) -> None:
+    first = hold.create_task("sample.task", {"steps": 2}, title="T", once="key")
+    again = hold.create_task("sample.task", {"steps": 2}, title="T", once="key")
+    assert first["id"] == again["id"]
+    task = hold.wait(first["id"], 30)
+    assert task["state"] == "succeeded" and len(task["result"]["steps"]) == 2
+    assert [each["id"] for each in hold.tasks()] == [first["id"]]
+
+
+async def test_waiting_for_what_holds_ends_with_a_timeout(hold: Holdpoint) -> None:
+    made = hold.create_task("sample.task", {"hold": "input"})
+    began = time.monotonic()
+    with pytest.raises(TimeoutError, match="is still"):
+        hold.wait(made["id"], 1.5)
+    assert 1 <= time.monotonic() - began < 10
+
+
+async def test_a_list_is_read_over_all_its_pages(hold: Holdpoint) -> None:
+    made = hold.create_tasks([{"kind": "sample.task", "title": str(n)} for n in range(7)], once="seven")
+    assert [task["title"] for task in hold.tasks(limit=3)] == [str(n) for n in reversed(range(7))]
+    assert made == hold.create_tasks([{"kind": "sample.task", "title": str(n)} for n in range(7)], once="seven")
+
+
+async def test_runs_approvals_and_answers(hold: Holdpoint) -> None:
+    held = {"kind": "sample.task", "payload": {"hold": "approval"}}
+    asks = {"kind": "sample.task", "payload": {"hold": "input"}}
+    run = hold.create_run("R", [held, asks])
+    assert [each["id"] for each in hold.runs()] == [run["id"]] == [hold.run(run["id"])["id"]]
+    ends = time.monotonic() + 30
+    while len(waiting := list(hold.approvals(state="pending"))) < 2:
+        assert time.monotonic() < ends
+    [question] = [each for each in waiting if each["hold"] == "pending_approval"]
+    approval = hold.approval(question["id"])
+    hold.decide(approval, "approve", once="a")
+    with pytest.raises(Problem) as late:
+        hold.decide(approval, "reject", reason="too late")
+    assert late.value.status == 409
+    assert hold.wait(approval["task_id"], 30)["state"] == "succeeded"
+
+
+async def test_an_approval_that_asks_for_a_sign_in_is_decided_by_a_token_of_whoever_was_asked(hold: Holdpoint) -> None:
+    made = hold.create_task("sample.task", {"hold": "approval", "level": "sign-in"})
+    ends = time.monotonic() + 30
+    while not (waiting := list(hold.approvals(task_id=made["id"], state="pending"))):
+        assert time.monotonic() < ends
+    assert hold.decide(hold.approval(waiting[0]["id"]), "approve")["state"] == "approved"
+    assert hold.wait(made["id"], 30)["state"] == "succeeded"
+
+
+async def test_a_token_without_the_scope_does_not_sign(
+    installation: dict[str, str], database: Database, owner: str
+) -> None:
+    async with database.write("system") as session:
+        person = await add_user(session, owner)
+        weak = await create_token(session, person.id, name="weak", scopes=[s for s in USUAL if "decide" not in s])
+    with Holdpoint(installation["BASE_URL"], weak) as reader, pytest.raises(Problem) as refused:
+        reader.decide({"id": "00000000-0000-0000-0000-000000000000", "version": "0" * 64}, "approve")
+    assert refused.value.status == 403
+
+
+async def test_refusals_are_problems_with_their_places(hold: Holdpoint) -> None:
+    with pytest.raises(Problem) as refused:
+        hold.create_task("sample.task", {"steps": -1})
+    assert refused.value.status == 422 and refused.value.request_id
+    assert refused.value.errors and "pointer" in refused.value.errors[0]
+    with pytest.raises(Problem) as missing:
+        hold.task("00000000-0000-0000-0000-000000000000")
+    assert missing.value.status == 404
+
+
+async def test_events_are_told_and_gone_on_with(hold: Holdpoint) -> None:
+    made = hold.create_task("sample.task", {})
+    hold.wait(made["id"], 30)
+    told = list(islice(hold.events("0.0"), 3))
+    assert [event["verb"] for _, event in told] == ["enqueue", "claim", "succeed"]
+    [(_, last)] = list(islice(hold.events(told[1][0]), 1))
+    assert last["id"] == told[2][1]["id"]
+
+
+def answers(*given: httpx.Response | Exception) -> tuple[httpx.MockTransport, list[str]]:
+    """A server that gives these in turn, and the keys it was sent."""
+    left, keys = list(given), list[str]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        keys.append(request.headers.get("Idempotency-Key", ""))
+        found = left.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    return httpx.MockTransport(answer), keys
+
+
+BUSY = {"Retry-After": "7"}
+MADE = httpx.Response(201, json={"id": "1", "url": "/"})
+
+
+def test_too_many_requests_are_waited_out_as_long_as_the_server_says() -> None:
+    transport, _ = answers(httpx.Response(429, headers=BUSY, json={}), MADE)
+    slept: list[float] = []
+    with Holdpoint("http://h", "t", transport=transport, sleep=slept.append) as hold:
+        assert hold.create_task("k")["id"] == "1"
+    assert slept == [7]
+
+
+def test_a_change_is_sent_again_after_a_broken_connection_only_with_a_key() -> None:
+    transport, keys = answers(httpx.ReadError("broken"), MADE)
+    with Holdpoint("http://h", "t", transport=transport, sleep=lambda _: None) as hold:
+        assert hold.create_task("k", once="key")["id"] == "1"
+    assert keys == ["key", "key"]
+    transport, keys = answers(httpx.ReadError("broken"), MADE)
+    with Holdpoint("http://h", "t", transport=transport, sleep=lambda _: None) as hold, pytest.raises(httpx.ReadError):
+        hold.create_task("k")
+    assert keys == [""]
+
+
+def test_a_server_that_stays_busy_is_a_problem_in_the_end() -> None:
+    transport, keys = answers(*[httpx.Response(429, headers=BUSY, json={"title": "Slowly"})] * 3)
+    hold = Holdpoint("http://h", "t", tries=3, transport=transport, sleep=lambda _: None)
+    with hold, pytest.raises(Problem, match="429 Slowly"):
+        hold.stats()
+    assert len(keys) == 3
+
+
+def test_the_client_can_be_copied_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "theirs.py").write_text((ROOT / "app/client.py").read_text())
+    code = "import theirs, sys; assert not any(n == 'app' or n.startswith('app.') for n in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def blocks(language: str) -> list[str]:
+    page = (ROOT / "docs/api.md").read_text()
+    return [part.split("\n```")[0] for part in page.split(f"```{language}\n")[1:]]
+
+
+async def test_the_pages_commands_and_code_run_as_they_stand(
+    installation: dict[str, str], database: Database, token: str, tmp_path: Path
+) -> None:
+    async with database.write("system") as session:
+        await add_user(session, "ann@example.org")
+    (tmp_path / ".curlrc").write_text("max-time = 5\n")
+    environ = {**installation, "CURL_HOME": str(tmp_path), "TOKEN": token}
+    environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"
+
+    def run(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60)
+
+    first, bulk, events = blocks("sh")
+    done = run("bash", "-euo", "pipefail", "-c", first)
+    assert done.returncode == 0, done.stderr
+    assert '"state":"succeeded"' in done.stdout
+    done = run("bash", "-euo", "pipefail", "-c", bulk)
+    assert done.returncode == 0 and done.stdout.count("-") >= 8, done.stderr + done.stdout
+    done = run("bash", "-c", events)
+    assert done.returncode == 28 and ": listening" in done.stdout, "it listens until curl's own time is over"
+    [python] = blocks("python")
+    done = run(sys.executable, "-c", python)
+    assert done.returncode == 0, done.stderr
+    assert "succeeded" in done.stdout and "422" in done.stdout.splitlines()[-1], done.stdout

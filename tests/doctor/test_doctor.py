@@ -1,0 +1,384 @@
+"""Every check of the doctor says when something is wrong: each made wrong on real servers."""
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import uvicorn
+from redis.asyncio import Redis
+from sqlalchemy import event, text
+
+from app.asgi import create_app
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.ids import uuid7
+from app.doctor import inside, outside
+from app.doctor.findings import Bounds, Check, Finding, Health, Patient, examine
+from app.embedded import valkey
+from app.runtime import workers
+from app.schema import head
+from tests.approvals.asking import principal
+from tests.conftest import with_name
+from tests.mail.smtp_server import MailServer, serving
+from tests.pages import browser_of, site_of, stranger
+from tests.processes import environment, free_port
+from tests.servers import Servers
+from tests.tasks.making import make_task
+
+
+@pytest.fixture
+def patient(settings: Settings, database: Database, redis: Redis) -> Patient:
+    return Patient(settings=settings, database=database, redis=redis, head=head())
+
+
+@pytest.fixture
+async def own_redis(tmp_path: Path) -> AsyncIterator[Redis]:
+    """A Valkey that a test may set as it likes."""
+    client = Redis.from_url(valkey.start(tmp_path / "own"))
+    yield client
+    await client.aclose()
+    valkey.stop(tmp_path / "own")
+
+
+def with_(patient: Patient, **changes: object) -> Patient:
+    return msgspec.structs.replace(patient, **changes)
+
+
+def with_settings(patient: Patient, **changes: object) -> Patient:
+    return with_(patient, settings=msgspec.structs.replace(patient.settings, **changes))
+
+
+async def beat(database: Database, **more: object) -> None:
+    values: dict[str, object] = {"queues": {"default": 5}, "draining": False, "swept": 0.0, **more}
+    async with database.write("system") as session:
+        await workers.beat(session, uuid7(), "h", 1, in_hand=0, **values)  # type: ignore[arg-type]
+
+
+async def test_a_sound_installation_has_nothing_to_say_against(patient: Patient, database: Database) -> None:
+    await beat(database)
+    sound = with_settings(patient, secret_keys=("9fQk27Lz-bVwXr81mTnPcYdEs50hGjUa",))
+    for report in await examine(sound, {**inside.CHECKS, "Files": outside.files, "Wake-ups": inside.wakeups}):
+        assert report.health is Health.OK, report
+        assert report.do == ""
+
+
+async def test_a_database_that_is_away_fails_and_every_check_still_answers(patient: Patient) -> None:
+    nowhere = Database("postgresql+asyncpg://nobody@127.0.0.1:1/none", name="tests")
+    reports = await examine(with_(patient, database=nowhere), inside.CHECKS)
+    assert len(reports) == len(inside.CHECKS)
+    states = {report.check: report for report in reports}
+    assert states["Database"].health is Health.FAIL and states["Sweeper"].health is Health.FAIL
+    assert states["Redis"].health is Health.OK
+    assert "DATABASE_URL" in states["Database"].do
+    await nowhere.dispose()
+
+
+async def test_a_slow_answer_is_a_warning(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inside, "SLOW_MS", 0.0)
+    assert (await inside.database(patient)).health is Health.WARN
+
+
+async def test_a_schema_of_another_release_fails(patient: Patient) -> None:
+    assert (await inside.migrations(with_(patient, head="9999"))).health is Health.FAIL
+    empty = Database(with_name(patient.settings.database_url, "postgres"), name="tests")
+    found = await inside.migrations(with_(patient, database=empty))
+    await empty.dispose()
+    assert found.health is Health.FAIL and "at nothing" in found.says
+
+
+async def test_a_missing_index_fails_by_name(patient: Patient, database: Database) -> None:
+    async with database.engine.connect() as connection:
+        before = (await connection.execute(text("SELECT pg_get_indexdef('tasks_due_idx'::regclass)"))).scalar_one()
+    async with database.engine.begin() as connection:
+        await connection.execute(text("DROP INDEX tasks_due_idx"))
+    try:
+        found = await inside.indexes(patient)
+    finally:
+        async with database.engine.begin() as connection:
+            await connection.execute(text(before))
+    assert found.health is Health.FAIL and "tasks_due_idx" in found.says
+    assert (await inside.indexes(patient)).health is Health.OK
+
+
+async def test_an_index_whose_building_broke_off_is_a_warning(patient: Patient, database: Database) -> None:
+    await make_task(database)
+    await make_task(database)
+    url = database.engine.execution_options(isolation_level="AUTOCOMMIT")
+    async with url.connect() as connection:
+        with pytest.raises(Exception, match="unique index"):
+            await connection.execute(text("CREATE UNIQUE INDEX CONCURRENTLY broken_idx ON tasks (kind)"))
+        try:
+            found = await inside.indexes(patient)
+        finally:
+            await connection.execute(text("DROP INDEX broken_idx"))
+    assert found.health is Health.WARN and "broken_idx" in found.says
+
+
+async def test_a_machine_whose_clock_is_off_is_a_warning(patient: Patient) -> None:
+    found = await inside.clocks(with_(patient, clock=lambda: time.time() + 30))
+    assert found.health is Health.WARN and re.search(r"this machine \+(29\.9|30\.0)", found.says)
+    assert (await inside.clocks(patient)).health is Health.OK
+
+
+async def test_a_redis_that_is_away_fails(patient: Patient) -> None:
+    gone = Redis.from_url("redis://127.0.0.1:1")
+    assert (await inside.redis(with_(patient, redis=gone))).health is Health.FAIL
+    assert (await inside.wakeups(with_(patient, redis=gone))).health is Health.WARN
+
+
+async def test_a_redis_that_drops_keys_is_a_warning(patient: Patient, own_redis: Redis) -> None:
+    looked_at = with_(patient, redis=own_redis)
+    assert (await inside.redis(looked_at)).health is Health.OK
+    await own_redis.config_set("maxmemory", 100_000_000)
+    await own_redis.config_set("maxmemory-policy", "allkeys-lru")
+    found = await inside.redis(looked_at)
+    assert found.health is Health.WARN and "allkeys-lru" in found.says
+
+
+async def test_a_user_of_redis_who_may_not_ring_is_a_warning(
+    patient: Patient, own_redis: Redis, tmp_path: Path
+) -> None:
+    await own_redis.execute_command("ACL", "SETUSER", "mute", "on", ">pw", "~*", "+@all", "resetchannels")
+    mute = Redis.from_url(valkey.url(tmp_path / "own"), username="mute", password="pw")
+    found = await inside.wakeups(with_(patient, redis=mute))
+    await mute.aclose()
+    assert found.health is Health.WARN and "PUBLISH" in found.do
+    assert (await inside.wakeups(with_(patient, redis=own_redis))).health is Health.OK
+
+
+async def test_no_worker_fails_and_a_lost_one_is_a_warning(patient: Patient, database: Database) -> None:
+    assert (await inside.workers(patient)).health is Health.FAIL
+    await beat(database)
+    await beat(database)
+    assert (await inside.workers(patient)).health is Health.OK
+    async with database.write("system") as session:
+        one = "(SELECT id FROM workers LIMIT 1)"
+        row = f"UPDATE workers SET seen_at = now() - interval '5 minutes' WHERE id = {one}"
+        await session.execute(text(row))
+    assert (await inside.workers(patient)).health is Health.WARN
+
+
+async def test_a_sweeper_that_stands_still_fails_though_its_worker_lives(patient: Patient, database: Database) -> None:
+    assert (await inside.sweeper(patient)).health is Health.FAIL
+    await beat(database, swept=300.0)
+    found = await inside.sweeper(patient)
+    assert found.health is Health.FAIL and "300 s" in found.says
+    await beat(database)
+    assert (await inside.sweeper(patient)).health is Health.OK
+
+
+async def test_an_old_transaction_is_named_with_the_way_to_end_it(patient: Patient, settings: Settings) -> None:
+    other = Database(settings.database_url, name="somebody's psql", pool_size=1)
+    bounds = Bounds(transaction_warn=timedelta(milliseconds=1), transaction_fail=timedelta(minutes=10))
+    async with other.read() as session:
+        [pid] = (await session.execute(text("SELECT pg_backend_pid()"))).scalars()
+        warned = await inside.oldest_transaction(with_(patient, bounds=bounds))
+        strict = msgspec.structs.replace(bounds, transaction_fail=timedelta(milliseconds=1))
+        failed = await inside.oldest_transaction(with_(patient, bounds=strict))
+    await other.dispose()
+    assert (warned.health, failed.health) == (Health.WARN, Health.FAIL)
+    assert "somebody's psql" in warned.says and f"pg_terminate_backend({pid})" in warned.do
+
+
+async def test_a_table_of_dead_rows_is_a_warning(patient: Patient, database: Database) -> None:
+    await beat(database)
+    async with database.engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE workers SET (autovacuum_enabled = false)"))
+    try:
+        for _ in range(60):
+            async with database.engine.begin() as connection:
+                await connection.execute(text("UPDATE workers SET host = host || 'x', queues = queues"))
+                await connection.execute(text("SELECT pg_stat_force_next_flush()"))
+        # Updates in place may be pruned as they go: deleted rows stay until somebody vacuums.
+        async with database.engine.begin() as connection:
+            for _ in range(300):
+                await connection.execute(
+                    text("INSERT INTO workers (id, host, pid, queues) VALUES (gen_random_uuid(), 'h', 1, '{}')")
+                )
+            await connection.execute(text("SELECT pg_stat_force_next_flush()"))
+        async with database.engine.begin() as connection:
+            await connection.execute(text("DELETE FROM workers"))
+            await connection.execute(text("SELECT pg_stat_force_next_flush()"))
+        async with asyncio.timeout(10):
+            while (found := await inside.dead_tuples(with_(patient, bounds=Bounds(dead_rows=100)))).health is Health.OK:
+                await asyncio.sleep(0.1)
+    finally:
+        async with database.engine.begin() as connection:
+            await connection.execute(text("ALTER TABLE workers RESET (autovacuum_enabled)"))
+    assert found.health is Health.WARN and "workers" in found.says and "VACUUM" in found.do
+
+
+async def test_tasks_that_nobody_serves_fail_by_queue_and_kind(patient: Patient, database: Database) -> None:
+    await beat(database)
+    await make_task(database, queue="forgotten")
+    found = await inside.served(patient)
+    assert found.health is Health.FAIL and "1 × test.nothing in forgotten" in found.says
+
+
+@pytest.mark.parametrize("key", ["k3y", "a" * 64, "change-me-before-production-0123456789"])
+async def test_a_guessable_key_warns_in_development_and_fails_in_production(patient: Patient, key: str) -> None:
+    weak = with_settings(patient, secret_keys=(key,))
+    assert (await inside.secret_keys(weak)).health is Health.WARN
+    found = await inside.secret_keys(with_settings(weak, environment="production"))
+    assert found.health is Health.FAIL
+    assert key not in found.says + found.do
+    assert (await inside.secret_keys(with_settings(patient, secret_keys=()))).health is Health.WARN
+
+
+async def test_settings_that_are_unwise_in_production_are_listed(patient: Patient) -> None:
+    open_ = with_settings(patient, environment="production", signup="open")
+    found = await inside.production(open_)
+    assert found.health is Health.WARN
+    assert all(name in found.says for name in ("METRICS_TOKEN", "BASE_URL", "ALLOW_PRIVATE_ADDRESSES", "SIGNUP"))
+    closed = with_settings(
+        patient, environment="production", metrics_token="t", base_url="https://h", allow_private_addresses=False
+    )
+    assert (await inside.production(closed)).health is Health.OK
+
+
+async def test_mail_is_tried_up_to_the_sender_and_none_is_sent(patient: Patient) -> None:
+    async with serving() as server:
+        looked_at = with_settings(patient, smtp_url=server.url)
+        assert (await outside.mail(looked_at)).health is Health.OK
+        assert server.accepted == []
+        found = await outside.mail(with_(looked_at, send_to="ann@example.org"))
+        assert found.health is Health.OK
+        assert server.recipients == ["ann@example.org"] and b"Nothing has to be done" in server.accepted[0]
+
+
+@pytest.mark.parametrize("answer", ["550 5.7.1 not from you", MailServer.DROP])
+async def test_a_mail_server_that_refuses_us_fails(patient: Patient, answer: str) -> None:
+    async with serving() as server:
+        server.answers["MAIL"] = answer
+        assert (await outside.mail(with_settings(patient, smtp_url=server.url))).health is Health.FAIL
+
+
+async def test_no_mail_server_at_all_fails_without_its_password(patient: Patient) -> None:
+    found = await outside.mail(with_settings(patient, smtp_url="smtp://robot:pa55word@127.0.0.1:1"))
+    assert found.health is Health.FAIL and "pa55word" not in found.says
+    production = with_settings(patient, smtp_url="", environment="production")
+    assert (await outside.mail(production)).health is Health.FAIL
+
+
+async def test_a_store_that_cannot_be_written_fails(patient: Patient) -> None:
+    assert (await outside.files(patient)).health is Health.OK
+    found = await outside.files(with_settings(patient, artifacts_url="file:///dev/null/artifacts"))
+    assert found.health is Health.FAIL and "ARTIFACTS_URL" in found.do
+
+
+class Proxy:
+    """In front of the real site, changing what a careless proxy changes."""
+
+    def __init__(self, settings: Settings, headers: dict[bytes, bytes]) -> None:
+        self._site, self._headers = create_app(settings), headers
+
+    async def __call__(self, scope: dict[str, object], receive: object, send: object) -> None:
+        if scope["type"] == "http":
+            given = dict(scope["headers"])  # type: ignore[call-overload]
+            scope = {**scope, "headers": list({**given, **self._headers}.items())}
+        await self._site(scope, receive, send)  # type: ignore[arg-type]
+
+
+async def through(patient: Patient, headers: dict[bytes, bytes], **changes: object) -> Finding:
+    """The check of the public address, with a proxy that sets `headers`."""
+    port = free_port()
+    looked_at = with_settings(patient, base_url=f"http://127.0.0.1:{port}")
+    proxy = Proxy(looked_at.settings, headers)
+    server = uvicorn.Server(uvicorn.Config(proxy, port=port, log_config=None, proxy_headers=False))  # type: ignore[arg-type]
+    serving_ = asyncio.create_task(server._serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        return await outside.public_url(with_settings(looked_at, **changes))
+    finally:
+        server.should_exit = True
+        await serving_
+
+
+async def test_the_public_address_is_asked_and_proxies_are_judged(patient: Patient) -> None:
+    assert (await through(patient, {})).health is Health.OK
+    renamed = await through(patient, {b"host": b"backend:8000"})
+    assert renamed.health is Health.FAIL and "backend:8000" in renamed.says
+    unbelieved = await through(patient, {b"x-forwarded-for": b"203.0.113.9"})
+    assert unbelieved.health is Health.WARN and "--forwarded-allow-ips" in unbelieved.do
+
+
+async def test_another_site_at_the_public_address_fails(patient: Patient) -> None:
+    found = await through(patient, {}, secret_keys=("another-installations-key-9fQk27Lz-bVwXr81m",))
+    assert found.health is Health.FAIL and "SECRET_KEY" in found.do
+    nobody = with_settings(patient, base_url="http://127.0.0.1:1")
+    assert (await outside.public_url(nobody)).health is Health.FAIL
+
+
+async def test_strangers_are_not_told_how_their_request_arrives(
+    settings: Settings, database: Database, redis: Redis
+) -> None:
+    async with site_of(settings, database, redis) as site, stranger(site) as anybody:
+        answer = await anybody.get("/livez", headers={"X-Holdpoint-Doctor": "made.up.by-me"})
+    assert answer.json() == {"status": "ok"}
+
+
+async def test_a_check_that_breaks_is_a_finding_and_not_the_end(patient: Patient) -> None:
+    async def breaks(_: Patient) -> Finding:
+        raise ValueError("with hp_0123456789abcdefghij in it")
+
+    checks: dict[str, Check] = {"Broken": breaks, "Redis": inside.redis}
+    broken, sound = await examine(patient, checks)
+    assert broken.health is Health.FAIL and "hp_0123" not in broken.says
+    assert sound.health is Health.OK
+
+
+async def test_the_command_says_it_for_people_and_programs_and_by_its_status(
+    servers: Servers, database: Database, tmp_path: Path
+) -> None:
+    environ = environment(servers, tmp_path, BASE_URL="http://127.0.0.1:1")
+    command = [sys.executable, "-m", "app.cli", "doctor"]
+    people = await asyncio.to_thread(subprocess.run, command, env=environ, capture_output=True, text=True)
+    assert people.returncode == 2, people.stderr
+    assert "FAIL  Workers: No worker runs." in people.stdout
+    assert "      → Start one: holdpoint worker." in people.stdout
+    programs = await asyncio.to_thread(
+        subprocess.run, [*command, "--json"], env=environ, capture_output=True, text=True
+    )
+    found = json.loads(programs.stdout)
+    assert found["health"] == "fail"
+    assert {check["check"] for check in found["checks"]} == {*inside.CHECKS, *outside.CHECKS}
+    assert environ["SECRET_KEY"] not in people.stdout + programs.stdout
+
+
+@contextmanager
+def counting(database: Database, said: list[str]) -> Iterator[None]:
+    """Every statement goes into `said`."""
+
+    def note(*given: Any) -> None:
+        said.append(given[2])
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    yield
+    event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+
+
+async def test_the_page_is_for_administrators_and_says_the_same(
+    settings: Settings, database: Database, redis: Redis
+) -> None:
+    admin, member = await principal(database, "admin@example.org", admin=True), await principal(database)
+    async with site_of(settings, database, redis) as site:
+        assert (await browser_of(site, member).get("/admin/health")).status_code == 403
+        said: list[str] = []
+        with counting(database, said):
+            quick = await browser_of(site, admin).get("/admin/health")
+        assert len(said) <= 12, said
+        whole = await browser_of(site, admin).get("/admin/health?all=yes")
+    assert quick.status_code == whole.status_code == 200
+    assert "No worker runs." in quick.text and "Start one: holdpoint worker." in quick.text
+    assert "Public address" in whole.text and "Public address" not in quick.text

@@ -1,0 +1,156 @@
+"""What people do every day, in a browser that runs no script: by links, forms and buttons alone.
+
+The main job, from signing in to the approval on a phone, is in test_application.py.
+"""
+
+import re
+
+import pytest
+from playwright.async_api import Page, expect
+
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.principal import Principal
+from tests.approvals.asking import approval_of, principal, put_question
+from tests.bulk.acting import buried, finish
+from tests.journeys.conftest import OpenPage
+from tests.runtime.working import task_of
+from tests.tasks.making import make_task
+
+pytestmark = pytest.mark.browser
+
+ROOT = "root@example.org"
+
+
+@pytest.fixture
+async def root(database: Database) -> Principal:
+    return await principal(database, ROOT, admin=True)
+
+
+@pytest.fixture
+async def page(root: Principal, open_page: OpenPage) -> Page:
+    return await open_page(root, "/overview", java_script_enabled=False)
+
+
+async def test_deciding_in_the_inbox(database: Database, settings: Settings, page: Page) -> None:
+    asked = await put_question(database, settings, recipients=(ROOT,))
+    await page.get_by_role("link", name="Approvals").first.click()
+    await page.get_by_role("link", name="Decide", exact=True).click()
+    await page.get_by_label("Wish").fill("another")
+    await page.get_by_label("Reject").check()
+    await page.get_by_role("button", name="Send decision").click()
+    await expect(page.get_by_text("Error:").first).to_be_visible()  # a rejection needs its reason
+    await expect(page.get_by_label("Wish")).to_have_value("another")
+    await page.get_by_label("Approve").check()
+    await page.get_by_role("button", name="Send decision").click()
+    await expect(page.get_by_text("Approved").first).to_be_visible()
+    approval = await approval_of(database, asked)
+    assert (approval.decided_by, approval.answer) == (ROOT, {"wish": "another"})
+    assert (await task_of(database, asked.task_id)).state == "queued"
+
+
+async def test_asking_back_and_passing_on(
+    database: Database, settings: Settings, page: Page, open_page: OpenPage
+) -> None:
+    asked = await put_question(database, settings, recipients=(ROOT,))
+    await page.goto(f"/approvals/{asked.approval_id}")
+    await page.get_by_text("Ask owner@example.org first").click()
+    await page.get_by_label("Your question").fill("Which colour?")
+    await page.get_by_role("button", name="Ask", exact=True).click()
+    await expect(page.get_by_text("Which colour?").first).to_be_visible()
+
+    owner = await open_page(await principal(database), f"/approvals/{asked.approval_id}", java_script_enabled=False)
+    await owner.get_by_label("Your answer").fill("Blue.")
+    await owner.get_by_role("button", name="Send answer").click()
+    await expect(owner.get_by_text("Blue.").first).to_be_visible()
+
+    await page.reload()
+    await expect(page.get_by_text("Blue.").first).to_be_visible()
+    await page.get_by_text("Not mine: pass it on").click()
+    await page.get_by_label("Colleague’s e-mail address").fill("colleague@example.org")
+    await page.get_by_role("button", name="Pass on").click()
+    await expect(page.get_by_text("You passed this on to colleague@example.org")).to_be_visible()
+
+
+async def test_retrying_a_dead_letter(database: Database, root: Principal, page: Page) -> None:
+    [task] = await buried(database, 1, owner_id=root.id, title="It broke")
+    await page.goto("/dead-letters")
+    await page.get_by_role("link", name="It broke").click()
+    await page.get_by_role("button", name="Retry").first.click()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("Queued")
+    assert (await task_of(database, task)).state == "queued"
+
+
+async def test_cancelling_many_after_a_confirmation(database: Database, root: Principal, page: Page) -> None:
+    tasks = [await make_task(database, owner_id=root.id, title=f"Task {n}") for n in range(3)]
+    await page.goto("/tasks?state=queued")
+    for n in (0, 2):
+        await page.get_by_role("checkbox", name=f"Select Task {n}").check()
+    await page.get_by_label("With these tasks").select_option("cancel")
+    await page.get_by_role("button", name="Selected…").click()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("Cancel 2 tasks")
+    await page.get_by_role("button", name="Cancel 2 tasks").click()
+    await expect(page).to_have_url(re.compile("/bulk/[0-9a-f-]{36}$"))
+    await finish(database)
+    await page.reload()
+    await expect(page.get_by_text("2 cancelled").first).to_be_visible()
+    assert [(await task_of(database, task)).state for task in tasks] == ["cancelled", "queued", "cancelled"]
+
+
+async def test_pausing_a_queue_and_resuming_it(database: Database, page: Page) -> None:
+    await make_task(database)
+    await page.goto("/queues")
+    await page.get_by_role("button", name="Pause queue default").click()
+    await expect(page.get_by_text("paused by").first).to_be_visible()
+    await page.get_by_role("button", name="Resume queue default").click()
+    await expect(page.get_by_role("button", name="Pause queue default")).to_be_visible()
+
+
+async def test_making_a_task(database: Database, page: Page) -> None:
+    await page.goto("/tasks/new")
+    await page.get_by_label("Kind", exact=True).select_option("sample.task")
+    await page.locator("[name=payload]").fill('{"steps": "three"}')
+    await page.get_by_label("Title").fill("By hand")
+    await page.get_by_role("button", name="Enqueue").click()
+    await expect(page.get_by_text("Expected `int`").first).to_be_visible()
+    await expect(page.get_by_label("Title")).to_have_value("By hand")
+    await page.locator("[name=payload]").fill('{"steps": 3}')
+    await page.get_by_role("button", name="Enqueue").click()
+    await expect(page).to_have_url(re.compile("/tasks/[0-9a-f-]{36}$"))
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("By hand")
+
+
+async def test_saving_the_settings(page: Page) -> None:
+    await page.goto("/settings")
+    await page.get_by_label("Name", exact=True).fill("Ruth Root")
+    await page.get_by_label("Question 1").fill("Notice period?")
+    await page.get_by_label("Answer 1").fill("A month")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.get_by_label("Name", exact=True)).to_have_value("Ruth Root")
+    await expect(page.get_by_label("Answer 1")).to_have_value("A month")
+    await page.get_by_label("Time zone").select_option("Europe/Berlin")
+    await page.get_by_role("button", name="Save the time zone").click()
+    await page.get_by_label("Mail me when one of my runs has finished").set_checked(False)
+    await page.get_by_role("button", name="Save notices").click()
+    await expect(page.get_by_label("Mail me when one of my runs has finished")).not_to_be_checked()
+
+
+async def test_making_a_token_and_revoking_it(page: Page) -> None:
+    await page.goto("/settings")
+    await page.get_by_role("link", name="API tokens").click()
+    await page.get_by_label("Name").fill("nightly import")
+    await page.get_by_role("checkbox").first.check()
+    await page.get_by_role("button", name="Make the token").click()
+    await expect(page.get_by_text(re.compile("^hp_")).first).to_be_visible()
+    await page.get_by_role("button", name="Revoke nightly import").click()
+    await expect(page.get_by_role("button", name="Revoke nightly import")).to_have_count(0)
+
+
+async def test_adding_a_webhook(page: Page) -> None:
+    await page.goto("/settings")
+    await page.get_by_role("main").get_by_role("link", name="Webhooks").click()
+    await page.get_by_label("Address").fill("https://hooks.example.org/told")
+    await page.get_by_role("checkbox").first.check()
+    await page.get_by_role("button", name="Add webhook").click()
+    await expect(page).to_have_url(re.compile("/settings/webhooks/[0-9a-f-]{36}$"))
+    await expect(page.get_by_text("whsec_").first).to_be_visible()

@@ -1,0 +1,31 @@
+"""The site and the people of tests of the pages of tasks."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.principal import Principal
+from tests.approvals.asking import principal
+from tests.pages import browser_of, site_of
+from tests.postings.people import Browser
+
+
+@pytest.fixture
+async def transport(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[httpx.ASGITransport]:
+    async with site_of(settings, database, redis) as made:
+        yield made
+
+
+@pytest.fixture
+async def ann(database: Database) -> Principal:
+    return await principal(database, "ann@example.org")
+
+
+@pytest.fixture
+async def member(transport: httpx.ASGITransport, ann: Principal) -> AsyncIterator[Browser]:
+    async with browser_of(transport, ann) as browser:
+        yield browser

@@ -1,0 +1,149 @@
+"""The list of tasks: what is left out and counted, pages both ways, the order, saved views; all without JavaScript."""
+
+import re
+from html import unescape
+
+import httpx
+import pytest
+
+from app.core.db import Database
+from app.core.principal import Principal
+from app.tasks import saved
+from app.tasks.states import TaskState
+from tests.approvals.asking import principal
+from tests.pages import browser_of
+from tests.postings.people import Browser, words
+from tests.tasks.making import make_task
+
+MAIL = {"kind": "email.send", "payload": {"template": "sign_in", "to": "a@example.org", "data": {}}, "queue": "mail"}
+
+
+def listed(page: httpx.Response) -> list[str]:
+    return re.findall(r'<tr id="task-([0-9a-f-]{36})"', page.text)
+
+
+def link(page: httpx.Response, label: str) -> str | None:
+    found = re.search(rf'href="([^"]+)"[^>]*>{label}', page.text)
+    return unescape(found[1]) if found else None
+
+
+async def some(database: Database, owner: Principal, n: int, **request: object) -> list[str]:
+    """In the order of their making."""
+    return [str(await make_task(database, owner_id=owner.id, **request)) for _ in range(n)]
+
+
+async def test_mail_is_set_apart_and_the_counts_are_exact_with_and_without(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    [work] = await some(database, ann, 1)
+    mails = await some(database, ann, 2, **MAIL)
+    without = await member.get("/tasks")
+    assert listed(without) == [work]
+    assert "All 1" in words(without)
+    assert "All 1 that match" in words(without)
+    assert "Mail and webhooks (2) are left out" in words(without)
+    shown = await member.get(link(without, "Show them too") or "")
+    assert set(listed(shown)) == {work, *mails}
+    assert "All 3" in words(shown)
+    assert listed(await member.get(link(shown, "Leave them out") or "")) == [work]
+    only = await member.get("/tasks?mail=only")
+    assert set(listed(only)) == set(mails)
+    assert "All 2" in words(only)
+
+
+@pytest.mark.parametrize(
+    "looked_for", ["kind=email.send", "queue=mail", "q={id}", "id={id}", "payload=to:a@example.org"]
+)
+async def test_who_looks_for_a_mail_finds_it(
+    database: Database, member: Browser, ann: Principal, looked_for: str
+) -> None:
+    [mail] = await some(database, ann, 1, **MAIL)
+    assert listed(await member.get("/tasks?" + looked_for.format(id=mail))) == [mail]
+
+
+async def test_a_bulk_action_on_all_that_match_is_on_what_the_list_shows(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    await some(database, ann, 3)
+    await some(database, ann, 2, **MAIL)
+    page = await member.get("/tasks")
+    hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text.split("/bulk/new")[1])
+    asked = await member.get("/bulk/new", params=[*hidden, ("verb", "cancel"), ("which", "all")])
+    assert "Cancel 3 tasks" in words(asked)
+
+
+@pytest.mark.parametrize("order", ["", "&sort=oldest"])
+async def test_the_pages_lead_forth_and_back_with_their_filter(
+    database: Database, member: Browser, ann: Principal, order: str
+) -> None:
+    made = await some(database, ann, 120, title="same")
+    await some(database, ann, 5, title="other")
+    expected = made if order else list(reversed(made))
+    pages = [await member.get(f"/tasks?q=same{order}")]
+    while following := link(pages[-1], "Next"):
+        assert "q=same" in following
+        pages.append(await member.get(following))
+    assert [each for page in pages for each in listed(page)] == expected
+    assert [len(listed(page)) for page in pages] == [50, 50, 20]
+    assert link(pages[0], "Previous") is None
+    back = await member.get(link(pages[2], "Previous") or "")
+    assert listed(back) == expected[50:100]
+    assert listed(await member.get(link(back, "Next") or "")) == expected[100:]
+    first = await member.get(link(back, "Previous") or "")
+    assert listed(first) == expected[:50]
+    assert link(first, "Previous") is None
+
+
+async def test_the_order_by_age_turns_round_and_keeps_the_filter(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    made = await some(database, ann, 3, title="same")
+    page = await member.get("/tasks?q=same")
+    assert 'aria-sort="descending"' in page.text
+    turned = await member.get(link(page, "Created") or "")
+    assert listed(turned) == made
+    assert 'aria-sort="ascending"' in turned.text
+
+
+async def test_a_view_is_saved_found_renamed_and_deleted_without_javascript(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    [dead] = [str(await make_task(database, TaskState.DEAD_LETTER, owner_id=ann.id))]
+    await some(database, ann, 1)
+    made = await member.send_form("/tasks/views", {"name": " My  letters ", "params": "state=dead_letter&mail=without"})
+    assert made.status_code == 303, words(made)
+    page = await member.get("/tasks")
+    view = await member.get(link(page, "My letters") or "")
+    assert listed(view) == [dead]
+    twice = await member.send_form("/tasks/views", {"name": "My letters", "params": "q=x"})
+    assert twice.status_code == 422
+    assert "called “My letters” already" in words(twice)
+    assert 'value="My letters"' in twice.text
+    view_id = re.search(r"/tasks/views/([0-9a-f-]{36})/rename", page.text)
+    assert view_id
+    assert (await member.send_form(f"/tasks/views/{view_id[1]}/rename", {"name": "Theirs"})).status_code == 303
+    assert link(await member.get("/tasks"), "Theirs")
+    assert (await member.send_form(f"/tasks/views/{view_id[1]}/delete")).status_code == 303
+    assert link(await member.get("/tasks"), "Theirs") is None
+
+
+async def test_a_saved_view_is_its_owners_alone(
+    database: Database, transport: httpx.ASGITransport, member: Browser, ann: Principal
+) -> None:
+    await member.send_form("/tasks/views", {"name": "Mine", "params": ""})
+    async with database.read() as session:
+        [view] = await saved.views_of(session, ann)
+    async with browser_of(transport, await principal(database, "root@example.org", admin=True)) as root:
+        assert "Mine" not in words(await root.get("/tasks"))
+        for verb in ("rename", "delete"):
+            assert (await root.send_form(f"/tasks/views/{view.id}/{verb}", {"name": "x"})).status_code == 404
+    assert "Mine" in words(await member.get("/tasks"))
+
+
+@pytest.mark.parametrize(("name", "params"), [("", ""), ("x" * 61, ""), ("fine", "state=nonsense")])
+async def test_what_is_no_view_is_not_saved(
+    database: Database, member: Browser, ann: Principal, name: str, params: str
+) -> None:
+    assert (await member.send_form("/tasks/views", {"name": name, "params": params})).status_code == 422
+    async with database.read() as session:
+        assert not await saved.views_of(session, ann)

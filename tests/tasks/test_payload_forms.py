@@ -1,0 +1,124 @@
+"""A kind's schema as a form: every built-in kind's payload goes there and back; what does not fit is told beside it."""
+
+from importlib import import_module
+from typing import Any
+
+import msgspec
+import pytest
+
+from app.core.errors import Invalid
+from app.core.masking import masked
+from app.kinds import BUILT_IN
+from app.tasks.kinds import all_kinds, find_kind
+from app.tasks.payload_forms import changes_between, fields_of, read_fields, values_of, with_secrets
+
+for _module in BUILT_IN:
+    import_module(_module)
+
+PAYLOADS: dict[str, dict[str, Any]] = {
+    "application.submit": {"posting_id": "01a206d3-04e3-76db-ae1b-c916a2e7038f"},
+    "http.request": {
+        "url": "https://example.org/x",
+        "method": "POST",
+        "headers": {"X-A": "b"},
+        "json": [1, {"a": None}],
+        "timeout": 2.5,
+        "succeed": ["2xx", "404"],
+    },
+    "image.process": {
+        "url": "https://example.org/x.png",
+        "crop": {"left": 0, "top": 1, "width": 10, "height": 20},
+        "resize": {"width": 100, "fit": "cover", "enlarge": True},
+        "format": "webp",
+        "keep_metadata": True,
+    },
+    "report.generate": {"since": "2026-11-01", "until": "2026-11-23", "formats": ["csv"]},
+    "sample.task": {"steps": 2, "hold": "approval", "recipients": ["a@example.org", "b@example.org"]},
+}
+
+
+def as_sent(values: dict[str, Any]) -> dict[str, list[str]]:
+    """What a browser sends of these controls."""
+    sent: dict[str, list[str]] = {}
+    for name, value in values.items():
+        if isinstance(value, bool):
+            if value:
+                sent[name] = ["true"]
+        else:
+            sent[name] = [str(each) for each in value] if isinstance(value, list) else [str(value)]
+    return sent
+
+
+@pytest.mark.parametrize("name", sorted(PAYLOADS))
+def test_a_payload_goes_through_its_form_unchanged(name: str) -> None:
+    kind = find_kind(name)
+    fields = fields_of(kind.schema())
+    assert fields
+    read = read_fields(fields, as_sent(values_of(fields, PAYLOADS[name])))
+    assert read.errors == {}
+    # A form says the defaults, too.
+    assert msgspec.to_builtins(kind.parse(read.payload)) == msgspec.to_builtins(kind.parse(PAYLOADS[name]))
+
+
+def test_every_kind_that_can_be_asked_for_is_tried_here() -> None:
+    offered = {kind.name for kind in all_kinds() if not kind.internal and not kind.name.startswith("test.")}
+    assert offered == set(PAYLOADS)
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "field", "sentence"),
+    [
+        ("sample.task", {"p.steps": "two"}, "p.steps", "number"),
+        ("sample.task", {"p.steps": "1.5"}, "p.steps", "whole"),
+        ("sample.task", {"p.steps": "1001"}, "p.steps", "1000 or less"),
+        ("sample.task", {"p.seconds": "nan"}, "p.seconds", "number"),
+        ("sample.task", {"p.hold": "for ever"}, "p.hold", "offered"),
+        ("sample.task", {"p.recipients": "a@example.org\nnobody"}, "p.recipients", "“nobody”"),
+        ("http.request", {}, "p.url", "fill this in"),
+        ("http.request", {"p.url": "http://x", "p.headers": "{"}, "p.headers", "not JSON"),
+        ("image.process", {"p.crop.left": "1"}, "p.crop.top", "fill this in"),
+        ("application.submit", {"p.posting_id": "7"}, "p.posting_id", "valid id"),
+        ("report.generate", {"p.since": "yesterday"}, "p.since", "date"),
+        ("report.generate", {"p.formats": "doc"}, "p.formats", "offered"),
+    ],
+)
+def test_what_does_not_fit_is_said_beside_its_field(name: str, sent: dict[str, str], field: str, sentence: str) -> None:
+    fields = fields_of(find_kind(name).schema())
+    read = read_fields(fields, {key: [value] for key, value in sent.items()})
+    assert sentence in read.errors[field]
+    for key, value in sent.items():
+        assert read.values[key] in (value, [value])
+
+
+OLD = {
+    "url": "https://example.org/?token=abcdefgh&x=1",
+    "headers": {"Authorization": "Bearer abcdefghij", "X-A": "b"},
+    "keys": [{"password": "one"}, {"password": "two"}],
+    "n": 1,
+}
+
+
+def test_secrets_that_were_left_hidden_stay_what_they_are() -> None:
+    shown = masked(OLD)
+    assert "abcdefgh" not in str(shown)
+    assert with_secrets(shown, OLD) == OLD
+    changed = {**shown, "n": 2, "headers": {**shown["headers"], "X-A": "c"}}
+    assert with_secrets(changed, OLD) == {**OLD, "n": 2, "headers": {**OLD["headers"], "X-A": "c"}}  # type: ignore[dict-item]
+
+
+def test_a_mask_is_never_stored_as_a_value() -> None:
+    for sent in ({"note": "[hidden]"}, {"url": "https://other.example/?token=[hidden]"}, {"n": ["[hidden]"]}):
+        with pytest.raises(Invalid, match="Leave"):
+            with_secrets(sent, OLD)
+
+
+def test_the_changes_name_each_value_and_no_secret() -> None:
+    new = {**OLD, "n": 2, "headers": {"Authorization": "Bearer otherother", "X-C": "new"}}
+    found = changes_between(OLD, new)
+    assert {change["path"] for change in found} == {"n", "headers.Authorization", "headers.X-A", "headers.X-C"}
+    assert {"path": "n", "before": 1, "after": 2} in found
+    assert {"path": "headers.X-A", "before": "b"} in found
+    assert {"path": "headers.X-C", "after": "new"} in found
+    assert "otherother" not in str(found)
+    assert "abcdefgh" not in str(found)
+    assert changes_between(OLD, OLD) == []

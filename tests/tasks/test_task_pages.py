@@ -1,0 +1,221 @@
+"""One task's page: its story, a retry with another payload, resolving; and a new task by the form of its kind."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+import app.kinds.http_request
+import app.kinds.image_process  # noqa: F401
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.principal import Principal
+from app.runs.service import start_run
+from app.tasks.models import Task, TaskEvent, TaskStep
+from app.tasks.service import TaskRequest
+from app.tasks.states import TaskState
+from app.web import zone
+from tests.approvals.asking import principal, put_question
+from tests.bulk.acting import buried
+from tests.pages import browser_of
+from tests.postings.people import Browser, words
+from tests.runtime.working import task_of
+from tests.tasks.making import make_task
+
+SECRET = "Bearer abcdefghijklm"
+CALL = {"url": "http://127.0.0.1:9/", "headers": {"Authorization": SECRET, "X-A": "b"}, "timeout": 3}
+
+
+async def dead_call(database: Database, owner: Principal, state: TaskState = TaskState.DEAD_LETTER) -> UUID:
+    return await make_task(database, state, kind="http.request", payload=CALL, owner_id=owner.id)
+
+
+async def last_event(database: Database, task_id: UUID) -> TaskEvent:
+    async with database.read() as session:
+        found = await session.execute(
+            select(TaskEvent).where(TaskEvent.task_id == task_id).order_by(TaskEvent.id.desc()).limit(1)
+        )
+        return found.scalar_one()
+
+
+async def test_mails_questions_and_decisions_stand_in_one_story_with_the_receipt(
+    database: Database, settings: Settings, transport: httpx.ASGITransport
+) -> None:
+    asked = await put_question(database, settings)
+    owner = await principal(database)
+    async with browser_of(transport, owner) as browser:
+        decided = await browser.send_form(
+            f"/approvals/{asked.approval_id}/decision",
+            {"version": asked.version, "answer.wish": "typed", "decision": "approve"},
+        )
+        assert decided.status_code == 303, words(decided)
+        page = await browser.get(f"/tasks/{asked.task_id}")
+    said = words(page)
+    order = [
+        "Enqueue → queued",
+        "Claim → running",
+        "Asked: May it go on?",
+        "Mail accepted: owner@example.org",
+        "Approved",
+    ]
+    places = [said.index(each) for each in order]
+    assert places == sorted(places)
+    assert f'href="/approvals/{asked.approval_id}/receipt"' in page.text
+    assert "waited" in said and "worked" in said and "held" in said
+    assert "Approve → queued" not in said  # told once, by the question's own trail
+
+
+async def test_a_task_names_its_run_and_the_next_of_its_error(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    async with database.write(ann.actor) as session:
+        run_id = await start_run(session, ann, "The autumn run", [TaskRequest(kind="test.nothing", payload={})])
+        task_id = (await session.execute(select(Task.id).where(Task.run_id == run_id))).scalar_one()
+    page = await member.get(f"/tasks/{task_id}")
+    assert "The autumn run" in words(page)
+    first, second = await buried(database, 2, owner_id=ann.id)
+    assert f'href="/tasks/{first}">Next of the same error' in (await member.get(f"/tasks/{second}")).text
+    assert f'href="/tasks/{second}">Next of the same error' in (await member.get(f"/tasks/{first}")).text
+
+
+async def test_a_dead_letter_is_resolved_with_a_note_and_only_by_its_owner(
+    database: Database, member: Browser, transport: httpx.ASGITransport, ann: Principal
+) -> None:
+    [task_id] = await buried(database, 1, owner_id=ann.id)
+    async with browser_of(transport, await principal(database, "eve@example.org")) as eve:
+        assert (await eve.send_form(f"/tasks/{task_id}/resolve", {"note": "x"})).status_code == 404
+    assert (await member.send_form(f"/tasks/{task_id}/resolve", {"note": "n" * 501})).status_code == 422
+    assert (await member.send_form(f"/tasks/{task_id}/resolve", {"note": "By telephone"})).status_code == 303
+    assert "By telephone" in words(await member.get(f"/tasks/{task_id}"))
+    assert (await member.send_form(f"/tasks/{task_id}/resolve", {"note": "again"})).status_code == 409
+
+
+async def test_a_retry_with_another_payload_keeps_secrets_and_is_written_into_the_log(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    task_id = await dead_call(database, ann)
+    form = await member.get(f"/tasks/{task_id}/edit")
+    assert "abcdefghijklm" not in form.text
+    sent = {
+        "p.url": "http://127.0.0.1:10/",
+        "p.method": "GET",
+        "p.headers": '{"Authorization": "[hidden]", "X-A": "c"}',
+        "p.timeout": "3",
+    }
+    done = await member.send_form(f"/tasks/{task_id}/edit", sent)
+    assert done.status_code == 303, words(done)
+    task = await task_of(database, task_id)
+    assert task.state == "queued"
+    assert task.payload["headers"] == {"Authorization": SECRET, "X-A": "c"}
+    assert task.payload["url"] == "http://127.0.0.1:10/"
+    event = await last_event(database, task_id)
+    assert (event.verb, event.actor) == ("retry", ann.actor)
+    assert event.data == {
+        "payload": [
+            {"path": "url", "before": "http://127.0.0.1:9/", "after": "http://127.0.0.1:10/"},
+            {"path": "headers.X-A", "before": "b", "after": "c"},
+        ]
+    }
+    page = await member.get(f"/tasks/{task_id}")
+    assert "with another payload" in words(page)
+    assert "http://127.0.0.1:9/" in words(page)
+    assert "abcdefghijklm" not in page.text
+    assert (await member.send_form(f"/tasks/{task_id}/edit", sent)).status_code == 409
+
+
+async def test_a_retry_with_what_does_not_fit_is_refused_and_keeps_what_was_typed(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    task_id = await dead_call(database, ann, TaskState.CANCELLED)
+    for sent, sentence in (
+        ({"p.url": "http://typed.example/", "p.timeout": "soon"}, "Must be a number"),
+        ({"p.url": "http://typed.example/", "p.text": "a", "p.json": "1"}, "not both"),
+        ({"p.url": "http://typed.example/?token=[hidden]"}, "Leave [hidden]"),
+        ({"payload": '{"url": "http://typed.example/", "nonsense": 1}'}, "unknown field"),
+        ({"payload": '["http://typed.example/"]'}, "Not a JSON object"),
+    ):
+        refused = await member.send_form(f"/tasks/{task_id}/edit", sent)
+        assert refused.status_code == 422, words(refused)
+        assert sentence in words(refused)
+        assert "http://typed.example/" in refused.text
+    task = await task_of(database, task_id)
+    assert (task.state, task.payload) == ("cancelled", CALL)
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_finished_steps_stay_unless_they_shall_run_again(
+    database: Database, member: Browser, ann: Principal, again: bool
+) -> None:
+    task_id = await dead_call(database, ann)
+    async with database.write("system") as session:
+        session.add(TaskStep(task_id=task_id, name="send", attempt=1, result={"ok": True}))
+    sent = {"payload": '{"url": "http://127.0.0.1:10/"}', **({"again": "true"} if again else {})}
+    assert (await member.send_form(f"/tasks/{task_id}/edit", sent)).status_code == 303
+    async with database.read() as session:
+        left = (await session.execute(select(TaskStep.name).where(TaskStep.task_id == task_id))).scalars().all()
+    assert list(left) == ([] if again else ["send"])
+
+
+async def test_nobody_edits_what_runs_what_is_somebody_elses_or_a_mail(
+    database: Database, member: Browser, transport: httpx.ASGITransport, ann: Principal
+) -> None:
+    running = await dead_call(database, ann, TaskState.RUNNING)
+    assert (await member.get(f"/tasks/{running}/edit")).status_code == 409
+    assert (await member.send_form(f"/tasks/{running}/edit", {"payload": "{}"})).status_code == 409
+    mail = {"template": "sign_in", "to": "a@example.org", "data": {}}
+    letter = await make_task(database, TaskState.DEAD_LETTER, kind="email.send", payload=mail, owner_id=ann.id)
+    assert (await member.send_form(f"/tasks/{letter}/edit", {"payload": "{}"})).status_code == 409
+    dead = await dead_call(database, ann)
+    async with browser_of(transport, await principal(database, "eve@example.org")) as eve:
+        assert (await eve.get(f"/tasks/{dead}/edit")).status_code == 404
+        assert (await eve.send_form(f"/tasks/{dead}/edit", {"payload": "{}"})).status_code == 404
+
+
+async def test_a_new_task_is_made_by_the_form_of_its_kind(database: Database, member: Browser) -> None:
+    page = await member.get("/tasks/new?kind=image.process")
+    assert 'name="p.crop.left"' in page.text
+    sent = {"p.url": "https://example.org/x.png", "p.resize.width": "100", "p.resize.fit": "cover", "p.quality": ""}
+    made = await member.send_form("/tasks", {"kind": "image.process", **sent})
+    assert made.status_code == 303, words(made)
+    task = await task_of(database, UUID(made.headers["location"].rsplit("/", 1)[1]))
+    assert task.payload["url"] == "https://example.org/x.png"
+    assert task.payload["resize"]["width"] == 100
+    assert "crop" not in task.payload
+
+
+async def test_a_new_task_that_does_not_fit_says_so_beside_each_field_and_keeps_everything(member: Browser) -> None:
+    sent = {
+        "kind": "sample.task",
+        "title": "my title",
+        "p.steps": "many",
+        "p.recipients": "nobody",
+        "p.permanent": "true",
+        "priority": "9000",
+        "run_at": "soon",
+    }
+    refused = await member.send_form("/tasks", sent)
+    assert refused.status_code == 422
+    for field in ("f-p.steps", "f-p.recipients", "f-priority", "f-run_at"):
+        assert f'id="{field}-error"' in refused.text
+    for typed in ("my title", "many", "nobody", "9000", "soon"):
+        assert typed in refused.text
+    assert 'id="f-p.permanent" name="p.permanent" value="true" checked' in refused.text
+
+
+async def test_the_times_of_a_new_task_are_those_of_whoever_fills_it_in(database: Database, member: Browser) -> None:
+    member.cookies.set("hp_zone", "Europe%2FVienna")
+    sent = {"kind": "sample.task", "run_at": "2031-07-01T09:00", "deadline": "2031-12-01T09:00", "max_attempts": "7"}
+    made = await member.send_form("/tasks", sent)
+    assert made.status_code == 303, words(made)
+    task = await task_of(database, UUID(made.headers["location"].rsplit("/", 1)[1]))
+    assert task.run_at == datetime(2031, 7, 1, 7, tzinfo=UTC)
+    assert task.deadline_at == datetime(2031, 12, 1, 8, tzinfo=UTC)
+    assert (task.state, task.max_attempts) == ("scheduled", 7)
+
+
+def test_an_hour_that_the_clocks_leave_out_is_refused() -> None:
+    with pytest.raises(ValueError, match="no such time"):
+        zone.moment("2031-03-30T02:30", ZoneInfo("Europe/Vienna"))

@@ -1,0 +1,283 @@
+"""The overview, the workers and the queues: what each person sees there, by links and without a script."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import event, text
+
+import tests.runtime.kinds
+import tests.tasks.kinds  # noqa: F401
+from app.core.config import Settings
+from app.core.db import Database
+from app.core.ids import uuid7
+from app.core.principal import Principal
+from app.runtime import vitals, workers
+from app.runtime.vitals import Vitals
+from app.schedules import service as schedules
+from app.schedules.service import Plan
+from app.tasks.attempts import claim_tasks
+from app.tasks.states import TaskState
+from tests.approvals.asking import principal, put_question
+from tests.pages import browser_of, site_of
+from tests.postings.people import HTMX, Browser, words
+from tests.runtime.working import until, working
+from tests.stats.test_minutes import fold_all
+from tests.tasks.making import make_task
+
+MOST_STATEMENTS = 12
+
+
+@pytest.fixture
+async def transport(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[httpx.ASGITransport]:
+    async with site_of(settings, database, redis) as made:
+        yield made
+
+
+@pytest.fixture
+async def root(database: Database) -> Principal:
+    return await principal(database, "root@example.org", admin=True)
+
+
+@pytest.fixture
+async def ann(database: Database) -> Principal:
+    return await principal(database, "ann@example.org")
+
+
+@pytest.fixture
+async def admin(transport: httpx.ASGITransport, root: Principal) -> AsyncIterator[Browser]:
+    async with browser_of(transport, root) as browser:
+        yield browser
+
+
+@pytest.fixture
+async def member(transport: httpx.ASGITransport, ann: Principal) -> AsyncIterator[Browser]:
+    async with browser_of(transport, ann) as browser:
+        yield browser
+
+
+async def mail(database: Database, **values: object) -> None:
+    """A mail that was sent, as the log tells it."""
+    async with database.write("system") as session:
+        await session.execute(
+            text("INSERT INTO tasks (id, kind, queue, owner_id) VALUES (:id, 'email.send', 'mail', :owner)"),
+            {"id": uuid7(), "owner": values.get("owner")},
+        )
+        await session.execute(
+            text("UPDATE tasks SET state = 'cancelled', finished_at = now() WHERE kind = 'email.send'")
+        )
+
+
+async def test_nothing_has_ever_run_leads_to_the_first_run_and_mail_alone_is_nothing(
+    database: Database, admin: Browser, root: Principal
+) -> None:
+    for _ in range(2):
+        page = await admin.get("/overview")
+        assert "Nothing has run yet" in page.text
+        assert 'href="/postings/import"' in page.text
+        assert 'href="/tasks/new"' in page.text
+        await mail(database, owner=root.id)
+    await make_task(database)
+    assert "Nothing has run yet" not in (await admin.get("/overview")).text
+
+
+async def test_the_most_pressing_question_is_first_and_the_others_are_in_the_inbox(
+    database: Database, settings: Settings, admin: Browser, root: Principal
+) -> None:
+    for minutes in (50, 10, 30, 40, 20, 60):
+        await put_question(
+            database, settings, recipients=(root.email,), name=str(minutes), ttl=timedelta(minutes=minutes)
+        )
+    page = (await admin.get("/overview")).text
+    needs = re.search(r'<ul class="needs">.*?</ul>', page, re.DOTALL)
+    assert needs
+    assert needs[0].count("data-countdown") == 4
+    async with database.read() as session:
+        nearest = await session.execute(text("SELECT id FROM approvals ORDER BY expires_at LIMIT 4"))
+        assert re.findall(r'href="/approvals/([0-9a-f-]+)"', needs[0]) == [str(id) for id in nearest.scalars()]
+    assert "2 more questions wait for you" in needs[0]
+
+
+async def test_what_does_not_wait_for_this_person_is_not_told_them(
+    database: Database, settings: Settings, member: Browser
+) -> None:
+    await put_question(database, settings)
+    await make_task(database, TaskState.DEAD_LETTER)
+    page = words(await member.get("/overview"))
+    assert "Nothing has run yet" in page
+    assert "dead letter" not in page.split("Nothing has run yet")[0].split("Overview")[-1]
+    assert "Needs you now" not in page
+
+
+async def test_dead_letters_and_questions_nobody_got_are_told(
+    database: Database, settings: Settings, admin: Browser
+) -> None:
+    await make_task(database, TaskState.DEAD_LETTER)
+    await put_question(database, settings, recipients=("a@example.org", "b@example.org"))
+    assert "reached nobody" not in words(await admin.get("/overview"))
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE approval_recipients SET state = 'undelivered' WHERE email LIKE 'a@%'"))
+    assert "reached nobody" not in words(await admin.get("/overview")), "one of them has it"
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE approval_recipients SET state = 'undelivered'"))
+    page = words(await admin.get("/overview"))
+    assert "1 question has reached nobody" in page
+    assert "1 open dead letter" in page
+
+
+async def test_a_failing_webhook_is_told_its_owner_and_administrators(
+    database: Database, admin: Browser, member: Browser, ann: Principal
+) -> None:
+    async with database.write("system") as session:
+        await session.execute(
+            text(
+                "INSERT INTO webhook_endpoints (id, owner_id, url, events, secret, failures, failing_since)"
+                " VALUES (:id, :owner, 'https://example.org/', '[]', 'x', 3, now())"
+            ),
+            {"id": uuid7(), "owner": ann.id},
+        )
+    assert "1 webhook fails" in words(await admin.get("/overview"))
+    assert "1 webhook fails" in words(await member.get("/overview"))
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE webhook_endpoints SET failures = 0, failing_since = NULL"))
+    assert "webhook fails" not in words(await admin.get("/overview"))
+
+
+@pytest.mark.parametrize("period", ["hour", "day", "week", "", "century"])
+async def test_a_period_shows_each_its_own_numbers_with_mail_apart(
+    database: Database, admin: Browser, member: Browser, ann: Principal, period: str
+) -> None:
+    await make_task(database, TaskState.SUCCEEDED, owner_id=ann.id)
+    await make_task(database, TaskState.SUCCEEDED)
+    await make_task(database, TaskState.DEAD_LETTER, owner_id=ann.id)
+    await mail(database, owner=ann.id)
+    await fold_all(database)
+    for browser, succeeded in ((admin, 2), (member, 1)):
+        page = await browser.get(f"/overview?period={period}")
+        fragment = await browser.get(f"/overview?period={period}", headers=HTMX)
+        assert f"/overview?period={period if period in ('hour', 'day', 'week') else 'hour'}" in page.text
+        assert fragment.text.strip().splitlines()[0] in page.text
+        [row] = re.findall(r'<tr id="kind-test.nothing">.*?</tr>', page.text, re.DOTALL)
+        assert re.findall(r'data-label="(?:Succeeded|Dead)">(\d+)<', row) == [str(succeeded), "1"]
+        assert '<tr id="kind-mail">' in page.text
+        titles = re.findall(r"<title>[^<]*: (\d+) succeeded", page.text)
+        assert sum(int(n) for n in titles) == succeeded
+        assert len(titles) == {"day": 96, "week": 84}.get(period, 60)
+
+
+async def test_every_page_stays_within_its_statements_with_every_sort_of_need(
+    database: Database, settings: Settings, admin: Browser, root: Principal
+) -> None:
+    await put_question(database, settings, recipients=(root.email,))
+    await make_task(database, TaskState.DEAD_LETTER)
+    await make_task(database, queue="paused")
+    await fold_all(database)
+    async with database.write("system") as session:
+        await workers.beat(session, uuid7(), "host", 1, {"default": 20}, 0, False)
+        await session.execute(text("INSERT INTO queues VALUES ('paused', now(), 'x')"))
+    statements: list[str] = []
+
+    def count(_connection, _cursor, statement: str, *_rest: object) -> None:  # type: ignore[no-untyped-def]
+        statements.append(statement)
+
+    for path in ("/overview", "/overview?period=week", "/workers", "/queues"):
+        statements.clear()
+        event.listen(database.engine.sync_engine, "before_cursor_execute", count)
+        try:
+            page = await admin.get(path)
+        finally:
+            event.remove(database.engine.sync_engine, "before_cursor_execute", count)
+        assert page.status_code == 200
+        assert len(statements) <= MOST_STATEMENTS, (path, len(statements))
+
+
+async def test_a_worker_s_page_says_what_it_does_to_those_who_may_see_it(
+    database: Database, admin: Browser, member: Browser, ann: Principal
+) -> None:
+    worker = uuid7()
+    hers = await make_task(database, owner_id=ann.id, title="Hers")
+    for n in range(7):
+        await make_task(database, title=f"Somebody's {n}")
+    async with database.write("worker:x") as session:
+        await claim_tasks(
+            session, queue="default", kinds=["test.nothing"], worker=worker, limit=8, lease=timedelta(seconds=15)
+        )
+        pulse = Vitals("9.8.7", 123_000_000, 0.25)
+        await workers.beat(session, worker, "host-1", 1, {"default": 20}, 8, True, ["test.nothing"], pulse)
+    page = words(await admin.get("/workers"))
+    assert "version 9.8.7" in page
+    assert "123 MB" in page
+    assert "25 %" in page
+    assert "Draining" in page
+    assert page.count("Somebody's") + page.count("Hers") == 5
+    assert "3 more" in page
+    seen = await member.get("/workers")
+    assert f"/tasks/{hers}" in seen.text
+    assert "Somebody" not in seen.text
+    assert "7 more" in words(seen)
+
+
+async def test_the_workers_page_names_the_queue_that_nobody_serves(database: Database, admin: Browser) -> None:
+    async with database.write("system") as session:
+        await workers.beat(session, uuid7(), "host", 1, {"default": 20}, 0, False, ["test.steps"])
+    await make_task(database)
+    assert "do not have these kinds" in words(await admin.get("/workers"))
+    await make_task(database, queue="forgotten")
+    assert "No worker has the queue forgotten" in words(await admin.get("/workers"))
+
+
+async def test_a_working_worker_says_its_memory_processor_and_version(settings: Settings, database: Database) -> None:
+    async with working(database, settings):
+
+        async def told() -> bool:
+            async with database.read() as session:
+                rows = await session.execute(text("SELECT memory, cpu, version FROM workers"))
+                return any(
+                    memory and memory > 10_000_000 and cpu is not None and cpu >= 0 and version
+                    for memory, cpu, version in rows
+                )
+
+        await until(told)
+
+
+def test_memory_is_known_where_the_kernel_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = vitals.resident()
+    monkeypatch.setattr(vitals, "_STATM", vitals.Path("/nowhere"))
+    assert 0.5 * now < vitals.resident() < 20 * now
+
+
+async def test_the_queues_page_says_depth_service_and_what_was_done(database: Database, admin: Browser) -> None:
+    for state in (TaskState.SUCCEEDED, TaskState.SUCCEEDED, TaskState.PENDING_APPROVAL, TaskState.QUEUED):
+        await make_task(database, state)
+    await make_task(database, queue="forgotten")
+    await fold_all(database)
+    async with database.write("system") as session:
+        for _ in range(2):
+            await workers.beat(session, uuid7(), "host", 1, {"default": 20}, 0, False)
+    page = (await admin.get("/queues")).text
+    [row] = re.findall(r'<tr id="queue-default">.*?</tr>', page, re.DOTALL)
+    assert 'data-label="With people">1<' in row
+    assert 'data-label="At once">40<' in row
+    assert "2 workers" in row
+    assert "at most 2" in row
+    [row] = re.findall(r'<tr id="queue-forgotten">.*?</tr>', page, re.DOTALL)
+    assert "nobody serves it" in row
+
+
+async def test_a_schedule_that_nobody_beats_is_told_its_owner(
+    database: Database, admin: Browser, member: Browser, ann: Principal
+) -> None:
+    async with database.write(ann.actor) as session:
+        plan = Plan(name="Each night", kind="test.nothing", payload={}, cron="0 3 * * *", zone="UTC")
+        await schedules.create(session, ann, plan)
+    assert "schedule is late" not in words(await member.get("/overview"))
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE schedules SET next_at = now() - interval '1 min'"))
+    assert "1 schedule is late" in words(await member.get("/overview"))
+    assert "1 schedule is late" in words(await admin.get("/overview"))
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE schedules SET owner_id = (SELECT id FROM users WHERE email LIKE 'root@%')"))
+    assert "schedule is late" not in words(await member.get("/overview"))

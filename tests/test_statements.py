@@ -1,0 +1,68 @@
+"""No page and no fragment sends more statements than a handful, however much there is."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event
+
+from app.core.db import Database
+from tests.everything import Full, full_installation
+from tests.journeys.test_every_page import OPEN, PAGES, REFUSED_PAGES
+from tests.pages import site_of, stranger
+from tests.postings.people import HTMX, Browser, words
+from tests.servers import Servers
+
+MOST = 12
+# Finding who is signed in is one statement, which the site of these tests does not send.
+SIGNED_IN = 1
+
+
+@pytest.fixture(scope="module")
+async def full(
+    servers: Servers, shared_database: Database, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Full]:
+    async with full_installation(servers, shared_database, tmp_path_factory.mktemp("statements")) as made:
+        yield made
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[str]]:
+    """What is sent to the database meanwhile."""
+    sent: list[str] = []
+
+    def count(_connection, _cursor, statement: str, *_rest: object) -> None:  # type: ignore[no-untyped-def]
+        sent.append(statement)
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", count)
+    try:
+        yield sent
+    finally:
+        event.remove(database.engine.sync_engine, "before_cursor_execute", count)
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_and_its_fragment_keep_to_their_statements(full: Full, path: str) -> None:
+    address = path.format(**full.names)
+    async with site_of(full.settings, full.database, full.redis) as site, Browser(site, full.root) as browser:
+        with statements(full.database) as sent:
+            page = await browser.get(address)
+        assert page.status_code == 200 or path in REFUSED_PAGES, words(page)
+        assert "<h1" in page.text
+        assert len(sent) + SIGNED_IN <= MOST, "\n\n".join(sent)
+        with statements(full.database) as sent:
+            fragment = await browser.get(address, headers=HTMX)
+        assert len(sent) + SIGNED_IN <= MOST, "\n\n".join(sent)
+        if fragment.status_code == 200 and "<!doctype" not in fragment.text.lower():
+            assert fragment.headers["vary"] == "HX-Request"
+            assert fragment.text.strip().split("\n")[0] in page.text, "page and fragment are the same bytes"
+
+
+@pytest.mark.parametrize("path", OPEN)
+async def test_a_page_for_everybody_keeps_to_its_statements(full: Full, path: str) -> None:
+    async with site_of(full.settings, full.database, full.redis) as site, stranger(site) as browser:
+        with statements(full.database) as sent:
+            page = await browser.get(path.format(**full.names))
+        # /login/sent is for the browser that has asked for a link.
+        assert page.status_code == (303 if path == "/login/sent" else 200) or path in REFUSED_PAGES, words(page)
+        assert len(sent) <= MOST, "\n\n".join(sent)
