@@ -1,5 +1,6 @@
 // Single keys, while nobody types: those of elements with data-keys="g r" press that element, a field gets the focus
-// (what stands in a row only while the focus is in that row; people can switch all of this off in their settings); j and k walk the rows of the page's list, o opens, x chooses; / goes to the list's field, ? shows all keys.
+// (what stands in a row only while the focus is in that row); j and k walk the rows of the page's list, o opens, x chooses;
+// / goes to the list's field, ? shows all keys. Not loaded for people who have switched single keys off.
 
 const PAUSE = 1200; // milliseconds between two keys of one shortcut
 const TYPING = "input:not([type=checkbox], [type=radio], [type=button], [type=submit]), textarea, select, [contenteditable]";

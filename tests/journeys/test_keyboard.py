@@ -60,6 +60,7 @@ async def test_keys_lead_from_page_to_page_and_walk_the_rows(
     await page.keyboard.press("g")
     await page.keyboard.press("t")
     await expect(page).to_have_url(re.compile("/tasks$"))
+    await page.wait_for_load_state()  # the keys come with a script
     await page.keyboard.press("j")
     await expect(page.locator(f"#task-{newer} a")).to_be_focused()
     await page.keyboard.press("j")
