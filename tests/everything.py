@@ -18,6 +18,7 @@ from app.mail import mailbox
 from app.postings import imports
 from app.postings.formats import parse
 from app.postings.queries import Search, list_postings
+from app.tasks import saved
 from app.tasks.filters import TaskFilter
 from app.tasks.states import TaskState
 from tests import servers as servers_module
@@ -89,6 +90,7 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         await imports.confirm(session, by, kept, leave_out_errors=True)
         waiting = await imports.keep(session, by, "q.csv", parse((csv("Printer") + "\n,,,").encode(), "q.csv"))
         await create_token(session, by.id, name="A program", scopes=USUAL, lasts=None)
+        await saved.save(session, by, "Broken ones", "state=dead_letter")
         await mailbox.deliver(session, a_mail())
         [mail] = await mailbox.messages(session)
         [posting, *_] = await list_postings(session, by.id, Search(), None)

@@ -206,7 +206,7 @@ async def test_a_worker_s_page_says_what_it_does_to_those_who_may_see_it(
             session, queue="default", kinds=["test.nothing"], worker=worker, limit=8, lease=timedelta(seconds=15)
         )
         pulse = Vitals("9.8.7", 123_000_000, 0.25)
-        await workers.beat(session, worker, "host-1", 1, {"default": 20}, 8, True, ["test.nothing"], pulse)
+        await workers.beat(session, worker, "host-1", 1, {"default": 20}, 8, True, ["test.nothing"], None, pulse)
     page = words(await admin.get("/workers"))
     assert "version 9.8.7" in page
     assert "123 MB" in page

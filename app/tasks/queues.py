@@ -2,9 +2,10 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,7 +13,6 @@ from app.core.config import QUEUE_NAME
 from app.core.db import WriteSession
 from app.core.errors import NotFound
 from app.core.principal import Principal
-from app.tasks import reads
 from app.tasks.models import Queue, QueueEvent
 from app.tasks.reads import LivingWorker
 from app.tasks.states import HOLDS, TaskState
@@ -70,17 +70,37 @@ async def act(session: WriteSession, by: Principal, name: str, verb: QueueVerb) 
     return changed.first() is not None
 
 
+class _Told(NamedTuple):
+    """Of one queue: how long its oldest ready task waits, and who has paused it."""
+
+    oldest: timedelta | None
+    paused_at: datetime | None
+    paused_by: str | None
+
+
+# One index look-up a queue: of the names given, and of those that are paused.
+_TOLD = text(
+    """
+    SELECT n.name, now() - t.queued_at, q.paused_at, q.paused_by
+    FROM (SELECT unnest(CAST(:names AS text[])) UNION SELECT name FROM queues WHERE paused_at IS NOT NULL) AS n(name)
+    LEFT JOIN queues q ON q.name = n.name
+    LEFT JOIN LATERAL (SELECT queued_at FROM tasks WHERE state = 'queued' AND queue = n.name
+                       ORDER BY queued_at LIMIT 1) AS t ON true
+    ORDER BY n.name
+    """
+)
+
+
 async def standing(
     session: AsyncSession, counts: dict[str, dict[str, int]], workers: list[LivingWorker]
 ) -> list[QueueLine]:
     """Every queue that has tasks (`counts`: queue → state → how many), is paused or is served, by name."""
-    told = {queue.name: queue for queue in (await session.execute(select(Queue))).scalars()}
     served = {name for item in workers if item.state != "lost" for name in item.worker.queues}
-    names = sorted({*counts, *(name for name, queue in told.items() if queue.paused_at), *served})
-    waits = await reads.oldest_waits(session, names)
+    rows = await session.execute(_TOLD, {"names": [*{*counts, *served}]})
+    told = {row[0]: _Told(*row[1:]) for row in rows}
     lines = []
-    for name in names:
-        states, queue = counts.get(name, {}), told.get(name)
+    for name, queue in told.items():
+        states = counts.get(name, {})
         serving = [
             each.worker.queues[name] for each in workers if each.state == "online" and name in each.worker.queues
         ]
@@ -90,12 +110,12 @@ async def standing(
                 ready=states.get(TaskState.QUEUED, 0),
                 running=states.get(TaskState.RUNNING, 0),
                 later=states.get(TaskState.SCHEDULED, 0) + states.get(TaskState.RETRYING, 0),
-                oldest=waits.get(name),
+                oldest=queue.oldest,
                 held=sum(states.get(state, 0) for state in HOLDS),
                 slots=sum(serving),
                 workers=len(serving),
-                paused_at=queue.paused_at if queue else None,
-                paused_by=queue.paused_by if queue else None,
+                paused_at=queue.paused_at,
+                paused_by=queue.paused_by,
             )
         )
     return lines

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, cast, func, select, text, true, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, cast, func, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -133,18 +132,3 @@ async def sweeper_age(session: AsyncSession) -> timedelta | None:
     newest = select(func.now(), func.max(Worker.swept_at)).where(Worker.seen_at > func.now() - ALIVE)
     now, swept = (await session.execute(newest)).one()
     return None if swept is None else now - swept
-
-
-_OLDEST = text(
-    """
-    SELECT q.name, now() - t.queued_at FROM unnest(CAST(:queues AS text[])) AS q(name)
-    CROSS JOIN LATERAL (SELECT queued_at FROM tasks WHERE state = 'queued' AND queue = q.name
-                        ORDER BY queued_at LIMIT 1) AS t
-    """
-)
-
-
-async def oldest_waits(session: AsyncSession, queues: list[str]) -> dict[str, timedelta]:
-    """Queue → how long its oldest ready task waits. One index look-up a queue."""
-    rows: Any = await session.execute(_OLDEST, {"queues": queues})
-    return {row[0]: row[1] for row in rows}

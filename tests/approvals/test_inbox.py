@@ -19,7 +19,7 @@ from tests.approvals.test_groups import BOSS, letters
 from tests.approvals.test_quorum import ANN, BOB
 from tests.pages import browser_of, site_of
 from tests.postings.people import words
-from tests.test_pages import MOST_STATEMENTS
+from tests.test_statements import MOST
 
 ROW = re.compile(r'<tr id="approval-([0-9a-f-]+)"')
 
@@ -106,4 +106,4 @@ async def test_many_groups_take_no_more_statements(
         finally:
             event.remove(database.engine.sync_engine, "before_cursor_execute", count)
     assert words(page).count("2 of run “Letters” wait for you") == 3
-    assert len(statements) <= MOST_STATEMENTS
+    assert len(statements) <= MOST

@@ -132,7 +132,10 @@ LOOKS: tuple[tuple[ViewportSize, Any, dict[str, Any]], ...] = (
     (PHONE, "dark", COLOURS),
     (PHONE, "light", NARROW),
 )
-REFUSED_PAGES = ("/no/such/page", "/runs/00000000-0000-0000-0000-000000000000", "/review/none", "/login/none")
+REFUSED_PAGES = (
+    *("/no/such/page", "/runs/00000000-0000-0000-0000-000000000000", "/review/none", "/login/none"),
+    *("/tasks?run_id=none", "/admin/audit?since=nonsense"),
+)
 # A page that is meant to be refused is one failed request to the browser's console.
 REFUSED = "Failed to load resource: the server responded with a status of 4"
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
