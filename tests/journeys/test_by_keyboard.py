@@ -45,6 +45,7 @@ async def test_from_signing_in_to_a_finished_run(
     await keys.to("E-mail")
     await keys.type(ANN)
     await keys.press("Enter")
+    await expect(page).to_have_url(re.compile("/login/sent$"))
     await page.goto(installation.link_in(await installation.mail_to(ANN, "sign-in")))
     await keys.go("Sign in")
     await expect(page).to_have_url(f"{installation.base}/overview")
@@ -107,11 +108,11 @@ async def test_a_question_is_decided_in_the_inbox(
     keys = Keys(page)
     await keys.go("May it go on?")
     await heading(page, "May it go on?")
-    await keys.to("Reason")
-    await keys.type("Not in this form.")
     await keys.to("Approve")  # the group's first; arrows choose among them
     await keys.press("ArrowDown")
     await expect(page.get_by_label("Reject")).to_be_checked()
+    await keys.to("Reason")
+    await keys.type("Not in this form.")
     await keys.go("Send decision")
     await expect(page.get_by_text("Rejected").first).to_be_visible()
     assert (await task_of(database, asked.task_id)).state == "rejected"
@@ -185,7 +186,12 @@ async def test_tab_goes_through_the_whole_page_in_the_order_it_is_read_and_out_a
     else:
         raise AssertionError(f"Tab never leaves the page: {keys.stops[-10:]}")
     assert keys.stops[0] == "Skip to content"
-    forwards, keys.stops = keys.stops, []
+    forwards, keys.stops = _timeless(keys.stops), []
     for _ in range(len(forwards)):
         await keys.step("Shift+Tab")
-    assert sorted(keys.stops) == sorted(forwards)
+    assert sorted(_timeless(keys.stops)) == sorted(forwards)
+
+
+def _timeless(stops: list[str]) -> list[str]:
+    """Without the time left, which runs meanwhile."""
+    return [re.sub(r"\d+:\d\d", "…", stop) for stop in stops]
