@@ -12,10 +12,19 @@ from app.core.db import WriteSession
 
 
 class Window(NamedTuple):
-    """The events of transactions from `upto` until before `horizon`. All have ended: none can still add one."""
+    """The events of transactions from `upto` until before `horizon`. All have ended: none can still add one.
+
+    `last`: there are no more that are final.
+    """
 
     upto: str
     horizon: str
+    last: bool = True
+
+    @property
+    def bounds(self) -> dict[str, str]:
+        """As parameters of a statement."""
+        return {"upto": self.upto, "horizon": self.horizon}
 
 
 _UPTO = text("SELECT CAST(upto AS text) FROM log_followers WHERE name = :name FOR UPDATE")
@@ -51,10 +60,12 @@ async def next_window(session: WriteSession, name: str, *, most: int | None = No
     window = {"upto": upto, "horizon": horizon}
     if not (await session.execute(_ANY, window)).scalar_one():
         return None
+    last = True
     if most is not None:
         bound: Any = (await session.execute(_BOUND, {**window, "most": most})).scalar()
         if bound is not None:
             # One transaction alone may be larger: then it is read whole.
             horizon = str(max(int(bound), int(upto) + 1))
+            last = False
     await session.execute(_ADVANCE, {"name": name, "horizon": horizon})
-    return Window(upto, horizon)
+    return Window(upto, horizon, last)

@@ -21,19 +21,20 @@ from app.stats.buckets import Histogram, add
 from app.stats.following import next_window
 
 FOLLOWER = "minutes"
-MOST = 5000  # events folded in one transaction
+MOST = 20_000  # events folded in one transaction
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 # Minutes of a span → how long it is kept.
 KEPT = {1: timedelta(days=1), 15: timedelta(days=7), 120: timedelta(days=90)}
 
 # A stay began with the event before: found by its id, never by its place in the window, which may end between the two.
+# Added up by the minute first: each event belongs to three spans, of its owner and of everybody.
 _FOLD = text(
     """
     WITH stays AS MATERIALIZED (
       SELECT e.owner_id, e.at, e.queue, e.kind, e.to_state, s.stage, l.seconds,
-             CAST(least(:last, ceil(:per_doubling * ln(greatest(CAST(l.seconds AS float8) * 1000, 1)) / ln(2)))
-                  AS smallint) AS bucket
+             CASE WHEN l.seconds IS NOT NULL THEN CAST(least(:last, ceil(
+               :per_doubling * ln(greatest(CAST(l.seconds AS float8) * 1000, 1)) / ln(2))) AS smallint) END AS bucket
       FROM task_events e
       LEFT JOIN unnest(CAST(:states AS text[]), CAST(:stages AS text[])) AS s(state, stage) ON s.state = e.from_state
       LEFT JOIN LATERAL (
@@ -43,15 +44,20 @@ _FOLD = text(
         ORDER BY b.id DESC LIMIT 1) AS l ON true
       WHERE e.xid >= CAST(CAST(:upto AS text) AS xid8) AND e.xid < CAST(CAST(:horizon AS text) AS xid8)
         AND e.to_state IS NOT NULL AND e.from_state IS DISTINCT FROM e.to_state),
+    brief AS MATERIALIZED (
+      SELECT owner_id, date_bin(interval '1 minute', at, CAST(:epoch AS timestamptz)) AS minute, queue, kind, to_state,
+             stage, bucket, count(*) AS n, sum(seconds) AS seconds
+      FROM stays GROUP BY 1, 2, 3, 4, 5, 6, 7),
     seen AS (
-      SELECT o.owner_id, w.span, date_bin(make_interval(mins => w.span), s.at, CAST(:epoch AS timestamptz)) AS minute,
-             s.queue, s.kind, s.to_state, s.stage, s.seconds, s.bucket
-      FROM stays s
+      SELECT o.owner_id, w.span,
+             date_bin(make_interval(mins => w.span), s.minute, CAST(:epoch AS timestamptz)) AS minute, s.queue,
+             s.kind, s.to_state, s.stage, s.seconds, s.bucket, s.n
+      FROM brief s
       CROSS JOIN unnest(CAST(:spans AS integer[])) AS w(span)
       CROSS JOIN LATERAL (SELECT NULL AS owner_id UNION ALL SELECT s.owner_id WHERE s.owner_id IS NOT NULL) AS o),
     minutes AS (
       INSERT INTO task_minutes AS m (owner_id, span, minute, queue, kind, outcome, n, wait, work, people)
-      SELECT owner_id, span, minute, queue, kind, to_state, count(*),
+      SELECT owner_id, span, minute, queue, kind, to_state, sum(n),
              coalesce(sum(seconds) FILTER (WHERE stage = 'queue'), 0),
              coalesce(sum(seconds) FILTER (WHERE stage = 'work'), 0),
              coalesce(sum(seconds) FILTER (WHERE stage = 'people'), 0)
@@ -60,7 +66,7 @@ _FOLD = text(
       DO UPDATE SET n = m.n + EXCLUDED.n, wait = m.wait + EXCLUDED.wait, work = m.work + EXCLUDED.work,
                     people = m.people + EXCLUDED.people),
     filled AS (
-      SELECT owner_id, span, minute, kind, stage, bucket, count(*) AS n FROM seen WHERE seconds IS NOT NULL
+      SELECT owner_id, span, minute, kind, stage, bucket, sum(n) AS n FROM seen WHERE bucket IS NOT NULL
       GROUP BY 1, 2, 3, 4, 5, 6),
     histograms AS (
       INSERT INTO task_stays AS m (owner_id, span, minute, kind, stage, buckets, counts)
@@ -87,7 +93,7 @@ async def fold(session: WriteSession, stages: Mapping[str, str]) -> bool:
     if window is None:
         return False
     values = {
-        **window._asdict(),
+        **window.bounds,
         "states": list(stages),
         "stages": list(stages.values()),
         "spans": list(KEPT),
@@ -95,9 +101,8 @@ async def fold(session: WriteSession, stages: Mapping[str, str]) -> bool:
         "per_doubling": buckets.PER_DOUBLING,
         "last": buckets.LAST,
     }
-    counted = int((await session.execute(_FOLD, values)).scalar_one())
-    # An empty window ends before a transaction that is larger than a portion and comes next, whole.
-    return counted == 0 or counted >= MOST // 2
+    await session.execute(_FOLD, values)
+    return not window.last
 
 
 _OLD = """

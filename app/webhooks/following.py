@@ -20,13 +20,13 @@ MOST = 2000  # events of tasks read in one transaction
 
 async def follow_log(session: WriteSession, settings: Settings) -> bool:
     """The sweeper's beat. True: there may be more."""
-    window = await next_window(session, FOLLOWER, most=MOST)
+    endpoints = await queries.listening(session)
+    window = await next_window(session, FOLLOWER, most=MOST if endpoints else None)
     if window is None:
         return False
-    endpoints = await queries.listening(session)
     if endpoints:
         await send(session, _messages(await _happenings(session, window, endpoints), endpoints, settings.base_url))
-    return True
+    return not window.last
 
 
 async def _happenings(session: WriteSession, window: Window, endpoints: list[Listening]) -> list[Happening]:

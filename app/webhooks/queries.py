@@ -151,12 +151,12 @@ async def tasks_in(
     session: AsyncSession, window: Window, owners: list[UUID] | None, states: list[str], internal: list[str]
 ) -> list[TaskHappening]:
     """What happened to these owners' tasks (None: everybody's), in its order; never to those of `internal` kinds."""
-    values = {**window._asdict(), "owners": owners, "states": states, "internal": internal}
+    values = {**window.bounds, "owners": owners, "states": states, "internal": internal}
     return [TaskHappening(*row) for row in await session.execute(_TASKS, values)]
 
 
 async def runs_in(session: AsyncSession, window: Window, owners: list[UUID] | None) -> list[RunHappening]:
-    rows = await session.execute(_RUNS, {**window._asdict(), "owners": owners})
+    rows = await session.execute(_RUNS, {**window.bounds, "owners": owners})
     return [RunHappening(*row) for row in rows]
 
 
