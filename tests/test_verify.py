@@ -21,6 +21,7 @@ from app.tasks.service import TaskRequest, enqueue_many
 from app.tasks.states import HOLDS, TaskState, TaskVerb
 from app.verify import verify_database
 from tests.approvals.asking import OWNER, Asked, approve, principal, put_question, reject
+from tests.stats.final import all_final
 from tests.tasks.making import make_task, path_to
 
 
@@ -35,6 +36,7 @@ async def lived(database: Database, settings: Settings) -> Asked:
     for state in TaskState:
         if not set(HOLDS) & set(path_to(state)):  # questions of their own come below
             await make_task(database, state)
+    await all_final(database)
     async with database.write("system") as session:
         await fold_events(session)
         await prune_tasks(session, timedelta(seconds=-1), limit=2)
