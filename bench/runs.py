@@ -22,6 +22,7 @@ import uvloop
 from sqlalchemy import text
 
 from app.accounts.service import add_user
+from app.core import log
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.principal import Principal
@@ -192,6 +193,7 @@ def closing(found: dict[RunVerb, list[tuple[float, float, float]]]) -> bool:
 
 
 def main() -> None:
+    log.configure(json=True, level="warning")  # no line for each task
     if sys.argv[1:2] == ["work"]:
         uvloop.run(work(sys.argv[2]))
         return

@@ -115,9 +115,9 @@ async def interesting(page: Page, started: Dev, base: str) -> str:
     for decision, done in (*[("Approve", "Approved")] * 3, ("Reject", "Rejected")):
         await page.goto("/approvals")
         await page.locator("tr[id^=approval-] .main-cell a", has_text="Apply for").first.click()
+        await page.get_by_label(decision, exact=True).check()
         if decision == "Reject":
             await page.get_by_label("Reason").fill("The salary is missing.")
-        await page.get_by_label(decision, exact=True).check()
         await page.get_by_role("button", name="Send decision").click()
         await page.get_by_text(done).first.wait_for()
     await until(lambda: shown(page, "/tasks?state=succeeded&kind=application.submit", "Succeeded"))

@@ -30,6 +30,7 @@ from app.webhooks import following as webhooks
 LOCK = 0x5377_6565_70  # "Sweep"
 CHUNK = 1000
 PRUNE_CHUNK = 500
+PAUSE = 0.05  # seconds between two rounds while there is more to do: workers come first
 SCHEDULES = 100
 FORGET_EVERY = 60.0  # seconds
 STRAYS_EVERY = 15.0
@@ -87,7 +88,7 @@ class Sweeper:
                 except AWAY as error:
                     self._files = []
                     logger.warning("sweep_failed", beat=getattr(beat, "__name__", "?"), error=repr(error))
-            await asyncio.sleep(0.01 if more else self._every)
+            await asyncio.sleep(PAUSE if more else self._every)
 
     async def _once(self, beat: Callable[[WriteSession], Awaitable[bool]]) -> bool:
         async with self._database.write("system") as session:
