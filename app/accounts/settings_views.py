@@ -15,9 +15,9 @@ from app.accounts.documents import MOST_BYTES, document
 from app.accounts.models import UserSession
 from app.accounts.profiles import MOST_ANSWERS, ProfileChange, ProfileView
 from app.accounts.user_agents import browser_name
+from app.core import zones
 from app.core.db import Session
 from app.core.errors import Invalid, NotFound, Unauthorized
-from app.web import zone
 from app.web.forms import Form, blank, read_form, uploaded
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
@@ -63,7 +63,7 @@ class SettingsView(msgspec.Struct, frozen=True, kw_only=True):
     sessions: list[SessionRow]
     run_notices: bool
     standard_letter: str = DEFAULT
-    zones: tuple[str, ...] = zone.names()
+    zones: tuple[str, ...] = zones.names()
     placeholders: tuple[str, ...] = tuple(f"{{{name}}}" for name in PLACEHOLDERS)
 
 
@@ -93,7 +93,7 @@ async def save_profile(request: WebRequest, write: Write, user: SignedIn) -> Res
 @post("/settings/time-zone", include_in_schema=False)
 async def save_time_zone(request: WebRequest, write: Write, user: SignedIn) -> Response[str]:
     name = (await request.form()).get("time_zone", "")
-    if not isinstance(name, str) or (name and not zone.is_zone(name)):
+    if not isinstance(name, str) or (name and not zones.is_zone(name)):
         raise Invalid("There is no such time zone.", {"time_zone": "Choose one of the offered zones."})
     await queries.set_time_zone(write, user.id, name or None)
     return see_other(request, "/settings#times", "Times are shown in " + (name or "your browser's zone") + ".")

@@ -7,24 +7,18 @@ time beats once, though the clock shows it twice or never; what names every hour
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
 from app.core.errors import Invalid
+from app.core.zones import is_zone
 
 LONGEST = 100  # characters of an expression
 EVERY_HOUR = set(range(24))
 MINUTE = timedelta(minutes=1)
 # How far one looks back for the last beat that was missed, sooner for quick rhythms.
 SPANS = (timedelta(hours=1), timedelta(days=1), timedelta(days=32), timedelta(days=366))
-
-
-@cache
-def zones() -> list[str]:
-    """The names one may choose."""
-    return sorted(name for name in available_timezones() if "/" in name or name == "UTC")
 
 
 @dataclass(frozen=True)
@@ -76,7 +70,7 @@ class Rhythm:
 def parse(cron: str, zone: str) -> Rhythm:
     """Raises Invalid for what is no expression of five fields, never beats, or is no known time zone."""
     fields = cron.split()
-    if zone not in zones():
+    if not is_zone(zone):
         raise _invalid("zone", f"There is no time zone {zone[:60]!r}. Use a name such as Europe/Berlin.")
     if len(fields) != 5 or len(cron) > LONGEST:
         raise _invalid("cron", "Five fields: minute, hour, day of the month, month, day of the week.")

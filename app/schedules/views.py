@@ -9,13 +9,14 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
+from app.core import zones
 from app.core.errors import Invalid, NotFound
 from app.core.masking import masked
 from app.core.paging import PAGE, Cursor, parse_cursor
 from app.schedules import queries, service
 from app.schedules.errors import ScheduleNotFound
 from app.schedules.models import Schedule, ScheduleBeat, ScheduleEvent
-from app.schedules.rhythm import parse, zones
+from app.schedules.rhythm import parse
 from app.schedules.service import Plan, ScheduleVerb
 from app.tasks import reads
 from app.tasks.entry import read_payload
@@ -84,7 +85,7 @@ class FormPage(msgspec.Struct, frozen=True):
 
     form: Form[ScheduleForm]
     kinds: list[Kind]
-    zones: list[str]
+    zones: tuple[str, ...]
     upcoming: list[Beat]
     action: str
     schedule: Schedule | None = None
@@ -106,7 +107,7 @@ def _line(schedule: Schedule, states: dict[UUID, str], now: datetime) -> Line:
     problem = service.problem_of(schedule)
     paused = schedule.paused_at is not None
     following = schedule.next_at
-    shown = None if paused or following is None or schedule.zone not in zones() else _beat(following, schedule.zone)
+    shown = None if paused or following is None or not zones.is_zone(schedule.zone) else _beat(following, schedule.zone)
     return Line(
         schedule,
         "paused" if paused else "dead_letter" if problem else "active",
@@ -151,7 +152,7 @@ async def show_schedule(request: WebRequest, user: SignedIn, read: Read, schedul
             (beat, _beat(beat.beat_at, schedule.zone).wall, states.get(beat.task_id) if beat.task_id else None)
             for beat in beats
         ]
-        if schedule.zone in zones()
+        if zones.is_zone(schedule.zone)
         else [],
         await queries.latest_events(read, schedule_id),
     )
@@ -280,7 +281,7 @@ async def _form(
     status: int = 200,
 ) -> Response[str]:
     upcoming = _upcoming(form.value("cron"), form.value("zone"), now)
-    view = FormPage(form, kinds_to_choose(), zones(), upcoming, action, schedule)
+    view = FormPage(form, kinds_to_choose(), zones.names(), upcoming, action, schedule)
     return await render(request, "schedules/form.html", view, nav="schedules", status=status)
 
 

@@ -8,27 +8,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from functools import cache
 from urllib.parse import unquote
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from app.core.principal import Principal
+from app.core.zones import is_zone
 
 COOKIE = "hp_zone"  # written by static/js/clock.js; tells nothing but the zone, and is believed only when it is one
 UTC = ZoneInfo("UTC")
 _SHOWN: ContextVar[ZoneInfo] = ContextVar("zone", default=UTC)
-# Other names of the same zones, for old systems.
-_DATED = ("Etc/", "US/", "Canada/", "Brazil/", "Chile/", "Mexico/", "SystemV/", "posix/", "right/")
-
-
-@cache
-def names() -> tuple[str, ...]:
-    """The zones to choose from."""
-    return ("UTC", *sorted(name for name in available_timezones() if "/" in name and not name.startswith(_DATED)))
-
-
-def is_zone(name: str) -> bool:
-    return name in _all()
 
 
 def zone_of(user: Principal | None, cookies: Mapping[str, str]) -> ZoneInfo:
@@ -74,8 +62,3 @@ def showing(zone: ZoneInfo) -> Iterator[None]:
         yield
     finally:
         _SHOWN.reset(token)
-
-
-@cache
-def _all() -> frozenset[str]:
-    return frozenset(available_timezones())

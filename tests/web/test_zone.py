@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.core import zones
 from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.web import filters, zone
@@ -42,5 +43,5 @@ def test_a_time_is_written_in_the_zone_that_is_shown_and_exactly_in_utc() -> Non
 
 
 def test_every_zone_to_choose_from_can_be_shown() -> None:
-    assert len(zone.names()) > 300
-    assert all(zone.is_zone(name) for name in zone.names())
+    assert len(zones.names()) > 300
+    assert all(zones.is_zone(name) for name in zones.names())
