@@ -21,6 +21,7 @@ import app.approvals.receipt_views
 import app.approvals.review
 import app.approvals.story
 import app.approvals.views
+import app.approvals.waiting
 import app.audit.views
 import app.bulk.views
 import app.doctor.views
