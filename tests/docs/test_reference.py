@@ -1,0 +1,64 @@
+"""The reference equals the code: generated pages are what would be made now, the others name what there is."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app.core.config import load
+from app.core.ids import uuid7
+from app.webhooks import events
+from manual.drawing import svg
+from manual.files import made
+from manual.lifecycles import CHARTS
+from tests.processes import ROOT
+
+MADE = made()
+
+
+@pytest.mark.parametrize("path", MADE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_generated_file_is_what_would_be_made_now(path: Path) -> None:
+    assert path.read_text() == MADE[path], "make reference"
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_picture_of_states_shows_every_state_and_every_verb(name: str) -> None:
+    drawn = svg(CHARTS[name])
+    machine = CHARTS[name].machine
+    for word in (*machine.states, *machine.moves):
+        assert re.search(rf">[^<]*\b{word}\b[^<]*</text>", drawn), word
+
+
+def test_the_example_of_the_settings_says_the_defaults() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    example = dict(line.split("=", 1) for line in lines if re.match(r"[A-Z_]+=", line))
+    assert load(example) == load({})
+    page = (ROOT / "docs/settings.md").read_text()
+    shown = dict(re.findall(r"^\| `([A-Z_]+)`[ *]*\| (?:`([^`]*)`)?", page, re.M))
+    for name, value in example.items():
+        if value and name not in ("BASE_URL", "ALLOW_PRIVATE_ADDRESSES"):  # which depend on others
+            assert shown[name] == value, name
+
+
+def test_the_page_of_webhooks_names_every_event_and_no_other() -> None:
+    page = (ROOT / "docs/webhooks.md").read_text()
+    rows = re.findall(r"^\| ((?:`[a-z_.]+` ?)+)\|", page, re.M)
+    listed = [name for row in rows for name in re.findall(r"`([a-z_.]+)`", row)]
+    assert sorted(listed) == sorted((*events.TYPES, events.PING))
+
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+TASK = events.TaskHappening(
+    NOW, uuid7(), None, None, "default", "sample.task", "succeed", "running", "succeeded", 1, None, "T", uuid7()
+)
+RUN = events.RunHappening(NOW, uuid7(), uuid7(), "finished", "R", "active")
+
+
+@pytest.mark.parametrize("happening", [TASK, RUN], ids=["task", "run"])
+def test_the_page_of_webhooks_names_the_data_of_events(happening: events.Happening) -> None:
+    page = (ROOT / "docs/webhooks.md").read_text()
+    for type in (each for each in events.TYPES if each.startswith("run.") == (happening is RUN)):
+        [row] = re.findall(rf"^\| .*`{re.escape(type)}`.*$", page, re.M)
+        named = re.findall(r"`(\w+)`", row.split("|")[2])
+        assert sorted(named) == sorted(happening.data(type, "http://h")), type
