@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import click
+import yaml
 
 from app.cli import main
 from tests.processes import ROOT
@@ -56,9 +57,22 @@ def _of_line(line: str) -> list[str]:
         return _of_holdpoint(words[1:])
     if Path(words[0]).name == "pytest":
         return [f"no {word}" for word in words[1:] if word.startswith("tests") and not (ROOT / word).exists()]
-    if words[0] in ("docker", "kubectl", "kustomize", "helm"):
+    if words[:2] == ["docker", "compose"]:
+        return _of_compose(words[2:])
+    if words[0] in ("docker", "kubectl", "kustomize"):
         return [f"no {path}" for path in _files(words) if not (ROOT / path).exists()]
     return []
+
+
+def _of_compose(words: list[str]) -> list[str]:
+    """Its services are in compose.yaml, and what is run in one is a command of ours."""
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    plain = [word for word in words if not word.startswith("-")]
+    found = [f"no service {name}" for name in re.findall(r"--scale (\w+)=", " ".join(words)) if name not in services]
+    if words[0] in ("run", "exec"):
+        found += [] if plain[1] in services else [f"no service {plain[1]}"]
+        found += _of_holdpoint(plain[2:] + [word for word in words if word.startswith("--send")]) if plain[2:] else []
+    return found
 
 
 def _files(words: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from app.asgi import API_HANDLERS, HANDLERS
+from app.web import assets
 from tests.docs.pages import PAGES, anchors, inline_code, links, name
 from tests.processes import ROOT
 
@@ -49,7 +50,7 @@ def test_every_file_a_page_names_is_in_the_repository(page: Path) -> None:
 
 
 def _routes() -> list[re.Pattern[str]]:
-    paths = [path for handler in HANDLERS for path in getattr(handler, "paths", ())]
+    paths = [path for handler in [*HANDLERS, *assets.handlers] for path in getattr(handler, "paths", ())]
     paths += [f"/api/v1{path}" for handler in API_HANDLERS for path in handler.paths]
     return [re.compile(re.sub(r"\\\{.*?\\\}", "[^/]+", re.escape(path))) for path in paths]
 

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from app.core.config import load
+from app.core.db import Database
 from app.core.ids import uuid7
+from app.doctor import inside, outside
 from app.webhooks import events
 from manual.drawing import svg
 from manual.files import made
 from manual.lifecycles import CHARTS
+from tests.deploy.test_watching import known
 from tests.processes import ROOT
 
 MADE = made()
@@ -46,6 +49,24 @@ def test_the_page_of_webhooks_names_every_event_and_no_other() -> None:
     rows = re.findall(r"^\| ((?:`[a-z_.]+` ?)+)\|", page, re.M)
     listed = [name for row in rows for name in re.findall(r"`([a-z_.]+)`", row)]
     assert sorted(listed) == sorted((*events.TYPES, events.PING))
+
+
+def test_the_manual_names_every_check_of_the_doctor_and_no_other() -> None:
+    [_, after] = (ROOT / "docs/operations.md").read_text().split("| check | what is looked at |\n|---|---|\n")
+    rows = [row.split("|")[1] for row in after.split("\n\n")[0].splitlines()]
+    assert sorted(name.strip() for row in rows for name in row.split(",")) == sorted(
+        {**inside.CHECKS, **outside.CHECKS}
+    )
+
+
+async def test_the_manual_names_the_labels_of_every_metric(database: Database) -> None:
+    page = (ROOT / "docs/operations.md").read_text()
+    listed = dict(re.findall(r"^\| `(holdpoint_\w+)` \| ([^|]*) \|", page, re.M))
+    for sample, labels in (await known(database)).items():
+        name = next((each for each in (sample, re.sub(r"_(bucket|count|sum|info)$", "", sample)) if each in listed), "")
+        if name:
+            told = {label.strip() for label in listed[name].split(",") if label.strip()}
+            assert told == labels - {"le"}, sample
 
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
