@@ -24,6 +24,8 @@ THEIRS = {
     "AWS_ENDPOINT_URL",
 }
 ASSIGNED = re.compile(r"(?:^|\s)(?:export )?([A-Z][A-Z_]+)=", re.M)
+COMPOSE = ROOT / "compose.yaml"
+KUBERNETES = ROOT / "deploy" / "kubernetes"
 SETTINGS = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
 EXTRAS = re.compile(r"holdpoint\[([a-z,]+)\]")
@@ -32,7 +34,8 @@ DOCUMENT = re.compile(r"[\w.-]+(?:/[\w.-]+)+/?|[\w-]+\.(?:ya?ml|toml|md|env)")
 
 def problems(text: str) -> list[str]:
     """What a shell block names that does not exist."""
-    found = [f"{name} is no setting" for name in ASSIGNED.findall(text) if name not in SETTINGS | THEIRS]
+    ours = SETTINGS | THEIRS | set(re.findall(r"\$\{(\w+)", COMPOSE.read_text() if COMPOSE.exists() else ""))
+    found = [f"{name} is no setting" for name in ASSIGNED.findall(text) if name not in ours]
     declared = (ROOT / "pyproject.toml").read_text()
     for extras in EXTRAS.findall(text):
         found += [f"no extra {extra}" for extra in extras.split(",") if f"\n{extra} = [" not in declared]
@@ -60,13 +63,24 @@ def _of_line(line: str) -> list[str]:
     if words[:2] == ["docker", "compose"]:
         return _of_compose(words[2:])
     if words[0] in ("docker", "kubectl", "kustomize"):
-        return [f"no {path}" for path in _files(words) if not (ROOT / path).exists()]
+        missing = [f"no {path}" for path in _files(words) if not any((at / path).exists() for at in (ROOT, KUBERNETES))]
+        return missing + _of_kubectl(words)
     return []
+
+
+def _of_kubectl(words: list[str]) -> list[str]:
+    """The deployments it names are ours, and what is run in one is a command of ours."""
+    named = [word.split("/")[1] for word in words if re.fullmatch(r"deploy(?:ment)?/[\w-]+", word)]
+    declared = " ".join(path.read_text() for path in KUBERNETES.rglob("*.yaml")) if named else ""
+    found = [f"no deployment {name}" for name in named if f"name: {name}\n" not in declared]
+    if "--" in words and words[words.index("--") + 1 :][:1] == ["holdpoint"]:
+        found += _of_holdpoint(words[words.index("--") + 2 :])
+    return found
 
 
 def _of_compose(words: list[str]) -> list[str]:
     """Its services are in compose.yaml, and what is run in one is a command of ours."""
-    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
     plain = [word for word in words if not word.startswith("-")]
     found = [f"no service {name}" for name in re.findall(r"--scale (\w+)=", " ".join(words)) if name not in services]
     if words[0] in ("run", "exec"):

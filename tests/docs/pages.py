@@ -5,11 +5,15 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from textwrap import dedent
 
 from tests.processes import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^( *)(```+)(\w*)[^\n]*\n(.*?)^\1\2 *$", re.M | re.S)
+# After an empty line, four spaces or more: code as well, also in a list.
+INDENTED = re.compile(r"(?<=\n\n)((?: {4,}\S[^\n]*\n(?:\n(?= {4,}\S))?)+)")
+PROGRAMS = ("make", "holdpoint", "docker", "kubectl", "curl", "git", "pip", "psql", "pg_dump", "pg_restore")
 CODE = re.compile(r"(`+)(.+?)\1")
 LINK = re.compile(r"\[(?:[^\]\\]|\\.|\[[^\]]*\]\([^)]*\))*\]\(([^)\s]+)\)")
 IMAGE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)\)")
@@ -18,7 +22,7 @@ HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.M)
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of code. `page` is relative to the root, `line` where its text begins."""
+    """A block of code, fenced or indented. `page` is relative to the root, `line` where its text begins."""
 
     page: str
     line: int
@@ -44,13 +48,17 @@ def blocks() -> tuple[Block, ...]:
         for match in FENCE.finditer(text):
             line = text[: match.start(4)].count("\n") + 1
             found.append(Block(name(page), line, match[3], match[4]))
+        for match in INDENTED.finditer(FENCE.sub(lambda block: re.sub(r"[^\n]+", ".", block[0]), text)):
+            code = dedent(match[1])
+            language = "sh" if code.split(maxsplit=1)[0] in PROGRAMS else "indented"
+            found.append(Block(name(page), text[: match.start()].count("\n") + 1, language, code))
     return tuple(found)
 
 
 @cache
 def prose(page: Path) -> str:
     """The page without its blocks of code."""
-    return FENCE.sub("", page.read_text())
+    return INDENTED.sub("", FENCE.sub("", page.read_text()))
 
 
 def links(page: Path) -> list[str]:
