@@ -1,6 +1,7 @@
 """The reference equals the code: generated pages are what would be made now, the others name what there is."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from app.core.db import Database
 from app.core.ids import uuid7
 from app.doctor import inside, outside
 from app.webhooks import events
+from manual import modules
 from manual.drawing import svg
 from manual.files import made
 from manual.lifecycles import CHARTS
@@ -31,6 +33,32 @@ def test_a_picture_of_states_shows_every_state_and_every_verb(name: str) -> None
     machine = CHARTS[name].machine
     for word in (*machine.states, *machine.moves):
         assert re.search(rf">[^<]*\b{word}\b[^<]*</text>", drawn), word
+
+
+def test_a_move_without_a_place_in_the_picture_is_an_error() -> None:
+    whole = CHARTS["runs"]
+    ways = {ends: way for ends, way in whole.ways.items() if ends != ("active", "paused")}
+    with pytest.raises(ValueError, match="not drawn"):
+        svg(replace(whole, ways=ways))
+    boxes = {name: box for name, box in whole.boxes.items() if name != "paused"}
+    with pytest.raises(ValueError, match="without a place"):
+        svg(replace(whole, boxes=boxes))
+
+
+def test_the_map_of_modules_has_importers_first_and_no_circle() -> None:
+    assert modules.order({"b": {"c"}, "a": {"b"}, "c": set()}) == ["a", "b", "c"]
+    with pytest.raises(ValueError, match="circle"):
+        modules.order({"a": {"b"}, "b": {"a"}})
+    graph = modules.imports(ROOT / "app")
+    assert graph["core"] == set() and {"web", "core"} <= graph["accounts"]
+
+
+def test_the_log_events_of_the_manual_are_told_by_the_code() -> None:
+    [_, after] = (ROOT / "docs/operations.md").read_text().split("| event | logger | fields |\n|---|---|---|\n")
+    rows = [row.split("|")[1] for row in after.split("\n\n")[0].splitlines()]
+    source = "".join(path.read_text() for path in (ROOT / "app").rglob("*.py"))
+    for event in (name for row in rows for name in re.findall(r"`(\w+)`", row)):
+        assert re.search(rf'\(\s*"{event}"', source), event
 
 
 def test_the_example_of_the_settings_says_the_defaults() -> None:
