@@ -1,12 +1,14 @@
 """The page of the commands, from what click knows of them."""
 
 from collections.abc import Iterator
+from inspect import cleandoc
 
 import click
 
 from app.cli import main
 from manual.tables import table
 
+BARE = "\b"
 HEAD = """# Commands
 
 `holdpoint` is installed with the package; in a clone it is `.venv/bin/holdpoint`. Every command takes the
@@ -34,8 +36,15 @@ def _section(name: str, command: click.Command) -> str:
     usage = " ".join([name, *command.collect_usage_pieces(context)])
     options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
     rows = [(f"`{_spelling(option)}`", _meaning(option)) for option in options]
-    about = " ".join((command.help or "").split())
+    about = "\n\n".join(_paragraph(part) for part in cleandoc(command.help or "").split("\n\n"))
     return f"## {name}\n\n`{usage}`\n\n{about}\n\n" + (table(("option", "meaning"), rows) if rows else "")
+
+
+def _paragraph(text: str) -> str:
+    """Click leaves alone what begins with \\b: lines that stand as they are."""
+    if text.startswith(BARE):
+        return f"```text\n{text.removeprefix(BARE).strip()}\n```"
+    return " ".join(text.split())
 
 
 def _spelling(option: click.Option) -> str:
@@ -48,7 +57,7 @@ def _kind(option: click.Option) -> str:
         return "|".join(str(choice) for choice in option.type.choices)
     if isinstance(option.type, click.IntRange) and option.type.min is not None and option.type.max is not None:
         return f"{option.type.min}–{option.type.max}"
-    return option.type.name.upper()
+    return "NUMBER" if isinstance(option.type, click.FloatRange) else option.type.name.upper()
 
 
 def _meaning(option: click.Option) -> str:

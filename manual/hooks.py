@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from textwrap import dedent, indent
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -19,5 +20,17 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """`../CHANGELOG.md` lies beside the pages here."""
-    return re.sub(rf"\]\(\.\./((?:\.\./)*)({'|'.join(map(re.escape, PAGES))})", r"](\1\2", markdown)
+    return inside(with_code_in_lists(markdown), "../" * (page.file.src_uri.count("/") + 1))
+
+
+def inside(markdown: str, up: str) -> str:
+    """Links out of docs/, where `up` leads. The root's pages lie beside the others here; of other files the words stay."""
+    pages = "|".join(map(re.escape, PAGES))
+    markdown = re.sub(rf"\]\({re.escape(up)}({pages})", rf"]({up[3:]}\1", markdown)
+    return re.sub(rf"(?<!!)\[([^\]]+)\]\({re.escape(up)}[^)]*\)", r"\1", markdown)
+
+
+def with_code_in_lists(markdown: str) -> str:
+    """The forge reads a fence within an item of a list, Python-Markdown only code that is indented by eight spaces."""
+    fence = re.compile(r"^( {2,4})```\w*\n(.*?)^\1```$", re.M | re.S)
+    return fence.sub(lambda match: indent(dedent(match[2]), " " * 8).rstrip("\n"), markdown)

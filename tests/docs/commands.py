@@ -14,6 +14,7 @@ from tests.processes import ROOT
 # Set by the reader, or read by other programs.
 THEIRS = {
     "TOKEN",
+    "HOLDPOINT_TOKEN",
     "ID",
     "REPOSITORY",
     "FUZZ",

@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import markdown
 import pytest
 
+from manual.hooks import inside, with_code_in_lists
 from tests.processes import ROOT
 
 LOADED = re.compile(
@@ -31,6 +33,26 @@ def test_every_page_is_in_the_site(site: Path) -> None:
         assert (site / page.relative_to(ROOT / "docs").with_suffix(".html")).exists(), page
     for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG", "DECISIONS"):
         assert (site / f"{name}.html").exists()
+
+
+def test_no_page_shows_markdown_that_was_not_understood(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        shown = re.sub(r"<(pre|code|script)\b.*?</\1>", "", page.read_text(), flags=re.S)
+        text = re.sub(r"<[^>]+>", "", shown)
+        assert not re.search(r"```|\*\*|\]\(|^\|.*\|$", text, re.M), page
+
+
+def test_links_out_of_the_docs_lead_to_the_sites_pages_or_are_plain_words() -> None:
+    assert inside("[why](../DECISIONS.md#x)", "../") == "[why](DECISIONS.md#x)"
+    assert inside("[why](../../DECISIONS.md)", "../../") == "[why](../DECISIONS.md)"
+    assert inside("[the rules](../deploy/prometheus/rules.yml), [api](api.md)", "../") == "the rules, [api](api.md)"
+    assert inside("[other](../api.md)", "../../") == "[other](../api.md)"
+
+
+def test_code_within_a_list_is_code_on_the_site_too() -> None:
+    text = "1. First:\n\n   ```sh\n   make run\n   make test\n   ```\n\n2. Then.\n"
+    html = markdown.markdown(with_code_in_lists(text), extensions=["fenced_code"])
+    assert "<pre><code>make run\nmake test\n</code></pre>" in html and html.count("<li>") == 2
 
 
 def test_the_site_loads_nothing_from_other_hosts(site: Path) -> None:
