@@ -24,7 +24,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def inside(markdown: str, up: str) -> str:
-    """Links out of docs/, where `up` leads. The root's pages lie beside the others here; of other files the words stay."""
+    """Links out of docs/, where `up` leads. The root's pages lie beside the others; of other files the words stay."""
     pages = "|".join(map(re.escape, PAGES))
     markdown = re.sub(rf"\]\({re.escape(up)}({pages})", rf"]({up[3:]}\1", markdown)
     return re.sub(rf"(?<!!)\[([^\]]+)\]\({re.escape(up)}[^)]*\)", r"\1", markdown)

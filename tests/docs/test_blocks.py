@@ -74,7 +74,7 @@ NOT_RUN = {
     'docs/backup.md: pg_dump --format=custom --file=holdpoint.dump "$DATABASE_URL': "tests/test_restore.py does it",
     "docs/backup.md: createdb holdpoint": "tests/test_restore.py does it, and compares the options",
     "docs/load.md: export BASE_URL=https://hold.example.org": "another machine's address; tests/load runs the command",
-    'docs/upgrades.md: contract = "0.3.0: nothing has read users.nick since 0.2.0"': "a line of a migration that is made up",
+    'docs/upgrades.md: contract = "0.3.0: nothing has read users.nick since 0.2.0"': "a line of an example",
     "docs/upgrades.md: def upgrade() -> None:": "a part of a migration; tests/test_migrations.py runs one like it",
     "docs/sso.md: location / {": "nginx is not here; its paths are held against the table above it",
 }
