@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test fuzz check screenshots bench format lock
+.PHONY: help setup run test fuzz check screenshots reference docs bench format lock
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -35,6 +35,12 @@ check: setup ## format, lint, types
 
 screenshots: setup ## the pictures that README and docs show, of a fresh installation
 	@$(BIN)/python -m tests.pictures
+
+reference: setup ## the pages and pictures of docs that are made from the code
+	@$(BIN)/python -m manual
+
+docs: setup ## the documentation as a site, in build/site; fails on any warning
+	@$(BIN)/mkdocs build --quiet --strict
 
 bench: setup ## speed, as ratios measured in one run
 	@$(BIN)/python -m bench.throughput
