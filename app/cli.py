@@ -17,10 +17,10 @@ from app.accounts import service as accounts
 from app.accounts.api_tokens import USUAL
 from app.api.access import Scope
 from app.core import log
-from app.core.config import ConfigError, Settings, load
+from app.core.config import VERSION, ConfigError, Settings, load
 from app.core.db import WriteSession
 from app.core.errors import AppError
-from app.development import in_transaction
+from app.development import in_transaction, web_server
 from app.doctor import examination
 from app.embedded import EmbeddedServerError, postgres, valkey
 from app.embedded.attach import attached
@@ -39,6 +39,7 @@ class Group(click.Group):
 
 
 @click.group(cls=Group)
+@click.version_option(VERSION, prog_name="holdpoint", message="%(prog)s %(version)s")
 def main() -> None:
     """Holdpoint: a task queue with hold points, where people sign off on what machines do."""
 
@@ -90,9 +91,23 @@ def doctor(as_json: bool, send: str) -> None:
 
 
 @main.command()
+@click.option("--host", default="0.0.0.0", show_default=True, help="The address it listens on.")  # noqa: S104
+def web(host: str) -> None:
+    """Run a web server process on PORT."""
+    settings = load(os.environ)
+    _become("uvicorn", *web_server(host, settings.port), "--forwarded-allow-ips", settings.forwarded_allow_ips)
+
+
+@main.command()
 def worker() -> None:
     """Run a worker process (the same as `arq app.worker.WorkerSettings`)."""
-    os.execv(sys.executable, [sys.executable, "-m", "arq", "app.worker.WorkerSettings"])  # noqa: S606
+    load(os.environ)
+    _become("arq", "app.worker.WorkerSettings")
+
+
+def _become(module: str, *arguments: str) -> None:
+    """The same process goes on, so that signals reach it."""
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606
 
 
 @main.group()
