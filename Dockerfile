@@ -18,8 +18,7 @@ COPY static static/
 COPY migrations migrations/
 COPY docs/samples docs/samples/
 RUN /opt/build/bin/python -m hatchling build -t wheel -d dist \
- && /opt/build/bin/pip --python /opt/holdpoint install --no-deps --no-index dist/*.whl \
- && /opt/holdpoint/bin/python -m compileall -q /opt/holdpoint/lib
+ && /opt/build/bin/pip --python /opt/holdpoint install --no-deps --no-index dist/*.whl
 
 FROM python:3.13-slim-trixie
 LABEL org.opencontainers.image.title="Holdpoint" \

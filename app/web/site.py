@@ -11,7 +11,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from redis.asyncio import Redis
 
-from app.core.config import Settings
+from app.core.config import VERSION, Settings
 from app.core.db import Database
 from app.core.places import STATIC, TEMPLATES
 from app.web import assets, errors, guards, sessions
@@ -77,4 +77,5 @@ def make_site(
         **more,
     )
     pages.globals["navigation"] = app.state.navigation = navigation_of(app.routes, development=settings.development)
+    pages.globals["version"] = VERSION
     return Shield(app, settings, pages, observe=observe), app
