@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test fuzz check screenshots bench format lock
+.PHONY: help setup run test fuzz check screenshots bench container release format lock
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -41,6 +41,13 @@ bench: setup ## speed, as ratios measured in one run
 	@$(BIN)/python -m bench.throughput
 	@$(BIN)/python -m bench.runs
 	@$(BIN)/python -m bench.api
+
+container: setup ## Dockerfile and compose.yaml checked; the image's steps in a clean root, and the main job there
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/container/requirements-check.txt
+	@$(BIN)/python -m deploy.container
+
+release: setup ## wheel, source archive and image context in dist/, tried in a clean environment
+	@$(BIN)/python -m deploy.release
 
 format: setup ## write the format
 	@$(BIN)/ruff format .

@@ -36,7 +36,7 @@ def main() -> None:
     compose.check(ROOT, say)
     root = base.base(ROOT / ".holdpoint" / "container" / base.SUITE)
     say(f"a clean root with Python {base.PYTHON}")
-    with tempfile.TemporaryDirectory(prefix="hp-", ignore_cleanup_errors=True) as made:
+    with tempfile.TemporaryDirectory(prefix="holdpoint-image-", ignore_cleanup_errors=True) as made:
         work = Path(made)
         work.chmod(0o755)
         built = image.build(ROOT / "Dockerfile", {base.IMAGE: root}, work / "layers", say)

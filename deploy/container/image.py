@@ -154,7 +154,9 @@ def _network(root: Path) -> Iterator[None]:
 
 def run(image: Image, command: Sequence[str], environ: Mapping[str, str]) -> None:
     """A command of the build, as the user of that step."""
-    subprocess.run(inside(image, command, environ), check=True)
+    done = subprocess.run(inside(image, command, environ), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{command[-1]}\n{done.stdout[-5000:]}")
 
 
 def inside(image: Image, command: Sequence[str], environ: Mapping[str, str]) -> list[str]:

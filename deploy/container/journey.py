@@ -143,7 +143,7 @@ def _signs_in(browser: httpx.Client, around: Around, version: str) -> None:
     styles = re.findall(r'href="(/static/[^"]+\.css)"', first.text)
     assert styles and all(browser.get(address).status_code == 200 for address in styles)
     _send(browser, browser.get("/login"), "/login", email=ADMIN)
-    link = _mailed(around, "sign in", r"/login/[^\s>]+")
+    link = _mailed(around, "sign-in link", r"/login/[^\s>]+")
     page = _send(browser, browser.get(link), "/login/")
     assert page.url.path == "/overview", page.url
     assert f"Holdpoint {version}" in page.text
@@ -153,7 +153,7 @@ def _works(program: Holdpoint, browser: httpx.Client, around: Around, base: str)
     tasks = [{"kind": "sample.task", "payload": {"steps": 2}} for _ in range(20)]
     run = program.create_run("A first run", tasks)["id"]
     held = program.create_task("sample.task", {"hold": "approval"}, title="One that asks")["id"]
-    link = _mailed(around, "one that asks|let the sample task end", r"/review/[^\s>]+")
+    link = _mailed(around, "let the sample task end", r"/review/[^\s>]+")
     page = browser.get(link)
     assert program.task(held)["state"] == "pending_approval", "opening the link decided"
     time.sleep(2.5)  # an answer within two seconds is a robot's and is refused
