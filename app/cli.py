@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import click
+import uvicorn
 
 from app import development
 from app import verify as verification
@@ -20,7 +22,7 @@ from app.core import log
 from app.core.config import VERSION, ConfigError, Settings, load
 from app.core.db import WriteSession
 from app.core.errors import AppError
-from app.development import in_transaction, web_server
+from app.development import in_transaction
 from app.doctor import examination
 from app.embedded import EmbeddedServerError, postgres, valkey
 from app.embedded.attach import attached
@@ -95,19 +97,28 @@ def doctor(as_json: bool, send: str) -> None:
 def web(host: str) -> None:
     """Run a web server process on PORT."""
     settings = load(os.environ)
-    _become("uvicorn", *web_server(host, settings.port), "--forwarded-allow-ips", settings.forwarded_allow_ips)
+    # uvicorn passes the signal that stopped it on, after all is done. Whoever stops it wants to hear that it ended well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    uvicorn.run(
+        "app.asgi:create",
+        factory=True,
+        host=host,
+        port=settings.port,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
+        access_log=False,
+        server_header=False,
+        # An open stream of /events would never let it end by itself.
+        timeout_graceful_shutdown=3,
+        # `holdpoint dev` tells where it runs.
+        log_level="warning" if settings.development else "info",
+    )
 
 
 @main.command()
 def worker() -> None:
     """Run a worker process (the same as `arq app.worker.WorkerSettings`)."""
     load(os.environ)
-    _become("arq", "app.worker.WorkerSettings")
-
-
-def _become(module: str, *arguments: str) -> None:
-    """The same process goes on, so that signals reach it."""
-    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", "arq", "app.worker.WorkerSettings"])  # noqa: S606
 
 
 @main.group()

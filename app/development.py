@@ -44,7 +44,7 @@ def run(environ: Mapping[str, str]) -> None:
         migrate(settings.database_url)
         data = str(settings.data_dir / "careers")
         children.start("careers", "app.careers", "--port", str(careers), "--data-dir", data)
-        children.start("web", "uvicorn", *web_server("127.0.0.1", port), "--log-level", "warning")
+        children.start("web", "app.cli", "web", "--host", "127.0.0.1")
         children.start("worker", "arq", "app.worker.WorkerSettings")
         if _answers(children, port):
             _welcome(settings, in_transaction(settings, lambda session: prepare(session, settings)))
@@ -91,14 +91,6 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def web_server(host: str, port: int) -> tuple[str, ...]:
-    """What uvicorn is told, here as in production. An open stream of `/events` would never let it end by itself."""
-    return (
-        *("--factory", "app.asgi:create", "--host", host, "--port", str(port)),
-        *("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "3"),
-    )
 
 
 def _answers(children: Children, port: int) -> bool:

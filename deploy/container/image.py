@@ -100,7 +100,7 @@ def _carried_out(
             return replace(image, healthcheck=value[1:])
         case "ENTRYPOINT" | "CMD":
             assert step.json, f"{step.cmd} goes by no shell, which would keep SIGTERM to itself"
-            return replace(image, **{"entrypoint" if step.cmd == "ENTRYPOINT" else "command": value})
+            return replace(image, entrypoint=value) if step.cmd == "ENTRYPOINT" else replace(image, command=value)
         case "EXPOSE" | "STOPSIGNAL":
             pass
         case _:
