@@ -97,7 +97,7 @@ def doctor(as_json: bool, send: str) -> None:
 def web(host: str) -> None:
     """Run a web server process on PORT."""
     settings = load(os.environ)
-    # uvicorn passes the signal that stopped it on, after all is done. Whoever stops it wants to hear that it ended well.
+    # When all is done, uvicorn raises the signal that stopped it once more. Whoever stops it expects a good end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         "app.asgi:create",

@@ -191,7 +191,7 @@ def _mailed(around: Around, subject: str, link: str) -> str:
     def look() -> bool:
         for path in sorted(around.mails.glob("*.eml")):
             message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-            body = message.get_body(("plain",))  # type: ignore[attr-defined]
+            body = message.get_body(("plain",))
             if body is not None and re.search(subject, str(message["Subject"]), re.IGNORECASE):
                 found.extend(re.findall(link, body.get_content()))
         return bool(found)
