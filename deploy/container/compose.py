@@ -8,9 +8,11 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from app.core.config import load, parse_duration
+
+Answer: TypeAlias = "subprocess.CompletedProcess[str]"
 
 NEEDED = {
     "SECRET_KEY": "k" * 40,
@@ -49,18 +51,29 @@ def check(root: Path, say: Callable[[str], None]) -> None:
         assert services[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     assert services["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
     assert project["networks"]["inside"]["internal"] and set(services["postgres"]["networks"]) == {"inside"}
+    _as_the_manual_says(root)
     say(f"compose.yaml: {len(services)} services, and each missing variable is named")
 
 
-def _config(root: Path, variables: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
-    """Read without anybody's .env."""
-    with tempfile.NamedTemporaryFile("w", suffix=".env") as nothing:
-        return subprocess.run(
-            [
-                *(Path(sys.executable).parent / "docker-compose", "--file", root / "compose.yaml"),
-                *("--env-file", nothing.name, "--profile", "*", "config", "--format", "json"),
-            ],
-            env={"PATH": os.environ["PATH"], **variables},
-            capture_output=True,
-            text=True,
-        )
+def _as_the_manual_says(root: Path) -> None:
+    """The .env that docs/deploy.md lets one write is enough, and arrives unharmed."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", (root / "docs/deploy.md").read_text(), re.DOTALL | re.MULTILINE)
+    (secrets,) = (block for block in blocks if "cat > .env" in block)
+    with tempfile.TemporaryDirectory() as made:
+        subprocess.run(["sh", "-euc", secrets], cwd=made, check=True)
+        written = Path(made, ".env")
+        assert written.stat().st_mode & 0o077 == 0, "others may read the secrets"
+        read = _config(root, {}, written)
+    assert read.returncode == 0, read.stderr
+    environ = json.loads(read.stdout)["services"]["web"]["environment"]
+    settings = load({name: value for name, value in environ.items() if value is not None})
+    assert settings.mail_from == "Holdpoint <holdpoint@example.org>" and len(settings.secret_keys[0]) == 64
+    assert settings.metrics_token and settings.secure
+
+
+def _config(root: Path, variables: Mapping[str, str], file: Path = Path("/dev/null")) -> Answer:
+    """What Compose makes of it, with nobody's own settings."""
+    program = Path(sys.executable).parent / "docker-compose"
+    where: list[str | Path] = ["--file", root / "compose.yaml", "--env-file", file, "--profile", "*"]
+    environ = {"PATH": os.environ["PATH"], **variables}
+    return subprocess.run([program, *where, "config", "--format", "json"], env=environ, capture_output=True, text=True)

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path, PurePosixPath
 
@@ -117,7 +118,9 @@ def test_the_files_beside_the_code_are_found() -> None:
 
 
 def test_the_command_tells_its_version() -> None:
-    said = subprocess.run([ROOT / ".venv/bin/holdpoint", "--version"], capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [Path(sys.executable).parent / "holdpoint", "--version"], capture_output=True, text=True, check=True
+    )
     assert said.stdout == f"holdpoint {VERSION}\n"
 
 
