@@ -2,7 +2,7 @@
 # docs/deploy.md shows how it is run. `make container` executes these steps without a Docker engine.
 
 FROM python:3.13-slim-trixie AS builder
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 SOURCE_DATE_EPOCH=0
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 COPY requirements-production.txt deploy/container/requirements-build.txt ./
 # Locked, with hashes, as wheels: nothing is compiled, so no compiler is needed.
