@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import click
+import uvicorn
 
 from app import development
 from app import verify as verification
@@ -17,7 +19,7 @@ from app.accounts import service as accounts
 from app.accounts.api_tokens import USUAL
 from app.api.access import Scope
 from app.core import log
-from app.core.config import ConfigError, Settings, load
+from app.core.config import VERSION, ConfigError, Settings, load
 from app.core.db import WriteSession
 from app.core.errors import AppError
 from app.development import in_transaction
@@ -39,6 +41,7 @@ class Group(click.Group):
 
 
 @click.group(cls=Group)
+@click.version_option(VERSION, prog_name="holdpoint", message="%(prog)s %(version)s")
 def main() -> None:
     """Holdpoint: a task queue with hold points, where people sign off on what machines do."""
 
@@ -90,8 +93,31 @@ def doctor(as_json: bool, send: str) -> None:
 
 
 @main.command()
+@click.option("--host", default="0.0.0.0", show_default=True, help="The address it listens on.")  # noqa: S104
+def web(host: str) -> None:
+    """Run a web server process on PORT."""
+    settings = load(os.environ)
+    # When all is done, uvicorn raises the signal that stopped it once more. Whoever stops it expects a good end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    uvicorn.run(
+        "app.asgi:create",
+        factory=True,
+        host=host,
+        port=settings.port,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
+        access_log=False,
+        server_header=False,
+        # An open stream of /events would never let it end by itself.
+        timeout_graceful_shutdown=3,
+        # `holdpoint dev` tells where it runs.
+        log_level="warning" if settings.development else "info",
+    )
+
+
+@main.command()
 def worker() -> None:
     """Run a worker process (the same as `arq app.worker.WorkerSettings`)."""
+    load(os.environ)
     os.execv(sys.executable, [sys.executable, "-m", "arq", "app.worker.WorkerSettings"])  # noqa: S606
 
 

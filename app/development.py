@@ -44,7 +44,7 @@ def run(environ: Mapping[str, str]) -> None:
         migrate(settings.database_url)
         data = str(settings.data_dir / "careers")
         children.start("careers", "app.careers", "--port", str(careers), "--data-dir", data)
-        children.start("web", *_web_server(port))
+        children.start("web", "app.cli", "web", "--host", "127.0.0.1")
         children.start("worker", "arq", "app.worker.WorkerSettings")
         if _answers(children, port):
             _welcome(settings, in_transaction(settings, lambda session: prepare(session, settings)))
@@ -91,13 +91,6 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _web_server(port: int) -> tuple[str, ...]:
-    return (
-        *("uvicorn", "--factory", "app.asgi:create", "--host", "127.0.0.1", "--port", str(port)),
-        *("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "3", "--log-level", "warning"),
-    )
 
 
 def _answers(children: Children, port: int) -> bool:

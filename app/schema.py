@@ -1,7 +1,5 @@
 """The whole schema, and bringing a database to it. Alembic is the only one that creates tables."""
 
-from pathlib import Path
-
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -19,8 +17,7 @@ import app.stats.models
 import app.tasks.models
 import app.webhooks.models  # noqa: F401
 from app.core.db import Base
-
-MIGRATIONS = Path(__file__).parents[1] / "migrations"
+from app.core.places import MIGRATIONS
 
 metadata = Base.metadata
 

@@ -8,7 +8,7 @@ import pytest
 
 APP = Path(__file__).parents[1] / "app"
 
-ENTRIES = ("asgi", "worker", "cli", "development", "demo", "schema", "testing", "verify", "client")
+ENTRIES = ("asgi", "worker", "cli", "development", "demo", "schema", "testing", "verify", "client", "health")
 # A folder may import those to its right, never to its left.
 ORDER = (
     "kinds",
@@ -144,7 +144,7 @@ def calls(path: Path) -> set[str]:
 
 
 # The entries hand the environment to `config.load`.
-MAY_READ_ENVIRONMENT = {"asgi.py", "worker.py", "cli.py"}
+MAY_READ_ENVIRONMENT = {"asgi.py", "worker.py", "cli.py", "health.py"}
 
 
 def test_the_environment_is_read_at_the_entries_only() -> None:

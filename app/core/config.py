@@ -30,6 +30,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     secret_keys: tuple[str, ...] = ()
     base_url: str = "http://127.0.0.1:8000"
     port: int = 8000
+    # Whose X-Forwarded-For and -Proto the web server believes: addresses, networks, or *.
+    forwarded_allow_ips: str = "127.0.0.1"
     smtp_url: str = ""
     mail_from: str = "Holdpoint <holdpoint@localhost>"
     queues: tuple[tuple[str, int], ...] = (("default", 20), ("mail", 5), ("webhooks", 5))
@@ -106,6 +108,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         secret_keys=tuple(k.strip() for k in secret.split(",") if k.strip()),
         base_url=reader.url("BASE_URL", ("http", "https")).rstrip("/") or f"http://127.0.0.1:{port}",
         port=port,
+        forwarded_allow_ips=reader.text("FORWARDED_ALLOW_IPS", defaults.forwarded_allow_ips),
         smtp_url=reader.url("SMTP_URL", ("smtp", "smtps", "smtp+starttls")),
         mail_from=reader.text("MAIL_FROM", defaults.mail_from),
         queues=reader.queues("QUEUES", defaults.queues),

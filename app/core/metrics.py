@@ -108,18 +108,24 @@ def may_read(token: str, authorization: str) -> bool:
     return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
 
 
-def serve(port: int, token: str, families: Callable[[], Families]) -> WSGIServer:
-    """Answer on a port of its own, in a thread: for a process that serves no HTTP otherwise.
+def serve(
+    port: int, token: str | None, families: Callable[[], Families], alive: Callable[[], bool] = lambda: True
+) -> WSGIServer:
+    """Answer `/metrics` and `/livez` on a port of its own, in a thread: for a process that serves no HTTP otherwise.
 
     Args:
-        token: what the asker must have; empty: anybody may ask.
-        families: read at every request; must be safe to call from another thread.
+        token: what the asker must have for /metrics; empty: anybody may ask; None: nobody.
+        families: read at every request; must be safe to call from another thread, like `alive`.
     """
 
     def answer(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
-        if environ["PATH_INFO"] != "/metrics":
+        if environ["PATH_INFO"] == "/livez":
+            lives = alive()
+            start("200 OK" if lives else "503 Service Unavailable", [("Content-Type", "application/json")])
+            return [b'{"status": "ok"}' if lives else b'{"status": "stuck"}']
+        if environ["PATH_INFO"] != "/metrics" or token is None:
             start("404 Not Found", [("Content-Type", "text/plain")])
-            return [b"Only /metrics is here.\n"]
+            return [b"Only /metrics and /livez are here; the former needs METRICS_TOKEN.\n"]
         if token and not may_read(token, environ.get("HTTP_AUTHORIZATION", "")):
             start("401 Unauthorized", [("Content-Type", "text/plain"), ("WWW-Authenticate", "Bearer")])
             return [b"Send METRICS_TOKEN as a bearer token.\n"]

@@ -310,7 +310,7 @@ async def test_the_public_address_is_asked_and_proxies_are_judged(patient: Patie
     renamed = await through(patient, {b"host": b"backend:8000"})
     assert renamed.health is Health.FAIL and "backend:8000" in renamed.says
     unbelieved = await through(patient, {b"x-forwarded-for": b"203.0.113.9"})
-    assert unbelieved.health is Health.WARN and "--forwarded-allow-ips" in unbelieved.do
+    assert unbelieved.health is Health.WARN and "FORWARDED_ALLOW_IPS" in unbelieved.do
 
 
 async def test_another_site_at_the_public_address_fails(patient: Patient) -> None:
