@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test fuzz check screenshots bench format lock
+.PHONY: help setup run test fuzz check screenshots kubernetes bench format lock
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -35,6 +35,15 @@ check: setup ## format, lint, types
 
 screenshots: setup ## the pictures that README and docs show, of a fresh installation
 	@$(BIN)/python -m tests.pictures
+
+kubernetes: .holdpoint/kubernetes/ready ## render deploy/kubernetes and hold it against the schemas
+	@.holdpoint/kubernetes/bin/python deploy/kubernetes/check.py
+
+.holdpoint/kubernetes/ready: deploy/kubernetes/requirements.txt
+	@mkdir -p .holdpoint
+	@$(PYTHON) -m venv .holdpoint/kubernetes
+	@.holdpoint/kubernetes/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/kubernetes/requirements.txt
+	@touch $@
 
 bench: setup ## speed, as ratios measured in one run
 	@$(BIN)/python -m bench.throughput

@@ -6,6 +6,8 @@ no task lives in arq's job store, and the worker goes on while Redis is away.
 
 import asyncio
 import os
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -26,6 +28,9 @@ from app.kinds import BUILT_IN
 from app.runtime.dispatcher import Dispatcher
 from app.runtime.doorbell import Doorbell
 from app.runtime.sweeper import Sweeper
+
+TICK = 1.0  # seconds
+STUCK = 30.0  # seconds without a tick after which a worker is not alive any more
 
 logger = log.get(__name__)
 
@@ -69,11 +74,13 @@ class Process:
             announce=doorbell.ring,
             # The sweeper's lock, held by a frozen worker, must not outlast the leases that others would recover.
             idle_limit=min(settings.lease, timedelta(seconds=5)),
+            pooler=settings.database_pooler,
         )
         self._doorbell = doorbell
         self._settings = settings
         self._jobs: list[asyncio.Task[None]] = []
         self._metrics: WSGIServer | None = None
+        self._ticked = time.monotonic()
 
     async def start(self, _ctx: dict[Any, Any]) -> None:
         log.configure(json=not self._settings.development, level=self._settings.log_level)
@@ -84,11 +91,14 @@ class Process:
             asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
             asyncio.create_task(sweeper.run(), name="sweeper"),
             asyncio.create_task(self._doorbell.listen(self.dispatcher.hear), name="doorbell"),
+            asyncio.create_task(self._tick(), name="tick"),
         ]
         for job in self._jobs:
             job.add_done_callback(_fall_loudly)
         if self._settings.metrics_port:
-            self._metrics = metrics.serve(self._settings.metrics_port, self._settings.metrics_token, self._figures)
+            self._metrics = metrics.serve(
+                self._settings.metrics_port, self._settings.metrics_token, self._figures, self._probes
+            )
         logger.info("worker_started", worker=str(self.dispatcher.id), queues=dict(self._settings.queues))
 
     async def stop(self, _ctx: dict[Any, Any]) -> None:
@@ -103,6 +113,19 @@ class Process:
             self._metrics.server_close()
         await asyncio.to_thread(tracing.stop)
         logger.info("worker_stopped", worker=str(self.dispatcher.id))
+
+    async def _tick(self) -> None:
+        while True:
+            self._ticked = time.monotonic()
+            await asyncio.sleep(TICK)
+
+    @property
+    def _probes(self) -> dict[str, Callable[[], bool]]:
+        return {
+            # Without the database a worker waits for it: a restart would not help, only a loop that hangs needs one.
+            "/livez": lambda: time.monotonic() - self._ticked < STUCK,
+            "/readyz": lambda: self.dispatcher.ready,
+        }
 
     def _figures(self) -> metrics.Families:
         """What is read at each look, beside what is counted."""
@@ -128,7 +151,7 @@ def _arq_settings() -> dict[str, Any]:
     for module in (*BUILT_IN, *settings.kinds):
         import_module(module)
     process = Process(settings)
-    redis_settings = RedisSettings.from_dsn(settings.redis_url.replace("valkey", "redis", 1))
+    redis_settings = RedisSettings.from_dsn(settings.redis_url)
     pool = ConnectionPool.from_url(settings.redis_url, socket_connect_timeout=1)
     return {
         "functions": [process.wake],

@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 from sqlalchemy import MetaData, func, select
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import UserDefinedType
 
@@ -89,11 +90,54 @@ def sqlstate(error: DBAPIError) -> str:
     return str(getattr(error.orig, "sqlstate", None) or "")
 
 
+_IDLE_LIMIT = "idle_in_transaction_session_timeout"
+# What a pooler that hands out connections by the transaction takes at a connection's start; it refuses the rest.
+_TAKEN_BY_POOLERS = frozenset({"application_name", "timezone"})
+
+
+def make_engine(
+    url: str, *, pooler: bool = False, settings: dict[str, str] | None = None, **options: Any
+) -> AsyncEngine:
+    """An engine on `url`, whose query (sslmode, sslrootcert, …) the driver reads as libpq does.
+
+    Args:
+        url: `postgresql+asyncpg://…`
+        pooler: the URL leads to a PgBouncer in transaction mode. Each transaction may have another connection, so
+            nothing is prepared under a name, and what else would belong to a session is left out.
+        settings: the server's, for each connection.
+        options: SQLAlchemy's.
+    """
+    given = {name: value for name, value in (settings or {}).items() if not pooler or name in _TAKEN_BY_POOLERS}
+    dsn = connection_string(url)
+
+    async def connect(*_: object, **__: object) -> Any:
+        caching = {"statement_cache_size": 0} if pooler else {}
+        return await asyncpg.connect(dsn, timeout=5, server_settings=given, **caching)
+
+    caching = {"prepared_statement_cache_size": 0} if pooler else {}
+    return create_async_engine(
+        "postgresql+asyncpg://", connect_args={"async_creator_fn": connect, **caching}, hide_parameters=True, **options
+    )
+
+
+# What libpq knows and the driver does not, without loss: it would take them for settings of the server.
+_LEFT_OUT = frozenset({"channel_binding", "connect_timeout", "gssencmode", "fallback_application_name"})
+
+
+def connection_string(url: str) -> str:
+    """The URL as the driver takes it."""
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    # `ssl` is the driver's own name, and what these URLs said before.
+    kept = [("sslmode" if key == "ssl" else key, value) for key, value in query if key not in _LEFT_OUT]
+    return urlunsplit(parts._replace(scheme="postgresql", query=urlencode(kept, safe="/")))
+
+
 class Database:
     """An engine and the two kinds of session.
 
     Args:
-        url: `postgresql+asyncpg://…`
+        url, pooler: as of `make_engine`.
         idle_limit: how long a transaction may do nothing before the server ends it: a process that was stopped in
             the middle of one (SIGSTOP, a frozen machine) must not keep its locks.
         announce: is awaited after a commit with the announced topics; must not raise.
@@ -107,25 +151,23 @@ class Database:
         pool_size: int = 10,
         announce: Announce | None = None,
         idle_limit: timedelta = timedelta(seconds=30),
+        pooler: bool = False,
     ) -> None:
-        self.engine = create_async_engine(
+        idle = {_IDLE_LIMIT: str(int(idle_limit.total_seconds() * 1000))}
+        self.engine = make_engine(
             url,
+            pooler=pooler,
+            settings={"application_name": name, "timezone": "UTC", **idle},
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=False,
             pool_timeout=10,
-            hide_parameters=True,
-            connect_args={
-                "timeout": 5,
-                "server_settings": {
-                    "application_name": name,
-                    "timezone": "UTC",
-                    "idle_in_transaction_session_timeout": str(int(idle_limit.total_seconds() * 1000)),
-                },
-            },
         )
         self._reading = self.engine.execution_options(postgresql_readonly=True)
-        self._glancing = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        # Behind a pooler a statement is parsed and executed on one connection only within a transaction.
+        self._glancing = self._reading if pooler else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        # What a pooler does not let a connection begin with, each transaction that locks says for itself.
+        self._said = idle if pooler else {}
         self._announce = announce
 
     @asynccontextmanager
@@ -154,6 +196,7 @@ class Database:
         """
         async with WriteSession(self.engine, expire_on_commit=False) as session:
             settings = [func.set_config("holdpoint.actor", actor, True)]
+            settings += [func.set_config(name, value, True) for name, value in self._said.items()]
             if parent := tracing.traceparent():  # tasks that it inserts belong to the trace
                 settings.append(func.set_config("holdpoint.traceparent", parent, True))
             await session.execute(select(*settings))

@@ -108,18 +108,25 @@ def may_read(token: str, authorization: str) -> bool:
     return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
 
 
-def serve(port: int, token: str, families: Callable[[], Families]) -> WSGIServer:
+def serve(
+    port: int, token: str, families: Callable[[], Families], probes: Mapping[str, Callable[[], bool]]
+) -> WSGIServer:
     """Answer on a port of its own, in a thread: for a process that serves no HTTP otherwise.
 
     Args:
-        token: what the asker must have; empty: anybody may ask.
-        families: read at every request; must be safe to call from another thread.
+        token: what whoever reads the metrics must have; empty: anybody may.
+        families: read at every request; must be safe to call from another thread, as must the probes.
+        probes: path → whether all is well (200, else 503); anybody may ask.
     """
 
     def answer(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        if (probe := probes.get(environ["PATH_INFO"])) is not None:
+            well = probe()
+            start("200 OK" if well else "503 Service Unavailable", [("Content-Type", "text/plain")])
+            return [b"ok\n" if well else b"unavailable\n"]
         if environ["PATH_INFO"] != "/metrics":
             start("404 Not Found", [("Content-Type", "text/plain")])
-            return [b"Only /metrics is here.\n"]
+            return [b"Only /metrics, /livez and /readyz are here.\n"]
         if token and not may_read(token, environ.get("HTTP_AUTHORIZATION", "")):
             start("401 Unauthorized", [("Content-Type", "text/plain"), ("WWW-Authenticate", "Bearer")])
             return [b"Send METRICS_TOKEN as a bearer token.\n"]
