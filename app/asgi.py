@@ -138,6 +138,7 @@ def create_app(settings: Settings) -> ASGIApp:
         pool_size=10,
         announce=doorbell.ring,
         pooler=settings.database_pooler,
+        replica=settings.database_read_url,
     )
 
     changes = Changes(database)

@@ -7,7 +7,6 @@ no task lives in arq's job store, and the worker goes on while Redis is away.
 import asyncio
 import os
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -29,10 +28,10 @@ from app.runtime.dispatcher import Dispatcher
 from app.runtime.doorbell import Doorbell
 from app.runtime.sweeper import Sweeper
 
-TICK = 1.0  # seconds
-STUCK = 30.0  # seconds without a tick after which a worker is not alive any more
-
 logger = log.get(__name__)
+
+# The event loop of a process that is well turns many times a second.
+STUCK_SECONDS = 15.0
 
 
 class PatientPipeline(Pipeline):
@@ -75,12 +74,13 @@ class Process:
             # The sweeper's lock, held by a frozen worker, must not outlast the leases that others would recover.
             idle_limit=min(settings.lease, timedelta(seconds=5)),
             pooler=settings.database_pooler,
+            replica=settings.database_read_url,
         )
         self._doorbell = doorbell
         self._settings = settings
         self._jobs: list[asyncio.Task[None]] = []
         self._metrics: WSGIServer | None = None
-        self._ticked = time.monotonic()
+        self._turned = time.monotonic()
 
     async def start(self, _ctx: dict[Any, Any]) -> None:
         log.configure(json=not self._settings.development, level=self._settings.log_level)
@@ -91,13 +91,14 @@ class Process:
             asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
             asyncio.create_task(sweeper.run(), name="sweeper"),
             asyncio.create_task(self._doorbell.listen(self.dispatcher.hear), name="doorbell"),
-            asyncio.create_task(self._tick(), name="tick"),
+            asyncio.create_task(self._turn(), name="turn"),
         ]
         for job in self._jobs:
             job.add_done_callback(_fall_loudly)
         if self._settings.metrics_port:
+            token = self._settings.metrics_token or ("" if self._settings.development else None)
             self._metrics = metrics.serve(
-                self._settings.metrics_port, self._settings.metrics_token, self._figures, self._probes
+                self._settings.metrics_port, token, self._figures, self._alive, lambda: self.dispatcher.ready
             )
         logger.info("worker_started", worker=str(self.dispatcher.id), queues=dict(self._settings.queues))
 
@@ -114,18 +115,14 @@ class Process:
         await asyncio.to_thread(tracing.stop)
         logger.info("worker_stopped", worker=str(self.dispatcher.id))
 
-    async def _tick(self) -> None:
+    async def _turn(self) -> None:
+        """Shows that the event loop turns: a handler that blocks it must not pass for a worker that works."""
         while True:
-            self._ticked = time.monotonic()
-            await asyncio.sleep(TICK)
+            self._turned = time.monotonic()
+            await asyncio.sleep(1)
 
-    @property
-    def _probes(self) -> dict[str, Callable[[], bool]]:
-        return {
-            # Without the database a worker waits for it: a restart would not help, only a loop that hangs needs one.
-            "/livez": lambda: time.monotonic() - self._ticked < STUCK,
-            "/readyz": lambda: self.dispatcher.ready,
-        }
+    def _alive(self) -> bool:
+        return time.monotonic() - self._turned < STUCK_SECONDS
 
     def _figures(self) -> metrics.Families:
         """What is read at each look, beside what is counted."""

@@ -27,6 +27,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str = ""
     # Whether that is a PgBouncer that hands out connections by the transaction.
     database_pooler: bool = False
+    # A replica for what may be some seconds old; empty: none.
+    database_read_url: str = ""
     redis_url: str = ""
     # Empty in development: a key kept in the data directory.
     secret_keys: tuple[str, ...] = ()
@@ -105,6 +107,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         environment="production" if production else "development",
         database_url=_driver(reader.url("DATABASE_URL", ("postgresql", "postgres", "postgresql+asyncpg"))),
         database_pooler=reader.choice("DATABASE_POOLER", "none", ("none", "transaction")) == "transaction",
+        database_read_url=_driver(reader.url("DATABASE_READ_URL", ("postgresql", "postgres", "postgresql+asyncpg"))),
         # Its client knows the names of Redis only.
         redis_url=re.sub(
             r"^valkey", "redis", reader.url("REDIS_URL", ("redis", "rediss", "unix", "valkey", "valkeys"))

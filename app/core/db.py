@@ -4,8 +4,9 @@ A `WriteSession` names its actor to the database, whose triggers write it into t
 told to other processes after the commit (doorbells) is noted with `announce` and goes out only if it commits.
 """
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -19,7 +20,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import UserDefinedType
 
-from app.core import tracing
+from app.core import log, tracing
+
+REPLICA_PATIENCE = 30.0  # seconds in which a replica that did not answer is not asked again
+
+logger = log.get(__name__)
 
 Announce = Callable[[frozenset[str]], Awaitable[None]]
 
@@ -141,6 +146,7 @@ class Database:
         idle_limit: how long a transaction may do nothing before the server ends it: a process that was stopped in
             the middle of one (SIGSTOP, a frozen machine) must not keep its locks.
         announce: is awaited after a commit with the announced topics; must not raise.
+        replica: the URL of one that follows it, for `look_back`; empty: none.
     """
 
     def __init__(
@@ -152,17 +158,20 @@ class Database:
         announce: Announce | None = None,
         idle_limit: timedelta = timedelta(seconds=30),
         pooler: bool = False,
+        replica: str = "",
     ) -> None:
         idle = {_IDLE_LIMIT: str(int(idle_limit.total_seconds() * 1000))}
-        self.engine = make_engine(
-            url,
-            pooler=pooler,
-            settings={"application_name": name, "timezone": "UTC", **idle},
-            pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_pre_ping=False,
-            pool_timeout=10,
-        )
+        options: dict[str, Any] = {
+            "pooler": pooler,
+            "settings": {"application_name": name, "timezone": "UTC", **idle},
+            "pool_size": pool_size,
+            "max_overflow": pool_size,
+            "pool_pre_ping": False,
+            "pool_timeout": 10,
+        }
+        self.engine = make_engine(url, **options)
+        self._replica = make_engine(replica, **options) if replica else None
+        self._replica_away_until = 0.0
         self._reading = self.engine.execution_options(postgresql_readonly=True)
         # Behind a pooler a statement is parsed and executed on one connection only within a transaction.
         self._glancing = self._reading if pooler else self.engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -174,6 +183,32 @@ class Database:
     async def read(self) -> AsyncIterator[ReadSession]:
         async with ReadSession(self._reading, expire_on_commit=False) as session:
             yield session
+
+    @asynccontextmanager
+    async def look_back(self, session: ReadSession | None = None) -> AsyncIterator[ReadSession]:
+        """For what may be some seconds old (charts, exports): on the replica if there is one that answers, else
+        `session`, or one of `read`."""
+        async with AsyncExitStack() as stack:
+            if (behind := await self._behind(stack)) is not None:
+                yield behind
+            elif session is not None:
+                yield session
+            else:
+                yield await stack.enter_async_context(self.read())
+
+    async def _behind(self, stack: AsyncExitStack) -> ReadSession | None:
+        """A session on the replica. None: there is none, or it is away, and then for a while it is not asked again."""
+        if self._replica is None or time.monotonic() < self._replica_away_until:
+            return None
+        engine = self._replica.execution_options(postgresql_readonly=True)
+        session = await stack.enter_async_context(ReadSession(engine, expire_on_commit=False))
+        try:
+            await session.connection()
+        except AWAY as error:
+            self._replica_away_until = time.monotonic() + REPLICA_PATIENCE
+            logger.warning("replica_away", error=repr(error))
+            return None
+        return session
 
     @asynccontextmanager
     async def glance(self) -> AsyncIterator[AsyncConnection]:
@@ -208,3 +243,5 @@ class Database:
 
     async def dispose(self) -> None:
         await self.engine.dispose()
+        if self._replica is not None:
+            await self._replica.dispose()
