@@ -136,7 +136,7 @@ def create_app(settings: Settings) -> ASGIApp:
         settings.database_url,
         name="holdpoint web",
         pool_size=10,
-        announce=doorbell.ring,
+        announce=doorbell.announce,
         pooler=settings.database_pooler,
         replica=settings.database_read_url,
     )

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
-from sqlalchemy import MetaData, func, select
+from sqlalchemy import MetaData, bindparam, func, select
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -95,6 +95,7 @@ def sqlstate(error: DBAPIError) -> str:
     return str(getattr(error.orig, "sqlstate", None) or "")
 
 
+_TRACE = select(func.set_config("holdpoint.traceparent", bindparam("parent"), True))
 _IDLE_LIMIT = "idle_in_transaction_session_timeout"
 # What a pooler that hands out connections by the transaction takes at a connection's start; it refuses the rest.
 _TAKEN_BY_POOLERS = frozenset({"application_name", "timezone"})
@@ -176,7 +177,8 @@ class Database:
         # Behind a pooler a statement is parsed and executed on one connection only within a transaction.
         self._glancing = self._reading if pooler else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         # What a pooler does not let a connection begin with, each transaction that locks says for itself.
-        self._said = idle if pooler else {}
+        said = [func.set_config(name, value, True) for name, value in idle.items() if pooler]
+        self._opening = select(func.set_config("holdpoint.actor", bindparam("actor"), True), *said)
         self._announce = announce
 
     @asynccontextmanager
@@ -230,11 +232,9 @@ class Database:
             actor: who does it, as the event log names it: `user:…`, `worker:…`, `recipient:…`, `system`.
         """
         async with WriteSession(self.engine, expire_on_commit=False) as session:
-            settings = [func.set_config("holdpoint.actor", actor, True)]
-            settings += [func.set_config(name, value, True) for name, value in self._said.items()]
+            await session.execute(self._opening, {"actor": actor})
             if parent := tracing.traceparent():  # tasks that it inserts belong to the trace
-                settings.append(func.set_config("holdpoint.traceparent", parent, True))
-            await session.execute(select(*settings))
+                await session.execute(_TRACE, {"parent": parent})
             yield session
             await session.commit()
             topics: set[str] = session.info.pop("topics", set())
