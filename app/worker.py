@@ -74,7 +74,6 @@ class Process:
             # The sweeper's lock, held by a frozen worker, must not outlast the leases that others would recover.
             idle_limit=min(settings.lease, timedelta(seconds=5)),
             pooler=settings.database_pooler,
-            replica=settings.database_read_url,
         )
         self._doorbell = doorbell
         self._settings = settings

@@ -201,8 +201,10 @@ def out_of_step(documents: list[Document]) -> Iterator[str]:
                 yield f"{name}: METRICS_PORT is another"
         else:
             flags = dict(part.removeprefix("--").split("=") for part in main["command"] if "=" in part)
-            needed = main["lifecycle"]["preStop"]["sleep"]["seconds"] + int(flags["timeout-graceful-shutdown"]) + 10
-            if ports != {"http": flags["port"]}:
+            needed = (
+                main["lifecycle"]["preStop"]["sleep"]["seconds"] + int(flags.get("timeout-graceful-shutdown", 3)) + 10
+            )
+            if ports != {"http": flags.get("port", settings["PORT"])}:
                 yield f"{name}: --port is another"
         if pod["terminationGracePeriodSeconds"] < needed:
             yield f"{name}: is killed before its grace has passed ({needed} s)"

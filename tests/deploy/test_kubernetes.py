@@ -221,7 +221,3 @@ def test_the_probes_of_web_processes_are_addresses_that_answer_everybody() -> No
     web = documents("base/web.yaml")[1]["spec"]["template"]["spec"]["containers"][0]
     asked = {web[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
     assert asked == {"/livez", "/readyz"} <= answered
-    procfile = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
-    assert set(procfile["web"].split()) - {"--port", "${PORT:-8000}", "--host", "0.0.0.0"} <= {
-        word for part in web["command"] for word in part.split("=")
-    }
