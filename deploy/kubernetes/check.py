@@ -23,6 +23,7 @@ MODELS = {
     "keda.sh/v1alpha1": "cloudcoil.models.keda.v1alpha1",
     "monitoring.coreos.com/v1": "cloudcoil.models.prometheus_operator.v1",
 }
+QUEUES = ["default", "mail", "webhooks"]  # that Holdpoint itself puts something into
 AROUND_GRACE = 20  # seconds that a worker may need beside SHUTDOWN_GRACE
 
 Document = dict[str, Any]
@@ -190,6 +191,7 @@ def selector(document: Document) -> dict[str, str] | None:
 def out_of_step(documents: list[Document]) -> Iterator[str]:
     """Figures in two places that must fit each other."""
     settings = next(d["data"] for d in documents if d["kind"] == "ConfigMap")
+    served: list[str] = []
     scaled = {d["spec"]["scaleTargetRef"]["name"]: d for d in documents if d["kind"] == "ScaledObject"}
     for document in (d for d in documents if d["kind"] == "Deployment"):
         name, pod = document["metadata"]["name"], document["spec"]["template"]["spec"]
@@ -208,16 +210,19 @@ def out_of_step(documents: list[Document]) -> Iterator[str]:
                 yield f"{name}: --port is another"
         if pod["terminationGracePeriodSeconds"] < needed:
             yield f"{name}: is killed before its grace has passed ({needed} s)"
+        queues = [
+            part.split(":")[0]
+            for entry in main.get("env", ())
+            if entry["name"] == "QUEUES"
+            for part in entry["value"].split(",")
+        ]
+        served += queues
         if name in scaled:
-            queues = [
-                part.split(":")[0]
-                for entry in main["env"]
-                if entry["name"] == "QUEUES"
-                for part in entry["value"].split(",")
-            ]
             query = scaled[name]["spec"]["triggers"][0]["metadata"]["query"]
             if query.split("'")[1] != "{" + ",".join(queues) + "}":
                 yield f"{name}: KEDA asks for other queues than {queues}"
+    if len(served) != len(set(served)) or not set(QUEUES) <= set(served):
+        yield f"the workers' QUEUES are together {sorted(served)}"
 
 
 def one(documents: list[Document], kind: str, name: str) -> Document:
@@ -251,6 +256,9 @@ SPOILT: dict[str, Callable[[list[Document]], Any]] = {
     "an image without a version": lambda all: worker(all)["containers"][0].update(image="holdpoint"),
     "less time than SHUTDOWN_GRACE": lambda all: worker(all).update(terminationGracePeriodSeconds=25),
     "other queues than KEDA asks for": lambda all: worker(all)["containers"][0]["env"][0].update(value="default:1"),
+    "a queue that two groups serve, and one that none does": lambda all: one(
+        all, "Deployment", "holdpoint-worker-mail"
+    )["spec"]["template"]["spec"]["containers"][0]["env"][0].update(value="webhooks:5"),
     "a budget for no pods": lambda all: one(all, "PodDisruptionBudget", "holdpoint-web")["spec"]["selector"][
         "matchLabels"
     ].update({"app.kubernetes.io/component": "webb"}),
