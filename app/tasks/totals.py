@@ -1,4 +1,4 @@
-"""How many tasks a filter matches, read off the folded counts where those can tell. The history does not matter then."""
+"""How many tasks a filter matches, read off the folded counts where those can tell. No history matters then."""
 
 from uuid import UUID
 
