@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test fuzz check screenshots reference docs bench container release format lock
+.PHONY: help setup run test fuzz check screenshots reference docs bench container kubernetes release format lock
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -42,6 +42,14 @@ reference: setup ## the pages and pictures of docs that are made from the code
 
 docs: setup ## the documentation as a site, in build/site; fails on any warning
 	@$(BIN)/mkdocs build --quiet --strict
+kubernetes: .holdpoint/kubernetes/ready ## render deploy/kubernetes and hold it against the schemas
+	@.holdpoint/kubernetes/bin/python deploy/kubernetes/check.py
+
+.holdpoint/kubernetes/ready: deploy/kubernetes/requirements.txt
+	@mkdir -p .holdpoint
+	@$(PYTHON) -m venv .holdpoint/kubernetes
+	@.holdpoint/kubernetes/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/kubernetes/requirements.txt
+	@touch $@
 
 bench: setup ## speed, as ratios measured in one run
 	@$(BIN)/python -m bench.throughput

@@ -132,7 +132,7 @@ def in_transaction(settings: Settings, work: Callable[[WriteSession], Awaitable[
     """One transaction from the command line, as `system`."""
 
     async def run() -> T:
-        database = Database(settings.database_url, name="holdpoint cli", pool_size=1)
+        database = Database(settings.database_url, name="holdpoint cli", pool_size=1, pooler=settings.database_pooler)
         try:
             async with database.write("system") as session:
                 return await work(session)

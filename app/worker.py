@@ -73,6 +73,7 @@ class Process:
             announce=doorbell.ring,
             # The sweeper's lock, held by a frozen worker, must not outlast the leases that others would recover.
             idle_limit=min(settings.lease, timedelta(seconds=5)),
+            pooler=settings.database_pooler,
         )
         self._doorbell = doorbell
         self._settings = settings
@@ -95,7 +96,9 @@ class Process:
             job.add_done_callback(_fall_loudly)
         if self._settings.metrics_port:
             token = self._settings.metrics_token or ("" if self._settings.development else None)
-            self._metrics = metrics.serve(self._settings.metrics_port, token, self._figures, self._alive)
+            self._metrics = metrics.serve(
+                self._settings.metrics_port, token, self._figures, self._alive, lambda: self.dispatcher.ready
+            )
         logger.info("worker_started", worker=str(self.dispatcher.id), queues=dict(self._settings.queues))
 
     async def stop(self, _ctx: dict[Any, Any]) -> None:
@@ -144,7 +147,7 @@ def _arq_settings() -> dict[str, Any]:
     for module in (*BUILT_IN, *settings.kinds):
         import_module(module)
     process = Process(settings)
-    redis_settings = RedisSettings.from_dsn(settings.redis_url.replace("valkey", "redis", 1))
+    redis_settings = RedisSettings.from_dsn(settings.redis_url)
     pool = ConnectionPool.from_url(settings.redis_url, socket_connect_timeout=1)
     return {
         "functions": [process.wake],

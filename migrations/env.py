@@ -6,9 +6,9 @@ import os
 from alembic import context
 from sqlalchemy import pool, text
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.core.config import load
+from app.core.db import make_engine
 from app.schema import metadata
 
 LOCK_KEY = 0x48_6F_6C_64  # "Hold": one migration at a time, however many release jobs start
@@ -25,7 +25,8 @@ def run(connection: Connection) -> None:
 
 async def main() -> None:
     url = context.config.attributes.get("url") or load(os.environ).database_url
-    engine = create_async_engine(url, poolclass=pool.NullPool)
+    # Migrations are few statements in one transaction: they go the way that a pooler lets pass, wherever the URL leads.
+    engine = make_engine(url, pooler=True, poolclass=pool.NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(run)
         await connection.commit()
