@@ -88,7 +88,6 @@ def migrate(
     if revision == "head":
         at = current(url)
         if at is not None and at > head():
-            say(f"The schema is at {at}, newer than this release needs ({head()}). Nothing to do.")
             return
     ends, pause = time.monotonic() + timeout, 0.5
     while (blockers := _attempt(config(url, lock_timeout=lock_timeout), revision)) is not None:

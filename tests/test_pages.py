@@ -8,7 +8,7 @@ from uuid import UUID
 import httpx
 import pytest
 from redis.asyncio import Redis
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 import tests.runtime.kinds
 import tests.tasks.kinds  # noqa: F401
@@ -18,6 +18,7 @@ from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.runs.service import start_run
 from app.runtime import workers
+from app.schema import head
 from app.tasks.attempts import claim_tasks, store_step
 from app.tasks.models import Task
 from app.tasks.service import TaskRequest
@@ -261,6 +262,20 @@ async def test_probes_tell_that_it_works(transport: httpx.ASGITransport, databas
             assert answer.status_code == 200, answer.text
             assert (await probe.head(path)).status_code == 200
         assert (await probe.get("/readyz")).json() == {"status": "ok", "database": "ok", "redis": "ok"}
+
+
+@pytest.mark.parametrize(("at", "status"), [("0001", 503), ("9999", 200)], ids=["older", "newer"])
+async def test_it_is_ready_on_a_newer_schema_as_well_for_the_time_of_a_rollout(
+    transport: httpx.ASGITransport, database: Database, at: str, status: int
+) -> None:
+    async with database.engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = :at"), {"at": at})
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as probe:
+            assert (await probe.get("/readyz")).status_code == status
+    finally:
+        async with database.engine.begin() as connection:
+            await connection.execute(text("UPDATE alembic_version SET version_num = :at"), {"at": head()})
 
 
 async def test_a_task_by_hand_is_enqueued_and_what_does_not_fit_keeps_what_was_typed(
