@@ -24,6 +24,7 @@ from app.development import in_transaction
 from app.doctor import examination
 from app.embedded import EmbeddedServerError, postgres, valkey
 from app.embedded.attach import attached
+from app.load.command import load as load_command
 from app.schema import LOCK_TIMEOUT, TIMEOUT, current, head, pending
 from app.schema import migrate as migrate_schema
 
@@ -118,6 +119,9 @@ def doctor(as_json: bool, send: str) -> None:
     with _servers() as settings:
         log.configure(json=True, level="error")
         sys.exit(asyncio.run(examination.tell(settings, head(), click.echo, as_json=as_json, send_to=send)))
+
+
+main.add_command(load_command)
 
 
 @main.command()
