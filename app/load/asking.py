@@ -12,7 +12,7 @@ from app.client import Holdpoint, Problem
 
 T = TypeVar("T")
 
-LONGEST_PAUSE = 5.0  # seconds between two tries without an answer
+LONGEST_PAUSE = 2.0  # seconds between two tries without an answer
 PASSING = (500, 502, 503, 504)  # of a server that starts, ends, or stands behind a proxy
 
 Connect = Callable[[], Holdpoint]

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -44,10 +43,6 @@ async def made(database: Database) -> Counter[str]:
         return Counter({row[0]: row[1] for row in rows})
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "app.cli", "load", *arguments]
-
-
 @pytest.fixture
 def place(servers: Servers, tmp_path: Path, redis: Redis) -> tuple[dict[str, str], int]:
     """The environment of processes, and the port of the web server."""
@@ -56,59 +51,68 @@ def place(servers: Servers, tmp_path: Path, redis: Redis) -> tuple[dict[str, str
     return environment(servers, tmp_path, **more), port
 
 
-async def test_every_shape_is_sent_watched_and_ends_as_the_mix_says(
+async def test_every_shape_ends_as_the_mix_says_and_the_exit_status_tells_what_does_not(
     database: Database, place: tuple[dict[str, str], int], tmp_path: Path
 ) -> None:
     environ, port = place
-    given = {**environ, "HOLDPOINT_TOKEN": await token_of(database)}
+    given = {**environ, "HOLDPOINT_TOKEN": await token_of(database), "PYTHONUNBUFFERED": "1"}
     mix = ",".join(f"{name}=2" if name == "sample.task" else name for name in SHAPES)
     with web(environ, tmp_path / "web.log", port), worker(environ, tmp_path / "worker.log"):
         options = ("--count", "16", "--rate", "40", "--mix", mix, "--approve", "--watch", "--json")
-        done = await asyncio.to_thread(
-            subprocess.run, command(*options), env=given, cwd=ROOT, capture_output=True, text=True, timeout=60
-        )
+        done = await asyncio.to_thread(finished, given, *options)
+        await check_all_shapes(database, done)
+        for sent_signal, seconds, status in ((signal.SIGINT, "60", 130), (None, "1", 1)):
+            left = started(given, "--count", "5", "--bulk", "5", "--mix", "sample.task+hold", "--timeout", seconds)
+            assert left.stderr is not None
+            assert "sent 5 of 5" in await asyncio.to_thread(left.stderr.readline)
+            if sent_signal:
+                left.send_signal(sent_signal)
+            out, err = await asyncio.to_thread(left.communicate, timeout=30)
+            assert left.returncode == status, err
+            assert "NOT all is as it should be" in out and "otherwise          5" in out, out
+            assert "cancel the run" in err
+        nobody = await asyncio.to_thread(finished, {**given, "HOLDPOINT_TOKEN": "hp_nobody"})
+        assert nobody.returncode == 1 and "401" in nobody.stderr
+
+
+def started(environ: dict[str, str], *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "app.cli", "load", *options]
+    return subprocess.Popen(command, env=environ, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finished(environ: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+    child = started(environ, *options)
+    out, err = child.communicate(timeout=60)
+    return subprocess.CompletedProcess(child.args, child.returncode, out, err)
+
+
+async def check_all_shapes(database: Database, done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     figures = json.loads(done.stdout)
     assert (figures["fine"], figures["sent"], figures["accepted"], figures["ended"]) == (True, 16, 16, 16)
-    assert {name: course["states"] for name, course in figures["courses"].items()} == {
-        name: {shape.ends: 4 if name == "sample.task" else 2} for name, shape in SHAPES.items()
+    expected = {name: 4 if name == "sample.task" else 2 for name in SHAPES}
+    courses = figures["courses"]
+    assert {name: course["states"] for name, course in courses.items()} == {
+        name: {SHAPES[name].ends: n} for name, n in expected.items()
     }
-    assert await made(database) == {name: 4 if name == "sample.task" else 2 for name in SHAPES}
+    assert await made(database) == expected
     assert figures["requests"]["n"] == 16 and figures["seconds"] >= 15 / 40
-    work = figures["courses"]["sample.task+work"]["work"]
-    assert 0.3 <= work["p50"] <= work["max"] <= figures["courses"]["sample.task+work"]["whole"]["max"]
-    assert "sent 16 of 16" in done.stderr or "sent" in done.stderr
-    assert "workers 1" in done.stderr and "oldest" in done.stderr
+    work = courses["sample.task+work"]["work"]
+    assert 0.3 <= work["p50"] <= work["max"] <= courses["sample.task+work"]["whole"]["max"]
+    assert "workers" in done.stderr and "oldest" in done.stderr
 
 
-async def test_a_limit_is_waited_for_and_loses_nothing(
+async def test_limits_and_a_web_server_killed_in_the_middle_double_nothing_and_lose_nothing(
     database: Database, place: tuple[dict[str, str], int], tmp_path: Path
 ) -> None:
     environ, port = place
-    limited = {**environ, "RATE_LIMIT_MAX": "10", "RATE_LIMIT_WINDOW": "1s"}
-    plan = Plan(
-        base_url=environ["BASE_URL"], token=await token_of(database), count=35, mix={"sample.task": 1}, concurrency=4
-    )
-    with web(limited, tmp_path / "web.log", port), worker(limited, tmp_path / "worker.log"):
-        figures = await asyncio.to_thread(run, plan, lambda _: None)
-    assert figures.fine, figures
-    assert (figures.accepted, figures.courses["sample.task"].states) == (35, {"succeeded": 35})
-    # Three windows are waited for; each of the connections may run into the limit once for each, no more.
-    assert 3 <= figures.told_to_wait <= 4 * 4
-    assert figures.seconds >= 2
-    assert await made(database) == {"sample.task": 35}
-
-
-async def test_a_web_server_killed_in_the_middle_doubles_nothing_and_loses_nothing(
-    database: Database, place: tuple[dict[str, str], int], tmp_path: Path
-) -> None:
-    environ, port = place
+    environ |= {"RATE_LIMIT_MAX": "30", "RATE_LIMIT_WINDOW": "1s"}
     plan = Plan(
         base_url=environ["BASE_URL"],
         token=await token_of(database),
-        count=600,
+        count=180,
         mix={"sample.task": 1},
-        rate=300,
+        rate=200,
         bulk=3,
         concurrency=6,
     )
@@ -127,50 +131,11 @@ async def test_a_web_server_killed_in_the_middle_doubles_nothing_and_loses_nothi
         figures = await asyncio.to_thread(run, plan, tell)
     assert again, "it was killed"
     assert figures.fine, figures
-    assert figures.broken > 0 and figures.accepted == 600
-    assert await made(database) == {"sample.task": 600}
-
-
-async def test_ctrl_c_prints_the_table_of_what_was_seen(
-    database: Database, place: tuple[dict[str, str], int], tmp_path: Path
-) -> None:
-    environ, port = place
-    given = {**environ, "HOLDPOINT_TOKEN": await token_of(database), "PYTHONUNBUFFERED": "1"}
-    with web(environ, tmp_path / "web.log", port):  # and no worker: it would never end
-        child = subprocess.Popen(
-            command("--count", "5", "--bulk", "5"),
-            env=given,
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert child.stderr is not None
-        assert "sent 5 of 5" in await asyncio.to_thread(child.stderr.readline)
-        child.send_signal(signal.SIGINT)
-        out, err = await asyncio.to_thread(child.communicate, timeout=30)
-    assert child.returncode == 130, err
-    assert "5 queued" in out and "NOT all is as it should be" in out
-    assert "cancel the run" in err
-
-
-async def test_what_ends_otherwise_and_what_is_refused_end_with_status_1(
-    database: Database, place: tuple[dict[str, str], int], tmp_path: Path
-) -> None:
-    environ, port = place
-    strict = {**environ, "ALLOW_PRIVATE_ADDRESSES": "no"}
-    environ["HOLDPOINT_TOKEN"] = await token_of(database)
-
-    def invoke(*options: str) -> Any:
-        return CliRunner(env=environ).invoke(main, ["load", *options])
-
-    with web(strict, tmp_path / "web.log", port), worker(strict, tmp_path / "worker.log"):
-        otherwise = await asyncio.to_thread(invoke, "--count", "2", "--mix", "http.request")
-        assert otherwise.exit_code == 1, otherwise.output
-        assert "2 dead_letter" in otherwise.output and "otherwise" in otherwise.output
-        environ["HOLDPOINT_TOKEN"] = "hp_nobody"
-        refused = await asyncio.to_thread(invoke, "--count", "2")
-        assert refused.exit_code == 1 and "401" in refused.output
+    assert (figures.accepted, figures.courses["sample.task"].states) == (180, {"succeeded": 180})
+    assert await made(database) == {"sample.task": 180}
+    assert figures.broken > 0
+    # Each connection may run into the limit once in each window, and waits for its end.
+    assert 2 <= figures.told_to_wait <= (plan.concurrency + 1) * (figures.seconds + 1)
 
 
 def test_another_machine_is_asked_about_first() -> None:
