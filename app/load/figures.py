@@ -30,8 +30,8 @@ def spread_of(values: Iterable[float]) -> Spread:
 
 
 class Course(msgspec.Struct, frozen=True):
-    """How the tasks of one shape went. `wait`: from being ready, the last time, to its claim; `work`: its last try;
-    `whole`: from its making to its end, with retries and people."""
+    """How the tasks of one shape went. `wait`: from its making to its first claim; `work`: from there to its end, with
+    retries and the people it waited for; `whole`: both."""
 
     states: dict[str, int]
     wait: Spread
@@ -71,7 +71,7 @@ def courses_of(tasks: Iterable[TaskItem]) -> dict[str, Course]:
     return {
         name: Course(
             states=dict(Counter(task["state"] for task in its)),
-            wait=spread_of(_between(task["queued_at"], task["started_at"]) for task in its if task["started_at"]),
+            wait=spread_of(_between(task["created_at"], task["started_at"]) for task in its if task["started_at"]),
             work=spread_of(_between(task["started_at"], task["finished_at"]) for task in its if _worked(task)),
             whole=spread_of(_between(task["created_at"], task["finished_at"]) for task in its if task["finished_at"]),
         )

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from app.client import Holdpoint, TaskItem
+from app.load.approving import Approver
 from app.load.asking import Gate, Patient, Stopped
 from app.load.figures import Figures, as_they_should, courses_of, pace, spread_of
 from app.load.mix import Shape, spread
@@ -64,29 +65,38 @@ def run(plan: Plan, tell: Tell) -> Figures:
         at_once=plan.concurrency,
     )
     asking = Patient(plan.connect, gate)
+    approver: Approver | None = None
     try:
         sender.start()
         watcher = Watcher(asking, sender.run_id)
+        if plan.approve:
+            approver = Approver(plan.connect, gate, sender.run_id)
+            approver.start()
         _look_on(plan, gate, sender, watcher, began, tell)
         return _figures(plan, sender, watcher.tasks(), gate, began)
     except (KeyboardInterrupt, Stopped):
         gate.stop()
-        sender.join()
-        if sender.fault is not None:
-            raise sender.fault from None
+        _join(sender, approver)
         raise Interrupted(_what_is_seen(plan, sender, gate, began)) from None
     finally:
         gate.stop()
-        sender.join()
+        _join(sender, approver)
         asking.close()
+
+
+def _join(sender: Sender, approver: Approver | None) -> None:
+    """Until their threads have ended. Raises what ended one of them."""
+    for each in (sender, approver):
+        if each is not None:
+            each.join()
+            if each.fault is not None:
+                raise each.fault from None
 
 
 def _look_on(plan: Plan, gate: Gate, sender: Sender, watcher: Watcher, began: float, tell: Tell) -> None:
     """Returns when nothing is left to do. Raises Stopped."""
     while True:
         sending = sender.sending
-        if plan.approve:
-            watcher.approve_all()
         stand = watcher.stand()
         seconds = time.monotonic() - began
         queues = watcher.queues() if plan.watch else None

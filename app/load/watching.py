@@ -1,11 +1,10 @@
-"""Watching the run to its end: how far it is, how the queues stand, and deciding what its tasks ask."""
+"""Watching the run to its end: how far it is, and how the queues stand."""
 
-from collections import Counter
 from typing import Any
 
 import msgspec
 
-from app.client import Holdpoint, Problem, TaskItem
+from app.client import TaskItem
 from app.load.asking import Patient
 
 MOST = 200  # items of a page
@@ -33,8 +32,6 @@ class Watcher:
 
     def __init__(self, asking: Patient, run_id: str) -> None:
         self._asking, self._run_id = asking, run_id
-        self._decided: set[str] = set()
-        self.decisions: Counter[str] = Counter()
 
     def stand(self) -> Stand:
         run, _ = self._asking.ask(lambda hold: hold.run(self._run_id))
@@ -59,27 +56,3 @@ class Watcher:
             if page["next_cursor"] is None:
                 return found
             asked["cursor"] = page["next_cursor"]
-
-    def approve_all(self) -> None:
-        """Approve what tasks of this run ask. Somebody else's decision counts as well."""
-        for task in self.tasks("pending_approval"):
-            for each in self._questions_of(task["id"]):
-                if each["id"] not in self._decided:
-                    self._approve(each["id"])
-
-    def _questions_of(self, task_id: str) -> list[dict[str, Any]]:
-        found, _ = self._asking.ask(lambda hold: list(hold.approvals(task_id=task_id, state="pending")))
-        return found
-
-    def _approve(self, id: str) -> None:
-        def decide(hold: Holdpoint) -> Any:
-            return hold.decide(hold.approval(id), "approve", once=f"load-approve-{id}")
-
-        try:
-            self._asking.ask(decide)
-            self.decisions["approved"] += 1
-        except Problem as problem:
-            if problem.status not in (404, 409):
-                raise
-            self.decisions[f"not approved: {problem.title}"] += 1
-        self._decided.add(id)

@@ -61,18 +61,20 @@ async def test_every_shape_ends_as_the_mix_says_and_the_exit_status_tells_what_d
         options = ("--count", "16", "--rate", "40", "--mix", mix, "--approve", "--watch", "--json")
         done = await asyncio.to_thread(finished, given, *options)
         await check_all_shapes(database, done)
-        for sent_signal, seconds, status in ((signal.SIGINT, "60", 130), (None, "1", 1)):
-            left = started(given, "--count", "5", "--bulk", "5", "--mix", "sample.task+hold", "--timeout", seconds)
-            assert left.stderr is not None
-            assert "sent 5 of 5" in await asyncio.to_thread(left.stderr.readline)
-            if sent_signal:
-                left.send_signal(sent_signal)
-            out, err = await asyncio.to_thread(left.communicate, timeout=30)
-            assert left.returncode == status, err
-            assert "NOT all is as it should be" in out and "otherwise          5" in out, out
-            assert "cancel the run" in err
-        nobody = await asyncio.to_thread(finished, {**given, "HOLDPOINT_TOKEN": "hp_nobody"})
-        assert nobody.returncode == 1 and "401" in nobody.stderr
+        held = ("--count", "5", "--bulk", "5", "--mix", "sample.task+hold")
+        left = started(given, *held)
+        assert left.stderr is not None
+        assert "sent 5 of 5" in await asyncio.to_thread(left.stderr.readline)
+        left.send_signal(signal.SIGINT)
+        out, err = await asyncio.to_thread(left.communicate, timeout=30)
+        assert left.returncode == 130, err
+        assert "NOT all is as it should be" in out and "otherwise          5" in out, out
+        assert "cancel the run" in err
+        late = await asyncio.to_thread(CliRunner(env=given).invoke, main, ["load", *held, "--timeout", "1"])
+        assert late.exit_code == 1 and "otherwise          5" in late.output, late.output
+        nobody = {**given, "HOLDPOINT_TOKEN": "hp_nobody"}
+        refused = await asyncio.to_thread(CliRunner(env=nobody).invoke, main, ["load"])
+        assert refused.exit_code == 1 and "401" in refused.output
 
 
 def started(environ: dict[str, str], *options: str) -> subprocess.Popen[str]:
