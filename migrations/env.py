@@ -52,10 +52,11 @@ def run(connection: Connection) -> None:
 
 async def alone(guard: AsyncConnection) -> None:
     """Until this connection's transaction ends, nobody else migrates. It does nothing else and is in nobody's way."""
-    await guard.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
     taken = await guard.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
     if not taken.scalar_one():
         raise MigrationRuns
+    # After it, since a query's snapshot stays until the next statement: CREATE INDEX CONCURRENTLY would wait for that.
+    await guard.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
 
 async def look_on(looking: AsyncConnection) -> None:

@@ -1,6 +1,5 @@
 """Dumping, and restoring into a cluster of its own, with the programs of the embedded PostgreSQL."""
 
-import asyncio
 import re
 import subprocess
 from collections.abc import Iterator
@@ -8,17 +7,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.embedded import postgres
-from tests.conftest import HOME, make_database, with_name
+from tests.conftest import HOME
+
+DUMP = ["--format=custom"]
+RESTORE = ["--no-owner", "--exit-on-error"]
 
 
 def dump(url: str, file: Path) -> None:
     """As docs/backup.md says."""
-    _run("pg_dump", "--format=custom", f"--file={file}", _plain(url))
+    _run("pg_dump", *DUMP, f"--file={file}", _plain(url))
 
 
 def restore(file: Path, url: str, *more: str) -> None:
     """As docs/backup.md says."""
-    _run("pg_restore", "--no-owner", "--exit-on-error", *more, f"--dbname={_plain(url)}", str(file))
+    _run("pg_restore", *RESTORE, *more, f"--dbname={_plain(url)}", str(file))
 
 
 @contextmanager
@@ -28,11 +30,6 @@ def another_cluster(home: Path) -> Iterator[str]:
         yield postgres.start(home, fast=True)
     finally:
         postgres.stop(home)
-
-
-def empty_database(url: str, name: str) -> str:
-    asyncio.run(make_database(url, name))
-    return with_name(url, name)
 
 
 def _plain(url: str) -> str:

@@ -150,7 +150,7 @@ def test_two_migrations_at_once_come_one_after_the_other(empty_url: str) -> None
 
 @pytest.fixture
 def two_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Two migrations after the newest: one that works, one that fails half-way. Yields the first one's revision."""
+    """Two migrations after the newest: one as docs/upgrades.md shows, one that fails half-way. Yields the first."""
     import app.schema
     from app.schema import MIGRATIONS
 
@@ -166,7 +166,11 @@ def two_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     last, good, bad = head(), f"{int(head()) + 1:04}", f"{int(head()) + 2:04}"
     text_of = 'from alembic import op\nrevision = "{}"\ndown_revision = "{}"\ndef upgrade() -> None:\n    {}\n'
     create = 'op.execute("CREATE TABLE {} (id int)")'
-    (versions / f"{good}_good.py").write_text(text_of.format(good, last, create.format("good")))
+    index = """
+    with op.get_context().autocommit_block():
+        op.execute("DROP INDEX CONCURRENTLY IF EXISTS good_idx")
+        op.create_index("good_idx", "good", ["id"], postgresql_concurrently=True)"""
+    (versions / f"{good}_good.py").write_text(text_of.format(good, last, create.format("good") + index))
     half = f"{create.format('half')}; op.execute('SELECT 1 / 0')"
     (versions / f"{bad}_bad.py").write_text(text_of.format(bad, good, half))
     monkeypatch.setattr(app.schema, "MIGRATIONS", copy)
@@ -180,6 +184,8 @@ def test_a_migration_that_fails_leaves_the_version_where_the_one_before_has_put_
         migrate(empty_url)
     assert current(empty_url) == two_more
     assert "good" in tables(empty_url) and "half" not in tables(empty_url)
+    valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'good_idx'::regclass"
+    assert ask(empty_url, lambda c: c.execute(text(valid)).scalar_one()) is True
 
 
 def tables(url: str) -> set[str]:

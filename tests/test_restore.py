@@ -27,8 +27,8 @@ from app.tasks.states import TaskState
 from app.verify import verify_database
 from tests.approvals.asking import OWNER, approve, principal, put_question
 from tests.conftest import make_database, with_name
-from tests.dumps import another_cluster, dump, restore
-from tests.processes import environment, worker
+from tests.dumps import DUMP, RESTORE, another_cluster, dump, restore
+from tests.processes import ROOT, environment, worker
 from tests.runtime.working import until, until_state
 from tests.servers import Servers
 from tests.stats.final import all_final
@@ -230,3 +230,9 @@ async def test_a_copy_in_the_same_cluster_is_left_as_it_is(
             assert await rebase(session) is None
         fine, said = await verified(settings, after)
         assert fine, said
+
+
+def test_the_page_names_the_commands_that_were_tried() -> None:
+    page = (ROOT / "docs" / "backup.md").read_text()
+    assert all(f"pg_dump {option}" in page for option in DUMP[:1])
+    assert f"pg_restore {' '.join(RESTORE)}" in page
