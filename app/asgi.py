@@ -132,7 +132,7 @@ def create_app(settings: Settings) -> ASGIApp:
         import_module(module)
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=0.5, socket_timeout=0.5)
     doorbell = Doorbell(redis, settings.doorbell_scope)
-    database = Database(settings.database_url, name="holdpoint web", pool_size=10, announce=doorbell.ring)
+    database = Database(settings.database_url, name="holdpoint web", pool_size=10, announce=doorbell.announce)
 
     changes = Changes(database)
 

@@ -41,6 +41,7 @@ from app.tasks.service import TaskRequest
 HOME = Path(".holdpoint/bench")
 IN_HAND = 500
 READY = 10_000  # tasks of the other run, at least
+LOOK = 0.25  # seconds between two looks at the counts: the looking must not be what is measured
 QUIET = 4.0  # seconds of an undisturbed measurement
 LIMIT = 1.0  # seconds a person may wait
 KEPT = 0.8  # of the other run's throughput
@@ -103,9 +104,9 @@ class Bench:
         """Keep tasks of the other run ready, at all times alike."""
         while True:
             if (await self.counts(other)).get("queued", 0) > READY:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(LOOK)
                 continue
-            requests = [TaskRequest(kind="bench.idle", payload={"n": 0})] * 2000
+            requests = [TaskRequest(kind="bench.idle", payload={"n": 0})] * 5000
             async with self._database.write(self._by.actor) as session:
                 await runs.add_tasks(session, self._by, other, requests)
 
@@ -128,7 +129,7 @@ class Bench:
         began = time.perf_counter()
         while (counts := await self.counts(run_id)).get(state, 0) < self._size:
             assert "succeeded" not in counts, "the other run ran dry, so the worker took to the large one"
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(LOOK)
         return time.perf_counter() - began
 
     async def disturbed(self, other: UUID, run_id: UUID, verb: RunVerb) -> tuple[float, float, float]:

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import TextClause, event, select, text
 
 import tests.tasks.kinds  # noqa: F401
 from app.core.db import Database
+from app.tasks import attempts
 from app.tasks.dead_letters import _GROUPS
 from app.tasks.filters import TaskFilter
 from app.tasks.models import Task
@@ -165,3 +167,25 @@ async def test_the_groups_of_dead_letters_can_be_counted_by_their_index_alone(bu
         with explaining(buried):
             plan = "\n".join((await session.execute(_GROUPS, {"owner": None, "limit": 200})).scalars())
     assert "Index Only Scan using tasks_fingerprint_idx" in plan
+
+
+HELD = {"ids": [UUID(int=n) for n in range(400)], "attempts": [1] * 400, "now": None}
+LISTS = ("states", "results", "errors", "delays", "reasons", "failed", "digests")
+
+
+@pytest.mark.parametrize(
+    ("statement", "parameters"),
+    [
+        (attempts._FINISH, {**HELD, **{name: [None] * 400 for name in LISTS}}),
+        (attempts._EXTEND, {**HELD, "lease": timedelta(seconds=15)}),
+    ],
+    ids=["finish", "extend"],
+)
+async def test_tasks_in_hand_are_found_by_their_ids_also_when_the_planner_believes_that_nothing_runs(
+    crowded: Database, statement: TextClause, parameters: dict[str, object]
+) -> None:
+    async with crowded.read() as session:
+        with explaining(crowded):
+            plan = "\n".join((await session.execute(statement, parameters)).scalars())
+    assert "tasks_pkey" in plan
+    assert "tasks_running_idx" not in plan

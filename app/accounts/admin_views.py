@@ -9,6 +9,7 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery
 
 from app.accounts import queries, service
+from app.accounts.bearer import holders_of
 from app.accounts.letters import InvitationData
 from app.accounts.models import User
 from app.core import log
@@ -89,6 +90,7 @@ async def change_role(request: WebRequest, write: Write, user: SignedIn, user_id
     if form.data is None:
         raise Invalid("Choose member or administrator.", dict(form.errors))
     changed = await service.change_role(write, user_id, form.data.role)
+    holders_of(request.app.state).forget()
     logger.info("role changed", user=changed.email, role=changed.role, by=user.email)
     word = "an administrator" if changed.role == "admin" else "a member"
     return see_other(request, _after(user.id == user_id, changed), f"{changed.email} is now {word}.")
@@ -97,6 +99,7 @@ async def change_role(request: WebRequest, write: Write, user: SignedIn, user_id
 @post("/{user_id:uuid}/disable", include_in_schema=False)
 async def disable_user(request: WebRequest, write: Write, user: SignedIn, user_id: FromPath[UUID]) -> Response[str]:
     changed = await service.disable(write, user_id)
+    holders_of(request.app.state).forget()
     logger.info("user disabled", user=changed.email, by=user.email)
     return see_other(request, "/admin/users", f"{changed.email} is signed out everywhere and cannot sign in any more.")
 

@@ -63,6 +63,6 @@ async def create_token(
 
 
 async def revoke_token(session: WriteSession, user_id: UUID, token_id: UUID) -> None:
-    """From the next request on it is worth nothing. Raises TokenNotFound, also for somebody else's."""
+    """Within a second it is worth nothing. Raises TokenNotFound, also for somebody else's."""
     if not await token_queries.delete_token(session, user_id, token_id):
         raise TokenNotFound

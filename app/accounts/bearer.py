@@ -3,12 +3,14 @@
 from typing import Literal
 from uuid import UUID
 
+from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from app.accounts import jwks, jwts, token_queries
 from app.accounts.api_tokens import START
 from app.accounts.errors import BadToken
+from app.accounts.holders import Holders
 from app.accounts.token_queries import Holder
 from app.api import access
 from app.api.access import Access
@@ -44,17 +46,30 @@ async def _find(request: WebRequest) -> tuple[Principal | None, Access | None]:
 
 
 async def _by_token(request: WebRequest, token: str) -> tuple[Principal, Access]:
-    database: Database = request.app.state.database
-    holder = None
-    if len(token) <= 100:
-        async with database.glance() as connection:
-            holder = await token_queries.holder_of(connection, digest(token))
-    if holder is None:
-        raise BadToken
-    if holder.stale:
-        await _note_use(database, holder)
+    holders = holders_of(request.app.state)
+    token_hash = digest(token)
+    holder = holders.get(token_hash) or await _look_up(request.app.state.database, holders, token_hash)
     found = Access("token", holder.prefix, access.known_scopes(holder.scopes))
     return _principal(holder.user_id, holder.email, holder.name, holder.role, found)
+
+
+def holders_of(state: State) -> Holders:
+    """Those of the application with this state."""
+    if "holders" not in state:
+        state["holders"] = Holders()
+    found: Holders = state["holders"]
+    return found
+
+
+async def _look_up(database: Database, holders: Holders, token_hash: bytes) -> Holder:
+    async with database.glance() as connection:
+        holder = await token_queries.holder_of(connection, token_hash)
+    if holder is None:
+        raise BadToken
+    holders.keep(token_hash, holder)
+    if holder.stale:
+        await _note_use(database, holder)
+    return holder
 
 
 async def _note_use(database: Database, holder: Holder) -> None:

@@ -11,6 +11,7 @@ from litestar.params import FromPath
 
 from app.accounts import api_tokens, token_queries
 from app.accounts.api_tokens import USUAL
+from app.accounts.bearer import holders_of
 from app.accounts.models import ApiToken
 from app.api.access import MEANINGS, Scope
 from app.core.db import Session
@@ -67,6 +68,7 @@ async def create_token(request: WebRequest, write: Write, user: SignedIn) -> Res
 @post("/settings/tokens/{token_id:uuid}/revoke", include_in_schema=False)
 async def revoke_token(request: WebRequest, write: Write, user: SignedIn, token_id: FromPath[UUID]) -> Response[Any]:
     await api_tokens.revoke_token(write, user.id, token_id)
+    holders_of(request.app.state).forget()
     return see_other(request, "/settings/tokens", "The token is revoked: nothing can be done with it any more.")
 
 

@@ -1,6 +1,6 @@
 """What a program may do: the scopes of its token, and the guard that asks for one."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
 import msgspec
@@ -42,10 +42,10 @@ def known_scopes(names: list[str]) -> frozenset[Scope]:
     return frozenset(Scope(name) for name in names if name in set(Scope))
 
 
-def needs(wanted: Scope) -> Callable[[Connection, BaseRouteHandler], None]:
+def needs(wanted: Scope) -> Callable[[Connection, BaseRouteHandler], Awaitable[None]]:
     """A guard: 401 without a token, 403 when its scopes do not suffice."""
 
-    def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
+    async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
         access = connection.scope.get("auth")
         if principal(connection.scope) is None or not isinstance(access, Access):
             raise Unauthorized("Send a token: “Authorization: Bearer hp_…”. People make them in their settings.")

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import asyncpg
-from sqlalchemy import MetaData, func, select
+from sqlalchemy import MetaData, bindparam, func, select
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -89,6 +89,10 @@ def sqlstate(error: DBAPIError) -> str:
     return str(getattr(error.orig, "sqlstate", None) or "")
 
 
+_ACTOR = select(func.set_config("holdpoint.actor", bindparam("actor"), True))
+_TRACE = select(func.set_config("holdpoint.traceparent", bindparam("parent"), True))
+
+
 class Database:
     """An engine and the two kinds of session.
 
@@ -153,10 +157,9 @@ class Database:
             actor: who does it, as the event log names it: `user:…`, `worker:…`, `recipient:…`, `system`.
         """
         async with WriteSession(self.engine, expire_on_commit=False) as session:
-            settings = [func.set_config("holdpoint.actor", actor, True)]
+            await session.execute(_ACTOR, {"actor": actor})
             if parent := tracing.traceparent():  # tasks that it inserts belong to the trace
-                settings.append(func.set_config("holdpoint.traceparent", parent, True))
-            await session.execute(select(*settings))
+                await session.execute(_TRACE, {"parent": parent})
             yield session
             await session.commit()
             topics: set[str] = session.info.pop("topics", set())

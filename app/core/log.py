@@ -2,9 +2,11 @@
 
 import logging
 import re
+import sys
 from collections.abc import MutableMapping
 from typing import Any
 
+import msgspec
 import structlog
 
 from app.core.masking import masked
@@ -23,7 +25,9 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
 
 
 def configure(*, json: bool, level: str = "info") -> None:
-    """Route structlog and the standard library's loggers through one pipeline to standard error.
+    """Structlog's lines, and those of the standard library's loggers in the same form, to standard error.
+
+    Ours do not take the way through the standard library, which costs as much as the rest of a line.
 
     Args:
         level: the least that is written: debug, info, warning or error.
@@ -32,23 +36,25 @@ def configure(*, json: bool, level: str = "info") -> None:
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         redact,
     ]
+    renderer: Any = structlog.processors.JSONRenderer(_json) if json else structlog.dev.ConsoleRenderer(colors=False)
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[_named, *shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.PositionalArgumentsFormatter(),
+                *shared,
+            ],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
@@ -63,6 +69,15 @@ def configure(*, json: bool, level: str = "info") -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
+def _named(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event["logger"] = event.pop("logger_name", "")
+    return event
+
+
+def _json(event: MutableMapping[str, Any], **_options: Any) -> str:
+    return msgspec.json.encode(event, enc_hook=repr).decode()
+
+
 def get(name: str) -> structlog.typing.FilteringBoundLogger:
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(name)
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger_name=name)
     return logger

@@ -48,7 +48,7 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     source: str
 
 
-def mailbox_exists(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+async def mailbox_exists(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
     if not mailbox.in_use(connection.app.state.settings):
         raise NotFound("There is no mailbox here: mail goes to the mail server.")
 

@@ -11,6 +11,7 @@ from app.core import log, metrics
 
 CHANNEL = "holdpoint:bell"
 RING_TIMEOUT = 0.25
+BREATH = 0.005  # between two rings of many announcements
 SILENCE = 2.0  # after a failed ring, how long we do not even try
 
 logger = log.get(__name__)
@@ -27,6 +28,23 @@ class Doorbell:
         self._redis = redis
         self._channel = f"{CHANNEL}:{scope}"
         self._silent_until = 0.0
+        self._announced: frozenset[str] = frozenset()
+        self._ringing: asyncio.Task[None] | None = None
+
+    async def announce(self, topics: frozenset[str]) -> None:
+        """Ring soon, without being waited for. What is announced during a ring goes out together with the next."""
+        self._announced |= topics
+        if self._ringing is None:
+            self._ringing = asyncio.create_task(self._ring_announced())
+
+    async def _ring_announced(self) -> None:
+        try:
+            while self._announced:
+                topics, self._announced = self._announced, frozenset()
+                await self.ring(topics)
+                await asyncio.sleep(BREATH)
+        finally:
+            self._ringing = None
 
     async def ring(self, topics: frozenset[str]) -> None:
         """Announce topics (`queue:mail`). Never raises and never takes long: workers also poll."""

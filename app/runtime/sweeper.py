@@ -30,7 +30,7 @@ from app.webhooks import following as webhooks
 LOCK = 0x5377_6565_70  # "Sweep"
 CHUNK = 1000
 PRUNE_CHUNK = 500
-PAUSE = 0.05  # seconds between two rounds while there is more to do: workers come first
+PAUSE = 0.05  # seconds between two rounds while there is more to do, at least
 SCHEDULES = 100
 FORGET_EVERY = 60.0  # seconds
 STRAYS_EVERY = 15.0
@@ -82,14 +82,15 @@ class Sweeper:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            more = False
+            more, began = False, time.monotonic()
             for beat in self._beats:
                 try:
                     more = await self._once(beat) or more
                 except AWAY as error:
                     self._files = []
                     logger.warning("sweep_failed", beat=getattr(beat, "__name__", "?"), error=repr(error))
-            await asyncio.sleep(PAUSE if more else self._every)
+            # Workers come first: a long chore takes no more than half of a connection's time.
+            await asyncio.sleep(max(PAUSE, time.monotonic() - began) if more else self._every)
 
     async def _once(self, beat: Callable[[WriteSession], Awaitable[bool]]) -> bool:
         async with self._database.write("system") as session:

@@ -100,6 +100,8 @@ async def claim_tasks(
 
 
 # Fenced by (id, attempt, running): what is not returned was lost to another worker or taken away by a person.
+# Here and in `_EXTEND` the state is not written as tasks_running_idx has it: just after a vacuum the planner may
+# believe that nothing runs, and would go through all of that index once for every attempt in hand.
 _FINISH = text(
     """
     WITH f AS (
@@ -109,7 +111,7 @@ _FINISH = text(
                     AS f(id, attempt, state, result, error, delay, reason, failed, digest)),
     mine AS (
       SELECT t.id FROM tasks t JOIN f USING (id)
-      WHERE t.attempt = f.attempt AND t.state = 'running'
+      WHERE t.attempt = f.attempt AND t.state || '' = 'running'
       ORDER BY t.id FOR NO KEY UPDATE OF t)
     UPDATE tasks t
     SET state = f.state,
@@ -128,7 +130,7 @@ _FINISH = text(
         lease_expires_at = NULL,
         worker_id = NULL
     FROM f JOIN mine USING (id)
-    WHERE t.id = f.id AND t.attempt = f.attempt AND t.state = 'running'
+    WHERE t.id = f.id AND t.attempt = f.attempt AND t.state || '' = 'running'
     RETURNING t.id
     """
 )
@@ -161,14 +163,14 @@ _EXTEND = text(
     WITH held AS (
       SELECT t.id, t.attempt FROM tasks t
       JOIN unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[])) AS h(id, attempt) USING (id)
-      WHERE t.attempt = h.attempt AND t.state = 'running'),
+      WHERE t.attempt = h.attempt AND t.state || '' = 'running'),
     free AS (
       SELECT t.id FROM tasks t JOIN held USING (id)
-      WHERE t.attempt = held.attempt AND t.state = 'running'
+      WHERE t.attempt = held.attempt AND t.state || '' = 'running'
       FOR NO KEY UPDATE OF t SKIP LOCKED),
     renewed AS (
       UPDATE tasks t SET lease_expires_at = coalesce(CAST(:now AS timestamptz), now()) + CAST(:lease AS interval)
-      FROM free WHERE t.id = free.id AND t.state = 'running')
+      FROM free WHERE t.id = free.id AND t.state || '' = 'running')
     SELECT id, attempt FROM held
     """
 )

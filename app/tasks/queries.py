@@ -322,7 +322,7 @@ async def resolve_tasks(
     chosen = select(Task.id).where(which, open_).order_by(Task.id).with_for_update(key_share=True).cte("chosen")
     rows = await session.execute(
         update(Task)
-        .where(Task.id == chosen.c.id, open_)
+        .where(Task.id == chosen.c.id, Task.state.concat("") == TaskState.DEAD_LETTER, Task.resolved_at.is_(None))
         .values(resolved_at=at, resolved_by=by, resolution=reason)
         .returning(Task.id)
         .execution_options(synchronize_session=False)

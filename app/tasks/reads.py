@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, cast, func, select, true, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, bindparam, cast, func, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -61,9 +61,14 @@ async def next_of_error(session: AsyncSession, scope: UUID | None, task: Task) -
     return found[0].id if found and found[0].id != task.id else None
 
 
+# Made once: programs ask it again and again.
+_ONE = select(Task).where(Task.id == bindparam("task_id"))
+_OWN = _ONE.where(Task.owner_id == bindparam("owner_id"))
+
+
 async def find_task(session: AsyncSession, task_id: UUID, scope: UUID | None) -> Task:
     """Raises TaskNotFound, also for somebody else's."""
-    found = await session.execute(select(Task).where(Task.id == task_id, mine(scope)))
+    found = await session.execute(_ONE if scope is None else _OWN, {"task_id": task_id, "owner_id": scope})
     task = found.scalars().first()
     if task is None:
         raise TaskNotFound

@@ -1,4 +1,7 @@
-"""Who may come in: guards for routes, and the signed-in person as the dependency `user: SignedIn`."""
+"""Who may come in: guards for routes, and the signed-in person as the dependency `user: SignedIn`.
+
+Guards are coroutines: Litestar runs a plain function in a thread, for every request.
+"""
 
 from typing import Any, TypeAlias
 
@@ -14,11 +17,11 @@ SignedIn: TypeAlias = NamedDependency[Principal]
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
-def signed_in(connection: Connection, _handler: BaseRouteHandler) -> None:
+async def signed_in(connection: Connection, _handler: BaseRouteHandler) -> None:
     _required(connection)
 
 
-def admin_only(connection: Connection, _handler: BaseRouteHandler) -> None:
+async def admin_only(connection: Connection, _handler: BaseRouteHandler) -> None:
     if not _required(connection).is_admin:
         raise Forbidden("Only administrators may do this.")
 

@@ -6,11 +6,12 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from app.accounts import token_queries
+from app.accounts import holders, token_queries
 from app.accounts.api_tokens import USUAL
 from app.accounts.sign_in import create_sign_in_link
 from app.api.access import Scope
@@ -51,20 +52,53 @@ async def test_only_a_digest_of_the_token_is_stored(api: Api) -> None:
     assert len(rows) == 1 and token not in rows[0][0] and token[:9] in rows[0][0]
 
 
-async def test_a_token_ends_when_it_expires(api: Api) -> None:
+@pytest.fixture
+def looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens are looked up for every request: what another process changes is seen at once, not a second later."""
+    monkeypatch.setattr(holders, "SECONDS", 0.0)
+
+
+async def test_a_token_is_looked_up_once_for_many_requests(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holders, "SECONDS", 60.0)
+    program = await api.program()
+    looks, look_up = [], token_queries.holder_of
+
+    async def noted(connection: Any, token_hash: bytes) -> Any:
+        looks.append(token_hash)
+        return await look_up(connection, token_hash)
+
+    monkeypatch.setattr(token_queries, "holder_of", noted)
+    for _ in range(5):
+        assert (await program.get(f"{V1}/kinds")).status_code == 200
+    assert len(looks) == 1
+
+
+async def test_a_token_that_another_process_revokes_ends_soon(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holders, "SECONDS", 0.3)
+    program = await api.program()
+    assert (await program.get(f"{V1}/kinds")).status_code == 200
+    await api.sql("DELETE FROM api_tokens")
+    assert (await program.get(f"{V1}/kinds")).status_code == 200, "believed for a moment"
+    async with asyncio.timeout(10):
+        while (answer := await program.get(f"{V1}/kinds")).status_code == 200:
+            await asyncio.sleep(0.05)
+    is_problem(answer, 401)
+
+
+async def test_a_token_ends_when_it_expires(api: Api, looked_up: None) -> None:
     program = await api.client(await api.token(lasts=timedelta(hours=1)))
     assert (await program.get(f"{V1}/kinds")).status_code == 200
     await api.sql("UPDATE api_tokens SET expires_at = now() - interval '1 second'")
     is_problem(await program.get(f"{V1}/kinds"), 401)
 
 
-async def test_a_token_ends_when_its_person_is_shut_out(api: Api) -> None:
+async def test_a_token_ends_when_its_person_is_shut_out(api: Api, looked_up: None) -> None:
     program = await api.program()
     await api.sql("UPDATE users SET disabled_at = now()")
     is_problem(await program.get(f"{V1}/kinds"), 401)
 
 
-async def test_its_use_is_noted_once_a_minute(api: Api) -> None:
+async def test_its_use_is_noted_once_a_minute(api: Api, looked_up: None) -> None:
     program = await api.program()
     for _ in range(3):
         await program.get(f"{V1}/kinds")
@@ -86,7 +120,7 @@ async def test_an_administrators_token_without_the_scope_admin_is_a_members(api:
     assert (await whole.get(path)).status_code == 200
 
 
-async def test_the_scope_admin_ends_with_the_role(api: Api) -> None:
+async def test_the_scope_admin_ends_with_the_role(api: Api, looked_up: None) -> None:
     owner = await api.program(OWNER)
     path = (await owner.post(f"{V1}/tasks", json={"kind": "sample.task"})).json()["url"]
     whole = await api.program(ADMIN, [*USUAL, Scope.ADMIN], admin=True)

@@ -1,0 +1,58 @@
+"""Ringing: soon and together, and never in anybody's way."""
+
+import asyncio
+
+import pytest
+from redis.exceptions import ConnectionError as Away
+
+from app.runtime.doorbell import Doorbell
+
+
+class Bells:
+    """Stands for Redis: what was published; it answers when `free` is set."""
+
+    def __init__(self) -> None:
+        self.rung: list[str] = []
+        self.free = asyncio.Event()
+
+    async def publish(self, _channel: str, topics: str) -> None:
+        self.rung.append(topics)
+        await self.free.wait()
+
+
+async def quiet(bell: Doorbell) -> None:
+    async with asyncio.timeout(5):
+        while bell._ringing is not None:
+            await asyncio.sleep(0)
+
+
+async def test_what_is_announced_during_a_ring_goes_out_together_with_the_next() -> None:
+    bells = Bells()
+    bell = Doorbell(bells, "here")  # type: ignore[arg-type]
+    await bell.announce(frozenset({"queue:default"}))
+    while not bells.rung:
+        await asyncio.sleep(0)
+    for topics in ({"queue:mail"}, {"queue:default"}, {"queue:mail"}):
+        await bell.announce(frozenset(topics))
+    assert bells.rung == ["queue:default"]
+    bells.free.set()
+    await quiet(bell)
+    assert bells.rung == ["queue:default", "queue:default queue:mail"]
+
+
+async def test_an_announcement_is_not_kept_by_a_bell_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    bells = Bells()
+
+    async def fail(_channel: str, _topics: str) -> None:
+        raise Away("gone")
+
+    bell = Doorbell(bells, "here")  # type: ignore[arg-type]
+    with monkeypatch.context() as away:
+        away.setattr(bells, "publish", fail)
+        await bell.announce(frozenset({"queue:default"}))
+        await quiet(bell)
+    bells.free.set()
+    bell._silent_until = 0.0
+    await bell.announce(frozenset({"queue:mail"}))
+    await quiet(bell)
+    assert bells.rung == ["queue:mail"]
