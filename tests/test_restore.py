@@ -29,7 +29,7 @@ from tests.approvals.asking import OWNER, approve, principal, put_question
 from tests.conftest import make_database, with_name
 from tests.dumps import DUMP, RESTORE, another_cluster, dump, restore
 from tests.processes import ROOT, environment, worker
-from tests.runtime.working import until, until_state
+from tests.runtime.working import until, until_state, working
 from tests.servers import Servers
 from tests.stats.final import all_final
 from tests.tasks.making import make_task
@@ -205,8 +205,8 @@ async def test_what_is_written_before_the_log_is_rebased_is_counted_once(
             assert await rebase(session) is None
 
 
-async def test_a_place_in_the_events_from_before_a_restore_is_refused(
-    database: Database, servers: Servers, cluster: str, tmp_path: Path
+async def test_a_worker_brings_the_log_home_as_well_and_a_place_in_it_from_before_is_refused(
+    database: Database, servers: Servers, settings: Settings, cluster: str, tmp_path: Path
 ) -> None:
     await move_on(database)
     await make_task(database)
@@ -215,9 +215,14 @@ async def test_a_place_in_the_events_from_before_a_restore_is_refused(
     await Feed(database).check(place)
     await asyncio.to_thread(dump, servers.database_url, tmp_path / "dump")
     async with restored(tmp_path / "dump", cluster) as after:
-        await asyncio.to_thread(migrate, url_of(after))
+        async with working(after, settings):
+            await until(lambda: is_at_home(after))
         with pytest.raises(Invalid, match="another database"):
             await Feed(after).check(place)
+
+
+async def is_at_home(database: Database) -> bool:
+    return await ask(database, IN_THE_FUTURE) is False
 
 
 async def test_a_copy_in_the_same_cluster_is_left_as_it_is(
