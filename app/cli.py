@@ -26,7 +26,8 @@ from app.development import in_transaction
 from app.doctor import examination
 from app.embedded import EmbeddedServerError, postgres, valkey
 from app.embedded.attach import attached
-from app.schema import head
+from app.load.command import load as load_command
+from app.schema import LOCK_TIMEOUT, TIMEOUT, current, head, pending
 from app.schema import migrate as migrate_schema
 
 
@@ -53,11 +54,42 @@ def dev() -> None:
 
 
 @main.command()
-def migrate() -> None:
-    """Bring the database's schema to what this code needs."""
+@click.option(
+    "--lock-timeout",
+    type=click.FloatRange(0.1, 60),
+    default=LOCK_TIMEOUT,
+    show_default=True,
+    help="Seconds after which it gives way to those who hold a lock, instead of keeping everybody waiting.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0),
+    default=TIMEOUT,
+    show_default=True,
+    help="Seconds in which it tries again; then it ends with status 1 and names who is in the way.",
+)
+@click.option("--check", is_flag=True, help="Change nothing. Exit status 1: the schema is behind.")
+@click.option("--plan", is_flag=True, help="Change nothing. List what would be done.")
+def migrate(lock_timeout: float, timeout: float, check: bool, plan: bool) -> None:
+    """Bring the database's schema to what this code needs.
+
+    Run it before web servers and workers of a new release, and after a restore. Several at once wait for each other.
+    """
     with _servers() as settings:
-        migrate_schema(settings.database_url)
-    click.echo("The schema is up to date.")
+        if plan:
+            for revision, brings in pending(current(settings.database_url)):
+                click.echo(f"{revision}  {brings}")
+            return
+        if not check:
+            migrate_schema(settings.database_url, lock_timeout=lock_timeout, timeout=timeout, say=click.echo)
+        at, needed = current(settings.database_url), head()
+    if at == needed:
+        click.echo(f"The schema is at {at}, which this release needs.")
+    elif at is not None and at > needed:
+        click.echo(f"The schema is at {at}, newer than this release needs ({needed}).")
+    else:
+        click.echo(f"The schema is at {at or 'nothing'}, this release needs {needed}. Run holdpoint migrate.")
+        sys.exit(1)
 
 
 @main.command()
@@ -90,6 +122,9 @@ def doctor(as_json: bool, send: str) -> None:
     with _servers() as settings:
         log.configure(json=True, level="error")
         sys.exit(asyncio.run(examination.tell(settings, head(), click.echo, as_json=as_json, send_to=send)))
+
+
+main.add_command(load_command)
 
 
 @main.command()

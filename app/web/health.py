@@ -26,6 +26,7 @@ async def _database(request: WebRequest) -> str:
             revision = (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
     except AWAY:
         return "away"
+    # A newer schema is served as well: while a release is rolled out, the one before runs on it (docs/upgrades.md).
     # Revisions are numbers of four digits, in order.
     return "ok" if revision is not None and revision >= request.app.state.schema_head else "behind"
 

@@ -155,7 +155,7 @@ def test_a_misspelt_command_would_be_noticed(command: str) -> None:
     assert problems(command)
 
 
-@pytest.mark.parametrize("key", SET)
+@pytest.mark.parametrize("key", sorted(SET))
 def test_settings_that_are_shown_are_read(key: str) -> None:
     assigned = subprocess.run(
         ["bash", "-c", f"set -a\n{block(key).text}\nenv -0"], env={}, capture_output=True, text=True, check=True
