@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup run test fuzz check screenshots bench format lock
+.PHONY: help setup run test fuzz check screenshots reference docs bench container kubernetes release format lock
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -14,6 +14,7 @@ setup: .venv/ready ## the virtual environment with locked packages
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Holdpoint needs Python 3.11 or newer: make PYTHON=python3.12 …")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing packages (once) …"
+	@rm -rf holdpoint.egg-info  # of an older checkout; it would tell the version of then
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
@@ -36,16 +37,41 @@ check: setup ## format, lint, types
 screenshots: setup ## the pictures that README and docs show, of a fresh installation
 	@$(BIN)/python -m tests.pictures
 
+reference: setup ## the pages and pictures of docs that are made from the code
+	@$(BIN)/python -m manual
+
+docs: setup ## the documentation as a site, in build/site; fails on any warning
+	@$(BIN)/mkdocs build --quiet --strict
+kubernetes: .holdpoint/kubernetes/ready ## render deploy/kubernetes and hold it against the schemas
+	@.holdpoint/kubernetes/bin/python deploy/kubernetes/check.py
+
+.holdpoint/kubernetes/ready: deploy/kubernetes/requirements.txt
+	@mkdir -p .holdpoint
+	@$(PYTHON) -m venv .holdpoint/kubernetes
+	@.holdpoint/kubernetes/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/kubernetes/requirements.txt
+	@touch $@
+
 bench: setup ## speed, as ratios measured in one run
 	@$(BIN)/python -m bench.throughput
 	@$(BIN)/python -m bench.runs
 	@$(BIN)/python -m bench.api
 
+container: setup ## Dockerfile and compose.yaml checked; the image's steps in a clean root, and the main job there
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/container/requirements-check.txt
+	@$(BIN)/python -m deploy.container
+
+release: setup ## wheel, source archive and image context in dist/, tried in a clean environment
+	@$(BIN)/python -m deploy.release
+
 format: setup ## write the format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-lock: ## renew requirements.txt from pyproject.toml, for every Python and system at once
+UV_LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11.0 --generate-hashes \
+	  --no-strip-extras --no-annotate --no-header --no-emit-index-url
+lock: ## renew the requirements files from pyproject.toml, for every Python and system at once
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11.0 --extra dev --extra embedded --generate-hashes \
-	  --no-strip-extras --no-annotate --no-header --no-emit-index-url pyproject.toml -o requirements.txt
+	@$(UV_LOCK) --extra dev --extra embedded pyproject.toml -o requirements.txt
+	@$(UV_LOCK) --extra tracing --constraint requirements.txt pyproject.toml -o requirements-production.txt
+	@$(UV_LOCK) --group pyproject.toml:build --constraint requirements.txt -o deploy/container/requirements-build.txt
+	@$(UV_LOCK) --group pyproject.toml:container -o deploy/container/requirements-check.txt

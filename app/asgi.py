@@ -137,7 +137,14 @@ def create_app(settings: Settings) -> ASGIApp:
         import_module(module)
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=0.5, socket_timeout=0.5)
     doorbell = Doorbell(redis, settings.doorbell_scope)
-    database = Database(settings.database_url, name="holdpoint web", pool_size=10, announce=doorbell.announce)
+    database = Database(
+        settings.database_url,
+        name="holdpoint web",
+        pool_size=10,
+        announce=doorbell.announce,
+        pooler=settings.database_pooler,
+        replica=settings.database_read_url,
+    )
 
     changes = Changes(database)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import click
+import uvicorn
 
 from app import development
 from app import verify as verification
@@ -17,14 +19,15 @@ from app.accounts import service as accounts
 from app.accounts.api_tokens import USUAL
 from app.api.access import Scope
 from app.core import log
-from app.core.config import ConfigError, Settings, load
+from app.core.config import VERSION, ConfigError, Settings, load
 from app.core.db import WriteSession
 from app.core.errors import AppError
 from app.development import in_transaction
 from app.doctor import examination
 from app.embedded import EmbeddedServerError, postgres, valkey
 from app.embedded.attach import attached
-from app.schema import head
+from app.load.command import load as load_command
+from app.schema import LOCK_TIMEOUT, TIMEOUT, current, head, pending
 from app.schema import migrate as migrate_schema
 
 
@@ -39,6 +42,7 @@ class Group(click.Group):
 
 
 @click.group(cls=Group)
+@click.version_option(VERSION, prog_name="holdpoint", message="%(prog)s %(version)s")
 def main() -> None:
     """Holdpoint: a task queue with hold points, where people sign off on what machines do."""
 
@@ -50,11 +54,42 @@ def dev() -> None:
 
 
 @main.command()
-def migrate() -> None:
-    """Bring the database's schema to what this code needs."""
+@click.option(
+    "--lock-timeout",
+    type=click.FloatRange(0.1, 60),
+    default=LOCK_TIMEOUT,
+    show_default=True,
+    help="Seconds after which it gives way to those who hold a lock, instead of keeping everybody waiting.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0),
+    default=TIMEOUT,
+    show_default=True,
+    help="Seconds in which it tries again; then it ends with status 1 and names who is in the way.",
+)
+@click.option("--check", is_flag=True, help="Change nothing. Exit status 1: the schema is behind.")
+@click.option("--plan", is_flag=True, help="Change nothing. List what would be done.")
+def migrate(lock_timeout: float, timeout: float, check: bool, plan: bool) -> None:
+    """Bring the database's schema to what this code needs.
+
+    Run it before web servers and workers of a new release, and after a restore. Several at once wait for each other.
+    """
     with _servers() as settings:
-        migrate_schema(settings.database_url)
-    click.echo("The schema is up to date.")
+        if plan:
+            for revision, brings in pending(current(settings.database_url)):
+                click.echo(f"{revision}  {brings}")
+            return
+        if not check:
+            migrate_schema(settings.database_url, lock_timeout=lock_timeout, timeout=timeout, say=click.echo)
+        at, needed = current(settings.database_url), head()
+    if at == needed:
+        click.echo(f"The schema is at {at}, which this release needs.")
+    elif at is not None and at > needed:
+        click.echo(f"The schema is at {at}, newer than this release needs ({needed}).")
+    else:
+        click.echo(f"The schema is at {at or 'nothing'}, this release needs {needed}. Run holdpoint migrate.")
+        sys.exit(1)
 
 
 @main.command()
@@ -89,9 +124,35 @@ def doctor(as_json: bool, send: str) -> None:
         sys.exit(asyncio.run(examination.tell(settings, head(), click.echo, as_json=as_json, send_to=send)))
 
 
+main.add_command(load_command)
+
+
+@main.command()
+@click.option("--host", default="0.0.0.0", show_default=True, help="The address it listens on.")  # noqa: S104
+def web(host: str) -> None:
+    """Run a web server process on PORT."""
+    settings = load(os.environ)
+    # When all is done, uvicorn raises the signal that stopped it once more. Whoever stops it expects a good end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    uvicorn.run(
+        "app.asgi:create",
+        factory=True,
+        host=host,
+        port=settings.port,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
+        access_log=False,
+        server_header=False,
+        # An open stream of /events would never let it end by itself.
+        timeout_graceful_shutdown=3,
+        # `holdpoint dev` tells where it runs.
+        log_level="warning" if settings.development else "info",
+    )
+
+
 @main.command()
 def worker() -> None:
     """Run a worker process (the same as `arq app.worker.WorkerSettings`)."""
+    load(os.environ)
     os.execv(sys.executable, [sys.executable, "-m", "arq", "app.worker.WorkerSettings"])  # noqa: S606
 
 

@@ -1,17 +1,15 @@
 """Sample data for a development installation: postings of the careers site and a profile to apply with."""
 
-from pathlib import Path
-
 from app.accounts.documents import document
 from app.accounts.models import User
 from app.accounts.profiles import ProfileChange, load_profile, save_profile, save_resume
 from app.core.db import WriteSession
+from app.core.places import SAMPLES
 from app.core.principal import Principal
 from app.postings import imports
 from app.postings.errors import NothingToImport
 from app.postings.formats import parse
 
-SAMPLES = Path(__file__).parents[1] / "docs" / "samples"
 SAMPLE_CAREERS = "http://127.0.0.1:8090"  # as written in the sample files
 
 COVER_LETTER = """Dear {company} team,

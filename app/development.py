@@ -44,7 +44,7 @@ def run(environ: Mapping[str, str]) -> None:
         migrate(settings.database_url)
         data = str(settings.data_dir / "careers")
         children.start("careers", "app.careers", "--port", str(careers), "--data-dir", data)
-        children.start("web", *_web_server(port))
+        children.start("web", "app.cli", "web", "--host", "127.0.0.1")
         children.start("worker", "arq", "app.worker.WorkerSettings")
         if _answers(children, port):
             _welcome(settings, in_transaction(settings, lambda session: prepare(session, settings)))
@@ -93,13 +93,6 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _web_server(port: int) -> tuple[str, ...]:
-    return (
-        *("uvicorn", "--factory", "app.asgi:create", "--host", "127.0.0.1", "--port", str(port)),
-        *("--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "3", "--log-level", "warning"),
-    )
-
-
 def _answers(children: Children, port: int) -> bool:
     """Wait for the web server. False: somebody has pressed Ctrl-C meanwhile."""
     deadline = time.monotonic() + START_WITHIN
@@ -139,7 +132,7 @@ def in_transaction(settings: Settings, work: Callable[[WriteSession], Awaitable[
     """One transaction from the command line, as `system`."""
 
     async def run() -> T:
-        database = Database(settings.database_url, name="holdpoint cli", pool_size=1)
+        database = Database(settings.database_url, name="holdpoint cli", pool_size=1, pooler=settings.database_pooler)
         try:
             async with database.write("system") as session:
                 return await work(session)

@@ -1,10 +1,21 @@
-"""The whole schema, and bringing a database to it. Alembic is the only one that creates tables."""
+"""The whole schema, and bringing a database to it. Alembic is the only one that creates tables.
 
-from pathlib import Path
+
+A migration that does not get a lock within a moment gives way and tries again: while it waits in PostgreSQL's queue,
+everybody else waits behind it. Each migration is a transaction of its own, so one that fails or gives way leaves the
+version where the one before it has put it. `migrations/env.py` runs them, one process at a time.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 import app.accounts.models
 import app.api.models
@@ -18,29 +29,135 @@ import app.schedules.models
 import app.stats.models
 import app.tasks.models
 import app.webhooks.models  # noqa: F401
-from app.core.db import Base
+from app.core.db import Base, Database, sqlstate
+from app.core.errors import AppError
+from app.core.places import MIGRATIONS
+from app.stats.rebasing import rebase
 
-MIGRATIONS = Path(__file__).parents[1] / "migrations"
+LOCK_TIMEOUT = 5.0  # seconds that one attempt waits for a lock
+TIMEOUT = 600.0  # seconds in which it tries again
+LONGEST_PAUSE = 15.0
+LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
+Say = Callable[[str], Any]
 
 metadata = Base.metadata
 
 
-def config(url: str) -> Config:
+class MigrationRuns(Exception):
+    """Another process is migrating this database."""
+
+
+class Blocked(AppError):
+    """Others have kept a lock, or the right to migrate, for too long."""
+
+
+class MigrationFailed(AppError):
+    """A statement was refused; nothing of its migration has stayed."""
+
+
+def config(url: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Config:
     made = Config()
     made.set_main_option("script_location", str(MIGRATIONS))
     made.set_main_option("prepend_sys_path", str(MIGRATIONS.parent))
     made.set_main_option("path_separator", "os")
     made.attributes["url"] = url
+    made.attributes["lock_timeout"] = lock_timeout
     return made
 
 
-def migrate(url: str, revision: str = "head") -> None:
-    """Bring the database at `url` to `revision`. Must not be called from a running event loop."""
-    command.upgrade(config(url), revision)
+def migrate(
+    url: str,
+    revision: str = "head",
+    *,
+    lock_timeout: float = LOCK_TIMEOUT,
+    timeout: float = TIMEOUT,
+    say: Say = lambda _: None,
+) -> None:
+    """Bring the database at `url` to `revision`. Must not be called from a running event loop.
+
+    A schema that is newer than this code is left as it is: the release before runs on it (docs/upgrades.md).
+
+    Args:
+        lock_timeout: seconds after which it gives way to those who hold a lock.
+        timeout: seconds in which it tries again.
+        say: is told whom it waits for.
+
+    Raises:
+        Blocked; MigrationFailed
+    """
+    if revision == "head":
+        at = current(url)
+        if at is not None and at > head():
+            return
+    ends, pause = time.monotonic() + timeout, 0.5
+    while (blockers := _attempt(config(url, lock_timeout=lock_timeout), revision)) is not None:
+        who = "; ".join(blockers) or "others who have ended meanwhile"
+        if time.monotonic() + pause > ends:
+            raise Blocked(
+                f"After {timeout:g} seconds the schema is still at {current(url) or 'nothing'}: in the way is {who}."
+                " Run it again when that has ended, or end it: SELECT pg_terminate_backend(pid)."
+            )
+        say(f"Gave way to {who}. Trying again in {pause:g} s.")
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+    if revision == "head":
+        moved = asyncio.run(_rebase(url))
+        if moved is not None:
+            say(f"This database was restored from another cluster: its log of {moved:,} events is at home here now.")
+
+
+def _attempt(made: Config, revision: str) -> list[str] | None:
+    """None: done. Otherwise who was in the way, as far as that could be seen."""
+    blockers: list[str] = []
+    made.attributes["blockers"] = blockers
+    try:
+        command.upgrade(made, revision)
+    except MigrationRuns:
+        return ["another migration"]
+    except DBAPIError as error:
+        if sqlstate(error) in (LOCK_NOT_AVAILABLE, DEADLOCK):
+            return blockers
+        stays = current(made.attributes["url"])
+        raise MigrationFailed(
+            f"A migration failed, and the schema stays at {stays or 'nothing'}: {error.orig}"
+        ) from error
+    return None
 
 
 def head() -> str:
-    """The newest revision this code knows."""
+    """The newest revision this code knows. Revisions are numbers of four digits, so they compare as text."""
     found = ScriptDirectory.from_config(config("")).get_current_head()
     assert found is not None
     return found
+
+
+def current(url: str) -> str | None:
+    """The revision of the database at `url`; None: nothing has been migrated. Not from a running event loop."""
+    return asyncio.run(_current(url))
+
+
+def pending(at: str | None) -> list[tuple[str, str]]:
+    """What a schema at this revision lacks, in order: revision and what it brings."""
+    scripts = ScriptDirectory.from_config(config("")).walk_revisions()
+    return [(each.revision, each.doc) for each in reversed(list(scripts)) if at is None or each.revision > at]
+
+
+async def _current(url: str) -> str | None:
+    database = Database(url, name="holdpoint migrate", pool_size=1, pooler=True)
+    try:
+        async with database.read() as session:
+            if await session.scalar(text("SELECT to_regclass('alembic_version') IS NULL")):
+                return None
+            found: str | None = await session.scalar(text("SELECT version_num FROM alembic_version"))
+            return found
+    finally:
+        await database.dispose()
+
+
+async def _rebase(url: str) -> int | None:
+    database = Database(url, name="holdpoint migrate", pool_size=1, pooler=True)
+    try:
+        async with database.write("system") as session:
+            return await rebase(session)
+    finally:
+        await database.dispose()

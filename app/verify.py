@@ -45,7 +45,7 @@ def keys_of(settings: Settings, saved: Path | None) -> list[dict[str, str]]:
 
 async def verify_database(settings: Settings, say: Say) -> bool:
     """Whether everything agrees, in one snapshot and without stopping anybody; tells about each check."""
-    database = Database(settings.database_url, name="holdpoint verify", pool_size=1)
+    database = Database(settings.database_url, name="holdpoint verify", pool_size=1, pooler=settings.database_pooler)
     try:
         async with database.read() as session:
             await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})

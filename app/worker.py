@@ -6,6 +6,7 @@ no task lives in arq's job store, and the worker goes on while Redis is away.
 
 import asyncio
 import os
+import time
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -28,6 +29,9 @@ from app.runtime.doorbell import Doorbell
 from app.runtime.sweeper import Sweeper
 
 logger = log.get(__name__)
+
+# The event loop of a process that is well turns many times a second.
+STUCK_SECONDS = 15.0
 
 
 class PatientPipeline(Pipeline):
@@ -69,11 +73,13 @@ class Process:
             announce=doorbell.ring,
             # The sweeper's lock, held by a frozen worker, must not outlast the leases that others would recover.
             idle_limit=min(settings.lease, timedelta(seconds=5)),
+            pooler=settings.database_pooler,
         )
         self._doorbell = doorbell
         self._settings = settings
         self._jobs: list[asyncio.Task[None]] = []
         self._metrics: WSGIServer | None = None
+        self._turned = time.monotonic()
 
     async def start(self, _ctx: dict[Any, Any]) -> None:
         log.configure(json=not self._settings.development, level=self._settings.log_level)
@@ -84,11 +90,15 @@ class Process:
             asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
             asyncio.create_task(sweeper.run(), name="sweeper"),
             asyncio.create_task(self._doorbell.listen(self.dispatcher.hear), name="doorbell"),
+            asyncio.create_task(self._turn(), name="turn"),
         ]
         for job in self._jobs:
             job.add_done_callback(_fall_loudly)
         if self._settings.metrics_port:
-            self._metrics = metrics.serve(self._settings.metrics_port, self._settings.metrics_token, self._figures)
+            token = self._settings.metrics_token or ("" if self._settings.development else None)
+            self._metrics = metrics.serve(
+                self._settings.metrics_port, token, self._figures, self._alive, lambda: self.dispatcher.ready
+            )
         logger.info("worker_started", worker=str(self.dispatcher.id), queues=dict(self._settings.queues))
 
     async def stop(self, _ctx: dict[Any, Any]) -> None:
@@ -103,6 +113,15 @@ class Process:
             self._metrics.server_close()
         await asyncio.to_thread(tracing.stop)
         logger.info("worker_stopped", worker=str(self.dispatcher.id))
+
+    async def _turn(self) -> None:
+        """Shows that the event loop turns: a handler that blocks it must not pass for a worker that works."""
+        while True:
+            self._turned = time.monotonic()
+            await asyncio.sleep(1)
+
+    def _alive(self) -> bool:
+        return time.monotonic() - self._turned < STUCK_SECONDS
 
     def _figures(self) -> metrics.Families:
         """What is read at each look, beside what is counted."""
@@ -128,7 +147,7 @@ def _arq_settings() -> dict[str, Any]:
     for module in (*BUILT_IN, *settings.kinds):
         import_module(module)
     process = Process(settings)
-    redis_settings = RedisSettings.from_dsn(settings.redis_url.replace("valkey", "redis", 1))
+    redis_settings = RedisSettings.from_dsn(settings.redis_url)
     pool = ConnectionPool.from_url(settings.redis_url, socket_connect_timeout=1)
     return {
         "functions": [process.wake],

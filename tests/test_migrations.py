@@ -1,16 +1,25 @@
-"""The migrations make exactly the declared tables, forward and back."""
+"""The migrations make exactly the declared tables, forward and back; and they give way to those who work."""
 
 import asyncio
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+import asyncpg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from click.testing import CliRunner
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.schema import config, head, metadata, migrate
+from app.cli import main
+from app.schema import Blocked, MigrationFailed, config, current, head, metadata, migrate, pending
 from tests.conftest import make_database, with_name
 from tests.servers import Servers
 
@@ -63,3 +72,159 @@ def test_migrating_twice_changes_nothing(empty_url: str) -> None:
     migrate(empty_url)
     found = ask(empty_url, lambda c: c.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
     assert found == head()
+
+
+BEFORE = pending(None)[-2][0]  # the revision before the newest
+
+
+@contextmanager
+def holding(url: str, statement: str) -> Iterator[threading.Event]:
+    """A session that has carried out `statement` and does not end its transaction until the event is set."""
+    release, held = threading.Event(), threading.Event()
+
+    async def hold() -> None:
+        name = {"application_name": "a long report"}
+        connection = await asyncpg.connect(url.replace("+asyncpg", ""), server_settings=name)
+        async with connection.transaction():
+            await connection.execute(statement)
+            held.set()
+            await asyncio.to_thread(release.wait, 60)
+        await connection.close()
+
+    holder = threading.Thread(target=lambda: asyncio.run(hold()))
+    holder.start()
+    try:
+        assert held.wait(20)
+        yield release
+    finally:
+        release.set()
+        holder.join(20)
+
+
+def test_it_gives_way_to_whoever_holds_a_lock_and_succeeds_when_that_has_ended(empty_url: str) -> None:
+    migrate(empty_url, BEFORE)
+    told: list[str] = []
+    others: list[object] = []
+    with holding(empty_url, "LOCK TABLE tasks IN ACCESS SHARE MODE") as release:
+
+        def say(line: str) -> None:
+            told.append(line)
+            # While it pauses nobody queues behind it: a writer comes through at once.
+            others.append(ask(empty_url, lambda c: c.execute(text("UPDATE tasks SET priority = 1")).rowcount))
+            if len(told) == 2:
+                release.set()
+
+        migrate(empty_url, lock_timeout=0.3, say=say)
+    assert len(told) == 2 and others == [0, 0]
+    assert all("a long report" in line and "LOCK TABLE tasks" in line for line in told), told
+    assert current(empty_url) == head()
+    assert ask(empty_url, differences) == []
+
+
+def test_when_the_lock_is_kept_too_long_it_names_the_session_and_leaves_the_version(empty_url: str) -> None:
+    migrate(empty_url, BEFORE)
+    with (
+        holding(empty_url, "LOCK TABLE tasks IN ACCESS SHARE MODE"),
+        pytest.raises(
+            Blocked, match=rf"still at {BEFORE}: in the way is session \d+ \(a long report, user \w+, idle in"
+        ),
+    ):
+        migrate(empty_url, lock_timeout=0.2, timeout=0.5)
+    assert current(empty_url) == BEFORE
+
+
+def test_two_migrations_at_once_come_one_after_the_other(empty_url: str) -> None:
+    # Other processes: Alembic knows one migration at a time in each. Both are made to wait for a third, then let go.
+    environ = {**os.environ, **environment_of(empty_url), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "app.cli", "migrate"]
+    with holding(empty_url, f"SELECT pg_advisory_xact_lock({0x48_6F_6C_64})"):
+        started = [subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        for each in started:
+            assert each.stdout is not None
+            assert each.stdout.readline() == "Gave way to another migration. Trying again in 0.5 s.\n"
+    for each in started:
+        out, _ = each.communicate(timeout=120)
+        assert each.returncode == 0, out
+    assert ask(empty_url, differences) == []
+
+
+@pytest.fixture
+def two_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Two migrations after the newest: one as docs/upgrades.md shows, one that fails half-way. Yields the first."""
+    import app.schema
+    from app.schema import MIGRATIONS
+
+    copy = tmp_path / "migrations"
+    copy.mkdir()
+    for path in MIGRATIONS.iterdir():
+        if path.name != "versions":
+            (copy / path.name).symlink_to(path)
+    versions = copy / "versions"
+    versions.mkdir()
+    for path in (MIGRATIONS / "versions").glob("*.py"):
+        (versions / path.name).symlink_to(path)
+    last, good, bad = head(), f"{int(head()) + 1:04}", f"{int(head()) + 2:04}"
+    text_of = 'from alembic import op\nrevision = "{}"\ndown_revision = "{}"\ndef upgrade() -> None:\n    {}\n'
+    create = 'op.execute("CREATE TABLE {} (id int)")'
+    index = """
+    with op.get_context().autocommit_block():
+        op.execute("DROP INDEX CONCURRENTLY IF EXISTS good_idx")
+        op.create_index("good_idx", "good", ["id"], postgresql_concurrently=True)"""
+    (versions / f"{good}_good.py").write_text(text_of.format(good, last, create.format("good") + index))
+    half = f"{create.format('half')}; op.execute('SELECT 1 / 0')"
+    (versions / f"{bad}_bad.py").write_text(text_of.format(bad, good, half))
+    monkeypatch.setattr(app.schema, "MIGRATIONS", copy)
+    yield good
+
+
+def test_a_migration_that_fails_leaves_the_version_where_the_one_before_has_put_it(
+    empty_url: str, two_more: str
+) -> None:
+    with pytest.raises(MigrationFailed, match=f"stays at {two_more}.*division by zero"):
+        migrate(empty_url)
+    assert current(empty_url) == two_more
+    assert "good" in tables(empty_url) and "half" not in tables(empty_url)
+    valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'good_idx'::regclass"
+    assert ask(empty_url, lambda c: c.execute(text(valid)).scalar_one()) is True
+
+
+def tables(url: str) -> set[str]:
+    found = ask(url, lambda c: set(c.execute(text("SELECT tablename FROM pg_tables")).scalars()))
+    assert isinstance(found, set)
+    return found
+
+
+def environment_of(url: str) -> dict[str, str]:
+    return {"DATABASE_URL": url, "REDIS_URL": "redis://localhost", "DATA_DIR": "/nonexistent"}
+
+
+def run(url: str, *arguments: str) -> tuple[int, str]:
+    done = CliRunner(env=environment_of(url)).invoke(main, ["migrate", *arguments])
+    return done.exit_code, done.output
+
+
+def test_the_command_says_what_is_missing_and_whether_something_is(empty_url: str) -> None:
+    migrate(empty_url, BEFORE)
+    status, said = run(empty_url, "--check")
+    assert (status, said) == (1, f"The schema is at {BEFORE}, this release needs {head()}. Run holdpoint migrate.\n")
+    status, said = run(empty_url, "--plan")
+    [(revision, brings)] = pending(BEFORE)
+    assert (status, said) == (0, f"{revision}  {brings}\n")
+    assert run(empty_url) == (0, f"The schema is at {head()}, which this release needs.\n")
+    assert run(empty_url, "--check") == (0, f"The schema is at {head()}, which this release needs.\n")
+    assert run(empty_url, "--plan") == (0, "")
+
+
+def test_a_schema_newer_than_the_code_is_left_alone(empty_url: str) -> None:
+    migrate(empty_url)
+    newer = f"{int(head()) + 1:04}"
+
+    async def step_ahead() -> None:
+        connection = await asyncpg.connect(empty_url.replace("+asyncpg", ""))
+        await connection.execute("UPDATE alembic_version SET version_num = $1", newer)
+        await connection.close()
+
+    asyncio.run(step_ahead())
+    for arguments in ((), ("--check",)):
+        status, said = run(empty_url, *arguments)
+        assert (status, said) == (0, f"The schema is at {newer}, newer than this release needs ({head()}).\n")

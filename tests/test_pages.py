@@ -8,7 +8,7 @@ from uuid import UUID
 import httpx
 import pytest
 from redis.asyncio import Redis
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 import tests.runtime.kinds
 import tests.tasks.kinds  # noqa: F401
@@ -18,6 +18,7 @@ from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.runs.service import start_run
 from app.runtime import workers
+from app.schema import head
 from app.tasks.attempts import claim_tasks, store_step
 from app.tasks.models import Task
 from app.tasks.service import TaskRequest
@@ -261,6 +262,21 @@ async def test_probes_tell_that_it_works(transport: httpx.ASGITransport, databas
             assert answer.status_code == 200, answer.text
             assert (await probe.head(path)).status_code == 200
         assert (await probe.get("/readyz")).json() == {"status": "ok", "database": "ok", "redis": "ok"}
+
+
+@pytest.mark.parametrize(("revision", "status"), [("9999", 200), ("0001", 503)], ids=["newer", "older"])
+async def test_a_process_serves_on_a_newer_schema_and_waits_on_an_older_one(
+    transport: httpx.ASGITransport, database: Database, revision: str, status: int
+) -> None:
+    set_to = text("UPDATE alembic_version SET version_num = :revision")
+    async with database.write("system") as session:
+        await session.execute(set_to, {"revision": revision})
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as probe:
+            assert (await probe.get("/readyz")).status_code == status
+    finally:
+        async with database.write("system") as session:
+            await session.execute(set_to, {"revision": head()})
 
 
 async def test_a_task_by_hand_is_enqueued_and_what_does_not_fit_keeps_what_was_typed(

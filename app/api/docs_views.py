@@ -108,7 +108,7 @@ def _operation(found: dict[str, Any], path: str, method: str, each: dict[str, An
         text=each["description"].partition(". ")[2].strip(),
         scope=each["security"][0]["token"][0],
         parameters=[
-            Part(p["name"], _type(found, p["schema"]), p["required"], p.get("description", ""))
+            Part(p["name"], in_words(found, p["schema"]), p["required"], p.get("description", ""))
             for p in each["parameters"]
         ],
         body=_fields(found, json_body.get("schema", {})),
@@ -124,7 +124,7 @@ def _fields(found: dict[str, Any], schema: dict[str, Any]) -> list[Part]:
     whole = _resolved(found, schema)
     required = whole.get("required", ())
     return [
-        Part(name, _type(found, part), name in required, part.get("description", ""))
+        Part(name, in_words(found, part), name in required, part.get("description", ""))
         for name, part in whole.get("properties", {}).items()
     ]
 
@@ -134,17 +134,17 @@ def _resolved(found: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     return found["components"]["schemas"][ref.rsplit("/", 1)[-1]] if ref else schema
 
 
-def _type(found: dict[str, Any], schema: dict[str, Any]) -> str:
+def in_words(found: dict[str, Any], schema: dict[str, Any]) -> str:
     """A schema in a few words: `integer 0–1000`, `list of TaskItem`, `queued | running …`."""
     if "anyOf" in schema:
-        return " or ".join(_type(found, part) for part in schema["anyOf"])
+        return " or ".join(in_words(found, part) for part in schema["anyOf"])
     if "$ref" in schema:
         whole = _resolved(found, schema)
-        return _type(found, whole) if "enum" in whole else schema["$ref"].rsplit("/", 1)[-1]
+        return in_words(found, whole) if "enum" in whole else schema["$ref"].rsplit("/", 1)[-1]
     if "enum" in schema:
         return " | ".join(str(value) for value in schema["enum"])
     if schema.get("type") == "array":
-        return f"list of {_type(found, schema.get('items', {}))}"
+        return f"list of {in_words(found, schema.get('items', {}))}"
     name = str(schema.get("format") or schema.get("type") or "any")
     least, most = schema.get("minimum"), schema.get("maximum")
     return f"{name} {least}–{most}" if least is not None and most is not None else name

@@ -20,7 +20,7 @@ async def chunks(
     """Newest first; what is written meanwhile is newer than the first line, and not among them."""
     place: Place | None = None
     while True:
-        async with database.read() as session:
+        async with database.look_back() as session:
             found = await queries.audit_lines(session, wanted, place, size, everything=everything)
         if found:
             yield found

@@ -25,6 +25,7 @@ from app.tasks.filters import TaskFilter
 from app.tasks.models import Task
 from app.tasks.service import announce_ready
 from app.tasks.states import RESUMED_PRIORITY, TaskVerb
+from app.tasks.totals import tellable, totals
 
 CHUNK = 500  # tasks moved in one transaction
 COUNT_LIMIT = timedelta(seconds=5)  # how long counting for the confirmation may take
@@ -57,6 +58,9 @@ async def preview(session: Session, by: Principal, verb: BulkVerb, wanted: TaskF
     """
     narrowed = _narrowed(verb, wanted)
     at = await queries.database_time(session)
+    if tellable(narrowed) and (by.scope is None or narrowed.run_id is None):  # a run's counts do not ask whose it is
+        counts = await totals(session, by.scope, narrowed)
+        return Preview(narrowed, {state: counts[state] for state in narrowed.states if counts.get(state)}, at)
     try:
         async with session.begin_nested():
             await queries.time_limit(session, COUNT_LIMIT)

@@ -25,11 +25,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     environment: Literal["development", "production"] = "development"
     database_url: str = ""
+    # Whether that is a PgBouncer that hands out connections by the transaction.
+    database_pooler: bool = False
+    # A replica for what may be some seconds old; empty: none.
+    database_read_url: str = ""
     redis_url: str = ""
     # Empty in development: a key kept in the data directory.
     secret_keys: tuple[str, ...] = ()
     base_url: str = "http://127.0.0.1:8000"
     port: int = 8000
+    # Whose X-Forwarded-For and -Proto the web server believes: addresses, networks, or *.
+    forwarded_allow_ips: str = "127.0.0.1"
     smtp_url: str = ""
     mail_from: str = "Holdpoint <holdpoint@localhost>"
     queues: tuple[tuple[str, int], ...] = (("default", 20), ("mail", 5), ("webhooks", 5))
@@ -102,10 +108,16 @@ def load(environ: Mapping[str, str]) -> Settings:
     settings = Settings(
         environment="production" if production else "development",
         database_url=_driver(reader.url("DATABASE_URL", ("postgresql", "postgres", "postgresql+asyncpg"))),
-        redis_url=reader.url("REDIS_URL", ("redis", "rediss", "unix", "valkey", "valkeys")),
+        database_pooler=reader.choice("DATABASE_POOLER", "none", ("none", "transaction")) == "transaction",
+        database_read_url=_driver(reader.url("DATABASE_READ_URL", ("postgresql", "postgres", "postgresql+asyncpg"))),
+        # Its client knows the names of Redis only.
+        redis_url=re.sub(
+            r"^valkey", "redis", reader.url("REDIS_URL", ("redis", "rediss", "unix", "valkey", "valkeys"))
+        ),
         secret_keys=tuple(k.strip() for k in secret.split(",") if k.strip()),
         base_url=reader.url("BASE_URL", ("http", "https")).rstrip("/") or f"http://127.0.0.1:{port}",
         port=port,
+        forwarded_allow_ips=reader.text("FORWARDED_ALLOW_IPS", defaults.forwarded_allow_ips),
         smtp_url=reader.url("SMTP_URL", ("smtp", "smtps", "smtp+starttls")),
         mail_from=reader.text("MAIL_FROM", defaults.mail_from),
         queues=reader.queues("QUEUES", defaults.queues),
@@ -133,6 +145,10 @@ def load(environ: Mapping[str, str]) -> Settings:
         careers_port=reader.integer("CAREERS_PORT", defaults.careers_port, 1, 65535),
         allow_private_addresses=reader.boolean("ALLOW_PRIVATE_ADDRESSES", not production),
     )
+    if "channel_binding=require" in settings.database_url:
+        reader.problems.append(
+            "DATABASE_URL asks for channel_binding=require, which the driver cannot do: take it out."
+        )
     if settings.jwks_url and not (settings.jwt_issuer and settings.jwt_audience):
         reader.problems.append("JWKS_URL needs JWT_ISSUER and JWT_AUDIENCE: else anybody's tokens would do.")
     if production:

@@ -4,21 +4,27 @@ A `WriteSession` names its actor to the database, whose triggers write it into t
 told to other processes after the commit (doorbells) is noted with `announce` and goes out only if it commits.
 """
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 from sqlalchemy import MetaData, bindparam, func, select
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import UserDefinedType
 
-from app.core import tracing
+from app.core import log, tracing
+
+REPLICA_PATIENCE = 30.0  # seconds in which a replica that did not answer is not asked again
+
+logger = log.get(__name__)
 
 Announce = Callable[[frozenset[str]], Awaitable[None]]
 
@@ -89,18 +95,59 @@ def sqlstate(error: DBAPIError) -> str:
     return str(getattr(error.orig, "sqlstate", None) or "")
 
 
-_ACTOR = select(func.set_config("holdpoint.actor", bindparam("actor"), True))
 _TRACE = select(func.set_config("holdpoint.traceparent", bindparam("parent"), True))
+_IDLE_LIMIT = "idle_in_transaction_session_timeout"
+# What a pooler that hands out connections by the transaction takes at a connection's start; it refuses the rest.
+_TAKEN_BY_POOLERS = frozenset({"application_name", "timezone"})
+
+
+def make_engine(
+    url: str, *, pooler: bool = False, settings: dict[str, str] | None = None, **options: Any
+) -> AsyncEngine:
+    """An engine on `url`, whose query (sslmode, sslrootcert, …) the driver reads as libpq does.
+
+    Args:
+        url: `postgresql+asyncpg://…`
+        pooler: the URL leads to a PgBouncer in transaction mode. Each transaction may have another connection, so
+            nothing is prepared under a name, and what else would belong to a session is left out.
+        settings: the server's, for each connection.
+        options: SQLAlchemy's.
+    """
+    given = {name: value for name, value in (settings or {}).items() if not pooler or name in _TAKEN_BY_POOLERS}
+    dsn = connection_string(url)
+
+    async def connect(*_: object, **__: object) -> Any:
+        caching = {"statement_cache_size": 0} if pooler else {}
+        return await asyncpg.connect(dsn, timeout=5, server_settings=given, **caching)
+
+    caching = {"prepared_statement_cache_size": 0} if pooler else {}
+    return create_async_engine(
+        "postgresql+asyncpg://", connect_args={"async_creator_fn": connect, **caching}, hide_parameters=True, **options
+    )
+
+
+# What libpq knows and the driver does not, without loss: it would take them for settings of the server.
+_LEFT_OUT = frozenset({"channel_binding", "connect_timeout", "gssencmode", "fallback_application_name"})
+
+
+def connection_string(url: str) -> str:
+    """The URL as the driver takes it."""
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    # `ssl` is the driver's own name, and what these URLs said before.
+    kept = [("sslmode" if key == "ssl" else key, value) for key, value in query if key not in _LEFT_OUT]
+    return urlunsplit(parts._replace(scheme="postgresql", query=urlencode(kept, safe="/")))
 
 
 class Database:
     """An engine and the two kinds of session.
 
     Args:
-        url: `postgresql+asyncpg://…`
+        url, pooler: as of `make_engine`.
         idle_limit: how long a transaction may do nothing before the server ends it: a process that was stopped in
             the middle of one (SIGSTOP, a frozen machine) must not keep its locks.
         announce: is awaited after a commit with the announced topics; must not raise.
+        replica: the URL of one that follows it, for `look_back`; empty: none.
     """
 
     def __init__(
@@ -111,31 +158,59 @@ class Database:
         pool_size: int = 10,
         announce: Announce | None = None,
         idle_limit: timedelta = timedelta(seconds=30),
+        pooler: bool = False,
+        replica: str = "",
     ) -> None:
-        self.engine = create_async_engine(
-            url,
-            pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_pre_ping=False,
-            pool_timeout=10,
-            hide_parameters=True,
-            connect_args={
-                "timeout": 5,
-                "server_settings": {
-                    "application_name": name,
-                    "timezone": "UTC",
-                    "idle_in_transaction_session_timeout": str(int(idle_limit.total_seconds() * 1000)),
-                },
-            },
-        )
+        idle = {_IDLE_LIMIT: str(int(idle_limit.total_seconds() * 1000))}
+        options: dict[str, Any] = {
+            "pooler": pooler,
+            "settings": {"application_name": name, "timezone": "UTC", **idle},
+            "pool_size": pool_size,
+            "max_overflow": pool_size,
+            "pool_pre_ping": False,
+            "pool_timeout": 10,
+        }
+        self.engine = make_engine(url, **options)
+        self._replica = make_engine(replica, **options) if replica else None
+        self._replica_away_until = 0.0
         self._reading = self.engine.execution_options(postgresql_readonly=True)
-        self._glancing = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        # Behind a pooler a statement is parsed and executed on one connection only within a transaction.
+        self._glancing = self._reading if pooler else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        # What a pooler does not let a connection begin with, each transaction that locks says for itself.
+        said = [func.set_config(name, value, True) for name, value in idle.items() if pooler]
+        self._opening = select(func.set_config("holdpoint.actor", bindparam("actor"), True), *said)
         self._announce = announce
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
         async with ReadSession(self._reading, expire_on_commit=False) as session:
             yield session
+
+    @asynccontextmanager
+    async def look_back(self, session: ReadSession | None = None) -> AsyncIterator[ReadSession]:
+        """For what may be some seconds old (charts, exports): on the replica if there is one that answers, else
+        `session`, or one of `read`."""
+        async with AsyncExitStack() as stack:
+            if (behind := await self._behind(stack)) is not None:
+                yield behind
+            elif session is not None:
+                yield session
+            else:
+                yield await stack.enter_async_context(self.read())
+
+    async def _behind(self, stack: AsyncExitStack) -> ReadSession | None:
+        """A session on the replica. None: there is none, or it is away, and then for a while it is not asked again."""
+        if self._replica is None or time.monotonic() < self._replica_away_until:
+            return None
+        engine = self._replica.execution_options(postgresql_readonly=True)
+        session = await stack.enter_async_context(ReadSession(engine, expire_on_commit=False))
+        try:
+            await session.connection()
+        except AWAY as error:
+            self._replica_away_until = time.monotonic() + REPLICA_PATIENCE
+            logger.warning("replica_away", error=repr(error))
+            return None
+        return session
 
     @asynccontextmanager
     async def glance(self) -> AsyncIterator[AsyncConnection]:
@@ -157,7 +232,7 @@ class Database:
             actor: who does it, as the event log names it: `user:…`, `worker:…`, `recipient:…`, `system`.
         """
         async with WriteSession(self.engine, expire_on_commit=False) as session:
-            await session.execute(_ACTOR, {"actor": actor})
+            await session.execute(self._opening, {"actor": actor})
             if parent := tracing.traceparent():  # tasks that it inserts belong to the trace
                 await session.execute(_TRACE, {"parent": parent})
             yield session
@@ -168,3 +243,5 @@ class Database:
 
     async def dispose(self) -> None:
         await self.engine.dispose()
+        if self._replica is not None:
+            await self._replica.dispose()

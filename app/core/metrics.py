@@ -108,18 +108,28 @@ def may_read(token: str, authorization: str) -> bool:
     return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
 
 
-def serve(port: int, token: str, families: Callable[[], Families]) -> WSGIServer:
-    """Answer on a port of its own, in a thread: for a process that serves no HTTP otherwise.
+def serve(
+    port: int,
+    token: str | None,
+    families: Callable[[], Families],
+    alive: Callable[[], bool] = lambda: True,
+    ready: Callable[[], bool] = lambda: True,
+) -> WSGIServer:
+    """Answer `/metrics`, `/livez` and `/readyz` on a port of its own, in a thread: for a process without other HTTP.
 
     Args:
-        token: what the asker must have; empty: anybody may ask.
-        families: read at every request; must be safe to call from another thread.
+        token: what the asker must have for /metrics; empty: anybody may ask; None: nobody.
+        families: read at every request; must be safe to call from another thread, like `alive` and `ready`.
     """
 
     def answer(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
-        if environ["PATH_INFO"] != "/metrics":
+        if (probe := {"/livez": alive, "/readyz": ready}.get(environ["PATH_INFO"])) is not None:
+            well = probe()
+            start("200 OK" if well else "503 Service Unavailable", [("Content-Type", "application/json")])
+            return [b'{"status": "ok"}' if well else b'{"status": "unavailable"}']
+        if environ["PATH_INFO"] != "/metrics" or token is None:
             start("404 Not Found", [("Content-Type", "text/plain")])
-            return [b"Only /metrics is here.\n"]
+            return [b"Only /metrics, /livez and /readyz are here; the first needs METRICS_TOKEN.\n"]
         if token and not may_read(token, environ.get("HTTP_AUTHORIZATION", "")):
             start("401 Unauthorized", [("Content-Type", "text/plain"), ("WWW-Authenticate", "Bearer")])
             return [b"Send METRICS_TOKEN as a bearer token.\n"]

@@ -26,7 +26,7 @@ async def examine_inside(patient: Patient) -> list[Report]:
 
 async def tell(settings: Settings, head: str, say: Say, *, as_json: bool = False, send_to: str = "") -> int:
     """Examine, say what was found, return the exit status."""
-    database = Database(settings.database_url, name="holdpoint doctor", pool_size=4)
+    database = Database(settings.database_url, name="holdpoint doctor", pool_size=4, pooler=settings.database_pooler)
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=2)
     try:
         patient = Patient(settings=settings, database=database, redis=redis, head=head, send_to=send_to)

@@ -45,6 +45,11 @@ async def migrations(patient: Patient) -> Finding:
         found = await queries.revision(session)
     if found == patient.head:
         return fine(f"The schema is at {found}, which this release needs.")
+    if found is not None and found > patient.head:
+        return warn(
+            f"The schema is at {found}, newer than this release needs ({patient.head}).",
+            "Well for one release back. Otherwise run the newer release here, too.",
+        )
     return fail(f"The schema is at {found or 'nothing'}, this release needs {patient.head}.", "Run holdpoint migrate.")
 
 

@@ -55,7 +55,7 @@ def _judged(seen: Seen, settings: Settings) -> Finding:
     if seen.forwarded_for and seen.client not in seen.forwarded_for:
         return warn(
             f"The proxy names the visitor, but is not believed: everybody seems to come from {seen.client}.",
-            "Start uvicorn with --forwarded-allow-ips and the proxy's address; else all share one rate limit.",
+            "Set FORWARDED_ALLOW_IPS to the proxy's address; else all share one rate limit.",
         )
     return fine(f"It answers, with the right host; this machine is seen as {seen.client}.")
 

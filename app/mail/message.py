@@ -15,7 +15,6 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from functools import cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -23,9 +22,9 @@ from uuid import UUID
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from app.core.config import Settings
+from app.core.places import TEMPLATES
 from app.mail.addresses import checked_address, sender
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
 SUBJECT_LIMIT = 180
 
 # Control characters, and those that turn the direction of what follows.

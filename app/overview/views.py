@@ -56,6 +56,8 @@ async def show_overview(
     workers = await reads.list_workers(read)
     lines = await queues.standing(read, by_queue, workers)
     groups = await list_groups(read, user.scope, GROUPS, FAILING)
+    async with request.app.state.database.look_back(read) as past:
+        figures = await figures_of(past, chosen, user.scope, [state.value for state in OUTCOMES], internal)
     settings = request.app.state.settings
     view = Overview(
         needs=await needs_of(read, user, settings, counts=by_kind, workers=workers, queues=lines, groups=groups),
@@ -63,7 +65,7 @@ async def show_overview(
         counts=counts,
         own=own,
         period=chosen.name,
-        figures=await figures_of(read, chosen, user.scope, [state.value for state in OUTCOMES], internal),
+        figures=figures,
         queues=lines,
         groups=groups,
         workers={state: sum(each.state == state for each in workers) for state in ("online", "draining", "lost")},

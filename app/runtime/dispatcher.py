@@ -74,12 +74,19 @@ class Dispatcher:
         self._finisher = Finisher(database, self.actor, self._written)
         self._executors = Executors()
         self._draining = False
+        self._beat_at: float | None = None
         self._feeds: list[asyncio.Task[None]] = []
         self._empty = asyncio.Event()
 
     @property
     def in_hand(self) -> int:
         return len(self._hand)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes tasks: it is not ending, and has written a heartbeat within the last lease."""
+        beat, lease = self._beat_at, self._settings.lease.total_seconds()
+        return not self._draining and beat is not None and time.monotonic() - beat < lease
 
     async def run(self) -> None:
         """Work until cancelled; `drain` first for a clean end."""
@@ -252,6 +259,7 @@ class Dispatcher:
                 await asyncio.sleep(min(every, 0.5))
                 continue
             self._declared, self._limits_known = True, False
+            self._beat_at = time.monotonic()
             for attempt in held:
                 hand = self._hand.get(attempt)
                 if attempt not in still and hand is not None and not hand.ended:

@@ -19,7 +19,7 @@ from app.runs import service as runs
 from app.runs.states import STAGES, Stage
 from app.runtime import workers
 from app.schedules import service as schedules
-from app.stats import minutes
+from app.stats import minutes, rebasing
 from app.stats import queries as stats
 from app.tasks import fingerprints, limits, pruning, strays
 from app.tasks import queries as tasks
@@ -64,6 +64,7 @@ class Sweeper:
             self._remind,
             runs.settle,
             bulk.advance,
+            self._rebase,
             self._fold,
             following.follow_log,
             self._fold_minutes,
@@ -131,6 +132,10 @@ class Sweeper:
 
     async def _remind(self, session: WriteSession) -> bool:
         return await reminding.remind_due(session) == reminding.CHUNK
+
+    async def _rebase(self, session: WriteSession) -> bool:
+        await rebasing.rebase(session)
+        return False
 
     async def _fold(self, session: WriteSession) -> bool:
         await stats.fold_events(session)

@@ -4,9 +4,10 @@ import os
 import resource
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
+
+from app.core.config import VERSION
 
 _STATM = Path("/proc/self/statm")
 
@@ -23,7 +24,7 @@ class Pulse:
     """Looks at the process again and again."""
 
     def __init__(self) -> None:
-        self._version = version("holdpoint")
+        self._version = VERSION
         self._at, self._used = time.monotonic(), time.process_time()
 
     def take(self) -> Vitals:

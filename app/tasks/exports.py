@@ -59,7 +59,7 @@ async def chunks(
     """
     place: Cursor | None = None
     while True:
-        async with database.read() as session:
+        async with database.look_back() as session:
             if place is None:
                 began = now or (await session.execute(select(func.now()))).scalar_one()
                 wanted, place = wanted.fixed(began), Cursor(began, _LAST)

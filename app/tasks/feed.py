@@ -99,6 +99,14 @@ class Feed:
         if self._streams.get(person, 0) >= STREAMS:
             raise TooMany(f"At most {STREAMS} streams at once. Close one.", retry_after=5)
 
+    async def check(self, place: Place) -> None:
+        """Raises Invalid for a place that no event of this database has had: it would be silent for a long time."""
+        async with self._database.peek() as session:
+            if place >= await newest(session):
+                raise Invalid(
+                    "This Last-Event-ID is of another database, or of one before a restore. Begin without it."
+                )
+
     @contextmanager
     def one_more(self, person: UUID) -> Iterator[None]:
         """A stream of this person, while it lasts."""

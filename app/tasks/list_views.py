@@ -16,12 +16,12 @@ from litestar.params import FromQuery, QueryParameter
 from app.core.db import Session
 from app.core.paging import PAGE, Cursor, parse_cursor
 from app.core.principal import Principal
-from app.stats import queries as stats
 from app.tasks import reads, saved
-from app.tasks.filters import ONLY, WITH, WITHOUT, FilterForm, TaskFilter, own_kinds, parse_filter
+from app.tasks.filters import ONLY, WITH, WITHOUT, FilterForm, TaskFilter, parse_filter
 from app.tasks.kinds import all_kinds
 from app.tasks.models import SavedView, Task
 from app.tasks.states import STANDINGS
+from app.tasks.totals import tellable, totals
 from app.web.forms import Form, blank
 from app.web.guards import SignedIn
 from app.web.render import render
@@ -105,9 +105,9 @@ async def task_list(
     turn = turn if isinstance(turn, Turn) else Turn(turn)
     wanted = form.wanted or TaskFilter()
     shown, newer, older = await _page(session, user, wanted, turn) if form.wanted else ([], None, None)
-    counts = await _counts(session, user, wanted)
+    counts = await totals(session, user.scope, wanted)
     total = sum(counts.values())
-    known = not _narrows(wanted)
+    known = tellable(wanted)
     address = _Address(path, wanted, turn.oldest)
     tabs = [
         Tab(state, address.of(states=(state,) if state else ()), n if known else None)
@@ -116,7 +116,7 @@ async def task_list(
     ]
     mail_count = 0
     if path == PATH and known and _hidden_by_default(wanted) and wanted.mail != ONLY:
-        own = await _counts(session, user, msgspec.structs.replace(wanted, mail=ONLY))
+        own = await totals(session, user.scope, msgspec.structs.replace(wanted, mail=ONLY))
         mail_count = sum(own.get(state, 0) for state in wanted.states or own)
     return TaskList(
         tasks=shown,
@@ -190,28 +190,6 @@ class _Address(msgspec.Struct, frozen=True):
 def _hidden_by_default(wanted: TaskFilter) -> bool:
     """Whether mail and webhooks are left out unless they are asked for: nothing in particular is looked for."""
     return not any(getattr(wanted, name) for name in _LOOKED_FOR)
-
-
-def _narrows(wanted: TaskFilter) -> bool:
-    """Whether it says more than the folded counts can answer: anything but state, kind, queue, mail and run alone."""
-    folded = msgspec.structs.replace(wanted, states=(), kind="", queue="", run_id=None, mail="")
-    return folded != TaskFilter() or bool(wanted.run_id and (wanted.kind or wanted.queue or wanted.mail))
-
-
-async def _counts(session: Session, user: Principal, wanted: TaskFilter) -> dict[str, int]:
-    """State → how many, of the run, or of the kind and queue, or of all."""
-    if wanted.run_id:
-        return (await stats.counts_by_run(session, [wanted.run_id]))[wanted.run_id]
-    if not wanted.kind and not wanted.queue and not wanted.mail:
-        return await stats.counts_by_state(session, user.scope)
-    own = own_kinds()
-    found: dict[str, int] = {}
-    for (queue, kind), states in (await stats.counts_by_kind(session, user.scope)).items():
-        of_kind = wanted.kind in ("", kind) and wanted.queue in ("", queue)
-        if of_kind and wanted.mail in ("", ONLY if kind in own else WITHOUT):
-            for state, n in states.items():
-                found[state] = found.get(state, 0) + n
-    return found
 
 
 def asked_filter(params: Sequence[tuple[str, str]]) -> FilterForm:

@@ -75,6 +75,8 @@ async def listen(request: WebRequest, user: SignedIn) -> Stream:
     given = request.headers.get("last-event-id", "")
     feed = _feed(request)
     place = parse_place(given) if given else None
+    if place is not None:
+        await feed.check(place)
     feed.admit(user.id)
     return Stream(_lines(feed, user, place), media_type=SSE, headers={"X-Accel-Buffering": "no"})
 

@@ -33,6 +33,6 @@ def is_api(scope: Mapping[str, Any]) -> bool:
 
 
 def client_address(scope: Mapping[str, Any]) -> str:
-    """The client's IP address; behind a proxy uvicorn's --forwarded-allow-ips decides whom to believe."""
+    """The client's IP address; behind a proxy FORWARDED_ALLOW_IPS decides whom to believe."""
     client = scope.get("client")
     return str(client[0]) if client else ""

@@ -11,8 +11,9 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from redis.asyncio import Redis
 
-from app.core.config import Settings
+from app.core.config import VERSION, Settings
 from app.core.db import Database
+from app.core.places import STATIC, TEMPLATES
 from app.web import assets, errors, guards, sessions
 from app.web.assets import Assets
 from app.web.csrf import csrf_middleware
@@ -22,8 +23,6 @@ from app.web.page_limits import page_limits_middleware
 from app.web.render import Waiting
 from app.web.security import MAX_BODY, Observe, Shield
 from app.web.templates import environment
-
-ROOT = Path(__file__).parents[2]
 
 
 def make_site(
@@ -35,8 +34,8 @@ def make_site(
     redis: "Redis | None" = None,
     waiting: Waiting | None = None,
     observe: Observe | None = None,
-    templates: Path = ROOT / "templates",
-    static: Path = ROOT / "static",
+    templates: Path = TEMPLATES,
+    static: Path = STATIC,
     state: dict[str, Any] | None = None,
     on_app_init: Sequence[Callable[[AppConfig], AppConfig]] = (),
     **more: Any,
@@ -79,4 +78,5 @@ def make_site(
         **more,
     )
     pages.globals["navigation"] = app.state.navigation = navigation_of(app.routes, development=settings.development)
+    pages.globals["version"] = VERSION
     return Shield(app, settings, pages, observe=observe), app

@@ -96,6 +96,11 @@ async def test_a_schema_of_another_release_fails(patient: Patient) -> None:
     assert found.health is Health.FAIL and "at nothing" in found.says
 
 
+async def test_a_newer_schema_is_a_warning(patient: Patient) -> None:
+    found = await inside.migrations(with_(patient, head="0001"))
+    assert found.health is Health.WARN and "newer than this release needs (0001)" in found.says
+
+
 async def test_a_missing_index_fails_by_name(patient: Patient, database: Database) -> None:
     async with database.engine.connect() as connection:
         before = (await connection.execute(text("SELECT pg_get_indexdef('tasks_due_idx'::regclass)"))).scalar_one()
@@ -310,7 +315,7 @@ async def test_the_public_address_is_asked_and_proxies_are_judged(patient: Patie
     renamed = await through(patient, {b"host": b"backend:8000"})
     assert renamed.health is Health.FAIL and "backend:8000" in renamed.says
     unbelieved = await through(patient, {b"x-forwarded-for": b"203.0.113.9"})
-    assert unbelieved.health is Health.WARN and "--forwarded-allow-ips" in unbelieved.do
+    assert unbelieved.health is Health.WARN and "FORWARDED_ALLOW_IPS" in unbelieved.do
 
 
 async def test_another_site_at_the_public_address_fails(patient: Patient) -> None:

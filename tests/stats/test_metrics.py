@@ -181,6 +181,13 @@ async def test_a_worker_process_tells_what_it_has_done_on_a_port_of_its_own(
         async with httpx.AsyncClient() as prometheus:
             assert (await prometheus.get(address)).status_code == 401
             assert (await prometheus.get(f"http://127.0.0.1:{port}/")).status_code == 404
+            # The kubelet's probes know no token.
+            assert (await prometheus.get(f"http://127.0.0.1:{port}/livez")).status_code == 200
+
+            async def ready() -> bool:
+                return (await prometheus.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
+
+            await until(ready)
             text = (await prometheus.get(address, headers=known)).text
             assert values(text, "holdpoint_worker_claims_total") == {("default",): 1}
             assert sum(values(text, "holdpoint_worker_tries_total").values()) == 1

@@ -1,14 +1,12 @@
 """The report as one HTML page that needs nothing beside it: no script, no address, charts as SVG."""
 
 from functools import cache
-from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from app.core.places import TEMPLATES
 from app.kinds.report.numbers import Numbers
 from app.web.filters import duration, number
-
-TEMPLATES = Path(__file__).parents[3] / "templates"
 
 
 def write_page(numbers: Numbers) -> bytes:

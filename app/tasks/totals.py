@@ -1,0 +1,35 @@
+"""How many tasks a filter matches, read off the folded counts where those can tell. No history matters then."""
+
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.stats import queries as stats
+from app.tasks.filters import ONLY, WITHOUT, TaskFilter, own_kinds
+
+
+def tellable(wanted: TaskFilter) -> bool:
+    """Whether the filter says nothing but state, kind, queue and mail, or the run and state."""
+    folded = msgspec.structs.replace(wanted, states=(), kind="", queue="", run_id=None, mail="")
+    return folded == TaskFilter() and not (wanted.run_id and (wanted.kind or wanted.queue or wanted.mail))
+
+
+async def totals(session: AsyncSession, scope: UUID | None, wanted: TaskFilter) -> dict[str, int]:
+    """State → how many, exact at this moment; of all states, whichever the filter names.
+
+    Args:
+        wanted: one that is `tellable`, or of which only run, kind, queue and mail are to count.
+    """
+    if wanted.run_id:
+        return (await stats.counts_by_run(session, [wanted.run_id]))[wanted.run_id]
+    if not wanted.kind and not wanted.queue and not wanted.mail:
+        return await stats.counts_by_state(session, scope)
+    own = own_kinds()
+    found: dict[str, int] = {}
+    for (queue, kind), states in (await stats.counts_by_kind(session, scope)).items():
+        of_kind = wanted.kind in ("", kind) and wanted.queue in ("", queue)
+        if of_kind and wanted.mail in ("", ONLY if kind in own else WITHOUT):
+            for state, n in states.items():
+                found[state] = found.get(state, 0) + n
+    return found

@@ -1,0 +1,153 @@
+"""`make release`: builds the wheel, the source archive and the image's context of what is committed, and tries them.
+
+Everything is tried as a stranger gets it: the wheel in an environment of its own, far from the checkout.
+"""
+
+import hashlib
+import io
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import tomllib
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from deploy.container import context
+from deploy.servers import servers
+from tests.processes import free_port
+
+ROOT = Path(__file__).parents[1]
+DIST = ROOT / "dist"
+SECONDS = 30.0
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="holdpoint-release-") as made:
+        work = Path(made)
+        source = _committed(work / "source")
+        version = str(tomllib.loads((source / "pyproject.toml").read_text())["project"]["version"])
+        if found := problems(version, (source / "CHANGELOG.md").read_text(), (source / "Dockerfile").read_text()):
+            sys.exit("\n".join(found))
+        DIST.mkdir(exist_ok=True)
+        for old in DIST.glob("holdpoint-*"):
+            old.unlink()
+        _hatchling(source, DIST)
+        (wheel,), (archive,) = DIST.glob("*.whl"), DIST.glob("*.tar.gz")
+        _same_wheel_again(archive, wheel, work)
+        image = _image_context(source, version)
+        _try(wheel, source / "requirements-production.txt", version, work)
+        for path in (wheel, archive, image):
+            print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  dist/{path.name}")
+
+
+def problems(version: str, changelog: str, dockerfile: str) -> list[str]:
+    """What stands against releasing this version, a line each."""
+    found = []
+    final = re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?", version)
+    if not final and not re.fullmatch(r"\d+\.\d+\.\d+\.dev\d+", version):
+        found.append(
+            f"The version {version} in pyproject.toml is neither like 1.2.3 nor, between releases, 1.2.3.dev0."
+        )
+    heading = rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$" if final else r"^## \[Unreleased\]$"
+    if not re.search(heading, changelog, re.MULTILINE):
+        wanted = f"## [{version}] - YYYY-MM-DD" if final else "## [Unreleased]"
+        found.append(f"CHANGELOG.md has no heading “{wanted}”. Say there what has changed, and why.")
+    if f'org.opencontainers.image.version="{version}"' not in dockerfile:
+        found.append(f"The label org.opencontainers.image.version in the Dockerfile is not {version}.")
+    return found
+
+
+def _committed(target: Path) -> Path:
+    """The files of HEAD. What is not committed is not released."""
+    changed = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, check=True, capture_output=True, text=True)
+    if changed.stdout:
+        print(f"Left out, because it is not committed:\n{changed.stdout}", file=sys.stderr)
+    packed = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(packed)) as files:
+        files.extractall(target, filter="data")
+    return target
+
+
+def _hatchling(source: Path, target: Path, *only: str) -> None:
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-d", target, *only], cwd=source, check=True)
+
+
+def _same_wheel_again(archive: Path, wheel: Path, work: Path) -> None:
+    with tarfile.open(archive) as files:
+        files.extractall(work / "archive", filter="data")
+    (unpacked,) = (work / "archive").iterdir()
+    _hatchling(unpacked, work / "again", "-t", "wheel")
+    assert (work / "again" / wheel.name).read_bytes() == wheel.read_bytes(), "the archive builds another wheel"
+
+
+def _image_context(source: Path, version: str) -> Path:
+    """What `docker build - < FILE` takes: the files that .dockerignore leaves, the same bytes for the same commit."""
+    path = DIST / f"holdpoint-{version}-image.tar"
+    with tarfile.open(path, "w") as packed:
+        for name in context.files(source):
+            info = packed.gettarinfo(source / name, str(name))
+            info.mtime, info.uid, info.gid, info.uname, info.gname = 0, 0, 0, "", ""
+            with (source / name).open("rb") as file:
+                packed.addfile(info, file)
+    return path
+
+
+def _try(wheel: Path, locked: Path, version: str, work: Path) -> None:
+    """Install it with the locked packages of production and look at what a stranger would look at first."""
+    subprocess.run([sys.executable, "-m", "venv", work / "venv"], check=True)
+    pip = [str(work / "venv/bin/pip"), "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--require-hashes", "-r", str(locked)], check=True)
+    subprocess.run([*pip, "--no-deps", str(wheel)], check=True)
+    (home := work / "home").mkdir()
+    holdpoint = work / "venv/bin/holdpoint"
+
+    def said(*arguments: str, **environ: str) -> str:
+        done = subprocess.run([holdpoint, *arguments], cwd=home, env=environ, capture_output=True, text=True)
+        assert done.returncode == 0, f"holdpoint {arguments}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    assert said("--version") == f"holdpoint {version}\n"
+    assert "--send" in said("doctor", "--help")
+    with servers(work / "around") as around:
+        port = free_port()
+        base = f"http://127.0.0.1:{port}"
+        environ = {**around.environ, "BASE_URL": base, "PORT": str(port), "DATA_DIR": str(home / "data")}
+        assert "up to date" in said("migrate", **environ)
+        assert "Sample postings" in said("demo", **{**environ, "ENVIRONMENT": "development"})
+        log = work / "web.log"
+        with log.open("wb") as file:
+            web = subprocess.Popen([holdpoint, "web"], cwd=home, env=environ, stdout=file, stderr=subprocess.STDOUT)
+        try:
+            page = _page(f"{base}/", web, log)
+            styles = re.findall(r'href="(/static/[^"]+\.css)"', page)
+            assert styles and any("{" in _page(base + address, web, log) for address in styles)
+            assert "E-mail address" in _page(f"{base}/login", web, log)
+        finally:
+            web.terminate()
+            assert web.wait(SECONDS) == 0, log.read_text()
+    print(f"holdpoint {version}: installed from the wheel it migrates, and shows its pages and styles.")
+
+
+def _page(address: str, web: "subprocess.Popen[bytes]", log: Path) -> str:
+    """The answer; waits for the server."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            with urlopen(address, timeout=SECONDS) as answer:
+                return str(answer.read().decode())
+        except HTTPError as error:
+            raise AssertionError(f"{address}: {error.code}\n{log.read_text()}") from error
+        except URLError:
+            pass
+        assert web.poll() is None and time.monotonic() < deadline, log.read_text()
+        time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    main()

@@ -1,0 +1,213 @@
+"""Every block of the documentation is run here, or by a test that is named here, or stands here with its reason."""
+
+import json
+import re
+import subprocess
+import tomllib
+from collections.abc import Callable
+from configparser import ConfigParser
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any
+from uuid import UUID
+
+import pytest
+import yaml
+from sqlalchemy import text
+from standardwebhooks import Webhook
+
+from app.core.config import load
+from app.core.db import Database
+from app.kinds import BUILT_IN
+from app.tasks import kinds
+from tests.docs.commands import problems
+from tests.docs.pages import Block, blocks
+from tests.processes import ROOT
+
+SHELL = ("sh", "bash", "shell", "console")
+
+# Run elsewhere: the pages' only blocks of a language, or a block → the test that does.
+API = "tests.api.test_client:test_the_pages_commands_and_code_run_as_they_stand"
+RECEIPTS = "tests.approvals.test_docs:"
+ELSEWHERE = {
+    ("docs/api.md", "sh"): API,
+    ("docs/api.md", "python"): API,
+    ("docs/kinds.md", "python"): "tests.kinds.test_docs:test_the_example_passes_its_own_test",
+    (
+        "docs/approvals.md",
+        "python",
+    ): f"{RECEIPTS}test_the_python_of_the_page_tells_a_genuine_receipt_from_a_changed_one",
+}
+ELSEWHERE_BLOCKS = {
+    "docs/approvals.md: sed -e 's/^{\"receipt\"://' -e 's/,\"signature\":{[^{]*$//' rece": (
+        f"{RECEIPTS}test_the_openssl_lines_of_the_page_do_so_too"
+    ),
+}
+# Not run, and why. What they name is looked up all the same.
+NOT_RUN = {
+    "README.md: make run": "tests/journeys/test_dev.py starts it; `make test` is what runs this",
+    "CONTRIBUTING.md: make check": "the suite within the suite",
+    'docs/tutorial.md: git clone "$REPOSITORY" holdpoint': "nothing to clone here; tried by hand",
+    "docs/tutorial.md: KINDS=greetings make run": "it does not end; test_tutorial.py runs the kind",
+    "docs/kinds.md: KINDS=shop.refunds make run": "it does not end; tests/kinds/test_docs.py runs the kind",
+    "docs/approvals.md: holdpoint verify holdpoint-receipt-….json": (
+        "the name of the file is cut; tests/approvals/test_receipts.py runs the command"
+    ),
+    "docs/operations.md: pip install 'holdpoint[tracing]'": "would install from elsewhere; the extra is looked up",
+    "docs/deploy.md: umask 077": "makes secrets for a server; their names are looked up",
+    "docs/deploy.md: docker compose build": "no container engine here; services are looked up",
+    "docs/deploy.md: docker compose run --rm web user add you@example.org --admin": "as above, and commands",
+    "docs/deploy.md: docker compose --profile mail up --detach": "as above",
+    "docs/deploy.md: FROM holdpoint:local": "an image on top of ours, which is not built here",
+    "docs/deploy.md: useradd --system holdpoint": "changes a server",
+    "docs/deploy.md: # Caddy does all of it by itself": "somebody else's program",
+    "docs/deploy.md: server {": "somebody else's program",
+    "docs/kubernetes.md: kubectl create namespace holdpoint": "no cluster here",
+    "docs/kubernetes.md: kubectl -n holdpoint create secret generic holdpoint-scaler": "no cluster here",
+    "docs/kubernetes.md: kubectl -n holdpoint exec deploy/holdpoint-web -- holdpoint": (
+        "no cluster here; it is looked up"
+    ),
+    'docs/kubernetes.md: max(holdpoint_workers{state="online"}) == 0 and max(sum by (': "an expression for Prometheus",
+    "docs/scaling.md: DATABASE_URL=postgresql://holdpoint:…@pgbouncer:6432/holdpoi": (
+        "the password is cut; names are looked up"
+    ),
+    'docs/backup.md: pg_dump --format=custom --file=holdpoint.dump "$DATABASE_URL': "tests/test_restore.py does it",
+    "docs/backup.md: createdb holdpoint": "tests/test_restore.py does it, and compares the options",
+    "docs/load.md: export BASE_URL=https://hold.example.org": "another machine's address; tests/load runs the command",
+    'docs/upgrades.md: contract = "0.3.0: nothing has read users.nick since 0.2.0"': "a line of an example",
+    "docs/upgrades.md: def upgrade() -> None:": "a part of a migration; tests/test_migrations.py runs one like it",
+    "docs/sso.md: location / {": "nginx is not here; its paths are held against the table above it",
+}
+# Blocks of settings: what they assign is read as the program reads it.
+SET = {
+    "docs/smtp.md: SMTP_URL='smtp+starttls://holdpoint:s3cret%21@mail.example.o",
+    "docs/sso.md: JWKS_URL=https://login.example.org/keys",
+}
+# Payloads: block → the kind they are for.
+PAYLOADS = {
+    'docs/kinds.md: {"method": "POST", "url": "https://api.example/orders", "hea': "http.request",
+    'docs/kinds.md: {"url": "https://example.org/photo.jpg", "resize": {"width":': "image.process",
+    'docs/kinds.md: {"since": "2026-11-01", "until": "2026-11-30", "formats": ["': "report.generate",
+}
+# Commands that run here: block → exit statuses that are fine. The doctor warns of a test's short key.
+RUN = {
+    "docs/smtp.md: holdpoint doctor --send you@example.org": {0, 1},
+    "docs/stuck.md: holdpoint doctor": {0, 1},
+    'docs/stuck.md: curl -sf "$BASE_URL/api/v1/tasks?state=queued&limit=5" -H "A': {0},
+}
+WEBHOOK = "docs/webhooks.md: from standardwebhooks import Webhook"
+STATEMENTS = "docs/stuck.md: SELECT state, reason, attempt, failures, lease_expires_at, r"
+# By a test of its own below, or in test_tutorial.py.
+HERE = {
+    WEBHOOK,
+    STATEMENTS,
+    "docs/tutorial.md: from typing import Annotated",
+    "docs/tutorial.md: from app.core.config import Settings",
+}
+PARSED: dict[str, Callable[[str], Any]] = {
+    "json": json.loads,
+    "yaml": lambda text: list(yaml.safe_load_all(text)),
+    "toml": tomllib.loads,
+    "ini": lambda text: ConfigParser(strict=False, interpolation=None).read_string(text),
+}
+SILENT = {"text"}  # shown, not typed
+
+KNOWN = {*ELSEWHERE_BLOCKS, *NOT_RUN, *SET, *PAYLOADS, *RUN, *HERE}
+
+
+def block(key: str) -> Block:
+    [found] = [each for each in blocks() if each.key == key]
+    return found
+
+
+@pytest.mark.parametrize("each", blocks(), ids=lambda each: f"{each.page}:{each.line}")
+def test_every_block_is_run_or_has_its_reason(each: Block) -> None:
+    if each.language in PARSED:
+        PARSED[each.language](each.text)
+        return
+    assert each.key in KNOWN or (each.page, each.language) in ELSEWHERE or each.language in SILENT, (
+        f"{each.page}, line {each.line}: run it, or give its reason in NOT_RUN"
+    )
+
+
+def test_no_reason_is_left_over() -> None:
+    left = KNOWN - {each.key for each in blocks()}
+    # A page that comes with another change has its reasons already.
+    assert [key for key in left if (ROOT / key.partition(":")[0]).exists()] == []
+    assert ELSEWHERE.keys() - {(each.page, each.language) for each in blocks()} == set()
+
+
+@pytest.mark.parametrize("test", sorted({*ELSEWHERE.values(), *ELSEWHERE_BLOCKS.values()}))
+def test_the_test_that_runs_a_block_is_there(test: str) -> None:
+    module, _, function = test.partition(":")
+    assert callable(getattr(import_module(module), function))
+
+
+@pytest.mark.parametrize(
+    "each", [b for b in blocks() if b.language in SHELL], ids=lambda each: f"{each.page}:{each.line}"
+)
+def test_what_a_command_names_is_there(each: Block) -> None:
+    assert problems(each.text) == []
+
+
+@pytest.mark.parametrize("command", ["make rn", "holdpoint dokter", "holdpoint doctor --sned a", "COLOUR=1 make run"])
+def test_a_misspelt_command_would_be_noticed(command: str) -> None:
+    assert problems(command)
+
+
+@pytest.mark.parametrize("key", sorted(SET))
+def test_settings_that_are_shown_are_read(key: str) -> None:
+    assigned = subprocess.run(
+        ["bash", "-c", f"set -a\n{block(key).text}\nenv -0"], env={}, capture_output=True, text=True, check=True
+    ).stdout
+    environ = dict(pair.split("=", 1) for pair in assigned.split("\0") if "=" in pair)
+    assert load(environ) != load({})
+
+
+@pytest.mark.parametrize("key", PAYLOADS)
+def test_a_payload_that_is_shown_fits_its_kind(key: str) -> None:
+    for module in BUILT_IN:
+        import_module(module)
+    kinds.find_kind(PAYLOADS[key]).parse(json.loads(block(key).text))
+
+
+@pytest.mark.parametrize("key", RUN)
+def test_commands_that_are_shown_run(shell: dict[str, str], key: str) -> None:
+    for line in block(key).text.replace("\\\n", " ").splitlines():
+        done = subprocess.run(["bash", "-c", line], cwd=ROOT, env=shell, capture_output=True, text=True, timeout=60)
+        assert done.returncode in RUN[key], f"{line}\n{done.stdout}\n{done.stderr}"
+        assert done.stdout.strip(), line
+
+
+def test_the_webhook_that_is_shown_verifies() -> None:
+    secret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+    code = block(WEBHOOK).text
+    [message] = [each.text for each in blocks() if each.page == "docs/webhooks.md" and each.language == "json"]
+    now = datetime.now(UTC)
+    headers = {
+        "webhook-id": "1",
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(secret).sign("1", now, message),
+    }
+    space: dict[str, Any] = {"request_body": message, "request_headers": headers}
+    exec(code.replace("whsec_…", secret), space)
+    assert space["event"]["type"] == "run.finished"
+
+
+async def test_the_statements_that_are_shown_find_a_task(
+    running: Database, shell: dict[str, str], token: tuple[str, str]
+) -> None:
+    for statement in block(STATEMENTS).text.split(";\n"):
+        if statement.strip():
+            async with running.read() as session:
+                assert (await session.execute(text(statement.rstrip(";")), {"id": UUID(token[1])})).all()
+
+
+def test_the_proxy_leaves_open_what_the_page_says() -> None:
+    page = (ROOT / "docs/sso.md").read_text()
+    pattern = re.search(r"location ~ (\S+) \{", page)
+    assert pattern
+    rows = re.findall(r"^\| (`/.*?) \|", page, re.M)
+    for path in (path for row in rows for path in re.findall(r"`(/[^`]*)`", row)):
+        assert re.match(pattern[1], path), path
+    assert not re.match(pattern[1], "/tasks") and not re.match(pattern[1], "/reviewers")

@@ -1,0 +1,69 @@
+"""Every link, picture, path and address that the documentation names is there, on the forge as on the site."""
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from app.asgi import API_HANDLERS, HANDLERS
+from app.web import assets
+from tests.docs.pages import PAGES, anchors, inline_code, links, name
+from tests.processes import ROOT
+
+FOLDERS = ("app", "tests", "deploy", "docs", "templates", "static", "migrations", "bench", "manual")
+IN_REPOSITORY = re.compile(rf"(?:{'|'.join(FOLDERS)})/[\w./-]+")
+ADDRESS = re.compile(r"(?:(?:GET|POST|HEAD) )?(/[\w./{}-]*)(?:\?\S*)?(?:#\S*)?")
+# Beginnings of addresses, and places of a file system.
+BEGINNINGS = {"/", "/api", "/api/", "/api/v1", "/static/"}
+PLACES = ("/tmp", "/data", "/etc/", "/opt/", "/var/", "/proc/", "/dev/")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    for link in links(page):
+        parts = urlsplit(link)
+        if parts.scheme:
+            assert parts.scheme == "https", f"{link}: other hosts by https only"
+            continue
+        target = (page.parent / parts.path).resolve() if parts.path else page
+        assert target.is_relative_to(ROOT) and target.exists(), link
+        if parts.fragment:
+            assert target.suffix == ".md" and parts.fragment in anchors(target), link
+
+
+def test_links_and_pictures_are_found() -> None:
+    readme = links(ROOT / "README.md")
+    assert sum(link.endswith(".md") for link in readme) >= 5 and any(link.endswith(".png") for link in readme)
+    assert "promises.md" in links(ROOT / "docs/explanation/comparison.md")
+    assert "an-example" in anchors(ROOT / "docs/kinds.md")
+
+
+# Those two tell of what was, too.
+NOW = [page for page in PAGES if page.name not in ("CHANGELOG.md", "DECISIONS.md")]
+
+
+@pytest.mark.parametrize("page", NOW, ids=name)
+def test_every_file_a_page_names_is_in_the_repository(page: Path) -> None:
+    for code in inline_code(page):
+        if IN_REPOSITORY.fullmatch(code):
+            assert (ROOT / code).exists(), code
+
+
+def _routes() -> list[re.Pattern[str]]:
+    paths = [path for handler in [*HANDLERS, *assets.handlers] for path in getattr(handler, "paths", ())]
+    paths += [f"/api/v1{path}" for handler in API_HANDLERS for path in handler.paths]
+    return [re.compile(re.sub(r"\\\{.*?\\\}", "[^/]+", re.escape(path))) for path in paths]
+
+
+@pytest.mark.parametrize("page", NOW, ids=name)
+def test_every_address_a_page_names_is_one_of_ours(page: Path) -> None:
+    routes = _routes()
+    for code in inline_code(page):
+        match = ADDRESS.fullmatch(code)
+        if match is None or match[1] in BEGINNINGS or match[1].startswith(PLACES):
+            continue
+        path = match[1]
+        # The page about the API leaves its prefix out.
+        known = [path, f"/api/v1{path}", path.rstrip("/") + "/x"]
+        assert any(route.fullmatch(each) for route in routes for each in known), code

@@ -1,0 +1,28 @@
+"""The kind of the tutorial passes the tutorial's own test."""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+
+import pytest
+
+from app.core.config import Settings
+from app.core.db import Database
+from app.kinds import BUILT_IN
+from app.tasks import kinds
+from tests.docs.pages import blocks
+from tests.processes import ROOT
+
+
+async def test_the_tutorials_kind_passes_its_own_test(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in BUILT_IN:
+        import_module(module)
+    monkeypatch.setattr(kinds, "_CATALOGUE", dict(kinds._CATALOGUE))
+    module = ModuleType("greetings")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    for each in blocks():
+        if each.page == "docs/tutorial.md" and each.language == "python":
+            exec(compile("\n" * (each.line - 1) + each.text, str(ROOT / each.page), "exec"), module.__dict__)
+    await module.test_a_greeting_says_what_was_agreed(database, settings)

