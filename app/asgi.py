@@ -21,6 +21,7 @@ import app.approvals.receipt_views
 import app.approvals.review
 import app.approvals.story
 import app.approvals.views
+import app.approvals.waiting
 import app.audit.views
 import app.bulk.views
 import app.doctor.views
@@ -34,9 +35,11 @@ import app.runs.search_views
 import app.runs.story
 import app.runs.task_api
 import app.runs.views
+import app.schedules.api
 import app.schedules.story
 import app.schedules.views
 import app.stats.live_views
+import app.tasks.admin_api
 import app.tasks.api
 import app.tasks.artifact_views
 import app.tasks.dead_letter_views
@@ -83,7 +86,9 @@ API_HANDLERS = [
     *app.runs.api.handlers,
     *app.approvals.api.handlers,
     *app.postings.api.handlers,
+    *app.schedules.api.handlers,
     *app.tasks.stats_api.handlers,
+    *app.tasks.admin_api.handlers,
 ]
 
 HANDLERS = [

@@ -116,4 +116,5 @@ def settings(servers: Servers, tmp_path: Path) -> Settings:
         redis_url=servers.redis_url,
         secret_keys=("a-key-for-tests-only-0123456789abcdef",),
         data_dir=tmp_path,
+        rate_limit_max=100_000,  # tests press more buttons in a minute than people do
     )

@@ -53,6 +53,7 @@ async def full_installation(servers: Servers, database: Database, data_dir: Path
         redis_url=servers.redis_url,
         secret_keys=("a-key-for-tests-only-0123456789abcdef",),
         data_dir=data_dir,
+        rate_limit_max=100_000,
     )
     await servers_module.empty(database)
     redis = Redis.from_url(servers.redis_url)

@@ -28,6 +28,7 @@ def environment(servers: Servers, data_dir: Path, **more: str) -> dict[str, str]
         "SECRET_KEY": "a-key-for-tests-only-0123456789abcdef",
         "DATA_DIR": str(data_dir),
         "KINDS": "tests.chaos.kinds",
+        "RATE_LIMIT_MAX": "100000",
         **more,
     }
 

@@ -58,7 +58,7 @@ class Forms(HTMLParser):
         self._open: Found | None = None
         self._select: tuple[str, list[tuple[str, bool]]] | None = None
         self._textarea: str | None = None
-        self._elsewhere: list[str] = []  # where the open form's buttons send it instead
+        self._elsewhere: list[tuple[str, tuple[str, str]]] = []  # where the open form's buttons send it instead
 
     def handle_starttag(self, tag: str, given: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in given}
@@ -79,7 +79,7 @@ class Forms(HTMLParser):
             return
         if tag == "button" or sort == "submit":
             if attributes.get("formaction") and attributes.get("formmethod", form.method) == form.method:
-                self._elsewhere.append(attributes["formaction"])
+                self._elsewhere.append((attributes["formaction"], (name, attributes.get("value", ""))))
             elif sort in ("", "submit"):
                 form.buttons.append((name, attributes.get("value", "")))
             return
@@ -97,7 +97,7 @@ class Forms(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form" and self._open is not None:
-            self.found += [replace(self._open, action=address, buttons=[("", "")]) for address in self._elsewhere]
+            self.found += [replace(self._open, action=address, buttons=[button]) for address, button in self._elsewhere]
             self._open, self._elsewhere = None, []
         elif tag == "select" and self._select is not None and self._open is not None:
             name, options = self._select

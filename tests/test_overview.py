@@ -281,3 +281,35 @@ async def test_a_schedule_that_nobody_beats_is_told_its_owner(
     async with database.write("system") as session:
         await session.execute(text("UPDATE schedules SET owner_id = (SELECT id FROM users WHERE email LIKE 'root@%')"))
     assert "schedule is late" not in words(await member.get("/overview"))
+
+
+async def test_what_fails_counts_what_is_tried_again_beside_the_dead_letters(
+    database: Database, admin: Browser
+) -> None:
+    for state in (TaskState.DEAD_LETTER, TaskState.RETRYING, TaskState.QUEUED, TaskState.SUCCEEDED):
+        await make_task(database, state)
+    async with database.write("system") as session:
+        await session.execute(
+            text("UPDATE tasks SET fingerprint = 'test.nothing:000000000001', error = '{\"type\": \"TimeoutError\"}'")
+        )
+        await session.execute(text("UPDATE tasks SET fingerprint = NULL WHERE state = 'succeeded'"))
+    await make_task(database, TaskState.RETRYING)
+    async with database.write("system") as session:
+        await session.execute(
+            text(
+                "UPDATE tasks SET fingerprint = 'test.nothing:000000000002', error = '{\"type\": \"KeyError\"}'"
+                " WHERE state = 'retrying' AND fingerprint IS NULL"
+            )
+        )
+    page = await admin.get("/overview")
+    said = words(page)
+    assert re.search(r"TimeoutError test.nothing 1 2 ", said)
+    assert re.search(r"KeyError test.nothing 0 1 none yet", said)
+    assert "most often TimeoutError in test.nothing" in said
+    assert "TimeoutError" in words(await admin.get("/dead-letters"))
+    assert "KeyError" not in words(await admin.get("/dead-letters"))
+    assert len(ids_of_tasks(await admin.get("/tasks?fingerprint=test.nothing:000000000001"))) == 3
+
+
+def ids_of_tasks(page: httpx.Response) -> set[str]:
+    return set(re.findall(r'href="/tasks/([0-9a-f-]{36})', page.text))

@@ -19,8 +19,8 @@ class Scope(StrEnum):
 
 
 MEANINGS = {
-    Scope.TASKS_READ: "See tasks, runs, approvals, postings and counts.",
-    Scope.TASKS_WRITE: "Start, change and cancel tasks and runs; import postings.",
+    Scope.TASKS_READ: "See tasks, runs, approvals, postings, schedules and counts.",
+    Scope.TASKS_WRITE: "Start, change and cancel tasks, runs and schedules; import postings.",
     Scope.APPROVALS_DECIDE: "Decide approvals and answer questions.",
     Scope.ADMIN: "All of it, and everybody's: only for administrators.",
 }

@@ -83,7 +83,8 @@ def _undelivered(n: int) -> list[Need]:
 
 def _dead(counts: CountsByKind, groups: list[Group]) -> list[Need]:
     n = sum(states.get(TaskState.DEAD_LETTER, 0) for states in counts.values())
-    note = f"most often {groups[0].error_type or 'an error'} in {groups[0].kind}" if groups else ""
+    most = max(groups, key=lambda group: group.n, default=None)
+    note = f"most often {most.error_type or 'an error'} in {most.kind}" if most and most.n else ""
     return _when(
         n, "dead", "dead_letter", "", _number(n, "open dead letter", "open dead letters"), "/dead-letters", note
     )

@@ -1,14 +1,14 @@
 """Pages of the import: the form, the preview of what would be imported, and its two buttons."""
 
 import asyncio
-from typing import Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
 from app.core.db import Database
 from app.core.errors import Invalid
@@ -16,11 +16,13 @@ from app.postings import imports
 from app.postings.errors import ErrorsNotAccepted, ImportDone, NothingToImport, rows
 from app.postings.formats import MAX_BYTES, Parsed, parse
 from app.postings.imports import Imported, Preview
+from app.postings.new_run_views import said_started, usual_name
+from app.runs import service as runs
 from app.web.forms import Form, blank, read_form, uploaded
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
 from app.web.request import WebRequest
-from app.web.sessions import Read, Write
+from app.web.sessions import Read, Write, discard
 
 SHOWN = 200  # rows, and errors, that a preview lists
 FORMAT_LABELS = {
@@ -32,14 +34,21 @@ FORMAT_LABELS = {
 
 
 class ImportForm(msgspec.Struct):
-    """The file itself is read apart from this."""
+    """The file itself is read apart from this. `then`: a run is to be started from it."""
 
     text: str = ""
+    then: Literal["", "run"] = ""
     format: Literal["auto", "csv", "greenhouse", "lever", "json-ld"] = "auto"
 
 
 class Confirmation(msgspec.Struct):
     leave_out: bool = False
+
+
+class Beginning(Confirmation, kw_only=True):
+    """The confirmation that starts a run, too."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
 class ImportView(msgspec.Struct, frozen=True):
@@ -50,14 +59,15 @@ class ImportView(msgspec.Struct, frozen=True):
 
 class PreviewView(msgspec.Struct, frozen=True):
     preview: Preview
-    form: Form[Confirmation]
+    form: Form[Any]
     format: str
     shown: int
+    then: str
 
 
 @get("/postings/import", include_in_schema=False)
-async def new_import(request: WebRequest, user: SignedIn) -> Response[str]:
-    return await _form_page(request, blank(), 200)
+async def new_import(request: WebRequest, user: SignedIn, then: FromQuery[str] = "") -> Response[str]:
+    return await _form_page(request, blank({"then": "run" if then == "run" else ""}), 200)
 
 
 async def _form_page(request: WebRequest, form: Form[ImportForm], status: int) -> Response[str]:
@@ -78,7 +88,7 @@ async def create_import(request: WebRequest, user: SignedIn) -> Response[str]:
     database: Database = request.app.state.database
     async with database.write(user.actor) as session:
         import_id = await imports.keep(session, user, name, parsed)
-    return see_other(request, f"/postings/import/{import_id}")
+    return see_other(request, f"/postings/import/{import_id}{'?then=run' if form.data.then else ''}")
 
 
 async def _parsed(form: ImportForm, file: UploadFile | None) -> tuple[str, Parsed]:
@@ -108,12 +118,18 @@ def _harmless(filename: str) -> str:
 
 
 @get("/postings/import/{import_id:uuid}", include_in_schema=False)
-async def show_import(request: WebRequest, user: SignedIn, read: Read, import_id: FromPath[UUID]) -> Response[str]:
-    return await _preview_page(request, await imports.preview(read, user, import_id), blank(), 200)
+async def show_import(
+    request: WebRequest, user: SignedIn, read: Read, import_id: FromPath[UUID], then: FromQuery[str] = ""
+) -> Response[str]:
+    form = blank({"name": await usual_name(read)} if then == "run" else {})
+    return await _preview_page(request, await imports.preview(read, user, import_id), form, 200, then)
 
 
-async def _preview_page(request: WebRequest, preview: Preview, form: Form[Confirmation], status: int) -> Response[str]:
-    view = PreviewView(preview, form, FORMAT_LABELS.get(preview.format, preview.format), SHOWN)
+async def _preview_page(
+    request: WebRequest, preview: Preview, form: Form[Any], status: int, then: str = ""
+) -> Response[str]:
+    format = FORMAT_LABELS.get(preview.format, preview.format)
+    view = PreviewView(preview, form, format, SHOWN, "run" if then == "run" else "")
     return await render(request, "postings/preview.html", view, nav="postings", status=status)
 
 
@@ -133,6 +149,29 @@ async def confirm_import(request: WebRequest, user: SignedIn, write: Write, impo
     return see_other(request, "/postings", _said(done), level="success" if done.new else "info")
 
 
+@post("/postings/import/{import_id:uuid}/start", include_in_schema=False)
+async def start_from_import(
+    request: WebRequest, user: SignedIn, write: Write, import_id: FromPath[UUID]
+) -> Response[str]:
+    form: Form[Beginning] = await read_form(request, Beginning)
+    if form.data is not None:
+        try:
+            done, started = await imports.confirm_and_start(
+                write, user, import_id, name=form.data.name, leave_out_errors=form.data.leave_out
+            )
+            return see_other(request, f"/runs/{started.run_id}", f"{_said(done)} {said_started(started)}")
+        except ImportDone as late:
+            # A double click has started the run, which has the import's id.
+            run = await runs.find_run(write, import_id, user.id)
+            where = f"/runs/{run.id}" if run else f"/postings/import/{import_id}"
+            return see_other(request, where, str(late), level="info" if run else "warning")
+        except Invalid as problem:
+            await discard(request)  # a run that is refused leaves the import as it was
+            # What the run refuses for its postings has no field here: its sentence says more than that field's would.
+            form = form.refused(problem if problem.fields.keys() <= form.values.keys() else Invalid(str(problem)))
+    return await _preview_page(request, await imports.preview(write, user, import_id), form, 422, "run")
+
+
 def _said(done: Imported) -> str:
     new = f"{done.new:,} posting{'s' if done.new != 1 else ''} imported." if done.new else "Nothing new to import."
     known = f" {rows(done.known)} had been imported before." if done.known else ""
@@ -145,4 +184,11 @@ async def discard_import(request: WebRequest, user: SignedIn, write: Write, impo
     return see_other(request, "/postings/import", "The import was discarded. Nothing has been imported.", level="info")
 
 
-handlers: list[HTTPRouteHandler] = [new_import, create_import, show_import, confirm_import, discard_import]
+handlers: list[HTTPRouteHandler] = [
+    new_import,
+    create_import,
+    show_import,
+    confirm_import,
+    start_from_import,
+    discard_import,
+]

@@ -9,10 +9,11 @@ from app.core.db import Session, WriteSession
 from app.core.errors import AppError
 from app.core.ids import uuid7
 from app.core.principal import Principal
-from app.postings import import_queries
+from app.postings import import_queries, service
 from app.postings.errors import ErrorsNotAccepted, ImportDone, ImportNotFound, NothingToImport
 from app.postings.formats import Parsed, RowError
 from app.postings.import_queries import Candidate
+from app.postings.service import Started
 
 forget_old_imports = import_queries.forget_old_imports
 
@@ -91,6 +92,23 @@ async def confirm(
     ids = sorted((uuid7() for _ in range(good)), reverse=True)
     new = await import_queries.insert_postings(session, import_id, ids)
     return Imported(new, good - new)
+
+
+async def confirm_and_start(
+    session: WriteSession, by: Principal, import_id: UUID, *, name: str, leave_out_errors: bool
+) -> tuple[Imported, Started]:
+    """Confirm, and start a run with all of the file, less what has been applied to. The run has the import's id.
+
+    Raises:
+        What `confirm` does, and `service.start_applications`: whoever catches it has to undo the import.
+    """
+    done = await confirm(session, by, import_id, leave_out_errors=leave_out_errors)
+    rows = await import_queries.candidates(session, import_id)
+    postings = [row.known_id for row in rows if row.known_id is not None]
+    started = await service.start_applications(
+        session, by, name=name, posting_ids=postings, force=False, form=import_id
+    )
+    return done, started
 
 
 async def discard(session: WriteSession, by: Principal, import_id: UUID) -> None:

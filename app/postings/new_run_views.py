@@ -1,6 +1,7 @@
 """Starting a run of applications: the page on which postings are chosen, and its form."""
 
 from typing import Annotated, Literal
+from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
@@ -27,13 +28,15 @@ from app.web.sessions import Read, Write
 
 class NewRun(msgspec.Struct):
     """`posting` are the chosen ones; `all` adds every one not yet applied to that matches `matching`, the search
-    for which the page has named their number. `form` is the run's id to be, signed."""
+    for which the page has named their number. `form` is the run's id to be, signed. `searched` is the search that the
+    page shows."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     form: str = ""
     posting: Annotated[list[UUID], msgspec.Meta(max_length=MOST)] = []
     all: bool = False
     matching: str = ""
+    searched: str = ""
     q: str = ""
     force: bool = False
 
@@ -57,10 +60,9 @@ async def new_run(
     all: FromQuery[str] = "",
     force: FromQuery[str] = "",
 ) -> Response[str]:
-    today = await queries.today(read)
     form = blank(
         {
-            "name": name.strip() or f"Applications, {today.day} {today:%b}",
+            "name": name.strip() or await usual_name(read),
             "posting": posting or [],
             "q": q.strip(),
             "all": all == "true",
@@ -68,6 +70,11 @@ async def new_run(
         }
     )
     return await _page(request, read, user, form, 200)
+
+
+async def usual_name(session: Session) -> str:
+    today = await queries.today(session)
+    return f"Applications, {today.day} {today:%b}"
 
 
 async def _page(
@@ -101,15 +108,27 @@ def _run_id(request: WebRequest, user: Principal, key: str) -> UUID | None:
 
 
 @post("/runs", include_in_schema=False)
-async def create_run(request: WebRequest, user: SignedIn, write: Write) -> Response[str]:
+async def create_run(
+    request: WebRequest, user: SignedIn, write: Write, enter: FromQuery[str] = ""
+) -> Response[str] | Response[None]:
     form: Form[NewRun] = await read_form(request, NewRun)
+    # A browser does not tell in which field Enter was pressed. Where there is a search that the page has not shown
+    # yet, it was that one.
+    if enter and form.value("q") != form.value("searched"):
+        return see_other(request, f"/runs/new?{_as_query(form)}")
     if form.data is not None:
         try:
             started = await _start(request, write, user, form.data)
-            return see_other(request, f"/runs/{started.run_id}", _said(started), level=_level(started))
+            return see_other(request, f"/runs/{started.run_id}", said_started(started), level=_level(started))
         except Invalid as problem:
             form = form.refused(problem)
     return await _page(request, write, user, form, 422)
+
+
+def _as_query(form: Form[NewRun]) -> str:
+    ticked = {name: "true" for name in ("all", "force") if form.value(name, False)}
+    given = {"name": form.value("name"), "q": form.value("q"), "posting": form.value("posting", [])[:MOST]}
+    return urlencode({**given, **ticked}, doseq=True)
 
 
 async def _start(request: WebRequest, session: WriteSession, user: Principal, wanted: NewRun) -> Started:
@@ -124,7 +143,7 @@ async def _start(request: WebRequest, session: WriteSession, user: Principal, wa
     )
 
 
-def _said(started: Started) -> str:
+def said_started(started: Started) -> str:
     if started.again:
         return "This run was started by the same form before. To start another one, choose “New run”."
     tasks = f"The run has started with {started.tasks:,} task{'s' if started.tasks != 1 else ''}."

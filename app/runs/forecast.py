@@ -25,7 +25,8 @@ class Pace(NamedTuple):
 
 class Forecast(msgspec.Struct, frozen=True):
     """`at`: when the workers are likely done; None without anything to tell it by. The rest counts tasks: ready or at
-    work, waiting for people, for a later time, and held back with their run."""
+    work, waiting for people, for a later time, and held back with their run. `waits_for`: how many people those of
+    `people` wait for; None when that is not known."""
 
     at: datetime | None
     ready: int
@@ -33,11 +34,15 @@ class Forecast(msgspec.Struct, frozen=True):
     later: int
     paused: int
     soon: bool = False
+    waits_for: int | None = None
 
 
-def forecast(counts: Mapping[str, int], pace: Pace | None, started_at: datetime) -> Forecast:
+def forecast(
+    counts: Mapping[str, int], pace: Pace | None, started_at: datetime, waits_for: int | None = None
+) -> Forecast:
     """Args:
     counts: how many tasks are in each state.
+    waits_for: how many people they wait for (app/runs/waiting.py).
     """
     ready = counts.get(TaskState.QUEUED, 0) + counts.get(TaskState.RUNNING, 0)
     left = _time_left(ready, pace, started_at)
@@ -48,6 +53,7 @@ def forecast(counts: Mapping[str, int], pace: Pace | None, started_at: datetime)
         later=sum(counts.get(state, 0) for state in LATER),
         paused=counts.get(TaskState.PAUSED, 0),
         soon=left is not None and left < timedelta(minutes=1),
+        waits_for=waits_for,
     )
 
 

@@ -11,7 +11,7 @@ from app.mail.errors import NotNeeded
 from app.mail.letters import PlainLetter, letter
 from app.runs import queries
 from app.runs.states import Stage
-from app.tasks.states import FINISHED
+from app.tasks.states import FINISHED, TaskState
 from app.web.filters import duration, state_label
 
 
@@ -39,9 +39,13 @@ class RunFinished(PlainLetter):
             "name": run.name,
             "cancelled": run.state == "cancelled",
             "total": sum(data.counts.values()),
-            "counts": [(state_label(state), data.counts[state]) for state in FINISHED if data.counts.get(state)],
+            "counts": [(_label(state, n), n) for state in FINISHED if (n := data.counts.get(state))],
             "elapsed": duration(data.elapsed),
             "stages": [(word, duration(data.stages[stage])) for stage, word in WORDS.items() if data.stages.get(stage)],
             "url": f"{settings.base_url}/runs/{data.run_id}",
             "settings_url": f"{settings.base_url}/settings#notices",
         }
+
+
+def _label(state: TaskState, n: int) -> str:
+    return state_label(state) + ("s" if state is TaskState.DEAD_LETTER and n != 1 else "")

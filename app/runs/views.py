@@ -16,6 +16,7 @@ from app.runs.errors import RunNotFound
 from app.runs.forecast import Forecast, Pace, forecast
 from app.runs.models import Run, RunEvent
 from app.runs.states import RUN_MACHINE, RunState, RunVerb, Stage
+from app.runs.waiting import people_of
 from app.stats import queries as stats
 from app.tasks.filters import FilterForm, TaskFilter
 from app.tasks.list_views import InState, TaskList, task_list
@@ -105,9 +106,11 @@ STAGE_WORDS = {
 }
 
 
-def progress_of(run: Run, counts: dict[str, int], pace: Pace | None = None, owner: str = "") -> Progress:
+def progress_of(
+    run: Run, counts: dict[str, int], pace: Pace | None = None, owner: str = "", waits_for: int | None = None
+) -> Progress:
     segments: list[tuple[str, int]] = [(state, counts[state]) for state in STANDINGS if counts.get(state)]
-    return Progress(run, segments, forecast(counts, pace, run.created_at), owner)
+    return Progress(run, segments, forecast(counts, pace, run.created_at, waits_for), owner)
 
 
 @get("/runs")
@@ -119,10 +122,14 @@ async def show_runs(
     shown = runs[:PAGE]
     counts = await stats.counts_by_run(read, [run.id for run in shown])
     paces = await pace_queries.paces_of(read, [run.id for run in shown])
+    people = await people_of(read, counts)
     owners = await accounts.emails_of(read, [run.owner_id for run in shown]) if user.is_admin else {}
     last = Cursor(shown[-1].created_at, shown[-1].id) if len(runs) > PAGE else None
     view = RunList(
-        runs=[progress_of(run, counts[run.id], paces.get(run.id), owners.get(run.owner_id, "")) for run in shown],
+        runs=[
+            progress_of(run, counts[run.id], paces.get(run.id), owners.get(run.owner_id, ""), people.get(run.id))
+            for run in shown
+        ],
         next_url=f"/runs?cursor={last}" if last else None,
         first_url="/runs" if before else None,
         here=f"/runs?cursor={cursor}" if cursor else "/runs",
@@ -147,7 +154,8 @@ async def show_run(
     counts = {tab.state: tab.count or 0 for tab in tasks.tabs if tab.state}
     pace = (await pace_queries.paces_of(read, [run_id])).get(run_id)
     owners = await accounts.emails_of(read, [run.owner_id]) if user.is_admin else {}
-    progress = progress_of(run, counts, pace, owners.get(run.owner_id, ""))
+    people = (await people_of(read, {run_id: counts})).get(run_id)
+    progress = progress_of(run, counts, pace, owners.get(run.owner_id, ""), people)
     times = (await time_queries.times_of(read, [run_id]))[run_id]
     view = RunPage(
         progress=progress,

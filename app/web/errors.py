@@ -1,7 +1,7 @@
 """Every refusal and failure as an answer: problem+json for programs, a fragment for htmx, a page for people."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -69,6 +69,7 @@ def handle(request: WebRequest, error: Exception) -> Response[Any]:
         request.app.state.templates,
         page=page_of(request),
         partial=wants_fragment(request),
+        again=request.state.get("refused", ()),
     )
     headers = {"Vary": "HX-Request", **problem.headers}
     return Response(text, status_code=problem.status, media_type=media_type, headers=headers)
@@ -103,9 +104,19 @@ def describe(error: Exception) -> Problem:
 
 
 def write(
-    problem: Problem, scope: Mapping[str, Any], templates: Environment, *, page: Page | None = None, partial: bool
+    problem: Problem,
+    scope: Mapping[str, Any],
+    templates: Environment,
+    *,
+    page: Page | None = None,
+    partial: bool,
+    again: Sequence[tuple[str, str]] = (),
 ) -> tuple[str, bytes]:
-    """The answer's content type and body. Never raises: a template that fails is replaced by its text."""
+    """The answer's content type and body. Never raises: a template that fails is replaced by its text.
+
+    Args:
+        again: the fields of a form that was sent too early, for a button that sends them once more.
+    """
     if is_api(scope):
         return PROBLEM, msgspec.json.encode(
             {
@@ -120,6 +131,8 @@ def write(
     words = {"status": problem.status, "title": problem.title, "detail": _sentence(problem)}
     try:
         template = templates.get_template(FRAGMENT if partial else PAGE)
+        query = scope.get("query_string", b"").decode("latin-1")
+        words |= {"again": again, "address": scope["path"] + (f"?{query}" if query else "")}
         return HTML, template.render(**words, request_id=request_id(scope), page=page).encode()
     except Exception:
         logger.exception("the error page failed", request_id=request_id(scope))

@@ -19,6 +19,7 @@ from app.web.assets import Assets
 from app.web.csrf import csrf_middleware
 from app.web.limits import Limits
 from app.web.navigation import navigation_of
+from app.web.page_limits import page_limits_middleware
 from app.web.render import Waiting
 from app.web.security import MAX_BODY, Observe, Shield
 from app.web.templates import environment
@@ -52,7 +53,7 @@ def make_site(
     pages: Environment = environment(templates, files, reload=settings.development)
     app = Litestar(
         route_handlers=[*assets.handlers, *handlers],
-        middleware=[*([authenticate] if authenticate else []), csrf_middleware],
+        middleware=[*([authenticate] if authenticate else []), csrf_middleware, page_limits_middleware],
         dependencies={
             "read": Provide(sessions.provide_read),
             "write": Provide(sessions.provide_write),

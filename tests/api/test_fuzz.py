@@ -74,7 +74,11 @@ async def target(
         posting = await program.post(
             f"{V1}/postings", json={"title": "t", "company": "c", "url": "https://harrow.example/1"}
         )
+        schedule = await program.post(
+            f"{V1}/schedules", json={"name": "s", "kind": "sample.task", "cron": "0 0 1 1 *", "zone": "UTC"}
+        )
         ids = {
+            "schedule_id": schedule.json()["id"],
             "task_id": str(await make_task(program)),
             "run_id": run.json()["id"],
             "posting_id": posting.json()["id"],

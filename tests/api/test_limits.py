@@ -23,7 +23,7 @@ async def test_two_processes_let_exactly_sixty_of_two_hundred_through(
     api: Api, servers: Servers, tmp_path: Path, redis: Redis
 ) -> None:
     token = await api.token()
-    environ = processes.environment(servers, tmp_path, RATE_LIMIT_WINDOW="1h")
+    environ = processes.environment(servers, tmp_path, RATE_LIMIT_MAX="60", RATE_LIMIT_WINDOW="1h")
     ports = processes.free_port(), processes.free_port()
     headers = {"Authorization": f"Bearer {token}"}
     with (

@@ -79,7 +79,7 @@ async def test_a_finger_opens_the_menu_chooses_and_decides(
     await expect(page.get_by_text("Approved").first).to_be_visible()
 
 
-@pytest.mark.parametrize(("width", "size"), [(1280, 32), (640, 32), (320, 16)])
+@pytest.mark.parametrize(("width", "size"), [(1280, 32), (640, 32), (390, 32), (320, 16)])
 async def test_twice_as_large_text_and_a_narrow_window_lose_nothing(
     root: Principal, open_page: OpenPage, width: int, size: int
 ) -> None:

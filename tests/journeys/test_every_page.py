@@ -67,6 +67,7 @@ PAGES = (
     "/postings/{posting}",
     "/postings/import",
     "/postings/import/{import}",
+    "/postings/import/{import}?then=run",
     "/search",
     "/search?q=task",
     "/settings",

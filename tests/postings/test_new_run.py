@@ -215,4 +215,4 @@ async def test_a_profile_that_lacks_something_is_pointed_out(
 async def test_without_postings_the_page_leads_to_the_import(browser: Browser) -> None:
     page = await browser.get("/runs/new")
     assert "No postings yet" in words(page)
-    assert 'href="/postings/import"' in page.text
+    assert 'href="/postings/import?then=run"' in page.text

@@ -115,7 +115,7 @@ async def test_the_mail_says_what_became_of_the_tasks_and_leads_to_the_run(
         data = letter_data("run_finished", mail["data"])
         values = await find_letter("run_finished").prepare(session, data, settings)
     message = render("run_finished", values, to=ann.email, task_id=run_id, settings=settings)
-    assert message["Subject"] == "Finished: A run (2 dead letter)"
+    assert message["Subject"] == "Finished: A run (2 dead letters)"
     plain = message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     for words in ("A run has finished after", "2 dead letter", "waiting in the queue", f"/runs/{run_id}", "/settings"):
         assert words in plain

@@ -1,0 +1,38 @@
+"""How many people runs wait for. Runs know nothing of the questions: whoever does registers the counter.
+
+As with the tellers of a task's story (app/tasks/story.py), that happens when its module is imported.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.tasks.states import HOLDS
+
+# So many tasks that wait for people are looked at for one page; the runs beyond say how many tasks wait instead.
+MOST = 500
+
+Counter = Callable[[AsyncSession, Sequence[UUID]], Awaitable[dict[UUID, int]]]
+_COUNTERS: list[Counter] = []
+
+
+def counter(count: Counter) -> Counter:
+    """Register what counts the different people each of these runs waits for."""
+    _COUNTERS.append(count)
+    return count
+
+
+async def people_of(session: AsyncSession, counts: Mapping[UUID, Mapping[str, int]]) -> dict[UUID, int]:
+    """Of the runs with these counts by state, those that wait for somebody and are small enough to look at."""
+    waiting = {run: sum(states.get(hold, 0) for hold in HOLDS) for run, states in counts.items()}
+    chosen: list[UUID] = []
+    left = MOST
+    for run, n in sorted(waiting.items(), key=lambda each: each[1]):
+        if 0 < n <= left:
+            chosen.append(run)
+            left -= n
+    found: dict[UUID, int] = {}
+    for count in _COUNTERS if chosen else ():
+        found |= await count(session, chosen)
+    return found

@@ -1,0 +1,78 @@
+"""Schedules as programs read and write them."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from app.api.paging import Paged
+from app.core.masking import masked
+from app.schedules import service
+from app.schedules.models import Schedule
+from app.schedules.service import Plan
+from app.tasks.schemas import Moment
+from app.tasks.states import DEFAULT_PRIORITY
+
+
+class ScheduleItem(msgspec.Struct, frozen=True, kw_only=True):
+    """What is enqueued when. `problem`: why its next beat will enqueue nothing."""
+
+    id: UUID
+    name: str
+    kind: str
+    payload: Any
+    cron: str
+    zone: str
+    queue: str | None
+    priority: int
+    missed: str
+    created_at: Moment
+    paused_at: Moment | None
+    next_at: Moment | None
+    last_at: Moment | None
+    last_task_id: UUID | None
+    problem: str | None
+
+
+class SchedulePage(msgspec.Struct, frozen=True):
+    items: list[ScheduleItem]
+    next_cursor: str | None
+
+
+class ScheduleQuery(Paged, frozen=True, kw_only=True):
+    """Newest first."""
+
+
+class NewSchedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A schedule whole, also when one is changed. `missed`: beats that nobody was there for are caught up by one task,
+    or skipped."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    kind: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    cron: Annotated[str, msgspec.Meta(min_length=1, max_length=100, description="Five fields, read in the zone.")]
+    zone: Annotated[str, msgspec.Meta(min_length=1, max_length=60)] = "UTC"
+    payload: dict[str, Any] = {}
+    queue: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    priority: Annotated[int, msgspec.Meta(ge=0, le=1000)] = DEFAULT_PRIORITY
+    missed: Literal["catch_up", "skip"] = "catch_up"
+
+
+class CreatedSchedule(msgspec.Struct, frozen=True):
+    id: UUID
+    url: str
+
+
+class ScheduleActed(msgspec.Struct, frozen=True):
+    """`task_id`: the task that was enqueued, when it was told to run now."""
+
+    id: UUID
+    task_id: UUID | None
+
+
+def item(row: Schedule) -> ScheduleItem:
+    kept = {name: getattr(row, name) for name in ScheduleItem.__struct_fields__ if name not in ("payload", "problem")}
+    return ScheduleItem(**kept, payload=masked(row.payload), problem=service.problem_of(row))
+
+
+def plan(wanted: NewSchedule) -> Plan:
+    return Plan(**{**msgspec.structs.asdict(wanted), "queue": wanted.queue or None})

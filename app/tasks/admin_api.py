@@ -1,0 +1,138 @@
+"""For programs of administrators: the limits of kinds, and pausing queues."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Response
+from litestar.params import FromPath
+
+from app.api.access import Scope
+from app.api.bodies import read_json
+from app.api.endpoints import JSON, endpoint
+from app.api.idempotency import Reply, once
+from app.core.db import WriteSession
+from app.core.errors import Forbidden
+from app.core.principal import Principal
+from app.tasks import limits, queues
+from app.tasks.kinds import Rate, all_kinds
+from app.tasks.limits import Limits
+from app.tasks.models import KindLimit
+from app.tasks.queues import QueueVerb
+from app.web.guards import SignedIn
+from app.web.request import WebRequest
+from app.web.sessions import Read
+
+TAG = "Catalogue"
+
+
+class RateItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """At most `count` starts within `seconds`, on average."""
+
+    count: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    seconds: Annotated[float, msgspec.Meta(ge=0.001, le=31_536_000)]
+
+
+class NewLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What shall hold; null is no limit. `as_declared`: what the kind's author declares, and nothing else."""
+
+    concurrency: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    rate: RateItem | None = None
+    as_declared: bool = False
+
+
+class LimitItem(msgspec.Struct, frozen=True, kw_only=True):
+    """What limits a kind over all workers. `set_by`: who set it; null when it is as declared."""
+
+    kind: str
+    concurrency: int | None
+    rate: RateItem | None
+    set_by: str | None
+
+
+class LimitList(msgspec.Struct, frozen=True):
+    items: list[LimitItem]
+
+
+class QueueMoved(msgspec.Struct, frozen=True):
+    """`changed`: false when it was so already."""
+
+    name: str
+    paused: bool
+    changed: bool
+
+
+@endpoint("GET", "/limits", scope=Scope.ADMIN, tag=TAG, summary="List the limits of kinds", answers={200: LimitList})
+async def list_limits(user: SignedIn, read: Read) -> Response[Any]:
+    """Every kind, limited or not."""
+    _only_for_admins(user)
+    rows = await limits.all_limits(read)
+    names = sorted({*rows, *(kind.name for kind in all_kinds())})
+    return Response(msgspec.json.encode(LimitList([_item(name, rows.get(name)) for name in names])), media_type=JSON)
+
+
+@endpoint(
+    "POST",
+    "/limits/{kind:str}",
+    scope=Scope.ADMIN,
+    tag=TAG,
+    summary="Set the limits of a kind",
+    answers={200: LimitItem},
+    body=NewLimits,
+    example={"concurrency": 5, "rate": {"count": 60, "seconds": 60}},
+    once=True,
+)
+async def set_limits(request: WebRequest, user: SignedIn, kind: FromPath[str]) -> Response[Any]:
+    """All of them at once; they hold within seconds, and what runs goes on."""
+    _only_for_admins(user)
+    wanted = await read_json(request, NewLimits)
+    rate = Rate(wanted.rate.count, timedelta(seconds=wanted.rate.seconds)) if wanted.rate else None
+
+    async def work(session: WriteSession) -> Reply:
+        await limits.set_limits(session, user, kind, None if wanted.as_declared else Limits(wanted.concurrency, rate))
+        return Reply(_item(kind, await limits.find_limit(session, kind)))
+
+    return await once(request, user, work)
+
+
+def _item(kind: str, row: KindLimit | None) -> LimitItem:
+    found = limits.limits_of(row) if row else Limits()
+    rate = RateItem(found.rate.count, found.rate.per.total_seconds()) if found.rate else None
+    return LimitItem(kind=kind, concurrency=found.concurrency, rate=rate, set_by=row.set_by if row else None)
+
+
+def _only_for_admins(user: Principal) -> None:
+    """A token keeps its scope when its person ceases to be one."""
+    if not user.is_admin:
+        raise Forbidden("Only administrators may do this.")
+
+
+def _verb(verb: QueueVerb, summary: str) -> Any:
+    @endpoint(
+        "POST",
+        f"/queues/{{name:str}}/{verb.value}",
+        scope=Scope.ADMIN,
+        tag=TAG,
+        summary=summary,
+        answers={200: QueueMoved},
+        once=True,
+    )
+    async def act(request: WebRequest, user: SignedIn, name: FromPath[str]) -> Response[Any]:
+        _only_for_admins(user)
+
+        async def work(session: WriteSession) -> Reply:
+            changed = await queues.act(session, user, name, verb)
+            return Reply(QueueMoved(name, verb is QueueVerb.PAUSE, changed))
+
+        return await once(request, user, work)
+
+    act.opt["name"] = f"{verb.value}_queue"
+    return act
+
+
+handlers = [
+    list_limits,
+    set_limits,
+    _verb(QueueVerb.PAUSE, "Pause a queue"),
+    _verb(QueueVerb.RESUME, "Resume a paused queue"),
+]
