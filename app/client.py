@@ -51,6 +51,9 @@ class TaskDetail(TaskItem):
     payload: Any
     result: Any
     error: Any
+    resolved_at: str | None
+    resolved_by: str | None
+    resolution: str | None
 
 
 class EventItem(TypedDict):
