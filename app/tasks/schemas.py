@@ -137,7 +137,7 @@ class TaskQuery(Paged, frozen=True, kw_only=True):
         Literal["with", "without", "only"], msgspec.Meta(description="Tasks that Holdpoint itself makes.")
     ] = "with"
     bulk: Annotated[UUID | None, msgspec.Meta(description="Changed by this bulk action.")] = None
-    id: Annotated[str, msgspec.Meta(max_length=40_000, description="One, or several with commas.")] = ""
+    id: Annotated[str, msgspec.Meta(max_length=4000, description="One, or up to 100 with commas.")] = ""
     sort: Annotated[Literal["newest", "oldest"], msgspec.Meta(description="Which come first.")] = "newest"
 
 
