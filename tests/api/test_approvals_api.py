@@ -1,5 +1,6 @@
 """Approvals by program beyond the single decision: passing on, asking back, taking back, evidence, many together."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -277,3 +278,16 @@ async def test_a_decision_for_many_that_does_not_fit_decides_nothing(api: Api) -
     assert [(await approval_of(api.database, one)).state for one in asked] == ["pending", "pending"]
     assert (await bob.post(f"{path}/decision", json=whole)).json()["decided"] == 2
     is_problem(await bob.get(path), 404)
+
+
+async def test_decisions_for_many_at_once_count_every_question_once_and_do_not_block_each_other(api: Api) -> None:
+    asked = await alike(api, 6)
+    bob = await api.program(BOB)
+    path, whole = await group_of(bob), chosen(asked)
+    orders = (whole, whole[::-1], whole[2:], whole[:4][::-1])
+    answers = await asyncio.gather(
+        *(bob.post(f"{path}/decision", json={"decision": "approve", "questions": some}) for some in orders)
+    )
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert sum(answer.json()["decided"] for answer in answers) == 6
+    assert {(await approval_of(api.database, one)).state for one in asked} == {"approved"}
