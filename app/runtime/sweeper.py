@@ -82,15 +82,17 @@ class Sweeper:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            more, began = False, time.monotonic()
+            more, busy = False, 0.0
             for beat in self._beats:
+                began = time.monotonic()
                 try:
-                    more = await self._once(beat) or more
+                    if await self._once(beat):
+                        more, busy = True, busy + time.monotonic() - began
                 except AWAY as error:
                     self._files = []
                     logger.warning("sweep_failed", beat=getattr(beat, "__name__", "?"), error=repr(error))
             # Workers come first: a long chore takes no more than half of a connection's time.
-            await asyncio.sleep(max(PAUSE, time.monotonic() - began) if more else self._every)
+            await asyncio.sleep(max(PAUSE, busy) if more else self._every)
 
     async def _once(self, beat: Callable[[WriteSession], Awaitable[bool]]) -> bool:
         async with self._database.write("system") as session:
