@@ -1,8 +1,8 @@
 """A database with a long history: what Holdpoint looks like after months of work. Written through the real triggers.
 
-It belongs to 41 people. Of 1,000 tasks 620 succeeded and 120 died (100 of them have been resolved), 20 run, 1 waits for
-a person, 70 are ready and 30 scheduled; the rest was cancelled, rejected or expired. Two in three were tried twice,
-which makes five events a task.
+It belongs to 41 people. Of 1,000 tasks 640 succeeded and 120 died (100 of them have been resolved), 70 are ready and 30
+scheduled; the rest was cancelled, rejected or expired. Two in three were tried twice, which makes five events a task.
+What workers and people have in hand does not grow with the history: at most 500 tasks run, on ten workers; 100 wait.
 """
 
 from sqlalchemy import text
@@ -46,7 +46,7 @@ _TASKS = text(
 _OF_BATCH = """
     UPDATE tasks t SET {changes}
     FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS n
-    WHERE t.run_id = :run AND t.subject = 'history:' || n AND {which}
+    WHERE t.run_id = :run AND t.subject = 'history:' || n AND ({which})
 """
 _CLAIM = """
     state = 'running', attempt = t.attempt + 1, worker_id = :worker, claimed_at = now(),
@@ -61,6 +61,8 @@ _ERROR = """
 """
 _FINGERPRINT = "fingerprint = t.kind || ':' || substr(md5(CAST(n % 40 AS text)), 1, 12)"
 TRIED = "n % 100 < 90"
+RUNS = "n > CAST(:all AS int) - 25000"
+WAITS = "(n % 100 = 74 AND n > CAST(:all AS int) - 10000)"
 AGAIN = TRIED + " AND n % 3 < 2"
 STEPS = tuple(
     text(_OF_BATCH.format(changes=changes, which=which))
@@ -73,7 +75,10 @@ STEPS = tuple(
         ),
         ("state = 'queued', run_at = NULL", AGAIN),
         (_CLAIM, AGAIN),
-        (f"state = 'succeeded', result = '{{\"answer\": 200}}', {_END}", "n % 100 < 62"),
+        (
+            f"state = 'succeeded', result = '{{\"answer\": 200}}', {_END}",
+            f"n % 100 < 62 OR n % 100 IN (88, 89) AND NOT {RUNS}",
+        ),
         (
             f"state = 'dead_letter', reason = 'It failed twice.', error = {_ERROR}, {_FINGERPRINT}, {_END}",
             "n % 100 BETWEEN 62 AND 73",
@@ -85,7 +90,7 @@ STEPS = tuple(
         ),
         (
             "state = 'rejected', reason = 'Not this one.', finished_at = now()",
-            "n % 100 BETWEEN 74 AND 81 AND n % 1000 <> 74",
+            f"n % 100 BETWEEN 74 AND 81 AND NOT {WAITS}",
         ),
         ("state = 'expired', reason = 'Nobody decided in time.', finished_at = now()", "n % 100 BETWEEN 82 AND 84"),
         (f"state = 'cancelled', reason = 'Not needed any more.', {_END}", "n % 100 BETWEEN 85 AND 87"),
@@ -116,15 +121,16 @@ async def write_history(database: Database, tasks: int) -> str:
         admin = await add_user(session, "bench@example.org", admin=True, name="Bench")
         await accounts.insert_session(session, digest(token), admin.id, address="127.0.0.1", user_agent="bench")
         runs = [uuid7() for _ in range(-(-tasks // RUN_SIZE))]
+        workers = [uuid7() for _ in range(10)]
         owners = [(*people, admin)[number % 41] for number in range(len(runs))]
         await session.execute(_RUNS, {"ids": runs, "owners": [owner.id for owner in owners], "all": len(runs)})
     for number, (run, owner) in enumerate(zip(runs, owners, strict=True)):
         first = number * RUN_SIZE + 1
-        batch = {"run": run, "first": first, "last": min(first + RUN_SIZE - 1, tasks)}
+        batch = {"run": run, "first": first, "last": min(first + RUN_SIZE - 1, tasks), "all": tasks}
         async with database.write("bench") as session:
-            await session.execute(_TASKS, {**batch, "owner": owner.id, "all": tasks})
+            await session.execute(_TASKS, {**batch, "owner": owner.id})
             for step in STEPS:
-                await session.execute(step, {**batch, "worker": uuid7()} if ":worker" in step.text else batch)
+                await session.execute(step, {**batch, "worker": workers[number % len(workers)]})
             await session.execute(_QUESTIONS, {"run": run, "email": owner.email})
         if number % 100 == 99:
             await _sweep(database)

@@ -16,7 +16,7 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.embedded import postgres, valkey
 from app.schema import migrate
-from tests import chromium
+from tests import chromium, sites
 from tests import servers as servers_module
 from tests.servers import Servers
 
@@ -26,7 +26,8 @@ TEMPLATE = "holdpoint_template"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """In the controlling process only: start the servers and build the template once."""
+    """Start the servers and build the template once, in the controlling process."""
+    sites.share()
     if hasattr(config, "workerinput"):
         return
     given = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")

@@ -74,7 +74,7 @@ def test_migrating_twice_changes_nothing(empty_url: str) -> None:
     assert found == head()
 
 
-BEFORE = pending(None)[-2][0]  # the revision before the newest
+BEFORE = "0017"  # what comes next makes a trigger on tasks, and so must wait for whoever uses it
 
 
 @contextmanager
@@ -208,8 +208,8 @@ def test_the_command_says_what_is_missing_and_whether_something_is(empty_url: st
     status, said = run(empty_url, "--check")
     assert (status, said) == (1, f"The schema is at {BEFORE}, this release needs {head()}. Run holdpoint migrate.\n")
     status, said = run(empty_url, "--plan")
-    [(revision, brings)] = pending(BEFORE)
-    assert (status, said) == (0, f"{revision}  {brings}\n")
+    assert (status, said) == (0, "".join(f"{revision}  {brings}\n" for revision, brings in pending(BEFORE)))
+    assert len(said.splitlines()) == int(head()) - int(BEFORE)
     assert run(empty_url) == (0, f"The schema is at {head()}, which this release needs.\n")
     assert run(empty_url, "--check") == (0, f"The schema is at {head()}, which this release needs.\n")
     assert run(empty_url, "--plan") == (0, "")

@@ -142,7 +142,7 @@ async def test_a_hot_statement_uses_its_index(crowded: Database, statement: str,
     [
         (TaskFilter(q="rare wo"), "task_words_idx"),
         (TaskFilter(fingerprint=PRINT), "tasks_fingerprint_idx"),
-        (TaskFilter(fingerprint=PRINT, states=("dead_letter",)), "tasks_fingerprint_idx"),
+        (TaskFilter(fingerprint=PRINT, states=("dead_letter",)), "tasks_open_errors_idx"),
         (TaskFilter(states=("queued",)), "tasks_state_created_idx"),
         (TaskFilter(), "tasks_created_idx"),
         (TaskFilter(owner=str(UUID(int=1))), "tasks_owner_created_idx"),
@@ -168,7 +168,7 @@ async def test_the_groups_of_dead_letters_can_be_counted_by_their_index_alone(bu
             plan = "\n".join(
                 (await session.execute(_GROUPS, {"owner": None, "limit": 200, "states": FAILING})).scalars()
             )
-    assert "Index Only Scan using tasks_fingerprint_idx" in plan
+    assert "Index Only Scan using tasks_open_errors_idx" in plan
 
 
 HELD = {"ids": [UUID(int=n) for n in range(400)], "attempts": [1] * 400, "now": None}

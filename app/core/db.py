@@ -97,6 +97,9 @@ def sqlstate(error: DBAPIError) -> str:
 
 _TRACE = select(func.set_config("holdpoint.traceparent", bindparam("parent"), True))
 _IDLE_LIMIT = "idle_in_transaction_session_timeout"
+# Every statement is short. The planner takes the few events behind a cursor for a third of the log, and would start
+# parallel workers or compile the plan for them, which costs more than the statement.
+_PLAIN = {"jit": "off", "max_parallel_workers_per_gather": "0"}
 # What a pooler that hands out connections by the transaction takes at a connection's start; it refuses the rest.
 _TAKEN_BY_POOLERS = frozenset({"application_name", "timezone"})
 
@@ -164,7 +167,7 @@ class Database:
         idle = {_IDLE_LIMIT: str(int(idle_limit.total_seconds() * 1000))}
         options: dict[str, Any] = {
             "pooler": pooler,
-            "settings": {"application_name": name, "timezone": "UTC", **idle},
+            "settings": {"application_name": name, "timezone": "UTC", **_PLAIN, **idle},
             "pool_size": pool_size,
             "max_overflow": pool_size,
             "pool_pre_ping": False,

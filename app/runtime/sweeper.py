@@ -13,6 +13,7 @@ from app.bulk import service as bulk
 from app.core import log
 from app.core.config import Settings
 from app.core.db import AWAY, Database, WriteSession
+from app.mail import following as mails
 from app.postings.imports import forget_old_imports
 from app.runs import following
 from app.runs import service as runs
@@ -69,6 +70,7 @@ class Sweeper:
             following.follow_log,
             self._fold_minutes,
             self._tell_webhooks,
+            mails.follow_log,
             self._prune,
             self._bury_strays,
             self._name_errors,
@@ -82,15 +84,17 @@ class Sweeper:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            more, began = False, time.monotonic()
+            more, busy = False, 0.0
             for beat in self._beats:
+                began = time.monotonic()
                 try:
-                    more = await self._once(beat) or more
+                    if await self._once(beat):
+                        more, busy = True, busy + time.monotonic() - began
                 except AWAY as error:
                     self._files = []
                     logger.warning("sweep_failed", beat=getattr(beat, "__name__", "?"), error=repr(error))
             # Workers come first: a long chore takes no more than half of a connection's time.
-            await asyncio.sleep(max(PAUSE, time.monotonic() - began) if more else self._every)
+            await asyncio.sleep(max(PAUSE, busy) if more else self._every)
 
     async def _once(self, beat: Callable[[WriteSession], Awaitable[bool]]) -> bool:
         async with self._database.write("system") as session:

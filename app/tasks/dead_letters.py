@@ -29,7 +29,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     sample_title: str
 
 
-# tasks_fingerprint_idx alone answers the counting; only the samples, one a group, are looked up in the table.
+# tasks_open_errors_idx alone answers the counting; only the samples, one a group, are looked up in the table.
 _GROUPS = text(
     """
     WITH g AS (

@@ -107,7 +107,16 @@ class Task(Base):
         Index("tasks_run_state_idx", "run_id", "state", postgresql_where=text("run_id IS NOT NULL")),
         Index("tasks_subject_idx", "subject", postgresql_where=text("subject IS NOT NULL")),
         Index("tasks_owner_created_idx", "owner_id", text("created_at DESC"), text("id DESC")),
-        # Dead letters by error. The page of groups reads nothing else; a retry takes its task out.
+        # The page of groups reads nothing else. A retry that succeeds takes its task out, and so does resolving it.
+        Index(
+            "tasks_open_errors_idx",
+            "fingerprint",
+            text("created_at DESC"),
+            text("id DESC"),
+            postgresql_include=["state", "owner_id", "finished_at"],
+            postgresql_where=text("fingerprint IS NOT NULL AND resolved_at IS NULL"),
+        ),
+        # All tasks with an error, for the lists of one.
         Index(
             "tasks_fingerprint_idx",
             "fingerprint",
