@@ -21,7 +21,7 @@ class Scope(StrEnum):
 MEANINGS = {
     Scope.TASKS_READ: "See tasks, runs, approvals, postings, schedules and counts.",
     Scope.TASKS_WRITE: "Start, change and cancel tasks, runs and schedules; import postings.",
-    Scope.APPROVALS_DECIDE: "Decide approvals and answer questions.",
+    Scope.APPROVALS_DECIDE: "Decide approvals, pass them on, take them back; answer questions.",
     Scope.ADMIN: "All of it, and everybody's: only for administrators.",
 }
 

@@ -23,7 +23,7 @@ from app.asgi import API_HANDLERS
 from app.core.config import Settings
 from app.core.db import Database
 from tests import processes
-from tests.api.programs import ADMIN, ALL, OWNER, V1, api_of, make_task
+from tests.api.programs import ADMIN, ALL, OWNER, V1, api_of, keep_file, make_task
 from tests.approvals.asking import put_question
 from tests.servers import Servers, empty
 
@@ -77,9 +77,13 @@ async def target(
         schedule = await program.post(
             f"{V1}/schedules", json={"name": "s", "kind": "sample.task", "cron": "0 0 1 1 *", "zone": "UTC"}
         )
+        view = await program.post(f"{V1}/tasks/views", json={"name": "v"})
+        task = await make_task(program)
         ids = {
             "schedule_id": schedule.json()["id"],
-            "task_id": str(await make_task(program)),
+            "view_id": view.json()["id"],
+            "task_id": str(task),
+            "artifact_id": await keep_file(api, task),
             "run_id": run.json()["id"],
             "posting_id": posting.json()["id"],
             "approval_id": str(asked.approval_id),
