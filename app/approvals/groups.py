@@ -123,7 +123,8 @@ async def decide_chunk(
                 await deciding.decide_signed_in(session, by, one.id, decision, source=source, now=now)
         except AppError as refusal:
             problem, status = str(refusal), refusal.status
-        results.append(Result(one.id, rows[one.id][1] if one.id in rows else "Unknown", problem, status))
+        # Who may not see it learns no title either.
+        results.append(Result(one.id, "Unknown" if status == 404 else rows[one.id][1], problem, status))
     return results
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from app.core import log
 from app.core.db import is_away, sqlstate
 from app.core.errors import AppError, Invalid, Unauthorized
+from app.core.files import FilesAway
 from app.web.render import Page, leave, page_address, page_of, wants_fragment
 from app.web.request import WebRequest, is_api, request_id
 
@@ -98,8 +99,9 @@ def describe(error: Exception) -> Problem:
         )
     if isinstance(error, DBAPIError) and sqlstate(error) == UNSTORABLE:
         return Problem(status=422, title=Invalid.title, detail="A text holds a character that cannot be stored.")
-    if is_away(error):
-        return Problem(status=503, title="Not available just now", detail=DETAILS[503], headers={"Retry-After": "5"})
+    if is_away(error) or isinstance(error, FilesAway):
+        detail = "The store of files cannot be reached." if isinstance(error, FilesAway) else DETAILS[503]
+        return Problem(status=503, title="Not available just now", detail=detail, headers={"Retry-After": "5"})
     return Problem(status=500, title="That is our fault", detail=DETAILS[500])
 
 

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from app.core.config import Settings
 from app.core.db import Database
+from app.core.files import FilesAway, FileStore
 from app.core.principal import Principal
 from app.tasks.artifacts import store_artifact
 from app.tasks.states import TaskState
@@ -126,3 +127,22 @@ async def test_a_file_that_is_gone_from_the_store_is_not_found(
             file.unlink()
     async with browser_of(transport, owner) as browser:
         assert (await browser.get(path)).status_code == 404
+
+
+async def test_a_store_that_does_not_answer_is_away_and_not_our_fault(
+    transport: httpx.ASGITransport,
+    database: Database,
+    settings: Settings,
+    owner: Principal,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, path = await put(database, settings, owner, "a.csv", b"x", "text/csv; charset=utf-8")
+
+    async def fail(_store: FileStore, _key: str) -> None:
+        raise FilesAway("refused")
+
+    monkeypatch.setattr(FileStore, "open", fail)
+    async with browser_of(transport, owner) as browser:
+        answer = await browser.get(path)
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "5"
