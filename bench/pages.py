@@ -2,7 +2,9 @@
 
 Two databases on one server, one of 1,000,000 tasks and 5,000,000 events, one of 10,000 tasks, each with a web server
 of its own. Every page is fetched from both in turn, so that the machine's moods reach both; what counts is the
-95th percentile of the long one in milliseconds and its ratio to the short one.
+95th percentile of the long one in milliseconds (goal: 50) and the ratio of the medians (goal: 1.5). Where more is found
+in the long one, the ratio is of finding more: a search for one of 977 companies has 1,023 hits there and 10 in the
+short one, and /dead-letters groups 20,000 open ones instead of 200.
 
 Usage: python -m bench.pages [tasks of the long history] [tasks of the short one] [rounds]
 """
@@ -168,17 +170,21 @@ def main() -> None:
 
 def measure(long: httpx.Client, short: httpx.Client, rounds: int) -> None:
     print(f"{'page':58} {'long p50':>9} {'p95':>7} {'short p50':>10} {'p95':>7} {'ratio of p50':>13}  (ms)")
-    worst, worst_ratio = 0.0, 0.0
+    worst: list[tuple[float, str]] = []
+    ratios: list[tuple[float, str]] = []
     for (path, headers), (other, _) in zip(paths_of(long), paths_of(short), strict=True):
         for _ in range(WARM_UP):
             fetch(long, path, headers), fetch(short, other, headers)
         times = [(fetch(long, path, headers), fetch(short, other, headers)) for _ in range(rounds)]
         ours, theirs = [pair[0] for pair in times], [pair[1] for pair in times]
         ratio = median(ours) / median(theirs)
-        worst, worst_ratio = max(worst, p95(ours)), max(worst_ratio, ratio)
         name = re.sub(r"[0-9a-f-]{36}", "…", path) + (" (fragment)" if headers else "")
         print(f"{name:58} {median(ours):9.1f} {p95(ours):7.1f} {median(theirs):10.1f} {p95(theirs):7.1f} {ratio:13.2f}")
-    print(f"slowest p95 {worst:.1f} ms, largest ratio {worst_ratio:.2f}")
+        worst.append((p95(ours), name))
+        ratios.append((ratio, name))
+    print(f"slowest p95: {max(worst)[0]:.1f} ms, {max(worst)[1]}")
+    above = ", ".join(f"{name} {ratio:.2f}" for ratio, name in sorted(ratios, reverse=True) if ratio > 1.5)
+    print(f"ratios above 1.5: {above or 'none'}")
 
 
 if __name__ == "__main__":

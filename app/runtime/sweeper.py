@@ -13,6 +13,7 @@ from app.bulk import service as bulk
 from app.core import log
 from app.core.config import Settings
 from app.core.db import AWAY, Database, WriteSession
+from app.mail import following as mails
 from app.postings.imports import forget_old_imports
 from app.runs import following
 from app.runs import service as runs
@@ -69,6 +70,7 @@ class Sweeper:
             following.follow_log,
             self._fold_minutes,
             self._tell_webhooks,
+            mails.follow_log,
             self._prune,
             self._bury_strays,
             self._name_errors,

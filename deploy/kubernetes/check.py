@@ -25,6 +25,7 @@ MODELS = {
 }
 QUEUES = ["default", "mail", "webhooks"]  # that Holdpoint itself puts something into
 AROUND_GRACE = 20  # seconds that a worker may need beside SHUTDOWN_GRACE
+WEB_SECONDS = 13  # that `holdpoint web` takes for open requests and streams (3), with room
 
 Document = dict[str, Any]
 
@@ -202,12 +203,9 @@ def out_of_step(documents: list[Document]) -> Iterator[str]:
             if ports != {"metrics": settings["METRICS_PORT"]}:
                 yield f"{name}: METRICS_PORT is another"
         else:
-            flags = dict(part.removeprefix("--").split("=") for part in main["command"] if "=" in part)
-            needed = (
-                main["lifecycle"]["preStop"]["sleep"]["seconds"] + int(flags.get("timeout-graceful-shutdown", 3)) + 10
-            )
-            if ports != {"http": flags.get("port", settings["PORT"])}:
-                yield f"{name}: --port is another"
+            needed = main["lifecycle"]["preStop"]["sleep"]["seconds"] + WEB_SECONDS
+            if ports != {"http": settings["PORT"]}:
+                yield f"{name}: PORT is another"
         if pod["terminationGracePeriodSeconds"] < needed:
             yield f"{name}: is killed before its grace has passed ({needed} s)"
         queues = [

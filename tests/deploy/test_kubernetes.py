@@ -195,9 +195,8 @@ def containers() -> list[dict[str, Any]]:
 def test_every_setting_that_the_manifests_make_is_one_that_there_is() -> None:
     given = dict(line.split("=", 1) for line in (HERE / "base/settings.env").read_text().splitlines())
     known = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
-    of_uvicorn = {"FORWARDED_ALLOW_IPS"}
     named = {entry["name"] for container in containers() for entry in container.get("env", ())}
-    assert given.keys() | named <= known | of_uvicorn
+    assert given.keys() | named <= known
     # With what the secret must have, they make usable settings.
     secret = {
         "DATABASE_URL": "postgresql://h/d",

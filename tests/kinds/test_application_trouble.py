@@ -256,6 +256,23 @@ async def test_of_two_applications_for_one_posting_the_second_waits_while_the_fi
     assert len(site.received("twice")) == 1
 
 
+async def test_an_application_that_died_is_not_sent_again_when_another_one_has_been_since(
+    ada: Applicant, tester: KindTester, site: Site
+) -> None:
+    site.order("overtaken", mode="fail")
+    first = await ada.approved("overtaken")
+    assert await tester.finish(first) == "dead_letter"
+    site.reset("overtaken")
+    second = await ada.apply_for((await ada.posting_of(first)).id)
+    assert await tester.run(second) == "pending_approval"
+    await tester.decide(second)
+    assert await tester.run(second) == "succeeded"
+    await tester.act(first, "retry")
+    assert await tester.run(first) == "dead_letter"
+    assert "Somebody has applied for this posting since the sending began" in str((await tester.task(first)).reason)
+    assert len(site.received("overtaken")) == 1
+
+
 async def begun(tester: KindTester, task_id: UUID) -> bool:
     return "sending" in await tester.steps(task_id)
 

@@ -90,14 +90,18 @@ async def check_fresh(session: WriteSession, ctx: Context, packet: Packet, posti
     await _begin(session, ctx, posting_id)
     if await _resume(session, ctx, packet) is None:
         return Refusal(round=ctx.task.round, reason=CHANGED, outdated=True)
+    if await _applied_since(session, ctx, packet, posting_id):
+        reason = "Somebody has applied for this posting since you approved the application, so nothing was sent."
+        return Refusal(round=ctx.task.round, reason=reason, outdated=True)
+    return None
+
+
+async def _applied_since(session: Session, ctx: Context, packet: Packet, posting_id: UUID) -> bool:
     try:
         posting = await postings.load(session, posting_id, ctx.owner_id)
     except PostingNotFound as error:
         raise PermanentError(str(error)) from error
-    if posting.applied_at != packet.applied_at:
-        reason = "Somebody has applied for this posting since you approved the application, so nothing was sent."
-        return Refusal(round=ctx.task.round, reason=reason, outdated=True)
-    return None
+    return posting.applied_at != packet.applied_at
 
 
 async def _begin(session: WriteSession, ctx: Context, posting_id: UUID) -> None:
@@ -126,11 +130,17 @@ async def post(
     """
     async with ctx.database.write("system") as session:
         await _begin(session, ctx, posting_id)  # again: this may be a retry of days later
+        applied = await _applied_since(session, ctx, packet, posting_id)
         resume = await _resume(session, ctx, packet)
     if resume is None:
         raise PermanentError(
             "Your résumé has changed since the sending began, so the same application cannot be sent again. Nobody "
             f"knows whether {packet.company} has received it. Put back {packet.resume.name} and retry, or ask them."
+        )
+    if applied:
+        raise PermanentError(
+            "Somebody has applied for this posting since the sending began, so it is not sent once more. Nobody knows "
+            f"whether {packet.company} has received this one as well. Ask them."
         )
     await ctx.progress(2, 3, "Sending")
     try:

@@ -1,0 +1,44 @@
+"""Following the event log for mails that ended unsent and not by their own handler, which tells the letter itself:
+cancelled by a person, buried when its workers were lost, its deadline passed or nobody served its queue.
+"""
+
+from typing import Any
+
+from sqlalchemy import text
+
+from app.core import log
+from app.core.db import WriteSession
+from app.mail.errors import LetterMismatch, UnknownLetter
+from app.mail.letters import find_letter, letter_data
+from app.mail.service import KIND
+from app.stats.following import next_window
+
+FOLLOWER = "mail"
+
+# What the handler has told is one of its steps.
+_ENDED = text(
+    """
+    SELECT DISTINCT ON (t.id) t.payload ->> 'template', t.payload -> 'data', t.state, coalesce(t.reason, '')
+    FROM task_events e JOIN tasks t ON t.id = e.task_id
+    WHERE e.xid >= CAST(CAST(:upto AS text) AS xid8) AND e.xid < CAST(CAST(:horizon AS text) AS xid8)
+      AND e.kind = :kind AND e.to_state IN ('cancelled', 'dead_letter') AND t.state = e.to_state
+      AND NOT EXISTS (SELECT FROM task_steps s WHERE s.task_id = t.id AND s.name IN ('sent', 'undelivered'))
+    ORDER BY t.id
+    """
+)
+
+logger = log.get(__name__)
+
+
+async def follow_log(session: WriteSession) -> bool:
+    """The sweeper's beat. False: it always reads all there is."""
+    window = await next_window(session, FOLLOWER)
+    if window is not None:
+        ended: Any = await session.execute(_ENDED, {**window.bounds, "kind": KIND})
+        for template, data, state, reason in ended.all():
+            problem = "The mail was cancelled." if state == "cancelled" else f"The mail was not sent. {reason}".strip()
+            try:
+                await find_letter(template).undelivered(session, letter_data(template, data), problem)
+            except (UnknownLetter, LetterMismatch) as error:
+                logger.warning("letter_not_told", template=template, error=str(error))
+    return False
