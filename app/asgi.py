@@ -18,11 +18,14 @@ import app.accounts.token_views
 import app.accounts.views
 import app.api.docs_views
 import app.approvals.api
+import app.approvals.detour_api
 import app.approvals.detour_views
+import app.approvals.group_api
 import app.approvals.group_views
 import app.approvals.receipt_views
 import app.approvals.review
 import app.approvals.story
+import app.approvals.trail_api
 import app.approvals.views
 import app.approvals.waiting
 import app.audit.api
@@ -50,12 +53,15 @@ import app.tasks.admin_api
 import app.tasks.api
 import app.tasks.artifact_views
 import app.tasks.dead_letter_views
+import app.tasks.edit_api
 import app.tasks.edit_views
 import app.tasks.export_views
 import app.tasks.list_views
 import app.tasks.metrics_views
 import app.tasks.new_views
 import app.tasks.queue_views
+import app.tasks.reading_api
+import app.tasks.saved_api
 import app.tasks.saved_views
 import app.tasks.stats_api
 import app.tasks.views
@@ -92,8 +98,14 @@ async def landing(request: WebRequest) -> Response[str] | Response[None]:
 API_HANDLERS = [
     *app.runs.task_api.handlers,
     *app.tasks.api.handlers,
+    *app.tasks.edit_api.handlers,
+    *app.tasks.reading_api.handlers,
+    *app.tasks.saved_api.handlers,
     *app.runs.api.handlers,
     *app.approvals.api.handlers,
+    *app.approvals.detour_api.handlers,
+    *app.approvals.group_api.handlers,
+    *app.approvals.trail_api.handlers,
     *app.postings.api.handlers,
     *app.schedules.api.handlers,
     *app.tasks.stats_api.handlers,

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypedDict
 
 import httpx
 
+PREFIX = "/api/v1"
 TRIES = 5
 LONGEST_PAUSE = 60.0  # seconds; a server that wants more is told to the caller
 LONG_POLL = 30  # seconds
@@ -51,6 +52,9 @@ class TaskDetail(TaskItem):
     payload: Any
     result: Any
     error: Any
+    resolved_at: str | None
+    resolved_by: str | None
+    resolution: str | None
 
 
 class EventItem(TypedDict):
@@ -110,7 +114,7 @@ class Holdpoint:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._http = httpx.Client(
-            base_url=f"{base_url.rstrip('/')}/api/v1",
+            base_url=f"{base_url.rstrip('/')}{PREFIX}",
             headers={"Authorization": f"Bearer {token}"},
             timeout=timeout,
             transport=transport,
@@ -255,26 +259,30 @@ class Holdpoint:
             asked["cursor"] = page["next_cursor"]
 
     def get(self, path: str, query: Mapping[str, Any] | None = None, *, extra: float = 0.0) -> Any:
-        """`extra` seconds that the answer may take beyond the timeout."""
-        return self._send("GET", path, params=dict(query or {}), timeout=self._timeout + extra)
+        """`path` may be a `url` that an answer names; `extra` are seconds that it may take beyond the timeout."""
+        return self._send("GET", path, params=dict(query or {}), timeout=self._timeout + extra).json()
+
+    def download(self, path: str, query: Mapping[str, Any] | None = None) -> bytes:
+        """A file as it is: of a task, a receipt, an export."""
+        return self._send("GET", path, params=dict(query or {})).content
 
     def post(self, path: str, body: Any = None, *, once: str = "") -> Any:
         headers = {"Idempotency-Key": once} if once else {}
         content = {} if body is None else {"json": body}
-        return self._send("POST", path, headers=headers, again=bool(once), **content)
+        return self._send("POST", path, headers=headers, again=bool(once), **content).json()
 
-    def _send(self, method: str, path: str, *, again: bool = True, **options: Any) -> Any:
+    def _send(self, method: str, path: str, *, again: bool = True, **options: Any) -> httpx.Response:
         for left in reversed(range(self._tries)):
             pause = 2.0 ** (self._tries - 1 - left) / 4
             try:
-                answer = self._http.request(method, path, **options)
+                answer = self._http.request(method, path.removeprefix(PREFIX), **options)
             except httpx.TransportError:
                 if not left or not again:
                     raise
                 self._sleep(pause)
                 continue
             if answer.status_code < 400:
-                return answer.json()
+                return answer
             problem = _problem(answer)
             # 429 and 409 with Retry-After have had no effect; nor has 503, but who knows for sure sends a key.
             passing = problem.retry_after is not None and (

@@ -10,6 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from app.api.access import Scope, needs
 
 JSON, NDJSON, CSV, SSE = "application/json", "application/x-ndjson", "text/csv", "text/event-stream"
+ANY = "*/*"  # as it is stored
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):

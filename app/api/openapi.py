@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 
-from app.api.endpoints import JSON, Endpoint
+from app.api.endpoints import ANY, JSON, Endpoint
 from app.api.idempotency import HEADER
 from app.api.router import PATH
 from app.web.errors import PROBLEM
@@ -139,7 +139,8 @@ def _parameters(made: Endpoint, path: str, schemas: _Schemas) -> list[dict[str, 
 def _responses(made: Endpoint, path: str, schemas: _Schemas) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for status, kind in made.answers.items():
-        schema = schemas.of(kind) if kind is not None else {"type": "string"}
+        text = {} if made.media == ANY else {"type": "string"}
+        schema = schemas.of(kind) if kind is not None else text
         content = {"content": {made.media: {"schema": schema}}}
         found[str(status)] = {"description": HTTPStatus(status).phrase, **content}
     refusals = {*ALWAYS, *made.problems}

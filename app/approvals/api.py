@@ -12,9 +12,8 @@ from app.api.bodies import read_json, read_query
 from app.api.endpoints import JSON, endpoint
 from app.api.idempotency import Reply, once
 from app.api.paging import page, position
-from app.approvals import deciding, reads
+from app.approvals import deciding, policy_queries, reads
 from app.approvals.errors import ApprovalNotFound
-from app.approvals.models import Approval
 from app.approvals.questions import Decision
 from app.approvals.schemas import (
     ApprovalDetail,
@@ -23,10 +22,11 @@ from app.approvals.schemas import (
     Decided,
     NewAnswer,
     NewDecision,
+    decided,
     detail,
     item,
 )
-from app.approvals.states import ApprovalState, ApprovalVerb
+from app.approvals.states import ApprovalVerb
 from app.core.db import WriteSession
 from app.core.errors import Conflict
 from app.core.paging import Cursor
@@ -51,7 +51,9 @@ TAG = "Approvals"
 async def list_approvals(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
     """Newest first: those one was asked or owns; with the scope `admin` everybody's."""
     wanted = read_query(request, ApprovalQuery)
-    rows = await reads.list_approvals(read, user, wanted.state, wanted.task_id, position(wanted), wanted.limit + 1)
+    rows = await reads.list_approvals(
+        read, user, wanted.state, wanted.task_id, position(wanted), wanted.limit + 1, mine=wanted.mine
+    )
     return page(request, ApprovalPage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id))
 
 
@@ -66,7 +68,8 @@ async def list_approvals(request: WebRequest, user: SignedIn, read: Read) -> Res
 async def get_approval(user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[Any]:
     """What is shown is exactly what would be done."""
     found = await reads.detail(read, approval_id, user)
-    return Response(msgspec.json.encode(detail(found)), media_type=JSON)
+    notes = await policy_queries.notes_of(read, approval_id)
+    return Response(msgspec.json.encode(detail(found, notes)), media_type=JSON)
 
 
 @endpoint(
@@ -86,8 +89,8 @@ async def decide_approval(request: WebRequest, user: SignedIn, approval_id: From
     decision = Decision(version=sent.version, verb=ApprovalVerb(sent.decision), form=sent.form, reason=sent.reason)
 
     async def work(session: WriteSession) -> Reply:
-        decided = await deciding.decide_signed_in(session, user, approval_id, decision, source=_source(request))
-        return Reply(_decided(decided))
+        done = await deciding.decide_signed_in(session, user, approval_id, decision, source=source(request))
+        return Reply(decided(done))
 
     return await once(request, user, work)
 
@@ -110,8 +113,8 @@ async def answer_task(request: WebRequest, user: SignedIn, task_id: FromPath[UUI
     async def work(session: WriteSession) -> Reply:
         approval_id, version = await _question(session, task_id, user)
         decision = Decision(version=sent.version or version, verb=ApprovalVerb.ANSWER, form=sent.form)
-        decided = await deciding.decide_signed_in(session, user, approval_id, decision, source=_source(request))
-        return Reply(_decided(decided))
+        done = await deciding.decide_signed_in(session, user, approval_id, decision, source=source(request))
+        return Reply(decided(done))
 
     return await once(request, user, work)
 
@@ -126,12 +129,9 @@ async def _question(session: WriteSession, task_id: UUID, user: Principal) -> tu
     return approval_id, (await reads.detail(session, approval_id, user)).approval.version
 
 
-def _source(request: WebRequest) -> str:
+def source(request: WebRequest) -> str:
+    """From where, as receipts tell it."""
     return f"API, {client_address(request.scope)}"
-
-
-def _decided(approval: Approval) -> Decided:
-    return Decided(approval.id, approval.task_id, ApprovalState(approval.state))
 
 
 handlers = [list_approvals, get_approval, decide_approval, answer_task]

@@ -33,8 +33,8 @@ class OpenNote(Conflict):
 
 async def ask_back(
     session: WriteSession, approval: Approval, person: Recipient, question: str, *, now: datetime | None = None
-) -> None:
-    """Mail the owner a question and stop the clock. The others asked may still decide meanwhile.
+) -> UUID:
+    """Mail the owner a question and stop the clock. The others asked may still decide meanwhile. Returns its id.
 
     Raises:
         Invalid: no question, not an approval, nobody to ask, too often.
@@ -51,7 +51,8 @@ async def ask_back(
         raise OpenNote
     if len(notes) >= MOST:
         raise Invalid(f"{MOST} questions have been asked about this already. Please decide, or reject it.")
-    note = {"id": uuid7(), "approval_id": current.id, "recipient_id": person.id}
+    note_id = uuid7()
+    note = {"id": note_id, "approval_id": current.id, "recipient_id": person.id}
     await policy_queries.insert_note(session, {**note, "asked_by": person.email, "question": text}, now=now)
     await policy_queries.stop_clock(session, current.id, now=now)
     await events.record(session, current.id, "ask_back", person.email, data={"text": text}, now=now)
@@ -59,16 +60,17 @@ async def ask_back(
         session,
         template="question_back",
         to=owner.email,
-        data={"note_id": str(note["id"])},
+        data={"note_id": str(note_id)},
         owner_id=current.owner_id,
         title=f"Question to {owner.email}: {current.title}",
         priority=MAIL_PRIORITY,
     )
+    return note_id
 
 
 async def answer_back(
     session: WriteSession, by: Principal, approval_id: UUID, note_id: UUID, answer: str, *, now: datetime | None = None
-) -> None:
+) -> Approval:
     """The owner, or an admin, answers; the clock goes on with the time that was left.
 
     Raises:
@@ -92,6 +94,7 @@ async def answer_back(
         title=f"Answer to {asker.email}: {approval.title}",
         priority=MAIL_PRIORITY,
     )
+    return approval
 
 
 async def withdraw(

@@ -28,7 +28,7 @@ Form = dict[str, str]
 Detour = Callable[[WriteSession, Approval, Recipient, Form], Awaitable[object]]
 
 
-def _signup(request: WebRequest) -> str:
+def signup(request: WebRequest) -> str:
     """Whom a question may be passed on to. For trying things out, in development, anybody."""
     settings: Settings = request.app.state.settings
     return "open" if settings.development else settings.signup
@@ -76,7 +76,7 @@ async def _by_link(request: WebRequest, work: Detour) -> Response[Any]:
 def _forward(request: WebRequest) -> Detour:
     async def work(write: WriteSession, approval: Approval, person: Recipient, form: Form) -> object:
         return await forwarding.forward(
-            write, approval, person, to=form.get("to", ""), note=form.get("note", ""), signup=_signup(request)
+            write, approval, person, to=form.get("to", ""), note=form.get("note", ""), signup=signup(request)
         )
 
     return work

@@ -45,11 +45,12 @@ class Chosen(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What became of one: `problem` is empty for a decision that counted."""
+    """What became of one: `problem` is empty for a decision that counted, `status` is that of a refusal."""
 
     id: UUID
     title: str
     problem: str
+    status: int = 200
 
 
 def _for(by: Principal, everyone: bool) -> ColumnElement[bool]:
@@ -111,7 +112,7 @@ async def decide_chunk(
         await queries.lock_task(session, task_id)
     results = []
     for one in chunk:
-        problem = ""
+        problem, status = "", 200
         try:
             if one.id not in rows:
                 raise ApprovalNotFound
@@ -121,8 +122,8 @@ async def decide_chunk(
                 decision = Decision(version=one.version, verb=verb, form=form, reason=reason)
                 await deciding.decide_signed_in(session, by, one.id, decision, source=source, now=now)
         except AppError as refusal:
-            problem = str(refusal)
-        results.append(Result(one.id, rows[one.id][1] if one.id in rows else "Unknown", problem))
+            problem, status = str(refusal), refusal.status
+        results.append(Result(one.id, rows[one.id][1] if one.id in rows else "Unknown", problem, status))
     return results
 
 

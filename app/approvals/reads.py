@@ -86,10 +86,18 @@ async def list_approvals(
     task_id: UUID | None,
     before: Cursor | None,
     limit: int,
+    *,
+    mine: bool = False,
 ) -> list[Approval]:
-    """For programs, newest first, from behind `before`: what a person was asked or owns; an admin's are everybody's."""
+    """For programs, newest first, from behind `before`: what a person was asked or owns; an admin's are everybody's.
+
+    Args:
+        mine: only what waits for this person, as in the inbox.
+    """
     query = select(Approval).order_by(Approval.created_at.desc(), Approval.id.desc()).limit(limit)
-    if not by.is_admin:
+    if mine:
+        query = query.where(waits_for(by))
+    elif not by.is_admin:
         query = query.where(asked(by))
     if state is not None:
         query = query.where(Approval.state == state)

@@ -48,7 +48,7 @@ async def _linked(request: WebRequest, session: Session, token: str) -> Approval
     return asked.approval
 
 
-def _file(receipt: Receipt, headers: dict[str, str]) -> Response[bytes]:
+def receipt_file(receipt: Receipt, headers: dict[str, str]) -> Response[bytes]:
     named = {"Content-Disposition": f'attachment; filename="{receipt.file_name}"'}
     return Response(receipt.text, media_type="application/json", headers={**named, **headers})
 
@@ -63,7 +63,7 @@ async def show_receipt(request: WebRequest, user: SignedIn, read: Read, approval
 @get("/approvals/{approval_id:uuid}/receipt.json")
 async def send_receipt(request: WebRequest, user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[bytes]:
     detail = await reads.detail(read, approval_id, user)
-    return _file(await receipts.receipt_of(read, request.app.state.settings, detail.approval), {})
+    return receipt_file(await receipts.receipt_of(read, request.app.state.settings, detail.approval), {})
 
 
 @get("/review/{token:str}/receipt")
@@ -75,7 +75,7 @@ async def show_receipt_by_link(request: WebRequest, read: Read, token: FromPath[
 @get("/review/{token:str}/receipt.json")
 async def send_receipt_by_link(request: WebRequest, read: Read, token: FromPath[str]) -> Response[bytes]:
     approval = await _linked(request, read, token)
-    return _file(await receipts.receipt_of(read, request.app.state.settings, approval), PRIVATE_LINK)
+    return receipt_file(await receipts.receipt_of(read, request.app.state.settings, approval), PRIVATE_LINK)
 
 
 @get("/.well-known/holdpoint-keys.json")

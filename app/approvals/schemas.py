@@ -1,12 +1,13 @@
 """Approvals as programs read and decide them."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
 
 from app.api.paging import Paged
-from app.approvals.models import Approval
+from app.approvals.models import Approval, Note
 from app.approvals.questions import fields_of
 from app.approvals.reads import Detail
 from app.approvals.states import ApprovalState, HoldType
@@ -45,14 +46,36 @@ class AskedItem(msgspec.Struct, frozen=True):
     state: str
 
 
-class ApprovalDetail(ApprovalItem, frozen=True, kw_only=True):
-    """A question whole. A decision names `version`, so that what was seen and what is done are the same."""
+class NoteItem(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody asked the owner back. Ended without an answer, it was withdrawn."""
+
+    id: UUID
+    asked_by: str
+    question: str
+    asked_at: Moment
+    answer: str | None
+    ended_by: str | None
+    ended_at: Moment | None
+
+
+class QuestionItem(ApprovalItem, frozen=True, kw_only=True):
+    """A question as it is decided. A decision names `version`, so that what was seen and what is done are the same."""
 
     version: str
     shown: Any
     fields: list[FieldItem]
+
+
+class ApprovalDetail(QuestionItem, frozen=True, kw_only=True):
+    """A question whole. `stopped_at`: its clock stands still since then, for a question to the owner. `goes_on_at`:
+    until then the approval can be taken back. `group`: of questions that can be decided together."""
+
     answer: Any
     recipients: list[AskedItem]
+    notes: list[NoteItem]
+    stopped_at: Moment | None
+    goes_on_at: Moment | None
+    group: str | None
 
 
 class ApprovalPage(msgspec.Struct, frozen=True):
@@ -65,17 +88,20 @@ class ApprovalQuery(Paged, frozen=True, kw_only=True):
 
     state: ApprovalState | None = None
     task_id: UUID | None = None
+    mine: Annotated[bool, msgspec.Meta(description="Only what waits for this person now.")] = False
 
 
 Form = dict[str, str | int | float | bool | None]
+Version = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Reason = Annotated[str, msgspec.Meta(max_length=2000)]
 
 
 class NewDecision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`answer` is for questions that need input. A rejection needs a `reason`. `form` holds the fields' values."""
 
-    version: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    version: Version
     decision: Literal["approve", "reject", "answer"]
-    reason: Annotated[str, msgspec.Meta(max_length=2000)] = ""
+    reason: Reason = ""
     form: Form = {}
 
 
@@ -83,10 +109,12 @@ class NewAnswer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The answer to what a task asks. Without `version` it answers whatever is asked now."""
 
     form: Form = {}
-    version: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
+    version: Version | None = None
 
 
 class Decided(msgspec.Struct, frozen=True):
+    """How the question now stands: still `pending` when more people have to agree, or it was taken back."""
+
     id: UUID
     task_id: UUID
     state: ApprovalState
@@ -96,27 +124,45 @@ def item(approval: Approval) -> ApprovalItem:
     return ApprovalItem(**_plain(approval))
 
 
-def detail(found: Detail) -> ApprovalDetail:
+def question(approval: Approval) -> QuestionItem:
+    return QuestionItem(**_whole(approval))
+
+
+def detail(found: Detail, notes: Sequence[Note]) -> ApprovalDetail:
     approval = found.approval
     return ApprovalDetail(
-        **_plain(approval),
-        version=approval.version,
-        shown=approval.shown,
-        fields=[
-            FieldItem(
-                name=field.name,
-                label=field.label,
-                type=field.type,
-                required=field.required,
-                options=list(field.options),
-                value=field.value,
-                hint=field.hint,
-            )
-            for field in fields_of(approval)
-        ],
+        **_whole(approval),
         answer=approval.answer,
         recipients=[AskedItem(person.email, person.state) for person in found.recipients],
+        notes=[_note(note) for note in notes],
+        stopped_at=approval.stopped_at,
+        goes_on_at=approval.goes_on_at,
+        group=approval.alike,
     )
+
+
+def decided(approval: Approval) -> Decided:
+    return Decided(approval.id, approval.task_id, ApprovalState(approval.state))
+
+
+def _note(note: Note) -> NoteItem:
+    return NoteItem(**{name: getattr(note, name) for name in NoteItem.__struct_fields__})
+
+
+def _whole(approval: Approval) -> dict[str, Any]:
+    fields = [
+        FieldItem(
+            name=field.name,
+            label=field.label,
+            type=field.type,
+            required=field.required,
+            options=list(field.options),
+            value=field.value,
+            hint=field.hint,
+        )
+        for field in fields_of(approval)
+    ]
+    return {**_plain(approval), "version": approval.version, "shown": approval.shown, "fields": fields}
 
 
 def _plain(approval: Approval) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from app.core.db import Database, WriteSession
 from app.core.errors import Invalid
 from app.core.paging import Cursor
 from app.tasks import reads, service
-from app.tasks.filters import parse_filter
+from app.tasks.filters import TaskFilter, parse_filter
 from app.tasks.kinds import all_kinds
 from app.tasks.models import Task
 from app.tasks.schemas import (
@@ -45,13 +45,25 @@ TAG = "Tasks"
     "GET", "/tasks", scope=Scope.TASKS_READ, tag=TAG, summary="List tasks", answers={200: TaskPage}, query=TaskQuery
 )
 async def list_tasks(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
-    """Newest first, without their payloads."""
+    """Newest first unless `sort` says otherwise, without their payloads."""
     wanted = read_query(request, TaskQuery)
+    rows = await reads.list_tasks(
+        read,
+        user.scope,
+        asked_filter(request),
+        position(wanted),
+        wanted.limit + 1,
+        oldest=wanted.sort == "oldest",
+    )
+    return page(request, TaskPage, rows, wanted, item, lambda task: Cursor(task.created_at, task.id))
+
+
+def asked_filter(request: WebRequest) -> TaskFilter:
+    """The filter in the address. Raises Invalid with the parameters that do not fit."""
     form = parse_filter(request.query_params.multi_items())
     if form.wanted is None:
         raise Invalid("The filter does not fit.", {f"?{name}": sentence for name, sentence in form.errors.items()})
-    rows = await reads.list_tasks(read, user.scope, form.wanted, position(wanted), wanted.limit + 1)
-    return page(request, TaskPage, rows, wanted, item, lambda task: Cursor(task.created_at, task.id))
+    return form.wanted
 
 
 @endpoint(

@@ -14,6 +14,7 @@ from app.core.files import FileStore
 from app.core.ids import UUID
 from app.tasks import artifacts
 from app.tasks.artifacts import ArtifactNotFound
+from app.tasks.models import Artifact
 from app.web.guards import SignedIn
 from app.web.request import WebRequest
 from app.web.sessions import Read
@@ -27,10 +28,14 @@ async def download(
     request: WebRequest, user: SignedIn, read: Read, task_id: FromPath[UUID], artifact_id: FromPath[UUID]
 ) -> Stream:
     found = await artifacts.find_artifact(read, task_id, artifact_id, user.scope)
+    return await file_of(request, found, "inline" if found.content_type in SHOWN else "attachment")
+
+
+async def file_of(request: WebRequest, found: Artifact, disposition: str) -> Stream:
+    """The file, in pieces. Raises ArtifactNotFound."""
     pieces = await FileStore(request.app.state.settings.artifact_store).open(found.key)
     if pieces is None:
         raise ArtifactNotFound  # replaced in this moment, or taken out of the store by hand
-    disposition = "inline" if found.content_type in SHOWN else "attachment"
     return Stream(
         pieces,
         media_type=found.content_type.partition(";")[0],  # to text the response adds the charset itself

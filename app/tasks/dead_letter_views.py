@@ -1,8 +1,11 @@
 """/dead-letters: what died of the same error, together."""
 
+from uuid import UUID
+
 import msgspec
 from litestar import Response, get
 
+from app.core.db import Session
 from app.stats import queries as stats
 from app.tasks.dead_letters import Group, list_groups
 from app.tasks.states import RESOLVED, TaskState
@@ -27,16 +30,21 @@ class DeadLetters(msgspec.Struct, frozen=True, kw_only=True):
         return 0 if self.more else max(0, self.open - sum(group.n for group in self.groups))
 
 
-@get("/dead-letters")
-async def show_dead_letters(request: WebRequest, user: SignedIn, read: Read) -> Response[str]:
-    groups = await list_groups(read, user.scope, MOST_GROUPS + 1)
-    counts = await stats.counts_by_state(read, user.scope)
-    view = DeadLetters(
+async def dead_letters(session: Session, scope: UUID | None) -> DeadLetters:
+    """`scope`: whose; None is everybody's."""
+    groups = await list_groups(session, scope, MOST_GROUPS + 1)
+    counts = await stats.counts_by_state(session, scope)
+    return DeadLetters(
         groups=groups[:MOST_GROUPS],
         open=counts.get(TaskState.DEAD_LETTER, 0),
         resolved=counts.get(RESOLVED, 0),
         more=len(groups) > MOST_GROUPS,
     )
+
+
+@get("/dead-letters")
+async def show_dead_letters(request: WebRequest, user: SignedIn, read: Read) -> Response[str]:
+    view = await dead_letters(read, user.scope)
     return await render(
         request, "tasks/dead_letters.html", view, nav="dead-letters", fragment="tasks/_dead_letters.html"
     )

@@ -7,7 +7,7 @@ None comes twice, and none that was made after the beginning comes at all.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -47,6 +47,7 @@ COLUMNS = (
     "result",
 )
 _LAST = UUID(int=2**128 - 1)
+Chunks: TypeAlias = AsyncIterator[Sequence[Task]]
 
 
 async def chunks(

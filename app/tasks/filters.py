@@ -175,12 +175,12 @@ def parse_filter(params: Iterable[tuple[str, str]]) -> FilterForm:
         if name not in FIELDS or not value:
             continue
         try:
-            if "\0" in value or len(value) > MOST_TEXT:
+            if "\0" in value or (len(value) > MOST_TEXT and name != "id"):
                 raise ValueError(f"At most {MOST_TEXT} characters, please, and no NUL.")
             if name == "state":
                 states += [_standing(one.strip()) for one in value.split(",") if one.strip()]
             elif name == "id":
-                ids.append(_id(value))
+                ids += [_id(one.strip()) for one in value.split(",") if one.strip()]
             else:
                 values[name] = value
                 _CHECKS.get(name, str)(value)

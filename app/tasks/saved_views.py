@@ -1,5 +1,6 @@
 """Saving, renaming and deleting a view of the task list; without JavaScript as well."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
@@ -30,20 +31,30 @@ class NewName(msgspec.Struct, frozen=True):
     name: Annotated[str, msgspec.Meta(max_length=1000)] = ""
 
 
+def turn_of(params: Sequence[tuple[str, str]]) -> Turn:
+    """In which order, and nothing of where in the list."""
+    return Turn(sort=OLDEST if ("sort", OLDEST) in params else "")
+
+
+def query_of(params: Sequence[tuple[str, str]]) -> str:
+    """The query string that is kept of a list's. Raises Invalid for a filter that does not fit."""
+    wanted = parse_filter(params).good()
+    return urlencode([*wanted.params(), *turn_of(params).params()] + ([] if wanted.mail else [("mail", "with")]))
+
+
 @post(f"{PATH}/views")
 async def save_view(request: WebRequest, user: SignedIn, write: Write) -> Response[Any]:
     form = await read_form(request, NewView)
     sent = form.data or NewView()
     params = parse_qsl(sent.params)
-    sort = OLDEST if ("sort", OLDEST) in params else ""
-    wanted = parse_filter(params).good()
-    query = urlencode([*wanted.params(), *Turn(sort=sort).params()] + ([] if wanted.mail else [("mail", "with")]))
+    turn = turn_of(params)
+    query = query_of(params)
     try:
         await saved.save(write, user, sent.name, query)
     except Invalid as problem:
         refused: Form[Any] = form.refused(problem)
         await discard(request)
-        view = await list_page(write, user, asked_filter(params), Turn(sort=sort), refused)
+        view = await list_page(write, user, asked_filter(params), turn, refused)
         return await render(request, "tasks/list.html", view, nav="tasks", status=422)
     return see_other(request, f"{PATH}?{query}", "The view is saved. It is listed above the tasks from now on.")
 

@@ -1,7 +1,7 @@
 """Tasks as programs read and write them."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -44,11 +44,14 @@ class TaskItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TaskDetail(TaskItem, frozen=True, kw_only=True):
-    """A task. Secrets in `payload`, `result` and `error` are hidden."""
+    """A task. Secrets in `payload`, `result` and `error` are hidden. `resolution`: why a dead letter is resolved."""
 
     payload: Any
     result: Any
     error: Any
+    resolved_at: Moment | None
+    resolved_by: str | None
+    resolution: str | None
 
 
 class TaskPage(msgspec.Struct, frozen=True):
@@ -113,7 +116,7 @@ Words = Annotated[str, msgspec.Meta(max_length=2000)]
 
 
 class TaskQuery(Paged, frozen=True, kw_only=True):
-    """Which tasks to list, newest first: as on the page of tasks (app/tasks/filters.py), where each is checked."""
+    """Which tasks to list: as on the page of tasks (app/tasks/filters.py), where each is checked."""
 
     state: Annotated[str, msgspec.Meta(max_length=200, description="One, or several with commas.")] = ""
     kind: Words = ""
@@ -130,6 +133,25 @@ class TaskQuery(Paged, frozen=True, kw_only=True):
     created_before: Annotated[str, msgspec.Meta(max_length=100)] = ""
     finished_after: Annotated[str, msgspec.Meta(max_length=100)] = ""
     finished_before: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    mail: Annotated[
+        Literal["with", "without", "only"], msgspec.Meta(description="Tasks that Holdpoint itself makes.")
+    ] = "with"
+    bulk: Annotated[UUID | None, msgspec.Meta(description="Changed by this bulk action.")] = None
+    id: Annotated[str, msgspec.Meta(max_length=4000, description="One, or up to 100 with commas.")] = ""
+    sort: Annotated[Literal["newest", "oldest"], msgspec.Meta(description="Which come first.")] = "newest"
+
+
+# The same filter without pages.
+ExportQuery = msgspec.defstruct(
+    "ExportQuery",
+    [
+        (field.name, field.type, field.default)
+        for field in msgspec.structs.fields(TaskQuery)
+        if field.name not in ("limit", "cursor", "sort")
+    ],
+    frozen=True,
+    kw_only=True,
+)
 
 
 class WaitQuery(msgspec.Struct, frozen=True):
@@ -144,7 +166,13 @@ def item(task: Task) -> TaskItem:
 
 def detail(task: Task) -> TaskDetail:
     return TaskDetail(
-        **_plain(task), payload=masked(task.payload), result=masked(task.result), error=masked(task.error)
+        **_plain(task),
+        payload=masked(task.payload),
+        result=masked(task.result),
+        error=masked(task.error),
+        resolved_at=task.resolved_at,
+        resolved_by=task.resolved_by,
+        resolution=task.resolution,
     )
 
 

@@ -171,18 +171,16 @@ async def act(session: WriteSession, by: Principal, task_id: UUID, verb: TaskVer
         raise Conflict(RUN_CANCELLED)
     moved = await queries.move_tasks(session, verb, (Task.id == task_id) & mine, priority=priority)
     if not moved:
-        task = await session.get(Task, task_id)
-        if task is None or (by.scope is not None and task.owner_id != by.scope):
-            raise TaskNotFound
-        raise IllegalMove(verb, TaskState(task.state))
+        raise IllegalMove(verb, TaskState((await _known(session, by, task_id)).state))
     announce_ready(session, moved)
     return TaskState(moved[0].state)
 
 
 async def retry_edited(
     session: WriteSession, by: Principal, task_id: UUID, payload: dict[str, Any], *, again: bool = False
-) -> None:
+) -> TaskState:
     """Retry a dead letter or a cancelled task with another payload. The log says what was changed, secrets hidden.
+    Returns its new state.
 
     Args:
         payload: whole, as a worker gets it.
@@ -210,8 +208,17 @@ async def retry_edited(
     moved = await queries.move_tasks(session, TaskVerb.RETRY, Task.id == task_id, payload=plain, reason=reason)
     await queries.tell_changes(session, None)
     if runs.paused:  # it waits with its run, as everything of it does
-        await queries.move_tasks(session, TaskVerb.PAUSE, Task.id == task_id, reason="Its run is paused.")
+        moved = await queries.move_tasks(session, TaskVerb.PAUSE, Task.id == task_id, reason="Its run is paused.")
     announce_ready(session, moved)
+    return TaskState(moved[0].state)
+
+
+async def prioritise(session: WriteSession, by: Principal, task_id: UUID, priority: int) -> None:
+    """Let an unfinished task come earlier or later, from 0 to 1000. Raises TaskNotFound, Conflict."""
+    mine = true() if by.scope is None else Task.owner_id == by.scope
+    if not await queries.set_priority(session, (Task.id == task_id) & mine, priority):
+        await _known(session, by, task_id)
+        raise Conflict("This task has ended, so its priority does not matter any more.")
 
 
 async def resolve(session: WriteSession, by: Principal, task_id: UUID, note: str) -> None:
@@ -221,10 +228,16 @@ async def resolve(session: WriteSession, by: Principal, task_id: UUID, note: str
         raise Invalid(sentence, {"note": sentence})
     mine = true() if by.scope is None else Task.owner_id == by.scope
     if not await queries.resolve_tasks(session, (Task.id == task_id) & mine, by.actor, note):
-        task = await session.get(Task, task_id)
-        if task is None or (by.scope is not None and task.owner_id != by.scope):
-            raise TaskNotFound
+        await _known(session, by, task_id)
         raise Conflict("Only a dead letter that is still open can be marked as resolved.")
+
+
+async def _known(session: WriteSession, by: Principal, task_id: UUID) -> Task:
+    """Raises TaskNotFound, also for somebody else's."""
+    task = await session.get(Task, task_id)
+    if task is None or (by.scope is not None and task.owner_id != by.scope):
+        raise TaskNotFound
+    return task
 
 
 def announce_ready(session: WriteSession, moved: list[queries.Moved]) -> None:

@@ -25,6 +25,7 @@ from app.approvals.reads import count_waiting
 from app.asgi import HANDLERS
 from app.core.config import Settings
 from app.core.db import Database
+from app.core.files import FileStore
 from app.core.principal import Principal
 from app.schema import head
 from app.web.site import make_site
@@ -105,6 +106,18 @@ async def make_task(program: httpx.AsyncClient, **values: Any) -> UUID:
     return UUID(answer.json()["id"])
 
 
+async def keep_file(api: Api, task_id: UUID) -> str:
+    """A file of a task that has not run."""
+    await FileStore(api.settings.artifact_store).put(f"{task_id}/1", b"x")
+    [[made]] = await api.sql(
+        "INSERT INTO artifacts (id, task_id, name, content_type, size, sha256, key, attempt)"
+        " VALUES (:task, :task, 'x.txt', 'text/plain', 1, '', :key, 0) RETURNING id",
+        task=task_id,
+        key=f"{task_id}/1",
+    )
+    return str(made)
+
+
 async def signed_in(api: Api, email: str) -> dict[str, str]:
     """A browser session and a token of theirs, by their ids."""
     person = await api.person(email)
@@ -126,3 +139,8 @@ def is_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     assert body["title"] and body["detail"]
     assert body["request_id"] == answer.headers["x-request-id"]
     return body
+
+
+def pointers(answer: httpx.Response) -> list[str]:
+    """The places in the body that a refusal names."""
+    return [error["pointer"] for error in is_problem(answer, 422)["errors"]]

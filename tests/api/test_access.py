@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -15,12 +16,26 @@ from app.api.openapi import document
 from app.asgi import API_HANDLERS
 from app.core.config import Settings
 from app.core.db import Database
-from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, api_of, is_problem, make_task, signed_in
+from tests.api.programs import (
+    ADMIN,
+    ALL,
+    OTHER,
+    OWNER,
+    V1,
+    Api,
+    api_of,
+    is_problem,
+    keep_file,
+    make_task,
+    signed_in,
+)
 from tests.approvals.asking import put_question
 
 TASK = {"kind": "sample.task"}
 SCHEDULE = {"name": "Every morning", "kind": "sample.task", "cron": "0 9 * * *", "zone": "Europe/Berlin"}
 DECISION = {"version": "0" * 64, "decision": "approve"}
+NOTE = {"note_id": str(UUID(int=1))}
+TOGETHER = {"questions": [{"id": str(UUID(int=1)), "version": "0" * 64}], "decision": "approve"}
 WEBHOOK = {"url": "https://hooks.example/a", "events": ["run.finished"]}
 BULK = {"verb": "cancel", "filter": {"kind": "sample.task"}}
 
@@ -35,6 +50,19 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "POST /tasks/{task_id}/resume": (None, 409, 404, 409),
     "POST /tasks/{task_id}/cancel": (None, 200, 404, 200),
     "POST /tasks/{task_id}/answer": ({}, 409, 404, 409),
+    "POST /tasks/{task_id}/edit": ({"payload": {}}, 409, 404, 409),
+    "POST /tasks/{task_id}/priority": ({"priority": 60}, 200, 404, 200),
+    "POST /tasks/{task_id}/resolve": ({"note": "By hand."}, 409, 404, 409),
+    "GET /tasks/{task_id}/steps": (None, 200, 404, 200),
+    "GET /tasks/{task_id}/artifacts": (None, 200, 404, 200),
+    "GET /tasks/{task_id}/artifacts/{artifact_id}": (None, 200, 404, 200),
+    "GET /tasks/export.csv": (None, 200, 200, 200),
+    "GET /tasks/export.json": (None, 200, 200, 200),
+    "GET /tasks/views": (None, 200, 200, 200),
+    "POST /tasks/views": ({"name": "Mine"}, 201, 201, 422),  # by then they have one of that name
+    "POST /tasks/views/{view_id}/rename": ({"name": "Yours"}, 200, 404, 404),  # a view is its person's alone
+    "POST /tasks/views/{view_id}/delete": (None, 200, 404, 404),
+    "GET /dead-letters": (None, 200, 200, 200),
     "GET /runs": (None, 200, 200, 200),
     "POST /runs": ({"name": "r", "tasks": [TASK]}, 201, 201, 201),
     "GET /runs/{run_id}": (None, 200, 404, 200),
@@ -45,6 +73,18 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "GET /approvals": (None, 200, 200, 200),
     "GET /approvals/{approval_id}": (None, 200, 404, 200),
     "POST /approvals/{approval_id}/decision": (DECISION, 409, 404, 409),
+    # Administrators decide unasked; what else is for those asked, they were not asked for.
+    "POST /approvals/{approval_id}/forward": ({"to": OTHER}, 200, 404, 403),
+    "POST /approvals/{approval_id}/ask-back": ({"question": "Why?"}, 422, 404, 403),  # there is no other owner
+    "POST /approvals/{approval_id}/withdraw": (NOTE, 409, 404, 403),
+    "POST /approvals/{approval_id}/answer-back": ({**NOTE, "answer": "So."}, 409, 404, 409),
+    "POST /approvals/{approval_id}/take-back": (None, 409, 404, 409),
+    "GET /approvals/{approval_id}/trail": (None, 200, 404, 200),
+    "GET /approvals/{approval_id}/receipt": (None, 404, 404, 404),  # there is none yet
+    # Those of existing groups are in test_approvals_api.py.
+    "GET /approvals/groups": (None, 200, 200, 200),
+    "GET /approvals/groups/{key}": (None, 404, 404, 404),
+    "POST /approvals/groups/{key}/decision": (TOGETHER, 404, 404, 404),
     "GET /postings": (None, 200, 200, 200),
     "GET /postings/{posting_id}": (None, 200, 404, 200),
     "POST /postings": (
@@ -116,6 +156,7 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
 AGAIN = {f"POST /schedules/{{schedule_id}}{verb}": 200 for verb in ("", "/pause", "/resume", "/run")}
 AGAIN |= {f"POST /webhooks/{{endpoint_id}}{verb}": 200 for verb in ("", "/rotate", "/test", "/resume")}
 AGAIN |= {f"POST /{path}/delete": 404 for path in ("schedules/{schedule_id}", "webhooks/{endpoint_id}")}
+AGAIN["POST /tasks/{task_id}/priority"] = 200
 DOCUMENT = document(API_HANDLERS, "")
 SCOPES = {
     f"{method.upper()} {path.removeprefix(V1)}": operation["security"][0]["token"][0]
@@ -160,6 +201,8 @@ async def world(api: Api) -> AsyncIterator[World]:
     task = await make_task(program)
     ids = {"task_id": str(task), "run_id": run.json()["id"], "posting_id": posting.json()["id"]}
     ids |= {"schedule_id": schedule.json()["id"], "kind": "sample.task", "name": "default"}
+    view = await program.post(f"{V1}/tasks/views", json={"name": "All"})
+    ids |= {"view_id": view.json()["id"], "artifact_id": await keep_file(api, task), "key": "0" * 64}
     await program.post(f"{V1}/account/resume", content=b"A gardener.", headers={"Content-Type": FILE})
     webhook = await program.post(f"{V1}/webhooks", json=WEBHOOK)
     action = await program.post(f"{V1}/bulk", json={**BULK, "expected": 1000})

@@ -1,5 +1,8 @@
 """The Python client against the description and a real server; docs/api.md says nothing that does not work."""
 
+import csv
+import io
+import json
 import os
 import subprocess
 import sys
@@ -140,6 +143,18 @@ async def test_runs_approvals_and_answers(hold: Holdpoint) -> None:
         hold.decide(approval, "reject", reason="too late")
     assert late.value.status == 409
     assert hold.wait(approval["task_id"], 30)["state"] == "succeeded"
+    receipt = json.loads(hold.download(f"/approvals/{approval['id']}/receipt"))
+    assert receipt["receipt"]["decision"]["outcome"] == "approved"
+
+
+async def test_what_the_api_names_is_fetched_and_files_stay_as_they_are(hold: Holdpoint) -> None:
+    made = hold.create_task("sample.task", {"steps": 1}, title="é")
+    assert hold.get(made["url"])["id"] == made["id"]
+    table = hold.download("/tasks/export.csv", {"q": made["id"]}).decode("utf-8-sig")
+    assert [row["title"] for row in csv.DictReader(io.StringIO(table))] == ["é"]
+    with pytest.raises(Problem) as refused:
+        hold.download("/tasks/export.csv", {"state": "nonsense"})
+    assert refused.value.status == 422
 
 
 async def test_an_approval_that_asks_for_a_sign_in_is_decided_by_a_token_of_whoever_was_asked(hold: Holdpoint) -> None:

@@ -24,7 +24,7 @@ from app.asgi import API_HANDLERS
 from app.core.config import Settings
 from app.core.db import Database
 from tests import processes
-from tests.api.programs import ADMIN, ALL, OWNER, V1, api_of, make_task, signed_in
+from tests.api.programs import ADMIN, ALL, OWNER, V1, api_of, keep_file, make_task, signed_in
 from tests.approvals.asking import put_question
 from tests.servers import Servers, empty
 
@@ -79,6 +79,8 @@ async def target(
         schedule = await program.post(
             f"{V1}/schedules", json={"name": "s", "kind": "sample.task", "cron": "0 0 1 1 *", "zone": "UTC"}
         )
+        view = await program.post(f"{V1}/tasks/views", json={"name": "v"})
+        task = await make_task(program)
         webhook = await program.post(
             f"{V1}/webhooks", json={"url": "https://hooks.example/a", "events": ["run.finished"]}
         )
@@ -91,7 +93,9 @@ async def target(
             "endpoint_id": webhook.json()["id"],
             "action_id": action.json()["id"],
             "schedule_id": schedule.json()["id"],
-            "task_id": str(await make_task(program)),
+            "view_id": view.json()["id"],
+            "task_id": str(task),
+            "artifact_id": await keep_file(api, task),
             "run_id": run.json()["id"],
             "posting_id": posting.json()["id"],
             "approval_id": str(asked.approval_id),

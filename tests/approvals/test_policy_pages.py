@@ -151,7 +151,7 @@ async def stamped(phone: httpx.AsyncClient, settings: Settings, database: Databa
 async def test_in_production_a_question_is_passed_only_to_people_who_have_been_let_in(
     database: Database, settings: Settings, phone: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(detour_views, "_signup", lambda _request: settings.signup)
+    monkeypatch.setattr(detour_views, "signup", lambda _request: settings.signup)
     asked = await put_question(database, settings, recipients=(ANN,))
     refused = await send(phone, asked, "/review/forward", to="dan@example.org")
     assert refused.status_code == 422

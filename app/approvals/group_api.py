@@ -1,0 +1,167 @@
+"""One decision of a program for many questions of a run: which there are, what each shows, and deciding them."""
+
+import re
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+from litestar.params import FromPath
+
+from app.api.access import Scope
+from app.api.bodies import read_json, read_query
+from app.api.endpoints import JSON, endpoint
+from app.api.idempotency import Reply, once
+from app.approvals import groups
+from app.approvals.api import source
+from app.approvals.errors import ApprovalNotFound
+from app.approvals.groups import Chosen
+from app.approvals.schemas import QuestionItem, Reason, Version, question
+from app.approvals.states import ApprovalVerb
+from app.core.db import WriteSession
+from app.core.errors import Invalid
+from app.tasks.schemas import Moment
+from app.web.guards import SignedIn
+from app.web.request import WebRequest
+from app.web.sessions import Read
+
+TAG = "Approvals"
+KEY = re.compile(r"[0-9a-f]{64}")
+# One transaction, so that the answer to a repeated request is of all or of none of it. Each has a savepoint, and
+# PostgreSQL has room for 64 of them before others' statements become slower.
+MOST = 50
+
+
+class GroupItem(msgspec.Struct, frozen=True, kw_only=True):
+    """Open questions alike. `title` is one of theirs; `expires_at` the first deadline."""
+
+    key: str
+    n: int
+    title: str
+    expires_at: Moment | None
+    run_id: UUID
+    run_name: str
+
+
+class GroupList(msgspec.Struct, frozen=True):
+    """At most 20, the nearest deadline first."""
+
+    items: list[GroupItem]
+
+
+class GroupQuery(msgspec.Struct, frozen=True):
+    run_id: UUID | None = None
+
+
+class GroupDetail(msgspec.Struct, frozen=True):
+    """The first 200 of them, the nearest deadline first."""
+
+    key: str
+    run_id: UUID | None
+    items: list[QuestionItem]
+
+
+class ChosenItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A question as it was shown."""
+
+    id: UUID
+    version: Version
+
+
+class NewGroupDecision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One decision for all of `questions`, with their forms as proposed. A rejection needs a `reason`."""
+
+    questions: Annotated[list[ChosenItem], msgspec.Meta(min_length=1, max_length=MOST)]
+    decision: Literal["approve", "reject"]
+    reason: Reason = ""
+
+
+class GroupResult(msgspec.Struct, frozen=True):
+    """What became of one: 200, or the status and sentence of its refusal."""
+
+    id: UUID
+    status: int
+    problem: str | None
+
+
+class GroupDecided(msgspec.Struct, frozen=True):
+    """`decided` of them count; in the order in which they were sent."""
+
+    decided: int
+    items: list[GroupResult]
+
+
+@endpoint(
+    "GET",
+    "/approvals/groups",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="List what can be decided together",
+    answers={200: GroupList},
+    query=GroupQuery,
+)
+async def list_groups(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
+    """Questions put to this person; of one run, with the scope `admin`, everybody's."""
+    wanted = read_query(request, GroupQuery)
+    found = [GroupItem(**group._asdict()) for group in await groups.groups(read, user, wanted.run_id)]
+    return Response(msgspec.json.encode(GroupList(found)), media_type=JSON)
+
+
+@endpoint(
+    "GET",
+    "/approvals/groups/{key:str}",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="Read what can be decided together",
+    answers={200: GroupDetail},
+)
+async def get_group(user: SignedIn, read: Read, key: FromPath[str]) -> Response[Any]:
+    """Every question whole, with the version that a decision names."""
+    found = await groups.members(read, user, _checked(key))
+    if not found:
+        raise ApprovalNotFound
+    body = GroupDetail(key, await groups.run_of(read, found[0]), [question(each) for each in found])
+    return Response(msgspec.json.encode(body), media_type=JSON)
+
+
+@endpoint(
+    "POST",
+    "/approvals/groups/{key:str}/decision",
+    scope=Scope.APPROVALS_DECIDE,
+    tag=TAG,
+    summary="Decide many together",
+    answers={200: GroupDecided},
+    body=NewGroupDecision,
+    example={
+        "questions": [{"id": "0192e0a5-7d3c-7a61-9a3e-0c4d5e6f7a8b", "version": "0" * 64}],
+        "decision": "approve",
+    },
+    once=True,
+)
+async def decide_group(request: WebRequest, user: SignedIn, key: FromPath[str]) -> Response[Any]:
+    """Each counts by the same rules as a single one; one that is refused takes no other with it. 404 when none of them
+    is there."""
+    sent = await read_json(request, NewGroupDecision)
+    verb = ApprovalVerb(sent.decision)
+    if verb is ApprovalVerb.REJECT and not sent.reason.strip():
+        raise Invalid("Please say why you reject them.", {"reason": "A reason is needed to reject."})
+    chosen = list(dict.fromkeys(Chosen(each.id, each.version) for each in sent.questions))
+    where = f"{source(request)}, {len(chosen)} decided together"
+
+    async def work(session: WriteSession) -> Reply:
+        done = await groups.decide_chunk(session, user, _checked(key), chosen, verb, sent.reason, source=where)
+        if all(one.status == ApprovalNotFound.status for one in done):
+            raise ApprovalNotFound
+        items = [GroupResult(one.id, one.status, one.problem or None) for one in done]
+        return Reply(GroupDecided(sum(one.problem is None for one in items), items))
+
+    return await once(request, user, work)
+
+
+def _checked(key: str) -> str:
+    if not KEY.fullmatch(key):
+        raise ApprovalNotFound
+    return key
+
+
+handlers = [list_groups, get_group, decide_group]

@@ -1,0 +1,149 @@
+"""Evidence for programs: what happened to a question and its mails, who voted, and the signed receipt."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+from litestar.params import FromPath
+
+from app.api.access import Scope
+from app.api.endpoints import JSON, endpoint
+from app.approvals import policy_queries, reads, receipts
+from app.approvals.events import events_of
+from app.approvals.models import LinkOpening, Vote
+from app.approvals.receipt_views import receipt_file
+from app.approvals.trail import Delivery, deliveries
+from app.core.masking import masked
+from app.tasks.schemas import Moment
+from app.web.guards import SignedIn
+from app.web.request import WebRequest
+from app.web.sessions import Read
+
+TAG = "Approvals"
+
+
+class TrailEvent(msgspec.Struct, frozen=True):
+    """`actor` is an address or `system`."""
+
+    at: Moment
+    verb: str
+    actor: str
+    data: Any
+
+
+class MailItem(msgspec.Struct, frozen=True):
+    """What the mail server said of one mail."""
+
+    at: Moment
+    accepted: bool
+    said: str
+
+
+class OpeningItem(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a link was opened, probably by a `person` or by a `scanner`. `sign`: by what it was taken for one."""
+
+    opener: str
+    n: int
+    first_at: Moment
+    last_at: Moment
+    address: str
+    sign: str
+
+
+class TrailDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the mails to one of those asked. `problem`: why they were not, or could not be, mailed."""
+
+    email: str
+    state: str
+    sent_at: Moment | None
+    problem: str | None
+    mails: list[MailItem]
+    openings: list[OpeningItem]
+
+
+class VoteItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One person's decision. `source`: from where."""
+
+    email: str
+    verb: str
+    at: Moment
+    source: str
+    reason: str | None
+    answer: Any
+    version: str
+
+
+class Trail(msgspec.Struct, frozen=True):
+    """All of it oldest first."""
+
+    events: list[TrailEvent]
+    deliveries: list[TrailDelivery]
+    votes: list[VoteItem]
+
+
+class ReceiptFile(msgspec.Struct, frozen=True):
+    """`receipt` is what is signed; the public keys are at `/.well-known/holdpoint-keys.json`."""
+
+    receipt: dict[str, Any]
+    signature: dict[str, str]
+
+
+@endpoint(
+    "GET",
+    "/approvals/{approval_id:uuid}/trail",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="Read the trail of an approval",
+    answers={200: Trail},
+)
+async def get_trail(user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[Any]:
+    """What people did, what became of each mail and link, and the votes."""
+    found = await reads.detail(read, approval_id, user)
+    trail = Trail(
+        [TrailEvent(each.at, each.verb, each.actor, masked(each.data)) for each in await events_of(read, approval_id)],
+        [_delivery(each) for each in await deliveries(read, approval_id, found.recipients)],
+        [_vote(each) for each in await policy_queries.votes_of(read, [approval_id])],
+    )
+    return Response(msgspec.json.encode(trail), media_type=JSON)
+
+
+@endpoint(
+    "GET",
+    "/approvals/{approval_id:uuid}/receipt",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="Download the receipt of a decision",
+    answers={200: ReceiptFile},
+)
+async def get_receipt(request: WebRequest, user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[bytes]:
+    """Signed, and the same bytes every time: keep them as they are. 404 while nothing is decided, or can be taken
+    back."""
+    found = await reads.detail(read, approval_id, user)
+    return receipt_file(await receipts.receipt_of(read, request.app.state.settings, found.approval), {})
+
+
+def _delivery(found: Delivery) -> TrailDelivery:
+    person = found.person
+    return TrailDelivery(
+        email=person.email,
+        state=person.state,
+        sent_at=person.sent_at,
+        problem=person.problem,
+        mails=[
+            MailItem(mail.at, mail.verb == "mail_accepted", mail.data.get("reply") or mail.data.get("problem") or "")
+            for mail in found.mails
+        ],
+        openings=[_opening(opening) for opening in found.openings],
+    )
+
+
+def _opening(row: LinkOpening) -> OpeningItem:
+    return OpeningItem(**{name: getattr(row, name) for name in OpeningItem.__struct_fields__})
+
+
+def _vote(row: Vote) -> VoteItem:
+    return VoteItem(**{name: getattr(row, name) for name in VoteItem.__struct_fields__})
+
+
+handlers = [get_trail, get_receipt]

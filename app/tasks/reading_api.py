@@ -1,0 +1,191 @@
+"""What programs read beside the list: dead letters by error, a task's steps and files, the whole list as a file."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+from litestar.params import FromPath
+from litestar.response import Stream
+
+from app.api.access import Scope
+from app.api.bodies import read_query
+from app.api.endpoints import ANY, CSV, JSON, endpoint
+from app.api.router import PATH
+from app.core.masking import masked, masked_text
+from app.tasks import artifacts, exports, reads
+from app.tasks.api import asked_filter
+from app.tasks.artifact_views import file_of
+from app.tasks.dead_letter_views import dead_letters
+from app.tasks.dead_letters import Group
+from app.tasks.models import Artifact
+from app.tasks.schemas import ExportQuery, Moment, TaskDetail
+from app.web.downloads import download
+from app.web.guards import SignedIn
+from app.web.request import WebRequest
+from app.web.sessions import Read
+
+TAG = "Tasks"
+
+
+class DeadLetterItem(msgspec.Struct, frozen=True, kw_only=True):
+    """The open dead letters of one error, `n` of them. `sample_id` is the newest."""
+
+    fingerprint: str
+    kind: str
+    error_type: str
+    message: str
+    n: int
+    first_at: Moment | None
+    last_at: Moment | None
+    sample_id: UUID
+
+
+class DeadLetterList(msgspec.Struct, frozen=True):
+    """The largest groups first, 200 at most; `more`: there are others. `open` and `resolved` count dead letters."""
+
+    items: list[DeadLetterItem]
+    open: int
+    resolved: int
+    more: bool
+
+
+class StepItem(msgspec.Struct, frozen=True):
+    """A finished step. Secrets in `result` are hidden."""
+
+    name: str
+    attempt: int
+    finished_at: Moment
+    result: Any
+
+
+class StepList(msgspec.Struct, frozen=True):
+    items: list[StepItem]
+
+
+class ArtifactItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A file. `sha256` is in hexadecimal; `url` is where to download it."""
+
+    id: UUID
+    name: str
+    content_type: str
+    size: int
+    sha256: str
+    created_at: Moment
+    url: str
+
+
+class ArtifactList(msgspec.Struct, frozen=True):
+    items: list[ArtifactItem]
+
+
+@endpoint(
+    "GET",
+    "/dead-letters",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="List dead letters by their error",
+    answers={200: DeadLetterList},
+)
+async def list_dead_letters(user: SignedIn, read: Read) -> Response[Any]:
+    """`GET /tasks?state=dead_letter&fingerprint=…` lists those of one error."""
+    found = await dead_letters(read, user.scope)
+    body = DeadLetterList([_group(each) for each in found.groups], found.open, found.resolved, found.more)
+    return Response(msgspec.json.encode(body), media_type=JSON)
+
+
+@endpoint(
+    "GET",
+    "/tasks/{task_id:uuid}/steps",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="List the finished steps of a task",
+    answers={200: StepList},
+)
+async def list_steps(user: SignedIn, read: Read, task_id: FromPath[UUID]) -> Response[Any]:
+    """Oldest first. What a handler passes over when it runs again."""
+    await reads.find_task(read, task_id, user.scope)
+    found = [
+        StepItem(step.name, step.attempt, step.finished_at, masked(step.result))
+        for step in await reads.steps_of(read, task_id)
+    ]
+    return Response(msgspec.json.encode(StepList(found)), media_type=JSON)
+
+
+@endpoint(
+    "GET",
+    "/tasks/{task_id:uuid}/artifacts",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="List the files of a task",
+    answers={200: ArtifactList},
+)
+async def list_artifacts(user: SignedIn, read: Read, task_id: FromPath[UUID]) -> Response[Any]:
+    """Oldest first."""
+    await reads.find_task(read, task_id, user.scope)
+    found = [_artifact(each) for each in await artifacts.artifacts_of(read, task_id)]
+    return Response(msgspec.json.encode(ArtifactList(found)), media_type=JSON)
+
+
+@endpoint(
+    "GET",
+    "/tasks/{task_id:uuid}/artifacts/{artifact_id:uuid}",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="Download a file",
+    answers={200: None},
+    media=ANY,
+)
+async def get_artifact(
+    request: WebRequest, user: SignedIn, read: Read, task_id: FromPath[UUID], artifact_id: FromPath[UUID]
+) -> Stream:
+    """With its content type, as an attachment; `ETag` is its SHA-256."""
+    found = await artifacts.find_artifact(read, task_id, artifact_id, user.scope)
+    return await file_of(request, found, "attachment")
+
+
+@endpoint(
+    "GET",
+    "/tasks/export.csv",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="Export tasks as CSV",
+    answers={200: None},
+    query=ExportQuery,
+    media=CSV,
+)
+async def export_csv(request: WebRequest, user: SignedIn) -> Stream:
+    """All that match, newest first, however many; UTF-8, no cell is a formula."""
+    return download(exports.as_csv(_chunks(request, user.scope)), "tasks.csv", "text/csv; charset=utf-8")
+
+
+@endpoint(
+    "GET",
+    "/tasks/export.json",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="Export tasks as JSON",
+    answers={200: list[TaskDetail]},
+    query=ExportQuery,
+)
+async def export_json(request: WebRequest, user: SignedIn) -> Stream:
+    """All that match, newest first, however many, as one list; cut off, it is no JSON."""
+    return download(exports.as_json(_chunks(request, user.scope)), "tasks.json", JSON)
+
+
+def _chunks(request: WebRequest, scope: UUID | None) -> exports.Chunks:
+    read_query(request, ExportQuery)
+    return exports.chunks(request.app.state.database, scope, asked_filter(request))
+
+
+def _group(group: Group) -> DeadLetterItem:
+    kept = {name: getattr(group, name) for name in DeadLetterItem.__struct_fields__}
+    return DeadLetterItem(**{**kept, "message": masked_text(group.message)})
+
+
+def _artifact(row: Artifact) -> ArtifactItem:
+    kept = {name: getattr(row, name) for name in ArtifactItem.__struct_fields__ if name != "url"}
+    return ArtifactItem(**kept, url=f"{PATH}/tasks/{row.task_id}/artifacts/{row.id}")
+
+
+handlers = [list_dead_letters, list_steps, list_artifacts, get_artifact, export_csv, export_json]

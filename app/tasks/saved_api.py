@@ -1,0 +1,158 @@
+"""Saved views for programs: the same that a person finds above their list of tasks."""
+
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+from litestar.params import FromPath
+
+from app.api.access import Scope
+from app.api.bodies import read_json
+from app.api.endpoints import JSON, endpoint
+from app.api.idempotency import Reply, once
+from app.core.db import WriteSession
+from app.core.errors import Invalid
+from app.tasks import saved
+from app.tasks.filters import FIELDS
+from app.tasks.list_views import OLDEST
+from app.tasks.models import SavedView
+from app.tasks.saved_views import query_of
+from app.tasks.schemas import Moment
+from app.web.guards import SignedIn
+from app.web.request import WebRequest
+from app.web.sessions import Read
+
+TAG = "Tasks"
+NEWEST = "newest"
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=saved.MOST_NAME)]
+
+
+class ViewItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A filter with a name. `filter` holds parameters of `GET /tasks`."""
+
+    id: UUID
+    name: str
+    filter: dict[str, str]
+    created_at: Moment
+
+
+class ViewList(msgspec.Struct, frozen=True):
+    items: list[ViewItem]
+
+
+class NewView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`filter`: parameters of `GET /tasks`, without `limit` and `cursor`."""
+
+    name: Name
+    filter: dict[str, Annotated[str, msgspec.Meta(max_length=saved.MOST_PARAMS)]] = {}
+
+
+class NewViewName(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: Name
+
+
+class ViewActed(msgspec.Struct, frozen=True):
+    id: UUID
+
+
+@endpoint(
+    "GET",
+    "/tasks/views",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="List saved views",
+    answers={200: ViewList},
+)
+async def list_views(user: SignedIn, read: Read) -> Response[Any]:
+    """One's own, also for administrators; by name."""
+    found = ViewList([_item(each) for each in await saved.views_of(read, user)])
+    return Response(msgspec.json.encode(found), media_type=JSON)
+
+
+@endpoint(
+    "POST",
+    "/tasks/views",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Save a view",
+    answers={201: ViewItem, 200: ViewItem},
+    body=NewView,
+    example={"name": "Stuck mail", "filter": {"state": "dead_letter,retrying", "mail": "only", "sort": "oldest"}},
+    once=True,
+)
+async def save_view(request: WebRequest, user: SignedIn) -> Response[Any]:
+    """At most 50, each with a name of its own."""
+    sent = await read_json(request, NewView)
+    query = _query(sent.filter)
+
+    async def work(session: WriteSession) -> Reply:
+        made = await saved.save(session, user, sent.name, query)
+        return Reply(_item(await session.get_one(SavedView, made)), 201)
+
+    return await once(request, user, work)
+
+
+@endpoint(
+    "POST",
+    "/tasks/views/{view_id:uuid}/rename",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Rename a saved view",
+    answers={200: ViewActed},
+    body=NewViewName,
+    example={"name": "Mail that is stuck"},
+    once=True,
+)
+async def rename_view(request: WebRequest, user: SignedIn, view_id: FromPath[UUID]) -> Response[Any]:
+    sent = await read_json(request, NewViewName)
+
+    async def work(session: WriteSession) -> Reply:
+        await saved.rename(session, user, view_id, sent.name)
+        return Reply(ViewActed(view_id))
+
+    return await once(request, user, work)
+
+
+@endpoint(
+    "POST",
+    "/tasks/views/{view_id:uuid}/delete",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Delete a saved view",
+    answers={200: ViewActed},
+    once=True,
+)
+async def delete_view(request: WebRequest, user: SignedIn, view_id: FromPath[UUID]) -> Response[Any]:
+    """No task is touched."""
+
+    async def work(session: WriteSession) -> Reply:
+        await saved.forget(session, user, view_id)
+        return Reply(ViewActed(view_id))
+
+    return await once(request, user, work)
+
+
+def _query(filter: dict[str, str]) -> str:
+    """The query string to keep. Raises Invalid with the places that do not fit."""
+    wrong = {f"filter.{name}": "There is no such parameter." for name in filter if name not in (*FIELDS, "sort")}
+    if filter.get("sort", NEWEST) not in (NEWEST, OLDEST):
+        wrong["filter.sort"] = f"It is {NEWEST} or {OLDEST}."
+    if wrong:
+        raise Invalid("The filter does not fit.", wrong)
+    try:
+        return query_of(list(filter.items()))
+    except Invalid as problem:
+        raise Invalid("The filter does not fit.", {f"filter.{n}": s for n, s in problem.fields.items()}) from problem
+
+
+def _item(row: SavedView) -> ViewItem:
+    """What a query string says several times is one parameter here, with commas."""
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(row.params):
+        found[name] = f"{found[name]},{value}" if name in found else value
+    return ViewItem(id=row.id, name=row.name, filter=found, created_at=row.created_at)
+
+
+handlers = [list_views, save_view, rename_view, delete_view]
