@@ -39,7 +39,7 @@ from app.web.request import WebRequest
 from app.web.sessions import Read
 
 TAG = "Bulk actions"
-EXAMPLE = {"verb": "retry", "filter": {"state": ["dead_letter"], "fingerprint": "sample.task:0123456789ab"}}
+EXAMPLE = {"verb": "prioritise", "filter": {"kind": "sample.task", "state": ["queued", "scheduled"]}}
 
 
 @endpoint(
@@ -68,7 +68,7 @@ async def preview_bulk(request: WebRequest, user: SignedIn, read: Read) -> Respo
     summary="Start a bulk action",
     answers={201: BulkStarted, 200: BulkStarted},
     body=NewBulkAction,
-    example={**EXAMPLE, "expected": 240, "canary": True},
+    example={**EXAMPLE, "priority": 500, "expected": 240},
     problems=(409,),
     once=True,
 )

@@ -32,7 +32,7 @@ ID = "0199a8e4-0000-7000-8000-000000000007"
     summary="Start a run from postings",
     answers={201: ApplicationsAdded, 200: ApplicationsAdded},
     body=NewApplications,
-    example={"name": "Monday", "postings": [ID], "matching": "gardener"},
+    example={"name": "Monday", "matching": "gardener"},
     problems=(404, 409),
     once=True,
 )
