@@ -41,7 +41,7 @@ async def fold(database: Database) -> None:
     await all_final(database)
     async with database.write("system") as session:
         await fold_events(session)
-        for name in ("runs", "webhooks", "minutes"):
+        for name in ("runs", "webhooks", "minutes", "mail"):
             await next_window(session, name)
 
 
