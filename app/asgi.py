@@ -9,7 +9,10 @@ from litestar import Litestar, Response, get
 from litestar.types import ASGIApp
 from redis.asyncio import Redis
 
+import app.accounts.account_api
 import app.accounts.admin_views
+import app.accounts.people_api
+import app.accounts.resume_api
 import app.accounts.settings_views
 import app.accounts.token_views
 import app.accounts.views
@@ -25,12 +28,16 @@ import app.approvals.story
 import app.approvals.trail_api
 import app.approvals.views
 import app.approvals.waiting
+import app.audit.api
 import app.audit.views
+import app.bulk.api
 import app.bulk.views
+import app.doctor.api
 import app.doctor.views
 import app.mail.views
 import app.overview.views
 import app.postings.api
+import app.postings.run_api
 import app.postings.story
 import app.postings.views
 import app.runs.api
@@ -58,9 +65,11 @@ import app.tasks.saved_api
 import app.tasks.saved_views
 import app.tasks.stats_api
 import app.tasks.views
+import app.tasks.worker_api
 import app.tasks.worker_views
 import app.web.health
 import app.web.styleguide
+import app.webhooks.api
 import app.webhooks.views
 from app.accounts.auth import session_middleware
 from app.accounts.bearer import bearer_middleware
@@ -101,6 +110,15 @@ API_HANDLERS = [
     *app.schedules.api.handlers,
     *app.tasks.stats_api.handlers,
     *app.tasks.admin_api.handlers,
+    *app.tasks.worker_api.handlers,
+    *app.postings.run_api.handlers,
+    *app.bulk.api.handlers,
+    *app.webhooks.api.handlers,
+    *app.accounts.people_api.handlers,
+    *app.accounts.account_api.handlers,
+    *app.accounts.resume_api.handlers,
+    *app.audit.api.handlers,
+    *app.doctor.api.handlers,
 ]
 
 HANDLERS = [

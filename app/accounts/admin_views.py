@@ -10,12 +10,10 @@ from litestar.params import FromPath, FromQuery
 
 from app.accounts import queries, service
 from app.accounts.bearer import holders_of
-from app.accounts.letters import InvitationData
 from app.accounts.models import User
 from app.core import log
 from app.core.db import Session
 from app.core.errors import Invalid
-from app.mail import service as mail
 from app.web.forms import Form, blank, read_form
 from app.web.guards import SignedIn, admin_only
 from app.web.render import render, see_other
@@ -77,8 +75,7 @@ async def add_user(request: WebRequest, write: Write, user: SignedIn) -> Respons
             logger.info("user added", user=added.email, role=added.role, by=user.email)
             said = f"{added.email} can now sign in at {request.app.state.settings.base_url}/login"
             if new.invite:
-                invitation = InvitationData(added.id, user.email)
-                await mail.send(write, template="invitation", to=added.email, data=invitation, owner_id=user.id)
+                await service.invite(write, user, added)
                 said += ", and is told so by mail"
             return see_other(request, "/admin/users", said)
     return await _page(request, write, user.id, form=form)

@@ -7,8 +7,13 @@ from uuid import UUID
 
 from app.accounts import link_queries, queries, token_queries
 from app.accounts.errors import LastAdmin, SessionNotFound, UserNotFound
+from app.accounts.letters import InvitationData
 from app.accounts.models import User
+from app.core import zones
 from app.core.db import Session, WriteSession
+from app.core.errors import Invalid
+from app.core.principal import Principal
+from app.mail import service as mail
 from app.mail.addresses import checked_address
 
 Role = Literal["member", "admin"]
@@ -43,6 +48,12 @@ async def add_user(session: WriteSession, email: str, *, admin: bool = False, na
         user = await queries.set_role(session, user.id, "admin")
         assert user is not None
     return user
+
+
+async def invite(session: WriteSession, by: Principal, user: User) -> None:
+    """Tell them by mail that they have access."""
+    data = InvitationData(user.id, by.email)
+    await mail.send(session, template="invitation", to=user.email, data=data, owner_id=by.id)
 
 
 def _role(admin: bool) -> Role:
@@ -92,6 +103,13 @@ async def _keep_an_admin(session: WriteSession, user_id: UUID) -> None:
         return
     if not await queries.another_admin_exists(session, user_id):
         raise LastAdmin
+
+
+async def choose_time_zone(session: WriteSession, user_id: UUID, name: str | None) -> None:
+    """In which zone times are shown to them; None: their browser's. Raises Invalid."""
+    if name is not None and not zones.is_zone(name):
+        raise Invalid("There is no such time zone.", {"time_zone": "Choose one of the offered zones."})
+    await queries.set_time_zone(session, user_id, name)
 
 
 async def choose_run_notices(session: WriteSession, user_id: UUID, wanted: bool) -> None:

@@ -93,9 +93,8 @@ async def save_profile(request: WebRequest, write: Write, user: SignedIn) -> Res
 @post("/settings/time-zone", include_in_schema=False)
 async def save_time_zone(request: WebRequest, write: Write, user: SignedIn) -> Response[str]:
     name = (await request.form()).get("time_zone", "")
-    if not isinstance(name, str) or (name and not zones.is_zone(name)):
-        raise Invalid("There is no such time zone.", {"time_zone": "Choose one of the offered zones."})
-    await queries.set_time_zone(write, user.id, name or None)
+    name = name if isinstance(name, str) else "a file"
+    await service.choose_time_zone(write, user.id, name or None)
     return see_other(request, "/settings#times", "Times are shown in " + (name or "your browser's zone") + ".")
 
 

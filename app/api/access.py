@@ -19,8 +19,9 @@ class Scope(StrEnum):
 
 
 MEANINGS = {
-    Scope.TASKS_READ: "See tasks, runs, approvals, postings, schedules and counts.",
-    Scope.TASKS_WRITE: "Start, change and cancel tasks, runs and schedules; import postings.",
+    Scope.TASKS_READ: "See tasks, runs, approvals, postings, schedules, webhooks, counts and one's own account.",
+    Scope.TASKS_WRITE: "Start, change and cancel tasks, runs, bulk actions, schedules and webhooks; import postings; "
+    "change one's own settings.",
     Scope.APPROVALS_DECIDE: "Decide approvals, pass them on, take them back; answer questions.",
     Scope.ADMIN: "All of it, and everybody's: only for administrators.",
 }

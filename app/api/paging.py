@@ -39,9 +39,9 @@ def page(
     rows: Sequence[R],
     wanted: Paged,
     item: Callable[[R], Any],
-    key: Callable[[R], Cursor],
+    key: Callable[[R], object],
 ) -> Response[Any]:
-    """`rows` holds one more than asked for when there is a next page."""
+    """`rows` holds one more than asked for when there is a next page. `key`: behind what it begins; a Cursor mostly."""
     shown = rows[: wanted.limit]
     cursor = str(key(shown[-1])) if len(rows) > wanted.limit else None
     base = request.app.state.settings.base_url + request.scope["path"]

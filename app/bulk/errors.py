@@ -27,6 +27,19 @@ class Outgrown(Conflict):
         super().__init__(f"Meanwhile {now} tasks match, not {confirmed}. Nothing was done; look at it again.")
 
 
+class NotWaiting(Conflict):
+    def __init__(self) -> None:
+        super().__init__("This bulk action is under way by itself. Only a redrive that waits can be told to go on.")
+
+
+class NoWayBack(Conflict):
+    def __init__(self) -> None:
+        super().__init__(
+            "This bulk action cannot be taken back: it is still under way, has changed nothing, or did what nothing "
+            "leads back from."
+        )
+
+
 class ActionEnded(Conflict):
     def __init__(self, state: str) -> None:
         super().__init__(f"This bulk action is {state}, so nothing about it can be changed any more.")

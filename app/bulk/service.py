@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, true
 from sqlalchemy.exc import DBAPIError
 
 from app.bulk import queries, redrive
-from app.bulk.errors import ActionEnded, ActionNotFound, NothingMatches, Outgrown, TooSlow
+from app.bulk.errors import ActionEnded, ActionNotFound, NothingMatches, NotWaiting, Outgrown, TooSlow
 from app.bulk.models import BulkAction
-from app.bulk.states import BulkMove, BulkVerb, standings_for
+from app.bulk.states import OPEN, BulkMove, BulkVerb, standings_for
 from app.core import log
 from app.core.db import Session, WriteSession, is_away, sqlstate
 from app.core.errors import Invalid
@@ -95,7 +95,7 @@ async def start_bulk(
     Raises:
         Invalid: the verb does not go with the filter or its arguments. NothingMatches, Outgrown, TooSlow
     """
-    _check(verb, priority, note, canary)
+    _check(verb, priority, note, canary, at)
     started = await queries.database_time(session)
     narrowed = _narrowed(verb, wanted).fixed(at or started)
     action = BulkAction(
@@ -150,7 +150,7 @@ async def _refuse(session: WriteSession, by: Principal, action_id: UUID) -> None
     if action is None:
         raise ActionNotFound
     await session.refresh(action)
-    raise ActionEnded(action.state)
+    raise NotWaiting if action.state in OPEN else ActionEnded(action.state)
 
 
 async def advance(session: WriteSession, *, now: datetime | None = None) -> bool:
@@ -221,7 +221,9 @@ def _narrowed(verb: BulkVerb, wanted: TaskFilter) -> TaskFilter:
     return msgspec.structs.replace(wanted, states=states)
 
 
-def _check(verb: BulkVerb, priority: int | None, note: str, canary: bool) -> None:
+def _check(verb: BulkVerb, priority: int | None, note: str, canary: bool, at: datetime | None) -> None:
+    if at is not None and (at.tzinfo is None or not 1970 <= at.year <= 2999):
+        raise Invalid("Take the time of counting as the preview gave it.", {"at": "Take it as the preview gave it."})
     if (verb is BulkVerb.PRIORITISE) != (priority is not None):
         raise Invalid("Say which priority, from 0 to 1000.", {"priority": "From 0 to 1000."})
     if priority is not None and not 0 <= priority <= 1000:

@@ -14,6 +14,7 @@ from app.bulk.errors import ActionNotFound, Outgrown
 from app.bulk.models import BulkAction, BulkEvent
 from app.bulk.service import Preview
 from app.bulk.states import OPEN, BulkState, BulkVerb
+from app.bulk.undoing import undo_of
 from app.core.db import Session
 from app.core.errors import AppError, Invalid, NotFound
 from app.core.paging import PAGE, Cursor, parse_cursor
@@ -198,25 +199,22 @@ async def show_action(request: WebRequest, user: SignedIn, read: Read, action_id
         events=await queries.events_of(read, action_id),
         live=action.state in OPEN,
         waits=action.state == BulkState.WAITING,
-        undo=await _undo(read, action) if action.state not in OPEN and action.done else None,
+        undo=await _undo(read, action),
     )
     return await render(request, "bulk/detail.html", view, nav="tasks", fragment="bulk/_detail.html")
 
 
 async def _undo(session: Session, action: BulkAction) -> Undo | None:
-    """Only what leads back: a retry cannot be undone once a worker has begun, nor a resolution but by a retry."""
-    if action.verb == BulkVerb.CANCEL:
-        params = {"verb": BulkVerb.RETRY.value, "bulk": str(action.id), "state": "cancelled"}
+    back = await undo_of(session, action)
+    if back is None:
+        return None
+    params = [("verb", back.verb.value), *back.wanted.params()]
+    if back.priority is None:
         note = "They go on behind their finished steps; what was asked is asked again, a try under way begins anew."
         return Undo("Undo: put them back into the queue…", f"/bulk/new?{urlencode(params)}", note)
-    if action.verb == BulkVerb.PRIORITISE:
-        before = await queries.priority_before(session, action.id)
-        if before is not None and before != action.priority:
-            params = {"verb": action.verb, "bulk": str(action.id), "priority": str(before)}
-            return Undo(
-                f"Undo: back to priority {before}…", f"/bulk/new?{urlencode(params)}", "What still waits or runs."
-            )
-    return None
+    params.append(("priority", str(back.priority)))
+    label = f"Undo: back to priority {back.priority}…"
+    return Undo(label, f"/bulk/new?{urlencode(params)}", "What still waits or runs.")
 
 
 @post("/bulk/{action_id:uuid}/stop")

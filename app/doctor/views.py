@@ -20,12 +20,16 @@ class HealthView(msgspec.Struct, frozen=True):
 @get("/admin/health", guards=[admin_only], include_in_schema=False)
 async def show_health(request: WebRequest, user: SignedIn, all: FromQuery[str] = "") -> Response[str]:
     """What is quick; with `all` also what goes out of the house, which may take seconds and changes nothing either."""
-    state = request.app.state
-    patient = Patient(settings=state.settings, database=state.database, redis=state.redis, head=state.schema_head)
     whole = all == "yes"
-    reports = await (examination.examine_all if whole else examination.examine_inside)(patient)
+    reports = await (examination.examine_all if whole else examination.examine_inside)(patient_of(request))
     view = HealthView(reports, worst(reports), whole)
     return await render(request, "admin/health.html", view, nav="health")
+
+
+def patient_of(request: WebRequest) -> Patient:
+    """The installation that answers this request."""
+    state = request.app.state
+    return Patient(settings=state.settings, database=state.database, redis=state.redis, head=state.schema_head)
 
 
 handlers = [show_health]

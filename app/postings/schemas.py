@@ -7,7 +7,7 @@ import msgspec
 
 from app.api.paging import Paged
 from app.postings.queries import Listed
-from app.postings.service import PostingView
+from app.postings.service import MOST, PostingView
 from app.tasks.schemas import Moment
 
 Line = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
@@ -86,6 +86,32 @@ class ImportDone(msgspec.Struct, frozen=True):
     new: int
     known: int
     left_out: list[LeftOut]
+
+
+class ChosenPostings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Postings to apply to: those named, and with `matching` all not yet applied to that have these words (empty: all).
+
+    What has been applied to, or is in the course of it, is left out, unless `again`.
+    """
+
+    postings: Annotated[list[UUID], msgspec.Meta(max_length=MOST)] = []
+    matching: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    again: bool = False
+
+
+class NewApplications(ChosenPostings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A run of applications: a task for each posting."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class ApplicationsAdded(msgspec.Struct, frozen=True):
+    """How many tasks were made, and how many of the chosen postings were left out."""
+
+    id: UUID
+    url: str
+    tasks: int
+    skipped: int
 
 
 def item(row: Listed) -> PostingItem:

@@ -13,12 +13,31 @@ from app.api.endpoints import JSON, endpoint
 from app.api.idempotency import Reply, once
 from app.api.paging import page, position
 from app.api.router import PATH
-from app.core.db import WriteSession
+from app.bulk.api import started
+from app.bulk.schemas import BulkStarted
+from app.core.db import ReadSession, WriteSession
 from app.core.errors import Invalid
 from app.core.paging import Cursor
-from app.runs import queries, service
+from app.core.principal import Principal
+from app.runs import queries, service, time_queries
 from app.runs.errors import RunNotFound
-from app.runs.schemas import Bulk, CreatedRun, CreatedTasks, NewRun, RunItem, RunMoved, RunPage, RunQuery, run_item
+from app.runs.models import Run
+from app.runs.schemas import (
+    Bulk,
+    CreatedRun,
+    CreatedTasks,
+    NewRun,
+    RetryFailed,
+    RunEventItem,
+    RunEventList,
+    RunItem,
+    RunMoved,
+    RunPage,
+    RunQuery,
+    RunTimes,
+    StageTime,
+    run_item,
+)
 from app.runs.states import RunVerb
 from app.runs.task_api import EXAMPLE, wish
 from app.stats import queries as stats
@@ -49,11 +68,16 @@ async def list_runs(request: WebRequest, user: SignedIn, read: Read) -> Response
 
 @endpoint("GET", "/runs/{run_id:uuid}", scope=Scope.TASKS_READ, tag=TAG, summary="Read a run", answers={200: RunItem})
 async def get_run(user: SignedIn, read: Read, run_id: FromPath[UUID]) -> Response[Any]:
-    run = await queries.find_run(read, run_id, user.scope)
-    if run is None:
-        raise RunNotFound
+    run = await _find(read, user, run_id)
     counts = (await stats.counts_by_run(read, [run_id]))[run_id]
     return Response(msgspec.json.encode(run_item(run, counts)), media_type=JSON)
+
+
+async def _find(session: ReadSession, user: Principal, run_id: UUID) -> Run:
+    run = await queries.find_run(session, run_id, user.scope)
+    if run is None:
+        raise RunNotFound
+    return run
 
 
 @endpoint(
@@ -110,6 +134,65 @@ def _without_run(tasks: list[NewTask]) -> list[TaskRequest]:
     return [wish(task) for task in tasks]
 
 
+@endpoint(
+    "GET",
+    "/runs/{run_id:uuid}/times",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="Read where a run's time goes",
+    answers={200: RunTimes},
+)
+async def get_run_times(user: SignedIn, read: Read, run_id: FromPath[UUID]) -> Response[Any]:
+    """Exact at this moment, over all its tasks."""
+    run = await _find(read, user, run_id)
+    times = (await time_queries.times_of(read, [run_id]))[run_id]
+    body = RunTimes(
+        id=run.id,
+        created_at=run.created_at,
+        finished_at=run.finished_at,
+        stages={stage.value: StageTime(spent.n, spent.seconds) for stage, spent in times.items()},
+    )
+    return Response(msgspec.json.encode(body), media_type=JSON)
+
+
+@endpoint(
+    "GET",
+    "/runs/{run_id:uuid}/events",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="Read what has happened to a run",
+    answers={200: RunEventList},
+)
+async def get_run_events(user: SignedIn, read: Read, run_id: FromPath[UUID]) -> Response[Any]:
+    """The newest 100 changes, oldest first; of its tasks each has events of its own."""
+    await _find(read, user, run_id)
+    events = reversed(await queries.events_of(read, run_id))
+    items = [RunEventItem(id=each.id, at=each.at, verb=each.verb, actor=each.actor) for each in events]
+    return Response(msgspec.json.encode(RunEventList(items)), media_type=JSON)
+
+
+@endpoint(
+    "POST",
+    "/runs/{run_id:uuid}/retry-failed",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Re-run a run's failed tasks",
+    answers={201: BulkStarted, 200: BulkStarted},
+    body=RetryFailed,
+    example={"canary": True},
+    problems=(409,),
+    once=True,
+)
+async def retry_failed_tasks(request: WebRequest, user: SignedIn, run_id: FromPath[UUID]) -> Response[Any]:
+    """Its open dead letters, by a bulk action. 422 when there is none."""
+    wanted = await read_json(request, RetryFailed)
+
+    async def work(session: WriteSession) -> Reply:
+        return await started(session, await service.retry_failed(session, user, run_id, canary=wanted.canary))
+
+    return await once(request, user, work)
+
+
 def _verb(verb: RunVerb, summary: str) -> Any:
     @endpoint(
         "POST",
@@ -136,6 +219,9 @@ handlers = [
     get_run,
     start_run,
     add_tasks,
+    get_run_times,
+    get_run_events,
+    retry_failed_tasks,
     _verb(RunVerb.PAUSE, "Pause a run"),
     _verb(RunVerb.RESUME, "Resume a paused run"),
     _verb(RunVerb.CANCEL, "Cancel a run and its tasks"),

@@ -67,6 +67,43 @@ class RunMoved(msgspec.Struct, frozen=True):
     state: str
 
 
+class StageTime(msgspec.Struct, frozen=True):
+    """How many tasks are there now, and what all of them together have spent there, in seconds."""
+
+    tasks: int
+    seconds: float
+
+
+class RunTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the time of a run's tasks goes: `queue`, `work`, `people`, and `later` (paused, or not before a time)."""
+
+    id: UUID
+    created_at: Moment
+    finished_at: Moment | None
+    stages: dict[str, StageTime]
+
+
+class RunEventItem(msgspec.Struct, frozen=True, kw_only=True):
+    """The run was started, paused, resumed, cancelled, finished or reopened."""
+
+    id: int
+    at: Moment
+    verb: str
+    actor: str
+
+
+class RunEventList(msgspec.Struct, frozen=True):
+    """The newest 100, oldest first."""
+
+    items: list[RunEventItem]
+
+
+class RetryFailed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`canary`: one task first, then more in steps, as long as the same error does not come back."""
+
+    canary: bool = False
+
+
 def run_item(run: Run, counts: dict[str, int]) -> RunItem:
     progress = progress_of(run, counts)
     return RunItem(

@@ -6,6 +6,8 @@ from uuid import UUID
 
 import msgspec
 
+from app.bulk import service as bulk
+from app.bulk.states import BulkVerb
 from app.core.db import WriteSession
 from app.core.errors import Invalid
 from app.core.ids import uuid7
@@ -16,9 +18,10 @@ from app.runs.models import Run as Run
 from app.runs.states import RunState, RunVerb
 from app.tasks import queries as tasks
 from app.tasks import service
+from app.tasks.filters import TaskFilter
 from app.tasks.models import Task
 from app.tasks.service import TaskRequest
-from app.tasks.states import TaskVerb
+from app.tasks.states import TaskState, TaskVerb
 
 CHUNK = 1000  # tasks moved in one transaction when their run changes
 
@@ -89,6 +92,21 @@ async def act(session: WriteSession, by: Principal, run_id: UUID, verb: RunVerb)
         raise RunRefuses(verb, run.state)
     await follow(session, run_id, state)
     return state
+
+
+async def retry_failed(session: WriteSession, by: Principal, run_id: UUID, *, canary: bool = False) -> UUID:
+    """Run its open dead letters again, by a bulk action, whose id is returned.
+
+    Raises:
+        RunNotFound; RunRefuses: it is cancelled. NothingMatches: none has failed.
+    """
+    run = await queries.find_run(session, run_id, by.scope)
+    if run is None:
+        raise RunNotFound
+    if run.state == RunState.CANCELLED:
+        raise RunRefuses("re-run its failed tasks", run.state)
+    failed = TaskFilter(run_id=run_id, states=(TaskState.DEAD_LETTER.value,))
+    return await bulk.start_bulk(session, by, BulkVerb.RETRY, failed, canary=canary)
 
 
 async def follow(session: WriteSession, run_id: UUID, state: RunState) -> int:

@@ -22,6 +22,7 @@ WITH, WITHOUT, ONLY = "with", "without", "only"
 MOST_TEXT = 2000
 LONGEST_VALUE = 200  # characters of a payload's value that is in the index (holdpoint_words)
 LONGEST = timedelta(days=36_500)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)  # that `parse_age` reads
 FINGERPRINT = re.compile(r"[^\s:]+:[0-9a-f]{12}")
 _PATH = re.compile(r"(?:payload\.)?([\w-]+(?:\.[\w-]+)*)\s*:\s*(.+)", re.DOTALL)
 _AGES = ("created_after", "created_before", "finished_after", "finished_before")
@@ -95,7 +96,7 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     def fixed(self, at: datetime) -> "TaskFilter":
         """The same filter for later: what is said as an age is counted from `at`."""
         ages = {name: parse_age(getattr(self, name)) for name in _AGES if getattr(self, name)}
-        moments = {name: at - age if isinstance(age, timedelta) else age for name, age in ages.items()}
+        moments = {name: max(at - age, EARLIEST) if isinstance(age, timedelta) else age for name, age in ages.items()}
         return msgspec.structs.replace(self, **{name: moment.isoformat() for name, moment in moments.items()})
 
     def params(self) -> list[tuple[str, str]]:

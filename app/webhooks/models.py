@@ -53,6 +53,12 @@ class Endpoint(Base):
     failures: Mapped[int] = mapped_column(Integer, server_default="0")
     failing_since: Mapped[datetime | None] = mapped_column(Moment)
 
+    @property
+    def state(self) -> str:
+        if self.disabled_at is not None:
+            return "disabled"
+        return "failing" if self.failures else "enabled"
+
 
 class Delivery(Base):
     """One message to one endpoint, sent by a task of its own. `id` is its webhook-id and `body` its bytes at every try.
@@ -78,3 +84,10 @@ class Delivery(Base):
     took: Mapped[timedelta | None] = mapped_column(Interval)
     problem: Mapped[str | None] = mapped_column(Text)
     delivered_at: Mapped[datetime | None] = mapped_column(Moment)
+
+    @property
+    def state(self) -> str:
+        """`failed` when the last try did, `queued` before the first."""
+        if self.delivered_at is not None:
+            return "delivered"
+        return "failed" if self.tries else "queued"

@@ -90,9 +90,13 @@ async def disable(session: WriteSession, endpoint_id: UUID, reason: str) -> UUID
     return (await session.execute(_DISABLE, {"id": endpoint_id, "reason": reason})).scalar()
 
 
-async def deliveries_of(session: AsyncSession, endpoint_id: UUID, limit: int) -> list[Delivery]:
-    """The newest first."""
+async def deliveries_of(
+    session: AsyncSession, endpoint_id: UUID, limit: int, *, before: UUID | None = None
+) -> list[Delivery]:
+    """The newest first, those from before the delivery `before`."""
     rows = select(Delivery).where(Delivery.endpoint_id == endpoint_id).order_by(Delivery.id.desc()).limit(limit)
+    if before is not None:
+        rows = rows.where(Delivery.id < before)
     return list((await session.execute(rows)).scalars())
 
 

@@ -13,6 +13,7 @@ from app.core.config import Settings
 from app.core.db import Session, WriteSession
 from app.core.errors import Conflict, Invalid
 from app.core.ids import uuid7
+from app.core.masking import HIDDEN
 from app.core.principal import Principal
 from app.mail import service as mail
 from app.tasks.service import TaskRequest, enqueue_many
@@ -88,6 +89,8 @@ def _checked(by: Principal, wanted: Wanted, settings: Settings) -> dict[str, obj
             problems["url"] = "A webhook's address must begin with https://."
     except outgoing.BadUrl as error:
         problems["url"] = str(error)
+    if HIDDEN in wanted.url:
+        problems["url"] = f"Write the whole address: {HIDDEN} stands for a part that is not shown."
     if not wanted.events:
         problems["events"] = "Choose at least one event."
     elif unknown := set(wanted.events) - set(TYPES):
@@ -146,8 +149,8 @@ async def delete(session: WriteSession, by: Principal, endpoint_id: UUID) -> Non
     await queries.delete_endpoint(session, endpoint_id)
 
 
-async def ping(session: WriteSession, by: Principal, endpoint_id: UUID) -> None:
-    """Send a message that says nothing but that it arrives.
+async def ping(session: WriteSession, by: Principal, endpoint_id: UUID) -> UUID:
+    """Send a message that says nothing but that it arrives. Returns its delivery.
 
     Raises:
         EndpointNotFound, EndpointDisabled
@@ -157,13 +160,13 @@ async def ping(session: WriteSession, by: Principal, endpoint_id: UUID) -> None:
         raise EndpointDisabled
     now = (await session.execute(select(func.now()))).scalar_one()
     body = message(PING, now, {"endpoint_id": str(endpoint_id)})
-    await send(session, [Message(endpoint_id, endpoint.owner_id, PING, body)])
+    return (await send(session, [Message(endpoint_id, endpoint.owner_id, PING, body)]))[0]
 
 
-async def send(session: WriteSession, messages: Sequence[Message]) -> None:
-    """A task for every message, in the caller's transaction."""
+async def send(session: WriteSession, messages: Sequence[Message]) -> list[UUID]:
+    """A task for every message, in the caller's transaction. Returns their deliveries."""
     if not messages:
-        return
+        return []
     ids = [uuid7() for _ in messages]
     tasks = await enqueue_many(
         session,
@@ -184,6 +187,7 @@ async def send(session: WriteSession, messages: Sequence[Message]) -> None:
             for id, task, item in zip(ids, tasks, messages, strict=True)
         ],
     )
+    return ids
 
 
 async def note_delivered(session: WriteSession, delivery_id: UUID, status: int, seconds: float) -> None:

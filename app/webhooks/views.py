@@ -47,18 +47,11 @@ class EndpointsPage(msgspec.Struct, frozen=True, kw_only=True):
     types: tuple[str, ...] = TYPES
 
 
-class DeliveryRow(msgspec.Struct, frozen=True):
-    """`state` is `delivered`, `failed` when the last try did, or `queued` before the first."""
-
-    delivery: Delivery
-    state: str
-
-
 class EndpointPage(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: Endpoint
     address: str
     state: str
-    deliveries: list[DeliveryRow]
+    deliveries: list[Delivery]
     form: Form[EndpointForm]
     here: str
     own: bool
@@ -81,19 +74,13 @@ async def _list_page(
             masked_text(each.url),
             each.events,
             each.everyone,
-            _state(each),
+            each.state,
             "" if each.owner_id == user.id else owners[each.id],
         )
         for each in endpoints
     ]
     view = EndpointsPage(rows=rows, form=form)
     return await render(request, "webhooks/list.html", view, nav="webhooks", status=status)
-
-
-def _state(endpoint: Endpoint) -> str:
-    if endpoint.disabled_at is not None:
-        return "disabled"
-    return "failing" if endpoint.failures else "enabled"
 
 
 @post("/settings/webhooks", include_in_schema=False)
@@ -129,11 +116,8 @@ async def _detail_page(
     view = EndpointPage(
         endpoint=endpoint,
         address=masked_text(endpoint.url),
-        state=_state(endpoint),
-        deliveries=[
-            DeliveryRow(each, "delivered" if each.delivered_at else "failed" if each.tries else "queued")
-            for each in await queries.deliveries_of(session, endpoint_id, SHOWN)
-        ],
+        state=endpoint.state,
+        deliveries=await queries.deliveries_of(session, endpoint_id, SHOWN),
         form=form or blank(given),
         here=f"/settings/webhooks/{endpoint_id}",
         own=endpoint.owner_id == user.id,

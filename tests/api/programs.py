@@ -4,17 +4,21 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from secrets import token_bytes
 from typing import Any
 from uuid import UUID
 
 import httpx
 from redis.asyncio import Redis
 
+import app.kinds.application_submit
 import app.kinds.email_send
-import app.kinds.sample_task  # noqa: F401
+import app.kinds.sample_task
+import app.kinds.webhook_deliver  # noqa: F401
 import tests.runtime.kinds  # noqa: F401
 from app.accounts.api_tokens import USUAL, create_token
 from app.accounts.auth import session_middleware
+from app.accounts.queries import insert_session
 from app.accounts.service import add_user
 from app.api.access import Scope
 from app.approvals.reads import count_waiting
@@ -112,6 +116,17 @@ async def keep_file(api: Api, task_id: UUID) -> str:
         key=f"{task_id}/1",
     )
     return str(made)
+
+
+async def signed_in(api: Api, email: str) -> dict[str, str]:
+    """A browser session and a token of theirs, by their ids."""
+    person = await api.person(email)
+    async with api.database.write("system") as session:
+        await insert_session(session, token_bytes(32), person.id, address="192.0.2.7", user_agent="Firefox/1 Linux")
+    await api.token(email)
+    [[session_id]] = await api.sql("SELECT id FROM sessions WHERE user_id = :id", id=person.id)
+    [[token_id]] = await api.sql("SELECT id FROM api_tokens WHERE user_id = :id ORDER BY id DESC LIMIT 1", id=person.id)
+    return {"session_id": str(session_id), "token_id": str(token_id)}
 
 
 def is_problem(answer: httpx.Response, status: int) -> dict[str, Any]:

@@ -10,12 +10,25 @@ import pytest
 from redis.asyncio import Redis
 
 from app.accounts.api_tokens import USUAL
+from app.accounts.resume_api import FILE
 from app.api.access import Scope
 from app.api.openapi import document
 from app.asgi import API_HANDLERS
 from app.core.config import Settings
 from app.core.db import Database
-from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, api_of, is_problem, keep_file, make_task
+from tests.api.programs import (
+    ADMIN,
+    ALL,
+    OTHER,
+    OWNER,
+    V1,
+    Api,
+    api_of,
+    is_problem,
+    keep_file,
+    make_task,
+    signed_in,
+)
 from tests.approvals.asking import put_question
 
 TASK = {"kind": "sample.task"}
@@ -23,6 +36,8 @@ SCHEDULE = {"name": "Every morning", "kind": "sample.task", "cron": "0 9 * * *",
 DECISION = {"version": "0" * 64, "decision": "approve"}
 NOTE = {"note_id": str(UUID(int=1))}
 TOGETHER = {"questions": [{"id": str(UUID(int=1)), "version": "0" * 64}], "decision": "approve"}
+WEBHOOK = {"url": "https://hooks.example/a", "events": ["run.finished"]}
+BULK = {"verb": "cancel", "filter": {"kind": "sample.task"}}
 
 # route → (body, owner's status, other member's, administrator's). A wrong version (409) still tells who got that far.
 ROUTES: dict[str, tuple[Any, int, int, int]] = {
@@ -91,13 +106,56 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "POST /limits/{kind}": ({"concurrency": 5}, 403, 403, 200),
     "POST /queues/{name}/pause": (None, 403, 403, 200),
     "POST /queues/{name}/resume": (None, 403, 403, 200),
+    "POST /runs/from-postings": ({"name": "r", "matching": ""}, 201, 422, 422),  # only one's own postings
+    "POST /runs/{run_id}/postings": ({"matching": ""}, 201, 404, 404),
+    "GET /runs/{run_id}/times": (None, 200, 404, 200),
+    "GET /runs/{run_id}/events": (None, 200, 404, 200),
+    "POST /runs/{run_id}/retry-failed": ({}, 422, 404, 422),  # nothing has failed
+    "POST /bulk/preview": (BULK, 200, 200, 200),
+    "POST /bulk": ({**BULK, "expected": 1000}, 201, 422, 201),  # nothing of theirs matches
+    "GET /bulk": (None, 200, 200, 200),
+    "GET /bulk/{action_id}": (None, 200, 404, 200),
+    "POST /bulk/{action_id}/stop": (None, 200, 404, 200),
+    "POST /bulk/{action_id}/continue": (None, 409, 404, 409),
+    "POST /bulk/{action_id}/undo": (None, 409, 404, 409),
+    "GET /webhooks": (None, 200, 200, 200),
+    "POST /webhooks": (WEBHOOK, 201, 201, 201),
+    "GET /webhooks/{endpoint_id}": (None, 200, 404, 200),
+    "GET /webhooks/{endpoint_id}/deliveries": (None, 200, 404, 200),
+    "POST /webhooks/{endpoint_id}": ({"events": ["task.held"]}, 200, 404, 200),
+    "POST /webhooks/{endpoint_id}/rotate": (None, 200, 404, 200),
+    "POST /webhooks/{endpoint_id}/test": (None, 200, 404, 200),
+    "POST /webhooks/{endpoint_id}/pause": (None, 200, 404, 200),
+    "POST /webhooks/{endpoint_id}/resume": (None, 200, 404, 200),
+    "POST /webhooks/{endpoint_id}/delete": (None, 200, 404, 200),
+    "GET /users": (None, 403, 403, 200),
+    "POST /users": ({"email": "new@example.org"}, 403, 403, 201),
+    "GET /users/{user_id}": (None, 403, 403, 200),
+    "POST /users/{user_id}/role": ({"role": "member"}, 403, 403, 200),
+    "POST /users/{user_id}/disable": (None, 403, 403, 200),
+    "POST /users/{user_id}/enable": (None, 403, 403, 200),
+    "GET /audit": (None, 403, 403, 200),
+    "GET /doctor": (None, 403, 403, 200),
+    "GET /workers": (None, 200, 200, 200),
+    "GET /account": (None, 200, 200, 200),
+    "POST /account": ({"run_notices": False}, 200, 200, 200),
+    "GET /account/profile": (None, 200, 200, 200),
+    "POST /account/profile": ({"name": "n", "email": "n@example.org"}, 200, 200, 200),
+    "GET /account/resume": (None, 200, 404, 404),  # they have none
+    "POST /account/resume": (b"A gardener.", 200, 200, 200),
+    "POST /account/resume/remove": (None, 200, 404, 404),
+    "GET /account/tokens": (None, 200, 200, 200),
+    "POST /account/tokens/{token_id}/revoke": (None, 200, 404, 404),
+    "GET /account/sessions": (None, 200, 200, 200),
+    "POST /account/sessions/{session_id}/revoke": (None, 200, 404, 404),
     "GET /stats": (None, 200, 200, 200),
     "GET /kinds": (None, 200, 200, 200),
     "GET /events": (None, 200, 200, 200),
 }
 # What the owner is told when the administrator has done it already, where that is not a conflict.
 AGAIN = {f"POST /schedules/{{schedule_id}}{verb}": 200 for verb in ("", "/pause", "/resume", "/run")}
-AGAIN["POST /schedules/{schedule_id}/delete"] = 404
+AGAIN |= {f"POST /webhooks/{{endpoint_id}}{verb}": 200 for verb in ("", "/rotate", "/test", "/resume")}
+AGAIN |= {f"POST /{path}/delete": 404 for path in ("schedules/{schedule_id}", "webhooks/{endpoint_id}")}
 AGAIN["POST /tasks/{task_id}/priority"] = 200
 DOCUMENT = document(API_HANDLERS, "")
 SCOPES = {
@@ -122,7 +180,8 @@ class World:
 async def send(program: httpx.AsyncClient, route: str, ids: dict[str, str]) -> httpx.Response:
     method, path = route.split(" ")
     body = ROUTES[route][0]
-    more: dict[str, Any] = {"content": body, "headers": {"Content-Type": "text/csv"}} if isinstance(body, str) else {}
+    kind = {str: "text/csv", bytes: FILE}.get(type(body))
+    more: dict[str, Any] = {"content": body, "headers": {"Content-Type": kind}} if kind else {}
     if isinstance(body, dict):
         more = {"json": body}
     if path == "/events":  # HEAD asks the same of who may, and ends
@@ -144,6 +203,11 @@ async def world(api: Api) -> AsyncIterator[World]:
     ids |= {"schedule_id": schedule.json()["id"], "kind": "sample.task", "name": "default"}
     view = await program.post(f"{V1}/tasks/views", json={"name": "All"})
     ids |= {"view_id": view.json()["id"], "artifact_id": await keep_file(api, task), "key": "0" * 64}
+    await program.post(f"{V1}/account/resume", content=b"A gardener.", headers={"Content-Type": FILE})
+    webhook = await program.post(f"{V1}/webhooks", json=WEBHOOK)
+    action = await program.post(f"{V1}/bulk", json={**BULK, "expected": 1000})
+    ids |= {"endpoint_id": webhook.json()["id"], "action_id": action.json()["id"]}
+    ids |= {"user_id": str((await api.person("third@example.org")).id)} | await signed_in(api, OWNER)
     yield World(api, {**ids, "approval_id": str(asked.approval_id)})
 
 
@@ -171,11 +235,15 @@ async def test_who_may(route: str, world: World) -> None:
 
 async def test_lists_show_only_ones_own(world: World) -> None:
     other = await world.api.program(OTHER)
-    for path in ("/tasks", "/runs", "/approvals", "/postings", "/schedules"):
+    for path in ("/tasks", "/runs", "/approvals", "/postings", "/schedules", "/bulk"):
         assert (await other.get(V1 + path)).json() == {"items": [], "next_cursor": None}
+    assert (await other.get(f"{V1}/webhooks")).json() == {"items": []}
+    assert (await other.get(f"{V1}/account/sessions")).json() == {"items": []}
+    [own] = (await other.get(f"{V1}/account/tokens")).json()["items"]
+    assert own["id"] != world.ids["token_id"]
     assert (await other.get(f"{V1}/stats")).json()["states"] == {}
     whole = await world.api.program(ADMIN, ALL, admin=True)
-    for path in ("/tasks", "/runs", "/approvals", "/postings", "/schedules"):
+    for path in ("/tasks", "/runs", "/approvals", "/postings", "/schedules", "/bulk", "/webhooks"):
         assert (await whole.get(V1 + path)).json()["items"], path
 
 

@@ -273,7 +273,16 @@ async def test_the_pages_commands_and_code_run_as_they_stand(
     assert done.returncode == 0 and done.stdout.count("-") >= 8, done.stderr + done.stdout
     done = run("bash", "-c", events)
     assert done.returncode == 28 and ": listening" in done.stdout, "it listens until curl's own time is over"
-    [python] = blocks("python")
+    [python] = [block for block in blocks("python") if "create_task" in block]
     done = run(sys.executable, "-c", python)
     assert done.returncode == 0, done.stderr
     assert "succeeded" in done.stdout and "422" in done.stdout.splitlines()[-1], done.stdout
+    async with database.write("system") as session:  # somebody who has nothing else
+        person = await add_user(session, "bea@example.org")
+        environ["TOKEN"] = await create_token(session, person.id, name="tests", scopes=USUAL)
+    with Holdpoint(installation["BASE_URL"], environ["TOKEN"]) as hold:
+        hold.create_task("sample.task", run_at="2999-01-01T00:00:00Z")
+    [python] = [block for block in blocks("python") if "/bulk/preview" in block]
+    done = run(sys.executable, "-c", python)
+    assert done.returncode == 0, done.stderr
+    assert "1 {'scheduled': 1}" in done.stdout and "of 1" in done.stdout, done.stdout

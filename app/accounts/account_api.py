@@ -1,0 +1,197 @@
+"""One's own account for programs: settings, profile, tokens and where one is signed in.
+
+A program makes no tokens: revoking a token that has leaked must end all that its finder can do.
+"""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+from litestar.params import FromPath
+from msgspec import UNSET
+
+from app.accounts import api_tokens, profiles, queries, service, token_queries
+from app.accounts.bearer import holders_of
+from app.accounts.errors import UserNotFound
+from app.accounts.profiles import ProfileChange
+from app.accounts.schemas import (
+    AccountChange,
+    AccountItem,
+    NewProfile,
+    ProfileItem,
+    Revoked,
+    SessionList,
+    TokenList,
+    account_item,
+    profile_item,
+    session_item,
+    token_item,
+)
+from app.api.access import Scope
+from app.api.bodies import read_json
+from app.api.endpoints import JSON, endpoint
+from app.api.idempotency import Reply, once
+from app.core.db import Session, WriteSession
+from app.web.guards import SignedIn
+from app.web.request import WebRequest
+from app.web.sessions import Read
+
+TAG = "Account"
+PROFILE = {
+    "name": "Ann Archer",
+    "email": "ann@example.org",
+    "phone": "+44 20 7946 0000",
+    "cover_letter": "Dear {company} team, …",
+    "answers": {"Do you need a visa?": "No"},
+}
+
+
+@endpoint("GET", "/account", scope=Scope.TASKS_READ, tag=TAG, summary="Read one's account", answers={200: AccountItem})
+async def get_account(user: SignedIn, read: Read) -> Response[Any]:
+    """Whose token this is."""
+    return Response(msgspec.json.encode(await _account(read, user.id)), media_type=JSON)
+
+
+async def _account(session: Session, user_id: UUID) -> AccountItem:
+    found = await service.find_user(session, user_id)
+    if found is None:
+        raise UserNotFound
+    return account_item(found)
+
+
+@endpoint(
+    "POST",
+    "/account",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Change one's settings",
+    answers={200: AccountItem},
+    body=AccountChange,
+    example={"time_zone": "Europe/Berlin", "run_notices": True},
+    once=True,
+)
+async def change_account(request: WebRequest, user: SignedIn) -> Response[Any]:
+    """What is left out stays."""
+    wanted = await read_json(request, AccountChange)
+
+    async def work(session: WriteSession) -> Reply:
+        if wanted.time_zone is not UNSET:
+            await service.choose_time_zone(session, user.id, wanted.time_zone)
+        if wanted.run_notices is not UNSET:
+            await service.choose_run_notices(session, user.id, wanted.run_notices)
+        if wanted.shortcuts is not UNSET:
+            await service.choose_shortcuts(session, user.id, wanted.shortcuts)
+        return Reply(await _account(session, user.id))
+
+    return await once(request, user, work)
+
+
+@endpoint(
+    "GET", "/account/profile", scope=Scope.TASKS_READ, tag=TAG, summary="Read one's profile", answers={200: ProfileItem}
+)
+async def get_profile(user: SignedIn, read: Read) -> Response[Any]:
+    """What one's applications are made from."""
+    return Response(msgspec.json.encode(await _profile(read, user.id)), media_type=JSON)
+
+
+async def _profile(session: Session, user_id: UUID) -> ProfileItem:
+    found = await profiles.load_profile(session, user_id)
+    if found is None:
+        raise UserNotFound
+    return profile_item(found)
+
+
+@endpoint(
+    "POST",
+    "/account/profile",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Change one's profile",
+    answers={200: ProfileItem},
+    body=NewProfile,
+    example=PROFILE,
+    once=True,
+)
+async def change_profile(request: WebRequest, user: SignedIn) -> Response[Any]:
+    """All of it but the résumé. Applications that are made from then on have it."""
+    wanted = await read_json(request, NewProfile)
+
+    async def work(session: WriteSession) -> Reply:
+        await profiles.save_profile(session, user.id, ProfileChange(**msgspec.structs.asdict(wanted)))
+        return Reply(await _profile(session, user.id))
+
+    return await once(request, user, work)
+
+
+@endpoint(
+    "GET", "/account/tokens", scope=Scope.TASKS_READ, tag=TAG, summary="List one's tokens", answers={200: TokenList}
+)
+async def list_tokens(user: SignedIn, read: Read) -> Response[Any]:
+    """Newest first. New ones are made by a person who is signed in, or by an operator."""
+    items = [token_item(token) for token in await token_queries.tokens_of(read, user.id)]
+    return Response(msgspec.json.encode(TokenList(items)), media_type=JSON)
+
+
+@endpoint(
+    "POST",
+    "/account/tokens/{token_id:uuid}/revoke",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Revoke one of one's tokens",
+    answers={200: Revoked},
+    once=True,
+)
+async def revoke_token(request: WebRequest, user: SignedIn, token_id: FromPath[UUID]) -> Response[Any]:
+    """Also the one that asks for it: this answer is its last."""
+
+    async def work(session: WriteSession) -> Reply:
+        await api_tokens.revoke_token(session, user.id, token_id)
+        return Reply(Revoked(token_id))
+
+    answer = await once(request, user, work)
+    holders_of(request.app.state).forget()
+    return answer
+
+
+@endpoint(
+    "GET",
+    "/account/sessions",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="List where one is signed in",
+    answers={200: SessionList},
+)
+async def list_sessions(user: SignedIn, read: Read) -> Response[Any]:
+    """The browsers, last used first."""
+    items = [session_item(row) for row in await queries.sessions_of(read, user.id)]
+    return Response(msgspec.json.encode(SessionList(items)), media_type=JSON)
+
+
+@endpoint(
+    "POST",
+    "/account/sessions/{session_id:uuid}/revoke",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Sign a browser out",
+    answers={200: Revoked},
+    once=True,
+)
+async def revoke_session(request: WebRequest, user: SignedIn, session_id: FromPath[UUID]) -> Response[Any]:
+    async def work(session: WriteSession) -> Reply:
+        await service.end_session(session, user.id, session_id)
+        return Reply(Revoked(session_id))
+
+    return await once(request, user, work)
+
+
+handlers = [
+    get_account,
+    change_account,
+    get_profile,
+    change_profile,
+    list_tokens,
+    revoke_token,
+    list_sessions,
+    revoke_session,
+]

@@ -1,0 +1,103 @@
+"""The résumé of one's profile for programs: putting one there, fetching it, removing it."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import msgspec
+from litestar import Response
+
+from app.accounts import profiles
+from app.accounts.documents import document
+from app.api.access import Scope
+from app.api.bodies import content_type, read_query
+from app.api.endpoints import endpoint
+from app.api.idempotency import Reply, once
+from app.core.db import WriteSession
+from app.core.errors import NotFound
+from app.web.guards import SignedIn
+from app.web.request import WebRequest
+from app.web.sessions import Read
+
+TAG = "Account"
+FILE = "application/octet-stream"
+
+
+class ResumeQuery(msgspec.Struct, frozen=True):
+    name: Annotated[str, msgspec.Meta(max_length=200, description="The file's name, as those who get it see it.")] = ""
+
+
+class ResumeKept(msgspec.Struct, frozen=True):
+    """How the file is kept: its type is read off its content, and the name ends accordingly."""
+
+    name: str
+    type: str
+    bytes: int
+
+
+@endpoint(
+    "GET",
+    "/account/resume",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="Download one's résumé",
+    answers={200: None},
+    problems=(404,),
+    media=FILE,
+)
+async def get_resume(user: SignedIn, read: Read) -> Response[bytes]:
+    """The file as it was sent."""
+    found = await profiles.load_resume(read, user.id)
+    if found is None:
+        raise NotFound("You have not uploaded a résumé.")
+    disposition = f"attachment; filename*=UTF-8''{quote(found.name)}"
+    return Response(found.content, media_type=FILE, headers={"Content-Disposition": disposition})
+
+
+@endpoint(
+    "POST",
+    "/account/resume",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Put a résumé into one's profile",
+    answers={200: ResumeKept},
+    query=ResumeQuery,
+    bodies={FILE: str},
+    once=True,
+)
+async def put_resume(request: WebRequest, user: SignedIn) -> Response[Any]:
+    """A PDF, Word, OpenDocument or plain text file of at most 5 MB, in place of the one before."""
+    wanted = read_query(request, ResumeQuery)
+    content_type(request, FILE)
+    file = document(wanted.name, await request.body())
+
+    async def work(session: WriteSession) -> Reply:
+        await profiles.save_resume(session, user.id, file)
+        return Reply(ResumeKept(file.name, file.media_type, len(file.content)))
+
+    return await once(request, user, work)
+
+
+@endpoint(
+    "POST",
+    "/account/resume/remove",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Remove one's résumé",
+    answers={200: ResumeKept},
+    problems=(404,),
+    once=True,
+)
+async def remove_resume(request: WebRequest, user: SignedIn) -> Response[Any]:
+    """Answers which one it was."""
+
+    async def work(session: WriteSession) -> Reply:
+        found = await profiles.load_resume(session, user.id)
+        if found is None:
+            raise NotFound("There is no résumé in your profile.")
+        await profiles.save_resume(session, user.id, None)
+        return Reply(ResumeKept(found.name, found.media_type, len(found.content)))
+
+    return await once(request, user, work)
+
+
+handlers = [get_resume, put_resume, remove_resume]

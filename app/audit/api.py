@@ -1,0 +1,111 @@
+"""Who did what, for programs of administrators."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+
+from app.api.access import Scope
+from app.api.bodies import read_query
+from app.api.endpoints import endpoint
+from app.api.paging import Paged, page
+from app.audit import queries
+from app.audit.queries import AREAS, AuditFilter, Line, parse_place
+from app.core.errors import Invalid
+from app.core.masking import masked, masked_text
+from app.tasks.filters import parse_age
+from app.tasks.schemas import Moment
+from app.web.guards import SignedIn
+from app.web.request import WebRequest
+from app.web.sessions import Read
+
+Words = Annotated[str, msgspec.Meta(max_length=300)]
+Age = Annotated[str, msgspec.Meta(max_length=100, description="A time, or how long ago: `2h`.")]
+Area = Annotated[str, msgspec.Meta(max_length=20, extra_json_schema={"enum": ["", *AREAS]})]
+
+
+class AuditQuery(Paged, frozen=True, kw_only=True):
+    """Newest first."""
+
+    actor: Annotated[str, msgspec.Meta(max_length=300, description="An address, or a name as the log has it.")] = ""
+    verb: Words = ""
+    area: Area = ""
+    task: UUID | None = None
+    since: Age = ""
+    until: Age = ""
+    everything: Annotated[
+        bool, msgspec.Meta(description="Every change of tasks, by workers as well, and nothing else.")
+    ] = False
+
+
+class AuditItem(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody did something. `about` is what it was done to, `target` its id; secrets are hidden."""
+
+    at: Moment
+    area: str
+    actor: str
+    verb: str
+    about: str
+    target: str | None
+    detail: str | None
+    data: Any
+
+
+class AuditPage(msgspec.Struct, frozen=True):
+    items: list[AuditItem]
+    next_cursor: str | None
+
+
+@endpoint(
+    "GET",
+    "/audit",
+    scope=Scope.ADMIN,
+    tag="People",
+    summary="List who did what",
+    answers={200: AuditPage},
+    query=AuditQuery,
+)
+async def list_audit(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
+    """What people did, newest first. 422 when a rare one takes too long to find in a long log: narrow it."""
+    wanted = read_query(request, AuditQuery)
+    rows = await queries.audit_lines(
+        read, _filter(wanted), _place(wanted.cursor), wanted.limit + 1, everything=wanted.everything
+    )
+    return page(request, AuditPage, rows, wanted, _item, lambda line: line.place)
+
+
+def _filter(wanted: AuditQuery) -> AuditFilter:
+    problems = {} if wanted.area in ("", *AREAS) else {"?area": f"One of {', '.join(AREAS)}."}
+    for name in ("since", "until"):
+        try:
+            if text := getattr(wanted, name):
+                parse_age(text)
+        except ValueError as problem:
+            problems[f"?{name}"] = str(problem)
+    if problems:
+        raise Invalid("The address does not fit.", problems)
+    return AuditFilter(**{name: getattr(wanted, name) for name in AuditFilter.__struct_fields__})
+
+
+def _place(cursor: str) -> queries.Place | None:
+    try:
+        return parse_place(cursor)
+    except Invalid as problem:
+        raise Invalid("This cursor is damaged.", {"?cursor": "Take `next_cursor` as it was given."}) from problem
+
+
+def _item(line: Line) -> AuditItem:
+    return AuditItem(
+        at=line.at,
+        area=line.area,
+        actor=line.actor,
+        verb=line.verb,
+        about=masked_text(line.about),
+        target=line.target,
+        detail=None if line.detail is None else masked_text(line.detail),
+        data=masked(line.data),
+    )
+
+
+handlers = [list_audit]

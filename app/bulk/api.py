@@ -1,0 +1,190 @@
+"""Bulk actions for programs: counting first, starting, following, stopping, continuing, taking back."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+from litestar.params import FromPath
+
+from app.api.access import Scope
+from app.api.bodies import read_json, read_query
+from app.api.endpoints import JSON, endpoint
+from app.api.idempotency import Reply, once
+from app.api.paging import page, position
+from app.api.router import PATH
+from app.bulk import queries, service
+from app.bulk.errors import ActionNotFound
+from app.bulk.schemas import (
+    BulkDetail,
+    BulkMoved,
+    BulkPage,
+    BulkPreview,
+    BulkQuery,
+    BulkQuestion,
+    BulkStarted,
+    NewBulkAction,
+    detail,
+    item,
+    task_filter,
+)
+from app.bulk.states import BulkState
+from app.bulk.undoing import undo, undo_of
+from app.core.db import WriteSession
+from app.core.paging import Cursor
+from app.core.principal import Principal
+from app.web.guards import SignedIn
+from app.web.request import WebRequest
+from app.web.sessions import Read
+
+TAG = "Bulk actions"
+EXAMPLE = {"verb": "prioritise", "filter": {"kind": "sample.task", "state": ["queued", "scheduled"]}}
+
+
+@endpoint(
+    "POST",
+    "/bulk/preview",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="Count what a bulk action would change",
+    answers={200: BulkPreview},
+    body=BulkQuestion,
+    example=EXAMPLE,
+)
+async def preview_bulk(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
+    """Exactly, and changes nothing. 422 when counting takes too long, or the verb fits none of the filter's states."""
+    asked = await read_json(request, BulkQuestion)
+    found = await service.preview(read, user, asked.verb, task_filter(asked.filter))
+    body = BulkPreview(total=found.total, by_state=found.by_state, at=found.at)
+    return Response(msgspec.json.encode(body), media_type=JSON)
+
+
+@endpoint(
+    "POST",
+    "/bulk",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Start a bulk action",
+    answers={201: BulkStarted, 200: BulkStarted},
+    body=NewBulkAction,
+    example={**EXAMPLE, "priority": 500, "expected": 240},
+    problems=(409,),
+    once=True,
+)
+async def start_bulk(request: WebRequest, user: SignedIn) -> Response[Any]:
+    """In chunks in the background. A retry with `canary` is a redrive; told to `stop` or `continue` like any other."""
+    asked = await read_json(request, NewBulkAction)
+    wanted = task_filter(asked.filter)
+
+    async def work(session: WriteSession) -> Reply:
+        made = await service.start_bulk(
+            session,
+            user,
+            asked.verb,
+            wanted,
+            priority=asked.priority,
+            note=asked.note,
+            canary=asked.canary,
+            expected=asked.expected,
+            at=asked.at,
+        )
+        return await started(session, made)
+
+    return await once(request, user, work)
+
+
+async def started(session: WriteSession, action_id: UUID) -> Reply:
+    """What is answered to whoever has started this action."""
+    action = await queries.find_action(session, action_id, None)
+    assert action is not None
+    url = f"{PATH}/bulk/{action_id}"
+    return Reply(BulkStarted(action_id, url, action.total), 201, url)
+
+
+@endpoint(
+    "GET",
+    "/bulk",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="List bulk actions",
+    answers={200: BulkPage},
+    query=BulkQuery,
+)
+async def list_bulk(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
+    """Newest first, each with how far it is."""
+    wanted = read_query(request, BulkQuery)
+    rows = await queries.list_actions(read, user.scope, position(wanted), wanted.limit + 1)
+    return page(request, BulkPage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id))
+
+
+@endpoint(
+    "GET",
+    "/bulk/{action_id:uuid}",
+    scope=Scope.TASKS_READ,
+    tag=TAG,
+    summary="Read a bulk action",
+    answers={200: BulkDetail},
+)
+async def get_bulk(user: SignedIn, read: Read, action_id: FromPath[UUID]) -> Response[Any]:
+    """How far it is, what has happened to it, and what `undo` would do."""
+    action = await queries.find_action(read, action_id, user.scope)
+    if action is None:
+        raise ActionNotFound
+    events = await queries.events_of(read, action_id)
+    body = detail(action, events, await undo_of(read, action))
+    return Response(msgspec.json.encode(body), media_type=JSON)
+
+
+@endpoint(
+    "POST",
+    "/bulk/{action_id:uuid}/undo",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Take a bulk action back",
+    answers={201: BulkStarted, 200: BulkStarted},
+    problems=(409,),
+    once=True,
+)
+async def undo_bulk(request: WebRequest, user: SignedIn, action_id: FromPath[UUID]) -> Response[Any]:
+    """By another one, as far as that goes: cancelled tasks are retried, a priority is what it was."""
+
+    async def work(session: WriteSession) -> Reply:
+        return await started(session, await undo(session, user, action_id))
+
+    return await once(request, user, work)
+
+
+def _verb(
+    name: str, act: Callable[[WriteSession, Principal, UUID], Awaitable[None]], state: BulkState, summary: str
+) -> Any:
+    @endpoint(
+        "POST",
+        f"/bulk/{{action_id:uuid}}/{name}",
+        scope=Scope.TASKS_WRITE,
+        tag=TAG,
+        summary=summary,
+        answers={200: BulkMoved},
+        problems=(409,),
+        once=True,
+    )
+    async def move(request: WebRequest, user: SignedIn, action_id: FromPath[UUID]) -> Response[Any]:
+        async def work(session: WriteSession) -> Reply:
+            await act(session, user, action_id)
+            return Reply(BulkMoved(action_id, state))
+
+        return await once(request, user, work)
+
+    move.opt["name"] = f"{name}_bulk"
+    return move
+
+
+handlers = [
+    preview_bulk,
+    start_bulk,
+    list_bulk,
+    get_bulk,
+    undo_bulk,
+    _verb("stop", service.stop, BulkState.STOPPED, "Stop a bulk action"),
+    _verb("continue", service.go_on, BulkState.RUNNING, "Let a redrive that waits go on"),
+]

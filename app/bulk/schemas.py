@@ -1,0 +1,203 @@
+"""Bulk actions as programs read and write them."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from app.api.paging import Paged
+from app.bulk.models import BulkAction, BulkEvent
+from app.bulk.service import MOST_NOTE
+from app.bulk.states import BulkState, BulkVerb
+from app.bulk.undoing import Undo
+from app.core.errors import Invalid
+from app.tasks.filters import MOST_IDS, MOST_TEXT, TaskFilter, parse_filter
+from app.tasks.schemas import Moment, Priority, Standing
+from app.tasks.states import STANDINGS
+
+Words = Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_TEXT)]
+Age = Annotated[str, msgspec.Meta(min_length=1, max_length=100, description="A time, or how long ago: `2h`.")]
+
+
+class BulkFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Which tasks, as in the list of tasks; all conditions together, and without any: all.
+
+    `ids`: chosen by hand. `mail`: without or only mail and webhooks. `bulk`: an action that has changed them.
+    """
+
+    state: list[Standing] = []
+    kind: Words | None = None
+    queue: Words | None = None
+    run_id: UUID | None = None
+    subject: Words | None = None
+    owner: Words | None = None
+    fingerprint: Words | None = None
+    payload: Words | None = None
+    q: Words | None = None
+    created_after: Age | None = None
+    created_before: Age | None = None
+    finished_after: Age | None = None
+    finished_before: Age | None = None
+    mail: Literal["without", "only"] | None = None
+    bulk: UUID | None = None
+    ids: Annotated[list[UUID], msgspec.Meta(max_length=MOST_IDS)] = []
+
+
+class BulkQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What would be done to which tasks."""
+
+    verb: BulkVerb
+    filter: BulkFilter
+
+
+class BulkPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """How many tasks the verb could be used on, counted at `at`."""
+
+    total: int
+    by_state: dict[str, int]
+    at: Moment
+
+
+class NewBulkAction(BulkQuestion, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A verb for all tasks that match now, and for no other.
+
+    `expected`: how many at most, as the preview counted them; when more match, nothing is done (409). `at`: when it
+    counted; what came later is left out. `priority` is for `prioritise`, `note` for `resolve`; `canary`, for `retry`:
+    one task first, then more in steps, as long as the same error does not come back.
+    """
+
+    expected: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
+    at: Moment | None = None
+    priority: Priority | None = None
+    note: Annotated[str, msgspec.Meta(max_length=MOST_NOTE)] = ""
+    canary: bool = False
+
+
+class BulkStarted(msgspec.Struct, frozen=True):
+    """It is carried out in the background; `url` is where to follow it. `total`: how many tasks it has."""
+
+    id: UUID
+    url: str
+    total: int
+
+
+class BulkMoved(msgspec.Struct, frozen=True):
+    id: UUID
+    state: BulkState
+
+
+class BulkItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A bulk action and how far it is. `skipped` did not match any more when their turn came.
+
+    Of a redrive (`canary`): how many steps have gone out, and how many of its tasks `failed` again.
+    """
+
+    id: UUID
+    verb: BulkVerb
+    canary: bool
+    filter: BulkFilter
+    words: list[str]
+    priority: int | None
+    note: str
+    actor: str
+    state: BulkState
+    reason: str | None
+    total: int
+    done: int
+    skipped: int
+    failed: int
+    step: int
+    created_at: Moment
+    finished_at: Moment | None
+
+
+class BulkEventItem(msgspec.Struct, frozen=True, kw_only=True):
+    at: Moment
+    from_state: BulkState | None
+    to_state: BulkState
+    actor: str
+    reason: str | None
+
+
+class BulkUndo(msgspec.Struct, frozen=True, kw_only=True):
+    """What `undo` would do."""
+
+    verb: BulkVerb
+    filter: BulkFilter
+    priority: int | None
+
+
+class BulkDetail(BulkItem, frozen=True, kw_only=True):
+    """`undo`: null when nothing leads back."""
+
+    events: list[BulkEventItem]
+    undo: BulkUndo | None
+
+
+class BulkPage(msgspec.Struct, frozen=True):
+    items: list[BulkItem]
+    next_cursor: str | None
+
+
+class BulkQuery(Paged, frozen=True, kw_only=True):
+    """Newest first."""
+
+
+_TEXTS = tuple(name for name in BulkFilter.__struct_fields__ if name not in ("state", "ids"))
+
+
+def task_filter(asked: BulkFilter) -> TaskFilter:
+    """Raises Invalid with the place. What says nothing, such as blanks, is refused: it would select more than meant."""
+    texts = {name: str(value) for name in _TEXTS if (value := getattr(asked, name)) is not None}
+    problems = {f"filter.{name}": "This is blank. Leave it out." for name, text in texts.items() if not text.strip()}
+    problems |= {
+        f"filter.state[{n}]": "There is no such state." for n, state in enumerate(asked.state) if state not in STANDINGS
+    }
+    if not problems:
+        pairs = [("state", state) for state in asked.state] + [("id", str(id)) for id in asked.ids]
+        form = parse_filter([*pairs, *texts.items()])
+        if form.wanted is not None:
+            return form.wanted
+        problems = {f"filter.{name}": sentence for name, sentence in form.errors.items()}
+    raise Invalid("The filter does not fit.", problems)
+
+
+def asked_filter(wanted: TaskFilter) -> BulkFilter:
+    """As it was asked for; ages have become times."""
+    texts = {name: getattr(wanted, name) or None for name in _TEXTS}
+    return BulkFilter(state=list(wanted.states), ids=list(wanted.ids), **texts)
+
+
+def item(action: BulkAction) -> BulkItem:
+    return BulkItem(**_plain(action))
+
+
+def detail(action: BulkAction, events: list[BulkEvent], undo: Undo | None) -> BulkDetail:
+    return BulkDetail(
+        **_plain(action),
+        events=[
+            BulkEventItem(
+                at=each.at,
+                from_state=BulkState(each.from_state) if each.from_state else None,
+                to_state=BulkState(each.to_state),
+                actor=each.actor,
+                reason=each.reason,
+            )
+            for each in events
+        ],
+        undo=BulkUndo(verb=undo.verb, filter=asked_filter(undo.wanted), priority=undo.priority) if undo else None,
+    )
+
+
+_READ = [name for name in BulkItem.__struct_fields__ if name not in ("verb", "state", "filter", "words")]
+
+
+def _plain(action: BulkAction) -> dict[str, Any]:
+    wanted = msgspec.convert(action.filter, TaskFilter)
+    return {
+        **{name: getattr(action, name) for name in _READ},
+        "verb": BulkVerb(action.verb),
+        "state": BulkState(action.state),
+        "filter": asked_filter(wanted),
+        "words": wanted.words(),
+    }

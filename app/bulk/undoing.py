@@ -1,0 +1,47 @@
+"""Taking a bulk action back, by another one, where something leads back."""
+
+from uuid import UUID
+
+import msgspec
+
+from app.bulk import queries
+from app.bulk.errors import ActionNotFound, NoWayBack
+from app.bulk.models import BulkAction
+from app.bulk.service import start_bulk
+from app.bulk.states import OPEN, BulkVerb
+from app.core.db import Session, WriteSession
+from app.core.principal import Principal
+from app.tasks.filters import TaskFilter
+from app.tasks.states import TaskState
+
+
+class Undo(msgspec.Struct, frozen=True):
+    """The bulk action that takes another one back as far as it can be."""
+
+    verb: BulkVerb
+    wanted: TaskFilter
+    priority: int | None = None
+
+
+async def undo_of(session: Session, action: BulkAction) -> Undo | None:
+    """Only what leads back: a retry cannot be undone once a worker has begun, nor a resolution but by a retry."""
+    if action.state in OPEN or not action.done:
+        return None
+    if action.verb == BulkVerb.CANCEL:
+        return Undo(BulkVerb.RETRY, TaskFilter(bulk=action.id, states=(TaskState.CANCELLED.value,)))
+    if action.verb == BulkVerb.PRIORITISE:
+        before = await queries.priority_before(session, action.id)
+        if before is not None and before != action.priority:
+            return Undo(BulkVerb.PRIORITISE, TaskFilter(bulk=action.id), before)
+    return None
+
+
+async def undo(session: WriteSession, by: Principal, action_id: UUID) -> UUID:
+    """Begin the action that takes this one back. Returns its id. Raises ActionNotFound, NoWayBack, NothingMatches."""
+    action = await queries.find_action(session, action_id, by.scope)
+    if action is None:
+        raise ActionNotFound
+    back = await undo_of(session, action)
+    if back is None:
+        raise NoWayBack
+    return await start_bulk(session, by, back.verb, back.wanted, priority=back.priority, expected=action.done)

@@ -1,0 +1,38 @@
+"""What the doctor finds, for programs of administrators."""
+
+from typing import Any
+
+import msgspec
+from litestar import Response
+
+from app.api.access import Scope
+from app.api.endpoints import JSON, endpoint
+from app.doctor import examination
+from app.doctor.findings import Health, Report, worst
+from app.doctor.views import patient_of
+from app.web.guards import SignedIn
+from app.web.request import WebRequest
+
+
+class Examination(msgspec.Struct, frozen=True):
+    """`health`: the worst of the checks. Each says how it stands and, when it is not well, what to do."""
+
+    health: Health
+    checks: list[Report]
+
+
+@endpoint(
+    "GET",
+    "/doctor",
+    scope=Scope.ADMIN,
+    tag="People",
+    summary="Examine the installation",
+    answers={200: Examination},
+)
+async def get_examination(request: WebRequest, user: SignedIn) -> Response[Any]:
+    """What is quick and asks nobody outside; 200 also when something is not well. `holdpoint doctor` does it all."""
+    reports = await examination.examine_inside(patient_of(request))
+    return Response(msgspec.json.encode(Examination(worst(reports), reports)), media_type=JSON)
+
+
+handlers = [get_examination]

@@ -1,0 +1,86 @@
+"""Runs of applications for programs: started from postings, and given more of them."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Response
+from litestar.params import FromPath
+
+from app.api.access import Scope
+from app.api.bodies import read_json
+from app.api.endpoints import endpoint
+from app.api.idempotency import Reply, once
+from app.api.router import PATH
+from app.core.db import WriteSession
+from app.core.principal import Principal
+from app.postings import queries, service
+from app.postings.queries import Search
+from app.postings.schemas import ApplicationsAdded, ChosenPostings, NewApplications
+from app.postings.service import MOST, Started
+from app.web.guards import SignedIn
+from app.web.request import WebRequest
+
+TAG = "Runs"
+ID = "0199a8e4-0000-7000-8000-000000000007"
+
+
+@endpoint(
+    "POST",
+    "/runs/from-postings",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Start a run from postings",
+    answers={201: ApplicationsAdded, 200: ApplicationsAdded},
+    body=NewApplications,
+    example={"name": "Monday", "matching": "gardener"},
+    problems=(404, 409),
+    once=True,
+)
+async def start_applications(request: WebRequest, user: SignedIn) -> Response[Any]:
+    """An application for each, made from one's own profile; so of one's own postings only, whatever one's role."""
+    wanted = await read_json(request, NewApplications)
+
+    async def work(session: WriteSession) -> Reply:
+        ids = await _chosen(session, user, wanted)
+        made = await service.start_applications(session, user, name=wanted.name, posting_ids=ids, force=wanted.again)
+        return _reply(made)
+
+    return await once(request, user, work)
+
+
+@endpoint(
+    "POST",
+    "/runs/{run_id:uuid}/postings",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Add postings to a run",
+    answers={201: ApplicationsAdded, 200: ApplicationsAdded},
+    body=ChosenPostings,
+    example={"postings": [ID]},
+    problems=(409,),
+    once=True,
+)
+async def add_applications(request: WebRequest, user: SignedIn, run_id: FromPath[UUID]) -> Response[Any]:
+    """To a run of one's own that is not cancelled. What it has already is left out."""
+    wanted = await read_json(request, ChosenPostings)
+
+    async def work(session: WriteSession) -> Reply:
+        ids = await _chosen(session, user, wanted)
+        return _reply(await service.add_applications(session, user, run_id, posting_ids=ids, force=wanted.again))
+
+    return await once(request, user, work)
+
+
+async def _chosen(session: WriteSession, user: Principal, wanted: ChosenPostings) -> list[UUID]:
+    ids = list(wanted.postings)
+    if wanted.matching is not None:
+        ids += await queries.ids_of(session, user.id, Search(wanted.matching, applied=False), MOST)
+    return ids
+
+
+def _reply(done: Started) -> Reply:
+    url = f"{PATH}/runs/{done.run_id}"
+    return Reply(ApplicationsAdded(done.run_id, url, done.tasks, done.skipped), 201, url)
+
+
+handlers = [start_applications, add_applications]

@@ -1,0 +1,73 @@
+"""Worker processes for programs: which there are, and what each is doing."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response
+
+from app.api.access import Scope
+from app.api.endpoints import JSON, endpoint
+from app.tasks import reads
+from app.tasks.reads import LivingWorker
+from app.tasks.schemas import Moment
+from app.tasks.worker_views import doing
+from app.web.guards import SignedIn
+from app.web.sessions import Read
+
+
+class Doing(msgspec.Struct, frozen=True):
+    """A task in a worker's hand, since `claimed_at`."""
+
+    id: UUID
+    title: str
+    kind: str
+    claimed_at: Moment | None
+
+
+class WorkerItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker process. `state` is `online`, `draining`, or `lost` when it has not been seen for 30 seconds.
+
+    `queues`: how many tasks of each it takes at once. `memory` in bytes, `cpu` of one core. `doing`: the tasks it has
+    had for longest, five at most, of those one may see.
+    """
+
+    id: UUID
+    host: str
+    pid: int
+    state: str
+    queues: dict[str, Any]
+    kinds: list[str] | None
+    in_hand: int
+    started_at: Moment
+    seen_at: Moment
+    version: str | None
+    memory: int | None
+    cpu: float | None
+    doing: list[Doing]
+
+
+class WorkerList(msgspec.Struct, frozen=True):
+    items: list[WorkerItem]
+
+
+@endpoint("GET", "/workers", scope=Scope.TASKS_READ, tag="Catalogue", summary="List workers", answers={200: WorkerList})
+async def list_workers(user: SignedIn, read: Read) -> Response[Any]:
+    """Those that are there or were until lately, in the order they started."""
+    tasks = await doing(read, user.scope)
+    items = [_item(each, tasks.get(each.worker.id, [])) for each in await reads.list_workers(read)]
+    return Response(msgspec.json.encode(WorkerList(items)), media_type=JSON)
+
+
+_SAME = [name for name in WorkerItem.__struct_fields__ if name not in ("state", "doing")]
+
+
+def _item(living: LivingWorker, tasks: list[Any]) -> WorkerItem:
+    return WorkerItem(
+        **{name: getattr(living.worker, name) for name in _SAME},
+        state=living.state,
+        doing=[Doing(task.id, task.title, task.kind, task.claimed_at) for task in tasks],
+    )
+
+
+handlers = [list_workers]

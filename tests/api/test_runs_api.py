@@ -1,0 +1,128 @@
+"""Runs for programs: from postings, their time, their story, and re-running what has failed."""
+
+from uuid import UUID
+
+import pytest
+
+from app.runs import service
+from app.runs.states import RunVerb
+from app.tasks.states import TaskState
+from tests.api.programs import OTHER, OWNER, V1, Api, is_problem
+from tests.bulk.acting import buried, finish, run
+from tests.postings.making import make_postings
+from tests.runtime.working import task_of
+
+RUNS = f"{V1}/runs"
+START = f"{RUNS}/from-postings"
+
+
+async def subjects(api: Api, run_id: str) -> set[str]:
+    rows = await api.sql("SELECT subject FROM tasks WHERE run_id = :run", run=UUID(run_id))
+    return {row[0] for row in rows}
+
+
+async def test_a_run_is_started_from_named_postings_once_for_a_key(api: Api) -> None:
+    program, owner = await api.program(), await api.person(OWNER)
+    first, second, _ = await make_postings(api.database, owner, "Clerk", "Smith", "Cook")
+    body = {"name": "Monday", "postings": [str(first), str(second)]}
+    made = await program.post(START, json=body, headers={"Idempotency-Key": "one"})
+    assert made.status_code == 201
+    done = made.json()
+    assert (done["tasks"], done["skipped"], done["url"]) == (2, 0, made.headers["location"])
+    assert await subjects(api, done["id"]) == {str(first), str(second)}
+    again = await program.post(START, json=body, headers={"Idempotency-Key": "one"})
+    assert (again.status_code, again.json()) == (200, done)
+    assert (await program.get(done["url"])).json()["total"] == 2
+
+
+async def test_all_not_yet_applied_to_that_match_are_taken_and_those_under_way_left_out(api: Api) -> None:
+    program, owner = await api.program(), await api.person(OWNER)
+    clerk, other_clerk, smith = await make_postings(api.database, owner, "Clerk one", "Clerk two", "Smith")
+    await api.sql("UPDATE postings SET applied_at = now() WHERE id = :id", id=smith)
+    first = (await program.post(START, json={"name": "r", "postings": [str(clerk)]})).json()
+    made = (await program.post(START, json={"name": "r", "matching": "clerk"})).json()
+    assert (made["tasks"], made["skipped"]) == (1, 1)
+    assert await subjects(api, made["id"]) == {str(other_clerk)}
+    is_problem(await program.post(START, json={"name": "r", "matching": ""}), 422)
+    forced = (await program.post(START, json={"name": "r", "postings": [str(smith)], "again": True})).json()
+    assert (forced["tasks"], forced["skipped"]) == (1, 0)
+    added = await program.post(f"{RUNS}/{first['id']}/postings", json={"matching": "clerk", "again": True})
+    assert (added.status_code, added.json()["tasks"], added.json()["skipped"]) == (201, 1, 1)
+    assert await subjects(api, first["id"]) == {str(clerk), str(other_clerk)}
+
+
+async def test_what_does_not_fit_starts_no_run(api: Api) -> None:
+    program, owner = await api.program(), await api.person(OWNER)
+    [own] = await make_postings(api.database, owner, "Clerk")
+    [theirs] = await make_postings(api.database, await api.person(OTHER), "Smith")
+    is_problem(await program.post(START, json={"name": "r", "postings": [str(own), str(theirs)]}), 404)
+    for body, pointer in (
+        ({"name": "r"}, "#/postings"),
+        ({"name": "  ", "postings": [str(own)]}, "#/name"),
+        ({"name": "r", "postings": ["x"]}, "#/postings"),
+        ({"name": "r", "all": True}, "#"),
+    ):
+        problem = is_problem(await program.post(START, json=body), 422)
+        assert problem["errors"][0]["pointer"].startswith(pointer), (body, problem)
+    assert await api.sql("SELECT 1 FROM runs") == []
+
+
+async def test_postings_are_added_to_no_run_that_is_cancelled(api: Api) -> None:
+    program, owner = await api.program(), await api.person(OWNER)
+    first, second = await make_postings(api.database, owner, "Clerk", "Smith")
+    run_id = (await program.post(START, json={"name": "r", "postings": [str(first)]})).json()["id"]
+    where = f"{RUNS}/{run_id}/postings"
+    is_problem(await program.post(where, json={"postings": [str(first)]}), 422)
+    await program.post(f"{RUNS}/{run_id}/cancel")
+    is_problem(await program.post(where, json={"postings": [str(second)]}), 409)
+
+
+@pytest.mark.parametrize("canary", [False, True])
+async def test_what_failed_of_a_run_is_run_again_by_a_bulk_action(api: Api, canary: bool) -> None:
+    program, owner = await api.program(), await api.person(OWNER)
+    made = await program.post(RUNS, json={"name": "r", "tasks": [{"kind": "sample.task"}] * 2})
+    run_id = UUID(made.json()["id"])
+    failed = await buried(api.database, 2, run_id=run_id, owner_id=owner.id)
+    [elsewhere] = await buried(api.database, 1, owner_id=owner.id)
+    answer = await program.post(f"{RUNS}/{run_id}/retry-failed", json={"canary": canary})
+    assert (answer.status_code, answer.json()["total"]) == (201, 2)
+    action = (await program.get(answer.headers["location"])).json()
+    assert (action["verb"], action["canary"]) == ("retry", canary)
+    assert action["filter"] == {"state": ["dead_letter"], "run_id": str(run_id)}
+    await finish(api.database)
+    states = sorted([(await task_of(api.database, task)).state for task in failed])
+    assert states == (["dead_letter", "queued"] if canary else ["queued", "queued"])
+    assert (await task_of(api.database, elsewhere)).state == TaskState.DEAD_LETTER
+
+
+async def test_nothing_of_a_cancelled_run_is_run_again_nor_of_one_without_failures(api: Api) -> None:
+    program, owner = await api.program(), await api.person(OWNER)
+    made = await program.post(RUNS, json={"name": "r", "tasks": [{"kind": "sample.task"}]})
+    run_id = UUID(made.json()["id"])
+    where = f"{RUNS}/{run_id}/retry-failed"
+    is_problem(await program.post(where, json={}), 422)
+    await buried(api.database, 1, run_id=run_id, owner_id=owner.id)
+    async with api.database.write(owner.actor) as session:
+        await service.act(session, owner, run_id, RunVerb.CANCEL)
+    is_problem(await program.post(where, json={}), 409)
+    assert await api.sql("SELECT 1 FROM bulk_actions") == []
+
+
+async def test_a_runs_time_and_story_are_read(api: Api) -> None:
+    program = await api.program()
+    made = await program.post(RUNS, json={"name": "r", "tasks": [{"kind": "sample.task"}] * 3})
+    run_id = UUID(made.json()["id"])
+    [[task]] = await api.sql("SELECT id FROM tasks WHERE run_id = :run ORDER BY id LIMIT 1", run=run_id)
+    await run(api.database, [task])
+    times = (await program.get(f"{RUNS}/{run_id}/times")).json()
+    assert (times["id"], times["finished_at"]) == (str(run_id), None)
+    tasks = {stage: spent["tasks"] for stage, spent in times["stages"].items()}
+    assert tasks == {"queue": 2, "work": 1, "people": 0, "later": 0}
+    assert times["stages"]["queue"]["seconds"] > 0
+    await program.post(f"{RUNS}/{run_id}/pause")
+    await program.post(f"{RUNS}/{run_id}/resume")
+    events = (await program.get(f"{RUNS}/{run_id}/events")).json()["items"]
+    assert [(each["verb"], each["actor"]) for each in events] == [
+        (verb, f"user:{OWNER}") for verb in ("started", "paused", "resumed")
+    ]
+    assert [each["id"] for each in events] == sorted(each["id"] for each in events)
