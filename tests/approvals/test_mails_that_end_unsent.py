@@ -13,6 +13,7 @@ from app.tasks import queries
 from app.tasks.models import Task
 from app.tasks.states import TaskVerb
 from tests.approvals.asking import Asked, approval_of, put_question, recipients_of
+from tests.stats.final import all_final
 
 
 async def mail_ends(database: Database, asked: Asked, verb: TaskVerb) -> None:
@@ -23,6 +24,7 @@ async def mail_ends(database: Database, asked: Asked, verb: TaskVerb) -> None:
             held = "state = 'running', lease_expires_at = now(), attempt = attempt + 1"
             await session.execute(text(f"UPDATE tasks SET {held} WHERE kind = 'email.send'"))
         [_] = await queries.move_tasks(session, verb, mine, reason="Lost three times.")
+    await all_final(database)
     for _ in range(2):
         async with database.write("system") as session:
             assert await following.follow_log(session) is False

@@ -24,7 +24,9 @@ from tests.processes import ROOT, Process, environment, free_port, web, worker
 from tests.runtime.working import until
 from tests.servers import Servers
 
-IGNORING = {"ignore_startup_parameters": "idle_in_transaction_session_timeout,timezone,jit"}
+IGNORING = {
+    "ignore_startup_parameters": "idle_in_transaction_session_timeout,timezone,jit,max_parallel_workers_per_gather"
+}
 TROUBLE = (
     "claim_failed",
     "sweep_failed",
