@@ -108,7 +108,7 @@ async def test_limits_and_a_web_server_killed_in_the_middle_double_nothing_and_l
     database: Database, place: tuple[dict[str, str], int], tmp_path: Path
 ) -> None:
     environ, port = place
-    environ |= {"RATE_LIMIT_MAX": "30", "RATE_LIMIT_WINDOW": "1s"}
+    environ |= {"RATE_LIMIT_MAX": "12", "RATE_LIMIT_WINDOW": "1s"}
     plan = Plan(
         base_url=environ["BASE_URL"],
         token=await token_of(database),
@@ -137,7 +137,7 @@ async def test_limits_and_a_web_server_killed_in_the_middle_double_nothing_and_l
     assert await made(database) == {"sample.task": 180}
     assert figures.broken > 0
     # Each connection may run into the limit once in each window, and waits for its end.
-    assert 2 <= figures.told_to_wait <= (plan.concurrency + 1) * (figures.seconds + 1)
+    assert 1 <= figures.told_to_wait <= (plan.concurrency + 1) * (figures.seconds + 1)
 
 
 def test_another_machine_is_asked_about_first() -> None:
