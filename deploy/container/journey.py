@@ -94,8 +94,8 @@ def travel(image: Image, around: Around, ports: tuple[int, int], logs: Path, say
     version = runs.once("--version").split()[1]
     assert image.labels["org.opencontainers.image.version"] == version, "the label tells another version"
     say(f"version {version}; without settings it names all that are missing")
-    said = [runs.once("migrate"), runs.once("migrate")]
-    assert said[0] == said[1] and "which this release needs" in said[0], said
+    said = runs.once("migrate")
+    assert runs.once("migrate") == said and "which this release needs" in said, said
     runs.once("user", "add", ADMIN, "--admin")
     token = runs.once("token", "create", ADMIN)
     say("migrated an empty database, twice; let somebody in")
