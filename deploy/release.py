@@ -117,7 +117,7 @@ def _try(wheel: Path, locked: Path, version: str, work: Path) -> None:
         port = free_port()
         base = f"http://127.0.0.1:{port}"
         environ = {**around.environ, "BASE_URL": base, "PORT": str(port), "DATA_DIR": str(home / "data")}
-        assert "up to date" in said("migrate", **environ)
+        assert "which this release needs" in said("migrate", **environ)
         assert "Sample postings" in said("demo", **{**environ, "ENVIRONMENT": "development"})
         log = work / "web.log"
         with log.open("wb") as file:
