@@ -18,7 +18,7 @@ from tests.processes import environment, worker
 from tests.runtime.working import until
 from tests.servers import Servers
 
-MANY = 15_000
+MANY = 6_000
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ async def test_a_bulk_action_goes_on_where_a_killed_worker_left_it(
         # What the action says is what has happened, after every kill.
         assert await verbs(database, "retry") == {1: action.done}
     with worker(environ, tmp_path / "last.log"):
-        await until(lambda: _ended(database, action_id), 60)
+        await until(lambda: _ended(database, action_id), 120)
     action = await action_of(database, action_id)
     assert (action.state, action.total, action.done, action.skipped) == ("finished", MANY, MANY, 0)
     assert await verbs(database, "retry") == {1: MANY}
