@@ -1,4 +1,4 @@
-"""How templates write values: times, numbers, sizes, states. The words of `ago` are those of static/js/clock.js."""
+"""How templates write values: times, numbers, sizes, states. `ago` has the words of static/js/clock.js."""
 
 from collections.abc import Callable
 from datetime import UTC, timedelta
@@ -50,6 +50,14 @@ def ago(at: DateTime | None) -> str:
         return "just now"
     span = _span(seconds)
     return f"in {span}" if distance > 0 else f"{span} ago"
+
+
+def left(at: DateTime | None) -> str:
+    """`12 min left`, `time is up`. For display only, as `ago`."""
+    if at is None:
+        return "–"
+    seconds = (at - DateTime.now(UTC)).total_seconds()
+    return f"{_span(int(seconds))} left" if seconds > 0 else "time is up"
 
 
 def _span(seconds: int) -> str:
@@ -122,6 +130,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "local": local,
     "clock": clock,
     "ago": ago,
+    "left": left,
     "duration": duration,
     "number": number,
     "bytes": size,

@@ -273,10 +273,17 @@ async def test_the_pages_commands_and_code_run_as_they_stand(
     assert done.returncode == 0 and done.stdout.count("-") >= 8, done.stderr + done.stdout
     done = run("bash", "-c", events)
     assert done.returncode == 28 and ": listening" in done.stdout, "it listens until curl's own time is over"
+    with Holdpoint(environ["BASE_URL"], environ["TOKEN"]) as hold:
+        asks = hold.create_task("sample.task", {"hold": "approval"}, once="asks")["id"]
+        ends = time.monotonic() + 30
+        while hold.task(asks)["state"] != "pending_approval":
+            assert time.monotonic() < ends
     [python] = [block for block in blocks("python") if "create_task" in block]
     done = run(sys.executable, "-c", python)
     assert done.returncode == 0, done.stderr
     assert "succeeded" in done.stdout and "422" in done.stdout.splitlines()[-1], done.stdout
+    with Holdpoint(environ["BASE_URL"], environ["TOKEN"]) as hold:
+        assert hold.wait(asks)["state"] == "succeeded", "the page's program has approved it"
     async with database.write("system") as session:  # somebody who has nothing else
         person = await add_user(session, "bea@example.org")
         environ["TOKEN"] = await create_token(session, person.id, name="tests", scopes=USUAL)

@@ -126,6 +126,13 @@ def test_distances_in_time_have_the_words_of_the_script(seconds: float, words: s
 
 
 @pytest.mark.parametrize(
+    ("seconds", "words"), [(30.5, "30 s left"), (190, "3 min left"), (8000, "2 h left"), (-1, "time is up")]
+)
+def test_the_time_left_is_told_without_the_script_too(seconds: float, words: str) -> None:
+    assert filters.left(datetime.now(UTC) + timedelta(seconds=seconds)) == words
+
+
+@pytest.mark.parametrize(
     ("name", "value", "text"),
     [
         ("number", 1234567, "1\u202f234\u202f567"),
