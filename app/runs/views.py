@@ -160,7 +160,8 @@ async def show_run(
     view = RunPage(
         progress=progress,
         tasks=tasks,
-        stages=[(state, word, times[stage].seconds) for stage, (state, word) in STAGE_WORDS.items()],
+        # What has begun since this page's own beginning has spent less than nothing yet.
+        stages=[(state, word, max(0.0, times[stage].seconds)) for stage, (state, word) in STAGE_WORDS.items()],
         took=run.finished_at - run.created_at if run.finished_at and progress.state == "finished" else None,
         timeline=[happening(event) for event in await queries.events_of(read, run_id)],
         # Postings (app/postings/more_views.py) are applied for in the name of the one who adds them.
