@@ -196,6 +196,7 @@ class TaskWords(Base):
 
     task_id: Mapped[UUID] = mapped_column(primary_key=True)
     words: Mapped[Any] = mapped_column(TSVECTOR)
+    created_at: Mapped[datetime] = mapped_column(Moment)  # the task's
 
 
 class TaskStep(Base):
