@@ -22,6 +22,7 @@ from app.schedules.service import Plan
 from app.tasks.attempts import claim_tasks
 from app.tasks.states import TaskState
 from tests.approvals.asking import principal, put_question
+from tests.bulk.acting import buried, fail
 from tests.pages import browser_of, site_of
 from tests.postings.people import HTMX, Browser, words
 from tests.runtime.working import until, working
@@ -283,32 +284,28 @@ async def test_a_schedule_that_nobody_beats_is_told_its_owner(
     assert "schedule is late" not in words(await member.get("/overview"))
 
 
-async def test_what_fails_counts_what_is_tried_again_beside_the_dead_letters(
-    database: Database, admin: Browser
-) -> None:
-    for state in (TaskState.DEAD_LETTER, TaskState.RETRYING, TaskState.QUEUED, TaskState.SUCCEEDED):
-        await make_task(database, state)
+async def test_what_fails_is_what_failed_in_the_time_that_was_chosen(database: Database, admin: Browser) -> None:
+    await buried(database, 2, "It is away.")
+    [late] = await buried(database, 1, "It is away.")
+    waiting = await make_task(database)
+    await fail(database, [waiting], "It is slow.", TaskState.RETRYING)
+    await fold_all(database)
     async with database.write("system") as session:
-        await session.execute(
-            text("UPDATE tasks SET fingerprint = 'test.nothing:000000000001', error = '{\"type\": \"TimeoutError\"}'")
-        )
-        await session.execute(text("UPDATE tasks SET fingerprint = NULL WHERE state = 'succeeded'"))
-    await make_task(database, TaskState.RETRYING)
+        await session.execute(text("UPDATE tasks SET resolved_at = now() WHERE id = :id"), {"id": late})
+    said = words(page := await admin.get("/overview"))
+    assert re.search(
+        r"RuntimeError It is away. test.nothing 3 .* 0 2 RuntimeError It is slow. test.nothing 1 .* 1 0", said
+    )
+    assert "3 open dead letters" not in said
+    assert "2 open dead letters" in said
+    assert "most of them test.nothing" in said
+    [away, slow] = re.findall(r'/tasks\?fingerprint=[^"&]*(?=")', page.text)
+    assert len(ids_of_tasks(await admin.get(away))) == 3
+    assert ids_of_tasks(await admin.get(slow)) == {str(waiting)}
     async with database.write("system") as session:
-        await session.execute(
-            text(
-                "UPDATE tasks SET fingerprint = 'test.nothing:000000000002', error = '{\"type\": \"KeyError\"}'"
-                " WHERE state = 'retrying' AND fingerprint IS NULL"
-            )
-        )
-    page = await admin.get("/overview")
-    said = words(page)
-    assert re.search(r"TimeoutError test.nothing 1 2 ", said)
-    assert re.search(r"KeyError test.nothing 0 1 none yet", said)
-    assert "most often TimeoutError in test.nothing" in said
-    assert "TimeoutError" in words(await admin.get("/dead-letters"))
-    assert "KeyError" not in words(await admin.get("/dead-letters"))
-    assert len(ids_of_tasks(await admin.get("/tasks?fingerprint=test.nothing:000000000001"))) == 3
+        await session.execute(text("UPDATE error_minutes SET minute = minute - interval '2 h'"))
+    assert "No try failed in this time." in words(await admin.get("/overview"))
+    assert "It is away." in words(await admin.get("/overview?period=day"))
 
 
 def ids_of_tasks(page: httpx.Response) -> set[str]:

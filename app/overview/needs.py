@@ -13,7 +13,6 @@ from app.core.principal import Principal
 from app.schedules import service as schedules
 from app.stats.queries import CountsByKind
 from app.tasks import strays
-from app.tasks.dead_letters import Group
 from app.tasks.queues import QueueLine
 from app.tasks.reads import LivingWorker
 from app.tasks.states import TaskState
@@ -42,12 +41,11 @@ async def needs_of(
     counts: CountsByKind,
     workers: list[LivingWorker],
     queues: list[QueueLine],
-    groups: list[Group],
 ) -> list[Need]:
     """Four statements at most; the rest is known already."""
     return [
         *await _questions(session, by),
-        *_dead(counts, groups),
+        *_dead(counts),
         *_unserved(counts, workers),
         *await _stuck(session, by, settings),
         *await _late(session, by),
@@ -81,10 +79,12 @@ def _undelivered(n: int) -> list[Need]:
     return _when(n, "undelivered", "undelivered", "Undelivered", text, "/approvals?show=all", "their clock stands")
 
 
-def _dead(counts: CountsByKind, groups: list[Group]) -> list[Need]:
-    n = sum(states.get(TaskState.DEAD_LETTER, 0) for states in counts.values())
-    most = max(groups, key=lambda group: group.n, default=None)
-    note = f"most often {most.error_type or 'an error'} in {most.kind}" if most and most.n else ""
+def _dead(counts: CountsByKind) -> list[Need]:
+    by_kind: dict[str, int] = {}
+    for (_, kind), states in counts.items():
+        by_kind[kind] = by_kind.get(kind, 0) + states.get(TaskState.DEAD_LETTER, 0)
+    n = sum(by_kind.values())
+    note = f"most of them {max(by_kind, key=lambda kind: by_kind[kind])}" if n > 1 else ""
     return _when(
         n, "dead", "dead_letter", "", _number(n, "open dead letter", "open dead letters"), "/dead-letters", note
     )

@@ -8,10 +8,10 @@ from litestar.params import Parameter
 
 from app.overview.needs import Need, needs_of
 from app.stats import queries as stats
+from app.stats.failures import Failure, failures_in
 from app.stats.figures import Figures, figures_of
 from app.stats.minutes import PERIODS
 from app.tasks import queues, reads
-from app.tasks.dead_letters import Group, list_groups
 from app.tasks.kinds import all_kinds
 from app.tasks.queues import QueueLine
 from app.tasks.states import TaskState
@@ -22,7 +22,7 @@ from app.web.sessions import Read
 
 # What a chart of throughput counts, from the bottom up; a try that failed comes back as `retrying`.
 OUTCOMES = [TaskState.SUCCEEDED, TaskState.RETRYING, TaskState.DEAD_LETTER]
-GROUPS = 5
+MOST_FAILURES = 5
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     period: str
     figures: Figures
     queues: list[QueueLine]
-    groups: list[Group]
+    failures: list[Failure]
     workers: dict[str, int]
 
 
@@ -55,19 +55,20 @@ async def show_overview(
                 line[state] = line.get(state, 0) + n
     workers = await reads.list_workers(read)
     lines = await queues.standing(read, by_queue, workers)
-    groups = await list_groups(read, user.scope, GROUPS, retried=True)
     async with request.app.state.database.look_back(read) as past:
         figures = await figures_of(past, chosen, user.scope, [state.value for state in OUTCOMES], internal)
+        spans = [point.at for point in figures.points]
+        failures = await failures_in(past, chosen.span, spans, user.scope, MOST_FAILURES)
     settings = request.app.state.settings
     view = Overview(
-        needs=await needs_of(read, user, settings, counts=by_kind, workers=workers, queues=lines, groups=groups),
+        needs=await needs_of(read, user, settings, counts=by_kind, workers=workers, queues=lines),
         started=any(counts.values()),
         counts=counts,
         own=own,
         period=chosen.name,
         figures=figures,
         queues=lines,
-        groups=groups,
+        failures=failures,
         workers={state: sum(each.state == state for each in workers) for state in ("online", "draining", "lost")},
     )
     return await render(request, "overview.html", view, nav="overview", fragment="_overview.html")

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
-from app.stats import buckets
+from app.stats import buckets, failures
 from app.stats.buckets import Histogram, add
 from app.stats.following import next_window
 
@@ -102,6 +102,7 @@ async def fold(session: WriteSession, stages: Mapping[str, str]) -> bool:
         "last": buckets.LAST,
     }
     await session.execute(_FOLD, values)
+    await failures.fold(session, values)
     return not window.last
 
 
@@ -109,7 +110,7 @@ _OLD = """
     DELETE FROM {table}
     WHERE span = :span AND minute < coalesce(CAST(:now AS timestamptz), now()) - CAST(:kept AS interval)
 """
-_FORGET = tuple(text(_OLD.format(table=table)) for table in ("task_minutes", "task_stays"))
+_FORGET = tuple(text(_OLD.format(table=table)) for table in ("task_minutes", "task_stays", "error_minutes"))
 
 
 async def forget_old(session: WriteSession, *, now: datetime | None = None) -> None:
@@ -117,6 +118,7 @@ async def forget_old(session: WriteSession, *, now: datetime | None = None) -> N
     for statement in _FORGET:
         for span, kept in KEPT.items():
             await session.execute(statement, {"span": span, "kept": kept, "now": now})
+    await failures.forget_names(session, max(KEPT.values()), now=now)
 
 
 class Period(msgspec.Struct, frozen=True):

@@ -109,6 +109,42 @@ task_stays = Table(
     Index("task_stays_age_idx", "span", "minute"),
 )
 
+# How many tries failed with an error in each span of time (app/stats/failures.py), as in `task_minutes`.
+error_minutes = Table(
+    "error_minutes",
+    Base.metadata,
+    Column("owner_id", Uuid),
+    Column("span", SmallInteger, nullable=False),
+    Column("minute", DateTime(timezone=True), nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Index(
+        "error_minutes_key",
+        "owner_id",
+        "span",
+        "minute",
+        "fingerprint",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
+    Index("error_minutes_age_idx", "span", "minute"),
+)
+
+# What an error said the last time, to its owner and to everybody: no task may have it any more, and what the same error
+# said of another one's task is not for everyone.
+error_names = Table(
+    "error_names",
+    Base.metadata,
+    Column("owner_id", Uuid),
+    Column("fingerprint", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("error_type", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("last_at", DateTime(timezone=True), nullable=False),
+    Index("error_names_key", "owner_id", "fingerprint", unique=True, postgresql_nulls_not_distinct=True),
+    Index("error_names_age_idx", "last_at"),
+)
+
 
 class Rollup(Base):
     """The watermark: every event of a transaction below `upto` is folded. One row."""

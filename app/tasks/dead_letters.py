@@ -12,71 +12,54 @@ from app.core.db import WriteSession
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """The open dead letters of one error, `n` of them from `first_at` to `last_at`.
-
-    `retried`: tasks whose last try failed with it and which are not given up; only where they were asked for.
-    """
+    """The open dead letters of one error, `n` of them from `first_at` to `last_at`. The sample is the last."""
 
     fingerprint: str
     kind: str
     error_type: str
     message: str
     n: int
-    retried: int
     first_at: datetime | None
     last_at: datetime | None
     sample_id: UUID
     sample_title: str
 
 
-# No history and no number of tasks matters: the counts are kept, and three looks at an index find the rest of a group.
+# No history and no number of tasks matters: the counts are kept, and two looks at an index find the rest of a group.
 _GROUPS = """
     WITH g AS (
-      SELECT fingerprint, CAST(coalesce(sum(n) FILTER (WHERE dead), 0) AS bigint) AS n,
-             CAST(coalesce(sum(n) FILTER (WHERE NOT dead), 0) AS bigint) AS retried
-      FROM error_counts c
-      WHERE {mine_c} AND (dead OR :retried)
+      SELECT fingerprint, CAST(sum(n) AS bigint) AS n FROM error_counts c
+      WHERE {mine_c} AND dead
       GROUP BY fingerprint HAVING sum(n) > 0
       ORDER BY sum(n) DESC, fingerprint LIMIT :limit)
-    SELECT g.fingerprint, s.kind, coalesce(s.error ->> 'type', ''), coalesce(s.error ->> 'message', s.reason, ''),
-           g.n, g.retried, f.finished_at AS first_at, s.finished_at AS last_at, s.id, s.title
+    SELECT g.fingerprint, last.kind, coalesce(last.error ->> 'type', ''),
+           coalesce(last.error ->> 'message', last.reason, ''), g.n, first.finished_at, last.finished_at, last.id,
+           last.title
     FROM g
-    LEFT JOIN LATERAL (
-      SELECT t.finished_at FROM tasks t WHERE {mine_t} AND t.fingerprint = g.fingerprint AND {dead}
-      ORDER BY t.finished_at, t.id LIMIT 1) f ON true
     CROSS JOIN LATERAL (
-      (SELECT {columns} FROM tasks t WHERE {mine_t} AND t.fingerprint = g.fingerprint AND {dead}
-       ORDER BY t.finished_at DESC, t.id DESC LIMIT 1)
-      UNION ALL
-      (SELECT {columns} FROM tasks t WHERE {mine_t} AND t.fingerprint = g.fingerprint AND {retried}
-       ORDER BY t.created_at DESC, t.id DESC LIMIT 1)
-      LIMIT 1) s
-    ORDER BY g.n + g.retried DESC, g.fingerprint
+      SELECT t.finished_at FROM tasks t
+      WHERE {mine_t} AND t.fingerprint = g.fingerprint AND t.state = 'dead_letter' AND t.resolved_at IS NULL
+      ORDER BY t.finished_at, t.id LIMIT 1) AS first
+    CROSS JOIN LATERAL (
+      SELECT t.id, t.kind, t.title, t.error, t.reason, t.finished_at FROM tasks t
+      WHERE {mine_t} AND t.fingerprint = g.fingerprint AND t.state = 'dead_letter' AND t.resolved_at IS NULL
+      ORDER BY t.finished_at DESC, t.id DESC LIMIT 1) AS last
+    ORDER BY g.n DESC, g.fingerprint
 """
-_WHICH = {
-    "columns": "t.id, t.kind, t.title, t.error, t.reason, t.finished_at",
-    "dead": "t.state = 'dead_letter' AND t.resolved_at IS NULL",
-    "retried": "t.state IN ('retrying', 'queued', 'running') AND t.resolved_at IS NULL",
-}
-_OF_ALL = text(_GROUPS.format(mine_c="true", mine_t="true", **_WHICH))
-_OF_ONE = text(_GROUPS.format(mine_c="c.owner_id = :owner", mine_t="t.owner_id = :owner", **_WHICH))
+_OF_ALL = text(_GROUPS.format(mine_c="true", mine_t="true"))
+_OF_ONE = text(_GROUPS.format(mine_c="c.owner_id = :owner", mine_t="t.owner_id = :owner"))
 
 
-async def list_groups(
-    session: AsyncSession, scope: UUID | None, limit: int = 200, *, retried: bool = False
-) -> list[Group]:
+async def list_groups(session: AsyncSession, scope: UUID | None, limit: int = 200) -> list[Group]:
     """The largest groups first. Those without a fingerprint yet are in none: the sweeper names them within seconds.
 
     Args:
         scope: whose; None is everybody's.
-        retried: also tasks that are not given up, whose last try failed. A try that succeeds, and a person who
-            retries, take the error off.
     """
-    values: dict[str, Any] = {"limit": limit, "retried": retried}
     if scope is None:
-        rows = await session.execute(_OF_ALL, values)
+        rows: Any = await session.execute(_OF_ALL, {"limit": limit})
     else:
-        rows = await session.execute(_OF_ONE, {**values, "owner": scope})
+        rows = await session.execute(_OF_ONE, {"limit": limit, "owner": scope})
     names = Group.__struct_fields__
     return [Group(**dict(zip(names, row, strict=True))) for row in rows]
 

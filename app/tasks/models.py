@@ -308,6 +308,8 @@ class TaskEvent(Base):
     attempt: Mapped[int] = mapped_column(Integer)
     reason: Mapped[str | None] = mapped_column(Text)
     data: Mapped[Any | None] = mapped_column(JSONB)
+    # Of a try that failed: which error.
+    fingerprint: Mapped[str | None] = mapped_column(Text)
 
 
 class Queue(Base):

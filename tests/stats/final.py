@@ -20,4 +20,4 @@ async def all_final(database: Database) -> None:
         async with database.read() as session:
             return bool(await session.scalar(_FINAL))
 
-    await until(final)
+    await until(final, 60)

@@ -1,0 +1,128 @@
+"""Which errors tries failed with in each minute, folded from the event log together with app/stats/minutes.py."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.db import WriteSession
+
+LONGEST = 2000  # characters of a message that are kept
+
+# Added up by the minute first, as there. What an error said is read from the newest event of each.
+_FOLD = text(
+    """
+    WITH brief AS MATERIALIZED (
+      SELECT owner_id, fingerprint, date_bin(interval '1 minute', at, CAST(:epoch AS timestamptz)) AS minute,
+             count(*) AS n, max(id) AS last
+      FROM task_events
+      WHERE xid >= CAST(CAST(:upto AS text) AS xid8) AND xid < CAST(CAST(:horizon AS text) AS xid8)
+        AND fingerprint IS NOT NULL
+      GROUP BY 1, 2, 3),
+    failed AS (
+      SELECT o.owner_id, b.fingerprint, b.minute, b.n, b.last FROM brief b
+      CROSS JOIN LATERAL (SELECT NULL AS owner_id UNION ALL SELECT b.owner_id WHERE b.owner_id IS NOT NULL) AS o),
+    names AS (
+      INSERT INTO error_names AS e (owner_id, fingerprint, kind, error_type, message, last_at)
+      SELECT newest.owner_id, newest.fingerprint, t.kind, coalesce(t.data ->> 'type', ''),
+             left(coalesce(t.data ->> 'message', t.reason, ''), :longest), t.at
+      FROM (SELECT owner_id, fingerprint, max(last) AS id FROM failed GROUP BY 1, 2) AS newest
+      JOIN task_events t USING (id)
+      ON CONFLICT (owner_id, fingerprint) DO UPDATE
+      SET message = EXCLUDED.message, last_at = greatest(e.last_at, EXCLUDED.last_at))
+    INSERT INTO error_minutes AS m (owner_id, span, minute, fingerprint, n)
+    SELECT f.owner_id, w.span, date_bin(make_interval(mins => w.span), f.minute, CAST(:epoch AS timestamptz)),
+           f.fingerprint, sum(f.n)
+    FROM failed f CROSS JOIN unnest(CAST(:spans AS integer[])) AS w(span)
+    GROUP BY 1, 2, 3, 4
+    ON CONFLICT (owner_id, span, minute, fingerprint) DO UPDATE SET n = m.n + EXCLUDED.n
+    """
+)
+
+
+async def fold(session: WriteSession, values: dict[str, Any]) -> None:
+    """Of one window of the log: `upto`, `horizon`, `spans` and `epoch` of app/stats/minutes.py."""
+    names = ("upto", "horizon", "spans", "epoch")
+    await session.execute(_FOLD, {**{name: values[name] for name in names}, "longest": LONGEST})
+
+
+_FORGET = text(
+    "DELETE FROM error_names WHERE last_at < coalesce(CAST(:now AS timestamptz), now()) - CAST(:kept AS interval)"
+)
+
+
+async def forget_names(session: WriteSession, kept: timedelta, *, now: datetime | None = None) -> None:
+    """Drop what the errors said that have not come for so long."""
+    await session.execute(_FORGET, {"kept": kept, "now": now})
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """One error in a period: `n` tries failed with it, in its spans `by_span`, last at `last_at`.
+
+    Of the tasks that have it now `dead` are open dead letters and `retried` are tried again.
+    """
+
+    fingerprint: str
+    kind: str
+    error_type: str
+    message: str
+    last_at: datetime
+    n: int
+    by_span: list[int]
+    dead: int
+    retried: int
+
+
+_FAILURES = """
+    WITH top AS (
+      SELECT m.fingerprint, sum(m.n) AS n FROM error_minutes m
+      WHERE {mine} AND m.span = :span AND m.minute >= :first
+      GROUP BY m.fingerprint ORDER BY sum(m.n) DESC, m.fingerprint LIMIT :limit)
+    SELECT top.fingerprint, e.kind, e.error_type, e.message, e.last_at, CAST(top.n AS bigint), spans.minutes,
+           spans.counts, CAST(coalesce(now.dead, 0) AS bigint), CAST(coalesce(now.retried, 0) AS bigint)
+    FROM top JOIN error_names e ON e.fingerprint = top.fingerprint AND {name}
+    CROSS JOIN LATERAL (
+      SELECT array_agg(m.minute) AS minutes, array_agg(m.n) AS counts FROM error_minutes m
+      WHERE {mine} AND m.span = :span AND m.minute >= :first AND m.fingerprint = top.fingerprint) AS spans
+    CROSS JOIN LATERAL (
+      SELECT sum(m.n) FILTER (WHERE m.dead) AS dead, sum(m.n) FILTER (WHERE NOT m.dead) AS retried
+      FROM error_counts m WHERE {now} AND m.fingerprint = top.fingerprint) AS now
+    ORDER BY top.n DESC, top.fingerprint
+"""
+_OF_ALL = text(_FAILURES.format(mine="m.owner_id IS NULL", name="e.owner_id IS NULL", now="true"))
+_OF_ONE = text(_FAILURES.format(mine="m.owner_id = :owner", name="e.owner_id = :owner", now="m.owner_id = :owner"))
+
+
+async def failures_in(
+    session: AsyncSession, span: int, spans: list[datetime], owner: UUID | None, limit: int
+) -> list[Failure]:
+    """The most frequent first, one owner's or everybody's.
+
+    Args:
+        span: how many minutes each of the `spans` of the period is long, which begin at these times.
+    """
+    values = {"span": span, "first": spans[0], "limit": limit}
+    if owner is None:
+        rows: Any = await session.execute(_OF_ALL, values)
+    else:
+        rows = await session.execute(_OF_ONE, {**values, "owner": owner})
+    found = []
+    for fingerprint, kind, error_type, message, last_at, n, minutes, counts, dead, retried in rows:
+        told = dict(zip(minutes, counts, strict=True))
+        found.append(
+            Failure(
+                fingerprint=fingerprint,
+                kind=kind,
+                error_type=error_type,
+                message=message,
+                last_at=last_at,
+                n=n,
+                by_span=[told.get(at, 0) for at in spans],
+                dead=dead,
+                retried=retried,
+            )
+        )
+    return found

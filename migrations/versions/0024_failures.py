@@ -1,0 +1,119 @@
+"""The log says which error a try failed with, so that what failed in an hour, a day or a week can be told."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0024"
+down_revision = "0023"
+
+LOG = """
+CREATE OR REPLACE FUNCTION tasks_log_update() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  actor text := holdpoint_actor();
+  -- Set where one edge belongs to several verbs and the unusual one is meant.
+  meant text := nullif(current_setting('holdpoint.verb', true), '');
+BEGIN
+  INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt, reason, data,
+                           fingerprint)
+  SELECT n.id, n.run_id, n.owner_id, n.queue, n.kind,
+         CASE WHEN n.state <> o.state THEN coalesce(t.verb, holdpoint_refuse(o.state, n.state))
+              WHEN n.resolved_at IS NOT NULL AND o.resolved_at IS NULL THEN 'resolve'
+              WHEN n.resolved_at IS NULL AND o.resolved_at IS NOT NULL THEN 'reopen'
+              ELSE 'prioritise' END,
+         CASE WHEN o.resolved_at IS NULL THEN o.state ELSE 'resolved' END,
+         CASE WHEN n.resolved_at IS NULL THEN n.state ELSE 'resolved' END,
+         actor, n.attempt,
+         CASE WHEN n.state <> o.state THEN n.reason
+              WHEN n.resolved_at IS NOT NULL THEN n.resolution
+              ELSE nullif(current_setting('holdpoint.reason', true), '') END,
+         CASE WHEN n.state = o.state AND n.priority <> o.priority
+                THEN jsonb_build_object('from', o.priority, 'to', n.priority)
+              WHEN n.state <> o.state AND n.state IN ('retrying', 'dead_letter') THEN n.error
+              -- Payloads are large, and compared only where one can be another.
+              WHEN o.state IN ('dead_letter', 'cancelled') AND n.state = 'queued' THEN
+                CASE WHEN n.payload <> o.payload THEN jsonb_build_object('payload',
+                  coalesce(nullif(current_setting('holdpoint.changes', true), '')::jsonb, '[]'::jsonb)) END END,
+         CASE WHEN n.state <> o.state AND n.state IN ('retrying', 'dead_letter') THEN n.fingerprint END
+  FROM new_rows n
+  JOIN old_rows o USING (id)
+  LEFT JOIN task_transitions t
+    ON t.from_state = o.state AND t.to_state = n.state AND CASE WHEN meant IS NULL THEN t.usual ELSE t.verb = meant END
+  WHERE n.state <> o.state OR n.priority <> o.priority OR (n.resolved_at IS NULL) <> (o.resolved_at IS NULL);
+  RETURN NULL;
+END $$;
+"""
+BEFORE = """
+CREATE OR REPLACE FUNCTION tasks_log_update() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  actor text := holdpoint_actor();
+  -- Set where one edge belongs to several verbs and the unusual one is meant.
+  meant text := nullif(current_setting('holdpoint.verb', true), '');
+BEGIN
+  INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt, reason, data)
+  SELECT n.id, n.run_id, n.owner_id, n.queue, n.kind,
+         CASE WHEN n.state <> o.state THEN coalesce(t.verb, holdpoint_refuse(o.state, n.state))
+              WHEN n.resolved_at IS NOT NULL AND o.resolved_at IS NULL THEN 'resolve'
+              WHEN n.resolved_at IS NULL AND o.resolved_at IS NOT NULL THEN 'reopen'
+              ELSE 'prioritise' END,
+         CASE WHEN o.resolved_at IS NULL THEN o.state ELSE 'resolved' END,
+         CASE WHEN n.resolved_at IS NULL THEN n.state ELSE 'resolved' END,
+         actor, n.attempt,
+         CASE WHEN n.state <> o.state THEN n.reason
+              WHEN n.resolved_at IS NOT NULL THEN n.resolution
+              ELSE nullif(current_setting('holdpoint.reason', true), '') END,
+         CASE WHEN n.state = o.state AND n.priority <> o.priority
+                THEN jsonb_build_object('from', o.priority, 'to', n.priority)
+              WHEN n.state <> o.state AND n.state IN ('retrying', 'dead_letter') THEN n.error
+              -- Payloads are large, and compared only where one can be another.
+              WHEN o.state IN ('dead_letter', 'cancelled') AND n.state = 'queued' THEN
+                CASE WHEN n.payload <> o.payload THEN jsonb_build_object('payload',
+                  coalesce(nullif(current_setting('holdpoint.changes', true), '')::jsonb, '[]'::jsonb)) END END
+  FROM new_rows n
+  JOIN old_rows o USING (id)
+  LEFT JOIN task_transitions t
+    ON t.from_state = o.state AND t.to_state = n.state AND CASE WHEN meant IS NULL THEN t.usual ELSE t.verb = meant END
+  WHERE n.state <> o.state OR n.priority <> o.priority OR (n.resolved_at IS NULL) <> (o.resolved_at IS NULL);
+  RETURN NULL;
+END $$;
+"""
+
+
+def upgrade() -> None:
+    op.add_column("task_events", sa.Column("fingerprint", sa.Text(), nullable=True))
+    op.execute(LOG)
+    op.create_table(
+        "error_minutes",
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
+        sa.Column("span", sa.SmallInteger(), nullable=False),
+        sa.Column("minute", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+    )
+    op.create_index(
+        "error_minutes_key",
+        "error_minutes",
+        ["owner_id", "span", "minute", "fingerprint"],
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    )
+    op.create_index("error_minutes_age_idx", "error_minutes", ["span", "minute"])
+    op.create_table(
+        "error_names",
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("error_type", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_index(
+        "error_names_key", "error_names", ["owner_id", "fingerprint"], unique=True, postgresql_nulls_not_distinct=True
+    )
+    op.create_index("error_names_age_idx", "error_names", ["last_at"])
+
+
+def downgrade() -> None:
+    op.drop_table("error_names")
+    op.drop_table("error_minutes")
+    op.execute(BEFORE)
+    op.drop_column("task_events", "fingerprint")
