@@ -19,7 +19,7 @@ from app.runs.states import RUN_MACHINE, RunState, RunVerb, Stage
 from app.runs.waiting import people_of
 from app.stats import queries as stats
 from app.tasks.filters import FilterForm, TaskFilter
-from app.tasks.list_views import InState, TaskList, task_list
+from app.tasks.list_views import InState, TaskList, Turn, task_list
 from app.tasks.states import STANDINGS, UNFINISHED, TaskState
 from app.tasks.story import Happening
 from app.web.guards import SignedIn
@@ -145,12 +145,14 @@ async def show_run(
     run_id: FromPath[UUID],
     in_state: InState = "",
     cursor: FromQuery[str | None] = None,
+    back: FromQuery[str | None] = None,
 ) -> Response[str]:
     run = await queries.find_run(read, run_id, user.scope)
     if run is None:
         raise RunNotFound
     wanted = TaskFilter(run_id=run_id, states=(in_state,) if in_state in STANDINGS else ())
-    tasks = await task_list(read, user, FilterForm(wanted=wanted, values={}, errors={}), cursor, path=f"/runs/{run_id}")
+    form, turn = FilterForm(wanted=wanted, values={}, errors={}), Turn(cursor, back)
+    tasks = await task_list(read, user, form, turn, path=f"/runs/{run_id}")
     counts = {tab.state: tab.count or 0 for tab in tasks.tabs if tab.state}
     pace = (await pace_queries.paces_of(read, [run_id])).get(run_id)
     owners = await accounts.emails_of(read, [run.owner_id]) if user.is_admin else {}
