@@ -83,6 +83,8 @@ class Forms(HTMLParser):
             elif sort in ("", "submit"):
                 form.buttons.append((name, attributes.get("value", "")))
             return
+        if "data-select-all" in attributes:  # ticks the others (static/js/choose.js); nothing of its own is sent
+            return
         if not name:
             form.nameless.append(f"<{tag} {attributes}>")
         elif tag == "select":

@@ -169,6 +169,24 @@ async def test_a_period_shows_each_its_own_numbers_with_mail_apart(
         assert len(titles) == {"day": 96, "week": 84}.get(period, 60)
 
 
+async def test_tasks_that_nobody_serves_are_a_few_lines_and_one_when_no_worker_runs(
+    database: Database, admin: Browser
+) -> None:
+    for n in range(6):
+        await make_task(database, queue=f"forgotten-{n}")
+    page = words(await admin.get("/overview"))
+    assert "6 tasks wait and no worker runs" in page
+    assert "Nobody serves" not in page
+    assert "No worker runs: tasks wait." in page
+    async with database.write("system") as session:
+        pulse = Vitals("1.0", 123_000_000, 0.25)
+        await workers.beat(session, uuid7(), "host", 1, {"default": 20, "mail": 5}, 3, False, None, None, pulse)
+    page = words(await admin.get("/overview"))
+    assert page.count("no worker has this queue and kind") == 4
+    assert "2 more tasks of other queues and kinds" in page
+    assert "1 online · 3 of 25 places taken · 123 MB of memory · last beat" in page
+
+
 async def test_every_page_stays_within_its_statements_with_every_sort_of_need(
     database: Database, settings: Settings, admin: Browser, root: Principal
 ) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 import httpx
 import pytest
 from redis.asyncio import Redis
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 import tests.runtime.kinds
 import tests.tasks.kinds  # noqa: F401
@@ -121,6 +121,28 @@ async def test_every_task_s_page_opens_in_every_state(
         answer = await member.get(f"/tasks/{task_id}")
         assert answer.status_code == 200, words(answer)
         assert "What happened" in answer.text
+
+
+async def test_the_tasks_of_a_run_have_pages_both_ways_and_are_exported_as_they_are_filtered(
+    database: Database, settings: Settings, member: Browser, ann: Principal
+) -> None:
+    run_id = await fill(database, settings, ann)
+    pages = [await member.get(f"/runs/{run_id}")]
+    for rel in ("next", "prev"):
+        link = re.search(rf'rel="{rel}" href="([^"]+)"', pages[-1].text)
+        assert link, words(pages[-1])
+        pages.append(await member.get(link[1].replace("&amp;", "&")))
+    first, second, back = (re.findall(r'<tr id="task-([0-9a-f-]{36})"', page.text) for page in pages)
+    assert (len(first), len(second), back) == (50, 10, first)
+    assert 'rel="prev"' not in pages[0].text + pages[2].text
+    async with database.write("system") as session:
+        await session.execute(
+            update(Task).where(Task.id == UUID(first[0])).values(state="cancelled", finished_at=func.now())
+        )
+    page = await member.get(f"/runs/{run_id}?state=cancelled")
+    export = re.search(r'href="(/tasks/export\.json[^"]*)"', page.text)
+    assert export
+    assert [each["id"] for each in (await member.get(export[1].replace("&amp;", "&"))).json()] == first[:1]
 
 
 async def test_titles_are_escaped_everywhere(

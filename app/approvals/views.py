@@ -7,8 +7,9 @@ from uuid import UUID
 import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
+from litestar.response import Stream
 
-from app.approvals import deciding, groups, questions, reads, receipts, taking_back
+from app.approvals import deciding, exports, groups, questions, reads, receipts, taking_back
 from app.approvals.asking_back import NoteEnded, OpenNote
 from app.approvals.changes import Change, as_text, changes_of
 from app.approvals.course import Course, TimelineLine, course_of, timeline_of
@@ -35,6 +36,7 @@ from app.core.paging import PAGE, parse_cursor
 from app.core.principal import Principal
 from app.tasks.models import Task
 from app.tasks.states import TaskState
+from app.web.downloads import export
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
 from app.web.request import WebRequest, client_address
@@ -206,6 +208,12 @@ async def show_inbox(
     return await render(request, "approvals/list.html", view, nav="approvals", fragment="approvals/_list.html")
 
 
+@get(["/approvals/export.csv", "/approvals/export.json"])
+async def export_inbox(request: WebRequest, user: SignedIn, show: FromQuery[str] = "mine") -> Stream:
+    rows = exports.rows(request.app.state.database, user, show if show in dict(TABS) else "mine")
+    return export(request, "approvals", exports.COLUMNS, rows)
+
+
 @get("/approvals/{approval_id:uuid}")
 async def show_approval(request: WebRequest, user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[str]:
     return await approval_page(request, read, user, approval_id)
@@ -268,4 +276,4 @@ async def take_back(request: WebRequest, user: SignedIn, write: Write, approval_
     return see_other(request, f"/approvals/{approval_id}", f"“{reopened.title}”: taken back. It is open again.")
 
 
-handlers = [show_inbox, show_approval, show_question, decide, take_back]
+handlers = [show_inbox, export_inbox, show_approval, show_question, decide, take_back]

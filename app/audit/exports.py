@@ -1,52 +1,27 @@
-"""The audit as CSV or JSON, a chunk at a time; each in a short transaction of its own, as app/tasks/exports.py does."""
+"""The audit as CSV or JSON."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-
-import msgspec
+from collections.abc import AsyncIterator, Sequence
 
 from app.audit import queries
 from app.audit.queries import AuditFilter, Line, Place
-from app.core.csv_cells import MARK, lines
-from app.core.db import Database
+from app.core import exports
+from app.core.db import Database, ReadSession
 from app.core.masking import masked, masked_text
 
 CHUNK = 1000
 COLUMNS = ("at", "area", "verb", "actor", "about", "target", "detail", "data")
 
 
-async def chunks(
+async def rows(
     database: Database, wanted: AuditFilter, *, everything: bool, size: int = CHUNK
-) -> AsyncIterator[Sequence[Line]]:
+) -> AsyncIterator[list[dict[str, object]]]:
     """Newest first; what is written meanwhile is newer than the first line, and not among them."""
-    place: Place | None = None
-    while True:
-        async with database.look_back() as session:
-            found = await queries.audit_lines(session, wanted, place, size, everything=everything)
-        if found:
-            yield found
-            place = found[-1].place
-        if len(found) < size:
-            return
 
+    async def read(session: ReadSession, place: Place | None, limit: int) -> Sequence[Line]:
+        return await queries.audit_lines(session, wanted, place, limit, everything=everything)
 
-async def as_csv(found: AsyncIterator[Sequence[Line]]) -> AsyncGenerator[bytes, None]:
-    yield (MARK + lines([COLUMNS])).encode()
-    async for each in found:
-        rows = ([plain(line)[name] for name in COLUMNS] for line in each)
-        yield lines(
-            [[v if isinstance(v, str) else msgspec.json.encode(v).decode() for v in row] for row in rows]
-        ).encode()
-
-
-async def as_json(found: AsyncIterator[Sequence[Line]]) -> AsyncGenerator[bytes, None]:
-    """One list; cut off, it is no JSON."""
-    yield b"["
-    first = True
-    async for each in found:
-        text = b",\n".join(msgspec.json.encode(plain(line)) for line in each)
-        yield text if first else b",\n" + text
-        first = False
-    yield b"]\n"
+    async for found in exports.chunks(database, read, lambda line: line.place, size):
+        yield [plain(line) for line in found]
 
 
 def plain(line: Line) -> dict[str, object]:

@@ -16,7 +16,7 @@ from app.core.masking import masked, masked_text
 from app.core.paging import PAGE
 from app.tasks.filters import parse_age
 from app.tasks.states import TaskVerb
-from app.web.downloads import download
+from app.web.downloads import export
 from app.web.forms import Form
 from app.web.guards import SignedIn, admin_only
 from app.web.render import render
@@ -123,22 +123,14 @@ def _more(line: Line) -> str:
     return ", ".join(f"{name}: {', '.join(map(str, v)) if isinstance(v, list) else v}" for name, v in data.items() if v)
 
 
-def _chunks(request: WebRequest) -> Any:
+@get([f"{PATH}/export.csv", f"{PATH}/export.json"], guards=[admin_only])
+async def export_audit(request: WebRequest, user: SignedIn) -> Stream:
     wanted, form = _asked(request)
     if wanted is None:
         raise Invalid(" ".join(form.errors.values()), dict(form.errors))
     everything = request.query_params.get("show") == LOG
-    return exports.chunks(request.app.state.database, wanted, everything=everything)
+    found = exports.rows(request.app.state.database, wanted, everything=everything)
+    return export(request, "audit", exports.COLUMNS, found)
 
 
-@get(f"{PATH}/export.csv", guards=[admin_only])
-async def export_csv(request: WebRequest, user: SignedIn) -> Stream:
-    return download(exports.as_csv(_chunks(request)), "audit.csv", "text/csv; charset=utf-8")
-
-
-@get(f"{PATH}/export.json", guards=[admin_only])
-async def export_json(request: WebRequest, user: SignedIn) -> Stream:
-    return download(exports.as_json(_chunks(request)), "audit.json", "application/json")
-
-
-handlers = [show_audit, export_csv, export_json]
+handlers = [show_audit, export_audit]

@@ -18,7 +18,7 @@ from app.tasks.reads import LivingWorker
 from app.tasks.states import TaskState
 from app.webhooks import service as webhooks
 
-SHOWN = 4  # questions; the others are in the inbox
+SHOWN = 4  # questions, and kinds that nobody serves; the others are in the inbox and at the workers
 
 
 class Need(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +91,12 @@ def _dead(counts: CountsByKind) -> list[Need]:
 
 
 def _unserved(counts: CountsByKind, workers: list[LivingWorker]) -> list[Need]:
-    return [
+    lines = strays.orphans(counts, workers)
+    n = sum(line.n for line in lines)
+    if n and all(item.state == "lost" for item in workers):
+        text = f"{_number(n, 'task waits', 'tasks wait')} and no worker runs"
+        return [Need(key="orphans", state="lost", word="No worker", text=text, href="/workers", note="start one")]
+    found = [
         Need(
             key=f"orphan-{line.queue}-{line.kind}",
             state="lost",
@@ -100,8 +105,11 @@ def _unserved(counts: CountsByKind, workers: list[LivingWorker]) -> list[Need]:
             href="/tasks?" + urlencode({"state": "queued", "queue": line.queue, "kind": line.kind}),
             note="no worker has this queue and kind",
         )
-        for line in strays.orphans(counts, workers)
+        for line in lines[:SHOWN]
     ]
+    n = sum(line.n for line in lines[SHOWN:])
+    text = f"{_number(n, 'more task', 'more tasks')} of other queues and kinds"
+    return found + _when(n, "orphans", "lost", "Nobody serves", text, "/workers", "all of them are listed there")
 
 
 async def _stuck(session: Session, by: Principal, settings: Settings) -> list[Need]:

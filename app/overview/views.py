@@ -1,5 +1,6 @@
 """GET /overview: what needs me now, and how everything stands; one's own for a member, everybody's for an admin."""
 
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -14,6 +15,7 @@ from app.stats.minutes import PERIODS
 from app.tasks import queues, reads
 from app.tasks.kinds import all_kinds
 from app.tasks.queues import QueueLine
+from app.tasks.reads import LivingWorker
 from app.tasks.states import TaskState
 from app.web.guards import SignedIn
 from app.web.render import render
@@ -25,8 +27,19 @@ OUTCOMES = [TaskState.SUCCEEDED, TaskState.RETRYING, TaskState.DEAD_LETTER]
 MOST_FAILURES = 5
 
 
+class Crew(msgspec.Struct, frozen=True, kw_only=True):
+    """Workers by state; of those that live, how many tasks they have in hand and could have at once, and since when
+    the last of them has been heard of."""
+
+    states: dict[str, int]
+    in_hand: int
+    places: int
+    memory: int
+    seen_at: datetime | None
+
+
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """`counts` are without Holdpoint's own work, which is `own`. `workers`: state → how many."""
+    """`counts` are without Holdpoint's own work, which is `own`."""
 
     needs: list[Need]
     started: bool
@@ -36,7 +49,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     figures: Figures
     queues: list[QueueLine]
     failures: list[Failure]
-    workers: dict[str, int]
+    crew: Crew
 
 
 @get("/overview")
@@ -69,9 +82,20 @@ async def show_overview(
         figures=figures,
         queues=lines,
         failures=failures,
-        workers={state: sum(each.state == state for each in workers) for state in ("online", "draining", "lost")},
+        crew=crew_of(workers),
     )
     return await render(request, "overview.html", view, nav="overview", fragment="_overview.html")
+
+
+def crew_of(workers: list[LivingWorker]) -> Crew:
+    alive = [each.worker for each in workers if each.state != "lost"]
+    return Crew(
+        states={state: sum(each.state == state for each in workers) for state in ("online", "draining", "lost")},
+        in_hand=sum(worker.in_hand for worker in alive),
+        places=sum(sum(worker.queues.values()) for worker in alive),
+        memory=sum(worker.memory or 0 for worker in alive),
+        seen_at=max((worker.seen_at for worker in alive), default=None),
+    )
 
 
 handlers = [show_overview]

@@ -25,6 +25,7 @@ class Listed(NamedTuple):
     title: str
     company: str
     location: str
+    url: str
     created_at: datetime
     applied_at: datetime | None
     applied_task_id: UUID | None
@@ -43,6 +44,7 @@ _LISTED = (
     Posting.title,
     Posting.company,
     Posting.location,
+    Posting.url,
     Posting.created_at,
     Posting.applied_at,
     Posting.applied_task_id,

@@ -7,14 +7,16 @@ import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
+from litestar.response import Stream
 from markupsafe import Markup
 
 from app.core.db import ReadSession
 from app.core.paging import PAGE, Cursor, parse_cursor
 from app.core.principal import Principal
-from app.postings import import_views, more_views, new_run_views, queries, service
+from app.postings import exports, import_views, more_views, new_run_views, queries, service
 from app.postings.queries import Listed, Search
 from app.postings.service import PostingView
+from app.web.downloads import export
 from app.web.guards import SignedIn
 from app.web.render import render
 from app.web.request import WebRequest
@@ -33,6 +35,7 @@ class PostingList(msgspec.Struct, frozen=True, kw_only=True):
     applied: str
     tabs: list[tuple[str, str, str, None]]
     all_url: str
+    query: str
     next_url: str | None
     prev_url: str | None
     paged: bool
@@ -80,6 +83,7 @@ async def _page(session: ReadSession, user: Principal, q: str, applied: str, cur
         applied=applied,
         tabs=[(key, label, _url(**(filters | {"applied": key})), None) for key, label in TABS],
         all_url=_url("/runs/new", **({"q": q} if q else {}), all="true"),
+        query=urlencode(filters),
         next_url=_url(**filters, cursor=_cursor(shown[-1])) if shown and has_older else None,
         prev_url=_url(**filters, back=_cursor(shown[0])) if shown and has_newer else None,
         paged=bool(cursor or back),
@@ -93,6 +97,14 @@ def _cursor(row: Listed) -> str:
 def _url(path: str = "/postings", **values: str) -> str:
     query = urlencode({name: value for name, value in values.items() if value})
     return f"{path}?{query}" if query else path
+
+
+@get(["/postings/export.csv", "/postings/export.json"], include_in_schema=False)
+async def export_postings(
+    request: WebRequest, user: SignedIn, q: FromQuery[str] = "", applied: FromQuery[str] = ""
+) -> Stream:
+    search = Search(q.strip(), APPLIED.get(applied))
+    return export(request, "postings", exports.COLUMNS, exports.rows(request.app.state.database, user.scope, search))
 
 
 @get("/postings/{posting_id:uuid}", include_in_schema=False)
@@ -112,6 +124,7 @@ def sanitised_markup(posting: PostingView) -> Markup:
 
 handlers: list[HTTPRouteHandler] = [
     show_postings,
+    export_postings,
     show_posting,
     *import_views.handlers,
     *new_run_views.handlers,

@@ -7,7 +7,7 @@ import msgspec
 
 from app.api.paging import Paged
 from app.runs.models import Run
-from app.runs.views import progress_of
+from app.runs.progress import progress_of
 from app.tasks.schemas import Moment, NewTask
 
 MOST = 10_000

@@ -7,74 +7,29 @@ from uuid import UUID
 import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
+from litestar.response import Stream
 
 from app.accounts import service as accounts
 from app.core.errors import NotFound
 from app.core.paging import PAGE, Cursor, parse_cursor
-from app.runs import pace_queries, queries, service, time_queries
+from app.runs import exports, pace_queries, queries, service, time_queries
 from app.runs.errors import RunNotFound
-from app.runs.forecast import Forecast, Pace, forecast
-from app.runs.models import Run, RunEvent
-from app.runs.states import RUN_MACHINE, RunState, RunVerb, Stage
+from app.runs.models import RunEvent
+from app.runs.progress import Progress, progress_of
+from app.runs.states import RunState, RunVerb, Stage
 from app.runs.waiting import people_of
 from app.stats import queries as stats
 from app.tasks.filters import FilterForm, TaskFilter
-from app.tasks.list_views import InState, TaskList, task_list
-from app.tasks.states import STANDINGS, UNFINISHED, TaskState
+from app.tasks.list_views import InState, TaskList, Turn, task_list
+from app.tasks.states import STANDINGS, TaskState
 from app.tasks.story import Happening
+from app.web.downloads import export
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
 from app.web.request import WebRequest
 from app.web.sessions import Read, Write
 
 APPLICATIONS = "application.submit"
-
-
-class Progress(msgspec.Struct, frozen=True):
-    """A run and how many of its tasks are in each state. `state` is `finished` when nothing is left to do.
-
-    `owner`: whose it is, for those who see everybody's.
-    """
-
-    run: Run
-    segments: list[tuple[str, int]]
-    forecast: Forecast
-    owner: str = ""
-
-    @property
-    def total(self) -> int:
-        return sum(n for _, n in self.segments)
-
-    @property
-    def open(self) -> int:
-        return sum(n for state, n in self.segments if state in UNFINISHED)
-
-    @property
-    def failed(self) -> int:
-        """Tasks in the dead letters that nobody has resolved."""
-        return sum(n for state, n in self.segments if state == TaskState.DEAD_LETTER)
-
-    @property
-    def waiting(self) -> int:
-        """Tasks that wait for an approval, which may be decided together."""
-        return sum(n for state, n in self.segments if state == TaskState.PENDING_APPROVAL)
-
-    @property
-    def done(self) -> int:
-        return sum(n for state, n in self.segments if state == TaskState.SUCCEEDED)
-
-    @property
-    def state(self) -> str:
-        # Without any: they have been pruned. A run begins with at least one.
-        if self.run.state == RunState.ACTIVE and not self.open:
-            return "finished"
-        return self.run.state
-
-    @property
-    def buttons(self) -> list[str]:
-        if self.state == "finished":
-            return []
-        return [verb.value for verb in RUN_MACHINE.verbs(RunState(self.run.state))]
 
 
 class RunList(msgspec.Struct, frozen=True):
@@ -106,13 +61,6 @@ STAGE_WORDS = {
 }
 
 
-def progress_of(
-    run: Run, counts: dict[str, int], pace: Pace | None = None, owner: str = "", waits_for: int | None = None
-) -> Progress:
-    segments: list[tuple[str, int]] = [(state, counts[state]) for state in STANDINGS if counts.get(state)]
-    return Progress(run, segments, forecast(counts, pace, run.created_at, waits_for), owner)
-
-
 @get("/runs")
 async def show_runs(
     request: WebRequest, user: SignedIn, read: Read, cursor: FromQuery[str | None] = None
@@ -137,6 +85,11 @@ async def show_runs(
     return await render(request, "runs/list.html", view, nav="runs", fragment="runs/_list.html")
 
 
+@get(["/runs/export.csv", "/runs/export.json"])
+async def export_runs(request: WebRequest, user: SignedIn) -> Stream:
+    return export(request, "runs", exports.COLUMNS, exports.rows(request.app.state.database, user))
+
+
 @get("/runs/{run_id:uuid}")
 async def show_run(
     request: WebRequest,
@@ -145,12 +98,14 @@ async def show_run(
     run_id: FromPath[UUID],
     in_state: InState = "",
     cursor: FromQuery[str | None] = None,
+    back: FromQuery[str | None] = None,
 ) -> Response[str]:
     run = await queries.find_run(read, run_id, user.scope)
     if run is None:
         raise RunNotFound
     wanted = TaskFilter(run_id=run_id, states=(in_state,) if in_state in STANDINGS else ())
-    tasks = await task_list(read, user, FilterForm(wanted=wanted, values={}, errors={}), cursor, path=f"/runs/{run_id}")
+    form, turn = FilterForm(wanted=wanted, values={}, errors={}), Turn(cursor, back)
+    tasks = await task_list(read, user, form, turn, path=f"/runs/{run_id}")
     counts = {tab.state: tab.count or 0 for tab in tasks.tabs if tab.state}
     pace = (await pace_queries.paces_of(read, [run_id])).get(run_id)
     owners = await accounts.emails_of(read, [run.owner_id]) if user.is_admin else {}
@@ -195,4 +150,4 @@ async def act_on_run(
     return see_other(request, f"/runs/{run_id}", SAID[chosen])
 
 
-handlers = [show_runs, show_run, act_on_run]
+handlers = [show_runs, export_runs, show_run, act_on_run]

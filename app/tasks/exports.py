@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import func, select
 
-from app.core.csv_cells import MARK, lines
+from app.core import exports
 from app.core.db import Database
 from app.core.masking import masked, masked_text
 from app.core.paging import Cursor
@@ -72,22 +72,14 @@ async def chunks(
             return
 
 
-async def as_csv(found: AsyncIterator[Sequence[Task]]) -> AsyncGenerator[bytes, None]:
+def as_csv(found: AsyncIterator[Sequence[Task]]) -> AsyncGenerator[bytes, None]:
     """UTF-8 with a mark, times in UTC, payload and result as JSON with secrets hidden."""
-    yield (MARK + lines([COLUMNS])).encode()
-    async for tasks in found:
-        yield lines(_row(task) for task in tasks).encode()
+    return exports.as_csv(COLUMNS, ([_row(task) for task in tasks] async for tasks in found))
 
 
-async def as_json(found: AsyncIterator[Sequence[Task]]) -> AsyncGenerator[bytes, None]:
+def as_json(found: AsyncIterator[Sequence[Task]]) -> AsyncGenerator[bytes, None]:
     """One list of tasks as the API writes them; cut off, it is no JSON."""
-    yield b"["
-    first = True
-    async for tasks in found:
-        text = b",\n".join(msgspec.json.encode(detail(task)) for task in tasks)
-        yield text if first else b",\n" + text
-        first = False
-    yield b"]\n"
+    return exports.as_json([detail(task) for task in tasks] async for tasks in found)
 
 
 def _row(task: Task) -> list[Any]:
@@ -100,11 +92,7 @@ def _row(task: Task) -> list[Any]:
         "payload": _json(task.payload),
         "result": "" if task.result is None else _json(task.result),
     }
-    return [_plain(given[name] if name in given else getattr(task, name)) for name in COLUMNS]
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+    return [given[name] if name in given else getattr(task, name) for name in COLUMNS]
 
 
 def _json(value: Any) -> str:

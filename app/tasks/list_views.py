@@ -94,15 +94,12 @@ class ListPage(msgspec.Struct, frozen=True):
     form: Form[msgspec.Struct]
 
 
-async def task_list(
-    session: Session, user: Principal, form: FilterForm, turn: Turn | str | None, path: str = PATH
-) -> TaskList:
+async def task_list(session: Session, user: Principal, form: FilterForm, turn: Turn, path: str = PATH) -> TaskList:
     """What the list shows: one page, the tabs with exact counts where they are known, where to go on.
 
     Raises:
         Invalid: a damaged cursor. A filter that does not fit shows an empty list with its errors.
     """
-    turn = turn if isinstance(turn, Turn) else Turn(turn)
     wanted = form.wanted or TaskFilter()
     shown, newer, older = await _page(session, user, wanted, turn) if form.wanted else ([], None, None)
     counts = await totals(session, user.scope, wanted)
@@ -128,7 +125,7 @@ async def task_list(
         total=total,
         matching=None if not known else sum(counts.get(state, 0) for state in wanted.states or counts),
         next_url=address.of(cursor=str(older)) if older else None,
-        prev_url=address.of(back=str(newer)) if newer and path == PATH else None,
+        prev_url=address.of(back=str(newer)) if newer else None,
         first_url=address.of() if newer else None,
         here=address.of(cursor=turn.cursor or "", back=turn.back or ""),
         params=wanted.params(),

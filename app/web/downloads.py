@@ -1,8 +1,14 @@
 """Files that are made while they are sent."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any
 
 from litestar.response import Stream
+
+from app.core.exports import as_csv, as_json
+from app.web.request import WebRequest
+
+CSV = "text/csv; charset=utf-8"
 
 
 def download(pieces: AsyncGenerator[bytes, None], name: str, media_type: str) -> Stream:
@@ -11,3 +17,13 @@ def download(pieces: AsyncGenerator[bytes, None], name: str, media_type: str) ->
     """
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return Stream(pieces, media_type=media_type, headers=headers)
+
+
+def export(
+    request: WebRequest, name: str, columns: Sequence[str], found: AsyncIterator[Iterable[Mapping[str, Any]]]
+) -> Stream:
+    """A list of rows, each with all `columns`, as CSV or JSON: by the end of the address that was asked for."""
+    if request.url.path.endswith(".json"):
+        return download(as_json(found), f"{name}.json", "application/json")
+    cells = ([[row[column] for column in columns] for row in rows] async for rows in found)
+    return download(as_csv(columns, cells), f"{name}.csv", CSV)

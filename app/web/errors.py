@@ -134,6 +134,8 @@ def write(
     try:
         template = templates.get_template(FRAGMENT if partial else PAGE)
         query = scope.get("query_string", b"").decode("latin-1")
+        unfit = problem.status == 422 and query and scope.get("method") in ("GET", "HEAD")
+        words["plain"] = "/" + scope["path"].lstrip("/") if unfit else ""  # never another host's
         words |= {"again": again, "address": scope["path"] + (f"?{query}" if query else "")}
         return HTML, template.render(**words, request_id=request_id(scope), page=page).encode()
     except Exception:

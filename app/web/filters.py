@@ -75,6 +75,8 @@ def duration(value: timedelta | float | None) -> str:
     if value is None:
         return "–"
     seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
+    if 0 < seconds < 0.0005:
+        return "< 1 ms"
     if seconds < 1:
         return f"{max(seconds, 0) * 1000:.0f} ms"
     if seconds < 59.95:

@@ -1,6 +1,7 @@
 // Single keys, while nobody types: those of elements with data-keys="g r" press that element, a field gets the focus
-// (what stands in a row only while the focus is in that row); j and k walk the rows of the page's list, o opens, x chooses;
-// / goes to the list's field, ? shows all keys. Not loaded for people who have switched single keys off.
+// and a box is ticked (what stands in a row only while the focus is in that row); j and k walk the rows of the page's list, o opens, x chooses;
+// / goes to the list's field, ? shows all keys. Not loaded for people who have switched
+// single keys off.
 
 const PAUSE = 1200; // milliseconds between two keys of one shortcut
 const TYPING = "input:not([type=checkbox], [type=radio], [type=button], [type=submit]), textarea, select, [contenteditable]";
@@ -52,7 +53,7 @@ document.addEventListener("keydown", (event) => {
   if (exact) {
     event.preventDefault();
     typed = [];
-    if (exact.matches("input, select, textarea")) exact.focus({ focusVisible: true });
+    if (exact.matches("input:not([type=checkbox]), select, textarea")) exact.focus({ focusVisible: true });
     else exact.click();
   } else if (!elements.length) {
     typed = [];

@@ -71,6 +71,34 @@ async def test_keys_lead_from_page_to_page_and_walk_the_rows(
     await expect(page).to_have_url(re.compile(f"/tasks/{older}$"))
 
 
+async def test_rows_are_chosen_by_keys_and_what_to_do_with_them_is_in_sight(
+    database: Database, root: Principal, open_page: OpenPage
+) -> None:
+    made = [await make_task(database, title=f"Task {n}") for n in range(40)]
+    page = await open_page(root, "/tasks")
+    chosen, bar = page.locator("[data-select]:checked"), page.locator(".bulk-bar")
+    await expect(bar).not_to_be_in_viewport()
+    for key in "jxjjx":
+        await page.keyboard.press(key)
+    await expect(chosen).to_have_count(2)
+    await expect(bar.get_by_role("button", name="Selected (2)…")).to_be_in_viewport()
+    everything = page.get_by_role("checkbox", name="Select all on this page")
+    assert await everything.evaluate("box => box.indeterminate")
+    await make_task(database, title="Comes while somebody chooses")  # a swap takes nothing of it away
+    await expect(page.get_by_role("button", name="1 new")).to_be_visible()
+    await expect(bar.get_by_role("button", name="Selected (2)…")).to_be_in_viewport()
+    # From the last one chosen to this one.
+    await page.locator(f"#task-{made[-6]} [data-select]").click(modifiers=["Shift"])
+    await expect(chosen).to_have_count(5)
+    await page.keyboard.press("X")
+    await expect(bar.get_by_role("button", name="Selected (40)…")).to_be_visible()
+    await page.keyboard.press("b")
+    await expect(page.get_by_label("With these tasks")).to_be_focused()
+    await everything.click()
+    await expect(chosen).to_have_count(0)
+    await expect(bar.get_by_role("button", name="Selected…")).not_to_be_in_viewport()
+
+
 async def test_keys_do_nothing_while_somebody_types(root: Principal, open_page: OpenPage) -> None:
     page = await open_page(root, "/tasks")
     await page.keyboard.press("/")

@@ -30,3 +30,13 @@ def test_an_error_says_what_happened_what_to_do_and_its_request_id(status: int, 
     assert 'href="/login"' in text if status == 401 else 'href="/"' in text
     assert text.startswith("<!doctype") is not partial
     assert "<script" not in text
+
+
+def test_a_page_whose_address_does_not_fit_leads_to_the_page_without_it_and_never_elsewhere() -> None:
+    problem = Problem(status=422, title="Please check", detail="This page address is damaged.")
+    for path in ("/tasks", "//tasks"):
+        scope = {"path": path, "query_string": b"cursor=zzz", "method": "GET", "state": {"request_id": "x"}}
+        text = write(problem, scope, PAGES, partial=False)[1].decode()
+        assert '<a class="button button--primary" href="/tasks">Open the page</a>' in text
+        sent = write(problem, {**scope, "method": "POST"}, PAGES, partial=False)[1].decode()
+        assert "Go back, correct what is named above" in sent

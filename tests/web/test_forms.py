@@ -142,6 +142,8 @@ def test_the_time_left_is_told_without_the_script_too(seconds: float, words: str
         ("bytes", 4200, "4.2 kB"),
         ("bytes", 999_999, "1 MB"),
         ("duration", 0.42, "420 ms"),
+        ("duration", 0.0004, "< 1 ms"),
+        ("duration", 0, "0 ms"),
         ("duration", timedelta(seconds=4.25), "4.2 s"),
         ("duration", 185, "3 min 5 s"),
         ("duration", 3600, "1 h"),

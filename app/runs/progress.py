@@ -1,0 +1,62 @@
+"""How far a run is: its tasks by state, and what follows from that."""
+
+import msgspec
+
+from app.runs.forecast import Forecast, Pace, forecast
+from app.runs.models import Run
+from app.runs.states import RUN_MACHINE, RunState
+from app.tasks.states import STANDINGS, UNFINISHED, TaskState
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """A run and how many of its tasks are in each state. `state` is `finished` when nothing is left to do.
+
+    `owner`: whose it is, for those who see everybody's.
+    """
+
+    run: Run
+    segments: list[tuple[str, int]]
+    forecast: Forecast
+    owner: str = ""
+
+    @property
+    def total(self) -> int:
+        return sum(n for _, n in self.segments)
+
+    @property
+    def open(self) -> int:
+        return sum(n for state, n in self.segments if state in UNFINISHED)
+
+    @property
+    def failed(self) -> int:
+        """Tasks in the dead letters that nobody has resolved."""
+        return sum(n for state, n in self.segments if state == TaskState.DEAD_LETTER)
+
+    @property
+    def waiting(self) -> int:
+        """Tasks that wait for an approval, which may be decided together."""
+        return sum(n for state, n in self.segments if state == TaskState.PENDING_APPROVAL)
+
+    @property
+    def done(self) -> int:
+        return sum(n for state, n in self.segments if state == TaskState.SUCCEEDED)
+
+    @property
+    def state(self) -> str:
+        # Without any: they have been pruned. A run begins with at least one.
+        if self.run.state == RunState.ACTIVE and not self.open:
+            return "finished"
+        return self.run.state
+
+    @property
+    def buttons(self) -> list[str]:
+        if self.state == "finished":
+            return []
+        return [verb.value for verb in RUN_MACHINE.verbs(RunState(self.run.state))]
+
+
+def progress_of(
+    run: Run, counts: dict[str, int], pace: Pace | None = None, owner: str = "", waits_for: int | None = None
+) -> Progress:
+    segments: list[tuple[str, int]] = [(state, counts[state]) for state in STANDINGS if counts.get(state)]
+    return Progress(run, segments, forecast(counts, pace, run.created_at, waits_for), owner)
