@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.masking import masked, masked_text
+from app.core.masking import masked
 from app.core.principal import Principal
 from app.tasks import reads
 from app.tasks.models import Task, TaskEvent, TaskStep
+from app.tasks.reasons import source_of, spoken
 
 MOST = 500  # of the newest events
 # Which stage a task was in until the event, in words; by the state it left.
@@ -72,16 +73,6 @@ def teller(tell: Teller) -> Teller:
     return tell
 
 
-Source = Callable[[str], tuple[str, str] | None]
-_SOURCES: list[Source] = []
-
-
-def source(find: Source) -> Source:
-    """Register how a feature signs the reasons it gives: the page that a reason leads to and its name, or None."""
-    _SOURCES.append(find)
-    return find
-
-
 class Story(msgspec.Struct, frozen=True):
     """`cut`: older events than the newest 500 are not among them. `because`: what the task's reason leads to."""
 
@@ -131,7 +122,7 @@ def _lines(events: Sequence[TaskEvent], by: Principal) -> list[tuple[TaskEvent, 
 def _line(event: TaskEvent, took: timedelta | None, by: Principal) -> Happening:
     stage = _STAGES.get(event.from_state or "", "") if took is not None else ""
     # What somebody else has done to many is their page.
-    link = _source_of(event.reason or "") if by.is_admin or event.actor == by.actor else None
+    link = source_of(event.reason or "") if by.is_admin or event.actor == by.actor else None
     title, detail, changes, error = _words(event, "" if link else spoken(event.reason or ""))
     return Happening(
         at=event.at,
@@ -145,16 +136,6 @@ def _line(event: TaskEvent, took: timedelta | None, by: Principal) -> Happening:
         changes=changes,
         error=error,
     )
-
-
-def spoken(reason: str) -> str:
-    """A reason for people: what a feature signed by an id goes by the name of its page."""
-    found = _source_of(reason)
-    return found[1] if found else masked_text(reason)
-
-
-def _source_of(reason: str) -> tuple[str, str] | None:
-    return next((found for find in _SOURCES if (found := find(reason))), None)
 
 
 def _words(event: TaskEvent, reason: str) -> tuple[str, str, list[Change], Any]:

@@ -15,7 +15,7 @@ from app.tasks.artifacts import artifacts_of
 from app.tasks.kinds import all_kinds
 from app.tasks.models import Artifact, Task, TaskStep
 from app.tasks.states import BUTTONS, HOLDS, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
-from app.tasks.story import Story, spoken, story_of
+from app.tasks.story import Story, story_of
 from app.web.forms import read_form
 from app.web.guards import SignedIn
 from app.web.render import Level, render, see_other
@@ -54,7 +54,7 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
         payload=masked(task.payload),
         result=masked(task.result),
         error=masked(task.error),
-        reason=spoken(task.reason or ""),
+        reason=task.because,
         story=await story_of(read, task, steps, user),
         steps=[(step, masked(step.result)) for step in steps],
         edits=TASK_MACHINE.allows(TaskVerb.RETRY, state) and not _internal(task.kind),
