@@ -3,8 +3,8 @@
 Two databases on one server, one of 1,000,000 tasks and 5,000,000 events, one of 10,000 tasks, each with a web server
 of its own. Every page is fetched from both in turn, so that the machine's moods reach both; what counts is the
 95th percentile of the long one in milliseconds (goal: 50) and the ratio of the medians (goal: 1.5). Where more is found
-in the long one, the ratio is of finding more: a search for one of 977 companies has 1,023 hits there and 10 in the
-short one, and /dead-letters groups 20,000 open ones instead of 200.
+in the long one, that is part of it: a search for one of 977 companies has 1,023 hits there and 10 in the short one, and
+/dead-letters groups 20,000 open ones instead of 200.
 
 Usage: python -m bench.pages [tasks of the long history] [tasks of the short one] [rounds]
 """

@@ -74,7 +74,7 @@ async def test_a_database_in_which_everything_has_happened_is_fine(database: Dat
     await lived(database, settings)
     fine, told = await verified(settings)
     assert fine, told
-    assert told.count("ok") == len(told.splitlines()) == 9
+    assert told.count("ok") == len(told.splitlines()) == 10
 
 
 async def by_hand(database: Database, statement: str, asked: Asked) -> None:
@@ -91,6 +91,10 @@ TAMPERING = {
     "a total was changed": (
         "UPDATE task_totals SET n = n + 1 WHERE state = 'succeeded'",
         "the total of succeeded tasks",
+    ),
+    "an error was counted once more": (
+        "INSERT INTO error_counts (fingerprint, dead, n) VALUES ('sample.task:0123456789ab', true, 1)",
+        "1 tasks are counted with the error sample.task:0123456789ab, and 0 have it (dead letters, owner none)",
     ),
     "a task was deleted": ("DELETE FROM tasks WHERE id = :task", "is gone, but the log ends with queued"),
     "a task was put in": (

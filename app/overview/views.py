@@ -11,7 +11,7 @@ from app.stats import queries as stats
 from app.stats.figures import Figures, figures_of
 from app.stats.minutes import PERIODS
 from app.tasks import queues, reads
-from app.tasks.dead_letters import FAILING, Group, list_groups
+from app.tasks.dead_letters import Group, list_groups
 from app.tasks.kinds import all_kinds
 from app.tasks.queues import QueueLine
 from app.tasks.states import TaskState
@@ -55,7 +55,7 @@ async def show_overview(
                 line[state] = line.get(state, 0) + n
     workers = await reads.list_workers(read)
     lines = await queues.standing(read, by_queue, workers)
-    groups = await list_groups(read, user.scope, GROUPS, FAILING)
+    groups = await list_groups(read, user.scope, GROUPS, retried=True)
     async with request.app.state.database.look_back(read) as past:
         figures = await figures_of(past, chosen, user.scope, [state.value for state in OUTCOMES], internal)
     settings = request.app.state.settings

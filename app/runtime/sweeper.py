@@ -22,7 +22,7 @@ from app.runtime import workers
 from app.schedules import service as schedules
 from app.stats import minutes, rebasing
 from app.stats import queries as stats
-from app.tasks import fingerprints, limits, pruning, strays
+from app.tasks import dead_letters, fingerprints, limits, pruning, strays
 from app.tasks import queries as tasks
 from app.tasks.artifacts import forget_files
 from app.tasks.service import announce_ready
@@ -143,6 +143,7 @@ class Sweeper:
 
     async def _fold(self, session: WriteSession) -> bool:
         await stats.fold_events(session)
+        await dead_letters.add_up(session)
         return False
 
     async def _fold_minutes(self, session: WriteSession) -> bool:

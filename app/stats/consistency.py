@@ -42,6 +42,19 @@ _TOTALS = text(
     GROUP BY owner_id, queue, kind, state HAVING sum(total) <> sum(counted) LIMIT :limit
     """
 )
+_ERRORS = text(
+    """
+    SELECT format('%s tasks are counted with the error %s, and %s have it (%s, owner %s)', sum(told), fingerprint,
+                  sum(there), CASE WHEN dead THEN 'dead letters' ELSE 'tried again' END,
+                  coalesce(CAST(owner_id AS text), 'none'))
+    FROM (SELECT owner_id, fingerprint, dead, n AS told, 0 AS there FROM error_counts
+          UNION ALL
+          SELECT owner_id, fingerprint, state = 'dead_letter', 0, 1 FROM tasks
+          WHERE fingerprint IS NOT NULL AND resolved_at IS NULL
+            AND state IN ('dead_letter', 'retrying', 'queued', 'running')) AS both_sides
+    GROUP BY owner_id, fingerprint, dead HAVING sum(told) <> sum(there) LIMIT :limit
+    """
+)
 _STATES = text(
     """
     SELECT format('task %s is %s, but the log ends with %s', t.id, t.standing, coalesce(e.to_state, 'nothing'))
@@ -71,6 +84,7 @@ _VANISHED = text(
 CHECKS = {
     "The counts are those of the tasks": _COUNTS,
     "The totals are those of the counts": _TOTALS,
+    "Errors are counted as tasks have them": _ERRORS,
     "Every task is where its log ends": _STATES,
     "Every log is a chain": _CHAINS,
     "No task is gone without a trace": _VANISHED,

@@ -64,6 +64,21 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         wanted = list(self._conditions())
         return and_(*wanted) if wanted else true()
 
+    @property
+    def sought_id(self) -> UUID | None:
+        """`q`, if it is an id: then no words are looked for."""
+        return _uuid(self.q)
+
+    @property
+    def sought(self) -> ColumnElement[Any]:
+        """What `q` looks for among TaskWords: the beginnings of words, or `sought_value`."""
+        return func.holdpoint_sought(self.q).op("||")(self.sought_value)
+
+    @property
+    def sought_value(self) -> ColumnElement[Any]:
+        """`q` as a whole value of the payload."""
+        return _query("=", [self.q])
+
     def _conditions(self) -> Iterable[ColumnElement[bool]]:
         if self.states:
             yield _stands(self.states)
@@ -77,8 +92,7 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         if self.payload:
             yield or_(*(_contains(part) for part in parse_payload(self.payload)))
         if self.q:
-            id = _uuid(self.q)
-            yield Task.id == id if id else _found(func.holdpoint_sought(self.q).op("||")(_query("=", [self.q])))
+            yield Task.id == self.sought_id if self.sought_id else _found(self.sought)
         for name in _AGES:
             if value := getattr(self, name):
                 at = Task.created_at if name.startswith("created") else Task.finished_at

@@ -6,7 +6,9 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
+    Column,
     DateTime,
     Double,
     ForeignKey,
@@ -15,8 +17,10 @@ from sqlalchemy import (
     Integer,
     Interval,
     SmallInteger,
+    Table,
     Text,
     UniqueConstraint,
+    Uuid,
     func,
     text,
 )
@@ -108,7 +112,7 @@ class Task(Base):
         Index("tasks_run_state_idx", "run_id", "state", postgresql_where=text("run_id IS NOT NULL")),
         Index("tasks_subject_idx", "subject", postgresql_where=text("subject IS NOT NULL")),
         Index("tasks_owner_created_idx", "owner_id", text("created_at DESC"), text("id DESC")),
-        # The page of groups reads nothing else. A retry that succeeds takes its task out, and so does resolving it.
+        # For the lists of an error that is open. A retry that succeeds takes its task out, and so does resolving it.
         Index(
             "tasks_open_errors_idx",
             "fingerprint",
@@ -125,6 +129,21 @@ class Task(Base):
             text("id DESC"),
             postgresql_include=["state", "owner_id", "finished_at", "resolved_at"],
             postgresql_where=text("fingerprint IS NOT NULL"),
+        ),
+        Index(
+            "tasks_died_idx",
+            "fingerprint",
+            "finished_at",
+            "id",
+            postgresql_where=text("state = 'dead_letter' AND fingerprint IS NOT NULL AND resolved_at IS NULL"),
+        ),
+        Index(
+            "tasks_died_of_owner_idx",
+            "owner_id",
+            "fingerprint",
+            "finished_at",
+            "id",
+            postgresql_where=text("state = 'dead_letter' AND fingerprint IS NOT NULL AND resolved_at IS NULL"),
         ),
         Index(
             "tasks_nameless_idx",
@@ -190,6 +209,19 @@ class Task(Base):
         return RESOLVED if self.resolved_at else self.state
 
 
+# How many tasks have an error that nobody has dealt with: `dead` letters, and others that are tried again after it.
+# Rows of one error add up; triggers write one for each statement that changes it, the sweeper puts them together.
+error_counts = Table(
+    "error_counts",
+    Base.metadata,
+    Column("owner_id", Uuid),
+    Column("fingerprint", Text, nullable=False),
+    Column("dead", Boolean, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Index("error_counts_owner_idx", "owner_id"),
+)
+
+
 class TaskWords(Base):
     """What a task is searched by: the words of its title, and the values of its payload, each behind a `=`.
 
@@ -202,6 +234,7 @@ class TaskWords(Base):
 
     task_id: Mapped[UUID] = mapped_column(primary_key=True)
     words: Mapped[Any] = mapped_column(TSVECTOR)
+    created_at: Mapped[datetime] = mapped_column(Moment)  # the task's
 
 
 class TaskStep(Base):

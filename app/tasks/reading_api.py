@@ -29,7 +29,7 @@ TAG = "Tasks"
 
 
 class DeadLetterItem(msgspec.Struct, frozen=True, kw_only=True):
-    """The open dead letters of one error, `n` of them. `sample_id` is the newest."""
+    """The open dead letters of one error, `n` of them. `sample_id` is the last that died."""
 
     fingerprint: str
     kind: str

@@ -1,17 +1,32 @@
 """What pages show of tasks: lists by keyset, one task with its events and steps, worker processes."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, bindparam, cast, func, select, true, tuple_
+from msgspec.structs import replace
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    SQLColumnExpression,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    func,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from app.core.paging import Cursor
 from app.tasks.errors import TaskNotFound
 from app.tasks.filters import TaskFilter
+from app.tasks.hits import few_hits
 from app.tasks.models import Task, TaskEvent, TaskStep, Worker
 from app.tasks.states import UNFINISHED, TaskState
 
@@ -37,17 +52,19 @@ async def list_tasks(
     Args:
         scope: whose tasks; None is everybody's.
     """
-    query = select(Task).where(mine(scope), wanted.where()).limit(limit)
+    query = select(Task).limit(limit)
+    key: tuple[SQLColumnExpression[datetime], SQLColumnExpression[UUID]] = (Task.created_at, Task.id)
+    hits = await few_hits(session, scope, wanted, oldest=oldest)
+    if hits is not None:
+        query = query.join(hits, hits.c.task_id == Task.id)
+        key, wanted = (hits.c.created_at, hits.c.task_id), replace(wanted, q="")
+    query = query.where(mine(scope), wanted.where())
     if not whole:
         query = query.options(defer(Task.payload), defer(Task.result), defer(Task.error))
-    key = tuple_(Task.created_at, Task.id)
-    if oldest:
-        query = query.order_by(Task.created_at, Task.id)
-    else:
-        query = query.order_by(Task.created_at.desc(), Task.id.desc())
+    query = query.order_by(*key if oldest else (column.desc() for column in key))
     if place is not None:
         there = tuple_(place.at, place.id)
-        query = query.where(key > there if oldest else key < there)
+        query = query.where(tuple_(*key) > there if oldest else tuple_(*key) < there)
     return list((await session.execute(query)).scalars())
 
 

@@ -3,13 +3,13 @@
 import re
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from app.tasks.filters import TaskFilter
 from app.tasks.models import Task
-from app.tasks.reads import mine
+from app.tasks.reads import list_tasks, mine
 
 BEGINNING = re.compile(r"[0-9a-f]{6,32}")
 
@@ -25,16 +25,16 @@ def id_range(text: str) -> tuple[UUID, UUID] | None:
 async def tasks_like(session: AsyncSession, scope: UUID | None, text: str, limit: int) -> list[Task]:
     """Newest first; of nobody else's when `scope` is a person."""
     ids = id_range(text)
-    found = await _where(session, scope, Task.id.between(*ids), limit) if ids else []
+    found = await _beginning(session, scope, ids, limit) if ids else []
     if found or not text.strip():
         return found
-    return await _where(session, scope, TaskFilter(q=text.strip()).where(), limit)
+    return await list_tasks(session, scope, TaskFilter(q=text.strip()), None, limit)
 
 
-async def _where(session: AsyncSession, scope: UUID | None, condition: ColumnElement[bool], limit: int) -> list[Task]:
+async def _beginning(session: AsyncSession, scope: UUID | None, ids: tuple[UUID, UUID], limit: int) -> list[Task]:
     query = (
         select(Task)
-        .where(condition, mine(scope))
+        .where(Task.id.between(*ids), mine(scope))
         .options(defer(Task.payload), defer(Task.result), defer(Task.error))
         .order_by(Task.created_at.desc(), Task.id.desc())
         .limit(limit)

@@ -40,6 +40,8 @@ class Keys:
         return found
 
     async def press(self, *keys: str) -> None:
+        # The address is the new page's before its scripts have run.
+        await self.page.wait_for_load_state()
         for key in keys:
             await self.page.keyboard.press(key)
 

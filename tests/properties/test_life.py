@@ -32,6 +32,7 @@ from app.runs import service as runs
 from app.runs.errors import RunRefuses
 from app.runs.states import RunVerb
 from app.stats import queries as stats
+from app.stats.consistency import problems
 from app.tasks import attempts, queries, service
 from app.tasks.attempts import Claimed, Outcome
 from app.tasks.service import TaskRequest
@@ -399,6 +400,7 @@ class Life(RuleBasedStateMachine):
             states = {row[0]: row[1:] for row in await session.execute(_RUNS)}
             by_queue = await stats.counts_by_queue(session)
             by_run = await stats.counts_by_run(session, list(world.runs))
+            assert await problems(session, "Errors are counted as tasks have them", 5) == []
         assert {row.id: (tuple(row[1:9]), row.worker, row.finished) for row in rows} == {
             t.id: (
                 (t.state, t.attempt, t.failures, t.losses, t.round, t.priority, t.run_at, t.lease),

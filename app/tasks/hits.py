@@ -1,0 +1,48 @@
+"""Tasks in which what somebody types is found: sorted before any task is looked up, when they are few.
+
+Of several words only the rarest is looked for in the index, and the others in what that finds: a common beginning of a
+word stands in every second task, and the index would list all of those first.
+"""
+
+from math import sqrt
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Boolean, Subquery, Text, cast, func, literal, select
+from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.tasks.filters import TaskFilter
+from app.tasks.models import TaskWords
+
+# Sorting all hits takes as long as walking over the tasks until a page of them is found when they are about so many
+# times the root of the number of tasks; fewer when a filter throws some away that had to be looked up for it.
+MOST, MOST_TO_FILTER = 20, 2
+
+
+async def few_hits(
+    session: AsyncSession, scope: UUID | None, wanted: TaskFilter, *, oldest: bool = False
+) -> Subquery | None:
+    """`task_id` and `created_at` of all that `wanted.q` finds, in the order of a list; nothing else is filtered.
+
+    None: they are too many for that, or nothing is looked for by words.
+    """
+    if not wanted.q or wanted.sought_id:
+        return None
+    rarest = func.holdpoint_rarest(wanted.q, wanted.sought_value).table_valued("sought", "hits", "tasks")
+    asked = select(cast(rarest.c.sought, Text), cast(wanted.sought, Text), rarest.c.hits, rarest.c.tasks)
+    sought, whole, hits, tasks = (await session.execute(asked)).one()
+    bare = scope is None and wanted == TaskFilter(q=wanted.q)
+    if hits is None or hits > (MOST if bare else MOST_TO_FILTER) * sqrt(tasks):
+        return None
+    found = select(TaskWords.task_id, TaskWords.created_at).where(TaskWords.words.op("@@")(_query(sought)))
+    if whole != sought:
+        # As a function it is no condition of the index; as a subselect it is read once, and not for every row.
+        once = select(_query(whole)).scalar_subquery()
+        found = found.where(func.ts_match_vq(TaskWords.words, once, type_=Boolean))
+    order = (TaskWords.created_at, TaskWords.task_id)
+    return found.order_by(*order if oldest else (column.desc() for column in order)).subquery("hits")
+
+
+def _query(text: str) -> Any:
+    return cast(literal(text), TSQUERY)

@@ -1,0 +1,128 @@
+"""Dead letters by their error: the counts are kept, not counted, and are right whatever happens to the tasks."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select, text
+
+from app.core.db import Database
+from app.core.principal import Principal
+from app.stats.consistency import problems
+from app.tasks import queries
+from app.tasks.dead_letters import Group, add_up, list_groups
+from app.tasks.fingerprints import digest, fill_missing, fingerprint
+from app.tasks.models import Task, error_counts
+from app.tasks.pruning import prune_tasks
+from app.tasks.states import TaskState, TaskVerb
+from tests.bulk.acting import buried, fail, succeed
+from tests.tasks.making import make_task
+
+CHECK = "Errors are counted as tasks have them"
+
+
+async def groups(database: Database, owner: UUID | None = None, *, retried: bool = True) -> list[Group]:
+    async with database.read() as session:
+        assert await problems(session, CHECK, 5) == []
+        return await list_groups(session, owner, retried=retried)
+
+
+async def numbers(database: Database, owner: UUID | None = None) -> dict[str, tuple[int, int]]:
+    """Message → how many are dead letters, and how many are tried again."""
+    return {group.message: (group.n, group.retried) for group in await groups(database, owner)}
+
+
+async def added_up(database: Database) -> int:
+    """How many rows there are then."""
+    async with database.write("system") as session:
+        await add_up(session)
+        return (await session.execute(select(func.count()).select_from(error_counts))).scalar_one()
+
+
+async def test_a_group_has_its_number_its_first_its_last_and_what_died_last(database: Database, ann: Principal) -> None:
+    old, middle, late = await buried(database, 3, "No", title="Mine", owner_id=ann.id)
+    other = await buried(database, 2, "No", title="Not mine")
+    noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    async with database.write("system") as session:
+        for hours, id in enumerate((old, other[0], late, middle, other[1])):
+            await session.execute(
+                text("UPDATE tasks SET finished_at = :at WHERE id = :id"),
+                {"id": id, "at": noon + timedelta(hours=hours)},
+            )
+    [everybody], [hers] = await groups(database), await groups(database, ann.id)
+    assert (everybody.n, everybody.first_at, everybody.last_at) == (5, noon, noon + timedelta(hours=4))
+    assert (everybody.sample_id, everybody.sample_title) == (other[1], "Not mine")
+    assert (hers.n, hers.first_at, hers.last_at) == (3, noon, noon + timedelta(hours=3))
+    assert (hers.sample_id, hers.sample_title) == (middle, "Mine")
+    assert hers.fingerprint == fingerprint("test.nothing", digest("RuntimeError", "No"))
+    assert (hers.kind, hers.error_type, hers.message) == ("test.nothing", "RuntimeError", "No")
+
+
+async def test_every_way_into_and_out_of_an_error_is_counted(database: Database, ann: Principal) -> None:
+    a, b, c, d = await buried(database, 4, "No", owner_id=ann.id)
+    await buried(database, 2, "Never")
+    again = [await make_task(database) for _ in range(3)]
+    await fail(database, again, "No", TaskState.RETRYING)
+    assert await numbers(database) == {"No": (4, 3), "Never": (2, 0)}
+    assert await numbers(database, ann.id) == {"No": (4, 0)}
+    assert [group.message for group in await groups(database, retried=False)] == ["No", "Never"]
+    async with database.write("system") as session:
+        await queries.move_tasks(session, TaskVerb.RETRY, Task.id == a)
+        await queries.resolve_tasks(session, Task.id == b, "ann@example.org", "Done by hand.")
+        await queries.move_tasks(session, TaskVerb.CANCEL, Task.id == again[0])
+        await session.execute(text("UPDATE tasks SET run_at = now() WHERE state = 'retrying'"))
+        await queries.promote_due(session)
+    assert await numbers(database) == {"No": (2, 2), "Never": (2, 0)}
+    async with database.write("system") as session:
+        await queries.move_tasks(session, TaskVerb.RETRY, Task.id == b)
+    await succeed(database, [again[1]])
+    await fail(database, [again[2]], "Never")
+    assert await numbers(database) == {"Never": (3, 0), "No": (2, 0)}
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE tasks SET fingerprint = NULL WHERE id = :id"), {"id": c})
+    assert await numbers(database) == {"Never": (3, 0), "No": (1, 0)}
+    async with database.write("system") as session:
+        assert await fill_missing(session) == 1
+        await session.execute(text("DELETE FROM tasks WHERE id = :id"), {"id": d})
+    assert await numbers(database) == {"Never": (3, 0), "No": (1, 0)}
+    assert await added_up(database) == 2
+    assert await numbers(database) == {"Never": (3, 0), "No": (1, 0)}
+    async with database.write("system") as session:
+        await prune_tasks(session, timedelta(seconds=-1))
+    assert await numbers(database) == {}
+    assert await added_up(database) == 0
+
+
+async def test_a_group_of_which_none_is_given_up_shows_the_newest(database: Database) -> None:
+    tasks = [await make_task(database, title=f"Task {n}") for n in range(2)]
+    await fail(database, tasks, "No", TaskState.RETRYING)
+    [group] = await groups(database)
+    assert (group.n, group.retried, group.first_at, group.last_at) == (0, 2, None, None)
+    assert group.sample_title == "Task 1"
+    assert await groups(database, retried=False) == []
+
+
+async def test_adding_up_loses_nothing_of_what_others_add_meanwhile(database: Database) -> None:
+    """Two sweepers add up at once while tasks die, are retried and go."""
+    stop = asyncio.Event()
+
+    async def adding() -> None:
+        while not stop.is_set():
+            await added_up(database)
+
+    async def dying(message: str) -> None:
+        for _ in range(8):
+            [one, two] = await buried(database, 2, message)
+            async with database.write("system") as session:
+                await queries.move_tasks(session, TaskVerb.RETRY, Task.id == one)
+                await session.execute(text("DELETE FROM tasks WHERE id = :id"), {"id": two})
+            await buried(database, 1, message)
+
+    sweepers = [asyncio.create_task(adding()) for _ in range(2)]
+    try:
+        await asyncio.gather(dying("No"), dying("No"), dying("Never"))
+    finally:
+        stop.set()
+        await asyncio.gather(*sweepers)
+    assert await numbers(database) == {"No": (16, 0), "Never": (8, 0)}
+    assert await added_up(database) == 2
