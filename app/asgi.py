@@ -31,6 +31,7 @@ import app.approvals.waiting
 import app.audit.api
 import app.audit.views
 import app.bulk.api
+import app.bulk.story
 import app.bulk.views
 import app.doctor.api
 import app.doctor.views

@@ -9,6 +9,7 @@ from app.core.principal import Principal
 from app.postings import imports
 from app.postings.errors import NothingToImport
 from app.postings.formats import parse
+from app.postings.service import follow_site
 
 SAMPLE_CAREERS = "http://127.0.0.1:8090"  # as written in the sample files
 
@@ -31,7 +32,8 @@ admin@holdpoint.localhost
 
 
 async def fill(session: WriteSession, user: User, careers_url: str) -> None:
-    """Give `user` the sample postings and, if they have none yet, a profile. Doing it again adds nothing."""
+    """Give `user` the sample postings and, if they have none yet, a profile. Doing it again adds nothing; where the
+    careers site has another port by now, the postings follow it."""
     profile = await load_profile(session, user.id)
     if profile is None or not profile.resume_name:
         change = ProfileChange(
@@ -45,7 +47,9 @@ async def fill(session: WriteSession, user: User, careers_url: str) -> None:
         await save_resume(session, user.id, document("resume.txt", RESUME.encode()))
     data = (SAMPLES / "postings.csv").read_bytes().replace(SAMPLE_CAREERS.encode(), careers_url.encode())
     by = Principal(user.id, user.email, user.name, "admin")
-    kept = await imports.keep(session, by, "postings.csv", parse(data, "postings.csv"))
+    parsed = parse(data, "postings.csv")
+    await follow_site(session, user.id, parsed.rows)
+    kept = await imports.keep(session, by, "postings.csv", parsed)
     try:
         await imports.confirm(session, by, kept, leave_out_errors=True)
     except NothingToImport:

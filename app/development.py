@@ -16,10 +16,10 @@ import click
 from app.accounts import service as accounts
 from app.accounts.sign_in import create_sign_in_link
 from app.core.config import Settings, load
-from app.core.db import Database, WriteSession
+from app.core.db import AWAY, Database, WriteSession
 from app.demo import fill
 from app.embedded.attach import attached, stop_started
-from app.embedded.children import Children
+from app.embedded.children import Children, at_terminal
 from app.schema import migrate
 
 DEVELOPER = "admin@holdpoint.localhost"
@@ -48,7 +48,7 @@ def run(environ: Mapping[str, str]) -> None:
         children.start("worker", "arq", "app.worker.WorkerSettings")
         if _answers(children, port):
             _welcome(settings, in_transaction(settings, lambda session: prepare(session, settings)))
-            ended = children.keep(click.echo)
+            ended = children.keep(click.echo, lambda: _another_link(settings))
             if ended is not None:
                 raise click.ClickException(f"The {ended} process does not stay up; see above. Everything is stopped.")
     finally:
@@ -124,8 +124,18 @@ def _welcome(settings: Settings, link: str) -> None:
         f"\n  Sign in (once)      {link}"
         f"\n  Mail arrives at     {'your SMTP server' if settings.smtp_url else f'{settings.base_url}/mailbox'}"
         f"\n  The careers site    http://127.0.0.1:{settings.careers_port}"
-        "\n  Ctrl-C stops all of it.\n"
+        f"\n  {'Enter shows another sign-in link, ' if at_terminal() else ''}Ctrl-C stops all of it.\n"
     )
+
+
+def _another_link(settings: Settings) -> None:
+    """The first one is used up, out of date or somewhere above in the log."""
+    try:
+        link = in_transaction(settings, lambda session: create_sign_in_link(session, DEVELOPER, settings.base_url))
+    except AWAY as problem:
+        click.echo(f"No link: the database cannot be asked ({problem}).")
+    else:
+        click.echo(f"\n  Sign in (once)      {link}\n")
 
 
 def in_transaction(settings: Settings, work: Callable[[WriteSession], Awaitable[T]]) -> T:

@@ -80,6 +80,7 @@ async def test_nothing_has_ever_run_leads_to_the_first_run_and_mail_alone_is_not
         assert "Nothing has run yet" in page.text
         assert 'href="/postings/import"' in page.text
         assert 'href="/tasks/new"' in page.text
+        assert page.text.count("button--primary") == 1, "one thing to begin with"
         await mail(database, owner=root.id)
     await make_task(database)
     assert "Nothing has run yet" not in (await admin.get("/overview")).text

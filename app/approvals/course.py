@@ -13,10 +13,11 @@ from app.approvals.standing import Standing, standing_of
 from app.approvals.states import ApprovalState, HoldType
 from app.core.db import Session
 from app.core.principal import Principal
+from app.runs import service as runs
 
 
 class Course(msgspec.Struct, frozen=True, kw_only=True):
-    """As `viewer`, an address, sees it. `owner` is the address that can be asked back, or ""."""
+    """As `viewer`, an address, sees it. `owner` is the address that can be asked back, or "". `paused`: by its run."""
 
     approval: Approval
     standing: Standing
@@ -25,6 +26,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
     decides_unasked: bool
     answers: bool
+    paused: bool
 
     @property
     def vote(self) -> Vote | None:
@@ -83,6 +85,7 @@ async def course_of(session: Session, approval: Approval, viewer: str, *, by: Pr
         owner=owner.email if owner else "",
         decides_unasked=is_admin or (owns and approval.hold != HoldType.APPROVAL),
         answers=owns or is_admin,
+        paused=await runs.holds_back(session, approval.task_id),
     )
 
 

@@ -37,8 +37,8 @@ LIMIT = Limit("review", 60, timedelta(minutes=1))
 class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """`token` and `stamp` travel in the form. `resumable`: an expired question can be put again.
 
-    `successor` is the same question, put again since and decided. `paused`: the task waits with its run. `taker`: this
-    person may take the approval back. `receipt`: there is one.
+    `successor` is the same question, put again since and decided. `taker`: this person may take the
+    approval back. `receipt`: there is one.
     """
 
     question: QuestionView
@@ -50,7 +50,6 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     stamp: str
     resumable: bool
     successor: Approval | None
-    paused: bool = False
     fresh: bool = False
     in_place_of_another: bool = False
     taker: bool = False
@@ -90,7 +89,6 @@ async def _page(
         and asked.recipient.forwarded_from is None
         and not await tasks.in_cancelled_run(session, asked.task.id),
         successor=await _successor(session, asked.approval),
-        paused=asked.task.state == TaskState.PAUSED,
         fresh=fresh,
         in_place_of_another=asked.recipient.forwarded_from is not None,
         taker=by_link and await taking_back.offered(session, asked.approval, asked.recipient.email),

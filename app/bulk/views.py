@@ -1,5 +1,6 @@
 """Pages of bulk actions: choose and confirm, follow, stop, let a redrive go on; without JavaScript as well."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -10,6 +11,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
 from app.bulk import queries, redrive, service
+from app.bulk.conditions import Condition, conditions_of
 from app.bulk.errors import ActionNotFound, Outgrown
 from app.bulk.models import BulkAction, BulkEvent
 from app.bulk.service import Preview
@@ -47,6 +49,7 @@ class NewPage(msgspec.Struct, frozen=True, kw_only=True):
     errors: dict[str, str]
     params: list[tuple[str, str]]
     preview: Preview | None = None
+    conditions: Sequence[Condition] = ()
     steps: tuple[int, ...] = redrive.STEPS
 
 
@@ -54,7 +57,7 @@ class Line(msgspec.Struct, frozen=True):
     """An action with its filter in words."""
 
     action: BulkAction
-    words: list[str]
+    conditions: list[Condition]
 
     @property
     def verb(self) -> str:
@@ -89,7 +92,7 @@ class ActionList(msgspec.Struct, frozen=True):
 
 
 def line_of(action: BulkAction) -> Line:
-    return Line(action, msgspec.convert(action.filter, TaskFilter).words())
+    return Line(action, conditions_of(msgspec.convert(action.filter, TaskFilter)))
 
 
 @get("/bulk/new")
@@ -169,7 +172,14 @@ async def _new_page(
         preview = await service.preview(session, user, BulkVerb.RETRY if name == REDRIVE else BulkVerb(name), wanted)
     except Invalid as refusal:
         return NewPage(verb=name, form=form, errors={**errors, "": str(refusal)}, params=[])
-    return NewPage(verb=name, form=form, errors=errors, params=wanted.params(), preview=preview)
+    return NewPage(
+        verb=name,
+        form=form,
+        errors=errors,
+        params=wanted.params(),
+        preview=preview,
+        conditions=conditions_of(preview.wanted),
+    )
 
 
 @get("/bulk")

@@ -48,6 +48,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     transaction_warn: timedelta = timedelta(minutes=1)
     transaction_fail: timedelta = timedelta(minutes=10)
     dead_rows: int = 50_000
+    behind: timedelta = timedelta(seconds=5)
 
 
 class Patient(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ REDIS_AWAY = (RedisError, OSError, TimeoutError)
 REDIS_SECONDS = 3.0
 HEARD_SECONDS = 2.0
 SLOW_MS = 250.0
+POOLER_SIGNS = ("unsupported startup parameter", "prepared statement")
 SHORTEST_KEY = 32
 LEAST_SIGNS = 10  # different ones in a key that was drawn by lot
 GUESSABLE = ("secret", "change", "example", "password", "holdpoint", "test", "default")
@@ -31,6 +32,9 @@ async def database(patient: Patient) -> Finding:
             version, number = await queries.version(session)
     except AWAY as problem:
         said = str(problem).split("\n")[0][:150]
+        if any(sign in str(problem) for sign in POOLER_SIGNS):
+            do = "This is a pooler's answer: set DATABASE_POOLER=transaction for web, workers and commands."
+            return fail(f"It refuses us: {said}", do)
         return fail(f"It cannot be reached: {said}", "Look at DATABASE_URL, the server, and the network between.")
     took = (time.perf_counter() - began) * 1000
     if number < 150000:

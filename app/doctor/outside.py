@@ -1,4 +1,4 @@
-"""Checks that go out: to the mail server, our own public address, the store of files, and round by Redis."""
+"""Checks that go out: to a replica, the mail server, our own public address, the store of files, and round by Redis."""
 
 import secrets
 from datetime import timedelta
@@ -11,6 +11,7 @@ from app.core.config import Settings
 from app.core.files import FilesAway, FileStore
 from app.core.ids import uuid7
 from app.core.tokens import Signer
+from app.doctor import beside
 from app.doctor.findings import Check, Finding, Patient, fail, fine, warn
 from app.doctor.inside import wakeups
 from app.mail import mailbox, smtp
@@ -92,4 +93,10 @@ async def files(patient: Patient) -> Finding:
     return fine("A file was written, read and removed.")
 
 
-CHECKS: dict[str, Check] = {"Wake-ups": wakeups, "Public address": public_url, "Mail": mail, "Files": files}
+CHECKS: dict[str, Check] = {
+    **beside.CHECKS,
+    "Wake-ups": wakeups,
+    "Public address": public_url,
+    "Mail": mail,
+    "Files": files,
+}

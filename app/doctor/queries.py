@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app.core.db import sqlstate
 
@@ -37,6 +37,33 @@ _DEAD = text(
     ORDER BY n_dead_tup DESC
     """
 )
+
+
+_PROCESS = text("SELECT pg_backend_pid()")
+_WRITTEN = text(
+    "SELECT system_identifier, CAST(pg_current_wal_lsn() - CAST('0/0' AS pg_lsn) AS bigint) FROM pg_control_system()"
+)
+_SEEN = text(
+    """
+    SELECT system_identifier, CASE WHEN pg_is_in_recovery() THEN
+      greatest(:place - CAST(pg_last_wal_replay_lsn() - CAST('0/0' AS pg_lsn) AS bigint), 0) END
+    FROM pg_control_system()
+    """
+)
+
+
+class Written(NamedTuple):
+    """How far a primary's log goes, in bytes; `cluster` is the same for whoever follows it."""
+
+    cluster: int
+    place: int
+
+
+class Seen(NamedTuple):
+    """How many bytes a replica lacks; None: it is none."""
+
+    cluster: int
+    missing: int | None
 
 
 class Transaction(NamedTuple):
@@ -86,3 +113,17 @@ async def oldest_transaction(session: AsyncSession) -> Transaction | None:
 
 async def dead_rows(session: AsyncSession, least: int) -> list[DeadRows]:
     return [DeadRows(*row) for row in await session.execute(_DEAD, {"least": least})]
+
+
+async def server_process(connection: AsyncConnection) -> int:
+    """The id of the server's process that answers, which begins a transaction."""
+    return int((await connection.execute(_PROCESS)).scalar_one())
+
+
+async def written(session: AsyncSession) -> Written:
+    return Written(*(await session.execute(_WRITTEN)).one())
+
+
+async def seen(session: AsyncSession, written: Written) -> Seen:
+    """What of it the asked server has."""
+    return Seen(*(await session.execute(_SEEN, {"place": written.place})).one())

@@ -1,6 +1,8 @@
 """The processes that `holdpoint dev` runs side by side, and their common end."""
 
 import ctypes
+import os
+import select
 import signal
 import subprocess
 import sys
@@ -44,11 +46,12 @@ class Children:
     def stopping(self) -> bool:
         return self._stop
 
-    def keep(self, say: Callable[[str], None]) -> str | None:
+    def keep(self, say: Callable[[str], None], entered: Callable[[], None]) -> str | None:
         """Until a signal comes (None). A process that ends is started again; one that does not stay up ends it all.
 
         Args:
             say: is told what happens.
+            entered: somebody at the terminal has pressed Enter.
         """
         while not self._stop:
             if (name := self.ended()) is not None:
@@ -58,7 +61,8 @@ class Children:
                     return name
                 say(f"Starting another {name}.")
                 self.start(name, *command)
-            time.sleep(0.2)
+            if _enter_within(0.2):
+                entered()
         say("Stopping …")
         return None
 
@@ -77,6 +81,21 @@ class Children:
 
     def _asked_to_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stop = True
+
+
+def at_terminal() -> bool:
+    """Whether somebody can type to us. In the background reading would stop us (SIGTTIN)."""
+    try:
+        return os.isatty(0) and os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:
+        return False
+
+
+def _enter_within(seconds: float) -> bool:
+    if at_terminal() and select.select([0], [], [], seconds)[0] and os.read(0, 1000):
+        return True
+    time.sleep(seconds)
+    return False
 
 
 def _how(status: int) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
 from app.core.paging import Cursor
+from app.postings.formats import PostingRow
 from app.postings.models import Posting
 
 MAX_WORDS = 200  # characters of a search that are looked at
@@ -124,6 +125,29 @@ async def ids_of(session: AsyncSession, owner_id: UUID, search: Search, limit: i
 
 async def count_postings(session: AsyncSession, owner_id: UUID, search: Search) -> int:
     return int((await session.execute(_found(owner_id, search, func.count()))).scalar_one())
+
+
+# Of two that are the same but for the port, the newer one.
+_FOLLOW = text(
+    """
+    WITH moved AS (
+      SELECT DISTINCT ON (r.canonical_url) p.id, r.url, r.canonical_url, r.apply_url
+      FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(url text, canonical_url text, apply_url text)
+      JOIN postings p ON p.owner_id = :owner AND p.canonical_url LIKE 'https://127.0.0.1:%'
+        AND split_part(p.canonical_url, '/', 3) <> split_part(r.canonical_url, '/', 3)
+        AND regexp_replace(p.canonical_url, ':\\d+/', '/') = regexp_replace(r.canonical_url, ':\\d+/', '/')
+      WHERE NOT EXISTS (SELECT FROM postings k WHERE k.owner_id = :owner AND k.canonical_url = r.canonical_url)
+      ORDER BY r.canonical_url, p.created_at DESC)
+    UPDATE postings p SET url = m.url, canonical_url = m.canonical_url, apply_url = m.apply_url
+    FROM moved m WHERE p.id = m.id
+    """
+)
+
+
+async def follow_site(session: WriteSession, owner_id: UUID, rows: Sequence[PostingRow]) -> None:
+    """This person's postings of a site on this machine that had another port get the addresses of `rows`."""
+    values = {"owner": owner_id, "rows": msgspec.json.encode(rows).decode()}
+    await session.execute(_FOLLOW, values)
 
 
 async def set_applied(session: WriteSession, posting_id: UUID, task_id: UUID, *, now: datetime | None = None) -> None:

@@ -26,6 +26,8 @@ MOST = 10_000
 
 KIND = "application.submit"
 
+follow_site = queries.follow_site
+
 
 class PostingView(msgspec.Struct, frozen=True, kw_only=True):
     """A posting as others read it. `description` is sanitised HTML; `applied_at` is the first application's."""

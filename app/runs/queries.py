@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.db import WriteSession
 from app.runs.models import Run, RunEvent
 from app.runs.states import RUN_MACHINE, RunState, RunVerb
+from app.tasks.models import Task
+from app.tasks.states import HOLDS, TaskState
 
 SEARCHED = 1000  # so many of the newest are looked through for a name
 
@@ -103,6 +105,14 @@ async def get_run(session: AsyncSession, run_id: UUID) -> Run:
 
 async def name_of(session: AsyncSession, run_id: UUID) -> str:
     return (await session.execute(select(Run.name).where(Run.id == run_id))).scalar_one()
+
+
+async def holds_back(session: AsyncSession, task_id: UUID) -> bool:
+    """Whether a paused run keeps the task from going on, now or as soon as a person has decided."""
+    held = Task.state.in_([TaskState.PAUSED, *HOLDS])
+    found = select(Run.id).join(Task, Task.run_id == Run.id)
+    found = found.where(Task.id == task_id, held, Run.state == RunState.PAUSED)
+    return (await session.execute(found)).first() is not None
 
 
 async def names_of(session: AsyncSession, run_ids: Sequence[UUID]) -> dict[UUID, str]:

@@ -33,6 +33,7 @@ FOLLOW = {
 }
 
 name_of = queries.name_of
+holds_back = queries.holds_back
 names_of = queries.names_of
 find_run = queries.find_run
 

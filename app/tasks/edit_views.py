@@ -16,6 +16,7 @@ from app.tasks.errors import IllegalMove
 from app.tasks.kinds import Kind, find_kind
 from app.tasks.models import Task, TaskStep
 from app.tasks.states import TASK_MACHINE, TaskState, TaskVerb
+from app.tasks.views import SHOWS
 from app.web.forms import Form, blank, read_form
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
@@ -86,7 +87,8 @@ async def retry_with_edited(
         except Invalid as problem:
             beside, entry = entry_errors(entry, problem)
         else:
-            return see_other(request, f"/tasks/{task_id}", "The task was put back into the queue as you changed it.")
+            said = f"The task is in the queue again, as you changed it. {SHOWS}"
+            return see_other(request, f"/tasks/{task_id}", said, level="info")
     await discard(request)
     page = await _page(write, task, kind, entry, Form(values=form.values, errors=beside))
     return await render(request, "tasks/edit.html", page, nav="tasks", status=422)

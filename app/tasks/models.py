@@ -28,6 +28,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, Xid8
+from app.tasks.reasons import spoken
 from app.tasks.states import FINISHED, RESOLVED, TaskState
 
 Moment = DateTime(timezone=True)
@@ -196,6 +197,11 @@ class Task(Base):
     resolved_at: Mapped[datetime | None] = mapped_column(Moment)
     resolved_by: Mapped[str | None] = mapped_column(Text)
     resolution: Mapped[str | None] = mapped_column(Text)
+
+    @property
+    def because(self) -> str:
+        """Its reason, for people."""
+        return spoken(self.reason or "")
 
     @property
     def standing(self) -> str:

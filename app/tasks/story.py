@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.masking import masked, masked_text
+from app.core.masking import masked
+from app.core.principal import Principal
 from app.tasks import reads
 from app.tasks.models import Task, TaskEvent, TaskStep
+from app.tasks.reasons import source_of, spoken
 
 MOST = 500  # of the newest events
 # Which stage a task was in until the event, in words; by the state it left.
@@ -72,22 +74,25 @@ def teller(tell: Teller) -> Teller:
 
 
 class Story(msgspec.Struct, frozen=True):
-    """`cut`: older events than the newest 500 are not among them."""
+    """`cut`: older events than the newest 500 are not among them. `because`: what the task's reason leads to."""
 
     happenings: list[Happening]
     links: list[tuple[str, str, str]]
     cut: bool
+    because: tuple[str, str] | None = None
 
 
-async def story_of(session: AsyncSession, task: Task, steps: Sequence[TaskStep]) -> Story:
-    """Oldest first."""
+async def story_of(session: AsyncSession, task: Task, steps: Sequence[TaskStep], by: Principal) -> Story:
+    """Oldest first, as `by` may follow its links."""
     events = await reads.events_of(session, task.id, MOST + 1)
     told = [await tell(session, task) for tell in _TELLERS]
     others = [happening for each in told for happening in each.happenings]
     # What another feature tells better stands where the queue's own event would.
     better = {(each.at, each.instead_of): each for each in others if each.instead_of}
     own = []
-    for event, line in _lines(events[-MOST:]):
+    because = None
+    for event, line in _lines(events[-MOST:], by):
+        because = line.link if event.reason == task.reason else because
         instead = better.pop((event.at, event.verb), None)
         if instead is not None:
             others.remove(instead)
@@ -99,24 +104,26 @@ async def story_of(session: AsyncSession, task: Task, steps: Sequence[TaskStep])
     ]
     # Stable: of one instant the queue's own event comes last, as it does in the transaction.
     lines = sorted([*made, *others, *own], key=lambda line: line.at)
-    return Story(lines, [link for each in told for link in each.links], len(events) > MOST)
+    return Story(lines, [link for each in told for link in each.links], len(events) > MOST, because)
 
 
-def _lines(events: Sequence[TaskEvent]) -> list[tuple[TaskEvent, Happening]]:
+def _lines(events: Sequence[TaskEvent], by: Principal) -> list[tuple[TaskEvent, Happening]]:
     found = []
     entered: datetime | None = None  # when it came into the state it is in
     for event in events:
         moved = event.from_state != event.to_state
         left = event.from_state if moved and entered is not None else None
-        found.append((event, _line(event, event.at - entered if left and entered else None)))
+        found.append((event, _line(event, event.at - entered if left and entered else None, by)))
         if moved:
             entered = event.at
     return found
 
 
-def _line(event: TaskEvent, took: timedelta | None) -> Happening:
+def _line(event: TaskEvent, took: timedelta | None, by: Principal) -> Happening:
     stage = _STAGES.get(event.from_state or "", "") if took is not None else ""
-    title, detail, changes, error = _words(event)
+    # What somebody else has done to many is their page.
+    link = source_of(event.reason or "") if by.is_admin or event.actor == by.actor else None
+    title, detail, changes, error = _words(event, "" if link else spoken(event.reason or ""))
     return Happening(
         at=event.at,
         title=title,
@@ -125,14 +132,14 @@ def _line(event: TaskEvent, took: timedelta | None) -> Happening:
         detail=detail,
         stage=stage,
         took=took if stage else None,
+        link=link,
         changes=changes,
         error=error,
     )
 
 
-def _words(event: TaskEvent) -> tuple[str, str, list[Change], Any]:
+def _words(event: TaskEvent, reason: str) -> tuple[str, str, list[Change], Any]:
     """Title, detail, changes of the payload, and the error of a failed try."""
-    reason = masked_text(event.reason or "")
     data = event.data if isinstance(event.data, dict) else {}
     if event.verb == "prioritise" and data:
         return f"Priority {data.get('from')} → {data.get('to')}", reason, [], None

@@ -8,7 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from app.core.errors import NotFound
-from app.core.masking import masked, masked_text
+from app.core.masking import masked
 from app.tasks import reads, service
 from app.tasks.artifact_views import SHOWN
 from app.tasks.artifacts import artifacts_of
@@ -18,7 +18,7 @@ from app.tasks.states import BUTTONS, HOLDS, TASK_MACHINE, UNFINISHED, TaskState
 from app.tasks.story import Story, story_of
 from app.web.forms import read_form
 from app.web.guards import SignedIn
-from app.web.render import render, see_other
+from app.web.render import Level, render, see_other
 from app.web.request import WebRequest
 from app.web.sessions import Read, Write
 
@@ -54,8 +54,8 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
         payload=masked(task.payload),
         result=masked(task.result),
         error=masked(task.error),
-        reason=masked_text(task.reason or ""),
-        story=await story_of(read, task, steps),
+        reason=task.because,
+        story=await story_of(read, task, steps, user),
         steps=[(step, masked(step.result)) for step in steps],
         edits=TASK_MACHINE.allows(TaskVerb.RETRY, state) and not _internal(task.kind),
         next_alike=await reads.next_of_error(read, user.scope, task) if state is TaskState.DEAD_LETTER else None,
@@ -73,9 +73,11 @@ def _internal(kind: str) -> bool:
     return all(each.name != kind or each.internal for each in all_kinds())
 
 
+# Not "done": when the page is shown, the new try may have failed already.
+SHOWS = "What comes of it shows here."
 SAID = {
-    TaskVerb.RETRY: "The task was put back into the queue.",
-    TaskVerb.RESUME: "The task was resumed, ahead of the queue.",
+    TaskVerb.RETRY: f"The task is in the queue again. {SHOWS}",
+    TaskVerb.RESUME: f"The task is in the queue again, ahead of the others. {SHOWS}",
     TaskVerb.CANCEL: "The task was cancelled.",
 }
 
@@ -88,7 +90,8 @@ async def act_on_task(
         raise NotFound(f"A task cannot be told to {verb!r}.")
     chosen = TaskVerb(verb)
     await service.act(write, user, task_id, chosen)
-    return see_other(request, f"/tasks/{task_id}", SAID[chosen])
+    level: Level = "success" if chosen is TaskVerb.CANCEL else "info"
+    return see_other(request, f"/tasks/{task_id}", SAID[chosen], level=level)
 
 
 class Resolution(msgspec.Struct, frozen=True):

@@ -119,7 +119,7 @@ class Limits:
             reset = max(1, -int(-left // 1))
             quotas.append(Quota(limit, max(0, limit.most - count), reset))
             if count > limit.most:
-                refusal = TooMany(f"Too many requests. Please wait {_words(reset)} and try again.", retry_after=reset)
+                refusal = TooMany(f"Please wait {_words(reset)} and try again.", retry_after=reset)
                 refusal.headers = {**refusal.headers, **quotas[-1].headers()}
                 raise refusal
         return quotas

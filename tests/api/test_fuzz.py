@@ -11,9 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 from schemathesis import checks
+from schemathesis.core.transport import Response
 from schemathesis.specs.openapi import checks as openapi_checks
 
 from app.accounts.api_tokens import USUAL
@@ -42,7 +45,17 @@ CHECKS = [
 ]
 
 quiet = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-schema = schemathesis.openapi.from_dict(openapi.document(API_HANDLERS, "http://127.0.0.1")).exclude(path=f"{V1}/events")
+whole = schemathesis.openapi.from_dict(openapi.document(API_HANDLERS, "http://127.0.0.1"))
+# One answer never ends: it is begun below.
+schema, stream = whole.exclude(path=f"{V1}/events"), whole.include(path=f"{V1}/events")
+# Of `Last-Event-ID`: what a client was told, what looks like it, and what no client was told.
+NUMBERS = st.integers(0, 2**66)
+PLACES = st.one_of(
+    st.none(),
+    st.just("0.0"),
+    st.builds("{}.{}".format, NUMBERS, NUMBERS),
+    st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_categories=["Cc"])),
+)
 
 
 @schemathesis.serializer(NDJSON, CSV, FILE)
@@ -122,6 +135,29 @@ def test_nobody_gets_past_the_token(case: schemathesis.Case, target: Target) -> 
     answer = answered_as_described(case, target, "nobody")
     if case.method in ("GET", "POST"):
         assert answer.status_code in (401, 404, 405), answer.text
+
+
+@pytest.mark.parametrize("role", (*ROLES, "nobody"))
+@stream.given(place=PLACES)
+@stream.parametrize()
+@settings(quiet, max_examples=EXAMPLES)
+def test_the_stream_of_events_begins_as_described(
+    case: schemathesis.Case, target: Target, role: str, place: str | None
+) -> None:
+    headers = {"Authorization": f"Bearer {target.tokens[role]}"} if role != "nobody" else {}
+    if place is not None:
+        headers["Last-Event-ID"] = place.strip()
+    given = case.as_transport_kwargs(base_url=target.url, headers=headers)
+    with requests.request(**given, stream=True, timeout=20) as answer:
+        if answer.status_code == 200:
+            assert role != "nobody"
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            assert next(answer.iter_lines()) == b": listening"
+            return
+        read = Response.from_requests(answer, verify=True)
+    case.validate_response(read, checks=[check for check in CHECKS if check is not REJECTION])
+    # Streams that were just left are still counted for a moment.
+    assert read.status_code in ((401,) if role == "nobody" else (422, 429))
 
 
 def answered_as_described(case: schemathesis.Case, target: Target, role: str) -> Any:

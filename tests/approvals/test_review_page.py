@@ -266,7 +266,7 @@ async def test_an_old_link_tells_what_became_of_the_question_put_again(
     assert "Nothing was done" not in page
 
 
-async def test_a_decision_while_the_run_is_paused_says_that_the_task_waits_with_it(
+async def test_while_the_run_is_paused_both_pages_say_before_and_after_the_decision_that_the_task_waits_with_it(
     database: Database, settings: Settings, redis: Redis, phone: httpx.AsyncClient, patient: None
 ) -> None:
     ann = await principal(database)
@@ -278,6 +278,8 @@ async def test_a_decision_while_the_run_is_paused_says_that_the_task_waits_with_
         ):
             asked = await put_question(database, settings, run_id=await a_run(database, paused=paused))
             path = f"/approvals/{asked.approval_id}"
+            for page in (await browser.get(path), await phone.get(f"/review/{asked.tokens[0]}")):
+                assert ("You can decide now; the task goes on when the run does." in words(page)) == paused
             version = hidden((await browser.get(path)).text, "version")
             form = {"version": version, "decision": verb, "reason": "so", "answer.wish": "x"}
             answer = await browser.send_form(f"{path}/decision", form, follow_redirects=True)

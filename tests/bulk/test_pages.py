@@ -92,6 +92,7 @@ async def test_the_failed_tasks_of_a_run_are_run_again_from_its_page(
     assert link, words(page)
     asked = await member.get(unescape(link[1]))
     assert "Retry 3 tasks" in words(asked)
+    assert f'<a href="/runs/{run}">of one run</a>' in asked.text and str(run) not in words(asked)
     await confirm(member, asked)
     await finish(database)
     async with database.read() as session:
@@ -108,6 +109,34 @@ async def test_only_the_ticked_ones_are_touched(database: Database, member: Brow
     assert (await confirm(member, page)).status_code == 303
     await finish(database)
     assert [(await task_of(database, id)).state for id in (one, two, three)] == ["cancelled", "cancelled", "queued"]
+
+
+async def test_the_states_are_called_as_everywhere_and_a_task_leads_to_the_action_that_changed_it(
+    database: Database, transport: httpx.ASGITransport, member: Browser, ann: Principal
+) -> None:
+    task_id = await make_task(database, TaskState.QUEUED, owner_id=ann.id)
+    page = await member.get("/bulk/new?verb=cancel&state=queued&state=pending_approval")
+    assert "that are queued or waiting for approval" in words(page)
+    action = (await confirm(member, page)).headers["location"]
+    await finish(database)
+    assert "that are queued or waiting for approval" in words(await member.get(action))
+    mine = await member.get(f"/tasks/{task_id}")
+    assert mine.text.count(f'<a href="{action}">Bulk action</a>') == 2, "in the notice and in the story"
+    for page in (mine, await member.get("/tasks")):
+        assert "Bulk action" in words(page) and action.rsplit("/")[-1] not in words(page)
+    async with browser_of(transport, await add_user(database, "root@example.org", "admin")) as root:
+        theirs = (await confirm(root, await root.get("/bulk/new?verb=retry&state=cancelled"))).headers["location"]
+        await finish(database)
+        assert theirs in (await root.get(f"/tasks/{task_id}")).text
+    mine = await member.get(f"/tasks/{task_id}")
+    assert theirs not in mine.text and "Bulk action" in words(mine), "somebody else's page is no link"
+
+
+async def test_a_retry_is_not_called_done_before_it_is(database: Database, member: Browser, ann: Principal) -> None:
+    task_id = await make_task(database, TaskState.DEAD_LETTER, owner_id=ann.id)
+    page = words(await member.send_form(f"/tasks/{task_id}/retry", {}, follow_redirects=True))
+    assert "Note The task is in the queue again. What comes of it shows here." in page
+    assert "Done" not in page
 
 
 async def test_nothing_ticked_a_bad_filter_and_an_impossible_verb_are_said(member: Browser) -> None:

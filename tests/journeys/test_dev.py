@@ -1,10 +1,12 @@
 """`holdpoint dev` as `make run` starts it: on embedded servers, with nothing of ours in the environment."""
 
+import fcntl
 import os
 import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +20,11 @@ PATIENCE = 40.0  # seconds on a busy machine; the first start takes about three 
 
 
 class Dev:
-    def __init__(self, data_dir: Path, log: Path, **more: str) -> None:
+    """`background`: as a shell starts `make run &`, deaf to Ctrl-C; else at a terminal of its own."""
+
+    def __init__(self, data_dir: Path, log: Path, background: bool = False, **more: str) -> None:
         self.data_dir, self.log = data_dir, log
+        self.keyboard, terminal = os.openpty()
         environ = {"PATH": os.environ["PATH"], "HOME": str(data_dir), "DATA_DIR": str(data_dir), **more}
         with log.open("ab") as out:
             self.process = subprocess.Popen(
@@ -27,35 +32,50 @@ class Dev:
                 cwd=ROOT,
                 env=environ,
                 stdout=out,
+                stdin=subprocess.DEVNULL if background else terminal,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_deaf if background else _at_terminal,
             )
+        os.close(terminal)
 
-    def link(self) -> str:
-        """The sign-in link it prints."""
+    def link(self, number: int = 1) -> str:
+        """The sign-in link it prints: the first, or a later one."""
         deadline = time.monotonic() + PATIENCE
         while True:
             said = self.log.read_text()
-            if found := re.search(r"Sign in \(once\)\s+(\S+)", said):
-                return found[1]
+            if len(found := re.findall(r"Sign in \(once\)\s+(\S+)\s", said)) >= number:
+                return str(found[number - 1])
             assert self.process.poll() is None, said
             assert time.monotonic() < deadline, said
             time.sleep(0.05)
 
-    def interrupt(self) -> float:
+    def enter(self) -> None:
+        os.write(self.keyboard, b"\n")
+
+    def interrupt(self, by: signal.Signals = signal.SIGINT) -> float:
         """Ctrl-C; how many seconds it took to stop."""
         began = time.monotonic()
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(by)
         assert self.process.wait(PATIENCE) == 0, self.log.read_text()
         return time.monotonic() - began
 
 
+def _at_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def _deaf() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @contextmanager
-def dev(data_dir: Path, log: Path, **more: str) -> Iterator[Dev]:
-    started = Dev(data_dir, log, **more)
+def dev(data_dir: Path, log: Path, background: bool = False, **more: str) -> Iterator[Dev]:
+    started = Dev(data_dir, log, background, **more)
     try:
         yield started
     finally:
+        os.close(started.keyboard)
         if started.process.poll() is None:
             started.process.kill()
             started.process.wait()
@@ -97,6 +117,10 @@ def test_it_starts_on_nothing_shows_its_pages_and_stops_all_of_it(tmp_path: Path
             assert status(base + path) == 200
             assert status(base + path, "HEAD") == 200
         assert postgres.running(home) and valkey.running(home)
+        assert "Enter shows another sign-in link" in started.log.read_text()
+        started.enter()
+        another = started.link(2)
+        assert another.startswith(f"{base}/login/") and another != link and status(another) == 200
         assert started.interrupt() < 15
         assert not postgres.running(home)
         assert not valkey.running(home)
@@ -134,11 +158,13 @@ def test_a_killed_worker_is_replaced_and_work_in_hand_is_put_back_by_ctrl_c(tmp_
 
 
 def test_two_installations_do_not_collide(tmp_path: Path) -> None:
-    with dev(tmp_path / "a", tmp_path / "a.log") as one, dev(tmp_path / "b", tmp_path / "b.log") as two:
+    background = dev(tmp_path / "b", tmp_path / "b.log", background=True)
+    with dev(tmp_path / "a", tmp_path / "a.log") as one, background as two:
         assert one.link().split("/login")[0] != two.link().split("/login")[0]
         one.interrupt()
         assert status(two.link().split("/login")[0] + "/readyz") == 200
-        two.interrupt()
+        assert "Enter" not in two.log.read_text()
+        two.interrupt(signal.SIGTERM)
 
 
 def test_a_port_in_use_is_named_and_nothing_is_left_running(tmp_path: Path) -> None:

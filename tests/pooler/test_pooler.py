@@ -11,11 +11,16 @@ from uuid import UUID
 
 import asyncpg
 import httpx
+import msgspec
 import pytest
+from redis.asyncio import Redis
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
+from app.core.config import Settings
 from app.core.db import Database
+from app.doctor import beside, inside
+from app.doctor.findings import Finding, Health, Patient
 from app.tasks.models import Task, TaskEvent
 from tests.api.programs import V1
 from tests.conftest import make_database, with_name
@@ -82,6 +87,41 @@ async def test_without_the_setting_prepared_statements_fail_where_the_start_is_l
             await hammer(naive)
         with suppress(Exception):
             await naive.dispose()
+
+
+@pytest.mark.parametrize("round_robin", ["0", "1"])
+async def test_the_doctor_sees_a_pooler_that_the_settings_do_not_name(
+    settings: Settings, database: Database, redis: Redis, place: Path, round_robin: str
+) -> None:
+    with pgbouncer(settings.database_url, place, **IGNORING, server_round_robin=round_robin) as url:
+        found = {told: await examined(settings, database, redis, url, told) for told in (False, True)}
+    assert found[False].health is Health.FAIL and "DATABASE_POOLER=transaction" in found[False].do
+    assert found[True].health is Health.OK and "as DATABASE_POOLER says" in found[True].says
+
+
+async def test_the_doctor_says_so_too_where_nothing_works_at_all(
+    settings: Settings, database: Database, redis: Redis, place: Path
+) -> None:
+    with pgbouncer(settings.database_url, place) as url:
+        naive = Database(url, name="naive", pool_size=1)
+        found = await inside.database(Patient(settings=settings, database=naive, redis=redis, head=""))
+        await naive.dispose()
+    assert found.health is Health.FAIL and "DATABASE_POOLER=transaction" in found.do
+
+
+async def test_a_pooler_that_keeps_to_sessions_and_none_at_all_need_no_setting(
+    settings: Settings, database: Database, redis: Redis, place: Path
+) -> None:
+    with pgbouncer(settings.database_url, place, **IGNORING, pool_mode="session") as url:
+        assert (await examined(settings, database, redis, url, False)).health is Health.OK
+    assert (await examined(settings, database, redis, settings.database_url, False)).health is Health.OK
+    spare = await examined(settings, database, redis, settings.database_url, True)
+    assert spare.health is Health.OK and "leave it out" in spare.says
+
+
+async def examined(settings: Settings, database: Database, redis: Redis, url: str, told: bool) -> Finding:
+    changed = msgspec.structs.replace(settings, database_url=url, database_pooler=told)
+    return await beside.pooler(Patient(settings=changed, database=database, redis=redis, head=""))
 
 
 async def test_a_transaction_that_locks_is_still_ended_when_it_does_nothing(

