@@ -85,8 +85,8 @@ def installation(database: Database, servers: Servers, tmp_path: Path) -> Iterat
     try:
         with (
             Site(tmp_path / "careers") as site,
+            processes.worker(environ, tmp_path / "worker.log") as worker,  # starts while the other is waited for
             processes.web(environ, tmp_path / "web.log", port) as web,
-            processes.worker(environ, tmp_path / "worker.log") as worker,
         ):
             yield Installation(base, environ, mails, site, web, worker)
     finally:
