@@ -24,7 +24,7 @@ run: setup ## set up and start everything; prints a sign-in link
 
 test: setup ## the tests, on real PostgreSQL and Valkey; says what it left out
 	@$(BIN)/python -m tests.chromium
-	@$(BIN)/python -m pytest -n auto --dist worksteal -q
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal -q
 
 fuzz: setup ## odd requests to every route of the API, many (FUZZ=500 examples each)
 	@HOLDPOINT_FUZZ=$(or $(FUZZ),300) $(BIN)/python -m pytest -n auto -q tests/api/test_fuzz.py

@@ -3,7 +3,8 @@
 from manual.files import ROOT, made
 
 if __name__ == "__main__":
-    for path, text in made().items():
+    for path, make in made().items():
+        text = make()
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or path.read_text() != text:
             path.write_text(text)

@@ -1,5 +1,7 @@
 """Which files are generated, and by what."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from manual import commands, interface, lifecycles, modules
@@ -9,14 +11,14 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 
 
-def made() -> dict[Path, str]:
-    """Path → what stands in it."""
+def made() -> dict[Path, Callable[[], str]]:
+    """Path → what makes what stands in it."""
     reference, pictures = DOCS / "reference", DOCS / "pictures"
     return {
-        reference / "cli.md": commands.page(),
-        reference / "api.md": interface.page(),
-        reference / "states.md": lifecycles.page(),
-        reference / "modules.md": modules.page(ROOT / "app"),
-        **{pictures / f"states-{name}.svg": svg(chart) for name, chart in lifecycles.CHARTS.items()},
-        pictures / "modules.svg": modules.picture(ROOT / "app"),
+        reference / "cli.md": commands.page,
+        reference / "api.md": interface.page,
+        reference / "states.md": lifecycles.page,
+        reference / "modules.md": partial(modules.page, ROOT / "app"),
+        **{pictures / f"states-{name}.svg": partial(svg, chart) for name, chart in lifecycles.CHARTS.items()},
+        pictures / "modules.svg": partial(modules.picture, ROOT / "app"),
     }

@@ -39,6 +39,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["HOLDPOINT_TEST_DATABASE"], os.environ["HOLDPOINT_TEST_REDIS"] = database, redis
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than processors: a third of the time of the tests is waiting for other processes."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without Chromium, leave the browser tests out and say so; in CI that is a failure."""
     browser = [item for item in items if item.get_closest_marker("browser")]

@@ -52,9 +52,9 @@ async def site_of(settings: Settings, database: Database, redis: Redis) -> Async
 class Served:
     """A site behind a real port, in this process; it can go away and come back."""
 
-    def __init__(self, shield: Shield) -> None:
+    def __init__(self, shield: Shield, port: int) -> None:
         self._shield = shield
-        self._port = free_port()
+        self._port = port
         self.base = f"http://127.0.0.1:{self._port}"
 
     async def start(self) -> None:
@@ -77,9 +77,11 @@ class Served:
 
 
 @asynccontextmanager
-async def served(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[Served]:
+async def served(
+    settings: Settings, database: Database, redis: Redis, port: int | None = None
+) -> AsyncIterator[Served]:
     async with shield_of(settings, database, redis) as shield:
-        made = Served(shield)
+        made = Served(shield, port or free_port())
         await made.start()
         yield made
         await made.stop()

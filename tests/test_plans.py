@@ -15,13 +15,16 @@ from app.tasks.dead_letters import _OF_ALL, _OF_ONE
 from app.tasks.filters import TaskFilter
 from app.tasks.models import Task
 from app.tasks.service import TaskRequest, enqueue_many
+from tests.servers import empty
 
 PRINT = "test.nothing:000000000007"
 
 
-@pytest.fixture
-async def crowded(database: Database) -> Database:
-    """Ten thousand tasks of which few are ready, analysed."""
+@pytest.fixture(scope="module")
+async def crowded(shared_database: Database) -> Database:
+    """Ten thousand tasks of which few are ready, analysed. Nobody here changes them."""
+    database = shared_database
+    await empty(database)
     async with database.write("system") as session:
         await enqueue_many(session, [TaskRequest(kind="test.nothing", payload={})] * 10_000)
         await session.execute(text("UPDATE tasks SET state = 'cancelled', finished_at = now() WHERE random() < 0.9"))
@@ -31,7 +34,7 @@ async def crowded(database: Database) -> Database:
     return database
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def buried(crowded: Database) -> Database:
     """Three thousand dead letters of thirty errors besides."""
     async with crowded.write("system") as session:
@@ -137,6 +140,28 @@ async def test_a_hot_statement_uses_its_index(crowded: Database, statement: str,
     assert index in await plan_of(crowded, statement)
 
 
+HELD = {"ids": [UUID(int=n) for n in range(400)], "attempts": [1] * 400, "now": None}
+LISTS = ("states", "results", "errors", "delays", "reasons", "failed", "digests")
+
+
+@pytest.mark.parametrize(
+    ("statement", "parameters"),
+    [
+        (attempts._FINISH, {**HELD, **{name: [None] * 400 for name in LISTS}}),
+        (attempts._EXTEND, {**HELD, "lease": timedelta(seconds=15)}),
+    ],
+    ids=["finish", "extend"],
+)
+async def test_tasks_in_hand_are_found_by_their_ids_also_when_the_planner_believes_that_nothing_runs(
+    crowded: Database, statement: TextClause, parameters: dict[str, object]
+) -> None:
+    async with crowded.read() as session:
+        with explaining(crowded):
+            plan = "\n".join((await session.execute(statement, parameters)).scalars())
+    assert "tasks_pkey" in plan
+    assert "tasks_running_idx" not in plan
+
+
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [
@@ -170,25 +195,3 @@ async def test_the_groups_of_dead_letters_take_no_longer_with_more_of_them(
     assert plan.count("tasks_died_idx" if owner is None else "tasks_died_of_owner_idx") == 2
     assert "Seq Scan on tasks" not in plan
     assert "Aggregate" not in plan.split("error_counts")[1]
-
-
-HELD = {"ids": [UUID(int=n) for n in range(400)], "attempts": [1] * 400, "now": None}
-LISTS = ("states", "results", "errors", "delays", "reasons", "failed", "digests")
-
-
-@pytest.mark.parametrize(
-    ("statement", "parameters"),
-    [
-        (attempts._FINISH, {**HELD, **{name: [None] * 400 for name in LISTS}}),
-        (attempts._EXTEND, {**HELD, "lease": timedelta(seconds=15)}),
-    ],
-    ids=["finish", "extend"],
-)
-async def test_tasks_in_hand_are_found_by_their_ids_also_when_the_planner_believes_that_nothing_runs(
-    crowded: Database, statement: TextClause, parameters: dict[str, object]
-) -> None:
-    async with crowded.read() as session:
-        with explaining(crowded):
-            plan = "\n".join((await session.execute(statement, parameters)).scalars())
-    assert "tasks_pkey" in plan
-    assert "tasks_running_idx" not in plan

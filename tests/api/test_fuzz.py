@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -70,6 +71,7 @@ class Target:
     url: str
     tokens: dict[str, str]
     ids: dict[str, str]
+    session: requests.Session
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +119,10 @@ async def target(
     environ = processes.environment(
         servers, place, RATE_LIMIT_MAX="1000000", BASE_URL=f"http://127.0.0.1:{port}", KINDS="tests.runtime.kinds"
     )
-    with processes.web(environ, place / "web.log", port):
-        yield Target(f"http://127.0.0.1:{port}", tokens, ids)
+    with processes.web(environ, place / "web.log", port), requests.Session() as session:
+        session.trust_env = False  # else each request reads the environment for proxies
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        yield Target(f"http://127.0.0.1:{port}", tokens, ids, session)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -165,7 +169,7 @@ def answered_as_described(case: schemathesis.Case, target: Target, role: str) ->
     headers = {"Authorization": f"Bearer {target.tokens[role]}"} if role != "nobody" else {}
     # Ours takes the place of one that was made up to be wrong: what is accepted then says nothing.
     odd = case.headers.pop("Authorization", None) is not None if case.headers else False
-    answer = case.call(base_url=target.url, headers=headers, timeout=20)
+    answer = case.call(base_url=target.url, session=target.session, headers=headers, timeout=20)
     case.validate_response(answer, checks=[c for c in CHECKS if not odd or c is not REJECTION])
     return answer
 

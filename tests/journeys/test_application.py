@@ -126,6 +126,8 @@ async def test_from_a_file_of_postings_to_a_sent_application(
     row = desk.get_by_role("row").filter(has_text="Typesetter")
     await expect(row).not_to_contain_text("Not yet applied")
     assert complaints == []
+    for page in (desk, phone):
+        await page.context.close()  # or it goes on asking for news of a server that has gone
 
 
 async def received(installation: Installation) -> bool:

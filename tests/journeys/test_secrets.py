@@ -94,8 +94,8 @@ def production(database: Database, servers: Servers, tmp_path: Path) -> Iterator
     )
     try:
         with (
-            processes.web(environ, tmp_path / "web.log", port) as web,
             processes.worker(environ, tmp_path / "worker.log") as worker,
+            processes.web(environ, tmp_path / "web.log", port) as web,
         ):
             made = Production(environ["BASE_URL"], environ, mails, [web, worker])
             made.secrets |= {"SECRET_KEY": key, "METRICS_TOKEN": environ["METRICS_TOKEN"]}

@@ -1,11 +1,12 @@
 """What a page sends over the wire."""
 
 import pytest
-from playwright.async_api import Response
+from playwright.async_api import Browser, Response
 
 from app.core.db import Database
 from tests.approvals.asking import principal
-from tests.journeys.conftest import OpenPage
+from tests.pages import Served
+from tests.postings.people import PEOPLE
 from tests.tasks.making import make_task
 
 pytestmark = pytest.mark.browser
@@ -13,11 +14,13 @@ pytestmark = pytest.mark.browser
 MOST = 120_000
 
 
-async def test_the_page_of_tasks_weighs_less_than_120_kb(database: Database, open_page: OpenPage) -> None:
+async def test_the_page_of_tasks_weighs_less_than_120_kb(database: Database, site: Served, browser: Browser) -> None:
     root = await principal(database, "root@example.org", admin=True)
+    PEOPLE[root.email] = root
     for number in range(51):
         await make_task(database, title=f"A task with a title of usual length, number {number}")
-    page = await open_page(root, "/livez")  # nothing is in this browser's cache
+    context = await browser.new_context(base_url=site.base, extra_http_headers={"X-Test-User": root.email})
+    page = await context.new_page()  # nothing is in this browser's cache
     answers: list[Response] = []
     page.on("response", lambda answer: answers.append(answer))
     await page.goto("/tasks", wait_until="load")
@@ -31,3 +34,4 @@ async def test_the_page_of_tasks_weighs_less_than_120_kb(database: Database, ope
     assert {"css", "js"} <= kinds
     assert sum(sizes.values()) < MOST, sorted(sizes.items(), key=lambda item: -item[1])[:6]
     print(f"/tasks: {sum(sizes.values())} bytes in {len(sizes)} answers")
+    await context.close()
