@@ -8,8 +8,10 @@ from typing import Any
 import httpx
 import pytest
 from redis.asyncio import Redis
+from sqlalchemy import inspect
 
 from app.approvals import exports as approvals
+from app.approvals import reads
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.principal import Principal
@@ -102,3 +104,13 @@ async def test_chunks_follow_each_other_without_gap_or_repetition(
         assert sorted(titles) == [f"Job {n}" for n in range(5)]
         ids = await whole(approvals.rows(database, owner, "all", size=size), "id")
         assert sorted(map(str, ids)) == sorted(asked)
+
+
+async def test_the_inbox_is_listed_without_the_large_columns_that_no_list_shows(
+    database: Database, settings: Settings, owner: Principal
+) -> None:
+    await put_question(database, settings)
+    async with database.read() as session:
+        [row] = await reads.inbox(session, owner, "all", limit=2)
+    assert inspect(row.task).unloaded >= {"payload", "result", "error"}
+    assert inspect(row.approval).unloaded >= {"shown", "form", "answer"}

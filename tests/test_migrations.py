@@ -244,7 +244,7 @@ def test_who_changes_a_task_and_then_enqueues_one_is_not_ended_by_a_migration(em
             while not await connection.fetchval(waiting):
                 assert migrating.is_alive()
             await connection.execute(
-                "INSERT INTO tasks (id, kind, payload, queue, state) VALUES (gen_random_uuid(), 'k', '{}', 'q', 'queued')"
+                "INSERT INTO tasks (id, kind, payload, queue) VALUES (gen_random_uuid(), 'k', '{}', 'default')"
             )
         await connection.close()
 
