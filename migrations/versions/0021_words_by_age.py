@@ -4,6 +4,7 @@ from alembic import op
 
 revision = "0021"
 down_revision = "0020"
+blocking = "only the lock that making the trigger takes anyway, and nothing that takes long is done under it"
 
 FUNCTIONS = (
     """
