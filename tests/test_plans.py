@@ -1,5 +1,6 @@
 """The plans of the hot statements: an index chosen for them, whatever the table's size."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -182,6 +183,24 @@ async def test_a_filtered_list_uses_an_index(buried: Database, wanted: TaskFilte
             plan = "\n".join((await session.execute(listed.with_only_columns(Task.title))).scalars())
     assert any(each in plan for each in index.split(" or "))
     assert "Seq Scan" not in plan
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        TaskFilter(kind="test.nothing", q="rare wo"),
+        TaskFilter(kind="test.nothing", payload="word:x"),
+        TaskFilter(q="rare wo", payload="word:x", kind="test.nothing"),
+    ],
+    ids=["kind and words", "kind and payload", "all three"],
+)
+async def test_what_is_looked_for_among_the_words_is_one_look(buried: Database, wanted: TaskFilter) -> None:
+    """As two, a common kind and a common word were taken for rare together, and half of the tasks listed first."""
+    async with buried.read() as session:
+        with explaining(buried):
+            plan = "\n".join((await session.execute(select(Task.title).where(wanted.where()).limit(51))).scalars())
+    assert len(re.findall(r" on task_words\b", plan)) == 1
+    assert "AND (words @@" not in plan
 
 
 @pytest.mark.parametrize("owner", [None, UUID(int=1)], ids=["everybody's", "one's own"])
