@@ -226,6 +226,11 @@ class Holdpoint:
         found: dict[str, Any] = self.get("/stats")
         return found
 
+    def overview(self, period: Literal["hour", "day", "week"] = "hour") -> dict[str, Any]:
+        """What needs one now, and of the last hour, day or week what was done and what failed."""
+        found: dict[str, Any] = self.get("/overview", {"period": period})
+        return found
+
     def events(self, after: str = "") -> Iterator[tuple[str, EventItem]]:
         """Changes of tasks as they happen, each with its place; `after` a place, none since then is missed.
 

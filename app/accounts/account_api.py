@@ -22,6 +22,7 @@ from app.accounts.schemas import (
     ProfileItem,
     Revoked,
     SessionList,
+    SignedOut,
     TokenList,
     account_item,
     profile_item,
@@ -185,6 +186,24 @@ async def revoke_session(request: WebRequest, user: SignedIn, session_id: FromPa
     return await once(request, user, work)
 
 
+@endpoint(
+    "POST",
+    "/account/sessions/revoke",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Sign out everywhere",
+    answers={200: SignedOut},
+    once=True,
+)
+async def revoke_sessions(request: WebRequest, user: SignedIn) -> Response[Any]:
+    """In every browser. Tokens go on; each is revoked by itself."""
+
+    async def work(session: WriteSession) -> Reply:
+        return Reply(SignedOut(await service.end_sessions(session, user.id)))
+
+    return await once(request, user, work)
+
+
 handlers = [
     get_account,
     change_account,
@@ -194,4 +213,5 @@ handlers = [
     revoke_token,
     list_sessions,
     revoke_session,
+    revoke_sessions,
 ]

@@ -11,6 +11,7 @@ from litestar.params import FromPath
 from app.api.access import Scope
 from app.api.bodies import content_type, read_json, read_query
 from app.api.endpoints import CSV, JSON, endpoint
+from app.api.exports import export_routes
 from app.api.idempotency import Reply, once
 from app.api.paging import page, position
 from app.api.router import PATH
@@ -18,7 +19,7 @@ from app.core.db import WriteSession
 from app.core.errors import Invalid
 from app.core.paging import Cursor
 from app.core.principal import Principal
-from app.postings import imports, queries, service
+from app.postings import exports, imports, queries, service
 from app.postings.formats import Parsed, parse
 from app.postings.formats.rows import Draft, checked
 from app.postings.queries import Search
@@ -29,6 +30,7 @@ from app.postings.schemas import (
     LeftOut,
     NewPosting,
     PostingDetail,
+    PostingExportQuery,
     PostingPage,
     PostingQuery,
     detail,
@@ -137,4 +139,18 @@ async def _import(
     return await imports.confirm(session, by, import_id, leave_out_errors=leave_out)
 
 
-handlers = [list_postings, get_posting, add_posting, import_postings]
+handlers = [
+    list_postings,
+    get_posting,
+    add_posting,
+    import_postings,
+    *export_routes(
+        "postings",
+        exports.COLUMNS,
+        lambda database, by, wanted: exports.rows(database, by.scope, Search(wanted.q, wanted.applied)),
+        query=PostingExportQuery,
+        scope=Scope.TASKS_READ,
+        tag=TAG,
+        order="newest first",
+    ),
+]

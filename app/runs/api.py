@@ -1,5 +1,6 @@
 """Runs for programs: starting, reading, adding tasks, and the verbs."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from litestar.params import FromPath
 from app.api.access import Scope
 from app.api.bodies import read_json, read_query
 from app.api.endpoints import JSON, endpoint
+from app.api.exports import export_routes
 from app.api.idempotency import Reply, once
 from app.api.paging import page, position
 from app.api.router import PATH
@@ -19,9 +21,11 @@ from app.core.db import ReadSession, WriteSession
 from app.core.errors import Invalid
 from app.core.paging import Cursor
 from app.core.principal import Principal
-from app.runs import queries, service, time_queries
+from app.runs import exports, queries, service, time_queries
 from app.runs.errors import RunNotFound
 from app.runs.models import Run
+from app.runs.progress import Progress
+from app.runs.reads import progress_of_each
 from app.runs.schemas import (
     Bulk,
     CreatedRun,
@@ -30,6 +34,7 @@ from app.runs.schemas import (
     RetryFailed,
     RunEventItem,
     RunEventList,
+    RunExportQuery,
     RunItem,
     RunMoved,
     RunPage,
@@ -52,25 +57,21 @@ TAG = "Runs"
 
 @endpoint("GET", "/runs", scope=Scope.TASKS_READ, tag=TAG, summary="List runs", answers={200: RunPage}, query=RunQuery)
 async def list_runs(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
-    """Newest first, each with how many of its tasks are in which state."""
+    """Newest first, each with how many of its tasks are in which state, and when it is likely done."""
     wanted = read_query(request, RunQuery)
     runs = await queries.list_runs(read, user.scope, position(wanted), wanted.limit + 1)
-    counts = await stats.counts_by_run(read, [run.id for run in runs])
-    return page(
-        request,
-        RunPage,
-        runs,
-        wanted,
-        lambda run: run_item(run, counts[run.id]),
-        lambda run: Cursor(run.created_at, run.id),
-    )
+    found = await _standing(read, runs)
+    return page(request, RunPage, found, wanted, run_item, lambda each: Cursor(each.run.created_at, each.run.id))
 
 
 @endpoint("GET", "/runs/{run_id:uuid}", scope=Scope.TASKS_READ, tag=TAG, summary="Read a run", answers={200: RunItem})
 async def get_run(user: SignedIn, read: Read, run_id: FromPath[UUID]) -> Response[Any]:
-    run = await _find(read, user, run_id)
-    counts = (await stats.counts_by_run(read, [run_id]))[run_id]
-    return Response(msgspec.json.encode(run_item(run, counts)), media_type=JSON)
+    [found] = await _standing(read, [await _find(read, user, run_id)])
+    return Response(msgspec.json.encode(run_item(found)), media_type=JSON)
+
+
+async def _standing(session: ReadSession, runs: Sequence[Run]) -> list[Progress]:
+    return await progress_of_each(session, runs, await stats.counts_by_run(session, [run.id for run in runs]))
 
 
 async def _find(session: ReadSession, user: Principal, run_id: UUID) -> Run:
@@ -225,4 +226,13 @@ handlers = [
     _verb(RunVerb.PAUSE, "Pause a run"),
     _verb(RunVerb.RESUME, "Resume a paused run"),
     _verb(RunVerb.CANCEL, "Cancel a run and its tasks"),
+    *export_routes(
+        "runs",
+        exports.COLUMNS,
+        lambda database, by, _: exports.rows(database, by),
+        query=RunExportQuery,
+        scope=Scope.TASKS_READ,
+        tag=TAG,
+        order="newest first",
+    ),
 ]

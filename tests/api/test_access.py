@@ -148,7 +148,14 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "POST /account/tokens/{token_id}/revoke": (None, 200, 404, 404),
     "GET /account/sessions": (None, 200, 200, 200),
     "POST /account/sessions/{session_id}/revoke": (None, 200, 404, 404),
+    "POST /account/sessions/revoke": (None, 200, 200, 200),  # of one's own
     "GET /stats": (None, 200, 200, 200),
+    "GET /overview": (None, 200, 200, 200),
+    **{
+        f"GET /{name}/export.{ending}": (None, 200, 200, 200) if name != "audit" else (None, 403, 403, 200)
+        for name in ("runs", "approvals", "postings", "audit")
+        for ending in ("csv", "json")
+    },
     "GET /kinds": (None, 200, 200, 200),
     "GET /events": (None, 200, 200, 200),
 }

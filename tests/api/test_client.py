@@ -152,6 +152,7 @@ async def test_what_the_api_names_is_fetched_and_files_stay_as_they_are(hold: Ho
     assert hold.get(made["url"])["id"] == made["id"]
     table = hold.download("/tasks/export.csv", {"q": made["id"]}).decode("utf-8-sig")
     assert [row["title"] for row in csv.DictReader(io.StringIO(table))] == ["é"]
+    assert hold.overview("week")["seconds"] == 7200
     with pytest.raises(Problem) as refused:
         hold.download("/tasks/export.csv", {"state": "nonsense"})
     assert refused.value.status == 422
