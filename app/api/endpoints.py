@@ -53,8 +53,10 @@ def endpoint(
     once: bool = False,
     media: str = JSON,
     headers: Mapping[str, str] | None = None,
+    name: str = "",
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
-    """Register a handler; it takes what Litestar injects. `body` is short for a JSON body of that type."""
+    """Register a handler; it takes what Litestar injects. `body` is short for a JSON body of that type; the description
+    calls the route `name`, else as its handler is called."""
     made = Endpoint(
         scope=scope,
         summary=summary,
@@ -69,4 +71,5 @@ def endpoint(
         headers=headers or {},
     )
     register = get if method == "GET" else post
-    return register(path, guards=[needs(scope)], opt={"endpoint": made}, status_code=min(answers))
+    opt = {"endpoint": made, **({"name": name} if name else {})}
+    return register(path, guards=[needs(scope)], opt=opt, status_code=min(answers))

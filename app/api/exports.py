@@ -40,7 +40,7 @@ def export_routes(
             return await export(request, name, columns, rows(request.app.state.database, user, wanted))
 
         write.__doc__ = f"All that match, {order}, however many; {says}. Columns: {', '.join(columns)}."
-        made = endpoint(
+        return endpoint(
             "GET",
             f"/{name}/export.{ending}",
             scope=scope,
@@ -49,9 +49,8 @@ def export_routes(
             answers={200: body},
             query=query,
             media=media,
+            name=f"export_{name}_{ending}",
         )(write)
-        made.opt["name"] = f"export_{name}_{ending}"
-        return made
 
     return [
         route("csv", CSV, None, "UTF-8, no cell is a formula"),

@@ -13,7 +13,7 @@ from app.overview.needs import Need
 from app.overview.reads import OUTCOMES, Overview, overview_of
 from app.stats.failures import Failure
 from app.stats.figures import Line, Times
-from app.stats.minutes import PERIODS
+from app.stats.minutes import PERIODS, Period
 from app.tasks.schemas import Moment
 from app.web.guards import SignedIn
 from app.web.request import WebRequest
@@ -106,15 +106,15 @@ async def get_overview(request: WebRequest, user: SignedIn, read: Read) -> Respo
     period = PERIODS[read_query(request, OverviewQuery).period]
     state = request.app.state
     found = await overview_of(state.database, state.settings, read, user, period, failures=MOST_FAILURES)
-    return Response(msgspec.json.encode(_item(found, period.span * 60)), media_type=JSON)
+    return Response(msgspec.json.encode(_item(found, period, state.settings.base_url)), media_type=JSON)
 
 
-def _item(found: Overview, seconds: int) -> OverviewItem:
+def _item(found: Overview, period: Period, base_url: str) -> OverviewItem:
     figures = found.figures
     return OverviewItem(
         period=found.period,
-        seconds=seconds,
-        needs=[_need(each) for each in found.needs],
+        seconds=period.span * 60,
+        needs=[_need(each, base_url) for each in found.needs],
         spans=[
             SpanFigures(at=point.at, outcomes=_outcomes(point.outcomes), wait=point.wait, work=point.work)
             for point in figures.points
@@ -127,9 +127,15 @@ def _item(found: Overview, seconds: int) -> OverviewItem:
     )
 
 
-def _need(need: Need) -> NeedItem:
-    text = masked_text(need.text)
-    return NeedItem(key=need.key, state=need.state, text=text, note=need.note, url=need.href, until=need.until)
+def _need(need: Need, base_url: str) -> NeedItem:
+    return NeedItem(
+        key=need.key,
+        state=need.state,
+        text=masked_text(need.text),
+        note=masked_text(need.note),
+        url=base_url + need.href,
+        until=need.until,
+    )
 
 
 def _line(line: Line) -> KindFigures:

@@ -9,7 +9,8 @@ from litestar import Response
 from litestar.params import FromPath
 
 from app.api.access import Scope
-from app.api.bodies import content_type, read_json, read_query
+from app.api.bodies import content_type, read_query
+from app.api.changes import change
 from app.api.endpoints import CSV, JSON, endpoint
 from app.api.exports import export_routes
 from app.api.idempotency import Reply, once
@@ -76,8 +77,7 @@ async def get_posting(user: SignedIn, read: Read, posting_id: FromPath[UUID]) ->
     return Response(msgspec.json.encode(detail(view)), media_type=JSON)
 
 
-@endpoint(
-    "POST",
+@change(
     "/postings",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
@@ -85,22 +85,16 @@ async def get_posting(user: SignedIn, read: Read, posting_id: FromPath[UUID]) ->
     answers={201: CreatedPosting, 200: CreatedPosting},
     body=NewPosting,
     example=EXAMPLE,
-    once=True,
 )
-async def add_posting(request: WebRequest, user: SignedIn) -> Response[Any]:
+async def add_posting(session: WriteSession, by: Principal, wanted: NewPosting) -> Reply:
     """200 when there was one with this address."""
-    wanted = await read_json(request, NewPosting)
     parsed = checked("api", [Draft(row=1, **msgspec.structs.asdict(wanted))])
     if parsed.errors:
         raise Invalid("The posting does not fit.", {error.column: error.message for error in parsed.errors})
-
-    async def work(session: WriteSession) -> Reply:
-        done = await _import(session, user, "By API", parsed, leave_out=False)
-        made = await queries.id_of(session, user.id, parsed.rows[0].canonical_url)
-        url = f"{PATH}/postings/{made}"
-        return Reply(CreatedPosting(made, url, not done.new), 201 if done.new else 200, url)
-
-    return await once(request, user, work)
+    done = await _import(session, by, "By API", parsed, leave_out=False)
+    made = await queries.id_of(session, by.id, parsed.rows[0].canonical_url)
+    url = f"{PATH}/postings/{made}"
+    return Reply(CreatedPosting(made, url, not done.new), 201 if done.new else 200, url)
 
 
 @endpoint(

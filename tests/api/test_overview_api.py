@@ -65,7 +65,7 @@ async def test_what_needs_one_is_told_with_its_page_and_its_deadline(api: Api) -
     asked = await put_question(api.database, api.settings, recipients=(OTHER,), ttl=timedelta(minutes=10))
     needs = (await (await api.program(OTHER)).get(OVERVIEW)).json()["needs"]
     assert [(each["key"], each["url"]) for each in needs] == [
-        (f"question-{asked.approval_id}", f"/approvals/{asked.approval_id}")
+        (f"question-{asked.approval_id}", f"{api.settings.base_url}/approvals/{asked.approval_id}")
     ]
     assert needs[0]["text"] and needs[0]["until"]
     await make_task(api.database, TaskState.DEAD_LETTER)
