@@ -1,5 +1,6 @@
 """Who may do what: every route by every kind of caller. A new route without a line here fails."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -283,3 +284,6 @@ async def test_the_description_and_its_page_are_open(settings: Settings, databas
         assert page.status_code == 200
         for path in described.json()["paths"]:
             assert path in page.text
+        links = set(re.findall(r'href="#(type-\w+)"', page.text))
+        assert {"type-TaskItem", "type-NeedItem", "type-Times"} <= links
+        assert links <= set(re.findall(r'id="(type-\w+)"', page.text))
