@@ -12,12 +12,12 @@ from litestar.response import Stream
 from app.accounts import service as accounts
 from app.core.errors import NotFound
 from app.core.paging import PAGE, Cursor, parse_cursor
-from app.runs import exports, pace_queries, queries, service, time_queries
+from app.runs import exports, queries, service, time_queries
 from app.runs.errors import RunNotFound
 from app.runs.models import RunEvent
-from app.runs.progress import Progress, progress_of
+from app.runs.progress import Progress
+from app.runs.reads import progress_of_each
 from app.runs.states import RunState, RunVerb, Stage
-from app.runs.waiting import people_of
 from app.stats import queries as stats
 from app.tasks.filters import FilterForm, TaskFilter
 from app.tasks.list_views import InState, TaskList, Turn, task_list
@@ -69,15 +69,10 @@ async def show_runs(
     runs = await queries.list_runs(read, user.scope, before, PAGE + 1)
     shown = runs[:PAGE]
     counts = await stats.counts_by_run(read, [run.id for run in shown])
-    paces = await pace_queries.paces_of(read, [run.id for run in shown])
-    people = await people_of(read, counts)
     owners = await accounts.emails_of(read, [run.owner_id for run in shown]) if user.is_admin else {}
     last = Cursor(shown[-1].created_at, shown[-1].id) if len(runs) > PAGE else None
     view = RunList(
-        runs=[
-            progress_of(run, counts[run.id], paces.get(run.id), owners.get(run.owner_id, ""), people.get(run.id))
-            for run in shown
-        ],
+        runs=await progress_of_each(read, shown, counts, owners),
         next_url=f"/runs?cursor={last}" if last else None,
         first_url="/runs" if before else None,
         here=f"/runs?cursor={cursor}" if cursor else "/runs",
@@ -87,7 +82,7 @@ async def show_runs(
 
 @get(["/runs/export.csv", "/runs/export.json"])
 async def export_runs(request: WebRequest, user: SignedIn) -> Stream:
-    return export(request, "runs", exports.COLUMNS, exports.rows(request.app.state.database, user))
+    return await export(request, "runs", exports.COLUMNS, exports.rows(request.app.state.database, user))
 
 
 @get("/runs/{run_id:uuid}")
@@ -107,10 +102,8 @@ async def show_run(
     form, turn = FilterForm(wanted=wanted, values={}, errors={}), Turn(cursor, back)
     tasks = await task_list(read, user, form, turn, path=f"/runs/{run_id}")
     counts = {tab.state: tab.count or 0 for tab in tasks.tabs if tab.state}
-    pace = (await pace_queries.paces_of(read, [run_id])).get(run_id)
     owners = await accounts.emails_of(read, [run.owner_id]) if user.is_admin else {}
-    people = (await people_of(read, {run_id: counts})).get(run_id)
-    progress = progress_of(run, counts, pace, owners.get(run.owner_id, ""), people)
+    [progress] = await progress_of_each(read, [run], {run_id: counts}, owners)
     times = (await time_queries.times_of(read, [run_id]))[run_id]
     view = RunPage(
         progress=progress,
