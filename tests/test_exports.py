@@ -8,8 +8,10 @@ from typing import Any
 import httpx
 import pytest
 from redis.asyncio import Redis
+from sqlalchemy import inspect
 
 from app.approvals import exports as approvals
+from app.approvals import reads
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.principal import Principal
@@ -21,7 +23,7 @@ from app.tasks.service import TaskRequest
 from tests.approvals.asking import principal, put_question
 from tests.approvals.test_receipts import decided
 from tests.pages import browser_of, site_of
-from tests.postings.making import make_postings, row
+from tests.postings.making import listed, make_postings, row
 
 FORMULA = '=HYPERLINK("http://evil.example","x")'
 
@@ -95,10 +97,21 @@ async def test_chunks_follow_each_other_without_gap_or_repetition(
 ) -> None:
     await start(database, owner, *"abcde")
     await make_postings(database, owner, *(row(n, f"Job {n}") for n in range(5)))
+    jobs = [posting.title for posting in await listed(database, owner)]
     asked = [str((await put_question(database, settings)).approval_id) for _ in range(5)]
     for size in (1, 2, 5):
         assert await whole(runs.rows(database, owner, size=size), "name") == list("edcba")
         titles = await whole(postings.rows(database, owner.id, Search(), size=size), "title")
-        assert sorted(titles) == [f"Job {n}" for n in range(5)]
+        assert titles == jobs
         ids = await whole(approvals.rows(database, owner, "all", size=size), "id")
-        assert sorted(map(str, ids)) == sorted(asked)
+        assert list(map(str, ids)) == asked, "the nearest deadline first"
+
+
+async def test_the_inbox_is_listed_without_the_large_columns_that_no_list_shows(
+    database: Database, settings: Settings, owner: Principal
+) -> None:
+    await put_question(database, settings)
+    async with database.read() as session:
+        [row] = await reads.inbox(session, owner, "all", limit=2)
+    assert inspect(row.task).unloaded >= {"payload", "result", "error"}
+    assert inspect(row.approval).unloaded >= {"shown", "form", "answer"}

@@ -265,3 +265,28 @@ def test_a_schema_newer_than_the_code_is_left_alone(empty_url: str) -> None:
     for arguments in ((), ("--check",)):
         status, said = run(empty_url, *arguments)
         assert (status, said) == (0, f"The schema is at {newer}, newer than this release needs ({head()}).\n")
+
+
+def test_who_changes_a_task_and_then_enqueues_one_is_not_ended_by_a_migration(empty_url: str) -> None:
+    """Locks are taken in one order, tasks first: else each waits for the other, and PostgreSQL ends one of them."""
+
+    async def work(migrating: threading.Thread) -> None:
+        # Whose look comes later is ended; later than the migration's in production, sooner here.
+        look = {"deadlock_timeout": "10ms"}
+        connection = await asyncpg.connect(empty_url.replace("+asyncpg", ""), server_settings=look)
+        async with connection.transaction():
+            await connection.execute("UPDATE tasks SET priority = priority")
+            migrating.start()
+            waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'tasks'::regclass)"
+            while not await connection.fetchval(waiting):
+                assert migrating.is_alive()
+            await connection.execute(
+                "INSERT INTO tasks (id, kind, payload, queue) VALUES (gen_random_uuid(), 'k', '{}', 'default')"
+            )
+        await connection.close()
+
+    migrate(empty_url, "0020")
+    migrating = threading.Thread(target=migrate, args=(empty_url,))
+    asyncio.run(work(migrating))
+    migrating.join(60)
+    assert current(empty_url) == head()

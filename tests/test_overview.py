@@ -317,7 +317,10 @@ async def test_what_fails_is_what_failed_in_the_time_that_was_chosen(database: D
     )
     assert "3 open dead letters" not in said
     assert "2 open dead letters" in said
-    assert "most of them test.nothing" in said
+    assert "all of them test.nothing" in said
+    await make_task(database, TaskState.DEAD_LETTER, kind="test.free")
+    await make_task(database, TaskState.DEAD_LETTER, kind="test.permanent", payload={"name": "x"})
+    assert "4 open dead letters 2 of them test.nothing" in words(await admin.get("/overview"))
     [away, slow] = re.findall(r'/tasks\?fingerprint=[^"&]*(?=")', page.text)
     assert len(ids_of_tasks(await admin.get(away))) == 3
     assert ids_of_tasks(await admin.get(slow)) == {str(waiting)}

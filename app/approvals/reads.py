@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import ColumnElement, ScalarSelect, exists, func, literal_column, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from app.approvals.errors import ApprovalNotFound
 from app.approvals.models import Approval, Recipient
@@ -25,7 +26,13 @@ _DEADLINE: ColumnElement[datetime] = func.coalesce(
 )
 
 
+# Up to a megabyte each, which no list shows; and a page of the inbox asks again every few seconds.
+_LARGE = (Approval.shown, Approval.form, Approval.answer, Task.payload, Task.result, Task.error)
+
+
 class InboxRow(NamedTuple):
+    """Without the large columns of the two."""
+
     approval: Approval
     task: Task
     standing: Standing
@@ -55,6 +62,7 @@ async def inbox(
     """
     told = exists().where(Recipient.approval_id == Approval.id, Recipient.state != "undelivered")
     query = select(Approval, Task, ~told).join(Task, Task.id == Approval.task_id).limit(limit)
+    query = query.options(*(defer(column) for column in _LARGE))
     if which == "decided":
         query = query.where(Approval.state != ApprovalState.PENDING, asked(by))
         query = query.order_by(Approval.decided_at.desc(), Approval.id.desc())

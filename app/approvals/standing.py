@@ -81,13 +81,14 @@ async def standing_of(session: Session, approval: Approval) -> Standing:
 async def standings_of(session: AsyncSession, approvals: Sequence[Approval]) -> dict[UUID, Standing]:
     """Of many questions at once, for a list: without who is barred."""
     ids = [approval.id for approval in approvals]
-    people, votes = await queries.recipients_of(session, ids), await policy_queries.votes_of(session, ids)
+    people: dict[UUID, list[Recipient]] = {id: [] for id in ids}
+    votes: dict[UUID, list[Vote]] = {id: [] for id in ids}
+    for person in await queries.recipients_of(session, ids):
+        people[person.approval_id].append(person)
+    for vote in await policy_queries.votes_of(session, ids):
+        votes[vote.approval_id].append(vote)
     return {
-        approval.id: Standing(
-            needed=approval.needed,
-            recipients=[person for person in people if person.approval_id == approval.id],
-            votes=[vote for vote in votes if vote.approval_id == approval.id],
-        )
+        approval.id: Standing(needed=approval.needed, recipients=people[approval.id], votes=votes[approval.id])
         for approval in approvals
     }
 

@@ -84,7 +84,9 @@ def _dead(counts: CountsByKind) -> list[Need]:
     for (_, kind), states in counts.items():
         by_kind[kind] = by_kind.get(kind, 0) + states.get(TaskState.DEAD_LETTER, 0)
     n = sum(by_kind.values())
-    note = f"most of them {max(by_kind, key=lambda kind: by_kind[kind])}" if n > 1 else ""
+    most, kind = max(((dead, kind) for kind, dead in by_kind.items()), default=(0, ""))
+    share = "all of them" if most == n else _number(most, "of them", "of them")
+    note = f"{share} {kind}" if n > 1 else ""
     return _when(
         n, "dead", "dead_letter", "", _number(n, "open dead letter", "open dead letters"), "/dead-letters", note
     )

@@ -35,6 +35,7 @@ PAUSE = 0.05  # seconds between two rounds while there is more to do, at least
 SCHEDULES = 100
 FORGET_EVERY = 60.0  # seconds
 STRAYS_EVERY = 15.0
+ADD_UP_PART = 50  # adding up the counts of errors takes at most one part in so many of the time
 
 # The stages whose length is worth a histogram.
 TIMED = {state.value: stage.value for state, stage in STAGES.items() if stage is not Stage.LATER}
@@ -53,6 +54,7 @@ class Sweeper:
         self._files: list[str] = []
         self._strays_at = 0.0
         self._name_at = 0.0
+        self._add_up_at = 0.0
         self._swept: float | None = None
         self._every = min(1.0, settings.lease.total_seconds() / 3)
         self._beats: tuple[Callable[[WriteSession], Awaitable[bool]], ...] = (
@@ -67,6 +69,7 @@ class Sweeper:
             bulk.advance,
             self._rebase,
             self._fold,
+            self._add_up_errors,
             following.follow_log,
             self._fold_minutes,
             self._tell_webhooks,
@@ -143,7 +146,16 @@ class Sweeper:
 
     async def _fold(self, session: WriteSession) -> bool:
         await stats.fold_events(session)
+        return False
+
+    async def _add_up_errors(self, session: WriteSession) -> bool:
+        """Every row is read: where many people have many errors, that is not for every second."""
+        began = time.monotonic()
+        if began < self._add_up_at:
+            return False
         await dead_letters.add_up(session)
+        ended = time.monotonic()
+        self._add_up_at = ended + ADD_UP_PART * (ended - began)
         return False
 
     async def _fold_minutes(self, session: WriteSession) -> bool:

@@ -55,7 +55,7 @@ _FORGET = text(
 
 
 async def forget_names(session: WriteSession, kept: timedelta, *, now: datetime | None = None) -> None:
-    """Drop what the errors said that have not come for so long."""
+    """Drop what the errors said that have not come for so long: it may name somebody, and no page shows it any more."""
     await session.execute(_FORGET, {"kept": kept, "now": now})
 
 

@@ -118,7 +118,7 @@ async def forget_old(session: WriteSession, *, now: datetime | None = None) -> N
     for statement in _FORGET:
         for span, kept in KEPT.items():
             await session.execute(statement, {"span": span, "kept": kept, "now": now})
-    await failures.forget_names(session, max(KEPT.values()), now=now)
+    await failures.forget_names(session, max(period.length for period in PERIODS.values()), now=now)
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -127,6 +127,10 @@ class Period(msgspec.Struct, frozen=True):
     name: str
     span: int
     count: int
+
+    @property
+    def length(self) -> timedelta:
+        return timedelta(minutes=self.span * self.count)
 
 
 PERIODS = {each.name: each for each in (Period("hour", 1, 60), Period("day", 15, 96), Period("week", 120, 84))}

@@ -1,8 +1,7 @@
-"""All tasks that match a filter as CSV or JSON, a chunk at a time: memory and connections stay free however many.
+"""All tasks that match a filter as CSV or JSON, however many.
 
-Each chunk is a short transaction of its own. So a slow reader holds neither a connection nor a snapshot, and every task
-stands as it was when its chunk was read: one that began to match, or stopped, meanwhile may or may not be among them.
-None comes twice, and none that was made after the beginning comes at all.
+One that began to match, or stopped, meanwhile may or may not be among them. None comes twice, and none that was made
+after the beginning comes at all.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -14,7 +13,7 @@ import msgspec
 from sqlalchemy import func, select
 
 from app.core import exports
-from app.core.db import Database
+from app.core.db import Database, ReadSession
 from app.core.masking import masked, masked_text
 from app.core.paging import Cursor
 from app.tasks import reads
@@ -22,7 +21,6 @@ from app.tasks.filters import TaskFilter
 from app.tasks.models import Task
 from app.tasks.schemas import detail
 
-CHUNK = 500
 COLUMNS = (
     "id",
     "kind",
@@ -50,26 +48,28 @@ _LAST = UUID(int=2**128 - 1)
 Chunks: TypeAlias = AsyncIterator[Sequence[Task]]
 
 
-async def chunks(
-    database: Database, scope: UUID | None, wanted: TaskFilter, *, size: int = CHUNK, now: datetime | None = None
-) -> AsyncIterator[Sequence[Task]]:
+def chunks(
+    database: Database,
+    scope: UUID | None,
+    wanted: TaskFilter,
+    *,
+    size: int = exports.CHUNK,
+    now: datetime | None = None,
+) -> Chunks:
     """Newest first.
 
     Args:
         now: the beginning; the database's time unless a test says otherwise.
     """
-    place: Cursor | None = None
-    while True:
-        async with database.look_back() as session:
-            if place is None:
-                began = now or (await session.execute(select(func.now()))).scalar_one()
-                wanted, place = wanted.fixed(began), Cursor(began, _LAST)
-            found = await reads.list_tasks(session, scope, wanted, place, size, whole=True)
-        if found:
-            yield found
-            place = Cursor(found[-1].created_at, found[-1].id)
-        if len(found) < size:
-            return
+
+    async def read(session: ReadSession, place: Cursor | None, limit: int) -> Sequence[Task]:
+        nonlocal wanted
+        if place is None:
+            began = now or (await session.execute(select(func.now()))).scalar_one()
+            wanted, place = wanted.fixed(began), Cursor(began, _LAST)
+        return await reads.list_tasks(session, scope, wanted, place, limit, whole=True)
+
+    return exports.chunks(database, read, lambda task: Cursor(task.created_at, task.id), size)
 
 
 def as_csv(found: AsyncIterator[Sequence[Task]]) -> AsyncGenerator[bytes, None]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 from uuid import UUID
 
@@ -75,6 +76,12 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         return func.holdpoint_sought(self.q).op("||")(self.sought_value)
 
     @property
+    def _words(self) -> list[ColumnElement[Any]]:
+        """All that TaskWords has to have. A rare kind is found by this, a common one by walking the list."""
+        kind = [_query("#", [self.kind])] if self.kind else []
+        return [*kind, self.sought] if self.q and not self.sought_id else kind
+
+    @property
     def sought_value(self) -> ColumnElement[Any]:
         """`q` as a whole value of the payload."""
         return _query("=", [self.q])
@@ -85,14 +92,14 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         for name in ("kind", "queue", "run_id", "subject", "fingerprint"):
             if value := getattr(self, name):
                 yield getattr(Task, name) == value
-        if self.kind:  # a rare one is found by this, a common one by walking the list
-            yield _found(_query("#", [self.kind]))
         if self.owner:
             yield Task.owner_id == _owner(self.owner)
+        if self.sought_id:
+            yield Task.id == self.sought_id
         if self.payload:
-            yield or_(*(_contains(part) for part in parse_payload(self.payload)))
-        if self.q:
-            yield Task.id == self.sought_id if self.sought_id else _found(self.sought)
+            yield or_(*(_contains(part, self._words) for part in parse_payload(self.payload)))
+        elif self._words:
+            yield _found(self._words)
         for name in _AGES:
             if value := getattr(self, name):
                 at = Task.created_at if name.startswith("created") else Task.finished_at
@@ -255,11 +262,12 @@ def parse_age(text: str) -> datetime | timedelta:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _contains(part: dict[str, Any]) -> ColumnElement[bool]:
-    """The index knows values, not where they are; the payload itself decides."""
+def _contains(part: dict[str, Any], also: list[ColumnElement[Any]]) -> ColumnElement[bool]:
+    """The index knows values, not where they are; the payload itself decides. `also`: what else is sought there."""
     contains = Task.payload.contains(part)
     values = list(_values(part))
-    return and_(_found(_query("=", values).op("||")(_query("=", ["*"]))), contains) if values else contains
+    sought = [*also, _query("=", values).op("||")(_query("=", ["*"]))] if values else also
+    return and_(_found(sought), contains) if sought else contains
 
 
 def _values(part: Any) -> Iterable[str]:
@@ -283,8 +291,10 @@ def _query(mark: str, values: list[str]) -> ColumnElement[Any]:
     return cast(" & ".join(f"'{mark}{value}'" for value in quoted), TSQUERY)
 
 
-def _found(query: ColumnElement[Any]) -> ColumnElement[bool]:
-    return Task.id.in_(select(TaskWords.task_id).where(TaskWords.words.op("@@")(query)))
+def _found(queries: list[ColumnElement[Any]]) -> ColumnElement[bool]:
+    """All of them by one look: of two the planner takes one for rare where the other is, and lists both."""
+    together = reduce(func.tsquery_and, queries)
+    return Task.id.in_(select(TaskWords.task_id).where(TaskWords.words.op("@@")(together)))
 
 
 def _nested(path: list[str], value: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from alembic import op
 
 revision = "0021"
 down_revision = "0020"
+blocking = "only the lock that making the trigger takes anyway, and nothing that takes long is done under it"
 
 FUNCTIONS = (
     """
@@ -75,6 +76,8 @@ END $$;
 
 
 def upgrade() -> None:
+    # First, as whoever enqueues takes them: else each might wait for the other, and PostgreSQL end one of them.
+    op.execute("LOCK TABLE tasks IN SHARE ROW EXCLUSIVE MODE")
     op.execute("ALTER TABLE task_words ADD COLUMN IF NOT EXISTS created_at timestamptz NOT NULL DEFAULT '-infinity'")
     for statement in FUNCTIONS:
         op.execute(statement)

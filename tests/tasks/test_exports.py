@@ -11,6 +11,7 @@ from sqlalchemy import event, text
 
 import app.kinds.http_request  # noqa: F401
 from app.core.db import Database
+from app.core.exports import CHUNK
 from app.core.principal import Principal
 from app.tasks import exports
 from app.tasks.filters import TaskFilter
@@ -100,7 +101,7 @@ async def test_fifty_thousand_tasks_start_at_once_and_never_are_in_memory_togeth
         assert await anext(pieces) == b"["
         first = await anext(pieces)
         assert statements == 1  # the answer has begun, and one chunk was read
-        assert len(msgspec.json.decode(b"[" + first + b"]")) == exports.CHUNK
+        assert len(msgspec.json.decode(b"[" + first + b"]")) == CHUNK
         idle.append(database.engine.pool.checkedout())  # type: ignore[attr-defined]
         tracemalloc.start()
         seen, size = {each.id for each in rows(b"[" + first + b"]")}, len(first)
@@ -113,7 +114,7 @@ async def test_fifty_thousand_tasks_start_at_once_and_never_are_in_memory_togeth
     finally:
         event.remove(database.engine.sync_engine, "before_cursor_execute", count)
     assert len(seen) == n
-    assert statements == n // exports.CHUNK + 1
+    assert statements == n // CHUNK + 1
     assert idle == [0]  # a reader who is slow holds no connection
     # Beside the ids that this test keeps itself, far less than all of it.
     assert most - n * 120 < size / 2, (most, size)

@@ -51,6 +51,8 @@ SOUGHT = (
     TaskFilter(q="person7@example.org"),
     TaskFilter(q="company 5", states=("cancelled",)),
     TaskFilter(q="letter 1", payload="word:person11@example.org"),
+    TaskFilter(q="comp", kind="test.nothing", payload="word:person11@example.org"),
+    TaskFilter(q="company 7", kind="test.free"),
     TaskFilter(q="no such company"),
     TaskFilter(q="'&|!:* \\"),
     TaskFilter(q="it's 7"),

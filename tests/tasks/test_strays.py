@@ -182,7 +182,7 @@ async def test_the_overview_shows_both(database: Database, transport: httpx.ASGI
     await claim(database, now=datetime.now(UTC) - 2 * HOUR)
     async with browser_of(transport, await add_user(database, "root@example.org", "admin")) as browser:
         page = words(await browser.get("/overview"))
-    assert "1 × test.nothing in the queue nobody" in page
+    assert "1 task waits and no worker runs" in page
     assert "1 task seems stuck" in page
 
 
