@@ -77,9 +77,10 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 
     @property
     def _words(self) -> list[ColumnElement[Any]]:
-        """All that TaskWords has to have. A rare kind is found by this, a common one by walking the list."""
-        kind = [_query("#", [self.kind])] if self.kind else []
-        return [*kind, self.sought] if self.q and not self.sought_id else kind
+        """All that TaskWords has to have. A rare kind or queue is found by this, a common one by walking the list."""
+        marked = (("#", self.kind), ("@", self.queue))
+        found = [_query(mark, [value]) for mark, value in marked if value]
+        return [*found, self.sought] if self.q and not self.sought_id else found
 
     @property
     def sought_value(self) -> ColumnElement[Any]:

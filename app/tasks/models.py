@@ -223,7 +223,8 @@ error_counts = Table(
 
 
 class TaskWords(Base):
-    """What a task is searched by: the words of its title, and the values of its payload, each behind a `=`.
+    """What a task is searched by: the words of its title, its kind behind a `#`, its queue behind an `@`, and the
+    values of its payload, each behind a `=`.
 
     Written by triggers when a task is enqueued. Apart from the task, whose every change of state would write the
     index again.

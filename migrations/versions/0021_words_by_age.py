@@ -1,4 +1,4 @@
-"""The words of a task know how old it is, so that the newest of many hits are found before any task is looked up."""
+"""The words of a task know its age and queue, so that the newest of many hits are found before tasks are looked up."""
 
 from alembic import op
 
@@ -11,22 +11,25 @@ FUNCTIONS = (
 CREATE OR REPLACE FUNCTION tasks_words_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO task_words (task_id, created_at, words)
-  SELECT id, created_at, holdpoint_words(kind, title, payload) FROM new_rows;
+  SELECT id, created_at, holdpoint_words(kind, title, payload) || array_to_tsvector(ARRAY['@' || queue])
+  FROM new_rows;
   RETURN NULL;
 END $$;
 """,
     """
 CREATE OR REPLACE FUNCTION tasks_words_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE task_words SET words = holdpoint_words(NEW.kind, NEW.title, NEW.payload), created_at = NEW.created_at
+  UPDATE task_words
+  SET words = holdpoint_words(NEW.kind, NEW.title, NEW.payload) || array_to_tsvector(ARRAY['@' || NEW.queue]),
+      created_at = NEW.created_at
   WHERE task_id = NEW.id;
   RETURN NULL;
 END $$;
 """,
     """
-CREATE OR REPLACE TRIGGER tasks_words_change AFTER UPDATE OF title, payload, created_at ON tasks FOR EACH ROW
+CREATE OR REPLACE TRIGGER tasks_words_change AFTER UPDATE OF title, payload, created_at, queue ON tasks FOR EACH ROW
   WHEN (OLD.title IS DISTINCT FROM NEW.title OR OLD.payload IS DISTINCT FROM NEW.payload
-        OR OLD.created_at <> NEW.created_at)
+        OR OLD.created_at <> NEW.created_at OR OLD.queue <> NEW.queue)
   EXECUTE FUNCTION tasks_words_change();
 """,
     """
@@ -64,7 +67,8 @@ BEGIN
     WITH part AS (
       SELECT task_id FROM task_words WHERE last IS NULL OR task_id > last ORDER BY task_id LIMIT 10000),
     filled AS (
-      UPDATE task_words w SET created_at = t.created_at
+      UPDATE task_words w
+      SET created_at = t.created_at, words = w.words || array_to_tsvector(ARRAY['@' || t.queue])
       FROM part JOIN tasks t ON t.id = part.task_id
       WHERE w.task_id = part.task_id AND w.created_at <> t.created_at)
     SELECT (SELECT task_id FROM part ORDER BY task_id DESC LIMIT 1) INTO last;
