@@ -174,7 +174,7 @@ async def test_programs_get_problems_in_json(client: Client) -> None:
     assert missing.headers["content-type"] == "application/problem+json"
     assert missing.json() == {
         "type": "/api/docs#problem-404",
-        "title": "Not Found",
+        "title": "Not found",
         "status": 404,
         "detail": "There is nothing at this address.",
         "request_id": "find-me",
@@ -202,7 +202,7 @@ async def test_a_broken_error_page_is_replaced_by_its_text(
     (templates / "error.html").write_text("{{ nothing.at.all }}")
     async with Client(transport=httpx.ASGITransport(site_of()), base_url=settings.base_url) as client:
         answer = await client.get("/nowhere")
-    assert (answer.status_code, answer.text.split(".")[0]) == (404, "404 Not Found")
+    assert (answer.status_code, answer.text.split(".")[0]) == (404, "404 Not found")
 
 
 def from_the_server(state: str) -> OperationalError:
