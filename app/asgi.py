@@ -36,6 +36,7 @@ import app.bulk.views
 import app.doctor.api
 import app.doctor.views
 import app.mail.views
+import app.overview.api
 import app.overview.views
 import app.postings.api
 import app.postings.run_api
@@ -109,6 +110,7 @@ API_HANDLERS = [
     *app.approvals.trail_api.handlers,
     *app.postings.api.handlers,
     *app.schedules.api.handlers,
+    *app.overview.api.handlers,
     *app.tasks.stats_api.handlers,
     *app.tasks.admin_api.handlers,
     *app.tasks.worker_api.handlers,

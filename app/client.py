@@ -1,7 +1,7 @@
 """A client of the JSON API in one file that needs only httpx: use it as `app.client`, or copy it.
 
     with Holdpoint("https://hold.example.org", "hp_…") as hold:
-        task = hold.create_task("sample.task", {"sleep": 2}, once="monday-1")
+        task = hold.create_task("sample.task", {"seconds": 2}, once="monday-1")
         print(hold.wait(task["id"])["state"])
 
 Every refusal is a Problem. 429 and what is “not available just now” are tried again, changes only where that is safe:
@@ -20,6 +20,7 @@ PREFIX = "/api/v1"
 TRIES = 5
 LONGEST_PAUSE = 60.0  # seconds; a server that wants more is told to the caller
 LONG_POLL = 30  # seconds
+NAMED = 5  # places that the sentence of a problem names; all of them are in its `errors`
 
 
 class TaskItem(TypedDict):
@@ -90,7 +91,9 @@ class Problem(Exception):
         self.request_id = str(body.get("request_id", ""))
         self.errors: list[dict[str, str]] = list(body.get("errors", ()))
         self.retry_after = retry_after
-        places = "; ".join(f"{e.get('pointer') or e.get('parameter')}: {e['detail']}" for e in self.errors)
+        places = "; ".join(f"{e.get('pointer') or e.get('parameter')}: {e['detail']}" for e in self.errors[:NAMED])
+        if len(self.errors) > NAMED:
+            places += f"; and {len(self.errors) - NAMED} more"
         super().__init__(f"{status} {self.title}: {self.detail}{f' ({places})' if places else ''}")
 
 
@@ -224,6 +227,11 @@ class Holdpoint:
 
     def stats(self) -> dict[str, Any]:
         found: dict[str, Any] = self.get("/stats")
+        return found
+
+    def overview(self, period: Literal["hour", "day", "week"] = "hour") -> dict[str, Any]:
+        """What needs one now, and of the last hour, day or week what was done and what failed."""
+        found: dict[str, Any] = self.get("/overview", {"period": period})
         return found
 
     def events(self, after: str = "") -> Iterator[tuple[str, EventItem]]:

@@ -17,6 +17,7 @@ from app.runs import following as runs
 from app.runtime.sweeper import TIMED
 from app.stats import minutes
 from app.stats import queries as stats
+from app.tasks import dead_letters
 from app.webhooks import following as webhooks
 
 RUN_SIZE = 200  # tasks of one run
@@ -145,6 +146,7 @@ async def _sweep(database: Database) -> None:
     settings = Settings(database_url="")
     async with database.write("bench") as session:
         await stats.fold_events(session)
+        await dead_letters.add_up(session)
     more = True
     while more:
         async with database.write("bench") as session:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -28,6 +29,8 @@ TEMPLATE = "holdpoint_template"
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers and build the template once, in the controlling process."""
     sites.share()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job; what it starts would not hear it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         return
     given = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")

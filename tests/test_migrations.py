@@ -77,6 +77,43 @@ def test_migrating_twice_changes_nothing(empty_url: str) -> None:
 BEFORE = "0017"  # what comes next makes a trigger on tasks, and so must wait for whoever uses it
 
 
+def test_what_is_there_is_filled_in_portions_and_a_second_time_does_no_harm(empty_url: str) -> None:
+    """0021: the age of the words; 0022: the errors that tasks have."""
+    migrate(empty_url, "0020")
+
+    def fill(connection: Connection) -> None:
+        for statement in (
+            "INSERT INTO tasks (id, kind, queue, created_at)"
+            " SELECT gen_random_uuid(), 'k', 'q', now() - n * interval '1 s' FROM generate_series(1, 10050) AS n",
+            "UPDATE tasks SET state = 'running', attempt = 1, lease_expires_at = now()"
+            " WHERE created_at > now() - interval '8 s'",
+            "UPDATE tasks SET state = 'dead_letter', lease_expires_at = NULL, finished_at = now(), fingerprint = 'k:1'"
+            " WHERE state = 'running'",
+            "UPDATE tasks SET resolved_at = now() WHERE id IN (SELECT id FROM tasks WHERE fingerprint = 'k:1' LIMIT 2)",
+        ):
+            connection.execute(text(statement))
+        connection.commit()
+
+    ask(empty_url, fill)
+    migrate(empty_url, "0021")
+
+    def cut_off(connection: Connection) -> None:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0020'"))
+        connection.execute(text("ALTER TABLE task_words ALTER created_at SET DEFAULT '-infinity'"))
+        connection.execute(text("UPDATE task_words SET created_at = '-infinity' WHERE random() < 0.5"))
+        connection.commit()
+
+    ask(empty_url, cut_off)
+    migrate(empty_url)
+    wrong = text(
+        "SELECT count(*) FROM tasks t LEFT JOIN task_words w ON w.task_id = t.id AND w.created_at = t.created_at"
+        " WHERE w.task_id IS NULL"
+    )
+    assert ask(empty_url, lambda connection: connection.execute(wrong).scalar_one()) == 0
+    counts = text("SELECT fingerprint, dead, n FROM error_counts")
+    assert ask(empty_url, lambda connection: connection.execute(counts).all()) == [("k:1", True, 5)]
+
+
 @contextmanager
 def holding(url: str, statement: str) -> Iterator[threading.Event]:
     """A session that has carried out `statement` and does not end its transaction until the event is set."""

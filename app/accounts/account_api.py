@@ -22,6 +22,7 @@ from app.accounts.schemas import (
     ProfileItem,
     Revoked,
     SessionList,
+    SignedOut,
     TokenList,
     account_item,
     profile_item,
@@ -29,10 +30,11 @@ from app.accounts.schemas import (
     token_item,
 )
 from app.api.access import Scope
-from app.api.bodies import read_json
+from app.api.changes import change
 from app.api.endpoints import JSON, endpoint
 from app.api.idempotency import Reply, once
 from app.core.db import Session, WriteSession
+from app.core.principal import Principal
 from app.web.guards import SignedIn
 from app.web.request import WebRequest
 from app.web.sessions import Read
@@ -60,8 +62,7 @@ async def _account(session: Session, user_id: UUID) -> AccountItem:
     return account_item(found)
 
 
-@endpoint(
-    "POST",
+@change(
     "/account",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
@@ -69,22 +70,16 @@ async def _account(session: Session, user_id: UUID) -> AccountItem:
     answers={200: AccountItem},
     body=AccountChange,
     example={"time_zone": "Europe/Berlin", "run_notices": True},
-    once=True,
 )
-async def change_account(request: WebRequest, user: SignedIn) -> Response[Any]:
+async def change_account(session: WriteSession, by: Principal, wanted: AccountChange) -> AccountItem:
     """What is left out stays."""
-    wanted = await read_json(request, AccountChange)
-
-    async def work(session: WriteSession) -> Reply:
-        if wanted.time_zone is not UNSET:
-            await service.choose_time_zone(session, user.id, wanted.time_zone)
-        if wanted.run_notices is not UNSET:
-            await service.choose_run_notices(session, user.id, wanted.run_notices)
-        if wanted.shortcuts is not UNSET:
-            await service.choose_shortcuts(session, user.id, wanted.shortcuts)
-        return Reply(await _account(session, user.id))
-
-    return await once(request, user, work)
+    if wanted.time_zone is not UNSET:
+        await service.choose_time_zone(session, by.id, wanted.time_zone)
+    if wanted.run_notices is not UNSET:
+        await service.choose_run_notices(session, by.id, wanted.run_notices)
+    if wanted.shortcuts is not UNSET:
+        await service.choose_shortcuts(session, by.id, wanted.shortcuts)
+    return await _account(session, by.id)
 
 
 @endpoint(
@@ -102,8 +97,7 @@ async def _profile(session: Session, user_id: UUID) -> ProfileItem:
     return profile_item(found)
 
 
-@endpoint(
-    "POST",
+@change(
     "/account/profile",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
@@ -111,17 +105,11 @@ async def _profile(session: Session, user_id: UUID) -> ProfileItem:
     answers={200: ProfileItem},
     body=NewProfile,
     example=PROFILE,
-    once=True,
 )
-async def change_profile(request: WebRequest, user: SignedIn) -> Response[Any]:
+async def change_profile(session: WriteSession, by: Principal, wanted: NewProfile) -> ProfileItem:
     """All of it but the résumé. Applications that are made from then on have it."""
-    wanted = await read_json(request, NewProfile)
-
-    async def work(session: WriteSession) -> Reply:
-        await profiles.save_profile(session, user.id, ProfileChange(**msgspec.structs.asdict(wanted)))
-        return Reply(await _profile(session, user.id))
-
-    return await once(request, user, work)
+    await profiles.save_profile(session, by.id, ProfileChange(**msgspec.structs.asdict(wanted)))
+    return await _profile(session, by.id)
 
 
 @endpoint(
@@ -168,21 +156,28 @@ async def list_sessions(user: SignedIn, read: Read) -> Response[Any]:
     return Response(msgspec.json.encode(SessionList(items)), media_type=JSON)
 
 
-@endpoint(
-    "POST",
+@change(
     "/account/sessions/{session_id:uuid}/revoke",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Sign a browser out",
     answers={200: Revoked},
-    once=True,
 )
-async def revoke_session(request: WebRequest, user: SignedIn, session_id: FromPath[UUID]) -> Response[Any]:
-    async def work(session: WriteSession) -> Reply:
-        await service.end_session(session, user.id, session_id)
-        return Reply(Revoked(session_id))
+async def revoke_session(session: WriteSession, by: Principal, session_id: UUID) -> Revoked:
+    await service.end_session(session, by.id, session_id)
+    return Revoked(session_id)
 
-    return await once(request, user, work)
+
+@change(
+    "/account/sessions/revoke",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Sign out everywhere",
+    answers={200: SignedOut},
+)
+async def revoke_sessions(session: WriteSession, by: Principal) -> SignedOut:
+    """In every browser. Tokens go on; each is revoked by itself."""
+    return SignedOut(await service.end_sessions(session, by.id))
 
 
 handlers = [
@@ -194,4 +189,5 @@ handlers = [
     revoke_token,
     list_sessions,
     revoke_session,
+    revoke_sessions,
 ]

@@ -10,10 +10,12 @@ from app.accounts import profiles
 from app.accounts.documents import document
 from app.api.access import Scope
 from app.api.bodies import content_type, read_query
+from app.api.changes import change
 from app.api.endpoints import endpoint
 from app.api.idempotency import Reply, once
 from app.core.db import WriteSession
 from app.core.errors import NotFound
+from app.core.principal import Principal
 from app.web.guards import SignedIn
 from app.web.request import WebRequest
 from app.web.sessions import Read
@@ -77,27 +79,21 @@ async def put_resume(request: WebRequest, user: SignedIn) -> Response[Any]:
     return await once(request, user, work)
 
 
-@endpoint(
-    "POST",
+@change(
     "/account/resume/remove",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Remove one's résumé",
     answers={200: ResumeKept},
     problems=(404,),
-    once=True,
 )
-async def remove_resume(request: WebRequest, user: SignedIn) -> Response[Any]:
+async def remove_resume(session: WriteSession, by: Principal) -> ResumeKept:
     """Answers which one it was."""
-
-    async def work(session: WriteSession) -> Reply:
-        found = await profiles.load_resume(session, user.id)
-        if found is None:
-            raise NotFound("There is no résumé in your profile.")
-        await profiles.save_resume(session, user.id, None)
-        return Reply(ResumeKept(found.name, found.media_type, len(found.content)))
-
-    return await once(request, user, work)
+    found = await profiles.load_resume(session, by.id)
+    if found is None:
+        raise NotFound("There is no résumé in your profile.")
+    await profiles.save_resume(session, by.id, None)
+    return ResumeKept(found.name, found.media_type, len(found.content))
 
 
 handlers = [get_resume, put_resume, remove_resume]

@@ -134,6 +134,12 @@ class Revoked(msgspec.Struct, frozen=True):
     id: UUID
 
 
+class SignedOut(msgspec.Struct, frozen=True):
+    """In how many browsers."""
+
+    ended: int
+
+
 def user_item(user: User) -> UserItem:
     return msgspec.convert(user, UserItem, from_attributes=True)
 

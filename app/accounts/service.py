@@ -130,9 +130,9 @@ async def end_session(session: WriteSession, user_id: UUID, session_id: UUID) ->
         raise SessionNotFound
 
 
-async def end_other_sessions(session: WriteSession, user_id: UUID, current: UUID) -> int:
-    """Sign out everywhere but here. Returns in how many places."""
-    return await queries.delete_sessions(session, user_id, but=current)
+async def end_sessions(session: WriteSession, user_id: UUID, *, but: UUID | None = None) -> int:
+    """Sign out everywhere, `but` here. Returns in how many places."""
+    return await queries.delete_sessions(session, user_id, but=but)
 
 
 async def forget_ended(session: WriteSession, *, now: datetime | None = None) -> None:

@@ -145,7 +145,7 @@ async def revoke_others(request: WebRequest, write: Write, user: SignedIn) -> Re
     current: UUID | None = request.auth
     if current is None:
         raise Unauthorized("This works in a browser only.")
-    ended = await service.end_other_sessions(write, user.id, current)
+    ended = await service.end_sessions(write, user.id, but=current)
     places = "one other place" if ended == 1 else f"{ended} other places"
     said = f"Signed out in {places}." if ended else "You are signed in nowhere else."
     return see_other(request, "/settings#sessions", said)

@@ -40,6 +40,15 @@ class Part(msgspec.Struct, frozen=True):
     text: str
 
 
+class Fields(msgspec.Struct, frozen=True):
+    """Of a body, an answer or a type: what it is, and its fields. `given`: by us, and never taken."""
+
+    name: str
+    text: str
+    parts: list[Part]
+    given: bool
+
+
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     method: str
@@ -48,17 +57,20 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     scope: str
     parameters: list[Part]
-    body: list[Part]
+    body: Fields
     body_types: list[str]
     example: str
     answers: list[tuple[str, str]]
-    answer: list[Part]
+    answer: Fields
     refusals: list[str]
 
 
 class DocsView(msgspec.Struct, frozen=True):
+    """`types` are within others: no route takes or answers them alone."""
+
     base_url: str
     groups: list[tuple[str, list[Operation]]]
+    types: dict[str, Fields]
     refusals: list[tuple[int, str, str]]
 
 
@@ -79,7 +91,9 @@ def handlers(routes: Sequence[Any]) -> list[Any]:
     @get(["/api/docs", "/api"], include_in_schema=False)
     async def show_docs(request: WebRequest) -> Response[str]:
         found = described(request.app.state.settings)
-        view = DocsView(found["servers"][0]["url"], _groups(found), [(n, *words) for n, words in REFUSALS.items()])
+        refusals = [(n, *words) for n, words in REFUSALS.items()]
+        groups = _groups(found)
+        view = DocsView(found["servers"][0]["url"], groups, _types(found, groups), refusals)
         return await render(request, "api/docs.html", view)
 
     return [show_document, show_docs]
@@ -92,6 +106,25 @@ def _groups(found: dict[str, Any]) -> list[tuple[str, list[Operation]]]:
             groups.setdefault(each["tags"][0], []).append(_operation(found, path, method.upper(), each))
     order = ("Tasks", "Runs", "Approvals", "Postings")
     return sorted(groups.items(), key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))
+
+
+def _types(found: dict[str, Any], groups: list[tuple[str, list[Operation]]]) -> dict[str, Fields]:
+    """Those that the fields of routes, or of one of these, are made of."""
+    every = [each for _, operations in groups for each in operations]
+    given = _within(found, [each.answer for each in every])
+    taken = _within(found, [each.body for each in every])
+    return dict(sorted({**given, **taken}.items()))
+
+
+def _within(found: dict[str, Any], left: list[Fields]) -> dict[str, Fields]:
+    types: dict[str, Fields] = {}
+    while left:
+        whole = left.pop()
+        words = {word for part in whole.parts for word in part.type.split()}
+        for name in words & found["components"]["schemas"].keys() - types.keys():
+            types[name] = _fields(found, {"$ref": f"/{name}"}, given=whole.given)
+            left.append(types[name])
+    return types
 
 
 def _operation(found: dict[str, Any], path: str, method: str, each: dict[str, Any]) -> Operation:
@@ -111,22 +144,23 @@ def _operation(found: dict[str, Any], path: str, method: str, each: dict[str, An
             Part(p["name"], in_words(found, p["schema"]), p["required"], p.get("description", ""))
             for p in each["parameters"]
         ],
-        body=_fields(found, json_body.get("schema", {})),
+        body=_fields(found, json_body.get("schema", {}), given=False),
         body_types=list(body),
         example=_pretty(json_body["example"]) if "example" in json_body else "",
         answers=[(status, answer["description"]) for status, answer in fine.items()],
-        answer=_fields(found, media["schema"]),
+        answer=_fields(found, media["schema"], given=True),
         refusals=[status for status in each["responses"] if status >= "400"],
     )
 
 
-def _fields(found: dict[str, Any], schema: dict[str, Any]) -> list[Part]:
+def _fields(found: dict[str, Any], schema: dict[str, Any], *, given: bool) -> Fields:
     whole = _resolved(found, schema)
     required = whole.get("required", ())
-    return [
+    parts = [
         Part(name, in_words(found, part), name in required, part.get("description", ""))
         for name, part in whole.get("properties", {}).items()
     ]
+    return Fields(in_words(found, schema), " ".join(whole.get("description", "").split()), parts, given)
 
 
 def _resolved(found: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         problems: statuses of refusals, beside those that every route may have.
         bodies: content type → the body's type; empty: no body is read.
         once: takes an Idempotency-Key.
+        headers: those that a request may have beside, with what they say.
     """
 
     scope: Scope
@@ -33,6 +34,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     example: Any = None
     once: bool = False
     media: str = JSON
+    headers: Mapping[str, str] = {}
 
 
 def endpoint(
@@ -50,8 +52,11 @@ def endpoint(
     example: Any = None,
     once: bool = False,
     media: str = JSON,
+    headers: Mapping[str, str] | None = None,
+    name: str = "",
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
-    """Register a handler; it takes what Litestar injects. `body` is short for a JSON body of that type."""
+    """Register a handler; it takes what Litestar injects. `body` is short for a JSON body of that type; the description
+    calls the route `name`, else as its handler is called."""
     made = Endpoint(
         scope=scope,
         summary=summary,
@@ -63,6 +68,8 @@ def endpoint(
         example=example,
         once=once,
         media=media,
+        headers=headers or {},
     )
     register = get if method == "GET" else post
-    return register(path, guards=[needs(scope)], opt={"endpoint": made}, status_code=min(answers))
+    opt = {"endpoint": made, **({"name": name} if name else {})}
+    return register(path, guards=[needs(scope)], opt=opt, status_code=min(answers))

@@ -108,13 +108,19 @@ def _operation(handler: HTTPRouteHandler, path: str, schemas: _Schemas) -> dict[
     return {
         "operationId": handler.opt.get("name") or handler.handler_name.rsplit(".", 1)[-1],
         "summary": made.summary,
-        "description": f"Needs the scope `{made.scope}`." + (f" {handler.fn.__doc__}" if handler.fn.__doc__ else ""),
+        "description": f"Needs the scope `{made.scope}`."
+        + (f" {_flowing(handler.fn.__doc__)}" if handler.fn.__doc__ else ""),
         "tags": [made.tag],
         "security": [{"token": [made.scope.value]}, {"jwt": [made.scope.value]}],
         "parameters": _parameters(made, path, schemas),
         **(body if made.bodies else {}),
         "responses": _responses(made, path, schemas),
     }
+
+
+def _flowing(text: str) -> str:
+    """Without the line ends of the source."""
+    return " ".join(text.split())
 
 
 def _content(kind: Any, made: Endpoint, media: str, schemas: _Schemas) -> dict[str, Any]:
@@ -133,6 +139,10 @@ def _parameters(made: Endpoint, path: str, schemas: _Schemas) -> list[dict[str, 
             plain = {key: value for key, value in schema.items() if key != "description"}
             text = {"description": schema["description"]} if "description" in schema else {}
             found.append({"name": name, "in": "query", "required": name in required, **text, "schema": plain})
+    found += [
+        {"name": name, "in": "header", "required": False, "description": says, "schema": {"type": "string"}}
+        for name, says in made.headers.items()
+    ]
     return [*found, *([ONCE] if made.once else [])]
 
 

@@ -25,6 +25,16 @@ class Paged(msgspec.Struct, frozen=True, kw_only=True):
     cursor: CursorText = ""
 
 
+def unpaged(query: type[Paged], name: str) -> type[msgspec.Struct]:
+    """The same parameters for what is read whole, in one order."""
+    fields = [
+        (field.name, field.type, field.default)
+        for field in msgspec.structs.fields(query)
+        if field.name not in ("limit", "cursor", "sort")
+    ]
+    return msgspec.defstruct(name, fields, frozen=True, kw_only=True)
+
+
 def position(wanted: Paged) -> Cursor | None:
     """Where the page begins. Raises Invalid."""
     try:

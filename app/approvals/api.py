@@ -10,13 +10,15 @@ from litestar.params import FromPath
 from app.api.access import Scope
 from app.api.bodies import read_json, read_query
 from app.api.endpoints import JSON, endpoint
+from app.api.exports import export_routes
 from app.api.idempotency import Reply, once
 from app.api.paging import page, position
-from app.approvals import deciding, policy_queries, reads
+from app.approvals import deciding, exports, policy_queries, reads
 from app.approvals.errors import ApprovalNotFound
 from app.approvals.questions import Decision
 from app.approvals.schemas import (
     ApprovalDetail,
+    ApprovalExportQuery,
     ApprovalPage,
     ApprovalQuery,
     Decided,
@@ -134,4 +136,18 @@ def source(request: WebRequest) -> str:
     return f"API, {client_address(request.scope)}"
 
 
-handlers = [list_approvals, get_approval, decide_approval, answer_task]
+handlers = [
+    list_approvals,
+    get_approval,
+    decide_approval,
+    answer_task,
+    *export_routes(
+        "approvals",
+        exports.COLUMNS,
+        lambda database, by, wanted: exports.rows(database, by, wanted.show),
+        query=ApprovalExportQuery,
+        scope=Scope.TASKS_READ,
+        tag=TAG,
+        order="as the inbox has them",
+    ),
+]

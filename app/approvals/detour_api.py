@@ -9,12 +9,14 @@ from litestar.params import FromPath
 
 from app.api.access import Scope
 from app.api.bodies import read_json
+from app.api.changes import change
 from app.api.endpoints import endpoint
 from app.api.idempotency import Reply, once
 from app.approvals import asking_back, detour_views, forwarding, taking_back
 from app.approvals.asked import asked_signed_in
 from app.approvals.schemas import Decided, decided
 from app.core.db import WriteSession
+from app.core.principal import Principal
 from app.web.guards import SignedIn
 from app.web.request import WebRequest
 
@@ -110,8 +112,7 @@ async def ask_back(request: WebRequest, user: SignedIn, approval_id: FromPath[UU
     return await once(request, user, work)
 
 
-@endpoint(
-    "POST",
+@change(
     "/approvals/{approval_id:uuid}/answer-back",
     scope=Scope.APPROVALS_DECIDE,
     tag=TAG,
@@ -120,16 +121,10 @@ async def ask_back(request: WebRequest, user: SignedIn, approval_id: FromPath[UU
     problems=(409, 410),
     body=NoteAnswer,
     example={"note_id": NOTE, "answer": "It is."},
-    once=True,
 )
-async def answer_back(request: WebRequest, user: SignedIn, approval_id: FromPath[UUID]) -> Response[Any]:
+async def answer_back(session: WriteSession, by: Principal, sent: NoteAnswer, approval_id: UUID) -> Decided:
     """For the owner. Whoever asked gets a mail, and the clock goes on. 409 when it has been answered or withdrawn."""
-    sent = await read_json(request, NoteAnswer)
-
-    async def work(session: WriteSession) -> Reply:
-        return Reply(decided(await asking_back.answer_back(session, user, approval_id, sent.note_id, sent.answer)))
-
-    return await once(request, user, work)
+    return decided(await asking_back.answer_back(session, by, approval_id, sent.note_id, sent.answer))
 
 
 @endpoint(
@@ -157,23 +152,17 @@ async def withdraw_note(request: WebRequest, user: SignedIn, approval_id: FromPa
     return await once(request, user, work)
 
 
-@endpoint(
-    "POST",
+@change(
     "/approvals/{approval_id:uuid}/take-back",
     scope=Scope.APPROVALS_DECIDE,
     tag=TAG,
     summary="Take an approval back",
     answers={200: Decided},
     problems=(409,),
-    once=True,
 )
-async def take_back(request: WebRequest, user: SignedIn, approval_id: FromPath[UUID]) -> Response[Any]:
+async def take_back(session: WriteSession, by: Principal, approval_id: UUID) -> Decided:
     """For whoever approved it, until `goes_on_at`: the question is open again."""
-
-    async def work(session: WriteSession) -> Reply:
-        return Reply(decided(await taking_back.take_back_signed_in(session, user, approval_id)))
-
-    return await once(request, user, work)
+    return decided(await taking_back.take_back_signed_in(session, by, approval_id))
 
 
 async def _count(request: WebRequest, email: str) -> None:

@@ -91,6 +91,13 @@ class ApprovalQuery(Paged, frozen=True, kw_only=True):
     mine: Annotated[bool, msgspec.Meta(description="Only what waits for this person now.")] = False
 
 
+class ApprovalExportQuery(msgspec.Struct, frozen=True):
+    show: Annotated[
+        Literal["mine", "all", "decided"],
+        msgspec.Meta(description="What waits for this person, all that is open, or what is decided."),
+    ] = "mine"
+
+
 Form = dict[str, str | int | float | bool | None]
 Version = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Reason = Annotated[str, msgspec.Meta(max_length=2000)]

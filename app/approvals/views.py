@@ -211,7 +211,7 @@ async def show_inbox(
 @get(["/approvals/export.csv", "/approvals/export.json"])
 async def export_inbox(request: WebRequest, user: SignedIn, show: FromQuery[str] = "mine") -> Stream:
     rows = exports.rows(request.app.state.database, user, show if show in dict(TABS) else "mine")
-    return export(request, "approvals", exports.COLUMNS, rows)
+    return await export(request, "approvals", exports.COLUMNS, rows)
 
 
 @get("/approvals/{approval_id:uuid}")

@@ -9,8 +9,9 @@ from litestar import Response
 from app.api.access import Scope
 from app.api.bodies import read_query
 from app.api.endpoints import endpoint
-from app.api.paging import Paged, page
-from app.audit import queries
+from app.api.exports import export_routes
+from app.api.paging import Paged, page, unpaged
+from app.audit import exports, queries
 from app.audit.queries import AREAS, AuditFilter, Line, parse_place
 from app.core.errors import Invalid
 from app.core.masking import masked, masked_text
@@ -20,6 +21,7 @@ from app.web.guards import SignedIn
 from app.web.request import WebRequest
 from app.web.sessions import Read
 
+TAG = "People"
 Words = Annotated[str, msgspec.Meta(max_length=300)]
 Age = Annotated[str, msgspec.Meta(max_length=100, description="A time, or how long ago: `2h`.")]
 Area = Annotated[str, msgspec.Meta(max_length=20, extra_json_schema={"enum": ["", *AREAS]})]
@@ -37,6 +39,9 @@ class AuditQuery(Paged, frozen=True, kw_only=True):
     everything: Annotated[
         bool, msgspec.Meta(description="Every change of tasks, by workers as well, and nothing else.")
     ] = False
+
+
+AuditExportQuery = unpaged(AuditQuery, "AuditExportQuery")
 
 
 class AuditItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +66,7 @@ class AuditPage(msgspec.Struct, frozen=True):
     "GET",
     "/audit",
     scope=Scope.ADMIN,
-    tag="People",
+    tag=TAG,
     summary="List who did what",
     answers={200: AuditPage},
     query=AuditQuery,
@@ -108,4 +113,15 @@ def _item(line: Line) -> AuditItem:
     )
 
 
-handlers = [list_audit]
+handlers = [
+    list_audit,
+    *export_routes(
+        "audit",
+        exports.COLUMNS,
+        lambda database, _, wanted: exports.rows(database, _filter(wanted), everything=wanted.everything),
+        query=AuditExportQuery,
+        scope=Scope.ADMIN,
+        tag=TAG,
+        order="newest first",
+    ),
+]

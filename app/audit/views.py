@@ -130,7 +130,7 @@ async def export_audit(request: WebRequest, user: SignedIn) -> Stream:
         raise Invalid(" ".join(form.errors.values()), dict(form.errors))
     everything = request.query_params.get("show") == LOG
     found = exports.rows(request.app.state.database, wanted, everything=everything)
-    return export(request, "audit", exports.COLUMNS, found)
+    return await export(request, "audit", exports.COLUMNS, found)
 
 
 handlers = [show_audit, export_audit]

@@ -10,8 +10,9 @@ from litestar.params import FromPath
 
 from app.api.access import Scope
 from app.api.bodies import read_json, read_query
+from app.api.changes import change
 from app.api.endpoints import JSON, endpoint
-from app.api.idempotency import Reply, once
+from app.api.idempotency import Reply
 from app.api.paging import page, position
 from app.api.router import PATH
 from app.bulk import queries, service
@@ -60,8 +61,7 @@ async def preview_bulk(request: WebRequest, user: SignedIn, read: Read) -> Respo
     return Response(msgspec.json.encode(body), media_type=JSON)
 
 
-@endpoint(
-    "POST",
+@change(
     "/bulk",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
@@ -70,28 +70,22 @@ async def preview_bulk(request: WebRequest, user: SignedIn, read: Read) -> Respo
     body=NewBulkAction,
     example={**EXAMPLE, "priority": 500, "expected": 240},
     problems=(409,),
-    once=True,
 )
-async def start_bulk(request: WebRequest, user: SignedIn) -> Response[Any]:
+async def start_bulk(session: WriteSession, by: Principal, asked: NewBulkAction) -> Reply:
     """In chunks in the background. A retry with `canary` is a redrive; told to `stop` or `continue` like any other."""
-    asked = await read_json(request, NewBulkAction)
     wanted = task_filter(asked.filter)
-
-    async def work(session: WriteSession) -> Reply:
-        made = await service.start_bulk(
-            session,
-            user,
-            asked.verb,
-            wanted,
-            priority=asked.priority,
-            note=asked.note,
-            canary=asked.canary,
-            expected=asked.expected,
-            at=asked.at,
-        )
-        return await started(session, made)
-
-    return await once(request, user, work)
+    made = await service.start_bulk(
+        session,
+        by,
+        asked.verb,
+        wanted,
+        priority=asked.priority,
+        note=asked.note,
+        canary=asked.canary,
+        expected=asked.expected,
+        at=asked.at,
+    )
+    return await started(session, made)
 
 
 async def started(session: WriteSession, action_id: UUID) -> Reply:
@@ -136,46 +130,35 @@ async def get_bulk(user: SignedIn, read: Read, action_id: FromPath[UUID]) -> Res
     return Response(msgspec.json.encode(body), media_type=JSON)
 
 
-@endpoint(
-    "POST",
+@change(
     "/bulk/{action_id:uuid}/undo",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Take a bulk action back",
     answers={201: BulkStarted, 200: BulkStarted},
     problems=(409,),
-    once=True,
 )
-async def undo_bulk(request: WebRequest, user: SignedIn, action_id: FromPath[UUID]) -> Response[Any]:
+async def undo_bulk(session: WriteSession, by: Principal, action_id: UUID) -> Reply:
     """By another one, as far as that goes: cancelled tasks are retried, a priority is what it was."""
-
-    async def work(session: WriteSession) -> Reply:
-        return await started(session, await undo(session, user, action_id))
-
-    return await once(request, user, work)
+    return await started(session, await undo(session, by, action_id))
 
 
 def _verb(
     name: str, act: Callable[[WriteSession, Principal, UUID], Awaitable[None]], state: BulkState, summary: str
 ) -> Any:
-    @endpoint(
-        "POST",
+    @change(
         f"/bulk/{{action_id:uuid}}/{name}",
         scope=Scope.TASKS_WRITE,
         tag=TAG,
         summary=summary,
         answers={200: BulkMoved},
         problems=(409,),
-        once=True,
+        name=f"{name}_bulk",
     )
-    async def move(request: WebRequest, user: SignedIn, action_id: FromPath[UUID]) -> Response[Any]:
-        async def work(session: WriteSession) -> Reply:
-            await act(session, user, action_id)
-            return Reply(BulkMoved(action_id, state))
+    async def move(session: WriteSession, by: Principal, action_id: UUID) -> BulkMoved:
+        await act(session, by, action_id)
+        return BulkMoved(action_id, state)
 
-        return await once(request, user, work)
-
-    move.opt["name"] = f"{name}_bulk"
     return move
 
 

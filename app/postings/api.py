@@ -9,8 +9,10 @@ from litestar import Response
 from litestar.params import FromPath
 
 from app.api.access import Scope
-from app.api.bodies import content_type, read_json, read_query
+from app.api.bodies import content_type, read_query
+from app.api.changes import change
 from app.api.endpoints import CSV, JSON, endpoint
+from app.api.exports import export_routes
 from app.api.idempotency import Reply, once
 from app.api.paging import page, position
 from app.api.router import PATH
@@ -18,7 +20,7 @@ from app.core.db import WriteSession
 from app.core.errors import Invalid
 from app.core.paging import Cursor
 from app.core.principal import Principal
-from app.postings import imports, queries, service
+from app.postings import exports, imports, queries, service
 from app.postings.formats import Parsed, parse
 from app.postings.formats.rows import Draft, checked
 from app.postings.queries import Search
@@ -29,6 +31,7 @@ from app.postings.schemas import (
     LeftOut,
     NewPosting,
     PostingDetail,
+    PostingExportQuery,
     PostingPage,
     PostingQuery,
     detail,
@@ -74,8 +77,7 @@ async def get_posting(user: SignedIn, read: Read, posting_id: FromPath[UUID]) ->
     return Response(msgspec.json.encode(detail(view)), media_type=JSON)
 
 
-@endpoint(
-    "POST",
+@change(
     "/postings",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
@@ -83,22 +85,16 @@ async def get_posting(user: SignedIn, read: Read, posting_id: FromPath[UUID]) ->
     answers={201: CreatedPosting, 200: CreatedPosting},
     body=NewPosting,
     example=EXAMPLE,
-    once=True,
 )
-async def add_posting(request: WebRequest, user: SignedIn) -> Response[Any]:
+async def add_posting(session: WriteSession, by: Principal, wanted: NewPosting) -> Reply:
     """200 when there was one with this address."""
-    wanted = await read_json(request, NewPosting)
     parsed = checked("api", [Draft(row=1, **msgspec.structs.asdict(wanted))])
     if parsed.errors:
         raise Invalid("The posting does not fit.", {error.column: error.message for error in parsed.errors})
-
-    async def work(session: WriteSession) -> Reply:
-        done = await _import(session, user, "By API", parsed, leave_out=False)
-        made = await queries.id_of(session, user.id, parsed.rows[0].canonical_url)
-        url = f"{PATH}/postings/{made}"
-        return Reply(CreatedPosting(made, url, not done.new), 201 if done.new else 200, url)
-
-    return await once(request, user, work)
+    done = await _import(session, by, "By API", parsed, leave_out=False)
+    made = await queries.id_of(session, by.id, parsed.rows[0].canonical_url)
+    url = f"{PATH}/postings/{made}"
+    return Reply(CreatedPosting(made, url, not done.new), 201 if done.new else 200, url)
 
 
 @endpoint(
@@ -137,4 +133,18 @@ async def _import(
     return await imports.confirm(session, by, import_id, leave_out_errors=leave_out)
 
 
-handlers = [list_postings, get_posting, add_posting, import_postings]
+handlers = [
+    list_postings,
+    get_posting,
+    add_posting,
+    import_postings,
+    *export_routes(
+        "postings",
+        exports.COLUMNS,
+        lambda database, by, wanted: exports.rows(database, by.scope, Search(wanted.q, wanted.applied)),
+        query=PostingExportQuery,
+        scope=Scope.TASKS_READ,
+        tag=TAG,
+        order="newest first",
+    ),
+]

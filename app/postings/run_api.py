@@ -1,15 +1,10 @@
 """Runs of applications for programs: started from postings, and given more of them."""
 
-from typing import Any
 from uuid import UUID
 
-from litestar import Response
-from litestar.params import FromPath
-
 from app.api.access import Scope
-from app.api.bodies import read_json
-from app.api.endpoints import endpoint
-from app.api.idempotency import Reply, once
+from app.api.changes import change
+from app.api.idempotency import Reply
 from app.api.router import PATH
 from app.core.db import WriteSession
 from app.core.principal import Principal
@@ -17,15 +12,12 @@ from app.postings import queries, service
 from app.postings.queries import Search
 from app.postings.schemas import ApplicationsAdded, ChosenPostings, NewApplications
 from app.postings.service import MOST, Started
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
 
 TAG = "Runs"
 ID = "0199a8e4-0000-7000-8000-000000000007"
 
 
-@endpoint(
-    "POST",
+@change(
     "/runs/from-postings",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
@@ -34,22 +26,15 @@ ID = "0199a8e4-0000-7000-8000-000000000007"
     body=NewApplications,
     example={"name": "Monday", "matching": "gardener"},
     problems=(404, 409),
-    once=True,
 )
-async def start_applications(request: WebRequest, user: SignedIn) -> Response[Any]:
+async def start_applications(session: WriteSession, by: Principal, wanted: NewApplications) -> Reply:
     """An application for each, made from one's own profile; so of one's own postings only, whatever one's role."""
-    wanted = await read_json(request, NewApplications)
-
-    async def work(session: WriteSession) -> Reply:
-        ids = await _chosen(session, user, wanted)
-        made = await service.start_applications(session, user, name=wanted.name, posting_ids=ids, force=wanted.again)
-        return _reply(made)
-
-    return await once(request, user, work)
+    ids = await _chosen(session, by, wanted)
+    made = await service.start_applications(session, by, name=wanted.name, posting_ids=ids, force=wanted.again)
+    return _reply(made)
 
 
-@endpoint(
-    "POST",
+@change(
     "/runs/{run_id:uuid}/postings",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
@@ -58,17 +43,11 @@ async def start_applications(request: WebRequest, user: SignedIn) -> Response[An
     body=ChosenPostings,
     example={"postings": [ID]},
     problems=(409,),
-    once=True,
 )
-async def add_applications(request: WebRequest, user: SignedIn, run_id: FromPath[UUID]) -> Response[Any]:
+async def add_applications(session: WriteSession, by: Principal, wanted: ChosenPostings, run_id: UUID) -> Reply:
     """To a run of one's own that is not cancelled. What it has already is left out."""
-    wanted = await read_json(request, ChosenPostings)
-
-    async def work(session: WriteSession) -> Reply:
-        ids = await _chosen(session, user, wanted)
-        return _reply(await service.add_applications(session, user, run_id, posting_ids=ids, force=wanted.again))
-
-    return await once(request, user, work)
+    ids = await _chosen(session, by, wanted)
+    return _reply(await service.add_applications(session, by, run_id, posting_ids=ids, force=wanted.again))
 
 
 async def _chosen(session: WriteSession, user: Principal, wanted: ChosenPostings) -> list[UUID]:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.api.paging import Paged
+from app.api.paging import Paged, unpaged
 from app.postings.queries import Listed
 from app.postings.service import MOST, PostingView
 from app.tasks.schemas import Moment
@@ -46,6 +46,9 @@ class PostingQuery(Paged, frozen=True, kw_only=True):
 
     q: Annotated[str, msgspec.Meta(max_length=200, description="Words of title, company and location.")] = ""
     applied: bool | None = None
+
+
+PostingExportQuery = unpaged(PostingQuery, "PostingExportQuery")
 
 
 class NewPosting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -86,7 +86,9 @@ async def export_postings(
     request: WebRequest, user: SignedIn, q: FromQuery[str] = "", applied: FromQuery[str] = ""
 ) -> Stream:
     search = Search(q.strip(), APPLIED.get(applied))
-    return export(request, "postings", exports.COLUMNS, exports.rows(request.app.state.database, user.scope, search))
+    return await export(
+        request, "postings", exports.COLUMNS, exports.rows(request.app.state.database, user.scope, search)
+    )
 
 
 @get("/postings/{posting_id:uuid}", include_in_schema=False)

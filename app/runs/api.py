@@ -1,5 +1,6 @@
 """Runs for programs: starting, reading, adding tasks, and the verbs."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,9 +9,11 @@ from litestar import Response
 from litestar.params import FromPath
 
 from app.api.access import Scope
-from app.api.bodies import read_json, read_query
+from app.api.bodies import read_query
+from app.api.changes import change
 from app.api.endpoints import JSON, endpoint
-from app.api.idempotency import Reply, once
+from app.api.exports import export_routes
+from app.api.idempotency import Reply
 from app.api.paging import page, position
 from app.api.router import PATH
 from app.bulk.api import started
@@ -19,9 +22,11 @@ from app.core.db import ReadSession, WriteSession
 from app.core.errors import Invalid
 from app.core.paging import Cursor
 from app.core.principal import Principal
-from app.runs import queries, service, time_queries
+from app.runs import exports, queries, service, time_queries
 from app.runs.errors import RunNotFound
 from app.runs.models import Run
+from app.runs.progress import Progress
+from app.runs.reads import progress_of_each
 from app.runs.schemas import (
     Bulk,
     CreatedRun,
@@ -30,6 +35,7 @@ from app.runs.schemas import (
     RetryFailed,
     RunEventItem,
     RunEventList,
+    RunExportQuery,
     RunItem,
     RunMoved,
     RunPage,
@@ -52,25 +58,21 @@ TAG = "Runs"
 
 @endpoint("GET", "/runs", scope=Scope.TASKS_READ, tag=TAG, summary="List runs", answers={200: RunPage}, query=RunQuery)
 async def list_runs(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
-    """Newest first, each with how many of its tasks are in which state."""
+    """Newest first, each with how many of its tasks are in which state, and when it is likely done."""
     wanted = read_query(request, RunQuery)
     runs = await queries.list_runs(read, user.scope, position(wanted), wanted.limit + 1)
-    counts = await stats.counts_by_run(read, [run.id for run in runs])
-    return page(
-        request,
-        RunPage,
-        runs,
-        wanted,
-        lambda run: run_item(run, counts[run.id]),
-        lambda run: Cursor(run.created_at, run.id),
-    )
+    found = await _standing(read, runs)
+    return page(request, RunPage, found, wanted, run_item, lambda each: Cursor(each.run.created_at, each.run.id))
 
 
 @endpoint("GET", "/runs/{run_id:uuid}", scope=Scope.TASKS_READ, tag=TAG, summary="Read a run", answers={200: RunItem})
 async def get_run(user: SignedIn, read: Read, run_id: FromPath[UUID]) -> Response[Any]:
-    run = await _find(read, user, run_id)
-    counts = (await stats.counts_by_run(read, [run_id]))[run_id]
-    return Response(msgspec.json.encode(run_item(run, counts)), media_type=JSON)
+    [found] = await _standing(read, [await _find(read, user, run_id)])
+    return Response(msgspec.json.encode(run_item(found)), media_type=JSON)
+
+
+async def _standing(session: ReadSession, runs: Sequence[Run]) -> list[Progress]:
+    return await progress_of_each(session, runs, await stats.counts_by_run(session, [run.id for run in runs]))
 
 
 async def _find(session: ReadSession, user: Principal, run_id: UUID) -> Run:
@@ -80,8 +82,7 @@ async def _find(session: ReadSession, user: Principal, run_id: UUID) -> Run:
     return run
 
 
-@endpoint(
-    "POST",
+@change(
     "/runs",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
@@ -90,23 +91,16 @@ async def _find(session: ReadSession, user: Principal, run_id: UUID) -> Run:
     body=NewRun,
     example={"name": "Monday", "tasks": [EXAMPLE]},
     problems=(409,),
-    once=True,
 )
-async def start_run(request: WebRequest, user: SignedIn) -> Response[Any]:
+async def start_run(session: WriteSession, by: Principal, wanted: NewRun) -> Reply:
     """With its first tasks, up to 10,000, all of them or none."""
-    wanted = await read_json(request, NewRun)
     tasks = _without_run(wanted.tasks)
-
-    async def work(session: WriteSession) -> Reply:
-        run_id = await service.start_run(session, user, wanted.name, tasks)
-        url = f"{PATH}/runs/{run_id}"
-        return Reply(CreatedRun(run_id, url, len(tasks)), 201, url)
-
-    return await once(request, user, work)
+    run_id = await service.start_run(session, by, wanted.name, tasks)
+    url = f"{PATH}/runs/{run_id}"
+    return Reply(CreatedRun(run_id, url, len(tasks)), 201, url)
 
 
-@endpoint(
-    "POST",
+@change(
     "/runs/{run_id:uuid}/tasks",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
@@ -115,16 +109,11 @@ async def start_run(request: WebRequest, user: SignedIn) -> Response[Any]:
     problems=(409,),
     body=Bulk,
     example={"tasks": [EXAMPLE]},
-    once=True,
 )
-async def add_tasks(request: WebRequest, user: SignedIn, run_id: FromPath[UUID]) -> Response[Any]:
+async def add_tasks(session: WriteSession, by: Principal, wanted: Bulk, run_id: UUID) -> Reply:
     """Into a paused run they come paused."""
-    tasks = _without_run((await read_json(request, Bulk)).tasks)
-
-    async def work(session: WriteSession) -> Reply:
-        return Reply(CreatedTasks(await service.add_tasks(session, user, run_id, tasks)), 201)
-
-    return await once(request, user, work)
+    tasks = _without_run(wanted.tasks)
+    return Reply(CreatedTasks(await service.add_tasks(session, by, run_id, tasks)), 201)
 
 
 def _without_run(tasks: list[NewTask]) -> list[TaskRequest]:
@@ -171,8 +160,7 @@ async def get_run_events(user: SignedIn, read: Read, run_id: FromPath[UUID]) -> 
     return Response(msgspec.json.encode(RunEventList(items)), media_type=JSON)
 
 
-@endpoint(
-    "POST",
+@change(
     "/runs/{run_id:uuid}/retry-failed",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
@@ -181,36 +169,25 @@ async def get_run_events(user: SignedIn, read: Read, run_id: FromPath[UUID]) -> 
     body=RetryFailed,
     example={"canary": True},
     problems=(409,),
-    once=True,
 )
-async def retry_failed_tasks(request: WebRequest, user: SignedIn, run_id: FromPath[UUID]) -> Response[Any]:
+async def retry_failed_tasks(session: WriteSession, by: Principal, wanted: RetryFailed, run_id: UUID) -> Reply:
     """Its open dead letters, by a bulk action. 422 when there is none."""
-    wanted = await read_json(request, RetryFailed)
-
-    async def work(session: WriteSession) -> Reply:
-        return await started(session, await service.retry_failed(session, user, run_id, canary=wanted.canary))
-
-    return await once(request, user, work)
+    return await started(session, await service.retry_failed(session, by, run_id, canary=wanted.canary))
 
 
 def _verb(verb: RunVerb, summary: str) -> Any:
-    @endpoint(
-        "POST",
+    @change(
         f"/runs/{{run_id:uuid}}/{verb.value}",
         scope=Scope.TASKS_WRITE,
         tag=TAG,
         summary=summary,
         answers={200: RunMoved},
         problems=(409,),
-        once=True,
+        name=f"{verb.value}_run",
     )
-    async def act(request: WebRequest, user: SignedIn, run_id: FromPath[UUID]) -> Response[Any]:
-        async def work(session: WriteSession) -> Reply:
-            return Reply(RunMoved(run_id, await service.act(session, user, run_id, verb)))
+    async def act(session: WriteSession, by: Principal, run_id: UUID) -> RunMoved:
+        return RunMoved(run_id, await service.act(session, by, run_id, verb))
 
-        return await once(request, user, work)
-
-    act.opt["name"] = f"{verb.value}_run"
     return act
 
 
@@ -225,4 +202,13 @@ handlers = [
     _verb(RunVerb.PAUSE, "Pause a run"),
     _verb(RunVerb.RESUME, "Resume a paused run"),
     _verb(RunVerb.CANCEL, "Cancel a run and its tasks"),
+    *export_routes(
+        "runs",
+        exports.COLUMNS,
+        lambda database, by, _: exports.rows(database, by),
+        query=RunExportQuery,
+        scope=Scope.TASKS_READ,
+        tag=TAG,
+        order="newest first",
+    ),
 ]

@@ -6,11 +6,23 @@ from uuid import UUID
 import msgspec
 
 from app.api.paging import Paged
-from app.runs.models import Run
-from app.runs.progress import progress_of
+from app.runs.progress import Progress
 from app.tasks.schemas import Moment, NewTask
 
 MOST = 10_000
+
+
+class RunForecast(msgspec.Struct, frozen=True, kw_only=True):
+    """What is left of a run, and until when. `likely_done_at`: when the workers are through with the `ready` tasks, by
+    their pace in the last minutes; null without anything to tell it by. `for_people` tasks wait for so many `people`
+    (null: not known), `for_later` for their time, `paused` for their run."""
+
+    likely_done_at: Moment | None
+    ready: int
+    for_people: int
+    people: int | None
+    for_later: int
+    paused: int
 
 
 class RunItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +35,7 @@ class RunItem(msgspec.Struct, frozen=True, kw_only=True):
     total: int
     open: int
     counts: dict[str, int]
+    forecast: RunForecast
 
 
 class RunPage(msgspec.Struct, frozen=True):
@@ -32,6 +45,10 @@ class RunPage(msgspec.Struct, frozen=True):
 
 class RunQuery(Paged, frozen=True, kw_only=True):
     """Newest first."""
+
+
+class RunExportQuery(msgspec.Struct, frozen=True):
+    """All of them."""
 
 
 Tasks = Annotated[list[NewTask], msgspec.Meta(min_length=1, max_length=MOST)]
@@ -104,8 +121,8 @@ class RetryFailed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     canary: bool = False
 
 
-def run_item(run: Run, counts: dict[str, int]) -> RunItem:
-    progress = progress_of(run, counts)
+def run_item(progress: Progress) -> RunItem:
+    run, left = progress.run, progress.forecast
     return RunItem(
         id=run.id,
         name=run.name,
@@ -114,4 +131,12 @@ def run_item(run: Run, counts: dict[str, int]) -> RunItem:
         total=progress.total,
         open=progress.open,
         counts=dict(progress.segments),
+        forecast=RunForecast(
+            likely_done_at=left.at,
+            ready=left.ready,
+            for_people=left.people,
+            people=left.waits_for,
+            for_later=left.later,
+            paused=left.paused,
+        ),
     )

@@ -8,11 +8,13 @@ from litestar import Response
 
 from app.api.access import Scope
 from app.api.bodies import content_type, decode, read_json, read_lines
+from app.api.changes import change
 from app.api.endpoints import JSON, NDJSON, endpoint
 from app.api.idempotency import Reply, once
 from app.api.router import PATH
 from app.core.db import WriteSession
 from app.core.errors import Invalid
+from app.core.principal import Principal
 from app.runs import submitting
 from app.runs.schemas import MOST, Bulk, CreatedTasks
 from app.tasks.schemas import Created, NewTask
@@ -28,8 +30,7 @@ def wish(task: NewTask) -> TaskRequest:
     return TaskRequest(**msgspec.structs.asdict(task))
 
 
-@endpoint(
-    "POST",
+@change(
     "/tasks",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
@@ -38,18 +39,12 @@ def wish(task: NewTask) -> TaskRequest:
     problems=(404, 409),
     body=NewTask,
     example=EXAMPLE,
-    once=True,
 )
-async def create_task(request: WebRequest, user: SignedIn) -> Response[Any]:
+async def create_task(session: WriteSession, by: Principal, task: NewTask) -> Reply:
     """201 when it was made; 200 when this Idempotency-Key had made it before."""
-    task = await read_json(request, NewTask)
-
-    async def work(session: WriteSession) -> Reply:
-        made = await submitting.submit(session, user, wish(task))
-        url = f"{PATH}/tasks/{made}"
-        return Reply(Created(made, url), 201, url)
-
-    return await once(request, user, work)
+    made = await submitting.submit(session, by, wish(task))
+    url = f"{PATH}/tasks/{made}"
+    return Reply(Created(made, url), 201, url)
 
 
 @endpoint(

@@ -13,13 +13,13 @@ from litestar.response import Stream
 from app.accounts import service as accounts
 from app.core.errors import NotFound
 from app.core.paging import Cursor, turn
-from app.runs import exports, pace_queries, queries, service, time_queries
+from app.runs import exports, queries, service, time_queries
 from app.runs.errors import RunNotFound
 from app.runs.models import Run, RunEvent
-from app.runs.progress import Progress, progress_of
+from app.runs.progress import Progress
 from app.runs.queries import FINISHED, RunFilter
+from app.runs.reads import progress_of_each
 from app.runs.states import RunState, RunVerb, Stage
-from app.runs.waiting import people_of
 from app.stats import queries as stats
 from app.tasks.filters import FilterForm, TaskFilter
 from app.tasks.list_views import InState, TaskList, Turn, task_list
@@ -87,14 +87,9 @@ async def show_runs(
     turned = await turn(runs, lambda run: Cursor(run.created_at, run.id), cursor, back)
     shown = turned.rows
     counts = await stats.counts_by_run(read, [run.id for run in shown])
-    paces = await pace_queries.paces_of(read, [run.id for run in shown])
-    people = await people_of(read, counts)
     owners = await accounts.emails_of(read, [run.owner_id for run in shown]) if user.is_admin else {}
     view = RunList(
-        runs=[
-            progress_of(run, counts[run.id], paces.get(run.id), owners.get(run.owner_id, ""), people.get(run.id))
-            for run in shown
-        ],
+        runs=await progress_of_each(read, shown, counts, owners),
         wanted=wanted,
         tabs=[
             (state, state.capitalize() or "All", address("/runs", RunFilter(state, wanted.q).params()), None)
@@ -113,7 +108,7 @@ def _wanted(state: str, q: str) -> RunFilter:
 @get(["/runs/export.csv", "/runs/export.json"])
 async def export_runs(request: WebRequest, user: SignedIn, in_state: InState = "", q: FromQuery[str] = "") -> Stream:
     found = exports.rows(request.app.state.database, user, _wanted(in_state, q))
-    return export(request, "runs", exports.COLUMNS, found)
+    return await export(request, "runs", exports.COLUMNS, found)
 
 
 @get("/runs/{run_id:uuid}")
@@ -133,10 +128,8 @@ async def show_run(
     form, turn = FilterForm(wanted=wanted, values={}, errors={}), Turn(cursor, back)
     tasks = await task_list(read, user, form, turn, path=f"/runs/{run_id}")
     counts = {tab.state: tab.count or 0 for tab in tasks.tabs if tab.state}
-    pace = (await pace_queries.paces_of(read, [run_id])).get(run_id)
     owners = await accounts.emails_of(read, [run.owner_id]) if user.is_admin else {}
-    people = (await people_of(read, {run_id: counts})).get(run_id)
-    progress = progress_of(run, counts, pace, owners.get(run.owner_id, ""), people)
+    [progress] = await progress_of_each(read, [run], {run_id: counts}, owners)
     times = (await time_queries.times_of(read, [run_id]))[run_id]
     view = RunPage(
         progress=progress,

@@ -8,13 +8,15 @@ from litestar import Response
 from litestar.params import FromPath
 
 from app.api.access import Scope
-from app.api.bodies import read_json, read_query
+from app.api.bodies import read_query
+from app.api.changes import change
 from app.api.endpoints import JSON, endpoint
-from app.api.idempotency import Reply, once
+from app.api.idempotency import Reply
 from app.api.paging import page, position
 from app.api.router import PATH
 from app.core.db import WriteSession
 from app.core.paging import Cursor
+from app.core.principal import Principal
 from app.schedules import queries, service
 from app.schedules.errors import ScheduleNotFound
 from app.schedules.schemas import (
@@ -73,8 +75,7 @@ async def get_schedule(user: SignedIn, read: Read, schedule_id: FromPath[UUID]) 
     return Response(msgspec.json.encode(item(found)), media_type=JSON)
 
 
-@endpoint(
-    "POST",
+@change(
     "/schedules",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
@@ -82,22 +83,15 @@ async def get_schedule(user: SignedIn, read: Read, schedule_id: FromPath[UUID]) 
     answers={201: CreatedSchedule, 200: CreatedSchedule},
     body=NewSchedule,
     example=EXAMPLE,
-    once=True,
 )
-async def create_schedule(request: WebRequest, user: SignedIn) -> Response[Any]:
+async def create_schedule(session: WriteSession, by: Principal, wanted: NewSchedule) -> Reply:
     """Its first beat is the next after now."""
-    wanted = await read_json(request, NewSchedule)
-
-    async def work(session: WriteSession) -> Reply:
-        made = await service.create(session, user, plan(wanted))
-        url = f"{PATH}/schedules/{made}"
-        return Reply(CreatedSchedule(made, url), 201, url)
-
-    return await once(request, user, work)
+    made = await service.create(session, by, plan(wanted))
+    url = f"{PATH}/schedules/{made}"
+    return Reply(CreatedSchedule(made, url), 201, url)
 
 
-@endpoint(
-    "POST",
+@change(
     "/schedules/{schedule_id:uuid}",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
@@ -105,36 +99,27 @@ async def create_schedule(request: WebRequest, user: SignedIn) -> Response[Any]:
     answers={200: ScheduleActed},
     body=NewSchedule,
     example=EXAMPLE,
-    once=True,
 )
-async def change_schedule(request: WebRequest, user: SignedIn, schedule_id: FromPath[UUID]) -> Response[Any]:
+async def change_schedule(
+    session: WriteSession, by: Principal, wanted: NewSchedule, schedule_id: UUID
+) -> ScheduleActed:
     """All of it, as it is to be. Another rhythm begins anew with its next beat."""
-    wanted = await read_json(request, NewSchedule)
-
-    async def work(session: WriteSession) -> Reply:
-        await service.edit(session, user, schedule_id, plan(wanted))
-        return Reply(ScheduleActed(schedule_id, None))
-
-    return await once(request, user, work)
+    await service.edit(session, by, schedule_id, plan(wanted))
+    return ScheduleActed(schedule_id, None)
 
 
 def _verb(verb: ScheduleVerb, summary: str) -> Any:
-    @endpoint(
-        "POST",
+    @change(
         f"/schedules/{{schedule_id:uuid}}/{verb.value}",
         scope=Scope.TASKS_WRITE,
         tag=TAG,
         summary=summary,
         answers={200: ScheduleActed},
-        once=True,
+        name=f"{verb.value}_schedule",
     )
-    async def act(request: WebRequest, user: SignedIn, schedule_id: FromPath[UUID]) -> Response[Any]:
-        async def work(session: WriteSession) -> Reply:
-            return Reply(ScheduleActed(schedule_id, await service.act(session, user, schedule_id, verb)))
+    async def act(session: WriteSession, by: Principal, schedule_id: UUID) -> ScheduleActed:
+        return ScheduleActed(schedule_id, await service.act(session, by, schedule_id, verb))
 
-        return await once(request, user, work)
-
-    act.opt["name"] = f"{verb.value}_schedule"
     return act
 
 

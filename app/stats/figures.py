@@ -13,7 +13,7 @@ from app.stats.minutes import Outcomes, Period, Stays
 
 
 class Times(msgspec.Struct, frozen=True):
-    """Half, and 95 of 100, took at most so many seconds (how exactly: app/stats/buckets.py). None: there was none."""
+    """Half, and 95 of 100, took at most so many seconds, to within a tenth; null: there was none."""
 
     p50: float | None
     p95: float | None

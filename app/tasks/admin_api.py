@@ -5,12 +5,10 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Response
-from litestar.params import FromPath
 
 from app.api.access import Scope
-from app.api.bodies import read_json
+from app.api.changes import change
 from app.api.endpoints import JSON, endpoint
-from app.api.idempotency import Reply, once
 from app.core.db import WriteSession
 from app.core.errors import Forbidden
 from app.core.principal import Principal
@@ -20,7 +18,6 @@ from app.tasks.limits import Limits
 from app.tasks.models import KindLimit
 from app.tasks.queues import QueueVerb
 from app.web.guards import SignedIn
-from app.web.request import WebRequest
 from app.web.sessions import Read
 
 TAG = "Catalogue"
@@ -71,8 +68,7 @@ async def list_limits(user: SignedIn, read: Read) -> Response[Any]:
     return Response(msgspec.json.encode(LimitList([_item(name, rows.get(name)) for name in names])), media_type=JSON)
 
 
-@endpoint(
-    "POST",
+@change(
     "/limits/{kind:str}",
     scope=Scope.ADMIN,
     tag=TAG,
@@ -80,19 +76,13 @@ async def list_limits(user: SignedIn, read: Read) -> Response[Any]:
     answers={200: LimitItem},
     body=NewLimits,
     example={"concurrency": 5, "rate": {"count": 60, "seconds": 60}},
-    once=True,
 )
-async def set_limits(request: WebRequest, user: SignedIn, kind: FromPath[str]) -> Response[Any]:
+async def set_limits(session: WriteSession, by: Principal, wanted: NewLimits, kind: str) -> LimitItem:
     """All of them at once; they hold within seconds, and what runs goes on."""
-    _only_for_admins(user)
-    wanted = await read_json(request, NewLimits)
+    _only_for_admins(by)
     rate = Rate(wanted.rate.count, timedelta(seconds=wanted.rate.seconds)) if wanted.rate else None
-
-    async def work(session: WriteSession) -> Reply:
-        await limits.set_limits(session, user, kind, None if wanted.as_declared else Limits(wanted.concurrency, rate))
-        return Reply(_item(kind, await limits.find_limit(session, kind)))
-
-    return await once(request, user, work)
+    await limits.set_limits(session, by, kind, None if wanted.as_declared else Limits(wanted.concurrency, rate))
+    return _item(kind, await limits.find_limit(session, kind))
 
 
 def _item(kind: str, row: KindLimit | None) -> LimitItem:
@@ -108,25 +98,19 @@ def _only_for_admins(user: Principal) -> None:
 
 
 def _verb(verb: QueueVerb, summary: str) -> Any:
-    @endpoint(
-        "POST",
+    @change(
         f"/queues/{{name:str}}/{verb.value}",
         scope=Scope.ADMIN,
         tag=TAG,
         summary=summary,
         answers={200: QueueMoved},
-        once=True,
+        name=f"{verb.value}_queue",
     )
-    async def act(request: WebRequest, user: SignedIn, name: FromPath[str]) -> Response[Any]:
-        _only_for_admins(user)
+    async def act(session: WriteSession, by: Principal, name: str) -> QueueMoved:
+        _only_for_admins(by)
+        changed = await queues.act(session, by, name, verb)
+        return QueueMoved(name, verb is QueueVerb.PAUSE, changed)
 
-        async def work(session: WriteSession) -> Reply:
-            changed = await queues.act(session, user, name, verb)
-            return Reply(QueueMoved(name, verb is QueueVerb.PAUSE, changed))
-
-        return await once(request, user, work)
-
-    act.opt["name"] = f"{verb.value}_queue"
     return act
 
 

@@ -9,12 +9,13 @@ from litestar.params import FromPath
 
 from app.api.access import Scope
 from app.api.bodies import read_query
+from app.api.changes import change
 from app.api.endpoints import JSON, endpoint
-from app.api.idempotency import Reply, once
 from app.api.paging import page, position
 from app.core.db import Database, WriteSession
 from app.core.errors import Invalid
 from app.core.paging import Cursor
+from app.core.principal import Principal
 from app.tasks import reads, service
 from app.tasks.filters import TaskFilter, parse_filter
 from app.tasks.kinds import all_kinds
@@ -115,23 +116,18 @@ async def get_task_events(user: SignedIn, read: Read, task_id: FromPath[UUID]) -
 
 
 def _verb(verb: TaskVerb, summary: str) -> Any:
-    @endpoint(
-        "POST",
+    @change(
         f"/tasks/{{task_id:uuid}}/{verb.value}",
         scope=Scope.TASKS_WRITE,
         tag=TAG,
         summary=summary,
         answers={200: Moved},
         problems=(409,),
-        once=True,
+        name=f"{verb.value}_task",
     )
-    async def act(request: WebRequest, user: SignedIn, task_id: FromPath[UUID]) -> Response[Any]:
-        async def work(session: WriteSession) -> Reply:
-            return Reply(Moved(task_id, TaskState(await service.act(session, user, task_id, verb))))
+    async def act(session: WriteSession, by: Principal, task_id: UUID) -> Moved:
+        return Moved(task_id, TaskState(await service.act(session, by, task_id, verb)))
 
-        return await once(request, user, work)
-
-    act.opt["name"] = f"{verb.value}_task"
     return act
 
 

@@ -59,7 +59,7 @@ async def show_dead_letters(request: WebRequest, user: SignedIn, read: Read) -> 
 
 @get(["/dead-letters/export.csv", "/dead-letters/export.json"])
 async def export_dead_letters(request: WebRequest, user: SignedIn) -> Stream:
-    return export(request, "dead-letters", COLUMNS, _rows(request.app.state.database, user.scope))
+    return await export(request, "dead-letters", COLUMNS, _rows(request.app.state.database, user.scope))
 
 
 async def _rows(database: Database, scope: UUID | None) -> AsyncIterator[list[dict[str, Any]]]:

@@ -4,20 +4,15 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Response
-from litestar.params import FromPath
 
 from app.api.access import Scope
-from app.api.bodies import read_json
-from app.api.endpoints import endpoint
-from app.api.idempotency import Reply, once
+from app.api.changes import change
 from app.core.db import WriteSession
 from app.core.errors import Invalid
+from app.core.principal import Principal
 from app.tasks import reads, service
 from app.tasks.payload_forms import with_secrets
 from app.tasks.schemas import Moved, Priority
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
 
 TAG = "Tasks"
 
@@ -50,8 +45,7 @@ class Resolved(msgspec.Struct, frozen=True):
     note: str
 
 
-@endpoint(
-    "POST",
+@change(
     "/tasks/{task_id:uuid}/edit",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
@@ -60,26 +54,19 @@ class Resolved(msgspec.Struct, frozen=True):
     problems=(409,),
     body=EditedRetry,
     example={"payload": {"steps": 2}, "again": False},
-    once=True,
 )
-async def edit_task(request: WebRequest, user: SignedIn, task_id: FromPath[UUID]) -> Response[Any]:
+async def edit_task(session: WriteSession, by: Principal, sent: EditedRetry, task_id: UUID) -> Moved:
     """A dead letter, or a cancelled task. The log says what was changed, secrets hidden."""
-    sent = await read_json(request, EditedRetry)
-
-    async def work(session: WriteSession) -> Reply:
-        task = await reads.find_task(session, task_id, user.scope)
-        try:
-            payload = with_secrets(sent.payload, task.payload)
-        except Invalid as problem:
-            raise Invalid(str(problem), {"payload": str(problem)}) from problem
-        state = await service.retry_edited(session, user, task_id, payload, again=sent.again)
-        return Reply(Moved(task_id, state))
-
-    return await once(request, user, work)
+    task = await reads.find_task(session, task_id, by.scope)
+    try:
+        payload = with_secrets(sent.payload, task.payload)
+    except Invalid as problem:
+        raise Invalid(str(problem), {"payload": str(problem)}) from problem
+    state = await service.retry_edited(session, by, task_id, payload, again=sent.again)
+    return Moved(task_id, state)
 
 
-@endpoint(
-    "POST",
+@change(
     "/tasks/{task_id:uuid}/priority",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
@@ -88,21 +75,14 @@ async def edit_task(request: WebRequest, user: SignedIn, task_id: FromPath[UUID]
     problems=(409,),
     body=NewPriority,
     example={"priority": 200},
-    once=True,
 )
-async def set_priority(request: WebRequest, user: SignedIn, task_id: FromPath[UUID]) -> Response[Any]:
+async def set_priority(session: WriteSession, by: Principal, sent: NewPriority, task_id: UUID) -> Prioritised:
     """Of one that has not ended. What is ready lines up behind its share at the new priority."""
-    sent = await read_json(request, NewPriority)
-
-    async def work(session: WriteSession) -> Reply:
-        await service.prioritise(session, user, task_id, sent.priority)
-        return Reply(Prioritised(task_id, sent.priority))
-
-    return await once(request, user, work)
+    await service.prioritise(session, by, task_id, sent.priority)
+    return Prioritised(task_id, sent.priority)
 
 
-@endpoint(
-    "POST",
+@change(
     "/tasks/{task_id:uuid}/resolve",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
@@ -111,17 +91,11 @@ async def set_priority(request: WebRequest, user: SignedIn, task_id: FromPath[UU
     problems=(409,),
     body=Resolution,
     example={"note": "Sent by hand."},
-    once=True,
 )
-async def resolve_task(request: WebRequest, user: SignedIn, task_id: FromPath[UUID]) -> Response[Any]:
+async def resolve_task(session: WriteSession, by: Principal, sent: Resolution, task_id: UUID) -> Resolved:
     """It is listed as `resolved` from then on, and can still be retried."""
-    sent = await read_json(request, Resolution)
-
-    async def work(session: WriteSession) -> Reply:
-        await service.resolve(session, user, task_id, sent.note)
-        return Reply(Resolved(task_id, sent.note))
-
-    return await once(request, user, work)
+    await service.resolve(session, by, task_id, sent.note)
+    return Resolved(task_id, sent.note)
 
 
 handlers = [edit_task, set_priority, resolve_task]

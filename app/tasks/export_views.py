@@ -5,7 +5,7 @@ from litestar.response import Stream
 
 from app.tasks import exports
 from app.tasks.filters import TaskFilter, parse_filter
-from app.web.downloads import download
+from app.web.downloads import CSV, download
 from app.web.guards import SignedIn
 from app.web.request import WebRequest
 
@@ -18,7 +18,7 @@ def _wanted(request: WebRequest) -> TaskFilter:
 @get("/tasks/export.csv")
 async def export_csv(request: WebRequest, user: SignedIn) -> Stream:
     found = exports.chunks(request.app.state.database, user.scope, _wanted(request))
-    return download(exports.as_csv(found), "tasks.csv", "text/csv; charset=utf-8")
+    return download(exports.as_csv(found), "tasks.csv", CSV)
 
 
 @get("/tasks/export.json")

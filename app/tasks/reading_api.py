@@ -156,7 +156,7 @@ async def get_artifact(
 )
 async def export_csv(request: WebRequest, user: SignedIn) -> Stream:
     """All that match, newest first, however many; UTF-8, no cell is a formula."""
-    return download(exports.as_csv(_chunks(request, user.scope)), "tasks.csv", "text/csv; charset=utf-8")
+    return download(exports.as_csv(_chunks(request, user.scope)), "tasks.csv", CSV)
 
 
 @endpoint(

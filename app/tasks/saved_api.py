@@ -6,14 +6,14 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response
-from litestar.params import FromPath
 
 from app.api.access import Scope
-from app.api.bodies import read_json
+from app.api.changes import change
 from app.api.endpoints import JSON, endpoint
-from app.api.idempotency import Reply, once
+from app.api.idempotency import Reply
 from app.core.db import WriteSession
 from app.core.errors import Invalid
+from app.core.principal import Principal
 from app.tasks import saved
 from app.tasks.filters import FIELDS
 from app.tasks.list_views import OLDEST
@@ -21,7 +21,6 @@ from app.tasks.models import SavedView
 from app.tasks.saved_views import query_of
 from app.tasks.schemas import Moment
 from app.web.guards import SignedIn
-from app.web.request import WebRequest
 from app.web.sessions import Read
 
 TAG = "Tasks"
@@ -71,8 +70,7 @@ async def list_views(user: SignedIn, read: Read) -> Response[Any]:
     return Response(msgspec.json.encode(found), media_type=JSON)
 
 
-@endpoint(
-    "POST",
+@change(
     "/tasks/views",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
@@ -80,22 +78,15 @@ async def list_views(user: SignedIn, read: Read) -> Response[Any]:
     answers={201: ViewItem, 200: ViewItem},
     body=NewView,
     example={"name": "Stuck mail", "filter": {"state": "dead_letter,retrying", "mail": "only", "sort": "oldest"}},
-    once=True,
 )
-async def save_view(request: WebRequest, user: SignedIn) -> Response[Any]:
+async def save_view(session: WriteSession, by: Principal, sent: NewView) -> Reply:
     """At most 50, each with a name of its own."""
-    sent = await read_json(request, NewView)
     query = _query(sent.filter)
-
-    async def work(session: WriteSession) -> Reply:
-        made = await saved.save(session, user, sent.name, query)
-        return Reply(_item(await session.get_one(SavedView, made)), 201)
-
-    return await once(request, user, work)
+    made = await saved.save(session, by, sent.name, query)
+    return Reply(_item(await session.get_one(SavedView, made)), 201)
 
 
-@endpoint(
-    "POST",
+@change(
     "/tasks/views/{view_id:uuid}/rename",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
@@ -103,35 +94,23 @@ async def save_view(request: WebRequest, user: SignedIn) -> Response[Any]:
     answers={200: ViewActed},
     body=NewViewName,
     example={"name": "Mail that is stuck"},
-    once=True,
 )
-async def rename_view(request: WebRequest, user: SignedIn, view_id: FromPath[UUID]) -> Response[Any]:
-    sent = await read_json(request, NewViewName)
-
-    async def work(session: WriteSession) -> Reply:
-        await saved.rename(session, user, view_id, sent.name)
-        return Reply(ViewActed(view_id))
-
-    return await once(request, user, work)
+async def rename_view(session: WriteSession, by: Principal, sent: NewViewName, view_id: UUID) -> ViewActed:
+    await saved.rename(session, by, view_id, sent.name)
+    return ViewActed(view_id)
 
 
-@endpoint(
-    "POST",
+@change(
     "/tasks/views/{view_id:uuid}/delete",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Delete a saved view",
     answers={200: ViewActed},
-    once=True,
 )
-async def delete_view(request: WebRequest, user: SignedIn, view_id: FromPath[UUID]) -> Response[Any]:
+async def delete_view(session: WriteSession, by: Principal, view_id: UUID) -> ViewActed:
     """No task is touched."""
-
-    async def work(session: WriteSession) -> Reply:
-        await saved.forget(session, user, view_id)
-        return Reply(ViewActed(view_id))
-
-    return await once(request, user, work)
+    await saved.forget(session, by, view_id)
+    return ViewActed(view_id)
 
 
 def _query(filter: dict[str, str]) -> str:

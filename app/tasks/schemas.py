@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.api.paging import Paged
+from app.api.paging import Paged, unpaged
 from app.core.masking import masked, masked_text
 from app.tasks.models import Task, TaskEvent
 from app.tasks.states import DEFAULT_PRIORITY, STANDINGS, TaskState
@@ -141,17 +141,7 @@ class TaskQuery(Paged, frozen=True, kw_only=True):
     sort: Annotated[Literal["newest", "oldest"], msgspec.Meta(description="Which come first.")] = "newest"
 
 
-# The same filter without pages.
-ExportQuery = msgspec.defstruct(
-    "ExportQuery",
-    [
-        (field.name, field.type, field.default)
-        for field in msgspec.structs.fields(TaskQuery)
-        if field.name not in ("limit", "cursor", "sort")
-    ],
-    frozen=True,
-    kw_only=True,
-)
+ExportQuery = unpaged(TaskQuery, "ExportQuery")
 
 
 class WaitQuery(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ from app.web.guards import SignedIn
 from app.web.request import WebRequest
 from app.web.sessions import Read
 
+PLACE = "Last-Event-ID"
 SILENCE = 15  # looks without anything new, a second each, after which a comment keeps the connection alive
 
 
@@ -68,11 +69,12 @@ async def get_stats(user: SignedIn, read: Read) -> Response[Any]:
     answers={200: None},
     problems=(422,),
     media=SSE,
+    headers={PLACE: "The `id` of the last event you were told: the stream goes on behind it. Without it, from now on."},
 )
 async def listen(request: WebRequest, user: SignedIn) -> Stream:
     """Server-sent events, one for each change, with the data of a task's event. With `Last-Event-ID` nothing is missed
-    since then, as long as the events are kept."""
-    given = request.headers.get("last-event-id", "")
+    since then, as long as the events are kept; 422 for a place that is none, or of before a restore."""
+    given = request.headers.get(PLACE, "")
     feed = _feed(request)
     place = parse_place(given) if given else None
     if place is not None:

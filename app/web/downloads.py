@@ -1,14 +1,15 @@
 """Files that are made while they are sent."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from litestar.response import Stream
 
 from app.core.exports import as_csv, as_json
 from app.web.request import WebRequest
 
-CSV = "text/csv; charset=utf-8"
+CSV = "text/csv"  # its charset is added by the framework
+Rows: TypeAlias = AsyncIterator[Iterable[Mapping[str, Any]]]  # a chunk at a time
 
 
 def download(pieces: AsyncGenerator[bytes, None], name: str, media_type: str) -> Stream:
@@ -19,11 +20,19 @@ def download(pieces: AsyncGenerator[bytes, None], name: str, media_type: str) ->
     return Stream(pieces, media_type=media_type, headers=headers)
 
 
-def export(
-    request: WebRequest, name: str, columns: Sequence[str], found: AsyncIterator[Iterable[Mapping[str, Any]]]
-) -> Stream:
-    """A list of rows, each with all `columns`, as CSV or JSON: by the end of the address that was asked for."""
+async def export(request: WebRequest, name: str, columns: Sequence[str], found: Rows) -> Stream:
+    """A list of rows, each with all `columns`, as CSV or JSON: by the end of the address that was asked for.
+
+    The first of them are read before anything is sent, so that a refusal is one, and not a file that breaks off.
+    """
+    found = _begun_with(await anext(found, []), found)
     if request.url.path.endswith(".json"):
         return download(as_json(found), f"{name}.json", "application/json")
     cells = ([[row[column] for column in columns] for row in rows] async for rows in found)
     return download(as_csv(columns, cells), f"{name}.csv", CSV)
+
+
+async def _begun_with(first: Iterable[Mapping[str, Any]], rest: Rows) -> Rows:
+    yield first
+    async for rows in rest:
+        yield rows

@@ -10,6 +10,7 @@ from litestar.params import FromPath
 
 from app.api.access import Access, MissingScope, Scope
 from app.api.bodies import read_json, read_query
+from app.api.changes import change
 from app.api.endpoints import JSON, endpoint
 from app.api.idempotency import Reply, once
 from app.api.paging import page, position
@@ -141,62 +142,45 @@ async def change_webhook(request: WebRequest, user: SignedIn, endpoint_id: FromP
     return await once(request, user, work)
 
 
-@endpoint(
-    "POST",
+@change(
     "/webhooks/{endpoint_id:uuid}/rotate",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Rotate a webhook's secret",
     answers={200: WebhookSecret},
-    once=True,
 )
-async def rotate_webhook(request: WebRequest, user: SignedIn, endpoint_id: FromPath[UUID]) -> Response[Any]:
+async def rotate_webhook(session: WriteSession, by: Principal, endpoint_id: UUID) -> WebhookSecret:
     """The old secret signs beside the new one for a day."""
-
-    async def work(session: WriteSession) -> Reply:
-        return Reply(WebhookSecret(endpoint_id, await service.rotate(session, user, endpoint_id)))
-
-    return await once(request, user, work)
+    return WebhookSecret(endpoint_id, await service.rotate(session, by, endpoint_id))
 
 
-@endpoint(
-    "POST",
+@change(
     "/webhooks/{endpoint_id:uuid}/test",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Send a webhook a test",
     answers={200: WebhookTested},
     problems=(409,),
-    once=True,
 )
-async def test_webhook(request: WebRequest, user: SignedIn, endpoint_id: FromPath[UUID]) -> Response[Any]:
+async def test_webhook(session: WriteSession, by: Principal, endpoint_id: UUID) -> WebhookTested:
     """A `ping`, whatever was chosen. 409 when it is paused or was given up."""
-
-    async def work(session: WriteSession) -> Reply:
-        return Reply(WebhookTested(endpoint_id, await service.ping(session, user, endpoint_id)))
-
-    return await once(request, user, work)
+    return WebhookTested(endpoint_id, await service.ping(session, by, endpoint_id))
 
 
 def _verb(name: str, act: Callable[[WriteSession, Principal, UUID], Awaitable[None]], summary: str) -> Any:
-    @endpoint(
-        "POST",
+    @change(
         f"/webhooks/{{endpoint_id:uuid}}/{name}",
         scope=Scope.TASKS_WRITE,
         tag=TAG,
         summary=summary,
         answers={200: WebhookActed},
         problems=(409,),
-        once=True,
+        name=f"{name}_webhook",
     )
-    async def acted(request: WebRequest, user: SignedIn, endpoint_id: FromPath[UUID]) -> Response[Any]:
-        async def work(session: WriteSession) -> Reply:
-            await act(session, user, endpoint_id)
-            return Reply(WebhookActed(endpoint_id))
+    async def acted(session: WriteSession, by: Principal, endpoint_id: UUID) -> WebhookActed:
+        await act(session, by, endpoint_id)
+        return WebhookActed(endpoint_id)
 
-        return await once(request, user, work)
-
-    acted.opt["name"] = f"{name}_webhook"
     return acted
 
 

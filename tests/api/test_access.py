@@ -1,5 +1,6 @@
 """Who may do what: every route by every kind of caller. A new route without a line here fails."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -148,7 +149,14 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "POST /account/tokens/{token_id}/revoke": (None, 200, 404, 404),
     "GET /account/sessions": (None, 200, 200, 200),
     "POST /account/sessions/{session_id}/revoke": (None, 200, 404, 404),
+    "POST /account/sessions/revoke": (None, 200, 200, 200),  # of one's own
     "GET /stats": (None, 200, 200, 200),
+    "GET /overview": (None, 200, 200, 200),
+    **{
+        f"GET /{name}/export.{ending}": (None, 200, 200, 200) if name != "audit" else (None, 403, 403, 200)
+        for name in ("runs", "approvals", "postings", "audit")
+        for ending in ("csv", "json")
+    },
     "GET /kinds": (None, 200, 200, 200),
     "GET /events": (None, 200, 200, 200),
 }
@@ -276,3 +284,6 @@ async def test_the_description_and_its_page_are_open(settings: Settings, databas
         assert page.status_code == 200
         for path in described.json()["paths"]:
             assert path in page.text
+        links = set(re.findall(r'href="#(type-\w+)"', page.text))
+        assert {"type-TaskItem", "type-NeedItem", "type-Times"} <= links
+        assert links <= set(re.findall(r'id="(type-\w+)"', page.text))

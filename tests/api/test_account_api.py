@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from app.accounts.queries import insert_session
 from tests.api.programs import OTHER, OWNER, V1, Api, is_problem, signed_in
 
 ACCOUNT = f"{V1}/account"
@@ -111,3 +112,20 @@ async def test_a_browser_is_signed_out(api: Api) -> None:
     assert (await program.post(where)).json() == {"id": ids["session_id"]}
     assert (await program.get(f"{ACCOUNT}/sessions")).json() == {"items": []}
     is_problem(await program.post(where), 404)
+
+
+async def test_one_is_signed_out_of_every_browser_of_one_s_own_and_programs_go_on(api: Api) -> None:
+    program = await api.program()
+    for email in (OWNER, OTHER):
+        await signed_in(api, email)
+    async with api.database.write("system") as session:
+        owner = (await api.person(OWNER)).id
+        await insert_session(session, b"x" * 32, owner, address="192.0.2.8", user_agent="")
+    where = f"{ACCOUNT}/sessions/revoke"
+    assert (await program.post(where, headers={"Idempotency-Key": "out"})).json() == {"ended": 2}
+    assert (await program.get(f"{ACCOUNT}/sessions")).json() == {"items": []}
+    again = await program.post(where, headers={"Idempotency-Key": "out"})
+    assert (again.json(), again.headers["idempotency-replayed"]) == ({"ended": 2}, "true")
+    assert (await program.post(where)).json() == {"ended": 0}
+    [left] = await api.sql("SELECT u.email FROM sessions s JOIN users u ON u.id = s.user_id")
+    assert left[0] == OTHER

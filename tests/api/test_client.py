@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, get_type_hints
 from uuid import uuid4
 
@@ -96,6 +97,7 @@ def test_every_path_of_the_client_is_described() -> None:
         hold.approval("ID")
         hold.decide({"id": "ID", "version": "v"}, "approve")
         hold.stats()
+        hold.overview()
     known = {
         (method.upper(), "ID".join(part.partition("}")[2] if "}" in part else part for part in path.split("{")))
         for path, methods in paths.items()
@@ -152,6 +154,7 @@ async def test_what_the_api_names_is_fetched_and_files_stay_as_they_are(hold: Ho
     assert hold.get(made["url"])["id"] == made["id"]
     table = hold.download("/tasks/export.csv", {"q": made["id"]}).decode("utf-8-sig")
     assert [row["title"] for row in csv.DictReader(io.StringIO(table))] == ["é"]
+    assert hold.overview("week")["seconds"] == 7200
     with pytest.raises(Problem) as refused:
         hold.download("/tasks/export.csv", {"state": "nonsense"})
     assert refused.value.status == 422
@@ -175,6 +178,24 @@ async def test_a_token_without_the_scope_does_not_sign(
     with Holdpoint(installation["BASE_URL"], weak) as reader, pytest.raises(Problem) as refused:
         reader.decide({"id": "00000000-0000-0000-0000-000000000000", "version": "0" * 64}, "approve")
     assert refused.value.status == 403
+
+
+async def test_what_its_own_description_shows_works(
+    installation: dict[str, str], token: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = dedent("\n".join(line for line in (module.__doc__ or "").splitlines() if line.startswith("    ")))
+    real = shown.replace("https://hold.example.org", installation["BASE_URL"]).replace("hp_…", token)
+    assert real != shown
+    exec(real, {"Holdpoint": Holdpoint})
+    assert capsys.readouterr().out == "succeeded\n"
+
+
+async def test_a_problem_names_its_first_places_and_holds_them_all(hold: Holdpoint) -> None:
+    with pytest.raises(Problem) as refused:
+        hold.create_tasks([{"kind": "sample.task", "payload": {"steps": -1}}] * 30)
+    assert len(refused.value.errors) == 30
+    said = str(refused.value)
+    assert (said.count("#/tasks/"), said.endswith("; and 25 more)")) == (5, True)
 
 
 async def test_refusals_are_problems_with_their_places(hold: Holdpoint) -> None:

@@ -8,6 +8,7 @@ from app.runs import service
 from app.runs.states import RunVerb
 from app.tasks.states import TaskState
 from tests.api.programs import OTHER, OWNER, V1, Api, is_problem
+from tests.approvals.asking import put_question
 from tests.bulk.acting import buried, finish, run
 from tests.postings.making import make_postings
 from tests.runtime.working import task_of
@@ -126,3 +127,29 @@ async def test_a_runs_time_and_story_are_read(api: Api) -> None:
         (verb, f"user:{OWNER}") for verb in ("started", "paused", "resumed")
     ]
     assert [each["id"] for each in events] == sorted(each["id"] for each in events)
+
+
+async def test_a_run_tells_when_it_is_likely_done_and_how_many_people_it_waits_for(api: Api) -> None:
+    program = await api.program()
+    made = await program.post(RUNS, json={"name": "r", "tasks": [{"kind": "sample.task"}] * 4})
+    run_id = UUID(made.json()["id"])
+    new = {"likely_done_at": None, "ready": 4, "for_people": 0, "people": None, "for_later": 0, "paused": 0}
+    assert (await program.get(f"{RUNS}/{run_id}")).json()["forecast"] == new
+    await put_question(api.database, api.settings, run_id=run_id, recipients=("a@example.org", "b@example.org"))
+    await api.sql("UPDATE runs SET created_at = now() - interval '1 hour'")
+    await api.sql(
+        "INSERT INTO run_minutes VALUES (:run, date_trunc('minute', now()) - interval '5 minutes', 20)", run=run_id
+    )
+    run = (await program.get(f"{RUNS}/{run_id}")).json()
+    [listed] = (await program.get(RUNS)).json()["items"]
+    for each in (run, listed):
+        assert {**each["forecast"], "likely_done_at": None} == {**new, "for_people": 1, "people": 2}
+    # 20 in 5 to 6 minutes: 4 take 60 to 72 seconds.
+    [[seconds]] = await api.sql(
+        "SELECT extract(epoch FROM CAST(CAST(:at AS text) AS timestamptz) - now())",
+        at=run["forecast"]["likely_done_at"],
+    )
+    assert 50 < seconds <= 73
+    await program.post(f"{RUNS}/{run_id}/pause")
+    left = (await program.get(f"{RUNS}/{run_id}")).json()["forecast"]
+    assert left == {**new, "ready": 0, "for_people": 1, "people": 2, "paused": 4}

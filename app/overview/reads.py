@@ -1,0 +1,92 @@
+"""What the overview says: what needs a person now, the figures of a period, and how queues and workers stand."""
+
+from datetime import datetime
+
+import msgspec
+
+from app.core.config import Settings
+from app.core.db import Database, ReadSession
+from app.core.principal import Principal
+from app.overview.needs import Need, needs_of
+from app.stats import queries as stats
+from app.stats.failures import Failure, failures_in
+from app.stats.figures import Figures, figures_of
+from app.stats.minutes import Period
+from app.tasks import queues, reads
+from app.tasks.kinds import all_kinds
+from app.tasks.queues import QueueLine
+from app.tasks.reads import LivingWorker
+from app.tasks.states import TaskState
+
+# What a chart of throughput counts, from the bottom up; a try that failed comes back as `retrying`.
+OUTCOMES = [TaskState.SUCCEEDED, TaskState.RETRYING, TaskState.DEAD_LETTER]
+
+
+class Crew(msgspec.Struct, frozen=True, kw_only=True):
+    """Workers by state; of those that live, how many tasks they have in hand and could have at once, and since when
+    the last of them has been heard of."""
+
+    states: dict[str, int]
+    in_hand: int
+    places: int
+    memory: int
+    seen_at: datetime | None
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """`counts` are without Holdpoint's own work, which is `own`."""
+
+    needs: list[Need]
+    started: bool
+    counts: dict[str, int]
+    own: dict[str, int]
+    period: str
+    figures: Figures
+    queues: list[QueueLine]
+    failures: list[Failure]
+    crew: Crew
+
+
+async def overview_of(
+    database: Database, settings: Settings, read: ReadSession, by: Principal, period: Period, *, failures: int
+) -> Overview:
+    """Args:
+    failures: how many errors of the period at most.
+    """
+    internal = {kind.name for kind in all_kinds() if kind.internal}
+    by_kind = await stats.counts_by_kind(read, by.scope)
+    counts: dict[str, int] = {}
+    own: dict[str, int] = {}
+    by_queue: dict[str, dict[str, int]] = {}
+    for (queue, kind), states in by_kind.items():
+        for state, n in states.items():
+            for line in (own if kind in internal else counts, by_queue.setdefault(queue, {})):
+                line[state] = line.get(state, 0) + n
+    workers = await reads.list_workers(read)
+    lines = await queues.standing(read, by_queue, workers)
+    async with database.look_back(read) as past:
+        figures = await figures_of(past, period, by.scope, [state.value for state in OUTCOMES], internal)
+        spans = [point.at for point in figures.points]
+        failed = await failures_in(past, period.span, spans, by.scope, failures)
+    return Overview(
+        needs=await needs_of(read, by, settings, counts=by_kind, workers=workers, queues=lines),
+        started=any(counts.values()),
+        counts=counts,
+        own=own,
+        period=period.name,
+        figures=figures,
+        queues=lines,
+        failures=failed,
+        crew=crew_of(workers),
+    )
+
+
+def crew_of(workers: list[LivingWorker]) -> Crew:
+    alive = [each.worker for each in workers if each.state != "lost"]
+    return Crew(
+        states={state: sum(each.state == state for each in workers) for state in ("online", "draining", "lost")},
+        in_hand=sum(worker.in_hand for worker in alive),
+        places=sum(sum(worker.queues.values()) for worker in alive),
+        memory=sum(worker.memory or 0 for worker in alive),
+        seen_at=max((worker.seen_at for worker in alive), default=None),
+    )
