@@ -22,6 +22,7 @@ from app.runs.service import start_run
 from app.tasks.service import TaskRequest
 from tests.approvals.asking import principal, put_question
 from tests.approvals.test_receipts import decided
+from tests.bulk.acting import buried
 from tests.pages import browser_of, site_of
 from tests.postings.making import listed, make_postings, row
 
@@ -61,9 +62,10 @@ async def test_a_list_is_exported_as_its_page_shows_it_and_nobody_else_s(
     await start(database, owner, "First", FORMULA)
     await make_postings(database, owner, row(1, "Typesetter"), row(2, FORMULA), row(3, "Printer"))
     open_one = await put_question(database, settings)
+    dead = await buried(database, 2, FORMULA, owner_id=owner.id)
     done = await decided(database, settings)
     async with browser_of(site, owner) as browser:
-        for name in ("runs", "postings", "approvals"):
+        for name in ("runs", "postings", "approvals", "dead-letters"):
             page = await browser.get(f"/{name}")
             for kind in ("csv", "json"):
                 assert f'href="/{name}/export.{kind}' in page.text
@@ -86,8 +88,10 @@ async def test_a_list_is_exported_as_its_page_shows_it_and_nobody_else_s(
         [over] = cells(await browser.get("/approvals/export.csv?show=decided"))
         assert (over["id"], over["state"]) == (str(done.approval_id), "approved")
         assert over["decided_by"]
+        [group] = cells(await browser.get("/dead-letters/export.csv"))
+        assert (group["n"], group["message"], group["sample_id"] in map(str, dead)) == ("2", "'" + FORMULA, True)
     async with browser_of(site, await principal(database, "eve@example.org")) as eve:
-        for path in ("/runs/export", "/postings/export", "/approvals/export"):
+        for path in ("/runs/export", "/postings/export", "/approvals/export", "/dead-letters/export"):
             assert (await eve.get(f"{path}.json?show=all")).json() == []
             assert cells(await eve.get(f"{path}.csv?show=decided")) == []
 

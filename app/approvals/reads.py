@@ -15,7 +15,7 @@ from app.approvals.queries import recipients_of
 from app.approvals.standing import Standing, standings_of
 from app.approvals.states import ApprovalState
 from app.approvals.turns import asked, waits_for
-from app.core.paging import Cursor
+from app.core.paging import Cursor, from_behind
 from app.core.principal import Principal
 from app.tasks.models import Task
 
@@ -53,10 +53,10 @@ class Detail(msgspec.Struct, frozen=True):
 
 
 async def inbox(
-    session: AsyncSession, by: Principal, which: str, *, after: Cursor | None = None, limit: int
+    session: AsyncSession, by: Principal, which: str, *, after: Cursor | None = None, limit: int, turned: bool = False
 ) -> list[InboxRow]:
     """`mine` wait for this person and `all` are open, both with the nearest deadline first and those without one last;
-    `decided` are the newest decisions. From behind the cursor `after`.
+    `decided` are the newest decisions. From behind the cursor `after`; `turned`: in the opposite order.
 
     `all` shows everybody's to an admin, and a member what they own or were asked.
     """
@@ -65,18 +65,14 @@ async def inbox(
     query = query.options(*(defer(column) for column in _LARGE))
     if which == "decided":
         query = query.where(Approval.state != ApprovalState.PENDING, asked(by))
-        query = query.order_by(Approval.decided_at.desc(), Approval.id.desc())
-        if after is not None:
-            query = query.where(tuple_(Approval.decided_at, Approval.id) < tuple_(after.at, after.id))
+        query = from_behind(query, Approval.decided_at, Approval.id, after, oldest=turned)
     else:
         query = query.where(Approval.state == ApprovalState.PENDING)
         if which == "mine":
             query = query.where(waits_for(by))
         elif not by.is_admin:
             query = query.where(asked(by))
-        query = query.order_by(_DEADLINE, Approval.id)
-        if after is not None:
-            query = query.where(tuple_(_DEADLINE, Approval.id) > tuple_(after.at, after.id))
+        query = from_behind(query, _DEADLINE, Approval.id, after, oldest=not turned)
     rows = list(await session.execute(query))
     standings = await standings_of(session, [row[0] for row in rows])
     return [InboxRow(approval, task, standings[approval.id], undelivered) for approval, task, undelivered in rows]

@@ -32,12 +32,13 @@ from app.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from app.approvals.trail import Delivery, deliveries
 from app.core.db import Session
 from app.core.errors import AppError, Invalid
-from app.core.paging import PAGE, parse_cursor
+from app.core.paging import Cursor, turn
 from app.core.principal import Principal
 from app.tasks.models import Task
 from app.tasks.states import TaskState
 from app.web.downloads import export
 from app.web.guards import SignedIn
+from app.web.pager import Pager, pager
 from app.web.render import render, see_other
 from app.web.request import WebRequest, client_address
 from app.web.sessions import Read, Write
@@ -57,9 +58,7 @@ class Inbox(msgspec.Struct, frozen=True):
     current: str
     email: str
     groups: list[Group]
-    here: str
-    next_url: str | None
-    first_url: str | None
+    pager: Pager
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -190,20 +189,21 @@ async def show_inbox(
     read: Read,
     show: FromQuery[str] = "mine",
     cursor: FromQuery[str | None] = None,
+    back: FromQuery[str | None] = None,
 ) -> Response[str]:
     current = show if show in dict(TABS) else "mine"
-    after = parse_cursor(cursor)
-    rows = await reads.inbox(read, user, current, after=after, limit=PAGE + 1)
-    shown, first = rows[:PAGE], f"/approvals?show={current}"
+
+    async def rows(place: Cursor | None, limit: int, turned: bool) -> list[InboxRow]:
+        return await reads.inbox(read, user, current, after=place, limit=limit, turned=turned)
+
+    shown = await turn(rows, reads.place_of, cursor, back)
     view = Inbox(
-        rows=shown,
+        rows=shown.rows,
         tabs=[(key, label, f"/approvals?show={key}", None) for key, label in TABS],
         current=current,
         email=user.email,
-        groups=await groups.groups(read, user) if current == "mine" and after is None else [],
-        here=f"{first}&cursor={cursor}" if after else first,
-        next_url=f"{first}&cursor={reads.place_of(shown[-1])}" if len(rows) > PAGE else None,
-        first_url=first if after else None,
+        groups=await groups.groups(read, user) if current == "mine" and not shown.moved else [],
+        pager=pager("/approvals", shown, cursor, back, [("show", current)]),
     )
     return await render(request, "approvals/list.html", view, nav="approvals", fragment="approvals/_list.html")
 

@@ -118,7 +118,7 @@ class Line(NamedTuple):
             "approval": "/approvals/",
             "run": "/runs/",
             "bulk": "/bulk/",
-            "webhook": "/webhooks/",
+            "webhook": "/settings/webhooks/",
             "schedule": "/schedules/",
         }
         if self.area in pages and self.target and self.verb not in ("delete", "remove"):

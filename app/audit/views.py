@@ -114,7 +114,7 @@ async def show_audit(request: WebRequest, user: SignedIn, read: Read) -> Respons
 def _more(line: Line) -> str:
     """What was noted beside: from what to what, for whom; of an edited payload which fields."""
     data = masked(line.data)
-    if not isinstance(data, dict) or line.area == "bulk":
+    if not isinstance(data, dict) or line.area == "bulk" or "traceback" in data:  # an error: the detail says it
         return ""
     if isinstance(data.get("payload"), list):
         return "Changed in the payload: " + ", ".join(str(each.get("path") or "all of it") for each in data["payload"])

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.bulk.models import BulkAction, BulkEvent, BulkTask
 from app.bulk.states import BULK_MACHINE, OPEN, BulkMove
 from app.core.db import WriteSession
-from app.core.paging import Cursor
+from app.core.paging import Cursor, from_behind
 from app.tasks.models import Task
 
 
@@ -201,14 +201,11 @@ async def find_action(session: AsyncSession, action_id: UUID, scope: UUID | None
 
 
 async def list_actions(
-    session: AsyncSession, scope: UUID | None, before: Cursor | None, limit: int
+    session: AsyncSession, scope: UUID | None, place: Cursor | None, limit: int, *, oldest: bool = False
 ) -> list[BulkAction]:
-    """Newest first, from behind the cursor."""
-    query = (
-        select(BulkAction).where(_mine(scope)).order_by(BulkAction.created_at.desc(), BulkAction.id.desc()).limit(limit)
-    )
-    if before is not None:
-        query = query.where(text("(created_at, id) < (:at, :id)").bindparams(at=before.at, id=before.id))
+    """Newest first, or `oldest` first, from behind `place`."""
+    query = select(BulkAction).where(_mine(scope)).limit(limit)
+    query = from_behind(query, BulkAction.created_at, BulkAction.id, place, oldest=oldest)
     return list((await session.execute(query)).scalars())
 
 

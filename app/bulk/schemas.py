@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from app.api.paging import Paged
+from app.bulk.conditions import conditions_of
 from app.bulk.models import BulkAction, BulkEvent
 from app.bulk.service import MOST_NOTE
 from app.bulk.states import BulkState, BulkVerb
@@ -199,5 +200,5 @@ def _plain(action: BulkAction) -> dict[str, Any]:
         "verb": BulkVerb(action.verb),
         "state": BulkState(action.state),
         "filter": asked_filter(wanted),
-        "words": wanted.words(),
+        "words": [each.words for each in conditions_of(wanted)],
     }

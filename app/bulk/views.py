@@ -19,11 +19,12 @@ from app.bulk.states import OPEN, BulkState, BulkVerb
 from app.bulk.undoing import undo_of
 from app.core.db import Session
 from app.core.errors import AppError, Invalid, NotFound
-from app.core.paging import PAGE, Cursor, parse_cursor
+from app.core.paging import Cursor, turn
 from app.core.principal import Principal
 from app.tasks.filters import TaskFilter, parse_filter
 from app.web.forms import Form, blank, read_form
 from app.web.guards import SignedIn
+from app.web.pager import Pager, pager
 from app.web.render import render, see_other
 from app.web.request import WebRequest
 from app.web.sessions import Read, Write, discard
@@ -86,9 +87,7 @@ class ActionPage(msgspec.Struct, frozen=True, kw_only=True):
 
 class ActionList(msgspec.Struct, frozen=True):
     lines: list[Line]
-    next_url: str | None
-    first_url: str | None
-    here: str
+    pager: Pager
 
 
 def line_of(action: BulkAction) -> Line:
@@ -184,18 +183,17 @@ async def _new_page(
 
 @get("/bulk")
 async def show_actions(
-    request: WebRequest, user: SignedIn, read: Read, cursor: FromQuery[str | None] = None
+    request: WebRequest,
+    user: SignedIn,
+    read: Read,
+    cursor: FromQuery[str | None] = None,
+    back: FromQuery[str | None] = None,
 ) -> Response[str]:
-    before = parse_cursor(cursor)
-    found = await queries.list_actions(read, user.scope, before, PAGE + 1)
-    shown = found[:PAGE]
-    last = Cursor(shown[-1].created_at, shown[-1].id) if len(found) > PAGE else None
-    view = ActionList(
-        [line_of(action) for action in shown],
-        next_url=f"/bulk?cursor={last}" if last else None,
-        first_url="/bulk" if before else None,
-        here=f"/bulk?cursor={cursor}" if cursor else "/bulk",
-    )
+    async def actions(place: Cursor | None, limit: int, oldest: bool) -> list[BulkAction]:
+        return await queries.list_actions(read, user.scope, place, limit, oldest=oldest)
+
+    turned = await turn(actions, lambda action: Cursor(action.created_at, action.id), cursor, back)
+    view = ActionList([line_of(action) for action in turned.rows], pager("/bulk", turned, cursor, back))
     return await render(request, "bulk/list.html", view, nav="tasks", fragment="bulk/_list.html")
 
 

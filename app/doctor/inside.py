@@ -85,7 +85,7 @@ async def clocks(patient: Patient) -> Finding:
             before = patient.clock()
             seconds, micros = await patient.redis.time()
         apart["Redis"] = (seconds + micros / 1e6) - (theirs + (before + patient.clock()) / 2 - here)
-    told = ", ".join(f"{name} {off:+.2f} s" for name, off in apart.items())
+    told = ", ".join(f"{name} {round(off, 2) + 0.0:+.2f} s" for name, off in apart.items())
     if max(abs(off) for off in apart.values()) > patient.bounds.skew.total_seconds():
         return warn(f"Off the database's clock: {told}.", "Run a time service (NTP) on every machine.")
     return fine(f"Beside the database's: {told}.")

@@ -59,7 +59,7 @@ async def list_postings(request: WebRequest, user: SignedIn, read: Read) -> Resp
     """Newest first."""
     wanted = read_query(request, PostingQuery)
     rows = await queries.list_postings(
-        read, user.scope, Search(wanted.q, wanted.applied), wanted.limit + 1, older_than=position(wanted)
+        read, user.scope, Search(wanted.q, wanted.applied), wanted.limit + 1, place=position(wanted)
     )
     return page(request, PostingPage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id))
 

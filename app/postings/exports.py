@@ -19,7 +19,7 @@ async def rows(
     """Newest first, as the list."""
 
     async def read(session: ReadSession, place: Cursor | None, limit: int) -> Sequence[Listed]:
-        return await queries.list_postings(session, scope, search, limit, older_than=place)
+        return await queries.list_postings(session, scope, search, limit, place=place)
 
     async for found in exports.chunks(database, read, lambda row: Cursor(row.created_at, row.id), size):
         yield [{name: getattr(row, name) for name in COLUMNS} for row in found]

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, any_, func, literal, select, text, true, tuple_, update
+from sqlalchemy import ColumnElement, Select, any_, func, literal, select, text, true, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
-from app.core.paging import Cursor
+from app.core.paging import Cursor, from_behind
 from app.postings.formats import PostingRow
 from app.postings.models import Posting
 
@@ -51,7 +51,6 @@ _LISTED = (
     Posting.applied_task_id,
 )
 _NEWEST = (Posting.created_at.desc(), Posting.id.desc())
-_place = tuple_(Posting.created_at, Posting.id)
 
 # PostgreSQL cuts the text into words in both places, so that no input is a syntax error here. Every lexeme of the
 # last word is a prefix: `full-sta` is 'full-sta', 'full' and 'sta'.
@@ -84,20 +83,13 @@ async def list_postings(
     search: Search,
     limit: int,
     *,
-    older_than: Cursor | None = None,
-    newer_than: Cursor | None = None,
+    place: Cursor | None = None,
+    oldest: bool = False,
 ) -> list[Listed]:
-    """Newest first; of one import, in the order of its file. At most one of the cursors.
-
-    With `newer_than` the `limit` postings nearest to the cursor.
-    """
+    """Newest first, and of one import in the order of its file; or `oldest` first. From behind `place`."""
     found = _found(scope, search, *_LISTED).limit(limit)
-    if newer_than is not None:
-        found = found.where(_place > newer_than).order_by(Posting.created_at, Posting.id)
-        return [Listed(*row) for row in reversed((await session.execute(found)).all())]
-    if older_than is not None:
-        found = found.where(_place < older_than)
-    return [Listed(*row) for row in await session.execute(found.order_by(*_NEWEST))]
+    found = from_behind(found, Posting.created_at, Posting.id, place, oldest=oldest)
+    return [Listed(*row) for row in await session.execute(found)]
 
 
 async def chosen_postings(session: AsyncSession, owner_id: UUID, ids: Sequence[UUID]) -> list[Listed]:

@@ -11,13 +11,14 @@ from litestar.response import Stream
 from markupsafe import Markup
 
 from app.core.db import ReadSession
-from app.core.paging import PAGE, Cursor, parse_cursor
+from app.core.paging import Cursor, turn
 from app.core.principal import Principal
 from app.postings import exports, import_views, more_views, new_run_views, queries, service
 from app.postings.queries import Listed, Search
 from app.postings.service import PostingView
 from app.web.downloads import export
 from app.web.guards import SignedIn
+from app.web.pager import Pager, address, pager
 from app.web.render import render
 from app.web.request import WebRequest
 from app.web.sessions import Read
@@ -36,9 +37,7 @@ class PostingList(msgspec.Struct, frozen=True, kw_only=True):
     tabs: list[tuple[str, str, str, None]]
     all_url: str
     query: str
-    next_url: str | None
-    prev_url: str | None
-    paged: bool
+    pager: Pager
 
 
 class PostingPage(msgspec.Struct, frozen=True):
@@ -54,49 +53,32 @@ async def show_postings(
     read: Read,
     q: FromQuery[str] = "",
     applied: FromQuery[str] = "",
-    cursor: FromQuery[str] = "",
-    back: FromQuery[str] = "",
+    cursor: FromQuery[str | None] = None,
+    back: FromQuery[str | None] = None,
 ) -> Response[str]:
     view = await _page(read, user, q.strip(), applied if applied in APPLIED else "", cursor, back)
     return await render(request, "postings/list.html", view, nav="postings", fragment="postings/_list.html")
 
 
-async def _page(session: ReadSession, user: Principal, q: str, applied: str, cursor: str, back: str) -> PostingList:
-    """The page behind `cursor` (older), or before `back` (newer), or the first one."""
-    older_than, newer_than = parse_cursor(cursor), parse_cursor(back)
-    rows = await queries.list_postings(
-        session,
-        user.scope,
-        Search(q, APPLIED[applied]),
-        PAGE + 1,
-        older_than=None if newer_than else older_than,
-        newer_than=newer_than,
-    )
-    more = len(rows) > PAGE
-    shown = rows[-PAGE:] if newer_than else rows[:PAGE]
-    filters = {name: value for name, value in (("q", q), ("applied", applied)) if value}
-    has_older, has_newer = (True, more) if newer_than else (more, older_than is not None)
+async def _page(
+    session: ReadSession, user: Principal, q: str, applied: str, cursor: str | None, back: str | None
+) -> PostingList:
+    async def postings(place: Cursor | None, limit: int, oldest: bool) -> list[Listed]:
+        search = Search(q, APPLIED[applied])
+        return await queries.list_postings(session, user.scope, search, limit, place=place, oldest=oldest)
+
+    turned = await turn(postings, lambda row: Cursor(row.created_at, row.id), cursor, back)
+    filters = [pair for pair in (("q", q), ("applied", applied)) if pair[1]]
     return PostingList(
-        postings=shown,
-        mine={row.id for row in shown if row.owner_id == user.id},
+        postings=turned.rows,
+        mine={row.id for row in turned.rows if row.owner_id == user.id},
         q=q,
         applied=applied,
-        tabs=[(key, label, _url(**(filters | {"applied": key})), None) for key, label in TABS],
-        all_url=_url("/runs/new", **({"q": q} if q else {}), all="true"),
+        tabs=[(key, label, address("/postings", [("q", q), ("applied", key)]), None) for key, label in TABS],
+        all_url=address("/runs/new", [("q", q), ("all", "true")]),
         query=urlencode(filters),
-        next_url=_url(**filters, cursor=_cursor(shown[-1])) if shown and has_older else None,
-        prev_url=_url(**filters, back=_cursor(shown[0])) if shown and has_newer else None,
-        paged=bool(cursor or back),
+        pager=pager("/postings", turned, cursor, back, filters),
     )
-
-
-def _cursor(row: Listed) -> str:
-    return str(Cursor(row.created_at, row.id))
-
-
-def _url(path: str = "/postings", **values: str) -> str:
-    query = urlencode({name: value for name, value in values.items() if value})
-    return f"{path}?{query}" if query else path
 
 
 @get(["/postings/export.csv", "/postings/export.json"], include_in_schema=False)

@@ -11,17 +11,24 @@ from app.core.paging import Cursor
 from app.core.principal import Principal
 from app.runs import queries
 from app.runs.progress import progress_of
+from app.runs.queries import RunFilter
 from app.stats import queries as stats
 from app.tasks.states import STANDINGS
 
 COLUMNS = ("id", "name", "state", "owner", "created_at", "finished_at", "tasks", *STANDINGS)
 
 
-def rows(database: Database, by: Principal, *, size: int = exports.CHUNK) -> AsyncIterator[Sequence[dict[str, Any]]]:
+def rows(
+    database: Database,
+    by: Principal,
+    wanted: RunFilter = RunFilter(),  # noqa: B008
+    *,
+    size: int = exports.CHUNK,
+) -> AsyncIterator[Sequence[dict[str, Any]]]:
     """Newest first, as the list."""
 
     async def read(session: ReadSession, place: Cursor | None, limit: int) -> Sequence[dict[str, Any]]:
-        runs = await queries.list_runs(session, by.scope, place, limit)
+        runs = await queries.list_runs(session, by.scope, place, limit, wanted=wanted)
         counts = await stats.counts_by_run(session, [run.id for run in runs])
         owners = await accounts.emails_of(session, [run.owner_id for run in runs])
         found: list[dict[str, Any]] = []

@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import ColumnElement, func, insert, literal, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
+from app.core.paging import Cursor, from_behind
 from app.runs.models import Run, RunEvent
 from app.runs.states import RUN_MACHINE, RunState, RunVerb
 from app.tasks.models import Task
 from app.tasks.states import HOLDS, TaskState
 
 SEARCHED = 1000  # so many of the newest are looked through for a name
+FINISHED = "finished"  # no state of its own, but shown as one: see app/runs/following.py
 
 
 def at(now: datetime | None) -> ColumnElement[datetime]:
@@ -120,14 +123,45 @@ async def names_of(session: AsyncSession, run_ids: Sequence[UUID]) -> dict[UUID,
     return {id: name for id, name in rows}
 
 
+class RunFilter(msgspec.Struct, frozen=True):
+    """Which runs: in a state as pages show it, `finished` being one; with `q` in their name, or as their id."""
+
+    state: str = ""
+    q: str = ""
+
+    def params(self) -> list[tuple[str, str]]:
+        """As URL parameters."""
+        return [("state", self.state), ("q", self.q)]
+
+
 async def list_runs(
-    session: AsyncSession, scope: UUID | None, before: tuple[datetime, UUID] | None, limit: int
+    session: AsyncSession,
+    scope: UUID | None,
+    place: Cursor | None,
+    limit: int,
+    *,
+    wanted: RunFilter = RunFilter(),  # noqa: B008
+    oldest: bool = False,
 ) -> list[Run]:
-    """Newest first, from behind the cursor `before`."""
-    query = select(Run).where(_mine(scope)).order_by(Run.created_at.desc(), Run.id.desc()).limit(limit)
-    if before is not None:
-        query = query.where(text("(created_at, id) < (:at, :id)").bindparams(at=before[0], id=before[1]))
+    """Newest first, or `oldest` first, from behind `place`."""
+    query = select(Run).where(_mine(scope)).limit(limit)
+    if wanted.state == FINISHED:
+        query = query.where(Run.state == RunState.ACTIVE, Run.finished_at.is_not(None))
+    elif wanted.state == RunState.ACTIVE:
+        query = query.where(Run.state == RunState.ACTIVE, Run.finished_at.is_(None))
+    elif wanted.state:
+        query = query.where(Run.state == wanted.state)
+    if wanted.q:
+        query = query.where(_like(wanted.q))
+    query = from_behind(query, Run.created_at, Run.id, place, oldest=oldest)
     return list((await session.execute(query)).scalars())
+
+
+def _like(words: str) -> ColumnElement[bool]:
+    try:
+        return Run.id == UUID(words)
+    except ValueError:
+        return Run.name.icontains(words, autoescape=True)
 
 
 async def runs_like(session: AsyncSession, scope: UUID | None, words: str, limit: int) -> list[Run]:

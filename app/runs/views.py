@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 import msgspec
@@ -11,11 +12,12 @@ from litestar.response import Stream
 
 from app.accounts import service as accounts
 from app.core.errors import NotFound
-from app.core.paging import PAGE, Cursor, parse_cursor
+from app.core.paging import Cursor, turn
 from app.runs import exports, queries, service, time_queries
 from app.runs.errors import RunNotFound
-from app.runs.models import RunEvent
+from app.runs.models import Run, RunEvent
 from app.runs.progress import Progress
+from app.runs.queries import FINISHED, RunFilter
 from app.runs.reads import progress_of_each
 from app.runs.states import RunState, RunVerb, Stage
 from app.stats import queries as stats
@@ -25,18 +27,24 @@ from app.tasks.states import STANDINGS, TaskState
 from app.tasks.story import Happening
 from app.web.downloads import export
 from app.web.guards import SignedIn
+from app.web.pager import Pager, address, pager
 from app.web.render import render, see_other
 from app.web.request import WebRequest
 from app.web.sessions import Read, Write
 
 APPLICATIONS = "application.submit"
+STATES = (RunState.ACTIVE.value, RunState.PAUSED.value, FINISHED, RunState.CANCELLED.value)
+MOST_TEXT = 200  # characters of a name
 
 
-class RunList(msgspec.Struct, frozen=True):
+class RunList(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of runs that fit `wanted`. `query`: the same as the end of an address."""
+
     runs: list[Progress]
-    next_url: str | None
-    first_url: str | None
-    here: str
+    wanted: RunFilter
+    tabs: list[tuple[str, str, str, None]]
+    query: str
+    pager: Pager
 
 
 class RunPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,26 +71,44 @@ STAGE_WORDS = {
 
 @get("/runs")
 async def show_runs(
-    request: WebRequest, user: SignedIn, read: Read, cursor: FromQuery[str | None] = None
+    request: WebRequest,
+    user: SignedIn,
+    read: Read,
+    in_state: InState = "",
+    q: FromQuery[str] = "",
+    cursor: FromQuery[str | None] = None,
+    back: FromQuery[str | None] = None,
 ) -> Response[str]:
-    before = parse_cursor(cursor)
-    runs = await queries.list_runs(read, user.scope, before, PAGE + 1)
-    shown = runs[:PAGE]
+    wanted = _wanted(in_state, q)
+
+    async def runs(place: Cursor | None, limit: int, oldest: bool) -> list[Run]:
+        return await queries.list_runs(read, user.scope, place, limit, wanted=wanted, oldest=oldest)
+
+    turned = await turn(runs, lambda run: Cursor(run.created_at, run.id), cursor, back)
+    shown = turned.rows
     counts = await stats.counts_by_run(read, [run.id for run in shown])
     owners = await accounts.emails_of(read, [run.owner_id for run in shown]) if user.is_admin else {}
-    last = Cursor(shown[-1].created_at, shown[-1].id) if len(runs) > PAGE else None
     view = RunList(
         runs=await progress_of_each(read, shown, counts, owners),
-        next_url=f"/runs?cursor={last}" if last else None,
-        first_url="/runs" if before else None,
-        here=f"/runs?cursor={cursor}" if cursor else "/runs",
+        wanted=wanted,
+        tabs=[
+            (state, state.capitalize() or "All", address("/runs", RunFilter(state, wanted.q).params()), None)
+            for state in ("", *STATES)
+        ],
+        query=urlencode([pair for pair in wanted.params() if pair[1]]),
+        pager=pager("/runs", turned, cursor, back, wanted.params()),
     )
     return await render(request, "runs/list.html", view, nav="runs", fragment="runs/_list.html")
 
 
+def _wanted(state: str, q: str) -> RunFilter:
+    return RunFilter(state if state in STATES else "", q.replace("\0", "").strip()[:MOST_TEXT])
+
+
 @get(["/runs/export.csv", "/runs/export.json"])
-async def export_runs(request: WebRequest, user: SignedIn) -> Stream:
-    return await export(request, "runs", exports.COLUMNS, exports.rows(request.app.state.database, user))
+async def export_runs(request: WebRequest, user: SignedIn, in_state: InState = "", q: FromQuery[str] = "") -> Stream:
+    found = exports.rows(request.app.state.database, user, _wanted(in_state, q))
+    return await export(request, "runs", exports.COLUMNS, found)
 
 
 @get("/runs/{run_id:uuid}")

@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, literal, or_, select, true, tuple_, update
+from sqlalchemy import ColumnElement, delete, func, literal, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
-from app.core.paging import Cursor
+from app.core.paging import Cursor, from_behind
 from app.schedules.models import Schedule, ScheduleBeat, ScheduleEvent
 
 KEPT_BEATS = 100  # of each schedule
@@ -120,12 +120,11 @@ async def find_schedule(session: AsyncSession, schedule_id: UUID, scope: UUID | 
 
 
 async def list_schedules(
-    session: AsyncSession, scope: UUID | None, before: Cursor | None, limit: int
+    session: AsyncSession, scope: UUID | None, place: Cursor | None, limit: int, *, oldest: bool = False
 ) -> list[Schedule]:
-    """Newest first, from behind the cursor `before`."""
-    query = select(Schedule).where(_mine(scope)).order_by(Schedule.created_at.desc(), Schedule.id.desc()).limit(limit)
-    if before is not None:
-        query = query.where(tuple_(Schedule.created_at, Schedule.id) < tuple_(before.at, before.id))
+    """Newest first, or `oldest` first, from behind `place`."""
+    query = select(Schedule).where(_mine(scope)).limit(limit)
+    query = from_behind(query, Schedule.created_at, Schedule.id, place, oldest=oldest)
     return list((await session.execute(query)).scalars())
 
 

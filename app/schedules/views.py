@@ -12,7 +12,7 @@ from litestar.params import FromPath, FromQuery
 from app.core import zones
 from app.core.errors import Invalid, NotFound
 from app.core.masking import masked
-from app.core.paging import PAGE, Cursor, parse_cursor
+from app.core.paging import Cursor, turn
 from app.schedules import queries, service
 from app.schedules.errors import ScheduleNotFound
 from app.schedules.models import Schedule, ScheduleBeat, ScheduleEvent
@@ -26,6 +26,7 @@ from app.tasks.states import DEFAULT_PRIORITY
 from app.web import zone
 from app.web.forms import Form, blank, read_form
 from app.web.guards import SignedIn
+from app.web.pager import Pager, pager
 from app.web.render import render, see_other
 from app.web.request import WebRequest
 from app.web.sessions import Read, Write
@@ -53,9 +54,7 @@ class Line(msgspec.Struct, frozen=True):
 
 class ScheduleList(msgspec.Struct, frozen=True):
     lines: list[Line]
-    next_url: str | None
-    first_url: str | None
-    here: str
+    pager: Pager
 
 
 class SchedulePage(msgspec.Struct, frozen=True):
@@ -120,20 +119,19 @@ def _line(schedule: Schedule, states: dict[UUID, str], now: datetime) -> Line:
 
 @get("/schedules")
 async def show_schedules(
-    request: WebRequest, user: SignedIn, read: Read, cursor: FromQuery[str | None] = None
+    request: WebRequest,
+    user: SignedIn,
+    read: Read,
+    cursor: FromQuery[str | None] = None,
+    back: FromQuery[str | None] = None,
 ) -> Response[str]:
-    before = parse_cursor(cursor)
-    rows = await queries.list_schedules(read, user.scope, before, PAGE + 1)
-    shown = rows[:PAGE]
-    states = await reads.states_of(read, [row.last_task_id for row in shown if row.last_task_id])
+    async def schedules(place: Cursor | None, limit: int, oldest: bool) -> list[Schedule]:
+        return await queries.list_schedules(read, user.scope, place, limit, oldest=oldest)
+
+    turned = await turn(schedules, lambda row: Cursor(row.created_at, row.id), cursor, back)
+    states = await reads.states_of(read, [row.last_task_id for row in turned.rows if row.last_task_id])
     now = await queries.time_of(read, None)
-    last = str(Cursor(shown[-1].created_at, shown[-1].id)) if len(rows) > PAGE else None
-    view = ScheduleList(
-        [_line(row, states, now) for row in shown],
-        f"/schedules?cursor={last}" if last else None,
-        "/schedules" if before else None,
-        f"/schedules?cursor={cursor}" if cursor else "/schedules",
-    )
+    view = ScheduleList([_line(row, states, now) for row in turned.rows], pager("/schedules", turned, cursor, back))
     return await render(request, "schedules/list.html", view, nav="schedules", fragment="schedules/_list.html")
 
 

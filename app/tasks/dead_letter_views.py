@@ -1,20 +1,27 @@
 """/dead-letters: what died of the same error, together."""
 
+from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from litestar import Response, get
+from litestar.response import Stream
 
-from app.core.db import Session
+from app.core.db import Database, Session
+from app.core.masking import masked_text
 from app.stats import queries as stats
 from app.tasks.dead_letters import Group, list_groups
 from app.tasks.states import RESOLVED, TaskState
+from app.web.downloads import export
 from app.web.guards import SignedIn
 from app.web.render import render
 from app.web.request import WebRequest
 from app.web.sessions import Read
 
 MOST_GROUPS = 200
+MOST_EXPORTED = 10_000
+COLUMNS = Group.__struct_fields__
 
 
 class DeadLetters(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,4 +57,15 @@ async def show_dead_letters(request: WebRequest, user: SignedIn, read: Read) -> 
     )
 
 
-handlers = [show_dead_letters]
+@get(["/dead-letters/export.csv", "/dead-letters/export.json"])
+async def export_dead_letters(request: WebRequest, user: SignedIn) -> Stream:
+    return await export(request, "dead-letters", COLUMNS, _rows(request.app.state.database, user.scope))
+
+
+async def _rows(database: Database, scope: UUID | None) -> AsyncIterator[list[dict[str, Any]]]:
+    async with database.look_back() as session:
+        groups = await list_groups(session, scope, MOST_EXPORTED)
+    yield [msgspec.structs.asdict(group) | {"message": masked_text(group.message)} for group in groups]
+
+
+handlers = [show_dead_letters, export_dead_letters]

@@ -129,38 +129,9 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
                 found.append((name, str(value)))
         return found + [("id", str(id)) for id in self.ids]
 
-    def words(self) -> list[str]:
-        """What it says, for people: one line for each condition, none for everything."""
-        said = []
-        if self.states:
-            said.append("that are " + " or ".join(state.replace("_", " ") for state in self.states))
-        for name, words in _WORDS.items():
-            if value := getattr(self, name):
-                ago = " ago" if name in _AGES and isinstance(parse_age(value), timedelta) else ""
-                said.append(f"{words} {value}{ago}")
-        if self.mail:
-            said.append("that are mail or webhooks" if self.mail == ONLY else "that are neither mail nor webhooks")
-        if self.ids:
-            said.append("selected by hand")
-        return said
 
-
-_WORDS = {
-    "kind": "of kind",
-    "queue": "in the queue",
-    "run_id": "of the run",
-    "subject": "about",
-    "owner": "owned by",
-    "fingerprint": "with the error",
-    "payload": "whose payload has",
-    "q": "whose title or id has",
-    "created_after": "created since",
-    "created_before": "created before",
-    "finished_after": "ended since",
-    "finished_before": "ended before",
-    "bulk": "changed by the bulk action",
-}
-FIELDS = ("state", *_WORDS, "mail", "id")
+# As URL parameters.
+FIELDS = tuple({"states": "state", "ids": "id"}.get(name, name) for name in TaskFilter.__struct_fields__)
 _IDS = ("run_id", "bulk")
 
 

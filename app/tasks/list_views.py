@@ -14,7 +14,7 @@ from litestar import Response, get
 from litestar.params import FromQuery, QueryParameter
 
 from app.core.db import Session
-from app.core.paging import PAGE, Cursor, parse_cursor
+from app.core.paging import Cursor, Turned, turn
 from app.core.principal import Principal
 from app.tasks import reads, saved
 from app.tasks.filters import ONLY, WITH, WITHOUT, FilterForm, TaskFilter, parse_filter
@@ -94,18 +94,18 @@ class ListPage(msgspec.Struct, frozen=True):
     form: Form[msgspec.Struct]
 
 
-async def task_list(session: Session, user: Principal, form: FilterForm, turn: Turn, path: str = PATH) -> TaskList:
+async def task_list(session: Session, user: Principal, form: FilterForm, asked: Turn, path: str = PATH) -> TaskList:
     """What the list shows: one page, the tabs with exact counts where they are known, where to go on.
 
     Raises:
         Invalid: a damaged cursor. A filter that does not fit shows an empty list with its errors.
     """
     wanted = form.wanted or TaskFilter()
-    shown, newer, older = await _page(session, user, wanted, turn) if form.wanted else ([], None, None)
+    shown = await _page(session, user, wanted, asked) if form.wanted else Turned[Task]([], None, None, False)
     counts = await totals(session, user.scope, wanted)
     total = sum(counts.values())
     known = tellable(wanted)
-    address = _Address(path, wanted, turn.oldest)
+    address = _Address(path, wanted, asked.oldest)
     tabs = [
         Tab(state, address.of(states=(state,) if state else ()), n if known else None)
         for state, n in (("", total), *((state, counts.get(state, 0)) for state in STANDINGS))
@@ -116,7 +116,7 @@ async def task_list(session: Session, user: Principal, form: FilterForm, turn: T
         own = await totals(session, user.scope, msgspec.structs.replace(wanted, mail=ONLY))
         mail_count = sum(own.get(state, 0) for state in wanted.states or own)
     return TaskList(
-        tasks=shown,
+        tasks=shown.rows,
         form=form,
         wanted=wanted,
         current=wanted.states[0] if len(wanted.states) == 1 else "" if not wanted.states else None,
@@ -124,41 +124,25 @@ async def task_list(session: Session, user: Principal, form: FilterForm, turn: T
         kinds=[kind.name for kind in all_kinds()],
         total=total,
         matching=None if not known else sum(counts.get(state, 0) for state in wanted.states or counts),
-        next_url=address.of(cursor=str(older)) if older else None,
-        prev_url=address.of(back=str(newer)) if newer else None,
-        first_url=address.of() if newer else None,
-        here=address.of(cursor=turn.cursor or "", back=turn.back or ""),
+        next_url=address.of(cursor=str(shown.behind)) if shown.behind else None,
+        prev_url=address.of(back=str(shown.before)) if shown.before else None,
+        first_url=address.of() if shown.moved else None,
+        here=address.of(cursor=asked.cursor or "", back=asked.back or ""),
         params=wanted.params(),
         query=urlencode(wanted.params()),
-        oldest=turn.oldest,
-        sort_url=_Address(path, wanted, not turn.oldest).of(),
+        oldest=asked.oldest,
+        sort_url=_Address(path, wanted, not asked.oldest).of(),
         mail=wanted.mail,
         mail_count=mail_count,
         mail_url=address.of(mail=WITHOUT if not wanted.mail else ""),
     )
 
 
-async def _page(
-    session: Session, user: Principal, wanted: TaskFilter, turn: Turn
-) -> tuple[list[Task], Cursor | None, Cursor | None]:
-    """The rows, and where the pages before and behind them begin, if there are any."""
-    backwards = bool(turn.back)
-    place = parse_cursor(turn.back or turn.cursor)
-    rows = await reads.list_tasks(session, user.scope, wanted, place, PAGE + 1, oldest=turn.oldest != backwards)
-    if backwards and len(rows) <= PAGE:  # the beginning of the list: a whole page of it
-        backwards, place = False, None
-        rows = await reads.list_tasks(session, user.scope, wanted, None, PAGE + 1, oldest=turn.oldest)
-    more = len(rows) > PAGE
-    rows = rows[:PAGE]
-    if backwards:
-        rows.reverse()
-    before = more if backwards else place is not None
-    behind = True if backwards else more
-    return (
-        rows,
-        Cursor(rows[0].created_at, rows[0].id) if before and rows else None,
-        Cursor(rows[-1].created_at, rows[-1].id) if behind and rows else None,
-    )
+async def _page(session: Session, user: Principal, wanted: TaskFilter, asked: Turn) -> Turned[Task]:
+    async def tasks(place: Cursor | None, limit: int, backwards: bool) -> list[Task]:
+        return await reads.list_tasks(session, user.scope, wanted, place, limit, oldest=asked.oldest != backwards)
+
+    return await turn(tasks, lambda task: Cursor(task.created_at, task.id), asked.cursor, asked.back)
 
 
 class _Address(msgspec.Struct, frozen=True):
@@ -200,9 +184,9 @@ def asked_filter(params: Sequence[tuple[str, str]]) -> FilterForm:
 
 
 async def list_page(
-    session: Session, user: Principal, form: FilterForm, turn: Turn, saving: Form[msgspec.Struct] | None = None
+    session: Session, user: Principal, form: FilterForm, asked: Turn, saving: Form[msgspec.Struct] | None = None
 ) -> ListPage:
-    view = await task_list(session, user, form, turn)
+    view = await task_list(session, user, form, asked)
     return ListPage(view, await saved.views_of(session, user), saving or blank())
 
 

@@ -18,6 +18,7 @@ from app.core.masking import HIDDEN, masked
 PREFIX = "p"
 DEEPEST = 4  # structs inside of structs; what lies deeper is JSON
 MISSING = "Please fill this in."
+SHORT = {"api", "css", "csv", "html", "http", "id", "json", "pdf", "sql", "url", "utc", "xml"}  # not words
 
 
 class PayloadField(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +77,7 @@ def _field(
     return PayloadField(
         name=name,
         key=key,
-        label=key.replace("_", " ").capitalize(),
+        label=_label(key),
         type=kind,
         required=required and kind not in ("checkbox", "checkboxes", "lines"),
         hint=_hint(given, schema, kind),
@@ -85,6 +86,12 @@ def _field(
         default=given.get("default"),
         fields=inner,
     )
+
+
+def _label(key: str) -> str:
+    """`max_bytes` → `Max bytes`, `apply_url` → `Apply URL`."""
+    first, *rest = [word.upper() if word in SHORT else word for word in key.split("_")]
+    return " ".join([first[:1].upper() + first[1:], *rest])
 
 
 def _control(schema: Mapping[str, Any], depth: int) -> tuple[str, Sequence[str]]:
@@ -112,7 +119,7 @@ def _hint(given: Mapping[str, Any], schema: Mapping[str, Any], kind: str) -> str
     parts = [str(given.get("description") or schema.get("description") or "")]
     if kind == "lines":
         parts.append("One on each line.")
-    if kind == "json":
+    if kind == "json" and "JSON" not in parts[0]:
         parts.append("As JSON.")
     default = given.get("default")
     nothing = default is None or default == "" or (isinstance(default, (list, tuple, dict)) and not default)

@@ -18,12 +18,11 @@ from sqlalchemy import (
     func,
     select,
     true,
-    tuple_,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from app.core.paging import Cursor
+from app.core.paging import Cursor, from_behind
 from app.tasks.errors import TaskNotFound
 from app.tasks.filters import TaskFilter
 from app.tasks.hits import few_hits
@@ -68,11 +67,7 @@ async def list_tasks(
     query = query.where(mine(scope), wanted.where())
     if not whole:
         query = query.options(defer(Task.payload), defer(Task.result), defer(Task.error))
-    query = query.order_by(*key if oldest else (column.desc() for column in key))
-    if place is not None:
-        there = tuple_(place.at, place.id)
-        query = query.where(tuple_(*key) > there if oldest else tuple_(*key) < there)
-    return list((await session.execute(query)).scalars())
+    return list((await session.execute(from_behind(query, *key, place, oldest=oldest))).scalars())
 
 
 async def next_of_error(session: AsyncSession, scope: UUID | None, task: Task) -> UUID | None:

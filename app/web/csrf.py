@@ -6,9 +6,7 @@ form need no cookie: they are left out by path.
 """
 
 import re
-from collections.abc import Mapping
 from secrets import compare_digest
-from typing import Any
 
 from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
@@ -32,22 +30,17 @@ def csrf_middleware(app: ASGIApp) -> ASGIApp:
             await app(scope, receive, send)
             return
         request = WebRequest(scope, receive, send)
-        settings = request.app.state.settings
-        kept = read_cookie(settings, request.cookies, CSRF)
-        if not SHAPE.fullmatch(kept):
-            kept = ""
+        kept = _kept(request)
         if scope["method"] not in SAFE_METHODS and not EXEMPT.match(scope["path"]):
             await _verify(request, kept)
 
         async def send_with_cookie(message: Message) -> None:
             made = scope["state"].get("csrf_token", "")
             if message["type"] == "http.response.start" and made and made != kept:
-                cookie = set_cookie(settings, CSRF, made, max_age=A_YEAR)
+                cookie = set_cookie(request.app.state.settings, CSRF, made, max_age=A_YEAR)
                 MutableScopeHeaders.from_message(message).add("set-cookie", cookie.to_header(header=""))
             await send(message)
 
-        if kept:
-            scope["state"]["csrf_token"] = kept
         await app(scope, receive, send_with_cookie)
 
     return check
@@ -66,7 +59,15 @@ async def _verify(request: WebRequest, kept: str) -> None:
         )
 
 
-def token(scope: Mapping[str, Any]) -> str:
+def token(request: WebRequest) -> str:
     """The token for this page's forms. Where the browser has none yet, asking makes one and sets the cookie."""
-    state = scope["state"]
-    return str(state.setdefault("csrf_token", mint()))
+    state = request.scope["state"]
+    if "csrf_token" not in state:
+        state["csrf_token"] = _kept(request) or mint()
+    return str(state["csrf_token"])
+
+
+def _kept(request: WebRequest) -> str:
+    """The browser's, if it has one."""
+    found = read_cookie(request.app.state.settings, request.cookies, CSRF)
+    return found if SHAPE.fullmatch(found) else ""

@@ -54,10 +54,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 def handle(request: WebRequest, error: Exception) -> Response[Any]:
     """The application's only exception handler."""
     problem = describe(error)
-    if problem.status == 503:
-        logger.warning("not available", problem=repr(error)[:300], request_id=request_id(request.scope))
-    elif problem.status >= 500:
-        logger.error("request failed", exc_info=error, request_id=request_id(request.scope))
+    report(problem, error, request.scope)
     if isinstance(error, MethodNotAllowedException):
         problem = msgspec.structs.replace(problem, headers={"Allow": _allowed(request.scope)})
     if isinstance(error, Unauthorized) and request.method == "GET" and not is_api(request.scope):
@@ -74,6 +71,14 @@ def handle(request: WebRequest, error: Exception) -> Response[Any]:
     )
     headers = {"Vary": "HX-Request", **problem.headers}
     return Response(text, status_code=problem.status, media_type=media_type, headers=headers)
+
+
+def report(problem: Problem, error: Exception, scope: Mapping[str, Any]) -> None:
+    """What an operator has to know of it, as log lines."""
+    if problem.status == 503:
+        logger.warning("not available", problem=repr(error)[:300], request_id=request_id(scope))
+    elif problem.status >= 500:
+        logger.error("request failed", exc_info=error, request_id=request_id(scope))
 
 
 def describe(error: Exception) -> Problem:
@@ -93,7 +98,7 @@ def describe(error: Exception) -> Problem:
         # A body that is no JSON, an unknown content type: the framework says it best, and says nothing of us.
         return Problem(
             status=status,
-            title=HTTPStatus(status).phrase,
+            title=HTTPStatus(status).phrase.capitalize(),
             detail=error.detail if status == 400 and error.detail else detail,
             headers=error.headers or {},
         )

@@ -131,7 +131,7 @@ def page_of(request: WebRequest, *, nav: str = "", waiting: int = 0, flash: tupl
     return Page(
         user=principal(request.scope),
         nav=nav,
-        csrf_token=csrf.token(request.scope),
+        csrf_token=csrf.token(request),
         development=request.app.state.settings.development,
         waiting=waiting,
         flash=flash,

@@ -12,7 +12,7 @@ WebRequest: TypeAlias = Request[Principal | None, Any, State]
 
 
 def principal(scope: Mapping[str, Any]) -> Principal | None:
-    """Who is signed in. None also where no middleware has run: an unknown path, a wrong method."""
+    """Who is signed in. None also where the application has not been reached."""
     found = scope.get("user")
     return found if isinstance(found, Principal) else None
 

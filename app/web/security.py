@@ -75,7 +75,7 @@ class Shield:
             except AppError as refusal:
                 await self._answer(exchange, refusal)
             except Exception as problem:
-                logger.error("request failed outside of its handler", exc_info=problem)
+                errors.report(errors.describe(problem), problem, exchange.scope)
                 if exchange.status:
                     raise  # the server closes the connection: the answer is cut short, and shall look so
                 await self._answer(exchange, problem)

@@ -53,7 +53,7 @@ def make_site(
     pages: Environment = environment(templates, files, reload=settings.development)
     app = Litestar(
         route_handlers=[*assets.handlers, *handlers],
-        middleware=[*([authenticate] if authenticate else []), csrf_middleware, page_limits_middleware],
+        middleware=[csrf_middleware, page_limits_middleware],
         dependencies={
             "read": Provide(sessions.provide_read),
             "write": Provide(sessions.provide_write),
@@ -77,6 +77,9 @@ def make_site(
         on_app_init=list(on_app_init),
         **more,
     )
+    if authenticate is not None:
+        # Before any route is looked for: who is signed in is so at an address that no route knows, too.
+        app.asgi_handler = authenticate(app.asgi_handler)
     pages.globals["navigation"] = app.state.navigation = navigation_of(app.routes, development=settings.development)
     pages.globals["version"] = VERSION
     return Shield(app, settings, pages, observe=observe), app

@@ -9,8 +9,9 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import event
 
-from app.approvals import reads, views
+from app.approvals import reads
 from app.approvals.states import HoldType
+from app.core import paging
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.paging import parse_cursor
@@ -75,7 +76,7 @@ async def test_pages_follow_each_other_by_deadline_without_gap_or_repetition(
 async def test_the_pages_are_linked_and_stay_on_their_tab(
     database: Database, settings: Settings, site: httpx.ASGITransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views, "PAGE", 2)
+    monkeypatch.setattr(paging, "PAGE", 2)
     for n in range(3):
         await put_question(database, settings, recipients=(ANN,), name=str(n))
     async with browser_of(site, await principal(database, ANN)) as ann:

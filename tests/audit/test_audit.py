@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from html import unescape
 
 import httpx
@@ -12,8 +13,9 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 
 from app.accounts import service as accounts
+from app.asgi import HANDLERS
 from app.audit import queries
-from app.audit.queries import AuditFilter, Line
+from app.audit.queries import AREAS, AuditFilter, Line
 from app.bulk.states import BulkVerb
 from app.core.config import Settings
 from app.core.db import Database
@@ -27,6 +29,7 @@ from app.tasks.service import TaskRequest
 from app.tasks.states import TaskState
 from tests.approvals.asking import principal, put_question
 from tests.bulk.acting import finish, start
+from tests.journeys.test_every_page import routes, shape
 from tests.pages import browser_of, site_of
 from tests.postings.people import Browser, words
 from tests.tasks.making import make_task
@@ -194,3 +197,10 @@ async def test_a_page_reads_indexes_and_sorts_no_log(database: Database, setting
         said = "\n".join(plan.scalars())
     assert "task_events_people_idx" in said
     assert "Sort" not in said
+
+
+@pytest.mark.parametrize("area", AREAS)
+def test_a_line_leads_to_a_page_there_is(area: str) -> None:
+    served = {shape(path) for path in routes(HANDLERS, "GET")}
+    line = Line(area, area, 1, datetime.now(UTC), "user:a", "add", "it", "ID", None, None)
+    assert line.href is None or line.href.replace("ID", "{}") in served

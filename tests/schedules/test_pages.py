@@ -57,7 +57,7 @@ async def test_a_schedule_is_made_changed_paused_run_and_deleted_by_its_pages(
         "08:30",
         "are skipped",
         "good morning",
-        "create",
+        "Create user:",
     ):
         assert shown in page
     form = (await member.get(f"{here}/edit")).text
@@ -73,7 +73,7 @@ async def test_a_schedule_is_made_changed_paused_run_and_deleted_by_its_pages(
     assert "Noon report" in task
     assert (await member.send_form(f"{here}/resume")).status_code == 303
     page = words(await member.get(here))
-    for verb in ("edit cron, name", "pause", "run", "resume"):
+    for verb in ("Edit cron, name", "Pause user:", "Run user:", "Resume user:"):
         assert verb in page
     assert (await member.send_form(f"{here}/delete")).status_code == 303
     assert (await member.get(here)).status_code == 404

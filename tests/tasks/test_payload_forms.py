@@ -122,3 +122,11 @@ def test_the_changes_name_each_value_and_no_secret() -> None:
     assert "otherother" not in str(found)
     assert "abcdefgh" not in str(found)
     assert changes_between(OLD, OLD) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "label"), [("max_bytes", "Max bytes"), ("url", "URL"), ("apply_url", "Apply URL"), ("userId", "UserId")]
+)
+def test_the_label_of_a_field_is_its_name_in_words(key: str, label: str) -> None:
+    [field] = fields_of({"type": "object", "properties": {key: {"type": "string"}}})
+    assert field.label == label

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 import structlog
+from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy.exc import OperationalError
 
 from app.core.config import Settings
@@ -174,7 +175,7 @@ async def test_programs_get_problems_in_json(client: Client) -> None:
     assert missing.headers["content-type"] == "application/problem+json"
     assert missing.json() == {
         "type": "/api/docs#problem-404",
-        "title": "Not Found",
+        "title": "Not found",
         "status": 404,
         "detail": "There is nothing at this address.",
         "request_id": "find-me",
@@ -202,7 +203,7 @@ async def test_a_broken_error_page_is_replaced_by_its_text(
     (templates / "error.html").write_text("{{ nothing.at.all }}")
     async with Client(transport=httpx.ASGITransport(site_of()), base_url=settings.base_url) as client:
         answer = await client.get("/nowhere")
-    assert (answer.status_code, answer.text.split(".")[0]) == (404, "404 Not Found")
+    assert (answer.status_code, answer.text.split(".")[0]) == (404, "404 Not found")
 
 
 def from_the_server(state: str) -> OperationalError:
@@ -226,6 +227,26 @@ def from_the_server(state: str) -> OperationalError:
 def test_a_database_that_is_away_is_unavailable_and_not_a_mistake(error: Exception) -> None:
     problem = describe(error)
     assert (problem.status, problem.headers["Retry-After"]) == (503, "5")
+
+
+async def test_a_database_that_is_away_while_a_session_is_looked_up_is_told_as_such(
+    site_of: MakeSite, settings: Settings
+) -> None:
+    def away(_app: ASGIApp) -> ASGIApp:
+        async def fail(_scope: Scope, _receive: Receive, _send: Send) -> None:
+            raise from_the_server("57P03")
+
+        return fail
+
+    with structlog.testing.capture_logs() as lines:
+        async with Client(
+            transport=httpx.ASGITransport(site_of(authenticate=away)), base_url=settings.base_url
+        ) as client:
+            answer = await client.get("/notes", headers={"X-Request-ID": "find-me"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "The database cannot be reached" in answer.text and "find-me" in answer.text
+    [told] = [line for line in lines if line["log_level"] in ("warning", "error")]
+    assert (told["event"], told["request_id"]) == ("not available", "find-me")
 
 
 @pytest.mark.parametrize("error", [from_the_server("42601"), FileNotFoundError(2, "No such file", "template.html")])

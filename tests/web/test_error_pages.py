@@ -4,10 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 
+from app.core.config import Settings
+from app.core.db import Database
 from app.web.assets import Assets
 from app.web.errors import Problem, write
 from app.web.templates import environment
+from tests.approvals.asking import principal
+from tests.pages import browser_of, site_of, stranger
 
 ROOT = Path(__file__).parents[2]
 PAGES = environment(ROOT / "templates", Assets(ROOT / "static"))
@@ -40,3 +45,23 @@ def test_a_page_whose_address_does_not_fit_leads_to_the_page_without_it_and_neve
         assert '<a class="button button--primary" href="/tasks">Open the page</a>' in text
         sent = write(problem, {**scope, "method": "POST"}, PAGES, partial=False)[1].decode()
         assert "Go back, correct what is named above" in sent
+
+
+async def test_an_address_no_route_knows_shows_who_is_signed_in_where_to_go_and_lets_them_sign_out(
+    settings: Settings, database: Database, redis: Redis
+) -> None:
+    async with site_of(settings, database, redis) as site:
+        async with browser_of(site, await principal(database, "ann@example.org")) as browser:
+            await browser.get("/tasks")
+            kept = browser.cookies["hp_csrf"]
+            for path in ("/no/such/page", "/tasks/nonsense"):
+                page = await browser.get(path)
+                assert page.status_code == 404
+                assert 'aria-label="Main"' in page.text
+                assert "ann@example.org" in page.text
+                assert f'name="_csrf_token" value="{kept}"' in page.text
+            wrong = await browser.send_form("/overview")
+            assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET")
+            assert 'aria-label="Main"' in wrong.text
+        async with stranger(site) as nobody:
+            assert 'aria-label="Main"' not in (await nobody.get("/no/such/page")).text
