@@ -229,9 +229,13 @@ async def test_what_somebody_types_is_looked_for_in_titles_and_in_whole_values(d
 
 async def test_words_follow_a_change_of_the_payload_and_go_with_their_task(database: Database) -> None:
     task_id = await make_task(database, title="One", payload={"word": "blue"})
+    assert await matching(database, TaskFilter(queue="default", kind="test.nothing", q="one")) == {task_id}
     async with database.write("system") as session:
-        await session.execute(text("UPDATE tasks SET payload = '{\"word\": \"red\"}', title = 'Two'"))
-    assert await matching(database, TaskFilter(payload="word:red", q="two")) == {task_id}
+        await session.execute(
+            text("UPDATE tasks SET payload = '{\"word\": \"red\"}', title = 'Two', queue = 'its own'")
+        )
+    assert await matching(database, TaskFilter(payload="word:red", q="two", queue="its own")) == {task_id}
+    assert await matching(database, TaskFilter(queue="default")) == set()
     assert await matching(database, TaskFilter(payload="word:blue")) == set()
     async with database.write("system") as session:
         await session.execute(text("DELETE FROM tasks"))
