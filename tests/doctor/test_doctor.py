@@ -186,7 +186,7 @@ async def test_an_old_transaction_is_named_with_the_way_to_end_it(patient: Patie
     other = Database(settings.database_url, name="somebody's psql", pool_size=1)
     bounds = Bounds(transaction_warn=timedelta(milliseconds=1), transaction_fail=timedelta(minutes=10))
     async with other.read() as session:
-        [pid] = (await session.execute(text("SELECT pg_backend_pid()"))).scalars()
+        [pid] = (await session.execute(text("SELECT pg_backend_pid() FROM pg_sleep(0.01)"))).scalars()
         warned = await inside.oldest_transaction(with_(patient, bounds=bounds))
         strict = msgspec.structs.replace(bounds, transaction_fail=timedelta(milliseconds=1))
         failed = await inside.oldest_transaction(with_(patient, bounds=strict))

@@ -100,7 +100,9 @@ async def check_all_shapes(database: Database, done: subprocess.CompletedProcess
     assert await made(database) == expected
     assert figures["requests"]["n"] == 16 and figures["seconds"] >= 15 / 40
     work = courses["sample.task+work"]["work"]
-    assert 0.3 <= work["p50"] <= work["max"] <= courses["sample.task+work"]["whole"]["max"]
+    assert 0.3 <= work["p50"] <= work["max"]
+    # Not compared with one another: a claim can have begun just before the task was made that it then finds.
+    assert courses["sample.task+work"]["whole"]["max"] >= 0.3
     assert "workers" in done.stderr and "oldest" in done.stderr
 
 

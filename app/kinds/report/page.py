@@ -6,7 +6,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.core.places import TEMPLATES
 from app.kinds.report.numbers import Numbers
-from app.web.filters import duration, number
+from app.web.filters import FILTERS
 
 
 def write_page(numbers: Numbers) -> bytes:
@@ -22,7 +22,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["duration"] = duration
-    made.filters["number"] = number
+    made.filters.update(FILTERS)  # what it draws with are the pages' components
     made.filters["words"] = lambda state: str(state).replace("_", " ")
     return made
