@@ -62,7 +62,7 @@ async def test_a_list_is_exported_as_its_page_shows_it_and_nobody_else_s(
     await start(database, owner, "First", FORMULA)
     await make_postings(database, owner, row(1, "Typesetter"), row(2, FORMULA), row(3, "Printer"))
     open_one = await put_question(database, settings)
-    dead = await buried(database, 2, FORMULA, owner_id=owner.id)
+    dead = await buried(database, 2, FORMULA, owner_id=owner.id, title="Call https://x.example/?token=abcdef123456")
     done = await decided(database, settings)
     async with browser_of(site, owner) as browser:
         for name in ("runs", "postings", "approvals", "dead-letters"):
@@ -90,6 +90,9 @@ async def test_a_list_is_exported_as_its_page_shows_it_and_nobody_else_s(
         assert over["decided_by"]
         [group] = cells(await browser.get("/dead-letters/export.csv"))
         assert (group["n"], group["message"], group["sample_id"] in map(str, dead)) == ("2", "'" + FORMULA, True)
+        assert (
+            group["sample_title"].startswith("Call https://x.example/") and "abcdef123456" not in group["sample_title"]
+        )
     async with browser_of(site, await principal(database, "eve@example.org")) as eve:
         for path in ("/runs/export", "/postings/export", "/approvals/export", "/dead-letters/export"):
             assert (await eve.get(f"{path}.json?show=all")).json() == []

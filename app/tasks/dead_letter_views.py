@@ -65,7 +65,11 @@ async def export_dead_letters(request: WebRequest, user: SignedIn) -> Stream:
 async def _rows(database: Database, scope: UUID | None) -> AsyncIterator[list[dict[str, Any]]]:
     async with database.look_back() as session:
         groups = await list_groups(session, scope, MOST_EXPORTED)
-    yield [msgspec.structs.asdict(group) | {"message": masked_text(group.message)} for group in groups]
+    yield [
+        msgspec.structs.asdict(group)
+        | {"message": masked_text(group.message), "sample_title": masked_text(group.sample_title)}
+        for group in groups
+    ]
 
 
 handlers = [show_dead_letters, export_dead_letters]
