@@ -159,6 +159,11 @@ def checked_url(url: str) -> httpx.URL:
     return parsed
 
 
+def origin(url: httpx.URL) -> str:
+    """Scheme, host and port: the server that an address leads to."""
+    return f"{url.scheme}://{url.host}:{url.port or {'http': 80, 'https': 443}.get(url.scheme)}"
+
+
 def redirect_target(response: httpx.Response) -> httpx.URL:
     """Where a redirect leads, unchecked. Raises BadUrl when it leads nowhere."""
     location = response.headers.get("Location", "")

@@ -103,7 +103,8 @@ async def create_schedule(session: WriteSession, by: Principal, wanted: NewSched
 async def change_schedule(
     session: WriteSession, by: Principal, wanted: NewSchedule, schedule_id: UUID
 ) -> ScheduleActed:
-    """All of it, as it is to be. Another rhythm begins anew with its next beat."""
+    """All of it, as it is to be. Another rhythm begins anew with its next beat. A secret of the payload that is left
+    `[hidden]`, as it is shown, stays what it was, as long as every address in it leads to the same server."""
     await service.edit(session, by, schedule_id, plan(wanted))
     return ScheduleActed(schedule_id, None)
 

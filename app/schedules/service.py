@@ -19,6 +19,7 @@ from app.schedules.models import Schedule
 from app.schedules.rhythm import parse
 from app.tasks import service as tasks
 from app.tasks.kinds import all_kinds
+from app.tasks.secrets import with_secrets
 from app.tasks.service import TaskRequest
 from app.tasks.states import DEFAULT_PRIORITY
 
@@ -66,9 +67,14 @@ async def create(session: WriteSession, by: Principal, plan: Plan, *, now: datet
 async def edit(
     session: WriteSession, by: Principal, schedule_id: UUID, plan: Plan, *, now: datetime | None = None
 ) -> None:
-    """Raises ScheduleNotFound, and Invalid as `create` does. Another rhythm begins anew with its next beat."""
-    plan = _checked(plan)
+    """Raises ScheduleNotFound, and Invalid as `create` does. Another rhythm begins anew with its next beat.
+
+    Secrets of the payload that were left hidden, as they are shown, stay what they were.
+    """
     schedule = await _locked(session, by, schedule_id)
+    # A secret was given to one kind: another might show it.
+    old = schedule.payload if plan.kind == schedule.kind else {}
+    plan = _checked(msgspec.structs.replace(plan, payload=with_secrets(plan.payload, old)))
     values: dict[str, Any] = {**msgspec.structs.asdict(plan), "problem": None, "retry_at": None}
     if (plan.cron, plan.zone) != (schedule.cron, schedule.zone):
         values["next_at"] = parse(plan.cron, plan.zone).next(await queries.time_of(session, now))

@@ -193,7 +193,7 @@ async def create_schedule(request: WebRequest, user: SignedIn, write: Write) -> 
 async def edit_schedule(request: WebRequest, user: SignedIn, read: Read, schedule_id: FromPath[UUID]) -> Response[str]:
     schedule = await _found(read, user, schedule_id)
     values = {name: getattr(schedule, name) for name in ("name", "kind", "cron", "zone", "missed", "priority")}
-    payload = msgspec.json.format(msgspec.json.encode(schedule.payload), indent=2).decode()
+    payload = msgspec.json.format(msgspec.json.encode(masked(schedule.payload)), indent=2).decode()
     form = blank({**values, "payload": payload, "queue": schedule.queue or ""})
     return await _form(request, form, await queries.time_of(read, None), f"/schedules/{schedule_id}/edit", schedule)
 

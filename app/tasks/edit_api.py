@@ -8,18 +8,18 @@ import msgspec
 from app.api.access import Scope
 from app.api.changes import change
 from app.core.db import WriteSession
-from app.core.errors import Invalid
 from app.core.principal import Principal
 from app.tasks import reads, service
-from app.tasks.payload_forms import with_secrets
 from app.tasks.schemas import Moved, Priority
+from app.tasks.secrets import with_secrets
 
 TAG = "Tasks"
 
 
 class EditedRetry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The payload whole, as it is to be. A secret that is left `[hidden]`, as it is shown, stays what it was. `again`:
-    its finished steps run once more, with the new payload; else they stay what they are."""
+    """The payload whole, as it is to be. A secret that is left `[hidden]`, as it is shown, stays what it was,
+    as long as every address in the payload leads to the same server. `again`: its finished steps run once more, with
+    the new payload; else they stay what they are."""
 
     payload: dict[str, Any]
     again: bool = False
@@ -58,10 +58,7 @@ class Resolved(msgspec.Struct, frozen=True):
 async def edit_task(session: WriteSession, by: Principal, sent: EditedRetry, task_id: UUID) -> Moved:
     """A dead letter, or a cancelled task. The log says what was changed, secrets hidden."""
     task = await reads.find_task(session, task_id, by.scope)
-    try:
-        payload = with_secrets(sent.payload, task.payload)
-    except Invalid as problem:
-        raise Invalid(str(problem), {"payload": str(problem)}) from problem
+    payload = with_secrets(sent.payload, task.payload)
     state = await service.retry_edited(session, by, task_id, payload, again=sent.again)
     return Moved(task_id, state)
 

@@ -11,6 +11,7 @@ from app.core.masking import masked
 from app.tasks import payload_forms
 from app.tasks.kinds import Kind
 from app.tasks.payload_forms import PREFIX, PayloadField
+from app.tasks.secrets import with_secrets
 from app.web.request import WebRequest
 
 JSON_VIEW = "json"
@@ -85,7 +86,7 @@ def _whole(entry: Entry, old: dict[str, Any] | None) -> Entry:
     if old is None or entry.errors:
         return entry
     try:
-        return msgspec.structs.replace(entry, payload=payload_forms.with_secrets(entry.payload, old))
+        return msgspec.structs.replace(entry, payload=with_secrets(entry.payload, old))
     except Invalid as problem:
         return msgspec.structs.replace(entry, errors={JSON_FIELD: str(problem)})
 

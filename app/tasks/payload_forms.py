@@ -12,9 +12,6 @@ from uuid import UUID
 
 import msgspec
 
-from app.core.errors import Invalid
-from app.core.masking import HIDDEN, masked
-
 PREFIX = "p"
 DEEPEST = 4  # structs inside of structs; what lies deeper is JSON
 MISSING = "Please fill this in."
@@ -299,68 +296,3 @@ def field_of(path: str, fields: Sequence[PayloadField]) -> str:
         if wanted == field.name or wanted.startswith(field.name + "."):
             best = (field_of(path, field.fields) or field.fields[0].name) if field.fields else field.name
     return best
-
-
-# Secrets
-
-
-def with_secrets(given: Any, old: Any) -> Any:
-    """What a person sent of a payload that they were shown masked: what they left masked is what it was.
-
-    Raises:
-        Invalid: a mask stands where there was no secret, or it cannot be said which one it is.
-    """
-    return _unmasked(given, old, masked(old))
-
-
-def _unmasked(given: Any, old: Any, shown: Any) -> Any:
-    if given == shown:
-        return old
-    if isinstance(given, dict):
-        there = old if isinstance(old, dict) else {}
-        seen = shown if isinstance(shown, dict) else {}
-        return {name: _unmasked(value, there.get(name), seen.get(name)) for name, value in given.items()}
-    if isinstance(given, list):
-        there_ = old if isinstance(old, list) else []
-        seen_ = shown if isinstance(shown, list) else []
-        return [_of_list(number, value, there_, seen_) for number, value in enumerate(given)]
-    if isinstance(given, str) and HIDDEN in given:
-        raise Invalid(f"Leave {HIDDEN} exactly as it was, or write the whole value in its place.")
-    return given
-
-
-def _of_list(number: int, value: Any, old: list[Any], shown: list[Any]) -> Any:
-    """Of a list that may have been reordered: the one that looks the same, if all that do are the same."""
-    alike = [old[place] for place, each in enumerate(shown) if each == value]
-    if alike and all(each == alike[0] for each in alike):
-        return alike[0]
-    if alike and number < len(shown) and len(shown) == len(old) and shown[number] == value:
-        return old[number]
-    if number < len(old):
-        return _unmasked(value, old[number], shown[number])
-    return _unmasked(value, None, None)
-
-
-def changes_between(old: Any, new: Any, path: str = "") -> list[dict[str, Any]]:
-    """What differs, with secrets hidden: `{"path", "before", "after"}` for each value, without those not there.
-
-    A secret that was changed is told as such, by its mask on both sides.
-    """
-    return _differences(old, new, masked(old), masked(new), path)
-
-
-def _differences(old: Any, new: Any, shown: Any, shown_new: Any, path: str) -> list[dict[str, Any]]:
-    if old == new and type(old) is type(new):
-        return []
-    if all(isinstance(each, dict) for each in (old, new, shown, shown_new)):
-        found = []
-        for name in dict.fromkeys([*old, *new]):
-            inner = f"{path}.{name}" if path else str(name)
-            if name not in new:
-                found.append({"path": inner, "before": shown[name]})
-            elif name not in old:
-                found.append({"path": inner, "after": shown_new[name]})
-            else:
-                found += _differences(old[name], new[name], shown[name], shown_new[name], inner)
-        return found
-    return [{"path": path, "before": shown, "after": shown_new}]

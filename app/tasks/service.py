@@ -18,7 +18,7 @@ from app.tasks import queries
 from app.tasks.errors import IllegalMove, SubjectTaken, TaskNotFound
 from app.tasks.kinds import Kind, find_kind
 from app.tasks.models import Task
-from app.tasks.payload_forms import changes_between
+from app.tasks.secrets import changes_between, refuse_masks
 from app.tasks.states import BUTTONS, DEFAULT_PRIORITY, RESUMED_PRIORITY, TASK_MACHINE, TaskState, TaskVerb
 
 UNIQUE_VIOLATION = "23505"
@@ -70,7 +70,7 @@ async def enqueue_many(session: WriteSession, requests: Sequence[TaskRequest], *
 
 async def submit(session: WriteSession, by: Principal, request: TaskRequest) -> UUID:
     """A task that a person asks for by its kind's name; it becomes theirs. Raises as `enqueue_many` does."""
-    _refuse_internal(request.kind)
+    _refuse_unfit(request)
     return await enqueue(session, msgspec.structs.replace(request, owner_id=by.id))
 
 
@@ -90,7 +90,7 @@ def check_asked(requests: Sequence[TaskRequest]) -> None:
     wrong = 0
     for number, request in enumerate(requests):
         try:
-            _refuse_internal(request.kind)
+            _refuse_unfit(request)
             _checked(request)
         except Invalid as problem:
             wrong += 1
@@ -103,7 +103,7 @@ def check_asked(requests: Sequence[TaskRequest]) -> None:
 
 def check_one(request: TaskRequest) -> None:
     """Whether a person may ask for this task; writes nothing. Raises as `submit` does."""
-    _refuse_internal(request.kind)
+    _refuse_unfit(request)
     _checked(request)
 
 
@@ -112,10 +112,12 @@ def check(request: TaskRequest) -> None:
     _checked(request)
 
 
-def _refuse_internal(kind: str) -> None:
-    if find_kind(kind).internal:
-        sentence = f"Tasks of kind {kind} are made by Holdpoint itself. Choose another kind."
+def _refuse_unfit(request: TaskRequest) -> None:
+    """What nobody may ask for: an internal kind, and a payload that has the mask of a secret for a value."""
+    if find_kind(request.kind).internal:
+        sentence = f"Tasks of kind {request.kind} are made by Holdpoint itself. Choose another kind."
         raise Invalid(sentence, {"kind": sentence})
+    refuse_masks(request.payload)
 
 
 def _checked(request: TaskRequest) -> queries.NewTask:
@@ -200,6 +202,7 @@ async def retry_edited(
         raise Conflict(RUN_CANCELLED)
     if find_kind(task.kind).internal:
         raise Conflict(f"The payload of {task.kind} is made by Holdpoint itself. Retry it as it is.")
+    refuse_masks(payload)
     plain = plain_payload(find_kind(task.kind), payload)
     if again:
         await queries.forget_steps(session, task_id)

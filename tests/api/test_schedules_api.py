@@ -5,7 +5,7 @@ from uuid import UUID
 
 from app.tasks.kinds import Rate
 from app.tasks.limits import Limits, find_limit, limits_of
-from tests.api.programs import ADMIN, ALL, OWNER, V1, Api, is_problem
+from tests.api.programs import ADMIN, ALL, OWNER, V1, Api, is_problem, pointers
 from tests.api.test_access import SCHEDULE
 
 PATH = f"{V1}/schedules"
@@ -58,6 +58,28 @@ async def test_what_does_not_fit_is_refused_with_its_place(api: Api) -> None:
         is_problem(refused, 422)
         assert refused.json()["errors"][0]["pointer"].startswith(pointer), (wrong, refused.json())
     assert (await program.get(PATH)).json()["items"] == []
+
+
+async def test_a_schedule_sent_back_as_shown_keeps_its_secrets_and_sends_them_to_no_other_server(api: Api) -> None:
+    program = await api.program(OWNER)
+    payload = {"url": "https://a.example/x", "headers": {"Authorization": "Bearer abcdefghijk"}}
+    wanted = {**SCHEDULE, "kind": "http.request", "payload": payload}
+    where = (await program.post(PATH, json=wanted)).json()["url"]
+    shown = (await program.get(where)).json()["payload"]
+    assert shown["headers"] == {"Authorization": "[hidden]"}
+
+    async def stored() -> object:
+        [[found]] = await api.sql("SELECT payload FROM schedules")
+        return found
+
+    for change in ({"url": "https://b.example/x"}, {"text": "[hidden]"}):
+        assert pointers(await program.post(where, json={**wanted, "payload": {**shown, **change}})) == ["#/payload"]
+    assert pointers(await program.post(where, json={**SCHEDULE, "payload": {"fail": "[hidden]"}})) == ["#/payload"]
+    assert pointers(await program.post(PATH, json={**wanted, "payload": shown})) == ["#/payload"]
+    assert await stored() == payload
+    answer = await program.post(where, json={**wanted, "payload": {**shown, "url": "https://a.example/y"}})
+    assert answer.status_code == 200
+    assert await stored() == {**payload, "url": "https://a.example/y"}
 
 
 async def test_limits_are_set_read_and_taken_back_by_administrators(api: Api) -> None:

@@ -41,12 +41,15 @@ async def test_a_dead_letter_is_retried_with_another_payload_and_keeps_the_secre
     path = f"{V1}/tasks/{task_id}"
     payload = (await program.get(path)).json()["payload"]
     assert payload["headers"] == {"Authorization": "[hidden]"}
-    payload["url"] = "https://b.example/"
+    leak = await program.post(f"{path}/edit", json={"payload": {**payload, "url": "https://b.example/"}})
+    assert pointers(leak) == ["#/payload"]
+    assert await stored(api, task_id) == SECRET
+    payload["url"] = f"{SECRET['url']}other"
     for replayed in (None, "true"):
         answer = await program.post(f"{path}/edit", json={"payload": payload}, headers={"Idempotency-Key": "e"})
         assert answer.json() == {"id": str(task_id), "state": "queued"}
         assert answer.headers.get("idempotency-replayed") == replayed
-    assert await stored(api, task_id) == {**SECRET, "url": "https://b.example/"}
+    assert await stored(api, task_id) == {**SECRET, "url": payload["url"]}
     events = (await program.get(f"{path}/events")).json()["items"]
     assert [event["verb"] for event in events if event["verb"] == "retry"] == ["retry"]
     assert "abcdefghijk" not in str(events)

@@ -136,12 +136,18 @@ async def test_a_form_that_has_moved_within_its_host_gets_the_application_there(
         assert b"Ada Lovelace" in site.asked[1][1]
 
 
-async def test_a_form_that_has_moved_to_another_host_gets_nothing(ada: Applicant, tester: KindTester) -> None:
+@pytest.mark.parametrize("status", ["307 Temporary Redirect", "308 Permanent Redirect"])
+@pytest.mark.parametrize("change", [("127.0.0.1", "localhost"), ("", ""), ("http://", "https://")])
+async def test_a_form_that_has_moved_to_another_server_gets_nothing(
+    ada: Applicant, tester: KindTester, change: tuple[str, str], status: str
+) -> None:
+    """Another host, another port of the same host, another scheme."""
     async with odd_site(THANKS) as other, odd_site() as site:
-        site.answers = [redirect(other.url.replace("127.0.0.1", "localhost"), "307 Temporary Redirect")]
+        there = other.url.replace(*change)
+        site.answers = [redirect(f"{there}/apply", status)]
         task_id = await ada.approved("moved-away", apply_url=f"{site.url}/apply")
         assert await tester.run(task_id) == "dead_letter"
-        assert "localhost, which nobody has approved" in str((await tester.task(task_id)).reason)
+        assert f"{there}, which nobody has approved" in str((await tester.task(task_id)).reason)
         assert other.asked == []
 
 

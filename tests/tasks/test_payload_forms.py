@@ -10,7 +10,8 @@ from app.core.errors import Invalid
 from app.core.masking import masked
 from app.kinds import BUILT_IN
 from app.tasks.kinds import all_kinds, find_kind
-from app.tasks.payload_forms import changes_between, fields_of, read_fields, values_of, with_secrets
+from app.tasks.payload_forms import fields_of, read_fields, values_of
+from app.tasks.secrets import changes_between, with_secrets
 
 for _module in BUILT_IN:
     import_module(_module)
@@ -110,6 +111,39 @@ def test_a_mask_is_never_stored_as_a_value() -> None:
     for sent in ({"note": "[hidden]"}, {"url": "https://other.example/?token=[hidden]"}, {"n": ["[hidden]"]}):
         with pytest.raises(Invalid, match="Leave"):
             with_secrets(sent, OLD)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://evil.example/?token=[hidden]&x=1",
+        "https://example.org:444/?token=[hidden]&x=1",
+        "http://example.org/?token=[hidden]&x=1",
+        "https://example.org.evil.example/",
+        "https://example.org\\@evil.example/",
+        "https://example.org@evil.example/",
+        "/evil.example/",
+        "",
+    ],
+)
+def test_a_hidden_value_is_not_kept_for_another_server(address: str) -> None:
+    sent = {**masked(OLD), "url": address}
+    with pytest.raises(Invalid):
+        with_secrets(sent, OLD)
+    whole = {**OLD, "url": address.replace("[hidden]", "x")}
+    assert with_secrets(whole, OLD) == whole
+
+
+def test_a_hidden_value_is_kept_for_another_path_of_the_same_server() -> None:
+    old = {"url": "https://example.org/a", "api_key": "k", "callback": "https://back.example/", "port": 443}
+    sent = {**masked(old), "url": "https://EXAMPLE.org/b?c=d"}
+    assert with_secrets(sent, old) == {**old, "url": "https://EXAMPLE.org/b?c=d"}
+    for name, value in (("callback", "https://evil.example/"), ("port", 444), ("proxy", "evil.example")):
+        with pytest.raises(Invalid, match="another server"):
+            with_secrets({**sent, name: value}, old)
+    swapped = {**sent, "url": old["callback"], "callback": old["url"]}
+    with pytest.raises(Invalid, match="another server"):
+        with_secrets(swapped, old)
 
 
 def test_the_changes_name_each_value_and_no_secret() -> None:

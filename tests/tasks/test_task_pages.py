@@ -100,22 +100,25 @@ async def test_a_retry_with_another_payload_keeps_secrets_and_is_written_into_th
     form = await member.get(f"/tasks/{task_id}/edit")
     assert "abcdefghijklm" not in form.text
     sent = {
-        "p.url": "http://127.0.0.1:10/",
+        "p.url": "http://127.0.0.1:9/b",
         "p.method": "GET",
         "p.headers": '{"Authorization": "[hidden]", "X-A": "c"}',
         "p.timeout": "3",
     }
+    leak = await member.send_form(f"/tasks/{task_id}/edit", {**sent, "p.url": "http://127.0.0.1:10/"})
+    assert leak.status_code == 422
+    assert (await task_of(database, task_id)).payload == CALL
     done = await member.send_form(f"/tasks/{task_id}/edit", sent)
     assert done.status_code == 303, words(done)
     task = await task_of(database, task_id)
     assert task.state == "queued"
     assert task.payload["headers"] == {"Authorization": SECRET, "X-A": "c"}
-    assert task.payload["url"] == "http://127.0.0.1:10/"
+    assert task.payload["url"] == "http://127.0.0.1:9/b"
     event = await last_event(database, task_id)
     assert (event.verb, event.actor) == ("retry", ann.actor)
     assert event.data == {
         "payload": [
-            {"path": "url", "before": "http://127.0.0.1:9/", "after": "http://127.0.0.1:10/"},
+            {"path": "url", "before": "http://127.0.0.1:9/", "after": "http://127.0.0.1:9/b"},
             {"path": "headers.X-A", "before": "b", "after": "c"},
         ]
     }

@@ -162,10 +162,11 @@ async def _deliver(http: Client, packet: Packet, letter: str, resume: bytes, key
             response = await _post_form(http, url, packet, letter, resume, key)
         if response.status_code not in (307, 308):
             break
-        # “Send it there instead.” Only within the host that was approved.
+        # “Send it there instead.” Only to the server that was approved: another port may be somebody else's.
         target = outgoing.redirect_target(response)
-        if target.host != response.url.host:
-            raise PermanentError(f"{response.url.host} wants it sent to {target.host}, which nobody has approved.")
+        if outgoing.origin(target) != outgoing.origin(response.url):
+            there = outgoing.origin(target)
+            raise PermanentError(f"{response.url.host} wants it sent to {there}, which nobody has approved.")
         url = str(target)
     for _ in range(HOPS):
         if response.status_code not in (301, 302, 303):
