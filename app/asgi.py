@@ -49,6 +49,7 @@ import app.runs.task_api
 import app.runs.views
 import app.schedules.api
 import app.schedules.story
+import app.schedules.token_uses
 import app.schedules.views
 import app.stats.live_views
 import app.tasks.admin_api
@@ -72,6 +73,7 @@ import app.tasks.worker_views
 import app.web.health
 import app.web.styleguide
 import app.webhooks.api
+import app.webhooks.token_uses
 import app.webhooks.views
 from app.accounts.auth import session_middleware
 from app.accounts.bearer import bearer_middleware
@@ -164,6 +166,10 @@ HANDLERS = [
 ]
 
 
+# Features whose things go on after the token that made them is revoked.
+TOKEN_USES = (app.schedules.token_uses, app.webhooks.token_uses)
+
+
 def create_app(settings: Settings) -> ASGIApp:
     """The application on the servers that `settings` names."""
     for module in (*BUILT_IN, *settings.kinds):
@@ -197,7 +203,7 @@ def create_app(settings: Settings) -> ASGIApp:
         redis=redis,
         waiting=count_waiting,
         observe=metrics.observe_request,
-        state={"schema_head": head(), "changes": changes},
+        state={"schema_head": head(), "changes": changes, "token_uses": TOKEN_USES},
         lifespan=[life],
         openapi_config=None,
     )

@@ -7,7 +7,9 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from redis.asyncio import Redis
+from sqlalchemy import update
 
+from app.accounts import token_queries
 from app.accounts.api_tokens import USUAL, create_token
 from app.approvals.forms import FormField
 from app.bulk.states import BulkVerb
@@ -18,6 +20,7 @@ from app.mail import mailbox
 from app.postings import imports
 from app.postings.formats import parse
 from app.postings.queries import Search, list_postings
+from app.schedules.models import Schedule
 from app.tasks import saved
 from app.tasks.filters import TaskFilter
 from app.tasks.states import TaskState
@@ -91,6 +94,8 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         await imports.confirm(session, by, kept, leave_out_errors=True)
         waiting = await imports.keep(session, by, "q.csv", parse((csv("Printer") + "\n,,,").encode(), "q.csv"))
         await create_token(session, by.id, name="A program", scopes=USUAL, lasts=None)
+        [key] = await token_queries.tokens_of(session, by.id)
+        await session.execute(update(Schedule).values(token_id=key.id))
         await saved.save(session, by, "Broken ones", "state=dead_letter")
         await mailbox.deliver(session, a_mail())
         [mail] = await mailbox.messages(session)
@@ -109,6 +114,7 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         "schedule": str(schedule),
         "kind": "test.nothing",
         "webhook": str(hook),
+        "key": str(key.id),
         "import": str(waiting),
         "posting": str(posting.id),
         "mail": str(mail.id),

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 import app.kinds.email_send
 import app.kinds.sample_task  # noqa: F401
 from app.approvals.reads import count_waiting
-from app.asgi import HANDLERS
+from app.asgi import HANDLERS, TOKEN_USES
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.principal import Principal
@@ -35,7 +35,7 @@ async def shield_of(settings: Settings, database: Database, redis: Redis) -> Asy
         authenticate=authenticate,
         redis=redis,
         waiting=count_waiting,
-        state={"schema_head": head(), "changes": changes},
+        state={"schema_head": head(), "changes": changes, "token_uses": TOKEN_USES},
         openapi_config=None,
     )
     yield shield

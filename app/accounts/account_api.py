@@ -11,7 +11,7 @@ from litestar import Response
 from litestar.params import FromPath
 from msgspec import UNSET
 
-from app.accounts import api_tokens, profiles, queries, service, token_queries
+from app.accounts import profiles, queries, service, token_queries, token_uses
 from app.accounts.bearer import holders_of
 from app.accounts.errors import UserNotFound
 from app.accounts.profiles import ProfileChange
@@ -21,15 +21,19 @@ from app.accounts.schemas import (
     NewProfile,
     ProfileItem,
     Revoked,
+    RevokedToken,
+    Revoking,
     SessionList,
     SignedOut,
     TokenList,
+    TokenUse,
     account_item,
     profile_item,
     session_item,
     token_item,
 )
 from app.api.access import Scope
+from app.api.bodies import read_query
 from app.api.changes import change
 from app.api.endpoints import JSON, endpoint
 from app.api.idempotency import Reply, once
@@ -127,15 +131,18 @@ async def list_tokens(user: SignedIn, read: Read) -> Response[Any]:
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Revoke one of one's tokens",
-    answers={200: Revoked},
+    answers={200: RevokedToken},
+    query=Revoking,
     once=True,
 )
 async def revoke_token(request: WebRequest, user: SignedIn, token_id: FromPath[UUID]) -> Response[Any]:
-    """Also the one that asks for it: this answer is its last."""
+    """Also the one that asks for it: this answer is its last. `goes_on` lists the schedules and webhooks that it made,
+    or changed last, and that are still on."""
+    wanted = read_query(request, Revoking)
 
     async def work(session: WriteSession) -> Reply:
-        await api_tokens.revoke_token(session, user.id, token_id)
-        return Reply(Revoked(token_id))
+        left = await token_uses.revoke(request.app.state.token_uses, session, user, token_id, pause=wanted.pause)
+        return Reply(RevokedToken(token_id, [TokenUse(*use) for use in left]))
 
     answer = await once(request, user, work)
     holders_of(request.app.state).forget()

@@ -3,6 +3,7 @@
 from typing import Literal
 from uuid import UUID
 
+import msgspec
 from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -50,7 +51,8 @@ async def _by_token(request: WebRequest, token: str) -> tuple[Principal, Access]
     token_hash = digest(token)
     holder = holders.get(token_hash) or await _look_up(request.app.state.database, holders, token_hash)
     found = Access("token", holder.prefix, access.known_scopes(holder.scopes))
-    return _principal(holder.user_id, holder.email, holder.name, holder.role, found)
+    principal, found = _principal(holder.user_id, holder.email, holder.name, holder.role, found)
+    return msgspec.structs.replace(principal, token_id=holder.token_id), found
 
 
 def holders_of(state: State) -> Holders:

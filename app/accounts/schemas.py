@@ -134,6 +134,27 @@ class Revoked(msgspec.Struct, frozen=True):
     id: UUID
 
 
+class Revoking(msgspec.Struct, frozen=True, kw_only=True):
+    """`pause`: the schedules and webhooks that the token made, or changed last, are paused as well."""
+
+    pause: bool = False
+
+
+class TokenUse(msgspec.Struct, frozen=True):
+    """A `schedule` or a `webhook`; `url` is its page."""
+
+    what: str
+    name: str
+    url: str
+
+
+class RevokedToken(msgspec.Struct, frozen=True):
+    """`goes_on`: what the token made and what does not end with it."""
+
+    id: UUID
+    goes_on: list[TokenUse]
+
+
 class SignedOut(msgspec.Struct, frozen=True):
     """In how many browsers."""
 

@@ -87,6 +87,11 @@ async def tokens_of(session: Session, user_id: UUID) -> Sequence[ApiToken]:
     return found.scalars().all()
 
 
+async def find_token(session: Session, user_id: UUID, token_id: UUID) -> ApiToken | None:
+    mine = (ApiToken.id == token_id) & (ApiToken.user_id == user_id)
+    return (await session.execute(select(ApiToken).where(mine))).scalar()
+
+
 async def count_tokens(session: Session, user_id: UUID) -> int:
     found = await session.execute(select(func.count()).select_from(ApiToken).where(ApiToken.user_id == user_id))
     return found.scalar_one()

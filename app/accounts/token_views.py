@@ -9,10 +9,12 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from app.accounts import api_tokens, token_queries
+from app.accounts import api_tokens, token_queries, token_uses
 from app.accounts.api_tokens import USUAL
 from app.accounts.bearer import holders_of
+from app.accounts.errors import TokenNotFound
 from app.accounts.models import ApiToken
+from app.accounts.token_uses import Use
 from app.api.access import MEANINGS, Scope
 from app.core.db import Session
 from app.core.errors import Conflict, Invalid
@@ -30,6 +32,19 @@ class TokenForm(msgspec.Struct):
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
     scopes: list[Scope] = []
     days: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 90
+
+
+class Revoking(msgspec.Struct):
+    """`pause`: what the token made is paused, too."""
+
+    pause: bool = False
+
+
+class RevokePage(msgspec.Struct, frozen=True):
+    """`uses`: what goes on without the token."""
+
+    token: ApiToken
+    uses: list[Use]
 
 
 class TokensView(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,11 +80,25 @@ async def create_token(request: WebRequest, write: Write, user: SignedIn) -> Res
     return await _page(request, write, user, made=made, status=201)
 
 
+@get("/settings/tokens/{token_id:uuid}/revoke", include_in_schema=False)
+async def confirm_revoking(request: WebRequest, read: Read, user: SignedIn, token_id: FromPath[UUID]) -> Response[str]:
+    token = await token_queries.find_token(read, user.id, token_id)
+    if token is None:
+        raise TokenNotFound
+    view = RevokePage(token, await token_uses.uses_of(request.app.state.token_uses, read, user, token_id))
+    return await render(request, "accounts/revoke_token.html", view, nav="settings")
+
+
 @post("/settings/tokens/{token_id:uuid}/revoke", include_in_schema=False)
 async def revoke_token(request: WebRequest, write: Write, user: SignedIn, token_id: FromPath[UUID]) -> Response[Any]:
-    await api_tokens.revoke_token(write, user.id, token_id)
+    form: Form[Revoking] = await read_form(request, Revoking)
+    pause = form.data is not None and form.data.pause
+    left = await token_uses.revoke(request.app.state.token_uses, write, user, token_id, pause=pause)
     holders_of(request.app.state).forget()
-    return see_other(request, "/settings/tokens", "The token is revoked: nothing can be done with it any more.")
+    said = "The token is revoked: nothing can be done with it any more."
+    if left:
+        said += f" What it made goes on: {', '.join(f'{use.what} {use.name}' for use in left[:5])}."
+    return see_other(request, "/settings/tokens", said)
 
 
 async def _page(
@@ -94,4 +123,4 @@ def _offered(scope: Scope, user: Principal) -> bool:
     return scope is not Scope.ADMIN or user.is_admin
 
 
-handlers: list[HTTPRouteHandler] = [show_tokens, create_token, revoke_token]
+handlers: list[HTTPRouteHandler] = [show_tokens, create_token, confirm_revoking, revoke_token]

@@ -17,6 +17,8 @@ class Principal(msgspec.Struct, frozen=True):
     time_zone: str = ""
     # Whether single keys do something on their pages.
     shortcuts: bool = True
+    # The personal token by which a program acts for them; None: they act themselves, or by a JWT.
+    token_id: UUID | None = None
 
     @property
     def actor(self) -> str:

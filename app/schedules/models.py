@@ -61,6 +61,8 @@ class Schedule(Base):
     # Why the due beat could not be enqueued, and when that is tried again.
     problem: Mapped[str | None] = mapped_column(Text)
     retry_at: Mapped[datetime | None] = mapped_column(Moment)
+    # The token of the program that made it, or changed it last. No foreign key: revoked tokens are deleted.
+    token_id: Mapped[UUID | None] = mapped_column()
 
 
 class ScheduleBeat(Base):

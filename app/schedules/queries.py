@@ -119,6 +119,12 @@ async def find_schedule(session: AsyncSession, schedule_id: UUID, scope: UUID | 
     return found.scalars().first()
 
 
+async def schedules_of_token(session: AsyncSession, owner_id: UUID, token_id: UUID) -> list[Schedule]:
+    """Those that are on."""
+    made = (Schedule.owner_id == owner_id) & (Schedule.token_id == token_id) & Schedule.paused_at.is_(None)
+    return list((await session.execute(select(Schedule).where(made).order_by(Schedule.id))).scalars())
+
+
 async def list_schedules(
     session: AsyncSession, scope: UUID | None, place: Cursor | None, limit: int, *, oldest: bool = False
 ) -> list[Schedule]:

@@ -60,7 +60,8 @@ async def create(session: WriteSession, by: Principal, plan: Plan, *, now: datet
     """
     plan, schedule_id = _checked(plan), uuid7()
     first = parse(plan.cron, plan.zone).next(await queries.time_of(session, now))
-    await queries.insert_schedule(session, schedule_id, by.id, {**msgspec.structs.asdict(plan), "next_at": first})
+    values = {**msgspec.structs.asdict(plan), "next_at": first, "token_id": by.token_id}
+    await queries.insert_schedule(session, schedule_id, by.id, values)
     return schedule_id
 
 
@@ -75,7 +76,8 @@ async def edit(
     # A secret was given to one kind: another might show it.
     old = schedule.payload if plan.kind == schedule.kind else {}
     plan = _checked(msgspec.structs.replace(plan, payload=with_secrets(plan.payload, old)))
-    values: dict[str, Any] = {**msgspec.structs.asdict(plan), "problem": None, "retry_at": None}
+    fresh = {"problem": None, "retry_at": None, "token_id": by.token_id}
+    values: dict[str, Any] = {**msgspec.structs.asdict(plan), **fresh}
     if (plan.cron, plan.zone) != (schedule.cron, schedule.zone):
         values["next_at"] = parse(plan.cron, plan.zone).next(await queries.time_of(session, now))
     await queries.update_schedule(session, schedule_id, values)

@@ -52,6 +52,8 @@ class Endpoint(Base):
     disabled_reason: Mapped[str | None] = mapped_column(Text)
     failures: Mapped[int] = mapped_column(Integer, server_default="0")
     failing_since: Mapped[datetime | None] = mapped_column(Moment)
+    # The token of the program that made it, or changed it last. No foreign key: revoked tokens are deleted.
+    token_id: Mapped[UUID | None] = mapped_column()
 
     @property
     def state(self) -> str:

@@ -27,6 +27,12 @@ async def list_endpoints(session: AsyncSession, scope: UUID | None) -> list[Endp
     return list((await session.execute(rows)).scalars())
 
 
+async def endpoints_of_token(session: AsyncSession, owner_id: UUID, token_id: UUID) -> list[Endpoint]:
+    """Those that are on."""
+    made = (Endpoint.owner_id == owner_id) & (Endpoint.token_id == token_id) & Endpoint.disabled_at.is_(None)
+    return list((await session.execute(select(Endpoint).where(made).order_by(Endpoint.id))).scalars())
+
+
 _OWNERS = text(
     """
     SELECT e.id, u.email FROM webhook_endpoints e JOIN users u ON u.id = e.owner_id

@@ -67,7 +67,8 @@ async def create(session: WriteSession, by: Principal, wanted: Wanted, settings:
     if await queries.count_endpoints(session, by.id) >= MOST:
         raise Invalid(f"{MOST} webhooks are the most. Delete one first.")
     endpoint_id, secret = uuid7(), new_secret()
-    await queries.insert_endpoint(session, {**values, "id": endpoint_id, "owner_id": by.id, "secret": secret})
+    made = {"id": endpoint_id, "owner_id": by.id, "secret": secret, "token_id": by.token_id}
+    await queries.insert_endpoint(session, {**values, **made})
     return endpoint_id, secret
 
 
@@ -78,7 +79,7 @@ async def change(session: WriteSession, by: Principal, endpoint_id: UUID, wanted
     endpoint = await find(session, by, endpoint_id)
     # An administrator may see to other people's endpoints, but not make theirs hear about everyone.
     owner = by if endpoint.owner_id == by.id else msgspec.structs.replace(by, role="member")
-    await queries.change_endpoint(session, endpoint_id, _checked(owner, wanted, settings))
+    await queries.change_endpoint(session, endpoint_id, {**_checked(owner, wanted, settings), "token_id": by.token_id})
 
 
 def _checked(by: Principal, wanted: Wanted, settings: Settings) -> dict[str, object]:

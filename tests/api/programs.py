@@ -22,7 +22,7 @@ from app.accounts.queries import insert_session
 from app.accounts.service import add_user
 from app.api.access import Scope
 from app.approvals.reads import count_waiting
-from app.asgi import HANDLERS
+from app.asgi import HANDLERS, TOKEN_USES
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.files import FileStore
@@ -92,7 +92,7 @@ async def api_of(settings: Settings, database: Database, redis: Redis | None) ->
         authenticate=session_middleware,
         redis=redis,
         waiting=count_waiting,
-        state={"schema_head": head()},
+        state={"schema_head": head(), "token_uses": TOKEN_USES},
         openapi_config=None,
     )
     transport = httpx.ASGITransport(shield, raise_app_exceptions=False)  # type: ignore[arg-type]

@@ -93,7 +93,7 @@ async def test_a_token_revokes_tokens_itself_last_and_makes_none(api: Api) -> No
     newest, own = listed.json()["items"]
     assert token.startswith(own["prefix"]) and own["scopes"] == ["tasks:read", "tasks:write", "approvals:decide"]
     assert (await second.get(ACCOUNT)).status_code == 200
-    assert (await program.post(f"{ACCOUNT}/tokens/{newest['id']}/revoke")).json() == {"id": newest["id"]}
+    assert (await program.post(f"{ACCOUNT}/tokens/{newest['id']}/revoke")).json() == {"id": newest["id"], "goes_on": []}
     is_problem(await second.get(ACCOUNT), 401)
     is_problem(await program.post(f"{ACCOUNT}/tokens/{newest['id']}/revoke"), 404)
     is_problem(await program.post(f"{ACCOUNT}/tokens", json={"name": "x", "scopes": ["tasks:read"]}), 405)

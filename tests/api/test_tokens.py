@@ -7,6 +7,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -15,9 +16,12 @@ from app.accounts import holders, token_queries
 from app.accounts.api_tokens import USUAL
 from app.accounts.sign_in import create_sign_in_link
 from app.api.access import Scope
+from app.schedules import service as schedules
+from app.schedules.service import Plan
 from tests import processes
 from tests.accounts.people import Browser
-from tests.api.programs import ADMIN, OWNER, V1, Api, is_problem
+from tests.api.programs import ADMIN, OTHER, OWNER, V1, Api, is_problem
+from tests.api.test_access import SCHEDULE, WEBHOOK
 from tests.servers import Servers
 
 
@@ -143,12 +147,18 @@ async def test_a_session_cookie_opens_no_api_and_a_token_no_page(api: Api) -> No
     assert page.status_code == 303 and page.headers["location"].startswith("/login")
 
 
-async def test_a_person_makes_sees_and_revokes_a_token_on_the_page(api: Api) -> None:
+async def signed_in(api: Api) -> Browser:
+    """The browser of OWNER."""
     await api.person(OWNER)
     browser = Browser(await api.client())
     async with api.database.write("system") as session:
         url = await create_sign_in_link(session, OWNER, api.settings.base_url)
     await browser.press(url.rsplit("/", 1)[-1])
+    return browser
+
+
+async def test_a_person_makes_sees_and_revokes_a_token_on_the_page(api: Api) -> None:
+    browser = await signed_in(api)
     page = await browser.get("/settings/tokens")
     assert "No tokens" in page.text and "everybody" not in page.text
     made = await browser.post(
@@ -182,11 +192,7 @@ def token_in(answer: httpx.Response) -> str:
     ],
 )
 async def test_a_form_that_does_not_fit_makes_no_token(api: Api, values: dict[str, object], said: str) -> None:
-    await api.person(OWNER)
-    browser = Browser(await api.client())
-    async with api.database.write("system") as session:
-        url = await create_sign_in_link(session, OWNER, api.settings.base_url)
-    await browser.press(url.rsplit("/", 1)[-1])
+    browser = await signed_in(api)
     await browser.get("/settings/tokens")
     answer = await browser.post("/settings/tokens", values)
     assert answer.status_code == 422 and said in answer.text
@@ -195,15 +201,50 @@ async def test_a_form_that_does_not_fit_makes_no_token(api: Api, values: dict[st
 
 async def test_nobody_revokes_anothers_token(api: Api) -> None:
     await api.token(ADMIN, admin=True)
-    await api.person(OWNER)
-    browser = Browser(await api.client())
-    async with api.database.write("system") as session:
-        url = await create_sign_in_link(session, OWNER, api.settings.base_url)
-    await browser.press(url.rsplit("/", 1)[-1])
+    browser = await signed_in(api)
     await browser.get("/settings/tokens")
     [[token_id]] = await api.sql("SELECT id FROM api_tokens")
     assert (await browser.post(f"/settings/tokens/{token_id}/revoke")).status_code == 404
     assert len(await api.sql("SELECT 1 FROM api_tokens")) == 1
+
+
+async def test_what_a_token_made_is_named_when_it_is_revoked_and_ends_only_when_told_to(api: Api) -> None:
+    """A webhook and a schedule of a leaked token would go on sending and working for whoever made them."""
+    programs = [await api.program(), await api.program()]
+    for program in programs:
+        url = (await program.post(f"{V1}/webhooks", json=WEBHOOK)).headers["location"]
+        await program.post(f"{V1}/schedules", json=SCHEDULE)
+    own = await api.person(OWNER)
+    async with api.database.write(own.actor) as session:  # no token made it
+        await schedules.create(session, own, Plan(name="By hand", kind="sample.task", payload={}, cron="0 9 * * *"))
+    second, first = (item["id"] for item in (await programs[0].get(f"{V1}/account/tokens")).json()["items"])
+
+    browser = await signed_in(api)
+    page = await browser.get(f"/settings/tokens/{first}/revoke")
+    assert SCHEDULE["name"] in page.text and WEBHOOK["url"] in page.text and "By hand" not in page.text
+    gone = await browser.post(f"/settings/tokens/{first}/revoke", {"pause": "on"})
+    assert gone.status_code == 303
+    assert (await browser.get(f"/settings/tokens/{first}/revoke")).status_code == 404
+    paused = "SELECT token_id, paused_at IS NOT NULL FROM schedules UNION ALL SELECT token_id, disabled_at IS NOT NULL"
+    for_each = sorted(map(tuple, await api.sql(f"{paused} FROM webhook_endpoints")), key=str)
+    assert for_each == sorted([(None, False), *[(UUID(first), True)] * 2, *[(UUID(second), False)] * 2], key=str)
+
+    # What a token changed last is its own, too; the other one's webhook is paused, and not named.
+    assert (await programs[1].post(url, json={"events": ["run.started"]})).status_code == 200
+    answer = await programs[1].post(f"{V1}/account/tokens/{second}/revoke")
+    assert sorted(use["what"] for use in answer.json()["goes_on"]) == ["schedule", "webhook"]
+    other = await api.program(OTHER)
+    is_problem(await other.post(f"{V1}/account/tokens/{second}/revoke?pause=true"), 404)
+
+
+async def test_a_program_pauses_what_its_token_made_with_it(api: Api) -> None:
+    program = await api.program()
+    await program.post(f"{V1}/webhooks", json=WEBHOOK)
+    [token] = (await program.get(f"{V1}/account/tokens")).json()["items"]
+    answer = await program.post(f"{V1}/account/tokens/{token['id']}/revoke?pause=true")
+    assert answer.json() == {"id": token["id"], "goes_on": []}
+    [[reason]] = await api.sql("SELECT disabled_reason FROM webhook_endpoints")
+    assert OWNER in reason
 
 
 async def test_long_expired_tokens_are_forgotten(api: Api) -> None:

@@ -73,6 +73,7 @@ PAGES = (
     "/search?q=task",
     "/settings",
     "/settings/tokens",
+    "/settings/tokens/{key}/revoke",
     "/settings/webhooks",
     "/settings/webhooks/{webhook}",
     "/admin/users",
