@@ -81,6 +81,18 @@ async def test_a_task_names_its_run_and_the_next_of_its_error(
     assert f'href="/tasks/{second}">Next of the same error' in (await member.get(f"/tasks/{first}")).text
 
 
+async def test_the_next_of_the_same_error_is_never_another_owners(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    eve = await principal(database, "eve@example.org")
+    owners = (ann, eve, ann, eve)
+    first, of_eve, second, newest = [(await buried(database, 1, owner_id=owner.id))[0] for owner in owners]
+    for here, there in ((second, first), (first, second)):  # on to an older one, and from the oldest to the newest
+        page = await member.get(f"/tasks/{here}")
+        assert f'href="/tasks/{there}">Next of the same error' in page.text
+        assert str(of_eve) not in page.text and str(newest) not in page.text
+
+
 async def test_a_dead_letter_is_resolved_with_a_note_and_only_by_its_owner(
     database: Database, member: Browser, transport: httpx.ASGITransport, ann: Principal
 ) -> None:
