@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.core import log, metrics, tracing
 from app.core.config import Settings
@@ -19,6 +19,7 @@ from app.runtime.context import Context
 from app.runtime.execution import execute
 from app.runtime.executors import Executors
 from app.runtime.finisher import BATCH, Finisher
+from app.runtime.occupied import Calls, note_calls
 from app.runtime.vitals import Pulse
 from app.tasks import attempts, limits
 from app.tasks.attempts import Attempt, Claimed, Outcome
@@ -29,17 +30,21 @@ from app.tasks.states import TaskState
 GATHER_ROOM = 0.002  # seconds to let more handlers end before a full queue claims again
 
 TOKEN_ROOM = 0.01  # seconds after which a rate's next start is surely there
-CLAIM_PATIENCE = 5.0  # seconds that a drain waits for claims under way
+CLAIM_PATIENCE = 2.0  # seconds that a drain waits for claims under way
+FAREWELL = 1.0  # seconds that a cancelled handler has to end
+LAST_WORDS = 3.0  # seconds to write what has ended
 
 logger = log.get(__name__)
 
 
 @dataclass
 class InHand:
-    """A task this process holds a lease on, from its claim until its outcome is written."""
+    """A task this process holds a lease on, from its claim until its outcome is written. `calls`: what works for it in
+    threads and processes."""
 
     task: Claimed
     job: asyncio.Task[None] | None = None
+    calls: Calls = field(default_factory=set)
     ended: bool = False
     requeue: bool = False
 
@@ -166,6 +171,7 @@ class Dispatcher:
     async def _work(self, hand: InHand) -> None:
         """One task from claim to outcome. Never raises: whatever happens becomes an outcome or nothing."""
         task = hand.task
+        hand.calls = note_calls()
         context = Context(
             task, database=self._database, settings=self._settings, actor=self.actor, executors=self._executors
         )
@@ -174,7 +180,8 @@ class Dispatcher:
         try:
             outcome = await self._traced(task, context)
         except asyncio.CancelledError:
-            if hand.requeue:
+            # What goes on in a thread must not be done by another worker meanwhile: its lease runs out.
+            if hand.requeue and not hand.calls:
                 outcome = Outcome(task.id, task.attempt, TaskState.QUEUED, reason="Its worker was shut down.")
         finally:
             hand.ended = True
@@ -270,6 +277,7 @@ class Dispatcher:
     async def drain(self) -> None:
         """Stop claiming, let the tasks in hand end within the grace period, then put the rest back unharmed."""
         self._draining = True
+        began = time.monotonic()
         self.hear(frozenset())
         for room in self._room.values():
             room.set()
@@ -279,8 +287,9 @@ class Dispatcher:
             for feed in stuck:
                 feed.cancel()
         if self._hand:
+            left = self._settings.shutdown_grace.total_seconds() - (time.monotonic() - began)
             try:
-                async with asyncio.timeout(self._settings.shutdown_grace.total_seconds()):
+                async with asyncio.timeout(left):
                     await self._empty.wait()
             except TimeoutError:
                 pass
@@ -288,9 +297,13 @@ class Dispatcher:
             if not hand.ended:
                 hand.requeue = True
                 hand.cancel()
-        await asyncio.gather(*(hand.job for hand in self._hand.values() if hand.job), return_exceptions=True)
+        if jobs := [hand.job for hand in self._hand.values() if hand.job]:
+            # Not for ever: a handler may swallow it. What has not stopped is not put back either.
+            _, deaf = await asyncio.wait(jobs, timeout=FAREWELL)
+            for job in deaf:
+                logger.warning("task_goes_on", job=job.get_name())
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LAST_WORDS):
                 await self._finisher.flushed()
                 async with self._database.write(self.actor) as session:
                     await workers.leave(session, self.id)
