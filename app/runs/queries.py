@@ -82,20 +82,6 @@ async def settle_run(session: WriteSession, run_id: UUID, *, now: datetime | Non
     )
 
 
-_PAUSED_AMONG = text(
-    """
-    SELECT t.id FROM tasks t JOIN runs r ON r.id = t.run_id
-    WHERE t.id = ANY(CAST(:ids AS uuid[])) AND r.state = 'paused' AND t.state IN ('queued', 'scheduled', 'retrying')
-    ORDER BY r.id FOR SHARE OF r
-    """
-)
-
-
-async def tasks_in_paused_runs(session: WriteSession, ids: list[UUID]) -> list[UUID]:
-    """Which of these ready tasks belong to a paused run."""
-    return list((await session.execute(_PAUSED_AMONG, {"ids": ids})).scalars())
-
-
 async def find_run(session: AsyncSession, run_id: UUID, scope: UUID | None) -> Run | None:
     found = await session.execute(select(Run).where(Run.id == run_id, _mine(scope)))
     return found.scalars().first()

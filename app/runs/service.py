@@ -137,9 +137,3 @@ async def settle(session: WriteSession, *, now: datetime | None = None) -> bool:
         else:
             await queries.settle_run(session, run_id, now=now)
     return more
-
-
-async def pause_stragglers(session: WriteSession, ids: list[UUID]) -> None:
-    """Tasks that a person's decision has just made ready wait with their run when that is paused."""
-    if ids and (paused := await queries.tasks_in_paused_runs(session, ids)):
-        await tasks.move_tasks(session, TaskVerb.PAUSE, Task.id.in_(paused), reason="Its run is paused.")

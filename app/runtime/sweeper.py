@@ -114,7 +114,6 @@ class Sweeper:
 
     async def _promote(self, session: WriteSession) -> bool:
         moved = await tasks.promote_due(session, limit=CHUNK)
-        await runs.pause_stragglers(session, [row.id for row in moved])
         announce_ready(session, moved)
         return len(moved) == CHUNK
 

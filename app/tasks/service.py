@@ -169,7 +169,7 @@ async def act(session: WriteSession, by: Principal, task_id: UUID, verb: TaskVer
         raise Invalid(f"A task cannot be told to {verb} by hand.")
     priority = RESUMED_PRIORITY if verb is TaskVerb.RESUME else None
     mine = true() if by.scope is None else Task.owner_id == by.scope
-    if verb in (TaskVerb.RETRY, TaskVerb.RESUME) and await queries.in_cancelled_run(session, task_id):
+    if verb in (TaskVerb.RETRY, TaskVerb.RESUME) and (await queries.lock_runs_of(session, [task_id])).cancelled:
         raise Conflict(RUN_CANCELLED)
     moved = await queries.move_tasks(session, verb, (Task.id == task_id) & mine, priority=priority)
     if not moved:
@@ -210,8 +210,6 @@ async def retry_edited(
     reason = "Its finished steps run again." if again else None
     moved = await queries.move_tasks(session, TaskVerb.RETRY, Task.id == task_id, payload=plain, reason=reason)
     await queries.tell_changes(session, None)
-    if runs.paused:  # it waits with its run, as everything of it does
-        moved = await queries.move_tasks(session, TaskVerb.PAUSE, Task.id == task_id, reason="Its run is paused.")
     announce_ready(session, moved)
     return TaskState(moved[0].state)
 
