@@ -69,7 +69,6 @@ class Dispatcher:
         # Which kinds have limits: only whether to ask for their tasks. What they allow, the claim finds out.
         self._limited: frozenset[str] = frozenset()
         self._limits_known = False
-        self._declared = False
         self._sizes = dict(settings.queues)
         self._busy = dict.fromkeys(self._sizes, 0)
         self._bells = {queue: asyncio.Event() for queue in self._sizes}
@@ -99,6 +98,7 @@ class Dispatcher:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._finisher.run(), name="finisher")
                 group.create_task(self._keep_leases(), name="leases")
+                group.create_task(self._declare_limits(), name="limits")
                 self._feeds = [
                     group.create_task(self._feed(queue, size), name=f"feed {queue}")
                     for queue, size in self._sizes.items()
@@ -237,6 +237,19 @@ class Dispatcher:
         if not self._hand:
             self._empty.set()
 
+    async def _declare_limits(self) -> None:
+        """Once. Never in a transaction with leases: one that cannot be stored would let all of them run out."""
+        while True:
+            try:
+                async with self._database.write(self.actor) as session:
+                    await limits.declare(session, all_kinds())
+            except AWAY as error:
+                logger.warning("limits_not_declared", error=repr(error))
+                await asyncio.sleep(self._settings.lease.total_seconds() / 3)
+            else:
+                self._limits_known = False
+                return
+
     async def _keep_leases(self) -> None:
         """Renew every lease at a third of its length; what is not ours any more is cancelled."""
         every = self._settings.lease.total_seconds() / 3
@@ -246,8 +259,6 @@ class Dispatcher:
             held = list(self._hand)
             try:
                 async with self._database.write(self.actor) as session:
-                    if not self._declared:
-                        await limits.declare(session, all_kinds())
                     still = await attempts.extend_leases(session, held, self._settings.lease) if held else set()
                     await workers.beat(
                         session,
@@ -265,7 +276,7 @@ class Dispatcher:
                 logger.warning("heartbeat_failed", error=repr(error))
                 await asyncio.sleep(min(every, 0.5))
                 continue
-            self._declared, self._limits_known = True, False
+            self._limits_known = False
             self._beat_at = time.monotonic()
             for attempt in held:
                 hand = self._hand.get(attempt)

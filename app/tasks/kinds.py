@@ -11,7 +11,12 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 import msgspec
 
+from app.core.config import QUEUE_NAME
 from app.tasks.errors import PayloadMismatch, UnknownKind
+
+MOST_ATTEMPTS = 1000
+MOST_AT_ONCE = 1_000_000
+LONGEST = timedelta(days=365)
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -108,10 +113,11 @@ def kind(
         internal: enqueued by other code only, never as somebody asks for it by name (mail, say).
         concurrency: how many of its tasks run at once, over all workers together.
         rate: how many start within a time, over all workers together. Administrators can set both otherwise.
-    """
 
-    if concurrency is not None and concurrency < 1:
-        raise ValueError("A concurrency must be 1 or more.")
+    Raises:
+        ValueError: a number, a time or a queue that cannot be worked by.
+    """
+    _check_bounds(name, queue, max_attempts, timeout, concurrency, rate)
 
     def register(handler: Handler) -> Handler:
         hints = {n: t for n, t in get_type_hints(handler).items() if n not in ("ctx", "return")}
@@ -136,6 +142,26 @@ def kind(
         return handler
 
     return register
+
+
+def _check_bounds(
+    name: str, queue: str, max_attempts: int, timeout: timedelta, concurrency: int | None, rate: Rate | None
+) -> None:
+    """What no worker could work by, or the database not store, is refused where it is written."""
+    numbers = {"max_attempts": (max_attempts, MOST_ATTEMPTS)}
+    if concurrency is not None:
+        numbers["concurrency"] = concurrency, MOST_AT_ONCE
+    if rate is not None:
+        numbers["rate.count"] = rate.count, MOST_AT_ONCE
+    for what, (number, most) in numbers.items():
+        if type(number) is not int or not 1 <= number <= most:
+            raise ValueError(f"The kind {name!r} has {what}={number!r}. Use a whole number from 1 to {most:,}.")
+    times = {"timeout": timeout, **({"rate.per": rate.per} if rate else {})}
+    for what, time in times.items():
+        if not timedelta(milliseconds=1) <= time <= LONGEST:
+            raise ValueError(f"The kind {name!r} has {what}={time!r}. Use a time from a millisecond to a year.")
+    if not QUEUE_NAME.fullmatch(queue):
+        raise ValueError(f"The kind {name!r} has queue={queue!r}. Use small letters, digits, - and _, at most 40.")
 
 
 def find_kind(name: str) -> Kind:

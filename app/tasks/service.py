@@ -16,7 +16,7 @@ from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.tasks import queries
 from app.tasks.errors import IllegalMove, SubjectTaken, TaskNotFound
-from app.tasks.kinds import Kind, find_kind
+from app.tasks.kinds import MOST_ATTEMPTS, Kind, find_kind
 from app.tasks.models import Task
 from app.tasks.secrets import changes_between, refuse_masks
 from app.tasks.states import BUTTONS, DEFAULT_PRIORITY, RESUMED_PRIORITY, TASK_MACHINE, TaskState, TaskVerb
@@ -128,7 +128,7 @@ def _checked(request: TaskRequest) -> queries.NewTask:
     if not 0 <= request.priority <= 1000:
         raise Invalid("The priority must be from 0 to 1000.", {"priority": "From 0 to 1000."})
     max_attempts = request.max_attempts if request.max_attempts is not None else kind.max_attempts
-    if not 1 <= max_attempts <= 1000:
+    if not 1 <= max_attempts <= MOST_ATTEMPTS:
         raise Invalid("A task is tried from 1 to 1000 times.", {"max_attempts": "From 1 to 1000."})
     for name, moment in (("run_at", request.run_at), ("deadline", request.deadline)):
         if moment is not None and not 1970 <= moment.year <= 9000:
