@@ -133,7 +133,7 @@ async def withdraw_votes(session: WriteSession, approval_id: UUID, person: str) 
         await session.execute(delete(Vote).where(Vote.approval_id == approval_id))
 
 
-async def expire_due(session: WriteSession, *, limit: int = 500, now: datetime | None = None) -> list[Approval]:
+async def expire_due(session: WriteSession, *, limit: int = 100, now: datetime | None = None) -> list[Approval]:
     """Close the questions whose time is over. Their tasks are locked first and skipped when somebody is deciding."""
     due = (
         select(Approval.task_id)

@@ -210,4 +210,5 @@ class World:
         for run in self.runs.values():
             if not run.settled:
                 self.follow(run)
-                run.settled = run.state != "paused" and self.start < self.now - timedelta(seconds=30)
+                agreed = timedelta(days=1) if run.state == "paused" else timedelta(seconds=30)
+                run.settled = self.start < self.now - agreed

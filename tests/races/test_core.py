@@ -79,14 +79,19 @@ async def test_a_run_paused_while_the_sweeper_brings_its_tasks_along_stays_pause
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = await a_run(database)
-    found = run_queries.unsettled_runs
+    await press(database, run_id, RunVerb.PAUSE)
+    async with database.write("system") as session:
+        # It has gone on, and its tasks have not yet.
+        await run_queries.move_run(session, run_id, RunVerb.RESUME, None)
+    found = run_queries.runs_behind
 
-    async def found_and_then_paused(session: Any) -> Any:
-        unsettled = await found(session)
+    async def found_and_then_paused(session: Any, *, limit: int) -> Any:
+        behind = await found(session, limit=limit)
+        assert behind == [run_id]
         await press(database, run_id, RunVerb.PAUSE)
-        return unsettled
+        return behind
 
-    monkeypatch.setattr(run_queries, "unsettled_runs", found_and_then_paused)
+    monkeypatch.setattr(run_queries, "runs_behind", found_and_then_paused)
     async with database.write("system") as session:
         await runs.settle(session)
     assert await states_of(database, run_id) == {"paused"}
