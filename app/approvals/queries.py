@@ -211,6 +211,16 @@ async def mark_recipient(
     return rows.scalars().first()
 
 
+async def note_delay(session: WriteSession, recipient_id: UUID, problem: str) -> None:
+    """Their first mail is still being delivered, and why it was not accepted so far; also one that is tried anew."""
+    await session.execute(
+        update(Recipient)
+        .where(Recipient.id == recipient_id, Recipient.state.in_(("waiting", "undelivered")))
+        .values(state="waiting", problem=problem)
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def grant_fresh_link(
     session: WriteSession, recipient_id: UUID, *, most: int, now: datetime | None = None
 ) -> bool:

@@ -30,9 +30,13 @@ class Backoff:
     cap: timedelta = timedelta(hours=1)
 
     def ceiling(self, failures: int) -> timedelta:
-        """The longest wait after the `failures`-th failed try (1 is the first)."""
-        # Bounded exponent: 2.0 ** 2000 would not fit a float.
-        return min(self.cap, self.base * self.factor ** min(failures - 1, 64))
+        """The longest wait after the `failures`-th failed attempt (1 is the first)."""
+        base, cap = self.base.total_seconds(), self.cap.total_seconds()
+        try:
+            seconds = base * self.factor ** (failures - 1)
+        except OverflowError:  # of the power, which is more than any cap
+            seconds = cap if base else 0.0
+        return timedelta(seconds=min(seconds, cap))
 
 
 @dataclass(frozen=True)
