@@ -114,10 +114,12 @@ def _base_of(value: Any) -> Any:
 
 def _same(one: Any, other: Any) -> bool:
     """Whether plain data is equal, where a tuple equals a list."""
+    one = list(one) if isinstance(one, tuple) else one
+    other = list(other) if isinstance(other, tuple) else other
     if one == other:
         return True
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_same(item, other[name]) for name, item in one.items())
-    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+    if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_same, one, other))
     return False

@@ -4,12 +4,16 @@ from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 from sqlalchemy import text
 
+from app.approvals.forms import FormField
+from app.approvals.models import Approval
+from app.approvals.questions import as_shown
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.errors import Invalid
@@ -194,3 +198,42 @@ async def test_a_payload_with_nan_is_refused_and_not_stored_as_null(tester: Kind
 
     with pytest.raises(Invalid, match="nan"):
         await tester.enqueue("steps.measured", Pair(float("nan")))
+
+
+class Sum(msgspec.Struct):
+    zeta: float
+    b: str
+    aa: str
+
+
+@kind("steps.asks", backoff=QUICK)
+async def asks(ctx: Context, payload: Named) -> list[str]:
+    answer = await ctx.approval("sum", title="Pay?", show={}, form=Sum, values=Sum(1e22, "x", "y"))
+    given = await ctx.ask("order", title="?", fields=[FormField(name, name, value="v") for name in ("zz", "b", "aa")])
+    assert answer.form == Sum(1e22, "x", "y")
+    return list(given.form)
+
+
+async def test_a_form_and_its_answers_stay_as_they_were_written(database: Database, tester: KindTester) -> None:
+    """A receipt is proved by the bytes that were shown, and a handler reads the answers in the order of its fields."""
+    task_id = await tester.enqueue("steps.asks", {"name": "x"}, owner_id=await tester.person())
+    await tester.run(task_id)
+    async with database.read() as session:
+        approval = await session.get_one(Approval, await session.scalar(text("SELECT id FROM approvals")))
+    assert sha256(as_shown(approval)).hexdigest() == approval.version
+    await tester.decide(task_id)
+    await tester.run(task_id)
+    await tester.decide(task_id)
+    assert await tester.finish(task_id) is TaskState.SUCCEEDED, (await tester.task(task_id)).reason
+    assert await tester.result(task_id) == ["zz", "b", "aa"]
+
+
+@kind("steps.asks-for-ever", backoff=QUICK)
+async def asks_for_ever(ctx: Context, payload: Named) -> None:
+    await ctx.approval("go", title="Pay?", show={}, ttl=timedelta.max)
+
+
+async def test_a_time_to_decide_beyond_what_can_be_read_is_refused(tester: KindTester) -> None:
+    task_id = await tester.enqueue("steps.asks-for-ever", {"name": "x"}, owner_id=await tester.person())
+    assert await tester.finish(task_id) is TaskState.DEAD_LETTER
+    assert "more than ten years" in ((await tester.task(task_id)).reason or "")
