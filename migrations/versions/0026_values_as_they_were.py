@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0025"
-down_revision = "0024"
+revision = "0026"
+down_revision = "0025"
 
 contract = "0.1.0: json for jsonb: the release before writes and reads both in the same way"
 blocking = "the tables are written anew; they hold what unfinished and recent tasks remember"
