@@ -231,7 +231,8 @@ class _Reader:
             return default
         found = parse_duration(value)
         if found is None:
-            self.problems.append(f"{name} is {value!r}, but must be a duration such as 90, 90s, 20m, 1h or 30d.")
+            wanted = "a duration such as 90, 90s, 20m, 1h or 30d, up to ten years"
+            self.problems.append(f"{name} is {value!r}, but must be {wanted}.")
             return default
         if found < timedelta(seconds=minimum):
             self.problems.append(f"{name} is {value!r}, but must be at least {minimum} s.")

@@ -20,7 +20,7 @@ MOST_TRACEBACK = 20_000  # characters kept, the innermost frames
 MOST_MESSAGE = 5_000
 MOST_REASON = 500
 MOST_CAUSES = 5  # of a group of errors that are told
-LONGEST_WAIT = timedelta(days=1)  # that a handler, or the site it asked, can put off the next try
+LONGEST_DELAY = timedelta(days=1)  # that a handler, or the site it asked, can put off the next try
 
 jitter = SystemRandom()
 
@@ -61,7 +61,7 @@ def _failed(task: Claimed, kind: Kind, error: BaseException) -> Outcome:
     for cause in causes:
         if isinstance(cause, RetryAfter):
             # Jitter here as well: many tasks may have been told the same.
-            delay = max(delay, min(cause.delay, LONGEST_WAIT).total_seconds() * jitter.uniform(1, 1.1))
+            delay = max(delay, min(cause.delay, LONGEST_DELAY).total_seconds() * jitter.uniform(1, 1.1))
     reason = f"Try {failures} of {task.max_attempts} failed: {_line(error)}"
     return Outcome(
         task.id,

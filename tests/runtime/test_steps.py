@@ -1,5 +1,6 @@
 """A step gives every attempt the same value, and one that cannot be kept is no reason to do its work again."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 from decimal import Decimal
@@ -237,3 +238,15 @@ async def test_a_time_to_decide_beyond_what_can_be_read_is_refused(tester: KindT
     task_id = await tester.enqueue("steps.asks-for-ever", {"name": "x"}, owner_id=await tester.person())
     assert await tester.finish(task_id) is TaskState.DEAD_LETTER
     assert "more than ten years" in ((await tester.task(task_id)).reason or "")
+
+
+@kind("steps.sleeps-in-a-group", backoff=QUICK)
+async def sleeps_in_a_group(ctx: Context, payload: Named) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ctx.sleep("nap", timedelta(hours=1)))
+
+
+async def test_a_sleep_in_a_task_group_of_the_handler_is_a_sleep(tester: KindTester) -> None:
+    task_id = await tester.enqueue("steps.sleeps-in-a-group", {"name": "x"})
+    assert await tester.run(task_id) is TaskState.SCHEDULED
+    assert await tester.finish(task_id) is TaskState.SUCCEEDED, (await tester.task(task_id)).reason
