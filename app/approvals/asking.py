@@ -1,6 +1,6 @@
 """Putting questions to people: a task holds, those asked get a mail with a link of their own, or a fresh one."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from app.core.ids import uuid7
 from app.mail import service as mail
 from app.tasks import queries as tasks
 from app.tasks.attempts import Claimed
+from app.tasks.kinds import LONGEST_WAIT
 from app.tasks.models import Task
 from app.tasks.service import announce_ready
 from app.tasks.states import RESUMED_PRIORITY, TaskState, TaskVerb
@@ -115,6 +116,8 @@ async def _people(session: WriteSession, task: Claimed, question: Question, sign
 
 def _check(question: Question, people: list[str], barred: frozenset[str]) -> None:
     """Raises QuestionImpossible, for the author of the kind. That nobody is left to ask is shown to people instead."""
+    if max(question.ttl or timedelta(), question.take_back) > LONGEST_WAIT:
+        raise QuestionImpossible(f"The approval request {question.step!r} gives more than ten years. Give less time.")
     needed, left = question.needed, [person for person in people if person not in barred]
     if needed < 1:
         raise QuestionImpossible(f"The question {question.step!r} needs {needed} people; it must be at least one.")

@@ -14,8 +14,9 @@ from app.core import log, metrics, tracing
 from app.core.config import Settings
 from app.core.db import AWAY, Database
 from app.core.ids import uuid7
-from app.runtime import workers
+from app.runtime import exits, workers
 from app.runtime.context import Context
+from app.runtime.endings import failed
 from app.runtime.execution import execute
 from app.runtime.executors import Executors
 from app.runtime.finisher import BATCH, Finisher
@@ -47,9 +48,11 @@ class InHand:
     calls: Calls = field(default_factory=set)
     ended: bool = False
     requeue: bool = False
+    cancelled: bool = False  # by us; a handler may cancel itself
 
     def cancel(self) -> None:
         assert self.job is not None
+        self.cancelled = True
         self.job.cancel()
 
 
@@ -94,6 +97,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Work until cancelled; `drain` first for a clean end."""
+        exits.guard(asyncio.get_running_loop())
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._finisher.run(), name="finisher")
@@ -172,6 +176,7 @@ class Dispatcher:
         """One task from claim to outcome. Never raises: whatever happens becomes an outcome or nothing."""
         task = hand.task
         hand.calls = note_calls()
+        exits.handling.set(True)
         context = Context(
             task, database=self._database, settings=self._settings, actor=self.actor, executors=self._executors
         )
@@ -179,19 +184,23 @@ class Dispatcher:
         began = time.perf_counter()
         try:
             outcome = await self._traced(task, context)
-        except asyncio.CancelledError:
-            # What goes on in a thread must not be done by another worker meanwhile: its lease runs out.
-            if hand.requeue and not hand.calls:
+        except asyncio.CancelledError as error:
+            if hand.requeue and hand.calls:
+                pass  # what goes on in a thread must not be done by another worker meanwhile: its lease runs out
+            elif hand.requeue:
                 outcome = Outcome(task.id, task.attempt, TaskState.QUEUED, reason="Its worker was shut down.")
-        finally:
-            hand.ended = True
-            self._busy[task.queue] -= 1
-            self._room[task.queue].set()
-            self._tell(task, outcome, time.perf_counter() - began)
+            elif not hand.cancelled:
+                outcome = failed(task, error)
+        except BaseException as error:  # the last resort: a task without an outcome would run for ever
+            outcome = failed(task, error)
+        hand.ended = True
+        self._busy[task.queue] -= 1
+        self._room[task.queue].set()
         if outcome is None:
             self._written([(task.id, task.attempt)])
         else:
             self._finisher.put(outcome)
+        self._tell(task, outcome, time.perf_counter() - began)
 
     @staticmethod
     async def _traced(task: Claimed, context: Context) -> Outcome | None:

@@ -195,7 +195,7 @@ async def extend_leases(
 _STORE_STEP = text(
     """
     INSERT INTO task_steps (task_id, name, attempt, result)
-    SELECT t.id, :name, t.attempt, CAST(:result AS jsonb) FROM tasks t
+    SELECT t.id, :name, t.attempt, CAST(:result AS json) FROM tasks t
     WHERE t.id = :task_id AND t.attempt = :attempt AND t.state = 'running'
     FOR SHARE OF t
     ON CONFLICT DO NOTHING
@@ -225,7 +225,7 @@ async def stored_steps(session: AsyncSession, task_id: UUID) -> dict[str, str]:
 _WAKE_AT = text(
     """
     INSERT INTO task_steps (task_id, name, attempt, result)
-    SELECT t.id, :name, t.attempt, to_jsonb(coalesce(CAST(:now AS timestamptz), now()) + CAST(:duration AS interval))
+    SELECT t.id, :name, t.attempt, to_json(coalesce(CAST(:now AS timestamptz), now()) + CAST(:duration AS interval))
     FROM tasks t WHERE t.id = :task_id AND t.attempt = :attempt AND t.state = 'running'
     FOR SHARE OF t
     ON CONFLICT DO NOTHING

@@ -7,6 +7,7 @@ in `KINDS`. The queue validates payloads against the catalogue; only the runtime
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 from typing import Any, Literal, TypeVar, get_type_hints
 
 import msgspec
@@ -20,14 +21,26 @@ LONGEST = timedelta(days=365)
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
+LONGEST_WAIT = timedelta(days=3650)  # that anything can be put off: what comes after the year 9999 cannot be read
+
 
 @dataclass(frozen=True)
 class Backoff:
-    """Exponential with full jitter: a random time up to `base * factor ** failures`, at most `cap`."""
+    """Exponential with full jitter: a random time up to `base * factor ** failures`, at most `cap`.
+
+    Raises:
+        ValueError: a time or a factor with which no next attempt can be planned; `cap` is at most ten years.
+    """
 
     base: timedelta = timedelta(seconds=2)
     factor: float = 2.0
     cap: timedelta = timedelta(hours=1)
+
+    def __post_init__(self) -> None:
+        if self.base < timedelta(0) or not timedelta(0) <= self.cap <= LONGEST_WAIT:
+            raise ValueError("A backoff's base is no negative time, and its cap is from nothing to ten years.")
+        if not 0 < self.factor < inf:
+            raise ValueError("A backoff's factor is a number greater than 0.")
 
     def ceiling(self, failures: int) -> timedelta:
         """The longest wait after the `failures`-th failed attempt (1 is the first)."""
