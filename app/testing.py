@@ -50,6 +50,14 @@ _SLEPT = text(
     """
 )
 
+# An approval that can still be undone can no more.
+_UNDOABLE = text(
+    """
+    UPDATE approvals SET take_back = now() - decided_at
+    WHERE task_id = :id AND state = 'approved' AND decided_at + take_back > now()
+    """
+)
+
 
 class AskedQuestion(msgspec.Struct, frozen=True):
     """The question a task waits on. `form` is what its fields show at first; `approved` are those who have, so far."""
@@ -142,12 +150,18 @@ class KindTester:
         """Let the time come for which a retry, a sleep or a delayed task waits."""
         async with self._database.write("system") as session:
             await session.execute(_SLEPT, {"id": task_id})
+            await session.execute(_UNDOABLE, {"id": task_id})
             await queries.move_tasks(session, TaskVerb.PROMOTE, Task.id == task_id)
 
     async def act(self, task_id: UUID, verb: Literal["retry", "resume", "cancel"]) -> TaskState:
         """What a person can tell a task by a button."""
         async with self._database.write(self._judge.actor) as session:
             return await tasks.act(session, self._judge, task_id, TaskVerb(verb))
+
+    async def edit(self, task_id: UUID, payload: dict[str, Any], *, again: bool | None = None) -> TaskState:
+        """Retry it with another payload, as an admin. `again`: whether its finished steps run once more."""
+        async with self._database.write(self._judge.actor) as session:
+            return await tasks.retry_edited(session, self._judge, task_id, payload, again=again)
 
     async def decide(
         self,

@@ -1,18 +1,17 @@
 """Putting questions to people: a task holds, those asked get a mail with a link of their own, or a fresh one."""
 
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import service as accounts
 from app.accounts.sign_in import may_sign_in
-from app.approvals import events, forms, queries
+from app.approvals import events, forms, queries, versions
 from app.approvals.deciding import refuse
 from app.approvals.errors import ApprovalNotFound, QuestionImpossible
-from app.approvals.questions import Answer, Question
+from app.approvals.models import Approval
+from app.approvals.questions import Question
 from app.approvals.standing import starters
 from app.approvals.states import ApprovalState, HoldType
 from app.core.addresses import canonical_address
@@ -29,20 +28,26 @@ from app.tasks.states import RESUMED_PRIORITY, TaskState, TaskVerb
 
 FRESH_LINKS = 5  # mails one person can ask for about one question
 MAIL_PRIORITY = 300  # ahead of every other mail: twenty minutes are short
-BARRED = "started it, so somebody else has to decide"
+BARRED = "started or changed it, so somebody else has to decide"
 SHUT_OUT = "has to sign in to decide, and has not been let in yet"
 
 
-async def answer_to(session: AsyncSession, task_id: UUID, step: str, round: int) -> Answer[dict[str, Any]] | None:
-    """The decision on an earlier asked question, or None when it must be asked (again)."""
-    found = await queries.latest_question(session, task_id, step)
-    if found is None or found.state in (ApprovalState.PENDING, ApprovalState.CANCELLED):
-        return None
-    state = ApprovalState(found.state)
-    refused = state in (ApprovalState.REJECTED, ApprovalState.EXPIRED)
-    if refused and found.round < round:
-        return None  # a person has resumed the task since
-    return Answer(state, found.answer or {}, found.decided_by or "system", found.reason)
+async def wait_for_undo(session: WriteSession, task: Claimed, approval: Approval) -> bool:
+    """Put the task back to sleep while its approval can still be undone; True if so.
+
+    It comes here before that time when somebody cancels and retries it: that must not take the time away.
+    """
+    if approval.goes_on_at is None or not await queries.is_to_come(session, approval.goes_on_at):
+        return False
+    moved = await tasks.move_tasks(
+        session,
+        TaskVerb.SNOOZE,
+        (Task.id == task.id) & (Task.attempt == task.attempt),
+        reason="It waits until its approval can’t be undone any more.",
+        delay=approval.take_back,
+        now=approval.decided_at,  # so that it is the very moment which undoing looks for
+    )
+    return bool(moved)
 
 
 async def ask(session: WriteSession, task: Claimed, question: Question, *, signup: str = "open") -> bool:
@@ -52,7 +57,7 @@ async def ask(session: WriteSession, task: Claimed, question: Question, *, signu
         signup: the setting SIGNUP; where signing in is required, who may not do so is not mailed.
 
     Raises:
-        QuestionImpossible: more people must agree than are asked.
+        QuestionImpossible: more people must agree than are asked, or it changes each time.
     """
     held = await tasks.move_tasks(
         session,
@@ -63,6 +68,7 @@ async def ask(session: WriteSession, task: Claimed, question: Question, *, signu
     )
     if not held:
         return False
+    changed = await versions.replace(session, task, question)
     approval_id = uuid7()
     people = await _people(session, task, question, signup)
     await queries.insert_approval(
@@ -85,7 +91,8 @@ async def ask(session: WriteSession, task: Claimed, question: Question, *, signu
             "continues_on_expire": question.continues_on_expire,
             "ttl": question.ttl,
             "take_back": question.take_back,
-            "alike": question.alike(task.run_id, task.kind),
+            # What has changed is decided alone, with the changes in sight.
+            "alike": None if changed else question.alike(task.run_id, task.kind),
         },
         people,
     )
@@ -103,7 +110,7 @@ async def _people(session: WriteSession, task: Claimed, question: Question, sign
     distinct = {canonical_address(address): address for address in reversed(addresses)}
     barred: frozenset[str] = frozenset()
     if not question.self_approval:
-        barred = await starters(session, task.owner_id, task.run_id)
+        barred = await starters(session, task.id, task.owner_id, task.run_id)
     _check(question, list(distinct), barred)
     people = []
     for person, address in reversed(distinct.items()):

@@ -1,4 +1,5 @@
-"""What somebody changed in a form before they approved it: line by line, and in a changed line word by word."""
+"""What has changed, line by line, and in a changed line word by word: in a form before it was approved, and from one
+version of a request to the next."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ import msgspec
 
 from app.approvals import questions
 from app.approvals.models import Approval
+from app.approvals.shown import rows
 
 Step: TypeAlias = tuple[Literal["replace", "delete", "insert", "equal"], int, int, int, int]
 Op: TypeAlias = Literal["same", "out", "in"]
@@ -45,6 +47,23 @@ def changes_of(approval: Approval) -> list[Change]:
     pairs = [
         (field.label, _compared(field.value), _compared(answer.get(field.name))) for field in _asked(approval, answer)
     ]
+    return _changes(pairs)
+
+
+def revision_of(before: Approval, after: Approval) -> list[Change]:
+    """What a version of a request shows otherwise than another one: the title, what is shown, the form as proposed."""
+    old, new = _told(before), _told(after)
+    return _changes([(place[1], _compared(old.get(place)), _compared(new.get(place))) for place in {**new, **old}])
+
+
+def _told(approval: Approval) -> dict[tuple[str, str], Any]:
+    """Everything under its label; the same label in two places is told apart."""
+    told: dict[tuple[str, str], Any] = {("title", "Title"): approval.title}
+    told |= {("shown", row.label): row.text for row in rows(approval.shown)}
+    return told | {("form", field.label): field.value for field in questions.fields_of(approval)}
+
+
+def _changes(pairs: list[tuple[str, str, str]]) -> list[Change]:
     return [Change(label, list(compare(before, after))) for label, before, after in pairs if before != after]
 
 

@@ -12,7 +12,7 @@ from app.approvals.models import Approval, ApprovalEvent, Note, Recipient, Vote
 from app.approvals.standing import Standing, standing_of
 from app.approvals.states import ApprovalState, HoldType
 from app.core.db import Session
-from app.core.principal import Principal
+from app.core.principal import Principal, name_of
 from app.runs import service as runs
 
 
@@ -136,9 +136,12 @@ def timeline_of(approval: Approval, events: Sequence[ApprovalEvent]) -> list[Tim
     ]
     said = {line.state for line in lines}
     if approval.decided_at is not None and approval.state not in said:
-        by = approval.decided_by or ""
+        by = name_of(approval.decided_by or "")
         reason = approval.reason or ""
         lines.append(TimelineLine(approval.decided_at, approval.state.capitalize(), by, reason, approval.state))
+    if approval.withdrawn_at is not None:
+        detail = "The request or the task's payload has changed: what was decided does not count any more."
+        lines.append(TimelineLine(approval.withdrawn_at, "Withdrawn", detail=detail, state="cancelled"))
     return lines
 
 

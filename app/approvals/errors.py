@@ -3,6 +3,8 @@
 from datetime import datetime
 
 from app.core.errors import Conflict, Forbidden, Gone, Invalid, NotFound
+from app.core.principal import name_of
+from app.web.zone import clock_of
 
 
 class ApprovalNotFound(NotFound):
@@ -15,7 +17,7 @@ class AlreadyDecided(Conflict):
 
     def __init__(self, outcome: str, by: str, at: datetime) -> None:
         self.outcome, self.by, self.at = outcome, by, at
-        super().__init__(f"This request was already {outcome} by {by} at {at:%H:%M:%S} UTC. Nothing was changed.")
+        super().__init__(f"This request was already {outcome} by {name_of(by)} at {clock_of(at)}. Nothing was changed.")
 
 
 class QuestionExpired(Gone):
@@ -50,7 +52,7 @@ class AlreadyVoted(Conflict):
 
     def __init__(self, verb: str, at: datetime) -> None:
         done = {"approve": "approved", "reject": "rejected", "answer": "answered"}[verb]
-        super().__init__(f"You have {done} this already, at {at:%H:%M:%S} UTC. It counts once.")
+        super().__init__(f"You have {done} this already, at {clock_of(at)}. It counts once.")
 
 
 class PassedOn(Conflict):
@@ -61,10 +63,10 @@ class PassedOn(Conflict):
 
 
 class SelfApproval(Forbidden):
-    """Whoever started it is barred."""
+    """Whoever started it, or changed its payload, is barred."""
 
     def __init__(self) -> None:
-        super().__init__("You started this yourself, and it needs somebody else to decide.")
+        super().__init__("You started or changed this yourself, and it needs somebody else to decide.")
 
 
 class SignInNeeded(Forbidden):

@@ -7,15 +7,20 @@ import msgspec
 
 from app.accounts import service as accounts
 from app.approvals import events, policy_queries, queries
+from app.approvals.changes import revision_of
 from app.approvals.models import Approval, Note
+from app.approvals.shown import rows
 from app.approvals.standing import standing_of
 from app.approvals.states import ApprovalState, HoldType
 from app.core.config import Settings
 from app.core.db import WriteSession
+from app.core.principal import name_of
 from app.core.tokens import digest, mint
 from app.mail.errors import NotNeeded
 from app.mail.letters import PlainLetter, letter
 from app.runs import service as runs
+
+MOST_ROWS = 20  # of what is shown
 
 
 class AskedPerson(msgspec.Struct):
@@ -48,7 +53,8 @@ class _Question(PlainLetter):
             "asker": (owner.name or owner.email) if owner else "Holdpoint",
             "run_name": await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
             # What is decided is shown to people who have signed in, so a mail must not show it either.
-            "what": [] if signs_in else _short_values(approval.shown),
+            "what": [] if signs_in else _what(approval.shown),
+            "replaces": await _replaces(session, approval),
             "url": f"{settings.base_url}/review/{token}",
             "minutes": max(1, round(left.total_seconds() / 60)) if left else None,
             "expires_hint": "The time is running already." if running else "",
@@ -150,5 +156,20 @@ class QuestionBack(PlainLetter):
         }
 
 
-def _short_values(shown: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(label, str(value)) for label, value in shown.items() if isinstance(value, str | int)][:8]
+def _what(shown: Any) -> list[tuple[str, str]]:
+    """What the page shows, each value on a line that a template may cut short, and how many are left for the page."""
+    told = [(row.label, row.text) for row in rows(shown)]
+    left = len(told) - MOST_ROWS
+    return told if left <= 0 else [*told[:MOST_ROWS], ("And more", f"{left} further values, on the page")]
+
+
+async def _replaces(session: WriteSession, approval: Approval) -> str:
+    """Why somebody is asked again; "" for what is asked for the first time."""
+    before = await queries.version_before(session, approval)
+    if before is None:
+        return ""
+    by = f" by {name_of(before.decided_by)}" if before.decided_by and before.decided_by != "system" else ""
+    labels = [] if approval.level == "sign-in" else [change.label for change in revision_of(before, approval)]
+    changed = f" Changed: {', '.join(labels)}." if labels else ""
+    said = f"This is a changed request: an earlier version was {before.state}{by}, which does not count for this one."
+    return said + changed

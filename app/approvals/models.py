@@ -33,7 +33,8 @@ class Approval(Base):
     """A question put to people while its task holds; also a hold for input or for a sign-in (`hold`).
 
     `version` is the SHA-256 (hex) of exactly what is shown: `title`, `shown` and `form`. `round` is the task's
-    round when it was asked: a refusal of an earlier round does not count any more.
+    round when it was asked: a refusal of an earlier round does not count any more. From `withdrawn_at` on nothing that
+    was decided counts: the step has asked for another version, or the task got another payload (a trigger sets that).
 
     The clock has started when `clock_started_at` is set, and runs while `expires_at` is. While somebody's question to
     the owner is open it is stopped (`stopped_at`), with `time_left` to go. `reminders` have been sent, the next one is
@@ -51,7 +52,7 @@ class Approval(Base):
         CheckConstraint("needed >= 1", name="needed"),
         CheckConstraint(f"expires_at {READABLE}", name="expires_at"),
         CheckConstraint(f"remind_at {READABLE}", name="remind_at"),
-        UniqueConstraint("task_id", "step", "round", name="approvals_task_step_round_key"),
+        Index("approvals_step_idx", "task_id", "step", "round"),
         Index("approvals_open_key", "task_id", unique=True, postgresql_where=text("state = 'pending'")),
         Index("approvals_deadline_idx", "expires_at", postgresql_where=text("state = 'pending'")),
         Index(
@@ -100,6 +101,7 @@ class Approval(Base):
     decided_from: Mapped[str | None] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
     answer: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Moment)
     # The same for the questions of a run that can be decided together.
     alike: Mapped[str | None] = mapped_column(Text)
 

@@ -13,7 +13,8 @@ from app.approvals.models import Approval, Note, Recipient, Vote
 from app.approvals.queries import at
 from app.approvals.states import ApprovalState
 from app.core.db import WriteSession
-from app.tasks.models import Task
+from app.tasks.models import Task, TaskEvent
+from app.tasks.states import TaskVerb
 
 # A question with less time than this gets no reminder: its first mail has hardly been read by then.
 REMIND_FROM = timedelta(minutes=10)
@@ -22,6 +23,13 @@ REMIND_LEFT = (0.5, 0.15)  # of the time, when the first and the second reminder
 
 async def run_of(session: AsyncSession, task_id: UUID) -> UUID | None:
     return (await session.execute(select(Task.run_id).where(Task.id == task_id))).scalar_one()
+
+
+async def editors_of(session: AsyncSession, task_id: UUID) -> Sequence[str]:
+    """The addresses of those who have retried the task with another payload."""
+    edits = (TaskEvent.task_id == task_id, TaskEvent.verb == TaskVerb.RETRY, TaskEvent.data["payload"].is_not(None))
+    found = await session.execute(select(func.split_part(TaskEvent.actor, ":", 2)).where(*edits).distinct())
+    return found.scalars().all()
 
 
 async def open_approval(

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Interval, case, delete, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Interval, ScalarSelect, case, delete, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.approvals.models import Approval, ApprovalLink, Recipient, Vote
 from app.approvals.states import APPROVAL_MACHINE, ApprovalState, ApprovalVerb
@@ -45,9 +46,60 @@ async def insert_approval(session: WriteSession, values: dict[str, Any], people:
 async def latest_question(session: AsyncSession, task_id: UUID, step: str) -> Approval | None:
     """The newest question of a step, whatever became of it."""
     found = await session.execute(
-        select(Approval).where(Approval.task_id == task_id, Approval.step == step).order_by(Approval.round.desc())
+        select(Approval)
+        .where(Approval.task_id == task_id, Approval.step == step)
+        .order_by(Approval.round.desc(), Approval.created_at.desc(), Approval.id.desc())
+        .limit(1)
     )
     return found.scalars().first()
+
+
+async def count_versions(session: AsyncSession, task_id: UUID, step: str, round: int) -> int:
+    """How often a step has asked in this round: once for each version."""
+    of_step = (Approval.task_id == task_id, Approval.step == step, Approval.round == round)
+    return (await session.execute(select(func.count()).select_from(Approval).where(*of_step))).scalar_one()
+
+
+_Earlier = aliased(Approval)
+
+
+def id_before() -> ScalarSelect[UUID]:
+    """The id of what the step of an approval asked last before it, to be joined to it; perhaps of the same version."""
+    return (
+        select(_Earlier.id)
+        .where(
+            _Earlier.task_id == Approval.task_id,
+            _Earlier.step == Approval.step,
+            _Earlier.created_at < Approval.created_at,
+        )
+        .order_by(_Earlier.created_at.desc(), _Earlier.id.desc())
+        .limit(1)
+        .correlate(Approval)
+        .scalar_subquery()
+    )
+
+
+async def version_before(session: AsyncSession, approval: Approval) -> Approval | None:
+    """What the same step asked last, if that was another version."""
+    before = aliased(Approval)
+    found = await session.execute(
+        select(before).join(Approval, before.id == id_before()).where(Approval.id == approval.id)
+    )
+    return another_version(approval, found.scalars().first())
+
+
+def another_version(approval: Approval, before: Approval | None) -> Approval | None:
+    return before if before is not None and before.version != approval.version else None
+
+
+async def withdraw(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> None:
+    """From now on its decision counts for nothing. Only for one that is not open."""
+    await session.execute(
+        update(Approval)
+        .where(Approval.id == approval_id, Approval.withdrawn_at.is_(None), Approval.state != ApprovalState.PENDING)
+        .values(withdrawn_at=at(now))
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def decide(
@@ -110,6 +162,11 @@ async def reopen(session: WriteSession, approval_id: UUID, *, now: datetime | No
         .execution_options(synchronize_session=False, populate_existing=True)
     )
     return rows.scalars().first()
+
+
+async def is_to_come(session: AsyncSession, moment: datetime) -> bool:
+    """By the database's clock."""
+    return bool(await session.scalar(select(literal(moment, Approval.created_at.type) > func.now())))
 
 
 async def waits_until(session: AsyncSession, task_id: UUID, until: datetime) -> bool:

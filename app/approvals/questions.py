@@ -9,15 +9,21 @@ from uuid import UUID
 import msgspec
 
 from app.approvals import forms
+from app.approvals.errors import QuestionImpossible
 from app.approvals.forms import FormField
 from app.approvals.models import Approval
+from app.approvals.shown import plain
 from app.approvals.states import ApprovalState, ApprovalVerb, HoldType
 
 F = TypeVar("F")
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What a handler asks. `shown` and `fields` are plain data: exactly what the person sees."""
+    """What a handler asks. `shown` and `fields` become plain data: exactly what the person sees.
+
+    Raises:
+        QuestionImpossible: a part cannot be shown or stored.
+    """
 
     hold: HoldType
     step: str
@@ -32,6 +38,16 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     needed: int = 1
     self_approval: bool = True
     level: Literal["link", "sign-in"] = "link"
+
+    def __post_init__(self) -> None:
+        try:
+            title, shown = plain(self.title), plain(self.shown)
+            fields = tuple(msgspec.structs.replace(field, value=plain(field.value)) for field in self.fields)
+            plain([self.step, msgspec.to_builtins(fields)])
+        except QuestionImpossible as problem:
+            raise QuestionImpossible(f"The approval request {self.step!r} {problem}.") from None
+        for name, value in (("title", title), ("shown", shown), ("fields", fields)):
+            msgspec.structs.force_setattr(self, name, value)
 
     @property
     def version(self) -> str:

@@ -7,11 +7,11 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import ColumnElement, ScalarSelect, exists, func, literal_column, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import defer
+from sqlalchemy.orm import aliased, defer
 
 from app.approvals.errors import ApprovalNotFound
 from app.approvals.models import Approval, Recipient
-from app.approvals.queries import recipients_of
+from app.approvals.queries import another_version, id_before, recipients_of
 from app.approvals.standing import Standing, standings_of
 from app.approvals.states import ApprovalState
 from app.approvals.turns import asked, waits_for
@@ -40,11 +40,12 @@ class InboxRow(NamedTuple):
 
 
 class Detail(msgspec.Struct, frozen=True):
-    """A request, its task, and the people asked."""
+    """A request, its task, the people asked, and another version, if its step asked that last before."""
 
     approval: Approval
     task: Task
     recipients: list[Recipient]
+    before: Approval | None = None
 
     @property
     def undelivered(self) -> bool:
@@ -179,15 +180,17 @@ def _undelivered(scope: UUID | None) -> ScalarSelect[int]:
 
 async def detail(session: AsyncSession, approval_id: UUID, by: Principal) -> Detail:
     """Raises ApprovalNotFound for one that this person was neither asked nor owns."""
+    before = aliased(Approval)
     found = await session.execute(
-        select(Approval, Task)
+        select(Approval, Task, before)
         .join(Task, Task.id == Approval.task_id)
+        .outerjoin(before, before.id == id_before())
         .where(Approval.id == approval_id, true() if by.is_admin else asked(by))
     )
     row = found.first()
     if row is None:
         raise ApprovalNotFound
-    return Detail(row[0], row[1], await recipients_of(session, [approval_id]))
+    return Detail(row[0], row[1], await recipients_of(session, [approval_id]), another_version(row[0], row[2]))
 
 
 async def open_question(session: AsyncSession, task_id: UUID, by: Principal) -> UUID:

@@ -35,7 +35,8 @@ class ReceiptPage(msgspec.Struct, frozen=True):
 
 async def _page(request: WebRequest, session: Session, approval: Approval, back: str, private: bool) -> ReceiptPage:
     receipt = await receipts.receipt_of(session, request.app.state.settings, approval)
-    return ReceiptPage(question_view(approval), receipt, changes_of(approval), back, private)
+    question = question_view(approval, await queries.version_before(session, approval))
+    return ReceiptPage(question, receipt, changes_of(approval), back, private)
 
 
 async def _linked(request: WebRequest, session: Session, token: str) -> Approval:

@@ -16,7 +16,7 @@ from app.approvals.models import Approval
 from app.approvals.openings import Opening, note, sign_of_scanner
 from app.approvals.queries import Asked
 from app.approvals.states import ApprovalState
-from app.approvals.views import REFUSALS, QuestionView, Sent, question_view, read_decision, refusal
+from app.approvals.views import REFUSALS, QuestionView, Sent, decision_of, question_view, read_sent, refusal
 from app.core.config import Settings
 from app.core.db import Session
 from app.core.errors import Invalid
@@ -76,7 +76,9 @@ async def _page(
     owner = await accounts.find_user(session, asked.approval.owner_id) if asked.approval.owner_id else None
     by_link = asked.approval.level == "link"
     return ReviewPage(
-        question=question_view(asked.approval, sent, message),
+        question=question_view(
+            asked.approval, await queries.version_before(session, asked.approval), sent=sent, message=message
+        ),
         course=await course_of(session, asked.approval, asked.recipient.email),
         asker=(owner.name or owner.email) if owner else "Holdpoint",
         run_name=await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
@@ -101,7 +103,8 @@ async def _successor(session: Session, approval: Approval) -> Approval | None:
     if approval.state != ApprovalState.EXPIRED:
         return None
     latest = await queries.latest_question(session, approval.task_id, approval.step)
-    return latest if latest and latest.round > approval.round and latest.state != ApprovalState.PENDING else None
+    newer = latest is not None and latest.created_at > approval.created_at
+    return latest if latest and newer and latest.state != ApprovalState.PENDING else None
 
 
 async def _asked(session: Session, token: str) -> Asked:
@@ -133,13 +136,14 @@ async def send_decision(request: WebRequest) -> Response[Any]:
     await request.app.state.limits.hit(LIMIT, client_address(request.scope))
     form = await request.form()
     token = str(form.get("token", ""))
-    decision, sent = await read_decision(request)
+    sent = await read_sent(request)
     async with request.app.state.database.read() as read:
         asked = await _asked(read, token)
     try:
         await check_pace(request, str(form.get("stamp", "")))
         async with request.app.state.database.write(f"recipient:{asked.recipient.email}") as write:
-            await deciding.decide_by_link(write, digest(token), decision, source=client_address(request.scope))
+            decision, source = decision_of(sent), client_address(request.scope)
+            await deciding.decide_by_link(write, digest(token), decision, source=source)
     except REFUSALS as problem:
         sent, message, status = refusal(sent, problem)
         return await render_review(request, token, sent=sent, message=message, status=status)
@@ -183,21 +187,16 @@ async def send_fresh_link(request: WebRequest) -> Response[Any]:
 async def take_back(request: WebRequest) -> Response[Any]:
     """Checked as a decision is: a scanner that presses buttons shall not take anything back."""
     await request.app.state.limits.hit(LIMIT, client_address(request.scope))
-    settings: Settings = request.app.state.settings
     form = await request.form()
-    token, stamp = str(form.get("token", "")), str(form.get("stamp", ""))
+    token = str(form.get("token", ""))
     async with request.app.state.database.read() as read:
         asked = await _asked(read, token)
-        age = await FormTime(settings.secret_keys, "review").age(read, stamp)
     try:
-        if age is None or age < TOO_QUICK:
-            raise Invalid("That was quicker than a person reads, so it did not count. Please look again, then press.")
+        await check_pace(request, str(form.get("stamp", "")))
         async with request.app.state.database.write(f"recipient:{asked.recipient.email}") as write:
             await taking_back.take_back_by_link(write, digest(token))
     except (Invalid, NotAsked, SignInNeeded, TooLateToTakeBack) as problem:
-        async with request.app.state.database.read() as read:
-            view = await _page(request, read, token, await _asked(read, token), message=str(problem))
-        return await render_private(request, "approvals/review.html", view, status=problem.status)
+        return await render_review(request, token, message=str(problem), status=problem.status)
     return see_other(request, f"/review/{token}")
 
 

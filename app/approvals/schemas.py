@@ -15,7 +15,8 @@ from app.tasks.schemas import Moment
 
 
 class ApprovalItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A question put to people. `expires_at` is null until the first of them could be told."""
+    """A question put to people. `expires_at` is null until the first of them could be told. `withdrawn_at`: from
+    then on what was decided does not count any more: the request, or the payload of its task, has changed."""
 
     id: UUID
     task_id: UUID
@@ -27,6 +28,7 @@ class ApprovalItem(msgspec.Struct, frozen=True, kw_only=True):
     decided_at: Moment | None
     decided_by: str | None
     reason: str | None
+    withdrawn_at: Moment | None
 
 
 class FieldItem(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from app.runs import service as runs
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """`barred` are canonical addresses of those who started it and may not decide."""
+    """`barred` are canonical addresses of those who started it, or changed it, and may not decide."""
 
     needed: int
     recipients: Sequence[Recipient]
@@ -69,7 +69,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 async def standing_of(session: Session, approval: Approval) -> Standing:
     barred: frozenset[str] = frozenset()
     if not approval.self_approval:
-        barred = await starters(session, approval.owner_id, await policy_queries.run_of(session, approval.task_id))
+        run_id = await policy_queries.run_of(session, approval.task_id)
+        barred = await starters(session, approval.task_id, approval.owner_id, run_id)
     return Standing(
         needed=approval.needed,
         recipients=await queries.recipients_of(session, [approval.id]),
@@ -93,9 +94,11 @@ async def standings_of(session: AsyncSession, approvals: Sequence[Approval]) -> 
     }
 
 
-async def starters(session: Session, owner_id: UUID | None, run_id: UUID | None) -> frozenset[str]:
-    """Canonical addresses of the task's owner and of whoever started its run."""
+async def starters(session: Session, task_id: UUID, owner_id: UUID | None, run_id: UUID | None) -> frozenset[str]:
+    """Canonical addresses of the task's owner, of whoever started its run, and of who has changed its payload since."""
     run = await runs.find_run(session, run_id, None) if run_id else None
     ids = {owner_id, run.owner_id if run else None} - {None}
     people = [await accounts.find_user(session, user_id) for user_id in ids if user_id]
-    return frozenset(canonical_address(person.email) for person in people if person)
+    addresses = [person.email for person in people if person]
+    addresses += await policy_queries.editors_of(session, task_id)
+    return frozenset(canonical_address(address) for address in addresses)

@@ -28,6 +28,11 @@ async def tell(session: AsyncSession, task: Task) -> Told:
         .order_by(ApprovalEvent.id)
     )
     lines = [_line(approvals[event.approval_id], event, email or "") for event, email in rows]
+    lines += [
+        _plain(each.withdrawn_at, f"Withdrawn, as it has changed since: {each.title}", "cancelled")
+        for each in approvals.values()
+        if each.withdrawn_at and each.state != "cancelled"
+    ]
     people = await session.execute(
         select(Recipient, LinkOpening)
         .outerjoin(LinkOpening, LinkOpening.recipient_id == Recipient.id)

@@ -10,8 +10,9 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
 from app.approvals import deciding, exports, groups, questions, reads, receipts, taking_back
+from app.approvals import shown as showing
 from app.approvals.asking_back import NoteEnded, OpenNote
-from app.approvals.changes import Change, as_text, changes_of
+from app.approvals.changes import Change, as_text, changes_of, revision_of
 from app.approvals.course import Course, TimelineLine, course_of, timeline_of
 from app.approvals.errors import (
     AlreadyDecided,
@@ -28,6 +29,7 @@ from app.approvals.groups import Group
 from app.approvals.models import Approval
 from app.approvals.questions import Decision
 from app.approvals.reads import Detail, InboxRow
+from app.approvals.shown import Row
 from app.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from app.approvals.trail import Delivery, deliveries
 from app.core.db import Session
@@ -49,6 +51,7 @@ WHAT_NEXT: dict[str, str] = {
     TaskState.PAUSED: "Its run is paused: the task goes on when the run does.",
     TaskState.REJECTED: "The task ends here.",
 }
+VERBS = (ApprovalVerb.APPROVE, ApprovalVerb.REJECT, ApprovalVerb.ANSWER)
 ANSWER = "answer."  # prefix of a form's fields, so that none can be taken for ours
 
 
@@ -65,6 +68,7 @@ class Sent(msgspec.Struct, frozen=True):
     """What a person entered, to be shown again when it was refused."""
 
     decision: str = ""
+    version: str = ""
     reason: str = ""
     answers: dict[str, Any] = {}
     errors: dict[str, str] = {}
@@ -72,19 +76,32 @@ class Sent(msgspec.Struct, frozen=True):
 
 
 class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
-    """A question as a page shows it. `facts` are the short values, `texts` the long ones, `data` the rest."""
+    """A question as a page shows it. `before`: another version, which the same step asked last."""
 
     approval: Approval
     fields: tuple[FormField, ...]
-    facts: list[tuple[str, str]]
-    texts: list[tuple[str, str]]
-    data: list[tuple[str, Any]]
+    rows: list[Row]
+    before: Approval | None = None
     sent: Sent = Sent()
     message: str = ""
 
     @property
     def open(self) -> bool:
         return self.approval.state == ApprovalState.PENDING
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """The short values; `passages` are the others."""
+        return [(row.label, row.text) for row in self.rows if row.kind == "fact"]
+
+    @property
+    def passages(self) -> list[Row]:
+        return [row for row in self.rows if row.kind != "fact"]
+
+    @property
+    def revised(self) -> list[Change]:
+        """What is not as it was in the version before."""
+        return revision_of(self.before, self.approval) if self.before else []
 
     @property
     def asks_approval(self) -> bool:
@@ -123,43 +140,33 @@ class ApprovalPage(msgspec.Struct, frozen=True):
     deliveries: Sequence[Delivery] = ()
 
 
-def question_view(approval: Approval, sent: Sent | None = None, message: str = "") -> QuestionView:
-    facts: list[tuple[str, str]] = []
-    texts: list[tuple[str, str]] = []
-    data: list[tuple[str, Any]] = []
-    shown = approval.shown if isinstance(approval.shown, dict) else {"Value": approval.shown}
-    for label, value in shown.items():
-        if isinstance(value, str) and ("\n" in value or len(value) > 200):
-            texts.append((label, value))
-        elif isinstance(value, str | int | float | bool) or value is None:
-            facts.append((label, "–" if value in (None, "") else str(value)))
-        else:
-            data.append((label, value))
+def question_view(
+    approval: Approval, before: Approval | None = None, *, sent: Sent | None = None, message: str = ""
+) -> QuestionView:
     return QuestionView(
         approval=approval,
         fields=questions.fields_of(approval),
-        facts=facts,
-        texts=texts,
-        data=data,
+        rows=showing.rows(approval.shown),
+        before=before,
         sent=sent or Sent(),
         message=message,
     )
 
 
-async def read_decision(request: WebRequest) -> tuple[Decision, Sent]:
-    """The decision that a form sent. Nothing is preselected, so none may have been chosen.
-
-    Raises:
-        Invalid: no decision was chosen; `sent` goes with it to be shown again.
-    """
+async def read_sent(request: WebRequest) -> Sent:
+    """What the form of a decision sent."""
     form = await request.form()
     answers = {name.removeprefix(ANSWER): str(value) for name, value in form.items() if name.startswith(ANSWER)}
-    sent = Sent(decision=str(form.get("decision", "")), reason=str(form.get("reason", "")), answers=answers)
-    chosen = sent.decision if sent.decision in ("approve", "reject", "answer") else "cancel"
-    decision = Decision(
-        version=str(form.get("version", "")), verb=ApprovalVerb(chosen), form=answers, reason=sent.reason
-    )
-    return decision, sent
+    decision, version, reason = (str(form.get(name, "")) for name in ("decision", "version", "reason"))
+    return Sent(decision=decision, version=version, reason=reason, answers=answers)
+
+
+def decision_of(sent: Sent) -> Decision:
+    """Raises Invalid: none was chosen, as none is preselected."""
+    if sent.decision not in VERBS:
+        raise Invalid("Please choose one of the decisions offered.", {"decision": "Choose one."})
+    verb = ApprovalVerb(sent.decision)
+    return Decision(version=sent.version, verb=verb, form=sent.answers, reason=sent.reason)
 
 
 def refusal(sent: Sent, problem: AppError) -> tuple[Sent, str, int]:
@@ -235,7 +242,7 @@ async def approval_page(
     timeline = timeline_of(detail.approval, await events_of(session, approval_id))
     view = ApprovalPage(
         detail,
-        question_view(detail.approval, sent, message),
+        question_view(detail.approval, detail.before, sent=sent, message=message),
         course,
         timeline,
         taker=await taking_back.offered(session, detail.approval, user.email, is_admin=user.is_admin),
@@ -254,10 +261,10 @@ async def show_question(request: WebRequest, user: SignedIn, read: Read, task_id
 
 @post("/approvals/{approval_id:uuid}/decision")
 async def decide(request: WebRequest, user: SignedIn, write: Write, approval_id: FromPath[UUID]) -> Response[Any]:
-    decision, sent = await read_decision(request)
+    sent = await read_sent(request)
     try:
         decided = await deciding.decide_signed_in(
-            write, user, approval_id, decision, source=client_address(request.scope)
+            write, user, approval_id, decision_of(sent), source=client_address(request.scope)
         )
     except REFUSALS as problem:
         sent, message, status = refusal(sent, problem)

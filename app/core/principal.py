@@ -6,6 +6,12 @@ from uuid import UUID
 import msgspec
 
 
+def name_of(actor: str) -> str:
+    """An actor of the event log as people read it: `ann@example.org` of `user:ann@example.org`."""
+    kind, _, name = actor.partition(":")
+    return name if kind in ("user", "recipient") and name else actor
+
+
 class Principal(msgspec.Struct, frozen=True):
     """A signed-in person."""
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.approvals import asking
+from app.approvals import versions
 from app.kinds.application.compose import Given, compose
 from app.kinds.application.packet import CoverLetterForm, Missing, Receipt
 from app.kinds.application.sending import numbered, send
@@ -26,6 +26,11 @@ from app.tasks.kinds import Backoff, kind
 
 # Five tries within ten minutes or so: long enough for a site's restart, short enough for an approval to be fresh.
 BACKOFF = Backoff(base=timedelta(seconds=4), factor=5.0, cap=timedelta(minutes=30))
+
+MIXED = (
+    "Its finished steps are about another posting than its payload now names, so nothing was sent. Retry it with the "
+    "finished steps run again, or start a new application for that posting."
+)
 
 
 class SubmitApplication(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,6 +44,8 @@ async def submit_application(ctx: Context, payload: SubmitApplication) -> Receip
     given = Given()
     for n in count(1):
         draft = await ctx.step(numbered("compose", n), compose, ctx, payload.posting_id, given)
+        if draft.posting_id not in (None, payload.posting_id):
+            raise PermanentError(MIXED)
         question = numbered("questions" if isinstance(draft, Missing) else "submit", n)
         if draft.round < ctx.task.round and not await _answered(ctx, question):
             continue  # a person said no, or nobody said anything, and it was resumed: composed from what holds now
@@ -66,7 +73,7 @@ async def submit_application(ctx: Context, payload: SubmitApplication) -> Receip
 
 async def _answered(ctx: Context, question: str) -> bool:
     async with ctx.database.read() as session:
-        return await asking.answer_to(session, ctx.task_id, question, ctx.task.round) is not None
+        return await versions.is_decided(session, ctx.task_id, question, ctx.task.round)
 
 
 async def _ask(ctx: Context, question: str, missing: Missing) -> dict[str, Any]:

@@ -6,8 +6,8 @@ over; everything else runs again, so effects belong into steps.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy.exc import StatementError
 from structlog.typing import FilteringBoundLogger
 
-from app.approvals import asking, questions
+from app.approvals import asking, questions, versions
 from app.approvals.errors import QuestionImpossible
 from app.approvals.forms import FormField
 from app.approvals.questions import Answer, Question
@@ -26,7 +26,7 @@ from app.core.config import Settings
 from app.core.db import AWAY, Database, WriteSession, is_away, refuses_data
 from app.core.storable import storable_text
 from app.runtime import steps
-from app.runtime.errors import Asleep, Held, LeaseLost, PermanentError
+from app.runtime.errors import Asleep, Held, LeaseLost, PermanentError, TaskEnded
 from app.runtime.executors import Executors
 from app.tasks import artifacts, attempts
 from app.tasks.artifacts import StoredArtifact
@@ -69,6 +69,7 @@ class Context:
         self._executors = executors or Executors()
         self._steps: dict[str, str] | None = None
         self._progress_at = 0.0
+        self._ended: TaskEnded | None = None
 
     @cached_property
     def log(self) -> FilteringBoundLogger:
@@ -98,6 +99,7 @@ class Context:
         wanted = steps.returned(name, function)
         stored = await self._stored(name)
         if stored is None:
+            self._go_on()
             result = steps.encode(name, await function(*args, **kwargs), wanted)
 
             async def store(session: WriteSession) -> str:
@@ -154,9 +156,11 @@ class Context:
         What can never be had, two approvals of one person say, is a permanent error.
 
         Args:
-            step: names the question; asking it again finds the first answer.
+            step: names the question; asking it again finds the answer, if what is shown is still the same. Another
+                title, `show` or form is another question: people are asked anew, and told what changed.
             title: what exactly will be done, one line.
-            show: what is decided about, plain data or a struct; shown as it is.
+            show: what is decided about, plain data or a struct; shown as it is. It must come from the payload and from
+                steps, so that it is the same when the handler runs again.
             form: a struct of text, number and choice fields that the person may edit; `values` prefills it.
             recipients: e-mail addresses; the task's owner when empty.
             needed: how many different people must approve. With one, whoever is first decides; with several nobody can
@@ -168,21 +172,22 @@ class Context:
                 `APPROVAL_TAKE_BACK` by default.
             on_reject, on_expire: `stop` ends the task so; `continue` returns the decision as a value.
         """
-        question = Question(
-            hold=HoldType.APPROVAL,
-            step=step,
-            title=title,
-            shown=msgspec.to_builtins(show),
-            fields=questions.form_of(form, values),
-            recipients=recipients,
-            needed=needed,
-            self_approval=self_approval,
-            level=level,
-            ttl=ttl or self.settings.approval_ttl,
-            take_back=self.settings.approval_take_back if take_back is None else take_back,
-            continues_on_reject=on_reject == "continue",
-            continues_on_expire=on_expire == "continue",
-        )
+        with _permanent():
+            question = Question(
+                hold=HoldType.APPROVAL,
+                step=step,
+                title=title,
+                shown=show,
+                fields=questions.form_of(form, values),
+                recipients=recipients,
+                needed=needed,
+                self_approval=self_approval,
+                level=level,
+                ttl=ttl or self.settings.approval_ttl,
+                take_back=self.settings.approval_take_back if take_back is None else take_back,
+                continues_on_reject=on_reject == "continue",
+                continues_on_expire=on_expire == "continue",
+            )
         answer = await self._ask(question)
         filled = msgspec.convert(answer.form, form, strict=False) if answer.approved and form else None
         return Answer(answer.decision, filled, answer.by, answer.reason)
@@ -191,19 +196,15 @@ class Context:
         self, step: str, *, title: str, fields: Sequence[FormField], show: Any = None, ttl: timedelta | None = None
     ) -> Answer[dict[str, Any]]:
         """Ask the task's owner for answers (`needs_input`). The answers are found by the fields' names."""
-        question = Question(
-            hold=HoldType.INPUT,
-            step=step,
-            title=title,
-            shown=msgspec.to_builtins(show or {}),
-            fields=tuple(fields),
-            ttl=ttl,
-        )
+        shown = {} if show is None else show
+        with _permanent():
+            question = Question(hold=HoldType.INPUT, step=step, title=title, shown=shown, fields=tuple(fields), ttl=ttl)
         return await self._ask(question)
 
     async def sign_in(self, step: str, *, title: str, url: str) -> Answer[dict[str, Any]]:
         """Ask the task's owner to sign in somewhere (`needs_auth`) and to say when it is done."""
-        question = Question(hold=HoldType.SIGN_IN, step=step, title=title, shown={"url": url})
+        with _permanent():
+            question = Question(hold=HoldType.SIGN_IN, step=step, title=title, shown={"url": url})
         return await self._ask(question)
 
     async def sleep(self, name: str, duration: timedelta) -> None:
@@ -214,21 +215,23 @@ class Context:
                 that sleeping again under the same name waits for what is left of it, or not at all.
             duration: at most ten years.
         """
+        self._go_on()
         steps.check_name(name)
         if duration > LONGEST_WAIT:
             raise PermanentError(f"The sleep {name!r} is longer than ten years. Let it sleep for less.")
         async with self.database.write(self._actor) as session:
             slept = await attempts.snooze(session, self.task_id, self.attempt, name, duration)
         if slept is None:
-            raise LeaseLost(self.task_id)
+            raise self._end(LeaseLost(self.task_id))
         if not slept:
-            raise Asleep
+            raise self._end(Asleep())
 
     async def progress(self, done: int, total: int, note: str = "") -> None:
         """Show how far it is. Written at most twice a second, and always at the end.
 
         Of the note 500 characters are kept.
         """
+        self._go_on()
         if done < total and time.monotonic() - self._progress_at < PROGRESS_INTERVAL:
             return
         self._progress_at = time.monotonic()
@@ -246,14 +249,16 @@ class Context:
         Raises:
             Invalid: the name, the type or the size (64 MB) does not fit. FilesAway: the store does not answer.
         """
+        self._go_on()
         of = (self.task_id, self.attempt)
         stored = await artifacts.store_artifact(self.database, self.settings, self._actor, of, name, data, content_type)
         if stored is None:
-            raise LeaseLost(self.task_id)
+            raise self._end(LeaseLost(self.task_id))
         return stored
 
     async def in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a plain function that blocks beside the event loop. It cannot be stopped: give it time limits itself."""
+        self._go_on()
         return await self._executors.in_thread(function, *args, **kwargs)
 
     async def in_process(self, function: Callable[..., R], *args: Any, limit: timedelta = PROCESS_LIMIT) -> R:
@@ -261,22 +266,37 @@ class Context:
 
         The function, its arguments and its result are pickled: no `ctx`, no sessions; plain data, structs and bytes.
         """
+        self._go_on()
         return await self._executors.in_process(limit, function, *args)
 
+    def _go_on(self) -> None:
+        """Raises again what has ended this attempt: a handler that caught it must have no effect any more."""
+        if self._ended is not None:
+            raise self._ended
+
+    def _end(self, by: TaskEnded) -> TaskEnded:
+        """To be raised: after it, and whoever catches it, the context refuses everything."""
+        self._ended = self._ended or by
+        return by
+
     async def _ask(self, question: Question) -> Answer[dict[str, Any]]:
+        self._go_on()
+        task = self.task
+        ended: TaskEnded
         async with self.database.write(self._actor) as session:
-            answer = await asking.answer_to(session, self.task_id, question.step, self.task.round)
-            if answer is not None:
-                return answer
-            try:
-                held = await asking.ask(session, self.task, question, signup=self.settings.signup)
-            except QuestionImpossible as problem:
-                raise PermanentError(str(problem)) from None
-            if not held:
-                raise LeaseLost(self.task_id)
-        raise Held
+            found = await versions.decision_on(session, task.id, question.step, question.version, task.round)
+            if found is None:
+                with _permanent():
+                    held = await asking.ask(session, task, question, signup=self.settings.signup)
+                ended = Held() if held else LeaseLost(task.id)
+            elif await asking.wait_for_undo(session, task, found):
+                ended = Asleep()
+            else:
+                return versions.answer_of(found)
+        raise self._end(ended)
 
     async def _stored(self, name: str) -> str | None:
+        self._go_on()
         if self._steps is None:
             # A first attempt has nothing behind it: no look-up on the way of most tasks.
             if self.attempt == 1:
@@ -294,7 +314,7 @@ class Context:
                 raise PermanentError(f"The result of the step {name!r} could not be stored.") from error
             raise
         if not mine:
-            raise LeaseLost(self.task_id)
+            raise self._end(LeaseLost(self.task_id))
         return result
 
     async def _insist(self, name: str, work: Callable[[WriteSession], Awaitable[str]]) -> str:
@@ -322,3 +342,12 @@ class Context:
         assert self._steps is not None
         self._steps[name] = stored
         return stored
+
+
+@contextmanager
+def _permanent() -> Iterator[None]:
+    """What a handler asks and people can never answer is no use trying again."""
+    try:
+        yield
+    except QuestionImpossible as problem:
+        raise PermanentError(str(problem)) from None

@@ -18,11 +18,12 @@ TAG = "Tasks"
 
 class EditedRetry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The payload whole, as it is to be. A secret that is left `[hidden]`, as it is shown, stays what it was,
-    as long as every address in the payload leads to the same server. `again`: its finished steps run once more, with
-    the new payload; else they stay what they are."""
+    as long as every address in the payload leads to the same server. `again`: whether its finished steps run once
+    more, with the new payload, or keep their results; to be said when it has some. Approvals given before count no
+    longer."""
 
     payload: dict[str, Any]
-    again: bool = False
+    again: bool | None = None
 
 
 class NewPriority(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,6 +1,6 @@
 """Retrying a dead letter or a cancelled task with another payload: the form, what is refused, and doing it."""
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -23,11 +23,13 @@ from app.web.render import render, see_other
 from app.web.request import WebRequest
 from app.web.sessions import Read, Write, discard
 
+AGAIN = {"true": True, "false": False}
+
 
 class Again(msgspec.Struct, frozen=True):
-    """`again`: the finished steps shall run once more."""
+    """`again`: whether the finished steps shall run once more; nothing is chosen at first."""
 
-    again: bool = False
+    again: Literal["", "true", "false"] = ""
 
 
 class EditPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +85,8 @@ async def retry_with_edited(
     beside: dict[str, str] = {}
     if not entry.errors:
         try:
-            await service.retry_edited(write, user, task_id, entry.payload, again=bool(form.data and form.data.again))
+            again = AGAIN.get(form.data.again if form.data else "")
+            await service.retry_edited(write, user, task_id, entry.payload, again=again)
         except Invalid as problem:
             beside, entry = entry_errors(entry, problem)
         else:

@@ -251,6 +251,12 @@ async def lock_task(session: WriteSession, task_id: UUID) -> Task | None:
     return found.scalars().first()
 
 
+async def has_steps(session: AsyncSession, task_id: UUID) -> bool:
+    return (
+        await session.execute(select(TaskStep.name).where(TaskStep.task_id == task_id).limit(1))
+    ).first() is not None
+
+
 async def forget_steps(session: WriteSession, task_id: UUID) -> None:
     await session.execute(delete(TaskStep).where(TaskStep.task_id == task_id))
 

@@ -25,6 +25,10 @@ from app.tasks.states import BUTTONS, DEFAULT_PRIORITY, RESUMED_PRIORITY, TASK_M
 UNIQUE_VIOLATION = "23505"
 NAMED = 100  # of the tasks that do not fit
 MOST_NOTE = 500  # characters
+AGAIN_OR_NOT = (
+    "Some steps have finished with the payload as it was. Say whether they run again (`again`: true) or keep "
+    "their results (false)."
+)
 RUN_CANCELLED = "Its run was cancelled, so this task stays ended. Start a new run for it."
 
 
@@ -184,15 +188,16 @@ async def act(session: WriteSession, by: Principal, task_id: UUID, verb: TaskVer
 
 
 async def retry_edited(
-    session: WriteSession, by: Principal, task_id: UUID, payload: dict[str, Any], *, again: bool = False
+    session: WriteSession, by: Principal, task_id: UUID, payload: dict[str, Any], *, again: bool | None = None
 ) -> TaskState:
     """Retry a dead letter or a cancelled task with another payload. The log says what was changed, secrets hidden.
-    Returns its new state.
+    Approvals given for another payload count no longer. Returns its new state.
 
     Args:
         payload: whole, as a worker gets it.
-        again: forget the results of its finished steps, so that all of them run with the new payload. Without it they
-            stay what they are: nothing is done twice.
+        again: True forgets the results of its finished steps, so that all of them run with the new payload; False keeps
+            them, made from the old one, so that nothing is done twice. Which of the two is right only a person knows:
+            None is refused when there are some and the payload differs.
 
     Raises:
         TaskNotFound, IllegalMove, Conflict, PayloadMismatch, Invalid
@@ -209,6 +214,8 @@ async def retry_edited(
         raise Conflict(f"The payload of {task.kind} is made by Holdpoint itself. Retry it as it is.")
     refuse_masks(payload)
     plain = plain_payload(find_kind(task.kind), payload)
+    if again is None and plain != task.payload and await queries.has_steps(session, task_id):
+        raise Invalid(AGAIN_OR_NOT, {"again": AGAIN_OR_NOT})
     if again:
         await queries.forget_steps(session, task_id)
     await queries.tell_changes(session, changes_between(task.payload, plain))

@@ -7,7 +7,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from app.core.errors import NotFound
+from app.core.errors import Invalid, NotFound
 from app.core.masking import masked
 from app.tasks import reads, service
 from app.tasks.artifact_views import SHOWN
@@ -95,13 +95,15 @@ async def act_on_task(
 
 
 class Resolution(msgspec.Struct, frozen=True):
-    note: Annotated[str, msgspec.Meta(max_length=10_000)] = ""
+    note: Annotated[str, msgspec.Meta(max_length=service.MOST_NOTE)] = ""
 
 
 @post("/tasks/{task_id:uuid}/resolve")
 async def resolve_task(request: WebRequest, user: SignedIn, write: Write, task_id: FromPath[UUID]) -> Response[Any]:
     form = await read_form(request, Resolution)
-    await service.resolve(write, user, task_id, form.data.note if form.data else "x" * 10_000)
+    if form.data is None:
+        raise Invalid(form.errors["note"], dict(form.errors))
+    await service.resolve(write, user, task_id, form.data.note)
     return see_other(request, f"/tasks/{task_id}", "Marked as resolved. It can still be found, and retried.")
 
 

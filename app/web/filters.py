@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from app.core.principal import name_of
 from app.web import zone
 
 STATE_LABELS = {
@@ -138,4 +139,5 @@ FILTERS: dict[str, Callable[..., str]] = {
     "bytes": size,
     "json_pretty": json_pretty,
     "state_label": state_label,
+    "actor_name": name_of,
 }

@@ -13,7 +13,7 @@ from app.core.config import Settings
 from app.core.db import Session
 from app.core.principal import Principal
 from app.core.tokens import Signer
-from app.web import csrf, sessions, zone
+from app.web import csrf, sessions
 from app.web.cookies import FLASH, drop_cookie, read_cookie, set_cookie
 from app.web.headers import PRIVATE_LINK
 from app.web.request import WebRequest, principal, request_id
@@ -69,8 +69,7 @@ async def render(
         flash=() if partial else _flash(request),
     )
     chosen = fragment if partial and fragment is not None else template
-    with zone.showing(zone.zone_of(page.user, request.cookies)):
-        text = request.app.state.templates.get_template(chosen).render(view=view, page=page)
+    text = request.app.state.templates.get_template(chosen).render(view=view, page=page)
     return Response(
         text,
         status_code=status,

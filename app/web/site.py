@@ -23,6 +23,7 @@ from app.web.page_limits import page_limits_middleware
 from app.web.render import Waiting
 from app.web.security import MAX_BODY, Observe, Shield
 from app.web.templates import environment
+from app.web.zone import zone_middleware
 
 
 def make_site(
@@ -77,6 +78,7 @@ def make_site(
         on_app_init=list(on_app_init),
         **more,
     )
+    app.asgi_handler = zone_middleware(app.asgi_handler)
     if authenticate is not None:
         # Before any route is looked for: who is signed in is so at an address that no route knows, too.
         app.asgi_handler = authenticate(app.asgi_handler)

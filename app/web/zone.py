@@ -1,18 +1,21 @@
 """In whose time zone a page's times are written: the person's setting, else their browser's, else UTC.
 
-The zone of the page being rendered is kept beside the rendering, so that every template writes times alike without
-being handed it.
+The zone is kept beside the request from its beginning, so that every template and every refusal writes times alike
+without being handed it. Elsewhere, and for programs, it is UTC.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import datetime
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Receive, Scope, Send
+
 from app.core.principal import Principal
 from app.core.zones import is_zone
+from app.web.request import WebRequest, is_api, principal
 
 COOKIE = "hp_zone"  # written by static/js/clock.js; tells nothing but the zone, and is believed only when it is one
 UTC = ZoneInfo("UTC")
@@ -50,15 +53,26 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
 
 
 def shown() -> ZoneInfo:
-    """The zone of the page that is being rendered."""
+    """The zone of who is answered."""
     return _SHOWN.get()
 
 
-@contextmanager
-def showing(zone: ZoneInfo) -> Iterator[None]:
-    """Times rendered inside are of `zone`."""
-    token = _SHOWN.set(zone)
-    try:
-        yield
-    finally:
-        _SHOWN.reset(token)
+def show(zone: ZoneInfo) -> None:
+    """Times of this request are written in `zone`."""
+    _SHOWN.set(zone)
+
+
+def zone_middleware(app: ASGIApp) -> ASGIApp:
+    """Stands behind the one that finds out who is signed in. Programs are told times in UTC."""
+
+    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP:
+            show(UTC if is_api(scope) else zone_of(principal(scope), WebRequest(scope).cookies))
+        await app(scope, receive, send)
+
+    return choose
+
+
+def clock_of(at: datetime) -> str:
+    """`10:05:12 CET`, for a sentence."""
+    return f"{at.astimezone(shown()):%H:%M:%S %Z}"

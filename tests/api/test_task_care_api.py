@@ -8,6 +8,7 @@ from uuid import UUID
 import app.kinds.http_request  # noqa: F401
 from app.tasks.artifacts import store_artifact
 from app.tasks.fingerprints import fill_missing
+from app.tasks.models import TaskStep
 from app.tasks.states import TaskState
 from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem, make_task, pointers
 from tests.tasks import making
@@ -67,6 +68,18 @@ async def test_an_edited_retry_that_does_not_fit_changes_nothing(api: Api) -> No
     is_problem(await other.post(path, json={"payload": {"steps": 1}}), 404)
     assert await stored(api, task_id) == {"steps": 3}
     assert (await program.get(f"{V1}/tasks/{task_id}")).json()["state"] == "dead_letter"
+
+
+async def test_a_program_says_whether_finished_steps_run_again_with_another_payload(api: Api) -> None:
+    program = await api.program()
+    task_id = await make_task(program, payload={"steps": 3})
+    await end(api, task_id)
+    async with api.database.write("system") as session:
+        session.add(TaskStep(task_id=task_id, name="step-1", attempt=1, result={"step": 1, "attempt": 1}))
+    path = f"{V1}/tasks/{task_id}/edit"
+    assert pointers(await program.post(path, json={"payload": {"steps": 4}})) == ["#/again"]
+    assert await stored(api, task_id) == {"steps": 3}
+    assert (await program.post(path, json={"payload": {"steps": 4}, "again": False})).json()["state"] == "queued"
 
 
 async def test_an_edited_task_waits_with_its_paused_run_and_stays_ended_with_a_cancelled_one(api: Api) -> None:

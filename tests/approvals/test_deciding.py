@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from app.approvals import asking, deciding, letters
+from app.approvals import asking, deciding, letters, versions
 from app.approvals.errors import AlreadyDecided, ApprovalNotFound, NotAsked, QuestionChanged, QuestionExpired
 from app.approvals.models import Approval
 from app.approvals.questions import Decision
@@ -65,9 +65,9 @@ async def test_a_refusal_can_let_the_task_go_on_with_the_decision_as_a_value(
     assert (await task_of(database, asked.task_id)).state == "queued"
     assert (await verbs_of(database, asked.task_id))[-1] == "reject"
     async with database.read() as session:
-        answer = await asking.answer_to(session, asked.task_id, "go", 0)
+        answer = await versions.decision_on(session, asked.task_id, "go", asked.version, 0)
     assert answer is not None
-    assert not answer.approved
+    assert answer.state == "rejected"
     assert answer.reason == "not like this"
 
 
@@ -282,20 +282,22 @@ async def test_a_fresh_link_resumes_an_expired_task_once_and_is_limited(database
         async with database.write("recipient:owner@example.org") as session:
             await asking.send_fresh_link(session, asked.hashes()[0])
     async with database.read() as session:
-        assert await asking.answer_to(session, asked.task_id, "go", 1) is None  # it will be asked again
+        assert (
+            await versions.decision_on(session, asked.task_id, "go", asked.version, 1) is None
+        )  # it will be asked again
 
 
 async def test_a_rejection_is_remembered_until_a_person_resumes(database: Database, settings: Settings) -> None:
     asked = await put_question(database, settings)
     async with database.write("recipient:x") as session:
         await deciding.decide_by_link(session, asked.hashes()[0], reject(asked), source="")
-        answer = await asking.answer_to(session, asked.task_id, "go", 0)
+        answer = await versions.decision_on(session, asked.task_id, "go", asked.version, 0)
     assert answer is not None
-    assert answer.decision == "rejected"
+    assert answer.state == "rejected"
     owner = await principal(database)
     async with database.write(owner.actor) as session:
         await task_service.act(session, owner, asked.task_id, TaskVerb.RESUME)
-        assert await asking.answer_to(session, asked.task_id, "go", 1) is None
+        assert await versions.decision_on(session, asked.task_id, "go", asked.version, 1) is None
     assert (await task_of(database, asked.task_id)).priority == 100
 
 

@@ -247,9 +247,9 @@ async def test_who_started_it_sees_that_somebody_else_decides(
     async with browser_of(site, await principal(database, admin=True)) as owner:
         path = f"/approvals/{asked.approval_id}"
         page = words(await owner.get(path))
-        assert "You started this, so somebody else has to decide" in page
+        assert "You started or changed this, so somebody else has to decide" in page
         assert "No mail about this could be delivered" in page
-        assert "started it, so somebody else has to decide" in page
+        assert "started or changed it, so somebody else has to decide" in page
         assert "Send decision" not in page
         posted = await owner.send_form(
             f"{path}/decision", {"version": asked.version, "decision": "approve", "answer.wish": "x"}

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from app.approvals import asking, deciding, events
+from app.approvals import asking, deciding, events, versions
 from app.approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
@@ -114,8 +114,8 @@ async def test_a_rejected_quorum_can_let_the_task_go_on(database: Database, sett
     assert await by_link(database, asked, 0, reject(asked, "no")) == "rejected"
     assert (await task_of(database, asked.task_id)).state == "queued"
     async with database.read() as session:
-        answer = await asking.answer_to(session, asked.task_id, "go", 0)
-    assert answer is not None and not answer.approved
+        answer = await versions.decision_on(session, asked.task_id, "go", asked.version, 0)
+    assert answer is not None and answer.state == "rejected"
 
 
 @pytest.mark.parametrize("continues", [False, True])

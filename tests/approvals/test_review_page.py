@@ -1,6 +1,7 @@
 """The page behind a personal link, as phones and mail scanners see it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -16,8 +17,11 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.runs import service as runs
 from app.runs.states import RunVerb
+from app.tasks import service as tasks
 from app.tasks.models import Task, TaskEvent
 from app.tasks.service import TaskRequest, enqueue
+from app.tasks.states import TaskVerb
+from app.web import zone
 from tests.approvals.asking import Asked, approval_of, principal, put_question
 from tests.pages import browser_of, hidden, site_of, stranger
 from tests.postings.people import words
@@ -319,3 +323,17 @@ async def test_a_question_that_nobody_could_be_told_about_is_undelivered_and_doe
         question = words(await browser.get(f"/tasks/{task_id}/question", follow_redirects=True))
     assert "There was nobody to ask by mail, so its time does not run. You can decide here." in question
     assert "nobody by mail" in question
+
+
+async def test_a_refusal_tells_the_time_in_the_reader_s_zone_and_the_person_by_their_address(
+    database: Database, settings: Settings, phone: httpx.AsyncClient, patient: None
+) -> None:
+    asked = await put_question(database, settings)
+    form = await filled(phone, asked)
+    owner = await principal(database)
+    async with database.write(owner.actor) as session:
+        await tasks.act(session, owner, asked.task_id, TaskVerb.CANCEL)
+    phone.cookies.set(zone.COOKIE, "Asia/Tokyo")
+    refused = words(await phone.post("/review", data=form))
+    assert re.search(r"already cancelled by owner@example\.org at \d\d:\d\d:\d\d JST\.", refused), refused
+    assert "user:" not in refused

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select, text
 
-from app.approvals import asking, deciding, review, taking_back
+from app.approvals import deciding, review, taking_back, versions
 from app.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
 from app.approvals.models import ApprovalEvent
 from app.core.config import Settings
@@ -108,7 +108,7 @@ async def test_taking_back_opens_the_question_again_with_what_was_typed_and_the_
     assert (approval.state, approval.decided_by, approval.answer) == ("pending", None, {"wish": "granted"})
     assert before.expires_at and before.decided_at and approval.expires_at
     async with database.read() as session:
-        assert await asking.answer_to(session, asked.task_id, "go", 0) is None
+        assert await versions.decision_on(session, asked.task_id, "go", asked.version, 0) is None
         event = (await session.execute(select(ApprovalEvent).where(ApprovalEvent.verb == "take_back"))).scalar_one()
     assert (event.actor, event.data["decided_by"]) == (OWNER, OWNER)
     assert approval.expires_at - event.at == before.expires_at - before.decided_at

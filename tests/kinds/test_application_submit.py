@@ -187,3 +187,20 @@ async def test_of_two_tasks_for_a_posting_the_second_asks_again_before_it_sends(
     assert await tester.run(second) == "pending_approval"
     assert "before" in (await tester.question(second)).shown["Please note"]
     assert len(site.received("twins")) == 1
+
+
+@pytest.mark.parametrize("again", [True, False])
+async def test_an_approved_application_is_never_sent_for_another_posting(
+    ada: Applicant, tester: KindTester, site: Site, again: bool
+) -> None:
+    task_id = await ada.approved("one")
+    await tester.act(task_id, "cancel")
+    other = await ada.posting("other")
+    await tester.edit(task_id, {"posting_id": str(other)}, again=again)
+    if again:
+        assert await tester.run(task_id) == "pending_approval"
+        assert (await tester.question(task_id)).shown["Sent to"] == f"{site.url}/jobs/other/apply"
+    else:
+        assert await tester.run(task_id) == "dead_letter"
+        assert "about another posting" in str((await tester.task(task_id)).reason)
+    assert site.received("one") == site.received("other") == []

@@ -36,6 +36,8 @@ class Question:
     continues: bool
     state: str = "pending"
     expires_at: datetime | None = None
+    step: str = ""
+    withdrawn: bool = False
 
     def __repr__(self) -> str:
         return f"question of {self.task} ({self.state})"
@@ -121,7 +123,13 @@ class World:
             self._wait_with_run(task)
         return True
 
+    def may_ask(self, task: Task, step: str) -> bool:
+        """Every question of the model is another version. Five of one step in a round, and nobody is asked again."""
+        return len([q for q in self.questions if (q.task, q.step, q.round) == (task, step, task.round)]) < 5
+
     def ask(self, task: Task, question: Question) -> None:
+        for earlier in [q for q in self.questions if (q.task, q.step) == (task, question.step)]:
+            earlier.withdrawn = True
         task.move("hold", question.hold)
         task.question = question
         self.questions.append(question)
@@ -183,6 +191,18 @@ class World:
         if task.state not in FROM[verb] or (task.run is not None and task.run.state == "cancelled"):
             return False
         task.ready(verb, 100 if verb == "resume" else 0)
+        task.failures, task.losses, task.round = 0, 0, task.round + 1
+        self._wait_with_run(task)
+        return True
+
+    def edit(self, task: Task) -> bool:
+        """A retry with another payload: nothing that was decided counts any more. False: refused."""
+        in_cancelled = task.run is not None and task.run.state == "cancelled"
+        if task.state not in FROM["retry"] or in_cancelled or task.queue == "mail":
+            return False
+        for question in self.questions:
+            question.withdrawn |= question.task is task
+        task.ready("retry")
         task.failures, task.losses, task.round = 0, 0, task.round + 1
         self._wait_with_run(task)
         return True

@@ -20,7 +20,7 @@ from sqlalchemy import select, text
 import tests.tasks.kinds  # noqa: F401
 from app.approvals import asking, deciding
 from app.approvals import policy_queries as questions
-from app.approvals.errors import AlreadyDecided, QuestionExpired
+from app.approvals.errors import AlreadyDecided, QuestionExpired, QuestionImpossible
 from app.approvals.models import Approval
 from app.approvals.questions import Decision
 from app.approvals.questions import Question as Asking
@@ -64,7 +64,7 @@ _TASKS = text(
     FROM tasks t LEFT JOIN task_events e ON e.task_id = t.id GROUP BY t.id
     """
 )
-_QUESTIONS = text("SELECT id, task_id, state FROM approvals")
+_QUESTIONS = text("SELECT id, task_id, state, withdrawn_at IS NOT NULL FROM approvals")
 _RUNS = text("SELECT id, state, settled_at IS NOT NULL FROM runs")
 _READY = text("SELECT id, -priority, position FROM tasks WHERE state = 'queued' AND queue = :queue")
 _NEWER = text("SELECT id, queue, state, priority FROM tasks WHERE NOT id = ANY(CAST(:known AS uuid[])) ORDER BY id")
@@ -102,6 +102,23 @@ class Life(RuleBasedStateMachine):
         self.start_a_run(1, later=False, past=True)
         self.press_a_button_of_a_run(3, RunVerb.CANCEL)
         self.enqueue(later=True, priority=50)
+        self.ask_twice_of_one_step()
+
+    def ask_twice_of_one_step(self) -> None:
+        """A step that asks for another version once the first is approved; then the payload is edited."""
+        self.enqueue(later=False, priority=900)
+        [*_, task] = self.world.tasks.values()
+        for _ in range(2):
+            self.claim(1, "default")
+            in_hand = [c for c in self.claims if self.world.tasks[c.id].runs_as(c.attempt)]
+            self.ask(in_hand.index(self.claims[-1]), HoldType.APPROVAL, continues=False, told=True, same=True)
+            self.decide(sum(q.state == "pending" for q in self.world.questions) - 1, agree=True)
+            self.the_database_agrees_with_the_model()
+        assert [q.withdrawn for q in self.world.questions if q.task is task] == [True, False]
+        self.press_a_button_of_a_task(list(self.world.tasks).index(task.id), TaskVerb.CANCEL)
+        ended = [t for t in self.world.tasks.values() if t.state in FROM["retry"]]
+        self.retry_with_another_payload(ended.index(task))
+        self.the_database_agrees_with_the_model()
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(coroutine)
@@ -229,16 +246,17 @@ class Life(RuleBasedStateMachine):
         if task.runs_as(c.attempt):
             task.stepped = c.attempt
 
-    @rule(pick=PICK, hold=st.sampled_from(HoldType), continues=st.booleans(), told=st.booleans())
-    def ask(self, pick: int, hold: HoldType, continues: bool, told: bool) -> None:
-        """`told`: the mail goes out at once, which starts the time to decide."""
+    @rule(pick=PICK, hold=st.sampled_from(HoldType), continues=st.booleans(), told=st.booleans(), same=st.booleans())
+    def ask(self, pick: int, hold: HoldType, continues: bool, told: bool, same: bool = False) -> None:
+        """`told`: the mail goes out at once, which starts the time to decide. `same`: by a step that asks repeatedly,
+        for another version each time."""
         c = self.a_claim(pick)
         self.steps += 1
         question = Asking(
             hold=hold,
-            step=f"question {self.steps}",
+            step="question" if same else f"question {self.steps}",
             title="May it go on?",
-            shown={},
+            shown={"number": self.steps},
             ttl=TTL,
             continues_on_reject=continues,
             continues_on_expire=continues,
@@ -255,11 +273,17 @@ class Life(RuleBasedStateMachine):
                     await questions.start_clock(session, approval, now=self.world.now)
                 return approval
 
-        task, id = self.world.tasks[c.id], self.wait(ask())
+        task = self.world.tasks[c.id]
+        if task.runs_as(c.attempt) and not self.world.may_ask(task, question.step):
+            with pytest.raises(QuestionImpossible):
+                self.wait(ask())
+            return
+        id = self.wait(ask())
         assert (id is not None) == task.runs_as(c.attempt)
         if id is not None:
             expires_at = self.world.now + TTL if told else None
             asked = Question(id, task, question.version, hold.value, task.round, continues, expires_at=expires_at)
+            asked.step = question.step
             self.world.ask(task, asked)
             mails = self.unknown()
             assert [mail[1:] for mail in mails] == ([("mail", "queued", 300)] if c.owner_id else [])
@@ -306,6 +330,23 @@ class Life(RuleBasedStateMachine):
         else:
             with pytest.raises(Conflict):
                 self.wait(act())
+
+    @rule(pick=PICK)
+    def retry_with_another_payload(self, pick: int) -> None:
+        allowed = [t for t in self.world.tasks.values() if t.state in FROM["retry"]]
+        task = chosen(allowed or list(self.world.tasks.values()), pick)
+        self.steps += 1
+
+        async def edit() -> Any:
+            async with self.database.write("user:test") as session:
+                payload = {"word": str(self.steps)}
+                return await service.retry_edited(session, self.person, task.id, payload, again=False)
+
+        if self.world.edit(task):
+            assert self.wait(edit()) == task.state
+        else:
+            with pytest.raises(Conflict):
+                self.wait(edit())
 
     @rule(pick=PICK, verb=st.sampled_from([*RunVerb, RunVerb.RESUME]))
     def press_a_button_of_a_run(self, pick: int, verb: RunVerb) -> None:
@@ -414,9 +455,9 @@ class Life(RuleBasedStateMachine):
             assert row.froms == [None, *row.tos[:-1]], task
             assert row.tos[-1] == row.state, task
             assert (row.claims or []) == list(range(1, row.attempt + 1)), task
-        assert asked == {q.id: (q.task.id, q.state) for q in world.questions}
+        assert asked == {q.id: (q.task.id, q.state, q.withdrawn) for q in world.questions}
         holding = {row.id for row in rows if row.state in HOLDS}
-        assert {task for task, state in asked.values() if state == "pending"} == holding
+        assert {task for task, state, _ in asked.values() if state == "pending"} == holding
         assert states == {run.id: (run.state, run.settled) for run in world.runs.values()}
         assert by_queue == {
             queue: Counter(t.state for t in everything if t.queue == queue) for queue in {t.queue for t in everything}

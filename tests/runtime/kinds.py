@@ -2,7 +2,10 @@
 
 import asyncio
 from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 from sqlalchemy import text
@@ -136,6 +139,68 @@ async def count_slowly(name: str) -> str:
     return await count(name)
 
 
+BOSS = "boss@example.org"
+# What `test.pays` shows, by a name that the test chooses: as other code would, or the same code at another time.
+shows: dict[str, Callable[[], Any]] = {}
+
+
+class Payment(msgspec.Struct, forbid_unknown_fields=True):
+    """`memo` is sent and not shown."""
+
+    name: str
+    cents: int = 10
+    to: str = "ann"
+    memo: str = ""
+
+
+@kind("test.pays", max_attempts=2, backoff=QUICK)
+async def pays(ctx: Context, payload: Payment) -> str:
+    await ctx.step("look-up", count, f"{payload.name}.looked-up")
+    show = shows.get(payload.name, lambda: {"To": payload.to, "Cents": payload.cents})
+    await ctx.approval("agree", title="Pay", show=show(), recipients=(BOSS,), self_approval=False)
+    await ctx.step("pay", fail_once if payload.memo == "fails" else count, f"{payload.name}.paid")
+    return f"{payload.cents} to {payload.to}"
+
+
+@kind("test.swallows")
+async def swallows(ctx: Context, payload: Named) -> str:
+    """Catches whatever ends its attempt, as no handler should, and tries to have effects all the same."""
+    what, _, name = payload.name.partition(".")
+    show = {"Name": name}
+    with suppress(BaseException):
+        if what == "sleep":
+            await ctx.sleep("nap", timedelta(hours=1))
+        elif what == "gather":
+            asking = asyncio.create_task(ctx.approval("go", title="May it?", show=show))
+            await asyncio.gather(asking, _late(ctx, name, asking), return_exceptions=True)
+        else:
+            await ctx.approval("go", title="May it?", show=show)
+    for effect in (
+        lambda: ctx.step("pay", count, f"{name}.paid"),
+        lambda: ctx.transact("book", add_user, name),
+        lambda: ctx.in_thread(ran.update, [f"{name}.thread"]),
+        lambda: ctx.artifact("file", b"x", "text/plain"),
+        lambda: ctx.progress(1, 1),
+        lambda: ctx.sleep("nap", timedelta()),
+        lambda: ctx.ask("why", title="Why?", fields=[]),
+        lambda: ctx.sign_in("where", title="Where?", url="https://example.org/"),
+        lambda: ctx.approval("other", title="And this?", show=show),
+    ):
+        try:
+            await effect()
+        except BaseException as refused:
+            ran[f"{name}.{type(refused).__name__}"] += 1
+    if what == "fails":
+        raise RuntimeError("after the hold")
+    return "it went on"
+
+
+async def _late(ctx: Context, name: str, asking: asyncio.Task[Any]) -> None:
+    """A step that begins once the approval beside it has been asked."""
+    await asyncio.wait([asking])
+    await ctx.step("late", count, f"{name}.paid")
+
+
 @kind("test.sleeps", max_attempts=1)
 async def sleeps(ctx: Context, payload: Named) -> str:
     ran[payload.name] += 1
@@ -146,3 +211,12 @@ async def sleeps(ctx: Context, payload: Named) -> str:
         raise AssertionError("a sleep must not be caught by except Exception") from None
     await ctx.sleep("nap", timedelta(hours=1))
     return "rested"
+
+
+# What `test.evolves` does, by a name that the test chooses: another function is another release.
+code: dict[str, Callable[[Context], Awaitable[Any]]] = {}
+
+
+@kind("test.evolves", max_attempts=1)
+async def evolves(ctx: Context, payload: Named) -> Any:
+    return await code[payload.name](ctx)

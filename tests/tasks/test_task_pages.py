@@ -161,13 +161,18 @@ async def test_a_retry_with_what_does_not_fit_is_refused_and_keeps_what_was_type
 
 
 @pytest.mark.parametrize("again", [False, True])
-async def test_finished_steps_stay_unless_they_shall_run_again(
+async def test_whether_finished_steps_run_again_with_another_payload_is_for_a_person_to_say(
     database: Database, member: Browser, ann: Principal, again: bool
 ) -> None:
     task_id = await dead_call(database, ann)
     async with database.write("system") as session:
         session.add(TaskStep(task_id=task_id, name="send", attempt=1, result={"ok": True}))
-    sent = {"payload": '{"url": "http://127.0.0.1:10/"}', **({"again": "true"} if again else {})}
+    sent = {"payload": '{"url": "http://127.0.0.1:10/"}'}
+    assert " checked" not in (await member.get(f"/tasks/{task_id}/edit")).text
+    refused = await member.send_form(f"/tasks/{task_id}/edit", sent)
+    assert (refused.status_code, (await task_of(database, task_id)).payload) == (422, CALL)
+    assert "Say whether they run again" in words(refused)
+    sent["again"] = "true" if again else "false"
     assert (await member.send_form(f"/tasks/{task_id}/edit", sent)).status_code == 303
     async with database.read() as session:
         left = (await session.execute(select(TaskStep.name).where(TaskStep.task_id == task_id))).scalars().all()

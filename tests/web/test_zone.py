@@ -1,5 +1,6 @@
 """Times are written in the zone of the person who looks."""
 
+from contextvars import copy_context
 from datetime import UTC, datetime
 
 import pytest
@@ -35,10 +36,14 @@ def test_the_setting_comes_before_the_browser_and_what_is_no_zone_is_utc(
 
 
 def test_a_time_is_written_in_the_zone_that_is_shown_and_exactly_in_utc() -> None:
-    with zone.showing(zone.zone_of(person("Europe/Berlin"), {})):
+    def in_berlin() -> None:
+        zone.show(zone.zone_of(person("Europe/Berlin"), {}))
         assert filters.local(MOMENT) == "2026-07-02 00:30:05 CEST"
         assert filters.datetime(MOMENT) == "2026-07-01 22:30:05 UTC"
         assert "00:30" in filters.clock(MOMENT)
+        assert zone.clock_of(MOMENT) == "00:30:05 CEST"
+
+    copy_context().run(in_berlin)
     assert filters.local(MOMENT) == "2026-07-01 22:30:05 UTC"
 
 

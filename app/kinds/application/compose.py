@@ -61,7 +61,14 @@ async def compose(ctx: Context, posting_id: UUID, given: Given) -> Packet | Miss
         fields.insert(0, FormField(NAME, "Your name", required=True, value=given.earlier.get(NAME, "")))
     if fields or document is None:
         todo = "" if document else f"Add your résumé under {ctx.settings.base_url}/settings, then come back and go on."
-        return Missing(round=ctx.task.round, title=posting.title, company=posting.company, fields=fields, todo=todo)
+        return Missing(
+            round=ctx.task.round,
+            title=posting.title,
+            company=posting.company,
+            fields=fields,
+            todo=todo,
+            posting_id=posting.id,
+        )
     await ctx.progress(1, 3, "Composed")
     return _packet(ctx.task.round, posting, profile, name, document, [r for r in replies if r], given.letter)
 
@@ -107,6 +114,7 @@ def _packet(
         replies=replies,
         cover_letter=letter or fill(profile.cover_letter.strip() or cover_letter.DEFAULT, words),
         applied_at=posting.applied_at,
+        posting_id=posting.id,
     )
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 
@@ -42,6 +43,7 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, tag="packet"):
     replies: list[Reply]
     cover_letter: str
     applied_at: datetime | None
+    posting_id: UUID | None = None  # None: composed by a release that did not note it
 
     def shown(self) -> dict[str, str]:
         """Everything that will be sent but the cover letter, which is the form, in reading order."""
@@ -74,6 +76,7 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True, tag="missing"):
     company: str
     fields: list[FormField]
     todo: str = ""
+    posting_id: UUID | None = None
 
     def shown(self) -> dict[str, str]:
         facts = {"Position": self.title, "Company": self.company, "What to do": self.todo}

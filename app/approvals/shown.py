@@ -1,0 +1,92 @@
+"""What people are shown of a request: plain data, told in the same words on every page, in emails and on receipts."""
+
+from math import isfinite
+from typing import Any, Literal
+
+import msgspec
+
+from app.approvals.errors import QuestionImpossible
+
+MOST_DEPTH = 64  # objects and lists inside of each other
+LONG = 200  # characters; a longer text is shown as a passage
+WHOLE = 1e15  # floats from here on are written as whole numbers: PostgreSQL gives them back so
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A value under its name. `fact`: short; `text`: long or of several lines; `data`: an object or a list, as JSON."""
+
+    label: str
+    text: str
+    kind: Literal["fact", "text", "data"] = "fact"
+
+
+def rows(shown: Any) -> list[Row]:
+    """Everything that is shown, in its order."""
+    values = shown if isinstance(shown, dict) else {"Value": shown}
+    return [_row(label, value) for label, value in values.items()]
+
+
+def _row(label: str, value: Any) -> Row:
+    if isinstance(value, dict | list) and value:
+        return Row(label, msgspec.json.format(msgspec.json.encode(value), indent=2).decode(), "data")
+    text = _text(value)
+    return Row(label, text, "text" if "\n" in text or len(text) > LONG else "fact")
+
+
+def _text(value: Any) -> str:
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def plain(value: Any, depth: int = MOST_DEPTH) -> Any:
+    """`value` as the data that is stored and comes back the same: texts, numbers, null, lists and objects.
+
+    Raises:
+        QuestionImpossible: part of it cannot be stored or shown. The sentence goes on after the name of the request.
+    """
+    if depth < 0:
+        raise QuestionImpossible(f"shows data more than {MOST_DEPTH} levels deep")
+    if isinstance(value, dict):
+        return {_name(name): plain(each, depth - 1) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each, depth - 1) for each in value]
+    if isinstance(value, set | frozenset):  # in an order that is the same in another process
+        return sorted((plain(each, depth - 1) for each in value), key=msgspec.json.encode)
+    if isinstance(value, str):
+        return _storable(value)
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return _number(value)
+    try:
+        built = msgspec.to_builtins(value)
+    except TypeError as problem:
+        raise QuestionImpossible(f"shows what is no plain data ({problem})") from None
+    return plain(built, depth)
+
+
+def _name(name: Any) -> str:
+    if isinstance(name, str):
+        return _storable(name)
+    if isinstance(name, dict | list | tuple | set | frozenset) or name is None:
+        raise QuestionImpossible(f"shows a value under {name!r}, which is no name")
+    return str(plain(name))
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise QuestionImpossible(f"shows a NUL character, in {text[:40]!r}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise QuestionImpossible(f"shows half of a character (a lone surrogate), in {text[:40]!r}") from None
+    return str(text)
+
+
+def _number(value: float) -> int | float:
+    if not isfinite(value):
+        raise QuestionImpossible(f"shows {value}, which is no number in JSON")
+    return int(value) if value.is_integer() and abs(value) >= WHOLE else value + 0.0
