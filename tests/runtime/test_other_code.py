@@ -68,7 +68,7 @@ async def test_a_renamed_step_runs_under_its_new_name(tester: KindTester) -> Non
     assert (ran["renamed.first"], ran["renamed.one"]) == (1, 1)
 
 
-async def test_a_stored_result_that_does_not_fit_the_new_type_is_a_failed_attempt(tester: KindTester) -> None:
+async def test_a_stored_result_that_does_not_fit_the_new_type_buries_the_task(tester: KindTester) -> None:
     task_id = await held(tester, "typed")
     await tester.decide(task_id)
     release("typed", returns=as_number)
