@@ -1,10 +1,16 @@
 """Ringing: soon and together, and never in anybody's way."""
 
 import asyncio
+import os
+import signal
+from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as Away
 
+from app.embedded import valkey
+from app.runtime import doorbell
 from app.runtime.doorbell import Doorbell
 
 
@@ -56,3 +62,35 @@ async def test_an_announcement_is_not_kept_by_a_bell_that_failed(monkeypatch: py
     await bell.announce(frozenset({"queue:mail"}))
     await quiet(bell)
     assert bells.rung == ["queue:mail"]
+
+
+async def test_a_listener_leaves_a_connection_that_has_gone_silent_and_hears_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doorbell, "PULSE", 0.2)
+    client = Redis.from_url(valkey.start(tmp_path), socket_connect_timeout=1, socket_timeout=1)
+    pid = int((tmp_path / "valkey" / "valkey.pid").read_text())
+    bell, heard = Doorbell(client, "here"), asyncio.Queue[frozenset[str]]()
+    listening = asyncio.create_task(bell.listen(heard.put_nowait))
+    try:
+        async with asyncio.timeout(20):
+            assert await heard.get() == frozenset(), "it listens, and may have missed something before"
+            os.kill(pid, signal.SIGSTOP)
+            before = open_connections(client)
+            while open_connections(client) & before:
+                await asyncio.sleep(0.05)
+            os.kill(pid, signal.SIGCONT)
+            assert await heard.get() == frozenset()
+            await bell.ring(frozenset({"queue:mail"}))
+            while await heard.get() != frozenset({"queue:mail"}):
+                pass
+    finally:
+        listening.cancel()
+        os.kill(pid, signal.SIGCONT)
+        await asyncio.gather(listening, return_exceptions=True)
+        await client.aclose()
+        valkey.stop(tmp_path)
+
+
+def open_connections(client: Redis) -> set[int]:
+    return {id(each) for each in client.connection_pool._in_use_connections if each.is_connected}
