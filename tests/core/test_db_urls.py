@@ -8,7 +8,7 @@ from asyncpg import connect_utils
 from redis.asyncio import Redis, SSLConnection
 
 from app.core.config import ConfigError, load
-from app.core.db import connection_string
+from app.core.connections import connection_string
 
 CA = Path(__file__).parents[1] / "mail" / "localhost.pem"
 
