@@ -28,6 +28,7 @@ REPLICA_SECONDS = 2.0  # in which it has to say that it is there
 LIMIT = timedelta(seconds=30)  # of one statement, unless its purpose asks for less or more
 LONG = timedelta(minutes=10)  # of one that reads whole tables: checks, recounts
 PLACE_SECONDS = 5.0  # to wait for a connection when all are in use
+NOTE_SECONDS = 1.0  # that a request waits for what is only noted on its way
 LOOKING_BACK = 2  # connections that exports have to themselves, and as many again for a while
 INSIST_SECONDS = 60.0  # how long a task that has work in hand asks a database that is away
 
