@@ -34,6 +34,7 @@ class Way:
         self._swallows_new = False
         self._refuses = False
         self._loses_commit = False
+        self._last_word = b""
         self.taken = 0  # connections so far
         self.port = 0
         self._jobs: set[asyncio.Task[None]] = set()
@@ -77,6 +78,10 @@ class Way:
         """The next COMMIT reaches the server; instead of its answer the client sees its connection end."""
         self._do(lambda: setattr(self, "_loses_commit", True))
 
+    def swallow_from(self, word: bytes) -> None:
+        """The next connection whose client's message begins so falls silent with it."""
+        self._do(lambda: setattr(self, "_last_word", word))
+
     def lead_to(self, reach: "Reach") -> None:
         """An address that moves: new connections go elsewhere, the open ones stay."""
         self._do(lambda: setattr(self, "_reach", reach))
@@ -116,6 +121,8 @@ class Way:
     ) -> None:
         with suppress(OSError):
             while data := await source.read(65536):
+                if asks and self._last_word and data.startswith(self._last_word):
+                    self._last_word, wire.silent = b"", True
                 if wire.silent:
                     continue
                 wire.carried += len(data)

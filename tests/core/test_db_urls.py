@@ -50,6 +50,15 @@ def test_a_server_that_may_write_is_chosen_among_several() -> None:
     assert told.target_session_attrs is connect_utils.SessionAttribute.primary
 
 
+def test_several_hosts_may_stand_before_the_path() -> None:
+    url = "postgresql://u:s@one:5432,two:5433/d"
+    addresses, _ = read_by_the_driver(url)
+    assert addresses == [("one", 5432), ("two", 5433)]
+    scope = load({"DATABASE_URL": url}).doorbell_scope
+    assert scope != load({"DATABASE_URL": url.replace("two", "three")}).doorbell_scope
+    assert scope == load({"DATABASE_URL": url.replace("u:s", "other")}).doorbell_scope, "a password may change"
+
+
 def test_channel_binding_that_cannot_be_kept_to_is_refused() -> None:
     with pytest.raises(ConfigError, match="channel_binding"):
         load({"DATABASE_URL": "postgresql://u:secret@h/d?sslmode=require&channel_binding=require"})

@@ -13,7 +13,7 @@ from sqlalchemy import make_url, text
 import tests.tasks.kinds  # noqa: F401
 from app.core.config import Settings
 from app.core.db import Database
-from app.doctor import beside
+from app.doctor import beside, inside
 from app.doctor.findings import Bounds, Finding, Health, Patient
 from app.tasks import exports
 from app.tasks.filters import TaskFilter
@@ -113,6 +113,10 @@ async def test_the_doctor_tells_how_the_replica_does(
             await connection.execute(text("SELECT pg_wal_replay_resume()"))
         await behind.dispose()
     assert slow.health is Health.WARN and "more than 1 s behind" in slow.says and "paused" in slow.do
+    standby = Database(follower[0], name="standby", pool_size=1)
+    readonly = await inside.database(msgspec.structs.replace(patient, database=standby))
+    await standby.dispose()
+    assert readonly.health is Health.FAIL and "takes no writes" in readonly.says
     primary = await finding(settings.database_url)
     assert primary.health is Health.WARN and "no replica" in primary.says
     gone = make_url(settings.database_url).update_query_dict({"host": str(tmp_path)})
