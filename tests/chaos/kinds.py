@@ -39,3 +39,9 @@ async def _insert(session: WriteSession, name: str) -> None:
 async def breaks(ctx: Context, payload: Evidence) -> None:
     """Fails in the same way each time, about something else."""
     raise RuntimeError(f"No answer about '{payload.name}' after {os.getpid()} tries.")
+
+
+@kind("chaos.holds-a-connection", max_attempts=1)
+async def holds_a_connection(ctx: Context, payload: Evidence) -> None:
+    async with ctx.database.write("evidence") as session:
+        await session.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": payload.seconds})

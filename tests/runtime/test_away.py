@@ -151,11 +151,8 @@ async def is_so(it: bool) -> bool:
 
 @kind("test.takes-a-place", max_attempts=1)
 async def takes_a_place(ctx: Context, payload: Named) -> None:
-    await ctx.transact("sleep", hold_a_connection)
-
-
-async def hold_a_connection(session: WriteSession) -> None:
-    await session.execute(text("SELECT pg_sleep(0.1)"))
+    async with ctx.database.write("tests") as session:
+        await session.execute(text("SELECT pg_sleep(0.1)"))
 
 
 async def test_to_wait_for_a_connection_is_no_failure_and_takes_none_from_the_leases(
