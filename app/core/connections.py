@@ -104,10 +104,6 @@ class Connection(asyncpg.Connection):
         elif not self.is_closed():
             self.line.part(self)
 
-    def limited(self, seconds: float | None) -> "Connection":
-        self.limit = seconds
-        return self
-
 
 def _keep_alive(wire: Any) -> None:
     if wire is None or wire.family not in (socket.AF_INET, socket.AF_INET6):
@@ -146,7 +142,8 @@ def make_engine(
     hosts = Hosts(connection_string(url), writes=writes)
 
     async def connect(*_: object, **__: object) -> Any:
-        connection = (await hosts.connect(**about)).limited(limit)
+        connection = await hosts.connect(**about)
+        connection.limit = limit
         if line is not None:
             line.add(connection)
         return connection
