@@ -21,7 +21,6 @@ class Wire:
         self.ends = ends
         self.silent = False
         self.lost = False  # what comes next is the answer that must not arrive
-        self.carried = 0  # bytes, both ways
 
 
 class Way:
@@ -39,17 +38,16 @@ class Way:
         self.port = 0
         self._jobs: set[asyncio.Task[None]] = set()
 
-    def swallow(self, *, new: bool = False, only: int | None = None) -> None:
-        """What is open falls silent, in both directions: all of it, or the one with this number.
+    def swallow(self, *, new: bool = False) -> None:
+        """What is open falls silent, in both directions.
 
         Args:
             new: what is opened from now on, too, until `let_through`.
         """
 
         def do() -> None:
-            for number, wire in enumerate(self._wires):
-                if only is None or number == only:
-                    wire.silent = True
+            for wire in self._wires:
+                wire.silent = True
             self._swallows_new = new
 
         self._do(do)
@@ -86,10 +84,6 @@ class Way:
         """An address that moves: new connections go elsewhere, the open ones stay."""
         self._do(lambda: setattr(self, "_reach", reach))
 
-    def busiest(self) -> int:
-        """The number of the connection that has carried most."""
-        return max(range(len(self._wires)), key=lambda number: self._wires[number].carried)
-
     def _do(self, work: Callable[[], Any]) -> None:
         async def run() -> None:
             work()
@@ -125,7 +119,6 @@ class Way:
                     self._last_word, wire.silent = b"", True
                 if wire.silent:
                     continue
-                wire.carried += len(data)
                 if asks and self._loses_commit and b"COMMIT;" in data:
                     self._loses_commit, wire.lost = False, True
                 elif wire.lost and not asks:

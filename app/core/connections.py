@@ -93,6 +93,11 @@ class Connection(asyncpg.Connection):
         self.limit: float | None = None
         _keep_alive(transport.get_extra_info("socket"))
 
+    async def execute(self, query: str, *args: Any, **options: Any) -> Any:
+        done = await super().execute(query, *args, **options)
+        self.heard = time.monotonic()  # a transaction begins or ends: cheaper than to note each statement
+        return done
+
     async def prepare(self, query: str, **options: Any) -> Any:
         # The driver closes forgotten statements here, and that alone it does without a limit.
         async with asyncio.timeout(self.limit):
@@ -153,7 +158,6 @@ def make_engine(
         "postgresql+asyncpg://", connect_args={"async_creator_fn": connect, **unnamed}, hide_parameters=True, **options
     )
     event.listen(engine.sync_engine, "checkout", _look)
-    event.listen(engine.sync_engine, "after_cursor_execute", _heard)
     event.listen(engine.sync_engine, "handle_error", _judge)
     return engine
 
@@ -162,10 +166,6 @@ def _look(connection: Any, *_: object) -> None:
     """One that was closed while it lay in the pool is replaced before somebody's statement fails on it."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError
-
-
-def _heard(connection: Any, *_: object) -> None:
-    connection.connection.driver_connection.heard = time.monotonic()
 
 
 def _judge(context: ExceptionContext) -> None:

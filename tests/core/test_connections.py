@@ -84,21 +84,13 @@ async def test_a_statement_that_is_only_slow_costs_its_own_connection_and_is_can
 async def test_one_that_fell_silent_ends_no_other_that_is_heard(way: tuple[Way, str]) -> None:
     path, url = way
     database = Database(url, name="one of two", pool_size=2, limit=LIMIT)
-    await warm(database, 2)
-    async with database.read() as busy:
-        await busy.execute(text("SELECT 1"))
-        for _ in range(200):  # so that the way knows which it is
-            await busy.execute(text("SELECT repeat('x', 10000)"))
-        path.swallow(only=1 - path.busiest())
-        lost = asyncio.create_task(ask(database))
-        with capture_logs() as said:
-            ends = time.monotonic() + 3
-            while time.monotonic() < ends:
-                assert await busy.scalar(text("SELECT 1")) == 1
-                await asyncio.sleep(0.05)
-        assert await busy.scalar(text("SELECT 1")) == 1
-    with pytest.raises(Away):
-        await lost
+    beside = database.beside(pool_size=1, limit=timedelta(minutes=10))
+    await warm(database, 1)
+    path.swallow()
+    with capture_logs() as said:
+        with pytest.raises(Away):
+            await ask(database)
+        await ask(beside, "SELECT pg_sleep(2)")  # began after the goodbye, and lasts beyond the verdict
     assert [(line["event"], line["others"]) for line in said] == [("database_silent", 0)]
     await database.dispose()
 
