@@ -8,17 +8,19 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.core import log, metrics, tracing
 from app.core.config import Settings
 from app.core.db import AWAY, Database
 from app.core.ids import uuid7
-from app.runtime import workers
+from app.runtime import exits, workers
 from app.runtime.context import Context
+from app.runtime.endings import failed
 from app.runtime.execution import execute
 from app.runtime.executors import Executors
 from app.runtime.finisher import BATCH, Finisher
+from app.runtime.occupied import Calls, note_calls
 from app.runtime.vitals import Pulse
 from app.tasks import attempts, limits
 from app.tasks.attempts import Attempt, Claimed, Outcome
@@ -29,22 +31,28 @@ from app.tasks.states import TaskState
 GATHER_ROOM = 0.002  # seconds to let more handlers end before a full queue claims again
 
 TOKEN_ROOM = 0.01  # seconds after which a rate's next start is surely there
-CLAIM_PATIENCE = 5.0  # seconds that a drain waits for claims under way
+CLAIM_PATIENCE = 2.0  # seconds that a drain waits for claims under way
+FAREWELL = 1.0  # seconds that a cancelled handler has to end
+LAST_WORDS = 3.0  # seconds to write what has ended
 
 logger = log.get(__name__)
 
 
 @dataclass
 class InHand:
-    """A task this process holds a lease on, from its claim until its outcome is written."""
+    """A task this process holds a lease on, from its claim until its outcome is written. `calls`: what works for it in
+    threads and processes."""
 
     task: Claimed
     job: asyncio.Task[None] | None = None
+    calls: Calls = field(default_factory=set)
     ended: bool = False
     requeue: bool = False
+    cancelled: bool = False  # by us; a handler may cancel itself
 
     def cancel(self) -> None:
         assert self.job is not None
+        self.cancelled = True
         self.job.cancel()
 
 
@@ -77,7 +85,6 @@ class Dispatcher:
         # Which kinds have limits: only whether to ask for their tasks. What they allow, the claim finds out.
         self._limited: frozenset[str] = frozenset()
         self._limits_known = False
-        self._declared = False
         self._sizes = dict(settings.queues)
         self._busy = dict.fromkeys(self._sizes, 0)
         self._bells = {queue: asyncio.Event() for queue in self._sizes}
@@ -109,10 +116,12 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Work until cancelled; `drain` first for a clean end."""
+        exits.guard(asyncio.get_running_loop())
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._finisher.run(), name="finisher")
                 group.create_task(self._keep_leases(), name="leases")
+                group.create_task(self._declare_limits(), name="limits")
                 self._feeds = [
                     group.create_task(self._feed(queue, size), name=f"feed {queue}")
                     for queue, size in self._sizes.items()
@@ -185,6 +194,8 @@ class Dispatcher:
     async def _work(self, hand: InHand) -> None:
         """One task from claim to outcome. Never raises: whatever happens becomes an outcome or nothing."""
         task = hand.task
+        hand.calls = note_calls()
+        exits.handling.set(True)
         context = Context(
             task, database=self._handlers, settings=self._settings, actor=self.actor, executors=self._executors
         )
@@ -192,18 +203,23 @@ class Dispatcher:
         began = time.perf_counter()
         try:
             outcome = await self._traced(task, context)
-        except asyncio.CancelledError:
-            if hand.requeue:
+        except asyncio.CancelledError as error:
+            if hand.requeue and hand.calls:
+                pass  # what goes on in a thread must not be done by another worker meanwhile: its lease runs out
+            elif hand.requeue:
                 outcome = Outcome(task.id, task.attempt, TaskState.QUEUED, reason="Its worker was shut down.")
-        finally:
-            hand.ended = True
-            self._busy[task.queue] -= 1
-            self._room[task.queue].set()
-            self._tell(task, outcome, time.perf_counter() - began)
+            elif not hand.cancelled:
+                outcome = failed(task, error)
+        except BaseException as error:  # the last resort: a task without an outcome would run for ever
+            outcome = failed(task, error)
+        hand.ended = True
+        self._busy[task.queue] -= 1
+        self._room[task.queue].set()
         if outcome is None:
             self._written([(task.id, task.attempt)])
         else:
             self._finisher.put(outcome)
+        self._tell(task, outcome, time.perf_counter() - began)
 
     @staticmethod
     async def _traced(task: Claimed, context: Context) -> Outcome | None:
@@ -249,6 +265,19 @@ class Dispatcher:
         if not self._hand:
             self._empty.set()
 
+    async def _declare_limits(self) -> None:
+        """Once. Never in a transaction with leases: one that cannot be stored would let all of them run out."""
+        while True:
+            try:
+                async with self._database.write(self.actor) as session:
+                    await limits.declare(session, all_kinds())
+            except AWAY as error:
+                logger.warning("limits_not_declared", error=repr(error))
+                await asyncio.sleep(self._settings.lease.total_seconds() / 3)
+            else:
+                self._limits_known = False
+                return
+
     async def _keep_leases(self) -> None:
         """Renew every lease at a third of its length; what is not ours any more is cancelled."""
         every = self._settings.lease.total_seconds() / 3
@@ -258,8 +287,6 @@ class Dispatcher:
             held = list(self._hand)
             try:
                 async with self._quick.write(self.actor) as session:
-                    if not self._declared:
-                        await limits.declare(session, all_kinds())
                     still = await attempts.extend_leases(session, held, self._settings.lease) if held else set()
                     await workers.beat(
                         session,
@@ -277,7 +304,7 @@ class Dispatcher:
                 logger.warning("heartbeat_failed", error=repr(error))
                 await asyncio.sleep(min(every, 0.5))
                 continue
-            self._declared, self._limits_known = True, False
+            self._limits_known = False
             self._beat_at = time.monotonic()
             for attempt in held:
                 hand = self._hand.get(attempt)
@@ -289,6 +316,7 @@ class Dispatcher:
     async def drain(self) -> None:
         """Stop claiming, let the tasks in hand end within the grace period, then put the rest back unharmed."""
         self._draining = True
+        began = time.monotonic()
         self.hear(frozenset())
         for room in self._room.values():
             room.set()
@@ -298,8 +326,9 @@ class Dispatcher:
             for feed in stuck:
                 feed.cancel()
         if self._hand:
+            left = self._settings.shutdown_grace.total_seconds() - (time.monotonic() - began)
             try:
-                async with asyncio.timeout(self._settings.shutdown_grace.total_seconds()):
+                async with asyncio.timeout(left):
                     await self._empty.wait()
             except TimeoutError:
                 pass
@@ -307,9 +336,13 @@ class Dispatcher:
             if not hand.ended:
                 hand.requeue = True
                 hand.cancel()
-        await asyncio.gather(*(hand.job for hand in self._hand.values() if hand.job), return_exceptions=True)
+        if jobs := [hand.job for hand in self._hand.values() if hand.job]:
+            # Not for ever: a handler may swallow it. What has not stopped is not put back either.
+            _, deaf = await asyncio.wait(jobs, timeout=FAREWELL)
+            for job in deaf:
+                logger.warning("task_goes_on", job=job.get_name())
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LAST_WORDS):
                 await self._finisher.flushed()
                 async with self._database.write(self.actor) as session:
                     await workers.leave(session, self.id)

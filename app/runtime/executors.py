@@ -5,13 +5,14 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import timedelta
 from functools import cached_property, partial
 from multiprocessing import get_context, parent_process
 from types import FrameType
 from typing import ParamSpec, TypeVar
+
+from app.runtime.occupied import Processes, Threads
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,13 +25,13 @@ class Executors:
     """The pools of one worker process."""
 
     @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="handler")
+    def _threads(self) -> Threads:
+        return Threads(max_workers=THREADS, thread_name_prefix="handler")
 
     @cached_property
-    def _processes(self) -> ProcessPoolExecutor:
+    def _processes(self) -> Processes:
         # Not fork: the worker has threads and connections.
-        return ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn"), initializer=_settle_in)
+        return Processes(PROCESSES, mp_context=get_context("spawn"), initializer=_settle_in)
 
     async def in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         call = partial(function, *args, **kwargs)

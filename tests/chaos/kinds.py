@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 
 import msgspec
 from sqlalchemy import text
@@ -45,3 +46,34 @@ async def breaks(ctx: Context, payload: Evidence) -> None:
 async def holds_a_connection(ctx: Context, payload: Evidence) -> None:
     async with ctx.database.write("evidence") as session:
         await session.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": payload.seconds})
+
+
+@kind("chaos.deaf", max_attempts=1)
+async def deaf(ctx: Context, payload: Evidence) -> None:
+    """Cannot be cancelled."""
+    await note(ctx, payload.name)
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            continue
+
+
+@kind("chaos.thread", max_attempts=1, runs_in="thread")
+def in_thread(payload: Evidence) -> None:
+    """Cannot be stopped, nor cancelled."""
+    time.sleep(payload.seconds)
+
+
+@kind("chaos.own-thread", max_attempts=1)
+async def in_own_thread(ctx: Context, payload: Evidence) -> None:
+    """The same, by the standard library's way."""
+    await note(ctx, payload.name)
+    await asyncio.to_thread(time.sleep, payload.seconds)
+
+
+@kind("chaos.blocks", max_attempts=1)
+async def blocks(ctx: Context, payload: Evidence) -> None:
+    """Holds the event loop, as it must not."""
+    await note(ctx, payload.name)
+    time.sleep(payload.seconds)
