@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from importlib import import_module
 
 from litestar import Litestar, Response, get
@@ -94,6 +95,9 @@ from app.stats.live import Changes
 from app.web.render import render, see_other
 from app.web.request import WebRequest, principal
 from app.web.site import make_site
+
+# Of a request's statement: somebody waits for the answer. Exports have more (app/core/db.py).
+STATEMENT_LIMIT = timedelta(seconds=5)
 
 
 @get("/")
@@ -190,6 +194,7 @@ def create_app(settings: Settings) -> ASGIApp:
         announce=doorbell.announce,
         pooler=settings.database_pooler,
         replica=settings.database_read_url,
+        limit=STATEMENT_LIMIT,
     )
 
     changes = Changes(database)

@@ -29,7 +29,7 @@ import app.schedules.models
 import app.stats.models
 import app.tasks.models
 import app.webhooks.models  # noqa: F401
-from app.core.db import Base, Database, sqlstate
+from app.core.db import LONG, Base, Database, sqlstate
 from app.core.errors import AppError
 from app.core.places import MIGRATIONS
 from app.stats.rebasing import rebase
@@ -155,7 +155,7 @@ async def _current(url: str) -> str | None:
 
 
 async def _rebase(url: str) -> int | None:
-    database = Database(url, name="holdpoint migrate", pool_size=1, pooler=True)
+    database = Database(url, name="holdpoint migrate", pool_size=1, pooler=True, limit=LONG)
     try:
         async with database.write("system") as session:
             return await rebase(session)

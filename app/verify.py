@@ -10,7 +10,7 @@ from app.approvals import consistency as decisions
 from app.approvals import receipts
 from app.core import signing
 from app.core.config import Settings
-from app.core.db import Database
+from app.core.db import LONG, Database
 from app.core.errors import Invalid
 from app.stats import consistency as counts
 
@@ -45,7 +45,9 @@ def keys_of(settings: Settings, saved: Path | None) -> list[dict[str, str]]:
 
 async def verify_database(settings: Settings, say: Say) -> bool:
     """Whether everything agrees, in one snapshot and without stopping anybody; tells about each check."""
-    database = Database(settings.database_url, name="holdpoint verify", pool_size=1, pooler=settings.database_pooler)
+    database = Database(
+        settings.database_url, name="holdpoint verify", pool_size=1, pooler=settings.database_pooler, limit=LONG
+    )
     try:
         async with database.read() as session:
             await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 
 from app.core import log, metrics, tracing
 from app.core.config import Settings, load
-from app.core.db import Database
+from app.core.db import LONG, Database
 from app.core.ending import SIGNALS, Ending
 from app.embedded.attach import attached
 from app.kinds import BUILT_IN
@@ -35,6 +35,18 @@ logger = log.get(__name__)
 
 # The event loop of a process that is well turns many times a second.
 STUCK_SECONDS = 15.0
+# A worker that has written no heartbeat for so long, the more of both, is not worth keeping.
+UNHEARD_SECONDS, UNHEARD_LEASES = 300.0, 20
+
+# Connections to PostgreSQL, beside one for each queue and one for the heartbeat (docs/scaling.md).
+OWN_CONNECTIONS = 2  # for outcomes and for the sweeper; while it ends, twice as many
+HANDLERS_CONNECTIONS = 10  # at most; handlers wait for one another
+HANDLERS_LIMIT = timedelta(minutes=1)  # of one statement of theirs
+
+
+def quick_limit(lease: timedelta) -> timedelta:
+    """Of a claim or a heartbeat: a silent server is noticed, and left, while the leases still hold."""
+    return min(max(lease / 3, timedelta(seconds=2)), timedelta(seconds=5))
 
 
 # Seconds: one that takes connections and then is silent must not hold whoever waits for its answer.
@@ -84,20 +96,29 @@ class Process:
     def __init__(self, settings: Settings) -> None:
         self._redis = Redis.from_url(settings.redis_url, **REDIS_PATIENCE)
         doorbell = Doorbell(self._redis, settings.doorbell_scope)
-        size = 4 + len(settings.queues)
         self._database = Database(
             settings.database_url,
             name="holdpoint worker",
-            pool_size=size,
+            pool_size=OWN_CONNECTIONS,
             announce=doorbell.ring,
             # The sweeper's lock, held by a frozen worker, must not outlast the leases that others would recover.
             idle_limit=min(settings.lease, timedelta(seconds=5)),
             pooler=settings.database_pooler,
+            limit=LONG,
         )
         self._doorbell = doorbell
         self._settings = settings
         self._sweeper = Sweeper(self._database, settings)
-        self.dispatcher = Dispatcher(self._database, settings, swept=self._sweeper.age)
+        queues = dict(settings.queues)
+        self.dispatcher = Dispatcher(
+            self._database,
+            settings,
+            quick=self._database.beside(pool_size=1 + len(queues), limit=quick_limit(settings.lease)),
+            handlers=self._database.beside(
+                pool_size=min(sum(queues.values()), HANDLERS_CONNECTIONS), limit=HANDLERS_LIMIT, patient=True
+            ),
+            swept=self._sweeper.age,
+        )
         self._jobs: list[asyncio.Task[None]] = []
         self._drained: asyncio.Task[None] | None = None
         self._metrics: WSGIServer | None = None
@@ -161,7 +182,10 @@ class Process:
             await asyncio.sleep(1)
 
     def _alive(self) -> bool:
-        return time.monotonic() - self._turned < STUCK_SECONDS
+        """Whether to go on with it. That the database is away is its own affair; but after so many leases what this
+        process holds is lost, and a new one may reach what it does not."""
+        patience = max(UNHEARD_SECONDS, UNHEARD_LEASES * self._settings.lease.total_seconds())
+        return time.monotonic() - self._turned < STUCK_SECONDS and self.dispatcher.unheard < patience
 
     def _figures(self) -> metrics.Families:
         """What is read at each look, beside what is counted."""

@@ -10,7 +10,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.config import load
-from app.core.db import AWAY, make_engine
+from app.core.connections import make_engine
+from app.core.db import AWAY
 from app.schema import LOCK_TIMEOUT, MigrationRuns, metadata
 
 LOCK_KEY = 0x48_6F_6C_64  # "Hold": one migration at a time, however many release jobs start

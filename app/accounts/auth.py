@@ -5,6 +5,7 @@ ends by itself. That a person was here is noted at most every five minutes, in a
 matter when that fails.
 """
 
+import asyncio
 from typing import Literal
 
 from litestar.enums import ScopeType
@@ -14,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from app.accounts import queries
 from app.accounts.queries import Found
 from app.core import log
-from app.core.db import Database
+from app.core.db import NOTE_SECONDS, Database, is_away
 from app.core.principal import Principal
 from app.core.tokens import digest
 from app.web.cookies import SESSION, read_cookie
@@ -60,10 +61,10 @@ async def _find(database: Database, token_hash: bytes) -> Found | None:
         found = await _lookup(database, token_hash)
     if found is not None and found.stale:
         try:
-            async with database.write(f"user:{found.email}") as session:
+            async with asyncio.timeout(NOTE_SECONDS), database.write(f"user:{found.email}") as session:
                 await queries.note_seen(session, token_hash)
-        except Exception:
-            logger.warning("could not note that a person was here", exc_info=True)
+        except Exception as error:
+            logger.warning("could not note that a person was here", error=repr(error), exc_info=not is_away(error))
     return found
 
 

@@ -1,5 +1,6 @@
 """Who makes a request to the API: the bearer token resolved to a Principal. Cookies do not count here."""
 
+import asyncio
 from typing import Literal
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from app.accounts.token_queries import Holder
 from app.api import access
 from app.api.access import Access
 from app.core import log
-from app.core.db import Database
+from app.core.db import NOTE_SECONDS, Database, is_away
 from app.core.principal import Principal
 from app.core.tokens import digest
 from app.web.request import WebRequest
@@ -76,10 +77,10 @@ async def _look_up(database: Database, holders: Holders, token_hash: bytes) -> H
 
 async def _note_use(database: Database, holder: Holder) -> None:
     try:
-        async with database.write(f"user:{holder.email}") as session:
+        async with asyncio.timeout(NOTE_SECONDS), database.write(f"user:{holder.email}") as session:
             await token_queries.note_use(session, holder.token_id)
-    except Exception:  # that it was used is for people to look at, and no reason to fail
-        logger.warning("could not note that a token was used", exc_info=True)
+    except Exception as error:  # that it was used is for people to look at, and no reason to fail
+        logger.warning("could not note that a token was used", error=repr(error), exc_info=not is_away(error))
 
 
 async def _by_jwt(request: WebRequest, token: str) -> tuple[Principal, Access]:

@@ -80,7 +80,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def doorbell_scope(self) -> str:
         """Tells apart installations that share a Redis: the database they work on."""
         parts = urlsplit(self.database_url)
-        return sha256(f"{parts.hostname}{parts.port}{parts.path}?{parts.query}".encode()).hexdigest()[:12]
+        hosts = parts.netloc.rpartition("@")[2]
+        place = hosts if "," in hosts else f"{parts.hostname}{parts.port}"
+        return sha256(f"{place}{parts.path}?{parts.query}".encode()).hexdigest()[:12]
 
     @property
     def artifact_store(self) -> str:

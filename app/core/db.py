@@ -4,28 +4,37 @@ A `WriteSession` names its actor to the database, whose triggers write it into t
 told to other processes after the commit (doorbells) is noted with `announce` and goes out only if it commits.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
-from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from typing import Any, TypeVar
 
 import asyncpg
 from sqlalchemy import MetaData, bindparam, func, select
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import UserDefinedType
 
 from app.core import log, tracing
+from app.core.connections import Line, make_engine
 
 REPLICA_PATIENCE = 30.0  # seconds in which a replica that did not answer is not asked again
+REPLICA_SECONDS = 2.0  # in which it has to say that it is there
+LIMIT = timedelta(seconds=30)  # of one statement, unless its purpose asks for less or more
+LONG = timedelta(minutes=10)  # of one that reads whole tables: checks, recounts
+PLACE_SECONDS = 5.0  # to wait for a connection when all are in use
+NOTE_SECONDS = 1.0  # that a request waits for what is only noted on its way
+LOOKING_BACK = 2  # connections that exports have to themselves, and as many again for a while
+INSIST_SECONDS = 60.0  # how long a task that has work in hand asks a database that is away
 
 logger = log.get(__name__)
 
+R = TypeVar("R")
 Announce = Callable[[frozenset[str]], Awaitable[None]]
 
 
@@ -117,51 +126,43 @@ def sqlstate(error: DBAPIError) -> str:
     return str(getattr(error.orig, "sqlstate", None) or "")
 
 
+async def insist(
+    work: Callable[[], Awaitable[R]],
+    *,
+    before: Callable[[], Awaitable[R | None]] | None = None,
+    tell: Callable[[Exception], None] = lambda error: None,
+) -> R:
+    """Do `work` again and again while the database is away, for about a minute.
+
+    Args:
+        before: is awaited before `work` is done again. A connection lost during a commit leaves open whether it
+            counted; what this finds, unless None, is the result.
+        tell: is told the first failure; the last is raised.
+    """
+    ends, pause, again = time.monotonic() + INSIST_SECONDS, 0.05, False
+    while True:
+        try:
+            if again and before is not None and (found := await before()) is not None:
+                return found
+            return await work()
+        except Exception as error:
+            if not is_away(error) or time.monotonic() + pause > ends:
+                raise
+            if not again:
+                tell(error)
+        await asyncio.sleep(pause)
+        pause, again = min(2 * pause, 2.0), True
+
+
+def _tell_away(error: Exception) -> None:
+    logger.warning("database_awaited", error=repr(error))
+
+
 _TRACE = select(func.set_config("holdpoint.traceparent", bindparam("parent"), True))
 _IDLE_LIMIT = "idle_in_transaction_session_timeout"
 # Every statement is short. The planner takes the few events behind a cursor for a third of the log, and would start
 # parallel workers or compile the plan for them, which costs more than the statement.
 _PLAIN = {"jit": "off", "max_parallel_workers_per_gather": "0"}
-# What a pooler that hands out connections by the transaction takes at a connection's start; it refuses the rest.
-_TAKEN_BY_POOLERS = frozenset({"application_name", "timezone"})
-
-
-def make_engine(
-    url: str, *, pooler: bool = False, settings: dict[str, str] | None = None, **options: Any
-) -> AsyncEngine:
-    """An engine on `url`, whose query (sslmode, sslrootcert, …) the driver reads as libpq does.
-
-    Args:
-        url: `postgresql+asyncpg://…`
-        pooler: the URL leads to a PgBouncer in transaction mode. Each transaction may have another connection, so
-            nothing is prepared under a name, and what else would belong to a session is left out.
-        settings: the server's, for each connection.
-        options: SQLAlchemy's.
-    """
-    given = {name: value for name, value in (settings or {}).items() if not pooler or name in _TAKEN_BY_POOLERS}
-    dsn = connection_string(url)
-
-    async def connect(*_: object, **__: object) -> Any:
-        caching = {"statement_cache_size": 0} if pooler else {}
-        return await asyncpg.connect(dsn, timeout=5, server_settings=given, **caching)
-
-    caching = {"prepared_statement_cache_size": 0} if pooler else {}
-    return create_async_engine(
-        "postgresql+asyncpg://", connect_args={"async_creator_fn": connect, **caching}, hide_parameters=True, **options
-    )
-
-
-# What libpq knows and the driver does not, without loss: it would take them for settings of the server.
-_LEFT_OUT = frozenset({"channel_binding", "connect_timeout", "gssencmode", "fallback_application_name"})
-
-
-def connection_string(url: str) -> str:
-    """The URL as the driver takes it."""
-    parts = urlsplit(url)
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    # `ssl` is the driver's own name, and what these URLs said before.
-    kept = [("sslmode" if key == "ssl" else key, value) for key, value in query if key not in _LEFT_OUT]
-    return urlunsplit(parts._replace(scheme="postgresql", query=urlencode(kept, safe="/")))
 
 
 class Database:
@@ -173,6 +174,9 @@ class Database:
             the middle of one (SIGSTOP, a frozen machine) must not keep its locks.
         announce: is awaited after a commit with the announced topics; must not raise.
         replica: the URL of one that follows it, for `look_back`; empty: none.
+        limit: how long one statement may take. Then its connection is taken for dead, and is replaced.
+        patient: for who has work in hand. It never opens more than `pool_size` connections; to wait for one of them is
+            no error, however long it takes; and a session that cannot be opened is tried for again.
     """
 
     def __init__(
@@ -185,18 +189,25 @@ class Database:
         idle_limit: timedelta = timedelta(seconds=30),
         pooler: bool = False,
         replica: str = "",
+        limit: timedelta = LIMIT,
+        patient: bool = False,
+        line: Line | None = None,
     ) -> None:
         idle = {_IDLE_LIMIT: str(int(idle_limit.total_seconds() * 1000))}
         options: dict[str, Any] = {
             "pooler": pooler,
             "settings": {"application_name": name, "timezone": "UTC", **_PLAIN, **idle},
             "pool_size": pool_size,
-            "max_overflow": pool_size,
-            "pool_pre_ping": False,
-            "pool_timeout": 10,
+            "max_overflow": 0 if patient else pool_size,
+            "pool_timeout": PLACE_SECONDS,
         }
-        self.engine = make_engine(url, **options)
-        self._replica = make_engine(replica, **options) if replica else None
+        self._given: dict[str, Any] = {"name": name, "announce": announce, "idle_limit": idle_limit, "pooler": pooler}
+        self._url, self._line, self._limit = url, line or Line(), limit
+        self.engine = make_engine(url, limit=limit.total_seconds(), line=self._line, **options)
+        self._replica_line, longer = Line(), max(limit, LIMIT).total_seconds()
+        self._replica = (
+            make_engine(replica, writes=False, limit=longer, line=self._replica_line, **options) if replica else None
+        )
         self._replica_away_until = 0.0
         self._reading = self.engine.execution_options(postgresql_readonly=True)
         # Behind a pooler a statement is parsed and executed on one connection only within a transaction.
@@ -205,10 +216,30 @@ class Database:
         said = [func.set_config(name, value, True) for name, value in idle.items() if pooler]
         self._opening = select(func.set_config("holdpoint.actor", bindparam("actor"), True), *said)
         self._announce = announce
+        self._patient = patient
+        self._turn: AbstractAsyncContextManager[Any] = asyncio.Semaphore(pool_size) if patient else nullcontext()
+        self._beside: list[Database] = []
+        # Exports read much at once, which must not cost what is quick its limit.
+        self._past = self.beside(pool_size=LOOKING_BACK, limit=LIMIT) if limit < LIMIT else self
+
+    def beside(self, *, pool_size: int, limit: timedelta, patient: bool = False) -> "Database":
+        """Other connections to the same server: for another purpose, so that neither takes the other's places. When
+        the server falls silent on one of them, all notice. They end with this one's."""
+        made = Database(self._url, pool_size=pool_size, limit=limit, patient=patient, line=self._line, **self._given)
+        self._beside.append(made)
+        return made
+
+    async def _open(self, session: AsyncSession, first: Callable[[], Awaitable[Any]]) -> None:
+        if self._patient:
+            await insist(first, before=session.rollback, tell=_tell_away)
+        else:
+            await first()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
-        async with ReadSession(self._reading, expire_on_commit=False) as session:
+        async with self._turn, ReadSession(self._reading, expire_on_commit=False) as session:
+            if self._patient:
+                await self._open(session, session.connection)
             yield session
 
     @asynccontextmanager
@@ -221,7 +252,7 @@ class Database:
             elif session is not None:
                 yield session
             else:
-                yield await stack.enter_async_context(self.read())
+                yield await stack.enter_async_context(self._past.read())
 
     async def _behind(self, stack: AsyncExitStack) -> ReadSession | None:
         """A session on the replica. None: there is none, or it is away, and then for a while it is not asked again."""
@@ -230,7 +261,8 @@ class Database:
         engine = self._replica.execution_options(postgresql_readonly=True)
         session = await stack.enter_async_context(ReadSession(engine, expire_on_commit=False))
         try:
-            await session.connection()
+            async with asyncio.timeout(REPLICA_SECONDS):
+                await session.execute(select(1))
         except AWAY as error:
             self._replica_away_until = time.monotonic() + REPLICA_PATIENCE
             logger.warning("replica_away", error=repr(error))
@@ -240,13 +272,13 @@ class Database:
     @asynccontextmanager
     async def glance(self) -> AsyncIterator[AsyncConnection]:
         """For a single statement that reads, asked again and again: no BEGIN and ROLLBACK around it."""
-        async with self._glancing.connect() as connection:
+        async with self._turn, self._glancing.connect() as connection:
             yield connection
 
     @asynccontextmanager
     async def peek(self) -> AsyncIterator[ReadSession]:
         """As `read` for one statement alone, without a BEGIN and ROLLBACK around it."""
-        async with ReadSession(self._glancing, expire_on_commit=False) as session:
+        async with self._turn, ReadSession(self._glancing, expire_on_commit=False) as session:
             yield session
 
     @asynccontextmanager
@@ -256,8 +288,8 @@ class Database:
         Args:
             actor: who does it, as the event log names it: `user:…`, `worker:…`, `recipient:…`, `system`.
         """
-        async with WriteSession(self.engine, expire_on_commit=False) as session:
-            await session.execute(self._opening, {"actor": actor})
+        async with self._turn, WriteSession(self.engine, expire_on_commit=False) as session:
+            await self._open(session, lambda: session.execute(self._opening, {"actor": actor}))
             if parent := tracing.traceparent():  # tasks that it inserts belong to the trace
                 await session.execute(_TRACE, {"parent": parent})
             yield session
@@ -267,6 +299,9 @@ class Database:
             await self._announce(frozenset(topics))
 
     async def dispose(self) -> None:
+        for other in self._beside:
+            await other.dispose()
         await self.engine.dispose()
         if self._replica is not None:
             await self._replica.dispose()
+        await asyncio.gather(self._line.parted(), self._replica_line.parted())

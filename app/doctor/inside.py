@@ -30,15 +30,19 @@ async def database(patient: Patient) -> Finding:
             await session.connection()  # to open one is not what is measured
             began = time.perf_counter()
             version, number = await queries.version(session)
+            took = (time.perf_counter() - began) * 1000
+            writes = await queries.takes_writes(session)
     except AWAY as problem:
         said = str(problem).split("\n")[0][:150]
         if any(sign in str(problem) for sign in POOLER_SIGNS):
             do = "This is a pooler's answer: set DATABASE_POOLER=transaction for web, workers and commands."
             return fail(f"It refuses us: {said}", do)
         return fail(f"It cannot be reached: {said}", "Look at DATABASE_URL, the server, and the network between.")
-    took = (time.perf_counter() - began) * 1000
     if number < 150000:
         return fail(f"PostgreSQL {version} is too old.", "Upgrade to PostgreSQL 15 or newer.")
+    if not writes:
+        do = "Point DATABASE_URL at the primary, or name all servers in it: postgresql://…@one,two/holdpoint."
+        return fail(f"PostgreSQL {version} takes no writes: it is a standby, or read-only.", do)
     if took > SLOW_MS:
         return warn(f"PostgreSQL {version} took {took:.0f} ms to answer.", "Bring it closer, or look at its load.")
     return fine(f"PostgreSQL {version} answers in {took:.0f} ms.")

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from app.core.db import sqlstate
 
 _VERSION = text("SELECT current_setting('server_version'), CAST(current_setting('server_version_num') AS int)")
+_WRITES = text("SELECT NOT pg_is_in_recovery() AND current_setting('default_transaction_read_only') = 'off'")
 _REVISION = text("SELECT version_num FROM alembic_version")
 UNDEFINED_TABLE = "42P01"
 _INDEXES = text(
@@ -83,6 +84,10 @@ async def version(session: AsyncSession) -> tuple[str, int]:
     """PostgreSQL's, for people and to compare (150004 is 15.4)."""
     row = (await session.execute(_VERSION)).one()
     return row[0], row[1]
+
+
+async def takes_writes(session: AsyncSession) -> bool:
+    return bool((await session.execute(_WRITES)).scalar_one())
 
 
 async def revision(session: AsyncSession) -> str | None:

@@ -7,7 +7,7 @@ over; everything else runs again, so effects belong into steps.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
@@ -23,11 +23,12 @@ from app.approvals.questions import Answer, Question
 from app.approvals.states import HoldType
 from app.core import log
 from app.core.config import Settings
-from app.core.db import AWAY, Database, WriteSession, is_away, refuses_data
+from app.core.db import AWAY, Database, ReadSession, WriteSession, refuses_data
 from app.core.storable import storable_text
 from app.runtime import steps
 from app.runtime.errors import Asleep, Held, LeaseLost, PermanentError, TaskEnded
 from app.runtime.executors import Executors
+from app.runtime.insistence import Insistence
 from app.tasks import artifacts, attempts
 from app.tasks.artifacts import StoredArtifact
 from app.tasks.attempts import Claimed
@@ -38,10 +39,9 @@ R = TypeVar("R")
 F = TypeVar("F", bound=msgspec.Struct)
 
 PROCESS_LIMIT = timedelta(minutes=1)
-# Seconds between the tries to store a step while the database is away; then the try of the task has failed.
-AWAY_PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 MOST_NOTE = 500  # characters beside the progress
 PROGRESS_INTERVAL = 0.5  # seconds between two writes of a task's progress
+PROGRESS_PATIENCE = 2.0  # seconds that the work waits for one
 
 
 class Context:
@@ -67,6 +67,7 @@ class Context:
 
         self._actor = actor
         self._executors = executors or Executors()
+        self._insist = Insistence(database, actor, lambda: self.log)
         self._steps: dict[str, str] | None = None
         self._progress_at = 0.0
         self._ended: TaskEnded | None = None
@@ -105,7 +106,7 @@ class Context:
             async def store(session: WriteSession) -> str:
                 return await self._store(session, name, result)
 
-            stored = await self._insist(name, store)
+            stored = await self._finish(name, store)
         value: R = steps.decode(name, stored, wanted)
         return value
 
@@ -130,7 +131,7 @@ class Context:
                 # Last, so that a late worker's effects roll back.
                 return await self._store(session, name, result)
 
-            stored = await self._insist(name, work)
+            stored = await self._finish(name, work)
         value: R = steps.decode(name, stored, wanted)
         return value
 
@@ -219,15 +220,21 @@ class Context:
         steps.check_name(name)
         if duration > LONGEST_WAIT:
             raise PermanentError(f"The sleep {name!r} is longer than ten years. Let it sleep for less.")
-        async with self.database.write(self._actor) as session:
-            slept = await attempts.snooze(session, self.task_id, self.attempt, name, duration)
+
+        async def snooze(session: WriteSession) -> bool | None:
+            return await attempts.snooze(session, self.task_id, self.attempt, name, duration)
+
+        async def sleeps(session: ReadSession) -> bool | None:
+            return None if await self._runs(session) else False
+
+        slept = await self._insist.write(f"sleep {name}", snooze, sleeps)
         if slept is None:
             raise self._end(LeaseLost(self.task_id))
         if not slept:
             raise self._end(Asleep())
 
     async def progress(self, done: int, total: int, note: str = "") -> None:
-        """Show how far it is. Written at most twice a second, and always at the end.
+        """Show how far it is. Written at most twice a second, and at the end; not while the database is away.
 
         Of the note 500 characters are kept.
         """
@@ -240,8 +247,11 @@ class Context:
         except (TypeError, ValueError, OverflowError) as error:  # no number: that is no reason to fail
             self.log.warning("progress_left_out", error=repr(error))
             return
-        async with self.database.write(self._actor) as session:
-            await attempts.write_progress(session, self.task_id, self.attempt, *shown)
+        try:
+            async with asyncio.timeout(PROGRESS_PATIENCE), self.database.write(self._actor) as session:
+                await attempts.write_progress(session, self.task_id, self.attempt, *shown)
+        except AWAY as error:
+            self.log.debug("progress_not_shown", error=repr(error))
 
     async def artifact(self, name: str, data: bytes, content_type: str) -> StoredArtifact:
         """Keep a file with the task, under a name; a later try that makes it again replaces it.
@@ -282,28 +292,38 @@ class Context:
     async def _ask(self, question: Question) -> Answer[dict[str, Any]]:
         self._go_on()
         task = self.task
-        ended: TaskEnded
-        async with self.database.write(self._actor) as session:
+
+        async def put(session: WriteSession) -> Answer[dict[str, Any]] | TaskEnded:
             found = await versions.decision_on(session, task.id, question.step, question.version, task.round)
             if found is None:
                 with _permanent():
                     held = await asking.ask(session, task, question, signup=self.settings.signup)
-                ended = Held() if held else LeaseLost(task.id)
-            elif await asking.wait_for_undo(session, task, found):
-                ended = Asleep()
-            else:
-                return versions.answer_of(found)
-        raise self._end(ended)
+                return Held() if held else LeaseLost(task.id)
+            if await asking.wait_for_undo(session, task, found):
+                return Asleep()
+            return versions.answer_of(found)
+
+        async def holds(session: ReadSession) -> Answer[dict[str, Any]] | TaskEnded | None:
+            return None if await self._runs(session) else Held()
+
+        answer = await self._insist.write(question.step, put, holds)
+        if isinstance(answer, TaskEnded):
+            raise self._end(answer)
+        return answer
+
+    async def _runs(self, session: ReadSession) -> bool:
+        """False: it has left this attempt's hands, by what was last written or by somebody else."""
+        return await attempts.still_runs(session, self.task_id, self.attempt)
 
     async def _stored(self, name: str) -> str | None:
         self._go_on()
         if self._steps is None:
+
+            async def finished(session: ReadSession) -> dict[str, str]:
+                return await attempts.stored_steps(session, self.task_id)
+
             # A first attempt has nothing behind it: no look-up on the way of most tasks.
-            if self.attempt == 1:
-                self._steps = {}
-            else:
-                async with self.database.read() as session:
-                    self._steps = await attempts.stored_steps(session, self.task_id)
+            self._steps = {} if self.attempt == 1 else await self._insist.read("steps", finished)
         return self._steps.get(name)
 
     async def _store(self, session: WriteSession, name: str, result: str) -> str:
@@ -317,28 +337,13 @@ class Context:
             raise self._end(LeaseLost(self.task_id))
         return result
 
-    async def _insist(self, name: str, work: Callable[[WriteSession], Awaitable[str]]) -> str:
-        """Store a step, again and again while the database is away: what has been done must not be done twice for that.
+    async def _finish(self, name: str, work: Callable[[WriteSession], Awaitable[str]]) -> str:
+        """Store a step. What has been done must not be done twice because the database was away for a moment."""
 
-        A connection lost during the commit leaves open whether it counted, so the step is looked up before another
-        try.
-        """
-        for pause in (*AWAY_PAUSES, None):
-            try:
-                async with self.database.write(self._actor) as session:
-                    stored = await work(session)
-                break
-            except Exception as error:
-                if pause is None or not is_away(error):
-                    raise
-                self.log.warning("step_delayed", step=name, error=repr(error))
-            await asyncio.sleep(pause)
-            with suppress(*AWAY):
-                async with self.database.read() as reading:
-                    done = await attempts.step_of_attempt(reading, self.task_id, name, self.attempt)
-                if done is not None:
-                    stored = done
-                    break
+        async def done(session: ReadSession) -> str | None:
+            return await attempts.step_of_attempt(session, self.task_id, name, self.attempt)
+
+        stored = await self._insist.write(name, work, done)
         assert self._steps is not None
         self._steps[name] = stored
         return stored

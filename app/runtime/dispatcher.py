@@ -57,16 +57,29 @@ class InHand:
 
 
 class Dispatcher:
-    """The worker. `run` works until cancelled or drained; `hear` is the doorbell's."""
+    """The worker. `run` works until cancelled or drained; `hear` is the doorbell's.
+
+    Args:
+        quick: connections for claims and leases, where a server that has fallen silent must be noticed first.
+        handlers: connections for those, so that they take none from the worker's own work.
+    """
 
     def __init__(
-        self, database: Database, settings: Settings, *, swept: Callable[[], float | None] = lambda: None
+        self,
+        database: Database,
+        settings: Settings,
+        *,
+        quick: Database | None = None,
+        handlers: Database | None = None,
+        swept: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._swept = swept
         self.id = uuid7()
         self.host = socket.gethostname()
         self.actor = f"worker:{self.host}:{os.getpid()}"
         self._database = database
+        self._quick = quick or database
+        self._handlers = handlers or database
         self._settings = settings
         self._kinds = [kind.name for kind in all_kinds()]
         # Which kinds have limits: only whether to ask for their tasks. What they allow, the claim finds out.
@@ -81,6 +94,7 @@ class Dispatcher:
         self._finisher = Finisher(database, self.actor, self._written)
         self._executors = Executors()
         self._draining = False
+        self._began = time.monotonic()
         self._beat_at: float | None = None
         self._feeds: list[asyncio.Task[None]] = []
         self._empty = asyncio.Event()
@@ -94,6 +108,11 @@ class Dispatcher:
         """Whether it takes tasks: it is not ending, and has written a heartbeat within the last lease."""
         beat, lease = self._beat_at, self._settings.lease.total_seconds()
         return not self._draining and beat is not None and time.monotonic() - beat < lease
+
+    @property
+    def unheard(self) -> float:
+        """Seconds without a heartbeat that was written."""
+        return time.monotonic() - (self._beat_at or self._began)
 
     async def run(self) -> None:
         """Work until cancelled; `drain` first for a clean end."""
@@ -148,7 +167,7 @@ class Dispatcher:
     async def _claim(self, queue: str, limit: int) -> Claim:
         lease = self._settings.lease
         try:
-            async with self._database.write(self.actor) as session:
+            async with self._quick.write(self.actor) as session:
                 if not self._limits_known:
                     self._limits_known = True  # before the look: what changes during it is looked at again
                     self._limited = await limits.limited_kinds(session) & set(self._kinds)
@@ -178,7 +197,7 @@ class Dispatcher:
         hand.calls = note_calls()
         exits.handling.set(True)
         context = Context(
-            task, database=self._database, settings=self._settings, actor=self.actor, executors=self._executors
+            task, database=self._handlers, settings=self._settings, actor=self.actor, executors=self._executors
         )
         outcome: Outcome | None = None
         began = time.perf_counter()
@@ -267,7 +286,7 @@ class Dispatcher:
         while True:
             held = list(self._hand)
             try:
-                async with self._database.write(self.actor) as session:
+                async with self._quick.write(self.actor) as session:
                     still = await attempts.extend_leases(session, held, self._settings.lease) if held else set()
                     await workers.beat(
                         session,

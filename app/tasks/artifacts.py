@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import log
 from app.core.config import Settings
-from app.core.db import Database
+from app.core.db import Database, insist
 from app.core.errors import Invalid, NotFound
 from app.core.files import FilesAway, FileStore
 from app.core.ids import uuid7
@@ -75,12 +75,17 @@ async def store_artifact(
     key = f"{task_id}/{uuid7()}"
     store = FileStore(settings.artifact_store)
     await store.put(key, data)
-    async with database.write(actor) as session:
-        values = {"id": uuid7(), "name": name, "content_type": content_type, "size": len(data), "sha256": digest}
-        fence = {"task_id": task_id, "attempt": attempt, "key": key}
-        rows: Any = await session.execute(_RECORD, values | fence)
-        row = rows.first()
-    await _forget(store, key if row is None else row[1])
+    values = {"id": uuid7(), "name": name, "content_type": content_type, "size": len(data), "sha256": digest}
+    fence = {"task_id": task_id, "attempt": attempt, "key": key}
+
+    async def record() -> Any:
+        async with database.write(actor) as session:
+            rows: Any = await session.execute(_RECORD, values | fence)
+            return rows.first()
+
+    row = await insist(record, tell=lambda error: logger.warning("artifact_delayed", key=key, error=repr(error)))
+    # The file before; not this one, when it was recorded twice because the first commit's answer was lost.
+    await _forget(store, key if row is None else row[1] if row[1] != key else None)
     return None if row is None else StoredArtifact(row[0], name, content_type, len(data), digest)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Text, cast, select, text, update
+from sqlalchemy import Text, cast, exists, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
@@ -264,6 +264,12 @@ async def snooze(
     if (await session.execute(_SNOOZE, {**one, "now": now})).first() is not None:
         return False
     return True if (await session.execute(_AWAKE, one)).scalar_one() else None
+
+
+async def still_runs(session: AsyncSession, task_id: UUID, attempt: int) -> bool:
+    """Whether this attempt has the task in hand."""
+    mine = (Task.id == task_id) & (Task.attempt == attempt) & (Task.state == TaskState.RUNNING)
+    return bool(await session.scalar(select(exists().where(mine))))
 
 
 async def step_of_attempt(session: AsyncSession, task_id: UUID, name: str, attempt: int) -> str | None:

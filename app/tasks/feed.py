@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import log
-from app.core.db import AWAY, Database
+from app.core.db import AWAY, Database, is_away
 from app.core.errors import Invalid, TooMany
 from app.tasks.models import TaskEvent
 
@@ -130,7 +130,7 @@ class Feed:
     async def listen(self, scope: UUID | None, place: Place | None) -> AsyncGenerator[list[Told], None]:
         """What happens, in batches, behind `place` or from now on; an empty batch after each look. Never ends.
 
-        A listener that reads too slowly is ended, and may go on from its place.
+        A listener that reads too slowly, or begins while the database is away, is ended, and may go on from its place.
         """
         queue: asyncio.Queue[list[Told]] = asyncio.Queue(maxsize=BACKLOG // CHUNK)
         # Before looking back: what is told meanwhile waits in the queue, and what comes twice is left out.
@@ -148,6 +148,10 @@ class Feed:
                 batch = [told for told in await queue.get() if told.place > place]
                 place = batch[-1].place if batch else place
                 yield batch
+        except AWAY as problem:
+            if not is_away(problem):
+                raise
+            logger.warning("events cannot be read", problem=repr(problem)[:300])
         finally:
             self._queues.pop(queue, None)
 

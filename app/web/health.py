@@ -1,5 +1,6 @@
 """Probes for whoever runs it. They answer without a session and never say more than they must."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from app.web.request import WebRequest, client_address
 # A header signed with SECRET_KEY: nobody else is told how a request arrives.
 DOCTOR = "X-Holdpoint-Doctor"
 DOCTOR_SECONDS = 60
+SECONDS = 2.0  # in which a server answers a probe, or is away
 
 
 async def _database(request: WebRequest) -> str:
@@ -22,7 +24,7 @@ async def _database(request: WebRequest) -> str:
     A newer schema is fine: during a deploy it comes before the last of the old processes goes.
     """
     try:
-        async with request.app.state.database.read() as session:
+        async with asyncio.timeout(SECONDS), request.app.state.database.read() as session:
             revision = (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
     except AWAY:
         return "away"
@@ -34,7 +36,8 @@ async def _database(request: WebRequest) -> str:
 async def _redis(request: WebRequest) -> str:
     """`ok` or `degraded`: work goes on without it, only later by the poll interval."""
     try:
-        await request.app.state.redis.ping()
+        async with asyncio.timeout(SECONDS):
+            await request.app.state.redis.ping()
     except (RedisError, OSError, TimeoutError):
         return "degraded"
     return "ok"
@@ -61,7 +64,7 @@ async def livez(request: WebRequest) -> Response[Any]:
 @get(["/readyz", "/health"])
 async def readyz(request: WebRequest) -> Response[Any]:
     """Requests can be served: the database is there, and migrated to what this code knows."""
-    database, redis = await _database(request), await _redis(request)
+    database, redis = await asyncio.gather(_database(request), _redis(request))
     ready = database == "ok"
     return Response(
         {"status": "ok" if ready else "unavailable", "database": database, "redis": redis},

@@ -42,6 +42,12 @@ async def breaks(ctx: Context, payload: Evidence) -> None:
     raise RuntimeError(f"No answer about '{payload.name}' after {os.getpid()} tries.")
 
 
+@kind("chaos.holds-a-connection", max_attempts=1)
+async def holds_a_connection(ctx: Context, payload: Evidence) -> None:
+    async with ctx.database.write("evidence") as session:
+        await session.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": payload.seconds})
+
+
 @kind("chaos.deaf", max_attempts=1)
 async def deaf(ctx: Context, payload: Evidence) -> None:
     """Cannot be cancelled."""

@@ -199,3 +199,23 @@ async def test_all_of_a_terminated_database_connection_is_made_anew(
         await until_state(evidence, await put(evidence, "after"), "succeeded", seconds=20)
         assert process.alive
     assert (await task_of(evidence, task_id)).state == "succeeded"
+
+
+async def test_with_far_more_places_than_connections_handlers_wait_and_none_fails(
+    evidence: Database, servers: Servers, tmp_path: Path
+) -> None:
+    async with evidence.write("system") as session:
+        request = TaskRequest(kind="chaos.holds-a-connection", payload={"name": "one of many", "seconds": 0.5})
+        ids = [await enqueue(session, request) for _ in range(60)]
+    open_now = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE application_name = 'holdpoint worker' AND datname = current_database()"
+    )
+    most = 0
+    with worker(environment(servers, tmp_path, QUEUES="default:200"), tmp_path / "worker.log") as process:
+        for task_id in ids:
+            task = await until_state(evidence, task_id, "succeeded", "dead_letter", seconds=30)
+            assert (task.state, task.failures) == ("succeeded", 0), process.said()[-2000:]
+            async with evidence.read() as session:
+                most = max(most, await session.scalar(open_now) or 0)
+    assert most <= 1 + 1 + 2 + 10, "docs/scaling.md: a queue, the heartbeat, the chores, the handlers"

@@ -8,7 +8,7 @@ from asyncpg import connect_utils
 from redis.asyncio import Redis, SSLConnection
 
 from app.core.config import ConfigError, load
-from app.core.db import connection_string
+from app.core.connections import connection_string
 
 CA = Path(__file__).parents[1] / "mail" / "localhost.pem"
 
@@ -48,6 +48,15 @@ def test_a_server_that_may_write_is_chosen_among_several() -> None:
     addresses, told = read_by_the_driver("postgresql://u@/d?host=one,two&port=5432,5433&target_session_attrs=primary")
     assert addresses == [("one", 5432), ("two", 5433)]
     assert told.target_session_attrs is connect_utils.SessionAttribute.primary
+
+
+def test_several_hosts_may_stand_before_the_path() -> None:
+    url = "postgresql://u:s@one:5432,two:5433/d"
+    addresses, _ = read_by_the_driver(url)
+    assert addresses == [("one", 5432), ("two", 5433)]
+    scope = load({"DATABASE_URL": url}).doorbell_scope
+    assert scope != load({"DATABASE_URL": url.replace("two", "three")}).doorbell_scope
+    assert scope == load({"DATABASE_URL": url.replace("u:s", "other")}).doorbell_scope, "a password may change"
 
 
 def test_channel_binding_that_cannot_be_kept_to_is_refused() -> None:

@@ -213,7 +213,7 @@ async def _with_a_death(
     tester: KindTester, database: Database, monkeypatch: pytest.MonkeyPatch, task_id: UUID, write: int, when: str
 ) -> None:
     """One try in which the worker dies before or after it commits the `write`-th step; its lease runs out."""
-    owner, name = (attempts, "store_step") if when == "before" else (Context, "_insist")
+    owner, name = (attempts, "store_step") if when == "before" else (Context, "_finish")
     real = getattr(owner, name)
     calls = 0
 

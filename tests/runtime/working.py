@@ -18,10 +18,12 @@ from app.tasks.models import Task, TaskEvent
 
 
 @asynccontextmanager
-async def working(database: Database, settings: Settings, *, sweep: bool = True) -> AsyncIterator[Dispatcher]:
+async def working(
+    database: Database, settings: Settings, *, sweep: bool = True, handlers: Database | None = None
+) -> AsyncIterator[Dispatcher]:
     """A dispatcher and a sweeper until the block ends."""
     quick = msgspec.structs.replace(settings, poll_interval=settings.lease / 300)
-    dispatcher = Dispatcher(database, quick)
+    dispatcher = Dispatcher(database, quick, handlers=handlers)
     jobs = [asyncio.create_task(dispatcher.run())]
     if sweep:
         jobs.append(asyncio.create_task(Sweeper(database, quick).run()))
