@@ -11,7 +11,6 @@ import msgspec
 
 MOST_DEPTH = 64  # `{"a": 1}` is one deep
 MOST_VALUES = 10_000  # texts, numbers, lists and objects of one payload, result or `show`
-MOST_BYTES = 4 * 1024 * 1024  # of a payload as JSON
 TOO_DEEP = f"[nested deeper than {MOST_DEPTH} levels]"
 DEEP = f"It is nested deeper than {MOST_DEPTH} levels. Send a flatter structure."
 LONG = "It is longer than 4 MB as JSON. Keep large data in a file or an artifact and send its address."
