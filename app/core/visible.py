@@ -18,7 +18,8 @@ import unicodedata
 # seen; and the spaces that nobody types. A return before a line feed is a line's end.
 _UNSEEN = re.compile(
     "\r(?!\n)|["
-    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u2008\u200a-\u200f\u2028-\u202e\u205f-\u206f\u2800\u3164"
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f"
+    "\u2000-\u2008\u200a-\u200f\u2028-\u202e\u205f-\u206f\u2800\u3164"
     "\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
     "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
@@ -34,9 +35,9 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(_written, text)
 
 
-# Tags as our templates and sanitised HTML write them: `<` and `>` of values are always escaped.
-_TAG = re.compile(r"(<[^<>]*>)")
-_READ = re.compile(r"(\b(?:title|alt|aria-label|placeholder|data-confirm|hx-confirm)=\"[^\"]*\")")
+# In sanitised HTML an attribute may hold `<` and `>`: `<textarea>` in there begins none.
+_TAG = re.compile(r"""(<(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>)""")
+_READ = re.compile(r"((?<![\w-])(?:title|alt|aria-label|placeholder|data-confirm|hx-confirm)=\"[^\"]*\")")
 
 
 def visible_html(html: str) -> str:
