@@ -22,6 +22,7 @@ from app.core import log
 from app.core.config import VERSION, ConfigError, Settings, load
 from app.core.db import WriteSession
 from app.core.errors import AppError
+from app.core.visible import visible
 from app.development import in_transaction
 from app.doctor import examination
 from app.embedded import EmbeddedServerError, postgres, valkey
@@ -107,11 +108,16 @@ def verify(files: tuple[Path, ...], keys: Path | None) -> None:
     """Check receipts (FILES), or without any the whole database against its log. Exit status 1: something is wrong."""
     if files:
         given = load(os.environ)
-        fine = verification.verify_files(files, verification.keys_of(attached(given), keys), click.echo)
+        fine = verification.verify_files(files, verification.keys_of(attached(given), keys), _say)
     else:
         with _servers() as settings:
-            fine = asyncio.run(verification.verify_database(settings, click.echo))
+            fine = asyncio.run(verification.verify_database(settings, _say))
     sys.exit(0 if fine else 1)
+
+
+def _say(line: str) -> None:
+    """A receipt may come from anybody, and a terminal obeys more characters than a page."""
+    click.echo(visible(line))
 
 
 @main.command()

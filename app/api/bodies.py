@@ -7,6 +7,7 @@ import msgspec
 
 from app.api.endpoints import JSON
 from app.core.errors import AppError, Invalid, UnsupportedMedia
+from app.core.shape import json_problem
 from app.core.storable import NUL, holds_nul
 from app.web.errors import MISSING_FIELD
 from app.web.request import WebRequest
@@ -43,14 +44,14 @@ async def read_json(request: WebRequest, kind: type[T]) -> T:
 
 def decode(text: bytes, kind: type[T], within: str = "") -> T:
     """`text` as `kind`. `within` goes before the places in refusals: `tasks[3]`."""
+    if problem := json_problem(text, many=True):  # a batch may hold many; each payload is looked at
+        raise Malformed(problem)
     try:
         found = msgspec.json.decode(text, type=kind)
     except msgspec.ValidationError as error:
         raise misfit(str(error), within) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"The body is not JSON: {error}.") from error
-    except RecursionError as error:
-        raise Malformed("The body is nested too deep.") from error
     if NUL in text and holds_nul(msgspec.json.decode(text)):
         raise Invalid("A text holds a NUL character, which cannot be stored.", {within: "Remove \\u0000."})
     return found

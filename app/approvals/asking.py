@@ -18,6 +18,8 @@ from app.core.addresses import canonical_address
 from app.core.db import WriteSession
 from app.core.errors import Conflict, Invalid, TooMany
 from app.core.ids import uuid7
+from app.core.shape import shape_problem
+from app.core.visible import is_blank
 from app.mail import service as mail
 from app.tasks import queries as tasks
 from app.tasks.attempts import Claimed
@@ -125,6 +127,12 @@ def _check(question: Question, people: list[str], barred: frozenset[str]) -> Non
     """Raises QuestionImpossible, for the author of the kind. That nobody is left to ask is shown to people instead."""
     if max(question.ttl or timedelta(), question.take_back) > LONGEST_WAIT:
         raise QuestionImpossible(f"The approval request {question.step!r} gives more than ten years. Give less time.")
+    if is_blank(question.title):
+        raise QuestionImpossible(
+            f"The approval request {question.step!r} has no title that can be seen. Say there what will be done."
+        )
+    if problem := shape_problem(question.shown):
+        raise QuestionImpossible(f"What the approval request {question.step!r} shows cannot be stored. {problem}")
     needed, left = question.needed, [person for person in people if person not in barred]
     if needed < 1:
         raise QuestionImpossible(f"The question {question.step!r} needs {needed} people; it must be at least one.")

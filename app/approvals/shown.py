@@ -6,8 +6,8 @@ from typing import Any, Literal
 import msgspec
 
 from app.approvals.errors import QuestionImpossible
+from app.core.shape import MOST_DEPTH
 
-MOST_DEPTH = 64  # objects and lists inside of each other
 LONG = 200  # characters; a longer text is shown as a passage
 WHOLE = 1e15  # floats from here on are written as whole numbers: PostgreSQL gives them back so
 

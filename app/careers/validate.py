@@ -15,7 +15,6 @@ MAX_COVER_LETTER = 20_000
 
 _EMAIL = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,64}@[^\s@<>()\[\],;:\\\"]{1,255}")
 _PHONE = re.compile(r"[0-9+()./ -]{3,40}")
-_FOLDER = re.compile(r".*[/\\]", re.DOTALL)
 _BREAKS = frozenset({"Cc", "Zl", "Zp"})  # controls and line ends, but not the joiners that some names need
 _ANSWER = re.compile(r"answers\[([^\[\]]{1,80})\]")
 
@@ -112,7 +111,7 @@ def _resume(check: _Check) -> tuple[str, bytes]:
     if len(files) != 1 or "resume" in check.form.fields:
         check.refuse("resume", "Attach one résumé." if not files else "Send this field once.")
         return "", b""
-    name, data = _FOLDER.sub("", files[0].name)[:200], files[0].data
+    name, data = re.split(r"[/\\]", files[0].name)[-1][:200], files[0].data
     if len(data) > resume.MAX_BYTES:
         check.refuse("resume", "The file is larger than 5 MB.")
     elif not data:

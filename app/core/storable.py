@@ -6,9 +6,11 @@ from typing import Any
 
 import msgspec
 
+from app.core.shape import DEEP, LONG, json_problem
+
 MOST_JSON = 4 * 1024 * 1024  # bytes of one result, of a task or of a step, as JSON
 NUL = b"\\u0000"  # as JSON writes it; so does a text of these six characters, behind one more backslash
-TOO_DEEP = "is nested too deep. Use less deeply nested data."
+TOO_DEEP = f"cannot be stored. {DEEP}"
 
 
 class Unstorable(ValueError):
@@ -63,7 +65,10 @@ def json_of(value: Any, wanted: Any = Any, *, text_keys: bool = False) -> tuple[
 
 def check_plain(plain: Any) -> None:
     """Whether plain data can be stored as JSON without becoming something else. Raises Unstorable."""
-    _check(plain, _encoded(plain))
+    text = _encoded(plain)
+    if len(text) > MOST_JSON:
+        raise Unstorable(f"cannot be stored. {LONG}")
+    _check(plain, text)
 
 
 def _encoded(value: Any, hook: Callable[[Any], Any] | None = None) -> bytes:
@@ -78,6 +83,8 @@ def _encoded(value: Any, hook: Callable[[Any], Any] | None = None) -> bytes:
 
 
 def _check(plain: Any, text: bytes) -> None:
+    if problem := json_problem(text):
+        raise Unstorable(f"cannot be stored. {problem}")
     if NUL in text and holds_nul(plain):
         raise Unstorable("holds a NUL character, which PostgreSQL cannot store. Remove it.")
     # JSON writes null for them.

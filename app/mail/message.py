@@ -23,12 +23,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from app.core.config import Settings
 from app.core.places import TEMPLATES
+from app.core.visible import visible, visible_html
 from app.mail.addresses import checked_address, sender
 
 SUBJECT_LIMIT = 180
 
-# Control characters, and those that turn the direction of what follows.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -78,8 +77,8 @@ def render(
 
 
 def line(value: Any) -> str:
-    """A template filter: `value` on one line, without characters that control anything."""
-    return " ".join(_UNPRINTABLE.sub(" ", str(value)).split())
+    """A template filter: `value` on one line, with what cannot be seen in it written out."""
+    return " ".join(visible(str(value)).split())
 
 
 def time_allowed(minutes: int) -> str:
@@ -91,7 +90,8 @@ def time_allowed(minutes: int) -> str:
 
 
 def _part(template: str, name: str, values: dict[str, Any]) -> str:
-    return _environment().get_template(f"emails/{template}/{name}").render(values)
+    text = _environment().get_template(f"emails/{template}/{name}").render(values)
+    return visible_html(text) if name.endswith(".html") else visible(text)
 
 
 @cache

@@ -12,6 +12,7 @@ from app.core.db import WriteSession
 from app.core.errors import Invalid
 from app.core.ids import uuid7
 from app.core.principal import Principal
+from app.core.visible import is_blank
 from app.runs import queries
 from app.runs.errors import EmptyRun, RunNotFound, RunRefuses
 from app.runs.models import Run as Run
@@ -41,7 +42,7 @@ async def start_run(
         Invalid: no usable name. EmptyRun: no tasks. UnknownKind, PayloadMismatch: of any of the tasks.
     """
     name = " ".join(name.split())
-    if not 1 <= len(name) <= 200:
+    if is_blank(name) or len(name) > 200:
         raise Invalid("A run needs a name of at most 200 characters.", {"name": "From 1 to 200 characters."})
     if not requests:
         raise EmptyRun("A run needs at least one task. Choose what it should work on.")

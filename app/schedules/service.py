@@ -13,6 +13,7 @@ from app.core.db import Session, WriteSession, is_away
 from app.core.errors import Invalid
 from app.core.ids import uuid7
 from app.core.principal import Principal
+from app.core.visible import is_blank
 from app.schedules import queries
 from app.schedules.errors import ScheduleNotFound
 from app.schedules.models import Schedule
@@ -180,7 +181,7 @@ def _request(schedule: Schedule) -> TaskRequest:
 
 def _checked(plan: Plan) -> Plan:
     name, cron = " ".join(plan.name.split()), " ".join(plan.cron.split())
-    if not 1 <= len(name) <= 200:
+    if is_blank(name) or len(name) > 200:
         raise Invalid("A schedule needs a name of at most 200 characters.", {"name": "From 1 to 200 characters."})
     parse(cron, plan.zone)
     tasks.check_one(TaskRequest(kind=plan.kind, payload=plan.payload, queue=plan.queue, priority=plan.priority))

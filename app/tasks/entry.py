@@ -8,10 +8,12 @@ import msgspec
 
 from app.core.errors import Invalid
 from app.core.masking import masked
+from app.core.shape import DEEP
 from app.tasks import payload_forms
 from app.tasks.kinds import Kind
 from app.tasks.payload_forms import PREFIX, PayloadField
 from app.tasks.secrets import with_secrets
+from app.web.filters import EXCERPT
 from app.web.request import WebRequest
 
 JSON_VIEW = "json"
@@ -20,10 +22,15 @@ _PLACE = re.compile(r" - at `(\$[^`]*)`$")
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """`fields` are empty where only JSON will do. `payload`: what was entered, while it has no errors."""
+    """`fields` are empty where only JSON will do. `payload`: what was entered, while it has no errors.
+
+    `too_long`: what is to be changed is longer than a form can be: 256 kB are read of one, and a character may take
+    three times its place.
+    """
 
     fields: Sequence[PayloadField]
     as_json: bool
+    too_long: bool = False
     payload: dict[str, Any] = {}
     values: Mapping[str, Any] = {}
     errors: Mapping[str, str] = {}
@@ -39,6 +46,8 @@ def blank_entry(kind: Kind, *, as_json: bool, payload: dict[str, Any] | None = N
     """Nothing entered yet, or a `payload` to be changed, with its secrets hidden."""
     fields = payload_forms.fields_of(kind.schema())
     shown = masked(payload or {})
+    if len(msgspec.json.encode(shown)) > EXCERPT:
+        return Entry(fields=fields, as_json=True, too_long=True)
     text = msgspec.json.format(msgspec.json.encode(shown), indent=2).decode()
     values = {**payload_forms.values_of(fields, shown), JSON_FIELD: text}
     return Entry(fields=fields, as_json=as_json or not fields, values=values)
@@ -68,6 +77,8 @@ def read_payload(text: str) -> dict[str, Any]:
     """A JSON object that somebody wrote. Raises Invalid at the field `payload`."""
     try:
         return msgspec.json.decode(text.strip() or "{}", type=dict[str, Any])
+    except RecursionError:
+        raise Invalid(DEEP, {JSON_FIELD: DEEP}) from None
     except msgspec.MsgspecError as error:
         raise Invalid("The payload is not a JSON object.", {JSON_FIELD: f"Not a JSON object: {error}."}) from error
 

@@ -203,7 +203,7 @@ def parse_payload(text: str) -> list[dict[str, Any]]:
     if text.startswith("{"):
         try:
             return [msgspec.json.decode(text, type=dict[str, Any])]
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             raise ValueError("This is not a JSON object.") from None
     match = _PATH.fullmatch(text)
     if match is None:
@@ -212,7 +212,7 @@ def parse_payload(text: str) -> list[dict[str, Any]]:
     values: list[Any] = [given]
     try:
         decoded = msgspec.json.decode(given)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         pass
     else:
         values = [decoded] if isinstance(decoded, str) else [decoded, given]

@@ -15,9 +15,9 @@ MOST = 2000  # characters of a message that count; what follows is detail
 # In this order: what is found first is not looked at again.
 _VARIABLE = (
     (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), "<id>"),
-    (re.compile(r"\b([a-z][a-z0-9+.-]*://[^/\s\"'<>?#]+)[^\s\"'<>]*", re.IGNORECASE), r"\1/<path>"),
-    (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "<address>"),
-    (re.compile(r"(?<!\w)(?:\"[^\"\n]*\"|'[^'\n]*'|`[^`\n]*`|“[^”\n]*”)(?!\w)"), "<text>"),
+    (re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://[^/\s\"'<>?#]+)[^\s\"'<>]*", re.IGNORECASE), r"\1/<path>"),
+    (re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "<address>"),
+    (re.compile(r"(?<!\w)(?:\"[^\"\n]*\"|'[^'\n]*'|`[^`\n]*`|“[^“”\n]*”)(?!\w)"), "<text>"),
     # An id in hexadecimal may happen to have no letters: it looks like a number then, and must be the same.
     (re.compile(r"\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{7,}\b", re.IGNORECASE), "<n>"),
     (re.compile(r"\d+(?:[.,:_-]\d+)*"), "<n>"),

@@ -12,6 +12,8 @@ from uuid import UUID
 
 import msgspec
 
+from app.core.shape import DEEP
+
 PREFIX = "p"
 DEEPEST = 4  # structs inside of structs; what lies deeper is JSON
 MISSING = "Please fill this in."
@@ -245,6 +247,8 @@ def _value(field: PayloadField, texts: Sequence[str]) -> Any:
     if field.type == "json":
         try:
             return msgspec.json.decode(text)
+        except RecursionError:
+            raise ValueError(DEEP) from None
         except msgspec.MsgspecError as error:
             raise ValueError(f"This is not JSON: {error}.") from None
     if field.type == "select" and text not in field.options:

@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+import msgspec
+
 from app.core.errors import Invalid
 from app.core.masking import HIDDEN, masked
 
@@ -73,18 +75,32 @@ def _unmasked(given: Any, old: Any, shown: Any) -> Any:
     if isinstance(given, list):
         there_ = old if isinstance(old, list) else []
         seen_ = shown if isinstance(shown, list) else []
-        return [_of_list(number, value, there_, seen_) for number, value in enumerate(given)]
+        alike = _by_look(there_, seen_)
+        return [_of_list(number, value, there_, seen_, alike) for number, value in enumerate(given)]
     if isinstance(given, str) and HIDDEN in given:
         raise _refused(f"Leave {HIDDEN} exactly as it was, or write the whole value in its place.")
     return given
 
 
-def _of_list(number: int, value: Any, old: list[Any], shown: list[Any]) -> Any:
+def _look(shown: Any) -> bytes:
+    return msgspec.json.encode(shown, order="deterministic")
+
+
+def _by_look(old: list[Any], shown: list[Any]) -> dict[bytes, tuple[Any, bool]]:
+    """What a value of a list is shown as → the first that is shown so, and whether all that are, are the same."""
+    found: dict[bytes, tuple[Any, bool]] = {}
+    for value, look in zip(old, map(_look, shown), strict=False):
+        first, same = found.get(look, (value, True))
+        found[look] = first, same and first == value
+    return found
+
+
+def _of_list(number: int, value: Any, old: list[Any], shown: list[Any], alike: dict[bytes, tuple[Any, bool]]) -> Any:
     """Of a list that may have been reordered: the one that looks the same, if all that do are the same."""
-    alike = [old[place] for place, each in enumerate(shown) if each == value]
-    if alike and all(each == alike[0] for each in alike):
-        return alike[0]
-    if alike and number < len(shown) and len(shown) == len(old) and shown[number] == value:
+    first, same = alike.get(_look(value), (None, False))
+    if same:
+        return first
+    if number < len(shown) and len(shown) == len(old) and shown[number] == value:
         return old[number]
     if number < len(old):
         return _unmasked(value, old[number], shown[number])

@@ -14,7 +14,9 @@ from app.core.db import WriteSession, sqlstate
 from app.core.errors import Conflict, Invalid
 from app.core.ids import uuid7
 from app.core.principal import Principal
+from app.core.shape import DEEP
 from app.core.storable import Unstorable, check_plain, storable_text
+from app.core.visible import is_blank
 from app.tasks import queries
 from app.tasks.errors import IllegalMove, SubjectTaken, TaskNotFound
 from app.tasks.kinds import MOST_ATTEMPTS, Kind, find_kind
@@ -24,6 +26,7 @@ from app.tasks.states import BUTTONS, DEFAULT_PRIORITY, RESUMED_PRIORITY, TASK_M
 
 UNIQUE_VIOLATION = "23505"
 NAMED = 100  # of the tasks that do not fit
+BLANK_TITLE = "This title has no character that can be seen. Write one, or leave it out."
 MOST_NOTE = 500  # characters
 AGAIN_OR_NOT = (
     "Some steps have finished with the payload as it was. Say whether they run again (`again`: true) or keep "
@@ -127,6 +130,8 @@ def _refuse_unfit(request: TaskRequest) -> None:
 
 def _checked(request: TaskRequest) -> queries.NewTask:
     kind = find_kind(request.kind)
+    if request.title and is_blank(request.title):
+        raise Invalid(BLANK_TITLE, {"title": BLANK_TITLE})
     queue = request.queue or kind.queue
     if not QUEUE_NAME.fullmatch(queue):
         raise Invalid(f"{queue!r} cannot be a queue's name.", {"queue": "Use small letters, digits, - and _."})
@@ -159,12 +164,18 @@ def _checked(request: TaskRequest) -> queries.NewTask:
 
 def plain_payload(kind: Kind, payload: Any) -> Any:
     """Plain data that fits the kind and can be stored. Raises PayloadMismatch, Invalid."""
-    plain = kind.plain(payload)
     try:
+        plain = kind.plain(payload)
         check_plain(plain)
+    except RecursionError:
+        raise _unfit(f"cannot be stored. {DEEP}") from None
     except Unstorable as problem:
-        raise Invalid(f"The payload {problem}", {"payload": f"The payload {problem}"}) from problem
+        raise _unfit(str(problem)) from problem
     return plain
+
+
+def _unfit(problem: str) -> Invalid:
+    return Invalid(f"The payload {problem}", {"payload": f"The payload {problem}"})
 
 
 async def act(session: WriteSession, by: Principal, task_id: UUID, verb: TaskVerb) -> TaskState:

@@ -1,5 +1,6 @@
 """The page of one task with the buttons on it, and that of the workers."""
 
+import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,8 +15,10 @@ from app.tasks.artifact_views import SHOWN
 from app.tasks.artifacts import artifacts_of
 from app.tasks.kinds import all_kinds
 from app.tasks.models import Artifact, Task, TaskStep
+from app.tasks.schemas import detail
 from app.tasks.states import BUTTONS, HOLDS, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
 from app.tasks.story import Story, story_of
+from app.web.filters import EXCERPT
 from app.web.forms import read_form
 from app.web.guards import SignedIn
 from app.web.render import Level, render, see_other
@@ -25,7 +28,8 @@ from app.web.sessions import Read, Write
 
 class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
     """One task. `buttons`: the verbs its state allows; `holds`: it waits for a person; `live`: it may still change;
-    `edits`: it can be retried with another payload; `next_alike`: another open dead letter of the same error.
+    `edits`: it can be retried with another payload; `next_alike`: another open dead letter of the same error. With each
+    of the `steps` is its result, and whether there is room for it on the page.
     """
 
     task: Task
@@ -34,7 +38,7 @@ class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
     error: Any
     reason: str
     story: Story
-    steps: list[tuple[TaskStep, Any]]
+    steps: list[tuple[TaskStep, Any, bool]]
     edits: bool
     next_alike: UUID | None
     shown: frozenset[str]
@@ -56,7 +60,7 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
         error=masked(task.error),
         reason=task.because,
         story=await story_of(read, task, steps, user),
-        steps=[(step, masked(step.result)) for step in steps],
+        steps=_within_reach(steps),
         edits=TASK_MACHINE.allows(TaskVerb.RETRY, state) and not _internal(task.kind),
         next_alike=await reads.next_of_error(read, user.scope, task) if state is TaskState.DEAD_LETTER else None,
         shown=SHOWN,
@@ -66,6 +70,35 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
         live=state in UNFINISHED,
     )
     return await render(request, "tasks/detail.html", view, nav="tasks", fragment="tasks/_detail.html")
+
+
+def _within_reach(steps: list[TaskStep]) -> list[tuple[TaskStep, Any, bool]]:
+    """The results of steps, those that come after the first 64 kB left out."""
+    found: list[tuple[TaskStep, Any, bool]] = []
+    length = 0
+    for step in steps:
+        room = length < EXCERPT
+        result = masked(step.result) if room else None
+        length += len(msgspec.json.encode(result))
+        found.append((step, result, room))
+    return found
+
+
+@get("/tasks/{task_id:uuid}/task.json")
+async def download_task(user: SignedIn, read: Read, task_id: FromPath[UUID]) -> Response[bytes]:
+    """All of what the page shows the beginning of."""
+    task = await reads.find_task(read, task_id, user.scope)
+    steps = await reads.steps_of(read, task_id)
+    # Beside the event loop: some megabytes may be masked and written.
+    body = await asyncio.to_thread(whole_task, task, steps)
+    headers = {"Content-Disposition": f'attachment; filename="task-{task_id}.json"', "Cache-Control": "no-store"}
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def whole_task(task: Task, steps: list[TaskStep]) -> bytes:
+    """As the API tells it, with the results of its steps."""
+    results = [{"name": step.name, "attempt": step.attempt, "result": masked(step.result)} for step in steps]
+    return msgspec.json.format(msgspec.json.encode({"task": detail(task), "steps": results}), indent=2)
 
 
 def _internal(kind: str) -> bool:
@@ -107,4 +140,4 @@ async def resolve_task(request: WebRequest, user: SignedIn, write: Write, task_i
     return see_other(request, f"/tasks/{task_id}", "Marked as resolved. It can still be found, and retried.")
 
 
-handlers = [show_task, act_on_task, resolve_task]
+handlers = [show_task, download_task, act_on_task, resolve_task]

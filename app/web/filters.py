@@ -3,12 +3,16 @@
 from collections.abc import Callable
 from datetime import UTC, timedelta
 from datetime import datetime as DateTime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from app.core.principal import name_of
+from app.core.visible import unseen
 from app.web import zone
+
+EXCERPT = 64 * 1024  # characters of one value that a page shows
+TREE = 1_000  # values that are shown each in a fold of its own; more are shown as text
 
 STATE_LABELS = {
     "pending_approval": "Waiting for approval",
@@ -122,13 +126,35 @@ def json_pretty(value: Any) -> str:
         return str(value)
 
 
+class Excerpt(NamedTuple):
+    """As much of a value as a page shows. `length`: of the whole, in characters; `tree`: it may be shown as one."""
+
+    text: str
+    length: int
+    tree: bool = False
+
+    @property
+    def cut(self) -> bool:
+        return len(self.text) < self.length
+
+
+def excerpt(value: Any) -> Excerpt:
+    """A text as it is, and other plain data as indented JSON: the first 64 kB of it."""
+    if not isinstance(value, str):
+        dense = msgspec.json.encode(value)
+        tree = len(dense) <= EXCERPT and dense.count(b",") + dense.count(b"[") + dense.count(b"{") <= TREE
+        value = msgspec.json.format(dense, indent=2).decode()
+        return Excerpt(value[:EXCERPT], len(value), tree)
+    return Excerpt(value[:EXCERPT], len(value), len(value) <= EXCERPT)
+
+
 def state_label(state: str) -> str:
     """The word people read for a state: `dead_letter` → `Dead letter`."""
     text = str(state)
     return STATE_LABELS.get(text) or text.replace("_", " ").replace("-", " ").capitalize()
 
 
-FILTERS: dict[str, Callable[..., str]] = {
+FILTERS: dict[str, Callable[..., Any]] = {
     "datetime": datetime,
     "local": local,
     "clock": clock,
@@ -138,6 +164,8 @@ FILTERS: dict[str, Callable[..., str]] = {
     "number": number,
     "bytes": size,
     "json_pretty": json_pretty,
+    "excerpt": excerpt,
+    "unseen": unseen,
     "state_label": state_label,
     "actor_name": name_of,
 }

@@ -1,15 +1,24 @@
 """The Jinja environment of the pages."""
 
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from app.core.visible import visible_html
 from app.web.assets import Assets
 from app.web.filters import FILTERS
 
 
+class VisibleTemplate(Template):
+    """A page as it leaves. Here and not at each value: a template that forgot one would be the one that deceives."""
+
+    def render(self, *args: Any, **kwargs: Any) -> str:
+        return visible_html(super().render(*args, **kwargs))
+
+
 def environment(directory: Path, assets: Assets, *, reload: bool = False) -> Environment:
-    """Everything is escaped; a name that does not exist is an error.
+    """Everything is escaped and shown (app/core/visible.py); a name that does not exist is an error.
 
     Args:
         reload: look for changed templates at each use (development).
@@ -23,6 +32,7 @@ def environment(directory: Path, assets: Assets, *, reload: bool = False) -> Env
         keep_trailing_newline=False,
         auto_reload=reload,
     )
+    made.template_class = VisibleTemplate
     made.filters.update(FILTERS)
     made.globals["asset"] = assets.url
     return made

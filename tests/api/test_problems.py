@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from app.core.shape import DEEP, MANY, MOST_VALUES
 from tests.api.programs import V1, Api, is_problem
 
 JSON = {"Content-Type": "application/json"}
@@ -51,7 +52,7 @@ async def test_unknown_fields_are_refused(api: Api) -> None:
         (b"\xff\xfe", 400),
         (b'{"kind": "\xc3\x28"}', 400),
         (b'{"kind": "\\ud800"}', 400),
-        (b"[" * 100_000, 422),
+        (b"[" * 100_000, 400),
         (b'{"kind": "sample.task", "payload": ' + b'{"a":' * 5000 + b"1" + b"}" * 5001, 400),
         (b'{"kind": "sample.task", "payload": {"n": 1e999}}', 422),
         (b'{"kind": "sample.task", "payload": {"n": ' + b"9" * 5000 + b"}}", 422),
@@ -125,3 +126,20 @@ async def test_a_failure_is_a_problem_that_says_nothing_of_us(api: Api, monkeypa
     monkeypatch.setattr("app.tasks.reads.list_tasks", fails)
     problem = is_problem(await program.get(f"{V1}/tasks"), 500)
     assert "secret" not in str(problem)
+
+
+async def test_data_too_deep_or_too_much_is_refused_with_the_place(api: Api) -> None:
+    program = await api.program()
+    deep: Any = 1
+    for _ in range(64):
+        deep = [deep]
+    made = await program.post(
+        f"{V1}/tasks", json={"kind": "http.request", "payload": {"url": "http://h/", "json": deep}}
+    )
+    is_problem(made, 400)
+    assert made.json()["detail"] == DEEP
+    many = {"kind": "http.request", "payload": {"url": "http://h/", "json": ["x"] * MOST_VALUES}}
+    for path, more in (("tasks", {}), ("schedules", {"name": "s", "cron": "* * * * *", "zone": "UTC"})):
+        refused = await program.post(f"{V1}/{path}", json={**many, **more})
+        is_problem(refused, 422)
+        assert refused.json()["errors"] == [{"pointer": "#/payload", "detail": f"The payload cannot be stored. {MANY}"}]

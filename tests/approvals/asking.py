@@ -84,7 +84,7 @@ async def put_question(
         question = Question(
             hold=hold,
             step="go",
-            title="May it go on?",
+            title=policy.pop("title", "May it go on?"),
             shown={"Name": name},
             fields=fields,
             recipients=recipients,

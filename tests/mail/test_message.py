@@ -163,8 +163,11 @@ def test_a_missing_variable_is_an_error_and_not_a_gap() -> None:
         render("approval_request", incomplete, to="ada@example.org", task_id=TASK, settings=Settings())
 
 
-def test_a_line_has_no_control_characters_and_no_turned_text() -> None:
-    assert line("a\r\nb\tc\x00d\x1be\u202egpj.exe\u2066 \ud800z") == "a b c d e gpj.exe z"
+def test_a_line_shows_control_characters_and_those_that_turn_text() -> None:
+    assert (
+        line("a\r\nb\tc\x00d\x1be\u202egpj.exe\u2066 \ud800z")
+        == "a b c‹U+0000›d‹U+001B›e‹U+202E›gpj.exe‹U+2066› ‹U+D800›z"
+    )
     assert line("family 👨‍👩‍👧 stays") == "family 👨‍👩‍👧 stays"
 
 

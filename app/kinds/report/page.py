@@ -5,12 +5,13 @@ from functools import cache
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.core.places import TEMPLATES
+from app.core.visible import visible_html
 from app.kinds.report.numbers import Numbers
 from app.web.filters import FILTERS
 
 
 def write_page(numbers: Numbers) -> bytes:
-    return _environment().get_template("reports/report.html").render(report=numbers).encode()
+    return visible_html(_environment().get_template("reports/report.html").render(report=numbers)).encode()
 
 
 @cache

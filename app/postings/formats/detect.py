@@ -5,6 +5,7 @@ from pathlib import PurePath
 
 import msgspec
 
+from app.core.shape import json_problem
 from app.postings.formats.rows import MAX_BYTES, UnreadableFile
 
 FORMATS = ("csv", "greenhouse", "lever", "json-ld")
@@ -49,10 +50,10 @@ def decoded(data: bytes) -> str:
 
 def json_of(text: str) -> object:
     """Return the decoded document, or raise UnreadableFile with the place of the mistake."""
+    if problem := json_problem(text.encode(), many=True):
+        raise UnreadableFile(problem)
     try:
         return msgspec.json.decode(text)
-    except RecursionError:
-        raise UnreadableFile("The JSON is nested too deep to be a list of postings.") from None
     except msgspec.DecodeError as error:
         raise UnreadableFile(f"The file is not valid JSON: {error}. Download it again, or import a CSV file.") from None
 
