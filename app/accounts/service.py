@@ -10,11 +10,11 @@ from app.accounts.errors import LastAdmin, SessionNotFound, UserNotFound
 from app.accounts.letters import InvitationData
 from app.accounts.models import User
 from app.core import zones
+from app.core.addresses import BadAddress, checked_address
 from app.core.db import Session, WriteSession
 from app.core.errors import Invalid
 from app.core.principal import Principal
 from app.mail import service as mail
-from app.mail.addresses import checked_address
 
 Role = Literal["member", "admin"]
 
@@ -29,7 +29,11 @@ async def emails_of(session: Session, user_ids: Sequence[UUID]) -> dict[UUID, st
 
 
 async def find_user_by_email(session: Session, email: str) -> User | None:
-    return await queries.user_by_email(session, email)
+    """In whatever spelling; nobody has what is no address."""
+    try:
+        return await queries.user_by_email(session, checked_address(email))
+    except BadAddress:
+        return None
 
 
 async def add_user(session: WriteSession, email: str, *, admin: bool = False, name: str = "") -> User:

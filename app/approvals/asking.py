@@ -15,7 +15,7 @@ from app.approvals.errors import ApprovalNotFound, QuestionImpossible
 from app.approvals.questions import Answer, Question
 from app.approvals.standing import starters
 from app.approvals.states import ApprovalState, HoldType
-from app.core.addresses import canonical_address
+from app.core.addresses import BadAddress, canonical_address, checked_address
 from app.core.db import WriteSession
 from app.core.errors import Conflict, Invalid, TooMany
 from app.core.ids import uuid7
@@ -99,7 +99,7 @@ async def ask(session: WriteSession, task: Claimed, question: Question, *, signu
 async def _people(session: WriteSession, task: Claimed, question: Question, signup: str) -> list[queries.Person]:
     """Those to ask, each once, and why some of them are not mailed."""
     owner = await accounts.find_user(session, task.owner_id) if task.owner_id else None
-    addresses = question.recipients or ((owner.email,) if owner else ())
+    addresses = [_address(question, each) for each in question.recipients] or ([owner.email] if owner else [])
     distinct = {canonical_address(address): address for address in reversed(addresses)}
     barred: frozenset[str] = frozenset()
     if not question.self_approval:
@@ -112,6 +112,14 @@ async def _people(session: WriteSession, task: Claimed, question: Question, sign
             problem = SHUT_OUT
         people.append(queries.Person(uuid7(), address, "undelivered" if problem else "waiting", problem))
     return people
+
+
+def _address(question: Question, text: str) -> str:
+    """As it is stored: whoever is named in two spellings is one person."""
+    try:
+        return checked_address(text)
+    except BadAddress as problem:
+        raise QuestionImpossible(f"The question {question.step!r} asks {text[:100]!r}. {problem}") from None
 
 
 def _check(question: Question, people: list[str], barred: frozenset[str]) -> None:

@@ -11,12 +11,10 @@ from app.approvals.errors import QuestionExpired
 from app.approvals.models import Approval, Recipient
 from app.approvals.standing import Standing, standing_of
 from app.approvals.states import HoldType
-from app.core.addresses import same_person
+from app.core.addresses import BadAddress, checked_address, same_person
 from app.core.db import WriteSession
 from app.core.errors import Invalid
 from app.core.ids import uuid7
-from app.mail.addresses import checked_address
-from app.mail.errors import BadAddress
 
 LONGEST_NOTE = 1000
 

@@ -16,9 +16,9 @@ import msgspec
 # The letters of the features register themselves; who can send mail can send theirs.
 from app.accounts import letters as _of_accounts  # noqa: F401
 from app.approvals import letters as _of_approvals  # noqa: F401
+from app.core.addresses import checked_address
 from app.core.db import AWAY
 from app.mail import mailbox, smtp
-from app.mail.addresses import checked_address
 from app.mail.errors import NotNeeded, PermanentMailError, TemporaryMailError
 from app.mail.letters import find_letter, letter_data
 from app.mail.message import render
@@ -74,7 +74,7 @@ async def _deliver(ctx: Context, payload: Email) -> Delivery:
     try:
         async with ctx.database.write("system") as session:
             context = await letter.prepare(session, letter_data(payload.template, payload.data), ctx.settings)
-            if checked_address(context.get("to", payload.to)).lower() != payload.to.lower():
+            if checked_address(context.get("to", payload.to)) != checked_address(payload.to):
                 # Raised inside: the link just minted is rolled back.
                 raise PermanentError("The link in this mail is for another address than the mail.")
     except NotNeeded as reason:
