@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounts import service as accounts
 from app.accounts.sign_in import may_sign_in
 from app.approvals import events, forms, queries
+from app.approvals.asked import holder_of
 from app.approvals.deciding import refuse
-from app.approvals.errors import ApprovalNotFound, QuestionImpossible
+from app.approvals.errors import QuestionImpossible
 from app.approvals.questions import Answer, Question
 from app.approvals.standing import starters
 from app.approvals.states import ApprovalState, HoldType
@@ -30,7 +31,8 @@ from app.tasks.states import RESUMED_PRIORITY, TaskState, TaskVerb
 FRESH_LINKS = 5  # mails one person can ask for about one question
 MAIL_PRIORITY = 300  # ahead of every other mail: twenty minutes are short
 BARRED = "started it, so somebody else has to decide"
-SHUT_OUT = "has to sign in to decide, and has not been let in yet"
+# Whoever reads it is not to learn who has an account, or has one no more.
+UNREACHABLE = "no email could be sent to them; an administrator may know why"
 
 
 async def answer_to(session: AsyncSession, task_id: UUID, step: str, round: int) -> Answer[dict[str, Any]] | None:
@@ -108,8 +110,8 @@ async def _people(session: WriteSession, task: Claimed, question: Question, sign
     people = []
     for person, address in reversed(distinct.items()):
         problem = BARRED if person in barred else None
-        if problem is None and question.level == "sign-in" and not await _may_sign_in(session, address, signup):
-            problem = SHUT_OUT
+        if problem is None and not await _may_be_mailed(session, address, question, signup):
+            problem = UNREACHABLE
         people.append(queries.Person(uuid7(), address, "undelivered" if problem else "waiting", problem))
     return people
 
@@ -148,8 +150,11 @@ def _check(question: Question, people: list[str], barred: frozenset[str]) -> Non
             ) from None
 
 
-async def _may_sign_in(session: WriteSession, address: str, signup: str) -> bool:
-    return may_sign_in(await accounts.find_user_by_email(session, address), address, signup)
+async def _may_be_mailed(session: WriteSession, address: str, question: Question, signup: str) -> bool:
+    if await accounts.disabled_among(session, [address]):
+        return False
+    signs_in = question.level == "sign-in"
+    return not signs_in or may_sign_in(await accounts.find_user_by_email(session, address), address, signup)
 
 
 async def mail_question(
@@ -173,18 +178,14 @@ async def send_fresh_link(session: WriteSession, token_hash: bytes, *, now: date
     An expired question is put again, by resuming its task, when the task can still be resumed.
 
     Raises:
-        ApprovalNotFound, AlreadyDecided, TooMany
+        ApprovalNotFound, AccessEnded, AlreadyDecided, TooMany
         Conflict: its task has gone on, or its run was cancelled.
     """
-    asked = await queries.by_link(session, token_hash)
-    in_cancelled_run = False
-    if asked is not None:
-        # Its run and the task first, as everywhere. Whoever is expiring or deciding it has finished then.
-        in_cancelled_run = bool((await tasks.lock_runs_of(session, [asked.task.id])).cancelled)
-        await queries.lock_task(session, asked.task.id)
-        asked = await queries.by_link(session, token_hash)
-    if asked is None:
-        raise ApprovalNotFound
+    asked = await holder_of(session, token_hash)
+    # Its run and the task first, as everywhere. Whoever is expiring or deciding it has finished then.
+    in_cancelled_run = bool((await tasks.lock_runs_of(session, [asked.task.id])).cancelled)
+    await queries.lock_task(session, asked.task.id)
+    asked = await holder_of(session, token_hash)
     approval, recipient = asked.approval, asked.recipient
     if approval.state not in (ApprovalState.PENDING, ApprovalState.EXPIRED):
         await refuse(session, approval.id, approval.version)

@@ -42,6 +42,7 @@ async def forward(
         raise Invalid("Only an approval can be passed on; this waits for the owner.")
     address = _address(to)
     await queries.lock_task(session, approval.task_id)
+    await accounts.check_access(session, sender.email)
     current = await policy_queries.open_approval(session, approval.id, now=now)
     if current is None:
         await refuse(session, approval.id, approval.version)

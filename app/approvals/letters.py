@@ -32,8 +32,8 @@ class _Question(PlainLetter):
         if asked is None or asked.approval.state != ApprovalState.PENDING:
             raise NotNeeded("The question is not open any more.")
         recipient, approval = asked.recipient, asked.approval
-        standing = await standing_of(session, approval)
-        if all(person.id != recipient.id for person in standing.still_asked):
+        standing = await standing_of(session, approval, access=True)
+        if all(person.id != recipient.id for person in standing.able):
             raise NotNeeded("This person has decided already, or is not asked any more.")
         token = mint()
         await queries.store_link(session, digest(token), recipient.id)

@@ -356,7 +356,7 @@ async def test_who_has_to_sign_in_and_may_not_is_not_mailed(database: Database, 
         database, settings, recipients=(OWNER, "eve@example.net"), level="sign-in", signup="invite"
     )
     people = {person.email: (person.state, person.problem) for person in await recipients_of(database, asked)}
-    assert people == {OWNER: ("sent", None), "eve@example.net": ("undelivered", asking.SHUT_OUT)}
+    assert people == {OWNER: ("sent", None), "eve@example.net": ("undelivered", asking.UNREACHABLE)}
 
 
 async def test_who_has_decided_gets_no_further_link(database: Database, settings: Settings) -> None:

@@ -11,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import func, select, text
 
+from app.accounts import service as accounts
 from app.approvals import deciding, review
 from app.core.config import Settings
 from app.core.db import Database
@@ -319,3 +320,25 @@ async def test_a_question_that_nobody_could_be_told_about_is_undelivered_and_doe
         question = words(await browser.get(f"/tasks/{task_id}/question", follow_redirects=True))
     assert "There was nobody to ask by mail, so its time does not run. You can decide here." in question
     assert "nobody by mail" in question
+
+
+async def test_the_page_of_a_disabled_persons_link_shows_and_takes_nothing(
+    database: Database, settings: Settings, phone: httpx.AsyncClient, patient: None
+) -> None:
+    asked = await put_question(database, settings, recipients=("ann@example.org",))
+    form = await filled(phone, asked)
+    ann = await principal(database, "ann@example.org")
+    async with database.write("system") as session:
+        await accounts.disable(session, ann.id)
+    token = asked.tokens[0]
+    answers = [
+        await phone.get(f"/review/{token}"),
+        await phone.get(f"/review/{token}/receipt"),
+        *[await phone.post(path, data=form) for path in ("/review", "/review/fresh", "/review/take-back")],
+        await phone.post("/review/forward", data={**form, "to": "bob@example.org"}),
+        await phone.post("/review/ask-back", data={**form, "question": "Why?"}),
+    ]
+    assert [answer.status_code for answer in answers] == [403] * 7
+    assert all("May it go on?" not in answer.text for answer in answers)
+    assert "access to this Holdpoint has ended" in answers[0].text
+    assert (await approval_of(database, asked)).state == "pending"
