@@ -46,6 +46,11 @@ class User(Base):
     # Whether single keys do something on their pages (WCAG 2.1.4: speech input types letters by accident).
     shortcuts: Mapped[bool] = mapped_column(server_default=text("true"))
 
+    @property
+    def named(self) -> str:
+        """For others: by the name of their own choice, which can be anybody's, and always by the address, last."""
+        return f"{self.name} ({self.email})" if self.name else self.email
+
 
 class LoginLink(Base):
     """A request to sign in. `token_hash` is set when the mail is rendered; `browser_hash` knows the asking browser.

@@ -29,9 +29,9 @@ Detour = Callable[[WriteSession, Approval, Recipient, Form], Awaitable[object]]
 
 
 def signup(request: WebRequest) -> str:
-    """Whom a question may be passed on to. For trying things out, in development, anybody."""
+    """Who is mailed when a question is passed on to them. For trying things out, in development, anybody."""
     settings: Settings = request.app.state.settings
-    return "open" if settings.development else settings.signup
+    return forwarding.ANYBODY if settings.development else settings.signup
 
 
 async def _read(request: WebRequest) -> Form:

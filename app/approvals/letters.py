@@ -45,7 +45,7 @@ class _Question(PlainLetter):
         return {
             "to": recipient.email,
             "title": approval.title,
-            "asker": (owner.name or owner.email) if owner else "Holdpoint",
+            "asker": owner.named if owner else "Holdpoint",
             "run_name": await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
             # What is decided is shown to people who have signed in, so a mail must not show it either.
             "what": [] if signs_in else _short_values(approval.shown),

@@ -79,7 +79,7 @@ async def _page(
     return ReviewPage(
         question=question_view(asked.approval, sent, message),
         course=await course_of(session, asked.approval, asked.recipient.email),
-        asker=(owner.name or owner.email) if owner else "Holdpoint",
+        asker=owner.named if owner else "Holdpoint",
         run_name=await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
         email=asked.recipient.email,
         token=token,

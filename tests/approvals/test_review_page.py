@@ -12,7 +12,8 @@ from redis.asyncio import Redis
 from sqlalchemy import func, select, text
 
 from app.accounts import service as accounts
-from app.approvals import deciding, review
+from app.approvals import deciding, letters, review
+from app.approvals.queries import recipients_of
 from app.core.config import Settings
 from app.core.db import Database
 from app.runs import service as runs
@@ -342,3 +343,18 @@ async def test_the_page_of_a_disabled_persons_link_shows_and_takes_nothing(
     assert all("May it go on?" not in answer.text for answer in answers)
     assert "access to this Holdpoint has ended" in answers[0].text
     assert (await approval_of(database, asked)).state == "pending"
+
+
+async def test_page_and_mail_name_whoever_asks_by_their_address_besides_the_name_they_chose(
+    database: Database, settings: Settings, phone: httpx.AsyncClient
+) -> None:
+    asked = await put_question(database, settings, recipients=("ann@example.org",), deliver=False)
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE users SET name = 'The Boss'"))
+    async with database.read() as session:
+        [person] = await recipients_of(session, [asked.approval_id])
+    async with database.write("system") as session:
+        values = await letters.ApprovalRequest().prepare(session, letters.AskedPerson(person.id), settings)
+    assert values["asker"] == "The Boss (owner@example.org)"
+    page = await phone.get(f"/review/{values['url'].rsplit('/', 1)[1]}")
+    assert "The Boss (owner@example.org)" in words(page)
