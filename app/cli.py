@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -199,6 +200,7 @@ def token() -> None:
 @click.option("--days", type=click.IntRange(1, 3650), help="When it expires; never, if left out.")
 def create_token(email: str, scopes: tuple[str, ...], name: str, days: int | None) -> None:
     """Make a token for EMAIL and print it, alone, on standard output. Without --scope: everything but admin."""
+    import_module("app.kinds.email_send")  # its person is told by email
 
     async def make(session: WriteSession) -> str:
         person = await accounts.find_user_by_email(session, email)

@@ -61,6 +61,10 @@ def test_any_spelling_of_postgresql_names_the_driver(scheme: str) -> None:
     assert load({"DATABASE_URL": f"{scheme}://u@h/d"}).database_url == "postgresql+asyncpg://u@h/d"
 
 
+def test_the_domain_of_signup_is_compared_as_addresses_are_stored() -> None:
+    assert load({"SIGNUP": "domain:Bücher.Example"}).signup == "domain:xn--bcher-kva.example"
+
+
 def test_private_addresses_are_allowed_in_development_only_unless_said() -> None:
     production = {
         "ENVIRONMENT": "production",

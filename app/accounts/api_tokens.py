@@ -6,11 +6,13 @@ from uuid import UUID
 
 from app.accounts import queries, token_queries
 from app.accounts.errors import TokenNotFound, UserNotFound
+from app.accounts.letters import NewTokenData
 from app.api.access import Scope
 from app.core.db import WriteSession
 from app.core.errors import Conflict, Invalid
 from app.core.ids import uuid7
 from app.core.tokens import digest, mint
+from app.mail import service as mail
 
 START = "hp_"
 SHOWN = len(START) + 6  # characters by which people know a token
@@ -28,7 +30,7 @@ async def create_token(
     lasts: timedelta | None = None,
     now: datetime | None = None,
 ) -> str:
-    """A new token: the only moment at which it can be read.
+    """A new token: the only moment at which it can be read. Its person is told by email, in case it was not they.
 
     Raises:
         UserNotFound; Conflict: too many. Invalid: no name, no scope, or `admin` for one who is none.
@@ -47,10 +49,10 @@ async def create_token(
         raise Invalid("Only an administrator's token can have the scope admin.", {"scopes": "Leave out admin."})
     if await token_queries.count_tokens(session, user_id) >= MOST:
         raise Conflict(f"You have {MOST} tokens. Revoke one that is not used any more.")
-    token = START + mint()
+    token, token_id = START + mint(), uuid7()
     await token_queries.insert_token(
         session,
-        id=uuid7(),
+        id=token_id,
         user_id=user_id,
         name=name,
         prefix=token[:SHOWN],
@@ -59,6 +61,8 @@ async def create_token(
         lasts=lasts,
         now=now,
     )
+    data = NewTokenData(user.id, token_id)
+    await mail.send(session, template="token_created", to=user.email, data=data, owner_id=user.id)
     return token
 
 

@@ -21,6 +21,18 @@ class MayNotSignIn(Forbidden):
         super().__init__("This address has no access. An administrator of this Holdpoint can give it.")
 
 
+class AccessEnded(Forbidden):
+    """A disabled person, with a link of theirs or in the middle of a request."""
+
+    title = "Your access has ended"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Your access to this Holdpoint has ended, so nothing was shown or changed. "
+            "If that is a mistake, ask an administrator."
+        )
+
+
 class UserNotFound(NotFound):
     def __init__(self) -> None:
         super().__init__("There is no such person.")

@@ -1,11 +1,11 @@
-"""The mails about access: the sign-in link, whose token is minted while it is rendered, and the invitation."""
+"""The mails about access: the sign-in link, whose token is minted while it is rendered, the invitation, a new token."""
 
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from app.accounts import link_queries, queries
+from app.accounts import link_queries, queries, token_queries
 from app.core.config import Settings
 from app.core.db import WriteSession
 from app.core.tokens import digest, mint
@@ -51,3 +51,27 @@ class InvitationLetter(PlainLetter):
         if user is None or user.disabled_at is not None:
             raise NotNeeded("They have no access any more.")
         return {"by": data.by, "admin": user.role == "admin", "url": f"{settings.base_url}/login"}
+
+
+class NewTokenData(msgspec.Struct, frozen=True):
+    user_id: UUID
+    token_id: UUID
+
+
+@letter("token_created")
+class TokenCreatedLetter(PlainLetter):
+    """Whoever sits at an open browser for a minute can make a token, which outlives the session."""
+
+    Data: type[msgspec.Struct] = NewTokenData
+
+    async def prepare(self, session: WriteSession, data: NewTokenData, settings: Settings) -> dict[str, Any]:
+        token = await token_queries.find_token(session, data.user_id, data.token_id)
+        if token is None:
+            raise NotNeeded("The token was revoked.")
+        return {
+            "name": token.name,
+            "prefix": token.prefix,
+            "scopes": list(token.scopes),
+            "expires": f"{token.expires_at:%d %B %Y}" if token.expires_at else "",
+            "url": f"{settings.base_url}/settings/tokens",
+        }

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, insert, null, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, exists, func, insert, null, or_, select, update
 
 from app.accounts.models import LoginLink
 from app.accounts.queries import at
@@ -12,8 +12,9 @@ from app.core.db import Session, WriteSession
 from app.core.ids import uuid7
 
 LINK_LASTS = timedelta(minutes=15)
-LIVE_LINKS = 3
 GUESSES = 5
+AGAIN = timedelta(minutes=1)  # so young, a link is not followed by another to the same browser
+KEPT = timedelta(days=90)  # what was used: its network is known as its person's
 
 
 class Tried(NamedTuple):
@@ -29,29 +30,51 @@ def live(now: datetime | None) -> ColumnElement[bool]:
     return and_(LoginLink.used_at.is_(None), LoginLink.expires_at > at(now), LoginLink.wrong_codes < GUESSES)
 
 
-def for_address(email: str) -> ColumnElement[bool]:
-    return func.lower(LoginLink.email) == func.lower(email)
+async def lock_person(session: WriteSession, person: str) -> None:
+    """One request for a person at a time, so that their emails can be counted."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(person, 7))))
 
 
-async def lock_address(session: WriteSession, email: str) -> None:
-    """One request for an address at a time, so that its live links can be counted."""
-    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(func.lower(email), 7))))
-
-
-async def end_older_links(session: WriteSession, email: str, *, now: datetime | None = None) -> None:
-    """Make room for one more: only the newest links but one of those allowed stay live."""
-    surplus = (
-        select(LoginLink.id)
-        .where(for_address(email), live(now))
-        .order_by(LoginLink.created_at.desc(), LoginLink.id.desc())
-        .offset(LIVE_LINKS - 1)
+async def asked_just_now(
+    session: WriteSession, email: str, browser_hash: bytes, *, now: datetime | None = None
+) -> bool:
+    """Whether this very browser has a living link to this address that is younger than a minute."""
+    young = exists().where(
+        func.lower(LoginLink.email) == email,
+        LoginLink.browser_hash == browser_hash,
+        LoginLink.created_at > at(now) - AGAIN,
+        live(now),
     )
-    await session.execute(
-        update(LoginLink)
-        .where(LoginLink.id.in_(surplus))
-        .values(expires_at=at(now))
-        .execution_options(synchronize_session=False)
+    return bool(await session.scalar(select(young)))
+
+
+class Mailed(NamedTuple):
+    """Sign-in emails that were sent: to a person within a day, asked for from one network, and from any that is not
+    known as theirs; to everybody within an hour. `known`: they have signed in from that network before."""
+
+    from_here: int
+    from_strange: int
+    to_everybody: int
+    known: bool
+
+
+async def mailed_to(session: WriteSession, person: str, network: str, *, now: datetime | None = None) -> Mailed:
+    theirs = select(LoginLink.network).where(
+        LoginLink.person == person, LoginLink.used_at > at(now) - KEPT, LoginLink.network.is_not(None)
     )
+    today = select(func.count()).where(
+        LoginLink.person == person, LoginLink.mailed, LoginLink.created_at > at(now) - timedelta(days=1)
+    )
+    everybody = select(func.count()).where(LoginLink.mailed, LoginLink.created_at > at(now) - timedelta(hours=1))
+    row = await session.execute(
+        select(
+            today.where(LoginLink.network == network).scalar_subquery(),
+            today.where(LoginLink.network.not_in(theirs)).scalar_subquery(),
+            everybody.scalar_subquery(),
+            theirs.where(LoginLink.network == network).exists(),
+        )
+    )
+    return Mailed(*row.one())
 
 
 async def insert_link(
@@ -84,7 +107,8 @@ async def give_token(
     first = (await session.execute(select(LoginLink).where(LoginLink.id == link_id, live(now)))).scalar_one_or_none()
     if first is None:
         return None
-    kept = {name: getattr(first, name) for name in ("email", "browser_hash", "code_hash", "next_path", "created_at")}
+    names = ("email", "browser_hash", "code_hash", "next_path", "created_at", "person", "network")
+    kept = {name: getattr(first, name) for name in names}
     values = {**kept, "id": uuid7(), "token_hash": token_hash, "expires_at": at(now) + LINK_LASTS}
     await session.execute(insert(LoginLink).values(values))
     return first.email
@@ -128,4 +152,5 @@ async def try_link(
 
 
 async def delete_ended_links(session: WriteSession, *, now: datetime | None = None) -> None:
-    await session.execute(delete(LoginLink).where(LoginLink.expires_at < at(now) - timedelta(days=1)))
+    over = and_(LoginLink.expires_at < at(now) - timedelta(days=1), LoginLink.used_at.is_(None))
+    await session.execute(delete(LoginLink).where(or_(over, LoginLink.used_at < at(now) - KEPT)))

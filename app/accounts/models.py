@@ -46,9 +46,17 @@ class User(Base):
     # Whether single keys do something on their pages (WCAG 2.1.4: speech input types letters by accident).
     shortcuts: Mapped[bool] = mapped_column(server_default=text("true"))
 
+    @property
+    def named(self) -> str:
+        """For others: by the name of their own choice, which can be anybody's, and always by the address, last."""
+        return f"{self.name} ({self.email})" if self.name else self.email
+
 
 class LoginLink(Base):
     """A request to sign in. `token_hash` is set when the mail is rendered; `browser_hash` knows the asking browser.
+
+    `person` is the canonical address, `network` where it was asked from, `mailed` whether an email was to be sent: what
+    the limits count. A used one is kept for a while, because it tells which networks its person signs in from.
 
     Another browser that opens the link must type `code`, shown in the asking one; it is signed-in-person knowledge
     for 15 minutes only and useless without the link, so its digest is stored and wrong guesses are counted.
@@ -59,6 +67,8 @@ class LoginLink(Base):
         CheckConstraint("wrong_codes >= 0", name="wrong_codes"),
         Index("login_links_email_idx", text("lower(email)"), "created_at"),
         Index("login_links_token_hash_key", "token_hash", unique=True),
+        Index("login_links_person_idx", "person", "created_at"),
+        Index("login_links_mailed_idx", "created_at", postgresql_where=text("mailed")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -71,6 +81,10 @@ class LoginLink(Base):
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     expires_at: Mapped[datetime] = mapped_column(Moment)
     used_at: Mapped[datetime | None] = mapped_column(Moment)
+    # NULL: by an early release, or on the command line.
+    person: Mapped[str | None] = mapped_column(Text)
+    network: Mapped[str | None] = mapped_column(Text)
+    mailed: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class UserSession(Base):

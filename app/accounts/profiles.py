@@ -12,9 +12,9 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from app.accounts import cover_letter, queries
 from app.accounts.documents import Document
 from app.accounts.models import Profile, User
+from app.core.addresses import checked_address
 from app.core.db import Session, WriteSession
 from app.core.errors import Invalid
-from app.mail.addresses import checked_address
 
 MOST_ANSWERS = 50
 

@@ -1,6 +1,6 @@
 """Statements about people and their sessions, one function each. Times are the database's; `now=` is for tests."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -35,7 +35,8 @@ def at(now: datetime | None) -> ColumnElement[datetime]:
 
 
 def same_address(email: str) -> ColumnElement[bool]:
-    return func.lower(User.email) == func.lower(email)
+    """`email` is canonical; what an early release has stored may have capitals."""
+    return func.lower(User.email) == email
 
 
 # People
@@ -47,6 +48,15 @@ async def user_by_id(session: Session, user_id: UUID) -> User | None:
 
 async def user_by_email(session: Session, email: str) -> User | None:
     return (await session.execute(select(User).where(same_address(email)))).scalar_one_or_none()
+
+
+async def disabled_of(session: Session, emails: Iterable[str], *, lock: bool = False) -> dict[str, bool]:
+    """Address → whether it is disabled, of those that have an account. `lock`: so it stays in this transaction."""
+    statement = select(func.lower(User.email), User.disabled_at.is_not(None)).where(
+        func.lower(User.email).in_(sorted(set(emails)))
+    )
+    rows = await session.execute(statement.with_for_update(read=True) if lock else statement)
+    return {email: disabled for email, disabled in rows}
 
 
 async def users_page(session: Session, *, search: str, after: str, limit: int) -> Sequence[User]:

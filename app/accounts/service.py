@@ -1,20 +1,20 @@
 """People: finding and adding them, their role, shutting them out. What other features may use."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from app.accounts import link_queries, queries, token_queries
-from app.accounts.errors import LastAdmin, SessionNotFound, UserNotFound
+from app.accounts.errors import AccessEnded, LastAdmin, SessionNotFound, UserNotFound
 from app.accounts.letters import InvitationData
 from app.accounts.models import User
 from app.core import zones
+from app.core.addresses import BadAddress, canonical_address, checked_address
 from app.core.db import Session, WriteSession
 from app.core.errors import Invalid
 from app.core.principal import Principal
 from app.mail import service as mail
-from app.mail.addresses import checked_address
 
 Role = Literal["member", "admin"]
 
@@ -29,7 +29,29 @@ async def emails_of(session: Session, user_ids: Sequence[UUID]) -> dict[UUID, st
 
 
 async def find_user_by_email(session: Session, email: str) -> User | None:
-    return await queries.user_by_email(session, email)
+    """In whatever spelling; nobody has what is no address."""
+    try:
+        return await queries.user_by_email(session, checked_address(email))
+    except BadAddress:
+        return None
+
+
+async def disabled_among(session: Session, emails: Iterable[str], *, lock: bool = False) -> frozenset[str]:
+    """Those of the addresses whose person is disabled. An address that has an account is judged by that; one with a tag
+    behind a plus and without an account by the account of the same address without it.
+
+    Args:
+        lock: nobody is disabled or enabled before the transaction ends.
+    """
+    given = [email.lower() for email in emails]
+    found = await queries.disabled_of(session, [*given, *map(canonical_address, given)], lock=lock)
+    return frozenset(email for email in given if found.get(email, found.get(canonical_address(email), False)))
+
+
+async def check_access(session: WriteSession, email: str) -> None:
+    """Nobody is disabled between this and the end of the transaction. Raises AccessEnded."""
+    if await disabled_among(session, [email], lock=True):
+        raise AccessEnded
 
 
 async def add_user(session: WriteSession, email: str, *, admin: bool = False, name: str = "") -> User:
@@ -73,7 +95,8 @@ async def change_role(session: WriteSession, user_id: UUID, role: Role) -> User:
 
 
 async def disable(session: WriteSession, user_id: UUID) -> User:
-    """Shut a person out: their sessions end with this transaction.
+    """Shut a person out: their sessions end with this transaction; their tokens, links, schedules and webhooks, and all
+    mail to them, stop for as long as they are disabled. What they started goes on.
 
     Raises:
         UserNotFound, LastAdmin

@@ -12,15 +12,23 @@ import msgspec
 from app.accounts import link_queries, queries
 from app.accounts.codes import code_of, typed
 from app.accounts.errors import LinkDead, MayNotSignIn
-from app.accounts.link_queries import GUESSES
+from app.accounts.link_queries import GUESSES, Mailed
 from app.accounts.models import User
+from app.core import log
+from app.core.addresses import canonical_address, checked_address
 from app.core.db import Session, WriteSession
 from app.core.tokens import digest, mint
 from app.mail import service as mail
-from app.mail.addresses import checked_address
 
 LETTER = "sign_in"
 AT_ONCE = 200  # priority: a person is waiting in front of the screen
+
+# Sign-in emails to one person within a day. A network they have signed in from before has its own allowance, so that
+# strangers, however many, use up none of what a person needs at their usual places.
+FROM_ONE_NETWORK = 10
+FROM_STRANGE_NETWORKS = 30
+
+logger = log.get(__name__)
 
 
 class LinkState(StrEnum):
@@ -44,21 +52,39 @@ class WrongCode(msgspec.Struct, frozen=True):
 
 
 async def ask_for_link(
-    session: WriteSession, email: str, *, browser: str, next_path: str, signup: str, now: datetime | None = None
+    session: WriteSession,
+    email: str,
+    *,
+    browser: str,
+    next_path: str,
+    signup: str,
+    network: str = "",
+    most_an_hour: int = 1000,
+    now: datetime | None = None,
 ) -> None:
     """Mail a sign-in link to `email` if it may sign in. Whether it may cannot be told from outside.
+
+    What anybody asks for takes nothing from a link that is on its way to somebody: each lives its fifteen minutes. The
+    same browser gets no second one within a minute. When too many emails were asked for, no more are sent.
 
     Args:
         browser: the asking browser's secret.
         next_path: a local path.
         signup: the setting SIGNUP.
+        network: where the request comes from.
+        most_an_hour: the setting SIGN_IN_EMAILS_PER_HOUR.
 
     Raises:
         BadAddress: nobody could have that address.
     """
     address = checked_address(email)
-    await link_queries.lock_address(session, address)
-    await link_queries.end_older_links(session, address, now=now)
+    person = canonical_address(address)
+    await link_queries.lock_person(session, person)
+    if await link_queries.asked_just_now(session, address, digest(browser), now=now):
+        return
+    user = await queries.user_by_email(session, address)
+    mailed = await link_queries.mailed_to(session, person, network, now=now)
+    goes_out = _within_limits(mailed, most_an_hour) and may_sign_in(user, address, signup)
     link_id = await link_queries.insert_link(
         session,
         {
@@ -66,11 +92,13 @@ async def ask_for_link(
             "browser_hash": digest(browser),
             "code_hash": digest(code_of(browser)),
             "next_path": next_path,
+            "person": person,
+            "network": network,
+            "mailed": goes_out,
         },
         now=now,
     )
-    user = await queries.user_by_email(session, address)
-    if may_sign_in(user, address, signup):
+    if goes_out:
         await mail.send(
             session,
             template=LETTER,
@@ -82,12 +110,23 @@ async def ask_for_link(
         )
 
 
+def _within_limits(mailed: Mailed, most_an_hour: int) -> bool:
+    strange = not mailed.known
+    if mailed.from_here >= FROM_ONE_NETWORK or (strange and mailed.from_strange >= FROM_STRANGE_NETWORKS):
+        logger.warning("sign_in_email_withheld", limit="of one person in a day")
+        return False
+    if strange and mailed.to_everybody >= most_an_hour:
+        logger.warning("sign_in_email_withheld", limit="SIGN_IN_EMAILS_PER_HOUR")
+        return False
+    return True
+
+
 def may_sign_in(user: User | None, email: str, signup: str) -> bool:
-    """People who exist and are not disabled, and those whom SIGNUP lets in by themselves."""
+    """People who exist and are not disabled, and those whom SIGNUP lets in by themselves. `email` is canonical."""
     if user is not None:
         return user.disabled_at is None
     if signup.startswith("domain:"):
-        return email.lower().endswith("@" + signup.removeprefix("domain:").lower())
+        return email.rpartition("@")[2] == signup.removeprefix("domain:")
     return signup == "open"
 
 

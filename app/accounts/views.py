@@ -17,8 +17,10 @@ from app.accounts.local_path import HOME, local_path
 from app.accounts.queries import SESSION_LASTS
 from app.accounts.sign_in import LinkState, WrongCode
 from app.core import log
+from app.core.addresses import canonical_address, checked_address
 from app.core.config import Settings
 from app.core.errors import Invalid
+from app.core.networks import network_of
 from app.core.tokens import Signer, mint
 from app.web.cookies import ASKING, SESSION, drop_cookie, read_cookie, set_cookie
 from app.web.forms import Form, blank, read_form
@@ -29,6 +31,7 @@ from app.web.sessions import Read, Write
 
 logger = log.get(__name__)
 
+# Of an address and a network together: nobody can keep another from asking.
 PER_ADDRESS = Limit("login-address", 5, timedelta(minutes=1))
 PER_CLIENT = Limit("login-client", 20, timedelta(minutes=1))
 TRIES = Limit("login-verify", 30, timedelta(minutes=1))
@@ -79,24 +82,28 @@ async def ask(request: WebRequest) -> Response[str]:
     """The same answer for every address, after the same time."""
     settings: Settings = request.app.state.settings
     form = await read_form(request, Asking)
-    await request.app.state.limits.hit(PER_CLIENT, client_address(request.scope))
+    network = network_of(client_address(request.scope))
+    await request.app.state.limits.hit(PER_CLIENT, network)
     if form.data is not None:
-        await request.app.state.limits.hit(PER_ADDRESS, form.data.email)
         browser, _ = _asking(request)
         browser = browser or mint()
         end = time.monotonic() + ANSWER_AFTER
         try:
+            address = checked_address(form.data.email)
+            await request.app.state.limits.hit(PER_ADDRESS, f"{canonical_address(address)} {network}")
             # Not the request's session: waiting must not hold a transaction open.
             async with request.app.state.database.write("anonymous") as session:
                 await sign_in.ask_for_link(
                     session,
-                    form.data.email,
+                    address,
                     browser=browser,
                     next_path=local_path(form.data.next),
                     signup=settings.signup,
+                    network=network,
+                    most_an_hour=settings.sign_in_emails_per_hour,
                 )
             await asyncio.sleep(max(0.0, end - time.monotonic()))
-            value = _signer(settings).sign([browser, form.data.email])
+            value = _signer(settings).sign([browser, address])
             cookie = set_cookie(settings, ASKING, value, max_age=ASKING_LASTS)
             return see_other(request, "/login/sent", cookies=[cookie])
         except Invalid as problem:

@@ -2,18 +2,29 @@
 
 from uuid import UUID
 
+from app.accounts import service as accounts
+from app.accounts.errors import AccessEnded
 from app.approvals import queries
 from app.approvals.errors import ApprovalNotFound, NotAsked, SignInNeeded
 from app.approvals.models import Approval, Recipient
-from app.core.db import WriteSession
+from app.approvals.queries import Asked
+from app.core.db import Session, WriteSession
 from app.core.principal import Principal
 
 
-async def asked_by_link(session: WriteSession, token_hash: bytes) -> tuple[Approval, Recipient]:
-    """Raises ApprovalNotFound; SignInNeeded where the link alone is not enough."""
+async def holder_of(session: Session, token_hash: bytes) -> Asked:
+    """The person of a link, and what they were asked. Raises ApprovalNotFound; AccessEnded for a disabled person."""
     asked = await queries.by_link(session, token_hash)
     if asked is None:
         raise ApprovalNotFound
+    if await accounts.disabled_among(session, [asked.recipient.email]):
+        raise AccessEnded
+    return asked
+
+
+async def asked_by_link(session: WriteSession, token_hash: bytes) -> tuple[Approval, Recipient]:
+    """Raises as `holder_of` does, and SignInNeeded where the link alone is not enough."""
+    asked = await holder_of(session, token_hash)
     if asked.approval.level != "link":
         raise SignInNeeded
     return asked.approval, asked.recipient

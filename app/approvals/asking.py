@@ -8,13 +8,14 @@ import msgspec
 from app.accounts import service as accounts
 from app.accounts.sign_in import may_sign_in
 from app.approvals import events, forms, queries, versions
+from app.approvals.asked import holder_of
 from app.approvals.deciding import refuse
-from app.approvals.errors import ApprovalNotFound, QuestionImpossible
+from app.approvals.errors import QuestionImpossible
 from app.approvals.models import Approval
 from app.approvals.questions import Question
 from app.approvals.standing import starters
 from app.approvals.states import ApprovalState, HoldType
-from app.core.addresses import canonical_address
+from app.core.addresses import BadAddress, canonical_address, checked_address
 from app.core.db import WriteSession
 from app.core.errors import Conflict, Invalid, TooMany
 from app.core.ids import uuid7
@@ -31,7 +32,8 @@ from app.tasks.states import RESUMED_PRIORITY, TaskState, TaskVerb
 FRESH_LINKS = 5  # mails one person can ask for about one question
 MAIL_PRIORITY = 300  # ahead of every other mail: twenty minutes are short
 BARRED = "started or changed it, so somebody else has to decide"
-SHUT_OUT = "has to sign in to decide, and has not been let in yet"
+# Whoever reads it is not to learn who has an account, or has one no more.
+UNREACHABLE = "no email could be sent to them; an administrator may know why"
 
 
 async def wait_for_undo(session: WriteSession, task: Claimed, approval: Approval) -> bool:
@@ -108,7 +110,7 @@ async def ask(session: WriteSession, task: Claimed, question: Question, *, signu
 async def _people(session: WriteSession, task: Claimed, question: Question, signup: str) -> list[queries.Person]:
     """Those to ask, each once, and why some of them are not mailed."""
     owner = await accounts.find_user(session, task.owner_id) if task.owner_id else None
-    addresses = question.recipients or ((owner.email,) if owner else ())
+    addresses = [_address(question, each) for each in question.recipients] or ([owner.email] if owner else [])
     distinct = {canonical_address(address): address for address in reversed(addresses)}
     barred: frozenset[str] = frozenset()
     if not question.self_approval:
@@ -117,10 +119,18 @@ async def _people(session: WriteSession, task: Claimed, question: Question, sign
     people = []
     for person, address in reversed(distinct.items()):
         problem = BARRED if person in barred else None
-        if problem is None and question.level == "sign-in" and not await _may_sign_in(session, address, signup):
-            problem = SHUT_OUT
+        if problem is None and not await _may_be_mailed(session, address, question, signup):
+            problem = UNREACHABLE
         people.append(queries.Person(uuid7(), address, "undelivered" if problem else "waiting", problem))
     return people
+
+
+def _address(question: Question, text: str) -> str:
+    """As it is stored: whoever is named in two spellings is one person."""
+    try:
+        return checked_address(text)
+    except BadAddress as problem:
+        raise QuestionImpossible(f"The question {question.step!r} asks {text[:100]!r}. {problem}") from None
 
 
 def _check(question: Question, people: list[str], barred: frozenset[str]) -> None:
@@ -155,8 +165,11 @@ def _check(question: Question, people: list[str], barred: frozenset[str]) -> Non
             ) from None
 
 
-async def _may_sign_in(session: WriteSession, address: str, signup: str) -> bool:
-    return may_sign_in(await accounts.find_user_by_email(session, address), address, signup)
+async def _may_be_mailed(session: WriteSession, address: str, question: Question, signup: str) -> bool:
+    if await accounts.disabled_among(session, [address]):
+        return False
+    signs_in = question.level == "sign-in"
+    return not signs_in or may_sign_in(await accounts.find_user_by_email(session, address), address, signup)
 
 
 async def mail_question(
@@ -180,18 +193,14 @@ async def send_fresh_link(session: WriteSession, token_hash: bytes, *, now: date
     An expired question is put again, by resuming its task, when the task can still be resumed.
 
     Raises:
-        ApprovalNotFound, AlreadyDecided, TooMany
+        ApprovalNotFound, AccessEnded, AlreadyDecided, TooMany
         Conflict: its task has gone on, or its run was cancelled.
     """
-    asked = await queries.by_link(session, token_hash)
-    in_cancelled_run = False
-    if asked is not None:
-        # Its run and the task first, as everywhere. Whoever is expiring or deciding it has finished then.
-        in_cancelled_run = bool((await tasks.lock_runs_of(session, [asked.task.id])).cancelled)
-        await queries.lock_task(session, asked.task.id)
-        asked = await queries.by_link(session, token_hash)
-    if asked is None:
-        raise ApprovalNotFound
+    asked = await holder_of(session, token_hash)
+    # Its run and the task first, as everywhere. Whoever is expiring or deciding it has finished then.
+    in_cancelled_run = bool((await tasks.lock_runs_of(session, [asked.task.id])).cancelled)
+    await queries.lock_task(session, asked.task.id)
+    asked = await holder_of(session, token_hash)
     approval, recipient = asked.approval, asked.recipient
     if approval.state not in (ApprovalState.PENDING, ApprovalState.EXPIRED):
         await refuse(session, approval.id, approval.version)

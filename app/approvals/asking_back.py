@@ -41,10 +41,15 @@ async def ask_back(
         OpenNote, AlreadyDecided, QuestionExpired, AlreadyVoted, PassedOn, SelfApproval: nothing was changed.
     """
     text = _text(question, "question", "Please write your question.")
-    current = await _locked(session, approval, now)
+    current = await _locked(session, approval, person.email, now)
     check_may_vote(await standing_of(session, current), person.email)
     owner = await accounts.find_user(session, current.owner_id) if current.owner_id else None
-    if current.hold != HoldType.APPROVAL or owner is None or owner.email.lower() == person.email.lower():
+    if (
+        current.hold != HoldType.APPROVAL
+        or owner is None
+        or owner.disabled_at is not None
+        or owner.email.lower() == person.email.lower()
+    ):
         raise Invalid("There is nobody to ask: it has no other owner.")
     notes = await policy_queries.notes_of(session, current.id)
     if any(note.ended_at is None for note in notes):
@@ -116,7 +121,7 @@ async def withdraw(
 async def _end(
     session: WriteSession, approval: Approval, note_id: UUID, by: str, answer: str | None, now: datetime | None
 ) -> Note:
-    current = await _locked(session, approval, now)
+    current = await _locked(session, approval, by, now)
     open_note = await policy_queries.open_note(session, current.id)
     if open_note is None or open_note.id != note_id:
         raise NoteEnded
@@ -126,8 +131,9 @@ async def _end(
     return note
 
 
-async def _locked(session: WriteSession, approval: Approval, now: datetime | None) -> Approval:
+async def _locked(session: WriteSession, approval: Approval, by: str, now: datetime | None) -> Approval:
     await queries.lock_task(session, approval.task_id)
+    await accounts.check_access(session, by)
     current = await policy_queries.open_approval(session, approval.id, now=now)
     if current is None:
         await refuse(session, approval.id, approval.version)

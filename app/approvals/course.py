@@ -82,7 +82,7 @@ async def course_of(session: Session, approval: Approval, viewer: str, *, by: Pr
         standing=await standing_of(session, approval),
         notes=await policy_queries.notes_of(session, approval.id),
         viewer=viewer,
-        owner=owner.email if owner else "",
+        owner=owner.email if owner and owner.disabled_at is None else "",
         decides_unasked=is_admin or (owns and approval.hold != HoldType.APPROVAL),
         answers=owns or is_admin,
         paused=await runs.holds_back(session, approval.task_id),

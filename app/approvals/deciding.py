@@ -7,7 +7,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts import service as accounts
 from app.approvals import events, forms, policy_queries, queries
+from app.approvals.asked import asked_by_link
 from app.approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
@@ -17,7 +19,6 @@ from app.approvals.errors import (
     QuestionChanged,
     QuestionExpired,
     SelfApproval,
-    SignInNeeded,
 )
 from app.approvals.models import Approval, Vote
 from app.approvals.questions import Decision, fields_of
@@ -37,13 +38,9 @@ from app.tasks.states import APPROVED_PRIORITY, RESUMED_PRIORITY, TaskState, Tas
 async def decide_by_link(
     session: WriteSession, token_hash: bytes, decision: Decision, *, source: str, now: datetime | None = None
 ) -> Approval:
-    """The holder of a personal link decides. Raises as `_decide` does, and ApprovalNotFound for an unknown link."""
-    asked = await queries.by_link(session, token_hash)
-    if asked is None:
-        raise ApprovalNotFound
-    if asked.approval.level != "link":
-        raise SignInNeeded
-    return await _decide(session, asked.approval, decision, by=asked.recipient.email, source=f"link, {source}", now=now)
+    """The holder of a personal link decides. Raises as `_decide` and `asked_by_link` do."""
+    approval, person = await asked_by_link(session, token_hash)
+    return await _decide(session, approval, decision, by=person.email, source=f"link, {source}", now=now)
 
 
 async def decide_signed_in(
@@ -80,7 +77,7 @@ async def _decide(
     Raises:
         Invalid: the verb does not fit the question, or answers are missing.
         AlreadyDecided, AlreadyVoted, QuestionExpired, QuestionChanged: nothing was changed.
-        SelfApproval, PassedOn: not this person.
+        SelfApproval, PassedOn, AccessEnded: not this person.
     """
     hold = HoldType(approval.hold)
     approving = (ApprovalVerb.APPROVE, ApprovalVerb.REJECT)
@@ -93,6 +90,7 @@ async def _decide(
     elif reason is None:
         raise Invalid("Please say why you reject it.", {"reason": "A reason is needed to reject."})
     await queries.lock_task(session, approval.task_id)
+    await accounts.check_access(session, by)
     current = await policy_queries.open_approval(session, approval.id, version=decision.version, now=now)
     if current is None:
         await refuse(session, approval.id, decision.version)
@@ -101,7 +99,7 @@ async def _decide(
     check_may_vote(standing, by)
     vote = {"verb": decision.verb.value, "reason": reason, "answer": answer, "source": source}
     await _vote(session, current, by, vote, now)
-    settled = _settled(await standing_of(session, current), decision.verb)
+    settled = _settled(await standing_of(session, current, access=True), decision.verb)
     if settled is None:
         return current
     votes, verb = settled

@@ -8,8 +8,8 @@ from uuid import UUID
 from litestar import Response, post
 from litestar.params import FromPath
 
-from app.approvals import asking_back, forwarding, queries
-from app.approvals.asked import asked_by_link, asked_signed_in
+from app.approvals import asking_back, forwarding
+from app.approvals.asked import asked_by_link, asked_signed_in, holder_of
 from app.approvals.errors import ApprovalNotFound
 from app.approvals.models import Approval, Recipient
 from app.approvals.review import LIMIT, check_pace, render_review
@@ -29,9 +29,9 @@ Detour = Callable[[WriteSession, Approval, Recipient, Form], Awaitable[object]]
 
 
 def signup(request: WebRequest) -> str:
-    """Whom a question may be passed on to. For trying things out, in development, anybody."""
+    """Who is mailed when a question is passed on to them. For trying things out, in development, anybody."""
     settings: Settings = request.app.state.settings
-    return "open" if settings.development else settings.signup
+    return forwarding.ANYBODY if settings.development else settings.signup
 
 
 async def _read(request: WebRequest) -> Form:
@@ -58,9 +58,7 @@ async def _by_link(request: WebRequest, work: Detour) -> Response[Any]:
     form = await _read(request)
     token = form.get("token", "")
     async with request.app.state.database.read() as read:
-        asked = await queries.by_link(read, digest(token))
-    if asked is None:
-        raise ApprovalNotFound
+        asked = await holder_of(read, digest(token))
     await request.app.state.limits.hit(DETOURS, asked.recipient.email)
     try:
         await check_pace(request, form.get("stamp", ""))

@@ -1,4 +1,10 @@
-"""Passing a question on: “not mine”, to a colleague who is asked in the same place, within the same time."""
+"""Passing a question on: “not mine”, to a colleague who is asked in the same place, within the same time.
+
+Whoever may pass one on can name any address, so the answer is the same for all: it tells nobody who has an account,
+and only those are mailed who have one, or whose domain may sign in by itself. Others see the question once an
+administrator has let them in; until then an administrator can decide, and after its time whoever was asked first can
+put it again.
+"""
 
 from datetime import datetime
 
@@ -11,14 +17,13 @@ from app.approvals.errors import QuestionExpired
 from app.approvals.models import Approval, Recipient
 from app.approvals.standing import Standing, standing_of
 from app.approvals.states import HoldType
-from app.core.addresses import same_person
+from app.core.addresses import BadAddress, checked_address, same_person
 from app.core.db import WriteSession
 from app.core.errors import Invalid
 from app.core.ids import uuid7
-from app.mail.addresses import checked_address
-from app.mail.errors import BadAddress
 
 LONGEST_NOTE = 1000
+ANYBODY = "anybody"  # in place of SIGNUP, in development: no address is a stranger's
 
 
 async def forward(
@@ -34,7 +39,8 @@ async def forward(
     """Ask `to` in place of `sender`. The clock goes on. Returns the address.
 
     Args:
-        signup: the setting SIGNUP: only who may sign in can be asked, so that a link cannot mail just anybody.
+        signup: the setting SIGNUP, or ANYBODY. Where signing up is open, too, only people with an account are mailed,
+            so that nobody uses it to write to strangers.
 
     Raises:
         Invalid: not an approval, or not to this address.
@@ -44,6 +50,7 @@ async def forward(
         raise Invalid("Only an approval can be passed on; this waits for the owner.")
     address = _address(to)
     await queries.lock_task(session, approval.task_id)
+    await accounts.check_access(session, sender.email)
     current = await policy_queries.open_approval(session, approval.id, now=now)
     if current is None:
         await refuse(session, approval.id, approval.version)
@@ -51,8 +58,6 @@ async def forward(
     standing = await standing_of(session, current)
     check_may_vote(standing, sender.email)
     _check_receiver(standing, sender, address)
-    if not may_sign_in(await accounts.find_user_by_email(session, address), address, signup):
-        _refuse(f"{address} has not been let in here, so it cannot be passed on to them.")
     recipient_id = uuid7()
     text = note.strip()[:LONGEST_NOTE]
     await policy_queries.insert_forwarded(
@@ -67,7 +72,11 @@ async def forward(
         data={"to": address, "note": text},
         now=now,
     )
-    await mail_question(session, recipient_id, address, HoldType.APPROVAL, current.owner_id, current.title)
+    # Whoever passes it on has read it. Its time must not stand still because the colleague is never told.
+    await policy_queries.start_clock(session, current.id, now=now)
+    user = await accounts.find_user_by_email(session, address)
+    if may_sign_in(user, address, "invite" if signup == "open" else signup) or (signup == ANYBODY and user is None):
+        await mail_question(session, recipient_id, address, HoldType.APPROVAL, current.owner_id, current.title)
     return address
 
 

@@ -37,8 +37,8 @@ class _Question(PlainLetter):
         if asked is None or asked.approval.state != ApprovalState.PENDING:
             raise NotNeeded("The question is not open any more.")
         recipient, approval = asked.recipient, asked.approval
-        standing = await standing_of(session, approval)
-        if all(person.id != recipient.id for person in standing.still_asked):
+        standing = await standing_of(session, approval, access=True)
+        if all(person.id != recipient.id for person in standing.able):
             raise NotNeeded("This person has decided already, or is not asked any more.")
         token = mint()
         await queries.store_link(session, digest(token), recipient.id)
@@ -50,7 +50,7 @@ class _Question(PlainLetter):
         return {
             "to": recipient.email,
             "title": approval.title,
-            "asker": (owner.name or owner.email) if owner else "Holdpoint",
+            "asker": owner.named if owner else "Holdpoint",
             "run_name": await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
             # What is decided is shown to people who have signed in, so a mail must not show it either.
             "what": [] if signs_in else _what(approval.shown),

@@ -7,8 +7,9 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from app.approvals import queries, reads, receipts
+from app.approvals.asked import holder_of
 from app.approvals.changes import Change, changes_of
-from app.approvals.errors import ApprovalNotFound, SignInNeeded
+from app.approvals.errors import SignInNeeded
 from app.approvals.models import Approval
 from app.approvals.receipts import Receipt
 from app.approvals.review import LIMIT
@@ -41,9 +42,7 @@ async def _page(request: WebRequest, session: Session, approval: Approval, back:
 
 async def _linked(request: WebRequest, session: Session, token: str) -> Approval:
     await request.app.state.limits.hit(LIMIT, client_address(request.scope))
-    asked = await queries.by_link(session, digest(token))
-    if asked is None:
-        raise ApprovalNotFound
+    asked = await holder_of(session, digest(token))
     if asked.approval.level != "link":
         raise SignInNeeded
     return asked.approval

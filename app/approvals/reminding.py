@@ -18,7 +18,9 @@ async def remind_due(session: WriteSession, *, now: datetime | None = None) -> i
     """
     due = await policy_queries.count_reminders(session, limit=CHUNK, now=now)
     for approval in due:
-        people = [person for person in (await standing_of(session, approval)).still_asked if person.state == "sent"]
+        people = [
+            person for person in (await standing_of(session, approval, access=True)).able if person.state == "sent"
+        ]
         for person in people:
             await mail.send(
                 session,

@@ -10,8 +10,9 @@ from litestar.params import FromPath
 
 from app.accounts import service as accounts
 from app.approvals import asking, deciding, queries, receipts, taking_back
+from app.approvals.asked import holder_of
 from app.approvals.course import Course, course_of
-from app.approvals.errors import ApprovalNotFound, NotAsked, SignInNeeded, TooLateToTakeBack
+from app.approvals.errors import NotAsked, SignInNeeded, TooLateToTakeBack
 from app.approvals.models import Approval
 from app.approvals.openings import Opening, note, sign_of_scanner
 from app.approvals.queries import Asked
@@ -80,7 +81,7 @@ async def _page(
             asked.approval, await queries.version_before(session, asked.approval), sent=sent, message=message
         ),
         course=await course_of(session, asked.approval, asked.recipient.email),
-        asker=(owner.name or owner.email) if owner else "Holdpoint",
+        asker=owner.named if owner else "Holdpoint",
         run_name=await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
         email=asked.recipient.email,
         token=token,
@@ -108,10 +109,7 @@ async def _successor(session: Session, approval: Approval) -> Approval | None:
 
 
 async def _asked(session: Session, token: str) -> Asked:
-    asked = await queries.by_link(session, digest(token))
-    if asked is None:
-        raise ApprovalNotFound
-    return asked
+    return await holder_of(session, digest(token))
 
 
 @get("/review/{token:str}")

@@ -16,12 +16,14 @@ from app.runs import service as runs
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """`barred` are canonical addresses of those who started it, or changed it, and may not decide."""
+    """`barred` are canonical addresses of those who started it, or changed it, and may not decide; `disabled` addresses
+    of people who may not decide any more."""
 
     needed: int
     recipients: Sequence[Recipient]
     votes: Sequence[Vote]
     barred: frozenset[str] = frozenset()
+    disabled: frozenset[str] = frozenset()
 
     @property
     def approved(self) -> list[Vote]:
@@ -47,9 +49,14 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
     @property
+    def able(self) -> list[Recipient]:
+        """Those of them who are not disabled. Not for pages: who has an account is not for everybody to know."""
+        return [person for person in self.still_asked if person.email.lower() not in self.disabled]
+
+    @property
     def out_of_reach(self) -> bool:
         """Whether not enough people are left to approve, whatever they decide."""
-        return self.lacking > len({canonical_address(person.email) for person in self.still_asked})
+        return self.lacking > len({canonical_address(person.email) for person in self.able})
 
     def recipient(self, email: str) -> Recipient | None:
         """The one asked at exactly this address."""
@@ -66,21 +73,26 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         return canonical_address(email) in self.barred
 
 
-async def standing_of(session: Session, approval: Approval) -> Standing:
+async def standing_of(session: Session, approval: Approval, *, access: bool = False) -> Standing:
+    """Args:
+    access: also who is disabled, for whoever decides or mails by it.
+    """
     barred: frozenset[str] = frozenset()
     if not approval.self_approval:
         run_id = await policy_queries.run_of(session, approval.task_id)
         barred = await starters(session, approval.task_id, approval.owner_id, run_id)
+    recipients = await queries.recipients_of(session, [approval.id])
     return Standing(
         needed=approval.needed,
-        recipients=await queries.recipients_of(session, [approval.id]),
+        recipients=recipients,
         votes=await policy_queries.votes_of(session, [approval.id]),
         barred=barred,
+        disabled=await accounts.disabled_among(session, [one.email for one in recipients]) if access else frozenset(),
     )
 
 
 async def standings_of(session: AsyncSession, approvals: Sequence[Approval]) -> dict[UUID, Standing]:
-    """Of many questions at once, for a list: without who is barred."""
+    """Of many questions at once, for a list: without who is barred or disabled."""
     ids = [approval.id for approval in approvals]
     people: dict[UUID, list[Recipient]] = {id: [] for id in ids}
     votes: dict[UUID, list[Vote]] = {id: [] for id in ids}

@@ -5,8 +5,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounts import service as accounts
 from app.approvals import events, queries
-from app.approvals.errors import ApprovalNotFound, NotAsked, SignInNeeded, TooLateToTakeBack
+from app.approvals.asked import asked_by_link
+from app.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
 from app.approvals.models import Approval
 from app.core.addresses import canonical_address
 from app.core.db import WriteSession
@@ -29,13 +31,9 @@ async def _may(session: AsyncSession, approval: Approval, email: str, *, is_admi
 
 
 async def take_back_by_link(session: WriteSession, token_hash: bytes, *, now: datetime | None = None) -> Approval:
-    """Raises ApprovalNotFound for an unknown link, SignInNeeded, else as `_take_back` does."""
-    asked = await queries.by_link(session, token_hash)
-    if asked is None:
-        raise ApprovalNotFound
-    if asked.approval.level != "link":
-        raise SignInNeeded
-    return await _take_back(session, asked.approval.id, asked.recipient.email, is_admin=False, now=now)
+    """Raises as `asked_by_link` and `_take_back` do."""
+    approval, person = await asked_by_link(session, token_hash)
+    return await _take_back(session, approval.id, person.email, is_admin=False, now=now)
 
 
 async def take_back_signed_in(
@@ -66,6 +64,7 @@ async def _take_back(
     """
     approval = await session.get_one(Approval, approval_id)
     await queries.lock_task(session, approval.task_id)
+    await accounts.check_access(session, email)
     await session.refresh(approval)  # somebody may have taken it back, and decided anew, while we waited
     until = approval.goes_on_at
     if until is None:

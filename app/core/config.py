@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from app.core.addresses import BadAddress, checked_domain
+
 VERSION = version("holdpoint")
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 QUEUE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
@@ -41,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     queues: tuple[tuple[str, int], ...] = (("default", 20), ("mail", 5), ("webhooks", 5))
     kinds: tuple[str, ...] = ()
     signup: str = "invite"
+    # To everybody together, asked for from networks they have not signed in from.
+    sign_in_emails_per_hour: int = 1000
     approval_ttl: timedelta = timedelta(minutes=20)
     approval_take_back: timedelta = timedelta()
     lease: timedelta = timedelta(seconds=15)
@@ -125,6 +129,9 @@ def load(environ: Mapping[str, str]) -> Settings:
         queues=reader.queues("QUEUES", defaults.queues),
         kinds=tuple(k.strip() for k in reader.text("KINDS", "").split(",") if k.strip()),
         signup=reader.signup("SIGNUP", defaults.signup),
+        sign_in_emails_per_hour=reader.integer(
+            "SIGN_IN_EMAILS_PER_HOUR", defaults.sign_in_emails_per_hour, 1, 1_000_000
+        ),
         approval_ttl=reader.duration("APPROVAL_TTL", defaults.approval_ttl, minimum=1),
         approval_take_back=reader.duration("APPROVAL_TAKE_BACK", defaults.approval_take_back, minimum=0),
         lease=reader.duration("LEASE_SECONDS", defaults.lease, minimum=1),
@@ -256,6 +263,14 @@ class _Reader:
 
     def signup(self, name: str, default: str) -> str:
         value = self.text(name, default)
-        if value not in ("open", "invite") and not re.fullmatch(r"domain:[a-z0-9.-]+\.[a-z]+", value):
+        if value in ("open", "invite"):
+            return value
+        rule, _, given = value.partition(":")
+        try:
+            domain = checked_domain(given)
+        except BadAddress:
+            domain = ""
+        if rule != "domain" or "." not in domain:
             self.problems.append(f"{name} is {value!r}, but must be open, invite or domain:example.com.")
-        return value
+            return default
+        return f"domain:{domain}"

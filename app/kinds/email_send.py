@@ -15,10 +15,12 @@ import msgspec
 
 # The letters of the features register themselves; who can send mail can send theirs.
 from app.accounts import letters as _of_accounts  # noqa: F401
+from app.accounts import service as accounts
 from app.approvals import letters as _of_approvals  # noqa: F401
+from app.approvals.asking import UNREACHABLE
+from app.core.addresses import checked_address
 from app.core.db import AWAY
 from app.mail import mailbox, smtp
-from app.mail.addresses import checked_address
 from app.mail.errors import NotNeeded, PermanentMailError, TemporaryMailError
 from app.mail.letters import find_letter, letter_data
 from app.mail.message import render
@@ -37,11 +39,15 @@ BACKOFF = Backoff(base=timedelta(seconds=10), factor=3.0, cap=timedelta(minutes=
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """How it ended. `accepted` is the server's word; `skipped` says why nothing was sent. Never a link."""
+    """How it ended. `accepted` is the server's word; `skipped` says why nothing was sent. Never a link.
+
+    `barred`: whom it is to is disabled, so the feature is told that it does not arrive.
+    """
 
     message_id: str | None = None
     accepted: str | None = None
     skipped: str | None = None
+    barred: bool = False
 
 
 @kind(KIND, internal=True, queue=QUEUE, max_attempts=ATTEMPTS, timeout=timedelta(minutes=2), backoff=BACKOFF)
@@ -64,6 +70,8 @@ async def send_email(ctx: Context, payload: Email) -> Delivery:
                 async with ctx.database.write("system") as session:
                     await letter.delayed(session, data, str(error))
         raise
+    if delivery.barred:
+        await ctx.transact("undelivered", letter.undelivered, data, UNREACHABLE)
     if delivery.message_id is not None:
         await ctx.transact("sent", letter.sent, data, delivery.accepted or "")
     return delivery
@@ -73,8 +81,10 @@ async def _deliver(ctx: Context, payload: Email) -> Delivery:
     letter = find_letter(payload.template)
     try:
         async with ctx.database.write("system") as session:
+            if await accounts.disabled_among(session, [payload.to]):
+                return Delivery(skipped="The access of this person has ended.", barred=True)
             context = await letter.prepare(session, letter_data(payload.template, payload.data), ctx.settings)
-            if checked_address(context.get("to", payload.to)).lower() != payload.to.lower():
+            if checked_address(context.get("to", payload.to)) != checked_address(payload.to):
                 # Raised inside: the link just minted is rolled back.
                 raise PermanentError("The link in this mail is for another address than the mail.")
     except NotNeeded as reason:

@@ -50,6 +50,8 @@ async def send(ctx: Context, delivery_id: UUID) -> Delivered:
         message = await queries.to_send(session, delivery_id)
     if message is None:
         return Delivered(skipped="The webhook was deleted.")
+    if message.shut_out:
+        return Delivered(skipped="The access of the webhook's owner has ended.")
     if message.disabled:
         raise PermanentError("The webhook is disabled. Once it is enabled, retry this task to send the event.")
     body = message.body.encode()

@@ -3,12 +3,6 @@
 from app.core.errors import Invalid
 
 
-class BadAddress(Invalid):
-    def __init__(self, problem: str) -> None:
-        sentence = f"That is not an address mail can be sent to: {problem}."
-        super().__init__(sentence, {"email": sentence})
-
-
 class UnknownLetter(Invalid):
     def __init__(self, name: str, known: list[str]) -> None:
         super().__init__(f"There is no mail template {name!r}. Known: {', '.join(known) or 'none'}.")

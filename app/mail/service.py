@@ -5,8 +5,8 @@ from uuid import UUID
 
 import msgspec
 
+from app.core.addresses import checked_address
 from app.core.db import WriteSession
-from app.mail.addresses import checked_address
 from app.mail.letters import letter_data
 from app.tasks.service import TaskRequest, enqueue
 from app.tasks.states import DEFAULT_PRIORITY

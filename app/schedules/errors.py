@@ -1,8 +1,16 @@
 """Refusals about schedules."""
 
-from app.core.errors import NotFound
+from app.core.errors import Conflict, NotFound
 
 
 class ScheduleNotFound(NotFound):
     def __init__(self) -> None:
         super().__init__("There is no such schedule, or it belongs to somebody else.")
+
+
+class OwnerDisabled(Conflict):
+    def __init__(self) -> None:
+        super().__init__(
+            "The access of this schedule's owner has ended, so it starts nothing. "
+            "It goes on by itself when an administrator enables them."
+        )

@@ -51,6 +51,7 @@ class Schedule(Base):
     missed: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     paused_at: Mapped[datetime | None] = mapped_column(Moment)
+    # An address, or OWNER_DISABLED.
     paused_by: Mapped[str | None] = mapped_column(Text)
     next_at: Mapped[datetime | None] = mapped_column(Moment)
     last_at: Mapped[datetime | None] = mapped_column(Moment)

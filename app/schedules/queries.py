@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, column, delete, func, literal, or_, select, table, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,10 +13,17 @@ from app.core.paging import Cursor, from_behind
 from app.schedules.models import Schedule, ScheduleBeat, ScheduleEvent
 
 KEPT_BEATS = 100  # of each schedule
+OWNER_DISABLED = "the end of its owner's access"  # what has paused it, in words
+
+_users = table("users", column("id"), column("disabled_at"))
 
 
 def _mine(scope: UUID | None) -> ColumnElement[bool]:
     return true() if scope is None else Schedule.owner_id == scope
+
+
+def _owner_disabled() -> ColumnElement[bool]:
+    return Schedule.owner_id.in_(select(_users.c.id).where(_users.c.disabled_at.is_not(None)))
 
 
 def at(now: datetime | None) -> ColumnElement[datetime]:
@@ -51,6 +58,36 @@ async def delete_schedule(session: WriteSession, schedule_id: UUID) -> None:
     )
 
 
+async def is_owner_disabled(session: AsyncSession, schedule_id: UUID) -> bool:
+    found = await session.execute(select(Schedule.id).where(Schedule.id == schedule_id, _owner_disabled()))
+    return found.first() is not None
+
+
+async def pause_of_disabled(session: WriteSession, *, now: datetime | None = None) -> None:
+    """Those whose owner was disabled. Who is at one of them is not waited for: it is paused a second later."""
+    theirs = (
+        select(Schedule.id)
+        .where(Schedule.paused_at.is_(None), _owner_disabled())
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    await session.execute(
+        update(Schedule)
+        .where(Schedule.id.in_(theirs))
+        .values(paused_at=at(now), paused_by=OWNER_DISABLED)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def lock_of_enabled(session: WriteSession) -> list[Schedule]:
+    """Those that are paused because their owner was disabled, who is enabled again."""
+    found = await session.execute(
+        select(Schedule)
+        .where(Schedule.paused_by == OWNER_DISABLED, ~_owner_disabled())
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    return list(found.scalars())
+
+
 async def lock_due(
     session: WriteSession, kinds: list[str], limit: int, *, now: datetime | None = None
 ) -> list[Schedule]:
@@ -63,6 +100,7 @@ async def lock_due(
             Schedule.paused_at.is_(None),
             or_(Schedule.retry_at.is_(None), Schedule.retry_at <= at(now)),
             Schedule.kind.in_(kinds),
+            ~_owner_disabled(),
         )
         .order_by(Schedule.next_at, Schedule.id)
         .limit(limit)

@@ -15,7 +15,8 @@ from app.tasks.states import DEFAULT_PRIORITY
 
 
 class ScheduleItem(msgspec.Struct, frozen=True, kw_only=True):
-    """What is enqueued when. `problem`: why its next beat will enqueue nothing."""
+    """What is enqueued when. `problem`: why its next beat will enqueue nothing. `paused_by`: an address, or in words
+    that its owner's access has ended."""
 
     id: UUID
     name: str
@@ -28,6 +29,7 @@ class ScheduleItem(msgspec.Struct, frozen=True, kw_only=True):
     missed: str
     created_at: Moment
     paused_at: Moment | None
+    paused_by: str | None
     next_at: Moment | None
     last_at: Moment | None
     last_task_id: UUID | None

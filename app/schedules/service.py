@@ -15,7 +15,7 @@ from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.core.visible import is_blank
 from app.schedules import queries
-from app.schedules.errors import ScheduleNotFound
+from app.schedules.errors import OwnerDisabled, ScheduleNotFound
 from app.schedules.models import Schedule
 from app.schedules.rhythm import parse
 from app.tasks import service as tasks
@@ -93,8 +93,11 @@ async def act(
 
     Raises:
         ScheduleNotFound. Invalid: its kind or payload does not fit any more.
+        OwnerDisabled: it starts nothing until its owner is enabled, and then goes on by itself.
     """
     schedule = await _locked(session, by, schedule_id)
+    if verb in (ScheduleVerb.RUN, ScheduleVerb.RESUME) and await queries.is_owner_disabled(session, schedule_id):
+        raise OwnerDisabled
     if verb is ScheduleVerb.DELETE:
         await queries.delete_schedule(session, schedule_id)
     elif verb is ScheduleVerb.RUN:
@@ -104,10 +107,14 @@ async def act(
     elif verb is ScheduleVerb.PAUSE and schedule.paused_at is None:
         await queries.update_schedule(session, schedule_id, {"paused_at": queries.at(now), "paused_by": by.email})
     elif verb is ScheduleVerb.RESUME and schedule.paused_at is not None:
-        following = parse(schedule.cron, schedule.zone).next(await queries.time_of(session, now))
-        values = {"paused_at": None, "paused_by": None, "next_at": following, "problem": None, "retry_at": None}
-        await queries.update_schedule(session, schedule_id, values)
+        await _resume(session, schedule, await queries.time_of(session, now))
     return None
+
+
+async def _resume(session: WriteSession, schedule: Schedule, now: datetime) -> None:
+    following = parse(schedule.cron, schedule.zone).next(now)
+    values = {"paused_at": None, "paused_by": None, "next_at": following, "problem": None, "retry_at": None}
+    await queries.update_schedule(session, schedule.id, values)
 
 
 async def count_late(session: Session, by: Principal) -> int:
@@ -119,10 +126,14 @@ async def fire_due(session: WriteSession, *, limit: int = 100, now: datetime | N
     """Enqueue what is due: the sweeper's beat. Returns how many schedules it looked at.
 
     A beat, its task and the next time commit together, and however many do this at once, each beat is one's. A schedule
-    whose beat cannot be enqueued shows why, stays due, and stands in nobody's way.
+    whose beat cannot be enqueued shows why, stays due, and stands in nobody's way. Those of a disabled person are
+    paused, and go on when that person is enabled.
     """
-    due = await queries.lock_due(session, [kind.name for kind in all_kinds()], limit, now=now)
     present = await queries.time_of(session, now)
+    await queries.pause_of_disabled(session, now=now)
+    for schedule in await queries.lock_of_enabled(session):
+        await _resume(session, schedule, present)
+    due = await queries.lock_due(session, [kind.name for kind in all_kinds()], limit, now=now)
     for schedule in due:
         try:
             async with session.begin_nested():

@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 from app.core import log
 from app.core.config import Settings
 from app.core.errors import TooMany
+from app.core.networks import network_of
 
 logger = log.get(__name__)
 
@@ -92,7 +93,8 @@ class Limits:
         self._memory: dict[str, tuple[int, float]] = {}
 
     async def hit(self, limit: Limit, subject: str) -> Quota:
-        """Count one; `subject` is whom the limit is for (an address, an e-mail address, a user's id).
+        """Count one; `subject` is whom the limit is for (an address, an e-mail address, a user's id). An address of
+        IPv6 counts for its network.
 
         Raises:
             TooMany: that was one too many. Never anything else.
@@ -108,7 +110,8 @@ class Limits:
         """
         # Subjects are personal: neither Redis nor its logs get to see them.
         keys = [
-            f"hp:limit:{limit.name}:{sha256(subject.lower().encode()).hexdigest()[:32]}" for limit, subject in pairs
+            f"hp:limit:{limit.name}:{sha256(network_of(subject).lower().encode()).hexdigest()[:32]}"
+            for limit, subject in pairs
         ]
         windows = [limit.window.total_seconds() for limit, _ in pairs]
         counts = await self._count_in_redis(keys, windows)

@@ -82,10 +82,9 @@ class World:
         self.site = accounts_site(settings, database)
         self._stack = stack
 
-    async def browser(self, *, site: Any = None, **headers: str) -> Browser:
-        client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(site or self.site), base_url=self.settings.base_url, headers=headers
-        )
+    async def browser(self, *, site: Any = None, address: str = "127.0.0.1", **headers: str) -> Browser:
+        transport = httpx.ASGITransport(site or self.site, client=(address, 123))
+        client = httpx.AsyncClient(transport=transport, base_url=self.settings.base_url, headers=headers)
         return Browser(await self._stack.enter_async_context(client))
 
     async def add(self, email: str, *, admin: bool = False) -> User:

@@ -49,13 +49,15 @@ class Provider:
         return msgspec.json.encode({"keys": self.keys})
 
 
-def signed(kid: str | None = "one", algorithm: str = "ES256", key: Any = None, **claims: Any) -> str:
+def signed(
+    kid: str | None = "one", algorithm: str = "ES256", key: Any = None, header: Any = None, **claims: Any
+) -> str:
     """A token, valid unless `claims` (None: left out) say otherwise. Times are in seconds from now."""
     now = int(time.time())
     claims |= {name: now + claims[name] for name in ("exp", "iat", "nbf") if claims.get(name) is not None}
     whole = {"iss": ISSUER, "aud": AUDIENCE, "sub": "someone", "iat": now, "exp": now + 300, "scope": "tasks:read"}
     whole |= {"email": OWNER, "email_verified": True} | claims
-    headers = {} if kid is None else {"kid": kid}
+    headers = ({} if kid is None else {"kid": kid}) | (header or {})
     kept = {name: value for name, value in whole.items() if value is not None}
     return jwt.encode(kept, key or ALGORITHMS[algorithm][0], algorithm=algorithm, headers=headers)
 
@@ -101,6 +103,16 @@ async def test_a_jwt_opens_what_its_scope_says(jwt_api: Api, algorithm: str) -> 
         {"email": OWNER, "email_verified": False},
         {"email_verified": "true"},
         {"email": None},
+        {"email": "no\u202ebody@example.org"},
+        {"exp": 8 * 86_400},
+        {"exp": 10**12},
+        {"exp": 1e300},
+        *({"header": {"typ": typ}} for typ in ("logout+jwt", "dpop+jwt", "secevent+jwt", "id+jwt", "JWE")),
+        *({"typ": typ} for typ in ("ID", "Refresh", "Offline", "Logout", 7)),
+        {"token_use": "id"},
+        {"nonce": "n"},
+        {"at_hash": "x"},
+        {"events": {"http://schemas.openid.net/event/backchannel-logout": {}}},
     ],
     ids=str,
 )
@@ -118,6 +130,31 @@ async def test_a_jwt_that_we_should_not_believe_is_refused(jwt_api: Api) -> None
     crossed = signed(algorithm="EdDSA")  # our key's id, another algorithm
     for token in (signed(key=stranger), none, shared, crossed, signed()[:-6] + "AAAAAA", "x" * 20_000):
         assert await ask(jwt_api, token) == 401, token[:40]
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"header": {"typ": "at+jwt"}},
+        {"header": {"typ": "application/AT+JWT"}},
+        {"header": {"typ": None}},
+        {"typ": "Bearer", "token_use": "access"},
+        {"exp": 7 * 86_400},
+        {"email": "OWNER@exam\u00adple。org"},
+    ],
+    ids=str,
+)
+async def test_what_providers_write_into_access_tokens_is_taken(jwt_api: Api, claims: dict[str, Any]) -> None:
+    use(jwt_api, Provider("one"))
+    assert await ask(jwt_api, signed(**claims)) == 200
+
+
+async def test_an_address_that_is_not_verified_is_not_passed_over_for_the_subject(jwt_api: Api) -> None:
+    use(jwt_api, Provider("one"))
+    person = await jwt_api.person(OWNER)
+    for verified in (False, None, "true"):
+        token = signed(sub=str(person.id), email="eve@example.org", email_verified=verified)
+        assert await ask(jwt_api, token) == 401, verified
 
 
 async def test_without_an_address_the_subject_may_be_the_persons_id(jwt_api: Api) -> None:

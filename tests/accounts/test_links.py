@@ -7,6 +7,7 @@ import pytest
 
 from app.accounts.local_path import local_path
 from app.accounts.sign_in import create_sign_in_link
+from app.audit.queries import AuditFilter, audit_lines
 from app.core.config import Settings
 from app.core.db import Database
 from tests.accounts.people import Browser, World, world_of
@@ -240,3 +241,14 @@ async def test_a_link_of_the_operator_works_in_any_browser_once(world: World) ->
     late = await world.browser()
     await late.get("/login")
     assert (await late.press(token)).status_code == 410
+
+
+async def test_the_audit_names_every_sign_in_and_from_where(world: World) -> None:
+    await world.add(EMAIL)
+    browser = await world.browser(address="203.0.113.7", **{"User-Agent": "Firefox/1 Linux"})
+    await browser.ask(EMAIL)
+    await browser.press(await world.token())
+    async with world.database.read() as session:
+        [line] = await audit_lines(session, AuditFilter(area="user", verb="sign_in"), None, 10)
+    assert (line.actor, line.about) == (f"user:{EMAIL}", EMAIL)
+    assert line.data == {"address": "203.0.113.7", "browser": "Firefox/1 Linux"}

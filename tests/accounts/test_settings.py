@@ -4,13 +4,19 @@ import io
 import zipfile
 
 import pytest
+from sqlalchemy import text as sql
 
 from app.accounts import cover_letter
+from app.accounts.api_tokens import create_token
 from app.accounts.documents import DOCX, MOST_BYTES, ODT, Document, document
 from app.accounts.profiles import ProfileView, load_profile, load_resume
 from app.accounts.user_agents import browser_name
+from app.api.access import Scope
 from app.core.errors import Invalid
 from app.core.ids import uuid7
+from app.mail.errors import NotNeeded
+from app.mail.letters import find_letter, letter_data
+from app.mail.message import render
 from tests.accounts.people import Browser, World
 
 EMAIL = "ada@example.com"
@@ -220,3 +226,25 @@ async def test_another_site_cannot_sign_one_out(world: World) -> None:
     away = {"Origin": "null", "Sec-Fetch-Site": "cross-site"}
     assert (await browser.post("/logout", {}, headers=away)).status_code == 403
     assert await browser.signed_in()
+
+
+async def test_a_person_is_told_of_a_new_token_by_email_and_the_email_does_not_hold_it(world: World) -> None:
+    user = await world.add("ada@example.com")
+    async with world.database.write("system") as session:
+        token = await create_token(session, user.id, name="Nightly\nBcc", scopes=[Scope.TASKS_READ])
+    [sent] = await world.mails()
+    assert (sent["template"], sent["to"]) == ("token_created", "ada@example.com")
+    async with world.database.write("system") as session:
+        data = letter_data("token_created", sent["data"])
+        values = await find_letter("token_created").prepare(session, data, world.settings)
+    message = render("token_created", values, to=sent["to"], task_id=uuid7(), settings=world.settings)
+    body = message.get_body(("plain",))
+    assert body is not None
+    text = body.get_content()
+    assert message["subject"].startswith("New API token")
+    assert "Nightly Bcc" in text and token[:9] in text and "tasks:read" in text and "/settings/tokens" in text
+    assert token not in message.as_string()
+    async with world.database.write("system") as session:
+        await session.execute(sql("DELETE FROM api_tokens"))
+        with pytest.raises(NotNeeded):
+            await find_letter("token_created").prepare(session, data, world.settings)

@@ -128,7 +128,7 @@ async def test_two_administrators_cannot_remove_each_other_at_the_same_moment(wo
 async def test_adding_somebody_again_changes_nothing_but_may_promote(world: World) -> None:
     first = await world.add("Ada@Example.com", admin=True)
     again = await world.add("ada@example.com")
-    assert (again.id, again.role, again.email) == (first.id, "admin", "Ada@example.com")
+    assert (again.id, again.role, again.email) == (first.id, "admin", "ada@example.com")
 
 
 async def test_the_list_is_searched_and_paged_by_address(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

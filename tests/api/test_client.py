@@ -18,13 +18,14 @@ import httpx
 import pytest
 
 from app import client as module
-from app.accounts.api_tokens import USUAL, create_token
+from app.accounts.api_tokens import USUAL
 from app.accounts.service import add_user
 from app.api.openapi import document
 from app.asgi import API_HANDLERS
 from app.client import Holdpoint, Problem
 from app.core.db import Database
 from tests import processes
+from tests.api.programs import token_for
 from tests.processes import environment, free_port
 from tests.servers import Servers, empty
 
@@ -58,7 +59,7 @@ def owner() -> str:
 async def token(database: Database, owner: str) -> str:
     async with database.write("system") as session:
         person = await add_user(session, owner)
-        return await create_token(session, person.id, name="tests", scopes=USUAL)
+        return await token_for(session, person.id)
 
 
 @pytest.fixture
@@ -174,7 +175,7 @@ async def test_a_token_without_the_scope_does_not_sign(
 ) -> None:
     async with database.write("system") as session:
         person = await add_user(session, owner)
-        weak = await create_token(session, person.id, name="weak", scopes=[s for s in USUAL if "decide" not in s])
+        weak = await token_for(session, person.id, [s for s in USUAL if "decide" not in s])
     with Holdpoint(installation["BASE_URL"], weak) as reader, pytest.raises(Problem) as refused:
         reader.decide({"id": "00000000-0000-0000-0000-000000000000", "version": "0" * 64}, "approve")
     assert refused.value.status == 403
@@ -307,7 +308,7 @@ async def test_the_pages_commands_and_code_run_as_they_stand(
         assert hold.wait(asks)["state"] == "succeeded", "the page's program has approved it"
     async with database.write("system") as session:  # somebody who has nothing else
         person = await add_user(session, "bea@example.org")
-        environ["TOKEN"] = await create_token(session, person.id, name="tests", scopes=USUAL)
+        environ["TOKEN"] = await token_for(session, person.id)
     with Holdpoint(installation["BASE_URL"], environ["TOKEN"]) as hold:
         hold.create_task("sample.task", run_at="2999-01-01T00:00:00Z")
     [python] = [block for block in blocks("python") if "/bulk/preview" in block]

@@ -15,6 +15,7 @@ from app.approvals.forms import FormField
 from app.approvals.models import Approval, Recipient
 from app.approvals.questions import Decision, Question
 from app.approvals.states import ApprovalVerb, HoldType
+from app.core.addresses import checked_address
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.ids import uuid7
@@ -102,7 +103,8 @@ async def put_question(
         asked = await queries.recipients_of(session, [approval.id])
         people = {person.email: person.id for person in asked if person.state == "waiting"}
     if deliver:
-        tokens = [await delivered(database, settings, people[email]) for email in recipients if email in people]
+        stored = [checked_address(email) for email in recipients]
+        tokens = [await delivered(database, settings, people[email]) for email in stored if email in people]
     return Asked(task_id, approval.id, approval.version, tokens)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import select, text
 
+from app.accounts import service as accounts
 from app.approvals import asking, deciding, events, forwarding
 from app.approvals.asked import asked_by_link, asked_signed_in
 from app.approvals.errors import (
@@ -41,7 +42,7 @@ DAN = "dan@example.org"
 
 
 async def pass_on(
-    database: Database, token_hash: bytes, to: str, *, note: str = "", signup: str = "open", **more: object
+    database: Database, token_hash: bytes, to: str, *, note: str = "", signup: str = "anybody", **more: object
 ) -> str:
     async with database.write("recipient:x") as session:
         approval, sender = await asked_by_link(session, token_hash)
@@ -65,20 +66,20 @@ async def test_the_colleague_is_asked_and_decides_while_the_clock_goes_on(
 ) -> None:
     asked = await put_question(database, settings, recipients=(ANN,))
     end = (await approval_of(database, asked)).expires_at
-    assert await pass_on(database, asked.hashes()[0], " Dan@Example.org ", note="You know them") == "Dan@example.org"
-    assert await mails_to(database) == [ANN, "Dan@example.org"]
-    dan = await person_of(database, asked, "Dan@example.org")
+    assert await pass_on(database, asked.hashes()[0], " Dan@Example.org ", note="You know them") == DAN
+    assert await mails_to(database) == [ANN, DAN]
+    dan = await person_of(database, asked, DAN)
     assert (dan.state, dan.forward_note) == ("waiting", "You know them")
     token = await delivered(database, settings, dan.id)
     assert (await approval_of(database, asked)).expires_at == end
-    with pytest.raises(PassedOn, match=r"passed this on to Dan@example\.org"):
+    with pytest.raises(PassedOn, match=r"passed this on to dan@example\.org"):
         await by_link(database, asked, 0, approve(asked))
     asked.tokens = [token]
     assert await by_link(database, asked, 0, approve(asked)) == "approved"
-    assert (await approval_of(database, asked)).decided_by == "Dan@example.org"
+    assert (await approval_of(database, asked)).decided_by == DAN
     async with database.read() as session:
         trail = [(event.verb, event.actor, event.data) for event in await events.events_of(session, asked.approval_id)]
-    assert trail[1] == ("forward", ANN, {"to": "Dan@example.org", "note": "You know them"})
+    assert trail[1] == ("forward", ANN, {"to": DAN, "note": "You know them"})
 
 
 async def test_the_mail_names_who_passed_it_on(database: Database, settings: Settings) -> None:
@@ -125,6 +126,8 @@ async def test_passed_on_further_the_last_one_decides(database: Database, settin
         ("ANN+mine@example.org", "That is you"),
         (BOB, "asked already"),
         ("bob+b@example.org", "asked already"),
+        ("bob@exam\u00adple.org", "asked already"),
+        ("ｏｗｎｅｒ@example.org", "may not decide"),
         (OWNER, "may not decide"),
         ("owner+x@example.org", "may not decide"),
     ],
@@ -148,24 +151,44 @@ async def test_it_does_not_go_in_a_circle(database: Database, settings: Settings
 
 
 @pytest.mark.parametrize(
-    ("signup", "to", "allowed"),
+    ("signup", "to", "mailed"),
     [
         ("invite", DAN, False),
-        ("invite", OWNER, True),
+        ("invite", BOB, True),
         ("domain:example.org", DAN, True),
         ("domain:example.org", "eve@example.net", False),
-        ("open", "eve@example.net", True),
+        ("open", "eve@example.net", False),
+        ("open", BOB, True),
+        ("open", CID, False),
+        ("anybody", "eve@example.net", True),
+        ("anybody", CID, False),
     ],
 )
-async def test_it_is_passed_only_to_people_who_may_sign_in(
-    database: Database, settings: Settings, signup: str, to: str, allowed: bool
+async def test_only_people_with_access_are_mailed_and_nobody_learns_who_has_it(
+    database: Database, settings: Settings, signup: str, to: str, mailed: bool
 ) -> None:
+    """Bob has an account, Cid's is disabled. Under an open sign-up a link mailed any stranger."""
+    await principal(database, BOB)
+    cid = await principal(database, CID)
+    async with database.write("system") as session:
+        await accounts.disable(session, cid.id)
     asked = await put_question(database, settings, recipients=(ANN,))
-    if allowed:
-        assert await pass_on(database, asked.hashes()[0], to, signup=signup) == to
-    else:
-        with pytest.raises(Invalid, match="not been let in"):
-            await pass_on(database, asked.hashes()[0], to, signup=signup)
+    assert await pass_on(database, asked.hashes()[0], to, signup=signup) == to
+    person = await person_of(database, asked, to)
+    assert (person.state, person.problem) == ("waiting", None)
+    assert await mails_to(database) == [ANN, *([to] if mailed else [])]
+    with pytest.raises(PassedOn):
+        await by_link(database, asked, 0, approve(asked))
+
+
+async def test_passed_on_before_any_mail_was_delivered_its_time_runs(database: Database, settings: Settings) -> None:
+    """To nobody who can be told, it would never end."""
+    asked = await put_question(database, settings, recipients=(ANN,), deliver=False)
+    ann = await principal(database, ANN)
+    async with database.write(ann.actor) as session:
+        approval, sender = await asked_signed_in(session, ann, asked.approval_id)
+        await forwarding.forward(session, approval, sender, to=DAN, note="", signup="invite")
+    assert (await approval_of(database, asked)).expires_at is not None
 
 
 async def test_it_is_passed_on_once_even_at_the_same_instant(database: Database, settings: Settings) -> None:
@@ -178,7 +201,7 @@ async def test_it_is_passed_on_once_even_at_the_same_instant(database: Database,
                 async with database.write("recipient:x") as session:
                     approval, sender = await asked_by_link(session, asked.hashes()[0])
                     await barrier.wait()
-                    await forwarding.forward(session, approval, sender, to=to, note="", signup="open")
+                    await forwarding.forward(session, approval, sender, to=to, note="", signup="anybody")
             except PassedOn:
                 return False
             return True
@@ -199,7 +222,7 @@ async def test_two_people_passing_it_to_the_same_colleague_at_once_ask_them_once
                 async with database.write("recipient:x") as session:
                     approval, sender = await asked_by_link(session, asked.hashes()[place])
                     await barrier.wait()
-                    await forwarding.forward(session, approval, sender, to=DAN, note="", signup="open")
+                    await forwarding.forward(session, approval, sender, to=DAN, note="", signup="anybody")
             except Invalid:
                 return False
             return True
@@ -223,7 +246,7 @@ async def test_deciding_and_passing_on_at_the_same_instant_are_one_or_the_other(
                     if voting:
                         await deciding.decide_by_link(session, asked.hashes()[0], agree(asked), source="")
                     else:
-                        await forwarding.forward(session, approval, sender, to=DAN, note="", signup="open")
+                        await forwarding.forward(session, approval, sender, to=DAN, note="", signup="anybody")
             except (AlreadyVoted, PassedOn):
                 return False
             return True
@@ -263,7 +286,7 @@ async def test_only_the_person_asked_passes_it_on(database: Database, settings: 
     with pytest.raises(SelfApproval):
         async with database.write(owner.actor) as session:
             approval, sender = await asked_signed_in(session, owner, barred.approval_id)
-            await forwarding.forward(session, approval, sender, to=DAN, note="", signup="open")
+            await forwarding.forward(session, approval, sender, to=DAN, note="", signup="anybody")
 
 
 async def test_at_level_sign_in_the_link_alone_passes_nothing_on(database: Database, settings: Settings) -> None:

@@ -12,7 +12,9 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import func, select, text
 
-from app.approvals import deciding, review
+from app.accounts import service as accounts
+from app.approvals import deciding, letters, review
+from app.approvals.queries import recipients_of
 from app.core.config import Settings
 from app.core.db import Database
 from app.runs import service as runs
@@ -337,3 +339,40 @@ async def test_a_refusal_tells_the_time_in_the_reader_s_zone_and_the_person_by_t
     refused = words(await phone.post("/review", data=form))
     assert re.search(r"already cancelled by owner@example\.org at \d\d:\d\d:\d\d JST\.", refused), refused
     assert "user:" not in refused
+
+
+async def test_the_page_of_a_disabled_persons_link_shows_and_takes_nothing(
+    database: Database, settings: Settings, phone: httpx.AsyncClient, patient: None
+) -> None:
+    asked = await put_question(database, settings, recipients=("ann@example.org",))
+    form = await filled(phone, asked)
+    ann = await principal(database, "ann@example.org")
+    async with database.write("system") as session:
+        await accounts.disable(session, ann.id)
+    token = asked.tokens[0]
+    answers = [
+        await phone.get(f"/review/{token}"),
+        await phone.get(f"/review/{token}/receipt"),
+        *[await phone.post(path, data=form) for path in ("/review", "/review/fresh", "/review/take-back")],
+        await phone.post("/review/forward", data={**form, "to": "bob@example.org"}),
+        await phone.post("/review/ask-back", data={**form, "question": "Why?"}),
+    ]
+    assert [answer.status_code for answer in answers] == [403] * 7
+    assert all("May it go on?" not in answer.text for answer in answers)
+    assert "access to this Holdpoint has ended" in answers[0].text
+    assert (await approval_of(database, asked)).state == "pending"
+
+
+async def test_page_and_mail_name_whoever_asks_by_their_address_besides_the_name_they_chose(
+    database: Database, settings: Settings, phone: httpx.AsyncClient
+) -> None:
+    asked = await put_question(database, settings, recipients=("ann@example.org",), deliver=False)
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE users SET name = 'The Boss'"))
+    async with database.read() as session:
+        [person] = await recipients_of(session, [asked.approval_id])
+    async with database.write("system") as session:
+        values = await letters.ApprovalRequest().prepare(session, letters.AskedPerson(person.id), settings)
+    assert values["asker"] == "The Boss (owner@example.org)"
+    page = await phone.get(f"/review/{values['url'].rsplit('/', 1)[1]}")
+    assert "The Boss (owner@example.org)" in words(page)

@@ -103,7 +103,18 @@ async def test_in_production_it_mails_nobody_who_has_not_been_let_in(database: D
         for recipients, state in ((["ann@example.org"], "pending_approval"), (["eve@example.org"], "dead_letter")):
             task_id = await tester.enqueue("sample.task", {"hold": "approval", "recipients": recipients})
             assert await tester.run(task_id) == state
-    assert "eve@example.org" in str((await tester.task(task_id)).reason)
+        assert "eve@example.org" in str((await tester.task(task_id)).reason)
+        # Of a member it asks that member, whatever other addresses would tell by their outcome.
+        member = await tester.person("bob@example.org")
+        for recipient, state in (
+            ("Bob+x@example.org", "pending_approval"),
+            ("ann@example.org", "dead_letter"),
+            ("eve@example.org", "dead_letter"),
+        ):
+            payload = {"hold": "approval", "recipients": [recipient]}
+            task_id = await tester.enqueue("sample.task", payload, owner_id=member)
+            assert await tester.run(task_id) == state
+            assert recipient not in str((await tester.task(task_id)).reason)
 
 
 async def test_an_approval_can_be_rejected_or_expire(tester: KindTester) -> None:

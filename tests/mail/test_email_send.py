@@ -9,7 +9,9 @@ import msgspec
 import pytest
 from sqlalchemy import select, text
 
+from app.accounts import service as accounts
 from app.accounts.link_queries import LINK_LASTS
+from app.approvals.asking import UNREACHABLE
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.ids import uuid7
@@ -44,6 +46,21 @@ async def test_a_mail_is_rendered_delivered_and_recorded(
     assert await notes(database, "minted") == [digest(probe.tokens[0]).hex()]
     assert await notes(database, "sent") == ["A question"]
     assert await notes(database, "undelivered") == []
+
+
+async def test_a_disabled_person_is_sent_nothing_and_the_feature_is_told(
+    database: Database, smtp_settings: Settings, mail_server: MailServer, probe: Probe
+) -> None:
+    """Whatever has enqueued it: a reminder, a notice, a mail from before they were disabled."""
+    await enqueue(database)
+    async with database.write("system") as session:
+        person = await accounts.add_user(session, ADA)
+        await accounts.disable(session, person.id)
+    delivery = await handle(await claim(database), database, smtp_settings)
+    assert (delivery.message_id, delivery.barred) == (None, True)
+    assert mail_server.recipients == []
+    assert await notes(database, "minted") == []
+    assert await notes(database, "undelivered") == [UNREACHABLE]
 
 
 async def test_no_token_is_stored_in_the_task_or_its_steps(

@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 from jinja2 import UndefinedError
 
+from app.core.addresses import BadAddress
 from app.core.config import Settings
-from app.mail.errors import BadAddress
 from app.mail.message import SUBJECT_LIMIT, line, render, time_allowed
 
 TASK = UUID("019a205f-41df-74ea-bf1b-b396bcf12626")

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
+from app.core.addresses import BadAddress
 from app.core.config import Settings
 from app.core.db import Database
-from app.mail.errors import BadAddress, LetterMismatch, UnknownLetter
+from app.mail.errors import LetterMismatch, UnknownLetter
 from app.mail.letters import PlainLetter, find_letter, letter
 from app.mail.service import send
 from app.tasks.errors import PayloadMismatch

@@ -7,11 +7,12 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
+from app.accounts import service as accounts
 from app.core.db import Database
 from app.core.errors import Invalid
 from app.core.principal import Principal
 from app.schedules import queries, service
-from app.schedules.errors import ScheduleNotFound
+from app.schedules.errors import OwnerDisabled, ScheduleNotFound
 from app.schedules.models import ScheduleBeat
 from app.schedules.service import Plan, ScheduleVerb
 from app.tasks.errors import PayloadMismatch, UnknownKind
@@ -48,6 +49,39 @@ async def test_a_beat_enqueues_one_task_of_its_owner_when_its_time_has_come(data
     )
     schedule = await schedule_of(database, schedule_id)
     assert (schedule.next_at, schedule.last_at, schedule.last_task_id) == (ONE + HOUR, ONE, task.id)
+
+
+async def test_schedules_of_a_disabled_person_pause_say_so_and_go_on_when_they_are_enabled(
+    database: Database, ann: Principal
+) -> None:
+    admin = await add_user(database, "root@example.org", "admin")
+    running = await plan(database, ann, name="Hourly")
+    own = await plan(database, ann, name="Paused by Ann")
+    await act(database, ann, own, ScheduleVerb.PAUSE)
+    others = await plan(database, admin, name="Somebody else's")
+    async with database.write(admin.actor) as session:
+        await accounts.disable(session, ann.id)
+    assert await fire(database, ONE) == 1
+    assert await tasks_of(database, running) == []
+    assert len(await tasks_of(database, others)) == 1
+    paused = await schedule_of(database, running)
+    assert (paused.paused_at, paused.paused_by) == (ONE, queries.OWNER_DISABLED)
+    for verb in (ScheduleVerb.RESUME, ScheduleVerb.RUN):
+        with pytest.raises(OwnerDisabled, match="has ended"):
+            await act(database, admin, running, verb)
+    async with database.read() as session:
+        [event, _] = await queries.latest_events(session, running)
+    assert (event.verb, event.actor) == ("pause", "system")
+    async with database.write(admin.actor) as session:
+        await accounts.enable(session, ann.id)
+    # What would have come meanwhile is not missed.
+    assert await fire(database, ONE + 3 * HOUR + timedelta(minutes=1)) == 1
+    again = await schedule_of(database, running)
+    assert (again.paused_at, again.paused_by, again.next_at) == (None, None, ONE + 4 * HOUR)
+    assert await tasks_of(database, running) == []
+    await fire(database, ONE + 4 * HOUR)
+    assert len(await tasks_of(database, running)) == 1
+    assert (await schedule_of(database, own)).paused_by == ann.email
 
 
 async def test_of_two_sweepers_at_once_one_takes_each_beat(database: Database, ann: Principal) -> None:

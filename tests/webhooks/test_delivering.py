@@ -9,6 +9,7 @@ from sqlalchemy import func, select, text
 from standardwebhooks import Webhook, WebhookVerificationError
 
 import app.kinds.email_send  # noqa: F401
+from app.accounts import service as accounts
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.principal import Principal
@@ -266,3 +267,17 @@ async def test_no_task_and_no_result_holds_a_secret(database: Database, settings
         everything = "\n".join(found)
     assert str(endpoint) in everything
     assert secret.removeprefix("whsec_") not in everything
+
+
+async def test_what_waits_for_a_disabled_persons_webhook_is_not_sent(database: Database, settings: Settings) -> None:
+    ann = await principal(database)
+    async with odd_site(FINE) as site:
+        endpoint, _ = await make_endpoint(database, settings, ann, site.url)
+        task_id = await ping(database, ann, endpoint)
+        async with database.write("system") as session:
+            await accounts.disable(session, ann.id)
+        async with working(database, settings):
+            await until_state(database, task_id, "succeeded")
+    assert told(site) == []
+    async with database.read() as session:
+        assert "has ended" in str((await session.get_one(Task, task_id)).result)
