@@ -6,7 +6,6 @@ no task lives in arq's job store, and the worker goes on while Redis is away.
 
 import asyncio
 import os
-import time
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -79,7 +78,6 @@ class Process:
         self._settings = settings
         self._jobs: list[asyncio.Task[None]] = []
         self._metrics: WSGIServer | None = None
-        self._turned = time.monotonic()
 
     async def start(self, _ctx: dict[Any, Any]) -> None:
         log.configure(json=not self._settings.development, level=self._settings.log_level)
@@ -90,7 +88,6 @@ class Process:
             asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
             asyncio.create_task(sweeper.run(), name="sweeper"),
             asyncio.create_task(self._doorbell.listen(self.dispatcher.hear), name="doorbell"),
-            asyncio.create_task(self._turn(), name="turn"),
         ]
         for job in self._jobs:
             job.add_done_callback(_fall_loudly)
@@ -114,19 +111,20 @@ class Process:
         await asyncio.to_thread(tracing.stop)
         logger.info("worker_stopped", worker=str(self.dispatcher.id))
 
-    async def _turn(self) -> None:
-        """Shows that the event loop turns: a handler that blocks it must not pass for a worker that works."""
-        while True:
-            self._turned = time.monotonic()
-            await asyncio.sleep(1)
-
     def _alive(self) -> bool:
-        return time.monotonic() - self._turned < STUCK_SECONDS
+        """A handler that blocks the event loop must not pass for a worker that works."""
+        return self.dispatcher.blocked < STUCK_SECONDS
 
     def _figures(self) -> metrics.Families:
         """What is read at each look, beside what is counted."""
         about = "Tasks that this worker holds a lease on."
-        return [metrics.gauge("holdpoint_worker_in_hand", about, (), {(): self.dispatcher.in_hand})]
+        pools = "Calls in threads and processes; `waiting`: for a place, `abandoned`: a thread works on for nobody."
+        blocked = "Since the worker's event loop last turned; more than a second: a handler blocks it."
+        return [
+            metrics.gauge("holdpoint_worker_in_hand", about, (), {(): self.dispatcher.in_hand}),
+            metrics.gauge("holdpoint_worker_calls", pools, ("pool", "state"), self.dispatcher.figures),
+            metrics.gauge("holdpoint_worker_blocked_seconds", blocked, (), {(): self.dispatcher.blocked}),
+        ]
 
     async def wake(self, _ctx: dict[Any, Any]) -> None:
         """An arq job that rings the doorbell, for programs that speak arq: look at every queue now."""

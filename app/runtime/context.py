@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_type_hints
 
 import msgspec
@@ -24,6 +24,7 @@ from app.core import log
 from app.core.config import Settings
 from app.core.db import AWAY, Database, WriteSession, is_away
 from app.core.errors import AppError
+from app.runtime.clock import Clock
 from app.runtime.errors import Asleep, Held, LeaseLost, PermanentError
 from app.runtime.executors import Executors
 from app.tasks import artifacts, attempts
@@ -60,6 +61,7 @@ class Context:
         self.subject = task.subject
         self.database = database
         self.settings = settings
+        self.clock: Clock | None = None  # of the attempt, once it runs
 
         self._actor = actor
         self._executors = executors or Executors()
@@ -228,15 +230,19 @@ class Context:
         return stored
 
     async def in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run a plain function that blocks beside the event loop. It cannot be stopped: give it time limits itself."""
-        return await self._executors.in_thread(function, *args, **kwargs)
+        """Run a plain function that blocks beside the event loop. It cannot be stopped: give it time limits itself.
+
+        Waiting for one of the worker's `THREADS` does not count as running.
+        """
+        call = partial(function, *args, **kwargs)
+        return await self._executors.thread(call, (self.task_id, self.attempt), self.clock)
 
     async def in_process(self, function: Callable[..., R], *args: Any, limit: timedelta = PROCESS_LIMIT) -> R:
         """Run a plain function of a module that needs the processor in another process, for at most `limit`.
 
         The function, its arguments and its result are pickled: no `ctx`, no sessions; plain data, structs and bytes.
         """
-        return await self._executors.in_process(limit, function, *args)
+        return await self._executors.process(limit, partial(function, *args), self.clock)
 
     async def _ask(self, question: Question) -> Answer[dict[str, Any]]:
         async with self.database.write(self._actor) as session:

@@ -6,23 +6,30 @@ No transaction is open while a handler runs. Every part goes on when the databas
 import asyncio
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 from app.core import log, metrics, tracing
 from app.core.config import Settings
-from app.core.db import AWAY, Database
+from app.core.db import AWAY, Database, WriteSession
 from app.core.ids import uuid7
+from app.core.metrics import Rows
 from app.runtime import workers
+from app.runtime.claims import Claims
 from app.runtime.context import Context
 from app.runtime.execution import execute
 from app.runtime.executors import Executors
 from app.runtime.finisher import BATCH, Finisher
+from app.runtime.leases import Leases
+from app.runtime.suspects import TOPIC as SUSPECTS
+from app.runtime.suspects import Suspects
 from app.runtime.vitals import Pulse
-from app.tasks import attempts, limits
-from app.tasks.attempts import Attempt, Claimed, Outcome
-from app.tasks.kinds import all_kinds
+from app.tasks import limits
+from app.tasks.attempts import INNOCENT, Attempt, Claimed, Losses, Outcome
 from app.tasks.limits import Claim
 from app.tasks.states import TaskState
 
@@ -30,6 +37,9 @@ GATHER_ROOM = 0.002  # seconds to let more handlers end before a full queue clai
 
 TOKEN_ROOM = 0.01  # seconds after which a rate's next start is surely there
 CLAIM_PATIENCE = 5.0  # seconds that a drain waits for claims under way
+
+# The task that an asyncio task works for: inherited by those that its handler makes.
+IN_HAND: ContextVar[Claimed] = ContextVar("IN_HAND")
 
 logger = log.get(__name__)
 
@@ -60,11 +70,6 @@ class Dispatcher:
         self.actor = f"worker:{self.host}:{os.getpid()}"
         self._database = database
         self._settings = settings
-        self._kinds = [kind.name for kind in all_kinds()]
-        # Which kinds have limits: only whether to ask for their tasks. What they allow, the claim finds out.
-        self._limited: frozenset[str] = frozenset()
-        self._limits_known = False
-        self._declared = False
         self._sizes = dict(settings.queues)
         self._busy = dict.fromkeys(self._sizes, 0)
         self._bells = {queue: asyncio.Event() for queue in self._sizes}
@@ -72,9 +77,27 @@ class Dispatcher:
         # By attempt: a task that was lost and claimed again may be here twice for a moment.
         self._hand: dict[Attempt, InHand] = {}
         self._finisher = Finisher(database, self.actor, self._written)
-        self._executors = Executors()
+        self._executors = Executors(settings.threads, settings.processes, freed=self._place_freed)
+        self._claims = Claims(database, self.id, self.actor, settings.lease, self._executors)
+        self._leases = Leases(
+            settings,
+            self.actor,
+            held=lambda: list(self._hand),
+            beat=self._beat,
+            renewed=self._renewed,
+            task_of=self._task_of,
+        )
+        self._pulse = Pulse()
+        self._suspects = Suspects(
+            database,
+            self.id,
+            most=settings.max_lease_losses,
+            hand=lambda: [hand.task for hand in self._hand.values()],
+            claim=self._claim,
+            idle=lambda: not self._hand and not self._claims.under_way,
+            go_on=self._wake,
+        )
         self._draining = False
-        self._beat_at: float | None = None
         self._feeds: list[asyncio.Task[None]] = []
         self._empty = asyncio.Event()
 
@@ -83,9 +106,19 @@ class Dispatcher:
         return len(self._hand)
 
     @property
+    def figures(self) -> Rows:
+        """What the pools do: (pool, state) → how many."""
+        return self._executors.figures()
+
+    @property
+    def blocked(self) -> float:
+        """Seconds since the event loop last turned."""
+        return self._leases.blocked
+
+    @property
     def ready(self) -> bool:
         """Whether it takes tasks: it is not ending, and has written a heartbeat within the last lease."""
-        beat, lease = self._beat_at, self._settings.lease.total_seconds()
+        beat, lease = self._leases.beat_at, self._settings.lease.total_seconds()
         return not self._draining and beat is not None and time.monotonic() - beat < lease
 
     async def run(self) -> None:
@@ -93,11 +126,15 @@ class Dispatcher:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._finisher.run(), name="finisher")
-                group.create_task(self._keep_leases(), name="leases")
+                group.create_task(self._leases.run(), name="leases")
+                group.create_task(self._claims.declare(), name="declare")
                 self._feeds = [
                     group.create_task(self._feed(queue, size), name=f"feed {queue}")
                     for queue, size in self._sizes.items()
                 ]
+                poll = self._settings.poll_interval.total_seconds()
+                watch = self._suspects.watch(list(self._sizes), self._claims.kinds, poll, self._settings.lease)
+                self._feeds.append(group.create_task(watch, name="suspects"))
         finally:
             self._executors.close()
 
@@ -105,10 +142,22 @@ class Dispatcher:
         """The doorbell rang for these topics; an empty set means that rings may have been missed."""
         everything = not topics or limits.TOPIC in topics
         if everything:
-            self._limits_known = False
+            self._claims.limits_changed()
         for queue, bell in self._bells.items():
             if everything or f"queue:{queue}" in topics:
                 bell.set()
+        if everything or SUSPECTS in topics:
+            self._suspects.bell.set()
+
+    def _wake(self) -> None:
+        """There may be more to claim, in whichever queue."""
+        for bell in (*self._bells.values(), *self._room.values()):
+            bell.set()
+
+    def _place_freed(self) -> None:
+        if self._claims.held_back:
+            self._claims.held_back = False
+            self._wake()
 
     async def _feed(self, queue: str, size: int) -> None:
         """Keep `size` tasks of the queue running."""
@@ -117,17 +166,16 @@ class Dispatcher:
         while not self._draining:
             free = min(size - self._busy[queue], BATCH)
             # Outcomes that wait to be written hold the claims back, so that neither runs away from the other.
-            if free <= 0 or self._finisher.backlog > 4 * BATCH:
+            if free <= 0 or self._suspects.alone or self._finisher.backlog > 4 * BATCH:
                 room.clear()
                 await room.wait()
                 await asyncio.sleep(GATHER_ROOM)
                 continue
             bell.clear()  # before the claim: a ring during it is not missed
+            free -= await self._suspects.claim_few(queue, free)
+            if free <= 0 or self._suspects.alone:
+                continue
             claim = await self._claim(queue, free)
-            if claim.tasks:
-                metrics.observe_claims(queue, len(claim.tasks))
-            for task in claim.tasks:
-                self._start(task)
             if len(claim.tasks) < free and not claim.again and not bell.is_set():
                 try:
                     async with asyncio.timeout(poll if claim.wait is None else min(poll, claim.wait + TOKEN_ROOM)):
@@ -136,26 +184,13 @@ class Dispatcher:
                     pass
         # Nothing is claimed any more; the task group is ended by whoever drains.
 
-    async def _claim(self, queue: str, limit: int) -> Claim:
-        lease = self._settings.lease
-        try:
-            async with self._database.write(self.actor) as session:
-                if not self._limits_known:
-                    self._limits_known = True  # before the look: what changes during it is looked at again
-                    self._limited = await limits.limited_kinds(session) & set(self._kinds)
-                if self._limited:
-                    return await limits.claim(
-                        session, queue=queue, kinds=self._kinds, worker=self.id, limit=limit, lease=lease
-                    )
-                tasks = await attempts.claim_tasks(
-                    session, queue=queue, kinds=self._kinds, worker=self.id, limit=limit, lease=lease
-                )
-                return Claim(tasks)
-        except AWAY as error:
-            logger.warning("claim_failed", queue=queue, error=repr(error))
-            self._limits_known = False
-            await asyncio.sleep(0.5)
-            return Claim([])
+    async def _claim(self, queue: str, limit: int, losses: Losses = INNOCENT) -> Claim:
+        """Claim and start."""
+        free = min(limit, self._sizes[queue] - self._busy[queue])
+        claim = await self._claims.claim(queue, free, losses) if free > 0 else Claim([])
+        for task in claim.tasks:
+            self._start(task)
+        return claim
 
     def _start(self, task: Claimed) -> None:
         hand = self._hand[task.id, task.attempt] = InHand(task)
@@ -166,6 +201,7 @@ class Dispatcher:
     async def _work(self, hand: InHand) -> None:
         """One task from claim to outcome. Never raises: whatever happens becomes an outcome or nothing."""
         task = hand.task
+        IN_HAND.set(task)
         context = Context(
             task, database=self._database, settings=self._settings, actor=self.actor, executors=self._executors
         )
@@ -221,55 +257,50 @@ class Dispatcher:
     def _written(self, attempts: list[Attempt]) -> None:
         """These are out of our hands."""
         gone = [self._hand.pop(attempt, None) for attempt in attempts]
-        if self._limited and any(hand is not None and hand.task.kind in self._limited for hand in gone):
+        if self._claims.limited and any(hand is not None and hand.task.kind in self._claims.limited for hand in gone):
             # There is room for another task of its kind, in whichever queue it waits.
-            for bell in self._bells.values():
-                bell.set()
+            self._wake()
+        if any(hand is not None and hand.task.lease_losses for hand in gone):
+            self._suspects.bell.set()  # there may be room for the next one
         for room in self._room.values():
             room.set()
         if not self._hand:
             self._empty.set()
 
-    async def _keep_leases(self) -> None:
-        """Renew every lease at a third of its length; what is not ours any more is cancelled."""
-        every = self._settings.lease.total_seconds() / 3
-        queues = dict(self._settings.queues)
-        pulse = Pulse()
-        while True:
-            held = list(self._hand)
-            try:
-                async with self._database.write(self.actor) as session:
-                    if not self._declared:
-                        await limits.declare(session, all_kinds())
-                    still = await attempts.extend_leases(session, held, self._settings.lease) if held else set()
-                    await workers.beat(
-                        session,
-                        self.id,
-                        self.host,
-                        os.getpid(),
-                        queues,
-                        len(held),
-                        self._draining,
-                        self._kinds,
-                        self._swept(),
-                        pulse.take(),
-                    )
-            except AWAY as error:
-                logger.warning("heartbeat_failed", error=repr(error))
-                await asyncio.sleep(min(every, 0.5))
-                continue
-            self._declared, self._limits_known = True, False
-            self._beat_at = time.monotonic()
-            for attempt in held:
-                hand = self._hand.get(attempt)
-                if attempt not in still and hand is not None and not hand.ended:
-                    logger.info("task_taken_away", task=str(attempt[0]), attempt=attempt[1])
-                    hand.cancel()
-            await asyncio.sleep(every)
+    async def _beat(self, session: WriteSession, in_hand: int) -> None:
+        """The heartbeat, in the thread of the leases."""
+        await workers.beat(
+            session,
+            self.id,
+            self.host,
+            os.getpid(),
+            dict(self._settings.queues),
+            in_hand,
+            self._draining,
+            self._claims.kinds,
+            self._swept(),
+            self._pulse.take(),
+        )
+
+    def _renewed(self, held: list[Attempt], still: set[Attempt]) -> None:
+        """What is not ours any more is cancelled."""
+        self._claims.limits_changed()
+        for attempt in held:
+            hand = self._hand.get(attempt)
+            if attempt not in still and hand is not None and not hand.ended:
+                logger.info("task_taken_away", task=str(attempt[0]), attempt=attempt[1])
+                hand.cancel()
+
+    def _task_of(self, job: asyncio.Task[Any]) -> Claimed | None:
+        """Of an asyncio task, its own or one that its handler has made; asked from the thread of the leases."""
+        if sys.version_info >= (3, 12):
+            return job.get_context().get(IN_HAND)
+        return next((hand.task for hand in list(self._hand.values()) if hand.job is job), None)
 
     async def drain(self) -> None:
         """Stop claiming, let the tasks in hand end within the grace period, then put the rest back unharmed."""
         self._draining = True
+        self._suspects.end()
         self.hear(frozenset())
         for room in self._room.values():
             room.set()

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import time
+from datetime import timedelta
 
 import msgspec
 from sqlalchemy import text
@@ -39,3 +41,28 @@ async def _insert(session: WriteSession, name: str) -> None:
 async def breaks(ctx: Context, payload: Evidence) -> None:
     """Fails in the same way each time, about something else."""
     raise RuntimeError(f"No answer about '{payload.name}' after {os.getpid()} tries.")
+
+
+@kind("chaos.sleeps", max_attempts=1)
+async def sleeps(ctx: Context, payload: Evidence) -> None:
+    """An innocent neighbour."""
+    await asyncio.sleep(payload.seconds)
+
+
+@kind("chaos.poison", max_attempts=1)
+async def poison(ctx: Context, payload: Evidence) -> None:
+    """Takes its worker down each time."""
+    await asyncio.sleep(payload.seconds)
+    os._exit(66)
+
+
+@kind("chaos.blocks", max_attempts=1, timeout=timedelta(minutes=1))
+async def blocks(ctx: Context, payload: Evidence) -> None:
+    """Blocks the event loop."""
+    time.sleep(payload.seconds)
+
+
+@kind("chaos.stuck", max_attempts=1, timeout=timedelta(seconds=1))
+async def stuck(ctx: Context, payload: Evidence) -> None:
+    """Blocks it for longer than it may take."""
+    time.sleep(payload.seconds)

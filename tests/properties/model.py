@@ -120,6 +120,8 @@ class World:
         task.move(verb, state)
         task.failures += verb in ("retry_later", "bury")
         task.run_at = self.now + delay if state == "retrying" else None
+        if state == "retrying":
+            task.losses = 0
         self._may_slip(task)
         return True
 
@@ -129,6 +131,7 @@ class World:
 
     def ask(self, task: Task, question: Question) -> None:
         task.move("hold", question.hold)
+        task.losses = 0
         task.question = question
         self.questions.append(question)
 
