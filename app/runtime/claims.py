@@ -29,7 +29,7 @@ class Claims:
         self.limited: frozenset[str] = frozenset()
         self._limits_known = False
         self.under_way = 0
-        self.held_back = False  # the last claim left out kinds for want of places
+        self.held_back: set[str] = set()  # queues in which the last claim may have left tasks for want of places
 
     def limits_changed(self) -> None:
         self._limits_known = False
@@ -69,24 +69,21 @@ class Claims:
                 self._limits_known = True  # before the look: what changes during it is looked at again
                 self.limited = await limits.limited_kinds(session) & set(self.kinds)
             free = {pool: self._executors.free(pool) for pool in set(self._pools.values())}
-            # Those of a full pool would only wait here for a place, while another worker has one.
-            kinds = [kind for kind in self.kinds if kind not in self._pools or free[self._pools[kind]]]
-            pools = {kind: self._pools[kind] for kind in kinds if kind in self._pools}
             claim = await limits.claim(
                 session,
                 queue=queue,
-                kinds=kinds,
+                kinds=self.kinds,
                 worker=self._worker,
                 limit=limit,
                 lease=self._lease,
-                places=Places(pools, free),
+                places=Places(self._pools, free),
                 losses=losses,
                 limited=bool(self.limited),
             )
-            taken = Counter(pools[task.kind] for task in claim.tasks if task.kind in pools)
-            self.held_back = len(kinds) < len(self.kinds)
-            if any(number >= free[pool] for pool, number in taken.items()):
-                # Others passed over what was locked and then left; and behind it may be something for us.
-                session.announce(f"queue:{queue}")
-                return Claim(claim.tasks, claim.wait, again=True)
-            return claim
+            # One that is left would only wait here for a place, while another worker has one.
+            taken = Counter(self._pools[task.kind] for task in claim.tasks if task.kind in self._pools)
+            filled = any(number >= free[pool] for pool, number in taken.items())
+            if filled or not all(free.values()):
+                self.held_back.add(queue)
+            # Behind what was left there may be something else for us.
+            return Claim(claim.tasks, claim.wait, claim.again or filled)

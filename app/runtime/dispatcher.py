@@ -6,19 +6,16 @@ No transaction is open while a handler runs. Every part goes on when the databas
 import asyncio
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
 
 from app.core import log, metrics, tracing
 from app.core.config import Settings
-from app.core.db import AWAY, Database, WriteSession
+from app.core.db import AWAY, Database
 from app.core.ids import uuid7
 from app.core.metrics import Rows
-from app.runtime import workers
+from app.runtime import leases, workers
 from app.runtime.claims import Claims
 from app.runtime.context import Context
 from app.runtime.execution import execute
@@ -27,7 +24,7 @@ from app.runtime.finisher import BATCH, Finisher
 from app.runtime.leases import Leases
 from app.runtime.suspects import TOPIC as SUSPECTS
 from app.runtime.suspects import Suspects
-from app.runtime.vitals import Pulse
+from app.runtime.workers import Heart
 from app.tasks import limits
 from app.tasks.attempts import INNOCENT, Attempt, Claimed, Losses, Outcome
 from app.tasks.limits import Claim
@@ -37,9 +34,6 @@ GATHER_ROOM = 0.002  # seconds to let more handlers end before a full queue clai
 
 TOKEN_ROOM = 0.01  # seconds after which a rate's next start is surely there
 CLAIM_PATIENCE = 5.0  # seconds that a drain waits for claims under way
-
-# The task that an asyncio task works for: inherited by those that its handler makes.
-IN_HAND: ContextVar[Claimed] = ContextVar("IN_HAND")
 
 logger = log.get(__name__)
 
@@ -64,7 +58,6 @@ class Dispatcher:
     def __init__(
         self, database: Database, settings: Settings, *, swept: Callable[[], float | None] = lambda: None
     ) -> None:
-        self._swept = swept
         self.id = uuid7()
         self.host = socket.gethostname()
         self.actor = f"worker:{self.host}:{os.getpid()}"
@@ -83,11 +76,9 @@ class Dispatcher:
             settings,
             self.actor,
             held=lambda: list(self._hand),
-            beat=self._beat,
+            beat=Heart(self.id, self.host, settings, self._claims.kinds, lambda: self._draining, swept).beat,
             renewed=self._renewed,
-            task_of=self._task_of,
         )
-        self._pulse = Pulse()
         self._suspects = Suspects(
             database,
             self.id,
@@ -155,9 +146,11 @@ class Dispatcher:
             bell.set()
 
     def _place_freed(self) -> None:
-        if self._claims.held_back:
-            self._claims.held_back = False
-            self._wake()
+        """Soon, so that more can be free by then, claim what was left for want of a place."""
+        loop = asyncio.get_running_loop()
+        for queue in self._claims.held_back:
+            loop.call_later(GATHER_ROOM, self._bells[queue].set)
+        self._claims.held_back.clear()
 
     async def _feed(self, queue: str, size: int) -> None:
         """Keep `size` tasks of the queue running."""
@@ -201,7 +194,7 @@ class Dispatcher:
     async def _work(self, hand: InHand) -> None:
         """One task from claim to outcome. Never raises: whatever happens becomes an outcome or nothing."""
         task = hand.task
-        IN_HAND.set(task)
+        leases.working_for(task)
         context = Context(
             task, database=self._database, settings=self._settings, actor=self.actor, executors=self._executors
         )
@@ -267,21 +260,6 @@ class Dispatcher:
         if not self._hand:
             self._empty.set()
 
-    async def _beat(self, session: WriteSession, in_hand: int) -> None:
-        """The heartbeat, in the thread of the leases."""
-        await workers.beat(
-            session,
-            self.id,
-            self.host,
-            os.getpid(),
-            dict(self._settings.queues),
-            in_hand,
-            self._draining,
-            self._claims.kinds,
-            self._swept(),
-            self._pulse.take(),
-        )
-
     def _renewed(self, held: list[Attempt], still: set[Attempt]) -> None:
         """What is not ours any more is cancelled."""
         self._claims.limits_changed()
@@ -290,12 +268,6 @@ class Dispatcher:
             if attempt not in still and hand is not None and not hand.ended:
                 logger.info("task_taken_away", task=str(attempt[0]), attempt=attempt[1])
                 hand.cancel()
-
-    def _task_of(self, job: asyncio.Task[Any]) -> Claimed | None:
-        """Of an asyncio task, its own or one that its handler has made; asked from the thread of the leases."""
-        if sys.version_info >= (3, 12):
-            return job.get_context().get(IN_HAND)
-        return next((hand.task for hand in list(self._hand.values()) if hand.job is job), None)
 
     async def drain(self) -> None:
         """Stop claiming, let the tasks in hand end within the grace period, then put the rest back unharmed."""

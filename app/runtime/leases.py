@@ -12,9 +12,11 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from app.core import log
 from app.core.config import Settings
@@ -28,7 +30,19 @@ BLOCKED = 2.0  # seconds after which it counts as blocked, and between the first
 UNKNOWN = timedelta(minutes=1)  # that something other than a handler may block it
 SILENT = 15.0  # seconds of a blocked loop after which the worker is not heard of either
 
+# The claimed task that an asyncio task works for. Those that a handler makes inherit it; before Python 3.12 nobody else
+# can look into their context.
+_TASK: ContextVar[Claimed] = ContextVar("claimed task")
+_TASKS: WeakKeyDictionary[asyncio.Task[Any], Claimed] = WeakKeyDictionary()
+
 logger = log.get(__name__)
+
+
+def working_for(task: Claimed) -> None:
+    """From now on the present asyncio task works for this one."""
+    _TASK.set(task)
+    if (job := asyncio.current_task()) is not None:
+        _TASKS[job] = task
 
 
 class Leases:
@@ -38,7 +52,6 @@ class Leases:
         held: the attempts in hand; called in the thread, as is `beat`.
         beat: writes the heartbeat of a worker that holds so many.
         renewed: called in the loop after each renewal with (the attempts asked for, those that are still held).
-        task_of: which claimed task an asyncio task works for, if any; called in the thread.
     """
 
     def __init__(
@@ -49,11 +62,10 @@ class Leases:
         held: Callable[[], list[Attempt]],
         beat: Callable[[WriteSession, int], Awaitable[None]],
         renewed: Callable[[list[Attempt], set[Attempt]], None],
-        task_of: Callable[[asyncio.Task[Any]], Claimed | None],
     ) -> None:
         self._settings = settings
         self._actor = actor
-        self._held, self._beat, self._renewed, self._task_of = held, beat, renewed, task_of
+        self._held, self._beat, self._renewed = held, beat, renewed
         self._turned = time.monotonic()
         self._given_up = False
         self.beat_at: float | None = None
@@ -146,7 +158,7 @@ class Leases:
 
     def _blocker(self) -> Claimed | None:
         task = asyncio.current_task(self._loop)
-        return None if task is None else self._task_of(task)
+        return None if task is None else _working_for(task)
 
     def _patience(self) -> float:
         """Seconds for which the loop may be blocked before its worker gives up what it has in hand."""
@@ -169,6 +181,12 @@ class Leases:
         frame = sys._current_frames().get(self._main)
         lines = traceback.extract_stack(frame)[-3:] if frame else []
         return " > ".join(f"{Path(line.filename).name}:{line.lineno} {line.name}" for line in lines)
+
+
+def _working_for(task: asyncio.Task[Any]) -> Claimed | None:
+    if sys.version_info >= (3, 12):
+        return task.get_context().get(_TASK)
+    return _TASKS.get(task)
 
 
 def _settle(ended: asyncio.Future[None], failure: BaseException | None) -> None:

@@ -52,6 +52,10 @@ class Places(msgspec.Struct, frozen=True):
         free = [self.free[pool] for pool in self.pools.values()]
         return {"pooled": list(self.pools), "pools": list(self.pools.values()), "places": free}
 
+    def look(self, limit: int) -> int:
+        """How many of the first tasks to look at: past those of a full pool, but not past a long queue of them."""
+        return limit if all(self.free.values()) else limit + LOOK_PAST
+
 
 class Losses(NamedTuple):
     """How often in a row its worker was lost: which tasks a claim is for."""
@@ -60,6 +64,7 @@ class Losses(NamedTuple):
     most: int
 
 
+LOOK_PAST = 100  # tasks
 NO_POOLS = Places()
 ANY = Losses(0, 32767)
 INNOCENT = Losses(0, 0)
@@ -89,7 +94,7 @@ _READY = """
 """
 _IN_ORDER = """
       ORDER BY priority DESC, position
-      LIMIT :limit
+      LIMIT :look
       FOR NO KEY UPDATE SKIP LOCKED
 """
 # Suspects (app/runtime/suspects.py) are few and have an index of their own, which needs its condition in plain words.
@@ -141,8 +146,8 @@ async def claim_tasks(
     """At most `limit` ready tasks of `queue`, highest priority first, in their order, leased to `worker`. None of
     a paused queue, and none of a limited kind."""
     values = {"queue": queue, "kinds": kinds, "worker": worker, "limit": limit, "lease": lease, "now": now}
-    statement = _CLAIM_SUSPECTS if losses.least else _CLAIM
-    rows = await session.execute(statement, values | places.parameters() | losses._asdict())
+    values |= {"look": places.look(limit), **places.parameters(), **losses._asdict()}
+    rows = await session.execute(_CLAIM_SUSPECTS if losses.least else _CLAIM, values)
     return [Claimed(*row) for row in rows]
 
 

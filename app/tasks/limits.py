@@ -95,7 +95,7 @@ _SPENT = """
           tokens_at = greatest(l.tokens_at, coalesce(CAST(:now AS timestamptz), now()))
       FROM (SELECT kind, count(*) AS n FROM claimed GROUP BY kind) n
       WHERE l.kind = n.kind AND l.rate_count IS NOT NULL)
-    SELECT (SELECT count(*) FROM held) + (SELECT count(*) FROM free) > CAST(:limit AS bigint) AS spare, claimed.*
+    SELECT (SELECT count(*) FROM held) + (SELECT count(*) FROM free) > CAST(:look AS bigint) AS spare, claimed.*
     FROM claimed
 """
 
@@ -124,7 +124,7 @@ async def claim(
 ) -> Claim:
     """`attempts.claim_tasks`, with the tasks of limited kinds for which there is room. `limited`: there are such."""
     values = {"queue": queue, "kinds": kinds, "worker": worker, "limit": limit, "lease": lease, "now": now}
-    values |= places.parameters() | losses._asdict()
+    values |= {"look": places.look(limit), **places.parameters(), **losses._asdict()}
     asked = {"queue": queue, "kinds": kinds, "now": now}
     waiting = (await session.execute(_WAITING, asked)).all() if limited else []
     wait = min((row.wait for row in waiting if row.wait is not None), default=None)

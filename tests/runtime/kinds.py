@@ -130,9 +130,9 @@ def gated_thread(payload: Named) -> None:
     open_gate.wait(30)
 
 
-@kind("test.steps-in-thread", max_attempts=1, timeout=timedelta(seconds=0.6))
+@kind("test.steps-in-thread", max_attempts=1, timeout=timedelta(seconds=1))
 async def steps_in_thread(ctx: Context, payload: Named) -> None:
-    await ctx.in_thread(time.sleep, 0.1)
+    await ctx.in_thread(time.sleep, 0.2)
 
 
 @kind("test.count")
