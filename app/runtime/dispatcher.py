@@ -295,6 +295,7 @@ class Dispatcher:
         try:
             async with asyncio.timeout(5):
                 await self._finisher.flushed()
+                await self._leases.end()  # or its next heartbeat would bring the worker back
                 async with self._database.write(self.actor) as session:
                     await workers.leave(session, self.id)
         except (TimeoutError, *AWAY) as error:

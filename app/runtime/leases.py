@@ -68,6 +68,7 @@ class Leases:
         self._held, self._beat, self._renewed = held, beat, renewed
         self._turned = time.monotonic()
         self._given_up = False
+        self._ended: asyncio.Future[None] | None = None
         self.beat_at: float | None = None
 
     @property
@@ -76,9 +77,9 @@ class Leases:
         return time.monotonic() - self._turned
 
     async def run(self) -> None:
-        """Until cancelled, or until the thread fails. Afterwards it writes nothing any more."""
+        """Until `end`, cancelled, or until the thread fails. Afterwards it writes nothing any more."""
         self._loop, self._main = asyncio.get_running_loop(), threading.get_ident()
-        ended: asyncio.Future[None] = self._loop.create_future()
+        ended = self._ended = self._loop.create_future()
         self._thread_loop = asyncio.new_event_loop()
         self._keeping = self._thread_loop.create_task(self._keep())
         threading.Thread(target=self._work, args=(ended,), name="leases", daemon=True).start()
@@ -88,9 +89,13 @@ class Leases:
                 await asyncio.wait([ended], timeout=TICK)
             ended.result()
         finally:
+            await self.end()
+
+    async def end(self) -> None:
+        if self._ended is not None:
             with suppress(RuntimeError):  # it has ended by itself
                 self._thread_loop.call_soon_threadsafe(self._keeping.cancel)
-            await asyncio.wait([ended], timeout=5)
+            await asyncio.wait([self._ended], timeout=5)
 
     def _work(self, ended: asyncio.Future[None]) -> None:
         failure: BaseException | None = None

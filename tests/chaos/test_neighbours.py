@@ -11,7 +11,7 @@ from app.core.db import Database
 from app.tasks import queries
 from app.tasks.models import Task
 from app.tasks.service import TaskRequest, enqueue_many
-from tests.processes import environment, worker
+from tests.processes import Process, environment, worker
 from tests.runtime.working import until, until_state
 from tests.servers import Servers
 
@@ -60,8 +60,8 @@ async def test_a_handler_that_blocks_the_loop_costs_its_neighbours_no_lease_and_
     database: Database, servers: Servers, tmp_path: Path
 ) -> None:
     neighbours = await put(database, "chaos.sleeps", 5, seconds=1.0)
-    [blocker] = await put(database, "chaos.blocks", seconds=5.0)
-    environ = environment(servers, tmp_path, LEASE_SECONDS="1")
+    [blocker] = await put(database, "chaos.blocks", seconds=6.0)
+    environ = environment(servers, tmp_path, LEASE_SECONDS="2")
     with worker(environ, tmp_path / "blocked.log") as process, worker(environ, tmp_path / "other.log") as other:
         for task_id in (*neighbours, blocker):
             task = await until_state(database, task_id, "succeeded", seconds=60)
@@ -78,10 +78,11 @@ async def test_a_loop_that_is_blocked_for_too_long_keeps_no_leases(
 ) -> None:
     """Longer than the blocking kind's timeout and a lease: it does not come back."""
     ids = await put(database, "chaos.sleeps", 3, seconds=60.0)
-    environ = environment(servers, tmp_path, LEASE_SECONDS="1")
+    environ = environment(servers, tmp_path, LEASE_SECONDS="2")
     with worker(environ, tmp_path / "stuck.log") as process:
         await until_state(database, ids[0], "running", seconds=20)
         ids += await put(database, "chaos.stuck", seconds=60.0)
+        await until(lambda: said(process, "leases_given_up"), 30)
         lost: set[UUID] = set()
 
         async def all_lost() -> bool:
@@ -92,3 +93,7 @@ async def test_a_loop_that_is_blocked_for_too_long_keeps_no_leases(
         await until(all_lost, 30)
         warning = next(line for line in process.said().splitlines() if "leases_given_up" in line)
     assert "chaos.stuck" in warning
+
+
+async def said(process: Process, words: str) -> bool:
+    return words in process.said()
