@@ -1,6 +1,9 @@
 """The web server's entry: `uvicorn --factory app.asgi:create`. Knows every feature and puts them together."""
 
+import asyncio
 import os
+import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -82,6 +85,7 @@ from app.approvals.reads import count_waiting
 from app.core import log, metrics, tracing
 from app.core.config import Settings, load
 from app.core.db import Database
+from app.core.ending import Ending
 from app.embedded.attach import attached
 from app.kinds import BUILT_IN
 from app.runtime.doorbell import Doorbell
@@ -98,6 +102,9 @@ async def landing(request: WebRequest) -> Response[str] | Response[None]:
         return see_other(request, "/overview")
     return await render(request, "landing.html")
 
+
+# Seconds for a clean end. The command `web` gives requests three of them.
+END_WITHIN = 8.0
 
 API_HANDLERS = [
     *app.runs.task_api.handlers,
@@ -188,7 +195,8 @@ def create_app(settings: Settings) -> ASGIApp:
     changes = Changes(database)
 
     @asynccontextmanager
-    async def life(_app: Litestar) -> AsyncIterator[None]:
+    async def life(app: Litestar) -> AsyncIterator[None]:
+        _end_streams_first(app)
         yield
         await changes.stop()
         tracing.stop()
@@ -208,6 +216,28 @@ def create_app(settings: Settings) -> ASGIApp:
         openapi_config=None,
     )
     return shield
+
+
+def _end_streams_first(app: Litestar) -> None:
+    """When the server is told to end, it waits for its requests: those that only listen must end by themselves.
+
+    The server has its own handlers of signals; where it has none, in a test say, this does nothing.
+    """
+    server = signal.getsignal(signal.SIGTERM)
+    if not callable(server) or threading.current_thread() is not threading.main_thread():
+        return
+    loop = asyncio.get_running_loop()
+
+    def end_streams() -> None:
+        for name in ("changes", "feed", "waiting_tasks"):
+            if name in app.state:
+                app.state[name].end()
+
+    def begin(number: int) -> None:
+        loop.call_soon_threadsafe(end_streams)
+        server(signal.SIGTERM if number == signal.SIGHUP else number, None)
+
+    Ending(begin, END_WITHIN).listen()
 
 
 def create() -> ASGIApp:

@@ -28,6 +28,7 @@ from app.core.ids import uuid7
 from app.core.principal import Principal
 from app.kinds import BUILT_IN
 from app.runtime.context import Context
+from app.runtime.endings import failed
 from app.runtime.execution import execute
 from app.runtime.executors import Executors
 from app.runtime.finisher import Finisher
@@ -44,7 +45,7 @@ LEASE = timedelta(hours=1)  # nobody renews it
 # The stored time to wake up of a task that sleeps is now.
 _SLEPT = text(
     """
-    UPDATE task_steps s SET result = to_jsonb(now()) FROM tasks t
+    UPDATE task_steps s SET result = to_json(now()) FROM tasks t
     WHERE t.id = :id AND t.state = 'scheduled' AND s.task_id = t.id AND t.reason = 'Sleeps: ' || s.name
     """
 )
@@ -120,7 +121,13 @@ class KindTester:
         context = Context(
             claimed, database=self._database, settings=self._settings, actor=ACTOR, executors=self._executors
         )
-        outcome = await execute(claimed, context)
+        try:
+            outcome = await execute(claimed, context)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise  # the test's, not the handler's
+            outcome = failed(claimed, error)
         if outcome is not None:
             self._finisher.put(outcome)
             await self._finisher.flushed()

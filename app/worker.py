@@ -6,6 +6,7 @@ no task lives in arq's job store, and the worker goes on while Redis is away.
 
 import asyncio
 import os
+import sys
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -21,9 +22,11 @@ from redis.exceptions import RedisError
 from app.core import log, metrics, tracing
 from app.core.config import Settings, load
 from app.core.db import Database
+from app.core.ending import SIGNALS, Ending
 from app.embedded.attach import attached
 from app.kinds import BUILT_IN
-from app.runtime.dispatcher import Dispatcher
+from app.runtime import occupied
+from app.runtime.dispatcher import CLAIM_PATIENCE, FAREWELL, LAST_WORDS, Dispatcher
 from app.runtime.doorbell import Doorbell
 from app.runtime.sweeper import Sweeper
 
@@ -33,8 +36,23 @@ logger = log.get(__name__)
 STUCK_SECONDS = 15.0
 
 
+# Seconds: one that takes connections and then is silent must not hold whoever waits for its answer.
+REDIS_PATIENCE: dict[str, Any] = {"socket_connect_timeout": 1.0, "socket_timeout": 1.0}
+# Seconds beside SHUTDOWN_GRACE after which a worker that is still there is ended: those of claims, of cancelled tasks
+# and of outcomes under way, and some room.
+AROUND_GRACE = CLAIM_PATIENCE + FAREWELL + LAST_WORDS + 2.0
+CLOSING = 1.5  # seconds to close what is open
+
+
 class PatientPipeline(Pipeline):
     """arq asks for facts about Redis at its start; without them it would not start."""
+
+    async def immediate_execute_command(self, *args: Any, **options: Any) -> Any:
+        ask: Any = super().immediate_execute_command
+        try:
+            return await ask(*args, **options)
+        except (RedisError, OSError):
+            return 0
 
     async def execute(self, raise_on_error: bool = True) -> Any:
         try:
@@ -47,8 +65,9 @@ class PatientRedis(ArqRedis):
     """arq's client that outlives Redis: what it cannot ask or say, it lets be. arq's own loop would end the worker."""
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
+        ask: Any = super().execute_command
         try:
-            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+            return await ask(*args, **options)
         except (RedisError, OSError) as error:
             logger.debug("redis_away", command=str(args[0]), error=repr(error))
             await asyncio.sleep(0.5)
@@ -62,7 +81,7 @@ class Process:
     """What one worker process owns between arq's startup and shutdown."""
 
     def __init__(self, settings: Settings) -> None:
-        self._redis = Redis.from_url(settings.redis_url, socket_connect_timeout=1, health_check_interval=10)
+        self._redis = Redis.from_url(settings.redis_url, **REDIS_PATIENCE)
         doorbell = Doorbell(self._redis, settings.doorbell_scope)
         size = 4 + len(settings.queues)
         self._database = Database(
@@ -76,17 +95,20 @@ class Process:
         )
         self._doorbell = doorbell
         self._settings = settings
+        self._sweeper = Sweeper(self._database, settings)
+        self.dispatcher = Dispatcher(self._database, settings, swept=self._sweeper.age)
         self._jobs: list[asyncio.Task[None]] = []
+        self._drained: asyncio.Task[None] | None = None
         self._metrics: WSGIServer | None = None
 
     async def start(self, _ctx: dict[Any, Any]) -> None:
         log.configure(json=not self._settings.development, level=self._settings.log_level)
         tracing.configure(self._settings.traces_url, "holdpoint-worker")
-        sweeper = Sweeper(self._database, self._settings)
-        self.dispatcher = Dispatcher(self._database, self._settings, swept=sweeper.age)
+        self._listen_to_signals()
+        asyncio.get_running_loop().set_default_executor(occupied.Threads(thread_name_prefix="asyncio"))
         self._jobs = [
             asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
-            asyncio.create_task(sweeper.run(), name="sweeper"),
+            asyncio.create_task(self._sweeper.run(), name="sweeper"),
             asyncio.create_task(self._doorbell.listen(self.dispatcher.hear), name="doorbell"),
         ]
         for job in self._jobs:
@@ -98,18 +120,36 @@ class Process:
             )
         logger.info("worker_started", worker=str(self.dispatcher.id), queues=dict(self._settings.queues))
 
+    def _listen_to_signals(self) -> None:
+        """Drain at once. arq's own way to its end asks Redis first, and is taken while the tasks in hand end."""
+        loop, main = asyncio.get_running_loop(), asyncio.current_task()
+        assert main is not None
+
+        def end() -> None:
+            logger.info("worker_ending", worker=str(self.dispatcher.id), in_hand=self.dispatcher.in_hand)
+            self._drained = asyncio.create_task(self.dispatcher.drain(), name="drain")
+            main.cancel()
+
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+        within = self._settings.shutdown_grace.total_seconds() + AROUND_GRACE
+        Ending(lambda _number: loop.call_soon_threadsafe(end), within).listen()
+
     async def stop(self, _ctx: dict[Any, Any]) -> None:
-        await self.dispatcher.drain()
+        await (self._drained or self.dispatcher.drain())
         for job in self._jobs:
             job.cancel()
-        await asyncio.gather(*self._jobs, return_exceptions=True)
-        await self._redis.aclose()
-        await self._database.dispose()
+        if self._jobs:
+            await asyncio.wait(self._jobs, timeout=CLOSING)
+        closing = [self._redis.aclose(), self._database.dispose(), asyncio.to_thread(tracing.stop)]
         if self._metrics is not None:
-            await asyncio.to_thread(self._metrics.shutdown)
-            self._metrics.server_close()
-        await asyncio.to_thread(tracing.stop)
-        logger.info("worker_stopped", worker=str(self.dispatcher.id))
+            closing.append(asyncio.to_thread(self._metrics.shutdown))
+        _, stuck = await asyncio.wait([asyncio.ensure_future(each) for each in closing], timeout=CLOSING)
+        logger.info("worker_stopped", worker=str(self.dispatcher.id), left=self.dispatcher.in_hand)
+        if stuck or occupied.anything():
+            # The interpreter would wait for threads that go on. Their tasks are not put back: their leases run out.
+            sys.stdout.flush()
+            os._exit(0)
 
     def _alive(self) -> bool:
         """A handler that blocks the event loop must not pass for a worker that works."""
@@ -146,7 +186,7 @@ def _arq_settings() -> dict[str, Any]:
         import_module(module)
     process = Process(settings)
     redis_settings = RedisSettings.from_dsn(settings.redis_url)
-    pool = ConnectionPool.from_url(settings.redis_url, socket_connect_timeout=1)
+    pool = ConnectionPool.from_url(settings.redis_url, **REDIS_PATIENCE)
     return {
         "functions": [process.wake],
         "redis_settings": redis_settings,

@@ -19,6 +19,7 @@ from app.embedded import postgres, valkey
 from app.schema import migrate
 from tests import chromium, sites
 from tests import servers as servers_module
+from tests.reports import pytest_report_to_serializable  # noqa: F401  a hook
 from tests.servers import Servers
 
 ROOT = Path(__file__).parents[1]

@@ -65,6 +65,10 @@ class Process:
     def stop(self, seconds: float = 30.0) -> int:
         """SIGTERM; the exit status."""
         self.send(signal.SIGTERM)
+        return self.ended(seconds)
+
+    def ended(self, seconds: float = 30.0) -> int:
+        """The exit status, once it has ended."""
         try:
             return self._child.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -50,6 +50,12 @@ def test_durations_have_units(text: str, seconds: int) -> None:
     assert load({"APPROVAL_TTL": text}).approval_ttl == timedelta(seconds=seconds)
 
 
+@pytest.mark.parametrize("text", ["3651d", "999999999.9d"])
+def test_a_duration_of_which_no_end_can_be_read_is_named(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"APPROVAL_TTL is .*ten years"):
+        load({"APPROVAL_TTL": text})
+
+
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
 def test_any_spelling_of_postgresql_names_the_driver(scheme: str) -> None:
     assert load({"DATABASE_URL": f"{scheme}://u@h/d"}).database_url == "postgresql+asyncpg://u@h/d"

@@ -7,6 +7,7 @@ import msgspec
 
 from app.api.endpoints import JSON
 from app.core.errors import AppError, Invalid, UnsupportedMedia
+from app.core.storable import NUL, holds_nul
 from app.web.errors import MISSING_FIELD
 from app.web.request import WebRequest
 
@@ -50,17 +51,9 @@ def decode(text: bytes, kind: type[T], within: str = "") -> T:
         raise Malformed(f"The body is not JSON: {error}.") from error
     except RecursionError as error:
         raise Malformed("The body is nested too deep.") from error
-    if b"\\u0000" in text and _holds_nul(msgspec.json.decode(text)):
+    if NUL in text and holds_nul(msgspec.json.decode(text)):
         raise Invalid("A text holds a NUL character, which cannot be stored.", {within: "Remove \\u0000."})
     return found
-
-
-def _holds_nul(value: Any) -> bool:
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, dict):
-        return any("\0" in name or _holds_nul(item) for name, item in value.items())
-    return isinstance(value, list) and any(_holds_nul(item) for item in value)
 
 
 def misfit(problem: str, within: str = "") -> Invalid:

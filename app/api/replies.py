@@ -1,9 +1,10 @@
 """Statements about kept answers."""
 
 from datetime import datetime, timedelta
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, literal, select, text
+from sqlalchemy import CursorResult, delete, func, insert, literal, select, text, tuple_
 
 from app.api.models import ApiReply
 from app.core.db import WriteSession
@@ -33,7 +34,15 @@ async def keep_reply(
     )
 
 
-async def forget_replies(session: WriteSession, *, now: datetime | None = None) -> None:
-    """Those older than a day: the sweeper's beat."""
+async def forget_replies(session: WriteSession, *, limit: int, now: datetime | None = None) -> int:
+    """Those older than a day: the sweeper's beat. Returns how many."""
     at = func.now() if now is None else literal(now, ApiReply.created_at.type)
-    await session.execute(delete(ApiReply).where(ApiReply.created_at < at - KEPT))
+    old = (
+        select(ApiReply.user_id, ApiReply.key)
+        .where(ApiReply.created_at < at - KEPT)
+        .order_by(ApiReply.created_at)
+        .limit(limit)
+    )
+    these = tuple_(ApiReply.user_id, ApiReply.key).in_(old)
+    gone = await session.execute(delete(ApiReply).where(these).execution_options(synchronize_session=False))
+    return cast(CursorResult[Any], gone).rowcount

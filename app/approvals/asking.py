@@ -1,6 +1,6 @@
 """Putting questions to people: a task holds, those asked get a mail with a link of their own, or a fresh one."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,9 +20,9 @@ from app.core.db import WriteSession
 from app.core.errors import Conflict, Invalid, TooMany
 from app.core.ids import uuid7
 from app.mail import service as mail
-from app.runs import service as runs
 from app.tasks import queries as tasks
 from app.tasks.attempts import Claimed
+from app.tasks.kinds import LONGEST_WAIT
 from app.tasks.models import Task
 from app.tasks.service import announce_ready
 from app.tasks.states import RESUMED_PRIORITY, TaskState, TaskVerb
@@ -116,6 +116,8 @@ async def _people(session: WriteSession, task: Claimed, question: Question, sign
 
 def _check(question: Question, people: list[str], barred: frozenset[str]) -> None:
     """Raises QuestionImpossible, for the author of the kind. That nobody is left to ask is shown to people instead."""
+    if max(question.ttl or timedelta(), question.take_back) > LONGEST_WAIT:
+        raise QuestionImpossible(f"The approval request {question.step!r} gives more than ten years. Give less time.")
     needed, left = question.needed, [person for person in people if person not in barred]
     if needed < 1:
         raise QuestionImpossible(f"The question {question.step!r} needs {needed} people; it must be at least one.")
@@ -167,8 +169,10 @@ async def send_fresh_link(session: WriteSession, token_hash: bytes, *, now: date
         Conflict: its task has gone on, or its run was cancelled.
     """
     asked = await queries.by_link(session, token_hash)
+    in_cancelled_run = False
     if asked is not None:
-        # The task first, as everywhere. Whoever is expiring or deciding it has finished then.
+        # Its run and the task first, as everywhere. Whoever is expiring or deciding it has finished then.
+        in_cancelled_run = bool((await tasks.lock_runs_of(session, [asked.task.id])).cancelled)
         await queries.lock_task(session, asked.task.id)
         asked = await queries.by_link(session, token_hash)
     if asked is None:
@@ -186,7 +190,7 @@ async def send_fresh_link(session: WriteSession, token_hash: bytes, *, now: date
     if recipient.forwarded_from is not None:
         # The handler asks those it named; whom they pass it on to is theirs to say again.
         raise Conflict("You were asked in a colleague’s place. They can put the question again.")
-    if await tasks.in_cancelled_run(session, approval.task_id):
+    if in_cancelled_run:
         raise Conflict("The run that this question belongs to was cancelled, so it is not open any more.")
     moved = await tasks.move_tasks(
         session,
@@ -198,6 +202,5 @@ async def send_fresh_link(session: WriteSession, token_hash: bytes, *, now: date
     )
     if not moved:
         raise Conflict("The task has gone on since, so this question is not open any more.")
-    await runs.pause_stragglers(session, [row.id for row in moved])
     announce_ready(session, moved)
     return recipient.email

@@ -28,7 +28,6 @@ from app.core.db import WriteSession
 from app.core.errors import Conflict, Invalid
 from app.core.ids import uuid7
 from app.core.principal import Principal
-from app.runs import service as runs
 from app.tasks import queries as tasks
 from app.tasks.models import Task
 from app.tasks.service import announce_ready
@@ -211,7 +210,6 @@ async def _move_on(
     )
     if not moved:
         raise Conflict("The task went on without this decision, so nothing was changed.")
-    await runs.pause_stragglers(session, [row.id for row in moved])
     announce_ready(session, moved)
 
 

@@ -65,6 +65,9 @@ class _Question(PlainLetter):
             await policy_queries.start_clock(session, approval_id)
         await _tell(session, data, "mail_accepted", {"reply": reply})
 
+    async def delayed(self, session: WriteSession, data: AskedPerson, problem: str) -> None:
+        await queries.note_delay(session, data.recipient_id, problem)
+
     async def undelivered(self, session: WriteSession, data: AskedPerson, problem: str) -> None:
         await queries.mark_recipient(session, data.recipient_id, "undelivered", problem)
         await _tell(session, data, "mail_refused", {"problem": problem})
@@ -99,6 +102,9 @@ class ApprovalReminder(_Question):
 
     async def sent(self, session: WriteSession, data: AskedPerson, reply: str = "") -> None:
         await _tell(session, data, "mail_accepted", {"reply": reply})
+
+    async def delayed(self, session: WriteSession, data: AskedPerson, problem: str) -> None:
+        pass
 
     async def undelivered(self, session: WriteSession, data: AskedPerson, problem: str) -> None:
         await _tell(session, data, "mail_refused", {"problem": problem})

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.db import Base
+from app.core.db import READABLE, Base
 
 Moment = DateTime(timezone=True)
 
@@ -49,6 +49,8 @@ class Approval(Base):
         CheckConstraint("level IN ('link', 'sign-in')", name="level"),
         CheckConstraint("(state = 'pending') = (decided_at IS NULL)", name="decided"),
         CheckConstraint("needed >= 1", name="needed"),
+        CheckConstraint(f"expires_at {READABLE}", name="expires_at"),
+        CheckConstraint(f"remind_at {READABLE}", name="remind_at"),
         UniqueConstraint("task_id", "step", "round", name="approvals_task_step_round_key"),
         Index("approvals_open_key", "task_id", unique=True, postgresql_where=text("state = 'pending'")),
         Index("approvals_deadline_idx", "expires_at", postgresql_where=text("state = 'pending'")),
@@ -72,8 +74,9 @@ class Approval(Base):
     step: Mapped[str] = mapped_column(Text)
     round: Mapped[int] = mapped_column(SmallInteger)
     title: Mapped[str] = mapped_column(Text)
-    shown: Mapped[dict[str, Any]] = mapped_column(JSON)  # not JSONB, which forgets the order it is read in
-    form: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    # Here and of answers not JSONB, which forgets the order they are read in.
+    shown: Mapped[dict[str, Any]] = mapped_column(JSON)
+    form: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     version: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text, server_default="pending")
     # Policy: how many different people must approve, whether whoever started it may, whether the link alone is enough.
@@ -96,7 +99,7 @@ class Approval(Base):
     decided_by: Mapped[str | None] = mapped_column(Text)
     decided_from: Mapped[str | None] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
-    answer: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    answer: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     # The same for the questions of a run that can be decided together.
     alike: Mapped[str | None] = mapped_column(Text)
 
@@ -190,7 +193,7 @@ class Vote(Base):
     email: Mapped[str] = mapped_column(Text)
     verb: Mapped[str] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
-    answer: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    answer: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     source: Mapped[str] = mapped_column(Text)
     version: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())

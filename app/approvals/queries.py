@@ -133,7 +133,7 @@ async def withdraw_votes(session: WriteSession, approval_id: UUID, person: str) 
         await session.execute(delete(Vote).where(Vote.approval_id == approval_id))
 
 
-async def expire_due(session: WriteSession, *, limit: int = 500, now: datetime | None = None) -> list[Approval]:
+async def expire_due(session: WriteSession, *, limit: int = 100, now: datetime | None = None) -> list[Approval]:
     """Close the questions whose time is over. Their tasks are locked first and skipped when somebody is deciding."""
     due = (
         select(Approval.task_id)
@@ -209,6 +209,16 @@ async def mark_recipient(
         .execution_options(synchronize_session=False)
     )
     return rows.scalars().first()
+
+
+async def note_delay(session: WriteSession, recipient_id: UUID, problem: str) -> None:
+    """Their first mail is still being delivered, and why it was not accepted so far; also one that is tried anew."""
+    await session.execute(
+        update(Recipient)
+        .where(Recipient.id == recipient_id, Recipient.state.in_(("waiting", "undelivered")))
+        .values(state="waiting", problem=problem)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def grant_fresh_link(

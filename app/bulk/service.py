@@ -201,10 +201,6 @@ async def _apply(session: WriteSession, action: BulkAction, chunk: list[UUID], *
     if verb is not BulkVerb.CANCEL and runs.cancelled:
         which &= Task.id.not_in(runs.cancelled)
     moved = await tasks.move_tasks(session, TaskVerb(verb), which, reason=reason, priority=priority, now=now)
-    if verb is not BulkVerb.CANCEL and runs.paused:
-        # They wait with their run, as everything of it does.
-        waiting = Task.id.in_({row.id for row in moved} & set(runs.paused))
-        await tasks.move_tasks(session, TaskVerb.PAUSE, waiting, reason="Its run is paused.", now=now)
     announce_ready(session, moved)
     return [row.id for row in moved]
 

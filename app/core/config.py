@@ -168,11 +168,12 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """Seconds as a number, or a number with s, m, h or d; None for anything else."""
+    """Seconds as a number, or a number with s, m, h or d; None for anything else, and for more than ten years."""
     match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhd]?)", text)
     if match is None:
         return None
-    return timedelta(seconds=float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]])
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
+    return timedelta(seconds=seconds) if seconds <= 3650 * 86400 else None
 
 
 def _driver(url: str) -> str:
@@ -235,7 +236,8 @@ class _Reader:
             return default
         found = parse_duration(value)
         if found is None:
-            self.problems.append(f"{name} is {value!r}, but must be a duration such as 90, 90s, 20m, 1h or 30d.")
+            wanted = "a duration such as 90, 90s, 20m, 1h or 30d, up to ten years"
+            self.problems.append(f"{name} is {value!r}, but must be {wanted}.")
             return default
         if found < timedelta(seconds=minimum):
             self.problems.append(f"{name} is {value!r}, but must be at least {minimum} s.")

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import asyncpg
 from sqlalchemy import MetaData, bindparam, func, select
 from sqlalchemy.dialects.postgresql.base import ischema_names
-from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
@@ -41,6 +41,10 @@ class Base(DeclarativeBase):
             "ix": "%(table_name)s_%(column_0_name)s_idx",
         }
     )
+
+
+# Of a time in SQL: that Python can read it. Beyond are infinity and years of five digits.
+READABLE = "BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 00:00:00+00'"
 
 
 class Xid8(UserDefinedType[str]):
@@ -88,6 +92,24 @@ def is_away(error: Exception) -> bool:
     if isinstance(error, FileNotFoundError):
         return error.filename is None  # the unix socket is gone; a missing file has a name
     return isinstance(error, asyncpg.InterfaceError | PoolTimeout | ConnectionError | TimeoutError)
+
+
+def refuses_data(error: BaseException) -> bool:
+    """Whether the data is at fault (classes 22 and 23; 54: too large) and not the connection or a deadlock."""
+    if isinstance(error, DBAPIError):
+        return sqlstate(error)[:2] in ("22", "23", "54")
+    return isinstance(error, StatementError)  # it did not get as far as the driver
+
+
+def in_words(error: BaseException) -> str | None:
+    """An error of the database for people, who do not read SQL. None: it is another error."""
+    if not isinstance(error, SQLAlchemyError | asyncpg.PostgresError | asyncpg.InterfaceError):
+        return None
+    if is_away(error):
+        return "The database could not be reached. Trying again may help."
+    state = sqlstate(error) if isinstance(error, DBAPIError) else str(getattr(error, "sqlstate", None) or "")
+    code = f" (SQLSTATE {state})" if state else ""
+    return f"The database refused a statement{code}. The traceback says which."
 
 
 def sqlstate(error: DBAPIError) -> str:

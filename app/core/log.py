@@ -10,8 +10,12 @@ import msgspec
 import structlog
 
 from app.core.masking import masked
+from app.core.storable import storable_text
 
 SECRET_NAMES = re.compile(r"token|secret|password|cookie|authorization|api_?key|session_id|cover_letter|body", re.I)
+
+
+MOST = 20_000  # characters of one value; of a longer one its beginning and its end
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -19,9 +23,26 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
     for key, value in event.items():
         if SECRET_NAMES.search(key):
             event[key] = "[hidden]"
-        elif isinstance(value, (str, dict, list)):
-            event[key] = masked(value)
+        elif isinstance(value, str):
+            event[key] = masked(_bounded(value))
+        elif not isinstance(value, (int, float, type(None))):
+            event[key] = _bounded_value(value)
     return event
+
+
+def _bounded_value(value: Any) -> Any:
+    """Masked plain data; what is large, or not plain, as a text. A line of the log never fails its writer."""
+    try:
+        text = msgspec.json.encode(value, enc_hook=repr)
+        return masked(value) if len(text) <= MOST else masked(_bounded(text.decode()))
+    except Exception:
+        return masked(_bounded(repr(value)))
+
+
+def _bounded(text: str) -> str:
+    if len(text) > MOST:
+        text = f"{text[: MOST // 2]} … {len(text) - MOST:,} characters left out … {text[-MOST // 2 :]}"
+    return storable_text(text)
 
 
 def configure(*, json: bool, level: str = "info") -> None:

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from types import FrameType
 
+from app.core.ending import ECHO, SIGNALS
+
 PR_SET_PDEATHSIG = 1
 END_WITHIN = 12.0  # seconds for a clean end, before a process is killed
 SETTLED = 5.0  # seconds after which a process has started well; one that ends sooner is not started again
@@ -22,8 +24,8 @@ class Children:
         self._environ = dict(environ)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._started: dict[str, tuple[float, tuple[str, ...]]] = {}
-        self._stop = False
-        for number in (signal.SIGINT, signal.SIGTERM):
+        self._stop_at: float | None = None
+        for number in SIGNALS:
             signal.signal(number, self._asked_to_stop)
 
     def start(self, name: str, *command: str) -> None:
@@ -44,7 +46,7 @@ class Children:
 
     @property
     def stopping(self) -> bool:
-        return self._stop
+        return self._stop_at is not None
 
     def keep(self, say: Callable[[str], None], entered: Callable[[], None]) -> str | None:
         """Until a signal comes (None). A process that ends is started again; one that does not stay up ends it all.
@@ -53,7 +55,7 @@ class Children:
             say: is told what happens.
             entered: somebody at the terminal has pressed Enter.
         """
-        while not self._stop:
+        while not self.stopping:
             if (name := self.ended()) is not None:
                 since, command = self._started[name]
                 say(f"The {name} process has ended ({_how(self._running[name].returncode)}).")
@@ -80,7 +82,13 @@ class Children:
                 child.wait()
 
     def _asked_to_stop(self, _number: int, _frame: FrameType | None) -> None:
-        self._stop = True
+        """The first lets them end, which takes as long as their work; another one does not wait for that."""
+        if self._stop_at is None:
+            self._stop_at = time.monotonic()
+        elif time.monotonic() - self._stop_at > ECHO:
+            for child in self._running.values():
+                if child.poll() is None:
+                    child.kill()
 
 
 def at_terminal() -> bool:

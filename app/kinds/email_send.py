@@ -8,6 +8,7 @@ same Message-ID and a link of its own; the first one's stays valid, because noth
 crash after that repeats nothing but what was not yet stored.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 
 import msgspec
@@ -15,12 +16,13 @@ import msgspec
 # The letters of the features register themselves; who can send mail can send theirs.
 from app.accounts import letters as _of_accounts  # noqa: F401
 from app.approvals import letters as _of_approvals  # noqa: F401
+from app.core.db import AWAY
 from app.mail import mailbox, smtp
 from app.mail.addresses import checked_address
 from app.mail.errors import NotNeeded, PermanentMailError, TemporaryMailError
 from app.mail.letters import find_letter, letter_data
 from app.mail.message import render
-from app.mail.service import KIND, QUEUE, Email
+from app.mail.service import ATTEMPTS, KIND, QUEUE, Email
 from app.runs import letters as _of_runs  # noqa: F401
 from app.runtime.context import Context
 from app.runtime.errors import PermanentError
@@ -29,7 +31,8 @@ from app.webhooks import letters as _of_webhooks  # noqa: F401
 
 SMTP_TIMEOUT = timedelta(seconds=60)
 
-# About ten seconds to the first retry, and long enough in all for greylisting and a server's restart.
+# About ten seconds to the first retry; after a few minutes every quarter of an hour on average, however long the server
+# is away: how often is app/mail/service.py's.
 BACKOFF = Backoff(base=timedelta(seconds=10), factor=3.0, cap=timedelta(minutes=30))
 
 
@@ -41,7 +44,7 @@ class Delivery(msgspec.Struct, frozen=True):
     skipped: str | None = None
 
 
-@kind(KIND, internal=True, queue=QUEUE, max_attempts=8, timeout=timedelta(minutes=2), backoff=BACKOFF)
+@kind(KIND, internal=True, queue=QUEUE, max_attempts=ATTEMPTS, timeout=timedelta(minutes=2), backoff=BACKOFF)
 async def send_email(ctx: Context, payload: Email) -> Delivery:
     """Render a mail template and hand the mail to the mail server."""
     letter = find_letter(payload.template)
@@ -56,6 +59,10 @@ async def send_email(ctx: Context, payload: Email) -> Delivery:
             # What is not about mail (a template that fails) is told in full by the task, not to the letter's feature.
             problem = str(error) if isinstance(error, TemporaryMailError) else "The mail could not be made."
             await ctx.transact("undelivered", letter.undelivered, data, problem)
+        elif isinstance(error, TemporaryMailError):
+            with suppress(*AWAY):  # told again after the next attempt
+                async with ctx.database.write("system") as session:
+                    await letter.delayed(session, data, str(error))
         raise
     if delivery.message_id is not None:
         await ctx.transact("sent", letter.sent, data, delivery.accepted or "")

@@ -16,6 +16,7 @@ import msgspec
 from app.core import outgoing
 from app.core.masking import masked_text
 from app.core.outgoing import RefusedRequest
+from app.core.storable import storable_text
 from app.runtime.context import Context
 from app.runtime.errors import PermanentError, RetryAfter
 from app.tasks.artifacts import CONTENT_TYPE, StoredArtifact
@@ -150,7 +151,7 @@ def _text(response: httpx.Response) -> str | None:
         )
     except (UnicodeDecodeError, LookupError):
         return None
-    return None if "\0" in text else text
+    return text if storable_text(text) == text else None
 
 
 def _content_type(response: httpx.Response) -> str:

@@ -14,6 +14,7 @@ from app.mail.service import KIND
 from app.stats.following import next_window
 
 FOLLOWER = "mail"
+MOST = 10_000  # events of tasks read in one transaction
 
 # What the handler has told is one of its steps.
 _ENDED = text(
@@ -31,8 +32,8 @@ logger = log.get(__name__)
 
 
 async def follow_log(session: WriteSession) -> bool:
-    """The sweeper's beat. False: it always reads all there is."""
-    window = await next_window(session, FOLLOWER)
+    """The sweeper's beat. True: there may be more."""
+    window = await next_window(session, FOLLOWER, most=MOST)
     if window is not None:
         ended: Any = await session.execute(_ENDED, {**window.bounds, "kind": KIND})
         for template, data, state, reason in ended.all():
@@ -41,4 +42,4 @@ async def follow_log(session: WriteSession) -> bool:
                 await find_letter(template).undelivered(session, letter_data(template, data), problem)
             except (UnknownLetter, LetterMismatch) as error:
                 logger.warning("letter_not_told", template=template, error=str(error))
-    return False
+    return window is not None and not window.last

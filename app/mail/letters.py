@@ -46,6 +46,10 @@ class Letter(Protocol):
         """The server has accepted the mail; `reply` are its words. Runs once, in the transaction that remembers it."""
         ...
 
+    async def delayed(self, session: WriteSession, data: Any, problem: str) -> None:
+        """The mail server could not take it now; it is tried again. Runs after each such attempt."""
+        ...
+
     async def undelivered(self, session: WriteSession, data: Any, problem: str) -> None:
         """The mail was refused, or tried too often. Runs once; `sent` may still follow when a person retries."""
         ...
@@ -60,6 +64,9 @@ class PlainLetter:
         return msgspec.structs.asdict(data)
 
     async def sent(self, session: WriteSession, data: Any, reply: str = "") -> None:
+        pass
+
+    async def delayed(self, session: WriteSession, data: Any, problem: str) -> None:
         pass
 
     async def undelivered(self, session: WriteSession, data: Any, problem: str) -> None:

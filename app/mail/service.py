@@ -13,6 +13,10 @@ from app.tasks.states import DEFAULT_PRIORITY
 
 KIND = "email.send"
 QUEUE = "mail"
+# How often an email is tried, with the pauses of app/kinds/email_send.py: for about two days, so that none is lost
+# while the mail server is away for a night. What is of use for minutes only gives up within seven.
+ATTEMPTS = 200
+ATTEMPTS_OF = {"sign_in": 5}
 
 
 class Email(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,5 +57,6 @@ async def send(
             title=title or f"Mail “{template.replace('_', ' ')}” to {address}",
             priority=DEFAULT_PRIORITY if priority is None else priority,
             owner_id=owner_id,
+            max_attempts=ATTEMPTS_OF.get(template, ATTEMPTS),
         ),
     )

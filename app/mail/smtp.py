@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import aiosmtplib
 
+from app.core.storable import storable_text
 from app.mail.addresses import sender
 from app.mail.errors import MailError, PermanentMailError, TemporaryMailError
 
@@ -135,4 +136,4 @@ def _temporary(what: str, error: Any) -> TemporaryMailError:
 
 def _tidy(said: str) -> str:
     """A server's words on one line, of bounded length, without links or anything that looks like a token."""
-    return " ".join(_LINKS.sub("[hidden]", said).split())[:200]
+    return storable_text(" ".join(_LINKS.sub("[hidden]", said).split()), 200)

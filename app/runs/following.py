@@ -17,21 +17,22 @@ from app.stats import queries as stats
 from app.stats.following import next_window
 
 FOLLOWER = "runs"
+MOST = 10_000  # events of tasks read in one transaction
 # Within QUIET of the last notice a finish is mailed only when HANDFUL tasks or more were added or retried since.
 QUIET = timedelta(minutes=10)
 HANDFUL = 10
 
 
 async def follow_log(session: WriteSession, *, now: datetime | None = None) -> bool:
-    """The sweeper's beat. False: it always reads all there is."""
-    window = await next_window(session, FOLLOWER)
+    """The sweeper's beat. True: there may be more."""
+    window = await next_window(session, FOLLOWER, most=MOST)
     changes = await time_queries.changes_in(session, window) if window else []
     if window and changes:
         await time_queries.fold(session, changes)
         await pace_queries.fold_minutes(session, window, now=now)
         for run_id in await _note_ends(session, changes):
             await _tell(session, run_id, now=now)
-    return False
+    return window is not None and not window.last
 
 
 async def _note_ends(session: WriteSession, changes: list[Change]) -> list[UUID]:

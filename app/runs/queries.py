@@ -1,19 +1,19 @@
 """Statements about runs, and those that bring tasks into line with their run's state. Runs are locked first."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, func, insert, literal, select, text, true, update
+from sqlalchemy import ColumnElement, case, exists, func, insert, literal, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
 from app.core.paging import Cursor, from_behind
 from app.runs.models import Run, RunEvent
-from app.runs.states import RUN_MACHINE, RunState, RunVerb
+from app.runs.states import FOLLOW, RUN_MACHINE, RunState, RunVerb
 from app.tasks.models import Task
-from app.tasks.states import HOLDS, TaskState
+from app.tasks.states import HOLDS, TASK_MACHINE, TaskState
 
 SEARCHED = 1000  # so many of the newest are looked through for a name
 FINISHED = "finished"  # no state of its own, but shown as one: see app/runs/following.py
@@ -53,10 +53,24 @@ async def move_run(
     return None if state is None else RunState(state)
 
 
-async def unsettled_runs(session: AsyncSession) -> list[UUID]:
-    """Runs whose tasks may not agree with them: all paused ones, and those changed a short time ago."""
-    rows = await session.execute(select(Run.id).where(Run.settled_at.is_(None)).order_by(Run.changed_at))
-    return list(rows.scalars())
+# By the run's own tasks, and not as an index has their state: just after many were moved the planner believes hardly
+# any task to be in the state it was in, and would go through all of those once for every run.
+_BEHIND = or_(
+    *(
+        (Run.state == state.value)
+        & exists().where(
+            Task.run_id == Run.id,
+            Task.state.concat("").in_([each.value for each in TASK_MACHINE.moves[verb].sources]),
+        )
+        for state, verb in FOLLOW.items()
+    )
+)
+
+
+async def runs_behind(session: AsyncSession, *, limit: int) -> list[UUID]:
+    """Some of the runs whose tasks do not agree with them; those that changed first before others."""
+    unsettled = select(Run.id).where(Run.settled_at.is_(None), _BEHIND).order_by(Run.changed_at).limit(limit)
+    return list((await session.execute(unsettled)).scalars())
 
 
 async def lock_state(session: WriteSession, run_id: UUID) -> RunState | None:
@@ -68,32 +82,15 @@ async def lock_state(session: WriteSession, run_id: UUID) -> RunState | None:
     return None if state is None else RunState(state)
 
 
-async def settle_run(session: WriteSession, run_id: UUID, *, now: datetime | None = None) -> None:
-    """Its tasks agree. A little later than the change, so that no older transaction can still add one."""
+async def settle_runs(session: WriteSession, *, limit: int, now: datetime | None = None) -> None:
+    """The tasks of these runs agree, so nobody looks at them any more. A little later than the change, so that no older
+    transaction can still add one; of a paused run a day, in which a worker of the release before may put one back."""
+    wait = case((Run.state == RunState.PAUSED, timedelta(days=1)), else_=timedelta(seconds=30))
+    done = select(Run.id).where(Run.settled_at.is_(None), Run.changed_at < at(now) - wait, ~_BEHIND)
+    done = done.order_by(Run.changed_at).limit(limit).with_for_update(key_share=True, skip_locked=True)
     await session.execute(
-        update(Run)
-        .where(
-            Run.id == run_id,
-            Run.state != RunState.PAUSED,
-            Run.changed_at < at(now) - text("interval '30 seconds'"),
-        )
-        .values(settled_at=at(now))
-        .execution_options(synchronize_session=False)
+        update(Run).where(Run.id.in_(done)).values(settled_at=at(now)).execution_options(synchronize_session=False)
     )
-
-
-_PAUSED_AMONG = text(
-    """
-    SELECT t.id FROM tasks t JOIN runs r ON r.id = t.run_id
-    WHERE t.id = ANY(CAST(:ids AS uuid[])) AND r.state = 'paused' AND t.state IN ('queued', 'scheduled', 'retrying')
-    ORDER BY r.id FOR SHARE OF r
-    """
-)
-
-
-async def tasks_in_paused_runs(session: WriteSession, ids: list[UUID]) -> list[UUID]:
-    """Which of these ready tasks belong to a paused run."""
-    return list((await session.execute(_PAUSED_AMONG, {"ids": ids})).scalars())
 
 
 async def find_run(session: AsyncSession, run_id: UUID, scope: UUID | None) -> Run | None:

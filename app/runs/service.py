@@ -15,22 +15,16 @@ from app.core.principal import Principal
 from app.runs import queries
 from app.runs.errors import EmptyRun, RunNotFound, RunRefuses
 from app.runs.models import Run as Run
-from app.runs.states import RunState, RunVerb
+from app.runs.states import FOLLOW, RunState, RunVerb
 from app.tasks import queries as tasks
 from app.tasks import service
 from app.tasks.filters import TaskFilter
 from app.tasks.models import Task
 from app.tasks.service import TaskRequest
-from app.tasks.states import TaskState, TaskVerb
+from app.tasks.states import TaskState
 
 CHUNK = 1000  # tasks moved in one transaction when their run changes
-
-# How the tasks of a run follow its state.
-FOLLOW = {
-    RunState.ACTIVE: TaskVerb.UNPAUSE,
-    RunState.PAUSED: TaskVerb.PAUSE,
-    RunState.CANCELLED: TaskVerb.CANCEL,
-}
+RUNS = 50  # brought along by one beat of the sweeper
 
 name_of = queries.name_of
 holds_back = queries.holds_back
@@ -125,21 +119,18 @@ async def follow(session: WriteSession, run_id: UUID, state: RunState) -> int:
 
 
 async def settle(session: WriteSession, *, now: datetime | None = None) -> bool:
-    """The sweeper's beat: one chunk for every run whose tasks have not all followed. True: there is more to do."""
-    more = False
-    for run_id in await queries.unsettled_runs(session):
+    """The sweeper's beat: a chunk of the tasks that do not agree with their runs. True: there is more to do.
+
+    However many runs there are, one beat moves about a chunk: all other beats wait for it.
+    """
+    moved = 0
+    behind = await queries.runs_behind(session, limit=RUNS)
+    for number, run_id in enumerate(behind, 1):
         # Not the state it had a moment ago: a run paused since would have its tasks let go again.
         state = await queries.lock_state(session, run_id)
-        if state is None:
-            continue  # the next beat
-        if await follow(session, run_id, state) == CHUNK:
-            more = True
-        else:
-            await queries.settle_run(session, run_id, now=now)
-    return more
-
-
-async def pause_stragglers(session: WriteSession, ids: list[UUID]) -> None:
-    """Tasks that a person's decision has just made ready wait with their run when that is paused."""
-    if ids and (paused := await queries.tasks_in_paused_runs(session, ids)):
-        await tasks.move_tasks(session, TaskVerb.PAUSE, Task.id.in_(paused), reason="Its run is paused.")
+        if state is not None:  # else somebody is changing it: the next beat
+            moved += await follow(session, run_id, state)
+        if moved >= CHUNK and number < len(behind):
+            return True
+    await queries.settle_runs(session, limit=CHUNK, now=now)
+    return moved >= CHUNK or len(behind) == RUNS

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from app.core.machine import Machine
-from app.tasks.states import HOLDS, UNFINISHED, TaskState
+from app.tasks.states import HOLDS, UNFINISHED, TaskState, TaskVerb
 
 
 class RunState(StrEnum):
@@ -26,6 +26,14 @@ RUN_MACHINE: Machine[RunState, RunVerb] = Machine(
         RunVerb.CANCEL: ((RunState.ACTIVE, RunState.PAUSED), (RunState.CANCELLED,)),
     },
 )
+
+
+# How the tasks of a run follow its state.
+FOLLOW = {
+    RunState.ACTIVE: TaskVerb.UNPAUSE,
+    RunState.PAUSED: TaskVerb.PAUSE,
+    RunState.CANCELLED: TaskVerb.CANCEL,
+}
 
 
 class Stage(StrEnum):

@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import cached_property, partial
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_type_hints
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import msgspec
+from sqlalchemy.exc import StatementError
 from structlog.typing import FilteringBoundLogger
 
 from app.approvals import asking, questions
@@ -22,14 +23,16 @@ from app.approvals.questions import Answer, Question
 from app.approvals.states import HoldType
 from app.core import log
 from app.core.config import Settings
-from app.core.db import AWAY, Database, WriteSession, is_away
-from app.core.errors import AppError
+from app.core.db import AWAY, Database, WriteSession, is_away, refuses_data
+from app.core.storable import storable_text
+from app.runtime import steps
 from app.runtime.clock import Clock
 from app.runtime.errors import Asleep, Held, LeaseLost, PermanentError
 from app.runtime.executors import Executors
 from app.tasks import artifacts, attempts
 from app.tasks.artifacts import StoredArtifact
 from app.tasks.attempts import Claimed
+from app.tasks.kinds import LONGEST_WAIT
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,6 +41,7 @@ F = TypeVar("F", bound=msgspec.Struct)
 PROCESS_LIMIT = timedelta(minutes=1)
 # Seconds between the tries to store a step while the database is away; then the try of the task has failed.
 AWAY_PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+MOST_NOTE = 500  # characters beside the progress
 PROGRESS_INTERVAL = 0.5  # seconds between two writes of a task's progress
 
 
@@ -88,16 +92,22 @@ class Context:
         The result goes through JSON (msgspec) by the function's return annotation, the first time as well, so that a
         handler sees the same value whether the step ran now or before. A crash between the end of the function and
         its storing runs it again: give outgoing requests `idempotency_key(name)`.
+
+        Raises:
+            PermanentError: the result cannot be stored (steps.py) or, by other code since, cannot be read any more.
         """
+        steps.check_name(name)
+        wanted = steps.returned(name, function)
         stored = await self._stored(name)
         if stored is None:
-            result = _encode(await function(*args, **kwargs))
+            result = steps.encode(name, await function(*args, **kwargs), wanted)
 
             async def store(session: WriteSession) -> str:
                 return await self._store(session, name, result)
 
             stored = await self._insist(name, store)
-        return _decode(stored, function)
+        value: R = steps.decode(name, stored, wanted)
+        return value
 
     async def transact(
         self,
@@ -110,16 +120,19 @@ class Context:
 
         `function` gets the session first and must not commit.
         """
+        steps.check_name(name)
+        wanted = steps.returned(name, function)
         stored = await self._stored(name)
         if stored is None:
 
             async def work(session: WriteSession) -> str:
-                result = _encode(await function(session, *args, **kwargs))
+                result = steps.encode(name, await function(session, *args, **kwargs), wanted)
                 # Last, so that a late worker's effects roll back.
                 return await self._store(session, name, result)
 
             stored = await self._insist(name, work)
-        return _decode(stored, function)
+        value: R = steps.decode(name, stored, wanted)
+        return value
 
     async def approval(
         self,
@@ -201,7 +214,11 @@ class Context:
         Args:
             name: names the sleep as a step's does: the time to wake up is stored at the first call and kept since, so
                 that sleeping again under the same name waits for what is left of it, or not at all.
+            duration: at most ten years.
         """
+        steps.check_name(name)
+        if duration > LONGEST_WAIT:
+            raise PermanentError(f"The sleep {name!r} is longer than ten years. Let it sleep for less.")
         async with self.database.write(self._actor) as session:
             slept = await attempts.snooze(session, self.task_id, self.attempt, name, duration)
         if slept is None:
@@ -210,12 +227,20 @@ class Context:
             raise Asleep
 
     async def progress(self, done: int, total: int, note: str = "") -> None:
-        """Show how far it is. Written at most twice a second, and always at the end."""
+        """Show how far it is. Written at most twice a second, and always at the end.
+
+        Of the note 500 characters are kept.
+        """
         if done < total and time.monotonic() - self._progress_at < PROGRESS_INTERVAL:
             return
         self._progress_at = time.monotonic()
+        try:
+            shown = int(done), int(total), storable_text(str(note), MOST_NOTE)
+        except (TypeError, ValueError, OverflowError) as error:  # no number: that is no reason to fail
+            self.log.warning("progress_left_out", error=repr(error))
+            return
         async with self.database.write(self._actor) as session:
-            await attempts.write_progress(session, self.task_id, self.attempt, done, total, note)
+            await attempts.write_progress(session, self.task_id, self.attempt, *shown)
 
     async def artifact(self, name: str, data: bytes, content_type: str) -> StoredArtifact:
         """Keep a file with the task, under a name; a later try that makes it again replaces it.
@@ -268,7 +293,13 @@ class Context:
         return self._steps.get(name)
 
     async def _store(self, session: WriteSession, name: str, result: str) -> str:
-        if not await attempts.store_step(session, self.task_id, self.attempt, name, result):
+        try:
+            mine = await attempts.store_step(session, self.task_id, self.attempt, name, result)
+        except StatementError as error:
+            if refuses_data(error):  # what has been done cannot be remembered, however often it is done
+                raise PermanentError(f"The result of the step {name!r} could not be stored.") from error
+            raise
+        if not mine:
             raise LeaseLost(self.task_id)
         return result
 
@@ -297,16 +328,3 @@ class Context:
         assert self._steps is not None
         self._steps[name] = stored
         return stored
-
-
-def _encode(result: Any) -> str:
-    text = msgspec.json.encode(result).decode()
-    if "\\u0000" in text:
-        raise AppError("A step's result holds a NUL character, which PostgreSQL cannot store.")
-    return text
-
-
-def _decode(stored: str, function: Callable[..., Awaitable[R]]) -> R:
-    wanted = get_type_hints(function).get("return", Any)
-    value: R = msgspec.json.decode(stored, type=wanted)
-    return value

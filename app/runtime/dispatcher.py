@@ -8,20 +8,22 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.core import log, metrics, tracing
 from app.core.config import Settings
 from app.core.db import AWAY, Database
 from app.core.ids import uuid7
 from app.core.metrics import Rows
-from app.runtime import leases, workers
+from app.runtime import exits, leases, workers
 from app.runtime.claims import Claims
 from app.runtime.context import Context
+from app.runtime.endings import failed
 from app.runtime.execution import execute
 from app.runtime.executors import Executors
 from app.runtime.finisher import BATCH, Finisher
 from app.runtime.leases import Leases
+from app.runtime.occupied import Calls, note_calls
 from app.runtime.suspects import TOPIC as SUSPECTS
 from app.runtime.suspects import Suspects
 from app.runtime.workers import Heart
@@ -33,22 +35,28 @@ from app.tasks.states import TaskState
 GATHER_ROOM = 0.002  # seconds to let more handlers end before a full queue claims again
 
 TOKEN_ROOM = 0.01  # seconds after which a rate's next start is surely there
-CLAIM_PATIENCE = 5.0  # seconds that a drain waits for claims under way
+CLAIM_PATIENCE = 2.0  # seconds that a drain waits for claims under way
+FAREWELL = 1.0  # seconds that a cancelled handler has to end
+LAST_WORDS = 3.0  # seconds to write what has ended
 
 logger = log.get(__name__)
 
 
 @dataclass
 class InHand:
-    """A task this process holds a lease on, from its claim until its outcome is written."""
+    """A task this process holds a lease on, from its claim until its outcome is written. `calls`: what works for it in
+    threads and processes."""
 
     task: Claimed
     job: asyncio.Task[None] | None = None
+    calls: Calls = field(default_factory=set)
     ended: bool = False
     requeue: bool = False
+    cancelled: bool = False  # by us; a handler may cancel itself
 
     def cancel(self) -> None:
         assert self.job is not None
+        self.cancelled = True
         self.job.cancel()
 
 
@@ -114,6 +122,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Work until cancelled; `drain` first for a clean end."""
+        exits.guard(asyncio.get_running_loop())
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._finisher.run(), name="finisher")
@@ -195,6 +204,8 @@ class Dispatcher:
         """One task from claim to outcome. Never raises: whatever happens becomes an outcome or nothing."""
         task = hand.task
         leases.working_for(task)
+        hand.calls = note_calls()
+        exits.handling.set(True)
         context = Context(
             task, database=self._database, settings=self._settings, actor=self.actor, executors=self._executors
         )
@@ -202,18 +213,23 @@ class Dispatcher:
         began = time.perf_counter()
         try:
             outcome = await self._traced(task, context)
-        except asyncio.CancelledError:
-            if hand.requeue:
+        except asyncio.CancelledError as error:
+            if hand.requeue and hand.calls:
+                pass  # what goes on in a thread must not be done by another worker meanwhile: its lease runs out
+            elif hand.requeue:
                 outcome = Outcome(task.id, task.attempt, TaskState.QUEUED, reason="Its worker was shut down.")
-        finally:
-            hand.ended = True
-            self._busy[task.queue] -= 1
-            self._room[task.queue].set()
-            self._tell(task, outcome, time.perf_counter() - began)
+            elif not hand.cancelled:
+                outcome = failed(task, error)
+        except BaseException as error:  # the last resort: a task without an outcome would run for ever
+            outcome = failed(task, error)
+        hand.ended = True
+        self._busy[task.queue] -= 1
+        self._room[task.queue].set()
         if outcome is None:
             self._written([(task.id, task.attempt)])
         else:
             self._finisher.put(outcome)
+        self._tell(task, outcome, time.perf_counter() - began)
 
     @staticmethod
     async def _traced(task: Claimed, context: Context) -> Outcome | None:
@@ -273,6 +289,7 @@ class Dispatcher:
         """Stop claiming, let the tasks in hand end within the grace period, then put the rest back unharmed."""
         self._draining = True
         self._suspects.end()
+        began = time.monotonic()
         self.hear(frozenset())
         for room in self._room.values():
             room.set()
@@ -282,8 +299,9 @@ class Dispatcher:
             for feed in stuck:
                 feed.cancel()
         if self._hand:
+            left = self._settings.shutdown_grace.total_seconds() - (time.monotonic() - began)
             try:
-                async with asyncio.timeout(self._settings.shutdown_grace.total_seconds()):
+                async with asyncio.timeout(left):
                     await self._empty.wait()
             except TimeoutError:
                 pass
@@ -291,9 +309,13 @@ class Dispatcher:
             if not hand.ended:
                 hand.requeue = True
                 hand.cancel()
-        await asyncio.gather(*(hand.job for hand in self._hand.values() if hand.job), return_exceptions=True)
+        if jobs := [hand.job for hand in self._hand.values() if hand.job]:
+            # Not for ever: a handler may swallow it. What has not stopped is not put back either.
+            _, deaf = await asyncio.wait(jobs, timeout=FAREWELL)
+            for job in deaf:
+                logger.warning("task_goes_on", job=job.get_name())
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LAST_WORDS):
                 await self._finisher.flushed()
                 await self._leases.end()  # or its next heartbeat would bring the worker back
                 async with self._database.write(self.actor) as session:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from app.core import log, metrics
@@ -12,6 +13,7 @@ from app.core import log, metrics
 CHANNEL = "holdpoint:bell"
 RING_TIMEOUT = 0.25
 BREATH = 0.005  # between two rings of many announcements
+PULSE = 5.0  # seconds without a ring after which the listener asks whether Redis is there, and that it has to answer
 SILENCE = 2.0  # after a failed ring, how long we do not even try
 
 logger = log.get(__name__)
@@ -63,14 +65,27 @@ class Doorbell:
         """Call `hear` with the topics of every ring until cancelled; reconnects by itself."""
         while True:
             try:
-                async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+                async with self._redis.pubsub() as pubsub:
                     await pubsub.subscribe(self._channel)
-                    # Rings during the gap were missed: look once at everything.
-                    hear(frozenset())
-                    async for message in pubsub.listen():
-                        metrics.HEARD.inc()
-                        data = message["data"]
-                        hear(frozenset((data.decode() if isinstance(data, bytes) else data).split()))
+                    await self._listen_on(pubsub, hear)
             except (RedisError, OSError, TimeoutError) as error:
                 logger.warning("doorbell_unreachable", error=repr(error))
             await asyncio.sleep(0.5)
+
+    @staticmethod
+    async def _listen_on(pubsub: PubSub, hear: Callable[[frozenset[str]], None]) -> None:
+        """Until the connection breaks, or is silent when asked: nobody would hear then, and nobody would tell us."""
+        asked = False
+        while True:
+            message = await pubsub.get_message(timeout=PULSE)
+            if message is None and asked:
+                raise TimeoutError(f"Redis has not answered for {PULSE:g} seconds.")
+            asked = message is None
+            if message is None:
+                await pubsub.ping()
+            elif message["type"] == "subscribe":
+                hear(frozenset())  # rings before it were missed: look once at everything
+            elif message["type"] == "message":
+                metrics.HEARD.inc()
+                data = message["data"]
+                hear(frozenset((data.decode() if isinstance(data, bytes) else data).split()))

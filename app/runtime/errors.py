@@ -13,6 +13,8 @@ class RetryAfter(Exception):
     """The try failed like any other, and before `delay` is over another one is of no use."""
 
     def __init__(self, delay: timedelta, message: str) -> None:
+        if not isinstance(delay, timedelta):
+            raise TypeError(f"RetryAfter takes a timedelta, not {delay!r}.")
         super().__init__(delay, message)  # both, so that it can be pickled
         self.delay = delay
         self.message = message

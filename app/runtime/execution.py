@@ -1,48 +1,41 @@
 """One try of one task, from its payload to its outcome. Knows no table: what it returns is written by the finisher."""
 
 import asyncio
-import traceback
-from datetime import timedelta
-from random import SystemRandom
 from typing import Any
 
 import msgspec
 
 from app.core import log
-from app.core.errors import AppError
-from app.core.masking import masked_text
+from app.core.storable import Unstorable, json_of
 from app.runtime.clock import Clock
 from app.runtime.context import Context
-from app.runtime.errors import Asleep, DeadlinePassed, Held, LeaseLost, PermanentError, RetryAfter
+from app.runtime.endings import buried, failed, left
+from app.runtime.errors import DeadlinePassed, LeaseLost, PermanentError
 from app.tasks.attempts import Claimed, Outcome
 from app.tasks.errors import PayloadMismatch, UnknownKind
 from app.tasks.kinds import Kind, find_kind
 from app.tasks.states import TaskState
 
-TRACEBACK_LIMIT = 20_000  # characters kept, the innermost frames
-LONGEST_WAIT = timedelta(days=1)  # that a handler, or the site it asked, can put off the next try
-
 logger = log.get("app.tasks")
-jitter = SystemRandom()
 
 
 async def execute(task: Claimed, context: Context) -> Outcome | None:
     """Run the handler to its end. None: the task left our hands (held, asleep, cancelled, lost): nothing is to write.
 
-    A CancelledError is the dispatcher's and passes through.
+    A CancelledError passes through: only the dispatcher knows whether it was its own.
     """
     try:
         kind = find_kind(task.kind)
         payload = msgspec.json.decode(task.payload, type=kind.payload)
     except UnknownKind as error:
-        return _buried(task, error)
+        return buried(task, error)
     except msgspec.ValidationError as error:
-        return _buried(task, PayloadMismatch(task.kind, str(error)))
+        return buried(task, PayloadMismatch(task.kind, str(error)))
     seconds = kind.timeout.total_seconds()
     try:
         # A time that is over already would still let the handler run up to its first await.
         if task.time_left is not None and task.time_left <= 0:
-            return _buried(task, DeadlinePassed("Its deadline passed before it could start."), failed=False)
+            return buried(task, DeadlinePassed("Its deadline passed before it could start."), failed=False)
         now = asyncio.get_running_loop().time()
         deadline = None if task.time_left is None else now + task.time_left
         async with asyncio.timeout_at(now + seconds if deadline is None else min(now + seconds, deadline)) as limit:
@@ -52,15 +45,17 @@ async def execute(task: Claimed, context: Context) -> Outcome | None:
     except LeaseLost:
         logger.info("attempt_refused", task=str(task.id), attempt=task.attempt)
         return None
-    except (Held, Asleep):
-        return None
     except PermanentError as error:
-        return _buried(task, error)
-    except Exception as failure:
+        return buried(task, error)
+    except asyncio.CancelledError:
+        raise
+    except BaseException as failure:  # sys.exit() too: it is the handler that wants to end, not the worker
+        if left(failure):
+            return None
         if context.clock and context.clock.deadline_passed:
-            return _buried(task, DeadlinePassed("Its deadline passed while it was running."), failed=False)
+            return buried(task, DeadlinePassed("Its deadline passed while it was running."), failed=False)
         late = TimeoutError(f"It took longer than {kind.timeout.total_seconds():g} seconds.")
-        return _failed(task, kind, late if limit.expired() else failure)
+        return failed(task, late if limit.expired() else failure)
 
 
 async def _call(kind: Kind, context: Context, payload: Any) -> Any:
@@ -74,47 +69,10 @@ async def _call(kind: Kind, context: Context, payload: Any) -> Any:
 
 
 def _json(result: Any) -> str | None:
+    """Raises PermanentError: what has been done would be done again in vain."""
     if result is None:
         return None
-    text = msgspec.json.encode(result).decode()
-    if "\\u0000" in text:
-        raise AppError("The result holds a NUL character, which PostgreSQL cannot store.")
-    return text
-
-
-def _failed(task: Claimed, kind: Kind, error: Exception) -> Outcome:
-    failures = task.failures + 1
-    if failures >= task.max_attempts:
-        return _buried(task, error, failed=True)
-    delay = jitter.uniform(0, kind.backoff.ceiling(failures).total_seconds())
-    if isinstance(error, RetryAfter):
-        # Jitter here as well: many tasks may have been told the same.
-        delay = max(delay, min(error.delay, LONGEST_WAIT).total_seconds() * jitter.uniform(1, 1.1))
-    reason = f"Try {failures} of {task.max_attempts} failed: {_line(error)}"
-    return Outcome(
-        task.id,
-        task.attempt,
-        TaskState.RETRYING,
-        error=describe(error),
-        delay=delay,
-        reason=reason,
-        failed=True,
-    )
-
-
-def _buried(task: Claimed, error: Exception, *, failed: bool = True) -> Outcome:
-    return Outcome(
-        task.id, task.attempt, TaskState.DEAD_LETTER, error=describe(error), reason=_line(error), failed=failed
-    )
-
-
-def _line(error: Exception) -> str:
-    text = " ".join(masked_text(str(error)).split()) or type(error).__name__
-    return text.replace("\0", "")[:500]
-
-
-def describe(error: BaseException) -> str:
-    """An error as it is stored: JSON text of type, message and traceback, without what looks like a secret."""
-    frames = masked_text("".join(traceback.format_exception(error))[-TRACEBACK_LIMIT:])
-    value = {"type": type(error).__name__, "message": masked_text(str(error)[:5000]), "traceback": frames}
-    return msgspec.json.encode({name: text.replace("\0", "") for name, text in value.items()}).decode()
+    try:
+        return json_of(result, text_keys=True)[0]
+    except Unstorable as problem:
+        raise PermanentError(f"The result {problem}") from problem

@@ -10,9 +10,8 @@ import asyncio
 import os
 import pickle
 import signal
-from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext, suppress
 from datetime import timedelta
@@ -23,6 +22,7 @@ from typing import Any, Literal, TypeVar
 from app.core import log
 from app.runtime import calls
 from app.runtime.clock import Clock
+from app.runtime.occupied import Threads
 from app.tasks.attempts import Attempt
 
 R = TypeVar("R")
@@ -72,18 +72,12 @@ class Executors:
     def __init__(self, threads: int = 8, processes: int = 2, freed: Callable[[], None] = lambda: None) -> None:
         self._in_thread, self._in_process = Places(threads, freed), Places(processes, freed)
         self._idle: list[_Process] = []
-        self._working: Counter[Attempt] = Counter()
         self._abandoned = 0
         self._unreplaced = 0
 
     def free(self, pool: Pool) -> int:
         """How many more calls could start at once."""
         return (self._in_thread if pool == "thread" else self._in_process).free
-
-    @property
-    def in_threads(self) -> frozenset[Attempt]:
-        """The attempts for which a thread is at work, also those that have ended: it goes on until it is done."""
-        return frozenset(attempt for attempt, n in self._working.items() if n)
 
     def figures(self) -> dict[tuple[str, ...], float]:
         """(pool, what its calls do) → how many."""
@@ -97,9 +91,6 @@ class Executors:
         with clock.stopped() if clock else nullcontext():
             await self._in_thread.take()
         future = self._threads.submit(calls.safely, call)
-        if of is not None:
-            self._working[of] += 1
-        future.add_done_callback(partial(_in_loop, asyncio.get_running_loop(), partial(self._ended, of)))
         try:
             return await asyncio.wrap_future(future)
         finally:
@@ -109,15 +100,9 @@ class Executors:
                 self._abandon(future, call, of)
 
     @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
+    def _threads(self) -> Threads:
         # As many again for those that are abandoned: whoever has a place has a thread at once.
-        return ThreadPoolExecutor(2 * self._in_thread.size, thread_name_prefix="handler")
-
-    def _ended(self, of: Attempt | None) -> None:
-        if of is not None:
-            self._working[of] -= 1
-            if not self._working[of]:
-                del self._working[of]
+        return Threads(2 * self._in_thread.size, thread_name_prefix="handler")
 
     def _abandon(self, future: "Future[Any]", call: Callable[[], Any], of: Attempt | None) -> None:
         self._abandoned += 1

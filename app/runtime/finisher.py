@@ -3,17 +3,16 @@
 import asyncio
 from collections.abc import Callable
 
-from sqlalchemy.exc import DBAPIError
-
 from app.core import log
-from app.core.db import AWAY, Database, sqlstate
-from app.runtime.execution import describe
+from app.core.db import AWAY, Database, refuses_data
+from app.runtime.endings import describe
 from app.tasks import attempts
 from app.tasks.attempts import Attempt, Outcome
 from app.tasks.states import TaskState
 
 GATHER = 0.003  # seconds an outcome waits for others
 BATCH = 500
+MOST_BYTES = 8 * 1024 * 1024  # of results and errors in one statement
 
 logger = log.get(__name__)
 
@@ -56,7 +55,8 @@ class Finisher:
                 await self._wake.wait()
             if len(self._waiting) < BATCH:
                 await asyncio.sleep(GATHER)
-            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+            batch = self._waiting[: _together(self._waiting)]
+            del self._waiting[: len(batch)]
             await self._write(batch)
             self._done([(outcome.id, outcome.attempt) for outcome in batch])
 
@@ -67,17 +67,17 @@ class Finisher:
             try:
                 async with self._database.write(self._actor) as session:
                     mine = await attempts.finish_tasks(session, batch)
-            except DBAPIError as error:
-                if _unusable(error):
-                    if len(batch) > 1:
-                        for outcome in batch:
-                            await self._write([outcome])
-                        return
-                    batch = [_unstorable(batch[0], error)]
+            except Exception as error:
+                if isinstance(error, AWAY) and not refuses_data(error):
+                    logger.warning("finish_delayed", tasks=len(batch), error=repr(error))
+                elif len(batch) > 1:  # one of them is at fault; the others are written without it
+                    half = len(batch) // 2
+                    await self._write(batch[:half])
+                    batch = batch[half:]
                     continue
-                logger.warning("finish_delayed", tasks=len(batch), error=repr(error.orig))
-            except AWAY as error:
-                logger.warning("finish_delayed", tasks=len(batch), error=repr(error))
+                else:
+                    logger.error("outcome_unstorable", task=str(batch[0].id), error=repr(error))
+                    batch = [_unstorable(batch[0])]
             else:
                 for outcome in batch:
                     if outcome.id not in mine:
@@ -87,17 +87,19 @@ class Finisher:
             pause = min(pause * 2, 2.0)
 
 
-def _unusable(error: DBAPIError) -> bool:
-    """Whether the data is at fault (classes 22 and 23, 54: too large) and not the connection or a deadlock."""
-    return sqlstate(error)[:2] in ("22", "23", "54")
+def _together(waiting: list[Outcome]) -> int:
+    """How many of the first are written in one statement: not more than `MOST_BYTES` of them, but one at least."""
+    size = 0
+    for number, outcome in enumerate(waiting[:BATCH]):
+        size += len(outcome.result or "") + len(outcome.error or "")
+        if number and size > MOST_BYTES:
+            return number
+    return min(BATCH, len(waiting))
 
 
-def _unstorable(outcome: Outcome, error: DBAPIError) -> Outcome:
+def _unstorable(outcome: Outcome) -> Outcome:
+    """In its place: the task ends, and is not run again, since its effects have happened."""
+    told = "The outcome could not be stored. The worker's log says why."
     return Outcome(
-        outcome.id,
-        outcome.attempt,
-        TaskState.DEAD_LETTER,
-        error=describe(ValueError(f"The outcome could not be stored: {error.orig}")),
-        reason="The outcome could not be stored.",
-        failed=True,
+        outcome.id, outcome.attempt, TaskState.DEAD_LETTER, error=describe(ValueError(told)), reason=told, failed=True
     )

@@ -118,7 +118,6 @@ class Sweeper:
 
     async def _promote(self, session: WriteSession) -> bool:
         moved = await tasks.promote_due(session, limit=CHUNK)
-        await runs.pause_stragglers(session, [row.id for row in moved])
         announce_ready(session, moved)
         return len(moved) == CHUNK
 
@@ -153,8 +152,7 @@ class Sweeper:
         return False
 
     async def _fold(self, session: WriteSession) -> bool:
-        await stats.fold_events(session)
-        return False
+        return await stats.fold_events(session)
 
     async def _add_up_errors(self, session: WriteSession) -> bool:
         """Every row is read: where many people have many errors, that is not for every second."""
@@ -214,10 +212,11 @@ class Sweeper:
         """What is of no use any more: killed workers, abandoned imports, sign-in links and sessions long over."""
         if time.monotonic() < self._forget_at:
             return False
-        self._forget_at = time.monotonic() + FORGET_EVERY
         await workers.forget_dead(session)
         await forget_old_imports(session)
         await accounts.forget_ended(session)
-        await forget_replies(session)
         await minutes.forget_old(session)
+        if await forget_replies(session, limit=CHUNK) == CHUNK:
+            return True
+        self._forget_at = time.monotonic() + FORGET_EVERY
         return False

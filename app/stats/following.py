@@ -61,11 +61,14 @@ async def next_window(session: WriteSession, name: str, *, most: int | None = No
     if not (await session.execute(_ANY, window)).scalar_one():
         return None
     last = True
-    if most is not None:
-        bound: Any = (await session.execute(_BOUND, {**window, "most": most})).scalar()
-        if bound is not None:
-            # One transaction alone may be larger: then it is read whole.
-            horizon = str(max(int(bound), int(upto) + 1))
-            last = False
+    if most is not None and (bound := await bound_of(session, upto, horizon, most)) is not None:
+        horizon, last = bound, False
     await session.execute(_ADVANCE, {"name": name, "horizon": horizon})
     return Window(upto, horizon, last)
+
+
+async def bound_of(session: WriteSession, upto: str, horizon: str, most: int) -> str | None:
+    """A horizon before which there are about `most` events of tasks; None: not so many."""
+    found: Any = (await session.execute(_BOUND, {"upto": upto, "horizon": horizon, "most": most})).scalar()
+    # One transaction alone may be larger: then it is read whole.
+    return None if found is None else str(max(int(found), int(upto) + 1))

@@ -40,7 +40,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 EVERYTHING = Change(None, None)
-Inbox = asyncio.Queue[Change]
+Inbox = asyncio.Queue[Change | None]  # None: no more
 
 
 class Changes:
@@ -50,6 +50,7 @@ class Changes:
         self._database = database
         self._interval = interval
         self._listeners: dict[Inbox, UUID | None] = {}
+        self._over = False
         self._watch: asyncio.Task[None] | None = None
 
     @asynccontextmanager
@@ -57,12 +58,22 @@ class Changes:
         """Changes from now on, of one owner's tasks or (None) of everybody's. One not taken is joined by the next."""
         inbox: Inbox = asyncio.Queue(maxsize=1)
         self._listeners[inbox] = scope
+        if self._over:
+            inbox.put_nowait(None)
         if self._watch is None or self._watch.done():
             self._watch = asyncio.create_task(self._look_on(), name="changes")
         try:
             yield inbox
         finally:
             del self._listeners[inbox]
+
+    def end(self) -> None:
+        """Let all who listen go: the process ends, and a page that hears nothing would hold it."""
+        self._over = True
+        for inbox in self._listeners:
+            if inbox.full():
+                inbox.get_nowait()
+            inbox.put_nowait(None)
 
     async def stop(self) -> None:
         if self._watch is not None:
@@ -113,6 +124,9 @@ def _put(inbox: Inbox, change: Change) -> None:
     """A slow page gets one message for several seconds, never a growing heap of them."""
     if inbox.full():
         waiting = inbox.get_nowait()
+        if waiting is None:
+            inbox.put_nowait(None)
+            return
         change = Change(_joined(waiting.tasks, change.tasks), _joined(waiting.runs, change.runs))
     inbox.put_nowait(change)
 

@@ -38,6 +38,8 @@ async def _stream(changes: Changes, scope: UUID | None) -> AsyncIterator[bytes]:
             except TimeoutError:
                 yield b": still here\n\n"
                 continue
+            if change is None:
+                return
             yield b"event: change\ndata: " + msgspec.json.encode(change) + b"\n\n"
 
 

@@ -7,6 +7,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
+from app.stats.following import bound_of
+
+MOST = 100_000  # events folded in one transaction
 
 CountsByKind: TypeAlias = dict[tuple[str, str], dict[str, int]]
 
@@ -27,13 +30,19 @@ _FOLD = text(
 _ADVANCE = text("UPDATE rollup SET upto = CAST(CAST(:horizon AS text) AS xid8)")
 
 
-async def fold_events(session: WriteSession) -> None:
-    """Fold what is final. Separate statements in this order: as one, with data-modifying CTEs, it counts nothing."""
+async def fold_events(session: WriteSession, *, most: int = MOST) -> bool:
+    """Fold what is final, about `most` events of it. True: there is more.
+
+    Separate statements in this order: as one, with data-modifying CTEs, it counts nothing.
+    """
     upto = (await session.execute(_UPTO)).scalar_one()
     horizon = (await session.execute(_HORIZON)).scalar_one()
-    if int(upto) < int(horizon):  # never backwards: see app/stats/rebasing.py
-        await session.execute(_FOLD, {"upto": upto, "horizon": horizon})
-        await session.execute(_ADVANCE, {"horizon": horizon})
+    if int(upto) >= int(horizon):  # never backwards: see app/stats/rebasing.py
+        return False
+    bound = await bound_of(session, upto, horizon, most)
+    await session.execute(_FOLD, {"upto": upto, "horizon": bound or horizon})
+    await session.execute(_ADVANCE, {"horizon": bound or horizon})
+    return bound is not None
 
 
 _COUNTS = """

@@ -13,7 +13,7 @@ from app.core.db import WriteSession
 from app.core.errors import Forbidden
 from app.core.principal import Principal
 from app.tasks import limits, queues
-from app.tasks.kinds import Rate, all_kinds
+from app.tasks.kinds import MOST_AT_ONCE, Rate, all_kinds
 from app.tasks.limits import Limits
 from app.tasks.models import KindLimit
 from app.tasks.queues import QueueVerb
@@ -26,14 +26,14 @@ TAG = "Catalogue"
 class RateItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """At most `count` starts within `seconds`, on average."""
 
-    count: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+    count: Annotated[int, msgspec.Meta(ge=1, le=MOST_AT_ONCE)]
     seconds: Annotated[float, msgspec.Meta(ge=0.001, le=31_536_000)]
 
 
 class NewLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What shall hold; null is no limit. `as_declared`: what the kind's author declares, and nothing else."""
 
-    concurrency: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    concurrency: Annotated[int, msgspec.Meta(ge=0, le=MOST_AT_ONCE)] | None = None
     rate: RateItem | None = None
     as_declared: bool = False
 

@@ -13,8 +13,10 @@ from sqlalchemy import Text, cast, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.db import WriteSession
+from app.tasks import queries
 from app.tasks.fingerprints import digest_of
 from app.tasks.models import Task, TaskStep
+from app.tasks.queries import Moved
 from app.tasks.states import TaskState
 
 # A task's id and the number of one claim of it: what every write of a worker is fenced by.
@@ -207,7 +209,10 @@ async def finish_tasks(session: WriteSession, outcomes: list[Outcome], *, now: d
             "now": now,
         },
     )
-    return set(rows.scalars())
+    mine = set(rows.scalars())
+    back = [Moved(o.id, "", o.state) for o in outcomes if o.state is TaskState.QUEUED and o.id in mine]
+    await queries.follow_runs(session, back, now=now)
+    return mine
 
 
 # One that another transaction has locked is passed over until the next time: waiting for it would let all the others
@@ -244,7 +249,7 @@ async def extend_leases(
 _STORE_STEP = text(
     """
     INSERT INTO task_steps (task_id, name, attempt, result)
-    SELECT t.id, :name, t.attempt, CAST(:result AS jsonb) FROM tasks t
+    SELECT t.id, :name, t.attempt, CAST(:result AS json) FROM tasks t
     WHERE t.id = :task_id AND t.attempt = :attempt AND t.state = 'running'
     FOR SHARE OF t
     ON CONFLICT DO NOTHING
@@ -274,7 +279,7 @@ async def stored_steps(session: AsyncSession, task_id: UUID) -> dict[str, str]:
 _WAKE_AT = text(
     """
     INSERT INTO task_steps (task_id, name, attempt, result)
-    SELECT t.id, :name, t.attempt, to_jsonb(coalesce(CAST(:now AS timestamptz), now()) + CAST(:duration AS interval))
+    SELECT t.id, :name, t.attempt, to_json(coalesce(CAST(:now AS timestamptz), now()) + CAST(:duration AS interval))
     FROM tasks t WHERE t.id = :task_id AND t.attempt = :attempt AND t.state = 'running'
     FOR SHARE OF t
     ON CONFLICT DO NOTHING

@@ -93,6 +93,7 @@ class Feed:
         self._starting = asyncio.Lock()
         self._asking: asyncio.Task[None] | None = None
         self._streams: dict[UUID, int] = {}
+        self._over = False
 
     def admit(self, person: UUID) -> None:
         """Raises TooMany for somebody who has as many streams as one may."""
@@ -118,6 +119,14 @@ class Feed:
             if not self._streams[person]:
                 del self._streams[person]
 
+    def end(self) -> None:
+        """Let all who listen go: the process ends. They may go on from their place elsewhere."""
+        self._over = True
+        queues, self._queues = self._queues, {}
+        for queue in queues:
+            if queue.empty():
+                queue.put_nowait([])
+
     async def listen(self, scope: UUID | None, place: Place | None) -> AsyncGenerator[list[Told], None]:
         """What happens, in batches, behind `place` or from now on; an empty batch after each look. Never ends.
 
@@ -125,7 +134,8 @@ class Feed:
         """
         queue: asyncio.Queue[list[Told]] = asyncio.Queue(maxsize=BACKLOG // CHUNK)
         # Before looking back: what is told meanwhile waits in the queue, and what comes twice is left out.
-        self._queues[queue] = scope
+        if not self._over:
+            self._queues[queue] = scope
         try:
             await self._start()
             if place is None:

@@ -7,27 +7,49 @@ in `KINDS`. The queue validates payloads against the catalogue; only the runtime
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 from typing import Any, Literal, TypeVar, get_type_hints
 
 import msgspec
 
+from app.core.config import QUEUE_NAME
 from app.tasks.errors import PayloadMismatch, UnknownKind
 
+MOST_ATTEMPTS = 1000
+MOST_AT_ONCE = 1_000_000
+LONGEST = timedelta(days=365)
+
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+LONGEST_WAIT = timedelta(days=3650)  # that anything can be put off: what comes after the year 9999 cannot be read
 
 
 @dataclass(frozen=True)
 class Backoff:
-    """Exponential with full jitter: a random time up to `base * factor ** failures`, at most `cap`."""
+    """Exponential with full jitter: a random time up to `base * factor ** failures`, at most `cap`.
+
+    Raises:
+        ValueError: a time or a factor with which no next attempt can be planned; `cap` is at most ten years.
+    """
 
     base: timedelta = timedelta(seconds=2)
     factor: float = 2.0
     cap: timedelta = timedelta(hours=1)
 
+    def __post_init__(self) -> None:
+        if self.base < timedelta(0) or not timedelta(0) <= self.cap <= LONGEST_WAIT:
+            raise ValueError("A backoff's base is no negative time, and its cap is from nothing to ten years.")
+        if not 0 < self.factor < inf:
+            raise ValueError("A backoff's factor is a number greater than 0.")
+
     def ceiling(self, failures: int) -> timedelta:
-        """The longest wait after the `failures`-th failed try (1 is the first)."""
-        # Bounded exponent: 2.0 ** 2000 would not fit a float.
-        return min(self.cap, self.base * self.factor ** min(failures - 1, 64))
+        """The longest wait after the `failures`-th failed attempt (1 is the first)."""
+        base, cap = self.base.total_seconds(), self.cap.total_seconds()
+        try:
+            seconds = base * self.factor ** (failures - 1)
+        except OverflowError:  # of the power, which is more than any cap
+            seconds = cap if base else 0.0
+        return timedelta(seconds=min(seconds, cap))
 
 
 @dataclass(frozen=True)
@@ -108,10 +130,11 @@ def kind(
         internal: enqueued by other code only, never as somebody asks for it by name (mail, say).
         concurrency: how many of its tasks run at once, over all workers together.
         rate: how many start within a time, over all workers together. Administrators can set both otherwise.
-    """
 
-    if concurrency is not None and concurrency < 1:
-        raise ValueError("A concurrency must be 1 or more.")
+    Raises:
+        ValueError: a number, a time or a queue that cannot be worked by.
+    """
+    _check_bounds(name, queue, max_attempts, timeout, concurrency, rate)
 
     def register(handler: Handler) -> Handler:
         hints = {n: t for n, t in get_type_hints(handler).items() if n not in ("ctx", "return")}
@@ -136,6 +159,26 @@ def kind(
         return handler
 
     return register
+
+
+def _check_bounds(
+    name: str, queue: str, max_attempts: int, timeout: timedelta, concurrency: int | None, rate: Rate | None
+) -> None:
+    """What no worker could work by, or the database not store, is refused where it is written."""
+    numbers = {"max_attempts": (max_attempts, MOST_ATTEMPTS)}
+    if concurrency is not None:
+        numbers["concurrency"] = concurrency, MOST_AT_ONCE
+    if rate is not None:
+        numbers["rate.count"] = rate.count, MOST_AT_ONCE
+    for what, (number, most) in numbers.items():
+        if type(number) is not int or not 1 <= number <= most:
+            raise ValueError(f"The kind {name!r} has {what}={number!r}. Use a whole number from 1 to {most:,}.")
+    times = {"timeout": timeout, **({"rate.per": rate.per} if rate else {})}
+    for what, time in times.items():
+        if not timedelta(milliseconds=1) <= time <= LONGEST:
+            raise ValueError(f"The kind {name!r} has {what}={time!r}. Use a time from a millisecond to a year.")
+    if not QUEUE_NAME.fullmatch(queue):
+        raise ValueError(f"The kind {name!r} has queue={queue!r}. Use small letters, digits, - and _, at most 40.")
 
 
 def find_kind(name: str) -> Kind:

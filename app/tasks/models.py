@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -27,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.db import Base, Xid8
+from app.core.db import READABLE, Base, Xid8
 from app.tasks.reasons import spoken
 from app.tasks.states import FINISHED, RESOLVED, TaskState
 
@@ -60,6 +61,8 @@ class Task(Base):
         CheckConstraint(f"(state IN ({_listed(FINISHED)})) = (finished_at IS NOT NULL)", name="finished"),
         CheckConstraint("state NOT IN ('scheduled', 'retrying') OR run_at IS NOT NULL", name="due"),
         CheckConstraint("resolved_at IS NULL OR state = 'dead_letter'", name="resolved"),
+        CheckConstraint(f"run_at {READABLE}", name="run_at"),
+        CheckConstraint(f"deadline_at {READABLE}", name="deadline_at"),
         UniqueConstraint("run_id", "subject", name="tasks_run_subject_key"),
         # The claim's ORDER BY, exactly. Tasks of limited kinds stand in an index of their own: while their kind is
         # full, nobody walks over them.
@@ -254,7 +257,8 @@ class TaskStep(Base):
     task_id: Mapped[UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
     name: Mapped[str] = mapped_column(Text, primary_key=True)
     attempt: Mapped[int] = mapped_column(Integer)
-    result: Mapped[Any] = mapped_column(JSONB(none_as_null=False))
+    # Not JSONB, which orders keys anew: every attempt must read what the first one saw.
+    result: Mapped[Any] = mapped_column(JSON(none_as_null=False))
     finished_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
 
 

@@ -1,8 +1,9 @@
 """The queue's statements: one function each, named by its result. Those of workers are in app/tasks/attempts.py.
 
 Lock order, everywhere: runs, then limits by kind, then tasks by id, then approvals. Every statement here that locks
-several tasks takes them in the order of their ids, or skips those that are locked. Times are the database's; `now=` is
-for tests.
+several tasks takes them in the order of their ids, or skips those that are locked. `follow_runs` alone shares a run's
+lock after its tasks': whoever changes a run skips tasks that are locked, and so never waits for it. Times are the
+database's; `now=` is for tests.
 """
 
 from datetime import datetime, timedelta
@@ -116,7 +117,8 @@ async def move_tasks(
     skip_locked: bool = False,
     now: datetime | None = None,
 ) -> list[Moved]:
-    """Move every task that matches `which` and is in a state `verb` leads from. Returns those moved.
+    """Move every task that matches `which` and is in a state `verb` leads from. Returns those moved, as they are now:
+    what would become ready in a paused run is paused, in a cancelled one cancelled.
 
     For people, the sweeper and holds; a worker's own verbs are `attempts.claim_tasks` and `finish_tasks`.
 
@@ -205,7 +207,32 @@ async def move_tasks(
     moved = [Moved(*row) for row in rows]
     if unusual:
         await session.execute(select(func.set_config("holdpoint.verb", "", True)))
+    if target in (TaskState.QUEUED, TaskState.SCHEDULED) and verb is not TaskVerb.UNPAUSE:
+        moved = await follow_runs(session, moved, skip_locked=skip_locked, now=now)
     return moved
+
+
+async def follow_runs(
+    session: WriteSession, moved: list[Moved], *, skip_locked: bool = False, now: datetime | None = None
+) -> list[Moved]:
+    """The same tasks, where those that became ready have gone where their runs are: nobody may claim them meanwhile.
+
+    Until this transaction ends their runs stay as they are. With `skip_locked` a run that somebody is changing just now
+    is not waited for; its tasks follow by that change or the sweeper.
+    """
+    ready = [row.id for row in moved if row.state in (TaskState.QUEUED, TaskState.SCHEDULED)]
+    if not ready:
+        return moved
+    runs = await lock_runs_of(session, ready, skip_locked=skip_locked)
+    followed: dict[UUID, Moved] = {}
+    for verb, ids, reason in (
+        (TaskVerb.PAUSE, runs.paused, "Its run is paused."),
+        (TaskVerb.CANCEL, runs.cancelled, "Its run was cancelled."),
+    ):
+        if ids:
+            rows = await move_tasks(session, verb, Task.id.in_(ids), reason=reason, now=now)
+            followed |= {row.id: row for row in rows}
+    return [followed.get(row.id, row) for row in moved]
 
 
 # Of a run the queue knows its row's state, and no more.
@@ -252,12 +279,13 @@ _RUN_STATES = text(
     WHERE t.id = ANY(CAST(:ids AS uuid[])) AND held.state IN ('cancelled', 'paused')
     """
 )
+_RUN_STATES_AT_ONCE = text(_RUN_STATES.text.replace("FOR SHARE", "FOR SHARE SKIP LOCKED"))
 
 
-async def lock_runs_of(session: WriteSession, ids: list[UUID]) -> RunStates:
+async def lock_runs_of(session: WriteSession, ids: list[UUID], *, skip_locked: bool = False) -> RunStates:
     """Keep the runs of these tasks as they are until the transaction ends, before any of the tasks is locked."""
     found: dict[str, list[UUID]] = {"cancelled": [], "paused": []}
-    for task_id, state in await session.execute(_RUN_STATES, {"ids": ids}):
+    for task_id, state in await session.execute(_RUN_STATES_AT_ONCE if skip_locked else _RUN_STATES, {"ids": ids}):
         found[state].append(task_id)
     return RunStates(found["cancelled"], found["paused"])
 
@@ -390,7 +418,7 @@ async def recover_lost(
     message = f"The worker running it disappeared {most} times."
     values = {"most": most, "limit": limit, "message": message, "digest": digest("LeaseLost", message), "now": now}
     rows = await session.execute(_LOST, values)
-    return [Moved(*row) for row in rows]
+    return await follow_runs(session, [Moved(*row) for row in rows], skip_locked=True, now=now)
 
 
 async def promote_due(session: WriteSession, *, limit: int = 1000, now: datetime | None = None) -> list[Moved]:

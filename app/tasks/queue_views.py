@@ -12,7 +12,7 @@ from app.stats import minutes
 from app.stats import queries as stats
 from app.stats.figures import by_queue as done_by_queue
 from app.tasks import limits, queues, reads
-from app.tasks.kinds import Rate, all_kinds
+from app.tasks.kinds import MOST_AT_ONCE, Rate, all_kinds
 from app.tasks.limits import Limits
 from app.tasks.models import KindLimit, KindLimitEvent, QueueEvent
 from app.tasks.queues import QueueLine, QueueVerb
@@ -112,8 +112,8 @@ async def act_on_queue(
 class LimitForm(msgspec.Struct, frozen=True):
     """What the form sends; an empty field is no limit. `as_declared`: the button that takes all of it back."""
 
-    concurrency: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
-    rate_count: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
+    concurrency: Annotated[int, msgspec.Meta(ge=0, le=MOST_AT_ONCE)] | None = None
+    rate_count: Annotated[int, msgspec.Meta(ge=1, le=MOST_AT_ONCE)] | None = None
     rate_seconds: Annotated[float, msgspec.Meta(ge=0.001, le=31_536_000)] | None = None
     as_declared: str = ""
 

@@ -14,9 +14,10 @@ from app.core.db import WriteSession, sqlstate
 from app.core.errors import Conflict, Invalid
 from app.core.ids import uuid7
 from app.core.principal import Principal
+from app.core.storable import Unstorable, check_plain, storable_text
 from app.tasks import queries
 from app.tasks.errors import IllegalMove, SubjectTaken, TaskNotFound
-from app.tasks.kinds import Kind, find_kind
+from app.tasks.kinds import MOST_ATTEMPTS, Kind, find_kind
 from app.tasks.models import Task
 from app.tasks.secrets import changes_between, refuse_masks
 from app.tasks.states import BUTTONS, DEFAULT_PRIORITY, RESUMED_PRIORITY, TASK_MACHINE, TaskState, TaskVerb
@@ -128,8 +129,10 @@ def _checked(request: TaskRequest) -> queries.NewTask:
     if not 0 <= request.priority <= 1000:
         raise Invalid("The priority must be from 0 to 1000.", {"priority": "From 0 to 1000."})
     max_attempts = request.max_attempts if request.max_attempts is not None else kind.max_attempts
-    if not 1 <= max_attempts <= 1000:
+    if not 1 <= max_attempts <= MOST_ATTEMPTS:
         raise Invalid("A task is tried from 1 to 1000 times.", {"max_attempts": "From 1 to 1000."})
+    if request.subject is not None and storable_text(request.subject) != request.subject:
+        raise Invalid("The subject holds a NUL character or a lone surrogate.", {"subject": "Remove it."})
     for name, moment in (("run_at", request.run_at), ("deadline", request.deadline)):
         if moment is not None and not 1970 <= moment.year <= 9000:
             raise Invalid("A time must be in the years from 1970 to 9000.", {name: "From 1970 to 9000."})
@@ -141,7 +144,7 @@ def _checked(request: TaskRequest) -> queries.NewTask:
         queue=queue,
         priority=request.priority,
         max_attempts=max_attempts,
-        title=request.title[:300],
+        title=storable_text(request.title, 300),
         run_id=request.run_id,
         owner_id=request.owner_id,
         subject=request.subject,
@@ -153,8 +156,10 @@ def _checked(request: TaskRequest) -> queries.NewTask:
 def plain_payload(kind: Kind, payload: Any) -> Any:
     """Plain data that fits the kind and can be stored. Raises PayloadMismatch, Invalid."""
     plain = kind.plain(payload)
-    if b"\\u0000" in msgspec.json.encode(plain):
-        raise Invalid("The payload holds a NUL character, which cannot be stored.", {"payload": "Remove \\u0000."})
+    try:
+        check_plain(plain)
+    except Unstorable as problem:
+        raise Invalid(f"The payload {problem}", {"payload": f"The payload {problem}"}) from problem
     return plain
 
 
@@ -169,7 +174,7 @@ async def act(session: WriteSession, by: Principal, task_id: UUID, verb: TaskVer
         raise Invalid(f"A task cannot be told to {verb} by hand.")
     priority = RESUMED_PRIORITY if verb is TaskVerb.RESUME else None
     mine = true() if by.scope is None else Task.owner_id == by.scope
-    if verb in (TaskVerb.RETRY, TaskVerb.RESUME) and await queries.in_cancelled_run(session, task_id):
+    if verb in (TaskVerb.RETRY, TaskVerb.RESUME) and (await queries.lock_runs_of(session, [task_id])).cancelled:
         raise Conflict(RUN_CANCELLED)
     moved = await queries.move_tasks(session, verb, (Task.id == task_id) & mine, priority=priority)
     if not moved:
@@ -210,8 +215,6 @@ async def retry_edited(
     reason = "Its finished steps run again." if again else None
     moved = await queries.move_tasks(session, TaskVerb.RETRY, Task.id == task_id, payload=plain, reason=reason)
     await queries.tell_changes(session, None)
-    if runs.paused:  # it waits with its run, as everything of it does
-        moved = await queries.move_tasks(session, TaskVerb.PAUSE, Task.id == task_id, reason="Its run is paused.")
     announce_ready(session, moved)
     return TaskState(moved[0].state)
 

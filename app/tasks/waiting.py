@@ -28,9 +28,18 @@ class Waiting:
         self._database = database
         self._events: dict[UUID, tuple[asyncio.Event, int]] = {}
         self._asking: asyncio.Task[None] | None = None
+        self._over = False
+
+    def end(self) -> None:
+        """Let all who wait go: the process ends."""
+        self._over = True
+        for event, _ in self._events.values():
+            event.set()
 
     async def for_end(self, task_id: UUID, seconds: float) -> None:
-        """Return once the task has ended, or after `seconds`."""
+        """Return once the task has ended, after `seconds`, or when this process ends."""
+        if self._over:
+            return
         event, others = self._events.get(task_id, (asyncio.Event(), 0))
         self._events[task_id] = event, others + 1
         if self._asking is None or self._asking.done():

@@ -13,8 +13,12 @@ from app.approvals.models import ApprovalEvent
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.errors import AppError
+from app.runs import queries as run_queries
+from app.runs import service as runs
+from app.runs.states import RunVerb
 from app.tasks import queries as tasks
-from app.tasks.models import Task
+from app.tasks.models import Task, TaskEvent
+from app.tasks.service import TaskRequest
 from app.tasks.states import TaskVerb
 from tests.approvals.asking import OWNER, Asked, approval_of, approve, principal, put_question, reject
 from tests.pages import browser_of, hidden, site_of, stranger
@@ -51,6 +55,46 @@ async def test_an_approved_task_waits_for_its_window_and_then_goes_on_ahead_of_t
     task = await task_of(database, asked.task_id)
     assert (task.state, task.priority) == ("queued", 200)
     assert await verbs_of(database, asked.task_id) == ["enqueue", "claim", "hold", "approve", "promote"]
+
+
+async def test_an_approval_is_taken_back_while_its_run_is_paused_and_the_log_says_all_of_it(
+    database: Database, settings: Settings
+) -> None:
+    ann = await principal(database)
+    async with database.write(ann.actor) as session:
+        run_id = await runs.start_run(session, ann, "A run", [TaskRequest(kind="test.nothing", payload={})])
+    asked = await put_question(database, settings, take_back=WINDOW, run_id=run_id)
+    async with database.write(ann.actor) as session:
+        await runs.act(session, ann, run_id, RunVerb.PAUSE)
+    async with database.write(f"recipient:{OWNER}") as session:
+        await deciding.decide_by_link(session, asked.hashes()[0], approve(asked), source="192.0.2.1")
+    assert (await task_of(database, asked.task_id)).state == "paused"
+    await take_back(database, asked)
+    async with database.read() as session:
+        last = await session.scalar(
+            select(TaskEvent).where(TaskEvent.task_id == asked.task_id).order_by(TaskEvent.id.desc()).limit(1)
+        )
+        told = list(
+            (
+                await session.execute(
+                    select(ApprovalEvent.verb)
+                    .where(ApprovalEvent.approval_id == asked.approval_id)
+                    .order_by(ApprovalEvent.id)
+                )
+            ).scalars()
+        )
+        happened = [event.verb for event in reversed(await run_queries.events_of(session, run_id))]
+    assert last is not None
+    assert (last.verb, last.from_state, last.to_state) == ("take_back", "paused", "pending_approval")
+    assert (last.actor, last.reason) == (f"recipient:{OWNER}", f"{OWNER} took the approval back.")
+    assert told[-2:] == ["approve", "take_back"]
+    assert happened == ["started", "paused"]
+    async with database.write(ann.actor) as session:
+        await runs.act(session, ann, run_id, RunVerb.RESUME)
+    async with database.read() as session:
+        resumed = (await run_queries.events_of(session, run_id))[0]
+    assert (resumed.verb, resumed.actor) == ("resumed", ann.actor)
+    assert (await task_of(database, asked.task_id)).state == "pending_approval"
 
 
 async def test_taking_back_opens_the_question_again_with_what_was_typed_and_the_time_that_was_left(

@@ -56,8 +56,8 @@ async def poison(ctx: Context, payload: Evidence) -> None:
     os._exit(66)
 
 
-@kind("chaos.blocks", max_attempts=1, timeout=timedelta(minutes=1))
-async def blocks(ctx: Context, payload: Evidence) -> None:
+@kind("chaos.blocks-briefly", max_attempts=1, timeout=timedelta(minutes=1))
+async def blocks_briefly(ctx: Context, payload: Evidence) -> None:
     """Blocks the event loop."""
     time.sleep(payload.seconds)
 
@@ -65,4 +65,35 @@ async def blocks(ctx: Context, payload: Evidence) -> None:
 @kind("chaos.stuck", max_attempts=1, timeout=timedelta(seconds=1))
 async def stuck(ctx: Context, payload: Evidence) -> None:
     """Blocks it for longer than it may take."""
+    time.sleep(payload.seconds)
+
+
+@kind("chaos.deaf", max_attempts=1)
+async def deaf(ctx: Context, payload: Evidence) -> None:
+    """Cannot be cancelled."""
+    await note(ctx, payload.name)
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            continue
+
+
+@kind("chaos.thread", max_attempts=1, runs_in="thread")
+def in_thread(payload: Evidence) -> None:
+    """Cannot be stopped, nor cancelled."""
+    time.sleep(payload.seconds)
+
+
+@kind("chaos.own-thread", max_attempts=1)
+async def in_own_thread(ctx: Context, payload: Evidence) -> None:
+    """The same, by the standard library's way."""
+    await note(ctx, payload.name)
+    await asyncio.to_thread(time.sleep, payload.seconds)
+
+
+@kind("chaos.blocks", max_attempts=1)
+async def blocks(ctx: Context, payload: Evidence) -> None:
+    """Holds the event loop, as it must not."""
+    await note(ctx, payload.name)
     time.sleep(payload.seconds)

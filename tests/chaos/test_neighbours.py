@@ -60,7 +60,7 @@ async def test_a_handler_that_blocks_the_loop_costs_its_neighbours_no_lease_and_
     database: Database, servers: Servers, tmp_path: Path
 ) -> None:
     neighbours = await put(database, "chaos.sleeps", 5, seconds=1.0)
-    [blocker] = await put(database, "chaos.blocks", seconds=6.0)
+    [blocker] = await put(database, "chaos.blocks-briefly", seconds=6.0)
     environ = environment(servers, tmp_path, LEASE_SECONDS="2")
     with worker(environ, tmp_path / "blocked.log") as process, worker(environ, tmp_path / "other.log") as other:
         for task_id in (*neighbours, blocker):
@@ -68,7 +68,7 @@ async def test_a_handler_that_blocks_the_loop_costs_its_neighbours_no_lease_and_
             assert (task.attempt, task.lease_losses) == (1, 0)
         said = process.said() + other.said()
     warning = next(line for line in said.splitlines() if "loop_blocked" in line)
-    assert "chaos.blocks" in warning
+    assert "chaos.blocks-briefly" in warning
     assert "kinds.py" in warning
     assert str(blocker) in warning
 

@@ -1,24 +1,29 @@
 """The way of one mail through the handler: once when all is well, and what is left when it is not."""
 
+from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default as modern
+from functools import partial
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
+from app.accounts.link_queries import LINK_LASTS
 from app.core.config import Settings
 from app.core.db import Database
+from app.core.ids import uuid7
 from app.core.tokens import digest
 from app.kinds.email_send import BACKOFF, Delivery
 from app.mail.errors import NotNeeded, TemporaryMailError
 from app.mail.models import MailboxMessage
-from app.mail.service import KIND
+from app.mail.service import KIND, send
 from app.runtime.errors import LeaseLost, PermanentError
-from app.tasks.kinds import find_kind
-from app.tasks.models import TaskStep
-from tests.mail.probe import ADA, Probe, claim, enqueue, handle, lose, notes
+from app.tasks.models import Task, TaskStep
+from tests.approvals.asking import Asked, approval_of, put_question, recipients_of
+from tests.mail.probe import ADA, TEMPLATE, Probe, claim, enqueue, handle, lose, notes
 from tests.mail.smtp_server import MailServer
+from tests.runtime.working import until, working
 
 
 def text_of(raw: bytes) -> str:
@@ -218,7 +223,63 @@ async def test_production_without_smtp_never_uses_the_mailbox(
         assert (await session.execute(select(MailboxMessage))).first() is None
 
 
-def test_the_retries_outlast_greylisting_and_the_first_comes_quickly() -> None:
-    waits = [BACKOFF.ceiling(failures).total_seconds() for failures in range(1, find_kind(KIND).max_attempts)]
-    assert waits[0] <= 10
-    assert sum(waits) / 2 > 15 * 60  # full jitter waits half of it on average
+async def attempts_of(database: Database, template: str, data: dict[str, str]) -> int:
+    async with database.write("system") as session:
+        task_id = await send(session, template=template, to=ADA, data=data)
+    async with database.read() as session:
+        return (await session.get_one(Task, task_id)).max_attempts
+
+
+def waits(attempts: int) -> list[timedelta]:
+    """The longest between them. With full jitter they are half of it on average."""
+    return [BACKOFF.ceiling(failures) for failures in range(1, attempts)]
+
+
+async def test_an_email_is_tried_for_two_days_with_growing_pauses_of_half_an_hour_at_most(
+    database: Database, probe: Probe
+) -> None:
+    pauses = waits(await attempts_of(database, TEMPLATE, {"title": "A question"}))
+    assert pauses[0] <= timedelta(seconds=10)
+    assert pauses == sorted(pauses) and pauses[-1] == timedelta(minutes=30)
+    assert timedelta(days=2) <= sum(pauses, timedelta()) / 2 <= timedelta(days=2, hours=6)
+
+
+async def test_a_sign_in_email_gives_up_while_its_link_would_still_live(database: Database) -> None:
+    pauses = waits(await attempts_of(database, "sign_in", {"link_id": str(uuid7())}))
+    assert timedelta(minutes=2) < sum(pauses, timedelta()) < LINK_LASTS / 2
+
+
+async def test_an_email_waits_out_a_mail_server_that_is_away_and_goes_out_by_itself(
+    database: Database, smtp_settings: Settings, mail_server: MailServer
+) -> None:
+    asked = await put_question(database, smtp_settings, deliver=False)
+    mail_server.answers["RCPT"] = "451 4.3.0 Try again later"
+    quick = msgspec.structs.replace(smtp_settings, queues=(("mail", 5),))
+    async with working(database, quick):
+        for failures in range(1, 11):  # more than an hour of them, on average
+            await until(partial(tried, database, failures))
+            async with database.write("system") as session:
+                await session.execute(text("UPDATE tasks SET run_at = now() WHERE state = 'retrying'"))
+        [person] = await recipients_of(database, asked)
+        assert person.state == "waiting" and "451 4.3.0 Try again later" in (person.problem or "")
+        approval = await approval_of(database, asked)
+        assert (approval.state, approval.expires_at) == ("pending", None), "its time has not begun"
+        mail_server.answers.clear()
+        await until(partial(told, database, asked))
+    [person] = await recipients_of(database, asked)
+    assert (person.state, person.problem) == ("sent", None)
+    assert (await approval_of(database, asked)).expires_at is not None
+
+
+async def tried(database: Database, failures: int) -> bool:
+    """And waits for its next attempt."""
+    async with database.read() as session:
+        mail = (await session.execute(select(Task).where(Task.kind == KIND))).scalar_one()
+    assert mail.state != "dead_letter", mail.reason
+    return mail.failures == failures and mail.state == "retrying"
+
+
+async def told(database: Database, asked: Asked) -> bool:
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE tasks SET run_at = now() WHERE state = 'retrying'"))
+    return (await recipients_of(database, asked))[0].state == "sent"

@@ -10,7 +10,7 @@ from app.core.config import Settings
 from app.core.ids import uuid7
 from app.mail.errors import MailError, PermanentMailError, TemporaryMailError
 from app.mail.message import render
-from app.mail.smtp import deliver
+from app.mail.smtp import _tidy, deliver
 from tests.mail.smtp_server import CERTIFICATE, PASSWORD, USER, MailServer, greeting_with, serving
 
 LONG = timedelta(seconds=10)
@@ -181,3 +181,8 @@ async def test_starttls_insists_on_being_offered_it() -> None:
         error = await refusal(f"smtp+starttls://127.0.0.1:{server.port}")
     assert isinstance(error, TemporaryMailError)
     assert server.accepted == []
+
+
+def test_what_a_server_says_can_be_stored_whatever_it_is() -> None:
+    """A mail that was accepted must not be sent again for the words in which it was."""
+    assert _tidy("OK\0 queued\n as \udce9") == "OK\\x00 queued as \\udce9"

@@ -97,9 +97,6 @@ class World:
         self.tasks: dict[UUID, Task] = {}
         self.runs: dict[UUID, Run] = {}
         self.questions: list[Question] = []
-        # Ready although their run is paused, until the sweeper settles it: made so by a person's retry or resume, a
-        # lost lease, or a worker's shutdown. They, and no others, may be claimed meanwhile.
-        self.slipped: set[Task] = set()
 
     def add_run(self, id: UUID) -> Run:
         self.runs[id] = Run(id, number=len(self.runs))
@@ -122,12 +119,9 @@ class World:
         task.run_at = self.now + delay if state == "retrying" else None
         if state == "retrying":
             task.losses = 0
-        self._may_slip(task)
+        if state == "queued":
+            self._wait_with_run(task)
         return True
-
-    def _may_slip(self, task: Task) -> None:
-        if task.state == "queued" and task.in_paused_run:
-            self.slipped.add(task)
 
     def ask(self, task: Task, question: Question) -> None:
         task.move("hold", question.hold)
@@ -179,7 +173,7 @@ class World:
                 task.move("bury", "dead_letter")
             else:
                 task.move("requeue", "queued")
-                self._may_slip(task)
+                self._wait_with_run(task)
         return len(lost)
 
     def press(self, task: Task, verb: str) -> bool:
@@ -193,7 +187,7 @@ class World:
             return False
         task.ready(verb, 100 if verb == "resume" else 0)
         task.failures, task.losses, task.round = 0, 0, task.round + 1
-        self._may_slip(task)
+        self._wait_with_run(task)
         return True
 
     def press_run(self, run: Run, verb: str) -> bool:
@@ -214,10 +208,10 @@ class World:
                 task.move("cancel", "cancelled")
             elif run.state == "active" and task.state == "paused":
                 task.move("unpause", "scheduled" if task.run_at and task.run_at > self.start else "queued")
-            self.slipped.discard(task)
 
     def settle(self) -> None:
         for run in self.runs.values():
             if not run.settled:
                 self.follow(run)
-                run.settled = run.state != "paused" and self.start < self.now - timedelta(seconds=30)
+                agreed = timedelta(days=1) if run.state == "paused" else timedelta(seconds=30)
+                run.settled = self.start < self.now - agreed

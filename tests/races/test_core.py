@@ -20,10 +20,12 @@ from app.runs import service as runs
 from app.runs.models import Run
 from app.runs.states import RunVerb
 from app.runtime.dispatcher import Dispatcher
-from app.tasks import attempts, queries
-from app.tasks.attempts import Claimed
+from app.tasks import attempts, queries, service
+from app.tasks.attempts import Claimed, Outcome
+from app.tasks.models import Task
 from app.tasks.service import TaskRequest
-from tests.approvals.asking import approval_of, principal, put_question
+from app.tasks.states import TaskState, TaskVerb
+from tests.approvals.asking import Asked, approval_of, approve, principal, put_question
 from tests.runtime.working import task_of, until
 from tests.tasks.making import make_task
 
@@ -77,17 +79,97 @@ async def test_a_run_paused_while_the_sweeper_brings_its_tasks_along_stays_pause
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = await a_run(database)
-    found = run_queries.unsettled_runs
+    await press(database, run_id, RunVerb.PAUSE)
+    async with database.write("system") as session:
+        # It has gone on, and its tasks have not yet.
+        await run_queries.move_run(session, run_id, RunVerb.RESUME, None)
+    found = run_queries.runs_behind
 
-    async def found_and_then_paused(session: Any) -> Any:
-        unsettled = await found(session)
+    async def found_and_then_paused(session: Any, *, limit: int) -> Any:
+        behind = await found(session, limit=limit)
+        assert behind == [run_id]
         await press(database, run_id, RunVerb.PAUSE)
-        return unsettled
+        return behind
 
-    monkeypatch.setattr(run_queries, "unsettled_runs", found_and_then_paused)
+    monkeypatch.setattr(run_queries, "runs_behind", found_and_then_paused)
     async with database.write("system") as session:
         await runs.settle(session)
     assert await states_of(database, run_id) == {"paused"}
+
+
+async def a_dead_letter(database: Database) -> tuple[UUID, UUID]:
+    """Its run and itself."""
+    run_id = await a_run(database, 1)
+    async with database.write("system") as session:
+        [moved] = await queries.move_tasks(session, TaskVerb.BURY, Task.run_id == run_id, error="Test")
+    return run_id, moved.id
+
+
+async def retry(database: Database, task_id: UUID) -> TaskState:
+    by = await principal(database)
+    async with database.write(by.actor) as session:
+        return await service.act(session, by, task_id, TaskVerb.RETRY)
+
+
+@pytest.mark.parametrize(("verb", "state"), [(RunVerb.PAUSE, "paused"), (RunVerb.CANCEL, "dead_letter")])
+async def test_a_task_retried_while_its_run_is_changed_is_not_claimed(
+    database: Database, verb: RunVerb, state: str
+) -> None:
+    run_id, task_id = await a_dead_letter(database)
+    by = await principal(database)
+    async with database.write(by.actor) as session:
+        await runs.act(session, by, run_id, verb)
+        retried = asyncio.create_task(retry(database, task_id))
+        await until_somebody_waits(database)
+    if verb is RunVerb.CANCEL:
+        with pytest.raises(Conflict, match="cancelled"):
+            await retried
+    else:
+        assert await retried == state
+    assert await claim(database) == []
+    assert (await task_of(database, task_id)).state == state
+
+
+async def test_a_run_is_paused_or_cancelled_with_the_task_that_was_just_retried(database: Database) -> None:
+    for verb, state in ((RunVerb.PAUSE, "paused"), (RunVerb.CANCEL, "cancelled")):
+        run_id, task_id = await a_dead_letter(database)
+        by = await principal(database)
+        async with database.write(by.actor) as session:
+            await service.act(session, by, task_id, TaskVerb.RETRY)
+            changed = asyncio.create_task(press(database, run_id, verb))
+            await until_somebody_waits(database)
+        await changed
+        assert (await task_of(database, task_id)).state == state
+
+
+async def test_a_task_put_back_or_lost_by_its_worker_waits_with_its_paused_run(database: Database) -> None:
+    run_id = await a_run(database, 2)
+    back, lost = await claim(database)
+    await press(database, run_id, RunVerb.PAUSE)
+    async with database.write("worker:test") as session:
+        await attempts.finish_tasks(session, [Outcome(back.id, back.attempt, TaskState.QUEUED)])
+    async with database.write("system") as session:
+        [found] = await queries.recover_lost(session, most=9, now=datetime.now(UTC) + timedelta(hours=1))
+    assert (found.id, found.state) == (lost.id, "paused")
+    assert await states_of(database, run_id) == {"paused"}
+
+
+async def decide(database: Database, asked: Asked) -> None:
+    async with database.write("recipient:x") as session:
+        await deciding.decide_by_link(session, asked.hashes()[0], approve(asked), source="")
+
+
+async def test_what_is_approved_while_its_run_is_cancelled_ends_with_it(database: Database, settings: Settings) -> None:
+    run_id = await a_run(database, 1)
+    await claim(database)
+    asked = await put_question(database, settings, run_id=run_id)
+    async with database.write("system") as session:
+        # Not yet its tasks: a transaction that had one of them was passed over.
+        await run_queries.move_run(session, run_id, RunVerb.CANCEL, None)
+        approved = asyncio.create_task(decide(database, asked))
+        await until_somebody_waits(database)
+    await approved
+    assert (await task_of(database, asked.task_id)).state == "cancelled"
 
 
 async def test_the_sweeper_does_not_wait_for_a_run_that_somebody_is_changing(database: Database) -> None:

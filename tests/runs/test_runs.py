@@ -3,10 +3,11 @@
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select, text
 
 from app.approvals import deciding
 from app.core.config import Settings
@@ -89,11 +90,51 @@ async def test_a_settled_run_is_not_looked_at_again(database: Database) -> None:
     run_id = await start(database, ann, 1)
     async with database.write("system") as session:
         await service.settle(session, now=datetime.now(UTC) + timedelta(minutes=1))
-    async with database.read() as session:
-        assert await queries.unsettled_runs(session) == []
+    assert await settled(database, run_id)
     await act(database, ann, run_id, RunVerb.CANCEL)
+    assert not await settled(database, run_id)
+
+
+async def settled(database: Database, run_id: UUID) -> bool:
     async with database.read() as session:
-        assert await queries.unsettled_runs(session) == [run_id]
+        return (await queries.get_run(session, run_id)).settled_at is not None
+
+
+async def beat(database: Database) -> tuple[bool, int]:
+    """One of the sweeper: whether there is more to do, and the statements that it took."""
+    statements = 0
+
+    def count(*_: object) -> None:
+        nonlocal statements
+        statements += 1
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", count)
+    try:
+        async with database.write("system") as session:
+            return await service.settle(session), statements
+    finally:
+        event.remove(database.engine.sync_engine, "before_cursor_execute", count)
+
+
+async def test_however_many_runs_are_paused_one_beat_of_the_sweeper_does_so_much_and_then_hardly_anything(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "CHUNK", 10)
+    monkeypatch.setattr(service, "RUNS", 8)
+    ann = await principal(database)
+    paused = [await start(database, ann, 4 if n < 10 else 1) for n in range(30)]
+    async with database.write("system") as session:
+        for run_id in paused:  # not their tasks yet
+            await queries.move_run(session, run_id, RunVerb.PAUSE, None)
+    more, waiting = True, [10 * 4 + 20]
+    while more:
+        more, statements = await beat(database)
+        assert statements <= 2 * 8 + 4
+        async with database.read() as session:
+            waiting.append(await session.scalar(text("SELECT count(*) FROM tasks WHERE state = 'queued'")) or 0)
+    assert waiting[-1] == 0
+    assert max(before - after for before, after in pairwise(waiting)) < 10 + 4, waiting
+    assert (await beat(database))[1] <= 4, "none of those that agree is looked at alone"
 
 
 async def test_a_task_approved_while_its_run_is_paused_waits_with_it(database: Database, settings: Settings) -> None:

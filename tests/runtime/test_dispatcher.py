@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from app.core.config import Settings
 from app.core.db import Database
-from app.tasks import attempts, queries
+from app.tasks import attempts, kinds, queries
+from app.tasks.kinds import Kind, find_kind
 from app.tasks.models import Task
 from app.tasks.service import TaskRequest, enqueue
 from app.tasks.states import TaskVerb
@@ -196,6 +197,27 @@ async def test_leases_are_renewed_while_a_handler_works(database: Database, sett
         gates["renewed"].set()
         await until_state(database, task_id, "succeeded")
     assert ran["renewed"] == 1
+
+
+async def test_a_limit_that_cannot_be_stored_costs_nobody_a_lease(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As a release without bounds let it be declared.
+    endless = Kind(**{**vars(find_kind("test.steps")), "concurrency": 2**31})
+    monkeypatch.setitem(kinds._CATALOGUE, "test.steps", endless)
+    quick = msgspec.structs.replace(settings, lease=timedelta(milliseconds=300))
+    task_id = await put(database, "test.waits", "unlimited")
+    async with working(database, quick) as dispatcher:
+        first = (await until_state(database, task_id, "running")).lease_expires_at
+        assert first is not None
+
+        async def renewed() -> bool:
+            lease = (await task_of(database, task_id)).lease_expires_at
+            return dispatcher.ready and lease is not None and lease > first + timedelta(milliseconds=200)
+
+        await until(renewed)
+        gates["unlimited"].set()
+        assert (await until_state(database, task_id, "succeeded")).lease_losses == 0
 
 
 async def test_a_thousand_tasks_go_through_with_exact_counts(database: Database, settings: Settings) -> None:

@@ -16,12 +16,11 @@ import pytest
 
 from app.core.config import Settings
 from app.core.db import Database
-from app.core.ids import uuid7
 from app.runtime.calls import CallFailed
 from app.runtime.clock import Clock
 from app.runtime.context import Context
+from app.runtime.endings import describe
 from app.runtime.errors import PermanentError, RetryAfter
-from app.runtime.execution import describe
 from app.runtime.executors import Executors
 from app.tasks.kinds import kind
 from app.testing import KindTester
@@ -207,19 +206,16 @@ async def test_work_given_up_in_a_process_is_killed_there(executors: Executors) 
 
 async def test_an_abandoned_thread_is_replaced_until_there_are_too_many(executors: Executors) -> None:
     """Two places: two abandoned threads are replaced, two more keep the places until any of them ends."""
-    mine = (uuid7(), 1)
     for n in range(4):
-        work = asyncio.create_task(executors.thread(wait_for_gate, mine))
+        work = asyncio.create_task(executors.thread(wait_for_gate))
         await until(lambda: executors.figures()["thread", "busy"] == 1 + max(n - 2, 0))  # noqa: B023
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
     assert executors.figures()["thread", "abandoned"] == 4
     assert executors.free("thread") == 0
-    assert executors.in_threads == {mine}
     gate.set()
     await until(lambda: executors.figures()["thread", "abandoned"] == 0)
     assert executors.free("thread") == 2
-    assert executors.in_threads == frozenset()
 
 
 async def test_a_place_is_waited_for_while_the_clock_stands_still(executors: Executors) -> None:

@@ -33,6 +33,19 @@ async def test_counts_are_the_same_before_and_after_folding(database: Database) 
     assert before == after == totals == {state.value: 1 for state in TaskState}
 
 
+async def test_a_log_that_has_grown_long_is_folded_in_parts_and_the_counts_stay_exact(database: Database) -> None:
+    for _ in range(6):
+        await make_task(database)
+    parts, more = 0, True
+    async with asyncio.timeout(30):
+        while more or parts < 2:
+            async with database.write("system") as session:
+                more = await queries.fold_events(session, most=2)
+            parts += more
+            async with database.read() as session:
+                assert await queries.counts_by_state(session) == {"queued": 6}
+
+
 async def test_a_deleted_task_is_not_counted_any_more(database: Database) -> None:
     task_id = await make_task(database)
     async with database.write("system") as session:
