@@ -7,7 +7,6 @@ no task lives in arq's job store, and the worker goes on while Redis is away.
 import asyncio
 import os
 import sys
-import time
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -29,6 +28,7 @@ from app.kinds import BUILT_IN
 from app.runtime import occupied
 from app.runtime.dispatcher import CLAIM_PATIENCE, FAREWELL, LAST_WORDS, Dispatcher
 from app.runtime.doorbell import Doorbell
+from app.runtime.leases import quick_limit
 from app.runtime.sweeper import Sweeper
 
 logger = log.get(__name__)
@@ -42,11 +42,6 @@ UNHEARD_SECONDS, UNHEARD_LEASES = 300.0, 20
 OWN_CONNECTIONS = 2  # for outcomes and for the sweeper; while it ends, twice as many
 HANDLERS_CONNECTIONS = 10  # at most; handlers wait for one another
 HANDLERS_LIMIT = timedelta(minutes=1)  # of one statement of theirs
-
-
-def quick_limit(lease: timedelta) -> timedelta:
-    """Of a claim or a heartbeat: a silent server is noticed, and left, while the leases still hold."""
-    return min(max(lease / 3, timedelta(seconds=2)), timedelta(seconds=5))
 
 
 # Seconds: one that takes connections and then is silent must not hold whoever waits for its answer.
@@ -122,7 +117,6 @@ class Process:
         self._jobs: list[asyncio.Task[None]] = []
         self._drained: asyncio.Task[None] | None = None
         self._metrics: WSGIServer | None = None
-        self._turned = time.monotonic()
 
     async def start(self, _ctx: dict[Any, Any]) -> None:
         log.configure(json=not self._settings.development, level=self._settings.log_level)
@@ -133,7 +127,6 @@ class Process:
             asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
             asyncio.create_task(self._sweeper.run(), name="sweeper"),
             asyncio.create_task(self._doorbell.listen(self.dispatcher.hear), name="doorbell"),
-            asyncio.create_task(self._turn(), name="turn"),
         ]
         for job in self._jobs:
             job.add_done_callback(_fall_loudly)
@@ -175,22 +168,22 @@ class Process:
             sys.stdout.flush()
             os._exit(0)
 
-    async def _turn(self) -> None:
-        """Shows that the event loop turns: a handler that blocks it must not pass for a worker that works."""
-        while True:
-            self._turned = time.monotonic()
-            await asyncio.sleep(1)
-
     def _alive(self) -> bool:
         """Whether to go on with it. That the database is away is its own affair; but after so many leases what this
         process holds is lost, and a new one may reach what it does not."""
         patience = max(UNHEARD_SECONDS, UNHEARD_LEASES * self._settings.lease.total_seconds())
-        return time.monotonic() - self._turned < STUCK_SECONDS and self.dispatcher.unheard < patience
+        return self.dispatcher.blocked < STUCK_SECONDS and self.dispatcher.unheard < patience
 
     def _figures(self) -> metrics.Families:
         """What is read at each look, beside what is counted."""
         about = "Tasks that this worker holds a lease on."
-        return [metrics.gauge("holdpoint_worker_in_hand", about, (), {(): self.dispatcher.in_hand})]
+        pools = "Calls in threads and processes; `waiting`: for a place, `abandoned`: a thread works on for nobody."
+        blocked = "Since the worker's event loop last turned; more than a second: a handler blocks it."
+        return [
+            metrics.gauge("holdpoint_worker_in_hand", about, (), {(): self.dispatcher.in_hand}),
+            metrics.gauge("holdpoint_worker_calls", pools, ("pool", "state"), self.dispatcher.figures),
+            metrics.gauge("holdpoint_worker_blocked_seconds", blocked, (), {(): self.dispatcher.blocked}),
+        ]
 
     async def wake(self, _ctx: dict[Any, Any]) -> None:
         """An arq job that rings the doorbell, for programs that speak arq: look at every queue now."""

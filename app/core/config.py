@@ -50,7 +50,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lease: timedelta = timedelta(seconds=15)
     shutdown_grace: timedelta = timedelta(seconds=20)
     poll_interval: timedelta = timedelta(seconds=1)
-    max_lease_losses: int = 10
+    max_lease_losses: int = 3
+    # Of each worker process, for blocking and for heavy work.
+    threads: int = 8
+    processes: int = 2
     # None: never buried.
     stuck_timeout: timedelta | None = None
     orphan_timeout: timedelta | None = None
@@ -137,6 +140,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         lease=reader.duration("LEASE_SECONDS", defaults.lease, minimum=1),
         shutdown_grace=reader.duration("SHUTDOWN_GRACE", defaults.shutdown_grace, minimum=0),
         max_lease_losses=reader.integer("MAX_LEASE_LOSSES", defaults.max_lease_losses, 1, 1000),
+        threads=reader.integer("THREADS", defaults.threads, 1, 1000),
+        processes=reader.integer("PROCESSES", defaults.processes, 1, 256),
         stuck_timeout=timedelta(minutes=reader.integer("STUCK_TIMEOUT_MINUTES", 0, 0, 1_000_000)) or None,
         orphan_timeout=timedelta(minutes=reader.integer("ORPHAN_TIMEOUT_MINUTES", 0, 0, 1_000_000)) or None,
         retention=reader.duration("RETENTION", timedelta(days=30), minimum=0) or None,

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import msgspec
@@ -26,6 +26,7 @@ from app.core.config import Settings
 from app.core.db import AWAY, Database, ReadSession, WriteSession, refuses_data
 from app.core.storable import storable_text
 from app.runtime import steps
+from app.runtime.clock import Clock
 from app.runtime.errors import Asleep, Held, LeaseLost, PermanentError, TaskEnded
 from app.runtime.executors import Executors
 from app.runtime.insistence import Insistence
@@ -64,6 +65,7 @@ class Context:
         self.subject = task.subject
         self.database = database
         self.settings = settings
+        self.clock: Clock | None = None  # of the attempt, once it runs
 
         self._actor = actor
         self._executors = executors or Executors()
@@ -267,9 +269,13 @@ class Context:
         return stored
 
     async def in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run a plain function that blocks beside the event loop. It cannot be stopped: give it time limits itself."""
+        """Run a plain function that blocks beside the event loop. It cannot be stopped: give it time limits itself.
+
+        Waiting for one of the worker's `THREADS` does not count as running.
+        """
         self._go_on()
-        return await self._executors.in_thread(function, *args, **kwargs)
+        call = partial(function, *args, **kwargs)
+        return await self._executors.thread(call, (self.task_id, self.attempt), self.clock)
 
     async def in_process(self, function: Callable[..., R], *args: Any, limit: timedelta = PROCESS_LIMIT) -> R:
         """Run a plain function of a module that needs the processor in another process, for at most `limit`.
@@ -277,7 +283,7 @@ class Context:
         The function, its arguments and its result are pickled: no `ctx`, no sessions; plain data, structs and bytes.
         """
         self._go_on()
-        return await self._executors.in_process(limit, function, *args)
+        return await self._executors.process(limit, partial(function, *args), self.clock)
 
     def _go_on(self) -> None:
         """Raises again what has ended this attempt: a handler that caught it must have no effect any more."""

@@ -14,17 +14,21 @@ from app.core import log, metrics, tracing
 from app.core.config import Settings
 from app.core.db import AWAY, Database
 from app.core.ids import uuid7
-from app.runtime import exits, workers
+from app.core.metrics import Rows
+from app.runtime import exits, leases, workers
+from app.runtime.claims import Claims
 from app.runtime.context import Context
 from app.runtime.endings import failed
 from app.runtime.execution import execute
 from app.runtime.executors import Executors
 from app.runtime.finisher import BATCH, Finisher
+from app.runtime.leases import Leases
 from app.runtime.occupied import Calls, note_calls
-from app.runtime.vitals import Pulse
-from app.tasks import attempts, limits
-from app.tasks.attempts import Attempt, Claimed, Outcome
-from app.tasks.kinds import all_kinds
+from app.runtime.suspects import TOPIC as SUSPECTS
+from app.runtime.suspects import Suspects
+from app.runtime.workers import Heart
+from app.tasks import limits
+from app.tasks.attempts import INNOCENT, Attempt, Claimed, Losses, Outcome
 from app.tasks.limits import Claim
 from app.tasks.states import TaskState
 
@@ -73,7 +77,6 @@ class Dispatcher:
         handlers: Database | None = None,
         swept: Callable[[], float | None] = lambda: None,
     ) -> None:
-        self._swept = swept
         self.id = uuid7()
         self.host = socket.gethostname()
         self.actor = f"worker:{self.host}:{os.getpid()}"
@@ -81,10 +84,6 @@ class Dispatcher:
         self._quick = quick or database
         self._handlers = handlers or database
         self._settings = settings
-        self._kinds = [kind.name for kind in all_kinds()]
-        # Which kinds have limits: only whether to ask for their tasks. What they allow, the claim finds out.
-        self._limited: frozenset[str] = frozenset()
-        self._limits_known = False
         self._sizes = dict(settings.queues)
         self._busy = dict.fromkeys(self._sizes, 0)
         self._bells = {queue: asyncio.Event() for queue in self._sizes}
@@ -92,10 +91,26 @@ class Dispatcher:
         # By attempt: a task that was lost and claimed again may be here twice for a moment.
         self._hand: dict[Attempt, InHand] = {}
         self._finisher = Finisher(database, self.actor, self._written)
-        self._executors = Executors()
+        self._executors = Executors(settings.threads, settings.processes, freed=self._place_freed)
+        self._claims = Claims(self._quick, self.id, self.actor, settings.lease, self._executors)
+        self._leases = Leases(
+            settings,
+            self.actor,
+            held=lambda: list(self._hand),
+            beat=Heart(self.id, self.host, settings, self._claims.kinds, lambda: self._draining, swept).beat,
+            renewed=self._renewed,
+        )
+        self._suspects = Suspects(
+            self._quick,
+            self.id,
+            most=settings.max_lease_losses,
+            hand=lambda: [hand.task for hand in self._hand.values()],
+            claim=self._claim,
+            idle=lambda: not self._hand and not self._claims.under_way,
+            go_on=self._wake,
+        )
         self._draining = False
         self._began = time.monotonic()
-        self._beat_at: float | None = None
         self._feeds: list[asyncio.Task[None]] = []
         self._empty = asyncio.Event()
 
@@ -104,15 +119,25 @@ class Dispatcher:
         return len(self._hand)
 
     @property
+    def figures(self) -> Rows:
+        """What the pools do: (pool, state) → how many."""
+        return self._executors.figures()
+
+    @property
+    def blocked(self) -> float:
+        """Seconds since the event loop last turned."""
+        return self._leases.blocked
+
+    @property
     def ready(self) -> bool:
         """Whether it takes tasks: it is not ending, and has written a heartbeat within the last lease."""
-        beat, lease = self._beat_at, self._settings.lease.total_seconds()
+        beat, lease = self._leases.beat_at, self._settings.lease.total_seconds()
         return not self._draining and beat is not None and time.monotonic() - beat < lease
 
     @property
     def unheard(self) -> float:
         """Seconds without a heartbeat that was written."""
-        return time.monotonic() - (self._beat_at or self._began)
+        return time.monotonic() - (self._leases.beat_at or self._began)
 
     async def run(self) -> None:
         """Work until cancelled; `drain` first for a clean end."""
@@ -120,12 +145,15 @@ class Dispatcher:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._finisher.run(), name="finisher")
-                group.create_task(self._keep_leases(), name="leases")
-                group.create_task(self._declare_limits(), name="limits")
+                group.create_task(self._leases.run(), name="leases")
+                group.create_task(self._claims.declare(), name="declare")
                 self._feeds = [
                     group.create_task(self._feed(queue, size), name=f"feed {queue}")
                     for queue, size in self._sizes.items()
                 ]
+                poll = self._settings.poll_interval.total_seconds()
+                watch = self._suspects.watch(list(self._sizes), self._claims.kinds, poll, self._settings.lease)
+                self._feeds.append(group.create_task(watch, name="suspects"))
         finally:
             self._executors.close()
 
@@ -133,10 +161,24 @@ class Dispatcher:
         """The doorbell rang for these topics; an empty set means that rings may have been missed."""
         everything = not topics or limits.TOPIC in topics
         if everything:
-            self._limits_known = False
+            self._claims.limits_changed()
         for queue, bell in self._bells.items():
             if everything or f"queue:{queue}" in topics:
                 bell.set()
+        if everything or SUSPECTS in topics:
+            self._suspects.bell.set()
+
+    def _wake(self) -> None:
+        """There may be more to claim, in whichever queue."""
+        for bell in (*self._bells.values(), *self._room.values()):
+            bell.set()
+
+    def _place_freed(self) -> None:
+        """Soon, so that more can be free by then, claim what was left for want of a place."""
+        loop = asyncio.get_running_loop()
+        for queue in self._claims.held_back:
+            loop.call_later(GATHER_ROOM, self._bells[queue].set)
+        self._claims.held_back.clear()
 
     async def _feed(self, queue: str, size: int) -> None:
         """Keep `size` tasks of the queue running."""
@@ -145,17 +187,16 @@ class Dispatcher:
         while not self._draining:
             free = min(size - self._busy[queue], BATCH)
             # Outcomes that wait to be written hold the claims back, so that neither runs away from the other.
-            if free <= 0 or self._finisher.backlog > 4 * BATCH:
+            if free <= 0 or self._suspects.alone or self._finisher.backlog > 4 * BATCH:
                 room.clear()
                 await room.wait()
                 await asyncio.sleep(GATHER_ROOM)
                 continue
             bell.clear()  # before the claim: a ring during it is not missed
+            free -= await self._suspects.claim_few(queue, free)
+            if free <= 0 or self._suspects.alone:
+                continue
             claim = await self._claim(queue, free)
-            if claim.tasks:
-                metrics.observe_claims(queue, len(claim.tasks))
-            for task in claim.tasks:
-                self._start(task)
             if len(claim.tasks) < free and not claim.again and not bell.is_set():
                 try:
                     async with asyncio.timeout(poll if claim.wait is None else min(poll, claim.wait + TOKEN_ROOM)):
@@ -164,26 +205,13 @@ class Dispatcher:
                     pass
         # Nothing is claimed any more; the task group is ended by whoever drains.
 
-    async def _claim(self, queue: str, limit: int) -> Claim:
-        lease = self._settings.lease
-        try:
-            async with self._quick.write(self.actor) as session:
-                if not self._limits_known:
-                    self._limits_known = True  # before the look: what changes during it is looked at again
-                    self._limited = await limits.limited_kinds(session) & set(self._kinds)
-                if self._limited:
-                    return await limits.claim(
-                        session, queue=queue, kinds=self._kinds, worker=self.id, limit=limit, lease=lease
-                    )
-                tasks = await attempts.claim_tasks(
-                    session, queue=queue, kinds=self._kinds, worker=self.id, limit=limit, lease=lease
-                )
-                return Claim(tasks)
-        except AWAY as error:
-            logger.warning("claim_failed", queue=queue, error=repr(error))
-            self._limits_known = False
-            await asyncio.sleep(0.5)
-            return Claim([])
+    async def _claim(self, queue: str, limit: int, losses: Losses = INNOCENT) -> Claim:
+        """Claim and start."""
+        free = min(limit, self._sizes[queue] - self._busy[queue])
+        claim = await self._claims.claim(queue, free, losses) if free > 0 else Claim([])
+        for task in claim.tasks:
+            self._start(task)
+        return claim
 
     def _start(self, task: Claimed) -> None:
         hand = self._hand[task.id, task.attempt] = InHand(task)
@@ -194,6 +222,7 @@ class Dispatcher:
     async def _work(self, hand: InHand) -> None:
         """One task from claim to outcome. Never raises: whatever happens becomes an outcome or nothing."""
         task = hand.task
+        leases.working_for(task)
         hand.calls = note_calls()
         exits.handling.set(True)
         context = Context(
@@ -256,66 +285,29 @@ class Dispatcher:
     def _written(self, attempts: list[Attempt]) -> None:
         """These are out of our hands."""
         gone = [self._hand.pop(attempt, None) for attempt in attempts]
-        if self._limited and any(hand is not None and hand.task.kind in self._limited for hand in gone):
+        if self._claims.limited and any(hand is not None and hand.task.kind in self._claims.limited for hand in gone):
             # There is room for another task of its kind, in whichever queue it waits.
-            for bell in self._bells.values():
-                bell.set()
+            self._wake()
+        if any(hand is not None and hand.task.lease_losses for hand in gone):
+            self._suspects.bell.set()  # there may be room for the next one
         for room in self._room.values():
             room.set()
         if not self._hand:
             self._empty.set()
 
-    async def _declare_limits(self) -> None:
-        """Once. Never in a transaction with leases: one that cannot be stored would let all of them run out."""
-        while True:
-            try:
-                async with self._database.write(self.actor) as session:
-                    await limits.declare(session, all_kinds())
-            except AWAY as error:
-                logger.warning("limits_not_declared", error=repr(error))
-                await asyncio.sleep(self._settings.lease.total_seconds() / 3)
-            else:
-                self._limits_known = False
-                return
-
-    async def _keep_leases(self) -> None:
-        """Renew every lease at a third of its length; what is not ours any more is cancelled."""
-        every = self._settings.lease.total_seconds() / 3
-        queues = dict(self._settings.queues)
-        pulse = Pulse()
-        while True:
-            held = list(self._hand)
-            try:
-                async with self._quick.write(self.actor) as session:
-                    still = await attempts.extend_leases(session, held, self._settings.lease) if held else set()
-                    await workers.beat(
-                        session,
-                        self.id,
-                        self.host,
-                        os.getpid(),
-                        queues,
-                        len(held),
-                        self._draining,
-                        self._kinds,
-                        self._swept(),
-                        pulse.take(),
-                    )
-            except AWAY as error:
-                logger.warning("heartbeat_failed", error=repr(error))
-                await asyncio.sleep(min(every, 0.5))
-                continue
-            self._limits_known = False
-            self._beat_at = time.monotonic()
-            for attempt in held:
-                hand = self._hand.get(attempt)
-                if attempt not in still and hand is not None and not hand.ended:
-                    logger.info("task_taken_away", task=str(attempt[0]), attempt=attempt[1])
-                    hand.cancel()
-            await asyncio.sleep(every)
+    def _renewed(self, held: list[Attempt], still: set[Attempt]) -> None:
+        """What is not ours any more is cancelled."""
+        self._claims.limits_changed()
+        for attempt in held:
+            hand = self._hand.get(attempt)
+            if attempt not in still and hand is not None and not hand.ended:
+                logger.info("task_taken_away", task=str(attempt[0]), attempt=attempt[1])
+                hand.cancel()
 
     async def drain(self) -> None:
         """Stop claiming, let the tasks in hand end within the grace period, then put the rest back unharmed."""
         self._draining = True
+        self._suspects.end()
         began = time.monotonic()
         self.hear(frozenset())
         for room in self._room.values():
@@ -344,6 +336,7 @@ class Dispatcher:
         try:
             async with asyncio.timeout(LAST_WORDS):
                 await self._finisher.flushed()
+                await self._leases.end()  # or its next heartbeat would bring the worker back
                 async with self._database.write(self.actor) as session:
                     await workers.leave(session, self.id)
         except (TimeoutError, *AWAY) as error:

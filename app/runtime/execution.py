@@ -7,6 +7,7 @@ import msgspec
 
 from app.core import log
 from app.core.storable import Unstorable, json_of
+from app.runtime.clock import Clock
 from app.runtime.context import Context
 from app.runtime.endings import buried, failed, left
 from app.runtime.errors import DeadlinePassed, LeaseLost, PermanentError
@@ -31,14 +32,14 @@ async def execute(task: Claimed, context: Context) -> Outcome | None:
     except msgspec.ValidationError as error:
         return buried(task, PayloadMismatch(task.kind, str(error)))
     seconds = kind.timeout.total_seconds()
-    overdue = task.time_left is not None and task.time_left <= seconds
-    if task.time_left is not None and overdue:
-        seconds = max(task.time_left, 0.0)
     try:
         # A time that is over already would still let the handler run up to its first await.
-        if overdue and not seconds:
+        if task.time_left is not None and task.time_left <= 0:
             return buried(task, DeadlinePassed("Its deadline passed before it could start."), failed=False)
-        async with asyncio.timeout(seconds) as limit:
+        now = asyncio.get_running_loop().time()
+        deadline = None if task.time_left is None else now + task.time_left
+        async with asyncio.timeout_at(now + seconds if deadline is None else min(now + seconds, deadline)) as limit:
+            context.clock = Clock(limit, deadline)
             result = await _call(kind, context, payload)
         return Outcome(task.id, task.attempt, TaskState.SUCCEEDED, result=_json(result))
     except LeaseLost:
@@ -51,7 +52,7 @@ async def execute(task: Claimed, context: Context) -> Outcome | None:
     except BaseException as failure:  # sys.exit() too: it is the handler that wants to end, not the worker
         if left(failure):
             return None
-        if overdue and limit.expired():
+        if context.clock and context.clock.deadline_passed:
             return buried(task, DeadlinePassed("Its deadline passed while it was running."), failed=False)
         late = TimeoutError(f"It took longer than {kind.timeout.total_seconds():g} seconds.")
         return failed(task, late if limit.expired() else failure)

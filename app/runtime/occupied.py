@@ -1,7 +1,7 @@
-"""What still works for a task in threads and processes: cancelling its handler does not stop them."""
+"""What still works for a task in threads: cancelling its handler does not stop them, as it stops processes."""
 
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
@@ -36,10 +36,5 @@ def _noted(call: Future[R]) -> Future[R]:
 
 
 class Threads(ThreadPoolExecutor):
-    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        return _noted(super().submit(fn, *args, **kwargs))
-
-
-class Processes(ProcessPoolExecutor):
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         return _noted(super().submit(fn, *args, **kwargs))

@@ -1,6 +1,7 @@
 """The beats that recover what got stuck. Every worker sweeps, one at a time under an advisory lock; no task itself."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 
@@ -12,13 +13,13 @@ from app.approvals import deciding, reminding
 from app.bulk import service as bulk
 from app.core import log
 from app.core.config import Settings
-from app.core.db import AWAY, Database, WriteSession
+from app.core.db import AWAY, Database, WriteSession, is_away
 from app.mail import following as mails
 from app.postings.imports import forget_old_imports
 from app.runs import following
 from app.runs import service as runs
 from app.runs.states import STAGES, Stage
-from app.runtime import workers
+from app.runtime import suspects, workers
 from app.schedules import service as schedules
 from app.stats import minutes, rebasing
 from app.stats import queries as stats
@@ -56,6 +57,7 @@ class Sweeper:
         self._name_at = 0.0
         self._add_up_at = 0.0
         self._swept: float | None = None
+        self._away_at = -math.inf
         self._every = min(1.0, settings.lease.total_seconds() / 3)
         self._beats: tuple[Callable[[WriteSession], Awaitable[bool]], ...] = (
             self._promote,
@@ -95,6 +97,8 @@ class Sweeper:
                         more, busy = True, busy + time.monotonic() - began
                 except AWAY as error:
                     self._files = []
+                    if is_away(error):
+                        self._away_at = time.monotonic()
                     logger.warning("sweep_failed", beat=getattr(beat, "__name__", "?"), error=repr(error))
             # Workers come first: a long chore takes no more than half of a connection's time.
             await asyncio.sleep(max(PAUSE, busy) if more else self._every)
@@ -118,10 +122,14 @@ class Sweeper:
         return len(moved) == CHUNK
 
     async def _recover(self, session: WriteSession) -> bool:
+        # While the database is away nobody can renew a lease. Back again, workers first get the time to do so.
+        if time.monotonic() - self._away_at < self._settings.lease.total_seconds() / 3:
+            return False
         moved = await tasks.recover_lost(session, most=self._settings.max_lease_losses, limit=CHUNK)
         for row in moved:
             logger.warning("lease_lost", task=str(row.id), state=row.state)
-        announce_ready(session, moved)
+        if moved:
+            session.announce(suspects.TOPIC)
         return len(moved) == CHUNK
 
     async def _start_scheduled(self, session: WriteSession) -> bool:

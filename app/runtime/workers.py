@@ -1,13 +1,16 @@
 """The table of worker processes, for people to look at."""
 
+import os
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, func, null
 from sqlalchemy.dialects.postgresql import insert
 
+from app.core.config import Settings
 from app.core.db import WriteSession
-from app.runtime.vitals import Vitals
+from app.runtime.vitals import Pulse, Vitals
 from app.tasks.models import Worker
 
 FORGET = timedelta(hours=1)
@@ -36,6 +39,31 @@ async def beat(
         .values(id=id, host=host, pid=pid, queues=queues, kinds=null() if kinds is None else kinds, **values)
         .on_conflict_do_update(index_elements=[Worker.id], set_=values)
     )
+
+
+class Heart:
+    """What a worker says of itself. It beats in a thread: what it asks must be safe to read there."""
+
+    def __init__(
+        self,
+        id: UUID,
+        host: str,
+        settings: Settings,
+        kinds: list[str],
+        draining: Callable[[], bool],
+        swept: Callable[[], float | None],
+    ) -> None:
+        self._id, self._host = id, host
+        self._queues, self._kinds = dict(settings.queues), kinds
+        self._draining, self._swept = draining, swept
+        self._pulse = Pulse()
+
+    async def beat(self, session: WriteSession, in_hand: int) -> None:
+        vitals = self._pulse.take()
+        draining, swept = self._draining(), self._swept()
+        await beat(
+            session, self._id, self._host, os.getpid(), self._queues, in_hand, draining, self._kinds, swept, vitals
+        )
 
 
 async def leave(session: WriteSession, id: UUID) -> None:

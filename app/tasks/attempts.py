@@ -3,6 +3,7 @@
 Locks are taken as app/tasks/queries.py says. Times are the database's; `now=` is for tests.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
@@ -40,6 +41,35 @@ class Claimed(NamedTuple):
     round: int
     time_left: float | None = None
     traceparent: str | None = None
+    lease_losses: int = 0
+
+
+class Places(msgspec.Struct, frozen=True):
+    """How many more tasks of some kinds a worker can run: kinds that share a pool share its free places."""
+
+    pools: Mapping[str, str] = {}  # kind → pool
+    free: Mapping[Any, int] = {}  # pool → places
+
+    def parameters(self) -> dict[str, list[Any]]:
+        free = [self.free[pool] for pool in self.pools.values()]
+        return {"pooled": list(self.pools), "pools": list(self.pools.values()), "places": free}
+
+    def look(self, limit: int) -> int:
+        """How many of the first tasks to look at: past those of a full pool, but not past a long queue of them."""
+        return limit if all(self.free.values()) else limit + LOOK_PAST
+
+
+class Losses(NamedTuple):
+    """How often in a row its worker was lost: which tasks a claim is for."""
+
+    least: int
+    most: int
+
+
+LOOK_PAST = 100  # tasks
+NO_POOLS = Places()
+ANY = Losses(0, 32767)
+INNOCENT = Losses(0, 0)
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -59,13 +89,32 @@ class Outcome(msgspec.Struct, frozen=True):
 # is looked up once, before the walk. Materialized: a planner that believes the table to hold one row would run the
 # choice once for each row there is, and claim everything. Claimed rows are skipped, not waited for. A kind that this
 # worker does not know stays for one that does (old code during a deploy). Limited kinds are app/tasks/limits.py's.
-FREE = """
-      SELECT id, priority, position FROM tasks
+_READY = """
+      SELECT id, kind, priority, position FROM tasks
       WHERE state = 'queued' AND NOT limited AND queue = :queue AND kind = ANY(CAST(:kinds AS text[]))
         AND NOT EXISTS (SELECT FROM queues WHERE name = :queue AND paused_at IS NOT NULL)
+"""
+_IN_ORDER = """
+      ORDER BY priority DESC, position
+      LIMIT :look
+      FOR NO KEY UPDATE SKIP LOCKED
+"""
+# Suspects (app/runtime/suspects.py) are few and have an index of their own, which needs its condition in plain words.
+AMONG = " AND lease_losses BETWEEN :least AND :most "
+SUSPECTS = " AND lease_losses > 0 " + AMONG
+FREE = _READY + AMONG + _IN_ORDER
+FREE_SUSPECTS = _READY + SUSPECTS + _IN_ORDER
+# Of the tasks in `ready`, no more of a pool than it has places.
+FITTING = """
+      SELECT id FROM (
+        SELECT r.id, r.priority, r.position, p.places,
+               row_number() OVER (PARTITION BY p.pool ORDER BY r.priority DESC, r.position) AS number
+        FROM ready r
+        LEFT JOIN unnest(CAST(:pooled AS text[]), CAST(:pools AS text[]), CAST(:places AS int[]))
+                  AS p(kind, pool, places) ON p.kind = r.kind) AS numbered
+      WHERE number <= coalesce(places, number)
       ORDER BY priority DESC, position
       LIMIT :limit
-      FOR NO KEY UPDATE SKIP LOCKED
 """
 # Of the tasks in `c`.
 TAKE = """
@@ -77,9 +126,11 @@ TAKE = """
     RETURNING t.id, t.attempt, t.kind, CAST(t.payload AS text), t.queue, t.run_id, t.owner_id, t.subject, t.title,
               t.failures, t.max_attempts, t.round,
               CAST(extract(epoch FROM t.deadline_at - coalesce(CAST(:now AS timestamptz), now())) AS float8)
-              AS time_left, t.traceparent
+              AS time_left, t.traceparent, t.lease_losses
 """
-_CLAIM = text("WITH c AS MATERIALIZED (" + FREE + ")" + TAKE)
+_REST = "), c AS MATERIALIZED (" + FITTING + ")" + TAKE
+_CLAIM = text("WITH ready AS MATERIALIZED (" + FREE + _REST)
+_CLAIM_SUSPECTS = text("WITH ready AS MATERIALIZED (" + FREE_SUSPECTS + _REST)
 
 
 async def claim_tasks(
@@ -90,14 +141,15 @@ async def claim_tasks(
     worker: UUID,
     limit: int,
     lease: timedelta,
+    places: Places = NO_POOLS,
+    losses: Losses = ANY,
     now: datetime | None = None,
 ) -> list[Claimed]:
     """At most `limit` ready tasks of `queue`, highest priority first, in their order, leased to `worker`. None of
     a paused queue, and none of a limited kind."""
-    rows = await session.execute(
-        _CLAIM,
-        {"queue": queue, "kinds": kinds, "worker": worker, "limit": limit, "lease": lease, "now": now},
-    )
+    values = {"queue": queue, "kinds": kinds, "worker": worker, "limit": limit, "lease": lease, "now": now}
+    values |= {"look": places.look(limit), **places.parameters(), **losses._asdict()}
+    rows = await session.execute(_CLAIM_SUSPECTS if losses.least else _CLAIM, values)
     return [Claimed(*row) for row in rows]
 
 
@@ -122,6 +174,8 @@ _FINISH = text(
         fingerprint = t.kind || ':' || f.digest,
         reason = f.reason,
         failures = t.failures + CASE WHEN f.failed THEN 1 ELSE 0 END,
+        -- Lost workers count in a row: here one was not lost.
+        lease_losses = CASE WHEN f.state = 'retrying' THEN 0 ELSE t.lease_losses END,
         run_at = coalesce(CAST(:now AS timestamptz), now()) + f.delay * interval '1 second',
         finished_at = CASE WHEN f.state IN ('succeeded', 'dead_letter')
                            THEN coalesce(CAST(:now AS timestamptz), now()) END,
@@ -235,7 +289,7 @@ _SNOOZE = text(
     """
     UPDATE tasks t
     SET state = 'scheduled', run_at = CAST(s.result #>> '{}' AS timestamptz), reason = 'Sleeps: ' || s.name,
-        lease_expires_at = NULL, worker_id = NULL
+        lease_losses = 0, lease_expires_at = NULL, worker_id = NULL
     FROM task_steps s
     WHERE s.task_id = t.id AND s.name = :name
       AND CAST(s.result #>> '{}' AS timestamptz) > coalesce(CAST(:now AS timestamptz), now())

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, func, literal, select, text, update
+from sqlalchemy import ColumnElement, TextClause, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,7 +20,19 @@ from app.core.db import WriteSession
 from app.core.errors import NotFound
 from app.core.principal import Principal
 from app.tasks import attempts
-from app.tasks.attempts import FREE, TAKE, Claimed
+from app.tasks.attempts import (
+    AMONG,
+    ANY,
+    FITTING,
+    FREE,
+    FREE_SUSPECTS,
+    NO_POOLS,
+    SUSPECTS,
+    TAKE,
+    Claimed,
+    Losses,
+    Places,
+)
 from app.tasks.kinds import Kind, Rate, all_kinds
 from app.tasks.models import KindLimit, KindLimitEvent
 
@@ -57,24 +69,24 @@ _WAITING = text(
 # In a statement of its own: the next one then sees everything that the locks' former holders have committed.
 _LOCK = text("SELECT kind FROM kind_limits WHERE kind = ANY(CAST(:limited AS text[])) ORDER BY kind FOR NO KEY UPDATE")
 # More rows may be locked than are taken in the end, hence `spare`: others skipped those, and must look again.
-_WITH_ROOM = """
+_ROOMS = """
     WITH rooms AS MATERIALIZED (
       SELECT k.kind, r.room FROM unnest(CAST(:limited AS text[])) AS k(kind)
       CROSS JOIN LATERAL holdpoint_room(k.kind, coalesce(CAST(:now AS timestamptz), now())) r
       WHERE r.room > 0),
     held AS MATERIALIZED (
       SELECT t.* FROM rooms CROSS JOIN LATERAL (
-        SELECT id, priority, position FROM tasks
+        SELECT id, kind, priority, position FROM tasks
         WHERE state = 'queued' AND limited AND kind = rooms.kind AND queue = :queue
+"""
+_HELD = """
         ORDER BY priority DESC, position
         LIMIT least(rooms.room, CAST(:limit AS bigint))
         FOR NO KEY UPDATE SKIP LOCKED) t)
 """
 _BOTH = """
+    ready AS (SELECT * FROM held UNION ALL SELECT * FROM free),
     c AS MATERIALIZED (
-      SELECT id FROM (SELECT * FROM held UNION ALL SELECT * FROM free) AS ready
-      ORDER BY priority DESC, position
-      LIMIT :limit)
 """
 _SPENT = """
     spent AS (
@@ -83,11 +95,18 @@ _SPENT = """
           tokens_at = greatest(l.tokens_at, coalesce(CAST(:now AS timestamptz), now()))
       FROM (SELECT kind, count(*) AS n FROM claimed GROUP BY kind) n
       WHERE l.kind = n.kind AND l.rate_count IS NOT NULL)
-    SELECT (SELECT count(*) FROM held) + (SELECT count(*) FROM free) > CAST(:limit AS bigint) AS spare, claimed.*
+    SELECT (SELECT count(*) FROM held) + (SELECT count(*) FROM free) > CAST(:look AS bigint) AS spare, claimed.*
     FROM claimed
 """
-_FREE_AND_BOTH = "free AS MATERIALIZED (" + FREE + "), " + _BOTH
-_CLAIM = text(", ".join((_WITH_ROOM, _FREE_AND_BOTH, "claimed AS (" + TAKE + ")", _SPENT)))
+
+
+def _claim(free: str, among: str) -> TextClause:
+    both = "free AS MATERIALIZED (" + free + "), " + _BOTH + FITTING + ")"
+    return text(", ".join((_ROOMS + among + _HELD, both, "claimed AS (" + TAKE + ")", _SPENT)))
+
+
+_CLAIM = _claim(FREE, AMONG)
+_CLAIM_SUSPECTS = _claim(FREE_SUSPECTS, SUSPECTS)
 
 
 async def claim(
@@ -98,24 +117,38 @@ async def claim(
     worker: UUID,
     limit: int,
     lease: timedelta,
+    places: Places = NO_POOLS,
+    losses: Losses = ANY,
+    limited: bool = True,
     now: datetime | None = None,
 ) -> Claim:
-    """`attempts.claim_tasks`, with the tasks of limited kinds for which there is room."""
+    """`attempts.claim_tasks`, with the tasks of limited kinds for which there is room. `limited`: there are such."""
     values = {"queue": queue, "kinds": kinds, "worker": worker, "limit": limit, "lease": lease, "now": now}
-    waiting = (await session.execute(_WAITING, {"queue": queue, "kinds": kinds, "now": now})).all()
+    values |= {"look": places.look(limit), **places.parameters(), **losses._asdict()}
+    asked = {"queue": queue, "kinds": kinds, "now": now}
+    waiting = (await session.execute(_WAITING, asked)).all() if limited else []
     wait = min((row.wait for row in waiting if row.wait is not None), default=None)
-    limited = sorted(row.kind for row in waiting if row.room > 0)
-    if not limited:
+    with_room = sorted(row.kind for row in waiting if row.room > 0)
+    if not with_room:
         free = await attempts.claim_tasks(
-            session, queue=queue, kinds=kinds, worker=worker, limit=limit, lease=lease, now=now
+            session,
+            queue=queue,
+            kinds=kinds,
+            worker=worker,
+            limit=limit,
+            lease=lease,
+            places=places,
+            losses=losses,
+            now=now,
         )
         return Claim(free, wait)
-    await session.execute(_LOCK, {"limited": limited})
-    rows = (await session.execute(_CLAIM, {**values, "limited": limited})).all()
+    await session.execute(_LOCK, {"limited": with_room})
+    statement = _CLAIM_SUSPECTS if losses.least else _CLAIM
+    rows = (await session.execute(statement, {**values, "limited": with_room})).all()
     if rows and rows[0].spare:
         session.announce(f"queue:{queue}")
     tasks = [Claimed(*row[1:]) for row in rows]
-    return Claim(tasks, wait, any(task.kind in limited for task in tasks))
+    return Claim(tasks, wait, any(task.kind in with_room for task in tasks))
 
 
 async def limited_kinds(session: AsyncSession) -> frozenset[str]:

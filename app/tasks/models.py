@@ -101,6 +101,14 @@ class Task(Base):
             text('(- "position")'),
             postgresql_where=text("state = 'queued' AND limited"),
         ),
+        # The few whose worker was lost: they are claimed apart (app/runtime/suspects.py).
+        Index(
+            "tasks_suspects_idx",
+            "queue",
+            text("priority DESC"),
+            "position",
+            postgresql_where=text("state = 'queued' AND lease_losses > 0"),
+        ),
         # Not on lease_expires_at: so a heartbeat stays a heap-only update.
         Index("tasks_running_idx", "id", postgresql_where=text("state = 'running'")),
         Index("tasks_due_idx", "run_at", postgresql_where=text("state IN ('scheduled', 'retrying')")),

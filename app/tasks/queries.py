@@ -173,6 +173,8 @@ async def move_tasks(
         values[Task.deadline_at] = case((Task.deadline_at > at, Task.deadline_at))
         if payload is not None:
             values[Task.payload] = payload
+    if verb is TaskVerb.HOLD:
+        values[Task.lease_losses] = 0  # they count in a row, and here its worker was not lost
     if error is not None:
         values[Task.error] = {"type": error, "message": reason or ""}
         values[Task.fingerprint] = Task.kind + literal(":" + digest(error, reason or ""), Text())

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from datetime import timedelta
 
 import msgspec
 from sqlalchemy import text
@@ -46,6 +47,31 @@ async def breaks(ctx: Context, payload: Evidence) -> None:
 async def holds_a_connection(ctx: Context, payload: Evidence) -> None:
     async with ctx.database.write("evidence") as session:
         await session.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": payload.seconds})
+
+
+@kind("chaos.sleeps", max_attempts=1)
+async def sleeps(ctx: Context, payload: Evidence) -> None:
+    """An innocent neighbour."""
+    await asyncio.sleep(payload.seconds)
+
+
+@kind("chaos.poison", max_attempts=1)
+async def poison(ctx: Context, payload: Evidence) -> None:
+    """Takes its worker down each time."""
+    await asyncio.sleep(payload.seconds)
+    os._exit(66)
+
+
+@kind("chaos.blocks-briefly", max_attempts=1, timeout=timedelta(minutes=1))
+async def blocks_briefly(ctx: Context, payload: Evidence) -> None:
+    """Blocks the event loop."""
+    time.sleep(payload.seconds)
+
+
+@kind("chaos.stuck", max_attempts=1, timeout=timedelta(seconds=1))
+async def stuck(ctx: Context, payload: Evidence) -> None:
+    """Blocks it for longer than it may take."""
+    time.sleep(payload.seconds)
 
 
 @kind("chaos.deaf", max_attempts=1)

@@ -26,7 +26,11 @@ MANUAL = (ROOT / "docs/operations.md").read_text()
 NAME = re.compile(r"\bholdpoint_[a-z_]+")
 LABELS = re.compile(r"(holdpoint_[a-z_]+)\{([^}]*)\}")
 # A worker's own gauge, read at each look.
-READ_IN_WORKERS = {"holdpoint_worker_in_hand": frozenset[str]()}
+READ_IN_WORKERS = {
+    "holdpoint_worker_in_hand": frozenset[str](),
+    "holdpoint_worker_calls": frozenset({"pool", "state"}),
+    "holdpoint_worker_blocked_seconds": frozenset[str](),
+}
 
 
 async def known(database: Database) -> dict[str, frozenset[str]]:

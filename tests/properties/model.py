@@ -119,6 +119,8 @@ class World:
         task.move(verb, state)
         task.failures += verb in ("retry_later", "bury")
         task.run_at = self.now + delay if state == "retrying" else None
+        if state == "retrying":
+            task.losses = 0
         if state == "queued":
             self._wait_with_run(task)
         return True
@@ -131,6 +133,7 @@ class World:
         for earlier in [q for q in self.questions if (q.task, q.step) == (task, question.step)]:
             earlier.withdrawn = True
         task.move("hold", question.hold)
+        task.losses = 0
         task.question = question
         self.questions.append(question)
 

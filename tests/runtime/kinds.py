@@ -1,6 +1,8 @@
 """Kinds whose behaviour tests steer."""
 
 import asyncio
+import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -121,6 +123,24 @@ async def add_user(session: WriteSession, name: str) -> int:
 @kind("test.thread", runs_in="thread")
 def in_thread(payload: Named) -> str:
     return f"thread {payload.name}"
+
+
+open_gate = threading.Event()
+
+
+@kind("test.gated-thread", runs_in="thread", max_attempts=1)
+def gated_thread(payload: Named) -> None:
+    open_gate.wait(30)
+
+
+@kind("test.steps-in-thread", max_attempts=1, timeout=timedelta(seconds=1))
+async def steps_in_thread(ctx: Context, payload: Named) -> None:
+    await ctx.in_thread(time.sleep, 0.2)
+
+
+@kind("test.count")
+async def counts(ctx: Context, payload: Named) -> None:
+    ran[payload.name] += 1
 
 
 @kind("test.process", runs_in="process")

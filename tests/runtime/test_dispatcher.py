@@ -13,12 +13,12 @@ from app import worker
 from app.core.config import Settings
 from app.core.db import Database
 from app.runtime.dispatcher import Dispatcher
-from app.tasks import kinds, queries
+from app.tasks import attempts, kinds, queries
 from app.tasks.kinds import Kind, find_kind
 from app.tasks.models import Task
 from app.tasks.service import TaskRequest, enqueue
 from app.tasks.states import TaskVerb
-from tests.runtime.kinds import gates, ran
+from tests.runtime.kinds import gates, open_gate, ran
 from tests.runtime.working import task_of, until, until_state, verbs_of, working
 
 
@@ -106,18 +106,55 @@ async def test_blocking_work_runs_beside_the_event_loop(database: Database, sett
     assert task.result == f"{where} x"
 
 
+async def test_waiting_for_a_thread_does_not_count_as_running(database: Database, settings: Settings) -> None:
+    """Async handlers are claimed all at once, and then wait for the only thread twice as long as they may take."""
+    one = msgspec.structs.replace(settings, threads=1)
+    ids = [await put(database, "test.steps-in-thread", f"{n}") for n in range(10)]
+    async with working(database, one):
+        for task_id in ids:
+            task = await until_state(database, task_id, "succeeded", "retrying", "dead_letter", seconds=30)
+            assert (task.state, task.failures) == ("succeeded", 0)
+
+
+async def test_a_worker_claims_no_more_for_threads_than_it_has(database: Database, settings: Settings) -> None:
+    open_gate.clear()
+    one = msgspec.structs.replace(settings, threads=1)
+    gated = [await put(database, "test.gated-thread", "x") for _ in range(3)]
+    behind = await put(database, "test.count", "behind")
+    try:
+        async with working(database, one) as first, working(database, one) as second:
+            await until(lambda: _true(first.in_hand == second.in_hand == 1))
+            # What needs no thread comes through.
+            await until_state(database, behind, "succeeded")
+            assert sorted([(await task_of(database, task_id)).state for task_id in gated]) == [
+                "queued",
+                "running",
+                "running",
+            ]
+            open_gate.set()
+            for task_id in gated:
+                await until_state(database, task_id, "succeeded")
+    finally:
+        open_gate.set()
+
+
 async def test_shutting_down_uses_up_no_try_and_loses_no_finished_step(database: Database, settings: Settings) -> None:
     quick = msgspec.structs.replace(settings, shutdown_grace=timedelta(milliseconds=20))
     task_id = await put(database, "test.waits", "shutdown")
     async with working(database, quick):
         await until_state(database, task_id, "running")
-        await until(lambda: _true(ran["shutdown.before"] == 1))
+        await until(lambda: stored(database, task_id))  # which is later than that it ran
     task = await task_of(database, task_id)
     assert (task.state, task.failures, task.lease_losses) == ("queued", 0, 0)
     gates["shutdown"].set()
     async with working(database, settings):
         await until_state(database, task_id, "succeeded")
     assert ran["shutdown.before"] == 1
+
+
+async def stored(database: Database, task_id: UUID) -> bool:
+    async with database.read() as session:
+        return bool(await attempts.stored_steps(session, task_id))
 
 
 async def _true(value: bool) -> bool:

@@ -192,6 +192,8 @@ async def test_a_worker_process_tells_what_it_has_done_on_a_port_of_its_own(
             assert values(text, "holdpoint_worker_claims_total") == {("default",): 1}
             assert sum(values(text, "holdpoint_worker_tries_total").values()) == 1
             assert values(text, "holdpoint_worker_in_hand")[()] in (0, 1)
+            assert values(text, "holdpoint_worker_calls")[("thread", "abandoned")] == 0
+            assert values(text, "holdpoint_worker_blocked_seconds")[()] < 15
 
             async def swept() -> bool:
                 async with database.read() as session:

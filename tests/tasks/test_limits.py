@@ -356,7 +356,7 @@ async def test_a_full_kind_s_waiting_tasks_are_not_walked_over(database: Databas
         await session.execute(text("ANALYZE tasks"))
         plan = await session.execute(
             text("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + attempts.FREE.replace("SKIP LOCKED", "")),
-            {"queue": "default", "kinds": [FREE, HELD], "limit": 20},
+            {"queue": "default", "kinds": [FREE, HELD], "look": 20, "least": 0, "most": 0},
         )
         root_node = plan.scalar_one()[0]["Plan"]
     assert root_node["Actual Rows"] == 20

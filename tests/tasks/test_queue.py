@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from app.core.db import Database
 from app.core.errors import Invalid
 from app.core.ids import uuid7
 from app.tasks import attempts, queries
-from app.tasks.attempts import Claimed, Outcome
+from app.tasks.attempts import Claimed, Losses, Outcome
 from app.tasks.errors import PayloadMismatch, UnknownKind
 from app.tasks.models import Task, TaskEvent
 from app.tasks.service import TaskRequest, enqueue, enqueue_many
@@ -145,6 +145,64 @@ async def test_a_lost_lease_uses_up_no_try_but_a_poison_task_is_buried(database:
     assert (task.failures, task.lease_losses) == (0, 3)
     assert task.error is not None
     assert task.error["type"] == "LeaseLost"
+
+
+async def test_lost_workers_count_in_a_row_and_a_failure_in_between_begins_anew(database: Database) -> None:
+    task_id = await make_task(database)
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    for _ in range(2):
+        await claim(database, now=long_ago)
+        async with database.write("system") as session:
+            await queries.recover_lost(session, most=3)
+    [task] = await claim(database)
+    assert task.lease_losses == 2
+    error = '{"type": "E", "message": "m"}'
+    await finish(database, Outcome(task_id, task.attempt, TaskState.RETRYING, error=error, delay=0, failed=True))
+    async with database.write("system") as session:
+        await queries.promote_due(session)
+    [task] = await claim(database)
+    assert task.lease_losses == 0
+
+
+async def test_suspects_are_claimed_by_how_often_their_worker_was_lost(database: Database) -> None:
+    ids = [await make_task(database) for _ in range(6)]
+    async with database.write("system") as session:
+        for losses, task_id in enumerate(ids):
+            await session.execute(update(Task).where(Task.id == task_id).values(lease_losses=losses // 2))
+
+    async def among(least: int, most: int) -> list[UUID]:
+        async with database.write("worker:test") as session:
+            claimed = await attempts.claim_tasks(
+                session,
+                queue="default",
+                kinds=["test.nothing"],
+                worker=uuid7(),
+                limit=9,
+                lease=LEASE,
+                losses=Losses(least, most),
+            )
+        return sorted(task.id for task in claimed)
+
+    assert await among(0, 0) == ids[:2]
+    assert await among(1, 1) == ids[2:4]
+    assert await among(1, 9) == ids[4:]
+
+
+async def test_a_claim_takes_no_more_of_a_pool_than_it_has_places(database: Database) -> None:
+    """The first of the queue fill the places; others of other kinds come through behind them."""
+    ids = [await make_task(database, kind=kind) for kind in ["test.nothing"] * 4 + ["test.free"] * 2]
+    places = attempts.Places({"test.nothing": "thread"}, {"thread": 2})
+    async with database.write("worker:test") as session:
+        claimed = await attempts.claim_tasks(
+            session,
+            queue="default",
+            kinds=["test.nothing", "test.free"],
+            worker=uuid7(),
+            limit=9,
+            lease=LEASE,
+            places=places,
+        )
+    assert sorted(task.id for task in claimed) == [*ids[:2], *ids[4:]]
 
 
 async def test_a_task_for_later_is_promoted_when_its_time_has_come(database: Database) -> None:

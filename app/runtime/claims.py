@@ -1,0 +1,89 @@
+"""How a worker claims tasks: with the limits of kinds, and only as many as there are free places to run them in."""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+from uuid import UUID
+
+from app.core import log, metrics
+from app.core.db import AWAY, Database
+from app.runtime.executors import Executors, Pool
+from app.tasks import limits
+from app.tasks.attempts import Losses, Places
+from app.tasks.kinds import all_kinds
+from app.tasks.limits import Claim
+
+logger = log.get(__name__)
+
+
+class Claims:
+    """The claims of one worker, of all its queues."""
+
+    def __init__(self, database: Database, worker: UUID, actor: str, lease: timedelta, executors: Executors) -> None:
+        self._database = database
+        self._worker, self._actor, self._lease = worker, actor, lease
+        self._executors = executors
+        self.kinds = [kind.name for kind in all_kinds()]
+        self._pools: dict[str, Pool] = {kind.name: kind.runs_in for kind in all_kinds() if kind.runs_in != "loop"}
+        # Which kinds have limits: only whether to ask for their tasks. What they allow, the claim finds out.
+        self.limited: frozenset[str] = frozenset()
+        self._limits_known = False
+        self.under_way = 0
+        self.held_back: set[str] = set()  # queues in which the last claim may have left tasks for want of places
+
+    def limits_changed(self) -> None:
+        self._limits_known = False
+
+    async def declare(self) -> None:
+        """Write down the limits that the code of this process declares, however long the database is away."""
+        while True:
+            try:
+                async with self._database.write(self._actor) as session:
+                    await limits.declare(session, all_kinds())
+            except AWAY as error:
+                logger.warning("declare_failed", error=repr(error))
+                await asyncio.sleep(0.5)
+            else:
+                self._limits_known = False
+                return
+
+    async def claim(self, queue: str, limit: int, losses: Losses) -> Claim:
+        """At most `limit` tasks of the queue. Whoever calls starts them at once: they are leased."""
+        self.under_way += 1
+        try:
+            claim = await self._claim(queue, limit, losses)
+        except AWAY as error:
+            logger.warning("claim_failed", queue=queue, error=repr(error))
+            self._limits_known = False
+            await asyncio.sleep(0.5)
+            return Claim([])
+        finally:
+            self.under_way -= 1
+        if claim.tasks:
+            metrics.observe_claims(queue, len(claim.tasks))
+        return claim
+
+    async def _claim(self, queue: str, limit: int, losses: Losses) -> Claim:
+        async with self._database.write(self._actor) as session:
+            if not self._limits_known:
+                self._limits_known = True  # before the look: what changes during it is looked at again
+                self.limited = await limits.limited_kinds(session) & set(self.kinds)
+            free = {pool: self._executors.free(pool) for pool in set(self._pools.values())}
+            claim = await limits.claim(
+                session,
+                queue=queue,
+                kinds=self.kinds,
+                worker=self._worker,
+                limit=limit,
+                lease=self._lease,
+                places=Places(self._pools, free),
+                losses=losses,
+                limited=bool(self.limited),
+            )
+            # One that is left would only wait here for a place, while another worker has one.
+            taken = Counter(self._pools[task.kind] for task in claim.tasks if task.kind in self._pools)
+            filled = any(number >= free[pool] for pool, number in taken.items())
+            if filled or not all(free.values()):
+                self.held_back.add(queue)
+            # Behind what was left there may be something else for us.
+            return Claim(claim.tasks, claim.wait, claim.again or filled)
