@@ -50,6 +50,10 @@ class Process:
         )
 
     @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
     def alive(self) -> bool:
         return self._child.poll() is None
 
@@ -94,17 +98,7 @@ def worker(environ: Mapping[str, str], log: Path) -> Iterator[Process]:
 @contextmanager
 def web(environ: Mapping[str, str], log: Path, port: int) -> Iterator[Process]:
     """A web server that answers."""
-    process = Process(
-        log,
-        environ,
-        "uvicorn",
-        "--factory",
-        "app.asgi:create",
-        "--port",
-        str(port),
-        "--no-access-log",
-        "--no-server-header",
-    )
+    process = Process(log, {**environ, "PORT": str(port)}, "app.cli", "web", "--host", "127.0.0.1")
     try:
         deadline = time.monotonic() + 30
         while True:

@@ -337,3 +337,9 @@ async def test_a_refusal_tells_the_time_in_the_reader_s_zone_and_the_person_by_t
     refused = words(await phone.post("/review", data=form))
     assert re.search(r"already cancelled by owner@example\.org at \d\d:\d\d:\d\d JST\.", refused), refused
     assert "user:" not in refused
+
+
+@pytest.mark.parametrize("act", ["", "/fresh", "/take-back", "/forward", "/ask-back", "/withdraw"])
+async def test_links_cannot_be_guessed_by_sending_forms(phone: httpx.AsyncClient, act: str) -> None:
+    guesses = [(await phone.post(f"/review{act}", data={"token": "x" * 43})).status_code for _ in range(61)]
+    assert guesses == [404] * 60 + [429]
