@@ -3,29 +3,48 @@
 from uuid import UUID
 
 from app.approvals import queries
-from app.approvals.errors import ApprovalNotFound, NotAsked, SignInNeeded
+from app.approvals.errors import ApprovalNotFound, NotAsked, SelfApproval, SignInNeeded
 from app.approvals.models import Approval, Recipient
+from app.approvals.standing import standing_of
 from app.core.db import WriteSession
 from app.core.principal import Principal
 
 
-async def asked_by_link(session: WriteSession, token_hash: bytes) -> tuple[Approval, Recipient]:
-    """Raises ApprovalNotFound; SignInNeeded where the link alone is not enough."""
+async def asked_by_link(
+    session: WriteSession, token_hash: bytes, holder: Principal | None = None
+) -> tuple[Approval, Recipient]:
+    """Args:
+        holder: who is signed in where the link is used; whoever started it does not decide it by another's link either.
+
+    Raises:
+        ApprovalNotFound
+        SignInNeeded: the link alone is not enough.
+        SelfApproval
+    """
     asked = await queries.by_link(session, token_hash)
     if asked is None:
         raise ApprovalNotFound
     if asked.approval.level != "link":
         raise SignInNeeded
+    if holder is not None and (await standing_of(session, asked.approval)).bars(holder.email):
+        raise SelfApproval
     return asked.approval, asked.recipient
 
 
+def check_person(approval: Approval, by: Principal) -> None:
+    """Raises SignInNeeded for a program that acts for a person where that person has to sign in."""
+    if approval.level != "link" and by.by_program:
+        raise SignInNeeded("This needs the person themselves, signed in. A token is not enough.")
+
+
 async def asked_signed_in(session: WriteSession, by: Principal, approval_id: UUID) -> tuple[Approval, Recipient]:
-    """Raises ApprovalNotFound; NotAsked for the owner and for an admin, who were not asked themselves."""
+    """Raises ApprovalNotFound, SignInNeeded; NotAsked for the owner and for an admin, who were not asked themselves."""
     approval = await session.get(Approval, approval_id)
     if approval is None:
         raise ApprovalNotFound
     for person in await queries.recipients_of(session, [approval_id]):
         if person.email.lower() == by.email.lower():
+            check_person(approval, by)
             return approval, person
     if approval.owner_id == by.id or by.is_admin:
         raise NotAsked

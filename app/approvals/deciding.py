@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.approvals import events, forms, policy_queries, queries
+from app.approvals.asked import asked_by_link, check_person
 from app.approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
@@ -17,7 +18,6 @@ from app.approvals.errors import (
     QuestionChanged,
     QuestionExpired,
     SelfApproval,
-    SignInNeeded,
 )
 from app.approvals.models import Approval, Vote
 from app.approvals.questions import Decision, fields_of
@@ -35,15 +35,17 @@ from app.tasks.states import APPROVED_PRIORITY, RESUMED_PRIORITY, TaskState, Tas
 
 
 async def decide_by_link(
-    session: WriteSession, token_hash: bytes, decision: Decision, *, source: str, now: datetime | None = None
+    session: WriteSession,
+    token_hash: bytes,
+    decision: Decision,
+    *,
+    source: str,
+    holder: Principal | None = None,
+    now: datetime | None = None,
 ) -> Approval:
-    """The holder of a personal link decides. Raises as `_decide` does, and ApprovalNotFound for an unknown link."""
-    asked = await queries.by_link(session, token_hash)
-    if asked is None:
-        raise ApprovalNotFound
-    if asked.approval.level != "link":
-        raise SignInNeeded
-    return await _decide(session, asked.approval, decision, by=asked.recipient.email, source=f"link, {source}", now=now)
+    """The holder of a personal link decides. Raises as `asked_by_link` and `_decide` do."""
+    approval, person = await asked_by_link(session, token_hash, holder)
+    return await _decide(session, approval, decision, by=person.email, source=f"link, {source}", now=now)
 
 
 async def decide_signed_in(
@@ -66,6 +68,7 @@ async def decide_signed_in(
         raise ApprovalNotFound
     if not (asked or by.is_admin or (owns and approval.hold != HoldType.APPROVAL)):
         raise NotAsked
+    check_person(approval, by)
     return await _decide(session, approval, decision, by=by.email, source=f"signed in, {source}", now=now)
 
 
