@@ -96,9 +96,11 @@ def worker(environ: Mapping[str, str], log: Path) -> Iterator[Process]:
 
 
 @contextmanager
-def web(environ: Mapping[str, str], log: Path, port: int) -> Iterator[Process]:
-    """A web server that answers."""
-    process = Process(log, {**environ, "PORT": str(port)}, "app.cli", "web", "--host", "127.0.0.1")
+def web(environ: Mapping[str, str], log: Path, port: int, *, by_command: bool = False) -> Iterator[Process]:
+    """A web server that answers; `by_command`: started as `holdpoint web` does, which bounds connections."""
+    plain = ("uvicorn", "--factory", "app.asgi:create", "--port", str(port), "--no-access-log", "--no-server-header")
+    command = ("app.cli", "web", "--host", "127.0.0.1") if by_command else plain
+    process = Process(log, {**environ, "PORT": str(port)}, *command)
     try:
         deadline = time.monotonic() + 30
         while True:

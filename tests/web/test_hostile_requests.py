@@ -30,7 +30,7 @@ COOKIE = f"Cookie: hp_csrf={'x' * 43}"  # anybody can make one up
 @pytest.fixture(scope="module")
 def server(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Process]]:
     home, port = tmp_path_factory.mktemp("web"), free_port()
-    with web(environment(servers, home), home / "log", port) as process:
+    with web(environment(servers, home), home / "log", port, by_command=True) as process:
         yield port, process
 
 
