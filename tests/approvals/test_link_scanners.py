@@ -207,7 +207,7 @@ async def test_whoever_started_it_and_is_signed_in_does_not_decide_by_another_s_
         form |= {"decision": "approve", "answer.wish": "x", "to": BOB, "question": "Why?", "confirm": "yes"}
         async with browser_of(transport, await principal(database, OWNER)) as owner:
             shown = await owner.get(f"/review/{asked.tokens[0]}")
-            assert "You started this" in words(shown)
+            assert "somebody else has to decide" in words(shown)
             assert "<form" not in shown.text.split("<main", 1)[1].split("</main>")[0]
             assert (await owner.post(f"/review{path}", data=form)).status_code == 403
         async with browser_of(transport, await principal(database, BOB)) as other:
