@@ -31,6 +31,7 @@ from app.embedded.attach import attached
 from app.load.command import load as load_command
 from app.schema import LOCK_TIMEOUT, TIMEOUT, current, head, pending
 from app.schema import migrate as migrate_schema
+from app.web.connection import MAX_CONNECTIONS, Connection
 
 
 class Group(click.Group):
@@ -135,8 +136,8 @@ main.add_command(load_command)
 
 
 @main.command()
-@click.option("--host", default="0.0.0.0", show_default=True, help="The address it listens on.")  # noqa: S104
-def web(host: str) -> None:
+@click.option("--host", help="The address it listens on. Default: 0.0.0.0 in production, else 127.0.0.1.")
+def web(host: str | None) -> None:
     """Run a web server process on PORT."""
     settings = load(os.environ)
     # When all is done, uvicorn raises the signal that stopped it once more. Whoever stops it expects a good end.
@@ -144,8 +145,12 @@ def web(host: str) -> None:
     uvicorn.run(
         "app.asgi:create",
         factory=True,
-        host=host,
+        # What has not been told to be in production trusts whoever reaches it too much for a network.
+        host=host or ("127.0.0.1" if settings.development else "0.0.0.0"),  # noqa: S104
         port=settings.port,
+        http=Connection,
+        ws="none",
+        limit_concurrency=MAX_CONNECTIONS,
         forwarded_allow_ips=settings.forwarded_allow_ips,
         access_log=False,
         server_header=False,

@@ -50,6 +50,10 @@ class Process:
         )
 
     @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
     def alive(self) -> bool:
         return self._child.poll() is None
 
@@ -92,19 +96,11 @@ def worker(environ: Mapping[str, str], log: Path) -> Iterator[Process]:
 
 
 @contextmanager
-def web(environ: Mapping[str, str], log: Path, port: int) -> Iterator[Process]:
-    """A web server that answers."""
-    process = Process(
-        log,
-        environ,
-        "uvicorn",
-        "--factory",
-        "app.asgi:create",
-        "--port",
-        str(port),
-        "--no-access-log",
-        "--no-server-header",
-    )
+def web(environ: Mapping[str, str], log: Path, port: int, *, by_command: bool = False) -> Iterator[Process]:
+    """A web server that answers; `by_command`: started as `holdpoint web` does, which bounds connections."""
+    plain = ("uvicorn", "--factory", "app.asgi:create", "--port", str(port), "--no-access-log", "--no-server-header")
+    command = ("app.cli", "web", "--host", "127.0.0.1") if by_command else plain
+    process = Process(log, {**environ, "PORT": str(port)}, *command)
     try:
         deadline = time.monotonic() + 30
         while True:

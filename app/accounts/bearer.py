@@ -104,4 +104,4 @@ def _principal(id: UUID, email: str, name: str, role: str, found: Access) -> tup
     acts_as: Literal["member", "admin"] = "admin" if admin else "member"
     if not admin:  # the scope outlives the role
         found = Access(found.via, found.label, found.scopes - {access.Scope.ADMIN})
-    return Principal(id, email, name, acts_as), found
+    return Principal(id, email, name, acts_as, by_program=True), found

@@ -21,7 +21,7 @@ from app.core.errors import Invalid, NotFound, Unauthorized
 from app.web.forms import Form, blank, read_form, uploaded
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
-from app.web.request import WebRequest
+from app.web.request import UPLOAD, WebRequest
 from app.web.sessions import Read, Write, discard
 
 Line = Annotated[str, msgspec.Meta(max_length=200)]
@@ -72,7 +72,7 @@ async def settings(request: WebRequest, read: Read, user: SignedIn) -> Response[
     return await _page(request, read, user.id)
 
 
-@post("/settings/profile", include_in_schema=False)
+@post("/settings/profile", include_in_schema=False, opt={UPLOAD: True})
 async def save_profile(request: WebRequest, write: Write, user: SignedIn) -> Response[str]:
     form = await read_form(request, ProfileForm)
     file = await uploaded(request, "resume")

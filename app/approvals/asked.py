@@ -5,9 +5,10 @@ from uuid import UUID
 from app.accounts import service as accounts
 from app.accounts.errors import AccessEnded
 from app.approvals import queries
-from app.approvals.errors import ApprovalNotFound, NotAsked, SignInNeeded
+from app.approvals.errors import ApprovalNotFound, NotAsked, SelfApproval, SignInNeeded
 from app.approvals.models import Approval, Recipient
 from app.approvals.queries import Asked
+from app.approvals.standing import standing_of
 from app.core.db import Session, WriteSession
 from app.core.principal import Principal
 
@@ -22,21 +23,39 @@ async def holder_of(session: Session, token_hash: bytes) -> Asked:
     return asked
 
 
-async def asked_by_link(session: WriteSession, token_hash: bytes) -> tuple[Approval, Recipient]:
-    """Raises as `holder_of` does, and SignInNeeded where the link alone is not enough."""
+async def asked_by_link(
+    session: WriteSession, token_hash: bytes, holder: Principal | None = None
+) -> tuple[Approval, Recipient]:
+    """Args:
+        holder: who is signed in where the link is used; whoever started it does not decide it by another's link either.
+
+    Raises:
+        As `holder_of` does.
+        SignInNeeded: the link alone is not enough.
+        SelfApproval
+    """
     asked = await holder_of(session, token_hash)
     if asked.approval.level != "link":
         raise SignInNeeded
+    if holder is not None and (await standing_of(session, asked.approval)).bars(holder.email):
+        raise SelfApproval
     return asked.approval, asked.recipient
 
 
+def check_person(approval: Approval, by: Principal) -> None:
+    """Raises SignInNeeded for a program that acts for a person where that person has to sign in."""
+    if approval.level != "link" and by.by_program:
+        raise SignInNeeded("This needs the person themselves, signed in. A token is not enough.")
+
+
 async def asked_signed_in(session: WriteSession, by: Principal, approval_id: UUID) -> tuple[Approval, Recipient]:
-    """Raises ApprovalNotFound; NotAsked for the owner and for an admin, who were not asked themselves."""
+    """Raises ApprovalNotFound, SignInNeeded; NotAsked for the owner and for an admin, who were not asked themselves."""
     approval = await session.get(Approval, approval_id)
     if approval is None:
         raise ApprovalNotFound
     for person in await queries.recipients_of(session, [approval_id]):
         if person.email.lower() == by.email.lower():
+            check_person(approval, by)
             return approval, person
     if approval.owner_id == by.id or by.is_admin:
         raise NotAsked

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import service as accounts
 from app.approvals import events, forms, policy_queries, queries
-from app.approvals.asked import asked_by_link
+from app.approvals.asked import asked_by_link, check_person
 from app.approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
@@ -36,10 +36,16 @@ from app.tasks.states import APPROVED_PRIORITY, RESUMED_PRIORITY, TaskState, Tas
 
 
 async def decide_by_link(
-    session: WriteSession, token_hash: bytes, decision: Decision, *, source: str, now: datetime | None = None
+    session: WriteSession,
+    token_hash: bytes,
+    decision: Decision,
+    *,
+    source: str,
+    holder: Principal | None = None,
+    now: datetime | None = None,
 ) -> Approval:
-    """The holder of a personal link decides. Raises as `_decide` and `asked_by_link` do."""
-    approval, person = await asked_by_link(session, token_hash)
+    """The holder of a personal link decides. Raises as `asked_by_link` and `_decide` do."""
+    approval, person = await asked_by_link(session, token_hash, holder)
     return await _decide(session, approval, decision, by=person.email, source=f"link, {source}", now=now)
 
 
@@ -63,6 +69,7 @@ async def decide_signed_in(
         raise ApprovalNotFound
     if not (asked or by.is_admin or (owns and approval.hold != HoldType.APPROVAL)):
         raise NotAsked
+    check_person(approval, by)
     return await _decide(session, approval, decision, by=by.email, source=f"signed in, {source}", now=now)
 
 

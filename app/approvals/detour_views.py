@@ -9,22 +9,21 @@ from litestar import Response, post
 from litestar.params import FromPath
 
 from app.approvals import asking_back, forwarding
-from app.approvals.asked import asked_by_link, asked_signed_in, holder_of
+from app.approvals.asked import asked_by_link, asked_signed_in
 from app.approvals.errors import ApprovalNotFound
 from app.approvals.models import Approval, Recipient
-from app.approvals.review import LIMIT, check_pace, render_review
+from app.approvals.review import Form, act_by_link, read_link_form
 from app.approvals.views import REFUSALS, Sent, approval_page, refusal
 from app.core.config import Settings
 from app.core.db import WriteSession
-from app.core.tokens import digest
+from app.core.principal import Principal
 from app.web.guards import SignedIn
 from app.web.limits import Limit
 from app.web.render import see_other
-from app.web.request import WebRequest, client_address
+from app.web.request import WebRequest
 from app.web.sessions import Write
 
 DETOURS = Limit("approval-detour", 10, timedelta(minutes=10))  # of one person: each of them sends a mail
-Form = dict[str, str]
 Detour = Callable[[WriteSession, Approval, Recipient, Form], Awaitable[object]]
 
 
@@ -54,21 +53,13 @@ async def _signed_in(
 
 
 async def _by_link(request: WebRequest, work: Detour) -> Response[Any]:
-    await request.app.state.limits.hit(LIMIT, client_address(request.scope))
-    form = await _read(request)
-    token = form.get("token", "")
-    async with request.app.state.database.read() as read:
-        asked = await holder_of(read, digest(token))
-    await request.app.state.limits.hit(DETOURS, asked.recipient.email)
-    try:
-        await check_pace(request, form.get("stamp", ""))
-        async with request.app.state.database.write(f"recipient:{asked.recipient.email}") as write:
-            approval, person = await asked_by_link(write, digest(token))
-            await work(write, approval, person, form)
-    except REFUSALS as problem:
-        sent, message, status = refusal(Sent(detour=form), problem)
-        return await render_review(request, token, sent=sent, message=message, status=status)
-    return see_other(request, f"/review/{token}")
+    form = await read_link_form(request)
+
+    async def act(write: WriteSession, token_hash: bytes, holder: Principal | None) -> None:
+        approval, person = await asked_by_link(write, token_hash, holder)
+        await work(write, approval, person, form)
+
+    return await act_by_link(request, form, act, sent=Sent(detour=form), limit=DETOURS)
 
 
 def _forward(request: WebRequest) -> Detour:

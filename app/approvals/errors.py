@@ -70,10 +70,12 @@ class SelfApproval(Forbidden):
 
 
 class SignInNeeded(Forbidden):
-    """The personal link alone is not enough for this question."""
+    """The personal link alone, or a token, is not enough for this question."""
 
-    def __init__(self) -> None:
-        super().__init__("This is decided by people who have signed in; the link alone is not enough.")
+    def __init__(
+        self, sentence: str = "This is decided by people who have signed in; the link alone is not enough."
+    ) -> None:
+        super().__init__(sentence)
 
 
 class QuestionImpossible(Invalid):

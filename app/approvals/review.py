@@ -1,5 +1,6 @@
 """The page behind a personal link: for a phone, without any script, and changed by POST only."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,15 +13,16 @@ from app.accounts import service as accounts
 from app.approvals import asking, deciding, queries, receipts, taking_back
 from app.approvals.asked import holder_of
 from app.approvals.course import Course, course_of
-from app.approvals.errors import NotAsked, SignInNeeded, TooLateToTakeBack
-from app.approvals.models import Approval
+from app.approvals.errors import NotAsked, QuestionChanged, TooLateToTakeBack
+from app.approvals.models import Approval, Recipient
 from app.approvals.openings import Opening, note, sign_of_scanner
 from app.approvals.queries import Asked
 from app.approvals.states import ApprovalState
 from app.approvals.views import REFUSALS, QuestionView, Sent, decision_of, question_view, read_sent, refusal
 from app.core.config import Settings
-from app.core.db import Session
+from app.core.db import Session, WriteSession
 from app.core.errors import Invalid
+from app.core.principal import Principal
 from app.core.tokens import digest
 from app.runs import service as runs
 from app.tasks import queries as tasks
@@ -33,6 +35,11 @@ from app.web.sessions import Read
 
 TOO_QUICK = 2.0  # seconds: nobody reads and decides faster, but a mail scanner that presses buttons does
 LIMIT = Limit("review", 60, timedelta(minutes=1))
+TRAP = "leave_empty"  # a box that no person sees
+
+Form = dict[str, str]
+# Gets the hash of the link's token, and who is signed in beside it.
+Act = Callable[[WriteSession, bytes, Principal | None], Awaitable[object]]
 
 
 class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,19 +80,22 @@ async def _page(
     message: str = "",
     fresh: bool = False,
 ) -> ReviewPage:
-    settings: Settings = request.app.state.settings
     owner = await accounts.find_user(session, asked.approval.owner_id) if asked.approval.owner_id else None
     by_link = asked.approval.level == "link"
+    course = await course_of(session, asked.approval, asked.recipient.email)
+    user = principal(request.scope)
+    if user is not None and course.standing.bars(user.email):  # who is told so, and offered nothing
+        course = msgspec.structs.replace(course, viewer=user.email)
     return ReviewPage(
         question=question_view(
             asked.approval, await queries.version_before(session, asked.approval), sent=sent, message=message
         ),
-        course=await course_of(session, asked.approval, asked.recipient.email),
+        course=course,
         asker=owner.named if owner else "Holdpoint",
         run_name=await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
         email=asked.recipient.email,
         token=token,
-        stamp=await FormTime(settings.secret_keys, "review").stamp(session),
+        stamp=await _form_time(request, asked.recipient, asked.approval.version).stamp(session),
         resumable=asked.approval.state == ApprovalState.EXPIRED
         and asked.task.state == TaskState.EXPIRED
         and asked.task.round == asked.approval.round
@@ -94,9 +104,9 @@ async def _page(
         successor=await _successor(session, asked.approval),
         fresh=fresh,
         in_place_of_another=asked.recipient.forwarded_from is not None,
-        taker=by_link and await taking_back.offered(session, asked.approval, asked.recipient.email),
+        taker=by_link and await taking_back.offered(session, asked.approval, course.viewer),
         receipt=by_link and await receipts.exists(session, asked.approval),
-        signed_in_as=user.email if (user := principal(request.scope)) else "",
+        signed_in_as=user.email if user else "",
     )
 
 
@@ -131,71 +141,112 @@ async def show_review(request: WebRequest, read: Read, token: FromPath[str]) -> 
 
 @post("/review")
 async def send_decision(request: WebRequest) -> Response[Any]:
-    await request.app.state.limits.hit(LIMIT, client_address(request.scope))
-    form = await request.form()
-    token = str(form.get("token", ""))
+    form = await read_link_form(request)
     sent = await read_sent(request)
+    source = client_address(request.scope)
+
+    async def act(write: WriteSession, token_hash: bytes, holder: Principal | None) -> None:
+        await deciding.decide_by_link(write, token_hash, decision_of(sent), source=source, holder=holder)
+
+    # What is chosen is the decision itself, and its version is compared when it is taken.
+    return await act_by_link(request, form, act, sent=sent, chosen=True)
+
+
+async def read_link_form(request: WebRequest) -> Form:
+    """Counted before it is read: whoever guesses links has no right to be."""
+    await request.app.state.limits.hit(LIMIT, client_address(request.scope))
+    return {name: str(value) for name, value in (await request.form()).items()}
+
+
+async def act_by_link(
+    request: WebRequest,
+    form: Form,
+    act: Act,
+    *,
+    sent: Sent | None = None,
+    chosen: bool = False,
+    limit: Limit | None = None,
+    fresh: bool = False,
+) -> Response[Any]:
+    """Do what the form of a link's page asks, if a person sent it; otherwise the page again, with what was entered.
+
+    Args:
+        chosen: the form has a choice of its own, in place of “Yes”.
+        limit: counted for the person whose link it is.
+        fresh: the page afterwards says that a link is on its way.
+    """
+    token = form.get("token", "")
     async with request.app.state.database.read() as read:
         asked = await _asked(read, token)
+    if limit is not None:
+        await request.app.state.limits.hit(limit, asked.recipient.email)
     try:
-        await check_pace(request, str(form.get("stamp", "")))
+        await _check_person(request, asked, form, chosen=chosen)
         async with request.app.state.database.write(f"recipient:{asked.recipient.email}") as write:
-            decision, source = decision_of(sent), client_address(request.scope)
-            await deciding.decide_by_link(write, digest(token), decision, source=source)
-    except REFUSALS as problem:
-        sent, message, status = refusal(sent, problem)
+            await act(write, digest(token), principal(request.scope))
+    except (*REFUSALS, NotAsked, TooLateToTakeBack) as problem:
+        sent, message, status = refusal(sent or Sent(), problem)
         return await render_review(request, token, sent=sent, message=message, status=status)
-    return see_other(request, f"/review/{token}")
+    return await render_review(request, token, fresh=True) if fresh else see_other(request, f"/review/{token}")
 
 
-async def check_pace(request: WebRequest, stamp: str) -> None:
-    """Raises Invalid for a form that was not ours, or was sent quicker than a person reads."""
-    settings: Settings = request.app.state.settings
+async def _check_person(request: WebRequest, asked: Asked, form: Form, *, chosen: bool) -> None:
+    """Whether a person sent it: a scanner fills in fields, takes what is first or chosen already, and presses buttons.
+
+    Raises:
+        Invalid: not at this pace, not by this choice.
+        QuestionChanged: the page showed something else.
+    """
+    version = form.get("version", "")
     async with request.app.state.database.read() as read:
-        age = await FormTime(settings.secret_keys, "review").age(read, stamp)
-    if age is None or age < TOO_QUICK:
-        raise Invalid("That was quicker than a person reads, so it did not count. Please look again, then press.")
+        await _form_time(request, asked.recipient, version).check(read, form.get("stamp", ""), quickest=TOO_QUICK)
+    if form.get(TRAP):
+        raise Invalid("This was filled in by a program, so it did not count. Please look again, then press.")
+    if chosen:
+        return
+    if version != asked.approval.version:
+        raise QuestionChanged
+    if form.get("confirm") != "yes":
+        raise Invalid("Nothing was done yet. Choose “Yes”, then press again.")
+
+
+def _form_time(request: WebRequest, recipient: Recipient, version: str) -> FormTime:
+    settings: Settings = request.app.state.settings
+    return FormTime(settings.secret_keys, f"review:{recipient.id}:{version}")
 
 
 async def render_review(
-    request: WebRequest, token: str, *, sent: Sent | None = None, message: str = "", status: int = 200
+    request: WebRequest,
+    token: str,
+    *,
+    sent: Sent | None = None,
+    message: str = "",
+    status: int = 200,
+    fresh: bool = False,
 ) -> Response[str]:
     """The page of a link as it is now, perhaps with what was entered and refused."""
     async with request.app.state.database.read() as read:
         asked = await _asked(read, token)
-        view = await _page(request, read, token, asked, sent=sent, message=message)
+        view = await _page(request, read, token, asked, sent=sent, message=message, fresh=fresh)
     return await render_private(request, "approvals/review.html", view, status=status)
 
 
 @post("/review/fresh")
 async def send_fresh_link(request: WebRequest) -> Response[Any]:
     """A new mail to the address of the old one."""
-    await request.app.state.limits.hit(LIMIT, client_address(request.scope))
-    token = str((await request.form()).get("token", ""))
-    async with request.app.state.database.read() as read:
-        asked = await _asked(read, token)
-    async with request.app.state.database.write(f"recipient:{asked.recipient.email}") as write:
-        await asking.send_fresh_link(write, digest(token))
-    async with request.app.state.database.read() as read:
-        view = await _page(request, read, token, await _asked(read, token), fresh=True)
-    return await render_private(request, "approvals/review.html", view)
+
+    async def act(write: WriteSession, token_hash: bytes, _holder: Principal | None) -> None:
+        await asking.send_fresh_link(write, token_hash)
+
+    return await act_by_link(request, await read_link_form(request), act, fresh=True)
 
 
 @post("/review/take-back")
 async def take_back(request: WebRequest) -> Response[Any]:
-    """Checked as a decision is: a scanner that presses buttons shall not take anything back."""
-    await request.app.state.limits.hit(LIMIT, client_address(request.scope))
-    form = await request.form()
-    token = str(form.get("token", ""))
-    async with request.app.state.database.read() as read:
-        asked = await _asked(read, token)
-    try:
-        await check_pace(request, str(form.get("stamp", "")))
-        async with request.app.state.database.write(f"recipient:{asked.recipient.email}") as write:
-            await taking_back.take_back_by_link(write, digest(token))
-    except (Invalid, NotAsked, SignInNeeded, TooLateToTakeBack) as problem:
-        return await render_review(request, token, message=str(problem), status=problem.status)
-    return see_other(request, f"/review/{token}")
+    async def act(write: WriteSession, token_hash: bytes, holder: Principal | None) -> None:
+        await taking_back.take_back_by_link(write, token_hash, holder=holder)
+
+    return await act_by_link(request, await read_link_form(request), act)
 
 
 handlers = [show_review, send_decision, send_fresh_link, take_back]

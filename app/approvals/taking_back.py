@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounts import service as accounts
 from app.approvals import events, queries
-from app.approvals.asked import asked_by_link
+from app.approvals.asked import asked_by_link, check_person
 from app.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
 from app.approvals.models import Approval
 from app.core.addresses import canonical_address
@@ -30,9 +30,11 @@ async def _may(session: AsyncSession, approval: Approval, email: str, *, is_admi
     return is_admin or canonical_address(email) in await queries.voters(session, approval.id)
 
 
-async def take_back_by_link(session: WriteSession, token_hash: bytes, *, now: datetime | None = None) -> Approval:
+async def take_back_by_link(
+    session: WriteSession, token_hash: bytes, *, holder: Principal | None = None, now: datetime | None = None
+) -> Approval:
     """Raises as `asked_by_link` and `_take_back` do."""
-    approval, person = await asked_by_link(session, token_hash)
+    approval, person = await asked_by_link(session, token_hash, holder)
     return await _take_back(session, approval.id, person.email, is_admin=False, now=now)
 
 
@@ -43,6 +45,7 @@ async def take_back_signed_in(
     approval = await session.get(Approval, approval_id)
     if approval is None or not await _concerns(session, approval, by):
         raise ApprovalNotFound
+    check_person(approval, by)
     return await _take_back(session, approval_id, by.email, is_admin=by.is_admin, now=now)
 
 

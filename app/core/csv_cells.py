@@ -1,11 +1,14 @@
 """Cells of CSV files that are safe to open in a spreadsheet."""
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from io import StringIO
 from typing import Any
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# The signs that begin a formula, also in their wide and small forms, which some spreadsheets take for the plain ones,
+# behind anything that does not show; and what makes a cell begin on a new line or in the next one.
+FORMULA = re.compile(r"[\s\u200b-\u200f\u2060\ufeff]*[=+\-@＝＋－＠﹦﹢﹣﹫]| *[\t\r\n]")
 MARK = "\ufeff"  # by which spreadsheets know UTF-8
 
 
@@ -16,7 +19,7 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     text = str(value)
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
+    return f"'{text}" if FORMULA.match(text) else text
 
 
 def lines(rows: Iterable[Sequence[Any]]) -> str:

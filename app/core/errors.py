@@ -34,6 +34,13 @@ class NotFound(AppError):
     title = "Not found"
 
 
+class TooSlow(AppError):
+    """What the client sends takes too long to arrive."""
+
+    status = 408
+    title = "Too slow"
+
+
 class Conflict(AppError):
     """The thing is no longer in a state in which this can be done."""
 

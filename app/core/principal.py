@@ -25,6 +25,8 @@ class Principal(msgspec.Struct, frozen=True):
     shortcuts: bool = True
     # The personal token by which a program acts for them; None: they act themselves, or by a JWT.
     token_id: UUID | None = None
+    # Whether a program acts for them, by a token or a JWT.
+    by_program: bool = False
 
     @property
     def actor(self) -> str:

@@ -21,7 +21,7 @@ from app.runs import service as runs
 from app.web.forms import Form, blank, read_form, uploaded
 from app.web.guards import SignedIn
 from app.web.render import render, see_other
-from app.web.request import WebRequest
+from app.web.request import UPLOAD, WebRequest
 from app.web.sessions import Read, Write, discard
 
 SHOWN = 200  # rows, and errors, that a preview lists
@@ -76,7 +76,7 @@ async def _form_page(request: WebRequest, form: Form[ImportForm], status: int) -
 
 
 # Without the request's write session: reading a large file takes seconds, in which no transaction shall be open.
-@post("/postings/import", include_in_schema=False)
+@post("/postings/import", include_in_schema=False, opt={UPLOAD: True})
 async def create_import(request: WebRequest, user: SignedIn) -> Response[str]:
     form: Form[ImportForm] = await read_form(request, ImportForm)
     if form.data is None:

@@ -169,7 +169,7 @@ class Context:
             needed: how many different people must approve. With one, whoever is first decides; with several nobody can
                 change the form, and it is rejected as soon as too few are left.
             self_approval: False bars the task's owner and whoever started its run.
-            level: `sign-in` asks people to sign in as the address they were asked at; their link alone is not enough.
+            level: `sign-in` asks people to sign in as the address they were asked at; no link and no token is enough.
             ttl: time to decide, counted from the first delivered mail; `APPROVAL_TTL` by default.
             take_back: how long the task waits once it is approved, so that the approval can still be taken back;
                 `APPROVAL_TAKE_BACK` by default.

@@ -11,9 +11,11 @@ from sqlalchemy import text
 
 from app.core import log
 from app.core.db import AWAY, Database
+from app.core.streams import Streams
 
 logger = log.get(__name__)
 
+STREAMS = 20  # of one person, in one process: each is an open page
 MOST = 1000  # events that are looked at in one second; beyond, everything counts as changed
 NAMED = 50  # ids named in one message; beyond, everything of that sort counts as changed
 
@@ -52,6 +54,7 @@ class Changes:
         self._listeners: dict[Inbox, UUID | None] = {}
         self._over = False
         self._watch: asyncio.Task[None] | None = None
+        self.streams = Streams(STREAMS)
 
     @asynccontextmanager
     async def listening(self, scope: UUID | None) -> AsyncIterator[Inbox]:

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from uuid import UUID
 
 import msgspec
 from litestar import get
 from litestar.response import Stream
 
+from app.core.principal import Principal
 from app.stats.live import Changes
 from app.web.guards import SignedIn
 from app.web.request import WebRequest
@@ -22,25 +22,28 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 @get("/events")
 async def changes(request: WebRequest, user: SignedIn) -> Stream:
     """Server-sent events `change` with `{"tasks": [id, …] | null, "runs": [id, …] | null}`; null: too many to name."""
-    stream = _stream(request.app.state.changes, user.scope)
+    watch: Changes = request.app.state.changes
+    watch.streams.admit(user.id)
+    stream = _stream(watch, user)
     return Stream(stream, media_type="text/event-stream", headers=HEADERS)
 
 
-async def _stream(changes: Changes, scope: UUID | None) -> AsyncIterator[bytes]:
+async def _stream(changes: Changes, user: Principal) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     ends = loop.time() + LASTS
-    async with changes.listening(scope) as inbox:
-        yield b"retry: 2000\n: listening\n\n"
-        while (left := ends - loop.time()) > 0:
-            try:
-                async with asyncio.timeout(min(BREATH, left)):
-                    change = await inbox.get()
-            except TimeoutError:
-                yield b": still here\n\n"
-                continue
-            if change is None:
-                return
-            yield b"event: change\ndata: " + msgspec.json.encode(change) + b"\n\n"
+    with changes.streams.one_more(user.id):
+        async with changes.listening(user.scope) as inbox:
+            yield b"retry: 2000\n: listening\n\n"
+            while (left := ends - loop.time()) > 0:
+                try:
+                    async with asyncio.timeout(min(BREATH, left)):
+                        change = await inbox.get()
+                except TimeoutError:
+                    yield b": still here\n\n"
+                    continue
+                if change is None:
+                    return
+                yield b"event: change\ndata: " + msgspec.json.encode(change) + b"\n\n"
 
 
 handlers = [changes]

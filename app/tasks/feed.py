@@ -6,8 +6,7 @@ event in this order is what a listener names to go on from.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -16,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import log
 from app.core.db import AWAY, Database, is_away
-from app.core.errors import Invalid, TooMany
+from app.core.errors import Invalid
+from app.core.streams import Streams
 from app.tasks.models import TaskEvent
 
 EVERY = 1.0
@@ -92,13 +92,8 @@ class Feed:
         self._place = Place(0, 0)
         self._starting = asyncio.Lock()
         self._asking: asyncio.Task[None] | None = None
-        self._streams: dict[UUID, int] = {}
         self._over = False
-
-    def admit(self, person: UUID) -> None:
-        """Raises TooMany for somebody who has as many streams as one may."""
-        if self._streams.get(person, 0) >= STREAMS:
-            raise TooMany(f"At most {STREAMS} streams at once. Close one.", retry_after=5)
+        self.streams = Streams(STREAMS)
 
     async def check(self, place: Place) -> None:
         """Raises Invalid for a place that no event of this database has had: it would be silent for a long time."""
@@ -107,17 +102,6 @@ class Feed:
                 raise Invalid(
                     "This Last-Event-ID is of another database, or of one before a restore. Begin without it."
                 )
-
-    @contextmanager
-    def one_more(self, person: UUID) -> Iterator[None]:
-        """A stream of this person, while it lasts."""
-        self._streams[person] = self._streams.get(person, 0) + 1
-        try:
-            yield
-        finally:
-            self._streams[person] -= 1
-            if not self._streams[person]:
-                del self._streams[person]
 
     def end(self) -> None:
         """Let all who listen go: the process ends. They may go on from their place elsewhere."""

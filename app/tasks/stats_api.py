@@ -79,7 +79,7 @@ async def listen(request: WebRequest, user: SignedIn) -> Stream:
     place = parse_place(given) if given else None
     if place is not None:
         await feed.check(place)
-    feed.admit(user.id)
+    feed.streams.admit(user.id)
     return Stream(_lines(feed, user, place), media_type=SSE, headers={"X-Accel-Buffering": "no"})
 
 
@@ -92,7 +92,7 @@ def _feed(request: WebRequest) -> Feed:
 
 
 async def _lines(feed: Feed, user: Principal, place: Place | None) -> AsyncGenerator[bytes, None]:
-    with feed.one_more(user.id):
+    with feed.streams.one_more(user.id):
         yield b": listening\nretry: 3000\n\n"
         silent = 0
         async for batch in feed.listen(user.scope, place):

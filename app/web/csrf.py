@@ -48,7 +48,7 @@ def csrf_middleware(app: ASGIApp) -> ASGIApp:
 
 async def _verify(request: WebRequest, kept: str) -> None:
     given = request.headers.get(HEADER, "")
-    if not given:
+    if kept and not given:  # without the cookie no form fits, so none is read
         try:
             given = str((await request.form()).get(FIELD, ""))
         except (UnicodeDecodeError, LookupError) as problem:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from jinja2 import Environment
-from litestar import Response
+from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
 from litestar.types import Scope
 from sqlalchemy.exc import DBAPIError
@@ -51,8 +51,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
 
 
-def handle(request: WebRequest, error: Exception) -> Response[Any]:
-    """The application's only exception handler."""
+def handle(given: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """The application's only exception handler. The framework hands it a request of its own class."""
+    request = WebRequest(given.scope, given.receive, given.send)
     problem = describe(error)
     report(problem, error, request.scope)
     if isinstance(error, MethodNotAllowedException):

@@ -7,13 +7,16 @@ from typing import Any, cast
 
 from litestar.types import HTTPScope, Receive, Send
 
-from app.core.errors import TooLarge
+from app.core.errors import TooLarge, TooSlow
 from app.core.ids import uuid7
 from app.web.request import client_address
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 DRAIN_BYTES = 128 * 1024 * 1024
 DRAIN_SECONDS = 30
+# How long a body may take: so many seconds, and one more for so many bytes that have come.
+BODY_SECONDS = 20.0
+SLOWEST = 50_000
 
 
 class Exchange:
@@ -46,6 +49,7 @@ class Exchange:
         self._max_body = max_body
         self._received = 0
         self._body_ended = False
+        self._late = False
 
     def header(self, name: str) -> str:
         return str(self._given.get(name, ""))
@@ -89,7 +93,7 @@ class Exchange:
         return [*headers, (b"x-request-id", self.request_id.encode())]
 
     async def _take(self) -> Any:
-        message = await self._receive()
+        message: Any = await (self._receive() if self._body_ended else self._in_time())
         if message["type"] == "http.request":
             self._received += len(message.get("body", b""))
             self._body_ended = not message.get("more_body", False)
@@ -97,14 +101,24 @@ class Exchange:
             self._body_ended = True
         return message
 
+    async def _in_time(self) -> Any:
+        """Raises TooSlow: the body drips in, to keep a connection and a request busy."""
+        ends = self.started_at + BODY_SECONDS + self._received / SLOWEST
+        try:
+            async with asyncio.timeout(ends - time.perf_counter()):
+                return await self._receive()
+        except TimeoutError:
+            self._late = True
+            raise TooSlow("The body of this request took too long. Check the connection, then send it again.") from None
+
     async def _drain(self) -> None:
         """Read what is still coming, up to a bound: a browser that is cut off while sending shows no answer at all."""
         coming = self.announced > 0 or "transfer-encoding" in self._given
-        if not coming or self.header("expect"):
+        if not coming or self._late or self.header("expect"):
             return
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
                 while not self._body_ended and self._received < DRAIN_BYTES:
                     await self._take()
-        except TimeoutError:
+        except (TimeoutError, TooSlow):
             pass

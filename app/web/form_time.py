@@ -1,20 +1,24 @@
-"""When a form was shown, carried signed by the form itself: an answer within two seconds is no person's.
+"""When a form was shown, carried signed by the form itself: one that comes back at once is no person's.
 
-Both times are the database's, so no clock of a web server takes part.
+A stamp is good for one form of one thing, for some hours. Both times are the database's, so no clock of a web server
+takes part.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
 from app.core.db import Session
+from app.core.errors import Invalid
 from app.core.tokens import Signer
+
+TOO_OLD = timedelta(hours=12)
 
 
 class FormTime:
     """Args:
     keys: the secret keys of the settings.
-    subject: what the form is about; a stamp of one form does not fit another.
+    subject: what the form is about, and its version; a stamp of one form does not fit another.
     """
 
     def __init__(self, keys: tuple[str, ...], subject: str) -> None:
@@ -24,12 +28,21 @@ class FormTime:
         """For a hidden field: the signed present moment."""
         return self._signer.sign((await _now(session)).isoformat())
 
-    async def age(self, session: Session, stamp: str) -> float | None:
-        """Seconds since the form was shown, or None for a stamp that we did not make."""
+    async def check(self, session: Session, stamp: str, *, quickest: float) -> None:
+        """Args:
+            quickest: seconds; a form that was sent sooner than so long after it was shown does not count.
+
+        Raises:
+            Invalid: also for a form that was not ours, of another subject, or too old.
+        """
         shown_at = self._signer.load(stamp)
         if not isinstance(shown_at, str):
-            return None
-        return (await _now(session) - datetime.fromisoformat(shown_at)).total_seconds()
+            raise Invalid("This page is out of date, so nothing was done. Please look again, then press.")
+        age = await _now(session) - datetime.fromisoformat(shown_at)
+        if age > TOO_OLD:
+            raise Invalid("This page was open for too long, so nothing was done. Please look again, then press.")
+        if age < timedelta(seconds=quickest):
+            raise Invalid("That was quicker than a person reads, so it did not count. Please look again, then press.")
 
 
 async def _now(session: Session) -> datetime:

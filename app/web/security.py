@@ -20,7 +20,7 @@ from app.core.errors import AppError, Forbidden, TooLarge
 from app.web import errors
 from app.web.exchange import Exchange
 from app.web.headers import SCRIPTLESS, security_headers
-from app.web.request import principal
+from app.web.request import PROBES, check_fields, principal
 
 logger = log.get("app.access")
 
@@ -28,7 +28,7 @@ GONE = 499  # the client left before the answer
 MAX_BODY = 12 * 1024 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Probes come by the machine's address, not by its name.
-ANY_HOST = ("/livez", "/readyz", "/health", "/metrics")
+ANY_HOST = tuple(path.decode() for path in PROBES)
 # Their forms are (also) on pages without a referrer, from which browsers send `Origin: null`; a token in the body,
 # which no other site knows, is what they are checked by.
 NULL_ORIGIN = ("/review", "/login", "/logout")
@@ -56,8 +56,9 @@ class Shield:
         self._observe = observe
         self._headers = security_headers(settings)
         self._netloc = urlsplit(settings.base_url).netloc.lower()
-        self._host = urlsplit(settings.base_url).hostname or ""
-        self._check_host = not settings.development
+        self._hosts = {urlsplit(settings.base_url).hostname or ""}
+        if settings.development:  # another site's name that leads here is refused there, too
+            self._hosts |= {"localhost", "127.0.0.1", "::1"}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -91,10 +92,11 @@ class Shield:
         AppError: this request does not get any further.
         """
         path, given = exchange.scope["path"], exchange.header
-        if self._check_host and not path.startswith(ANY_HOST) and _hostname(given("host")) != self._host:
+        if not path.startswith(ANY_HOST) and _hostname(given("host")) not in self._hosts:
             raise Misdirected("This server is not the one your request names.")
         if exchange.method not in SAFE_METHODS and not self._own(exchange):
             raise Forbidden("This request came from another site and has been refused.")
+        check_fields(exchange.scope["query_string"])
         if exchange.announced > MAX_BODY:
             raise TooLarge(f"At most {MAX_BODY // 1024**2} MB can be sent at once.")
 
@@ -144,4 +146,7 @@ class Shield:
 
 
 def _hostname(host: str) -> str:
-    return urlsplit(f"//{host}").hostname or ""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # half an IPv6 address
+        return ""

@@ -21,6 +21,7 @@ from app.web.limits import Limits
 from app.web.navigation import navigation_of
 from app.web.page_limits import page_limits_middleware
 from app.web.render import Waiting
+from app.web.request import WebRequest
 from app.web.security import MAX_BODY, Observe, Shield
 from app.web.templates import environment
 from app.web.zone import zone_middleware
@@ -54,6 +55,7 @@ def make_site(
     pages: Environment = environment(templates, files, reload=settings.development)
     app = Litestar(
         route_handlers=[*assets.handlers, *handlers],
+        request_class=WebRequest,
         middleware=[csrf_middleware, page_limits_middleware],
         dependencies={
             "read": Provide(sessions.provide_read),

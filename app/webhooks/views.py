@@ -48,6 +48,8 @@ class EndpointsPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndpointPage(msgspec.Struct, frozen=True, kw_only=True):
+    """`secret` is the one that was just made, in full; empty otherwise."""
+
     endpoint: Endpoint
     address: str
     state: str
@@ -55,6 +57,7 @@ class EndpointPage(msgspec.Struct, frozen=True, kw_only=True):
     form: Form[EndpointForm]
     here: str
     own: bool
+    secret: str = ""
     types: tuple[str, ...] = TYPES
 
 
@@ -89,7 +92,7 @@ async def create_endpoint(request: WebRequest, user: SignedIn, write: Write) -> 
     if form.data is not None:
         try:
             made, secret = await service.create(write, user, _wanted(form.data), request.app.state.settings)
-            return see_other(request, f"/settings/webhooks/{made}", _shown_once(secret))
+            return await _detail_page(request, write, user, made, secret=secret)
         except Invalid as problem:
             form = form.refused(problem)
     return await _list_page(request, write, user, form, 422)
@@ -99,18 +102,20 @@ def _wanted(form: EndpointForm) -> Wanted:
     return Wanted(url=form.url, events=form.events, everyone=form.everyone)
 
 
-def _shown_once(secret: str) -> str:
-    return f"Its signing secret is {secret} . Copy it now: it is not shown again."
-
-
 @get("/settings/webhooks/{endpoint_id:uuid}", include_in_schema=False)
 async def show_endpoint(request: WebRequest, user: SignedIn, read: Read, endpoint_id: FromPath[UUID]) -> Response[str]:
-    return await _detail_page(request, read, user, endpoint_id, None)
+    return await _detail_page(request, read, user, endpoint_id)
 
 
 async def _detail_page(
-    request: WebRequest, session: Any, user: Principal, endpoint_id: UUID, form: Form[EndpointForm] | None
+    request: WebRequest,
+    session: Any,
+    user: Principal,
+    endpoint_id: UUID,
+    form: Form[EndpointForm] | None = None,
+    secret: str = "",
 ) -> Response[str]:
+    """A new secret is shown in the answer to its making: a cookie or an address would keep it."""
     endpoint = await service.find(session, user, endpoint_id)
     given = {"url": endpoint.url, "events": endpoint.events, "everyone": endpoint.everyone}
     view = EndpointPage(
@@ -121,6 +126,7 @@ async def _detail_page(
         form=form or blank(given),
         here=f"/settings/webhooks/{endpoint_id}",
         own=endpoint.owner_id == user.id,
+        secret=secret,
     )
     return await render(
         request,
@@ -156,7 +162,8 @@ async def act_on_endpoint(
             await service.ping(write, user, endpoint_id)
             said = "A ping is on its way. What came of it shows below."
         case "rotate":
-            said = _shown_once(await service.rotate(write, user, endpoint_id)) + " The old one signs, too, for a day."
+            secret = await service.rotate(write, user, endpoint_id)
+            return await _detail_page(request, write, user, endpoint_id, secret=secret)
         case "disable":
             await service.disable(write, user, endpoint_id)
             said = "The webhook is disabled. What happens meanwhile is not sent later."

@@ -46,6 +46,20 @@ async def test_what_waits_for_a_person_is_listed_until_they_have_decided(api: Ap
     assert len((await bob.get(f"{V1}/approvals")).json()["items"]) == 1
 
 
+async def test_where_people_have_to_sign_in_a_token_acts_for_nobody(api: Api) -> None:
+    asked, path = await asked_bob(api, level="sign-in")
+    bob, stranger = await api.program(BOB), await api.program(OTHER)
+    acts: dict[str, dict[str, Any]] = {
+        "decision": decision(asked),
+        "forward": {"to": OTHER},
+        "ask-back": {"question": "Why?"},
+    }
+    for act, body in acts.items():
+        is_problem(await bob.post(f"{path}/{act}", json=body), 403)
+        is_problem(await stranger.post(f"{path}/{act}", json=body), 404)
+    assert (await approval_of(api.database, asked)).state == "pending"
+
+
 # Passing on
 
 

@@ -96,14 +96,14 @@ async def test_each_hears_their_own_by_one_query_for_all(api: Api, monkeypatch: 
 async def test_nobody_has_more_streams_than_allowed(database: Database, api: Api) -> None:
     person = await api.person(OWNER)
     feed = Feed(database)
-    held = [feed.one_more(person.id) for _ in range(STREAMS)]
+    held = [feed.streams.one_more(person.id) for _ in range(STREAMS)]
     for each in held:
-        feed.admit(person.id)
+        feed.streams.admit(person.id)
         each.__enter__()
     with pytest.raises(TooMany):
-        feed.admit(person.id)
+        feed.streams.admit(person.id)
     held[0].__exit__(None, None, None)
-    feed.admit(person.id)
+    feed.streams.admit(person.id)
 
 
 @pytest.mark.parametrize("given", ["7", "x.y", "1.-1", "1.2.3", f"{2**63}.1", "²3.1"])

@@ -18,6 +18,7 @@ from app.asgi import HANDLERS
 from app.core.config import Settings
 from app.core.db import Database
 from app.tasks.models import Task
+from app.web.form_time import FormTime
 from app.web.limits import Limit
 from app.web.site import make_site
 from tests.accounts.people import Browser as SessionBrowser
@@ -49,8 +50,8 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def send(phone: httpx.AsyncClient, asked: Asked, path: str, *, place: int = 0, **values: str) -> httpx.Response:
     """A form of the link's page, with what it hides."""
     page = (await phone.get(f"/review/{asked.tokens[place]}")).text
-    kept = {name: hidden(page, name) for name in ("token", "stamp")}
-    return await phone.post(path, data={"version": asked.version, **kept, **values})
+    kept = {name: hidden(page, name) for name in ("token", "stamp", "version")}
+    return await phone.post(path, data={"confirm": "yes", **kept, **values})
 
 
 async def page_of(phone: httpx.AsyncClient, asked: Asked, place: int = 0) -> str:
@@ -304,8 +305,10 @@ async def test_at_level_sign_in_the_link_alone_neither_shows_nor_decides(
     database: Database, settings: Settings, site: httpx.ASGITransport, phone: httpx.AsyncClient
 ) -> None:
     asked = await put_question(database, settings, recipients=(OWNER,), level="sign-in")
-    stamp = (await stamped(phone, settings, database))["stamp"]
-    form = {"token": asked.tokens[0], "stamp": stamp, "version": asked.version, "decision": "approve"}
+    [person] = await recipients_of(database, asked)
+    async with database.read() as session:  # the page has none to send
+        stamp = await FormTime(settings.secret_keys, f"review:{person.id}:{asked.version}").stamp(session)
+    form = {"token": asked.tokens[0], "stamp": stamp, "version": asked.version, "decision": "approve", "confirm": "yes"}
     posts = {"/review": form, "/review/forward": {**form, "to": BOB}, "/review/ask-back": {**form, "question": "Why?"}}
     for path, data in posts.items():
         answer = await phone.post(path, data=data)

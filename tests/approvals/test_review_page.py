@@ -49,6 +49,12 @@ async def filled(phone: httpx.AsyncClient, asked: Asked, **changes: str) -> dict
     return {**form, "answer.wish": "granted", "decision": "approve", "reason": "", **changes}
 
 
+async def fresh(phone: httpx.AsyncClient, asked: Asked, **more: str) -> dict[str, str]:
+    """The form of an expired link's page, with its yes."""
+    page = (await phone.get(f"/review/{asked.tokens[0]}")).text
+    return {name: hidden(page, name) for name in ("token", "version", "stamp")} | {"confirm": "yes", **more}
+
+
 async def everything(database: Database) -> tuple[object, ...]:
     """What would change if anything did."""
     digest = "SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM {} t"
@@ -151,10 +157,13 @@ async def test_a_changed_question_is_shown_anew_instead_of_decided(
     database: Database, settings: Settings, phone: httpx.AsyncClient, patient: None
 ) -> None:
     asked = await put_question(database, settings)
-    answer = await phone.post("/review", data=await filled(phone, asked, version="0" * 64))
+    form = await filled(phone, asked)
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE approvals SET version = repeat('0', 64)"))
+    answer = await phone.post("/review", data=form)
     assert answer.status_code == 409
     assert "has changed" in words(answer)
-    assert hidden(answer.text, "version") == asked.version
+    assert hidden(answer.text, "version") == "0" * 64
     assert (await task_of(database, asked.task_id)).state == "pending_approval"
 
 
@@ -200,25 +209,26 @@ async def test_an_expired_link_offers_a_fresh_one_to_the_same_address_only(
     page = await phone.get(f"/review/{asked.tokens[0]}")
     assert page.status_code == 410
     assert "fresh link" in words(page)
-    answer = await phone.post("/review/fresh", data={"token": asked.tokens[0], "to": "eve@example.org"})
+    wanted = await fresh(phone, asked, to="eve@example.org")
+    answer = await phone.post("/review/fresh", data=wanted)
     assert answer.status_code == 200
     assert "on its way to owner@example.org" in words(answer)
     assert (await task_of(database, asked.task_id)).state == "queued"
     async with database.read() as session:
         asked_for = (await session.execute(select(TaskEvent).order_by(TaskEvent.id.desc()).limit(1))).scalar_one()
     assert (asked_for.verb, asked_for.actor) == ("resume", "recipient:owner@example.org")
-    again = await phone.post("/review/fresh", data={"token": asked.tokens[0]})
+    again = await phone.post("/review/fresh", data=wanted)
     assert again.status_code == 429
     assert int(again.headers["retry-after"]) > 0
 
 
 async def test_a_fresh_link_for_an_open_question_is_another_mail_and_nothing_else(
-    database: Database, settings: Settings, phone: httpx.AsyncClient
+    database: Database, settings: Settings, phone: httpx.AsyncClient, patient: None
 ) -> None:
     asked = await put_question(database, settings)
     async with database.read() as session:
         before = await session.scalar(select(func.count()).where(Task.kind == "email.send"))
-    assert (await phone.post("/review/fresh", data={"token": asked.tokens[0]})).status_code == 200
+    assert (await phone.post("/review/fresh", data=await fresh(phone, asked))).status_code == 200
     async with database.read() as session:
         assert await session.scalar(select(func.count()).where(Task.kind == "email.send")) == before + 1
     assert (await task_of(database, asked.task_id)).state == "pending_approval"
@@ -263,7 +273,7 @@ async def test_an_old_link_tells_what_became_of_the_question_put_again(
 ) -> None:
     old = await put_question(database, settings)
     await expire(database, old)
-    await phone.post("/review/fresh", data={"token": old.tokens[0]})
+    await phone.post("/review/fresh", data=await fresh(phone, old))
     new = await put_question(database, settings, again=old.task_id)
     assert (await phone.post("/review", data=await filled(phone, new))).status_code == 303
     page = words(await phone.get(f"/review/{old.tokens[0]}"))
@@ -376,3 +386,9 @@ async def test_page_and_mail_name_whoever_asks_by_their_address_besides_the_name
     assert values["asker"] == "The Boss (owner@example.org)"
     page = await phone.get(f"/review/{values['url'].rsplit('/', 1)[1]}")
     assert "The Boss (owner@example.org)" in words(page)
+
+
+@pytest.mark.parametrize("act", ["", "/fresh", "/take-back", "/forward", "/ask-back", "/withdraw"])
+async def test_links_cannot_be_guessed_by_sending_forms(phone: httpx.AsyncClient, act: str) -> None:
+    guesses = [(await phone.post(f"/review{act}", data={"token": "x" * 43})).status_code for _ in range(61)]
+    assert guesses == [404] * 60 + [429]

@@ -244,7 +244,7 @@ async def test_the_button_works_on_both_pages_without_scripts_and_is_gone_when_i
         page = await phone.get(f"/review/{asked.tokens[0]}")
         assert "Until then the approval can be taken back" in words(page)
         assert "Take back" not in words(await phone.get(f"/review/{asked.tokens[1]}"))
-        form = {name: hidden(page.text, name) for name in ("token", "stamp")}
+        form = {name: hidden(page.text, name) for name in ("token", "stamp", "version")} | {"confirm": "yes"}
         robot = await phone.post("/review/take-back", data={**form, "stamp": "forged"})
         assert robot.status_code == 422
         assert (await phone.post("/review/take-back", data=form)).status_code == 303

@@ -133,9 +133,7 @@ async def make_webhook(production: Production, browser: httpx.AsyncClient, url: 
     shown = await browser.get("/settings/webhooks")
     wanted = {"_csrf_token": CSRF.findall(shown.text)[0], "url": url, "events": list(TYPES)}
     made = await browser.post("/settings/webhooks", data=wanted)
-    assert made.status_code == 303, made.text
-    shown = await browser.get(made.headers["location"])
-    [secret] = set(re.findall(r"whsec_[A-Za-z0-9+/=]+", shown.text))
+    [secret] = set(re.findall(r"whsec_[A-Za-z0-9+/=]+", made.text))
     production.secrets["webhook secret"] = secret
 
 

@@ -1,7 +1,7 @@
 """What open pages are told: each change once, only one's own, by one query however many listen."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 
 import httpx
 import pytest
@@ -10,7 +10,10 @@ from sqlalchemy import event, text
 
 from app.core.config import Settings
 from app.core.db import Database
-from app.stats.live import EVERYTHING, Change, Changes, Inbox
+from app.core.errors import TooMany
+from app.core.ids import uuid7
+from app.stats import live
+from app.stats.live import EVERYTHING, STREAMS, Change, Changes, Inbox
 from tests.approvals.asking import principal
 from tests.pages import served
 from tests.postings.people import PEOPLE
@@ -166,3 +169,33 @@ async def test_the_stream_is_for_people_who_are_signed_in_and_says_what_changed(
                     if line.startswith("data:"):
                         assert str(task) in line
                         break
+
+
+async def test_one_person_cannot_take_all_streams(database: Database) -> None:
+    changes = Changes(database)
+    ann, bob = uuid7(), uuid7()
+    with ExitStack() as held:
+        for _ in range(STREAMS):
+            changes.streams.admit(ann)
+            held.enter_context(changes.streams.one_more(ann))
+        with pytest.raises(TooMany):
+            changes.streams.admit(ann)
+        changes.streams.admit(bob)
+    changes.streams.admit(ann)
+
+
+async def test_a_live_page_takes_a_stream_of_its_person(
+    settings: Settings, database: Database, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "STREAMS", 1)
+    ann = await principal(database, "ann@example.org")
+    PEOPLE[ann.email] = ann
+    who = {"X-Test-User": ann.email}
+    async with (
+        served(settings, database, redis) as site,
+        httpx.AsyncClient(base_url=site.base) as client,
+        client.stream("GET", "/events", headers=who) as answer,
+    ):
+        assert await anext(answer.aiter_lines()) == "retry: 2000"
+        refused = await client.get("/events", headers=who)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "5")

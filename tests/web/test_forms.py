@@ -1,6 +1,5 @@
 """Form data as structs, the filters of templates, and the signed time of a form."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -11,7 +10,7 @@ from litestar.datastructures import FormMultiDict
 
 from app.core.db import Database
 from app.core.errors import Invalid
-from app.web import filters
+from app.web import filters, form_time
 from app.web.form_time import FormTime
 from app.web.forms import Form, blank, read_form
 
@@ -97,16 +96,21 @@ def test_a_blank_form_may_be_filled_in() -> None:
     assert blank().value("number", 1) == 1
 
 
-async def test_the_age_of_a_form_is_measured_by_the_database(database: Database) -> None:
+async def test_the_age_of_a_form_is_measured_by_the_database(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = FormTime(("k" * 32,), "review")
     async with database.read() as session:
         stamp = await clock.stamp(session)
-        await asyncio.sleep(0.01)
-        age = await clock.age(session, stamp)
-        assert age is not None
-        assert 0.01 <= age < 2
+        await clock.check(session, stamp, quickest=0.0)
+        with pytest.raises(Invalid, match="quicker than a person"):
+            await clock.check(session, stamp, quickest=2.0)
         for forged in ("", "x", stamp[:-2], await FormTime(("k" * 32,), "other").stamp(session)):
-            assert await clock.age(session, forged) is None
+            with pytest.raises(Invalid, match="out of date"):
+                await clock.check(session, forged, quickest=0.0)
+        monkeypatch.setattr(form_time, "TOO_OLD", timedelta())
+        with pytest.raises(Invalid, match="too long"):
+            await clock.check(session, stamp, quickest=0.0)
 
 
 @pytest.mark.parametrize(

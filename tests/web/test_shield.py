@@ -128,6 +128,23 @@ async def test_in_production_the_host_must_be_ours(
         assert (await client.get("/livez", headers={"Host": host})).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8000", 200),
+        ("localhost", 200),
+        ("[::1]:8000", 200),
+        ("evil.example", 421),
+        ("evil.example:8000", 421),
+        ("[::1", 421),
+        ("", 421),
+    ],
+)
+async def test_in_development_the_host_must_be_this_machine(client: Client, host: str, status: int) -> None:
+    """A site whose name is made to lead here could otherwise read everything as its own."""
+    assert (await client.get("/notes", headers={"Host": host})).status_code == status
+
+
 async def test_fifty_megabytes_are_read_to_a_bound_and_answered_with_a_page(client: Client) -> None:
     answer = await client.post("/body", content=bytes(50 * 1024 * 1024))
     assert answer.status_code == 413
