@@ -11,23 +11,23 @@ help: ## what can be made
 setup: .venv/ready ## the virtual environment with locked packages
 
 .venv/ready: requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Holdpoint needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Holdgate needs Python 3.11 or newer: make PYTHON=python3.12 …")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing packages (once) …"
-	@rm -rf holdpoint.egg-info  # of an older checkout; it would tell the version of then
+	@rm -rf holdgate.egg-info  # of an older checkout; it would tell the version of then
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 run: setup ## set up and start everything; prints a sign-in link
-	@exec $(BIN)/holdpoint dev
+	@exec $(BIN)/holdgate dev
 
 test: setup ## the tests, on real PostgreSQL and Valkey; says what it left out
 	@$(BIN)/python -m tests.chromium
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal -q
 
 fuzz: setup ## odd requests to every route of the API, many (FUZZ=500 examples each)
-	@HOLDPOINT_FUZZ=$(or $(FUZZ),300) $(BIN)/python -m pytest -n auto -q tests/api/test_fuzz.py
+	@HOLDGATE_FUZZ=$(or $(FUZZ),300) $(BIN)/python -m pytest -n auto -q tests/api/test_fuzz.py
 
 check: setup ## format, lint, types
 	@$(BIN)/ruff format --check .
@@ -42,13 +42,13 @@ reference: setup ## the pages and pictures of docs that are made from the code
 
 docs: setup ## the documentation as a site, in build/site; fails on any warning
 	@$(BIN)/mkdocs build --quiet --strict
-kubernetes: .holdpoint/kubernetes/ready ## render deploy/kubernetes and hold it against the schemas
-	@.holdpoint/kubernetes/bin/python deploy/kubernetes/check.py
+kubernetes: .holdgate/kubernetes/ready ## render deploy/kubernetes and hold it against the schemas
+	@.holdgate/kubernetes/bin/python deploy/kubernetes/check.py
 
-.holdpoint/kubernetes/ready: deploy/kubernetes/requirements.txt
-	@mkdir -p .holdpoint
-	@$(PYTHON) -m venv .holdpoint/kubernetes
-	@.holdpoint/kubernetes/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/kubernetes/requirements.txt
+.holdgate/kubernetes/ready: deploy/kubernetes/requirements.txt
+	@mkdir -p .holdgate
+	@$(PYTHON) -m venv .holdgate/kubernetes
+	@.holdgate/kubernetes/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/kubernetes/requirements.txt
 	@touch $@
 
 bench: setup ## speed, as ratios measured in one run

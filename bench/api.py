@@ -23,18 +23,18 @@ import msgspec
 from litestar import Litestar, Request, Response, get, post
 from litestar.params import FromPath
 
-import app.kinds.sample_task  # noqa: F401
-from app.accounts.api_tokens import USUAL, create_token
-from app.accounts.service import add_user
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.embedded import postgres, valkey
-from app.schema import migrate
-from app.tasks import queries, reads
-from app.tasks.schemas import detail
+import holdgate.kinds.sample_task  # noqa: F401
+from holdgate.accounts.api_tokens import USUAL, create_token
+from holdgate.accounts.service import add_user
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.embedded import postgres, valkey
+from holdgate.schema import migrate
+from holdgate.tasks import queries, reads
+from holdgate.tasks.schemas import detail
 from tests.processes import free_port
 
-HOME = Path(".holdpoint/bench")
+HOME = Path(".holdgate/bench")
 CLIENTS = 8
 GOAL = 0.6
 BODY = {"kind": "sample.task", "payload": {"steps": 1}, "title": "A task"}
@@ -174,7 +174,7 @@ def main() -> None:
             "SMTP_URL": "smtp://127.0.0.1:1",
             "MAIL_FROM": "bench@example.org",
         }
-        with serving("app.asgi:create", environ) as ours, serving("bench.api:bare", environ) as bare_:
+        with serving("holdgate.asgi:create", environ) as ours, serving("bench.api:bare", environ) as bare_:
             found = asyncio.run(compare(ours, bare_, token, task, requests, rounds))
     finally:
         postgres.stop(HOME)

@@ -1,4 +1,4 @@
-"""A database with a long history: what Holdpoint looks like after months of work. Written through the real triggers.
+"""A database with a long history: what Holdgate looks like after months of work. Written through the real triggers.
 
 It belongs to 41 people. Of 1,000 tasks 640 succeeded and 120 died (100 of them have been resolved), 70 are ready and 30
 scheduled; the rest was cancelled, rejected or expired. Two in three were tried twice, which makes five events a task.
@@ -7,18 +7,18 @@ What workers and people have in hand does not grow with the history: at most 500
 
 from sqlalchemy import text
 
-from app.accounts import queries as accounts
-from app.accounts.service import add_user
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.core.tokens import digest, mint
-from app.runs import following as runs
-from app.runtime.sweeper import TIMED
-from app.stats import minutes
-from app.stats import queries as stats
-from app.tasks import dead_letters
-from app.webhooks import following as webhooks
+from holdgate.accounts import queries as accounts
+from holdgate.accounts.service import add_user
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.core.tokens import digest, mint
+from holdgate.runs import following as runs
+from holdgate.runtime.sweeper import TIMED
+from holdgate.stats import minutes
+from holdgate.stats import queries as stats
+from holdgate.tasks import dead_letters
+from holdgate.webhooks import following as webhooks
 
 RUN_SIZE = 200  # tasks of one run
 
@@ -58,7 +58,7 @@ _END = """
 """
 _ERROR = """
     jsonb_build_object('type', 'HTTPStatusError', 'message', 'The server ' || n % 40 || ' answered 503.',
-                       'traceback', repeat('  File "app/kinds/http_request.py", line 1, in send' || chr(10), 20))
+                       'traceback', repeat('  File "app/holdgate/kinds/http_request.py", line 1, in send' || chr(10), 20))
 """
 _FINGERPRINT = "fingerprint = t.kind || ':' || substr(md5(CAST(n % 40 AS text)), 1, 12)"
 TRIED = "n % 100 < 90"

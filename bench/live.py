@@ -18,15 +18,15 @@ import asyncpg
 import httpx
 from sqlalchemy.engine import make_url
 
-from app.accounts import queries, service
-from app.core.db import Database
-from app.core.tokens import digest, mint
-from app.embedded import postgres, valkey
-from app.schema import migrate
+from holdgate.accounts import queries, service
+from holdgate.core.db import Database
+from holdgate.core.tokens import digest, mint
+from holdgate.embedded import postgres, valkey
+from holdgate.schema import migrate
 from tests import processes
 from tests.servers import Servers
 
-HOME = Path(".holdpoint/bench")
+HOME = Path(".holdgate/bench")
 LOG = HOME / "postgres.log"
 
 
@@ -71,7 +71,7 @@ async def opened(client: httpx.AsyncClient, times: int = 100) -> float:
 
 
 async def bench(url: str, environ: dict[str, str], listeners: int, seconds: float) -> None:
-    cookies = {"hp_session": await sign_in(url)}
+    cookies = {"hg_session": await sign_in(url)}
     parsed = make_url(url)
     admin = await asyncpg.connect(url.replace("+asyncpg", ""))
     await admin.execute(f"ALTER DATABASE {parsed.database} SET log_statement = 'all'")

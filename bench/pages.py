@@ -22,12 +22,12 @@ from statistics import median, quantiles
 import httpx
 from sqlalchemy import text
 
-from app.core.db import Database
-from app.embedded import postgres, valkey
-from app.schema import migrate
 from bench.history import write_history
+from holdgate.core.db import Database
+from holdgate.embedded import postgres, valkey
+from holdgate.schema import migrate
 
-HOME = Path(".holdpoint/bench-pages")
+HOME = Path(".holdgate/bench-pages")
 FIRST_PORT = 8970
 WARM_UP = 5
 # `{task}`, `{run}` and `{approval}` are found on the lists.
@@ -70,7 +70,7 @@ class Site:
     def __init__(self, name: str, tasks: int, port: int, servers: tuple[str, str]) -> None:
         self.tasks = tasks
         self.port = port
-        self.database_url = servers[0].replace("/holdpoint?", f"/{name}?")
+        self.database_url = servers[0].replace("/holdgate?", f"/{name}?")
         self.redis_url = servers[1]
         self.token = ""
 
@@ -97,13 +97,13 @@ class Site:
             "ENVIRONMENT": "development",
             "RATE_LIMIT_MAX": "1000000",
         }
-        command = ["uvicorn", "--factory", "app.asgi:create", "--port", str(self.port), "--no-access-log"]
+        command = ["uvicorn", "--factory", "holdgate.asgi:create", "--port", str(self.port), "--no-access-log"]
         server = subprocess.Popen(
             [sys.executable, "-m", *command, "--log-level", "warning"], env=environment, stdout=subprocess.DEVNULL
         )
         stack.callback(server.wait)
         stack.callback(server.terminate)
-        client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", cookies={"hp_session": self.token}, timeout=120)
+        client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", cookies={"hg_session": self.token}, timeout=120)
         stack.callback(client.close)
         while True:
             try:

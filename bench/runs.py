@@ -21,24 +21,24 @@ import msgspec
 import uvloop
 from sqlalchemy import text
 
-from app.accounts.service import add_user
-from app.core import log
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
-from app.embedded import postgres
-from app.kinds import BUILT_IN
-from app.runs import service as runs
-from app.runs.states import RunVerb
-from app.runtime.context import Context
-from app.runtime.dispatcher import Dispatcher
-from app.runtime.sweeper import Sweeper
-from app.schema import migrate
-from app.stats.queries import counts_by_run
-from app.tasks.kinds import kind
-from app.tasks.service import TaskRequest
+from holdgate.accounts.service import add_user
+from holdgate.core import log
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.embedded import postgres
+from holdgate.kinds import BUILT_IN
+from holdgate.runs import service as runs
+from holdgate.runs.states import RunVerb
+from holdgate.runtime.context import Context
+from holdgate.runtime.dispatcher import Dispatcher
+from holdgate.runtime.sweeper import Sweeper
+from holdgate.schema import migrate
+from holdgate.stats.queries import counts_by_run
+from holdgate.tasks.kinds import kind
+from holdgate.tasks.service import TaskRequest
 
-HOME = Path(".holdpoint/bench")
+HOME = Path(".holdgate/bench")
 IN_HAND = 500
 READY = 10_000  # tasks of the other run, at least
 LOOK = 0.25  # seconds between two looks at the counts: the looking must not be what is measured

@@ -1,7 +1,7 @@
 """No-op tasks per second of one worker process, beside arq on the same servers in the same run.
 
-Both at the settings that are best for them: 500 in hand. Each round runs arq and Holdpoint in turn, each in a fresh
-process; the ratio of a round is what to look at, as machines differ and drift. Holdpoint runs as in production: the
+Both at the settings that are best for them: 500 in hand. Each round runs arq and Holdgate in turn, each in a fresh
+process; the ratio of a round is what to look at, as machines differ and drift. Holdgate runs as in production: the
 trigger, the event log, the fence, the leases and the sweeper's rollup are on.
 
 Usage: python -m bench.throughput [tasks per round] [rounds]
@@ -22,18 +22,18 @@ from arq.worker import Worker, func
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from app.core import log
-from app.core.config import Settings
-from app.core.db import Database
-from app.embedded import postgres, valkey
-from app.runtime.context import Context
-from app.runtime.dispatcher import Dispatcher
-from app.runtime.sweeper import Sweeper
-from app.schema import migrate
-from app.tasks.kinds import kind
-from app.tasks.service import TaskRequest, enqueue_many
+from holdgate.core import log
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.embedded import postgres, valkey
+from holdgate.runtime.context import Context
+from holdgate.runtime.dispatcher import Dispatcher
+from holdgate.runtime.sweeper import Sweeper
+from holdgate.schema import migrate
+from holdgate.tasks.kinds import kind
+from holdgate.tasks.service import TaskRequest, enqueue_many
 
-HOME = Path(".holdpoint/bench")
+HOME = Path(".holdgate/bench")
 IN_HAND = 500
 
 
@@ -50,7 +50,7 @@ async def arq_nothing(ctx: object, n: int) -> None:
     """Does nothing, for arq."""
 
 
-async def holdpoint(database_url: str, tasks: int) -> tuple[float, float]:
+async def holdgate(database_url: str, tasks: int) -> tuple[float, float]:
     """(enqueued, executed) tasks per second."""
     log.configure(json=True, level="warning")  # as arq: no line for each task
     settings = Settings(database_url=database_url, queues=(("default", IN_HAND),))
@@ -112,8 +112,8 @@ async def arq(redis_url: str, tasks: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    if len(sys.argv) > 3 and sys.argv[1] in ("holdpoint", "arq"):
-        run = {"holdpoint": holdpoint, "arq": arq}[sys.argv[1]]
+    if len(sys.argv) > 3 and sys.argv[1] in ("holdgate", "arq"):
+        run = {"holdgate": holdgate, "arq": arq}[sys.argv[1]]
         import uvloop
 
         print(json.dumps(uvloop.run(run(sys.argv[2], int(sys.argv[3])))))
@@ -127,11 +127,11 @@ def main() -> None:
         print(f"{tasks} no-op tasks a round, one worker process, {IN_HAND} in hand")
         for number in range(rounds):
             theirs = measure("arq", redis_url, tasks)
-            ours = measure("holdpoint", database_url, tasks)
+            ours = measure("holdgate", database_url, tasks)
             ratios.append(ours[1] / theirs[1])
             print(
                 f"round {number + 1}: arq {theirs[1]:7.0f}/s (enqueue {theirs[0]:6.0f}/s)   "
-                f"Holdpoint {ours[1]:7.0f}/s (enqueue {ours[0]:6.0f}/s)   ratio {ratios[-1]:.2f}"
+                f"Holdgate {ours[1]:7.0f}/s (enqueue {ours[0]:6.0f}/s)   ratio {ratios[-1]:.2f}"
             )
         print(f"median ratio {median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f})")
     finally:

@@ -27,14 +27,14 @@ SECONDS = 30.0
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="holdpoint-release-") as made:
+    with tempfile.TemporaryDirectory(prefix="holdgate-release-") as made:
         work = Path(made)
         source = _committed(work / "source")
         version = str(tomllib.loads((source / "pyproject.toml").read_text())["project"]["version"])
         if found := problems(version, (source / "CHANGELOG.md").read_text(), (source / "Dockerfile").read_text()):
             sys.exit("\n".join(found))
         DIST.mkdir(exist_ok=True)
-        for old in DIST.glob("holdpoint-*"):
+        for old in DIST.glob("holdgate-*"):
             old.unlink()
         _hatchling(source, DIST)
         (wheel,), (archive,) = DIST.glob("*.whl"), DIST.glob("*.tar.gz")
@@ -87,7 +87,7 @@ def _same_wheel_again(archive: Path, wheel: Path, work: Path) -> None:
 
 def _image_context(source: Path, version: str) -> Path:
     """What `docker build - < FILE` takes: the files that .dockerignore leaves, the same bytes for the same commit."""
-    path = DIST / f"holdpoint-{version}-image.tar"
+    path = DIST / f"holdgate-{version}-image.tar"
     with tarfile.open(path, "w") as packed:
         for name in context.files(source):
             info = packed.gettarinfo(source / name, str(name))
@@ -104,14 +104,14 @@ def _try(wheel: Path, locked: Path, version: str, work: Path) -> None:
     subprocess.run([*pip, "--require-hashes", "-r", str(locked)], check=True)
     subprocess.run([*pip, "--no-deps", str(wheel)], check=True)
     (home := work / "home").mkdir()
-    holdpoint = work / "venv/bin/holdpoint"
+    holdgate = work / "venv/bin/holdgate"
 
     def said(*arguments: str, **environ: str) -> str:
-        done = subprocess.run([holdpoint, *arguments], cwd=home, env=environ, capture_output=True, text=True)
-        assert done.returncode == 0, f"holdpoint {arguments}: {done.stdout}{done.stderr}"
+        done = subprocess.run([holdgate, *arguments], cwd=home, env=environ, capture_output=True, text=True)
+        assert done.returncode == 0, f"holdgate {arguments}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    assert said("--version") == f"holdpoint {version}\n"
+    assert said("--version") == f"holdgate {version}\n"
     assert "--send" in said("doctor", "--help")
     with servers(work / "around") as around:
         port = free_port()
@@ -121,7 +121,7 @@ def _try(wheel: Path, locked: Path, version: str, work: Path) -> None:
         assert "Sample postings" in said("demo", **{**environ, "ENVIRONMENT": "development"})
         log = work / "web.log"
         with log.open("wb") as file:
-            web = subprocess.Popen([holdpoint, "web"], cwd=home, env=environ, stdout=file, stderr=subprocess.STDOUT)
+            web = subprocess.Popen([holdgate, "web"], cwd=home, env=environ, stdout=file, stderr=subprocess.STDOUT)
         try:
             page = _page(f"{base}/", web, log)
             styles = re.findall(r'href="(/static/[^"]+\.css)"', page)
@@ -130,7 +130,7 @@ def _try(wheel: Path, locked: Path, version: str, work: Path) -> None:
         finally:
             web.terminate()
             assert web.wait(SECONDS) == 0, log.read_text()
-    print(f"holdpoint {version}: installed from the wheel it migrates, and shows its pages and styles.")
+    print(f"holdgate {version}: installed from the wheel it migrates, and shows its pages and styles.")
 
 
 def _page(address: str, web: "subprocess.Popen[bytes]", log: Path) -> str:

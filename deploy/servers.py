@@ -1,4 +1,4 @@
-"""The servers that a trial of a built Holdpoint works with: the embedded ones, on loopback ports, and a mail server."""
+"""The servers that a trial of a built Holdgate works with: the embedded ones, on loopback ports, and a mail server."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import parse_qs, urlsplit
 
-from app.embedded import postgres, valkey
+from holdgate.embedded import postgres, valkey
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def servers(home: Path) -> Iterator[Around]:
                 "DATABASE_URL": f"postgresql://{parts.username}@127.0.0.1:{database_port}{parts.path}",
                 "REDIS_URL": f"redis://127.0.0.1:{redis_port}/0",
                 "SMTP_URL": f"smtp://127.0.0.1:{smtp.stdout.readline().strip()}",
-                "MAIL_FROM": "Holdpoint <holdpoint@example.org>",
+                "MAIL_FROM": "Holdgate <holdgate@example.org>",
                 "SECRET_KEY": os.urandom(32).hex(),
                 "ENVIRONMENT": "production",
             }

@@ -5,22 +5,22 @@ from inspect import cleandoc
 
 import click
 
-from app.cli import main
+from holdgate.cli import main
 from manual.tables import table
 
 BARE = "\b"
 HEAD = """# Commands
 
-`holdpoint` is installed with the package; in a clone it is `.venv/bin/holdpoint`. Every command takes the
+`holdgate` is installed with the package; in a clone it is `.venv/bin/holdgate`. Every command takes the
 [settings](../settings.md) from the environment, finds the embedded servers of its `DATA_DIR`, running or not, and ends
-with a sentence and status 1 when it is refused. This page is generated (`make reference`); `holdpoint COMMAND --help`
+with a sentence and status 1 when it is refused. This page is generated (`make reference`); `holdgate COMMAND --help`
 says the same.
 
 """
 
 
 def page() -> str:
-    return (HEAD + "".join(_section(name, command) for name, command in _commands("holdpoint", main))).rstrip() + "\n"
+    return (HEAD + "".join(_section(name, command) for name, command in _commands("holdgate", main))).rstrip() + "\n"
 
 
 def _commands(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:

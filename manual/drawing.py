@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from app.core.machine import Machine
+from holdgate.core.machine import Machine
 
 LINE = 19  # pixels from one state's name to the next
 STYLE = """

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from app.api.docs_views import REFUSALS, in_words
-from app.api.openapi import document
-from app.asgi import API_HANDLERS
+from holdgate.api.docs_views import REFUSALS, in_words
+from holdgate.api.openapi import document
+from holdgate.asgi import API_HANDLERS
 from manual.tables import code, table
 
 HEAD = """# API: routes, types, refusals

@@ -3,11 +3,11 @@
 from enum import StrEnum
 from typing import Any
 
-from app.approvals.states import APPROVAL_MACHINE, ApprovalState
-from app.bulk.states import BULK_MACHINE, BulkState
-from app.core.machine import Machine
-from app.runs.states import RUN_MACHINE, RunState
-from app.tasks.states import BUTTONS, TASK_MACHINE, TaskState
+from holdgate.approvals.states import APPROVAL_MACHINE, ApprovalState
+from holdgate.bulk.states import BULK_MACHINE, BulkState
+from holdgate.core.machine import Machine
+from holdgate.runs.states import RUN_MACHINE, RunState
+from holdgate.tasks.states import BUTTONS, TASK_MACHINE, TaskState
 from manual.drawing import FRAME, Box, Chart, Way
 from manual.tables import code, table
 

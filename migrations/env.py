@@ -1,4 +1,4 @@
-"""Runs the migrations over asyncpg. `app/schema.py` hands in the URL; the command line takes DATABASE_URL."""
+"""Runs the migrations over asyncpg. `app/holdgate/schema.py` hands in the URL; the command line takes DATABASE_URL."""
 
 import asyncio
 import os
@@ -9,10 +9,10 @@ from sqlalchemy import event, pool, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.config import load
-from app.core.connections import make_engine
-from app.core.db import AWAY
-from app.schema import LOCK_TIMEOUT, MigrationRuns, metadata
+from holdgate.core.config import load
+from holdgate.core.connections import make_engine
+from holdgate.core.db import AWAY
+from holdgate.schema import LOCK_TIMEOUT, MigrationRuns, metadata
 
 LOCK_KEY = 0x48_6F_6C_64  # "Hold": one migration at a time, however many release jobs start
 LOOK_EVERY = 0.2  # seconds

@@ -1,9 +1,9 @@
-"""Makes the table `task_transitions` equal to the declaration in app/tasks/states.py."""
+"""Makes the table `task_transitions` equal to the declaration in app/holdgate/tasks/states.py."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from app.tasks.states import TASK_MACHINE
+from holdgate.tasks.states import TASK_MACHINE
 
 table = sa.table(
     "task_transitions",

@@ -13,18 +13,18 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy.engine import make_url
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.embedded import postgres, valkey
-from app.schema import migrate
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.embedded import postgres, valkey
+from holdgate.schema import migrate
 from tests import chromium, sites
 from tests import servers as servers_module
 from tests.reports import pytest_report_to_serializable  # noqa: F401  a hook
 from tests.servers import Servers
 
 ROOT = Path(__file__).parents[1]
-HOME = ROOT / ".holdpoint" / "tests"
-TEMPLATE = "holdpoint_template"
+HOME = ROOT / ".holdgate" / "tests"
+TEMPLATE = "holdgate_template"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     database = re.sub(r"^postgres(ql)?(\+asyncpg)?://", "postgresql+asyncpg://", database)
     asyncio.run(make_database(database, TEMPLATE))
     migrate(with_name(database, TEMPLATE))
-    os.environ["HOLDPOINT_TEST_DATABASE"], os.environ["HOLDPOINT_TEST_REDIS"] = database, redis
+    os.environ["HOLDGATE_TEST_DATABASE"], os.environ["HOLDGATE_TEST_REDIS"] = database, redis
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -85,10 +85,10 @@ async def make_database(url: str, name: str, template: str | None = None) -> Non
 @pytest.fixture(scope="session")
 def servers(worker_id: str) -> Iterator[Servers]:
     """Where this xdist worker's database and Redis are."""
-    base = os.environ["HOLDPOINT_TEST_DATABASE"]
-    name = f"holdpoint_test_{worker_id}"
+    base = os.environ["HOLDGATE_TEST_DATABASE"]
+    name = f"holdgate_test_{worker_id}"
     asyncio.run(make_database(base, name, TEMPLATE))
-    redis = os.environ["HOLDPOINT_TEST_REDIS"]
+    redis = os.environ["HOLDGATE_TEST_REDIS"]
     number = int(re.sub(r"\D", "", worker_id) or "0") + 1
     if redis.startswith("unix"):
         redis = f"{redis.split('?')[0]}?db={number}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.embedded import postgres
+from holdgate.embedded import postgres
 from tests.conftest import HOME
 
 DUMP = ["--format=custom"]

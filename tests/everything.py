@@ -9,21 +9,21 @@ from pathlib import Path
 from redis.asyncio import Redis
 from sqlalchemy import update
 
-from app.accounts import token_queries
-from app.accounts.api_tokens import USUAL, create_token
-from app.approvals.forms import FormField
-from app.bulk.states import BulkVerb
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
-from app.mail import mailbox
-from app.postings import imports
-from app.postings.formats import parse
-from app.postings.queries import Search, list_postings
-from app.schedules.models import Schedule
-from app.tasks import saved
-from app.tasks.filters import TaskFilter
-from app.tasks.states import TaskState
+from holdgate.accounts import token_queries
+from holdgate.accounts.api_tokens import USUAL, create_token
+from holdgate.approvals.forms import FormField
+from holdgate.bulk.states import BulkVerb
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.mail import mailbox
+from holdgate.postings import imports
+from holdgate.postings.formats import parse
+from holdgate.postings.queries import Search, list_postings
+from holdgate.schedules.models import Schedule
+from holdgate.tasks import saved
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.states import TaskState
 from tests import servers as servers_module
 from tests.approvals.asking import principal, put_question
 from tests.approvals.test_groups import key_of

@@ -10,17 +10,17 @@ import httpx
 import uvicorn
 from redis.asyncio import Redis
 
-import app.kinds.email_send
-import app.kinds.sample_task  # noqa: F401
-from app.approvals.reads import count_waiting
-from app.asgi import HANDLERS, TOKEN_USES
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
-from app.schema import head
-from app.stats.live import Changes
-from app.web.security import Shield
-from app.web.site import make_site
+import holdgate.kinds.email_send
+import holdgate.kinds.sample_task  # noqa: F401
+from holdgate.approvals.reads import count_waiting
+from holdgate.asgi import HANDLERS, TOKEN_USES
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.schema import head
+from holdgate.stats.live import Changes
+from holdgate.web.security import Shield
+from holdgate.web.site import make_site
 from tests.postings.people import PEOPLE, Browser, authenticate
 from tests.processes import free_port
 

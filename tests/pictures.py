@@ -18,7 +18,7 @@ import httpx
 from PIL import Image
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
-from app.development import DEVELOPER
+from holdgate.development import DEVELOPER
 from tests import chromium
 from tests.journeys.test_dev import Dev, dev
 from tests.processes import ROOT
@@ -64,7 +64,7 @@ SAMPLES: tuple[dict[str, Any], ...] = (
 
 
 async def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="holdpoint-pictures-") as place:
+    with tempfile.TemporaryDirectory(prefix="holdgate-pictures-") as place:
         home = Path(place) / "data"
         with dev(home, Path(place) / "log") as started:
             link = started.link()
@@ -129,7 +129,7 @@ async def interesting(page: Page, started: Dev, base: str) -> str:
 def enqueue(started: Dev, base: str) -> None:
     environ = {"PATH": os.environ["PATH"], "HOME": str(started.data_dir), "DATA_DIR": str(started.data_dir)}
     made = subprocess.run(
-        [sys.executable, "-m", "app.cli", "token", "create", DEVELOPER],
+        [sys.executable, "-m", "holdgate.cli", "token", "create", DEVELOPER],
         cwd=ROOT,
         env=environ,
         check=True,

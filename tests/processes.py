@@ -88,7 +88,7 @@ class Process:
 @contextmanager
 def worker(environ: Mapping[str, str], log: Path) -> Iterator[Process]:
     """An arq worker; killed at the end if the test has not stopped it."""
-    process = Process(log, environ, "arq", "app.worker.WorkerSettings")
+    process = Process(log, environ, "arq", "holdgate.worker.WorkerSettings")
     try:
         yield process
     finally:
@@ -97,9 +97,17 @@ def worker(environ: Mapping[str, str], log: Path) -> Iterator[Process]:
 
 @contextmanager
 def web(environ: Mapping[str, str], log: Path, port: int, *, by_command: bool = False) -> Iterator[Process]:
-    """A web server that answers; `by_command`: started as `holdpoint web` does, which bounds connections."""
-    plain = ("uvicorn", "--factory", "app.asgi:create", "--port", str(port), "--no-access-log", "--no-server-header")
-    command = ("app.cli", "web", "--host", "127.0.0.1") if by_command else plain
+    """A web server that answers; `by_command`: started as `holdgate web` does, which bounds connections."""
+    plain = (
+        "uvicorn",
+        "--factory",
+        "holdgate.asgi:create",
+        "--port",
+        str(port),
+        "--no-access-log",
+        "--no-server-header",
+    )
+    command = ("holdgate.cli", "web", "--host", "127.0.0.1") if by_command else plain
     process = Process(log, {**environ, "PORT": str(port)}, *command)
     try:
         deadline = time.monotonic() + 30

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 
-from app.core.db import Database
+from holdgate.core.db import Database
 
 
 @dataclass(frozen=True)

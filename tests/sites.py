@@ -12,7 +12,7 @@ from jinja2.bccache import Bucket
 from litestar import Litestar
 from litestar.di import Provide
 
-from app.web import site, templates
+from holdgate.web import site, templates
 
 _SITES: dict[Hashable, Litestar] = {}
 

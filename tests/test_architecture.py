@@ -102,33 +102,43 @@ def test_a_feature_uses_no_other_features_inner_layers_wrongly(module: str) -> N
 
 # (what, modules that may)
 HOMES = (
-    ("arq", ("app.worker",)),
-    ("aiosmtplib", ("app.mail.smtp",)),
+    ("arq", ("holdgate.worker",)),
+    ("aiosmtplib", ("holdgate.mail.smtp",)),
     (
         "litestar",
         (
-            "app.asgi",
-            "app.web.",
-            "app.api.",
-            "app.careers.",
+            "holdgate.asgi",
+            "holdgate.web.",
+            "holdgate.api.",
+            "sandbox.careers.",
             "views",
             "api",
-            "app.approvals.review",
-            "app.accounts.auth",
-            "app.accounts.bearer",
+            "holdgate.approvals.review",
+            "holdgate.accounts.auth",
+            "holdgate.accounts.bearer",
         ),
     ),
-    ("jinja2", ("app.web.", "app.mail.message", "app.kinds.report.page", "app.careers.")),
-    ("redis", ("app.worker", "app.asgi", "app.runtime.doorbell", "app.web.", "app.embedded.", "app.doctor.")),
-    ("cronsim", ("app.schedules.rhythm",)),
-    ("cryptography", ("app.core.signing",)),
-    ("obstore", ("app.core.files",)),
-    ("PIL", ("app.kinds.image.",)),
-    ("fpdf", ("app.kinds.report.",)),
-    ("jwt", ("app.accounts.jwts", "app.accounts.jwks")),
-    ("httpx", ("app.core.outgoing", "app.kinds.", "app.client", "app.load.")),
-    ("prometheus_client", ("app.core.metrics",)),
-    ("opentelemetry", ("app.core.tracing",)),
+    ("jinja2", ("holdgate.web.", "holdgate.mail.message", "holdgate.kinds.report.page", "sandbox.careers.")),
+    (
+        "redis",
+        (
+            "holdgate.worker",
+            "holdgate.asgi",
+            "holdgate.runtime.doorbell",
+            "holdgate.web.",
+            "holdgate.embedded.",
+            "holdgate.doctor.",
+        ),
+    ),
+    ("cronsim", ("holdgate.schedules.rhythm",)),
+    ("cryptography", ("holdgate.core.signing",)),
+    ("obstore", ("holdgate.core.files",)),
+    ("PIL", ("holdgate.kinds.image.",)),
+    ("fpdf", ("holdgate.kinds.report.",)),
+    ("jwt", ("holdgate.accounts.jwts", "holdgate.accounts.jwks")),
+    ("httpx", ("holdgate.core.outgoing", "holdgate.kinds.", "holdgate.client", "holdgate.load.")),
+    ("prometheus_client", ("holdgate.core.metrics",)),
+    ("opentelemetry", ("holdgate.core.tracing",)),
 )
 
 
@@ -191,11 +201,11 @@ def test_templates_hold_no_inline_script_style_or_unescaped_value(path: Path) ->
 
 
 def test_every_state_has_a_look() -> None:
-    from app.approvals.states import ApprovalState
-    from app.bulk.states import BulkState
-    from app.runs.states import RunState
-    from app.tasks.states import STANDINGS
-    from app.web.styleguide import STATES
+    from holdgate.approvals.states import ApprovalState
+    from holdgate.bulk.states import BulkState
+    from holdgate.runs.states import RunState
+    from holdgate.tasks.states import STANDINGS
+    from holdgate.web.styleguide import STATES
 
     css = (APP.parent / "static/css/components/state.css").read_text()
     for state in (*STANDINGS, *RunState, *ApprovalState, *BulkState, "finished"):

@@ -1,10 +1,10 @@
 """Sample data: given once, however often `make run` starts, and on whichever port the careers site is."""
 
-from app.accounts import service as accounts
-from app.core.db import Database
-from app.core.principal import Principal
-from app.demo import fill
-from app.postings import service
+from holdgate.accounts import service as accounts
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.postings import service
+from sandbox.demo import fill
 from tests.postings.making import listed
 
 SITES = ("http://127.0.0.1:8090", "http://127.0.0.1:8091", "http://127.0.0.1:8090")
@@ -12,7 +12,7 @@ SITES = ("http://127.0.0.1:8090", "http://127.0.0.1:8091", "http://127.0.0.1:809
 
 async def test_the_sample_postings_follow_the_careers_site_to_another_port(database: Database) -> None:
     async with database.write("system") as session:
-        user = await accounts.add_user(session, "admin@holdpoint.localhost", admin=True)
+        user = await accounts.add_user(session, "admin@holdgate.localhost", admin=True)
     owner = Principal(user.id, user.email, user.name, "admin")
     ids: set[object] = set()
     for site in SITES:

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from app.asgi import HANDLERS
-from app.core.db import Database
+from holdgate.asgi import HANDLERS
+from holdgate.core.db import Database
 from tests.everything import Full, full_installation
 from tests.journeys.test_every_page import OPEN, PAGES, routes
 from tests.pages import site_of, stranger

@@ -10,16 +10,16 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import inspect
 
-from app.approvals import exports as approvals
-from app.approvals import reads
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
-from app.postings import exports as postings
-from app.postings.queries import Search
-from app.runs import exports as runs
-from app.runs.service import start_run
-from app.tasks.service import TaskRequest
+from holdgate.approvals import exports as approvals
+from holdgate.approvals import reads
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.postings import exports as postings
+from holdgate.postings.queries import Search
+from holdgate.runs import exports as runs
+from holdgate.runs.service import start_run
+from holdgate.tasks.service import TaskRequest
 from tests.approvals.asking import principal, put_question
 from tests.approvals.test_receipts import decided
 from tests.bulk.acting import buried

@@ -18,15 +18,15 @@ from click.testing import CliRunner
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.cli import main
-from app.schema import Blocked, MigrationFailed, config, current, head, metadata, migrate, pending
+from holdgate.cli import main
+from holdgate.schema import Blocked, MigrationFailed, config, current, head, metadata, migrate, pending
 from tests.conftest import make_database, with_name
 from tests.servers import Servers
 
 
 @pytest.fixture
 def empty_url(servers: Servers, worker_id: str) -> Iterator[str]:
-    name = f"holdpoint_migrations_{worker_id}"
+    name = f"holdgate_migrations_{worker_id}"
     asyncio.run(make_database(servers.database_url, name))
     yield with_name(servers.database_url, name)
 
@@ -173,7 +173,7 @@ def test_when_the_lock_is_kept_too_long_it_names_the_session_and_leaves_the_vers
 def test_two_migrations_at_once_come_one_after_the_other(empty_url: str) -> None:
     # Other processes: Alembic knows one migration at a time in each. Both are made to wait for a third, then let go.
     environ = {**os.environ, **environment_of(empty_url), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "-m", "app.cli", "migrate"]
+    command = [sys.executable, "-m", "holdgate.cli", "migrate"]
     with holding(empty_url, f"SELECT pg_advisory_xact_lock({0x48_6F_6C_64})"):
         started = [subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) for _ in range(2)]
         for each in started:
@@ -188,8 +188,8 @@ def test_two_migrations_at_once_come_one_after_the_other(empty_url: str) -> None
 @pytest.fixture
 def two_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Two migrations after the newest: one as docs/upgrades.md shows, one that fails half-way. Yields the first."""
-    import app.schema
-    from app.schema import MIGRATIONS
+    import holdgate.schema
+    from holdgate.schema import MIGRATIONS
 
     copy = tmp_path / "migrations"
     copy.mkdir()
@@ -210,7 +210,7 @@ def two_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     (versions / f"{good}_good.py").write_text(text_of.format(good, last, create.format("good") + index))
     half = f"{create.format('half')}; op.execute('SELECT 1 / 0')"
     (versions / f"{bad}_bad.py").write_text(text_of.format(bad, good, half))
-    monkeypatch.setattr(app.schema, "MIGRATIONS", copy)
+    monkeypatch.setattr(holdgate.schema, "MIGRATIONS", copy)
     yield good
 
 
@@ -243,7 +243,7 @@ def run(url: str, *arguments: str) -> tuple[int, str]:
 def test_the_command_says_what_is_missing_and_whether_something_is(empty_url: str) -> None:
     migrate(empty_url, BEFORE)
     status, said = run(empty_url, "--check")
-    assert (status, said) == (1, f"The schema is at {BEFORE}, this release needs {head()}. Run holdpoint migrate.\n")
+    assert (status, said) == (1, f"The schema is at {BEFORE}, this release needs {head()}. Run holdgate migrate.\n")
     status, said = run(empty_url, "--plan")
     assert (status, said) == (0, "".join(f"{revision}  {brings}\n" for revision, brings in pending(BEFORE)))
     assert len(said.splitlines()) == int(head()) - int(BEFORE)

@@ -11,16 +11,16 @@ from sqlalchemy import event, text
 
 import tests.runtime.kinds
 import tests.tasks.kinds  # noqa: F401
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.runtime import vitals, workers
-from app.runtime.vitals import Vitals
-from app.schedules import service as schedules
-from app.schedules.service import Plan
-from app.tasks.attempts import claim_tasks
-from app.tasks.states import TaskState
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.runtime import vitals, workers
+from holdgate.runtime.vitals import Vitals
+from holdgate.schedules import service as schedules
+from holdgate.schedules.service import Plan
+from holdgate.tasks.attempts import claim_tasks
+from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal, put_question
 from tests.bulk.acting import buried, fail
 from tests.pages import browser_of, site_of

@@ -12,17 +12,17 @@ from sqlalchemy import func, select, text, update
 
 import tests.runtime.kinds
 import tests.tasks.kinds  # noqa: F401
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.runs.service import start_run
-from app.runtime import workers
-from app.schema import head
-from app.tasks.attempts import claim_tasks, store_step
-from app.tasks.models import Task
-from app.tasks.service import TaskRequest
-from app.tasks.states import TaskState
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.runs.service import start_run
+from holdgate.runtime import workers
+from holdgate.schema import head
+from holdgate.tasks.attempts import claim_tasks, store_step
+from holdgate.tasks.models import Task
+from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal, put_question
 from tests.pages import browser_of, site_of
 from tests.postings.people import Browser, words
@@ -310,7 +310,7 @@ async def test_a_task_by_hand_is_enqueued_and_what_does_not_fit_keeps_what_was_t
     assert (task.kind, task.payload, task.priority, task.owner_id) == ("sample.task", {"steps": 2}, 70, ann.id)
     for wrong, sentence in (
         ({"kind": "no.such"}, "no task kind"),
-        ({"kind": "email.send", "payload": "{}"}, "made by Holdpoint itself"),
+        ({"kind": "email.send", "payload": "{}"}, "made by Holdgate itself"),
         ({"payload": "[1]"}, "Not a JSON object"),
         ({"payload": '{"steps": "two"}'}, "Expected `int`"),
         ({"payload": '{"stepps": 2}'}, "unknown field"),

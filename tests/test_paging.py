@@ -11,22 +11,22 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import select
 
-import app.core.paging
-from app.approvals import deciding
-from app.bulk.states import BulkVerb
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.core.paging import Cursor
-from app.core.principal import Principal
-from app.runs.following import follow_log
-from app.runs.service import act, start_run
-from app.runs.states import RunVerb
-from app.tasks.attempts import finish_tasks
-from app.tasks.filters import TaskFilter
-from app.tasks.models import Task
-from app.tasks.service import TaskRequest
-from app.tasks.states import TaskState
+import holdgate.core.paging
+from holdgate.approvals import deciding
+from holdgate.bulk.states import BulkVerb
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.core.paging import Cursor
+from holdgate.core.principal import Principal
+from holdgate.runs.following import follow_log
+from holdgate.runs.service import act, start_run
+from holdgate.runs.states import RunVerb
+from holdgate.tasks.attempts import finish_tasks
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.models import Task
+from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.states import TaskState
 from tests.approvals.asking import OWNER, Asked, approve, principal, put_question
 from tests.bulk.acting import finish, run, start
 from tests.pages import browser_of, site_of
@@ -60,7 +60,7 @@ async def ann(database: Database) -> Principal:
 async def browser(
     database: Database, settings: Settings, redis: Redis, ann: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Browser]:
-    monkeypatch.setattr(app.core.paging, "PAGE", 2)
+    monkeypatch.setattr(holdgate.core.paging, "PAGE", 2)
     async with site_of(settings, database, redis) as site, browser_of(site, ann) as made:
         yield made
 

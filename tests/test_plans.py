@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import TextClause, event, select, text
 
 import tests.tasks.kinds  # noqa: F401
-from app.core.db import Database
-from app.tasks import attempts
-from app.tasks.dead_letters import _OF_ALL, _OF_ONE
-from app.tasks.filters import TaskFilter
-from app.tasks.models import Task
-from app.tasks.reads import list_tasks
-from app.tasks.service import TaskRequest, enqueue_many
+from holdgate.core.db import Database
+from holdgate.tasks import attempts
+from holdgate.tasks.dead_letters import _OF_ALL, _OF_ONE
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.models import Task
+from holdgate.tasks.reads import list_tasks
+from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.servers import empty
 
 PRINT = "test.nothing:000000000007"

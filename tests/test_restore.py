@@ -11,20 +11,20 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from app.approvals import deciding
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.errors import Invalid
-from app.kinds.sample_task import TRACE
-from app.runs import service as runs
-from app.schema import migrate
-from app.stats.consistency import CHECKS, problems
-from app.stats.queries import counts_by_state, fold_events
-from app.stats.rebasing import rebase
-from app.tasks.feed import Feed, parse_place
-from app.tasks.service import TaskRequest, enqueue
-from app.tasks.states import TaskState
-from app.verify import verify_database
+from holdgate.approvals import deciding
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.errors import Invalid
+from holdgate.kinds.sample_task import TRACE
+from holdgate.runs import service as runs
+from holdgate.schema import migrate
+from holdgate.stats.consistency import CHECKS, problems
+from holdgate.stats.queries import counts_by_state, fold_events
+from holdgate.stats.rebasing import rebase
+from holdgate.tasks.feed import Feed, parse_place
+from holdgate.tasks.service import TaskRequest, enqueue
+from holdgate.tasks.states import TaskState
+from holdgate.verify import verify_database
 from tests.approvals.asking import OWNER, approve, principal, put_question
 from tests.conftest import make_database, with_name
 from tests.dumps import DUMP, RESTORE, another_cluster, dump, restore
@@ -111,10 +111,10 @@ async def test_work_goes_on_from_a_dump_taken_while_workers_worked(
     (tmp_path / "before").mkdir()
     with worker(environ, tmp_path / "before.log"):
         await until(lambda: steps_are_stored(database, TASKS), 30)
-        await asyncio.to_thread(dump, servers.database_url, tmp_path / "holdpoint.dump")
+        await asyncio.to_thread(dump, servers.database_url, tmp_path / "holdgate.dump")
         # What is done after the dump is unknown to it.
         await until(lambda: steps_are_stored(database, TASKS + 8), 30)
-    async with restored(tmp_path / "holdpoint.dump", cluster) as after:
+    async with restored(tmp_path / "holdgate.dump", cluster) as after:
         assert await ask(after, IN_THE_FUTURE), "the trap is there"
         stored = await steps_of(after)
         assert TASKS <= len(stored) < TASKS * STEPS

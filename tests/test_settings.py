@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.config import ConfigError, load
+from holdgate.core.config import ConfigError, load
 
 ROOT = Path(__file__).parents[1]
 
@@ -81,7 +81,7 @@ def test_private_addresses_are_allowed_in_development_only_unless_said() -> None
 
 
 def test_the_reference_and_the_example_name_exactly_the_settings_there_are() -> None:
-    source = (ROOT / "app/core/config.py").read_text()
+    source = (ROOT / "app/holdgate/core/config.py").read_text()
     known = set(re.findall(r'reader\.\w+\(\s*"([A-Z_]+)"', source))
     documented = set(re.findall(r"^\| `([A-Z_]+)`", (ROOT / "docs/settings.md").read_text(), re.M))
     example = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))

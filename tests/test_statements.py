@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import event
 
-from app.core.db import Database
+from holdgate.core.db import Database
 from tests.everything import Full, full_installation
 from tests.journeys.test_every_page import OPEN, PAGES, REFUSED_PAGES
 from tests.pages import site_of, stranger

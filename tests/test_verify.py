@@ -1,4 +1,4 @@
-"""`holdpoint verify` without files: silent when everything agrees, plain and loud about what was changed by hand."""
+"""`holdgate verify` without files: silent when everything agrees, plain and loud about what was changed by hand."""
 
 import asyncio
 import subprocess
@@ -9,17 +9,17 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from app.approvals import deciding, taking_back
-from app.core.config import Settings
-from app.core.db import Database
-from app.stats.queries import fold_events
-from app.tasks import service
-from app.tasks.models import Task
-from app.tasks.pruning import prune_tasks
-from app.tasks.queries import move_tasks, resolve_tasks
-from app.tasks.service import TaskRequest, enqueue_many
-from app.tasks.states import HOLDS, TaskState, TaskVerb
-from app.verify import verify_database
+from holdgate.approvals import deciding, taking_back
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.stats.queries import fold_events
+from holdgate.tasks import service
+from holdgate.tasks.models import Task
+from holdgate.tasks.pruning import prune_tasks
+from holdgate.tasks.queries import move_tasks, resolve_tasks
+from holdgate.tasks.service import TaskRequest, enqueue_many
+from holdgate.tasks.states import HOLDS, TaskState, TaskVerb
+from holdgate.verify import verify_database
 from tests.approvals.asking import OWNER, Asked, approve, principal, put_question, reject
 from tests.stats.final import all_final
 from tests.tasks.making import make_task, path_to
@@ -176,7 +176,7 @@ async def test_the_command_ends_with_1_when_something_is_wrong_and_with_0_when_n
     environment = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "DATA_DIR": "/nonexistent"}
 
     def run() -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "app.cli", "verify"]
+        command = [sys.executable, "-m", "holdgate.cli", "verify"]
         given = {**environment, "SECRET_KEY": "k" * 40}
         return subprocess.run(command, env=given, capture_output=True, text=True, timeout=60)
 

@@ -1,1 +1,1 @@
-"""Holdpoint: a task queue with hold points, where people sign off on what machines do."""
+"""Holdgate: a task queue with hold points, where people sign off on what machines do."""

@@ -1,4 +1,4 @@
-"""The web server's entry: `uvicorn --factory app.asgi:create`. Knows every feature and puts them together."""
+"""The web server's entry: `uvicorn --factory holdgate.asgi:create`. Knows every feature and puts them together."""
 
 import asyncio
 import os
@@ -13,90 +13,90 @@ from litestar import Litestar, Response, get
 from litestar.types import ASGIApp
 from redis.asyncio import Redis
 
-import app.accounts.account_api
-import app.accounts.admin_views
-import app.accounts.people_api
-import app.accounts.resume_api
-import app.accounts.settings_views
-import app.accounts.token_views
-import app.accounts.views
-import app.api.docs_views
-import app.approvals.api
-import app.approvals.detour_api
-import app.approvals.detour_views
-import app.approvals.group_api
-import app.approvals.group_views
-import app.approvals.receipt_views
-import app.approvals.review
-import app.approvals.story
-import app.approvals.trail_api
-import app.approvals.views
-import app.approvals.waiting
-import app.audit.api
-import app.audit.views
-import app.bulk.api
-import app.bulk.story
-import app.bulk.views
-import app.doctor.api
-import app.doctor.views
-import app.mail.views
-import app.overview.api
-import app.overview.views
-import app.postings.api
-import app.postings.run_api
-import app.postings.story
-import app.postings.views
-import app.runs.api
-import app.runs.search_views
-import app.runs.story
-import app.runs.task_api
-import app.runs.views
-import app.schedules.api
-import app.schedules.story
-import app.schedules.token_uses
-import app.schedules.views
-import app.stats.live_views
-import app.tasks.admin_api
-import app.tasks.api
-import app.tasks.artifact_views
-import app.tasks.dead_letter_views
-import app.tasks.edit_api
-import app.tasks.edit_views
-import app.tasks.export_views
-import app.tasks.list_views
-import app.tasks.metrics_views
-import app.tasks.new_views
-import app.tasks.queue_views
-import app.tasks.reading_api
-import app.tasks.saved_api
-import app.tasks.saved_views
-import app.tasks.stats_api
-import app.tasks.views
-import app.tasks.worker_api
-import app.tasks.worker_views
-import app.web.health
-import app.web.styleguide
-import app.webhooks.api
-import app.webhooks.token_uses
-import app.webhooks.views
-from app.accounts.auth import session_middleware
-from app.accounts.bearer import bearer_middleware
-from app.api.router import api_router
-from app.approvals.reads import count_waiting
-from app.core import log, metrics, tracing
-from app.core.config import Settings, load
-from app.core.db import Database
-from app.core.ending import Ending
-from app.embedded.attach import attached
-from app.kinds import BUILT_IN
-from app.runtime.doorbell import Doorbell
-from app.schema import head
-from app.stats.live import Changes
-from app.web.render import render, see_other
-from app.web.request import WebRequest, principal
-from app.web.site import make_site
+import holdgate.accounts.account_api
+import holdgate.accounts.admin_views
+import holdgate.accounts.people_api
+import holdgate.accounts.resume_api
+import holdgate.accounts.settings_views
+import holdgate.accounts.token_views
+import holdgate.accounts.views
+import holdgate.api.docs_views
+import holdgate.approvals.api
+import holdgate.approvals.detour_api
+import holdgate.approvals.detour_views
+import holdgate.approvals.group_api
+import holdgate.approvals.group_views
+import holdgate.approvals.receipt_views
+import holdgate.approvals.review
+import holdgate.approvals.story
+import holdgate.approvals.trail_api
+import holdgate.approvals.views
+import holdgate.approvals.waiting
+import holdgate.audit.api
+import holdgate.audit.views
+import holdgate.bulk.api
+import holdgate.bulk.story
+import holdgate.bulk.views
+import holdgate.doctor.api
+import holdgate.doctor.views
+import holdgate.mail.views
+import holdgate.overview.api
+import holdgate.overview.views
+import holdgate.postings.api
+import holdgate.postings.run_api
+import holdgate.postings.story
+import holdgate.postings.views
+import holdgate.runs.api
+import holdgate.runs.search_views
+import holdgate.runs.story
+import holdgate.runs.task_api
+import holdgate.runs.views
+import holdgate.schedules.api
+import holdgate.schedules.story
+import holdgate.schedules.token_uses
+import holdgate.schedules.views
+import holdgate.stats.live_views
+import holdgate.tasks.admin_api
+import holdgate.tasks.api
+import holdgate.tasks.artifact_views
+import holdgate.tasks.dead_letter_views
+import holdgate.tasks.edit_api
+import holdgate.tasks.edit_views
+import holdgate.tasks.export_views
+import holdgate.tasks.list_views
+import holdgate.tasks.metrics_views
+import holdgate.tasks.new_views
+import holdgate.tasks.queue_views
+import holdgate.tasks.reading_api
+import holdgate.tasks.saved_api
+import holdgate.tasks.saved_views
+import holdgate.tasks.stats_api
+import holdgate.tasks.views
+import holdgate.tasks.worker_api
+import holdgate.tasks.worker_views
+import holdgate.web.health
+import holdgate.web.styleguide
+import holdgate.webhooks.api
+import holdgate.webhooks.token_uses
+import holdgate.webhooks.views
+from holdgate.accounts.auth import session_middleware
+from holdgate.accounts.bearer import bearer_middleware
+from holdgate.api.router import api_router
+from holdgate.approvals.reads import count_waiting
+from holdgate.core import log, metrics, tracing
+from holdgate.core.config import Settings, load
+from holdgate.core.db import Database
+from holdgate.core.ending import Ending
+from holdgate.embedded.attach import attached
+from holdgate.kinds import BUILT_IN
+from holdgate.runtime.doorbell import Doorbell
+from holdgate.schema import head
+from holdgate.stats.live import Changes
+from holdgate.web.render import render, see_other
+from holdgate.web.request import WebRequest, principal
+from holdgate.web.site import make_site
 
-# Of a request's statement: somebody waits for the answer. Exports have more (app/core/db.py).
+# Of a request's statement: somebody waits for the answer. Exports have more (core/db.py).
 STATEMENT_LIMIT = timedelta(seconds=5)
 
 
@@ -111,74 +111,74 @@ async def landing(request: WebRequest) -> Response[str] | Response[None]:
 END_WITHIN = 8.0
 
 API_HANDLERS = [
-    *app.runs.task_api.handlers,
-    *app.tasks.api.handlers,
-    *app.tasks.edit_api.handlers,
-    *app.tasks.reading_api.handlers,
-    *app.tasks.saved_api.handlers,
-    *app.runs.api.handlers,
-    *app.approvals.api.handlers,
-    *app.approvals.detour_api.handlers,
-    *app.approvals.group_api.handlers,
-    *app.approvals.trail_api.handlers,
-    *app.postings.api.handlers,
-    *app.schedules.api.handlers,
-    *app.overview.api.handlers,
-    *app.tasks.stats_api.handlers,
-    *app.tasks.admin_api.handlers,
-    *app.tasks.worker_api.handlers,
-    *app.postings.run_api.handlers,
-    *app.bulk.api.handlers,
-    *app.webhooks.api.handlers,
-    *app.accounts.people_api.handlers,
-    *app.accounts.account_api.handlers,
-    *app.accounts.resume_api.handlers,
-    *app.audit.api.handlers,
-    *app.doctor.api.handlers,
+    *holdgate.runs.task_api.handlers,
+    *holdgate.tasks.api.handlers,
+    *holdgate.tasks.edit_api.handlers,
+    *holdgate.tasks.reading_api.handlers,
+    *holdgate.tasks.saved_api.handlers,
+    *holdgate.runs.api.handlers,
+    *holdgate.approvals.api.handlers,
+    *holdgate.approvals.detour_api.handlers,
+    *holdgate.approvals.group_api.handlers,
+    *holdgate.approvals.trail_api.handlers,
+    *holdgate.postings.api.handlers,
+    *holdgate.schedules.api.handlers,
+    *holdgate.overview.api.handlers,
+    *holdgate.tasks.stats_api.handlers,
+    *holdgate.tasks.admin_api.handlers,
+    *holdgate.tasks.worker_api.handlers,
+    *holdgate.postings.run_api.handlers,
+    *holdgate.bulk.api.handlers,
+    *holdgate.webhooks.api.handlers,
+    *holdgate.accounts.people_api.handlers,
+    *holdgate.accounts.account_api.handlers,
+    *holdgate.accounts.resume_api.handlers,
+    *holdgate.audit.api.handlers,
+    *holdgate.doctor.api.handlers,
 ]
 
 HANDLERS = [
     landing,
-    *app.web.health.handlers,
-    *app.web.styleguide.handlers,
-    *app.tasks.metrics_views.handlers,
-    *app.doctor.views.handlers,
-    *app.accounts.views.handlers,
-    *app.accounts.settings_views.handlers,
-    *app.accounts.token_views.handlers,
-    *app.accounts.admin_views.handlers,
-    *app.stats.live_views.handlers,
-    *app.overview.views.handlers,
-    *app.runs.views.handlers,
-    *app.runs.search_views.handlers,
-    *app.tasks.list_views.handlers,
-    *app.tasks.saved_views.handlers,
-    *app.tasks.export_views.handlers,
-    *app.tasks.views.handlers,
-    *app.tasks.worker_views.handlers,
-    *app.tasks.edit_views.handlers,
-    *app.tasks.artifact_views.handlers,
-    *app.tasks.new_views.handlers,
-    *app.tasks.queue_views.handlers,
-    *app.audit.views.handlers,
-    *app.schedules.views.handlers,
-    *app.tasks.dead_letter_views.handlers,
-    *app.bulk.views.handlers,
-    *app.approvals.views.handlers,
-    *app.approvals.review.handlers,
-    *app.approvals.receipt_views.handlers,
-    *app.approvals.group_views.handlers,
-    *app.approvals.detour_views.handlers,
-    *app.postings.views.handlers,
-    *app.mail.views.handlers,
-    *app.webhooks.views.handlers,
-    *app.api.docs_views.handlers(API_HANDLERS),
+    *holdgate.web.health.handlers,
+    *holdgate.web.styleguide.handlers,
+    *holdgate.tasks.metrics_views.handlers,
+    *holdgate.doctor.views.handlers,
+    *holdgate.accounts.views.handlers,
+    *holdgate.accounts.settings_views.handlers,
+    *holdgate.accounts.token_views.handlers,
+    *holdgate.accounts.admin_views.handlers,
+    *holdgate.stats.live_views.handlers,
+    *holdgate.overview.views.handlers,
+    *holdgate.runs.views.handlers,
+    *holdgate.runs.search_views.handlers,
+    *holdgate.tasks.list_views.handlers,
+    *holdgate.tasks.saved_views.handlers,
+    *holdgate.tasks.export_views.handlers,
+    *holdgate.tasks.views.handlers,
+    *holdgate.tasks.worker_views.handlers,
+    *holdgate.tasks.edit_views.handlers,
+    *holdgate.tasks.artifact_views.handlers,
+    *holdgate.tasks.new_views.handlers,
+    *holdgate.tasks.queue_views.handlers,
+    *holdgate.audit.views.handlers,
+    *holdgate.schedules.views.handlers,
+    *holdgate.tasks.dead_letter_views.handlers,
+    *holdgate.bulk.views.handlers,
+    *holdgate.approvals.views.handlers,
+    *holdgate.approvals.review.handlers,
+    *holdgate.approvals.receipt_views.handlers,
+    *holdgate.approvals.group_views.handlers,
+    *holdgate.approvals.detour_views.handlers,
+    *holdgate.postings.views.handlers,
+    *holdgate.mail.views.handlers,
+    *holdgate.webhooks.views.handlers,
+    *holdgate.api.docs_views.handlers(API_HANDLERS),
     api_router(API_HANDLERS, authenticate=bearer_middleware),
 ]
 
 
 # Features whose things go on after the token that made them is revoked.
-TOKEN_USES = (app.schedules.token_uses, app.webhooks.token_uses)
+TOKEN_USES = (holdgate.schedules.token_uses, holdgate.webhooks.token_uses)
 
 
 def create_app(settings: Settings) -> ASGIApp:
@@ -189,7 +189,7 @@ def create_app(settings: Settings) -> ASGIApp:
     doorbell = Doorbell(redis, settings.doorbell_scope)
     database = Database(
         settings.database_url,
-        name="holdpoint web",
+        name="holdgate web",
         pool_size=10,
         announce=doorbell.announce,
         pooler=settings.database_pooler,
@@ -249,5 +249,5 @@ def create() -> ASGIApp:
     """What uvicorn calls, with the settings of the environment."""
     settings = attached(load(os.environ))
     log.configure(json=not settings.development, level=settings.log_level)
-    tracing.configure(settings.traces_url, "holdpoint-web")
+    tracing.configure(settings.traces_url, "holdgate-web")
     return create_app(settings)

@@ -1,4 +1,4 @@
-"""The command `holdpoint`: for those who develop, operate and administer it."""
+"""The command `holdgate`: for those who develop, operate and administer it."""
 
 import asyncio
 import os
@@ -13,25 +13,25 @@ from pathlib import Path
 import click
 import uvicorn
 
-from app import development
-from app import verify as verification
-from app.accounts import api_tokens
-from app.accounts import service as accounts
-from app.accounts.api_tokens import USUAL
-from app.api.access import Scope
-from app.core import log
-from app.core.config import VERSION, ConfigError, Settings, load
-from app.core.db import WriteSession
-from app.core.errors import AppError
-from app.core.visible import visible
-from app.development import in_transaction
-from app.doctor import examination
-from app.embedded import EmbeddedServerError, postgres, valkey
-from app.embedded.attach import attached
-from app.load.command import load as load_command
-from app.schema import LOCK_TIMEOUT, TIMEOUT, current, head, pending
-from app.schema import migrate as migrate_schema
-from app.web.connection import MAX_CONNECTIONS, Connection
+from holdgate import development
+from holdgate import verify as verification
+from holdgate.accounts import api_tokens
+from holdgate.accounts import service as accounts
+from holdgate.accounts.api_tokens import USUAL
+from holdgate.api.access import Scope
+from holdgate.core import log
+from holdgate.core.config import VERSION, ConfigError, Settings, load
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import AppError
+from holdgate.core.visible import visible
+from holdgate.development import in_transaction
+from holdgate.doctor import examination
+from holdgate.embedded import EmbeddedServerError, postgres, valkey
+from holdgate.embedded.attach import attached
+from holdgate.load.command import load as load_command
+from holdgate.schema import LOCK_TIMEOUT, TIMEOUT, current, head, pending
+from holdgate.schema import migrate as migrate_schema
+from holdgate.web.connection import MAX_CONNECTIONS, Connection
 
 
 class Group(click.Group):
@@ -45,9 +45,9 @@ class Group(click.Group):
 
 
 @click.group(cls=Group)
-@click.version_option(VERSION, prog_name="holdpoint", message="%(prog)s %(version)s")
+@click.version_option(VERSION, prog_name="holdgate", message="%(prog)s %(version)s")
 def main() -> None:
-    """Holdpoint: a task queue with hold points, where people sign off on what machines do."""
+    """Holdgate: a task queue with hold points, where people sign off on what machines do."""
 
 
 @main.command()
@@ -91,7 +91,7 @@ def migrate(lock_timeout: float, timeout: float, check: bool, plan: bool) -> Non
     elif at is not None and at > needed:
         click.echo(f"The schema is at {at}, newer than this release needs ({needed}).")
     else:
-        click.echo(f"The schema is at {at or 'nothing'}, this release needs {needed}. Run holdpoint migrate.")
+        click.echo(f"The schema is at {at or 'nothing'}, this release needs {needed}. Run holdgate migrate.")
         sys.exit(1)
 
 
@@ -143,7 +143,7 @@ def web(host: str | None) -> None:
     # When all is done, uvicorn raises the signal that stopped it once more. Whoever stops it expects a good end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
-        "app.asgi:create",
+        "holdgate.asgi:create",
         factory=True,
         # What has not been told to be in production trusts whoever reaches it too much for a network.
         host=host or ("127.0.0.1" if settings.development else "0.0.0.0"),  # noqa: S104
@@ -156,16 +156,16 @@ def web(host: str | None) -> None:
         server_header=False,
         # An open stream of /events would never let it end by itself.
         timeout_graceful_shutdown=3,
-        # `holdpoint dev` tells where it runs.
+        # `holdgate dev` tells where it runs.
         log_level="warning" if settings.development else "info",
     )
 
 
 @main.command()
 def worker() -> None:
-    """Run a worker process (the same as `arq app.worker.WorkerSettings`)."""
+    """Run a worker process (the same as `arq holdgate.worker.WorkerSettings`)."""
     load(os.environ)
-    os.execv(sys.executable, [sys.executable, "-m", "arq", "app.worker.WorkerSettings"])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", "arq", "holdgate.worker.WorkerSettings"])  # noqa: S606
 
 
 @main.group()
@@ -205,12 +205,12 @@ def token() -> None:
 @click.option("--days", type=click.IntRange(1, 3650), help="When it expires; never, if left out.")
 def create_token(email: str, scopes: tuple[str, ...], name: str, days: int | None) -> None:
     """Make a token for EMAIL and print it, alone, on standard output. Without --scope: everything but admin."""
-    import_module("app.kinds.email_send")  # its person is told by email
+    import_module("holdgate.kinds.email_send")  # its person is told by email
 
     async def make(session: WriteSession) -> str:
         person = await accounts.find_user_by_email(session, email)
         if person is None:
-            raise AppError(f"Nobody here has the address {email}. First: holdpoint user add {email}")
+            raise AppError(f"Nobody here has the address {email}. First: holdgate user add {email}")
         wanted = [Scope(scope) for scope in scopes] or USUAL
         lasts = timedelta(days=days) if days else None
         return await api_tokens.create_token(session, person.id, name=name, scopes=wanted, lasts=lasts)

@@ -1,4 +1,4 @@
-"""`holdpoint dev`: everything on one machine, with sample data, until Ctrl-C."""
+"""`holdgate dev`: everything on one machine, with sample data, until Ctrl-C."""
 
 import asyncio
 import fcntl
@@ -13,16 +13,16 @@ from urllib.request import urlopen
 
 import click
 
-from app.accounts import service as accounts
-from app.accounts.sign_in import create_sign_in_link
-from app.core.config import Settings, load
-from app.core.db import AWAY, Database, WriteSession
-from app.demo import fill
-from app.embedded.attach import attached, stop_started
-from app.embedded.children import Children, at_terminal
-from app.schema import migrate
+from holdgate.accounts import service as accounts
+from holdgate.accounts.sign_in import create_sign_in_link
+from holdgate.core.config import Settings, load
+from holdgate.core.db import AWAY, Database, WriteSession
+from holdgate.embedded.attach import attached, stop_started
+from holdgate.embedded.children import Children, at_terminal
+from holdgate.schema import migrate
+from sandbox.demo import fill
 
-DEVELOPER = "admin@holdpoint.localhost"
+DEVELOPER = "admin@holdgate.localhost"
 START_WITHIN = 30.0  # seconds for the web server to answer
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ def run(environ: Mapping[str, str]) -> None:
     """Start, say where it is, wait, stop all of it."""
     given = load(environ)
     if not given.development:
-        raise click.ClickException("`holdpoint dev` is for development, but ENVIRONMENT is production.")
+        raise click.ClickException("`holdgate dev` is for development, but ENVIRONMENT is production.")
     port = _port(environ, "PORT", given.port)
     careers = _port(environ, "CAREERS_PORT", given.careers_port)
     here = {"PORT": str(port), "CAREERS_PORT": str(careers), "DATA_DIR": str(given.data_dir)}
@@ -43,9 +43,9 @@ def run(environ: Mapping[str, str]) -> None:
         settings = attached(settings, start=True)
         migrate(settings.database_url)
         data = str(settings.data_dir / "careers")
-        children.start("careers", "app.careers", "--port", str(careers), "--data-dir", data)
-        children.start("web", "app.cli", "web", "--host", "127.0.0.1")
-        children.start("worker", "arq", "app.worker.WorkerSettings")
+        children.start("careers", "sandbox.careers", "--port", str(careers), "--data-dir", data)
+        children.start("web", "holdgate.cli", "web", "--host", "127.0.0.1")
+        children.start("worker", "arq", "holdgate.worker.WorkerSettings")
         if _answers(children, port):
             _welcome(settings, in_transaction(settings, lambda session: prepare(session, settings)))
             ended = children.keep(click.echo, lambda: _another_link(settings))
@@ -71,7 +71,7 @@ _reserved: list[int] = []
 def _reserve(port: int) -> bool:
     """Two starts at the same moment must not choose the same port. The lock ends with this process."""
     try:
-        lock = os.open(f"/tmp/holdpoint-port-{port}", os.O_CREAT | os.O_RDONLY | os.O_NOFOLLOW, 0o644)  # noqa: S108
+        lock = os.open(f"/tmp/holdgate-port-{port}", os.O_CREAT | os.O_RDONLY | os.O_NOFOLLOW, 0o644)  # noqa: S108
     except OSError:
         return False
     try:
@@ -120,7 +120,7 @@ async def prepare(session: WriteSession, settings: Settings) -> str:
 
 def _welcome(settings: Settings, link: str) -> None:
     click.echo(
-        f"\n  Holdpoint runs at   {settings.base_url}"
+        f"\n  Holdgate runs at   {settings.base_url}"
         f"\n  Sign in (once)      {link}"
         f"\n  Mail arrives at     {'your SMTP server' if settings.smtp_url else f'{settings.base_url}/mailbox'}"
         f"\n  The careers site    http://127.0.0.1:{settings.careers_port}"
@@ -142,7 +142,7 @@ def in_transaction(settings: Settings, work: Callable[[WriteSession], Awaitable[
     """One transaction from the command line, as `system`."""
 
     async def run() -> T:
-        database = Database(settings.database_url, name="holdpoint cli", pool_size=1, pooler=settings.database_pooler)
+        database = Database(settings.database_url, name="holdgate cli", pool_size=1, pooler=settings.database_pooler)
         try:
             async with database.write("system") as session:
                 return await work(session)

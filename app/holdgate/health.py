@@ -1,4 +1,4 @@
-"""`python -m app.health`: exit status 0 if the web server or the worker of this container lives.
+"""`python -m holdgate.health`: exit status 0 if the web server or the worker of this container lives.
 
 Runs twice a minute in every container, so it imports nothing of ours. Who listens tells which of the two it is.
 """

@@ -17,22 +17,22 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-import app.accounts.models
-import app.api.models
-import app.approvals.models
-import app.audit.models
-import app.bulk.models
-import app.mail.models
-import app.postings.models
-import app.runs.models
-import app.schedules.models
-import app.stats.models
-import app.tasks.models
-import app.webhooks.models  # noqa: F401
-from app.core.db import LONG, Base, Database, sqlstate
-from app.core.errors import AppError
-from app.core.places import MIGRATIONS
-from app.stats.rebasing import rebase
+import holdgate.accounts.models
+import holdgate.api.models
+import holdgate.approvals.models
+import holdgate.audit.models
+import holdgate.bulk.models
+import holdgate.mail.models
+import holdgate.postings.models
+import holdgate.runs.models
+import holdgate.schedules.models
+import holdgate.stats.models
+import holdgate.tasks.models
+import holdgate.webhooks.models  # noqa: F401
+from holdgate.core.db import LONG, Base, Database, sqlstate
+from holdgate.core.errors import AppError
+from holdgate.core.places import MIGRATIONS
+from holdgate.stats.rebasing import rebase
 
 LOCK_TIMEOUT = 5.0  # seconds that one attempt waits for a lock
 TIMEOUT = 600.0  # seconds in which it tries again
@@ -143,7 +143,7 @@ def pending(at: str | None) -> list[tuple[str, str]]:
 
 
 async def _current(url: str) -> str | None:
-    database = Database(url, name="holdpoint migrate", pool_size=1, pooler=True)
+    database = Database(url, name="holdgate migrate", pool_size=1, pooler=True)
     try:
         async with database.read() as session:
             if await session.scalar(text("SELECT to_regclass('alembic_version') IS NULL")):
@@ -155,7 +155,7 @@ async def _current(url: str) -> str | None:
 
 
 async def _rebase(url: str) -> int | None:
-    database = Database(url, name="holdpoint migrate", pool_size=1, pooler=True, limit=LONG)
+    database = Database(url, name="holdgate migrate", pool_size=1, pooler=True, limit=LONG)
     try:
         async with database.write("system") as session:
             return await rebase(session)

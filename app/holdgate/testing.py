@@ -15,29 +15,29 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import select, text
 
-import app.approvals.letters  # noqa: F401  (letters register themselves)
-from app.accounts import service as accounts
-from app.approvals import deciding, policy_queries, questions
-from app.approvals.models import Approval
-from app.approvals.questions import Decision
-from app.approvals.standing import standing_of
-from app.approvals.states import ApprovalState, ApprovalVerb, HoldType
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.kinds import BUILT_IN
-from app.runtime.context import Context
-from app.runtime.endings import failed
-from app.runtime.execution import execute
-from app.runtime.executors import Executors
-from app.runtime.finisher import Finisher
-from app.tasks import attempts, queries
-from app.tasks import service as tasks
-from app.tasks.attempts import Claimed
-from app.tasks.models import Task, TaskStep
-from app.tasks.service import TaskRequest
-from app.tasks.states import TaskState, TaskVerb
+import holdgate.approvals.letters  # noqa: F401  (letters register themselves)
+from holdgate.accounts import service as accounts
+from holdgate.approvals import deciding, policy_queries, questions
+from holdgate.approvals.models import Approval
+from holdgate.approvals.questions import Decision
+from holdgate.approvals.standing import standing_of
+from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.kinds import BUILT_IN
+from holdgate.runtime.context import Context
+from holdgate.runtime.endings import failed
+from holdgate.runtime.execution import execute
+from holdgate.runtime.executors import Executors
+from holdgate.runtime.finisher import Finisher
+from holdgate.tasks import attempts, queries
+from holdgate.tasks import service as tasks
+from holdgate.tasks.attempts import Claimed
+from holdgate.tasks.models import Task, TaskStep
+from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.states import TaskState, TaskVerb
 
 ACTOR = "worker:tester"
 LEASE = timedelta(hours=1)  # nobody renews it

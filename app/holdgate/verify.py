@@ -1,4 +1,4 @@
-"""`holdpoint verify`: receipts from their files, or the whole database against its own log."""
+"""`holdgate verify`: receipts from their files, or the whole database against its own log."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from app.approvals import consistency as decisions
-from app.approvals import receipts
-from app.core import signing
-from app.core.config import Settings
-from app.core.db import LONG, Database
-from app.core.errors import Invalid
-from app.stats import consistency as counts
+from holdgate.approvals import consistency as decisions
+from holdgate.approvals import receipts
+from holdgate.core import signing
+from holdgate.core.config import Settings
+from holdgate.core.db import LONG, Database
+from holdgate.core.errors import Invalid
+from holdgate.stats import consistency as counts
 
 SHOWN = 20  # problems told of one check
 Say = Callable[[str], Any]
@@ -34,7 +34,7 @@ def verify_files(files: Sequence[Path], keys: list[dict[str, str]], say: Say) ->
 
 
 def keys_of(settings: Settings, saved: Path | None) -> list[dict[str, str]]:
-    """The public keys of a file saved from /.well-known/holdpoint-keys.json, else our own."""
+    """The public keys of a file saved from /.well-known/holdgate-keys.json, else our own."""
     if saved is None:
         return signing.public_keys(settings.secret_keys)
     try:
@@ -46,7 +46,7 @@ def keys_of(settings: Settings, saved: Path | None) -> list[dict[str, str]]:
 async def verify_database(settings: Settings, say: Say) -> bool:
     """Whether everything agrees, in one snapshot and without stopping anybody; tells about each check."""
     database = Database(
-        settings.database_url, name="holdpoint verify", pool_size=1, pooler=settings.database_pooler, limit=LONG
+        settings.database_url, name="holdgate verify", pool_size=1, pooler=settings.database_pooler, limit=LONG
     )
     try:
         async with database.read() as session:

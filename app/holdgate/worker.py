@@ -1,4 +1,4 @@
-"""The worker process: `arq app.worker.WorkerSettings`.
+"""The worker process: `arq holdgate.worker.WorkerSettings`.
 
 arq gives the process its life cycle, signals and health key. The work itself is the dispatcher's, from PostgreSQL;
 no task lives in arq's job store, and the worker goes on while Redis is away.
@@ -19,17 +19,17 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
-from app.core import log, metrics, tracing
-from app.core.config import Settings, load
-from app.core.db import LONG, Database
-from app.core.ending import SIGNALS, Ending
-from app.embedded.attach import attached
-from app.kinds import BUILT_IN
-from app.runtime import occupied
-from app.runtime.dispatcher import CLAIM_PATIENCE, FAREWELL, LAST_WORDS, Dispatcher
-from app.runtime.doorbell import Doorbell
-from app.runtime.leases import quick_limit
-from app.runtime.sweeper import Sweeper
+from holdgate.core import log, metrics, tracing
+from holdgate.core.config import Settings, load
+from holdgate.core.db import LONG, Database
+from holdgate.core.ending import SIGNALS, Ending
+from holdgate.embedded.attach import attached
+from holdgate.kinds import BUILT_IN
+from holdgate.runtime import occupied
+from holdgate.runtime.dispatcher import CLAIM_PATIENCE, FAREWELL, LAST_WORDS, Dispatcher
+from holdgate.runtime.doorbell import Doorbell
+from holdgate.runtime.leases import quick_limit
+from holdgate.runtime.sweeper import Sweeper
 
 logger = log.get(__name__)
 
@@ -93,7 +93,7 @@ class Process:
         doorbell = Doorbell(self._redis, settings.doorbell_scope)
         self._database = Database(
             settings.database_url,
-            name="holdpoint worker",
+            name="holdgate worker",
             pool_size=OWN_CONNECTIONS,
             announce=doorbell.ring,
             # The sweeper's lock, held by a frozen worker, must not outlast the leases that others would recover.
@@ -120,7 +120,7 @@ class Process:
 
     async def start(self, _ctx: dict[Any, Any]) -> None:
         log.configure(json=not self._settings.development, level=self._settings.log_level)
-        tracing.configure(self._settings.traces_url, "holdpoint-worker")
+        tracing.configure(self._settings.traces_url, "holdgate-worker")
         self._listen_to_signals()
         asyncio.get_running_loop().set_default_executor(occupied.Threads(thread_name_prefix="asyncio"))
         self._jobs = [
@@ -180,9 +180,9 @@ class Process:
         pools = "Calls in threads and processes; `waiting`: for a place, `abandoned`: a thread works on for nobody."
         blocked = "Since the worker's event loop last turned; more than a second: a handler blocks it."
         return [
-            metrics.gauge("holdpoint_worker_in_hand", about, (), {(): self.dispatcher.in_hand}),
-            metrics.gauge("holdpoint_worker_calls", pools, ("pool", "state"), self.dispatcher.figures),
-            metrics.gauge("holdpoint_worker_blocked_seconds", blocked, (), {(): self.dispatcher.blocked}),
+            metrics.gauge("holdgate_worker_in_hand", about, (), {(): self.dispatcher.in_hand}),
+            metrics.gauge("holdgate_worker_calls", pools, ("pool", "state"), self.dispatcher.figures),
+            metrics.gauge("holdgate_worker_blocked_seconds", blocked, (), {(): self.dispatcher.blocked}),
         ]
 
     async def wake(self, _ctx: dict[Any, Any]) -> None:
@@ -212,8 +212,8 @@ def _arq_settings() -> dict[str, Any]:
         "redis_pool": PatientRedis(pool, job_serializer=msgspec.json.encode, job_deserializer=msgspec.json.decode),
         "on_startup": process.start,
         "on_shutdown": process.stop,
-        "queue_name": "holdpoint:wake",
-        "health_check_key": "holdpoint:worker:health",
+        "queue_name": "holdgate:wake",
+        "health_check_key": "holdgate:worker:health",
         "health_check_interval": 10,
         "keep_result": 0,
         "max_jobs": 1,

@@ -1,15 +1,15 @@
 """Sample data for a development installation: postings of the careers site and a profile to apply with."""
 
-from app.accounts.documents import document
-from app.accounts.models import User
-from app.accounts.profiles import ProfileChange, load_profile, save_profile, save_resume
-from app.core.db import WriteSession
-from app.core.places import SAMPLES
-from app.core.principal import Principal
-from app.postings import imports
-from app.postings.errors import NothingToImport
-from app.postings.formats import parse
-from app.postings.service import follow_site
+from holdgate.accounts.documents import document
+from holdgate.accounts.models import User
+from holdgate.accounts.profiles import ProfileChange, load_profile, save_profile, save_resume
+from holdgate.core.db import WriteSession
+from holdgate.core.places import SAMPLES
+from holdgate.core.principal import Principal
+from holdgate.postings import imports
+from holdgate.postings.errors import NothingToImport
+from holdgate.postings.formats import parse
+from holdgate.postings.service import follow_site
 
 SAMPLE_CAREERS = "http://127.0.0.1:8090"  # as written in the sample files
 
@@ -24,7 +24,7 @@ Kind regards,
 {name}"""
 
 RESUME = """Alex Admin
-admin@holdpoint.localhost
+admin@holdgate.localhost
 
 2022-2026  Operations engineer, Saltmarsh Freight
 2018-2022  Developer, Quillwork Press

@@ -16,7 +16,7 @@ from deploy.servers import servers
 from tests.processes import free_port
 
 ROOT = Path(__file__).parents[2]
-MARK = "HOLDPOINT_CONTAINER_OWN_MOUNTS"
+MARK = "HOLDGATE_CONTAINER_OWN_MOUNTS"
 
 
 def main() -> None:
@@ -34,9 +34,9 @@ def main() -> None:
     subprocess.run([binaries / "hadolint", "Dockerfile"], cwd=ROOT, check=True)
     say("hadolint finds nothing")
     compose.check(ROOT, say)
-    root = base.base(ROOT / ".holdpoint" / "container" / base.SUITE)
+    root = base.base(ROOT / ".holdgate" / "container" / base.SUITE)
     say(f"a clean root with Python {base.PYTHON}")
-    with tempfile.TemporaryDirectory(prefix="holdpoint-image-", ignore_cleanup_errors=True) as made:
+    with tempfile.TemporaryDirectory(prefix="holdgate-image-", ignore_cleanup_errors=True) as made:
         work = Path(made)
         work.chmod(0o755)
         built = image.build(ROOT / "Dockerfile", {base.IMAGE: root}, work / "layers", say)

@@ -10,16 +10,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from app.core.config import load, parse_duration
+from holdgate.core.config import load, parse_duration
 
 Answer: TypeAlias = "subprocess.CompletedProcess[str]"
 
 NEEDED = {
     "SECRET_KEY": "k" * 40,
     "POSTGRES_PASSWORD": "p4ssword",
-    "BASE_URL": "https://holdpoint.example.org",
+    "BASE_URL": "https://holdgate.example.org",
     "SMTP_URL": "smtp://mail:1025",
-    "MAIL_FROM": "Holdpoint <holdpoint@example.org>",
+    "MAIL_FROM": "Holdgate <holdgate@example.org>",
 }
 OURS = ("migrate", "web", "worker")
 
@@ -43,7 +43,7 @@ def check(root: Path, say: Callable[[str], None]) -> None:
         assert all(port["host_ip"] == "127.0.0.1" for port in service.get("ports", ())), f"{name} is open to the world"
     for name in OURS:
         settings = load({key: value for key, value in services[name]["environment"].items() if value is not None})
-        assert not settings.development and settings.database_url.endswith("@postgres/holdpoint")
+        assert not settings.development and settings.database_url.endswith("@postgres/holdgate")
         grace = parse_duration(services[name].get("stop_grace_period", "10s"))
         assert grace is not None
         assert name != "worker" or grace.total_seconds() >= settings.shutdown_grace.total_seconds() + 5, "too short"
@@ -67,7 +67,7 @@ def _as_the_manual_says(root: Path) -> None:
     assert read.returncode == 0, read.stderr
     environ = json.loads(read.stdout)["services"]["web"]["environment"]
     settings = load({name: value for name, value in environ.items() if value is not None})
-    assert settings.mail_from == "Holdpoint <holdpoint@example.org>" and len(settings.secret_keys[0]) == 64
+    assert settings.mail_from == "Holdgate <holdgate@example.org>" and len(settings.secret_keys[0]) == 64
     assert settings.metrics_token and settings.secure
 
 

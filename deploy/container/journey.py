@@ -15,9 +15,9 @@ from pathlib import Path
 
 import httpx
 
-from app.client import Holdpoint
 from deploy.container.image import Image, inside
 from deploy.servers import Around
+from holdgate.client import Holdgate
 
 ADMIN = "ann@example.org"
 SECONDS = 60.0
@@ -50,7 +50,7 @@ class Runs:
         return inside(self._image, arguments, {**self._image.environ, **self._environ, **more})
 
     def once(self, *arguments: str) -> str:
-        """What `holdpoint …` prints; it must end well."""
+        """What `holdgate …` prints; it must end well."""
         done = subprocess.run(self._command((*self._image.entrypoint, *arguments)), capture_output=True, text=True)
         assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
@@ -105,7 +105,7 @@ def travel(image: Image, around: Around, ports: tuple[int, int], logs: Path, say
         runs.started(*image.command, **only_web) as web,
         runs.started("worker", **only_worker) as worker,
         httpx.Client(base_url=base, follow_redirects=True, timeout=20) as browser,
-        Holdpoint(base, token) as program,
+        Holdgate(base, token) as program,
     ):
         _until(lambda: runs.healthy(**only_web) and runs.healthy(**only_worker), "both are healthy")
         assert not runs.healthy(PORT="1", METRICS_PORT="1"), "the health check finds nothing wrong where nobody is"
@@ -127,12 +127,12 @@ def _keeps_to_itself(image: Image, runs: Runs) -> None:
     """Nothing to compile with, and nowhere to write but /data and /tmp."""
     shell = replace(image, entrypoint=())
     look = Runs(shell, {}, Path())
-    found = look.once("sh", "-c", "command -v cc gcc g++ make apt-key pip || true; ls -A /root; ls /opt/holdpoint/bin")
+    found = look.once("sh", "-c", "command -v cc gcc g++ make apt-key pip || true; ls -A /root; ls /opt/holdgate/bin")
     assert not re.search(r"^(.*/)?(cc|gcc|g\+\+|make|pip\d*|\.cache)$", found, re.MULTILINE), found
     assert look.once("id", "-u") != "0"
     wrote = look.once(
         *("sh", "-c"),
-        "for place in / /opt/holdpoint/lib /etc /var/tmp /root /data /tmp; do"
+        "for place in / /opt/holdgate/lib /etc /var/tmp /root /data /tmp; do"
         " (: > $place/tried) 2>/dev/null && rm $place/tried && echo $place; done; true",
     )
     assert wrote.split() == ["/data", "/tmp"], f"written: {wrote}"
@@ -140,17 +140,17 @@ def _keeps_to_itself(image: Image, runs: Runs) -> None:
 
 def _signs_in(browser: httpx.Client, around: Around, version: str) -> None:
     first = browser.get("/")
-    assert first.status_code == 200 and "Holdpoint" in first.text
+    assert first.status_code == 200 and "Holdgate" in first.text
     styles = re.findall(r'href="(/static/[^"]+\.css)"', first.text)
     assert styles and all(browser.get(address).status_code == 200 for address in styles)
     _send(browser, browser.get("/login"), "/login", email=ADMIN)
     link = _mailed(around, "sign-in link", r"/login/[^\s>]+")
     page = _send(browser, browser.get(link), "/login/")
     assert page.url.path == "/overview", page.url
-    assert f"Holdpoint {version}" in page.text
+    assert f"Holdgate {version}" in page.text
 
 
-def _works(program: Holdpoint, browser: httpx.Client, around: Around, base: str) -> None:
+def _works(program: Holdgate, browser: httpx.Client, around: Around, base: str) -> None:
     tasks = [{"kind": "sample.task", "payload": {"steps": 2}} for _ in range(20)]
     run = program.create_run("A first run", tasks)["id"]
     held = program.create_task("sample.task", {"hold": "approval"}, title="One that asks")["id"]

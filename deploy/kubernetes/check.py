@@ -23,9 +23,9 @@ MODELS = {
     "keda.sh/v1alpha1": "cloudcoil.models.keda.v1alpha1",
     "monitoring.coreos.com/v1": "cloudcoil.models.prometheus_operator.v1",
 }
-QUEUES = ["default", "mail", "webhooks"]  # that Holdpoint itself puts something into
+QUEUES = ["default", "mail", "webhooks"]  # that Holdgate itself puts something into
 AROUND_GRACE = 20  # seconds that a worker may need beside SHUTDOWN_GRACE
-WEB_SECONDS = 13  # that `holdpoint web` takes for open requests and streams (3), with room
+WEB_SECONDS = 13  # that `holdgate web` takes for open requests and streams (3), with room
 
 Document = dict[str, Any]
 
@@ -228,7 +228,7 @@ def one(documents: list[Document], kind: str, name: str) -> Document:
 
 
 def worker(documents: list[Document]) -> Document:
-    found: Document = one(documents, "Deployment", "holdpoint-worker")["spec"]["template"]["spec"]
+    found: Document = one(documents, "Deployment", "holdgate-worker")["spec"]["template"]["spec"]
     return found
 
 
@@ -236,13 +236,11 @@ def worker(documents: list[Document]) -> Document:
 SPOILT: dict[str, Callable[[list[Document]], Any]] = {
     "a field that does not exist": lambda all: worker(all)["containers"][0].update(imagePullSecret="x"),
     "a number written as text": lambda all: worker(all).update(terminationGracePeriodSeconds="45"),
-    "a field that KEDA does not know": lambda all: one(all, "ScaledObject", "holdpoint-worker")["spec"].update(
-        poling=1
-    ),
-    "a ScaledObject without a target": lambda all: one(all, "ScaledObject", "holdpoint-worker")["spec"].pop(
+    "a field that KEDA does not know": lambda all: one(all, "ScaledObject", "holdgate-worker")["spec"].update(poling=1),
+    "a ScaledObject without a target": lambda all: one(all, "ScaledObject", "holdgate-worker")["spec"].pop(
         "scaleTargetRef"
     ),
-    "a field that the operator does not know": lambda all: one(all, "ServiceMonitor", "holdpoint-web")["spec"][
+    "a field that the operator does not know": lambda all: one(all, "ServiceMonitor", "holdgate-web")["spec"][
         "endpoints"
     ][0].update(ports="http"),
     "a secret in the tree": lambda all: all.append(
@@ -251,21 +249,21 @@ SPOILT: dict[str, Callable[[list[Document]], Any]] = {
     "a root file system that can be written": lambda all: worker(all)["containers"][0]["securityContext"].update(
         readOnlyRootFilesystem=False
     ),
-    "an image without a version": lambda all: worker(all)["containers"][0].update(image="holdpoint"),
+    "an image without a version": lambda all: worker(all)["containers"][0].update(image="holdgate"),
     "less time than SHUTDOWN_GRACE": lambda all: worker(all).update(terminationGracePeriodSeconds=25),
     "other queues than KEDA asks for": lambda all: worker(all)["containers"][0]["env"][0].update(value="default:1"),
-    "a queue that two groups serve, and one that none does": lambda all: one(
-        all, "Deployment", "holdpoint-worker-mail"
-    )["spec"]["template"]["spec"]["containers"][0]["env"][0].update(value="webhooks:5"),
-    "a budget for no pods": lambda all: one(all, "PodDisruptionBudget", "holdpoint-web")["spec"]["selector"][
+    "a queue that two groups serve, and one that none does": lambda all: one(all, "Deployment", "holdgate-worker-mail")[
+        "spec"
+    ]["template"]["spec"]["containers"][0]["env"][0].update(value="webhooks:5"),
+    "a budget for no pods": lambda all: one(all, "PodDisruptionBudget", "holdgate-web")["spec"]["selector"][
         "matchLabels"
     ].update({"app.kubernetes.io/component": "webb"}),
     "settings that are not there": lambda all: worker(all)["containers"][0]["envFrom"][0]["configMapRef"].update(
         name="x"
     ),
-    "a Deployment that selects another's pods": lambda all: one(all, "Deployment", "holdpoint-worker")["spec"][
+    "a Deployment that selects another's pods": lambda all: one(all, "Deployment", "holdgate-worker")["spec"][
         "selector"
-    ]["matchLabels"].pop("holdpoint/queues"),
+    ]["matchLabels"].pop("holdgate/queues"),
 }
 
 

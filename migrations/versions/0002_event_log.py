@@ -14,12 +14,12 @@ down_revision = "0001"
 STATEMENTS = (
     """
 -- Who does it: what the session has named, or the database role when somebody uses psql.
-CREATE FUNCTION holdpoint_actor() RETURNS text LANGUAGE sql STABLE AS
-$$ SELECT coalesce(nullif(current_setting('holdpoint.actor', true), ''), 'role:' || current_user) $$;
+CREATE FUNCTION holdgate_actor() RETURNS text LANGUAGE sql STABLE AS
+$$ SELECT coalesce(nullif(current_setting('holdgate.actor', true), ''), 'role:' || current_user) $$;
 """,
     """
 -- Called only for a pair of states that no verb joins.
-CREATE FUNCTION holdpoint_refuse(from_state text, to_state text) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION holdgate_refuse(from_state text, to_state text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION 'illegal move of a task: % -> %', coalesce(from_state, 'nothing'), to_state
     USING ERRCODE = 'check_violation', CONSTRAINT = 'task_transitions';
@@ -31,8 +31,8 @@ BEGIN
   INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt, reason)
   SELECT n.id, n.run_id, n.owner_id, n.queue, n.kind,
          CASE WHEN n.state IN ('queued', 'scheduled', 'paused') THEN 'enqueue'
-              ELSE holdpoint_refuse(NULL, n.state) END,
-         NULL, n.state, holdpoint_actor(), n.attempt, n.reason
+              ELSE holdgate_refuse(NULL, n.state) END,
+         NULL, n.state, holdgate_actor(), n.attempt, n.reason
   FROM new_rows n;
   RETURN NULL;
 END $$;
@@ -40,12 +40,12 @@ END $$;
     """
 CREATE FUNCTION tasks_log_update() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-  actor text := holdpoint_actor();
+  actor text := holdgate_actor();
   -- Set where one edge belongs to several verbs and the unusual one is meant.
-  meant text := nullif(current_setting('holdpoint.verb', true), '');
+  meant text := nullif(current_setting('holdgate.verb', true), '');
 BEGIN
   INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt, reason, data)
-  SELECT n.id, n.run_id, n.owner_id, n.queue, n.kind, coalesce(t.verb, holdpoint_refuse(o.state, n.state)),
+  SELECT n.id, n.run_id, n.owner_id, n.queue, n.kind, coalesce(t.verb, holdgate_refuse(o.state, n.state)),
          o.state, n.state, actor, n.attempt, n.reason,
          CASE WHEN n.state IN ('retrying', 'dead_letter') THEN n.error END
   FROM new_rows n
@@ -60,7 +60,7 @@ END $$;
 CREATE FUNCTION tasks_log_delete() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt)
-  SELECT o.id, o.run_id, o.owner_id, o.queue, o.kind, 'delete', o.state, NULL, holdpoint_actor(), o.attempt FROM old_rows o;
+  SELECT o.id, o.run_id, o.owner_id, o.queue, o.kind, 'delete', o.state, NULL, holdgate_actor(), o.attempt FROM old_rows o;
   RETURN NULL;
 END $$;
 """,
@@ -94,7 +94,7 @@ CREATE FUNCTION approvals_close_with_hold() RETURNS trigger LANGUAGE plpgsql AS 
 BEGIN
   UPDATE approvals a
   SET state = CASE WHEN n.state = 'expired' THEN 'expired' ELSE 'cancelled' END,
-      decided_at = now(), decided_by = holdpoint_actor(), reason = n.reason
+      decided_at = now(), decided_by = holdgate_actor(), reason = n.reason
   FROM new_rows n JOIN old_rows o USING (id)
   WHERE a.task_id = n.id AND a.state = 'pending' AND n.state <> o.state
     AND o.state IN ('pending_approval', 'needs_input', 'needs_auth');
@@ -113,8 +113,8 @@ FUNCTION_NAMES = (
     "tasks_log_delete",
     "task_events_immutable",
     "approvals_close_with_hold",
-    "holdpoint_refuse",
-    "holdpoint_actor",
+    "holdgate_refuse",
+    "holdgate_actor",
 )
 
 

@@ -19,7 +19,7 @@ CREATE FUNCTION queues_log() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF NEW.paused_at IS DISTINCT FROM (CASE WHEN TG_OP = 'UPDATE' THEN OLD.paused_at END) THEN
     INSERT INTO queue_events (queue, verb, actor)
-    VALUES (NEW.name, CASE WHEN NEW.paused_at IS NULL THEN 'resume' ELSE 'pause' END, holdpoint_actor());
+    VALUES (NEW.name, CASE WHEN NEW.paused_at IS NULL THEN 'resume' ELSE 'pause' END, holdgate_actor());
   END IF;
   RETURN NULL;
 END $$;
@@ -35,7 +35,7 @@ CREATE TRIGGER queues_log AFTER INSERT OR UPDATE ON queues FOR EACH ROW EXECUTE 
 SHARE = "COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid)"
 PLACES = (
     """
-CREATE FUNCTION holdpoint_head(queue_ text, priority_ int) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION holdgate_head(queue_ text, priority_ int) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (SELECT t.position FROM tasks t
           WHERE t.state = 'queued' AND t.queue = queue_ AND t.priority = priority_::smallint
@@ -43,11 +43,11 @@ BEGIN
 END $$;
 """,
     """
-CREATE FUNCTION holdpoint_place(queue_ text, priority_ int, share_ uuid, at_ timestamptz) RETURNS bigint
+CREATE FUNCTION holdgate_place(queue_ text, priority_ int, share_ uuid, at_ timestamptz) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN coalesce(
-    greatest(holdpoint_head(queue_, priority_),
+    greatest(holdgate_head(queue_, priority_),
              (SELECT t.position FROM tasks t
               WHERE t.state = 'queued' AND t.queue = queue_ AND t.priority = priority_::smallint
                 AND COALESCE(t.run_id, t.owner_id, '00000000-0000-0000-0000-000000000000'::uuid) = share_
@@ -57,10 +57,10 @@ END $$;
 """,
     """
 -- Where a task that was claimed and comes back goes: to the head. Not to where it was, or the clock would run back.
-CREATE FUNCTION holdpoint_front(queue_ text, priority_ int, position_ bigint) RETURNS bigint
+CREATE FUNCTION holdgate_front(queue_ text, priority_ int, position_ bigint) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN greatest(position_, holdpoint_head(queue_, priority_) - 1);
+  RETURN greatest(position_, holdgate_head(queue_, priority_) - 1);
 END $$;
 """,
 )
@@ -125,7 +125,7 @@ def downgrade() -> None:
     order = ["queue", sa.literal_column("priority DESC"), "queued_at"]
     op.create_index("tasks_ready_idx", "tasks", order, postgresql_where=QUEUED)
     op.drop_column("tasks", "position")
-    for name in ("queues_log", "holdpoint_place", "holdpoint_front", "holdpoint_head"):
+    for name in ("queues_log", "holdgate_place", "holdgate_front", "holdgate_head"):
         op.execute(f"DROP FUNCTION {name} CASCADE")
     op.drop_table("queue_events")
     op.drop_table("queues")

@@ -33,7 +33,7 @@ BEGIN
   IF verb IS NOT NULL THEN
     INSERT INTO schedule_events (schedule_id, name, verb, actor, changed)
     VALUES (CASE TG_OP WHEN 'DELETE' THEN OLD.id ELSE NEW.id END,
-            CASE TG_OP WHEN 'DELETE' THEN OLD.name ELSE NEW.name END, verb, holdpoint_actor(), names);
+            CASE TG_OP WHEN 'DELETE' THEN OLD.name ELSE NEW.name END, verb, holdgate_actor(), names);
   END IF;
   RETURN NULL;
 END $$;
@@ -53,7 +53,7 @@ BEGIN
   VALUES (NEW.kind,
           coalesce(nullif(concat_ws(', ', NEW.concurrency || ' at once', NEW.rate_count || ' per ' || NEW.rate_per), ''),
                    'none'),
-          holdpoint_actor());
+          holdgate_actor());
   RETURN NULL;
 END $$;
 """,
@@ -67,15 +67,15 @@ CREATE TRIGGER kind_limits_log AFTER INSERT OR UPDATE OF concurrency, rate_count
 # of their own, named by the kind, with its own head and clock: else a kind that is full would stop the clock of all.
 LINES = (
     """
-CREATE FUNCTION holdpoint_line(kind_ text) RETURNS text LANGUAGE sql STABLE AS
+CREATE FUNCTION holdgate_line(kind_ text) RETURNS text LANGUAGE sql STABLE AS
 $$ SELECT coalesce((SELECT l.kind FROM kind_limits l WHERE l.kind = kind_ AND l.limited), '') $$;
 """,
-    "DROP FUNCTION holdpoint_place(text, int, uuid, timestamptz)",
-    "DROP FUNCTION holdpoint_front(text, int, bigint)",
-    "DROP FUNCTION holdpoint_head(text, int)",
+    "DROP FUNCTION holdgate_place(text, int, uuid, timestamptz)",
+    "DROP FUNCTION holdgate_front(text, int, bigint)",
+    "DROP FUNCTION holdgate_head(text, int)",
     # The release before calls them without a line.
     """
-CREATE FUNCTION holdpoint_head(queue_ text, priority_ int, line_ text DEFAULT '') RETURNS bigint
+CREATE FUNCTION holdgate_head(queue_ text, priority_ int, line_ text DEFAULT '') RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   IF line_ = '' THEN
@@ -90,7 +90,7 @@ BEGIN
 END $$;
 """,
     """
-CREATE FUNCTION holdpoint_place(queue_ text, priority_ int, share_ uuid, at_ timestamptz, line_ text DEFAULT '')
+CREATE FUNCTION holdgate_place(queue_ text, priority_ int, share_ uuid, at_ timestamptz, line_ text DEFAULT '')
 RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 DECLARE
   last_ bigint;
@@ -108,18 +108,18 @@ BEGIN
               ORDER BY -t.position LIMIT 1);
   END IF;
   -- A line that is empty begins where the others stand: it takes turns with them, neither ahead nor behind all.
-  RETURN coalesce(greatest(holdpoint_head(queue_, priority_, line_), last_),
-                  holdpoint_head(queue_, priority_),
-                  (SELECT min(holdpoint_head(queue_, priority_, l.kind)) FROM kind_limits l WHERE l.limited),
+  RETURN coalesce(greatest(holdgate_head(queue_, priority_, line_), last_),
+                  holdgate_head(queue_, priority_),
+                  (SELECT min(holdgate_head(queue_, priority_, l.kind)) FROM kind_limits l WHERE l.limited),
                   (extract(epoch FROM at_) * 1000000)::bigint);
 END $$;
 """,
     """
 -- Where a task that was claimed and comes back goes: to the head. Not to where it was, or the clock would run back.
-CREATE FUNCTION holdpoint_front(queue_ text, priority_ int, position_ bigint, line_ text DEFAULT '') RETURNS bigint
+CREATE FUNCTION holdgate_front(queue_ text, priority_ int, position_ bigint, line_ text DEFAULT '') RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN greatest(position_, holdpoint_head(queue_, priority_, line_) - 1);
+  RETURN greatest(position_, holdgate_head(queue_, priority_, line_) - 1);
 END $$;
 """,
 )
@@ -127,14 +127,14 @@ END $$;
 ROOM = (
     """
 -- A bucket that holds rate_count starts and fills again within rate_per.
-CREATE FUNCTION holdpoint_tokens(l kind_limits, at_ timestamptz) RETURNS float8 LANGUAGE sql STABLE AS
+CREATE FUNCTION holdgate_tokens(l kind_limits, at_ timestamptz) RETURNS float8 LANGUAGE sql STABLE AS
 $$ SELECT least(l.rate_count, l.tokens + greatest(0, extract(epoch FROM at_ - l.tokens_at)::float8) * l.rate_count
                               / extract(epoch FROM l.rate_per)::float8) $$;
 """,
     """
 -- How many tasks of a limited kind may start at at_, and, where its rate is used up, the seconds until the next may.
 -- To rely on it, lock the kind's row first, in a statement before.
-CREATE FUNCTION holdpoint_room(kind_ text, at_ timestamptz, OUT room int, OUT wait float8) LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION holdgate_room(kind_ text, at_ timestamptz, OUT room int, OUT wait float8) LANGUAGE plpgsql STABLE AS $$
 DECLARE
   l kind_limits;
   tokens float8;
@@ -146,7 +146,7 @@ BEGIN
                                                    AND t.kind = kind_ LIMIT l.concurrency) AS running);
   END IF;
   IF l.rate_count IS NOT NULL THEN
-    tokens := holdpoint_tokens(l, at_) + 1e-6;  -- a millionth, so that ten tenths are one
+    tokens := holdgate_tokens(l, at_) + 1e-6;  -- a millionth, so that ten tenths are one
     IF tokens < 1 THEN
       wait := (1 - tokens) * extract(epoch FROM l.rate_per)::float8 / l.rate_count;
     END IF;
@@ -159,7 +159,7 @@ END $$;
 # As 0004 made them.
 FORMER = (
     """
-CREATE FUNCTION holdpoint_head(queue_ text, priority_ int) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION holdgate_head(queue_ text, priority_ int) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN (SELECT t.position FROM tasks t
           WHERE t.state = 'queued' AND t.queue = queue_ AND t.priority = priority_::smallint
@@ -167,11 +167,11 @@ BEGIN
 END $$;
 """,
     """
-CREATE FUNCTION holdpoint_place(queue_ text, priority_ int, share_ uuid, at_ timestamptz) RETURNS bigint
+CREATE FUNCTION holdgate_place(queue_ text, priority_ int, share_ uuid, at_ timestamptz) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
   RETURN coalesce(
-    greatest(holdpoint_head(queue_, priority_),
+    greatest(holdgate_head(queue_, priority_),
              (SELECT t.position FROM tasks t
               WHERE t.state = 'queued' AND t.queue = queue_ AND t.priority = priority_::smallint
                 AND COALESCE(t.run_id, t.owner_id, '00000000-0000-0000-0000-000000000000'::uuid) = share_
@@ -180,10 +180,10 @@ BEGIN
 END $$;
 """,
     """
-CREATE FUNCTION holdpoint_front(queue_ text, priority_ int, position_ bigint) RETURNS bigint
+CREATE FUNCTION holdgate_front(queue_ text, priority_ int, position_ bigint) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-  RETURN greatest(position_, holdpoint_head(queue_, priority_) - 1);
+  RETURN greatest(position_, holdgate_head(queue_, priority_) - 1);
 END $$;
 """,
 )
@@ -303,7 +303,7 @@ def _make_schedules() -> None:
 
 def downgrade() -> None:
     for name in ("room", "tokens", "place", "front", "head", "line"):
-        op.execute(f"DROP FUNCTION holdpoint_{name}")
+        op.execute(f"DROP FUNCTION holdgate_{name}")
     op.execute("DROP FUNCTION kind_limits_log CASCADE")
     for statement in FORMER:
         op.execute(statement)

@@ -12,13 +12,13 @@ down_revision = "0007"
 LOG_UPDATE = """
 CREATE OR REPLACE FUNCTION tasks_log_update() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-  actor text := holdpoint_actor();
+  actor text := holdgate_actor();
   -- Set where one edge belongs to several verbs and the unusual one is meant.
-  meant text := nullif(current_setting('holdpoint.verb', true), '');
+  meant text := nullif(current_setting('holdgate.verb', true), '');
 BEGIN
   INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt, reason, data)
   SELECT n.id, n.run_id, n.owner_id, n.queue, n.kind,
-         CASE WHEN n.state <> o.state THEN coalesce(t.verb, holdpoint_refuse(o.state, n.state))
+         CASE WHEN n.state <> o.state THEN coalesce(t.verb, holdgate_refuse(o.state, n.state))
               WHEN n.resolved_at IS NOT NULL AND o.resolved_at IS NULL THEN 'resolve'
               WHEN n.resolved_at IS NULL AND o.resolved_at IS NOT NULL THEN 'reopen'
               ELSE 'prioritise' END,
@@ -27,7 +27,7 @@ BEGIN
          actor, n.attempt,
          CASE WHEN n.state <> o.state THEN n.reason
               WHEN n.resolved_at IS NOT NULL THEN n.resolution
-              ELSE nullif(current_setting('holdpoint.reason', true), '') END,
+              ELSE nullif(current_setting('holdgate.reason', true), '') END,
          CASE WHEN n.state = o.state AND n.priority <> o.priority
                 THEN jsonb_build_object('from', o.priority, 'to', n.priority)
               WHEN n.state <> o.state AND n.state IN ('retrying', 'dead_letter') THEN n.error END
@@ -44,7 +44,7 @@ CREATE OR REPLACE FUNCTION tasks_log_delete() RETURNS trigger LANGUAGE plpgsql A
 BEGIN
   INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt)
   SELECT o.id, o.run_id, o.owner_id, o.queue, o.kind, 'delete',
-         CASE WHEN o.resolved_at IS NULL THEN o.state ELSE 'resolved' END, NULL, holdpoint_actor(), o.attempt
+         CASE WHEN o.resolved_at IS NULL THEN o.state ELSE 'resolved' END, NULL, holdgate_actor(), o.attempt
   FROM old_rows o;
   RETURN NULL;
 END $$;
@@ -52,12 +52,12 @@ END $$;
 LOG_UPDATE_BEFORE = """
 CREATE OR REPLACE FUNCTION tasks_log_update() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-  actor text := holdpoint_actor();
+  actor text := holdgate_actor();
   -- Set where one edge belongs to several verbs and the unusual one is meant.
-  meant text := nullif(current_setting('holdpoint.verb', true), '');
+  meant text := nullif(current_setting('holdgate.verb', true), '');
 BEGIN
   INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt, reason, data)
-  SELECT n.id, n.run_id, n.owner_id, n.queue, n.kind, coalesce(t.verb, holdpoint_refuse(o.state, n.state)),
+  SELECT n.id, n.run_id, n.owner_id, n.queue, n.kind, coalesce(t.verb, holdgate_refuse(o.state, n.state)),
          o.state, n.state, actor, n.attempt, n.reason,
          CASE WHEN n.state IN ('retrying', 'dead_letter') THEN n.error END
   FROM new_rows n
@@ -72,7 +72,7 @@ LOG_DELETE_BEFORE = """
 CREATE OR REPLACE FUNCTION tasks_log_delete() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt)
-  SELECT o.id, o.run_id, o.owner_id, o.queue, o.kind, 'delete', o.state, NULL, holdpoint_actor(), o.attempt FROM old_rows o;
+  SELECT o.id, o.run_id, o.owner_id, o.queue, o.kind, 'delete', o.state, NULL, holdgate_actor(), o.attempt FROM old_rows o;
   RETURN NULL;
 END $$;
 """
@@ -83,7 +83,7 @@ CREATE FUNCTION bulk_actions_log() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF NEW.state IS DISTINCT FROM (CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END) THEN
     INSERT INTO bulk_events (action_id, from_state, to_state, actor, reason)
-    VALUES (NEW.id, CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, holdpoint_actor(), NEW.reason);
+    VALUES (NEW.id, CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, holdgate_actor(), NEW.reason);
   END IF;
   RETURN NULL;
 END $$;

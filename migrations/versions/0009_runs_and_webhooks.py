@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from app.core.db import Xid8
+from holdgate.core.db import Xid8
 
 revision = "0009"
 down_revision = "0008"
@@ -15,16 +15,16 @@ LOG = (
 CREATE FUNCTION runs_log() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    INSERT INTO run_events (run_id, verb, actor) VALUES (NEW.id, 'started', holdpoint_actor());
+    INSERT INTO run_events (run_id, verb, actor) VALUES (NEW.id, 'started', holdgate_actor());
     RETURN NULL;
   END IF;
   IF NEW.state <> OLD.state THEN
     INSERT INTO run_events (run_id, verb, actor)
-    VALUES (NEW.id, CASE NEW.state WHEN 'active' THEN 'resumed' ELSE NEW.state END, holdpoint_actor());
+    VALUES (NEW.id, CASE NEW.state WHEN 'active' THEN 'resumed' ELSE NEW.state END, holdgate_actor());
   END IF;
   IF (NEW.finished_at IS NULL) <> (OLD.finished_at IS NULL) THEN
     INSERT INTO run_events (run_id, verb, actor)
-    VALUES (NEW.id, CASE WHEN NEW.finished_at IS NULL THEN 'reopened' ELSE 'finished' END, holdpoint_actor());
+    VALUES (NEW.id, CASE WHEN NEW.finished_at IS NULL THEN 'reopened' ELSE 'finished' END, holdgate_actor());
   END IF;
   RETURN NULL;
 END $$;

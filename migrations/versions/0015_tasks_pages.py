@@ -8,17 +8,17 @@ revision = "0015"
 down_revision = "0014"
 
 # As before (0008), and new: a payload that a person edited for a retry. What has changed is told by the statement in
-# `holdpoint.changes`, with secrets hidden; without it the log still says that the payload is another one.
+# `holdgate.changes`, with secrets hidden; without it the log still says that the payload is another one.
 LOG_UPDATE = """
 CREATE OR REPLACE FUNCTION tasks_log_update() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-  actor text := holdpoint_actor();
+  actor text := holdgate_actor();
   -- Set where one edge belongs to several verbs and the unusual one is meant.
-  meant text := nullif(current_setting('holdpoint.verb', true), '');
+  meant text := nullif(current_setting('holdgate.verb', true), '');
 BEGIN
   INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt, reason, data)
   SELECT n.id, n.run_id, n.owner_id, n.queue, n.kind,
-         CASE WHEN n.state <> o.state THEN coalesce(t.verb, holdpoint_refuse(o.state, n.state))
+         CASE WHEN n.state <> o.state THEN coalesce(t.verb, holdgate_refuse(o.state, n.state))
               WHEN n.resolved_at IS NOT NULL AND o.resolved_at IS NULL THEN 'resolve'
               WHEN n.resolved_at IS NULL AND o.resolved_at IS NOT NULL THEN 'reopen'
               ELSE 'prioritise' END,
@@ -27,14 +27,14 @@ BEGIN
          actor, n.attempt,
          CASE WHEN n.state <> o.state THEN n.reason
               WHEN n.resolved_at IS NOT NULL THEN n.resolution
-              ELSE nullif(current_setting('holdpoint.reason', true), '') END,
+              ELSE nullif(current_setting('holdgate.reason', true), '') END,
          CASE WHEN n.state = o.state AND n.priority <> o.priority
                 THEN jsonb_build_object('from', o.priority, 'to', n.priority)
               WHEN n.state <> o.state AND n.state IN ('retrying', 'dead_letter') THEN n.error
               -- Payloads are large, and compared only where one can be another.
               WHEN o.state IN ('dead_letter', 'cancelled') AND n.state = 'queued' THEN
                 CASE WHEN n.payload <> o.payload THEN jsonb_build_object('payload',
-                  coalesce(nullif(current_setting('holdpoint.changes', true), '')::jsonb, '[]'::jsonb)) END END
+                  coalesce(nullif(current_setting('holdgate.changes', true), '')::jsonb, '[]'::jsonb)) END END
   FROM new_rows n
   JOIN old_rows o USING (id)
   LEFT JOIN task_transitions t
@@ -46,13 +46,13 @@ END $$;
 LOG_UPDATE_BEFORE = """
 CREATE OR REPLACE FUNCTION tasks_log_update() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-  actor text := holdpoint_actor();
+  actor text := holdgate_actor();
   -- Set where one edge belongs to several verbs and the unusual one is meant.
-  meant text := nullif(current_setting('holdpoint.verb', true), '');
+  meant text := nullif(current_setting('holdgate.verb', true), '');
 BEGIN
   INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt, reason, data)
   SELECT n.id, n.run_id, n.owner_id, n.queue, n.kind,
-         CASE WHEN n.state <> o.state THEN coalesce(t.verb, holdpoint_refuse(o.state, n.state))
+         CASE WHEN n.state <> o.state THEN coalesce(t.verb, holdgate_refuse(o.state, n.state))
               WHEN n.resolved_at IS NOT NULL AND o.resolved_at IS NULL THEN 'resolve'
               WHEN n.resolved_at IS NULL AND o.resolved_at IS NOT NULL THEN 'reopen'
               ELSE 'prioritise' END,
@@ -61,7 +61,7 @@ BEGIN
          actor, n.attempt,
          CASE WHEN n.state <> o.state THEN n.reason
               WHEN n.resolved_at IS NOT NULL THEN n.resolution
-              ELSE nullif(current_setting('holdpoint.reason', true), '') END,
+              ELSE nullif(current_setting('holdgate.reason', true), '') END,
          CASE WHEN n.state = o.state AND n.priority <> o.priority
                 THEN jsonb_build_object('from', o.priority, 'to', n.priority)
               WHEN n.state <> o.state AND n.state IN ('retrying', 'dead_letter') THEN n.error END
@@ -80,17 +80,17 @@ CREATE FUNCTION users_audit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO audit_events (actor, area, verb, subject, subject_id, data)
-    VALUES (holdpoint_actor(), 'user', 'add', NEW.email, NEW.id, jsonb_build_object('role', NEW.role));
+    VALUES (holdgate_actor(), 'user', 'add', NEW.email, NEW.id, jsonb_build_object('role', NEW.role));
     RETURN NULL;
   END IF;
   IF NEW.role <> OLD.role THEN
     INSERT INTO audit_events (actor, area, verb, subject, subject_id, data)
-    VALUES (holdpoint_actor(), 'user', 'change_role', NEW.email, NEW.id,
+    VALUES (holdgate_actor(), 'user', 'change_role', NEW.email, NEW.id,
             jsonb_build_object('from', OLD.role, 'to', NEW.role));
   END IF;
   IF (NEW.disabled_at IS NULL) <> (OLD.disabled_at IS NULL) THEN
     INSERT INTO audit_events (actor, area, verb, subject, subject_id)
-    VALUES (holdpoint_actor(), 'user', CASE WHEN NEW.disabled_at IS NULL THEN 'enable' ELSE 'disable' END,
+    VALUES (holdgate_actor(), 'user', CASE WHEN NEW.disabled_at IS NULL THEN 'enable' ELSE 'disable' END,
             NEW.email, NEW.id);
   END IF;
   RETURN NULL;
@@ -106,7 +106,7 @@ DECLARE token record;
 BEGIN
   IF TG_OP = 'INSERT' THEN token := NEW; ELSE token := OLD; END IF;
   INSERT INTO audit_events (actor, area, verb, subject, subject_id, data)
-  VALUES (holdpoint_actor(), 'token', CASE WHEN TG_OP = 'INSERT' THEN 'make' ELSE 'revoke' END, token.name, token.id,
+  VALUES (holdgate_actor(), 'token', CASE WHEN TG_OP = 'INSERT' THEN 'make' ELSE 'revoke' END, token.name, token.id,
           jsonb_build_object('of', (SELECT email FROM users WHERE id = token.user_id), 'scopes', token.scopes));
   RETURN NULL;
 END $$;
@@ -133,7 +133,7 @@ BEGIN
   END IF;
   -- Of the address only where it leads: its path may be a password.
   INSERT INTO audit_events (actor, area, verb, subject, subject_id)
-  SELECT holdpoint_actor(), 'webhook', verb, substring(endpoint.url from '^[^:]+://(?:[^/@]*@)?([^/?#]+)'), endpoint.id
+  SELECT holdgate_actor(), 'webhook', verb, substring(endpoint.url from '^[^:]+://(?:[^/@]*@)?([^/?#]+)'), endpoint.id
   FROM unnest(done) AS verb;
   RETURN NULL;
 END $$;

@@ -12,7 +12,7 @@ def upgrade() -> None:
     op.add_column("tasks", sa.Column("traceparent", sa.Text(), nullable=True))
     op.execute(
         "ALTER TABLE tasks ALTER COLUMN traceparent"
-        " SET DEFAULT NULLIF(current_setting('holdpoint.traceparent', true), '')"
+        " SET DEFAULT NULLIF(current_setting('holdgate.traceparent', true), '')"
     )
     op.add_column("workers", sa.Column("swept_at", sa.DateTime(timezone=True), nullable=True))
 

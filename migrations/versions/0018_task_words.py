@@ -11,7 +11,7 @@ down_revision = "0017"
 # for. A payload of very many values is marked by '=*' instead: it may hold anything. Numbers have no trailing zeros.
 STATEMENTS = (
     """
-CREATE FUNCTION holdpoint_words(kind text, title text, payload jsonb) RETURNS tsvector
+CREATE FUNCTION holdgate_words(kind text, title text, payload jsonb) RETURNS tsvector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT to_tsvector('simple', translate(title, '/', ' ')) || array_to_tsvector(
     ARRAY['#' || kind] ||
@@ -25,7 +25,7 @@ $$;
 """,
     """
 -- What somebody types: every word of it is the beginning of a word.
-CREATE FUNCTION holdpoint_sought(words text) RETURNS tsquery LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION holdgate_sought(words text) RETURNS tsquery LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT coalesce(string_agg('''' || replace(replace(l, '\\', '\\\\'), '''', '''''') || ''':*', ' & '), '')::tsquery
   FROM unnest(tsvector_to_array(to_tsvector('simple', translate(words, '/', ' ')))) AS l
 $$;
@@ -33,14 +33,14 @@ $$;
     """
 CREATE FUNCTION tasks_words_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO task_words (task_id, words) SELECT id, holdpoint_words(kind, title, payload) FROM new_rows;
+  INSERT INTO task_words (task_id, words) SELECT id, holdgate_words(kind, title, payload) FROM new_rows;
   RETURN NULL;
 END $$;
 """,
     """
 CREATE FUNCTION tasks_words_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE task_words SET words = holdpoint_words(NEW.kind, NEW.title, NEW.payload) WHERE task_id = NEW.id;
+  UPDATE task_words SET words = holdgate_words(NEW.kind, NEW.title, NEW.payload) WHERE task_id = NEW.id;
   RETURN NULL;
 END $$;
 """,
@@ -70,8 +70,8 @@ FUNCTIONS = (
     "tasks_words_insert()",
     "tasks_words_change()",
     "tasks_words_delete()",
-    "holdpoint_sought(text)",
-    "holdpoint_words(text, text, jsonb)",
+    "holdgate_sought(text)",
+    "holdgate_words(text, text, jsonb)",
 )
 
 
@@ -85,7 +85,7 @@ def upgrade() -> None:
     )
     for statement in STATEMENTS:
         op.execute(statement)
-    op.execute("INSERT INTO task_words (task_id, words) SELECT id, holdpoint_words(kind, title, payload) FROM tasks")
+    op.execute("INSERT INTO task_words (task_id, words) SELECT id, holdgate_words(kind, title, payload) FROM tasks")
     op.create_index("task_words_idx", "task_words", ["words"], postgresql_using="gin")
     op.drop_index("tasks_payload_idx", table_name="tasks")
 

@@ -11,7 +11,7 @@ FUNCTIONS = (
 CREATE OR REPLACE FUNCTION tasks_words_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO task_words (task_id, created_at, words)
-  SELECT id, created_at, holdpoint_words(kind, title, payload) || array_to_tsvector(ARRAY['@' || queue])
+  SELECT id, created_at, holdgate_words(kind, title, payload) || array_to_tsvector(ARRAY['@' || queue])
   FROM new_rows;
   RETURN NULL;
 END $$;
@@ -20,7 +20,7 @@ END $$;
 CREATE OR REPLACE FUNCTION tasks_words_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE task_words
-  SET words = holdpoint_words(NEW.kind, NEW.title, NEW.payload) || array_to_tsvector(ARRAY['@' || NEW.queue]),
+  SET words = holdgate_words(NEW.kind, NEW.title, NEW.payload) || array_to_tsvector(ARRAY['@' || NEW.queue]),
       created_at = NEW.created_at
   WHERE task_id = NEW.id;
   RETURN NULL;
@@ -35,7 +35,7 @@ CREATE OR REPLACE TRIGGER tasks_words_change AFTER UPDATE OF title, payload, cre
     """
 -- Of the words that somebody types the one that the planner expects in the fewest tasks, or-ed with `otherwise`; how
 -- many tasks it expects there, and how many there are.
-CREATE OR REPLACE FUNCTION holdpoint_rarest(
+CREATE OR REPLACE FUNCTION holdgate_rarest(
   words text, otherwise tsquery, OUT sought tsquery, OUT hits float8, OUT tasks float8)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -43,7 +43,7 @@ DECLARE
   plan json;
 BEGIN
   FOR one IN
-    SELECT holdpoint_sought(l) || otherwise
+    SELECT holdgate_sought(l) || otherwise
     FROM unnest(tsvector_to_array(to_tsvector('simple', translate(words, '/', ' ')))) AS l
     ORDER BY length(l) DESC, l LIMIT 8
   LOOP
@@ -91,7 +91,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP FUNCTION holdpoint_rarest(text, tsquery)")
+    op.execute("DROP FUNCTION holdgate_rarest(text, tsquery)")
     op.execute(
         """
 CREATE OR REPLACE TRIGGER tasks_words_change AFTER UPDATE OF title, payload ON tasks FOR EACH ROW
@@ -103,7 +103,7 @@ CREATE OR REPLACE TRIGGER tasks_words_change AFTER UPDATE OF title, payload ON t
         """
 CREATE OR REPLACE FUNCTION tasks_words_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  UPDATE task_words SET words = holdpoint_words(NEW.kind, NEW.title, NEW.payload) WHERE task_id = NEW.id;
+  UPDATE task_words SET words = holdgate_words(NEW.kind, NEW.title, NEW.payload) WHERE task_id = NEW.id;
   RETURN NULL;
 END $$;
 """
@@ -112,7 +112,7 @@ END $$;
         """
 CREATE OR REPLACE FUNCTION tasks_words_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO task_words (task_id, words) SELECT id, holdpoint_words(kind, title, payload) FROM new_rows;
+  INSERT INTO task_words (task_id, words) SELECT id, holdgate_words(kind, title, payload) FROM new_rows;
   RETURN NULL;
 END $$;
 """

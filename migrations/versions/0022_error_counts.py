@@ -6,7 +6,7 @@ from alembic import op
 revision = "0022"
 down_revision = "0021"
 
-# One statement of many tasks adds one row an error; the sweeper adds those of one error up (app/tasks/dead_letters.py).
+# One statement of many tasks adds one row an error; the sweeper adds those of one error up (app/holdgate/tasks/dead_letters.py).
 _OPEN = "fingerprint IS NOT NULL AND resolved_at IS NULL AND state IN ('dead_letter', 'retrying', 'queued', 'running')"
 TRIGGERS = (
     f"""

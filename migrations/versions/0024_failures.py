@@ -9,14 +9,14 @@ down_revision = "0023"
 LOG = """
 CREATE OR REPLACE FUNCTION tasks_log_update() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-  actor text := holdpoint_actor();
+  actor text := holdgate_actor();
   -- Set where one edge belongs to several verbs and the unusual one is meant.
-  meant text := nullif(current_setting('holdpoint.verb', true), '');
+  meant text := nullif(current_setting('holdgate.verb', true), '');
 BEGIN
   INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt, reason, data,
                            fingerprint)
   SELECT n.id, n.run_id, n.owner_id, n.queue, n.kind,
-         CASE WHEN n.state <> o.state THEN coalesce(t.verb, holdpoint_refuse(o.state, n.state))
+         CASE WHEN n.state <> o.state THEN coalesce(t.verb, holdgate_refuse(o.state, n.state))
               WHEN n.resolved_at IS NOT NULL AND o.resolved_at IS NULL THEN 'resolve'
               WHEN n.resolved_at IS NULL AND o.resolved_at IS NOT NULL THEN 'reopen'
               ELSE 'prioritise' END,
@@ -25,14 +25,14 @@ BEGIN
          actor, n.attempt,
          CASE WHEN n.state <> o.state THEN n.reason
               WHEN n.resolved_at IS NOT NULL THEN n.resolution
-              ELSE nullif(current_setting('holdpoint.reason', true), '') END,
+              ELSE nullif(current_setting('holdgate.reason', true), '') END,
          CASE WHEN n.state = o.state AND n.priority <> o.priority
                 THEN jsonb_build_object('from', o.priority, 'to', n.priority)
               WHEN n.state <> o.state AND n.state IN ('retrying', 'dead_letter') THEN n.error
               -- Payloads are large, and compared only where one can be another.
               WHEN o.state IN ('dead_letter', 'cancelled') AND n.state = 'queued' THEN
                 CASE WHEN n.payload <> o.payload THEN jsonb_build_object('payload',
-                  coalesce(nullif(current_setting('holdpoint.changes', true), '')::jsonb, '[]'::jsonb)) END END,
+                  coalesce(nullif(current_setting('holdgate.changes', true), '')::jsonb, '[]'::jsonb)) END END,
          CASE WHEN n.state <> o.state AND n.state IN ('retrying', 'dead_letter') THEN n.fingerprint END
   FROM new_rows n
   JOIN old_rows o USING (id)
@@ -45,13 +45,13 @@ END $$;
 BEFORE = """
 CREATE OR REPLACE FUNCTION tasks_log_update() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-  actor text := holdpoint_actor();
+  actor text := holdgate_actor();
   -- Set where one edge belongs to several verbs and the unusual one is meant.
-  meant text := nullif(current_setting('holdpoint.verb', true), '');
+  meant text := nullif(current_setting('holdgate.verb', true), '');
 BEGIN
   INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt, reason, data)
   SELECT n.id, n.run_id, n.owner_id, n.queue, n.kind,
-         CASE WHEN n.state <> o.state THEN coalesce(t.verb, holdpoint_refuse(o.state, n.state))
+         CASE WHEN n.state <> o.state THEN coalesce(t.verb, holdgate_refuse(o.state, n.state))
               WHEN n.resolved_at IS NOT NULL AND o.resolved_at IS NULL THEN 'resolve'
               WHEN n.resolved_at IS NULL AND o.resolved_at IS NOT NULL THEN 'reopen'
               ELSE 'prioritise' END,
@@ -60,14 +60,14 @@ BEGIN
          actor, n.attempt,
          CASE WHEN n.state <> o.state THEN n.reason
               WHEN n.resolved_at IS NOT NULL THEN n.resolution
-              ELSE nullif(current_setting('holdpoint.reason', true), '') END,
+              ELSE nullif(current_setting('holdgate.reason', true), '') END,
          CASE WHEN n.state = o.state AND n.priority <> o.priority
                 THEN jsonb_build_object('from', o.priority, 'to', n.priority)
               WHEN n.state <> o.state AND n.state IN ('retrying', 'dead_letter') THEN n.error
               -- Payloads are large, and compared only where one can be another.
               WHEN o.state IN ('dead_letter', 'cancelled') AND n.state = 'queued' THEN
                 CASE WHEN n.payload <> o.payload THEN jsonb_build_object('payload',
-                  coalesce(nullif(current_setting('holdpoint.changes', true), '')::jsonb, '[]'::jsonb)) END END
+                  coalesce(nullif(current_setting('holdgate.changes', true), '')::jsonb, '[]'::jsonb)) END END
   FROM new_rows n
   JOIN old_rows o USING (id)
   LEFT JOIN task_transitions t

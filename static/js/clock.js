@@ -56,7 +56,7 @@ function relate() {
 
 // The zone in which the server writes times for those who have chosen none.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-if (zone) document.cookie = `hp_zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
+if (zone) document.cookie = `hg_zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
 
 function refresh() {
   countDown();

@@ -48,13 +48,13 @@ function concerns(region, { tasks, runs }) {
   return named === null || named.includes(id);
 }
 
-document.addEventListener("holdpoint:stream", ({ detail }) => {
+document.addEventListener("holdgate:stream", ({ detail }) => {
   if (detail === streaming) return; // said at every failed attempt to hear again
   streaming = detail;
   for (const region of document.querySelectorAll("[data-live]")) due.set(region, performance.now() + pause(region));
 });
 
-document.addEventListener("holdpoint:change", ({ detail }) => {
+document.addEventListener("holdgate:change", ({ detail }) => {
   const now = performance.now();
   for (const region of document.querySelectorAll("[data-live]")) {
     if (!concerns(region, detail)) continue;

@@ -24,7 +24,7 @@ async function ask() {
   }
   show(false);
   asking = null;
-  document.dispatchEvent(new CustomEvent("holdpoint:reachable"));
+  document.dispatchEvent(new CustomEvent("holdgate:reachable"));
 }
 
 // Something failed: find out, and keep asking until the server is back.

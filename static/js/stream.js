@@ -1,5 +1,5 @@
-// Listens to GET /events and says on the document what has changed: "holdpoint:change" with {tasks, runs}, each a list
-// of ids or null for everything; and whether it can hear: "holdpoint:stream" with true or false.
+// Listens to GET /events and says on the document what has changed: "holdgate:change" with {tasks, runs}, each a list
+// of ids or null for everything; and whether it can hear: "holdgate:stream" with true or false.
 // Only while the page is seen: browsers allow few connections to one server.
 
 import { doubt } from "./offline.js";
@@ -9,7 +9,7 @@ const AGAIN = 30_000;
 let source = null;
 let missed = false;
 
-const say = (name, detail) => document.dispatchEvent(new CustomEvent(`holdpoint:${name}`, { detail }));
+const say = (name, detail) => document.dispatchEvent(new CustomEvent(`holdgate:${name}`, { detail }));
 
 function listen() {
   if (source || document.hidden) return;
@@ -41,7 +41,7 @@ function rest() {
 if (address) {
   listen();
   document.addEventListener("visibilitychange", () => (document.hidden ? rest() : listen()));
-  document.addEventListener("holdpoint:reachable", listen);
+  document.addEventListener("holdgate:reachable", listen);
   window.addEventListener("pagehide", rest);
   window.addEventListener("pageshow", listen);
 }

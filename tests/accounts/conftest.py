@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from app.accounts import views
-from app.core.config import Settings
-from app.core.db import Database
+from holdgate.accounts import views
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
 from tests.accounts.people import World, world_of
 
 

@@ -11,19 +11,19 @@ import msgspec
 from litestar import Response, get
 from sqlalchemy import select, text
 
-import app.kinds.email_send  # noqa: F401  (registers the kind that carries mails)
-from app.accounts import admin_views, service, settings_views, views
-from app.accounts.auth import session_middleware
-from app.accounts.letters import SignInData, SignInLetter
-from app.accounts.models import User, UserSession
-from app.accounts.sign_in import create_sign_in_link
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.core.tokens import digest
-from app.mail.message import render
-from app.web.guards import SignedIn
-from app.web.site import make_site
+import holdgate.kinds.email_send  # noqa: F401  (registers the kind that carries mails)
+from holdgate.accounts import admin_views, service, settings_views, views
+from holdgate.accounts.auth import session_middleware
+from holdgate.accounts.letters import SignInData, SignInLetter
+from holdgate.accounts.models import User, UserSession
+from holdgate.accounts.sign_in import create_sign_in_link
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.core.tokens import digest
+from holdgate.mail.message import render
+from holdgate.web.guards import SignedIn
+from holdgate.web.site import make_site
 
 TOKEN = re.compile(r"/login/([A-Za-z0-9_-]{43})")
 FIELD = re.compile(r'name="_csrf_token" value="([^"]+)"')
@@ -126,7 +126,7 @@ class World:
             return list((await session.execute(select(UserSession))).scalars())
 
     async def session_id(self, browser: Browser) -> UUID:
-        wanted = digest(browser.client.cookies["hp_session"])
+        wanted = digest(browser.client.cookies["hg_session"])
         return next(row.id for row in await self.sessions() if row.token_hash == wanted)
 
     async def sql(self, statement: str, **values: Any) -> Any:

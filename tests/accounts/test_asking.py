@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from app.accounts import sign_in, views
-from app.accounts.letters import SignInData, SignInLetter
-from app.accounts.sign_in import may_sign_in
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.tokens import mint
-from app.mail.errors import NotNeeded
+from holdgate.accounts import sign_in, views
+from holdgate.accounts.letters import SignInData, SignInLetter
+from holdgate.accounts.sign_in import may_sign_in
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.tokens import mint
+from holdgate.mail.errors import NotNeeded
 from tests.accounts.people import World, accounts_site, world_of
 
 

@@ -11,13 +11,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from redis.asyncio import Redis
 
-from app.accounts.jwks import Jwks, usable
-from app.core.config import ConfigError, Settings, load
-from app.core.db import Database
-from app.core.errors import Unavailable
+from holdgate.accounts.jwks import Jwks, usable
+from holdgate.core.config import ConfigError, Settings, load
+from holdgate.core.db import Database
+from holdgate.core.errors import Unavailable
 from tests.api.programs import ADMIN, OWNER, V1, Api, api_of, is_problem
 
-ISSUER, AUDIENCE = "https://id.example.org", "holdpoint"
+ISSUER, AUDIENCE = "https://id.example.org", "holdgate"
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC = ec.generate_private_key(ec.SECP256R1())
 ED = ed25519.Ed25519PrivateKey.generate()
@@ -274,7 +274,7 @@ def test_only_keys_that_our_algorithms_use_are_taken() -> None:
 
 
 async def test_private_addresses_are_not_asked_in_production(settings: Settings) -> None:
-    from app.accounts import jwks
+    from holdgate.accounts import jwks
 
     given = msgspec.structs.replace(settings, jwks_url="http://127.0.0.1:9/keys", allow_private_addresses=False)
     with pytest.raises(Unavailable):

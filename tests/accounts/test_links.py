@@ -5,11 +5,11 @@ import asyncio
 import msgspec
 import pytest
 
-from app.accounts.local_path import local_path
-from app.accounts.sign_in import create_sign_in_link
-from app.audit.queries import AuditFilter, audit_lines
-from app.core.config import Settings
-from app.core.db import Database
+from holdgate.accounts.local_path import local_path
+from holdgate.accounts.sign_in import create_sign_in_link
+from holdgate.audit.queries import AuditFilter, audit_lines
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
 from tests.accounts.people import Browser, World, world_of
 
 EMAIL = "ada@example.com"
@@ -144,7 +144,7 @@ async def test_an_empty_code_is_not_a_guess(world: World) -> None:
 async def test_a_forged_asking_cookie_does_not_make_an_asking_browser(world: World) -> None:
     asking, token = await asked(world)
     other = await world.browser()
-    other.client.cookies.set("hp_asking", asking.client.cookies["hp_asking"][:-3] + "abc")
+    other.client.cookies.set("hg_asking", asking.client.cookies["hg_asking"][:-3] + "abc")
     assert 'name="code"' in (await other.get(f"/login/{token}")).text
 
 
@@ -152,23 +152,23 @@ async def test_signing_in_starts_a_new_session_and_ends_the_old_one(world: World
     await world.add(EMAIL)
     browser = await world.sign_in(EMAIL)
     [old] = await world.sessions()
-    cookie = browser.client.cookies["hp_session"]
+    cookie = browser.client.cookies["hg_session"]
     await browser.client.post("/logout")  # refused: no token of the form
     async with world.database.write("system") as session:
         url = await create_sign_in_link(session, EMAIL, world.settings.base_url)
     assert (await browser.press(url.rsplit("/", 1)[-1])).status_code == 303
     [new] = await world.sessions()
-    assert browser.client.cookies["hp_session"] != cookie
+    assert browser.client.cookies["hg_session"] != cookie
     assert new.id != old.id
 
 
 async def test_a_session_id_that_the_browser_brings_is_not_adopted(world: World) -> None:
     browser, token = await asked(world)
-    browser.client.cookies.set("hp_session", "A" * 43)
+    browser.client.cookies.set("hg_session", "A" * 43)
     answer = await browser.press(token)
-    assert "hp_session=AAAA" not in str(answer.headers.get_list("set-cookie"))
+    assert "hg_session=AAAA" not in str(answer.headers.get_list("set-cookie"))
     thief = await world.browser()
-    thief.client.cookies.set("hp_session", "A" * 43)
+    thief.client.cookies.set("hg_session", "A" * 43)
     assert not await thief.signed_in()
 
 
@@ -176,7 +176,7 @@ async def test_the_session_is_stored_as_a_digest_only(world: World) -> None:
     await world.add(EMAIL)
     browser = await world.sign_in(EMAIL)
     rows = await world.sql("SELECT s::text FROM sessions s")
-    assert browser.client.cookies["hp_session"] not in rows[0][0]
+    assert browser.client.cookies["hg_session"] not in rows[0][0]
     assert len((await world.sessions())[0].token_hash) == 32
 
 
@@ -185,9 +185,9 @@ async def test_the_session_cookie_is_bound_to_the_host_under_https(settings: Set
     async with world_of(secure, database) as world:
         browser, token = await asked(world)
         answer = await browser.press(token)
-        cookies = [c for c in answer.headers.get_list("set-cookie") if "hp_session" in c]
+        cookies = [c for c in answer.headers.get_list("set-cookie") if "hg_session" in c]
         assert len(cookies) == 1
-        assert cookies[0].startswith("__Host-hp_session=")
+        assert cookies[0].startswith("__Host-hg_session=")
         for part in ("Secure", "HttpOnly", "SameSite=lax", "Path=/", "Max-Age=2592000"):
             assert part in cookies[0]
         assert "Domain" not in cookies[0]

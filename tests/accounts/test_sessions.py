@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from app.accounts import queries
-from app.core.tokens import digest
+from holdgate.accounts import queries
+from holdgate.core.tokens import digest
 from tests.accounts.people import World
 
 EMAIL = "ada@example.com"
@@ -15,18 +15,18 @@ EMAIL = "ada@example.com"
 async def test_signing_out_ends_the_session_for_good(world: World) -> None:
     await world.add(EMAIL)
     browser = await world.sign_in(EMAIL)
-    cookie = browser.client.cookies["hp_session"]
+    cookie = browser.client.cookies["hg_session"]
     answer = await browser.post("/logout")
     assert answer.status_code == 303
     assert await world.sessions() == []
-    browser.client.cookies.set("hp_session", cookie)
+    browser.client.cookies.set("hg_session", cookie)
     assert not await browser.signed_in()
 
 
 async def test_a_session_ends_after_thirty_days(world: World) -> None:
     await world.add(EMAIL)
     browser = await world.sign_in(EMAIL)
-    token_hash = digest(browser.client.cookies["hp_session"])
+    token_hash = digest(browser.client.cookies["hg_session"])
     async with world.database.read() as session:
         for days, lives in ((29, True), (31, False)):
             found = await queries.session_person(session, token_hash, now=datetime.now(UTC) + timedelta(days=days))

@@ -6,17 +6,17 @@ import zipfile
 import pytest
 from sqlalchemy import text as sql
 
-from app.accounts import cover_letter
-from app.accounts.api_tokens import create_token
-from app.accounts.documents import DOCX, MOST_BYTES, ODT, Document, document
-from app.accounts.profiles import ProfileView, load_profile, load_resume
-from app.accounts.user_agents import browser_name
-from app.api.access import Scope
-from app.core.errors import Invalid
-from app.core.ids import uuid7
-from app.mail.errors import NotNeeded
-from app.mail.letters import find_letter, letter_data
-from app.mail.message import render
+from holdgate.accounts import cover_letter
+from holdgate.accounts.api_tokens import create_token
+from holdgate.accounts.documents import DOCX, MOST_BYTES, ODT, Document, document
+from holdgate.accounts.profiles import ProfileView, load_profile, load_resume
+from holdgate.accounts.user_agents import browser_name
+from holdgate.api.access import Scope
+from holdgate.core.errors import Invalid
+from holdgate.core.ids import uuid7
+from holdgate.mail.errors import NotNeeded
+from holdgate.mail.letters import find_letter, letter_data
+from holdgate.mail.message import render
 from tests.accounts.people import Browser, World
 
 EMAIL = "ada@example.com"

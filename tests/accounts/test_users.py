@@ -5,13 +5,13 @@ import re
 
 import pytest
 
-from app.accounts import service
-from app.accounts.errors import LastAdmin
-from app.accounts.models import User
-from app.core.ids import uuid7
-from app.mail.errors import NotNeeded
-from app.mail.letters import find_letter, letter_data
-from app.mail.message import render
+from holdgate.accounts import service
+from holdgate.accounts.errors import LastAdmin
+from holdgate.accounts.models import User
+from holdgate.core.ids import uuid7
+from holdgate.mail.errors import NotNeeded
+from holdgate.mail.letters import find_letter, letter_data
+from holdgate.mail.message import render
 from tests.accounts.people import World
 
 ADMIN = "admin@example.com"
@@ -56,7 +56,7 @@ async def test_who_is_added_is_invited_by_mail_if_wanted_and_the_choice_is_kept_
             session, letter_data("invitation", mail["data"]), world.settings
         )
     message = render("invitation", values, to="new@example.com", task_id=uuid7(), settings=world.settings)
-    assert message["Subject"] == f"{ADMIN} has given you access to Holdpoint"
+    assert message["Subject"] == f"{ADMIN} has given you access to Holdgate"
     for kind in ("plain", "html"):
         text = message.get_body((kind,)).get_content()  # type: ignore[union-attr]
         assert "as an administrator" in text
@@ -132,7 +132,7 @@ async def test_adding_somebody_again_changes_nothing_but_may_promote(world: Worl
 
 
 async def test_the_list_is_searched_and_paged_by_address(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.accounts import admin_views
+    from holdgate.accounts import admin_views
 
     monkeypatch.setattr(admin_views, "PAGE_SIZE", 2)
     await world.add(ADMIN, admin=True)

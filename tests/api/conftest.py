@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from app.core.config import Settings
-from app.core.db import Database
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
 from tests.api.programs import Api, api_of
 
 

@@ -11,27 +11,27 @@ from uuid import UUID
 import httpx
 from redis.asyncio import Redis
 
-import app.kinds.application_submit
-import app.kinds.email_send
-import app.kinds.sample_task
-import app.kinds.webhook_deliver  # noqa: F401
+import holdgate.kinds.application_submit
+import holdgate.kinds.email_send
+import holdgate.kinds.sample_task
+import holdgate.kinds.webhook_deliver  # noqa: F401
 import tests.runtime.kinds  # noqa: F401
-from app.accounts import token_queries
-from app.accounts.api_tokens import SHOWN, START, USUAL
-from app.accounts.auth import session_middleware
-from app.accounts.queries import insert_session
-from app.accounts.service import add_user
-from app.api.access import Scope
-from app.approvals.reads import count_waiting
-from app.asgi import HANDLERS, TOKEN_USES
-from app.core.config import Settings
-from app.core.db import Database, WriteSession
-from app.core.files import FileStore
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.core.tokens import digest, mint
-from app.schema import head
-from app.web.site import make_site
+from holdgate.accounts import token_queries
+from holdgate.accounts.api_tokens import SHOWN, START, USUAL
+from holdgate.accounts.auth import session_middleware
+from holdgate.accounts.queries import insert_session
+from holdgate.accounts.service import add_user
+from holdgate.api.access import Scope
+from holdgate.approvals.reads import count_waiting
+from holdgate.asgi import HANDLERS, TOKEN_USES
+from holdgate.core.config import Settings
+from holdgate.core.db import Database, WriteSession
+from holdgate.core.files import FileStore
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.core.tokens import digest, mint
+from holdgate.schema import head
+from holdgate.web.site import make_site
 
 V1 = "/api/v1"
 OWNER, OTHER, ADMIN = "owner@example.org", "other@example.org", "admin@example.org"

@@ -10,13 +10,13 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from app.accounts.api_tokens import USUAL
-from app.accounts.resume_api import FILE
-from app.api.access import Scope
-from app.api.openapi import document
-from app.asgi import API_HANDLERS
-from app.core.config import Settings
-from app.core.db import Database
+from holdgate.accounts.api_tokens import USUAL
+from holdgate.accounts.resume_api import FILE
+from holdgate.api.access import Scope
+from holdgate.api.openapi import document
+from holdgate.asgi import API_HANDLERS
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
 from tests.api.programs import (
     ADMIN,
     ALL,
@@ -265,7 +265,7 @@ async def test_nobody_puts_a_task_into_anothers_run(world: World) -> None:
     )
 
 
-async def test_nobody_makes_holdpoints_own_kinds_of_tasks(world: World) -> None:
+async def test_nobody_makes_holdgates_own_kinds_of_tasks(world: World) -> None:
     program = await world.api.program(OWNER)
     mail = {"kind": "email.send", "payload": {"template": "sign_in", "to": "x@example.org", "data": {}}}
     path = f"/runs/{world.ids['run_id']}/tasks"

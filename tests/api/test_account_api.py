@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.accounts.queries import insert_session
+from holdgate.accounts.queries import insert_session
 from tests.api.programs import OTHER, OWNER, V1, Api, is_problem, signed_in
 
 ACCOUNT = f"{V1}/account"

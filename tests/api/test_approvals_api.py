@@ -8,9 +8,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from app.approvals import detour_views, receipts
-from app.approvals.forms import FormField
-from app.core import signing
+from holdgate.approvals import detour_views, receipts
+from holdgate.approvals.forms import FormField
+from holdgate.core import signing
 from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem, pointers
 from tests.approvals.asking import Asked, approval_of, put_question
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.tasks.states import TaskState
+from holdgate.tasks.states import TaskState
 from tests.api.programs import OWNER, V1, Api, is_problem, make_task
 from tests.bulk.acting import beat, buried, fail, finish
 from tests.runtime.working import task_of

@@ -9,10 +9,10 @@ import httpx
 import msgspec
 import pytest
 
-from app.core.db import Database
-from app.core.errors import Invalid, TooMany
-from app.tasks.feed import STREAMS, Feed, Told, parse_place
-from app.tasks.service import TaskRequest, enqueue
+from holdgate.core.db import Database
+from holdgate.core.errors import Invalid, TooMany
+from holdgate.tasks.feed import STREAMS, Feed, Told, parse_place
+from holdgate.tasks.service import TaskRequest, enqueue
 from tests import processes
 from tests.api.programs import OTHER, OWNER, V1, Api, is_problem, make_task
 from tests.servers import Servers

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from app.audit import queries
+from holdgate.audit import queries
 from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem
 from tests.approvals.asking import put_question
 from tests.approvals.test_receipts import decided

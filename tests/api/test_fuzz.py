@@ -1,6 +1,6 @@
 """Schemathesis over the whole description, against a real web process: whatever is sent, the answer is documented.
 
-`make test` runs a bounded part; `make fuzz` sets HOLDPOINT_FUZZ to the number of examples for each route.
+`make test` runs a bounded part; `make fuzz` sets HOLDGATE_FUZZ to the number of examples for each route.
 """
 
 import os
@@ -20,19 +20,19 @@ from schemathesis import checks
 from schemathesis.core.transport import Response
 from schemathesis.specs.openapi import checks as openapi_checks
 
-from app.accounts.api_tokens import USUAL
-from app.accounts.resume_api import FILE
-from app.api import openapi
-from app.api.endpoints import CSV, NDJSON
-from app.asgi import API_HANDLERS
-from app.core.config import Settings
-from app.core.db import Database
+from holdgate.accounts.api_tokens import USUAL
+from holdgate.accounts.resume_api import FILE
+from holdgate.api import openapi
+from holdgate.api.endpoints import CSV, NDJSON
+from holdgate.asgi import API_HANDLERS
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
 from tests import processes
 from tests.api.programs import ADMIN, ALL, OWNER, V1, api_of, keep_file, make_task, signed_in
 from tests.approvals.asking import put_question
 from tests.servers import Servers, empty
 
-EXAMPLES = int(os.environ.get("HOLDPOINT_FUZZ", "12"))
+EXAMPLES = int(os.environ.get("HOLDGATE_FUZZ", "12"))
 UUID_SHAPE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ROLES = ("member", "admin")
 REJECTION = openapi_checks.negative_data_rejection

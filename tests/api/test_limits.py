@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from app.core.config import Settings
-from app.core.db import Database
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
 from tests import processes
 from tests.api.programs import OTHER, V1, Api, api_of, is_problem
 from tests.servers import Servers
@@ -92,7 +92,7 @@ async def test_an_address_has_a_limit_whoever_asks(strict: Settings, database: D
 
 async def test_guessing_tokens_is_slowed_down(strict: Settings, database: Database, redis: Redis) -> None:
     async with api_of(strict, database, redis) as api:
-        stranger = await api.client("hp_" + "x" * 43)
+        stranger = await api.client("hg_" + "x" * 43)
         statuses = [(await stranger.get(f"{V1}/tasks")).status_code for _ in range(31)]
         assert statuses == [401] * 30 + [429]
         assert (await (await api.program()).get(f"{V1}/tasks")).status_code == 200

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 import tests.tasks.kinds  # noqa: F401
-from app.tasks.states import TaskState
+from holdgate.tasks.states import TaskState
 from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem
 from tests.approvals.asking import put_question
 from tests.bulk.acting import buried, fail

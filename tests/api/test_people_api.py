@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.accounts import holders
+from holdgate.accounts import holders
 from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem, make_task
 from tests.runtime.working import until_state, working
 

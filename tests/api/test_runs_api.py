@@ -4,9 +4,9 @@ from uuid import UUID
 
 import pytest
 
-from app.runs import service
-from app.runs.states import RunVerb
-from app.tasks.states import TaskState
+from holdgate.runs import service
+from holdgate.runs.states import RunVerb
+from holdgate.tasks.states import TaskState
 from tests.api.programs import OTHER, OWNER, V1, Api, is_problem
 from tests.approvals.asking import put_question
 from tests.bulk.acting import buried, finish, run

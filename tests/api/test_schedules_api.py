@@ -3,8 +3,8 @@
 from datetime import timedelta
 from uuid import UUID
 
-from app.tasks.kinds import Rate
-from app.tasks.limits import Limits, find_limit, limits_of
+from holdgate.tasks.kinds import Rate
+from holdgate.tasks.limits import Limits, find_limit, limits_of
 from tests.api.programs import ADMIN, ALL, OWNER, V1, Api, is_problem, pointers
 from tests.api.test_access import SCHEDULE
 

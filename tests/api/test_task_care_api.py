@@ -5,11 +5,11 @@ import io
 from typing import Any
 from uuid import UUID
 
-import app.kinds.http_request  # noqa: F401
-from app.tasks.artifacts import store_artifact
-from app.tasks.fingerprints import fill_missing
-from app.tasks.models import TaskStep
-from app.tasks.states import TaskState
+import holdgate.kinds.http_request  # noqa: F401
+from holdgate.tasks.artifacts import store_artifact
+from holdgate.tasks.fingerprints import fill_missing
+from holdgate.tasks.models import TaskStep
+from holdgate.tasks.states import TaskState
 from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem, make_task, pointers
 from tests.tasks import making
 

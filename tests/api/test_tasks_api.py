@@ -11,9 +11,9 @@ import jsonschema_rs
 import msgspec
 import pytest
 
-from app.api.openapi import document
-from app.approvals.states import HoldType
-from app.asgi import API_HANDLERS
+from holdgate.api.openapi import document
+from holdgate.approvals.states import HoldType
+from holdgate.asgi import API_HANDLERS
 from tests.api.programs import ADMIN, ALL, OWNER, V1, Api, is_problem, make_task
 from tests.approvals.asking import put_question
 

@@ -12,12 +12,12 @@ from uuid import UUID
 import httpx
 import pytest
 
-from app.accounts import holders, token_queries
-from app.accounts.api_tokens import USUAL
-from app.accounts.sign_in import create_sign_in_link
-from app.api.access import Scope
-from app.schedules import service as schedules
-from app.schedules.service import Plan
+from holdgate.accounts import holders, token_queries
+from holdgate.accounts.api_tokens import USUAL
+from holdgate.accounts.sign_in import create_sign_in_link
+from holdgate.api.access import Scope
+from holdgate.schedules import service as schedules
+from holdgate.schedules.service import Plan
 from tests import processes
 from tests.accounts.people import Browser
 from tests.api.programs import ADMIN, OTHER, OWNER, V1, Api, is_problem
@@ -35,7 +35,7 @@ async def test_a_token_opens_what_its_scopes_name(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["Bearer hp_unknown-token-of-nobody", "Bearer ", "Basic dTpw", "Bearer eyJ.x.y", "hp_x", "Bearer hp_\x7f"]
+    "header", ["Bearer hg_unknown-token-of-nobody", "Bearer ", "Basic dTpw", "Bearer eyJ.x.y", "hg_x", "Bearer hg_\x7f"]
 )
 async def test_what_is_no_valid_token_is_told_so(api: Api, header: str) -> None:
     stranger = await api.client(Authorization=header)
@@ -177,7 +177,7 @@ async def test_a_person_makes_sees_and_revokes_a_token_on_the_page(api: Api) -> 
 
 
 def token_in(answer: httpx.Response) -> str:
-    [token] = set(re.findall(r"hp_[A-Za-z0-9_-]{43}", answer.text))
+    [token] = set(re.findall(r"hg_[A-Za-z0-9_-]{43}", answer.text))
     return token
 
 
@@ -272,18 +272,18 @@ async def test_the_command_prints_the_token_alone(api: Api, servers: Servers, tm
     await api.person(OWNER)
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "app.cli", "token", "create", *arguments]
+        command = [sys.executable, "-m", "holdgate.cli", "token", "create", *arguments]
         environ = processes.environment(servers, tmp_path)
         return subprocess.run(command, env=environ, cwd=processes.ROOT, capture_output=True, text=True, check=False)
 
     made = await asyncio.to_thread(run, OWNER, "--scope", "tasks:read", "--name", "cron", "--days", "7")
-    assert re.fullmatch(r"hp_[A-Za-z0-9_-]{43}\n", made.stdout), made.stderr
+    assert re.fullmatch(r"hg_[A-Za-z0-9_-]{43}\n", made.stdout), made.stderr
     program = await api.client(made.stdout.strip())
     assert (await program.get(f"{V1}/tasks")).status_code == 200
     is_problem(await program.post(f"{V1}/tasks", json={"kind": "sample.task"}), 403)
     assert await api.sql("SELECT name, expires_at > now() + interval '6 days' FROM api_tokens") == [("cron", True)]
     for arguments, said in (
-        (("nobody@example.org",), "holdpoint user add nobody@example.org"),
+        (("nobody@example.org",), "holdgate user add nobody@example.org"),
         ((OWNER, "--scope", "admin"), "Only an administrator"),
     ):
         refused = await asyncio.to_thread(run, *arguments)

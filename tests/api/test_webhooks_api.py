@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from app.api.access import Scope
-from app.webhooks.models import Endpoint
+from holdgate.api.access import Scope
+from holdgate.webhooks.models import Endpoint
 from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem
 from tests.api.test_access import WEBHOOK
 from tests.kinds.odd_site import odd_site

@@ -7,22 +7,22 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-import app.kinds.email_send  # noqa: F401
+import holdgate.kinds.email_send  # noqa: F401
 import tests.runtime.kinds  # noqa: F401
-from app.accounts.service import add_user
-from app.approvals import asking, letters, queries
-from app.approvals.forms import FormField
-from app.approvals.models import Approval, Recipient
-from app.approvals.questions import Decision, Question
-from app.approvals.states import ApprovalVerb, HoldType
-from app.core.addresses import checked_address
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.core.tokens import digest
-from app.tasks.attempts import claim_tasks
-from app.tasks.service import TaskRequest, enqueue
+from holdgate.accounts.service import add_user
+from holdgate.approvals import asking, letters, queries
+from holdgate.approvals.forms import FormField
+from holdgate.approvals.models import Approval, Recipient
+from holdgate.approvals.questions import Decision, Question
+from holdgate.approvals.states import ApprovalVerb, HoldType
+from holdgate.core.addresses import checked_address
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.core.tokens import digest
+from holdgate.tasks.attempts import claim_tasks
+from holdgate.tasks.service import TaskRequest, enqueue
 
 OWNER = "owner@example.org"
 

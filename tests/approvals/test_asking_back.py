@@ -7,17 +7,17 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
-from app.approvals import asking_back, deciding, events, letters, policy_queries, reminding
-from app.approvals.asked import asked_by_link
-from app.approvals.asking_back import NoteEnded
-from app.approvals.errors import AlreadyDecided, AlreadyVoted, ApprovalNotFound, NotAsked, QuestionExpired
-from app.approvals.models import Note
-from app.approvals.states import HoldType
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.errors import Conflict, Invalid
-from app.mail.errors import NotNeeded
-from app.tasks.models import Task
+from holdgate.approvals import asking_back, deciding, events, letters, policy_queries, reminding
+from holdgate.approvals.asked import asked_by_link
+from holdgate.approvals.asking_back import NoteEnded
+from holdgate.approvals.errors import AlreadyDecided, AlreadyVoted, ApprovalNotFound, NotAsked, QuestionExpired
+from holdgate.approvals.models import Note
+from holdgate.approvals.states import HoldType
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.errors import Conflict, Invalid
+from holdgate.mail.errors import NotNeeded
+from holdgate.tasks.models import Task
 from tests.approvals.asking import OWNER, Asked, approval_of, approve, principal, put_question, recipients_of
 from tests.approvals.test_quorum import ANN, BOB, THREE, agree, by_link
 from tests.runtime.working import task_of

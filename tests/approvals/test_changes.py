@@ -10,13 +10,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from app.approvals import deciding
-from app.approvals.changes import Block, Part, compare
-from app.approvals.forms import MAX_TEXT, FormField
-from app.approvals.questions import Decision
-from app.approvals.states import ApprovalVerb
-from app.core.config import Settings
-from app.core.db import Database
+from holdgate.approvals import deciding
+from holdgate.approvals.changes import Block, Part, compare
+from holdgate.approvals.forms import MAX_TEXT, FormField
+from holdgate.approvals.questions import Decision
+from holdgate.approvals.states import ApprovalVerb
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
 from tests.approvals.asking import OWNER, principal, put_question
 from tests.pages import browser_of, site_of, stranger
 

@@ -6,18 +6,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from app.approvals import asking, deciding, letters, versions
-from app.approvals.errors import AlreadyDecided, ApprovalNotFound, NotAsked, QuestionChanged, QuestionExpired
-from app.approvals.models import Approval
-from app.approvals.questions import Decision
-from app.approvals.states import ApprovalVerb, HoldType
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.errors import Invalid, TooMany
-from app.tasks import queries as tasks
-from app.tasks import service as task_service
-from app.tasks.models import Task, TaskEvent
-from app.tasks.states import TaskVerb
+from holdgate.approvals import asking, deciding, letters, versions
+from holdgate.approvals.errors import AlreadyDecided, ApprovalNotFound, NotAsked, QuestionChanged, QuestionExpired
+from holdgate.approvals.models import Approval
+from holdgate.approvals.questions import Decision
+from holdgate.approvals.states import ApprovalVerb, HoldType
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.errors import Invalid, TooMany
+from holdgate.tasks import queries as tasks
+from holdgate.tasks import service as task_service
+from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.states import TaskVerb
 from tests.approvals.asking import (
     approval_of,
     approve,
@@ -236,7 +236,7 @@ async def test_a_task_that_stops_holding_takes_its_question_with_it(
 async def test_answers_to_a_form_are_checked_and_nothing_changes_when_they_do_not_fit(
     database: Database, settings: Settings
 ) -> None:
-    from app.approvals.forms import FormField
+    from holdgate.approvals.forms import FormField
 
     fields = (FormField("colour", "Colour", "select", required=True, options=("red", "blue")),)
     asked = await put_question(database, settings, hold=HoldType.INPUT, fields=fields)

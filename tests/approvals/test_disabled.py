@@ -5,16 +5,16 @@ import asyncio
 import pytest
 from sqlalchemy import select, text
 
-from app.accounts import service as accounts
-from app.accounts.errors import AccessEnded
-from app.approvals import asking, asking_back, deciding, forwarding, letters, reminding, taking_back
-from app.approvals.asked import asked_by_link, holder_of
-from app.approvals.states import HoldType
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.errors import Invalid
-from app.mail.errors import NotNeeded
-from app.tasks.models import Task
+from holdgate.accounts import service as accounts
+from holdgate.accounts.errors import AccessEnded
+from holdgate.approvals import asking, asking_back, deciding, forwarding, letters, reminding, taking_back
+from holdgate.approvals.asked import asked_by_link, holder_of
+from holdgate.approvals.states import HoldType
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.errors import Invalid
+from holdgate.mail.errors import NotNeeded
+from holdgate.tasks.models import Task
 from tests.approvals.asking import (
     OWNER,
     approval_of,

@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.core import signing
-from app.core.config import Settings
-from app.core.db import Database
+from holdgate.core import signing
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
 from tests.approvals.test_receipts import decided, receipt_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "approvals.md").read_text()

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 
-from app.approvals import forms
-from app.core.errors import Invalid
+from holdgate.approvals import forms
+from holdgate.core.errors import Invalid
 
 
 class Refund(msgspec.Struct, kw_only=True):

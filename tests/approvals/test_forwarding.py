@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import select, text
 
-from app.accounts import service as accounts
-from app.approvals import asking, deciding, events, forwarding
-from app.approvals.asked import asked_by_link, asked_signed_in
-from app.approvals.errors import (
+from holdgate.accounts import service as accounts
+from holdgate.approvals import asking, deciding, events, forwarding
+from holdgate.approvals.asked import asked_by_link, asked_signed_in
+from holdgate.approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
     NotAsked,
@@ -18,12 +18,12 @@ from app.approvals.errors import (
     SelfApproval,
     SignInNeeded,
 )
-from app.approvals.models import Recipient
-from app.approvals.states import HoldType
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.errors import AppError, Conflict, Invalid
-from app.tasks.models import Task
+from holdgate.approvals.models import Recipient
+from holdgate.approvals.states import HoldType
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.errors import AppError, Conflict, Invalid
+from holdgate.tasks.models import Task
 from tests.approvals.asking import (
     OWNER,
     Asked,
@@ -83,7 +83,7 @@ async def test_the_colleague_is_asked_and_decides_while_the_clock_goes_on(
 
 
 async def test_the_mail_names_who_passed_it_on(database: Database, settings: Settings) -> None:
-    from app.approvals import letters
+    from holdgate.approvals import letters
 
     asked = await put_question(database, settings, recipients=(ANN,))
     await pass_on(database, asked.hashes()[0], DAN, note="Yours")

@@ -9,15 +9,15 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from app.approvals import deciding, groups
-from app.approvals.errors import AlreadyDecided
-from app.approvals.groups import Chosen, Result
-from app.approvals.states import ApprovalVerb
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
-from app.runs.service import start_run
-from app.tasks.service import TaskRequest
+from holdgate.approvals import deciding, groups
+from holdgate.approvals.errors import AlreadyDecided
+from holdgate.approvals.groups import Chosen, Result
+from holdgate.approvals.states import ApprovalVerb
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.runs.service import start_run
+from holdgate.tasks.service import TaskRequest
 from tests.approvals.asking import OWNER, Asked, approval_of, principal, put_question, reject
 from tests.pages import browser_of, site_of
 from tests.postings.people import words

@@ -9,12 +9,12 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import event
 
-from app.approvals import reads
-from app.approvals.states import HoldType
-from app.core import paging
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.paging import parse_cursor
+from holdgate.approvals import reads
+from holdgate.approvals.states import HoldType
+from holdgate.core import paging
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.paging import parse_cursor
 from tests.approvals.asking import OWNER, principal, put_question
 from tests.approvals.test_groups import BOSS, letters
 from tests.approvals.test_quorum import ANN, BOB

@@ -13,15 +13,15 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from app.approvals import asking_back, deciding, queries, review
-from app.approvals.asked import asked_by_link
-from app.approvals.errors import SelfApproval, SignInNeeded
-from app.approvals.forms import FormField
-from app.approvals.questions import Decision
-from app.approvals.states import ApprovalVerb, HoldType
-from app.core.config import Settings
-from app.core.db import Database
-from app.web import form_time
+from holdgate.approvals import asking_back, deciding, queries, review
+from holdgate.approvals.asked import asked_by_link
+from holdgate.approvals.errors import SelfApproval, SignInNeeded
+from holdgate.approvals.forms import FormField
+from holdgate.approvals.questions import Decision
+from holdgate.approvals.states import ApprovalVerb, HoldType
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.web import form_time
 from tests.approvals.asking import OWNER, Asked, approval_of, principal, put_question
 from tests.pages import browser_of, hidden, site_of, stranger
 from tests.postings.people import words

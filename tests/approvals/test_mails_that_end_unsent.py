@@ -5,13 +5,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from app.approvals import letters
-from app.core.config import Settings
-from app.core.db import Database
-from app.mail import following
-from app.tasks import queries
-from app.tasks.models import Task
-from app.tasks.states import TaskVerb
+from holdgate.approvals import letters
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.mail import following
+from holdgate.tasks import queries
+from holdgate.tasks.models import Task
+from holdgate.tasks.states import TaskVerb
 from tests.approvals.asking import Asked, approval_of, put_question, recipients_of
 from tests.stats.final import all_final
 

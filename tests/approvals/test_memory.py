@@ -6,13 +6,13 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 import tests.runtime.kinds  # noqa: F401
-from app.approvals.models import Approval
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.tasks.attempts import Outcome, claim_tasks, finish_tasks
-from app.tasks.states import TaskState
-from app.testing import KindTester
+from holdgate.approvals.models import Approval
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.tasks.attempts import Outcome, claim_tasks, finish_tasks
+from holdgate.tasks.states import TaskState
+from holdgate.testing import KindTester
 
 
 async def questions(database: Database, task_id: UUID) -> int:

@@ -10,17 +10,17 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import select, text
 
-from app.accounts import views as account_views
-from app.accounts.auth import session_middleware
-from app.accounts.letters import SignInData, SignInLetter
-from app.approvals import detour_views, review
-from app.asgi import HANDLERS
-from app.core.config import Settings
-from app.core.db import Database
-from app.tasks.models import Task
-from app.web.form_time import FormTime
-from app.web.limits import Limit
-from app.web.site import make_site
+from holdgate.accounts import views as account_views
+from holdgate.accounts.auth import session_middleware
+from holdgate.accounts.letters import SignInData, SignInLetter
+from holdgate.approvals import detour_views, review
+from holdgate.asgi import HANDLERS
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.tasks.models import Task
+from holdgate.web.form_time import FormTime
+from holdgate.web.limits import Limit
+from holdgate.web.site import make_site
 from tests.accounts.people import Browser as SessionBrowser
 from tests.approvals.asking import OWNER, Asked, approval_of, delivered, principal, put_question, recipients_of
 from tests.approvals.test_asking_back import notes_of

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from app.approvals import asking, deciding, events, versions
-from app.approvals.errors import (
+from holdgate.approvals import asking, deciding, events, versions
+from holdgate.approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
     QuestionExpired,
@@ -16,18 +16,18 @@ from app.approvals.errors import (
     SelfApproval,
     SignInNeeded,
 )
-from app.approvals.forms import FormField
-from app.approvals.models import Vote
-from app.approvals.questions import Decision
-from app.approvals.states import ApprovalVerb
-from app.core.addresses import canonical_address, same_person
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.errors import AppError, Invalid
-from app.mail.errors import NotNeeded
-from app.runs import service as runs
-from app.tasks.models import Task
-from app.tasks.service import TaskRequest
+from holdgate.approvals.forms import FormField
+from holdgate.approvals.models import Vote
+from holdgate.approvals.questions import Decision
+from holdgate.approvals.states import ApprovalVerb
+from holdgate.core.addresses import canonical_address, same_person
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.errors import AppError, Invalid
+from holdgate.mail.errors import NotNeeded
+from holdgate.runs import service as runs
+from holdgate.tasks.models import Task
+from holdgate.tasks.service import TaskRequest
 from tests.approvals.asking import (
     OWNER,
     Asked,

@@ -17,16 +17,16 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from app.approvals import deciding, receipts
-from app.approvals.errors import NoReceipt
-from app.approvals.forms import FormField
-from app.approvals.questions import Decision
-from app.approvals.receipts import FORMAT, Receipt
-from app.approvals.states import ApprovalVerb
-from app.cli import main
-from app.core import signing
-from app.core.config import Settings
-from app.core.db import Database
+from holdgate.approvals import deciding, receipts
+from holdgate.approvals.errors import NoReceipt
+from holdgate.approvals.forms import FormField
+from holdgate.approvals.questions import Decision
+from holdgate.approvals.receipts import FORMAT, Receipt
+from holdgate.approvals.states import ApprovalVerb
+from holdgate.cli import main
+from holdgate.core import signing
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
 from tests.approvals.asking import OWNER, Asked, approval_of, approve, principal, put_question, reject
 from tests.pages import browser_of, site_of, stranger
 from tests.postings.people import words
@@ -231,6 +231,6 @@ async def test_the_receipt_is_there_for_those_concerned_and_for_nobody_else(
         assert private.headers["referrer-policy"] == "no-referrer"
         assert (await phone.get(f"{link}/receipt.json")).content == expected
         assert (await phone.get("/review/unknown/receipt.json")).status_code == 404
-        keys = (await phone.get("/.well-known/holdpoint-keys.json")).json()["keys"]
+        keys = (await phone.get("/.well-known/holdgate-keys.json")).json()["keys"]
         assert receipts.check(expected, keys).problem == ""
         assert (await phone.get(f"/review/{open_one.tokens[0]}/receipt")).status_code == 404

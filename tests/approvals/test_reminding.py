@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from app.approvals import deciding, letters, reminding
-from app.core.config import Settings
-from app.core.db import Database
-from app.mail.errors import NotNeeded
-from app.tasks.models import Task
+from holdgate.approvals import deciding, letters, reminding
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.mail.errors import NotNeeded
+from holdgate.tasks.models import Task
 from tests.approvals.asking import OWNER, Asked, approval_of, approve, put_question, recipients_of
 from tests.approvals.test_quorum import ANN, BOB, THREE, agree, by_link
 

@@ -12,18 +12,18 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import func, select, text
 
-from app.accounts import service as accounts
-from app.approvals import deciding, letters, review
-from app.approvals.queries import recipients_of
-from app.core.config import Settings
-from app.core.db import Database
-from app.runs import service as runs
-from app.runs.states import RunVerb
-from app.tasks import service as tasks
-from app.tasks.models import Task, TaskEvent
-from app.tasks.service import TaskRequest, enqueue
-from app.tasks.states import TaskVerb
-from app.web import zone
+from holdgate.accounts import service as accounts
+from holdgate.approvals import deciding, letters, review
+from holdgate.approvals.queries import recipients_of
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.runs import service as runs
+from holdgate.runs.states import RunVerb
+from holdgate.tasks import service as tasks
+from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.service import TaskRequest, enqueue
+from holdgate.tasks.states import TaskVerb
+from holdgate.web import zone
 from tests.approvals.asking import Asked, approval_of, principal, put_question
 from tests.pages import browser_of, hidden, site_of, stranger
 from tests.postings.people import words
@@ -369,7 +369,7 @@ async def test_the_page_of_a_disabled_persons_link_shows_and_takes_nothing(
     ]
     assert [answer.status_code for answer in answers] == [403] * 7
     assert all("May it go on?" not in answer.text for answer in answers)
-    assert "access to this Holdpoint has ended" in answers[0].text
+    assert "access to this Holdgate has ended" in answers[0].text
     assert (await approval_of(database, asked)).state == "pending"
 
 

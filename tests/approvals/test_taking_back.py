@@ -7,19 +7,19 @@ import httpx
 import pytest
 from sqlalchemy import func, select, text
 
-from app.approvals import deciding, review, taking_back, versions
-from app.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
-from app.approvals.models import ApprovalEvent
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.errors import AppError
-from app.runs import queries as run_queries
-from app.runs import service as runs
-from app.runs.states import RunVerb
-from app.tasks import queries as tasks
-from app.tasks.models import Task, TaskEvent
-from app.tasks.service import TaskRequest
-from app.tasks.states import TaskVerb
+from holdgate.approvals import deciding, review, taking_back, versions
+from holdgate.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
+from holdgate.approvals.models import ApprovalEvent
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.errors import AppError
+from holdgate.runs import queries as run_queries
+from holdgate.runs import service as runs
+from holdgate.runs.states import RunVerb
+from holdgate.tasks import queries as tasks
+from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.states import TaskVerb
 from tests.approvals.asking import OWNER, Asked, approval_of, approve, principal, put_question, reject
 from tests.pages import browser_of, hidden, site_of, stranger
 from tests.postings.people import words

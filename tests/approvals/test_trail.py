@@ -7,11 +7,11 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import func, select, text
 
-from app.approvals import letters, openings, review
-from app.approvals.models import LinkOpening
-from app.approvals.openings import AT_ONCE, TOGETHER, Opening, sign_of_scanner
-from app.core.config import Settings
-from app.core.db import Database
+from holdgate.approvals import letters, openings, review
+from holdgate.approvals.models import LinkOpening
+from holdgate.approvals.openings import AT_ONCE, TOGETHER, Opening, sign_of_scanner
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
 from tests.approvals.asking import OWNER, Asked, principal, put_question, recipients_of
 from tests.pages import browser_of, site_of, stranger
 from tests.postings.people import words

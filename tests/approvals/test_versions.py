@@ -11,21 +11,21 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import select
 
-from app.approvals import deciding, letters, taking_back
-from app.approvals.errors import SelfApproval
-from app.approvals.models import Approval
-from app.approvals.questions import Decision
-from app.approvals.states import ApprovalVerb
-from app.approvals.versions import MOST_VERSIONS
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.mail.message import render
-from app.runs import service as runs
-from app.tasks import service
-from app.tasks.service import TaskRequest
-from app.testing import KindTester
+from holdgate.approvals import deciding, letters, taking_back
+from holdgate.approvals.errors import SelfApproval
+from holdgate.approvals.models import Approval
+from holdgate.approvals.questions import Decision
+from holdgate.approvals.states import ApprovalVerb
+from holdgate.approvals.versions import MOST_VERSIONS
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.mail.message import render
+from holdgate.runs import service as runs
+from holdgate.tasks import service
+from holdgate.tasks.service import TaskRequest
+from holdgate.testing import KindTester
 from tests.approvals.asking import delivered, principal
 from tests.pages import browser_of, site_of, stranger
 from tests.postings.people import words

@@ -7,15 +7,15 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from app.approvals import asking, deciding, letters
-from app.approvals.errors import QuestionImpossible
-from app.approvals.forms import FormField
-from app.approvals.questions import Question
-from app.approvals.states import HoldType
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.mail.message import render
+from holdgate.approvals import asking, deciding, letters
+from holdgate.approvals.errors import QuestionImpossible
+from holdgate.approvals.forms import FormField
+from holdgate.approvals.questions import Question
+from holdgate.approvals.states import HoldType
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.mail.message import render
 from tests.approvals.asking import OWNER, Asked, approve, principal, put_question
 from tests.pages import browser_of, site_of, stranger
 

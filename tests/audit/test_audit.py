@@ -12,21 +12,21 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from app.accounts import service as accounts
-from app.asgi import HANDLERS
-from app.audit import queries
-from app.audit.queries import AREAS, AuditFilter, Line
-from app.bulk.states import BulkVerb
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.runs.service import start_run
-from app.tasks import queues
-from app.tasks.filters import TaskFilter
-from app.tasks.queues import QueueVerb
-from app.tasks.service import TaskRequest
-from app.tasks.states import TaskState
+from holdgate.accounts import service as accounts
+from holdgate.asgi import HANDLERS
+from holdgate.audit import queries
+from holdgate.audit.queries import AREAS, AuditFilter, Line
+from holdgate.bulk.states import BulkVerb
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.runs.service import start_run
+from holdgate.tasks import queues
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.queues import QueueVerb
+from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal, put_question
 from tests.bulk.acting import finish, start
 from tests.journeys.test_every_page import routes, shape
@@ -98,7 +98,7 @@ async def test_what_administrators_do_to_people_tokens_and_webhooks_is_logged_by
         values = {"id": uuid7(), "user": bob.id, "hook": uuid7()}
         for statement in (
             "INSERT INTO api_tokens (id, user_id, name, prefix, token_hash, scopes)"
-            " VALUES (:id, :user, 'ci', 'hp_x', 'hash-of-it', '{tasks:read}')",
+            " VALUES (:id, :user, 'ci', 'hg_x', 'hash-of-it', '{tasks:read}')",
             "DELETE FROM api_tokens WHERE id = :id",
             "INSERT INTO webhook_endpoints (id, owner_id, url, events, secret)"
             " VALUES (:hook, :user, 'https://u:p@hook.example/secret-path', '[]', 'whsec_one')",

@@ -8,16 +8,16 @@ from uuid import UUID
 from sqlalchemy import text
 
 import tests.tasks.kinds  # noqa: F401
-from app.bulk import service
-from app.bulk.models import BulkAction, BulkEvent
-from app.bulk.queries import events_of
-from app.bulk.states import BulkVerb
-from app.core.db import Database
-from app.core.principal import Principal
-from app.tasks.attempts import Outcome, finish_tasks
-from app.tasks.filters import TaskFilter
-from app.tasks.service import TaskRequest, enqueue_many
-from app.tasks.states import TaskState
+from holdgate.bulk import service
+from holdgate.bulk.models import BulkAction, BulkEvent
+from holdgate.bulk.queries import events_of
+from holdgate.bulk.states import BulkVerb
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.tasks.attempts import Outcome, finish_tasks
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.service import TaskRequest, enqueue_many
+from holdgate.tasks.states import TaskState
 
 
 async def start(database: Database, by: Principal, verb: BulkVerb, wanted: TaskFilter, **more: Any) -> UUID:

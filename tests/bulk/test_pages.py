@@ -11,17 +11,17 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from app.bulk.states import BulkVerb
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
-from app.runs.service import start_run
-from app.stats.queries import counts_by_run, counts_by_state
-from app.tasks.filters import TaskFilter
-from app.tasks.models import Task
-from app.tasks.queries import move_tasks
-from app.tasks.service import TaskRequest
-from app.tasks.states import TaskState, TaskVerb
+from holdgate.bulk.states import BulkVerb
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.runs.service import start_run
+from holdgate.stats.queries import counts_by_run, counts_by_state
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.models import Task
+from holdgate.tasks.queries import move_tasks
+from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.states import TaskState, TaskVerb
 from tests.bulk.acting import action_of, beat, buried, fail, finish, start
 from tests.pages import browser_of, hidden, site_of
 from tests.postings.people import HTMX, Browser, add_user, words

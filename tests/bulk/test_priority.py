@@ -5,15 +5,15 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from app.bulk import service
-from app.bulk.states import BulkVerb
-from app.core.db import Database
-from app.core.principal import Principal
-from app.runs.service import start_run
-from app.tasks.filters import TaskFilter
-from app.tasks.models import Task, TaskEvent
-from app.tasks.service import TaskRequest
-from app.tasks.states import TaskState
+from holdgate.bulk import service
+from holdgate.bulk.states import BulkVerb
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.runs.service import start_run
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.states import TaskState
 from tests.bulk.acting import action_of, finish, start
 from tests.postings.people import add_user
 from tests.runtime.working import task_of

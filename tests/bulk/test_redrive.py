@@ -6,15 +6,15 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, text
 
-from app.bulk import service
-from app.bulk.errors import ActionEnded
-from app.bulk.states import BulkVerb
-from app.core.db import Database
-from app.core.principal import Principal
-from app.tasks.filters import TaskFilter
-from app.tasks.models import Task
-from app.tasks.queries import move_tasks
-from app.tasks.states import TaskState, TaskVerb
+from holdgate.bulk import service
+from holdgate.bulk.errors import ActionEnded
+from holdgate.bulk.states import BulkVerb
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.models import Task
+from holdgate.tasks.queries import move_tasks
+from holdgate.tasks.states import TaskState, TaskVerb
 from tests.bulk.acting import action_of, beat, buried, fail, log_of, run, start, succeed
 from tests.postings.people import add_user
 from tests.runtime.working import task_of, verbs_of

@@ -5,11 +5,11 @@ from html import unescape
 
 import httpx
 
-from app.bulk.states import BulkVerb
-from app.core.db import Database
-from app.core.principal import Principal
-from app.tasks.filters import TaskFilter
-from app.tasks.states import TaskState
+from holdgate.bulk.states import BulkVerb
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.states import TaskState
 from tests.bulk.acting import finish, start
 from tests.bulk.test_pages import ann, confirm, member, transport  # noqa: F401
 from tests.postings.people import Browser, words

@@ -24,7 +24,7 @@ class Site:
     """Runs from construction until `stop` or `kill`; use it as a context manager."""
 
     def __init__(self, data_dir: Path) -> None:
-        command = [sys.executable, "-m", "app.careers", "--port", "0", "--data-dir", str(data_dir)]
+        command = [sys.executable, "-m", "sandbox.careers", "--port", "0", "--data-dir", str(data_dir)]
         self.process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout
         self.url = self.process.stdout.readline().strip()

@@ -66,7 +66,7 @@ def test_it_listens_on_loopback_only(site: Site) -> None:
 def test_a_port_in_use_is_a_clear_error(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        command = [sys.executable, "-m", "app.careers", "--port", port, "--data-dir", str(tmp_path)]
+        command = [sys.executable, "-m", "sandbox.careers", "--port", port, "--data-dir", str(tmp_path)]
         done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=30)
 
     assert done.returncode == 1

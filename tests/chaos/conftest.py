@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
-from app.core.db import Database
+from holdgate.core.db import Database
 
 
 @pytest.fixture

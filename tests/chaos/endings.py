@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from app.runtime.context import Context
-from app.runtime.errors import PermanentError
-from app.tasks.kinds import Backoff, kind
+from holdgate.runtime.context import Context
+from holdgate.runtime.errors import PermanentError
+from holdgate.tasks.kinds import Backoff, kind
 from tests.chaos.kinds import note
 
 QUICK = Backoff(base=timedelta(milliseconds=1))

@@ -8,9 +8,9 @@ from datetime import timedelta
 import msgspec
 from sqlalchemy import text
 
-from app.core.db import WriteSession
-from app.runtime.context import Context
-from app.tasks.kinds import kind
+from holdgate.core.db import WriteSession
+from holdgate.runtime.context import Context
+from holdgate.tasks.kinds import kind
 
 
 class Evidence(msgspec.Struct):

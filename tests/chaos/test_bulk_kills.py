@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import text
 
 import tests.chaos.kinds  # noqa: F401
-from app.bulk.states import BulkVerb
-from app.core.db import Database
-from app.core.principal import Principal
-from app.tasks.filters import TaskFilter
-from app.tasks.service import TaskRequest, enqueue_many
+from holdgate.bulk.states import BulkVerb
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.bulk.acting import action_of, buried, start
 from tests.postings.people import add_user
 from tests.processes import environment, worker

@@ -17,13 +17,13 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 
 import tests.chaos.kinds  # noqa: F401
-from app.accounts.api_tokens import USUAL, create_token
-from app.accounts.queries import insert_session
-from app.accounts.service import add_user
-from app.core.db import Database
-from app.core.tokens import digest, mint
-from app.embedded import valkey
-from app.tasks.service import TaskRequest, enqueue
+from holdgate.accounts.api_tokens import USUAL, create_token
+from holdgate.accounts.queries import insert_session
+from holdgate.accounts.service import add_user
+from holdgate.core.db import Database
+from holdgate.core.tokens import digest, mint
+from holdgate.embedded import valkey
+from holdgate.tasks.service import TaskRequest, enqueue
 from tests import processes
 from tests.processes import ROOT, environment, worker
 from tests.runtime.working import task_of, until, until_state, verbs_of
@@ -138,7 +138,7 @@ async def test_a_worker_drains_on_other_signals_too(
 def test_an_end_that_takes_too_long_is_made_and_tells_what_was_going_on(tmp_path: Path) -> None:
     program = (
         "import os, signal, time\n"
-        "from app.core.ending import Ending\n"
+        "from holdgate.core.ending import Ending\n"
         "Ending(lambda number: None, within=0.2).listen()\n"
         "os.kill(os.getpid(), signal.SIGTERM)\n"
         "time.sleep(60)\n"
@@ -151,7 +151,7 @@ def test_an_end_that_takes_too_long_is_made_and_tells_what_was_going_on(tmp_path
 def test_a_hang_up_that_is_ignored_stays_so() -> None:
     program = (
         "import os, signal\n"
-        "from app.core.ending import Ending\n"
+        "from holdgate.core.ending import Ending\n"
         "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
         "Ending(lambda number: os._exit(7), within=20).listen()\n"
         "os.kill(os.getpid(), signal.SIGHUP)\n"
@@ -173,7 +173,7 @@ async def test_a_web_server_ends_soon_though_pages_and_programs_listen_and_wait(
     # As it is started without our command: no time is set after which it gives up waiting for streams.
     with processes.web(environment(servers, tmp_path), tmp_path / "web.log", port) as process:
         address = f"http://127.0.0.1:{port}"
-        page = httpx.AsyncClient(base_url=address, cookies={"hp_session": cookie}, timeout=20)
+        page = httpx.AsyncClient(base_url=address, cookies={"hg_session": cookie}, timeout=20)
         program = httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=20)
         async with page, program, page.stream("GET", "/events") as one, program.stream("GET", "/api/v1/events") as two:
             lines = one.aiter_lines(), two.aiter_lines()

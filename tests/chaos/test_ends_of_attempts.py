@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from app.core.db import Database
-from app.tasks.models import Task
-from app.tasks.service import TaskRequest, enqueue
+from holdgate.core.db import Database
+from holdgate.tasks.models import Task
+from holdgate.tasks.service import TaskRequest, enqueue
 from tests.chaos.endings import RESULTS, WAYS
 from tests.processes import Process, environment, worker
 from tests.runtime.working import until, until_state

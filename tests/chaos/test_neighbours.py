@@ -7,10 +7,10 @@ from uuid import UUID
 from sqlalchemy import select
 
 import tests.chaos.kinds  # noqa: F401
-from app.core.db import Database
-from app.tasks import queries
-from app.tasks.models import Task
-from app.tasks.service import TaskRequest, enqueue_many
+from holdgate.core.db import Database
+from holdgate.tasks import queries
+from holdgate.tasks.models import Task
+from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.processes import Process, environment, worker
 from tests.runtime.working import until, until_state
 from tests.servers import Servers

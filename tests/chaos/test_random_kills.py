@@ -12,10 +12,10 @@ from pathlib import Path
 
 from sqlalchemy import func, select, text
 
-from app.core.db import Database
-from app.kinds.sample_task import TRACE
-from app.tasks.models import Task, TaskEvent
-from app.tasks.service import TaskRequest, enqueue_many
+from holdgate.core.db import Database
+from holdgate.kinds.sample_task import TRACE
+from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.processes import Process, environment
 from tests.runtime.working import until
 from tests.servers import Servers
@@ -41,7 +41,7 @@ async def test_a_thousand_tasks_succeed_while_workers_are_killed_at_random(
         workers: list[Process] = []
 
         def start() -> Process:
-            process = Process(tmp_path / f"worker-{len(workers)}.log", environ, "arq", "app.worker.WorkerSettings")
+            process = Process(tmp_path / f"worker-{len(workers)}.log", environ, "arq", "holdgate.worker.WorkerSettings")
             stack.callback(process.kill)
             workers.append(process)
             return process

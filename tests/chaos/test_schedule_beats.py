@@ -6,10 +6,10 @@ from pathlib import Path
 
 from sqlalchemy import func, select, text
 
-import app.kinds.sample_task  # noqa: F401
-from app.core.db import Database
-from app.schedules.models import Schedule, ScheduleBeat
-from app.tasks.models import Task
+import holdgate.kinds.sample_task  # noqa: F401
+from holdgate.core.db import Database
+from holdgate.schedules.models import Schedule, ScheduleBeat
+from holdgate.tasks.models import Task
 from tests.postings.people import add_user
 from tests.processes import environment, worker
 from tests.runtime.working import until
@@ -73,7 +73,7 @@ async def waits(database: Database) -> bool:
         return bool(
             await session.scalar(
                 text(
-                    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'holdpoint worker'"
+                    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'holdgate worker'"
                     " AND wait_event = 'advisory' AND datname = current_database()"
                 )
             )

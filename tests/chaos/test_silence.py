@@ -12,8 +12,8 @@ import httpx
 from sqlalchemy import func, select, text
 
 import tests.chaos.kinds  # noqa: F401
-from app.core.db import Database
-from app.tasks.service import TaskRequest, enqueue
+from holdgate.core.db import Database
+from holdgate.tasks.service import TaskRequest, enqueue
 from tests.processes import ROOT, environment, free_port, web, worker
 from tests.runtime.working import until, until_state
 from tests.servers import Servers
@@ -130,7 +130,12 @@ async def event(lines) -> str:  # type: ignore[no-untyped-def]
 
 def command(environ: dict[str, str], *words: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "app.cli", *words], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "holdgate.cli", *words],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import tests.runtime.kinds  # noqa: F401
-from app.core.config import Settings
-from app.core.db import Database
-from app.tasks.service import TaskRequest, enqueue_many
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.approvals.asking import principal
 from tests.kinds.odd_site import OddSite
 from tests.processes import Process, environment, worker

@@ -8,11 +8,11 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 
 import tests.chaos.kinds  # noqa: F401
-from app.core.db import Database
-from app.embedded import valkey
-from app.runtime.doorbell import Doorbell
-from app.tasks.models import TaskEvent
-from app.tasks.service import TaskRequest, enqueue
+from holdgate.core.db import Database
+from holdgate.embedded import valkey
+from holdgate.runtime.doorbell import Doorbell
+from holdgate.tasks.models import TaskEvent
+from holdgate.tasks.service import TaskRequest, enqueue
 from tests.processes import environment, worker
 from tests.runtime.working import task_of, until, until_state, verbs_of
 from tests.servers import Servers
@@ -162,7 +162,7 @@ async def test_an_idle_worker_wakes_up_in_milliseconds(
     tmp_path: Path,
     redis,  # type: ignore[no-untyped-def]
 ) -> None:
-    from app.core.config import load
+    from holdgate.core.config import load
 
     environ = environment(servers, tmp_path)
     settings = load(environ)
@@ -192,7 +192,7 @@ async def test_all_of_a_terminated_database_connection_is_made_anew(
         async with evidence.write("system") as session:
             await session.execute(
                 text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdpoint worker'"
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdgate worker'"
                 )
             )
         await until_state(evidence, task_id, "succeeded", "dead_letter", seconds=30)
@@ -209,7 +209,7 @@ async def test_with_far_more_places_than_connections_handlers_wait_and_none_fail
         ids = [await enqueue(session, request) for _ in range(60)]
     open_now = text(
         "SELECT count(*) FROM pg_stat_activity"
-        " WHERE application_name = 'holdpoint worker' AND datname = current_database()"
+        " WHERE application_name = 'holdgate worker' AND datname = current_database()"
     )
     most = 0
     with worker(environment(servers, tmp_path, QUEUES="default:200"), tmp_path / "worker.log") as process:

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from app.core.connections import Away, Hosts
-from app.core.db import Database, is_away
+from holdgate.core.connections import Away, Hosts
+from holdgate.core.db import Database, is_away
 from tests.runtime.working import until
 from tests.servers import Servers
 from tests.silence import Way, tcp_options, way_to
@@ -112,7 +112,7 @@ async def test_what_the_driver_does_without_a_limit_has_one(way: tuple[Way, str]
 async def test_nobody_waits_for_a_server_that_lets_nobody_in(
     way: tuple[Way, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.core.connections.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("holdgate.core.connections.CONNECT_SECONDS", 0.5)
     path, url = way
     path.swallow(new=True)
     database = Database(url, name="nobody", pool_size=1, limit=LIMIT)

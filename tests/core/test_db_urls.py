@@ -7,8 +7,8 @@ import pytest
 from asyncpg import connect_utils
 from redis.asyncio import Redis, SSLConnection
 
-from app.core.config import ConfigError, load
-from app.core.connections import connection_string
+from holdgate.core.config import ConfigError, load
+from holdgate.core.connections import connection_string
 
 CA = Path(__file__).parents[1] / "mail" / "localhost.pem"
 
@@ -23,10 +23,10 @@ def read_by_the_driver(url: str):  # type: ignore[no-untyped-def]
 
 def test_verify_full_checks_the_certificate_and_the_name_by_the_given_ca() -> None:
     addresses, told = read_by_the_driver(
-        f"postgres://ann:s%40cret@db.example.com:6543/holdpoint?sslmode=verify-full&sslrootcert={CA}"
+        f"postgres://ann:s%40cret@db.example.com:6543/holdgate?sslmode=verify-full&sslrootcert={CA}"
     )
     assert addresses == [("db.example.com", 6543)]
-    assert (told.user, told.password, told.database) == ("ann", "s@cret", "holdpoint")
+    assert (told.user, told.password, told.database) == ("ann", "s@cret", "holdgate")
     assert told.ssl.verify_mode is ssl.CERT_REQUIRED and told.ssl.check_hostname
     assert told.ssl.cert_store_stats()["x509"] == 1
     assert not told.server_settings

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.core.masking import masked, masked_text
+from holdgate.core.masking import masked, masked_text
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_what_is_no_secret_stays(value: Any) -> None:
         ("jwt_eyJhbGciOiJI.eyJzdWIi.c2ln and more", "jwt_[hidden] and more"),
         ("/review/abcdefghijklmnopqrstuvwxyz", "/review/[hidden]"),
         ("Bearer abcdefghijk", "Bearer [hidden]"),
-        ("hp_abcdefghijklmnopqrstuvwxyz", "[hidden]"),
+        ("hg_abcdefghijklmnopqrstuvwxyz", "[hidden]"),
     ],
 )
 def test_secrets_inside_of_text_are_hidden(text: str, shown: str) -> None:

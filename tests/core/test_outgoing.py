@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from app.core import outgoing
-from app.core.config import Settings
-from app.core.outgoing import (
+from holdgate.core import outgoing
+from holdgate.core.config import Settings
+from holdgate.core.outgoing import (
     AnswerTooLarge,
     BadUrl,
     OutgoingError,

@@ -10,16 +10,16 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from app.accounts.local_path import local_path
-from app.approvals.openings import sign_of_scanner
-from app.core.addresses import canonical_address
-from app.core.masking import masked_text
-from app.mail.addresses import checked_address
-from app.mail.errors import BadAddress
-from app.postings.canonical import canonical_url
-from app.postings.formats.description import sanitised
-from app.postings.formats.page import read_page
-from app.tasks.fingerprints import normalised
+from holdgate.accounts.local_path import local_path
+from holdgate.approvals.openings import sign_of_scanner
+from holdgate.core.addresses import canonical_address
+from holdgate.core.masking import masked_text
+from holdgate.mail.addresses import checked_address
+from holdgate.mail.errors import BadAddress
+from holdgate.postings.canonical import canonical_url
+from holdgate.postings.formats.description import sanitised
+from holdgate.postings.formats.page import read_page
+from holdgate.tasks.fingerprints import normalised
 
 ROOT = Path(__file__).parents[2]
 METHODS = {"search", "match", "fullmatch", "sub", "findall", "finditer", "split"}
@@ -81,7 +81,9 @@ USES = all_uses()
 
 def test_the_patterns_are_found() -> None:
     assert len({use.where for use in USES}) > 60
-    assert {"app.core.masking._QUERY[0]", "app.tasks.fingerprints._VARIABLE[3]"} <= {use.where for use in USES}
+    assert {"holdgate.core.masking._QUERY[0]", "holdgate.tasks.fingerprints._VARIABLE[3]"} <= {
+        use.where for use in USES
+    }
 
 
 def seconds(work: Callable[[], object], times: int) -> float:
@@ -148,7 +150,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "people": lambda text: canonical_address(f"a@{text}"),
     "places": local_path,
 }
-WORDS = ("://", "eyJ", "hp_", "bearer ", "basic\t", "?token", "&key=", "a://", "a:b@", "<p>", "<!--", "<script ", "ü.")
+WORDS = ("://", "eyJ", "hg_", "bearer ", "basic\t", "?token", "&key=", "a://", "a:b@", "<p>", "<!--", "<script ", "ü.")
 
 
 @pytest.mark.parametrize("reader", READERS)

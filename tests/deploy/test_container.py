@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 import pytest
 import yaml
 
-from app.cli import main
-from app.core import places
-from app.core.config import VERSION
 from deploy.container import base, context
+from holdgate.cli import main
+from holdgate.core import places
+from holdgate.core.config import VERSION
 from tests.processes import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -39,21 +39,21 @@ def test_the_build_is_handed_what_the_image_needs_and_nothing_else() -> None:
         assert any(path == source or source in path.parents for path in kept), source
     left = {path for path in kept if not any(path == source or source in path.parents for source in copied)}
     assert left == {PurePosixPath("Dockerfile")}
-    assert PurePosixPath("app/careers/templates/page.html").parent in {path.parent for path in kept}
+    assert PurePosixPath("app/sandbox/careers/templates/page.html").parent in {path.parent for path in kept}
 
 
 @pytest.mark.parametrize(
     ("path", "kept"),
     [
-        ("app/cli.py", True),
-        ("app/core/__pycache__/db.cpython-313.pyc", False),
+        ("app/holdgate/cli.py", True),
+        ("app/holdgate/core/__pycache__/db.cpython-313.pyc", False),
         ("app/__pycache__/cli.pyc", False),
         (".env", False),
         (".git/config", False),
-        (".holdpoint/secret_key", False),
+        (".holdgate/secret_key", False),
         ("docs/samples/postings.csv", True),
         ("docs/deploy.md", False),
-        ("application/app/cli.py", False),
+        ("application/app/holdgate/cli.py", False),
     ],
 )
 def test_secrets_and_leftovers_stay_out_of_the_build(path: str, kept: bool) -> None:
@@ -81,7 +81,7 @@ def test_the_commands_of_compose_and_procfile_exist() -> None:
     ]
     lines = (ROOT / "Procfile").read_text().splitlines()
     assert {line.split(":")[0] for line in lines} == {"release", "web", "worker"}
-    assert all(line.split()[1] == "holdpoint" for line in lines)
+    assert all(line.split()[1] == "holdgate" for line in lines)
     for command in (*commands, *(line.split()[2] for line in lines)):
         assert command in main.commands, command
     assert set(commands) == {"migrate", "web", "worker"}
@@ -119,9 +119,9 @@ def test_the_files_beside_the_code_are_found() -> None:
 
 def test_the_command_tells_its_version() -> None:
     said = subprocess.run(
-        [Path(sys.executable).parent / "holdpoint", "--version"], capture_output=True, text=True, check=True
+        [Path(sys.executable).parent / "holdgate", "--version"], capture_output=True, text=True, check=True
     )
-    assert said.stdout == f"holdpoint {VERSION}\n"
+    assert said.stdout == f"holdgate {VERSION}\n"
 
 
 def test_the_manual_names_only_commands_and_settings_there_are() -> None:
@@ -138,7 +138,7 @@ def test_the_manual_names_only_commands_and_settings_there_are() -> None:
             assert profile in {one for service in COMPOSE["services"].values() for one in service.get("profiles", ())}
         for command in re.findall(r"run --rm \w+ (\w+)", line):
             assert command in main.commands, line
-    for command in re.findall(r"bin/holdpoint (\w+)|`holdpoint (\w+)", page):
+    for command in re.findall(r"bin/holdgate (\w+)|`holdgate (\w+)", page):
         assert "".join(command) in main.commands, command
     for address in re.findall(r"\]\((\.\./[^)#]+)\)", page):
         assert (ROOT / "docs" / address).resolve().exists(), address

@@ -1,4 +1,4 @@
-"""`python -m app.health`, the container's health check, against real servers and a real worker."""
+"""`python -m holdgate.health`, the container's health check, against real servers and a real worker."""
 
 import subprocess
 import sys
@@ -12,14 +12,14 @@ from wsgiref.simple_server import WSGIServer
 
 import pytest
 
-from app.core import metrics
-from app.core.db import Database
+from holdgate.core import metrics
+from holdgate.core.db import Database
 from tests.processes import ROOT, environment, free_port, web, worker
 from tests.servers import Servers
 
 
 def healthy(**environ: str) -> bool:
-    return subprocess.run([sys.executable, "-m", "app.health"], cwd=ROOT, env=environ).returncode == 0
+    return subprocess.run([sys.executable, "-m", "holdgate.health"], cwd=ROOT, env=environ).returncode == 0
 
 
 @contextmanager

@@ -12,17 +12,17 @@ import yaml
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-import app.web.health
-from app.bulk.states import BulkVerb
-from app.core.config import Settings, load
-from app.core.db import Database
-from app.runs import service as runs
-from app.runs.states import RunVerb
-from app.runtime import dispatcher
-from app.runtime.sweeper import Sweeper
-from app.tasks.filters import TaskFilter
-from app.tasks.service import TaskRequest, enqueue_many
-from app.tasks.states import TaskState
+import holdgate.web.health
+from holdgate.bulk.states import BulkVerb
+from holdgate.core.config import Settings, load
+from holdgate.core.db import Database
+from holdgate.runs import service as runs
+from holdgate.runs.states import RunVerb
+from holdgate.runtime import dispatcher
+from holdgate.runtime.sweeper import Sweeper
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.service import TaskRequest, enqueue_many
+from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal, put_question
 from tests.bulk import acting
 from tests.runtime.working import until
@@ -162,7 +162,7 @@ async def test_the_role_of_the_scaler_may_ask_that_and_reads_no_payload(database
     async with database.engine.connect() as connection:
         for statement in statements:
             if "GRANT" in statement:
-                await connection.execute(text(statement.replace("holdpoint_scaler", role)))
+                await connection.execute(text(statement.replace("holdgate_scaler", role)))
         await connection.execute(text(f"SET LOCAL ROLE {role}"))
         assert (await connection.execute(text(QUERY.replace(":", "\\:")))).scalar_one() == 0
         with pytest.raises(DBAPIError, match="permission denied"):
@@ -216,7 +216,7 @@ def test_a_worker_is_given_the_time_that_its_end_may_take() -> None:
 
 
 def test_the_probes_of_web_processes_are_addresses_that_answer_everybody() -> None:
-    answered = {path for handler in app.web.health.handlers for path in handler.paths}
+    answered = {path for handler in holdgate.web.health.handlers for path in handler.paths}
     web = documents("base/web.yaml")[1]["spec"]["template"]["spec"]["containers"][0]
     asked = {web[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
     assert asked == {"/livez", "/readyz"} <= answered

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.core.config import VERSION
 from deploy.release import problems
+from holdgate.core.config import VERSION
 from tests.processes import ROOT
 
 LABEL = 'LABEL org.opencontainers.image.version="{}"'

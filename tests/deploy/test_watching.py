@@ -10,26 +10,26 @@ import pytest
 import yaml
 from redis.asyncio import Redis
 
-import app.worker  # noqa: F401  (what a worker counts is registered)
-from app.core import metrics
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.runtime import workers
-from app.tasks.metrics_views import standing
+import holdgate.worker  # noqa: F401  (what a worker counts is registered)
+from holdgate.core import metrics
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.runtime import workers
+from holdgate.tasks.metrics_views import standing
 from tests.tasks.making import make_task
 
 ROOT = Path(__file__).parents[2]
 RULES: list[dict[str, Any]] = yaml.safe_load((ROOT / "deploy/prometheus/rules.yml").read_text())["groups"][0]["rules"]
-DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/holdpoint.json").read_text())
+DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/holdgate.json").read_text())
 MANUAL = (ROOT / "docs/operations.md").read_text()
-NAME = re.compile(r"\bholdpoint_[a-z_]+")
-LABELS = re.compile(r"(holdpoint_[a-z_]+)\{([^}]*)\}")
+NAME = re.compile(r"\bholdgate_[a-z_]+")
+LABELS = re.compile(r"(holdgate_[a-z_]+)\{([^}]*)\}")
 # A worker's own gauge, read at each look.
 READ_IN_WORKERS = {
-    "holdpoint_worker_in_hand": frozenset[str](),
-    "holdpoint_worker_calls": frozenset({"pool", "state"}),
-    "holdpoint_worker_blocked_seconds": frozenset[str](),
+    "holdgate_worker_in_hand": frozenset[str](),
+    "holdgate_worker_calls": frozenset({"pool", "state"}),
+    "holdgate_worker_blocked_seconds": frozenset[str](),
 }
 
 
@@ -45,7 +45,7 @@ async def known(database: Database) -> dict[str, frozenset[str]]:
     async with database.read() as session:
         families = [*metrics.PROCESS.collect(), *await standing(session)]
     found = {sample.name: frozenset(sample.labels) for family in families for sample in family.samples}
-    return {**found, **READ_IN_WORKERS, "holdpoint_database_up": frozenset()}
+    return {**found, **READ_IN_WORKERS, "holdgate_database_up": frozenset()}
 
 
 def expressions() -> Iterator[str]:
@@ -68,7 +68,7 @@ async def test_every_metric_and_label_they_name_exists(settings: Settings, datab
 
 async def test_the_manual_lists_every_metric_and_no_other(database: Database) -> None:
     families = {re.sub(r"_(total|bucket|count|sum|created|info)$", "", name) for name in await known(database)}
-    ours = {name for name in families if name.startswith("holdpoint_")}
+    ours = {name for name in families if name.startswith("holdgate_")}
     listed = {re.sub(r"_(total|bucket)$", "", name) for name in NAME.findall(MANUAL)}
     assert ours - listed == set(), "not in docs/operations.md"
     assert listed - ours == set(), "not told by any process"
@@ -99,5 +99,5 @@ def test_the_dashboard_has_no_overlapping_panels_and_one_data_source() -> None:
 
 def test_the_scrape_configuration_names_both_kinds_of_process() -> None:
     jobs = yaml.safe_load((ROOT / "deploy/prometheus/scrape.yml").read_text())["scrape_configs"]
-    assert [job["job_name"] for job in jobs] == ["holdpoint", "holdpoint-worker"]
+    assert [job["job_name"] for job in jobs] == ["holdgate", "holdgate-worker"]
     assert all("credentials_file" in job["authorization"] for job in jobs)

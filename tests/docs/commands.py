@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 import yaml
 
-from app.cli import main
+from holdgate.cli import main
 from tests.processes import ROOT
 
 # Set by the reader, or read by other programs.
 THEIRS = {
     "TOKEN",
-    "HOLDPOINT_TOKEN",
+    "HOLDGATE_TOKEN",
     "ID",
     "REPOSITORY",
     "FUZZ",
@@ -29,7 +29,7 @@ COMPOSE = ROOT / "compose.yaml"
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 SETTINGS = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
-EXTRAS = re.compile(r"holdpoint\[([a-z,]+)\]")
+EXTRAS = re.compile(r"holdgate\[([a-z,]+)\]")
 DOCUMENT = re.compile(r"[\w.-]+(?:/[\w.-]+)+/?|[\w-]+\.(?:ya?ml|toml|md|env)")
 
 
@@ -57,8 +57,8 @@ def _of_line(line: str) -> list[str]:
     if words[0] == "make":
         targets = [word for word in words[1:] if "=" not in word and not word.startswith("-")]
         return [f"make has no {target}" for target in targets if target not in TARGETS]
-    if Path(words[0]).name == "holdpoint":
-        return _of_holdpoint(words[1:])
+    if Path(words[0]).name == "holdgate":
+        return _of_holdgate(words[1:])
     if Path(words[0]).name == "pytest":
         return [f"no {word}" for word in words[1:] if word.startswith("tests") and not (ROOT / word).exists()]
     if words[:2] == ["docker", "compose"]:
@@ -74,8 +74,8 @@ def _of_kubectl(words: list[str]) -> list[str]:
     named = [word.split("/")[1] for word in words if re.fullmatch(r"deploy(?:ment)?/[\w-]+", word)]
     declared = " ".join(path.read_text() for path in KUBERNETES.rglob("*.yaml")) if named else ""
     found = [f"no deployment {name}" for name in named if f"name: {name}\n" not in declared]
-    if "--" in words and words[words.index("--") + 1 :][:1] == ["holdpoint"]:
-        found += _of_holdpoint(words[words.index("--") + 2 :])
+    if "--" in words and words[words.index("--") + 1 :][:1] == ["holdgate"]:
+        found += _of_holdgate(words[words.index("--") + 2 :])
     return found
 
 
@@ -86,7 +86,7 @@ def _of_compose(words: list[str]) -> list[str]:
     found = [f"no service {name}" for name in re.findall(r"--scale (\w+)=", " ".join(words)) if name not in services]
     if words[0] in ("run", "exec"):
         found += [] if plain[1] in services else [f"no service {plain[1]}"]
-        found += _of_holdpoint(plain[2:] + [word for word in words if word.startswith("--send")]) if plain[2:] else []
+        found += _of_holdgate(plain[2:] + [word for word in words if word.startswith("--send")]) if plain[2:] else []
     return found
 
 
@@ -95,15 +95,15 @@ def _files(words: list[str]) -> list[str]:
     return [value for flag, value in pairwise(words) if flag in ("-f", "-k", "--file", "--kustomize") and value != "-"]
 
 
-def _of_holdpoint(words: list[str]) -> list[str]:
+def _of_holdgate(words: list[str]) -> list[str]:
     """Parsed by the command itself, as far as that goes without running it."""
     command: click.Command = main
-    context = click.Context(main, info_name="holdpoint")
+    context = click.Context(main, info_name="holdgate")
     while isinstance(command, click.Group):
         name = words[0] if words else ""
         found = command.get_command(context, name)
         if found is None:
-            return [f"no command holdpoint {name}"]
+            return [f"no command holdgate {name}"]
         command, words = found, words[1:]
     known = {spelling for parameter in command.params for spelling in (*parameter.opts, *parameter.secondary_opts)}
     given = [word.split("=")[0] for word in words if word.startswith("--")]

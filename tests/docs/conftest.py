@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-import app.kinds.sample_task  # noqa: F401
-from app.accounts.api_tokens import USUAL, create_token
-from app.accounts.service import add_user
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.tasks.reads import sweeper_age
-from app.tasks.service import TaskRequest, enqueue
+import holdgate.kinds.sample_task  # noqa: F401
+from holdgate.accounts.api_tokens import USUAL, create_token
+from holdgate.accounts.service import add_user
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.tasks.reads import sweeper_age
+from holdgate.tasks.service import TaskRequest, enqueue
 from tests import processes
 from tests.processes import environment, free_port
 from tests.runtime.working import until

@@ -13,7 +13,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^( *)(```+)(\w*)[^\n]*\n(.*?)^\1\2 *$", re.M | re.S)
 # After an empty line, four spaces or more: code as well, also in a list.
 INDENTED = re.compile(r"(?<=\n\n)((?: {4,}\S[^\n]*\n(?:\n(?= {4,}\S))?)+)")
-PROGRAMS = ("make", "holdpoint", "docker", "kubectl", "curl", "git", "pip", "psql", "pg_dump", "pg_restore")
+PROGRAMS = ("make", "holdgate", "docker", "kubectl", "curl", "git", "pip", "psql", "pg_dump", "pg_restore")
 CODE = re.compile(r"(`+)(.+?)\1")
 LINK = re.compile(r"\[(?:[^\]\\]|\\.|\[[^\]]*\]\([^)]*\))*\]\(([^)\s]+)\)")
 IMAGE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)\)")

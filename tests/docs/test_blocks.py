@@ -16,10 +16,10 @@ import yaml
 from sqlalchemy import text
 from standardwebhooks import Webhook
 
-from app.core.config import load
-from app.core.db import Database
-from app.kinds import BUILT_IN
-from app.tasks import kinds
+from holdgate.core.config import load
+from holdgate.core.db import Database
+from holdgate.kinds import BUILT_IN
+from holdgate.tasks import kinds
 from tests.docs.commands import problems
 from tests.docs.pages import Block, blocks
 from tests.processes import ROOT
@@ -47,35 +47,35 @@ ELSEWHERE_BLOCKS = {
 NOT_RUN = {
     "README.md: make run": "tests/journeys/test_dev.py starts it; `make test` is what runs this",
     "CONTRIBUTING.md: make check": "the suite within the suite",
-    'docs/tutorial.md: git clone "$REPOSITORY" holdpoint': "nothing to clone here; tried by hand",
+    'docs/tutorial.md: git clone "$REPOSITORY" holdgate': "nothing to clone here; tried by hand",
     "docs/tutorial.md: KINDS=greetings make run": "it does not end; test_tutorial.py runs the kind",
     "docs/kinds.md: KINDS=shop.refunds make run": "it does not end; tests/kinds/test_docs.py runs the kind",
-    "docs/approvals.md: holdpoint verify holdpoint-receipt-….json": (
+    "docs/approvals.md: holdgate verify holdgate-receipt-….json": (
         "the name of the file is cut; tests/approvals/test_receipts.py runs the command"
     ),
-    "docs/operations.md: pip install 'holdpoint[tracing]'": "would install from elsewhere; the extra is looked up",
+    "docs/operations.md: pip install 'holdgate[tracing]'": "would install from elsewhere; the extra is looked up",
     "docs/deploy.md: umask 077": "makes secrets for a server; their names are looked up",
     "docs/deploy.md: docker compose build": "no container engine here; services are looked up",
     "docs/deploy.md: docker compose run --rm web user add you@example.org --admin": "as above, and commands",
     "docs/deploy.md: docker compose --profile mail up --detach": "as above",
-    "docs/deploy.md: FROM holdpoint:local": "an image on top of ours, which is not built here",
-    "docs/deploy.md: useradd --system holdpoint": "changes a server",
+    "docs/deploy.md: FROM holdgate:local": "an image on top of ours, which is not built here",
+    "docs/deploy.md: useradd --system holdgate": "changes a server",
     "docs/deploy.md: # Caddy does all of it by itself": "somebody else's program",
     "docs/deploy.md: server {": "somebody else's program",
-    "docs/kubernetes.md: kubectl create namespace holdpoint": "no cluster here",
-    "docs/kubernetes.md: kubectl -n holdpoint create secret generic holdpoint-scaler": "no cluster here",
-    "docs/kubernetes.md: kubectl -n holdpoint exec deploy/holdpoint-web -- holdpoint": (
+    "docs/kubernetes.md: kubectl create namespace holdgate": "no cluster here",
+    "docs/kubernetes.md: kubectl -n holdgate create secret generic holdgate-scaler": "no cluster here",
+    "docs/kubernetes.md: kubectl -n holdgate exec deploy/holdgate-web -- holdgate": (
         "no cluster here; it is looked up"
     ),
-    'docs/kubernetes.md: max(holdpoint_workers{state="online"}) == 0 and max(sum by (': "an expression for Prometheus",
-    "docs/scaling.md: DATABASE_URL=postgresql://holdpoint:…@pgbouncer:6432/holdpoi": (
+    'docs/kubernetes.md: max(holdgate_workers{state="online"}) == 0 and max(sum by (': "an expression for Prometheus",
+    "docs/scaling.md: DATABASE_URL=postgresql://holdgate:…@pgbouncer:6432/holdpoi": (
         "the password is cut; names are looked up"
     ),
-    "docs/scaling.md: DATABASE_URL=postgresql://holdpoint:…@db1.example.com,db2.ex": (
+    "docs/scaling.md: DATABASE_URL=postgresql://holdgate:…@db1.example.com,db2.ex": (
         "the password is cut; tests/replica/test_failover.py names several hosts"
     ),
-    'docs/backup.md: pg_dump --format=custom --file=holdpoint.dump "$DATABASE_URL': "tests/test_restore.py does it",
-    "docs/backup.md: createdb holdpoint": "tests/test_restore.py does it, and compares the options",
+    'docs/backup.md: pg_dump --format=custom --file=holdgate.dump "$DATABASE_URL': "tests/test_restore.py does it",
+    "docs/backup.md: createdb holdgate": "tests/test_restore.py does it, and compares the options",
     "docs/load.md: export BASE_URL=https://hold.example.org": "another machine's address; tests/load runs the command",
     'docs/upgrades.md: contract = "0.3.0: nothing has read users.nick since 0.2.0"': "a line of an example",
     "docs/upgrades.md: def upgrade() -> None:": "a part of a migration; tests/test_migrations.py runs one like it",
@@ -83,7 +83,7 @@ NOT_RUN = {
 }
 # Blocks of settings: what they assign is read as the program reads it.
 SET = {
-    "docs/smtp.md: SMTP_URL='smtp+starttls://holdpoint:s3cret%21@mail.example.o",
+    "docs/smtp.md: SMTP_URL='smtp+starttls://holdgate:s3cret%21@mail.example.o",
     "docs/sso.md: JWKS_URL=https://login.example.org/keys",
 }
 # Payloads: block → the kind they are for.
@@ -94,8 +94,8 @@ PAYLOADS = {
 }
 # Commands that run here: block → exit statuses that are fine. The doctor warns of a test's short key.
 RUN = {
-    "docs/smtp.md: holdpoint doctor --send you@example.org": {0, 1},
-    "docs/stuck.md: holdpoint doctor": {0, 1},
+    "docs/smtp.md: holdgate doctor --send you@example.org": {0, 1},
+    "docs/stuck.md: holdgate doctor": {0, 1},
     'docs/stuck.md: curl -sf "$BASE_URL/api/v1/tasks?state=queued&limit=5" -H "A': {0},
 }
 WEBHOOK = "docs/webhooks.md: from standardwebhooks import Webhook"
@@ -105,7 +105,7 @@ HERE = {
     WEBHOOK,
     STATEMENTS,
     "docs/tutorial.md: from typing import Annotated",
-    "docs/tutorial.md: from app.core.config import Settings",
+    "docs/tutorial.md: from holdgate.core.config import Settings",
 }
 PARSED: dict[str, Callable[[str], Any]] = {
     "json": json.loads,
@@ -153,7 +153,7 @@ def test_what_a_command_names_is_there(each: Block) -> None:
     assert problems(each.text) == []
 
 
-@pytest.mark.parametrize("command", ["make rn", "holdpoint dokter", "holdpoint doctor --sned a", "COLOUR=1 make run"])
+@pytest.mark.parametrize("command", ["make rn", "holdgate dokter", "holdgate doctor --sned a", "COLOUR=1 make run"])
 def test_a_misspelt_command_would_be_noticed(command: str) -> None:
     assert problems(command)
 

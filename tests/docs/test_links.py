@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.asgi import API_HANDLERS, HANDLERS
-from app.web import assets
+from holdgate.asgi import API_HANDLERS, HANDLERS
+from holdgate.web import assets
 from tests.docs.pages import PAGES, anchors, inline_code, links, name
 from tests.processes import ROOT
 

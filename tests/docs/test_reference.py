@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from app.core.config import load
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.doctor import inside, outside
-from app.webhooks import events
+from holdgate.core.config import load
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.doctor import inside, outside
+from holdgate.webhooks import events
 from manual import modules
 from manual.drawing import svg
 from manual.files import made
@@ -89,7 +89,7 @@ def test_the_manual_names_every_check_of_the_doctor_and_no_other() -> None:
 
 async def test_the_manual_names_the_labels_of_every_metric(database: Database) -> None:
     page = (ROOT / "docs/operations.md").read_text()
-    listed = dict(re.findall(r"^\| `(holdpoint_\w+)` \| ([^|]*) \|", page, re.M))
+    listed = dict(re.findall(r"^\| `(holdgate_\w+)` \| ([^|]*) \|", page, re.M))
     for sample, labels in (await known(database)).items():
         name = next((each for each in (sample, re.sub(r"_(bucket|count|sum|info)$", "", sample)) if each in listed), "")
         if name:

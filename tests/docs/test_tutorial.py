@@ -6,10 +6,10 @@ from types import ModuleType
 
 import pytest
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.kinds import BUILT_IN
-from app.tasks import kinds
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.kinds import BUILT_IN
+from holdgate.tasks import kinds
 from tests.docs.pages import blocks
 from tests.processes import ROOT
 

@@ -18,15 +18,15 @@ import uvicorn
 from redis.asyncio import Redis
 from sqlalchemy import event, text
 
-from app.asgi import create_app
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.doctor import inside, outside
-from app.doctor.findings import Bounds, Check, Finding, Health, Patient, examine
-from app.embedded import valkey
-from app.runtime import workers
-from app.schema import head
+from holdgate.asgi import create_app
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.doctor import inside, outside
+from holdgate.doctor.findings import Bounds, Check, Finding, Health, Patient, examine
+from holdgate.embedded import valkey
+from holdgate.runtime import workers
+from holdgate.schema import head
 from tests.approvals.asking import principal
 from tests.conftest import with_name
 from tests.mail.smtp_server import MailServer, serving
@@ -329,17 +329,17 @@ async def test_strangers_are_not_told_how_their_request_arrives(
     settings: Settings, database: Database, redis: Redis
 ) -> None:
     async with site_of(settings, database, redis) as site, stranger(site) as anybody:
-        answer = await anybody.get("/livez", headers={"X-Holdpoint-Doctor": "made.up.by-me"})
+        answer = await anybody.get("/livez", headers={"X-Holdgate-Doctor": "made.up.by-me"})
     assert answer.json() == {"status": "ok"}
 
 
 async def test_a_check_that_breaks_is_a_finding_and_not_the_end(patient: Patient) -> None:
     async def breaks(_: Patient) -> Finding:
-        raise ValueError("with hp_0123456789abcdefghij in it")
+        raise ValueError("with hg_0123456789abcdefghij in it")
 
     checks: dict[str, Check] = {"Broken": breaks, "Redis": inside.redis}
     broken, sound = await examine(patient, checks)
-    assert broken.health is Health.FAIL and "hp_0123" not in broken.says
+    assert broken.health is Health.FAIL and "hg_0123" not in broken.says
     assert sound.health is Health.OK
 
 
@@ -347,11 +347,11 @@ async def test_the_command_says_it_for_people_and_programs_and_by_its_status(
     servers: Servers, database: Database, tmp_path: Path
 ) -> None:
     environ = environment(servers, tmp_path, BASE_URL="http://127.0.0.1:1")
-    command = [sys.executable, "-m", "app.cli", "doctor"]
+    command = [sys.executable, "-m", "holdgate.cli", "doctor"]
     people = await asyncio.to_thread(subprocess.run, command, env=environ, capture_output=True, text=True)
     assert people.returncode == 2, people.stderr
     assert "FAIL  Workers: No worker runs." in people.stdout
-    assert "      → Start one: holdpoint worker." in people.stdout
+    assert "      → Start one: holdgate worker." in people.stdout
     programs = await asyncio.to_thread(
         subprocess.run, [*command, "--json"], env=environ, capture_output=True, text=True
     )
@@ -385,5 +385,5 @@ async def test_the_page_is_for_administrators_and_says_the_same(
         assert len(said) <= 12, said
         whole = await browser_of(site, admin).get("/admin/health?all=yes")
     assert quick.status_code == whole.status_code == 200
-    assert "No worker runs." in quick.text and "Start one: holdpoint worker." in quick.text
+    assert "No worker runs." in quick.text and "Start one: holdgate worker." in quick.text
     assert "Public address" in whole.text and "Public address" not in quick.text

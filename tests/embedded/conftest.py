@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.embedded import postgres, valkey
+from holdgate.embedded import postgres, valkey
 
 
 @pytest.fixture

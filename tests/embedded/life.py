@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from app.embedded import postgres, valkey
+from holdgate.embedded import postgres, valkey
 from tests.embedded.servers import client, gone, postgres_pid, sql, valkey_pid
 
 

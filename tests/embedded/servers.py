@@ -78,5 +78,7 @@ def eventually(condition: Callable[[], bool]) -> None:
 
 def starter(module: str, data_dir: Path) -> subprocess.Popen[str]:
     """Another process that starts the server, prints its URL and ends."""
-    code = f"import pathlib, sys; from app.embedded import {module} as m; print(m.start(pathlib.Path(sys.argv[1])))"
+    code = (
+        f"import pathlib, sys; from holdgate.embedded import {module} as m; print(m.start(pathlib.Path(sys.argv[1])))"
+    )
     return subprocess.Popen([sys.executable, "-c", code, str(data_dir)], cwd=ROOT, stdout=subprocess.PIPE, text=True)

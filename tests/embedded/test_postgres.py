@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.embedded import EmbeddedServerError, postgres
+from holdgate.embedded import EmbeddedServerError, postgres
 from tests.embedded.servers import endless_query, eventually, gone, postgres_pid, sql, starter
 
 
@@ -196,7 +196,7 @@ def test_a_server_that_lost_its_socket_is_replaced(data_dir: Path) -> None:
 
 def test_a_dropped_database_comes_back(data_dir: Path) -> None:
     url = postgres.start(data_dir, fast=True)
-    sql(url.replace("/holdpoint?", "/postgres?"), "DROP DATABASE holdpoint")
+    sql(url.replace("/holdgate?", "/postgres?"), "DROP DATABASE holdgate")
     assert sql(postgres.start(data_dir, fast=True), "SELECT 1") == 1
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from app.embedded import postgres, processes
+from holdgate.embedded import postgres, processes
 from tests.embedded.servers import ROOT, postgres_pid, sql
 
 # What Docker leaves to root: CAP_DAC_OVERRIDE (1) among them, CAP_DAC_READ_SEARCH (2) and CAP_SYS_PTRACE (19) not.

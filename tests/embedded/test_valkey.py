@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.embedded import EmbeddedServerError, valkey
+from holdgate.embedded import EmbeddedServerError, valkey
 from tests.embedded.servers import client, eventually, gone, starter, valkey_pid
 
 

@@ -17,9 +17,9 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from redis.asyncio import Redis
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
 from tests import chromium, processes
 from tests.careers.careers_site import Site
 from tests.pages import Served, served
@@ -37,10 +37,10 @@ class Installation:
     web: Process
     worker: Process
 
-    def holdpoint(self, *arguments: str) -> str:
+    def holdgate(self, *arguments: str) -> str:
         """The command, as an administrator types it."""
         done = subprocess.run(
-            [sys.executable, "-m", "app.cli", *arguments],
+            [sys.executable, "-m", "holdgate.cli", *arguments],
             cwd=ROOT,
             env=self.environ,
             check=True,

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
-from app.core.db import Database
+from holdgate.core.db import Database
 from tests.careers.careers_site import PDF
 from tests.journeys.conftest import Installation
 from tests.runtime.working import until
@@ -83,7 +83,7 @@ async def test_from_a_file_of_postings_to_a_sent_application(
         if message.type in ("error", "warning"):
             complaints.append(f"{message.text} at {message.location}")
 
-    installation.holdpoint("user", "add", ANN)
+    installation.holdgate("user", "add", ANN)
     wide = {"width": 1280, "height": 900}
     desk = await (await browser.new_context(viewport=wide, java_script_enabled=scripts)).new_page()
     desk.on("console", complain)

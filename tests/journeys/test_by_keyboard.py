@@ -5,9 +5,9 @@ import re
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
 from tests.approvals.asking import principal, put_question
 from tests.bulk.acting import buried
 from tests.journeys.conftest import Installation, OpenPage
@@ -38,7 +38,7 @@ async def test_from_signing_in_to_a_finished_run(
 
     Only the résumé is chosen otherwise: that is a dialog of the system.
     """
-    installation.holdpoint("user", "add", ANN)
+    installation.holdgate("user", "add", ANN)
     page = await (await browser.new_context(viewport={"width": 1280, "height": 900})).new_page()
     keys = Keys(page)
     await page.goto(f"{installation.base}/login")

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
 from tests.approvals.asking import principal, put_question
 from tests.journeys.conftest import OpenPage
 from tests.journeys.test_every_page import TOO_WIDE

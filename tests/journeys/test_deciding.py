@@ -5,10 +5,10 @@ import re
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
-from app.approvals import review
-from app.approvals.forms import FormField
-from app.core.config import Settings
-from app.core.db import Database
+from holdgate.approvals import review
+from holdgate.approvals.forms import FormField
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
 from tests import chromium
 from tests.approvals.asking import approval_of, principal, put_question
 from tests.journeys.conftest import OpenPage

@@ -1,4 +1,4 @@
-"""`holdpoint dev` as `make run` starts it: on embedded servers, with nothing of ours in the environment."""
+"""`holdgate dev` as `make run` starts it: on embedded servers, with nothing of ours in the environment."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from app.embedded import children, postgres, valkey
+from holdgate.embedded import children, postgres, valkey
 from tests.processes import ROOT, free_port
 
 PATIENCE = 40.0  # seconds on a busy machine; the first start takes about three on an idle one
@@ -28,7 +28,7 @@ class Dev:
         environ = {"PATH": os.environ["PATH"], "HOME": str(data_dir), "DATA_DIR": str(data_dir), **more}
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", "dev"],
+                [sys.executable, "-m", "holdgate.cli", "dev"],
                 cwd=ROOT,
                 env=environ,
                 stdout=out,
@@ -183,7 +183,7 @@ def test_a_port_in_use_is_named_and_nothing_is_left_running(tmp_path: Path) -> N
 def test_production_without_its_settings_is_refused_with_all_of_them(tmp_path: Path) -> None:
     environ = {"PATH": os.environ["PATH"], "ENVIRONMENT": "production"}
     done = subprocess.run(
-        [sys.executable, "-m", "app.cli", "migrate"], cwd=ROOT, env=environ, capture_output=True, text=True
+        [sys.executable, "-m", "holdgate.cli", "migrate"], cwd=ROOT, env=environ, capture_output=True, text=True
     )
     assert done.returncode == 1
     for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "BASE_URL", "SMTP_URL", "MAIL_FROM"):

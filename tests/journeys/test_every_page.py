@@ -14,8 +14,8 @@ from litestar import Router
 from litestar.handlers import HTTPRouteHandler
 from playwright.async_api import Browser, ConsoleMessage, Error, Page, ViewportSize
 
-from app.asgi import HANDLERS
-from app.core.db import Database
+from holdgate.asgi import HANDLERS
+from holdgate.core.db import Database
 from tests.everything import full_installation
 from tests.pages import served
 from tests.servers import Servers
@@ -103,7 +103,7 @@ OPEN = (
 )
 # GET routes that are no page of ours.
 NO_PAGES = {
-    "/.well-known/holdpoint-keys.json": "for programs",
+    "/.well-known/holdgate-keys.json": "for programs",
     "/api": "the same as /api/docs",
     "/api/openapi.json": "for programs",
     "/approvals/{approval_id:uuid}/receipt.json": "for programs",

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from app.core.db import Database
-from app.core.principal import Principal
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
 from tests.approvals.asking import principal
 from tests.journeys.conftest import OpenPage
 from tests.tasks.making import make_task

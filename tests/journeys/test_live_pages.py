@@ -7,8 +7,8 @@ import pytest
 from playwright.async_api import Route, expect
 from sqlalchemy import text
 
-from app.core.db import Database
-from app.core.principal import Principal
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
 from tests.approvals.asking import principal
 from tests.journeys.conftest import OpenPage
 from tests.pages import Served

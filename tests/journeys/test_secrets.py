@@ -19,10 +19,10 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.accounts.api_tokens import USUAL
-from app.accounts.service import add_user
-from app.core.db import Database
-from app.webhooks.events import TYPES
+from holdgate.accounts.api_tokens import USUAL
+from holdgate.accounts.service import add_user
+from holdgate.core.db import Database
+from holdgate.webhooks.events import TYPES
 from tests import processes
 from tests.kinds.odd_site import odd_site, page
 from tests.processes import ROOT, Process, environment
@@ -86,7 +86,7 @@ def production(database: Database, servers: Servers, tmp_path: Path) -> Iterator
         ENVIRONMENT="production",
         BASE_URL=f"http://127.0.0.1:{port}",
         SMTP_URL=f"smtp://127.0.0.1:{smtp.stdout.readline().strip()}",
-        MAIL_FROM="Holdpoint <hold@example.org>",
+        MAIL_FROM="Holdgate <hold@example.org>",
         SECRET_KEY=key,
         METRICS_TOKEN=secrets.token_urlsafe(24),
         ALLOW_PRIVATE_ADDRESSES="yes",
@@ -124,7 +124,7 @@ async def make_token(production: Production, browser: httpx.AsyncClient) -> str:
     shown = await browser.get("/settings/tokens")
     wanted = {"_csrf_token": CSRF.findall(shown.text)[0], "name": "nightly", "scopes": list(USUAL), "days": "90"}
     made = await browser.post("/settings/tokens", data=wanted)
-    [token] = set(re.findall(r"hp_[A-Za-z0-9_-]{20,}", made.text))
+    [token] = set(re.findall(r"hg_[A-Za-z0-9_-]{20,}", made.text))
     production.secrets["API token"] = token
     return token
 
@@ -256,10 +256,13 @@ def _around(text: str, secret: str) -> str:
 
 async def test_each_request_and_each_try_is_one_line_of_json(production: Production, database: Database) -> None:
     made = subprocess.run(
-        [sys.executable, "-m", "app.cli", "user", "add", ANN], env=production.environ, cwd=ROOT, capture_output=True
+        [sys.executable, "-m", "holdgate.cli", "user", "add", ANN],
+        env=production.environ,
+        cwd=ROOT,
+        capture_output=True,
     )
     assert made.returncode == 0, made.stderr
-    command = [sys.executable, "-m", "app.cli", "token", "create", ANN]
+    command = [sys.executable, "-m", "holdgate.cli", "token", "create", ANN]
     token = subprocess.run(command, env=production.environ, cwd=ROOT, capture_output=True, text=True).stdout.strip()
     async with httpx.AsyncClient(base_url=production.base, headers={"Authorization": f"Bearer {token}"}) as program:
         wanted = {"kind": "sample.task", "payload": {}}

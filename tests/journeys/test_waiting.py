@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from playwright.async_api import Request, Route, expect
 
-from app.core.db import Database
+from holdgate.core.db import Database
 from tests.approvals.asking import principal
 from tests.journeys.conftest import OpenPage
 

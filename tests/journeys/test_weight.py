@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser, Response
 
-from app.core.db import Database
+from holdgate.core.db import Database
 from tests.approvals.asking import principal
 from tests.pages import Served
 from tests.postings.people import PEOPLE

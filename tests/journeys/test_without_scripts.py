@@ -8,9 +8,9 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
 from tests.approvals.asking import approval_of, principal, put_question
 from tests.bulk.acting import buried, finish
 from tests.journeys.conftest import OpenPage
@@ -143,7 +143,7 @@ async def test_making_a_token_and_revoking_it(page: Page) -> None:
     await page.get_by_label("Name").fill("nightly import")
     await page.get_by_role("checkbox").first.check()
     await page.get_by_role("button", name="Make the token").click()
-    await expect(page.get_by_text(re.compile("^hp_")).first).to_be_visible()
+    await expect(page.get_by_text(re.compile("^hg_")).first).to_be_visible()
     await page.get_by_role("button", name="Revoke nightly import").click()
     await expect(page.get_by_role("button", name="Revoke nightly import")).to_have_count(0)
 

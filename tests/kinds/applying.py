@@ -7,12 +7,12 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import update
 
-from app.accounts.documents import document
-from app.accounts.profiles import ProfileChange, save_profile, save_resume
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.postings.models import Posting
-from app.testing import KindTester
+from holdgate.accounts.documents import document
+from holdgate.accounts.profiles import ProfileChange, save_profile, save_resume
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.postings.models import Posting
+from holdgate.testing import KindTester
 from tests.careers.careers_site import PDF, Site
 
 KIND = "application.submit"

@@ -2,9 +2,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.testing import KindTester
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.testing import KindTester
 from tests.careers.careers_site import Site
 from tests.kinds.applying import Applicant
 

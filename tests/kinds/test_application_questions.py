@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.testing import KindTester
+from holdgate.testing import KindTester
 from tests.careers.careers_site import PDF, Site
 from tests.kinds.applying import SALARY, WORK_PERMIT, Applicant
 

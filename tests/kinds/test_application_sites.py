@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.testing import KindTester
+from holdgate.testing import KindTester
 from tests.kinds.applying import Applicant
 from tests.kinds.odd_site import data, odd_site, page, redirect
 

@@ -5,10 +5,10 @@ from hashlib import sha256
 import msgspec
 import pytest
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.tasks.errors import PayloadMismatch
-from app.testing import KindTester
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.tasks.errors import PayloadMismatch
+from holdgate.testing import KindTester
 from tests.careers.careers_site import PDF, Site
 from tests.kinds.applying import KIND, LETTER, Applicant
 

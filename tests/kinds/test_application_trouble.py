@@ -8,12 +8,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from app.core.db import Database
-from app.postings import service as postings
-from app.runtime.context import Context
-from app.runtime.errors import TaskEnded
-from app.tasks import attempts, queries
-from app.testing import KindTester
+from holdgate.core.db import Database
+from holdgate.postings import service as postings
+from holdgate.runtime.context import Context
+from holdgate.runtime.errors import TaskEnded
+from holdgate.tasks import attempts, queries
+from holdgate.testing import KindTester
 from tests.careers.careers_site import PDF, Site
 from tests.kinds.applying import Applicant
 from tests.runtime.working import until

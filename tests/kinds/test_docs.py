@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.kinds import BUILT_IN
-from app.runtime.context import Context
-from app.tasks import kinds
-from app.testing import KindTester
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.kinds import BUILT_IN
+from holdgate.runtime.context import Context
+from holdgate.tasks import kinds
+from holdgate.testing import KindTester
 from tests.kinds.odd_site import data, odd_site, page
 
 PAGE = Path(__file__).parents[2] / "docs" / "kinds.md"

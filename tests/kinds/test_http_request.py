@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.files import FileStore
-from app.tasks.artifacts import artifacts_of
-from app.tasks.errors import PayloadMismatch
-from app.testing import KindTester
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.files import FileStore
+from holdgate.tasks.artifacts import artifacts_of
+from holdgate.tasks.errors import PayloadMismatch
+from holdgate.testing import KindTester
 from tests.kinds.odd_site import data, odd_site, page, redirect
 from tests.pages import browser_of, site_of
 from tests.postings.people import add_user

@@ -9,14 +9,14 @@ import msgspec
 import pytest
 from PIL import Image
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.files import FileStore
-from app.kinds import image_process
-from app.tasks.artifacts import artifacts_of, store_artifact
-from app.tasks.errors import PayloadMismatch
-from app.tasks.states import TaskState
-from app.testing import KindTester
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.files import FileStore
+from holdgate.kinds import image_process
+from holdgate.tasks.artifacts import artifacts_of, store_artifact
+from holdgate.tasks.errors import PayloadMismatch
+from holdgate.tasks.states import TaskState
+from holdgate.testing import KindTester
 from tests.kinds.pictures import bomb, photo, picture, serving
 from tests.tasks.making import make_task
 
@@ -69,7 +69,7 @@ async def test_it_is_resized_within_its_proportions_unless_told_otherwise(
 )
 async def test_every_format_becomes_every_other(source: str, mode: str, target: Any) -> None:
     # The function itself: the way to it is the same for all.
-    from app.kinds.image.editing import Edit, edit_picture
+    from holdgate.kinds.image.editing import Edit, edit_picture
 
     made = edit_picture(picture(source, mode=mode), Edit(None, None, target, 85, False))
     again = Image.open(BytesIO(made.data))

@@ -10,21 +10,21 @@ from xml.etree import ElementTree
 import pytest
 from sqlalchemy import text
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.files import FileStore
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.kinds import report_generate
-from app.kinds.report.numbers import columns_of
-from app.kinds.report.table import write_table
-from app.runs.service import start_run
-from app.stats.reports import TaskLine
-from app.tasks.artifacts import artifacts_of
-from app.tasks.errors import PayloadMismatch
-from app.tasks.service import TaskRequest
-from app.tasks.states import TaskState
-from app.testing import KindTester
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.files import FileStore
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.kinds import report_generate
+from holdgate.kinds.report.numbers import columns_of
+from holdgate.kinds.report.table import write_table
+from holdgate.runs.service import start_run
+from holdgate.stats.reports import TaskLine
+from holdgate.tasks.artifacts import artifacts_of
+from holdgate.tasks.errors import PayloadMismatch
+from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.states import TaskState
+from holdgate.testing import KindTester
 from tests.postings.people import add_user
 from tests.tasks.making import make_task
 

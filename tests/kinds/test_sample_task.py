@@ -5,11 +5,11 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.kinds.sample_task import TRACE
-from app.tasks.errors import PayloadMismatch
-from app.testing import KindTester
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.kinds.sample_task import TRACE
+from holdgate.tasks.errors import PayloadMismatch
+from holdgate.testing import KindTester
 
 
 async def test_each_step_is_stored_with_the_attempt_that_ran_it(tester: KindTester) -> None:

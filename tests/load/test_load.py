@@ -1,4 +1,4 @@
-"""`holdpoint load` against real processes: limits, restarts and Ctrl-C lose nothing and double nothing."""
+"""`holdgate load` against real processes: limits, restarts and Ctrl-C lose nothing and double nothing."""
 
 import asyncio
 import json
@@ -16,16 +16,16 @@ from click.testing import CliRunner
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from app.accounts.api_tokens import USUAL, create_token
-from app.accounts.service import add_user
-from app.api.access import Scope
-from app.cli import main
-from app.client import Holdpoint
-from app.core.db import Database
-from app.load.asking import Gate, Patient, Stopped
-from app.load.figures import Spread, spread_of
-from app.load.mix import SHAPES, BadMix, parse_mix, spread
-from app.load.running import Plan, run
+from holdgate.accounts.api_tokens import USUAL, create_token
+from holdgate.accounts.service import add_user
+from holdgate.api.access import Scope
+from holdgate.cli import main
+from holdgate.client import Holdgate
+from holdgate.core.db import Database
+from holdgate.load.asking import Gate, Patient, Stopped
+from holdgate.load.figures import Spread, spread_of
+from holdgate.load.mix import SHAPES, BadMix, parse_mix, spread
+from holdgate.load.running import Plan, run
 from tests.processes import ROOT, Process, environment, free_port, web, worker
 from tests.servers import Servers
 
@@ -55,7 +55,7 @@ async def test_every_shape_ends_as_the_mix_says_and_the_exit_status_tells_what_d
     database: Database, place: tuple[dict[str, str], int], tmp_path: Path
 ) -> None:
     environ, port = place
-    given = {**environ, "HOLDPOINT_TOKEN": await token_of(database), "PYTHONUNBUFFERED": "1"}
+    given = {**environ, "HOLDGATE_TOKEN": await token_of(database), "PYTHONUNBUFFERED": "1"}
     mix = ",".join(f"{name}=2" if name == "sample.task" else name for name in SHAPES)
     with web(environ, tmp_path / "web.log", port), worker(environ, tmp_path / "worker.log"):
         options = ("--count", "16", "--rate", "40", "--mix", mix, "--approve", "--watch", "--json")
@@ -72,13 +72,13 @@ async def test_every_shape_ends_as_the_mix_says_and_the_exit_status_tells_what_d
         assert "cancel the run" in err
         late = await asyncio.to_thread(CliRunner(env=given).invoke, main, ["load", *held, "--timeout", "1"])
         assert late.exit_code == 1 and "otherwise          5" in late.output, late.output
-        nobody = {**given, "HOLDPOINT_TOKEN": "hp_nobody"}
+        nobody = {**given, "HOLDGATE_TOKEN": "hg_nobody"}
         refused = await asyncio.to_thread(CliRunner(env=nobody).invoke, main, ["load"])
         assert refused.exit_code == 1 and "401" in refused.output
 
 
 def started(environ: dict[str, str], *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "app.cli", "load", *options]
+    command = [sys.executable, "-m", "holdgate.cli", "load", *options]
     return subprocess.Popen(command, env=environ, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -120,7 +120,7 @@ async def test_limits_and_a_web_server_killed_in_the_middle_double_nothing_and_l
         bulk=3,
         concurrency=6,
     )
-    start = ("uvicorn", "--factory", "app.asgi:create", "--port", str(port), "--no-access-log")
+    start = ("uvicorn", "--factory", "holdgate.asgi:create", "--port", str(port), "--no-access-log")
     with ExitStack() as stack:
         first = stack.enter_context(web(environ, tmp_path / "first.log", port))
         stack.enter_context(worker(environ, tmp_path / "worker.log"))
@@ -178,7 +178,7 @@ def answers(*given: Callable[[], httpx.Response]) -> tuple[Patient, Gate, list[s
         return left.pop(0)()
 
     gate = Gate()
-    return Patient(lambda: Holdpoint("http://x", "t", tries=1, transport=httpx.MockTransport(answer)), gate), gate, keys
+    return Patient(lambda: Holdgate("http://x", "t", tries=1, transport=httpx.MockTransport(answer)), gate), gate, keys
 
 
 def broken() -> httpx.Response:

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.mail import letters
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.mail import letters
 from tests.mail.probe import TEMPLATE, Probe
 from tests.mail.smtp_server import MailServer, serving
 

@@ -8,17 +8,17 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import func, select, text
 
-from app.core.config import Settings
-from app.core.db import Database, WriteSession
-from app.core.ids import uuid7
-from app.core.tokens import digest, mint
-from app.kinds.email_send import Delivery
-from app.mail.letters import PlainLetter
-from app.mail.service import KIND, QUEUE, send
-from app.runtime.context import Context
-from app.tasks import attempts, queries
-from app.tasks.attempts import Claimed
-from app.tasks.kinds import find_kind
+from holdgate.core.config import Settings
+from holdgate.core.db import Database, WriteSession
+from holdgate.core.ids import uuid7
+from holdgate.core.tokens import digest, mint
+from holdgate.kinds.email_send import Delivery
+from holdgate.mail.letters import PlainLetter
+from holdgate.mail.service import KIND, QUEUE, send
+from holdgate.runtime.context import Context
+from holdgate.tasks import attempts, queries
+from holdgate.tasks.attempts import Claimed
+from holdgate.tasks.kinds import find_kind
 
 ADA = "ada@example.org"
 TEMPLATE = "input_needed"  # whose templates are borrowed

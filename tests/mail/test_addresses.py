@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.core.addresses import BadAddress, checked_address
-from app.mail.addresses import sender
+from holdgate.core.addresses import BadAddress, checked_address
+from holdgate.mail.addresses import sender
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_an_address_that_could_mean_something_else_is_refused(given: str) -> Non
 @pytest.mark.parametrize(
     ("mail_from", "header"),
     [
-        ("Holdpoint <holdpoint@localhost>", "Holdpoint <holdpoint@localhost>"),
+        ("Holdgate <holdgate@localhost>", "Holdgate <holdgate@localhost>"),
         ("robot@example.org", "robot@example.org"),
         ('"Jobs, Inc." <jobs@example.org>', '"Jobs, Inc." <jobs@example.org>'),
         ("Zürich <z@example.org>", "Zürich <z@example.org>"),
@@ -90,7 +90,7 @@ def test_the_senders_name_and_address_are_read(mail_from: str, header: str) -> N
     assert str(sender(mail_from)) == header
 
 
-@pytest.mark.parametrize("mail_from", ["", "Holdpoint", "Holdpoint <nobody>", "<a b@example.org>"])
+@pytest.mark.parametrize("mail_from", ["", "Holdgate", "Holdgate <nobody>", "<a b@example.org>"])
 def test_an_unusable_sender_is_refused(mail_from: str) -> None:
     with pytest.raises(BadAddress):
         sender(mail_from)

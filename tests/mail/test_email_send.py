@@ -9,19 +9,19 @@ import msgspec
 import pytest
 from sqlalchemy import select, text
 
-from app.accounts import service as accounts
-from app.accounts.link_queries import LINK_LASTS
-from app.approvals.asking import UNREACHABLE
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.core.tokens import digest
-from app.kinds.email_send import BACKOFF, Delivery
-from app.mail.errors import NotNeeded, TemporaryMailError
-from app.mail.models import MailboxMessage
-from app.mail.service import KIND, send
-from app.runtime.errors import LeaseLost, PermanentError
-from app.tasks.models import Task, TaskStep
+from holdgate.accounts import service as accounts
+from holdgate.accounts.link_queries import LINK_LASTS
+from holdgate.approvals.asking import UNREACHABLE
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.core.tokens import digest
+from holdgate.kinds.email_send import BACKOFF, Delivery
+from holdgate.mail.errors import NotNeeded, TemporaryMailError
+from holdgate.mail.models import MailboxMessage
+from holdgate.mail.service import KIND, send
+from holdgate.runtime.errors import LeaseLost, PermanentError
+from holdgate.tasks.models import Task, TaskStep
 from tests.approvals.asking import Asked, approval_of, put_question, recipients_of
 from tests.mail.probe import ADA, TEMPLATE, Probe, claim, enqueue, handle, lose, notes
 from tests.mail.smtp_server import MailServer

@@ -4,13 +4,13 @@ from uuid import UUID
 
 import pytest
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.errors import NotFound
-from app.core.ids import uuid7
-from app.mail import mailbox
-from app.mail.message import render
-from app.mail.reading import links_opening_outside, read
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.errors import NotFound
+from holdgate.core.ids import uuid7
+from holdgate.mail import mailbox
+from holdgate.mail.message import render
+from holdgate.mail.reading import links_opening_outside, read
 
 
 async def deliver(database: Database, title: str, to: str = "ada@example.org", task_id: UUID | None = None) -> None:

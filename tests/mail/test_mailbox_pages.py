@@ -8,12 +8,12 @@ import httpx
 import msgspec
 import pytest
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.mail import mailbox, views
-from app.mail.message import render
-from app.web.site import make_site
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.mail import mailbox, views
+from holdgate.mail.message import render
+from holdgate.web.site import make_site
 
 BASE = "http://127.0.0.1:8000"
 LINK = f"{BASE}/review/abcdefghijklmnopqrstuvwxyz"
@@ -137,7 +137,7 @@ async def test_there_is_no_mailbox_where_mail_really_goes_out(
             answer = await client.get(address)
             assert answer.status_code == 404
             assert "Hello" not in answer.text
-        client.cookies.set("hp_csrf", "x" * 43)
+        client.cookies.set("hg_csrf", "x" * 43)
         deleted = await client.post("/mailbox/delete", data={"_csrf_token": "x" * 43})
         assert deleted.status_code == 404
     async with database.read() as session:

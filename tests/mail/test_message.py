@@ -10,9 +10,9 @@ from uuid import UUID
 import pytest
 from jinja2 import UndefinedError
 
-from app.core.addresses import BadAddress
-from app.core.config import Settings
-from app.mail.message import SUBJECT_LIMIT, line, render, time_allowed
+from holdgate.core.addresses import BadAddress
+from holdgate.core.config import Settings
+from holdgate.mail.message import SUBJECT_LIMIT, line, render, time_allowed
 
 TASK = UUID("019a205f-41df-74ea-bf1b-b396bcf12626")
 AT = datetime(2026, 11, 23, 9, 5, 12, tzinfo=UTC)

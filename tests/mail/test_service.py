@@ -6,16 +6,16 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
-from app.core.addresses import BadAddress
-from app.core.config import Settings
-from app.core.db import Database
-from app.mail.errors import LetterMismatch, UnknownLetter
-from app.mail.letters import PlainLetter, find_letter, letter
-from app.mail.service import send
-from app.tasks.errors import PayloadMismatch
-from app.tasks.models import Task
-from app.tasks.service import TaskRequest
-from app.tasks.service import enqueue as enqueue_task
+from holdgate.core.addresses import BadAddress
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.mail.errors import LetterMismatch, UnknownLetter
+from holdgate.mail.letters import PlainLetter, find_letter, letter
+from holdgate.mail.service import send
+from holdgate.tasks.errors import PayloadMismatch
+from holdgate.tasks.models import Task
+from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.service import enqueue as enqueue_task
 from tests.mail.probe import TEMPLATE, Probe, ProbeData
 
 

@@ -6,11 +6,11 @@ from urllib.parse import quote
 
 import pytest
 
-from app.core.config import Settings
-from app.core.ids import uuid7
-from app.mail.errors import MailError, PermanentMailError, TemporaryMailError
-from app.mail.message import render
-from app.mail.smtp import _tidy, deliver
+from holdgate.core.config import Settings
+from holdgate.core.ids import uuid7
+from holdgate.mail.errors import MailError, PermanentMailError, TemporaryMailError
+from holdgate.mail.message import render
+from holdgate.mail.smtp import _tidy, deliver
 from tests.mail.smtp_server import CERTIFICATE, PASSWORD, USER, MailServer, greeting_with, serving
 
 LONG = timedelta(seconds=10)
@@ -29,7 +29,7 @@ async def test_an_accepted_mail_arrives_whole_and_returns_the_servers_word() -> 
     async with serving() as server:
         assert await deliver(MESSAGE, server.url, LONG) == "2.0.0 Ok: queued as 4F2A"
     assert server.accepted == [MESSAGE.as_bytes()]
-    assert (server.senders, server.recipients) == (["holdpoint@localhost"], ["ada@example.org"])
+    assert (server.senders, server.recipients) == (["holdgate@localhost"], ["ada@example.org"])
 
 
 async def test_the_client_greets_with_the_domain_of_the_sender() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from app.embedded.processes import unprivileged
+from holdgate.embedded.processes import unprivileged
 from tests.processes import free_port
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -84,6 +84,6 @@ def place() -> Iterator[Path]:
     """A directory that PgBouncer's user reaches, too."""
     import tempfile
 
-    with tempfile.TemporaryDirectory(prefix="holdpoint-pooler-") as made:
+    with tempfile.TemporaryDirectory(prefix="holdgate-pooler-") as made:
         Path(made).chmod(0o755)
         yield Path(made)

@@ -17,11 +17,11 @@ from redis.asyncio import Redis
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.doctor import beside, inside
-from app.doctor.findings import Finding, Health, Patient
-from app.tasks.models import Task, TaskEvent
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.doctor import beside, inside
+from holdgate.doctor.findings import Finding, Health, Patient
+from holdgate.tasks.models import Task, TaskEvent
 from tests.api.programs import V1
 from tests.conftest import make_database, with_name
 from tests.pooler.conftest import pgbouncer
@@ -48,14 +48,14 @@ async def hammer(database: Database) -> None:
 
     async def one(number: int) -> None:
         async with database.write(f"user:{number}") as session:
-            actor = select(func.current_setting("holdpoint.actor"), number + 0)
+            actor = select(func.current_setting("holdgate.actor"), number + 0)
             assert (await session.execute(actor)).one() == (f"user:{number}", number)
         async with database.read() as session:
             assert await session.scalar(select(func.count()).select_from(Task).where(Task.queue == f"q{number}")) == 0
         async with database.glance() as connection:
             assert (await connection.execute(text("SELECT CAST(:n AS int)"), {"n": number})).scalar_one() == number
         async with database.peek() as session:
-            assert await session.scalar(select(func.current_setting("holdpoint.actor", True))) in (None, "")
+            assert await session.scalar(select(func.current_setting("holdgate.actor", True))) in (None, "")
 
     for _ in range(5):
         await asyncio.gather(*(one(number) for number in range(20)))
@@ -147,7 +147,12 @@ async def test_statements_stay_prepared_without_a_pooler(database: Database) -> 
 
 def command(environ: dict[str, str], *words: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "app.cli", *words], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "holdgate.cli", *words],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -165,7 +170,7 @@ async def test_an_installation_migrates_serves_works_holds_and_stops_behind_it(
         environ = environment(servers, tmp_path, DATABASE_URL=url, DATABASE_POOLER="transaction", LEASE_SECONDS="3")
         environ |= {"BASE_URL": f"http://127.0.0.1:{ports[0]}", "RATE_LIMIT_MAX": "10000"}
         # Two at once, as pods start: the second waits for the first.
-        both = [Process(tmp_path / f"migrate{n}.log", environ, "app.cli", "migrate") for n in range(2)]
+        both = [Process(tmp_path / f"migrate{n}.log", environ, "holdgate.cli", "migrate") for n in range(2)]
         assert [each._child.wait(60) for each in both] == [0, 0], [each.said() for each in both]
         command(environ, "user", "add", "ann@example.org", "--admin")
         token = command(environ, "token", "create", "ann@example.org")

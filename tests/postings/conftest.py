@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-import app.kinds.application_submit  # noqa: F401
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
-from app.postings.views import handlers
-from app.web.site import make_site
+import holdgate.kinds.application_submit  # noqa: F401
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.postings.views import handlers
+from holdgate.web.site import make_site
 from tests.postings.people import Browser, add_user, authenticate
 
 

@@ -3,12 +3,12 @@
 from datetime import timedelta
 from uuid import UUID
 
-from app.core.db import Database
-from app.core.principal import Principal
-from app.postings import imports
-from app.postings.formats import Parsed, PostingRow
-from app.postings.queries import Listed, Search, list_postings
-from app.tasks.service import TaskRequest, enqueue
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.postings import imports
+from holdgate.postings.formats import Parsed, PostingRow
+from holdgate.postings.queries import Listed, Search, list_postings
+from holdgate.tasks.service import TaskRequest, enqueue
 from tests.tasks import kinds  # noqa: F401
 
 

@@ -10,9 +10,9 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy import text
 
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.core.principal import Principal
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
 
 PEOPLE: dict[str, Principal] = {}
 HTMX = {"HX-Request": "true"}
@@ -50,9 +50,9 @@ class Browser(httpx.AsyncClient):
         )
 
     async def csrf(self) -> str:
-        if "hp_csrf" not in self.cookies:
+        if "hg_csrf" not in self.cookies:
             await self.get("/postings/import")
-        return self.cookies["hp_csrf"]
+        return self.cookies["hg_csrf"]
 
     async def send_form(self, path: str, values: dict[str, Any] | None = None, **more: Any) -> httpx.Response:
         return await self.post(path, data={"_csrf_token": await self.csrf(), **(values or {})}, **more)

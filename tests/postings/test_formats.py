@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.postings.formats import FORMATS, MAX_BYTES, MAX_ROWS, Parsed, UnreadableFile, parse
+from holdgate.postings.formats import FORMATS, MAX_BYTES, MAX_ROWS, Parsed, UnreadableFile, parse
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 HEADER = "title,company,url\n"

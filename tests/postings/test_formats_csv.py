@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.postings.formats import Parsed, PostingRow, RowError, UnreadableFile, parse
+from holdgate.postings.formats import Parsed, PostingRow, RowError, UnreadableFile, parse
 
 HEADER = "title,company,location,url,apply_url,description"
 ROW = "Clerk,Harrow,Leeds,https://harrow.example/1,https://harrow.example/1/apply,Files things."

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.postings.formats.description import MAX_DESCRIPTION, paragraphs, sanitised, unescaped
+from holdgate.postings.formats.description import MAX_DESCRIPTION, paragraphs, sanitised, unescaped
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.postings.formats import Parsed, PostingRow, Question, parse
+from holdgate.postings.formats import Parsed, PostingRow, Question, parse
 
 GREENHOUSE = {
     "id": 127817,

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from app.postings.formats import Parsed, PostingRow, UnreadableFile, parse
+from holdgate.postings.formats import Parsed, PostingRow, UnreadableFile, parse
 
 NODE = {
     "@context": "https://schema.org/",

@@ -6,9 +6,9 @@ import re
 import pytest
 from sqlalchemy import text
 
-from app.core.db import Database
-from app.core.principal import Principal
-from app.postings import service
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.postings import service
 from tests.postings.making import make_postings
 from tests.postings.people import Browser, csv, hidden, words
 from tests.postings.test_importing import SAMPLES, count

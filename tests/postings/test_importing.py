@@ -6,7 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.core.db import Database
+from holdgate.core.db import Database
 from tests.postings.people import Browser, csv, words
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"

@@ -7,11 +7,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from app.core.db import Database
-from app.core.principal import Principal
-from app.postings import imports
-from app.postings.errors import ErrorsNotAccepted, ImportDone, ImportNotFound, NothingToImport
-from app.postings.formats import Parsed, RowError
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.postings import imports
+from holdgate.postings.errors import ErrorsNotAccepted, ImportDone, ImportNotFound, NothingToImport
+from holdgate.postings.formats import Parsed, RowError
 from tests.postings.making import listed, row
 
 ERROR = RowError(9, "url", "This row has no url.", "")

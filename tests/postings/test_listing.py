@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from app.core.db import Database
-from app.core.principal import Principal
-from app.postings import service
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.postings import service
 from tests.postings.making import listed, make_postings, make_task, row
 from tests.postings.people import HTMX, Browser, ids, words
 

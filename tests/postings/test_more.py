@@ -6,12 +6,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from app.core.db import Database
-from app.core.principal import Principal
-from app.postings import service
-from app.postings.service import start_applications
-from app.runs import service as runs
-from app.runs.states import RunVerb
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.postings import service
+from holdgate.postings.service import start_applications
+from holdgate.runs import service as runs
+from holdgate.runs.states import RunVerb
 from tests.postings.making import make_postings, make_task
 from tests.postings.people import HTMX, Browser, ids, words
 

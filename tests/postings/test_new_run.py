@@ -9,9 +9,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.core.db import Database
-from app.core.principal import Principal
-from app.postings import service
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.postings import service
 from tests.postings.making import make_postings, make_task
 from tests.postings.people import HTMX, Browser, hidden, ids, words
 

@@ -7,14 +7,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import event, text
 
-from app.core.db import Database
-from app.core.errors import Invalid
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.postings import service
-from app.postings.errors import PostingNotFound
-from app.postings.service import Started
-from app.runs.errors import EmptyRun
+from holdgate.core.db import Database
+from holdgate.core.errors import Invalid
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.postings import service
+from holdgate.postings.errors import PostingNotFound
+from holdgate.postings.service import Started
+from holdgate.runs.errors import EmptyRun
 from tests.postings.making import DAY, listed, make_postings, make_task
 
 

@@ -18,25 +18,25 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import select, text
 
 import tests.tasks.kinds  # noqa: F401
-from app.approvals import asking, deciding
-from app.approvals import policy_queries as questions
-from app.approvals.errors import AlreadyDecided, QuestionExpired, QuestionImpossible
-from app.approvals.models import Approval
-from app.approvals.questions import Decision
-from app.approvals.questions import Question as Asking
-from app.approvals.states import ApprovalVerb, HoldType
-from app.core.db import Database
-from app.core.errors import Conflict
-from app.core.ids import uuid7
-from app.runs import service as runs
-from app.runs.errors import RunRefuses
-from app.runs.states import RunVerb
-from app.stats import queries as stats
-from app.stats.consistency import problems
-from app.tasks import attempts, queries, service
-from app.tasks.attempts import Claimed, Outcome
-from app.tasks.service import TaskRequest
-from app.tasks.states import BUTTONS, TaskState, TaskVerb
+from holdgate.approvals import asking, deciding
+from holdgate.approvals import policy_queries as questions
+from holdgate.approvals.errors import AlreadyDecided, QuestionExpired, QuestionImpossible
+from holdgate.approvals.models import Approval
+from holdgate.approvals.questions import Decision
+from holdgate.approvals.questions import Question as Asking
+from holdgate.approvals.states import ApprovalVerb, HoldType
+from holdgate.core.db import Database
+from holdgate.core.errors import Conflict
+from holdgate.core.ids import uuid7
+from holdgate.runs import service as runs
+from holdgate.runs.errors import RunRefuses
+from holdgate.runs.states import RunVerb
+from holdgate.stats import queries as stats
+from holdgate.stats.consistency import problems
+from holdgate.tasks import attempts, queries, service
+from holdgate.tasks.attempts import Claimed, Outcome
+from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.states import BUTTONS, TaskState, TaskVerb
 from tests import servers as servers_module
 from tests.approvals.asking import principal
 from tests.properties.model import FINISHED, FROM, HOLDS, LEASE, MOST_LOSSES, Question, World

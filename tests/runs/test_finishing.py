@@ -7,21 +7,21 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
-import app.kinds.email_send  # noqa: F401
-from app.accounts import service as accounts
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
-from app.mail.letters import find_letter, letter_data
-from app.mail.message import render
-from app.runs import following, queries, service, time_queries
-from app.runs.models import Run
-from app.runs.states import STAGES, RunVerb, Stage
-from app.tasks import pruning
-from app.tasks.models import Task
-from app.tasks.queries import move_tasks
-from app.tasks.service import TaskRequest
-from app.tasks.states import UNFINISHED, TaskState, TaskVerb
+import holdgate.kinds.email_send  # noqa: F401
+from holdgate.accounts import service as accounts
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.mail.letters import find_letter, letter_data
+from holdgate.mail.message import render
+from holdgate.runs import following, queries, service, time_queries
+from holdgate.runs.models import Run
+from holdgate.runs.states import STAGES, RunVerb, Stage
+from holdgate.tasks import pruning
+from holdgate.tasks.models import Task
+from holdgate.tasks.queries import move_tasks
+from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.states import UNFINISHED, TaskState, TaskVerb
 from tests.approvals.asking import principal
 from tests.runtime.working import until, working
 from tests.stats.final import all_final

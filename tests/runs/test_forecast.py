@@ -6,14 +6,14 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.runs import following, pace_queries
-from app.runs.forecast import Pace, forecast
-from app.runs.service import act
-from app.runs.states import RunVerb
-from app.stats.following import next_window
-from app.tasks.states import TaskState
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.runs import following, pace_queries
+from holdgate.runs.forecast import Pace, forecast
+from holdgate.runs.service import act
+from holdgate.runs.states import RunVerb
+from holdgate.stats.following import next_window
+from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal
 from tests.pages import browser_of, site_of
 from tests.postings.people import words

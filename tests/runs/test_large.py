@@ -6,12 +6,12 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from app.core.db import Database
-from app.core.principal import Principal
-from app.runs import service
-from app.runs.states import RunVerb
-from app.stats.queries import counts_by_run
-from app.tasks.service import TaskRequest
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.runs import service
+from holdgate.runs.states import RunVerb
+from holdgate.stats.queries import counts_by_run
+from holdgate.tasks.service import TaskRequest
 from tests.approvals.asking import principal
 
 SIZE = 20_000

@@ -9,18 +9,18 @@ from uuid import UUID
 import pytest
 from sqlalchemy import event, func, select, text
 
-from app.approvals import deciding
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.errors import Invalid
-from app.core.principal import Principal
-from app.runs import queries, service
-from app.runs.errors import EmptyRun, RunNotFound, RunRefuses
-from app.runs.models import Run
-from app.runs.states import RUN_MACHINE, RunState, RunVerb
-from app.stats.queries import counts_by_run
-from app.tasks.models import Task
-from app.tasks.service import TaskRequest
+from holdgate.approvals import deciding
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.errors import Invalid
+from holdgate.core.principal import Principal
+from holdgate.runs import queries, service
+from holdgate.runs.errors import EmptyRun, RunNotFound, RunRefuses
+from holdgate.runs.models import Run
+from holdgate.runs.states import RUN_MACHINE, RunState, RunVerb
+from holdgate.stats.queries import counts_by_run
+from holdgate.tasks.models import Task
+from holdgate.tasks.service import TaskRequest
 from tests.approvals.asking import approve, principal, put_question
 from tests.runtime.working import task_of
 

@@ -7,12 +7,12 @@ import pytest
 from redis.asyncio import Redis
 
 import tests.tasks.kinds  # noqa: F401
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
-from app.runs.service import start_run
-from app.tasks.search import id_range
-from app.tasks.service import TaskRequest
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.runs.service import start_run
+from holdgate.tasks.search import id_range
+from holdgate.tasks.service import TaskRequest
 from tests.approvals.asking import principal
 from tests.pages import browser_of, site_of
 from tests.postings.people import HTMX, Browser, words

@@ -6,15 +6,15 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-import app.approvals.waiting  # noqa: F401
-from app.approvals.states import HoldType
-from app.core.addresses import canonical_address
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
-from app.runs import waiting
-from app.stats.queries import counts_by_run
-from app.tasks.states import TaskState
+import holdgate.approvals.waiting  # noqa: F401
+from holdgate.approvals.states import HoldType
+from holdgate.core.addresses import canonical_address
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.runs import waiting
+from holdgate.stats.queries import counts_by_run
+from holdgate.tasks.states import TaskState
 from tests.approvals.asking import OWNER, principal, put_question
 from tests.approvals.test_forwarding import DAN, pass_on
 from tests.approvals.test_quorum import ANN, BOB, CID, THREE, agree, by_link

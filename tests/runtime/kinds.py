@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import text
 
-from app.approvals.forms import FormField
-from app.core.db import WriteSession
-from app.runtime.context import Context
-from app.runtime.errors import PermanentError
-from app.tasks.kinds import Backoff, kind
+from holdgate.approvals.forms import FormField
+from holdgate.core.db import WriteSession
+from holdgate.runtime.context import Context
+from holdgate.runtime.errors import PermanentError
+from holdgate.tasks.kinds import Backoff, kind
 
 # What really ran, by a name that the test chooses.
 ran: Counter[str] = Counter()

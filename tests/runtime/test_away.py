@@ -10,15 +10,15 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-import app.approvals.letters
-import app.kinds.email_send  # noqa: F401
-from app.core import db
-from app.core.config import Settings
-from app.core.db import Database, WriteSession
-from app.runtime.context import Context
-from app.runtime.dispatcher import Dispatcher
-from app.tasks.kinds import kind
-from app.tasks.service import TaskRequest, enqueue
+import holdgate.approvals.letters
+import holdgate.kinds.email_send  # noqa: F401
+from holdgate.core import db
+from holdgate.core.config import Settings
+from holdgate.core.db import Database, WriteSession
+from holdgate.runtime.context import Context
+from holdgate.runtime.dispatcher import Dispatcher
+from holdgate.tasks.kinds import kind
+from holdgate.tasks.service import TaskRequest, enqueue
 from tests.runtime.kinds import QUICK, Named, gates, ran
 from tests.runtime.working import until, until_state, verbs_of, working
 from tests.servers import Servers

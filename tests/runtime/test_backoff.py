@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import text
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.runtime.context import Context
-from app.runtime.errors import RetryAfter
-from app.tasks.kinds import Backoff, kind
-from app.tasks.service import TaskRequest, enqueue_many
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.runtime.context import Context
+from holdgate.runtime.errors import RetryAfter
+from holdgate.tasks.kinds import Backoff, kind
+from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.runtime.working import until, working
 
 N = 40

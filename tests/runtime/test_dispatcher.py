@@ -9,15 +9,15 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from app import worker
-from app.core.config import Settings
-from app.core.db import Database
-from app.runtime.dispatcher import Dispatcher
-from app.tasks import attempts, kinds, queries
-from app.tasks.kinds import Kind, find_kind
-from app.tasks.models import Task
-from app.tasks.service import TaskRequest, enqueue
-from app.tasks.states import TaskVerb
+from holdgate import worker
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.runtime.dispatcher import Dispatcher
+from holdgate.tasks import attempts, kinds, queries
+from holdgate.tasks.kinds import Kind, find_kind
+from holdgate.tasks.models import Task
+from holdgate.tasks.service import TaskRequest, enqueue
+from holdgate.tasks.states import TaskVerb
 from tests.runtime.kinds import gates, open_gate, ran
 from tests.runtime.working import task_of, until, until_state, verbs_of, working
 
@@ -224,8 +224,8 @@ async def test_a_limit_that_cannot_be_stored_costs_nobody_a_lease(
 
 
 async def test_a_thousand_tasks_go_through_with_exact_counts(database: Database, settings: Settings) -> None:
-    from app.stats.queries import counts_by_state
-    from app.tasks.service import enqueue_many
+    from holdgate.stats.queries import counts_by_state
+    from holdgate.tasks.service import enqueue_many
 
     async with database.write("system") as session:
         await enqueue_many(session, [TaskRequest(kind="test.thread", payload={"name": str(n)}) for n in range(200)])

@@ -9,9 +9,9 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as Away
 
-from app.embedded import valkey
-from app.runtime import doorbell
-from app.runtime.doorbell import Doorbell
+from holdgate.embedded import valkey
+from holdgate.runtime import doorbell
+from holdgate.runtime.doorbell import Doorbell
 
 
 class Bells:

@@ -14,16 +14,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.runtime.calls import CallFailed
-from app.runtime.clock import Clock
-from app.runtime.context import Context
-from app.runtime.endings import describe
-from app.runtime.errors import PermanentError, RetryAfter
-from app.runtime.executors import Executors
-from app.tasks.kinds import kind
-from app.testing import KindTester
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.runtime.calls import CallFailed
+from holdgate.runtime.clock import Clock
+from holdgate.runtime.context import Context
+from holdgate.runtime.endings import describe
+from holdgate.runtime.errors import PermanentError, RetryAfter
+from holdgate.runtime.executors import Executors
+from holdgate.tasks.kinds import kind
+from holdgate.testing import KindTester
 
 MINUTE = timedelta(minutes=1)
 
@@ -259,7 +259,7 @@ async def until(condition: Callable[[], bool]) -> None:
 KILLED = """
 import asyncio, os
 from datetime import timedelta
-from app.runtime.executors import Executors
+from holdgate.runtime.executors import Executors
 print(asyncio.run(Executors().process(timedelta(minutes=1), os.getpid)), flush=True)
 os.kill(os.getpid(), 9)
 """

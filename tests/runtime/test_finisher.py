@@ -7,15 +7,15 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.runtime.finisher import BATCH, MOST_BYTES, Finisher, _together
-from app.tasks import attempts
-from app.tasks.attempts import Attempt, Outcome
-from app.tasks.models import Task
-from app.tasks.service import TaskRequest, enqueue_many
-from app.tasks.states import TaskState
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.runtime.finisher import BATCH, MOST_BYTES, Finisher, _together
+from holdgate.tasks import attempts
+from holdgate.tasks.attempts import Attempt, Outcome
+from holdgate.tasks.models import Task
+from holdgate.tasks.service import TaskRequest, enqueue_many
+from holdgate.tasks.states import TaskState
 from tests.runtime.working import task_of
 
 

@@ -6,13 +6,13 @@ from datetime import timedelta
 import msgspec
 from sqlalchemy import func, select
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.runtime.context import Context
-from app.tasks import limits
-from app.tasks.kinds import Rate, all_kinds, kind
-from app.tasks.models import KindLimit, Task
-from app.tasks.service import TaskRequest, enqueue_many
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.runtime.context import Context
+from holdgate.tasks import limits
+from holdgate.tasks.kinds import Rate, all_kinds, kind
+from holdgate.tasks.models import KindLimit, Task
+from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.runtime.kinds import Named
 from tests.runtime.working import until, working
 

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.runtime.context import Context
-from app.testing import KindTester
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.runtime.context import Context
+from holdgate.testing import KindTester
 from tests.runtime.kinds import code, count, ran
 
 

@@ -5,13 +5,13 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.tasks import attempts, queries
-from app.tasks.models import Task
-from app.tasks.service import TaskRequest, enqueue
-from app.tasks.states import TaskVerb
-from app.testing import KindTester
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.tasks import attempts, queries
+from holdgate.tasks.models import Task
+from holdgate.tasks.service import TaskRequest, enqueue
+from holdgate.tasks.states import TaskVerb
+from holdgate.testing import KindTester
 from tests.runtime.kinds import ran
 from tests.runtime.working import task_of, until, until_state, verbs_of, working
 from tests.tasks.making import make_task

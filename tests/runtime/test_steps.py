@@ -12,17 +12,17 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from app.approvals.forms import FormField
-from app.approvals.models import Approval
-from app.approvals.questions import as_shown
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.errors import Invalid
-from app.runtime.context import Context
-from app.runtime.errors import PermanentError
-from app.tasks.kinds import kind
-from app.tasks.states import TaskState
-from app.testing import KindTester
+from holdgate.approvals.forms import FormField
+from holdgate.approvals.models import Approval
+from holdgate.approvals.questions import as_shown
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.errors import Invalid
+from holdgate.runtime.context import Context
+from holdgate.runtime.errors import PermanentError
+from holdgate.tasks.kinds import kind
+from holdgate.tasks.states import TaskState
+from holdgate.testing import KindTester
 from tests.runtime.kinds import QUICK, Named, ran
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import func, select, text, update
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.runtime.dispatcher import Dispatcher
-from app.runtime.sweeper import Sweeper
-from app.tasks.attempts import claim_tasks
-from app.tasks.models import Task, TaskEvent
-from app.tasks.service import TaskRequest, enqueue_many
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.runtime.dispatcher import Dispatcher
+from holdgate.runtime.sweeper import Sweeper
+from holdgate.tasks.attempts import claim_tasks
+from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.runtime.kinds import gates, ran
 from tests.runtime.working import until, until_state, working
 

@@ -3,10 +3,10 @@
 import pytest
 from sqlalchemy import select, text
 
-from app.approvals.models import Approval
-from app.core.config import Settings
-from app.core.db import Database
-from app.testing import KindTester
+from holdgate.approvals.models import Approval
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.testing import KindTester
 from tests.runtime.kinds import ran
 
 EFFECTS = 9  # that `test.swallows` tries

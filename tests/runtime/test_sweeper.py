@@ -2,9 +2,9 @@
 
 import asyncio
 
-from app.core.config import Settings
-from app.core.db import Database, WriteSession
-from app.runtime.sweeper import Sweeper
+from holdgate.core.config import Settings
+from holdgate.core.db import Database, WriteSession
+from holdgate.runtime.sweeper import Sweeper
 
 
 async def test_two_sweepers_never_do_a_beat_at_the_same_time(database: Database, settings: Settings) -> None:

@@ -13,12 +13,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from redis.asyncio import Redis
 
-import app.kinds.http_request
-import app.kinds.sample_task  # noqa: F401
-from app.core import tracing
-from app.core.config import Settings
-from app.core.db import Database
-from app.tasks.service import TaskRequest, enqueue
+import holdgate.kinds.http_request
+import holdgate.kinds.sample_task  # noqa: F401
+from holdgate.core import tracing
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.tasks.service import TaskRequest, enqueue
 from tests.api.programs import V1, api_of
 from tests.kinds.odd_site import odd_site, page
 from tests.runtime.working import task_of, until, until_state, working
@@ -135,9 +135,9 @@ class NotThere:
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, NotThere())
-import app.asgi, app.worker
-from app.core import tracing
-from app.core.config import ConfigError
+import holdgate.asgi, holdgate.worker
+from holdgate.core import tracing
+from holdgate.core.config import ConfigError
 
 tracing.configure("", "web")
 with tracing.span("x", "SERVER", {}) as told:
@@ -153,7 +153,7 @@ except ConfigError as problem:
 def test_without_the_extra_everything_works_and_the_setting_says_what_is_missing() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "holdpoint[tracing]" in done.stdout
+    assert "holdgate[tracing]" in done.stdout
 
 
 async def test_spans_reach_a_collector(spans: InMemorySpanExporter) -> None:
@@ -168,11 +168,11 @@ async def test_spans_reach_a_collector(spans: InMemorySpanExporter) -> None:
     server = HTTPServer(("127.0.0.1", 0), Collector)
     Thread(target=server.serve_forever, daemon=True).start()
     try:
-        tracing.configure(f"http://127.0.0.1:{server.server_address[1]}/v1/traces", "holdpoint-tests")
+        tracing.configure(f"http://127.0.0.1:{server.server_address[1]}/v1/traces", "holdgate-tests")
         with tracing.span("told to the collector", "SERVER", {}):
             pass
         tracing.stop()
     finally:
         server.shutdown()
         server.server_close()
-    assert b"told to the collector" in b"".join(received) and b"holdpoint-tests" in b"".join(received)
+    assert b"told to the collector" in b"".join(received) and b"holdgate-tests" in b"".join(received)

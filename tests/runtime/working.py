@@ -10,11 +10,11 @@ import msgspec
 from sqlalchemy import select
 
 import tests.runtime.kinds  # noqa: F401
-from app.core.config import Settings
-from app.core.db import Database
-from app.runtime.dispatcher import Dispatcher
-from app.runtime.sweeper import Sweeper
-from app.tasks.models import Task, TaskEvent
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.runtime.dispatcher import Dispatcher
+from holdgate.runtime.sweeper import Sweeper
+from holdgate.tasks.models import Task, TaskEvent
 
 
 @asynccontextmanager

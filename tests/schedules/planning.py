@@ -6,14 +6,14 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-import app.kinds.email_send  # noqa: F401
+import holdgate.kinds.email_send  # noqa: F401
 import tests.tasks.kinds  # noqa: F401
-from app.core.db import Database
-from app.core.principal import Principal
-from app.schedules import service
-from app.schedules.models import Schedule, ScheduleEvent
-from app.schedules.service import Plan
-from app.tasks.models import Task
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.schedules import service
+from holdgate.schedules.models import Schedule, ScheduleEvent
+from holdgate.schedules.service import Plan
+from holdgate.tasks.models import Task
 
 NOON = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
 

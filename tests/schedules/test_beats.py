@@ -7,15 +7,15 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
-from app.accounts import service as accounts
-from app.core.db import Database
-from app.core.errors import Invalid
-from app.core.principal import Principal
-from app.schedules import queries, service
-from app.schedules.errors import OwnerDisabled, ScheduleNotFound
-from app.schedules.models import ScheduleBeat
-from app.schedules.service import Plan, ScheduleVerb
-from app.tasks.errors import PayloadMismatch, UnknownKind
+from holdgate.accounts import service as accounts
+from holdgate.core.db import Database
+from holdgate.core.errors import Invalid
+from holdgate.core.principal import Principal
+from holdgate.schedules import queries, service
+from holdgate.schedules.errors import OwnerDisabled, ScheduleNotFound
+from holdgate.schedules.models import ScheduleBeat
+from holdgate.schedules.service import Plan, ScheduleVerb
+from holdgate.tasks.errors import PayloadMismatch, UnknownKind
 from tests.postings.people import add_user
 from tests.schedules.planning import NOON, fire, happened, plan, schedule_of, tasks_of
 

@@ -7,9 +7,9 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
 from tests.pages import browser_of, site_of
 from tests.postings.people import HTMX, Browser, add_user, words
 from tests.schedules.planning import NOON, fire, plan, schedule_of, tasks_of

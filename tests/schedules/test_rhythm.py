@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.errors import Invalid
-from app.schedules.rhythm import parse
+from holdgate.core.errors import Invalid
+from holdgate.schedules.rhythm import parse
 
 # Zone → the moments of its changes in 2026: forward, back. Berlin skips 02:00-03:00 and repeats 02:00-03:00, New York
 # skips 02:00-03:00 and repeats 01:00-02:00.

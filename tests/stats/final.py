@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from app.core.db import Database
+from holdgate.core.db import Database
 from tests.runtime.working import until
 
 _FINAL = text(

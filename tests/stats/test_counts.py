@@ -4,11 +4,11 @@ import asyncio
 
 from sqlalchemy import func, select, text
 
-from app.core.db import Database
-from app.stats import queries
-from app.tasks.models import Task
-from app.tasks.service import TaskRequest, enqueue_many
-from app.tasks.states import TaskState
+from holdgate.core.db import Database
+from holdgate.stats import queries
+from holdgate.tasks.models import Task
+from holdgate.tasks.service import TaskRequest, enqueue_many
+from holdgate.tasks.states import TaskState
 from tests.tasks.making import make_task
 
 

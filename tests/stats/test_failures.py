@@ -6,11 +6,11 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from app.core.db import Database
-from app.stats import minutes
-from app.stats.failures import Failure, failures_in
-from app.stats.minutes import PERIODS
-from app.tasks.states import TaskState
+from holdgate.core.db import Database
+from holdgate.stats import minutes
+from holdgate.stats.failures import Failure, failures_in
+from holdgate.stats.minutes import PERIODS
+from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal
 from tests.bulk.acting import fail
 from tests.stats.test_minutes import backdate, fold_all

@@ -8,12 +8,12 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import event, text
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.errors import TooMany
-from app.core.ids import uuid7
-from app.stats import live
-from app.stats.live import EVERYTHING, STREAMS, Change, Changes, Inbox
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.errors import TooMany
+from holdgate.core.ids import uuid7
+from holdgate.stats import live
+from holdgate.stats.live import EVERYTHING, STREAMS, Change, Changes, Inbox
 from tests.approvals.asking import principal
 from tests.pages import served
 from tests.postings.people import PEOPLE
@@ -96,7 +96,7 @@ async def test_more_than_can_be_named_is_everything(database: Database, changes:
 
 
 async def make_tasks(database: Database, number: int) -> None:
-    from app.tasks.service import TaskRequest, enqueue_many
+    from holdgate.tasks.service import TaskRequest, enqueue_many
 
     async with database.write("system") as session:
         await enqueue_many(session, [TaskRequest(kind="test.nothing", payload={})] * number)

@@ -11,19 +11,19 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from redis.asyncio import Redis
 from sqlalchemy import event
 
-import app.kinds.sample_task  # noqa: F401
-from app.asgi import create_app
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.core.metrics import PROCESS
-from app.runtime import workers
-from app.runtime.sweeper import Sweeper
-from app.stats.queries import fold_events
-from app.tasks.queues import QueueVerb, act
-from app.tasks.reads import sweeper_age
-from app.tasks.service import TaskRequest, enqueue
-from app.tasks.states import TaskState
+import holdgate.kinds.sample_task  # noqa: F401
+from holdgate.asgi import create_app
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.core.metrics import PROCESS
+from holdgate.runtime import workers
+from holdgate.runtime.sweeper import Sweeper
+from holdgate.stats.queries import fold_events
+from holdgate.tasks.queues import QueueVerb, act
+from holdgate.tasks.reads import sweeper_age
+from holdgate.tasks.service import TaskRequest, enqueue
+from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal
 from tests.pages import site_of, stranger
 from tests.processes import environment, free_port, worker
@@ -58,18 +58,18 @@ async def test_it_counts_tasks_beyond_the_watermark_and_below(
         await fold_events(session)
     await make_task(database)
     text = (await scrape(settings, database, redis)).text
-    assert values(text, "holdpoint_dead_letters") == {(): 1}
-    assert values(text, "holdpoint_retries") == {(): 1}
+    assert values(text, "holdgate_dead_letters") == {(): 1}
+    assert values(text, "holdgate_retries") == {(): 1}
     kind, queue = "test.nothing", "default"  # labels in the order of their names: kind, queue, state
-    assert values(text, "holdpoint_tasks") == {
+    assert values(text, "holdgate_tasks") == {
         (kind, queue, "dead_letter"): 1,
         (kind, queue, "retrying"): 1,
         (kind, queue, "queued"): 1,
     }
-    assert sum(values(text, "holdpoint_queue_ready").values()) == 1
-    [wait] = values(text, "holdpoint_queue_oldest_wait_seconds").values()
+    assert sum(values(text, "holdgate_queue_ready").values()) == 1
+    [wait] = values(text, "holdgate_queue_oldest_wait_seconds").values()
     assert 0 < wait < 60
-    assert sum(values(text, "holdpoint_queue_unserved").values()) == 1
+    assert sum(values(text, "holdgate_queue_unserved").values()) == 1
 
 
 async def test_it_tells_workers_pauses_and_when_the_sweeper_last_swept(
@@ -81,9 +81,9 @@ async def test_it_tells_workers_pauses_and_when_the_sweeper_last_swept(
         await workers.beat(session, uuid7(), "h", 2, {"default": 5}, 0, True, None, None)
         await act(session, admin, "default", QueueVerb.PAUSE)
     text = (await scrape(settings, database, redis)).text
-    assert values(text, "holdpoint_workers") == {("online",): 1, ("draining",): 1, ("lost",): 0}
-    assert values(text, "holdpoint_queue_paused")[("default",)] == 1
-    assert 3 <= values(text, "holdpoint_sweeper_age_seconds")[()] < 10
+    assert values(text, "holdgate_workers") == {("online",): 1, ("draining",): 1, ("lost",): 0}
+    assert values(text, "holdgate_queue_paused")[("default",)] == 1
+    assert 3 <= values(text, "holdgate_sweeper_age_seconds")[()] < 10
 
 
 async def test_a_real_sweeper_notes_its_beats(settings: Settings, database: Database, redis: Redis) -> None:
@@ -107,11 +107,11 @@ async def test_requests_are_counted_by_route_and_never_by_what_a_client_invents(
         await client.get("/invented/by/a/client")
         await client.request("INVENTED", "/livez")
         text = (await client.get("/metrics", headers=OPENMETRICS)).text
-    counted = values(text, "holdpoint_http_requests_total")
+    counted = values(text, "holdgate_http_requests_total")
     assert any(key[0] == "GET" and key[1].startswith("/review/{") for key in counted)
     assert "AAAAAAAA" not in text and "invented" not in text.lower()
     assert any(key[0] == "other" for key in counted)
-    assert values(text, "holdpoint_build_info")
+    assert values(text, "holdgate_build_info")
 
 
 async def test_it_speaks_openmetrics_and_the_text_format(settings: Settings, database: Database, redis: Redis) -> None:
@@ -121,7 +121,7 @@ async def test_it_speaks_openmetrics_and_the_text_format(settings: Settings, dat
     old = await scrape(settings, database, redis, Accept="text/plain")
     assert old.headers["content-type"].startswith("text/plain")
     names = {family.name for family in parse_text(old.text)}
-    assert {"holdpoint_tasks", "holdpoint_workers", "holdpoint_database_up"} <= names
+    assert {"holdgate_tasks", "holdgate_workers", "holdgate_database_up"} <= names
 
 
 async def test_with_a_token_only_its_holder_reads(settings: Settings, database: Database, redis: Redis) -> None:
@@ -144,7 +144,7 @@ async def test_without_the_database_it_still_answers_and_says_so(settings: Setti
     nowhere = Database("postgresql+asyncpg://nobody@127.0.0.1:1/none", name="tests")
     answer = await scrape(settings, nowhere, redis)
     assert answer.status_code == 200
-    assert values(answer.text, "holdpoint_database_up") == {(): 0}
+    assert values(answer.text, "holdgate_database_up") == {(): 0}
     await nowhere.dispose()
 
 
@@ -189,11 +189,11 @@ async def test_a_worker_process_tells_what_it_has_done_on_a_port_of_its_own(
 
             await until(ready)
             text = (await prometheus.get(address, headers=known)).text
-            assert values(text, "holdpoint_worker_claims_total") == {("default",): 1}
-            assert sum(values(text, "holdpoint_worker_tries_total").values()) == 1
-            assert values(text, "holdpoint_worker_in_hand")[()] in (0, 1)
-            assert values(text, "holdpoint_worker_calls")[("thread", "abandoned")] == 0
-            assert values(text, "holdpoint_worker_blocked_seconds")[()] < 15
+            assert values(text, "holdgate_worker_claims_total") == {("default",): 1}
+            assert sum(values(text, "holdgate_worker_tries_total").values()) == 1
+            assert values(text, "holdgate_worker_in_hand")[()] in (0, 1)
+            assert values(text, "holdgate_worker_calls")[("thread", "abandoned")] == 0
+            assert values(text, "holdgate_worker_blocked_seconds")[()] < 15
 
             async def swept() -> bool:
                 async with database.read() as session:
@@ -206,7 +206,7 @@ async def test_a_worker_process_tells_what_it_has_done_on_a_port_of_its_own(
 async def test_a_worker_counts_every_try_by_its_outcome(settings: Settings, database: Database) -> None:
     def tries(outcome: str) -> float:
         labels = {"queue": "default", "kind": "sample.task", "outcome": outcome}
-        return PROCESS.get_sample_value("holdpoint_worker_tries_total", labels) or 0.0
+        return PROCESS.get_sample_value("holdgate_worker_tries_total", labels) or 0.0
 
     before = tries("succeeded"), tries("dead_letter")
     async with working(database, settings):
@@ -216,5 +216,5 @@ async def test_a_worker_counts_every_try_by_its_outcome(settings: Settings, data
         await until_state(database, good, "succeeded")
         await until_state(database, bad, "dead_letter")
     assert (tries("succeeded") - before[0], tries("dead_letter") - before[1]) == (1, 1)
-    took = PROCESS.get_sample_value("holdpoint_worker_try_seconds_count", {"kind": "sample.task"})
+    took = PROCESS.get_sample_value("holdgate_worker_try_seconds_count", {"kind": "sample.task"})
     assert took is not None and took >= 2

@@ -9,11 +9,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from app.core.db import Database
-from app.runtime.sweeper import TIMED
-from app.stats import buckets, minutes
-from app.stats.figures import figures_of
-from app.tasks.states import FINISHED, TASK_MACHINE, TaskState
+from holdgate.core.db import Database
+from holdgate.runtime.sweeper import TIMED
+from holdgate.stats import buckets, minutes
+from holdgate.stats.figures import figures_of
+from holdgate.tasks.states import FINISHED, TASK_MACHINE, TaskState
 from tests.approvals.asking import principal
 from tests.stats.final import all_final
 from tests.tasks.making import _SET, make_task

@@ -6,9 +6,9 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
 from tests.approvals.asking import principal
 from tests.pages import browser_of, site_of
 from tests.postings.people import Browser

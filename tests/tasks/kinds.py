@@ -2,7 +2,7 @@
 
 import msgspec
 
-from app.tasks.kinds import kind
+from holdgate.tasks.kinds import kind
 
 
 class Nothing(msgspec.Struct, forbid_unknown_fields=True):

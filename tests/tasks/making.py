@@ -6,9 +6,9 @@ from uuid import UUID
 from sqlalchemy import text
 
 import tests.tasks.kinds  # noqa: F401
-from app.core.db import Database
-from app.tasks.service import TaskRequest, enqueue
-from app.tasks.states import FINISHED, TASK_MACHINE, TaskState
+from holdgate.core.db import Database
+from holdgate.tasks.service import TaskRequest, enqueue
+from holdgate.tasks.states import FINISHED, TASK_MACHINE, TaskState
 
 _SET = text(
     """

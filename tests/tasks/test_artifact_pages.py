@@ -8,12 +8,12 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.files import FilesAway, FileStore
-from app.core.principal import Principal
-from app.tasks.artifacts import store_artifact
-from app.tasks.states import TaskState
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.files import FilesAway, FileStore
+from holdgate.core.principal import Principal
+from holdgate.tasks.artifacts import store_artifact
+from holdgate.tasks.states import TaskState
 from tests.pages import browser_of, site_of, stranger
 from tests.postings.people import add_user
 from tests.tasks.making import make_task

@@ -11,17 +11,17 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.errors import Invalid
-from app.core.files import FilesAway, FileStore
-from app.core.ids import uuid7
-from app.runtime.context import Context
-from app.runtime.sweeper import Sweeper
-from app.tasks.artifacts import StoredArtifact, artifacts_of, store_artifact
-from app.tasks.kinds import kind
-from app.tasks.models import Artifact
-from app.testing import KindTester
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.errors import Invalid
+from holdgate.core.files import FilesAway, FileStore
+from holdgate.core.ids import uuid7
+from holdgate.runtime.context import Context
+from holdgate.runtime.sweeper import Sweeper
+from holdgate.tasks.artifacts import StoredArtifact, artifacts_of, store_artifact
+from holdgate.tasks.kinds import kind
+from holdgate.tasks.models import Artifact
+from holdgate.testing import KindTester
 from tests.runtime.working import until
 from tests.tasks.making import make_task
 from tests.tasks.s3_server import s3_server
@@ -43,7 +43,7 @@ async def write_pages(ctx: Context, payload: Pages) -> StoredArtifact:
 async def stored(
     request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Settings]:
-    """Settings with each sort of store. `TEST_S3_ENDPOINT` names a real one with a bucket `holdpoint-tests`."""
+    """Settings with each sort of store. `TEST_S3_ENDPOINT` names a real one with a bucket `holdgate-tests`."""
     if request.param == "directory":
         yield settings
         return
@@ -57,7 +57,7 @@ async def stored(
         }.items():
             monkeypatch.setenv(name, value)
         # A store is made once for each URL and process, and the server's port is another one each time.
-        yield msgspec.structs.replace(settings, artifacts_url=f"s3://holdpoint-tests/{uuid7()}")
+        yield msgspec.structs.replace(settings, artifacts_url=f"s3://holdgate-tests/{uuid7()}")
         assert all(server.signed)
 
 

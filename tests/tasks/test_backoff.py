@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.runtime.errors import RetryAfter
-from app.tasks.kinds import Backoff
+from holdgate.runtime.errors import RetryAfter
+from holdgate.tasks.kinds import Backoff
 
 SECOND = timedelta(seconds=1)
 

@@ -6,17 +6,17 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
-from app.runtime.sweeper import Sweeper
-from app.stats.consistency import problems
-from app.tasks import queries
-from app.tasks.dead_letters import Group, add_up, list_groups
-from app.tasks.fingerprints import digest, fill_missing, fingerprint
-from app.tasks.models import Task, error_counts
-from app.tasks.pruning import prune_tasks
-from app.tasks.states import TaskState, TaskVerb
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.runtime.sweeper import Sweeper
+from holdgate.stats.consistency import problems
+from holdgate.tasks import queries
+from holdgate.tasks.dead_letters import Group, add_up, list_groups
+from holdgate.tasks.fingerprints import digest, fill_missing, fingerprint
+from holdgate.tasks.models import Task, error_counts
+from holdgate.tasks.pruning import prune_tasks
+from holdgate.tasks.states import TaskState, TaskVerb
 from tests.bulk.acting import buried, fail, succeed
 from tests.tasks.making import make_task
 

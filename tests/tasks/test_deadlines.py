@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.tasks import queries
-from app.tasks.models import Task
-from app.tasks.states import UNFINISHED, TaskState, TaskVerb
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.tasks import queries
+from holdgate.tasks.models import Task
+from holdgate.tasks.states import UNFINISHED, TaskState, TaskVerb
 from tests.approvals.asking import put_question
 from tests.runtime.kinds import ran
 from tests.runtime.test_dispatcher import put

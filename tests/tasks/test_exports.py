@@ -9,13 +9,13 @@ import httpx
 import msgspec
 from sqlalchemy import event, text
 
-import app.kinds.http_request  # noqa: F401
-from app.core.db import Database
-from app.core.exports import CHUNK
-from app.core.principal import Principal
-from app.tasks import exports
-from app.tasks.filters import TaskFilter
-from app.tasks.states import TaskState
+import holdgate.kinds.http_request  # noqa: F401
+from holdgate.core.db import Database
+from holdgate.core.exports import CHUNK
+from holdgate.core.principal import Principal
+from holdgate.tasks import exports
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal
 from tests.pages import browser_of
 from tests.postings.people import Browser

@@ -6,15 +6,15 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
-from app.core.db import Database
-from app.core.principal import Principal
-from app.runs import service as runs
-from app.runs.states import RunVerb
-from app.tasks import queries
-from app.tasks.attempts import Claimed, Outcome
-from app.tasks.models import Task
-from app.tasks.service import enqueue, enqueue_many
-from app.tasks.states import TaskState, TaskVerb
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.runs import service as runs
+from holdgate.runs.states import RunVerb
+from holdgate.tasks import queries
+from holdgate.tasks.attempts import Claimed, Outcome
+from holdgate.tasks.models import Task
+from holdgate.tasks.service import enqueue, enqueue_many
+from holdgate.tasks.states import TaskState, TaskVerb
 from tests.postings.people import add_user
 from tests.tasks.test_queue import claim, finish, request
 
@@ -147,7 +147,7 @@ async def test_those_who_enqueue_at_once_wait_for_nobody_and_lose_nothing(databa
     async with database.read() as session:
         spread = await session.execute(select(func.count(), func.max(Task.position) - func.min(Task.position)))
         count, width = spread.one()
-        head = (await session.execute(text("SELECT holdpoint_head('default', 50)"))).scalar_one()
+        head = (await session.execute(text("SELECT holdgate_head('default', 50)"))).scalar_one()
         assert head == await session.scalar(select(func.min(Task.position)))
     assert count == 40
     assert width < 5_000_000

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 
-from app.bulk.conditions import conditions_of
-from app.core.db import Database
-from app.core.errors import Invalid
-from app.core.ids import uuid7
-from app.tasks.filters import MOST_IDS, TaskFilter, parse_age, parse_filter
-from app.tasks.models import Task
-from app.tasks.service import TaskRequest, enqueue
-from app.tasks.states import STANDINGS, TaskState
+from holdgate.bulk.conditions import conditions_of
+from holdgate.core.db import Database
+from holdgate.core.errors import Invalid
+from holdgate.core.ids import uuid7
+from holdgate.tasks.filters import MOST_IDS, TaskFilter, parse_age, parse_filter
+from holdgate.tasks.models import Task
+from holdgate.tasks.service import TaskRequest, enqueue
+from holdgate.tasks.states import STANDINGS, TaskState
 from tests.bulk.acting import buried
 from tests.postings.people import add_user
 from tests.tasks.making import make_task

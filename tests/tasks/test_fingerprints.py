@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from app.core.db import Database
-from app.tasks import queries, strays
-from app.tasks.filters import FINGERPRINT
-from app.tasks.fingerprints import digest, digest_of, fill_missing, fingerprint, normalised
-from app.tasks.models import Task
-from app.tasks.states import TaskState, TaskVerb
+from holdgate.core.db import Database
+from holdgate.tasks import queries, strays
+from holdgate.tasks.filters import FINGERPRINT
+from holdgate.tasks.fingerprints import digest, digest_of, fill_missing, fingerprint, normalised
+from holdgate.tasks.models import Task
+from holdgate.tasks.states import TaskState, TaskVerb
 from tests.bulk.acting import buried, fail
 from tests.runtime.working import task_of
 from tests.tasks.making import make_task

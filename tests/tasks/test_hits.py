@@ -6,14 +6,14 @@ import pytest
 from sqlalchemy import select, text, true
 
 import tests.tasks.kinds  # noqa: F401
-from app.core.db import Database
-from app.core.paging import Cursor
-from app.core.principal import Principal
-from app.tasks.filters import TaskFilter
-from app.tasks.hits import few_hits
-from app.tasks.models import Task
-from app.tasks.reads import list_tasks
-from app.tasks.service import TaskRequest, enqueue_many
+from holdgate.core.db import Database
+from holdgate.core.paging import Cursor
+from holdgate.core.principal import Principal
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.hits import few_hits
+from holdgate.tasks.models import Task
+from holdgate.tasks.reads import list_tasks
+from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.test_plans import explaining
 
 TASKS = 500

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.tasks import kinds
-from app.tasks.kinds import Rate, kind
+from holdgate.tasks import kinds
+from holdgate.tasks.kinds import Rate, kind
 
 
 async def nothing(ctx: Any, payload: dict[str, Any]) -> None:

@@ -7,28 +7,28 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-import app.kinds.http_request  # noqa: F401
-from app.approvals import asking
-from app.approvals.errors import QuestionImpossible
-from app.approvals.questions import Question
-from app.approvals.states import HoldType
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.errors import Invalid
-from app.core.masking import masked
-from app.core.principal import Principal
-from app.core.shape import DEEP, LONG, MANY, MOST_DEPTH, MOST_VALUES, json_problem, shape_problem
-from app.core.storable import MOST_JSON
-from app.postings.formats.detect import json_of
-from app.postings.formats.rows import UnreadableFile
-from app.runtime.context import Context
-from app.runtime.execution import execute
-from app.runtime.executors import Executors
-from app.tasks.attempts import Outcome, claim_tasks
-from app.tasks.kinds import kind
-from app.tasks.secrets import with_secrets
-from app.tasks.service import TaskRequest, enqueue
-from app.tasks.states import TaskState
+import holdgate.kinds.http_request  # noqa: F401
+from holdgate.approvals import asking
+from holdgate.approvals.errors import QuestionImpossible
+from holdgate.approvals.questions import Question
+from holdgate.approvals.states import HoldType
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.errors import Invalid
+from holdgate.core.masking import masked
+from holdgate.core.principal import Principal
+from holdgate.core.shape import DEEP, LONG, MANY, MOST_DEPTH, MOST_VALUES, json_problem, shape_problem
+from holdgate.core.storable import MOST_JSON
+from holdgate.postings.formats.detect import json_of
+from holdgate.postings.formats.rows import UnreadableFile
+from holdgate.runtime.context import Context
+from holdgate.runtime.execution import execute
+from holdgate.runtime.executors import Executors
+from holdgate.tasks.attempts import Outcome, claim_tasks
+from holdgate.tasks.kinds import kind
+from holdgate.tasks.secrets import with_secrets
+from holdgate.tasks.service import TaskRequest, enqueue
+from holdgate.tasks.states import TaskState
 from tests.postings.people import Browser, words
 from tests.tasks.making import make_task
 

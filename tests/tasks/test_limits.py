@@ -8,17 +8,17 @@ import pytest
 from sqlalchemy import func, select, text
 
 import tests.tasks.kinds  # noqa: F401
-from app.core.db import Database
-from app.core.errors import NotFound
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.tasks import attempts, limits, queries
-from app.tasks.attempts import Claimed, Outcome
-from app.tasks.kinds import Kind, Rate, find_kind
-from app.tasks.limits import Claim, Limits
-from app.tasks.models import KindLimit, Task
-from app.tasks.service import TaskRequest, enqueue_many
-from app.tasks.states import TaskState, TaskVerb
+from holdgate.core.db import Database
+from holdgate.core.errors import NotFound
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.tasks import attempts, limits, queries
+from holdgate.tasks.attempts import Claimed, Outcome
+from holdgate.tasks.kinds import Kind, Rate, find_kind
+from holdgate.tasks.limits import Claim, Limits
+from holdgate.tasks.models import KindLimit, Task
+from holdgate.tasks.service import TaskRequest, enqueue_many
+from holdgate.tasks.states import TaskState, TaskVerb
 from tests.postings.people import add_user
 from tests.tasks.test_queue import LEASE, finish
 
@@ -216,7 +216,7 @@ async def test_a_lifted_limit_lets_all_go_in_their_order_and_nobody_overtakes(
     free = await put(database, 3, FREE)
     await allow(database, root, Limits())
     async with database.write("worker:test") as session:
-        head = (await session.execute(text("SELECT holdpoint_head('default', 50)"))).scalar_one()
+        head = (await session.execute(text("SELECT holdgate_head('default', 50)"))).scalar_one()
         assert head == await session.scalar(select(func.min(Task.position)).where(Task.id.in_(free)))
     order = [(await claim(database, 1))[0].id for _ in range(23)]
     assert [each for each in order if each in blocked] == blocked

@@ -6,10 +6,10 @@ from html import unescape
 import httpx
 import pytest
 
-from app.core.db import Database
-from app.core.principal import Principal
-from app.tasks import saved
-from app.tasks.states import TaskState
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.tasks import saved
+from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal
 from tests.pages import browser_of
 from tests.postings.people import Browser, words

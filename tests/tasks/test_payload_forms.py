@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.core.errors import Invalid
-from app.core.masking import masked
-from app.kinds import BUILT_IN
-from app.tasks.kinds import all_kinds, find_kind
-from app.tasks.payload_forms import fields_of, read_fields, values_of
-from app.tasks.secrets import changes_between, with_secrets
+from holdgate.core.errors import Invalid
+from holdgate.core.masking import masked
+from holdgate.kinds import BUILT_IN
+from holdgate.tasks.kinds import all_kinds, find_kind
+from holdgate.tasks.payload_forms import fields_of, read_fields, values_of
+from holdgate.tasks.secrets import changes_between, with_secrets
 
 for _module in BUILT_IN:
     import_module(_module)

@@ -7,15 +7,15 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, text
 
-import app.runtime.sweeper
-from app.core.config import Settings
-from app.core.db import Database
-from app.stats.following import next_window
-from app.stats.queries import counts_by_state, fold_events
-from app.tasks.models import Task, TaskEvent, TaskStep
-from app.tasks.pruning import prune_tasks
-from app.tasks.service import TaskRequest, enqueue_many
-from app.tasks.states import FINISHED, TaskState
+import holdgate.runtime.sweeper
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.stats.following import next_window
+from holdgate.stats.queries import counts_by_state, fold_events
+from holdgate.tasks.models import Task, TaskEvent, TaskStep
+from holdgate.tasks.pruning import prune_tasks
+from holdgate.tasks.service import TaskRequest, enqueue_many
+from holdgate.tasks.states import FINISHED, TaskState
 from tests.approvals.asking import put_question
 from tests.runtime.working import until, working
 from tests.stats.final import all_final
@@ -114,7 +114,7 @@ async def test_the_last_traces_go_a_retention_later_even_of_what_was_not_folded(
 async def test_pruning_goes_in_chunks_until_nothing_is_left_and_work_goes_on_beside_it(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app.runtime.sweeper, "PRUNE_CHUNK", 7)
+    monkeypatch.setattr(holdgate.runtime.sweeper, "PRUNE_CHUNK", 7)
     await age(database, *[await make_task(database, TaskState.SUCCEEDED) for _ in range(20)])
     async with database.write("system") as session:
         await enqueue_many(session, [TaskRequest(kind="test.nothing", payload={})] * 50)

@@ -8,15 +8,15 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from app.core.db import Database
-from app.core.errors import Invalid
-from app.core.ids import uuid7
-from app.tasks import attempts, queries
-from app.tasks.attempts import Claimed, Losses, Outcome
-from app.tasks.errors import PayloadMismatch, UnknownKind
-from app.tasks.models import Task, TaskEvent
-from app.tasks.service import TaskRequest, enqueue, enqueue_many
-from app.tasks.states import TaskState
+from holdgate.core.db import Database
+from holdgate.core.errors import Invalid
+from holdgate.core.ids import uuid7
+from holdgate.tasks import attempts, queries
+from holdgate.tasks.attempts import Claimed, Losses, Outcome
+from holdgate.tasks.errors import PayloadMismatch, UnknownKind
+from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.service import TaskRequest, enqueue, enqueue_many
+from holdgate.tasks.states import TaskState
 from tests.tasks.making import make_task
 
 LEASE = timedelta(seconds=15)

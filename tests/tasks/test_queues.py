@@ -8,14 +8,14 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.runtime import workers
-from app.tasks import limits, queues
-from app.tasks.queues import QueueVerb
-from app.tasks.states import TaskState
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.runtime import workers
+from holdgate.tasks import limits, queues
+from holdgate.tasks.queues import QueueVerb
+from holdgate.tasks.states import TaskState
 from tests.pages import browser_of, site_of
 from tests.postings.people import Browser, add_user, words
 from tests.tasks.making import make_task

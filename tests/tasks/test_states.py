@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from app.core.db import Database, WriteSession
-from app.core.ids import uuid7
-from app.tasks import attempts, queries
-from app.tasks.attempts import Outcome
-from app.tasks.models import Task, TaskEvent, TaskTransition
-from app.tasks.states import FINISHED, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
+from holdgate.core.db import Database, WriteSession
+from holdgate.core.ids import uuid7
+from holdgate.tasks import attempts, queries
+from holdgate.tasks.attempts import Outcome
+from holdgate.tasks.models import Task, TaskEvent, TaskTransition
+from holdgate.tasks.states import FINISHED, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
 from tests.tasks.making import make_task
 
 PAIRS = [(verb, state) for verb, state in product(TaskVerb, TaskState)]

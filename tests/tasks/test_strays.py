@@ -9,16 +9,16 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import select, text
 
-from app.core.config import Settings, load
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.runtime import workers
-from app.stats.queries import counts_by_kind
-from app.tasks import queries, reads, strays
-from app.tasks.attempts import Outcome
-from app.tasks.models import Orphan, Task, Worker
-from app.tasks.states import TaskState, TaskVerb
-from app.tasks.strays import OrphanLine
+from holdgate.core.config import Settings, load
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.runtime import workers
+from holdgate.stats.queries import counts_by_kind
+from holdgate.tasks import queries, reads, strays
+from holdgate.tasks.attempts import Outcome
+from holdgate.tasks.models import Orphan, Task, Worker
+from holdgate.tasks.states import TaskState, TaskVerb
+from holdgate.tasks.strays import OrphanLine
 from tests.pages import browser_of, site_of
 from tests.postings.people import add_user, words
 from tests.runtime.test_dispatcher import put

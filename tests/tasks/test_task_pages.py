@@ -8,16 +8,16 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-import app.kinds.http_request
-import app.kinds.image_process  # noqa: F401
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
-from app.runs.service import start_run
-from app.tasks.models import Task, TaskEvent, TaskStep
-from app.tasks.service import TaskRequest
-from app.tasks.states import TaskState
-from app.web import zone
+import holdgate.kinds.http_request
+import holdgate.kinds.image_process  # noqa: F401
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.runs.service import start_run
+from holdgate.tasks.models import Task, TaskEvent, TaskStep
+from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.states import TaskState
+from holdgate.web import zone
 from tests.approvals.asking import principal, put_question
 from tests.bulk.acting import buried
 from tests.pages import browser_of
@@ -226,7 +226,7 @@ async def test_a_new_task_that_does_not_fit_says_so_beside_each_field_and_keeps_
 
 
 async def test_the_times_of_a_new_task_are_those_of_whoever_fills_it_in(database: Database, member: Browser) -> None:
-    member.cookies.set("hp_zone", "Europe%2FVienna")
+    member.cookies.set("hg_zone", "Europe%2FVienna")
     sent = {"kind": "sample.task", "run_at": "2031-07-01T09:00", "deadline": "2031-12-01T09:00", "max_attempts": "7"}
     made = await member.send_form("/tasks", sent)
     assert made.status_code == 303, words(made)

@@ -13,18 +13,18 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy import text
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.errors import Conflict, Invalid, NotFound, TooMany, Unauthorized
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.web.forms import Form, blank, read_form
-from app.web.guards import SignedIn, admin_only, signed_in
-from app.web.render import render, render_private, see_other
-from app.web.request import WebRequest
-from app.web.security import Shield
-from app.web.sessions import Read, Write
-from app.web.site import make_site
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.errors import Conflict, Invalid, NotFound, TooMany, Unauthorized
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.web.forms import Form, blank, read_form
+from holdgate.web.guards import SignedIn, admin_only, signed_in
+from holdgate.web.render import render, render_private, see_other
+from holdgate.web.request import WebRequest
+from holdgate.web.security import Shield
+from holdgate.web.sessions import Read, Write
+from holdgate.web.site import make_site
 
 FIELD = re.compile(r'name="_csrf_token" value="([^"]+)"')
 

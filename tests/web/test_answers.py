@@ -10,10 +10,10 @@ import structlog
 from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy.exc import OperationalError
 
-from app.core.config import Settings
-from app.core.db import Database, Session
-from app.core.principal import Principal
-from app.web.errors import describe
+from holdgate.core.config import Settings
+from holdgate.core.db import Database, Session
+from holdgate.core.principal import Principal
+from holdgate.web.errors import describe
 from tests.web.conftest import Client, MakeSite
 
 People = Callable[[], Awaitable[list[str]]]
@@ -49,7 +49,7 @@ async def test_a_fragment_does_not_use_up_the_flash(client: Client) -> None:
 
 
 async def test_a_forged_flash_is_not_shown(client: Client) -> None:
-    client.cookies.set("hp_flash", "WyJlcnJvciIsIllvdXIgYWNjb3VudCJd.abc.def")
+    client.cookies.set("hg_flash", "WyJlcnJvciIsIllvdXIgYWNjb3VudCJd.abc.def")
     answer = await client.get("/notes")
     assert (answer.status_code, "Your account" in answer.text) == (200, False)
 

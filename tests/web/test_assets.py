@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.core.config import Settings
-from app.web.assets import Assets
+from holdgate.core.config import Settings
+from holdgate.web.assets import Assets
 from tests.web.conftest import Client, MakeSite
 
 STATIC = Path(__file__).parents[2] / "static"
@@ -74,7 +74,7 @@ async def test_another_version_is_served_but_not_kept(client: Client, assets: As
 async def test_nothing_outside_the_directory_is_served(client: Client, assets: Assets, path: str) -> None:
     answer = await client.get(f"/static/{assets.version}/{path}")
     assert answer.status_code == 404
-    assert b"holdpoint" not in answer.content.lower()
+    assert b"holdgate" not in answer.content.lower()
 
 
 async def test_head_of_a_file_has_its_headers(client: Client, assets: Assets) -> None:

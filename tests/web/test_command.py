@@ -1,4 +1,4 @@
-"""`holdpoint web`: where it listens, and what every connection passes."""
+"""`holdgate web`: where it listens, and what every connection passes."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import pytest
 import uvicorn
 from click.testing import CliRunner
 
-from app import cli
-from app.web.connection import Connection
+from holdgate import cli
+from holdgate.web.connection import Connection
 
 PRODUCTION = {
     "ENVIRONMENT": "production",

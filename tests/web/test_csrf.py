@@ -36,9 +36,9 @@ async def test_the_token_may_come_in_a_header_and_stays_the_same(client: Client)
 
 
 async def test_a_damaged_cookie_is_replaced(client: Client) -> None:
-    client.cookies.set("hp_csrf", "short")
+    client.cookies.set("hg_csrf", "short")
     answer = await client.get("/notes")
-    assert "hp_csrf=" in answer.headers["set-cookie"]
+    assert "hg_csrf=" in answer.headers["set-cookie"]
     assert "HttpOnly" in answer.headers["set-cookie"]
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.web.assets import Assets
-from app.web.errors import Problem, write
-from app.web.templates import environment
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.web.assets import Assets
+from holdgate.web.errors import Problem, write
+from holdgate.web.templates import environment
 from tests.approvals.asking import principal
 from tests.pages import browser_of, site_of, stranger
 
@@ -53,7 +53,7 @@ async def test_an_address_no_route_knows_shows_who_is_signed_in_where_to_go_and_
     async with site_of(settings, database, redis) as site:
         async with browser_of(site, await principal(database, "ann@example.org")) as browser:
             await browser.get("/tasks")
-            kept = browser.cookies["hp_csrf"]
+            kept = browser.cookies["hg_csrf"]
             for path in ("/no/such/page", "/tasks/nonsense"):
                 page = await browser.get(path)
                 assert page.status_code == 404

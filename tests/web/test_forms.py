@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from litestar.datastructures import FormMultiDict
 
-from app.core.db import Database
-from app.core.errors import Invalid
-from app.web import filters, form_time
-from app.web.form_time import FormTime
-from app.web.forms import Form, blank, read_form
+from holdgate.core.db import Database
+from holdgate.core.errors import Invalid
+from holdgate.web import filters, form_time
+from holdgate.web.form_time import FormTime
+from holdgate.web.forms import Form, blank, read_form
 
 
 class Everything(msgspec.Struct):

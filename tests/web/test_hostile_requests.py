@@ -17,14 +17,14 @@ import uvicorn
 from litestar import _parsers
 from redis import Redis
 
-from app.web import connection, exchange
-from app.web.connection import Connection
+from holdgate.web import connection, exchange
+from holdgate.web.connection import Connection
 from tests.processes import Process, environment, free_port, web
 from tests.servers import Servers
 from tests.web.conftest import Client, MakeSite
 
 FORM = "Content-Type: application/x-www-form-urlencoded"
-COOKIE = f"Cookie: hp_csrf={'x' * 43}"  # anybody can make one up
+COOKIE = f"Cookie: hg_csrf={'x' * 43}"  # anybody can make one up
 
 
 @pytest.fixture(scope="module")

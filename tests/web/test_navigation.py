@@ -1,12 +1,12 @@
 """The list of places: who sees which, and that each leads somewhere."""
 
-from app.asgi import HANDLERS
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.web.navigation import PLACES, Navigation
-from app.web.site import make_site
+from holdgate.asgi import HANDLERS
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.web.navigation import PLACES, Navigation
+from holdgate.web.site import make_site
 
 MEMBER = Principal(uuid7(), "ann@example.org", "", "member")
 ADMIN = Principal(uuid7(), "root@example.org", "", "admin")

@@ -13,11 +13,11 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from app.accounts.queries import insert_session
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
-from app.core.tokens import digest, mint
+from holdgate.accounts.queries import insert_session
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.core.tokens import digest, mint
 from tests import processes
 from tests.approvals.asking import principal
 from tests.pages import browser_of, hidden, site_of, stranger
@@ -39,7 +39,7 @@ async def test_two_processes_let_exactly_sixty_of_two_hundred_forms_through(
         processes.web(environ, tmp_path / "one.log", ports[0]),
         processes.web(environ, tmp_path / "two.log", ports[1]),
     ):
-        async with httpx.AsyncClient(cookies={"hp_session": token}, timeout=60) as client:
+        async with httpx.AsyncClient(cookies={"hg_session": token}, timeout=60) as client:
             page = await client.get(f"http://127.0.0.1:{ports[0]}/tasks/new?kind=sample.task")
             form = {"kind": "sample.task", "_csrf_token": hidden(page.text, "_csrf_token")}
             answers = await asyncio.gather(

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 import structlog
 
-from app.core.config import Settings
-from app.web.security import MAX_BODY
+from holdgate.core.config import Settings
+from holdgate.web.security import MAX_BODY
 from tests.web.conftest import Client, MakeSite
 
 NO_HANDLER = ["/nowhere", "/refusals/crash", "/refusals/missing", "/notes", "/robots.txt", "/static/x/nothing.css"]
@@ -44,7 +44,7 @@ async def test_under_https_browsers_are_told_to_stay_there(site_of: MakeSite, se
     async with Client(transport=httpx.ASGITransport(site_of(secure)), base_url=secure.base_url) as client:
         answer = await client.get("/notes")
         assert "max-age=31536000" in answer.headers["strict-transport-security"]
-        assert answer.headers["set-cookie"].startswith("__Host-hp_csrf=")
+        assert answer.headers["set-cookie"].startswith("__Host-hg_csrf=")
         assert "Secure" in answer.headers["set-cookie"]
 
 

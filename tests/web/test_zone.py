@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.core import zones
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.web import filters, zone
+from holdgate.core import zones
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.web import filters, zone
 
 MOMENT = datetime(2026, 7, 1, 22, 30, 5, tzinfo=UTC)
 

@@ -9,13 +9,13 @@ import msgspec
 from sqlalchemy import text
 from standardwebhooks import Webhook
 
-import app.kinds.webhook_deliver  # noqa: F401
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
-from app.webhooks import following, service
-from app.webhooks.events import TYPES
-from app.webhooks.service import Wanted
+import holdgate.kinds.webhook_deliver  # noqa: F401
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.webhooks import following, service
+from holdgate.webhooks.events import TYPES
+from holdgate.webhooks.service import Wanted
 from tests.kinds.odd_site import OddSite
 from tests.stats.final import all_final
 

@@ -8,17 +8,17 @@ import pytest
 from sqlalchemy import func, select, text
 from standardwebhooks import Webhook, WebhookVerificationError
 
-import app.kinds.email_send  # noqa: F401
-from app.accounts import service as accounts
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
-from app.mail.letters import find_letter, letter_data
-from app.mail.message import render
-from app.tasks.models import Task
-from app.webhooks import queries, service
-from app.webhooks.models import Delivery, Endpoint
-from app.webhooks.service import MOST_FAILURES, PATIENCE
+import holdgate.kinds.email_send  # noqa: F401
+from holdgate.accounts import service as accounts
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.mail.letters import find_letter, letter_data
+from holdgate.mail.message import render
+from holdgate.tasks.models import Task
+from holdgate.webhooks import queries, service
+from holdgate.webhooks.models import Delivery, Endpoint
+from holdgate.webhooks.service import MOST_FAILURES, PATIENCE
 from tests.approvals.asking import principal
 from tests.kinds.odd_site import odd_site
 from tests.runtime.working import until, until_state, working

@@ -5,18 +5,18 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from app.approvals import deciding
-from app.core.config import Settings
-from app.core.db import Database
-from app.runs import following as run_following
-from app.runs import service as runs
-from app.runs.states import RunVerb
-from app.tasks.models import Task
-from app.tasks.queries import move_tasks
-from app.tasks.service import TaskRequest, enqueue
-from app.tasks.states import TASK_MACHINE, TaskState, TaskVerb
-from app.webhooks import following, service
-from app.webhooks.events import OF_RUN, OF_STATE, TYPES
+from holdgate.approvals import deciding
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.runs import following as run_following
+from holdgate.runs import service as runs
+from holdgate.runs.states import RunVerb
+from holdgate.tasks.models import Task
+from holdgate.tasks.queries import move_tasks
+from holdgate.tasks.service import TaskRequest, enqueue
+from holdgate.tasks.states import TASK_MACHINE, TaskState, TaskVerb
+from holdgate.webhooks import following, service
+from holdgate.webhooks.events import OF_RUN, OF_STATE, TYPES
 from tests.approvals.asking import approve, principal, put_question
 from tests.stats.final import all_final
 from tests.tasks.making import make_task

@@ -8,10 +8,10 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import select, text
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.core.principal import Principal
-from app.webhooks.models import Endpoint
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.webhooks.models import Endpoint
 from tests.approvals.asking import principal
 from tests.kinds.odd_site import odd_site
 from tests.pages import browser_of, site_of

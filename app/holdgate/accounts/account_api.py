@@ -11,11 +11,11 @@ from litestar import Response
 from litestar.params import FromPath
 from msgspec import UNSET
 
-from app.accounts import profiles, queries, service, token_queries, token_uses
-from app.accounts.bearer import holders_of
-from app.accounts.errors import UserNotFound
-from app.accounts.profiles import ProfileChange
-from app.accounts.schemas import (
+from holdgate.accounts import profiles, queries, service, token_queries, token_uses
+from holdgate.accounts.bearer import holders_of
+from holdgate.accounts.errors import UserNotFound
+from holdgate.accounts.profiles import ProfileChange
+from holdgate.accounts.schemas import (
     AccountChange,
     AccountItem,
     NewProfile,
@@ -32,16 +32,16 @@ from app.accounts.schemas import (
     session_item,
     token_item,
 )
-from app.api.access import Scope
-from app.api.bodies import read_query
-from app.api.changes import change
-from app.api.endpoints import JSON, endpoint
-from app.api.idempotency import Reply, once
-from app.core.db import Session, WriteSession
-from app.core.principal import Principal
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.api.access import Scope
+from holdgate.api.bodies import read_query
+from holdgate.api.changes import change
+from holdgate.api.endpoints import JSON, endpoint
+from holdgate.api.idempotency import Reply, once
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.principal import Principal
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 TAG = "Account"
 PROFILE = {

@@ -8,17 +8,17 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery
 
-from app.accounts import queries, service
-from app.accounts.bearer import holders_of
-from app.accounts.models import User
-from app.core import log
-from app.core.db import Session
-from app.core.errors import Invalid
-from app.web.forms import Form, blank, read_form
-from app.web.guards import SignedIn, admin_only
-from app.web.render import render, see_other
-from app.web.request import WebRequest
-from app.web.sessions import Read, Write
+from holdgate.accounts import queries, service
+from holdgate.accounts.bearer import holders_of
+from holdgate.accounts.models import User
+from holdgate.core import log
+from holdgate.core.db import Session
+from holdgate.core.errors import Invalid
+from holdgate.web.forms import Form, blank, read_form
+from holdgate.web.guards import SignedIn, admin_only
+from holdgate.web.render import render, see_other
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read, Write
 
 logger = log.get(__name__)
 

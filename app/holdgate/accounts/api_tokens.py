@@ -4,17 +4,17 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from app.accounts import queries, token_queries
-from app.accounts.errors import TokenNotFound, UserNotFound
-from app.accounts.letters import NewTokenData
-from app.api.access import Scope
-from app.core.db import WriteSession
-from app.core.errors import Conflict, Invalid
-from app.core.ids import uuid7
-from app.core.tokens import digest, mint
-from app.mail import service as mail
+from holdgate.accounts import queries, token_queries
+from holdgate.accounts.errors import TokenNotFound, UserNotFound
+from holdgate.accounts.letters import NewTokenData
+from holdgate.api.access import Scope
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import Conflict, Invalid
+from holdgate.core.ids import uuid7
+from holdgate.core.tokens import digest, mint
+from holdgate.mail import service as mail
 
-START = "hp_"
+START = "hg_"
 SHOWN = len(START) + 6  # characters by which people know a token
 MOST = 50
 LONGEST = timedelta(days=3650)

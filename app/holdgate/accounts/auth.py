@@ -12,14 +12,14 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy.exc import DBAPIError
 
-from app.accounts import queries
-from app.accounts.queries import Found
-from app.core import log
-from app.core.db import NOTE_SECONDS, Database, is_away
-from app.core.principal import Principal
-from app.core.tokens import digest
-from app.web.cookies import SESSION, read_cookie
-from app.web.request import WebRequest, is_api
+from holdgate.accounts import queries
+from holdgate.accounts.queries import Found
+from holdgate.core import log
+from holdgate.core.db import NOTE_SECONDS, Database, is_away
+from holdgate.core.principal import Principal
+from holdgate.core.tokens import digest
+from holdgate.web.cookies import SESSION, read_cookie
+from holdgate.web.request import WebRequest, is_api
 
 logger = log.get(__name__)
 
@@ -27,7 +27,7 @@ logger = log.get(__name__)
 def session_middleware(app: ASGIApp) -> ASGIApp:
     """Sets `scope["user"]` to a Principal or None and `scope["auth"]` to the session's id, unless both are set.
 
-    Not for the API: a cookie, which browsers send by themselves, opens nothing there (app/accounts/bearer.py).
+    Not for the API: a cookie, which browsers send by themselves, opens nothing there (accounts/bearer.py).
     """
 
     async def resolve(scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,18 +9,18 @@ from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from app.accounts import jwks, jwts, token_queries
-from app.accounts.api_tokens import START
-from app.accounts.errors import BadToken
-from app.accounts.holders import Holders
-from app.accounts.token_queries import Holder
-from app.api import access
-from app.api.access import Access
-from app.core import log
-from app.core.db import NOTE_SECONDS, Database, is_away
-from app.core.principal import Principal
-from app.core.tokens import digest
-from app.web.request import WebRequest
+from holdgate.accounts import jwks, jwts, token_queries
+from holdgate.accounts.api_tokens import START
+from holdgate.accounts.errors import BadToken
+from holdgate.accounts.holders import Holders
+from holdgate.accounts.token_queries import Holder
+from holdgate.api import access
+from holdgate.api.access import Access
+from holdgate.core import log
+from holdgate.core.db import NOTE_SECONDS, Database, is_away
+from holdgate.core.principal import Principal
+from holdgate.core.tokens import digest
+from holdgate.web.request import WebRequest
 
 logger = log.get(__name__)
 
@@ -86,7 +86,7 @@ async def _note_use(database: Database, holder: Holder) -> None:
 async def _by_jwt(request: WebRequest, token: str) -> tuple[Principal, Access]:
     state = request.app.state
     if not state.settings.jwks_url:
-        raise BadToken("Only personal tokens, which begin with hp_, are taken here.")
+        raise BadToken("Only personal tokens, which begin with hg_, are taken here.")
     if "jwks" not in state:
         state["jwks"] = jwks.of(state.settings)
     claims = await jwts.verified(token, state.jwks, state.settings)

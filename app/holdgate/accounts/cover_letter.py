@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from app.core.errors import Invalid
+from holdgate.core.errors import Invalid
 
 PLACEHOLDERS = {
     "company": "the company’s name",

@@ -6,7 +6,7 @@ import zipfile
 
 import msgspec
 
-from app.core.errors import Invalid
+from holdgate.core.errors import Invalid
 
 MOST_BYTES = 5 * 1024 * 1024
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"

@@ -1,6 +1,6 @@
 """Refusals around people, their links and sessions."""
 
-from app.core.errors import Conflict, Forbidden, Gone, NotFound, Unauthorized
+from holdgate.core.errors import Conflict, Forbidden, Gone, NotFound, Unauthorized
 
 
 class LinkDead(Gone):
@@ -18,7 +18,7 @@ class MayNotSignIn(Forbidden):
     title = "You cannot sign in here"
 
     def __init__(self) -> None:
-        super().__init__("This address has no access. An administrator of this Holdpoint can give it.")
+        super().__init__("This address has no access. An administrator of this Holdgate can give it.")
 
 
 class AccessEnded(Forbidden):
@@ -28,7 +28,7 @@ class AccessEnded(Forbidden):
 
     def __init__(self) -> None:
         super().__init__(
-            "Your access to this Holdpoint has ended, so nothing was shown or changed. "
+            "Your access to this Holdgate has ended, so nothing was shown or changed. "
             "If that is a mistake, ask an administrator."
         )
 

@@ -2,7 +2,7 @@
 
 import time
 
-from app.accounts.token_queries import Holder
+from holdgate.accounts.token_queries import Holder
 
 SECONDS = 1.0
 MOST = 10_000

@@ -13,9 +13,9 @@ from typing import Any
 import jwt
 import msgspec
 
-from app.core import log, outgoing
-from app.core.config import Settings
-from app.core.errors import Unavailable
+from holdgate.core import log, outgoing
+from holdgate.core.config import Settings
+from holdgate.core.errors import Unavailable
 
 FRESH = 300.0  # seconds after which keys are renewed
 REST = 5.0  # seconds between two fetches

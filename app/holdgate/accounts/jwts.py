@@ -7,13 +7,13 @@ from uuid import UUID
 import jwt
 import msgspec
 
-from app.accounts import queries
-from app.accounts.errors import BadToken
-from app.accounts.jwks import ALGORITHMS, Jwks
-from app.accounts.models import User
-from app.core.addresses import BadAddress, checked_address
-from app.core.config import Settings
-from app.core.db import Session
+from holdgate.accounts import queries
+from holdgate.accounts.errors import BadToken
+from holdgate.accounts.jwks import ALGORITHMS, Jwks
+from holdgate.accounts.models import User
+from holdgate.core.addresses import BadAddress, checked_address
+from holdgate.core.config import Settings
+from holdgate.core.db import Session
 
 LEEWAY = 30  # seconds by which clocks may differ
 LONGEST = 16_384
@@ -96,7 +96,7 @@ def _scopes(given: Any) -> list[str]:
 
 
 async def person_of(session: Session, claims: Claims) -> User | None:
-    """Who has the verified address; without one, whose id in Holdpoint is the subject. Nobody is let in anew."""
+    """Who has the verified address; without one, whose id in Holdgate is the subject. Nobody is let in anew."""
     user = await queries.user_by_email(session, claims.email) if claims.email else None
     if user is None and not claims.email:
         try:

@@ -5,12 +5,12 @@ from uuid import UUID
 
 import msgspec
 
-from app.accounts import link_queries, queries, token_queries
-from app.core.config import Settings
-from app.core.db import WriteSession
-from app.core.tokens import digest, mint
-from app.mail.errors import NotNeeded
-from app.mail.letters import PlainLetter, letter
+from holdgate.accounts import link_queries, queries, token_queries
+from holdgate.core.config import Settings
+from holdgate.core.db import WriteSession
+from holdgate.core.tokens import digest, mint
+from holdgate.mail.errors import NotNeeded
+from holdgate.mail.letters import PlainLetter, letter
 
 
 class SignInData(msgspec.Struct, frozen=True):

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, case, delete, exists, func, insert, null, or_, select, update
 
-from app.accounts.models import LoginLink
-from app.accounts.queries import at
-from app.core.db import Session, WriteSession
-from app.core.ids import uuid7
+from holdgate.accounts.models import LoginLink
+from holdgate.accounts.queries import at
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.ids import uuid7
 
 LINK_LASTS = timedelta(minutes=15)
 GUESSES = 5

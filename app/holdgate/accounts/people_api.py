@@ -8,24 +8,24 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from app.accounts import queries, service
-from app.accounts.bearer import holders_of
-from app.accounts.errors import UserNotFound
-from app.accounts.models import User
-from app.accounts.schemas import NewUser, RoleChange, UserItem, UserPage, UserQuery, user_item
-from app.api.access import Scope
-from app.api.bodies import read_json, read_query
-from app.api.endpoints import JSON, endpoint
-from app.api.idempotency import Reply, once
-from app.api.paging import page, position
-from app.api.router import PATH
-from app.core.db import WriteSession
-from app.core.errors import Invalid
-from app.core.paging import Cursor
-from app.core.principal import Principal
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.accounts import queries, service
+from holdgate.accounts.bearer import holders_of
+from holdgate.accounts.errors import UserNotFound
+from holdgate.accounts.models import User
+from holdgate.accounts.schemas import NewUser, RoleChange, UserItem, UserPage, UserQuery, user_item
+from holdgate.api.access import Scope
+from holdgate.api.bodies import read_json, read_query
+from holdgate.api.endpoints import JSON, endpoint
+from holdgate.api.idempotency import Reply, once
+from holdgate.api.paging import page, position
+from holdgate.api.router import PATH
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import Invalid
+from holdgate.core.paging import Cursor
+from holdgate.core.principal import Principal
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 TAG = "People"
 

@@ -9,12 +9,12 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from app.accounts import cover_letter, queries
-from app.accounts.documents import Document
-from app.accounts.models import Profile, User
-from app.core.addresses import checked_address
-from app.core.db import Session, WriteSession
-from app.core.errors import Invalid
+from holdgate.accounts import cover_letter, queries
+from holdgate.accounts.documents import Document
+from holdgate.accounts.models import Profile, User
+from holdgate.core.addresses import checked_address
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.errors import Invalid
 
 MOST_ANSWERS = 50
 

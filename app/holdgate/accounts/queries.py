@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, exists, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from app.accounts.models import User, UserSession
-from app.core.db import Session, WriteSession
-from app.core.ids import uuid7
+from holdgate.accounts.models import User, UserSession
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.ids import uuid7
 
 SESSION_LASTS = timedelta(days=30)
 SEEN_EVERY = timedelta(minutes=5)
@@ -88,7 +88,7 @@ async def note_sign_in(session: WriteSession, email: str, *, now: datetime | Non
 
 async def lock_admins(session: WriteSession) -> None:
     """One change of administrators at a time: two may not each count on the other one staying."""
-    await session.execute(select(func.pg_advisory_xact_lock(func.hashtext("holdpoint.admins"))))
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtext("holdgate.admins"))))
 
 
 async def another_admin_exists(session: WriteSession, user_id: UUID) -> bool:

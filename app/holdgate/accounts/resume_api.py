@@ -6,19 +6,19 @@ from urllib.parse import quote
 import msgspec
 from litestar import Response
 
-from app.accounts import profiles
-from app.accounts.documents import document
-from app.api.access import Scope
-from app.api.bodies import content_type, read_query
-from app.api.changes import change
-from app.api.endpoints import endpoint
-from app.api.idempotency import Reply, once
-from app.core.db import WriteSession
-from app.core.errors import NotFound
-from app.core.principal import Principal
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.accounts import profiles
+from holdgate.accounts.documents import document
+from holdgate.api.access import Scope
+from holdgate.api.bodies import content_type, read_query
+from holdgate.api.changes import change
+from holdgate.api.endpoints import endpoint
+from holdgate.api.idempotency import Reply, once
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import NotFound
+from holdgate.core.principal import Principal
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 TAG = "Account"
 FILE = "application/octet-stream"

@@ -6,12 +6,12 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from app.accounts.cover_letter import LONGEST
-from app.accounts.models import ApiToken, User, UserSession
-from app.accounts.profiles import MOST_ANSWERS, ProfileView
-from app.accounts.user_agents import browser_name
-from app.api.paging import Paged
-from app.tasks.schemas import Moment
+from holdgate.accounts.cover_letter import LONGEST
+from holdgate.accounts.models import ApiToken, User, UserSession
+from holdgate.accounts.profiles import MOST_ANSWERS, ProfileView
+from holdgate.accounts.user_agents import browser_name
+from holdgate.api.paging import Paged
+from holdgate.tasks.schemas import Moment
 
 RoleName = Literal["member", "admin"]
 Mailbox = Annotated[str, msgspec.Meta(min_length=1, max_length=254)]

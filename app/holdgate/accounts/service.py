@@ -5,16 +5,16 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from app.accounts import link_queries, queries, token_queries
-from app.accounts.errors import AccessEnded, LastAdmin, SessionNotFound, UserNotFound
-from app.accounts.letters import InvitationData
-from app.accounts.models import User
-from app.core import zones
-from app.core.addresses import BadAddress, canonical_address, checked_address
-from app.core.db import Session, WriteSession
-from app.core.errors import Invalid
-from app.core.principal import Principal
-from app.mail import service as mail
+from holdgate.accounts import link_queries, queries, token_queries
+from holdgate.accounts.errors import AccessEnded, LastAdmin, SessionNotFound, UserNotFound
+from holdgate.accounts.letters import InvitationData
+from holdgate.accounts.models import User
+from holdgate.core import zones
+from holdgate.core.addresses import BadAddress, canonical_address, checked_address
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.errors import Invalid
+from holdgate.core.principal import Principal
+from holdgate.mail import service as mail
 
 Role = Literal["member", "admin"]
 

@@ -9,20 +9,20 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from app.accounts import profiles, queries, service
-from app.accounts.cover_letter import DEFAULT, LONGEST, PLACEHOLDERS
-from app.accounts.documents import MOST_BYTES, document
-from app.accounts.models import UserSession
-from app.accounts.profiles import MOST_ANSWERS, ProfileChange, ProfileView
-from app.accounts.user_agents import browser_name
-from app.core import zones
-from app.core.db import Session
-from app.core.errors import Invalid, NotFound, Unauthorized
-from app.web.forms import Form, blank, read_form, uploaded
-from app.web.guards import SignedIn
-from app.web.render import render, see_other
-from app.web.request import UPLOAD, WebRequest
-from app.web.sessions import Read, Write, discard
+from holdgate.accounts import profiles, queries, service
+from holdgate.accounts.cover_letter import DEFAULT, LONGEST, PLACEHOLDERS
+from holdgate.accounts.documents import MOST_BYTES, document
+from holdgate.accounts.models import UserSession
+from holdgate.accounts.profiles import MOST_ANSWERS, ProfileChange, ProfileView
+from holdgate.accounts.user_agents import browser_name
+from holdgate.core import zones
+from holdgate.core.db import Session
+from holdgate.core.errors import Invalid, NotFound, Unauthorized
+from holdgate.web.forms import Form, blank, read_form, uploaded
+from holdgate.web.guards import SignedIn
+from holdgate.web.render import render, see_other
+from holdgate.web.request import UPLOAD, WebRequest
+from holdgate.web.sessions import Read, Write, discard
 
 Line = Annotated[str, msgspec.Meta(max_length=200)]
 Answer = Annotated[str, msgspec.Meta(max_length=5000)]

@@ -9,16 +9,16 @@ from enum import StrEnum
 
 import msgspec
 
-from app.accounts import link_queries, queries
-from app.accounts.codes import code_of, typed
-from app.accounts.errors import LinkDead, MayNotSignIn
-from app.accounts.link_queries import GUESSES, Mailed
-from app.accounts.models import User
-from app.core import log
-from app.core.addresses import canonical_address, checked_address
-from app.core.db import Session, WriteSession
-from app.core.tokens import digest, mint
-from app.mail import service as mail
+from holdgate.accounts import link_queries, queries
+from holdgate.accounts.codes import code_of, typed
+from holdgate.accounts.errors import LinkDead, MayNotSignIn
+from holdgate.accounts.link_queries import GUESSES, Mailed
+from holdgate.accounts.models import User
+from holdgate.core import log
+from holdgate.core.addresses import canonical_address, checked_address
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.tokens import digest, mint
+from holdgate.mail import service as mail
 
 LETTER = "sign_in"
 AT_ONCE = 200  # priority: a person is waiting in front of the screen
@@ -195,7 +195,7 @@ async def _arrive(session: WriteSession, email: str, signup: str, now: datetime 
 async def create_sign_in_link(
     session: WriteSession, email: str, base_url: str, *, lasts: timedelta = timedelta(hours=12), next_path: str = ""
 ) -> str:
-    """A link for whoever starts the server (`holdpoint dev`): single use, no mail, no code, any browser."""
+    """A link for whoever starts the server (`holdgate dev`): single use, no mail, no code, any browser."""
     token = mint()
     await link_queries.insert_link(
         session,

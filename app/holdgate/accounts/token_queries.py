@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.accounts.models import ApiToken, User
-from app.accounts.queries import at
-from app.core.db import Session, WriteSession
+from holdgate.accounts.models import ApiToken, User
+from holdgate.accounts.queries import at
+from holdgate.core.db import Session, WriteSession
 
 USED_EVERY = timedelta(minutes=1)
 

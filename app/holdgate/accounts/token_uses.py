@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from app.accounts import api_tokens
-from app.core.db import Session, WriteSession
-from app.core.principal import Principal
+from holdgate.accounts import api_tokens
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.principal import Principal
 
 
 class Use(NamedTuple):

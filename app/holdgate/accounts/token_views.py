@@ -9,21 +9,21 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from app.accounts import api_tokens, token_queries, token_uses
-from app.accounts.api_tokens import USUAL
-from app.accounts.bearer import holders_of
-from app.accounts.errors import TokenNotFound
-from app.accounts.models import ApiToken
-from app.accounts.token_uses import Use
-from app.api.access import MEANINGS, Scope
-from app.core.db import Session
-from app.core.errors import Conflict, Invalid
-from app.core.principal import Principal
-from app.web.forms import Form, blank, read_form
-from app.web.guards import SignedIn
-from app.web.render import render, see_other
-from app.web.request import WebRequest
-from app.web.sessions import Read, Write, discard
+from holdgate.accounts import api_tokens, token_queries, token_uses
+from holdgate.accounts.api_tokens import USUAL
+from holdgate.accounts.bearer import holders_of
+from holdgate.accounts.errors import TokenNotFound
+from holdgate.accounts.models import ApiToken
+from holdgate.accounts.token_uses import Use
+from holdgate.api.access import MEANINGS, Scope
+from holdgate.core.db import Session
+from holdgate.core.errors import Conflict, Invalid
+from holdgate.core.principal import Principal
+from holdgate.web.forms import Form, blank, read_form
+from holdgate.web.guards import SignedIn
+from holdgate.web.render import render, see_other
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read, Write, discard
 
 LASTS = (("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("0", "until it is revoked"))
 

@@ -10,24 +10,24 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 
-from app.accounts import letters, sign_in  # noqa: F401  (the letter registers itself)
-from app.accounts.codes import code_of, shown
-from app.accounts.errors import LinkDead
-from app.accounts.local_path import HOME, local_path
-from app.accounts.queries import SESSION_LASTS
-from app.accounts.sign_in import LinkState, WrongCode
-from app.core import log
-from app.core.addresses import canonical_address, checked_address
-from app.core.config import Settings
-from app.core.errors import Invalid
-from app.core.networks import network_of
-from app.core.tokens import Signer, mint
-from app.web.cookies import ASKING, SESSION, drop_cookie, read_cookie, set_cookie
-from app.web.forms import Form, blank, read_form
-from app.web.limits import Limit
-from app.web.render import render, render_private, see_other
-from app.web.request import WebRequest, client_address, principal
-from app.web.sessions import Read, Write
+from holdgate.accounts import letters, sign_in  # noqa: F401  (the letter registers itself)
+from holdgate.accounts.codes import code_of, shown
+from holdgate.accounts.errors import LinkDead
+from holdgate.accounts.local_path import HOME, local_path
+from holdgate.accounts.queries import SESSION_LASTS
+from holdgate.accounts.sign_in import LinkState, WrongCode
+from holdgate.core import log
+from holdgate.core.addresses import canonical_address, checked_address
+from holdgate.core.config import Settings
+from holdgate.core.errors import Invalid
+from holdgate.core.networks import network_of
+from holdgate.core.tokens import Signer, mint
+from holdgate.web.cookies import ASKING, SESSION, drop_cookie, read_cookie, set_cookie
+from holdgate.web.forms import Form, blank, read_form
+from holdgate.web.limits import Limit
+from holdgate.web.render import render, render_private, see_other
+from holdgate.web.request import WebRequest, client_address, principal
+from holdgate.web.sessions import Read, Write
 
 logger = log.get(__name__)
 

@@ -6,9 +6,9 @@ from enum import StrEnum
 import msgspec
 from litestar.handlers import BaseRouteHandler
 
-from app.core.errors import Forbidden, Unauthorized
-from app.web.guards import Connection
-from app.web.request import principal
+from holdgate.core.errors import Forbidden, Unauthorized
+from holdgate.web.guards import Connection
+from holdgate.web.request import principal
 
 
 class Scope(StrEnum):
@@ -49,7 +49,7 @@ def needs(wanted: Scope) -> Callable[[Connection, BaseRouteHandler], Awaitable[N
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
         access = connection.scope.get("auth")
         if principal(connection.scope) is None or not isinstance(access, Access):
-            raise Unauthorized("Send a token: “Authorization: Bearer hp_…”. People make them in their settings.")
+            raise Unauthorized("Send a token: “Authorization: Bearer hg_…”. People make them in their settings.")
         if not access.allows(wanted):
             raise MissingScope(wanted)
 

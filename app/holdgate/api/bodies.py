@@ -5,12 +5,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from app.api.endpoints import JSON
-from app.core.errors import AppError, Invalid, UnsupportedMedia
-from app.core.shape import json_problem
-from app.core.storable import NUL, holds_nul
-from app.web.errors import MISSING_FIELD
-from app.web.request import WebRequest
+from holdgate.api.endpoints import JSON
+from holdgate.core.errors import AppError, Invalid, UnsupportedMedia
+from holdgate.core.shape import json_problem
+from holdgate.core.storable import NUL, holds_nul
+from holdgate.web.errors import MISSING_FIELD
+from holdgate.web.request import WebRequest
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)

@@ -11,21 +11,21 @@ import msgspec
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
-from app.api.access import Scope
-from app.api.bodies import read_json
-from app.api.endpoints import endpoint
-from app.api.idempotency import Reply, once
-from app.core.db import WriteSession
-from app.core.principal import Principal
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
+from holdgate.api.access import Scope
+from holdgate.api.bodies import read_json
+from holdgate.api.endpoints import endpoint
+from holdgate.api.idempotency import Reply, once
+from holdgate.core.db import WriteSession
+from holdgate.core.principal import Principal
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
 
 T = TypeVar("T")
 Answer = Reply | msgspec.Struct  # a struct alone is answered as 200
 
 
 class Declared(TypedDict, total=False):
-    """What an endpoint says of itself (app/api/endpoints.py)."""
+    """What an endpoint says of itself (api/endpoints.py)."""
 
     scope: Required[Scope]
     tag: Required[str]

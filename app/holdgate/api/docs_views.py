@@ -6,17 +6,17 @@ from typing import Any
 import msgspec
 from litestar import Response, get
 
-from app.api import openapi
-from app.core.config import Settings
-from app.web.render import render
-from app.web.request import WebRequest
+from holdgate.api import openapi
+from holdgate.core.config import Settings
+from holdgate.web.render import render
+from holdgate.web.request import WebRequest
 
 CACHE = "public, max-age=300"
 
 # What each status of a refusal means here, and what to do.
 REFUSALS = {
     400: ("Not JSON", "The body cannot be read at all. Mend the program that made it."),
-    401: ("No token, or none that is valid", "Send Authorization: Bearer hp_…. WWW-Authenticate says more."),
+    401: ("No token, or none that is valid", "Send Authorization: Bearer hg_…. WWW-Authenticate says more."),
     403: ("Not allowed", "The token lacks a scope, which WWW-Authenticate names, or its person may not do this."),
     404: ("Not found", "There is no such thing, or it is somebody else's: the answer is the same."),
     405: ("Wrong method", "Allow lists those that there are."),
@@ -26,7 +26,7 @@ REFUSALS = {
     415: ("Wrong type", "Say in Content-Type what is sent."),
     422: ("Does not fit", "errors lists what and where: a JSON pointer into the body, or a parameter."),
     429: ("Too many requests", "Wait as many seconds as Retry-After says."),
-    500: ("Our fault", "Tell whoever runs this Holdpoint the request_id."),
+    500: ("Our fault", "Tell whoever runs this Holdgate the request_id."),
     503: ("Not available", "The database or the identity provider is away. Try again after Retry-After."),
 }
 

@@ -7,7 +7,7 @@ import msgspec
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 
-from app.api.access import Scope, needs
+from holdgate.api.access import Scope, needs
 
 JSON, NDJSON, CSV, SSE = "application/json", "application/x-ndjson", "text/csv", "text/event-stream"
 ANY = "*/*"  # as it is stored

@@ -7,14 +7,14 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
-from app.api.access import Scope
-from app.api.bodies import read_query
-from app.api.endpoints import CSV, JSON, endpoint
-from app.core.db import Database
-from app.core.principal import Principal
-from app.web.downloads import Rows, export
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
+from holdgate.api.access import Scope
+from holdgate.api.bodies import read_query
+from holdgate.api.endpoints import CSV, JSON, endpoint
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
+from holdgate.web.downloads import Rows, export
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
 
 
 def export_routes(

@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 from litestar import Response
 
-from app.api import replies
-from app.api.endpoints import JSON
-from app.core.db import Database, WriteSession
-from app.core.errors import Conflict, Invalid
-from app.core.principal import Principal
-from app.web.request import WebRequest
+from holdgate.api import replies
+from holdgate.api.endpoints import JSON
+from holdgate.core.db import Database, WriteSession
+from holdgate.core.errors import Conflict, Invalid
+from holdgate.core.principal import Principal
+from holdgate.web.request import WebRequest
 
 HEADER = "Idempotency-Key"
 KEY = re.compile(r"[\x21-\x7e]{1,200}")

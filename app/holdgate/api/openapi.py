@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 
-from app.api.endpoints import ANY, JSON, Endpoint
-from app.api.idempotency import HEADER
-from app.api.router import PATH
-from app.web.errors import PROBLEM
+from holdgate.api.endpoints import ANY, JSON, Endpoint
+from holdgate.api.idempotency import HEADER
+from holdgate.api.router import PATH
+from holdgate.web.errors import PROBLEM
 
 REF = "#/components/schemas/{name}"
 ALWAYS = (401, 403, 429, 500, 503)
@@ -58,7 +58,7 @@ def document(handlers: Iterable[Any], base_url: str) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Holdpoint",
+            "title": "Holdgate",
             "version": VERSION,
             "description": "A task queue with hold points: people sign off on what machines do. Every error is a "
             "problem (RFC 9457); lists are paged by cursor; times are RFC 3339 in UTC.",
@@ -69,7 +69,7 @@ def document(handlers: Iterable[Any], base_url: str) -> dict[str, Any]:
         "components": {
             "schemas": schemas.components,
             "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer", "description": "A personal token, `hp_…`."},
+                "token": {"type": "http", "scheme": "bearer", "description": "A personal token, `hg_…`."},
                 "jwt": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "By your provider."},
             },
         },

@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 import msgspec
 from litestar import Response
 
-from app.api.endpoints import JSON
-from app.core.errors import Invalid
-from app.core.paging import Cursor, parse_cursor
-from app.web.request import WebRequest
+from holdgate.api.endpoints import JSON
+from holdgate.core.errors import Invalid
+from holdgate.core.paging import Cursor, parse_cursor
+from holdgate.web.request import WebRequest
 
 R = TypeVar("R")
 

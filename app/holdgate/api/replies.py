@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import CursorResult, delete, func, insert, literal, select, text, tuple_
 
-from app.api.models import ApiReply
-from app.core.db import WriteSession
+from holdgate.api.models import ApiReply
+from holdgate.core.db import WriteSession
 
 KEPT = timedelta(hours=24)
 
@@ -16,7 +16,7 @@ _ALONE = text("SELECT pg_try_advisory_xact_lock(hashtextextended(CAST(:key AS te
 
 async def lock_key(session: WriteSession, user_id: UUID, key: str) -> bool:
     """Until the transaction ends, nobody else works on this key. False: somebody does."""
-    return bool((await session.execute(_ALONE, {"key": f"holdpoint reply {user_id} {key}"})).scalar_one())
+    return bool((await session.execute(_ALONE, {"key": f"holdgate reply {user_id} {key}"})).scalar_one())
 
 
 async def find_reply(session: WriteSession, user_id: UUID, key: str) -> ApiReply | None:

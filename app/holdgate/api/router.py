@@ -7,11 +7,11 @@ from litestar import Router
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from app.core.config import Settings
-from app.core.errors import Unauthorized
-from app.web.limits import SHARED, Limit, Limits, shared_limits, telling
-from app.web.request import WebRequest, client_address, principal
-from app.web.sessions import SAFE_METHODS
+from holdgate.core.config import Settings
+from holdgate.core.errors import Unauthorized
+from holdgate.web.limits import SHARED, Limit, Limits, shared_limits, telling
+from holdgate.web.request import WebRequest, client_address, principal
+from holdgate.web.sessions import SAFE_METHODS
 
 PATH = "/api/v1"
 READS = 10  # so much more may be read than changed

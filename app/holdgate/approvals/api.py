@@ -7,16 +7,16 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from app.api.access import Scope
-from app.api.bodies import read_json, read_query
-from app.api.endpoints import JSON, endpoint
-from app.api.exports import export_routes
-from app.api.idempotency import Reply, once
-from app.api.paging import page, position
-from app.approvals import deciding, exports, policy_queries, reads
-from app.approvals.errors import ApprovalNotFound
-from app.approvals.questions import Decision
-from app.approvals.schemas import (
+from holdgate.api.access import Scope
+from holdgate.api.bodies import read_json, read_query
+from holdgate.api.endpoints import JSON, endpoint
+from holdgate.api.exports import export_routes
+from holdgate.api.idempotency import Reply, once
+from holdgate.api.paging import page, position
+from holdgate.approvals import deciding, exports, policy_queries, reads
+from holdgate.approvals.errors import ApprovalNotFound
+from holdgate.approvals.questions import Decision
+from holdgate.approvals.schemas import (
     ApprovalDetail,
     ApprovalExportQuery,
     ApprovalPage,
@@ -28,15 +28,15 @@ from app.approvals.schemas import (
     detail,
     item,
 )
-from app.approvals.states import ApprovalVerb
-from app.core.db import WriteSession
-from app.core.errors import Conflict
-from app.core.paging import Cursor
-from app.core.principal import Principal
-from app.tasks.reads import find_task
-from app.web.guards import SignedIn
-from app.web.request import WebRequest, client_address
-from app.web.sessions import Read
+from holdgate.approvals.states import ApprovalVerb
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import Conflict
+from holdgate.core.paging import Cursor
+from holdgate.core.principal import Principal
+from holdgate.tasks.reads import find_task
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest, client_address
+from holdgate.web.sessions import Read
 
 TAG = "Approvals"
 

@@ -2,15 +2,15 @@
 
 from uuid import UUID
 
-from app.accounts import service as accounts
-from app.accounts.errors import AccessEnded
-from app.approvals import queries
-from app.approvals.errors import ApprovalNotFound, NotAsked, SelfApproval, SignInNeeded
-from app.approvals.models import Approval, Recipient
-from app.approvals.queries import Asked
-from app.approvals.standing import standing_of
-from app.core.db import Session, WriteSession
-from app.core.principal import Principal
+from holdgate.accounts import service as accounts
+from holdgate.accounts.errors import AccessEnded
+from holdgate.approvals import queries
+from holdgate.approvals.errors import ApprovalNotFound, NotAsked, SelfApproval, SignInNeeded
+from holdgate.approvals.models import Approval, Recipient
+from holdgate.approvals.queries import Asked
+from holdgate.approvals.standing import standing_of
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.principal import Principal
 
 
 async def holder_of(session: Session, token_hash: bytes) -> Asked:

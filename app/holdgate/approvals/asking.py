@@ -5,29 +5,29 @@ from uuid import UUID
 
 import msgspec
 
-from app.accounts import service as accounts
-from app.accounts.sign_in import may_sign_in
-from app.approvals import events, forms, queries, versions
-from app.approvals.asked import holder_of
-from app.approvals.deciding import refuse
-from app.approvals.errors import QuestionImpossible
-from app.approvals.models import Approval
-from app.approvals.questions import Question
-from app.approvals.standing import starters
-from app.approvals.states import ApprovalState, HoldType
-from app.core.addresses import BadAddress, canonical_address, checked_address
-from app.core.db import WriteSession
-from app.core.errors import Conflict, Invalid, TooMany
-from app.core.ids import uuid7
-from app.core.shape import shape_problem
-from app.core.visible import is_blank
-from app.mail import service as mail
-from app.tasks import queries as tasks
-from app.tasks.attempts import Claimed
-from app.tasks.kinds import LONGEST_WAIT
-from app.tasks.models import Task
-from app.tasks.service import announce_ready
-from app.tasks.states import RESUMED_PRIORITY, TaskState, TaskVerb
+from holdgate.accounts import service as accounts
+from holdgate.accounts.sign_in import may_sign_in
+from holdgate.approvals import events, forms, queries, versions
+from holdgate.approvals.asked import holder_of
+from holdgate.approvals.deciding import refuse
+from holdgate.approvals.errors import QuestionImpossible
+from holdgate.approvals.models import Approval
+from holdgate.approvals.questions import Question
+from holdgate.approvals.standing import starters
+from holdgate.approvals.states import ApprovalState, HoldType
+from holdgate.core.addresses import BadAddress, canonical_address, checked_address
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import Conflict, Invalid, TooMany
+from holdgate.core.ids import uuid7
+from holdgate.core.shape import shape_problem
+from holdgate.core.visible import is_blank
+from holdgate.mail import service as mail
+from holdgate.tasks import queries as tasks
+from holdgate.tasks.attempts import Claimed
+from holdgate.tasks.kinds import LONGEST_WAIT
+from holdgate.tasks.models import Task
+from holdgate.tasks.service import announce_ready
+from holdgate.tasks.states import RESUMED_PRIORITY, TaskState, TaskVerb
 
 FRESH_LINKS = 5  # mails one person can ask for about one question
 MAIL_PRIORITY = 300  # ahead of every other mail: twenty minutes are short

@@ -3,19 +3,19 @@
 from datetime import datetime
 from uuid import UUID
 
-from app.accounts import service as accounts
-from app.approvals import events, policy_queries, queries
-from app.approvals.asking import MAIL_PRIORITY
-from app.approvals.deciding import check_may_vote, refuse
-from app.approvals.errors import ApprovalNotFound, NotAsked, QuestionExpired
-from app.approvals.models import Approval, Note, Recipient
-from app.approvals.standing import standing_of
-from app.approvals.states import HoldType
-from app.core.db import WriteSession
-from app.core.errors import Conflict, Invalid
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.mail import service as mail
+from holdgate.accounts import service as accounts
+from holdgate.approvals import events, policy_queries, queries
+from holdgate.approvals.asking import MAIL_PRIORITY
+from holdgate.approvals.deciding import check_may_vote, refuse
+from holdgate.approvals.errors import ApprovalNotFound, NotAsked, QuestionExpired
+from holdgate.approvals.models import Approval, Note, Recipient
+from holdgate.approvals.standing import standing_of
+from holdgate.approvals.states import HoldType
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import Conflict, Invalid
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.mail import service as mail
 
 LONGEST = 4000
 MOST = 10  # questions back about one approval

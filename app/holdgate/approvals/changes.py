@@ -8,9 +8,9 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from app.approvals import questions
-from app.approvals.models import Approval
-from app.approvals.shown import rows
+from holdgate.approvals import questions
+from holdgate.approvals.models import Approval
+from holdgate.approvals.shown import rows
 
 Step: TypeAlias = tuple[Literal["replace", "delete", "insert", "equal"], int, int, int, int]
 Op: TypeAlias = Literal["same", "out", "in"]

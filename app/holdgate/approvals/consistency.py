@@ -1,4 +1,4 @@
-"""Whether decisions, what was shown and the event log still agree: what a receipt rests on, for `holdpoint verify`."""
+"""Whether decisions, what was shown and the event log still agree: what a receipt rests on, for `holdgate verify`."""
 
 from hashlib import sha256
 from typing import Any
@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.approvals import questions
-from app.approvals.models import Approval
+from holdgate.approvals import questions
+from holdgate.approvals.models import Approval
 
 CHUNK = 200  # what is shown may be long
 

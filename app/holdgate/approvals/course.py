@@ -6,14 +6,14 @@ from typing import Any
 
 import msgspec
 
-from app.accounts import service as accounts
-from app.approvals import policy_queries
-from app.approvals.models import Approval, ApprovalEvent, Note, Recipient, Vote
-from app.approvals.standing import Standing, standing_of
-from app.approvals.states import ApprovalState, HoldType
-from app.core.db import Session
-from app.core.principal import Principal, name_of
-from app.runs import service as runs
+from holdgate.accounts import service as accounts
+from holdgate.approvals import policy_queries
+from holdgate.approvals.models import Approval, ApprovalEvent, Note, Recipient, Vote
+from holdgate.approvals.standing import Standing, standing_of
+from holdgate.approvals.states import ApprovalState, HoldType
+from holdgate.core.db import Session
+from holdgate.core.principal import Principal, name_of
+from holdgate.runs import service as runs
 
 
 class Course(msgspec.Struct, frozen=True, kw_only=True):

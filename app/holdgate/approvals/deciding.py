@@ -7,10 +7,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts import service as accounts
-from app.approvals import events, forms, policy_queries, queries
-from app.approvals.asked import asked_by_link, check_person
-from app.approvals.errors import (
+from holdgate.accounts import service as accounts
+from holdgate.approvals import events, forms, policy_queries, queries
+from holdgate.approvals.asked import asked_by_link, check_person
+from holdgate.approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
     ApprovalNotFound,
@@ -20,19 +20,19 @@ from app.approvals.errors import (
     QuestionExpired,
     SelfApproval,
 )
-from app.approvals.models import Approval, Vote
-from app.approvals.questions import Decision, fields_of
-from app.approvals.standing import Standing, standing_of
-from app.approvals.states import ApprovalState, ApprovalVerb, HoldType
-from app.core.addresses import canonical_address
-from app.core.db import WriteSession
-from app.core.errors import Conflict, Invalid
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.tasks import queries as tasks
-from app.tasks.models import Task
-from app.tasks.service import announce_ready
-from app.tasks.states import APPROVED_PRIORITY, RESUMED_PRIORITY, TaskState, TaskVerb
+from holdgate.approvals.models import Approval, Vote
+from holdgate.approvals.questions import Decision, fields_of
+from holdgate.approvals.standing import Standing, standing_of
+from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
+from holdgate.core.addresses import canonical_address
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import Conflict, Invalid
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.tasks import queries as tasks
+from holdgate.tasks.models import Task
+from holdgate.tasks.service import announce_ready
+from holdgate.tasks.states import APPROVED_PRIORITY, RESUMED_PRIORITY, TaskState, TaskVerb
 
 
 async def decide_by_link(

@@ -7,18 +7,18 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from app.api.access import Scope
-from app.api.bodies import read_json
-from app.api.changes import change
-from app.api.endpoints import endpoint
-from app.api.idempotency import Reply, once
-from app.approvals import asking_back, detour_views, forwarding, taking_back
-from app.approvals.asked import asked_signed_in
-from app.approvals.schemas import Decided, decided
-from app.core.db import WriteSession
-from app.core.principal import Principal
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
+from holdgate.api.access import Scope
+from holdgate.api.bodies import read_json
+from holdgate.api.changes import change
+from holdgate.api.endpoints import endpoint
+from holdgate.api.idempotency import Reply, once
+from holdgate.approvals import asking_back, detour_views, forwarding, taking_back
+from holdgate.approvals.asked import asked_signed_in
+from holdgate.approvals.schemas import Decided, decided
+from holdgate.core.db import WriteSession
+from holdgate.core.principal import Principal
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
 
 TAG = "Approvals"
 NOTE = "0192e0a5-7d3c-7a61-9a3e-0c4d5e6f7a8b"

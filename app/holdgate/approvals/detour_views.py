@@ -8,20 +8,20 @@ from uuid import UUID
 from litestar import Response, post
 from litestar.params import FromPath
 
-from app.approvals import asking_back, forwarding
-from app.approvals.asked import asked_by_link, asked_signed_in
-from app.approvals.errors import ApprovalNotFound
-from app.approvals.models import Approval, Recipient
-from app.approvals.review import Form, act_by_link, read_link_form
-from app.approvals.views import REFUSALS, Sent, approval_page, refusal
-from app.core.config import Settings
-from app.core.db import WriteSession
-from app.core.principal import Principal
-from app.web.guards import SignedIn
-from app.web.limits import Limit
-from app.web.render import see_other
-from app.web.request import WebRequest
-from app.web.sessions import Write
+from holdgate.approvals import asking_back, forwarding
+from holdgate.approvals.asked import asked_by_link, asked_signed_in
+from holdgate.approvals.errors import ApprovalNotFound
+from holdgate.approvals.models import Approval, Recipient
+from holdgate.approvals.review import Form, act_by_link, read_link_form
+from holdgate.approvals.views import REFUSALS, Sent, approval_page, refusal
+from holdgate.core.config import Settings
+from holdgate.core.db import WriteSession
+from holdgate.core.principal import Principal
+from holdgate.web.guards import SignedIn
+from holdgate.web.limits import Limit
+from holdgate.web.render import see_other
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Write
 
 DETOURS = Limit("approval-detour", 10, timedelta(minutes=10))  # of one person: each of them sends a mail
 Detour = Callable[[WriteSession, Approval, Recipient, Form], Awaitable[object]]

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from app.core.errors import Conflict, Forbidden, Gone, Invalid, NotFound
-from app.core.principal import name_of
-from app.web.zone import clock_of
+from holdgate.core.errors import Conflict, Forbidden, Gone, Invalid, NotFound
+from holdgate.core.principal import name_of
+from holdgate.web.zone import clock_of
 
 
 class ApprovalNotFound(NotFound):

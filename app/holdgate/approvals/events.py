@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.approvals.models import ApprovalEvent
-from app.core.db import WriteSession
+from holdgate.approvals.models import ApprovalEvent
+from holdgate.core.db import WriteSession
 
 MAILED = ("mail_accepted", "mail_refused")
 

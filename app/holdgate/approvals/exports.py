@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from app.approvals import reads
-from app.approvals.reads import InboxRow
-from app.core import exports
-from app.core.db import Database, ReadSession
-from app.core.masking import masked_text
-from app.core.paging import Cursor
-from app.core.principal import Principal
+from holdgate.approvals import reads
+from holdgate.approvals.reads import InboxRow
+from holdgate.core import exports
+from holdgate.core.db import Database, ReadSession
+from holdgate.core.masking import masked_text
+from holdgate.core.paging import Cursor
+from holdgate.core.principal import Principal
 
 COLUMNS = (
     "id",

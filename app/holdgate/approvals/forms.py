@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from app.core.errors import Invalid
+from holdgate.core.errors import Invalid
 
 MAX_TEXT = 50_000  # characters of one answer
 

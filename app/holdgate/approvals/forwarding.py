@@ -8,19 +8,19 @@ put it again.
 
 from datetime import datetime
 
-from app.accounts import service as accounts
-from app.accounts.sign_in import may_sign_in
-from app.approvals import events, policy_queries, queries
-from app.approvals.asking import mail_question
-from app.approvals.deciding import check_may_vote, refuse
-from app.approvals.errors import QuestionExpired
-from app.approvals.models import Approval, Recipient
-from app.approvals.standing import Standing, standing_of
-from app.approvals.states import HoldType
-from app.core.addresses import BadAddress, checked_address, same_person
-from app.core.db import WriteSession
-from app.core.errors import Invalid
-from app.core.ids import uuid7
+from holdgate.accounts import service as accounts
+from holdgate.accounts.sign_in import may_sign_in
+from holdgate.approvals import events, policy_queries, queries
+from holdgate.approvals.asking import mail_question
+from holdgate.approvals.deciding import check_may_vote, refuse
+from holdgate.approvals.errors import QuestionExpired
+from holdgate.approvals.models import Approval, Recipient
+from holdgate.approvals.standing import Standing, standing_of
+from holdgate.approvals.states import HoldType
+from holdgate.core.addresses import BadAddress, checked_address, same_person
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import Invalid
+from holdgate.core.ids import uuid7
 
 LONGEST_NOTE = 1000
 ANYBODY = "anybody"  # in place of SIGNUP, in development: no address is a stranger's

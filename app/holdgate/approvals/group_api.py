@@ -8,22 +8,22 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from app.api.access import Scope
-from app.api.bodies import read_json, read_query
-from app.api.endpoints import JSON, endpoint
-from app.api.idempotency import Reply, once
-from app.approvals import groups
-from app.approvals.api import source
-from app.approvals.errors import ApprovalNotFound
-from app.approvals.groups import Chosen
-from app.approvals.schemas import QuestionItem, Reason, Version, question
-from app.approvals.states import ApprovalVerb
-from app.core.db import WriteSession
-from app.core.errors import Invalid
-from app.tasks.schemas import Moment
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.api.access import Scope
+from holdgate.api.bodies import read_json, read_query
+from holdgate.api.endpoints import JSON, endpoint
+from holdgate.api.idempotency import Reply, once
+from holdgate.approvals import groups
+from holdgate.approvals.api import source
+from holdgate.approvals.errors import ApprovalNotFound
+from holdgate.approvals.groups import Chosen
+from holdgate.approvals.schemas import QuestionItem, Reason, Version, question
+from holdgate.approvals.states import ApprovalVerb
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import Invalid
+from holdgate.tasks.schemas import Moment
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 TAG = "Approvals"
 KEY = re.compile(r"[0-9a-f]{64}")

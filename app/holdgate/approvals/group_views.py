@@ -7,17 +7,17 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from app.approvals import groups
-from app.approvals.groups import CHUNK, MOST, Chosen, Group, Result
-from app.approvals.states import ApprovalVerb
-from app.approvals.views import QuestionView, Sent, question_view
-from app.core.db import Session
-from app.core.errors import Invalid
-from app.core.principal import Principal
-from app.web.guards import SignedIn
-from app.web.render import render, see_other
-from app.web.request import WebRequest, client_address
-from app.web.sessions import Read
+from holdgate.approvals import groups
+from holdgate.approvals.groups import CHUNK, MOST, Chosen, Group, Result
+from holdgate.approvals.states import ApprovalVerb
+from holdgate.approvals.views import QuestionView, Sent, question_view
+from holdgate.core.db import Session
+from holdgate.core.errors import Invalid
+from holdgate.core.principal import Principal
+from holdgate.web.guards import SignedIn
+from holdgate.web.render import render, see_other
+from holdgate.web.request import WebRequest, client_address
+from holdgate.web.sessions import Read
 
 VERBS = {"approve": ApprovalVerb.APPROVE, "reject": ApprovalVerb.REJECT}
 

@@ -8,18 +8,18 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.approvals import deciding, queries
-from app.approvals.errors import ApprovalNotFound
-from app.approvals.models import Approval, Vote
-from app.approvals.questions import Decision, fields_of
-from app.approvals.states import ApprovalState, ApprovalVerb
-from app.approvals.turns import to_decide
-from app.core.addresses import canonical_address
-from app.core.db import WriteSession
-from app.core.errors import AppError
-from app.core.principal import Principal
-from app.runs import service as runs
-from app.tasks.models import Task
+from holdgate.approvals import deciding, queries
+from holdgate.approvals.errors import ApprovalNotFound
+from holdgate.approvals.models import Approval, Vote
+from holdgate.approvals.questions import Decision, fields_of
+from holdgate.approvals.states import ApprovalState, ApprovalVerb
+from holdgate.approvals.turns import to_decide
+from holdgate.core.addresses import canonical_address
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import AppError
+from holdgate.core.principal import Principal
+from holdgate.runs import service as runs
+from holdgate.tasks.models import Task
 
 MOST = 200  # questions of one decision, and of the page
 CHUNK = 25  # of one transaction

@@ -5,20 +5,20 @@ from uuid import UUID
 
 import msgspec
 
-from app.accounts import service as accounts
-from app.approvals import events, policy_queries, queries
-from app.approvals.changes import revision_of
-from app.approvals.models import Approval, Note
-from app.approvals.shown import rows
-from app.approvals.standing import standing_of
-from app.approvals.states import ApprovalState, HoldType
-from app.core.config import Settings
-from app.core.db import WriteSession
-from app.core.principal import name_of
-from app.core.tokens import digest, mint
-from app.mail.errors import NotNeeded
-from app.mail.letters import PlainLetter, letter
-from app.runs import service as runs
+from holdgate.accounts import service as accounts
+from holdgate.approvals import events, policy_queries, queries
+from holdgate.approvals.changes import revision_of
+from holdgate.approvals.models import Approval, Note
+from holdgate.approvals.shown import rows
+from holdgate.approvals.standing import standing_of
+from holdgate.approvals.states import ApprovalState, HoldType
+from holdgate.core.config import Settings
+from holdgate.core.db import WriteSession
+from holdgate.core.principal import name_of
+from holdgate.core.tokens import digest, mint
+from holdgate.mail.errors import NotNeeded
+from holdgate.mail.letters import PlainLetter, letter
+from holdgate.runs import service as runs
 
 MOST_ROWS = 20  # of what is shown
 
@@ -50,7 +50,7 @@ class _Question(PlainLetter):
         return {
             "to": recipient.email,
             "title": approval.title,
-            "asker": owner.named if owner else "Holdpoint",
+            "asker": owner.named if owner else "Holdgate",
             "run_name": await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
             # What is decided is shown to people who have signed in, so a mail must not show it either.
             "what": [] if signs_in else _what(approval.shown),

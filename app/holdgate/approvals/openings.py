@@ -14,9 +14,9 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.approvals.models import LinkOpening, Recipient
-from app.core import log
-from app.core.db import AWAY, Database, WriteSession
+from holdgate.approvals.models import LinkOpening, Recipient
+from holdgate.core import log
+from holdgate.core.db import AWAY, Database, WriteSession
 
 PATIENCE = 2.0  # seconds; what cannot be noted by then is not
 AT_ONCE = "within 5 seconds of the mail"

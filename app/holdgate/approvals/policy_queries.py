@@ -9,12 +9,12 @@ from sqlalchemy import ColumnElement, Interval, and_, case, func, insert, null, 
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.approvals.models import Approval, Note, Recipient, Vote
-from app.approvals.queries import at
-from app.approvals.states import ApprovalState
-from app.core.db import WriteSession
-from app.tasks.models import Task, TaskEvent
-from app.tasks.states import TaskVerb
+from holdgate.approvals.models import Approval, Note, Recipient, Vote
+from holdgate.approvals.queries import at
+from holdgate.approvals.states import ApprovalState
+from holdgate.core.db import WriteSession
+from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.states import TaskVerb
 
 # A question with less time than this gets no reminder: its first mail has hardly been read by then.
 REMIND_FROM = timedelta(minutes=10)

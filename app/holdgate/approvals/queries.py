@@ -9,11 +9,11 @@ from sqlalchemy import ColumnElement, Interval, ScalarSelect, case, delete, func
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from app.approvals.models import Approval, ApprovalLink, Recipient, Vote
-from app.approvals.states import APPROVAL_MACHINE, ApprovalState, ApprovalVerb
-from app.core.db import WriteSession
-from app.tasks.models import Task
-from app.tasks.states import TASK_MACHINE, TaskVerb
+from holdgate.approvals.models import Approval, ApprovalLink, Recipient, Vote
+from holdgate.approvals.states import APPROVAL_MACHINE, ApprovalState, ApprovalVerb
+from holdgate.core.db import WriteSession
+from holdgate.tasks.models import Task
+from holdgate.tasks.states import TASK_MACHINE, TaskVerb
 
 
 def at(now: datetime | None) -> ColumnElement[datetime]:

@@ -8,12 +8,12 @@ from uuid import UUID
 
 import msgspec
 
-from app.approvals import forms
-from app.approvals.errors import QuestionImpossible
-from app.approvals.forms import FormField
-from app.approvals.models import Approval
-from app.approvals.shown import plain
-from app.approvals.states import ApprovalState, ApprovalVerb, HoldType
+from holdgate.approvals import forms
+from holdgate.approvals.errors import QuestionImpossible
+from holdgate.approvals.forms import FormField
+from holdgate.approvals.models import Approval
+from holdgate.approvals.shown import plain
+from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
 
 F = TypeVar("F")
 

@@ -9,15 +9,15 @@ from sqlalchemy import ColumnElement, ScalarSelect, exists, func, literal_column
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, defer
 
-from app.approvals.errors import ApprovalNotFound
-from app.approvals.models import Approval, Recipient
-from app.approvals.queries import another_version, id_before, recipients_of
-from app.approvals.standing import Standing, standings_of
-from app.approvals.states import ApprovalState
-from app.approvals.turns import asked, waits_for
-from app.core.paging import Cursor, from_behind
-from app.core.principal import Principal
-from app.tasks.models import Task
+from holdgate.approvals.errors import ApprovalNotFound
+from holdgate.approvals.models import Approval, Recipient
+from holdgate.approvals.queries import another_version, id_before, recipients_of
+from holdgate.approvals.standing import Standing, standings_of
+from holdgate.approvals.states import ApprovalState
+from holdgate.approvals.turns import asked, waits_for
+from holdgate.core.paging import Cursor, from_behind
+from holdgate.core.principal import Principal
+from holdgate.tasks.models import Task
 
 # What stands for no deadline; the index of the inbox has the same in it.
 NO_DEADLINE = datetime(9000, 1, 1, tzinfo=UTC)

@@ -6,22 +6,22 @@ import msgspec
 from litestar import Response, get
 from litestar.params import FromPath
 
-from app.approvals import queries, reads, receipts
-from app.approvals.asked import holder_of
-from app.approvals.changes import Change, changes_of
-from app.approvals.errors import SignInNeeded
-from app.approvals.models import Approval
-from app.approvals.receipts import Receipt
-from app.approvals.review import LIMIT
-from app.approvals.views import QuestionView, question_view
-from app.core import signing
-from app.core.db import Session
-from app.core.tokens import digest
-from app.web.guards import SignedIn
-from app.web.headers import PRIVATE_LINK
-from app.web.render import render, render_private
-from app.web.request import WebRequest, client_address
-from app.web.sessions import Read
+from holdgate.approvals import queries, reads, receipts
+from holdgate.approvals.asked import holder_of
+from holdgate.approvals.changes import Change, changes_of
+from holdgate.approvals.errors import SignInNeeded
+from holdgate.approvals.models import Approval
+from holdgate.approvals.receipts import Receipt
+from holdgate.approvals.review import LIMIT
+from holdgate.approvals.views import QuestionView, question_view
+from holdgate.core import signing
+from holdgate.core.db import Session
+from holdgate.core.tokens import digest
+from holdgate.web.guards import SignedIn
+from holdgate.web.headers import PRIVATE_LINK
+from holdgate.web.render import render, render_private
+from holdgate.web.request import WebRequest, client_address
+from holdgate.web.sessions import Read
 
 
 class ReceiptPage(msgspec.Struct, frozen=True):
@@ -78,7 +78,7 @@ async def send_receipt_by_link(request: WebRequest, read: Read, token: FromPath[
     return receipt_file(await receipts.receipt_of(read, request.app.state.settings, approval), PRIVATE_LINK)
 
 
-@get("/.well-known/holdpoint-keys.json")
+@get("/.well-known/holdgate-keys.json")
 async def show_keys(request: WebRequest) -> Response[bytes]:
     """The public keys that receipts are checked by (a JWK Set), for anybody."""
     keys = signing.public_keys(request.app.state.settings.secret_keys)

@@ -14,15 +14,15 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.approvals import queries, questions
-from app.approvals.errors import NoReceipt
-from app.approvals.models import Approval, Recipient, Vote
-from app.approvals.states import ApprovalState
-from app.core import signing
-from app.core.config import Settings
-from app.tasks.models import Task
+from holdgate.approvals import queries, questions
+from holdgate.approvals.errors import NoReceipt
+from holdgate.approvals.models import Approval, Recipient, Vote
+from holdgate.approvals.states import ApprovalState
+from holdgate.core import signing
+from holdgate.core.config import Settings
+from holdgate.tasks.models import Task
 
-FORMAT = "holdpoint-receipt-1"
+FORMAT = "holdgate-receipt-1"
 DECIDED = (ApprovalState.APPROVED, ApprovalState.ANSWERED, ApprovalState.REJECTED, ApprovalState.EXPIRED)
 
 
@@ -39,7 +39,7 @@ class Receipt(msgspec.Struct, frozen=True):
 
     @property
     def file_name(self) -> str:
-        return f"holdpoint-receipt-{self.approval_id}.json"
+        return f"holdgate-receipt-{self.approval_id}.json"
 
 
 async def exists(session: AsyncSession, approval: Approval) -> bool:

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from app.approvals import events, policy_queries
-from app.approvals.asking import MAIL_PRIORITY
-from app.approvals.standing import standing_of
-from app.core.db import WriteSession
-from app.mail import service as mail
+from holdgate.approvals import events, policy_queries
+from holdgate.approvals.asking import MAIL_PRIORITY
+from holdgate.approvals.standing import standing_of
+from holdgate.core.db import WriteSession
+from holdgate.mail import service as mail
 
 CHUNK = 100
 

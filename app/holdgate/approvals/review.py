@@ -9,29 +9,29 @@ from litestar import Response, get, post
 from litestar.background_tasks import BackgroundTask
 from litestar.params import FromPath
 
-from app.accounts import service as accounts
-from app.approvals import asking, deciding, queries, receipts, taking_back
-from app.approvals.asked import holder_of
-from app.approvals.course import Course, course_of
-from app.approvals.errors import NotAsked, QuestionChanged, TooLateToTakeBack
-from app.approvals.models import Approval, Recipient
-from app.approvals.openings import Opening, note, sign_of_scanner
-from app.approvals.queries import Asked
-from app.approvals.states import ApprovalState
-from app.approvals.views import REFUSALS, QuestionView, Sent, decision_of, question_view, read_sent, refusal
-from app.core.config import Settings
-from app.core.db import Session, WriteSession
-from app.core.errors import Invalid
-from app.core.principal import Principal
-from app.core.tokens import digest
-from app.runs import service as runs
-from app.tasks import queries as tasks
-from app.tasks.states import TaskState
-from app.web.form_time import FormTime
-from app.web.limits import Limit
-from app.web.render import render_private, see_other
-from app.web.request import WebRequest, client_address, method_sent, principal
-from app.web.sessions import Read
+from holdgate.accounts import service as accounts
+from holdgate.approvals import asking, deciding, queries, receipts, taking_back
+from holdgate.approvals.asked import holder_of
+from holdgate.approvals.course import Course, course_of
+from holdgate.approvals.errors import NotAsked, QuestionChanged, TooLateToTakeBack
+from holdgate.approvals.models import Approval, Recipient
+from holdgate.approvals.openings import Opening, note, sign_of_scanner
+from holdgate.approvals.queries import Asked
+from holdgate.approvals.states import ApprovalState
+from holdgate.approvals.views import REFUSALS, QuestionView, Sent, decision_of, question_view, read_sent, refusal
+from holdgate.core.config import Settings
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.errors import Invalid
+from holdgate.core.principal import Principal
+from holdgate.core.tokens import digest
+from holdgate.runs import service as runs
+from holdgate.tasks import queries as tasks
+from holdgate.tasks.states import TaskState
+from holdgate.web.form_time import FormTime
+from holdgate.web.limits import Limit
+from holdgate.web.render import render_private, see_other
+from holdgate.web.request import WebRequest, client_address, method_sent, principal
+from holdgate.web.sessions import Read
 
 TOO_QUICK = 2.0  # seconds: nobody reads and decides faster, but a mail scanner that presses buttons does
 LIMIT = Limit("review", 60, timedelta(minutes=1))
@@ -91,7 +91,7 @@ async def _page(
             asked.approval, await queries.version_before(session, asked.approval), sent=sent, message=message
         ),
         course=course,
-        asker=owner.named if owner else "Holdpoint",
+        asker=owner.named if owner else "Holdgate",
         run_name=await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
         email=asked.recipient.email,
         token=token,

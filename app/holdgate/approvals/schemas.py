@@ -6,12 +6,12 @@ from uuid import UUID
 
 import msgspec
 
-from app.api.paging import Paged
-from app.approvals.models import Approval, Note
-from app.approvals.questions import fields_of
-from app.approvals.reads import Detail
-from app.approvals.states import ApprovalState, HoldType
-from app.tasks.schemas import Moment
+from holdgate.api.paging import Paged
+from holdgate.approvals.models import Approval, Note
+from holdgate.approvals.questions import fields_of
+from holdgate.approvals.reads import Detail
+from holdgate.approvals.states import ApprovalState, HoldType
+from holdgate.tasks.schemas import Moment
 
 
 class ApprovalItem(msgspec.Struct, frozen=True, kw_only=True):

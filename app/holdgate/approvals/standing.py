@@ -6,13 +6,13 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts import service as accounts
-from app.approvals import policy_queries, queries
-from app.approvals.models import Approval, Recipient, Vote
-from app.approvals.states import ApprovalVerb
-from app.core.addresses import canonical_address
-from app.core.db import Session
-from app.runs import service as runs
+from holdgate.accounts import service as accounts
+from holdgate.approvals import policy_queries, queries
+from holdgate.approvals.models import Approval, Recipient, Vote
+from holdgate.approvals.states import ApprovalVerb
+from holdgate.core.addresses import canonical_address
+from holdgate.core.db import Session
+from holdgate.runs import service as runs
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from app.core.machine import Machine
+from holdgate.core.machine import Machine
 
 
 class ApprovalState(StrEnum):

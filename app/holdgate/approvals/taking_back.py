@@ -5,17 +5,17 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounts import service as accounts
-from app.approvals import events, queries
-from app.approvals.asked import asked_by_link, check_person
-from app.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
-from app.approvals.models import Approval
-from app.core.addresses import canonical_address
-from app.core.db import WriteSession
-from app.core.principal import Principal
-from app.tasks import queries as tasks
-from app.tasks.models import Task
-from app.tasks.states import TaskVerb
+from holdgate.accounts import service as accounts
+from holdgate.approvals import events, queries
+from holdgate.approvals.asked import asked_by_link, check_person
+from holdgate.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
+from holdgate.approvals.models import Approval
+from holdgate.core.addresses import canonical_address
+from holdgate.core.db import WriteSession
+from holdgate.core.principal import Principal
+from holdgate.tasks import queries as tasks
+from holdgate.tasks.models import Task
+from holdgate.tasks.states import TaskVerb
 
 
 async def offered(session: AsyncSession, approval: Approval, email: str, *, is_admin: bool = False) -> bool:

@@ -7,18 +7,18 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from app.api.access import Scope
-from app.api.endpoints import JSON, endpoint
-from app.approvals import policy_queries, reads, receipts
-from app.approvals.events import events_of
-from app.approvals.models import LinkOpening, Vote
-from app.approvals.receipt_views import receipt_file
-from app.approvals.trail import Delivery, deliveries
-from app.core.masking import masked
-from app.tasks.schemas import Moment
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.api.access import Scope
+from holdgate.api.endpoints import JSON, endpoint
+from holdgate.approvals import policy_queries, reads, receipts
+from holdgate.approvals.events import events_of
+from holdgate.approvals.models import LinkOpening, Vote
+from holdgate.approvals.receipt_views import receipt_file
+from holdgate.approvals.trail import Delivery, deliveries
+from holdgate.core.masking import masked
+from holdgate.tasks.schemas import Moment
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 TAG = "Approvals"
 
@@ -83,7 +83,7 @@ class Trail(msgspec.Struct, frozen=True):
 
 
 class ReceiptFile(msgspec.Struct, frozen=True):
-    """`receipt` is what is signed; the public keys are at `/.well-known/holdpoint-keys.json`."""
+    """`receipt` is what is signed; the public keys are at `/.well-known/holdgate-keys.json`."""
 
     receipt: dict[str, Any]
     signature: dict[str, str]

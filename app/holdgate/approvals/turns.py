@@ -3,10 +3,10 @@
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
-from app.approvals.models import Approval, Recipient, Vote
-from app.approvals.states import ApprovalState, HoldType
-from app.core.addresses import canonical_address
-from app.core.principal import Principal
+from holdgate.approvals.models import Approval, Recipient, Vote
+from holdgate.approvals.states import ApprovalState, HoldType
+from holdgate.core.addresses import canonical_address
+from holdgate.core.principal import Principal
 
 _Next = aliased(Recipient)
 

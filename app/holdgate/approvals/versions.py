@@ -9,13 +9,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.approvals import queries
-from app.approvals.errors import QuestionImpossible
-from app.approvals.models import Approval
-from app.approvals.questions import Answer, Question
-from app.approvals.states import ApprovalState
-from app.core.db import WriteSession
-from app.tasks.attempts import Claimed
+from holdgate.approvals import queries
+from holdgate.approvals.errors import QuestionImpossible
+from holdgate.approvals.models import Approval
+from holdgate.approvals.questions import Answer, Question
+from holdgate.approvals.states import ApprovalState
+from holdgate.core.db import WriteSession
+from holdgate.tasks.attempts import Claimed
 
 MOST_VERSIONS = 5  # of one step in one round: people are not to be asked for ever
 

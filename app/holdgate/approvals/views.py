@@ -9,12 +9,12 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
-from app.approvals import deciding, exports, groups, questions, reads, receipts, taking_back
-from app.approvals import shown as showing
-from app.approvals.asking_back import NoteEnded, OpenNote
-from app.approvals.changes import Change, as_text, changes_of, revision_of
-from app.approvals.course import Course, TimelineLine, course_of, timeline_of
-from app.approvals.errors import (
+from holdgate.approvals import deciding, exports, groups, questions, reads, receipts, taking_back
+from holdgate.approvals import shown as showing
+from holdgate.approvals.asking_back import NoteEnded, OpenNote
+from holdgate.approvals.changes import Change, as_text, changes_of, revision_of
+from holdgate.approvals.course import Course, TimelineLine, course_of, timeline_of
+from holdgate.approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
     PassedOn,
@@ -23,27 +23,27 @@ from app.approvals.errors import (
     SelfApproval,
     SignInNeeded,
 )
-from app.approvals.events import events_of
-from app.approvals.forms import FormField
-from app.approvals.groups import Group
-from app.approvals.models import Approval
-from app.approvals.questions import Decision
-from app.approvals.reads import Detail, InboxRow
-from app.approvals.shown import Row
-from app.approvals.states import ApprovalState, ApprovalVerb, HoldType
-from app.approvals.trail import Delivery, deliveries
-from app.core.db import Session
-from app.core.errors import AppError, Invalid
-from app.core.paging import Cursor, turn
-from app.core.principal import Principal
-from app.tasks.models import Task
-from app.tasks.states import TaskState
-from app.web.downloads import export
-from app.web.guards import SignedIn
-from app.web.pager import Pager, pager
-from app.web.render import render, see_other
-from app.web.request import WebRequest, client_address
-from app.web.sessions import Read, Write
+from holdgate.approvals.events import events_of
+from holdgate.approvals.forms import FormField
+from holdgate.approvals.groups import Group
+from holdgate.approvals.models import Approval
+from holdgate.approvals.questions import Decision
+from holdgate.approvals.reads import Detail, InboxRow
+from holdgate.approvals.shown import Row
+from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
+from holdgate.approvals.trail import Delivery, deliveries
+from holdgate.core.db import Session
+from holdgate.core.errors import AppError, Invalid
+from holdgate.core.paging import Cursor, turn
+from holdgate.core.principal import Principal
+from holdgate.tasks.models import Task
+from holdgate.tasks.states import TaskState
+from holdgate.web.downloads import export
+from holdgate.web.guards import SignedIn
+from holdgate.web.pager import Pager, pager
+from holdgate.web.render import render, see_other
+from holdgate.web.request import WebRequest, client_address
+from holdgate.web.sessions import Read, Write
 
 TABS = (("mine", "For me"), ("all", "All open"), ("decided", "Decided"))
 WHAT_NEXT: dict[str, str] = {

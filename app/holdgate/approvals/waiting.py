@@ -1,6 +1,6 @@
 """How many different people runs wait for, for their estimates: those who can still decide, and owners asked something.
 
-The same people as in app/approvals/turns.py, seen from the runs.
+The same people as in approvals/turns.py, seen from the runs.
 """
 
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.approvals.states import HoldType
-from app.runs.waiting import counter
-from app.tasks.states import HOLDS
+from holdgate.approvals.states import HoldType
+from holdgate.runs.waiting import counter
+from holdgate.tasks.states import HOLDS
 
-# `person` is app.core.addresses.canonical_address: two addresses of one person count once, and have one vote.
+# `person` is holdgate.core.addresses.canonical_address: two addresses of one person count once, and have one vote.
 _PEOPLE = text(
     r"""
     WITH question AS MATERIALIZED (

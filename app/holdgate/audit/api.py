@@ -6,20 +6,20 @@ from uuid import UUID
 import msgspec
 from litestar import Response
 
-from app.api.access import Scope
-from app.api.bodies import read_query
-from app.api.endpoints import endpoint
-from app.api.exports import export_routes
-from app.api.paging import Paged, page, unpaged
-from app.audit import exports, queries
-from app.audit.queries import AREAS, AuditFilter, Line, parse_place
-from app.core.errors import Invalid
-from app.core.masking import masked, masked_text
-from app.tasks.filters import parse_age
-from app.tasks.schemas import Moment
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.api.access import Scope
+from holdgate.api.bodies import read_query
+from holdgate.api.endpoints import endpoint
+from holdgate.api.exports import export_routes
+from holdgate.api.paging import Paged, page, unpaged
+from holdgate.audit import exports, queries
+from holdgate.audit.queries import AREAS, AuditFilter, Line, parse_place
+from holdgate.core.errors import Invalid
+from holdgate.core.masking import masked, masked_text
+from holdgate.tasks.filters import parse_age
+from holdgate.tasks.schemas import Moment
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 TAG = "People"
 Words = Annotated[str, msgspec.Meta(max_length=300)]

@@ -1,6 +1,6 @@
 """Refusals of the audit."""
 
-from app.core.errors import Invalid
+from holdgate.core.errors import Invalid
 
 
 class TooSlow(Invalid):

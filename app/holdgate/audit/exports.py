@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from app.audit import queries
-from app.audit.queries import AuditFilter, Line, Place
-from app.core import exports
-from app.core.db import Database, ReadSession
-from app.core.masking import masked, masked_text
+from holdgate.audit import queries
+from holdgate.audit.queries import AuditFilter, Line, Place
+from holdgate.core import exports
+from holdgate.core.db import Database, ReadSession
+from holdgate.core.masking import masked, masked_text
 
 CHUNK = 1000
 COLUMNS = ("at", "area", "verb", "actor", "about", "target", "detail", "data")

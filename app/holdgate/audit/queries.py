@@ -35,10 +35,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.audit.errors import TooSlow
-from app.core.db import sqlstate
-from app.core.errors import Invalid
-from app.tasks.filters import parse_age
+from holdgate.audit.errors import TooSlow
+from holdgate.core.db import sqlstate
+from holdgate.core.errors import Invalid
+from holdgate.tasks.filters import parse_age
 
 LIMIT = timedelta(seconds=5)  # for a rare actor in a long log
 AREAS = ("task", "approval", "run", "bulk", "queue", "schedule", "limit", "user", "token", "webhook")

@@ -8,20 +8,20 @@ import msgspec
 from litestar import Response, get
 from litestar.response import Stream
 
-from app.audit import exports, queries
-from app.audit.errors import TooSlow
-from app.audit.queries import AREAS, AuditFilter, Line, parse_place
-from app.core.errors import Invalid
-from app.core.masking import masked, masked_text
-from app.core.paging import PAGE
-from app.tasks.filters import parse_age
-from app.tasks.states import TaskVerb
-from app.web.downloads import export
-from app.web.forms import Form
-from app.web.guards import SignedIn, admin_only
-from app.web.render import render
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.audit import exports, queries
+from holdgate.audit.errors import TooSlow
+from holdgate.audit.queries import AREAS, AuditFilter, Line, parse_place
+from holdgate.core.errors import Invalid
+from holdgate.core.masking import masked, masked_text
+from holdgate.core.paging import PAGE
+from holdgate.tasks.filters import parse_age
+from holdgate.tasks.states import TaskVerb
+from holdgate.web.downloads import export
+from holdgate.web.forms import Form
+from holdgate.web.guards import SignedIn, admin_only
+from holdgate.web.render import render
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 PATH = "/admin/audit"
 LOG = "log"  # the view of every change of tasks

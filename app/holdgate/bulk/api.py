@@ -8,16 +8,16 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from app.api.access import Scope
-from app.api.bodies import read_json, read_query
-from app.api.changes import change
-from app.api.endpoints import JSON, endpoint
-from app.api.idempotency import Reply
-from app.api.paging import page, position
-from app.api.router import PATH
-from app.bulk import queries, service
-from app.bulk.errors import ActionNotFound
-from app.bulk.schemas import (
+from holdgate.api.access import Scope
+from holdgate.api.bodies import read_json, read_query
+from holdgate.api.changes import change
+from holdgate.api.endpoints import JSON, endpoint
+from holdgate.api.idempotency import Reply
+from holdgate.api.paging import page, position
+from holdgate.api.router import PATH
+from holdgate.bulk import queries, service
+from holdgate.bulk.errors import ActionNotFound
+from holdgate.bulk.schemas import (
     BulkDetail,
     BulkMoved,
     BulkPage,
@@ -30,14 +30,14 @@ from app.bulk.schemas import (
     item,
     task_filter,
 )
-from app.bulk.states import BulkState
-from app.bulk.undoing import undo, undo_of
-from app.core.db import WriteSession
-from app.core.paging import Cursor
-from app.core.principal import Principal
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.bulk.states import BulkState
+from holdgate.bulk.undoing import undo, undo_of
+from holdgate.core.db import WriteSession
+from holdgate.core.paging import Cursor
+from holdgate.core.principal import Principal
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 TAG = "Bulk actions"
 EXAMPLE = {"verb": "prioritise", "filter": {"kind": "sample.task", "state": ["queued", "scheduled"]}}

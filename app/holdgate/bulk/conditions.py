@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import msgspec
 
-from app.tasks.filters import ONLY, TaskFilter, parse_age
-from app.web.filters import state_label
+from holdgate.tasks.filters import ONLY, TaskFilter, parse_age
+from holdgate.web.filters import state_label
 
 _WORDS = {
     "kind": "of kind",

@@ -1,6 +1,6 @@
 """Refusals of bulk actions."""
 
-from app.core.errors import Conflict, Invalid, NotFound
+from holdgate.core.errors import Conflict, Invalid, NotFound
 
 
 class ActionNotFound(NotFound):

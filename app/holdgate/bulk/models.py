@@ -21,8 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.bulk.states import BulkState, BulkVerb
-from app.core.db import Base
+from holdgate.bulk.states import BulkState, BulkVerb
+from holdgate.core.db import Base
 
 Moment = DateTime(timezone=True)
 

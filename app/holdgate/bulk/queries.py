@@ -7,11 +7,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, CursorResult, func, insert, literal, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bulk.models import BulkAction, BulkEvent, BulkTask
-from app.bulk.states import BULK_MACHINE, OPEN, BulkMove
-from app.core.db import WriteSession
-from app.core.paging import Cursor, from_behind
-from app.tasks.models import Task
+from holdgate.bulk.models import BulkAction, BulkEvent, BulkTask
+from holdgate.bulk.states import BULK_MACHINE, OPEN, BulkMove
+from holdgate.core.db import WriteSession
+from holdgate.core.paging import Cursor, from_behind
+from holdgate.tasks.models import Task
 
 
 def at(now: datetime | None) -> ColumnElement[datetime]:
@@ -26,7 +26,7 @@ async def time_limit(session: AsyncSession, limit: timedelta) -> None:
 
 async def act_as(session: WriteSession, actor: str) -> None:
     """Whom the event log names from here on in this transaction."""
-    await session.execute(select(func.set_config("holdpoint.actor", actor, True)))
+    await session.execute(select(func.set_config("holdgate.actor", actor, True)))
 
 
 async def database_time(session: AsyncSession) -> datetime:

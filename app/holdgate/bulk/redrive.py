@@ -8,12 +8,12 @@
 
 from datetime import datetime, timedelta
 
-from app.bulk import queries
-from app.bulk.models import BulkAction
-from app.bulk.queries import Watched
-from app.bulk.states import BulkMove, BulkState
-from app.core.db import WriteSession
-from app.tasks.states import FINISHED, HOLDS, TaskState
+from holdgate.bulk import queries
+from holdgate.bulk.models import BulkAction
+from holdgate.bulk.queries import Watched
+from holdgate.bulk.states import BulkMove, BulkState
+from holdgate.core.db import WriteSession
+from holdgate.tasks.states import FINISHED, HOLDS, TaskState
 
 STEPS = (1, 10, 100, 500)  # the last one again and again
 LOOK = timedelta(seconds=1)  # between two looks at how a step is doing

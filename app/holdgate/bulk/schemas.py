@@ -5,16 +5,16 @@ from uuid import UUID
 
 import msgspec
 
-from app.api.paging import Paged
-from app.bulk.conditions import conditions_of
-from app.bulk.models import BulkAction, BulkEvent
-from app.bulk.service import MOST_NOTE
-from app.bulk.states import BulkState, BulkVerb
-from app.bulk.undoing import Undo
-from app.core.errors import Invalid
-from app.tasks.filters import MOST_IDS, MOST_TEXT, TaskFilter, parse_filter
-from app.tasks.schemas import Moment, Priority, Standing
-from app.tasks.states import STANDINGS
+from holdgate.api.paging import Paged
+from holdgate.bulk.conditions import conditions_of
+from holdgate.bulk.models import BulkAction, BulkEvent
+from holdgate.bulk.service import MOST_NOTE
+from holdgate.bulk.states import BulkState, BulkVerb
+from holdgate.bulk.undoing import Undo
+from holdgate.core.errors import Invalid
+from holdgate.tasks.filters import MOST_IDS, MOST_TEXT, TaskFilter, parse_filter
+from holdgate.tasks.schemas import Moment, Priority, Standing
+from holdgate.tasks.states import STANDINGS
 
 Words = Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_TEXT)]
 Age = Annotated[str, msgspec.Meta(min_length=1, max_length=100, description="A time, or how long ago: `2h`.")]

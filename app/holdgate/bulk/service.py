@@ -11,21 +11,21 @@ import msgspec
 from sqlalchemy import ColumnElement, true
 from sqlalchemy.exc import DBAPIError
 
-from app.bulk import queries, redrive
-from app.bulk.errors import ActionEnded, ActionNotFound, NothingMatches, NotWaiting, Outgrown, TooSlow
-from app.bulk.models import BulkAction
-from app.bulk.states import OPEN, BulkMove, BulkVerb, standings_for
-from app.core import log
-from app.core.db import Session, WriteSession, is_away, sqlstate
-from app.core.errors import Invalid
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.tasks import queries as tasks
-from app.tasks.filters import TaskFilter
-from app.tasks.models import Task
-from app.tasks.service import announce_ready
-from app.tasks.states import RESUMED_PRIORITY, TaskVerb
-from app.tasks.totals import tellable, totals
+from holdgate.bulk import queries, redrive
+from holdgate.bulk.errors import ActionEnded, ActionNotFound, NothingMatches, NotWaiting, Outgrown, TooSlow
+from holdgate.bulk.models import BulkAction
+from holdgate.bulk.states import OPEN, BulkMove, BulkVerb, standings_for
+from holdgate.core import log
+from holdgate.core.db import Session, WriteSession, is_away, sqlstate
+from holdgate.core.errors import Invalid
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.tasks import queries as tasks
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.models import Task
+from holdgate.tasks.service import announce_ready
+from holdgate.tasks.states import RESUMED_PRIORITY, TaskVerb
+from holdgate.tasks.totals import tellable, totals
 
 CHUNK = 500  # tasks moved in one transaction
 COUNT_LIMIT = timedelta(seconds=5)  # how long counting for the confirmation may take
@@ -88,7 +88,7 @@ async def start_bulk(
     Args:
         priority: for PRIORITISE, from 0 to 1000.
         note: why, for RESOLVE; kept with the tasks.
-        canary: for RETRY: one first, then in steps, each after the step before has ended (app/bulk/redrive.py).
+        canary: for RETRY: one first, then in steps, each after the step before has ended (bulk/redrive.py).
         expected: how many a person has confirmed; more than that are refused.
         at: when they were counted: what was created or ended later is left out.
 

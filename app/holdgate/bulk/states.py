@@ -2,8 +2,8 @@
 
 from enum import StrEnum
 
-from app.core.machine import Machine
-from app.tasks.states import FINISHED, RESOLVED, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
+from holdgate.core.machine import Machine
+from holdgate.tasks.states import FINISHED, RESOLVED, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
 
 
 class BulkVerb(StrEnum):

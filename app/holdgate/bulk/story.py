@@ -2,7 +2,7 @@
 
 import re
 
-from app.tasks.reasons import source
+from holdgate.tasks.reasons import source
 
 SIGNED = re.compile(r"Bulk action ([0-9a-f-]{36})")
 

@@ -4,15 +4,15 @@ from uuid import UUID
 
 import msgspec
 
-from app.bulk import queries
-from app.bulk.errors import ActionNotFound, NoWayBack
-from app.bulk.models import BulkAction
-from app.bulk.service import start_bulk
-from app.bulk.states import OPEN, BulkVerb
-from app.core.db import Session, WriteSession
-from app.core.principal import Principal
-from app.tasks.filters import TaskFilter
-from app.tasks.states import TaskState
+from holdgate.bulk import queries
+from holdgate.bulk.errors import ActionNotFound, NoWayBack
+from holdgate.bulk.models import BulkAction
+from holdgate.bulk.service import start_bulk
+from holdgate.bulk.states import OPEN, BulkVerb
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.principal import Principal
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.states import TaskState
 
 
 class Undo(msgspec.Struct, frozen=True):

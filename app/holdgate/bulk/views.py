@@ -10,24 +10,24 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from app.bulk import queries, redrive, service
-from app.bulk.conditions import Condition, conditions_of
-from app.bulk.errors import ActionNotFound, Outgrown
-from app.bulk.models import BulkAction, BulkEvent
-from app.bulk.service import Preview
-from app.bulk.states import OPEN, BulkState, BulkVerb
-from app.bulk.undoing import undo_of
-from app.core.db import Session
-from app.core.errors import AppError, Invalid, NotFound
-from app.core.paging import Cursor, turn
-from app.core.principal import Principal
-from app.tasks.filters import TaskFilter, parse_filter
-from app.web.forms import Form, blank, read_form
-from app.web.guards import SignedIn
-from app.web.pager import Pager, pager
-from app.web.render import render, see_other
-from app.web.request import WebRequest
-from app.web.sessions import Read, Write, discard
+from holdgate.bulk import queries, redrive, service
+from holdgate.bulk.conditions import Condition, conditions_of
+from holdgate.bulk.errors import ActionNotFound, Outgrown
+from holdgate.bulk.models import BulkAction, BulkEvent
+from holdgate.bulk.service import Preview
+from holdgate.bulk.states import OPEN, BulkState, BulkVerb
+from holdgate.bulk.undoing import undo_of
+from holdgate.core.db import Session
+from holdgate.core.errors import AppError, Invalid, NotFound
+from holdgate.core.paging import Cursor, turn
+from holdgate.core.principal import Principal
+from holdgate.tasks.filters import TaskFilter, parse_filter
+from holdgate.web.forms import Form, blank, read_form
+from holdgate.web.guards import SignedIn
+from holdgate.web.pager import Pager, pager
+from holdgate.web.render import render, see_other
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read, Write, discard
 
 REDRIVE = "redrive"  # how pages call a retry in steps
 VERBS = (*(verb.value for verb in BulkVerb), REDRIVE)

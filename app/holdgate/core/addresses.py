@@ -11,7 +11,7 @@ import unicodedata
 
 import idna
 
-from app.core.errors import Invalid
+from holdgate.core.errors import Invalid
 
 # RFC 5321's dot-string, so neither quotes, spaces, brackets nor line breaks.
 _MAILBOX = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")

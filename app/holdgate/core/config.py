@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from app.core.addresses import BadAddress, checked_domain
+from holdgate.core.addresses import BadAddress, checked_domain
 
-VERSION = version("holdpoint")
+VERSION = version("holdgate")
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 QUEUE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
@@ -39,7 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # Whose X-Forwarded-For and -Proto the web server believes: addresses, networks, or *.
     forwarded_allow_ips: str = "127.0.0.1"
     smtp_url: str = ""
-    mail_from: str = "Holdpoint <holdpoint@localhost>"
+    mail_from: str = "Holdgate <holdgate@localhost>"
     queues: tuple[tuple[str, int], ...] = (("default", 20), ("mail", 5), ("webhooks", 5))
     kinds: tuple[str, ...] = ()
     signup: str = "invite"
@@ -59,7 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     orphan_timeout: timedelta | None = None
     # None: finished tasks are kept for ever.
     retention: timedelta | None = timedelta(days=30)
-    data_dir: Path = Path(".holdpoint")
+    data_dir: Path = Path(".holdgate")
     # Empty: a directory below the data directory.
     artifacts_url: str = ""
     # Of state-changing API requests, for each person.

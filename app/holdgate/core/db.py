@@ -20,8 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import UserDefinedType
 
-from app.core import log, tracing
-from app.core.connections import Line, make_engine
+from holdgate.core import log, tracing
+from holdgate.core.connections import Line, make_engine
 
 REPLICA_PATIENCE = 30.0  # seconds in which a replica that did not answer is not asked again
 REPLICA_SECONDS = 2.0  # in which it has to say that it is there
@@ -158,7 +158,7 @@ def _tell_away(error: Exception) -> None:
     logger.warning("database_awaited", error=repr(error))
 
 
-_TRACE = select(func.set_config("holdpoint.traceparent", bindparam("parent"), True))
+_TRACE = select(func.set_config("holdgate.traceparent", bindparam("parent"), True))
 _IDLE_LIMIT = "idle_in_transaction_session_timeout"
 # Every statement is short. The planner takes the few events behind a cursor for a third of the log, and would start
 # parallel workers or compile the plan for them, which costs more than the statement.
@@ -214,7 +214,7 @@ class Database:
         self._glancing = self._reading if pooler else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         # What a pooler does not let a connection begin with, each transaction that locks says for itself.
         said = [func.set_config(name, value, True) for name, value in idle.items() if pooler]
-        self._opening = select(func.set_config("holdpoint.actor", bindparam("actor"), True), *said)
+        self._opening = select(func.set_config("holdgate.actor", bindparam("actor"), True), *said)
         self._announce = announce
         self._patient = patient
         self._turn: AbstractAsyncContextManager[Any] = asyncio.Semaphore(pool_size) if patient else nullcontext()

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from app.core.csv_cells import MARK, lines
-from app.core.db import Database, ReadSession
+from holdgate.core.csv_cells import MARK, lines
+from holdgate.core.db import Database, ReadSession
 
 CHUNK = 500
 

@@ -3,14 +3,14 @@
 import re
 from typing import Any
 
-from app.core.shape import MOST_DEPTH, TOO_DEEP
+from holdgate.core.shape import MOST_DEPTH, TOO_DEEP
 
 HIDDEN = "[hidden]"
 
 # Every pattern is linear: it begins at few places, and no two beginnings look at the same stretch of text
 # (tests/core/test_patterns.py). Payloads and log lines are masked on the event loop.
 _LINK = re.compile(r"(/(?:review|login)/)[A-Za-z0-9_-]{20,}")
-_API_TOKEN = re.compile(r"hp_[A-Za-z0-9_-]{16,}")
+_API_TOKEN = re.compile(r"hg_[A-Za-z0-9_-]{16,}")
 # From the beginning of its word, which may have something before the token.
 _JWT = re.compile(
     r"(?<![A-Za-z0-9_-])((?:(?!eyJ)[A-Za-z0-9_-])*+)eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]++\.[A-Za-z0-9_-]++"
@@ -26,7 +26,7 @@ _QUERY = re.compile(
 )
 _SCHEME = re.compile(r"\b(bearer|basic)\s++[A-Za-z0-9+/=._~-]{8,}", re.IGNORECASE)
 # What each of them needs. Most texts of log lines and payloads have none of it.
-_SUSPECT = re.compile(r"/review/|/login/|hp_|eyJ|://|[?&]|bearer|basic", re.IGNORECASE)
+_SUSPECT = re.compile(r"/review/|/login/|hg_|eyJ|://|[?&]|bearer|basic", re.IGNORECASE)
 
 
 def masked(value: Any, deep: int = 0) -> Any:

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, Info, Proce
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 
-from app.core.config import VERSION
+from holdgate.core.config import VERSION
 
 Families: TypeAlias = list[Metric]
 Rows: TypeAlias = Mapping[tuple[str, ...], float]
@@ -26,39 +26,39 @@ TASK_SECONDS = (0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 1800)
 
 PROCESS = CollectorRegistry()
 ProcessCollector(registry=PROCESS)
-Info("holdpoint_build", "Which release this process runs.", registry=PROCESS).info({"version": VERSION})
+Info("holdgate_build", "Which release this process runs.", registry=PROCESS).info({"version": VERSION})
 
 _REQUESTS = Counter(
-    "holdpoint_http_requests", "Answers, by route and status.", ("method", "route", "status"), registry=PROCESS
+    "holdgate_http_requests", "Answers, by route and status.", ("method", "route", "status"), registry=PROCESS
 )
 _REQUEST_SECONDS = Histogram(
-    "holdpoint_http_request_seconds",
+    "holdgate_http_request_seconds",
     "From the request to the end of its answer, by route.",
     ("method", "route"),
     buckets=REQUEST_SECONDS,
     registry=PROCESS,
 )
-_CLAIMED = Counter("holdpoint_worker_claims", "Tasks claimed by this worker.", ("queue",), registry=PROCESS)
+_CLAIMED = Counter("holdgate_worker_claims", "Tasks claimed by this worker.", ("queue",), registry=PROCESS)
 _TRIES = Counter(
-    "holdpoint_worker_tries",
+    "holdgate_worker_tries",
     "Tries that ended in this worker, by outcome; `left`: held, asleep, cancelled or lost.",
     ("queue", "kind", "outcome"),
     registry=PROCESS,
 )
 _TRY_SECONDS = Histogram(
-    "holdpoint_worker_try_seconds",
+    "holdgate_worker_try_seconds",
     "How long tries took in this worker.",
     ("kind",),
     buckets=TASK_SECONDS,
     registry=PROCESS,
 )
 RINGS = Counter(
-    "holdpoint_wakeups",
+    "holdgate_wakeups",
     "Wake-ups sent by this process over Redis, by result (sent, failed).",
     ("result",),
     registry=PROCESS,
 )
-HEARD = Counter("holdpoint_wakeups_heard", "Wake-ups that this worker heard.", registry=PROCESS)
+HEARD = Counter("holdgate_wakeups_heard", "Wake-ups that this worker heard.", registry=PROCESS)
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:

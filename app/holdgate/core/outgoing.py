@@ -18,15 +18,15 @@ from typing import Any
 
 import httpx
 
-from app.core import tracing
-from app.core.config import Settings
+from holdgate.core import tracing
+from holdgate.core.config import Settings
 
 Address = IPv4Address | IPv6Address
 
 TIMEOUT = timedelta(seconds=30)
 CONNECT_SECONDS = 5  # for each address of a host
 MAX_BYTES = 2 * 1024 * 1024
-AGENT = "Holdpoint"
+AGENT = "Holdgate"
 REDIRECTS = (301, 302, 303, 307, 308)
 
 _PIECE = 4096  # gzip unpacks up to a thousandfold: small pieces keep one step of a bomb small

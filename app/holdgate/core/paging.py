@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, SQLColumnExpression, tuple_
 
-from app.core.errors import Invalid
+from holdgate.core.errors import Invalid
 
 PAGE = 50
 

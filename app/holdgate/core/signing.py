@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 ALGORITHM = "EdDSA"
-PURPOSE = b"holdpoint receipts Ed25519 1"
+PURPOSE = b"holdgate receipts Ed25519 1"
 
 
 def canonical(value: Any) -> bytes:

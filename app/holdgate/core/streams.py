@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from app.core.errors import TooMany
+from holdgate.core.errors import TooMany
 
 
 class Streams:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from app.core.config import VERSION, ConfigError
+from holdgate.core.config import VERSION, ConfigError
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -35,7 +35,7 @@ def configure(url: str, service: str) -> None:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as missing:
-        raise ConfigError("TRACES_URL needs the extra: pip install 'holdpoint[tracing]'.") from missing
+        raise ConfigError("TRACES_URL needs the extra: pip install 'holdgate[tracing]'.") from missing
     made = TracerProvider(resource=Resource.create({"service.name": service, "service.version": VERSION}))
     made.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=url)))
     use(made)
@@ -100,7 +100,7 @@ def span(name: str, kind: Kind, attributes: Attributes, *, parent: str | None = 
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
     context = None if parent is None else TraceContextTextMapPropagator().extract({HEADER: parent})
-    with _provider.get_tracer("holdpoint", VERSION).start_as_current_span(
+    with _provider.get_tracer("holdgate", VERSION).start_as_current_span(
         name,
         context=context,
         kind=SpanKind[kind],

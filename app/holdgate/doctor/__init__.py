@@ -1,1 +1,1 @@
-"""`holdpoint doctor`: what is wrong with an installation, and what to do about it."""
+"""`holdgate doctor`: what is wrong with an installation, and what to do about it."""

@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 from litestar import Response
 
-from app.api.access import Scope
-from app.api.endpoints import JSON, endpoint
-from app.doctor import examination
-from app.doctor.findings import Health, Report, worst
-from app.doctor.views import patient_of
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
+from holdgate.api.access import Scope
+from holdgate.api.endpoints import JSON, endpoint
+from holdgate.doctor import examination
+from holdgate.doctor.findings import Health, Report, worst
+from holdgate.doctor.views import patient_of
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
 
 
 class Examination(msgspec.Struct, frozen=True):
@@ -30,7 +30,7 @@ class Examination(msgspec.Struct, frozen=True):
     answers={200: Examination},
 )
 async def get_examination(request: WebRequest, user: SignedIn) -> Response[Any]:
-    """What is quick and asks nobody outside; 200 also when something is not well. `holdpoint doctor` does it all."""
+    """What is quick and asks nobody outside; 200 also when something is not well. `holdgate doctor` does it all."""
     reports = await examination.examine_inside(patient_of(request))
     return Response(msgspec.json.encode(Examination(worst(reports), reports)), media_type=JSON)
 

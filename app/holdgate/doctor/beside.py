@@ -5,9 +5,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.core.db import AWAY, Database
-from app.doctor import queries
-from app.doctor.findings import Check, Finding, Patient, fail, fine, warn
+from holdgate.core.db import AWAY, Database
+from holdgate.doctor import queries
+from holdgate.doctor.findings import Check, Finding, Patient, fail, fine, warn
 
 LOOK_AGAIN = 0.1  # seconds until a replica that is behind is asked again
 
@@ -72,7 +72,7 @@ async def replica(patient: Patient) -> Finding:
 @asynccontextmanager
 async def _database(patient: Patient, url: str, *, pooler: bool) -> AsyncIterator[Database]:
     """Connections of its own, for one check."""
-    made = Database(url, name="holdpoint doctor", pool_size=2, pooler=pooler)
+    made = Database(url, name="holdgate doctor", pool_size=2, pooler=pooler)
     try:
         yield made
     finally:

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 from redis.asyncio import Redis
 
-from app.core.config import Settings
-from app.core.db import Database
-from app.doctor import inside, outside
-from app.doctor.findings import Health, Patient, Report, examine, worst
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.doctor import inside, outside
+from holdgate.doctor.findings import Health, Patient, Report, examine, worst
 
 STATUS = {Health.OK: 0, Health.WARN: 1, Health.FAIL: 2}
 Say = Callable[[str], Any]
@@ -26,7 +26,7 @@ async def examine_inside(patient: Patient) -> list[Report]:
 
 async def tell(settings: Settings, head: str, say: Say, *, as_json: bool = False, send_to: str = "") -> int:
     """Examine, say what was found, return the exit status."""
-    database = Database(settings.database_url, name="holdpoint doctor", pool_size=4, pooler=settings.database_pooler)
+    database = Database(settings.database_url, name="holdgate doctor", pool_size=4, pooler=settings.database_pooler)
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=2)
     try:
         patient = Patient(settings=settings, database=database, redis=redis, head=head, send_to=send_to)

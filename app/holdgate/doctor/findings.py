@@ -10,9 +10,9 @@ from typing import TypeAlias
 import msgspec
 from redis.asyncio import Redis
 
-from app.core.config import Settings
-from app.core.db import AWAY, Database
-from app.core.masking import masked_text
+from holdgate.core.config import Settings
+from holdgate.core.db import AWAY, Database
+from holdgate.core.masking import masked_text
 
 LONGEST = 15.0  # seconds for one check
 
@@ -97,4 +97,4 @@ async def _carried_out(check: Check, patient: Patient) -> Finding:
         return fail("The database could not be asked.", "See the check “Database”.")
     except Exception as problem:
         said = str(problem).split("\n")[0][:200] or type(problem).__name__
-        return fail(f"The check itself failed: {said}", "Tell whoever develops Holdpoint.")
+        return fail(f"The check itself failed: {said}", "Tell whoever develops Holdgate.")

@@ -7,12 +7,12 @@ from contextlib import suppress
 
 from redis.exceptions import RedisError
 
-from app.core.db import AWAY, Base
-from app.doctor import queries
-from app.doctor.findings import Check, Finding, Patient, fail, fine, warn
-from app.runtime.doorbell import Doorbell
-from app.stats import queries as stats
-from app.tasks import reads, strays
+from holdgate.core.db import AWAY, Base
+from holdgate.doctor import queries
+from holdgate.doctor.findings import Check, Finding, Patient, fail, fine, warn
+from holdgate.runtime.doorbell import Doorbell
+from holdgate.stats import queries as stats
+from holdgate.tasks import reads, strays
 
 REDIS_AWAY = (RedisError, OSError, TimeoutError)
 REDIS_SECONDS = 3.0
@@ -21,7 +21,7 @@ SLOW_MS = 250.0
 POOLER_SIGNS = ("unsupported startup parameter", "prepared statement")
 SHORTEST_KEY = 32
 LEAST_SIGNS = 10  # different ones in a key that was drawn by lot
-GUESSABLE = ("secret", "change", "example", "password", "holdpoint", "test", "default")
+GUESSABLE = ("secret", "change", "example", "password", "holdgate", "test", "default")
 
 
 async def database(patient: Patient) -> Finding:
@@ -41,7 +41,7 @@ async def database(patient: Patient) -> Finding:
     if number < 150000:
         return fail(f"PostgreSQL {version} is too old.", "Upgrade to PostgreSQL 15 or newer.")
     if not writes:
-        do = "Point DATABASE_URL at the primary, or name all servers in it: postgresql://…@one,two/holdpoint."
+        do = "Point DATABASE_URL at the primary, or name all servers in it: postgresql://…@one,two/holdgate."
         return fail(f"PostgreSQL {version} takes no writes: it is a standby, or read-only.", do)
     if took > SLOW_MS:
         return warn(f"PostgreSQL {version} took {took:.0f} ms to answer.", "Bring it closer, or look at its load.")
@@ -58,7 +58,7 @@ async def migrations(patient: Patient) -> Finding:
             f"The schema is at {found}, newer than this release needs ({patient.head}).",
             "Well for one release back. Otherwise run the newer release here, too.",
         )
-    return fail(f"The schema is at {found or 'nothing'}, this release needs {patient.head}.", "Run holdpoint migrate.")
+    return fail(f"The schema is at {found or 'nothing'}, this release needs {patient.head}.", "Run holdgate migrate.")
 
 
 async def indexes(patient: Patient) -> Finding:
@@ -70,7 +70,7 @@ async def indexes(patient: Patient) -> Finding:
     if missing:
         return fail(
             f"Missing: {', '.join(missing)}.",
-            "Restore them from migrations/: holdpoint migrate on an empty database shows how.",
+            "Restore them from migrations/: holdgate migrate on an empty database shows how.",
         )
     if broken:
         return warn(f"Not valid: {', '.join(broken)}.", "REINDEX INDEX CONCURRENTLY each of them.")
@@ -109,7 +109,7 @@ async def redis(patient: Patient) -> Finding:
     if most and policy != "noeviction":
         return warn(
             f"It drops keys when {most // 1024**2:,} MB are full ({policy}).",
-            "Set maxmemory-policy noeviction, or give Holdpoint a Redis of its own: rate limits are forgotten.",
+            "Set maxmemory-policy noeviction, or give Holdgate a Redis of its own: rate limits are forgotten.",
         )
     return fine(f"It answers, and uses {int(info.get('used_memory', 0)) / 1024**2:,.0f} MB ({policy}).")
 
@@ -136,7 +136,7 @@ async def wakeups(patient: Patient) -> Finding:
         poll = patient.settings.poll_interval.total_seconds()
         return warn(
             f"A ring was not heard within {HEARD_SECONDS:g} s.",
-            "Let Holdpoint's user PUBLISH and SUBSCRIBE to holdpoint:bell:* in Redis. "
+            "Let Holdgate's user PUBLISH and SUBSCRIBE to holdgate:bell:* in Redis. "
             f"Until then work starts up to {poll:g} s late.",
         )
     finally:
@@ -151,7 +151,7 @@ async def workers(patient: Patient) -> Finding:
     alive = [item for item in found if item.state == "online"]
     lost = [f"{item.worker.host}:{item.worker.pid}" for item in found if item.state == "lost"]
     if not alive:
-        return fail("No worker runs.", "Start one: holdpoint worker. Tasks wait, and nothing is lost.")
+        return fail("No worker runs.", "Start one: holdgate worker. Tasks wait, and nothing is lost.")
     if lost:
         return warn(
             f"{len(alive)} online; not heard of within the last hour: {', '.join(lost)}.",

@@ -6,18 +6,18 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from app.core import outgoing
-from app.core.config import Settings
-from app.core.files import FilesAway, FileStore
-from app.core.ids import uuid7
-from app.core.tokens import Signer
-from app.doctor import beside
-from app.doctor.findings import Check, Finding, Patient, fail, fine, warn
-from app.doctor.inside import wakeups
-from app.mail import mailbox, smtp
-from app.mail.errors import MailError
-from app.mail.message import render
-from app.web.health import DOCTOR, Seen
+from holdgate.core import outgoing
+from holdgate.core.config import Settings
+from holdgate.core.files import FilesAway, FileStore
+from holdgate.core.ids import uuid7
+from holdgate.core.tokens import Signer
+from holdgate.doctor import beside
+from holdgate.doctor.findings import Check, Finding, Patient, fail, fine, warn
+from holdgate.doctor.inside import wakeups
+from holdgate.mail import mailbox, smtp
+from holdgate.mail.errors import MailError
+from holdgate.mail.message import render
+from holdgate.web.health import DOCTOR, Seen
 
 SMTP_SECONDS = timedelta(seconds=10)
 URL_SECONDS = timedelta(seconds=8)
@@ -40,7 +40,7 @@ async def public_url(patient: Patient) -> Finding:
         seen = msgspec.json.decode(answer.content, type=Seen)
     except msgspec.MsgspecError:
         return fail(
-            f"{url} answered {answer.status_code}, and not as this Holdpoint would.",
+            f"{url} answered {answer.status_code}, and not as this Holdgate would.",
             "Set BASE_URL to this installation; the same SECRET_KEY is needed here and there.",
         )
     return _judged(seen, settings)

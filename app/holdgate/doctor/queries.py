@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from app.core.db import sqlstate
+from holdgate.core.db import sqlstate
 
 _VERSION = text("SELECT current_setting('server_version'), CAST(current_setting('server_version_num') AS int)")
 _WRITES = text("SELECT NOT pg_is_in_recovery() AND current_setting('default_transaction_read_only') = 'off'")

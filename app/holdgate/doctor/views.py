@@ -4,11 +4,11 @@ import msgspec
 from litestar import Response, get
 from litestar.params import FromQuery
 
-from app.doctor import examination
-from app.doctor.findings import Health, Patient, Report, worst
-from app.web.guards import SignedIn, admin_only
-from app.web.render import render
-from app.web.request import WebRequest
+from holdgate.doctor import examination
+from holdgate.doctor.findings import Health, Patient, Report, worst
+from holdgate.web.guards import SignedIn, admin_only
+from holdgate.web.render import render
+from holdgate.web.request import WebRequest
 
 
 class HealthView(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
-from app.embedded import processes
+from holdgate.embedded import processes
 
 
 class EmbeddedServerError(RuntimeError):
@@ -101,4 +101,4 @@ class Server:
 
 def mark(home: Path) -> str:
     """A word that every process of this data directory has in its command line, and no other process."""
-    return f"holdpoint-{os.geteuid()}-{hashlib.sha256(os.fsencode(home)).hexdigest()[:12]}"
+    return f"holdgate-{os.geteuid()}-{hashlib.sha256(os.fsencode(home)).hexdigest()[:12]}"

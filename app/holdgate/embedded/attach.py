@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from app.core.config import ConfigError, Settings
-from app.embedded import postgres, valkey
+from holdgate.core.config import ConfigError, Settings
+from holdgate.embedded import postgres, valkey
 
 
 def attached(settings: Settings, *, start: bool = False) -> Settings:

@@ -1,4 +1,4 @@
-"""The processes that `holdpoint dev` runs side by side, and their common end."""
+"""The processes that `holdgate dev` runs side by side, and their common end."""
 
 import ctypes
 import os
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from types import FrameType
 
-from app.core.ending import ECHO, SIGNALS
+from holdgate.core.ending import ECHO, SIGNALS
 
 PR_SET_PDEATHSIG = 1
 END_WITHIN = 12.0  # seconds for a clean end, before a process is killed
@@ -111,5 +111,5 @@ def _how(status: int) -> str:
 
 
 def _die_with_parent() -> None:
-    """After a kill -9 of `holdpoint dev` nothing of it goes on unseen (the embedded servers are adopted)."""
+    """After a kill -9 of `holdgate dev` nothing of it goes on unseen (the embedded servers are adopted)."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

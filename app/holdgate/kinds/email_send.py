@@ -14,27 +14,27 @@ from datetime import timedelta
 import msgspec
 
 # The letters of the features register themselves; who can send mail can send theirs.
-from app.accounts import letters as _of_accounts  # noqa: F401
-from app.accounts import service as accounts
-from app.approvals import letters as _of_approvals  # noqa: F401
-from app.approvals.asking import UNREACHABLE
-from app.core.addresses import checked_address
-from app.core.db import AWAY
-from app.mail import mailbox, smtp
-from app.mail.errors import NotNeeded, PermanentMailError, TemporaryMailError
-from app.mail.letters import find_letter, letter_data
-from app.mail.message import render
-from app.mail.service import ATTEMPTS, KIND, QUEUE, Email
-from app.runs import letters as _of_runs  # noqa: F401
-from app.runtime.context import Context
-from app.runtime.errors import PermanentError
-from app.tasks.kinds import Backoff, kind
-from app.webhooks import letters as _of_webhooks  # noqa: F401
+from holdgate.accounts import letters as _of_accounts  # noqa: F401
+from holdgate.accounts import service as accounts
+from holdgate.approvals import letters as _of_approvals  # noqa: F401
+from holdgate.approvals.asking import UNREACHABLE
+from holdgate.core.addresses import checked_address
+from holdgate.core.db import AWAY
+from holdgate.mail import mailbox, smtp
+from holdgate.mail.errors import NotNeeded, PermanentMailError, TemporaryMailError
+from holdgate.mail.letters import find_letter, letter_data
+from holdgate.mail.message import render
+from holdgate.mail.service import ATTEMPTS, KIND, QUEUE, Email
+from holdgate.runs import letters as _of_runs  # noqa: F401
+from holdgate.runtime.context import Context
+from holdgate.runtime.errors import PermanentError
+from holdgate.tasks.kinds import Backoff, kind
+from holdgate.webhooks import letters as _of_webhooks  # noqa: F401
 
 SMTP_TIMEOUT = timedelta(seconds=60)
 
 # About ten seconds to the first retry; after a few minutes every quarter of an hour on average, however long the server
-# is away: how often is app/mail/service.py's.
+# is away: how often is mail/service.py's.
 BACKOFF = Backoff(base=timedelta(seconds=10), factor=3.0, cap=timedelta(minutes=30))
 
 

@@ -13,14 +13,14 @@ from typing import Annotated, Any, Literal
 import httpx
 import msgspec
 
-from app.core import outgoing
-from app.core.masking import masked_text
-from app.core.outgoing import RefusedRequest
-from app.core.storable import storable_text
-from app.runtime.context import Context
-from app.runtime.errors import PermanentError, RetryAfter
-from app.tasks.artifacts import CONTENT_TYPE, StoredArtifact
-from app.tasks.kinds import Backoff, kind
+from holdgate.core import outgoing
+from holdgate.core.masking import masked_text
+from holdgate.core.outgoing import RefusedRequest
+from holdgate.core.storable import storable_text
+from holdgate.runtime.context import Context
+from holdgate.runtime.errors import PermanentError, RetryAfter
+from holdgate.tasks.artifacts import CONTENT_TYPE, StoredArtifact
+from holdgate.tasks.kinds import Backoff, kind
 
 MOST_BYTES = 10 * 1024 * 1024
 INLINE = 16 * 1024  # characters of an answer that are kept in the result itself

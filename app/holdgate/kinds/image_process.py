@@ -11,14 +11,14 @@ from uuid import UUID
 
 import msgspec
 
-from app.core import outgoing
-from app.core.files import FileStore
-from app.core.outgoing import RefusedRequest
-from app.kinds.image.editing import Crop, Edit, Format, RefusedPicture, Resize, edit_picture
-from app.runtime.context import Context
-from app.runtime.errors import PermanentError
-from app.tasks.artifacts import StoredArtifact, find_owners_artifact
-from app.tasks.kinds import kind
+from holdgate.core import outgoing
+from holdgate.core.files import FileStore
+from holdgate.core.outgoing import RefusedRequest
+from holdgate.kinds.image.editing import Crop, Edit, Format, RefusedPicture, Resize, edit_picture
+from holdgate.runtime.context import Context
+from holdgate.runtime.errors import PermanentError
+from holdgate.tasks.artifacts import StoredArtifact, find_owners_artifact
+from holdgate.tasks.kinds import kind
 
 MOST_BYTES = 20 * 1024 * 1024
 LIMIT = timedelta(seconds=60)

@@ -11,17 +11,17 @@ from uuid import UUID
 
 import msgspec
 
-from app.accounts import service as accounts
-from app.kinds.report.numbers import Adder
-from app.kinds.report.page import write_page
-from app.kinds.report.pdf import write_pdf
-from app.kinds.report.table import write_table
-from app.runtime.context import Context
-from app.runtime.errors import PermanentError
-from app.stats import reports
-from app.stats.reports import TaskLine, Which
-from app.tasks.artifacts import StoredArtifact
-from app.tasks.kinds import kind
+from holdgate.accounts import service as accounts
+from holdgate.kinds.report.numbers import Adder
+from holdgate.kinds.report.page import write_page
+from holdgate.kinds.report.pdf import write_pdf
+from holdgate.kinds.report.table import write_table
+from holdgate.runtime.context import Context
+from holdgate.runtime.errors import PermanentError
+from holdgate.stats import reports
+from holdgate.stats.reports import TaskLine, Which
+from holdgate.tasks.artifacts import StoredArtifact
+from holdgate.tasks.kinds import kind
 
 CHUNK = 1000
 MOST_TASKS = 100_000

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from app.accounts.service import find_user, find_user_by_email
-from app.approvals.forms import FormField
-from app.core.addresses import same_person
-from app.runtime.context import Context
-from app.runtime.errors import PermanentError
-from app.tasks.kinds import kind
+from holdgate.accounts.service import find_user, find_user_by_email
+from holdgate.approvals.forms import FormField
+from holdgate.core.addresses import same_person
+from holdgate.runtime.context import Context
+from holdgate.runtime.errors import PermanentError
+from holdgate.tasks.kinds import kind
 
 TRACE = "sample-task.trace"
 

@@ -12,15 +12,15 @@ from uuid import UUID
 import httpx
 import msgspec
 
-from app.core import outgoing
-from app.core.masking import masked_text
-from app.core.outgoing import OutgoingError, RefusedRequest
-from app.runtime.context import Context
-from app.runtime.errors import PermanentError, RetryAfter
-from app.tasks.kinds import Backoff, kind
-from app.webhooks import queries, service
-from app.webhooks.service import KIND, QUEUE, Delivery
-from app.webhooks.signing import signed_headers
+from holdgate.core import outgoing
+from holdgate.core.masking import masked_text
+from holdgate.core.outgoing import OutgoingError, RefusedRequest
+from holdgate.runtime.context import Context
+from holdgate.runtime.errors import PermanentError, RetryAfter
+from holdgate.tasks.kinds import Backoff, kind
+from holdgate.webhooks import queries, service
+from holdgate.webhooks.service import KIND, QUEUE, Delivery
+from holdgate.webhooks.signing import signed_headers
 
 TIMEOUT = timedelta(seconds=15)
 MAX_BYTES = 64 * 1024  # of an answer; only its status counts

@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from app.client import Holdpoint, Problem
-from app.load.asking import Connect, Gate, Patient, Stopped
-from app.load.watching import Watcher
+from holdgate.client import Holdgate, Problem
+from holdgate.load.asking import Connect, Gate, Patient, Stopped
+from holdgate.load.watching import Watcher
 
 EVERY = 0.5  # seconds between two looks
 
@@ -50,8 +50,8 @@ class Approver:
                     self._decided.add(each["id"])
 
 
-def _decide(id: str) -> Callable[[Holdpoint], Any]:
-    def decide(hold: Holdpoint) -> Any:
+def _decide(id: str) -> Callable[[Holdgate], Any]:
+    def decide(hold: Holdgate) -> Any:
         try:
             return hold.decide(hold.approval(id), "approve", once=f"load-approve-{id}")
         except Problem as problem:

@@ -1,4 +1,4 @@
-"""The command `holdpoint load`."""
+"""The command `holdgate load`."""
 
 import sys
 import time
@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
-from app.client import Problem
-from app.load.mix import SHAPES, parse_mix
-from app.load.running import Interrupted, Plan, run
-from app.load.telling import table
+from holdgate.client import Problem
+from holdgate.load.mix import SHAPES, parse_mix
+from holdgate.load.running import Interrupted, Plan, run
+from holdgate.load.telling import table
 
 HERE = ("localhost", "127.0.0.1", "::1")
 SELDOM = 5.0  # seconds between two lines where there is no terminal
@@ -31,7 +31,7 @@ What can be sent:
 
 @click.command(help=HELP)
 @click.option("--url", envvar="BASE_URL", default="http://127.0.0.1:8000", show_default=True, help="Or BASE_URL.")
-@click.option("--token", envvar="HOLDPOINT_TOKEN", prompt=True, hide_input=True, help="Or HOLDPOINT_TOKEN.")
+@click.option("--token", envvar="HOLDGATE_TOKEN", prompt=True, hide_input=True, help="Or HOLDGATE_TOKEN.")
 @click.option("--count", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="How many tasks.")
 @click.option("--rate", type=click.FloatRange(0), default=0.0, help="Tasks a second; without it, as fast as it goes.")
 @click.option(

@@ -7,8 +7,8 @@ from math import ceil
 
 import msgspec
 
-from app.client import TaskItem
-from app.load.mix import SHAPES
+from holdgate.client import TaskItem
+from holdgate.load.mix import SHAPES
 
 
 class Spread(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from app.core.errors import Invalid
+from holdgate.core.errors import Invalid
 
 
 class Shape(msgspec.Struct, frozen=True):

@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 
-from app.client import Holdpoint, TaskItem
-from app.load.approving import Approver
-from app.load.asking import Gate, Patient, Stopped
-from app.load.figures import Figures, as_they_should, courses_of, pace, spread_of
-from app.load.mix import Shape, spread
-from app.load.sending import Sender
-from app.load.telling import progress
-from app.load.watching import Watcher
+from holdgate.client import Holdgate, TaskItem
+from holdgate.load.approving import Approver
+from holdgate.load.asking import Gate, Patient, Stopped
+from holdgate.load.figures import Figures, as_they_should, courses_of, pace, spread_of
+from holdgate.load.mix import Shape, spread
+from holdgate.load.sending import Sender
+from holdgate.load.telling import progress
+from holdgate.load.watching import Watcher
 
 EVERY = 1.0  # seconds between two looks
 LAST_LOOK = 15.0  # seconds for a last look after Ctrl-C
@@ -39,9 +39,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def shapes(self) -> list[Shape]:
         return list(spread(self.mix, self.count))
 
-    def connect(self) -> Holdpoint:
+    def connect(self) -> Holdgate:
         """A connection that leaves trying again to `Patient`, which counts it."""
-        return Holdpoint(self.base_url, self.token, tries=1)
+        return Holdgate(self.base_url, self.token, tries=1)
 
 
 class Interrupted(Exception):

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from app.client import Problem
-from app.load.asking import Connect, Gate, Patient, Stopped
-from app.load.mix import Shape
+from holdgate.client import Problem
+from holdgate.load.asking import Connect, Gate, Patient, Stopped
+from holdgate.load.mix import Shape
 
 NAME = "Load test"
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from app.load.figures import Figures, Spread
-from app.load.watching import Queues, Stand
+from holdgate.load.figures import Figures, Spread
+from holdgate.load.watching import Queues, Stand
 
 
 def progress(seconds: float, count: int, sent: int, stand: Stand, waits: int, queues: Queues | None) -> str:

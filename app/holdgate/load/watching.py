@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from app.client import TaskItem
-from app.load.asking import Patient
+from holdgate.client import TaskItem
+from holdgate.load.asking import Patient
 
 MOST = 200  # items of a page
 

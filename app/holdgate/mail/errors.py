@@ -1,6 +1,6 @@
 """What can go wrong with a mail. The messages are shown to people and stored: they hold no secret and no link."""
 
-from app.core.errors import Invalid
+from holdgate.core.errors import Invalid
 
 
 class UnknownLetter(Invalid):

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import text
 
-from app.core import log
-from app.core.db import WriteSession
-from app.mail.errors import LetterMismatch, UnknownLetter
-from app.mail.letters import find_letter, letter_data
-from app.mail.service import KIND
-from app.stats.following import next_window
+from holdgate.core import log
+from holdgate.core.db import WriteSession
+from holdgate.mail.errors import LetterMismatch, UnknownLetter
+from holdgate.mail.letters import find_letter, letter_data
+from holdgate.mail.service import KIND
+from holdgate.stats.following import next_window
 
 FOLLOWER = "mail"
 MOST = 10_000  # events of tasks read in one transaction

@@ -21,9 +21,9 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from app.core.config import Settings
-from app.core.db import WriteSession
-from app.mail.errors import LetterMismatch, UnknownLetter
+from holdgate.core.config import Settings
+from holdgate.core.db import WriteSession
+from holdgate.mail.errors import LetterMismatch, UnknownLetter
 
 
 class Letter(Protocol):

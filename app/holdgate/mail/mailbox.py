@@ -9,11 +9,11 @@ import msgspec
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from app.core.config import Settings
-from app.core.db import Session, WriteSession
-from app.core.errors import NotFound
-from app.core.ids import uuid7
-from app.mail.models import MailboxMessage
+from holdgate.core.config import Settings
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.errors import NotFound
+from holdgate.core.ids import uuid7
+from holdgate.mail.models import MailboxMessage
 
 SHOWN = 100  # messages on the page; older ones are found by searching
 

@@ -21,11 +21,11 @@ from uuid import UUID
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from app.core.addresses import checked_address
-from app.core.config import Settings
-from app.core.places import TEMPLATES
-from app.core.visible import visible, visible_html
-from app.mail.addresses import sender
+from holdgate.core.addresses import checked_address
+from holdgate.core.config import Settings
+from holdgate.core.places import TEMPLATES
+from holdgate.core.visible import visible, visible_html
+from holdgate.mail.addresses import sender
 
 SUBJECT_LIMIT = 180
 

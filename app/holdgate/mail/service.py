@@ -5,15 +5,15 @@ from uuid import UUID
 
 import msgspec
 
-from app.core.addresses import checked_address
-from app.core.db import WriteSession
-from app.mail.letters import letter_data
-from app.tasks.service import TaskRequest, enqueue
-from app.tasks.states import DEFAULT_PRIORITY
+from holdgate.core.addresses import checked_address
+from holdgate.core.db import WriteSession
+from holdgate.mail.letters import letter_data
+from holdgate.tasks.service import TaskRequest, enqueue
+from holdgate.tasks.states import DEFAULT_PRIORITY
 
 KIND = "email.send"
 QUEUE = "mail"
-# How often an email is tried, with the pauses of app/kinds/email_send.py: for about two days, so that none is lost
+# How often an email is tried, with the pauses of kinds/email_send.py: for about two days, so that none is lost
 # while the mail server is away for a night. What is of use for minutes only gives up within seven.
 ATTEMPTS = 200
 ATTEMPTS_OF = {"sign_in": 5}

@@ -19,9 +19,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import aiosmtplib
 
-from app.core.storable import storable_text
-from app.mail.addresses import sender
-from app.mail.errors import MailError, PermanentMailError, TemporaryMailError
+from holdgate.core.storable import storable_text
+from holdgate.mail.addresses import sender
+from holdgate.mail.errors import MailError, PermanentMailError, TemporaryMailError
 
 FAREWELL_SECONDS = 2.0
 

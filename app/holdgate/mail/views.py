@@ -9,14 +9,14 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 
-from app.core.errors import NotFound
-from app.mail import mailbox, reading
-from app.mail.mailbox import SHOWN, Entry
-from app.mail.reading import Reading
-from app.web.headers import SCRIPTS
-from app.web.render import render, see_other
-from app.web.request import WebRequest
-from app.web.sessions import Read, Write
+from holdgate.core.errors import NotFound
+from holdgate.mail import mailbox, reading
+from holdgate.mail.mailbox import SHOWN, Entry
+from holdgate.mail.reading import Reading
+from holdgate.web.headers import SCRIPTS
+from holdgate.web.render import render, see_other
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read, Write
 
 # The page may show a frame, and the framed part may be shown in one. The part is somebody else's HTML: it
 # gets no script, loads nothing and has an origin of its own, so that it can neither read nor post here.

@@ -5,19 +5,19 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Response
 
-from app.api.access import Scope
-from app.api.bodies import read_query
-from app.api.endpoints import JSON, endpoint
-from app.core.masking import masked_text
-from app.overview.needs import Need
-from app.overview.reads import OUTCOMES, Overview, overview_of
-from app.stats.failures import Failure
-from app.stats.figures import Line, Times
-from app.stats.minutes import PERIODS, Period
-from app.tasks.schemas import Moment
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.api.access import Scope
+from holdgate.api.bodies import read_query
+from holdgate.api.endpoints import JSON, endpoint
+from holdgate.core.masking import masked_text
+from holdgate.overview.needs import Need
+from holdgate.overview.reads import OUTCOMES, Overview, overview_of
+from holdgate.stats.failures import Failure
+from holdgate.stats.figures import Line, Times
+from holdgate.stats.minutes import PERIODS, Period
+from holdgate.tasks.schemas import Moment
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 MOST_FAILURES = 50
 
@@ -41,7 +41,7 @@ class NeedItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SpanFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """The span that begins at `at`, without Holdpoint's own work. `outcomes`: how many tasks came into which state;
+    """The span that begins at `at`, without Holdgate's own work. `outcomes`: how many tasks came into which state;
     `retrying` are tries that failed. `wait`, `work`: how long they waited and ran."""
 
     at: Moment
@@ -77,7 +77,7 @@ class FailureItem(msgspec.Struct, frozen=True, kw_only=True):
 class OverviewItem(msgspec.Struct, frozen=True, kw_only=True):
     """One's own, an administrator's of everybody's. `seconds` is the length of each span.
 
-    `internal` is Holdpoint's own work (mail, webhooks), which `all` leaves out. `queues`: what came out of each in each
+    `internal` is Holdgate's own work (mail, webhooks), which `all` leaves out. `queues`: what came out of each in each
     span. `failures`: the most frequent first, 50 at most.
     """
 

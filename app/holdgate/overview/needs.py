@@ -6,17 +6,17 @@ from uuid import UUID
 
 import msgspec
 
-from app.approvals import reads as approvals
-from app.core.config import Settings
-from app.core.db import Session
-from app.core.principal import Principal
-from app.schedules import service as schedules
-from app.stats.queries import CountsByKind
-from app.tasks import strays
-from app.tasks.queues import QueueLine
-from app.tasks.reads import LivingWorker
-from app.tasks.states import TaskState
-from app.webhooks import service as webhooks
+from holdgate.approvals import reads as approvals
+from holdgate.core.config import Settings
+from holdgate.core.db import Session
+from holdgate.core.principal import Principal
+from holdgate.schedules import service as schedules
+from holdgate.stats.queries import CountsByKind
+from holdgate.tasks import strays
+from holdgate.tasks.queues import QueueLine
+from holdgate.tasks.reads import LivingWorker
+from holdgate.tasks.states import TaskState
+from holdgate.webhooks import service as webhooks
 
 SHOWN = 4  # questions, and kinds that nobody serves; the others are in the inbox and at the workers
 

@@ -4,19 +4,19 @@ from datetime import datetime
 
 import msgspec
 
-from app.core.config import Settings
-from app.core.db import Database, ReadSession
-from app.core.principal import Principal
-from app.overview.needs import Need, needs_of
-from app.stats import queries as stats
-from app.stats.failures import Failure, failures_in
-from app.stats.figures import Figures, figures_of
-from app.stats.minutes import Period
-from app.tasks import queues, reads
-from app.tasks.kinds import all_kinds
-from app.tasks.queues import QueueLine
-from app.tasks.reads import LivingWorker
-from app.tasks.states import TaskState
+from holdgate.core.config import Settings
+from holdgate.core.db import Database, ReadSession
+from holdgate.core.principal import Principal
+from holdgate.overview.needs import Need, needs_of
+from holdgate.stats import queries as stats
+from holdgate.stats.failures import Failure, failures_in
+from holdgate.stats.figures import Figures, figures_of
+from holdgate.stats.minutes import Period
+from holdgate.tasks import queues, reads
+from holdgate.tasks.kinds import all_kinds
+from holdgate.tasks.queues import QueueLine
+from holdgate.tasks.reads import LivingWorker
+from holdgate.tasks.states import TaskState
 
 # What a chart of throughput counts, from the bottom up; a try that failed comes back as `retrying`.
 OUTCOMES = [TaskState.SUCCEEDED, TaskState.RETRYING, TaskState.DEAD_LETTER]
@@ -34,7 +34,7 @@ class Crew(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """`counts` are without Holdpoint's own work, which is `own`."""
+    """`counts` are without Holdgate's own work, which is `own`."""
 
     needs: list[Need]
     started: bool

@@ -5,12 +5,12 @@ from typing import Annotated
 from litestar import Response, get
 from litestar.params import Parameter
 
-from app.overview.reads import overview_of
-from app.stats.minutes import PERIODS
-from app.web.guards import SignedIn
-from app.web.render import render
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.overview.reads import overview_of
+from holdgate.stats.minutes import PERIODS
+from holdgate.web.guards import SignedIn
+from holdgate.web.render import render
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 MOST_FAILURES = 5
 

@@ -8,23 +8,23 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from app.api.access import Scope
-from app.api.bodies import content_type, read_query
-from app.api.changes import change
-from app.api.endpoints import CSV, JSON, endpoint
-from app.api.exports import export_routes
-from app.api.idempotency import Reply, once
-from app.api.paging import page, position
-from app.api.router import PATH
-from app.core.db import WriteSession
-from app.core.errors import Invalid
-from app.core.paging import Cursor
-from app.core.principal import Principal
-from app.postings import exports, imports, queries, service
-from app.postings.formats import Parsed, parse
-from app.postings.formats.rows import Draft, checked
-from app.postings.queries import Search
-from app.postings.schemas import (
+from holdgate.api.access import Scope
+from holdgate.api.bodies import content_type, read_query
+from holdgate.api.changes import change
+from holdgate.api.endpoints import CSV, JSON, endpoint
+from holdgate.api.exports import export_routes
+from holdgate.api.idempotency import Reply, once
+from holdgate.api.paging import page, position
+from holdgate.api.router import PATH
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import Invalid
+from holdgate.core.paging import Cursor
+from holdgate.core.principal import Principal
+from holdgate.postings import exports, imports, queries, service
+from holdgate.postings.formats import Parsed, parse
+from holdgate.postings.formats.rows import Draft, checked
+from holdgate.postings.queries import Search
+from holdgate.postings.schemas import (
     CreatedPosting,
     ImportDone,
     ImportQuery,
@@ -37,9 +37,9 @@ from app.postings.schemas import (
     detail,
     item,
 )
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 TAG = "Postings"
 NAMED = 100  # bad rows that a refusal lists

@@ -5,13 +5,13 @@ from uuid import UUID
 
 import msgspec
 
-from app.accounts.profiles import load_profile
-from app.core.db import Session
-from app.core.principal import Principal
-from app.postings import queries
-from app.postings.queries import Listed, Search
-from app.postings.service import MOST
-from app.web.forms import Form
+from holdgate.accounts.profiles import load_profile
+from holdgate.core.db import Session
+from holdgate.core.principal import Principal
+from holdgate.postings import queries
+from holdgate.postings.queries import Listed, Search
+from holdgate.postings.service import MOST
+from holdgate.web.forms import Form
 
 SHOWN = 50  # postings offered at once; the search finds the others
 

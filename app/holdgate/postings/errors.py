@@ -1,6 +1,6 @@
 """Refusals about postings and their import."""
 
-from app.core.errors import Conflict, Invalid, NotFound
+from holdgate.core.errors import Conflict, Invalid, NotFound
 
 
 class PostingNotFound(NotFound):

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from app.core import exports
-from app.core.db import Database, ReadSession
-from app.core.paging import Cursor
-from app.postings import queries
-from app.postings.queries import Listed, Search
+from holdgate.core import exports
+from holdgate.core.db import Database, ReadSession
+from holdgate.core.paging import Cursor
+from holdgate.postings import queries
+from holdgate.postings.queries import Listed, Search
 
 COLUMNS = ("id", "title", "company", "location", "url", "created_at", "applied_at", "applied_task_id")
 

@@ -11,9 +11,9 @@ import msgspec
 from sqlalchemy import ColumnElement, delete, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db import WriteSession
-from app.postings.formats import RowError
-from app.postings.models import PostingImport
+from holdgate.core.db import WriteSession
+from holdgate.postings.formats import RowError
+from holdgate.postings.models import PostingImport
 
 KEPT = timedelta(days=1)
 

@@ -10,19 +10,19 @@ from litestar.datastructures import UploadFile
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 
-from app.core.db import Database
-from app.core.errors import Invalid
-from app.postings import imports
-from app.postings.errors import ErrorsNotAccepted, ImportDone, NothingToImport, rows
-from app.postings.formats import MAX_BYTES, Parsed, parse
-from app.postings.imports import Imported, Preview
-from app.postings.new_run_views import said_started, usual_name
-from app.runs import service as runs
-from app.web.forms import Form, blank, read_form, uploaded
-from app.web.guards import SignedIn
-from app.web.render import render, see_other
-from app.web.request import UPLOAD, WebRequest
-from app.web.sessions import Read, Write, discard
+from holdgate.core.db import Database
+from holdgate.core.errors import Invalid
+from holdgate.postings import imports
+from holdgate.postings.errors import ErrorsNotAccepted, ImportDone, NothingToImport, rows
+from holdgate.postings.formats import MAX_BYTES, Parsed, parse
+from holdgate.postings.imports import Imported, Preview
+from holdgate.postings.new_run_views import said_started, usual_name
+from holdgate.runs import service as runs
+from holdgate.web.forms import Form, blank, read_form, uploaded
+from holdgate.web.guards import SignedIn
+from holdgate.web.render import render, see_other
+from holdgate.web.request import UPLOAD, WebRequest
+from holdgate.web.sessions import Read, Write, discard
 
 SHOWN = 200  # rows, and errors, that a preview lists
 FORMAT_LABELS = {

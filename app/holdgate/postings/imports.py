@@ -5,15 +5,15 @@ from uuid import UUID
 
 import msgspec
 
-from app.core.db import Session, WriteSession
-from app.core.errors import AppError
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.postings import import_queries, service
-from app.postings.errors import ErrorsNotAccepted, ImportDone, ImportNotFound, NothingToImport
-from app.postings.formats import Parsed, RowError
-from app.postings.import_queries import Candidate
-from app.postings.service import Started
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.errors import AppError
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.postings import import_queries, service
+from holdgate.postings.errors import ErrorsNotAccepted, ImportDone, ImportNotFound, NothingToImport
+from holdgate.postings.formats import Parsed, RowError
+from holdgate.postings.import_queries import Candidate
+from holdgate.postings.service import Started
 
 forget_old_imports = import_queries.forget_old_imports
 

@@ -8,7 +8,7 @@ from sqlalchemy import Computed, DateTime, ForeignKey, Index, Text, UniqueConstr
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.db import Base
+from holdgate.core.db import Base
 
 Moment = DateTime(timezone=True)
 

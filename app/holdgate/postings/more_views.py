@@ -8,18 +8,18 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 
-from app.core.db import Session
-from app.core.errors import Invalid
-from app.core.principal import Principal
-from app.postings import queries, service
-from app.postings.choosing import Choice, missing_parts, offered
-from app.postings.queries import Search
-from app.postings.service import MOST, Started
-from app.web.forms import Form, blank, read_form
-from app.web.guards import SignedIn
-from app.web.render import render, see_other
-from app.web.request import WebRequest
-from app.web.sessions import Read, Write
+from holdgate.core.db import Session
+from holdgate.core.errors import Invalid
+from holdgate.core.principal import Principal
+from holdgate.postings import queries, service
+from holdgate.postings.choosing import Choice, missing_parts, offered
+from holdgate.postings.queries import Search
+from holdgate.postings.service import MOST, Started
+from holdgate.web.forms import Form, blank, read_form
+from holdgate.web.guards import SignedIn
+from holdgate.web.render import render, see_other
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read, Write
 
 
 class MorePostings(msgspec.Struct):

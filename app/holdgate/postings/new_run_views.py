@@ -9,21 +9,21 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromQuery
 
-from app.core.config import Settings
-from app.core.db import Session, WriteSession
-from app.core.errors import Invalid
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.core.tokens import Signer
-from app.postings import queries, service
-from app.postings.choosing import Choice, as_uuid, missing_parts, offered
-from app.postings.queries import Search
-from app.postings.service import MOST, Started
-from app.web.forms import Form, blank, read_form
-from app.web.guards import SignedIn
-from app.web.render import render, see_other
-from app.web.request import WebRequest
-from app.web.sessions import Read, Write
+from holdgate.core.config import Settings
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.errors import Invalid
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.core.tokens import Signer
+from holdgate.postings import queries, service
+from holdgate.postings.choosing import Choice, as_uuid, missing_parts, offered
+from holdgate.postings.queries import Search
+from holdgate.postings.service import MOST, Started
+from holdgate.web.forms import Form, blank, read_form
+from holdgate.web.guards import SignedIn
+from holdgate.web.render import render, see_other
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read, Write
 
 
 class NewRun(msgspec.Struct):

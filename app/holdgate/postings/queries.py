@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, Select, any_, func, literal, select, text,
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db import WriteSession
-from app.core.paging import Cursor, from_behind
-from app.postings.formats import PostingRow
-from app.postings.models import Posting
+from holdgate.core.db import WriteSession
+from holdgate.core.paging import Cursor, from_behind
+from holdgate.postings.formats import PostingRow
+from holdgate.postings.models import Posting
 
 MAX_WORDS = 200  # characters of a search that are looked at
 
@@ -175,7 +175,7 @@ _ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:key AS text),
 
 async def wait_for_twin(session: WriteSession, form: UUID) -> None:
     """Of two transactions about the same form the second waits here until the first has ended."""
-    await session.execute(_ALONE, {"key": f"holdpoint form {form}"})
+    await session.execute(_ALONE, {"key": f"holdgate form {form}"})
 
 
 async def today(session: AsyncSession) -> date:

@@ -2,16 +2,16 @@
 
 from uuid import UUID
 
-from app.api.access import Scope
-from app.api.changes import change
-from app.api.idempotency import Reply
-from app.api.router import PATH
-from app.core.db import WriteSession
-from app.core.principal import Principal
-from app.postings import queries, service
-from app.postings.queries import Search
-from app.postings.schemas import ApplicationsAdded, ChosenPostings, NewApplications
-from app.postings.service import MOST, Started
+from holdgate.api.access import Scope
+from holdgate.api.changes import change
+from holdgate.api.idempotency import Reply
+from holdgate.api.router import PATH
+from holdgate.core.db import WriteSession
+from holdgate.core.principal import Principal
+from holdgate.postings import queries, service
+from holdgate.postings.queries import Search
+from holdgate.postings.schemas import ApplicationsAdded, ChosenPostings, NewApplications
+from holdgate.postings.service import MOST, Started
 
 TAG = "Runs"
 ID = "0199a8e4-0000-7000-8000-000000000007"

@@ -5,10 +5,10 @@ from uuid import UUID
 
 import msgspec
 
-from app.api.paging import Paged, unpaged
-from app.postings.queries import Listed
-from app.postings.service import MOST, PostingView
-from app.tasks.schemas import Moment
+from holdgate.api.paging import Paged, unpaged
+from holdgate.postings.queries import Listed
+from holdgate.postings.service import MOST, PostingView
+from holdgate.tasks.schemas import Moment
 
 Line = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
 Address = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]

@@ -6,20 +6,20 @@ from uuid import UUID
 
 import msgspec
 
-from app.core.db import Session, WriteSession
-from app.core.errors import Invalid
-from app.core.principal import Principal
-from app.postings import queries
-from app.postings.errors import PostingNotFound
-from app.postings.formats import Question
-from app.postings.models import Posting
-from app.postings.queries import Listed
-from app.runs import service as runs
-from app.runs.errors import EmptyRun, RunNotFound, RunRefuses
-from app.runs.service import Run
-from app.runs.states import RunState
-from app.tasks.reads import subjects_of_run, unfinished_subjects
-from app.tasks.service import TaskRequest
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.errors import Invalid
+from holdgate.core.principal import Principal
+from holdgate.postings import queries
+from holdgate.postings.errors import PostingNotFound
+from holdgate.postings.formats import Question
+from holdgate.postings.models import Posting
+from holdgate.postings.queries import Listed
+from holdgate.runs import service as runs
+from holdgate.runs.errors import EmptyRun, RunNotFound, RunRefuses
+from holdgate.runs.service import Run
+from holdgate.runs.states import RunState
+from holdgate.tasks.reads import subjects_of_run, unfinished_subjects
+from holdgate.tasks.service import TaskRequest
 
 MOST = 10_000
 """Postings in one run."""

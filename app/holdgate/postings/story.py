@@ -4,10 +4,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.postings import queries
-from app.postings.service import KIND
-from app.tasks.models import Task
-from app.tasks.story import Told, teller
+from holdgate.postings import queries
+from holdgate.postings.service import KIND
+from holdgate.tasks.models import Task
+from holdgate.tasks.story import Told, teller
 
 
 @teller

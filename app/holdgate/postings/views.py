@@ -10,18 +10,18 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 from markupsafe import Markup
 
-from app.core.db import ReadSession
-from app.core.paging import Cursor, turn
-from app.core.principal import Principal
-from app.postings import exports, import_views, more_views, new_run_views, queries, service
-from app.postings.queries import Listed, Search
-from app.postings.service import PostingView
-from app.web.downloads import export
-from app.web.guards import SignedIn
-from app.web.pager import Pager, address, pager
-from app.web.render import render
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.core.db import ReadSession
+from holdgate.core.paging import Cursor, turn
+from holdgate.core.principal import Principal
+from holdgate.postings import exports, import_views, more_views, new_run_views, queries, service
+from holdgate.postings.queries import Listed, Search
+from holdgate.postings.service import PostingView
+from holdgate.web.downloads import export
+from holdgate.web.guards import SignedIn
+from holdgate.web.pager import Pager, address, pager
+from holdgate.web.render import render
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 APPLIED = {"": None, "no": False, "yes": True}
 TABS = (("", "All"), ("no", "Not yet applied to"), ("yes", "Applied to"))

@@ -8,26 +8,26 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from app.api.access import Scope
-from app.api.bodies import read_query
-from app.api.changes import change
-from app.api.endpoints import JSON, endpoint
-from app.api.exports import export_routes
-from app.api.idempotency import Reply
-from app.api.paging import page, position
-from app.api.router import PATH
-from app.bulk.api import started
-from app.bulk.schemas import BulkStarted
-from app.core.db import ReadSession, WriteSession
-from app.core.errors import Invalid
-from app.core.paging import Cursor
-from app.core.principal import Principal
-from app.runs import exports, queries, service, time_queries
-from app.runs.errors import RunNotFound
-from app.runs.models import Run
-from app.runs.progress import Progress
-from app.runs.reads import progress_of_each
-from app.runs.schemas import (
+from holdgate.api.access import Scope
+from holdgate.api.bodies import read_query
+from holdgate.api.changes import change
+from holdgate.api.endpoints import JSON, endpoint
+from holdgate.api.exports import export_routes
+from holdgate.api.idempotency import Reply
+from holdgate.api.paging import page, position
+from holdgate.api.router import PATH
+from holdgate.bulk.api import started
+from holdgate.bulk.schemas import BulkStarted
+from holdgate.core.db import ReadSession, WriteSession
+from holdgate.core.errors import Invalid
+from holdgate.core.paging import Cursor
+from holdgate.core.principal import Principal
+from holdgate.runs import exports, queries, service, time_queries
+from holdgate.runs.errors import RunNotFound
+from holdgate.runs.models import Run
+from holdgate.runs.progress import Progress
+from holdgate.runs.reads import progress_of_each
+from holdgate.runs.schemas import (
     Bulk,
     CreatedRun,
     CreatedTasks,
@@ -44,14 +44,14 @@ from app.runs.schemas import (
     StageTime,
     run_item,
 )
-from app.runs.states import RunVerb
-from app.runs.task_api import EXAMPLE, wish
-from app.stats import queries as stats
-from app.tasks.schemas import NewTask
-from app.tasks.service import TaskRequest
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.runs.states import RunVerb
+from holdgate.runs.task_api import EXAMPLE, wish
+from holdgate.stats import queries as stats
+from holdgate.tasks.schemas import NewTask
+from holdgate.tasks.service import TaskRequest
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 TAG = "Runs"
 

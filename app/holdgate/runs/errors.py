@@ -1,6 +1,6 @@
 """Refusals about runs."""
 
-from app.core.errors import Conflict, Invalid, NotFound
+from holdgate.core.errors import Conflict, Invalid, NotFound
 
 
 class RunNotFound(NotFound):

@@ -3,17 +3,17 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from app.accounts import service as accounts
-from app.core import exports
-from app.core.db import Database, ReadSession
-from app.core.masking import masked_text
-from app.core.paging import Cursor
-from app.core.principal import Principal
-from app.runs import queries
-from app.runs.progress import progress_of
-from app.runs.queries import RunFilter
-from app.stats import queries as stats
-from app.tasks.states import STANDINGS
+from holdgate.accounts import service as accounts
+from holdgate.core import exports
+from holdgate.core.db import Database, ReadSession
+from holdgate.core.masking import masked_text
+from holdgate.core.paging import Cursor
+from holdgate.core.principal import Principal
+from holdgate.runs import queries
+from holdgate.runs.progress import progress_of
+from holdgate.runs.queries import RunFilter
+from holdgate.stats import queries as stats
+from holdgate.tasks.states import STANDINGS
 
 COLUMNS = ("id", "name", "state", "owner", "created_at", "finished_at", "tasks", *STANDINGS)
 

@@ -8,13 +8,13 @@ seen once, however many sweepers there are, and nothing counts the tasks themsel
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from app.core.db import WriteSession
-from app.mail import service as mail
-from app.runs import pace_queries, queries, time_queries
-from app.runs.letters import Summary
-from app.runs.time_queries import Change
-from app.stats import queries as stats
-from app.stats.following import next_window
+from holdgate.core.db import WriteSession
+from holdgate.mail import service as mail
+from holdgate.runs import pace_queries, queries, time_queries
+from holdgate.runs.letters import Summary
+from holdgate.runs.time_queries import Change
+from holdgate.stats import queries as stats
+from holdgate.stats.following import next_window
 
 FOLLOWER = "runs"
 MOST = 10_000  # events of tasks read in one transaction

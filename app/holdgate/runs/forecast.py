@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from app.tasks.states import HOLDS, TaskState
+from holdgate.tasks.states import HOLDS, TaskState
 
 FEWEST = 3  # tasks that must have left, and
 SHORTEST = timedelta(seconds=10)  # for so long, before their pace says anything
@@ -42,7 +42,7 @@ def forecast(
 ) -> Forecast:
     """Args:
     counts: how many tasks are in each state.
-    waits_for: how many people they wait for (app/runs/waiting.py).
+    waits_for: how many people they wait for (runs/waiting.py).
     """
     ready = counts.get(TaskState.QUEUED, 0) + counts.get(TaskState.RUNNING, 0)
     left = _time_left(ready, pace, started_at)

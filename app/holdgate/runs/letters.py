@@ -5,14 +5,14 @@ from uuid import UUID
 
 import msgspec
 
-from app.core.config import Settings
-from app.core.db import WriteSession
-from app.mail.errors import NotNeeded
-from app.mail.letters import PlainLetter, letter
-from app.runs import queries
-from app.runs.states import Stage
-from app.tasks.states import FINISHED, TaskState
-from app.web.filters import duration, state_label
+from holdgate.core.config import Settings
+from holdgate.core.db import WriteSession
+from holdgate.mail.errors import NotNeeded
+from holdgate.mail.letters import PlainLetter, letter
+from holdgate.runs import queries
+from holdgate.runs.states import Stage
+from holdgate.tasks.states import FINISHED, TaskState
+from holdgate.web.filters import duration, state_label
 
 
 class Summary(msgspec.Struct, frozen=True):

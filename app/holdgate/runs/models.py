@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Identity, Index, Numeric, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.db import Base, Xid8
+from holdgate.core.db import Base, Xid8
 
 
 class Run(Base):
@@ -28,7 +28,7 @@ class Run(Base):
     # NULL: not all tasks may have followed the run's last change of state yet (the sweeper brings them along).
     settled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
-    # When its last task ended; NULL while there is something left to do. Kept by app/runs/following.py.
+    # When its last task ended; NULL while there is something left to do. Kept by runs/following.py.
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     # When its owner was last mailed that it has finished, and how many tasks were added or retried since.
     notified_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
@@ -54,7 +54,7 @@ class RunEvent(Base):
 
 
 class RunTime(Base):
-    """The folded time of a run's tasks in one stage of their way (app/runs/states.py, STAGES).
+    """The folded time of a run's tasks in one stage of their way (runs/states.py, STAGES).
 
     `n` tasks are in it; `seconds` sums the times of leaving less those of entering, as seconds of the epoch. So the
     time spent up to a moment is `seconds + n * moment`, for those that have left and those still in it alike.

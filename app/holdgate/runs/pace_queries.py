@@ -6,12 +6,12 @@ from uuid import UUID
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db import WriteSession
-from app.runs.forecast import Pace
-from app.runs.models import RunMinute
-from app.runs.queries import at
-from app.stats.following import Window
-from app.tasks.states import FINISHED, HOLDS, TaskState
+from holdgate.core.db import WriteSession
+from holdgate.runs.forecast import Pace
+from holdgate.runs.models import RunMinute
+from holdgate.runs.queries import at
+from holdgate.stats.following import Window
+from holdgate.tasks.states import FINISHED, HOLDS, TaskState
 
 LOOKED_AT = timedelta(minutes=10)
 KEPT = timedelta(minutes=15)

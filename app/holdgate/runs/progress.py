@@ -2,10 +2,10 @@
 
 import msgspec
 
-from app.runs.forecast import Forecast, Pace, forecast
-from app.runs.models import Run
-from app.runs.states import RUN_MACHINE, RunState
-from app.tasks.states import STANDINGS, UNFINISHED, TaskState
+from holdgate.runs.forecast import Forecast, Pace, forecast
+from holdgate.runs.models import Run
+from holdgate.runs.states import RUN_MACHINE, RunState
+from holdgate.tasks.states import STANDINGS, UNFINISHED, TaskState
 
 
 class Progress(msgspec.Struct, frozen=True):

@@ -8,15 +8,15 @@ import msgspec
 from sqlalchemy import ColumnElement, case, exists, func, insert, literal, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db import WriteSession
-from app.core.paging import Cursor, from_behind
-from app.runs.models import Run, RunEvent
-from app.runs.states import FOLLOW, RUN_MACHINE, RunState, RunVerb
-from app.tasks.models import Task
-from app.tasks.states import HOLDS, TASK_MACHINE, TaskState
+from holdgate.core.db import WriteSession
+from holdgate.core.paging import Cursor, from_behind
+from holdgate.runs.models import Run, RunEvent
+from holdgate.runs.states import FOLLOW, RUN_MACHINE, RunState, RunVerb
+from holdgate.tasks.models import Task
+from holdgate.tasks.states import HOLDS, TASK_MACHINE, TaskState
 
 SEARCHED = 1000  # so many of the newest are looked through for a name
-FINISHED = "finished"  # no state of its own, but shown as one: see app/runs/following.py
+FINISHED = "finished"  # no state of its own, but shown as one: see runs/following.py
 
 
 def at(now: datetime | None) -> ColumnElement[datetime]:

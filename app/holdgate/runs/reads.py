@@ -5,10 +5,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.runs import pace_queries
-from app.runs.models import Run
-from app.runs.progress import Progress, progress_of
-from app.runs.waiting import people_of
+from holdgate.runs import pace_queries
+from holdgate.runs.models import Run
+from holdgate.runs.progress import Progress, progress_of
+from holdgate.runs.waiting import people_of
 
 
 async def progress_of_each(

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import msgspec
 
-from app.api.paging import Paged
-from app.runs.progress import Progress
-from app.tasks.schemas import Moment, NewTask
+from holdgate.api.paging import Paged
+from holdgate.runs.progress import Progress
+from holdgate.tasks.schemas import Moment, NewTask
 
 MOST = 10_000
 

@@ -7,15 +7,15 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 
-from app.runs import queries
-from app.runs.models import Run
-from app.tasks.models import Task
-from app.tasks.search import tasks_like
-from app.web.guards import SignedIn
-from app.web.navigation import Navigation, Place
-from app.web.render import render
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.runs import queries
+from holdgate.runs.models import Run
+from holdgate.tasks.models import Task
+from holdgate.tasks.search import tasks_like
+from holdgate.web.guards import SignedIn
+from holdgate.web.navigation import Navigation, Place
+from holdgate.web.render import render
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 MOST = 8
 LONGEST = 200

@@ -6,23 +6,23 @@ from uuid import UUID
 
 import msgspec
 
-from app.bulk import service as bulk
-from app.bulk.states import BulkVerb
-from app.core.db import WriteSession
-from app.core.errors import Invalid
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.core.visible import is_blank
-from app.runs import queries
-from app.runs.errors import EmptyRun, RunNotFound, RunRefuses
-from app.runs.models import Run as Run
-from app.runs.states import FOLLOW, RunState, RunVerb
-from app.tasks import queries as tasks
-from app.tasks import service
-from app.tasks.filters import TaskFilter
-from app.tasks.models import Task
-from app.tasks.service import TaskRequest
-from app.tasks.states import TaskState
+from holdgate.bulk import service as bulk
+from holdgate.bulk.states import BulkVerb
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import Invalid
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.core.visible import is_blank
+from holdgate.runs import queries
+from holdgate.runs.errors import EmptyRun, RunNotFound, RunRefuses
+from holdgate.runs.models import Run as Run
+from holdgate.runs.states import FOLLOW, RunState, RunVerb
+from holdgate.tasks import queries as tasks
+from holdgate.tasks import service
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.models import Task
+from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.states import TaskState
 
 CHUNK = 1000  # tasks moved in one transaction when their run changes
 RUNS = 50  # brought along by one beat of the sweeper

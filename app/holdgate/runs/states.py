@@ -2,8 +2,8 @@
 
 from enum import StrEnum
 
-from app.core.machine import Machine
-from app.tasks.states import HOLDS, UNFINISHED, TaskState, TaskVerb
+from holdgate.core.machine import Machine
+from holdgate.tasks.states import HOLDS, UNFINISHED, TaskState, TaskVerb
 
 
 class RunState(StrEnum):

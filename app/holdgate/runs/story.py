@@ -3,9 +3,9 @@
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.runs.models import Run
-from app.tasks.models import Task
-from app.tasks.story import Told, teller
+from holdgate.runs.models import Run
+from holdgate.tasks.models import Task
+from holdgate.tasks.story import Told, teller
 
 
 @teller

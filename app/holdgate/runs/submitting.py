@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from app.core.db import WriteSession
-from app.core.principal import Principal
-from app.runs import service as runs
-from app.tasks import service as tasks
-from app.tasks.service import TaskRequest
+from holdgate.core.db import WriteSession
+from holdgate.core.principal import Principal
+from holdgate.runs import service as runs
+from holdgate.tasks import service as tasks
+from holdgate.tasks.service import TaskRequest
 
 
 async def submit(session: WriteSession, by: Principal, request: TaskRequest) -> UUID:

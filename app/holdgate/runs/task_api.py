@@ -6,21 +6,21 @@ from typing import Any
 import msgspec
 from litestar import Response
 
-from app.api.access import Scope
-from app.api.bodies import content_type, decode, read_json, read_lines
-from app.api.changes import change
-from app.api.endpoints import JSON, NDJSON, endpoint
-from app.api.idempotency import Reply, once
-from app.api.router import PATH
-from app.core.db import WriteSession
-from app.core.errors import Invalid
-from app.core.principal import Principal
-from app.runs import submitting
-from app.runs.schemas import MOST, Bulk, CreatedTasks
-from app.tasks.schemas import Created, NewTask
-from app.tasks.service import NAMED, TaskRequest
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
+from holdgate.api.access import Scope
+from holdgate.api.bodies import content_type, decode, read_json, read_lines
+from holdgate.api.changes import change
+from holdgate.api.endpoints import JSON, NDJSON, endpoint
+from holdgate.api.idempotency import Reply, once
+from holdgate.api.router import PATH
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import Invalid
+from holdgate.core.principal import Principal
+from holdgate.runs import submitting
+from holdgate.runs.schemas import MOST, Bulk, CreatedTasks
+from holdgate.tasks.schemas import Created, NewTask
+from holdgate.tasks.service import NAMED, TaskRequest
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
 
 TAG = "Tasks"
 EXAMPLE = {"kind": "sample.task", "payload": {"steps": 3}, "title": "A first task", "priority": 50}

@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db import WriteSession
-from app.runs.states import STAGES, Stage
-from app.stats.following import Window
+from holdgate.core.db import WriteSession
+from holdgate.runs.states import STAGES, Stage
+from holdgate.stats.following import Window
 
 _STATES = {"states": [state.value for state in STAGES], "stages": [stage.value for stage in STAGES.values()]}
 

@@ -10,27 +10,27 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
-from app.accounts import service as accounts
-from app.core.errors import NotFound
-from app.core.paging import Cursor, turn
-from app.runs import exports, queries, service, time_queries
-from app.runs.errors import RunNotFound
-from app.runs.models import Run, RunEvent
-from app.runs.progress import Progress
-from app.runs.queries import FINISHED, RunFilter
-from app.runs.reads import progress_of_each
-from app.runs.states import RunState, RunVerb, Stage
-from app.stats import queries as stats
-from app.tasks.filters import FilterForm, TaskFilter
-from app.tasks.list_views import InState, TaskList, Turn, task_list
-from app.tasks.states import STANDINGS, TaskState
-from app.tasks.story import Happening
-from app.web.downloads import export
-from app.web.guards import SignedIn
-from app.web.pager import Pager, address, pager
-from app.web.render import render, see_other
-from app.web.request import WebRequest
-from app.web.sessions import Read, Write
+from holdgate.accounts import service as accounts
+from holdgate.core.errors import NotFound
+from holdgate.core.paging import Cursor, turn
+from holdgate.runs import exports, queries, service, time_queries
+from holdgate.runs.errors import RunNotFound
+from holdgate.runs.models import Run, RunEvent
+from holdgate.runs.progress import Progress
+from holdgate.runs.queries import FINISHED, RunFilter
+from holdgate.runs.reads import progress_of_each
+from holdgate.runs.states import RunState, RunVerb, Stage
+from holdgate.stats import queries as stats
+from holdgate.tasks.filters import FilterForm, TaskFilter
+from holdgate.tasks.list_views import InState, TaskList, Turn, task_list
+from holdgate.tasks.states import STANDINGS, TaskState
+from holdgate.tasks.story import Happening
+from holdgate.web.downloads import export
+from holdgate.web.guards import SignedIn
+from holdgate.web.pager import Pager, address, pager
+from holdgate.web.render import render, see_other
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read, Write
 
 APPLICATIONS = "application.submit"
 STATES = (RunState.ACTIVE.value, RunState.PAUSED.value, FINISHED, RunState.CANCELLED.value)
@@ -138,7 +138,7 @@ async def show_run(
         stages=[(state, word, max(0.0, times[stage].seconds)) for stage, (state, word) in STAGE_WORDS.items()],
         took=run.finished_at - run.created_at if run.finished_at and progress.state == "finished" else None,
         timeline=[happening(event) for event in await queries.events_of(read, run_id)],
-        # Postings (app/postings/more_views.py) are applied for in the name of the one who adds them.
+        # Postings (postings/more_views.py) are applied for in the name of the one who adds them.
         adds=run.owner_id == user.id
         and run.state != RunState.CANCELLED
         and APPLICATIONS in await stats.kinds_of_run(read, run_id),

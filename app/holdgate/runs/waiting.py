@@ -1,6 +1,6 @@
 """How many people runs wait for. Runs know nothing of the questions: whoever does registers the counter.
 
-As with the tellers of a task's story (app/tasks/story.py), that happens when its module is imported.
+As with the tellers of a task's story (tasks/story.py), that happens when its module is imported.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.tasks.states import HOLDS
+from holdgate.tasks.states import HOLDS
 
 # So many tasks that wait for people are looked at for one page; the runs beyond say how many tasks wait instead.
 MOST = 500

@@ -14,7 +14,7 @@ from multiprocessing import parent_process
 from types import FrameType
 from typing import Any, NamedTuple, TypeVar
 
-from app.runtime.errors import PermanentError
+from holdgate.runtime.errors import PermanentError
 
 R = TypeVar("R")
 

@@ -5,13 +5,13 @@ from collections import Counter
 from datetime import timedelta
 from uuid import UUID
 
-from app.core import log, metrics
-from app.core.db import AWAY, Database
-from app.runtime.executors import Executors, Pool
-from app.tasks import limits
-from app.tasks.attempts import Losses, Places
-from app.tasks.kinds import all_kinds
-from app.tasks.limits import Claim
+from holdgate.core import log, metrics
+from holdgate.core.db import AWAY, Database
+from holdgate.runtime.executors import Executors, Pool
+from holdgate.tasks import limits
+from holdgate.tasks.attempts import Losses, Places
+from holdgate.tasks.kinds import all_kinds
+from holdgate.tasks.limits import Claim
 
 logger = log.get(__name__)
 

@@ -16,24 +16,24 @@ import msgspec
 from sqlalchemy.exc import StatementError
 from structlog.typing import FilteringBoundLogger
 
-from app.approvals import asking, questions, versions
-from app.approvals.errors import QuestionImpossible
-from app.approvals.forms import FormField
-from app.approvals.questions import Answer, Question
-from app.approvals.states import HoldType
-from app.core import log
-from app.core.config import Settings
-from app.core.db import AWAY, Database, ReadSession, WriteSession, refuses_data
-from app.core.storable import storable_text
-from app.runtime import steps
-from app.runtime.clock import Clock
-from app.runtime.errors import Asleep, Held, LeaseLost, PermanentError, TaskEnded
-from app.runtime.executors import Executors
-from app.runtime.insistence import Insistence
-from app.tasks import artifacts, attempts
-from app.tasks.artifacts import StoredArtifact
-from app.tasks.attempts import Claimed
-from app.tasks.kinds import LONGEST_WAIT
+from holdgate.approvals import asking, questions, versions
+from holdgate.approvals.errors import QuestionImpossible
+from holdgate.approvals.forms import FormField
+from holdgate.approvals.questions import Answer, Question
+from holdgate.approvals.states import HoldType
+from holdgate.core import log
+from holdgate.core.config import Settings
+from holdgate.core.db import AWAY, Database, ReadSession, WriteSession, refuses_data
+from holdgate.core.storable import storable_text
+from holdgate.runtime import steps
+from holdgate.runtime.clock import Clock
+from holdgate.runtime.errors import Asleep, Held, LeaseLost, PermanentError, TaskEnded
+from holdgate.runtime.executors import Executors
+from holdgate.runtime.insistence import Insistence
+from holdgate.tasks import artifacts, attempts
+from holdgate.tasks.artifacts import StoredArtifact
+from holdgate.tasks.attempts import Claimed
+from holdgate.tasks.kinds import LONGEST_WAIT
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -77,7 +77,7 @@ class Context:
     @cached_property
     def log(self) -> FilteringBoundLogger:
         """A logger that names the task in every line."""
-        return log.get("app.kinds").bind(task=str(self.task_id), kind=self.task.kind, attempt=self.attempt)
+        return log.get("holdgate.kinds").bind(task=str(self.task_id), kind=self.task.kind, attempt=self.attempt)
 
     @property
     def last_try(self) -> bool:

@@ -10,27 +10,27 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from app.core import log, metrics, tracing
-from app.core.config import Settings
-from app.core.db import AWAY, Database
-from app.core.ids import uuid7
-from app.core.metrics import Rows
-from app.runtime import exits, leases, workers
-from app.runtime.claims import Claims
-from app.runtime.context import Context
-from app.runtime.endings import failed
-from app.runtime.execution import execute
-from app.runtime.executors import Executors
-from app.runtime.finisher import BATCH, Finisher
-from app.runtime.leases import Leases
-from app.runtime.occupied import Calls, note_calls
-from app.runtime.suspects import TOPIC as SUSPECTS
-from app.runtime.suspects import Suspects
-from app.runtime.workers import Heart
-from app.tasks import limits
-from app.tasks.attempts import INNOCENT, Attempt, Claimed, Losses, Outcome
-from app.tasks.limits import Claim
-from app.tasks.states import TaskState
+from holdgate.core import log, metrics, tracing
+from holdgate.core.config import Settings
+from holdgate.core.db import AWAY, Database
+from holdgate.core.ids import uuid7
+from holdgate.core.metrics import Rows
+from holdgate.runtime import exits, leases, workers
+from holdgate.runtime.claims import Claims
+from holdgate.runtime.context import Context
+from holdgate.runtime.endings import failed
+from holdgate.runtime.execution import execute
+from holdgate.runtime.executors import Executors
+from holdgate.runtime.finisher import BATCH, Finisher
+from holdgate.runtime.leases import Leases
+from holdgate.runtime.occupied import Calls, note_calls
+from holdgate.runtime.suspects import TOPIC as SUSPECTS
+from holdgate.runtime.suspects import Suspects
+from holdgate.runtime.workers import Heart
+from holdgate.tasks import limits
+from holdgate.tasks.attempts import INNOCENT, Attempt, Claimed, Losses, Outcome
+from holdgate.tasks.limits import Claim
+from holdgate.tasks.states import TaskState
 
 GATHER_ROOM = 0.002  # seconds to let more handlers end before a full queue claims again
 

@@ -8,9 +8,9 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from app.core import log, metrics
+from holdgate.core import log, metrics
 
-CHANNEL = "holdpoint:bell"
+CHANNEL = "holdgate:bell"
 RING_TIMEOUT = 0.25
 BREATH = 0.005  # between two rings of many announcements
 PULSE = 5.0  # seconds without a ring after which the listener asks whether Redis is there, and that it has to answer

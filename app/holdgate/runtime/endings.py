@@ -8,13 +8,13 @@ from random import SystemRandom
 
 import msgspec
 
-from app.core.db import in_words
-from app.core.masking import masked_text
-from app.core.storable import storable_text
-from app.runtime.errors import PermanentError, RetryAfter, TaskEnded
-from app.tasks.attempts import Claimed, Outcome
-from app.tasks.kinds import Kind, find_kind
-from app.tasks.states import TaskState
+from holdgate.core.db import in_words
+from holdgate.core.masking import masked_text
+from holdgate.core.storable import storable_text
+from holdgate.runtime.errors import PermanentError, RetryAfter, TaskEnded
+from holdgate.tasks.attempts import Claimed, Outcome
+from holdgate.tasks.kinds import Kind, find_kind
+from holdgate.tasks.states import TaskState
 
 MOST_TRACEBACK = 20_000  # characters kept, the innermost frames
 MOST_MESSAGE = 5_000

@@ -5,18 +5,18 @@ from typing import Any
 
 import msgspec
 
-from app.core import log
-from app.core.storable import Unstorable, json_of
-from app.runtime.clock import Clock
-from app.runtime.context import Context
-from app.runtime.endings import buried, failed, left
-from app.runtime.errors import DeadlinePassed, LeaseLost, PermanentError
-from app.tasks.attempts import Claimed, Outcome
-from app.tasks.errors import PayloadMismatch, UnknownKind
-from app.tasks.kinds import Kind, find_kind
-from app.tasks.states import TaskState
+from holdgate.core import log
+from holdgate.core.storable import Unstorable, json_of
+from holdgate.runtime.clock import Clock
+from holdgate.runtime.context import Context
+from holdgate.runtime.endings import buried, failed, left
+from holdgate.runtime.errors import DeadlinePassed, LeaseLost, PermanentError
+from holdgate.tasks.attempts import Claimed, Outcome
+from holdgate.tasks.errors import PayloadMismatch, UnknownKind
+from holdgate.tasks.kinds import Kind, find_kind
+from holdgate.tasks.states import TaskState
 
-logger = log.get("app.tasks")
+logger = log.get("holdgate.tasks")
 
 
 async def execute(task: Claimed, context: Context) -> Outcome | None:

@@ -19,11 +19,11 @@ from functools import cached_property, partial
 from multiprocessing import get_context
 from typing import Any, Literal, TypeVar
 
-from app.core import log
-from app.runtime import calls
-from app.runtime.clock import Clock
-from app.runtime.occupied import Threads
-from app.tasks.attempts import Attempt
+from holdgate.core import log
+from holdgate.runtime import calls
+from holdgate.runtime.clock import Clock
+from holdgate.runtime.occupied import Threads
+from holdgate.tasks.attempts import Attempt
 
 R = TypeVar("R")
 Pool = Literal["thread", "process"]

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Callable
 
-from app.core import log
-from app.core.db import AWAY, Database, refuses_data
-from app.runtime.endings import describe
-from app.tasks import attempts
-from app.tasks.attempts import Attempt, Outcome
-from app.tasks.states import TaskState
+from holdgate.core import log
+from holdgate.core.db import AWAY, Database, refuses_data
+from holdgate.runtime.endings import describe
+from holdgate.tasks import attempts
+from holdgate.tasks.attempts import Attempt, Outcome
+from holdgate.tasks.states import TaskState
 
 GATHER = 0.003  # seconds an outcome waits for others
 BATCH = 500

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
-from app.core.db import Database, ReadSession, WriteSession, insist
+from holdgate.core.db import Database, ReadSession, WriteSession, insist
 
 R = TypeVar("R")
 

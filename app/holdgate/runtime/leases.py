@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from app.core import log
-from app.core.config import Settings
-from app.core.db import AWAY, Database, WriteSession
-from app.tasks import attempts
-from app.tasks.attempts import Attempt, Claimed
-from app.tasks.kinds import find_kind
+from holdgate.core import log
+from holdgate.core.config import Settings
+from holdgate.core.db import AWAY, Database, WriteSession
+from holdgate.tasks import attempts
+from holdgate.tasks.attempts import Attempt, Claimed
+from holdgate.tasks.kinds import find_kind
 
 TICK = 0.25  # seconds between two signs of life of the loop
 BLOCKED = 2.0  # seconds after which it counts as blocked, and between the first two looks at by whom
@@ -117,7 +117,7 @@ class Leases:
     async def _keep(self) -> None:
         database = Database(
             self._settings.database_url,
-            name="holdpoint worker",
+            name="holdgate worker",
             pool_size=1,
             idle_limit=min(self._settings.lease, timedelta(seconds=5)),
             pooler=self._settings.database_pooler,

@@ -10,8 +10,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from app.core.storable import Unstorable, json_of, storable_text
-from app.runtime.errors import PermanentError
+from holdgate.core.storable import Unstorable, json_of, storable_text
+from holdgate.runtime.errors import PermanentError
 
 MOST_NAME = 500  # bytes: names are keys of an index
 

@@ -19,10 +19,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import log
-from app.core.db import AWAY, Database
-from app.tasks.attempts import ANY, Attempt, Claimed, Losses
-from app.tasks.limits import Claim
+from holdgate.core import log
+from holdgate.core.db import AWAY, Database
+from holdgate.tasks.attempts import ANY, Attempt, Claimed, Losses
+from holdgate.tasks.limits import Claim
 
 TOPIC = "suspects"  # rung when there are new ones
 TOGETHER = 4  # suspects of a queue at a time in a worker

@@ -7,27 +7,27 @@ from collections.abc import Awaitable, Callable
 
 from sqlalchemy import func, select
 
-from app.accounts import service as accounts
-from app.api.replies import forget_replies
-from app.approvals import deciding, reminding
-from app.bulk import service as bulk
-from app.core import log
-from app.core.config import Settings
-from app.core.db import AWAY, Database, WriteSession, is_away
-from app.mail import following as mails
-from app.postings.imports import forget_old_imports
-from app.runs import following
-from app.runs import service as runs
-from app.runs.states import STAGES, Stage
-from app.runtime import suspects, workers
-from app.schedules import service as schedules
-from app.stats import minutes, rebasing
-from app.stats import queries as stats
-from app.tasks import dead_letters, fingerprints, limits, pruning, strays
-from app.tasks import queries as tasks
-from app.tasks.artifacts import forget_files
-from app.tasks.service import announce_ready
-from app.webhooks import following as webhooks
+from holdgate.accounts import service as accounts
+from holdgate.api.replies import forget_replies
+from holdgate.approvals import deciding, reminding
+from holdgate.bulk import service as bulk
+from holdgate.core import log
+from holdgate.core.config import Settings
+from holdgate.core.db import AWAY, Database, WriteSession, is_away
+from holdgate.mail import following as mails
+from holdgate.postings.imports import forget_old_imports
+from holdgate.runs import following
+from holdgate.runs import service as runs
+from holdgate.runs.states import STAGES, Stage
+from holdgate.runtime import suspects, workers
+from holdgate.schedules import service as schedules
+from holdgate.stats import minutes, rebasing
+from holdgate.stats import queries as stats
+from holdgate.tasks import dead_letters, fingerprints, limits, pruning, strays
+from holdgate.tasks import queries as tasks
+from holdgate.tasks.artifacts import forget_files
+from holdgate.tasks.service import announce_ready
+from holdgate.webhooks import following as webhooks
 
 LOCK = 0x5377_6565_70  # "Sweep"
 CHUNK = 1000

@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from app.core.config import VERSION
+from holdgate.core.config import VERSION
 
 _STATM = Path("/proc/self/statm")
 
 
 class Vitals(NamedTuple):
-    """Holdpoint's version, bytes resident, and the share of one core since the look before. None: not known."""
+    """Holdgate's version, bytes resident, and the share of one core since the look before. None: not known."""
 
     version: str | None = None
     memory: int | None = None

@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import delete, func, null
 from sqlalchemy.dialects.postgresql import insert
 
-from app.core.config import Settings
-from app.core.db import WriteSession
-from app.runtime.vitals import Pulse, Vitals
-from app.tasks.models import Worker
+from holdgate.core.config import Settings
+from holdgate.core.db import WriteSession
+from holdgate.runtime.vitals import Pulse, Vitals
+from holdgate.tasks.models import Worker
 
 FORGET = timedelta(hours=1)
 

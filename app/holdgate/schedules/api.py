@@ -7,19 +7,19 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from app.api.access import Scope
-from app.api.bodies import read_query
-from app.api.changes import change
-from app.api.endpoints import JSON, endpoint
-from app.api.idempotency import Reply
-from app.api.paging import page, position
-from app.api.router import PATH
-from app.core.db import WriteSession
-from app.core.paging import Cursor
-from app.core.principal import Principal
-from app.schedules import queries, service
-from app.schedules.errors import ScheduleNotFound
-from app.schedules.schemas import (
+from holdgate.api.access import Scope
+from holdgate.api.bodies import read_query
+from holdgate.api.changes import change
+from holdgate.api.endpoints import JSON, endpoint
+from holdgate.api.idempotency import Reply
+from holdgate.api.paging import page, position
+from holdgate.api.router import PATH
+from holdgate.core.db import WriteSession
+from holdgate.core.paging import Cursor
+from holdgate.core.principal import Principal
+from holdgate.schedules import queries, service
+from holdgate.schedules.errors import ScheduleNotFound
+from holdgate.schedules.schemas import (
     CreatedSchedule,
     NewSchedule,
     ScheduleActed,
@@ -29,10 +29,10 @@ from app.schedules.schemas import (
     item,
     plan,
 )
-from app.schedules.service import ScheduleVerb
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.schedules.service import ScheduleVerb
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 TAG = "Schedules"
 EXAMPLE = {

@@ -1,6 +1,6 @@
 """Refusals about schedules."""
 
-from app.core.errors import Conflict, NotFound
+from holdgate.core.errors import Conflict, NotFound
 
 
 class ScheduleNotFound(NotFound):

@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, column, delete, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db import WriteSession
-from app.core.paging import Cursor, from_behind
-from app.schedules.models import Schedule, ScheduleBeat, ScheduleEvent
+from holdgate.core.db import WriteSession
+from holdgate.core.paging import Cursor, from_behind
+from holdgate.schedules.models import Schedule, ScheduleBeat, ScheduleEvent
 
 KEPT_BEATS = 100  # of each schedule
 OWNER_DISABLED = "the end of its owner's access"  # what has paused it, in words

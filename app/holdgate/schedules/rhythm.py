@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from app.core.errors import Invalid
-from app.core.zones import is_zone
+from holdgate.core.errors import Invalid
+from holdgate.core.zones import is_zone
 
 LONGEST = 100  # characters of an expression
 EVERY_HOUR = set(range(24))

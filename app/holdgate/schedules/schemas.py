@@ -5,13 +5,13 @@ from uuid import UUID
 
 import msgspec
 
-from app.api.paging import Paged
-from app.core.masking import masked
-from app.schedules import service
-from app.schedules.models import Schedule
-from app.schedules.service import Plan
-from app.tasks.schemas import Moment
-from app.tasks.states import DEFAULT_PRIORITY
+from holdgate.api.paging import Paged
+from holdgate.core.masking import masked
+from holdgate.schedules import service
+from holdgate.schedules.models import Schedule
+from holdgate.schedules.service import Plan
+from holdgate.tasks.schemas import Moment
+from holdgate.tasks.states import DEFAULT_PRIORITY
 
 
 class ScheduleItem(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,21 +8,21 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.exc import DBAPIError
 
-from app.core import log
-from app.core.db import Session, WriteSession, is_away
-from app.core.errors import Invalid
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.core.visible import is_blank
-from app.schedules import queries
-from app.schedules.errors import OwnerDisabled, ScheduleNotFound
-from app.schedules.models import Schedule
-from app.schedules.rhythm import parse
-from app.tasks import service as tasks
-from app.tasks.kinds import all_kinds
-from app.tasks.secrets import with_secrets
-from app.tasks.service import TaskRequest
-from app.tasks.states import DEFAULT_PRIORITY
+from holdgate.core import log
+from holdgate.core.db import Session, WriteSession, is_away
+from holdgate.core.errors import Invalid
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.core.visible import is_blank
+from holdgate.schedules import queries
+from holdgate.schedules.errors import OwnerDisabled, ScheduleNotFound
+from holdgate.schedules.models import Schedule
+from holdgate.schedules.rhythm import parse
+from holdgate.tasks import service as tasks
+from holdgate.tasks.kinds import all_kinds
+from holdgate.tasks.secrets import with_secrets
+from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.states import DEFAULT_PRIORITY
 
 MISSED_AFTER = timedelta(minutes=5)  # so late, a beat counts as missed
 TRY_AGAIN = timedelta(minutes=1)  # a beat that could not be enqueued

@@ -2,8 +2,8 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.tasks.models import Task
-from app.tasks.story import Told, teller
+from holdgate.tasks.models import Task
+from holdgate.tasks.story import Told, teller
 
 
 @teller

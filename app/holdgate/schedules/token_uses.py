@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from app.accounts.token_uses import Use
-from app.core.db import Session, WriteSession
-from app.core.principal import Principal
-from app.schedules import queries, service
-from app.schedules.service import ScheduleVerb
+from holdgate.accounts.token_uses import Use
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.principal import Principal
+from holdgate.schedules import queries, service
+from holdgate.schedules.service import ScheduleVerb
 
 
 async def uses_of(session: Session, by: Principal, token_id: UUID) -> list[Use]:

@@ -9,27 +9,27 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from app.core import zones
-from app.core.errors import Invalid, NotFound
-from app.core.masking import masked
-from app.core.paging import Cursor, turn
-from app.schedules import queries, service
-from app.schedules.errors import ScheduleNotFound
-from app.schedules.models import Schedule, ScheduleBeat, ScheduleEvent
-from app.schedules.rhythm import parse
-from app.schedules.service import Plan, ScheduleVerb
-from app.tasks import reads
-from app.tasks.entry import read_payload
-from app.tasks.kinds import Kind
-from app.tasks.new_views import kinds_to_choose
-from app.tasks.states import DEFAULT_PRIORITY
-from app.web import zone
-from app.web.forms import Form, blank, read_form
-from app.web.guards import SignedIn
-from app.web.pager import Pager, pager
-from app.web.render import render, see_other
-from app.web.request import WebRequest
-from app.web.sessions import Read, Write
+from holdgate.core import zones
+from holdgate.core.errors import Invalid, NotFound
+from holdgate.core.masking import masked
+from holdgate.core.paging import Cursor, turn
+from holdgate.schedules import queries, service
+from holdgate.schedules.errors import ScheduleNotFound
+from holdgate.schedules.models import Schedule, ScheduleBeat, ScheduleEvent
+from holdgate.schedules.rhythm import parse
+from holdgate.schedules.service import Plan, ScheduleVerb
+from holdgate.tasks import reads
+from holdgate.tasks.entry import read_payload
+from holdgate.tasks.kinds import Kind
+from holdgate.tasks.new_views import kinds_to_choose
+from holdgate.tasks.states import DEFAULT_PRIORITY
+from holdgate.web import zone
+from holdgate.web.forms import Form, blank, read_form
+from holdgate.web.guards import SignedIn
+from holdgate.web.pager import Pager, pager
+from holdgate.web.render import render, see_other
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read, Write
 
 PREVIEW = 5
 

@@ -1,6 +1,6 @@
 """Whether the folded counts, the tasks and the event log still agree, found out by counting everything again.
 
-For `holdpoint verify` only: pages never count history. Every statement lists what does not fit, and nothing else leaves
+For `holdgate verify` only: pages never count history. Every statement lists what does not fit, and nothing else leaves
 the database, so the size of the tables does not matter to this process. All of them must see one snapshot.
 """
 

@@ -7,9 +7,9 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.stats import minutes
-from app.stats.buckets import Histogram, add, percentile
-from app.stats.minutes import Outcomes, Period, Stays
+from holdgate.stats import minutes
+from holdgate.stats.buckets import Histogram, add, percentile
+from holdgate.stats.minutes import Outcomes, Period, Stays
 
 
 class Times(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """`internal` is Holdpoint's own work (mail, webhooks), kept apart from `all` the others; None: there was none.
+    """`internal` is Holdgate's own work (mail, webhooks), kept apart from `all` the others; None: there was none.
 
     `queues`: queue → how many outcomes of any sort in each span, for a line as high as a word.
     """

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import text
 
-from app.core.db import WriteSession
+from holdgate.core.db import WriteSession
 
 
 class Window(NamedTuple):

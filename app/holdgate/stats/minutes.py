@@ -15,10 +15,10 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db import WriteSession
-from app.stats import buckets, failures
-from app.stats.buckets import Histogram, add
-from app.stats.following import next_window
+from holdgate.core.db import WriteSession
+from holdgate.stats import buckets, failures
+from holdgate.stats.buckets import Histogram, add
+from holdgate.stats.following import next_window
 
 FOLLOWER = "minutes"
 MOST = 20_000  # events folded in one transaction

@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.db import Base, Xid8
+from holdgate.core.db import Base, Xid8
 
 # No primary key: a row is found by its unique index alone, in which NULL (no run) equals NULL.
 task_counts = Table(
@@ -53,7 +53,7 @@ task_totals = Table(
     Index("task_totals_key", "owner_id", "queue", "kind", "state", unique=True, postgresql_nulls_not_distinct=True),
 )
 
-# What happened in each span of time (app/stats/minutes.py), which is `span` minutes long and begins at `minute`.
+# What happened in each span of time (stats/minutes.py), which is `span` minutes long and begins at `minute`.
 # `owner_id` NULL: everybody's together, as administrators look at it. `n` tasks went to the state `outcome`; what they
 # left by that had lasted `wait`, `work` and `people` seconds together.
 task_minutes = Table(
@@ -83,7 +83,7 @@ task_minutes = Table(
     Index("task_minutes_age_idx", "span", "minute"),
 )
 
-# How long the stays were that ended in a span of time: the buckets (app/stats/buckets.py) that
+# How long the stays were that ended in a span of time: the buckets (stats/buckets.py) that
 # have any, and how many. Two arrays, not rows: fifteen times fewer to read for a chart.
 task_stays = Table(
     "task_stays",
@@ -109,7 +109,7 @@ task_stays = Table(
     Index("task_stays_age_idx", "span", "minute"),
 )
 
-# How many tries failed with an error in each span of time (app/stats/failures.py), as in `task_minutes`.
+# How many tries failed with an error in each span of time (stats/failures.py), as in `task_minutes`.
 error_minutes = Table(
     "error_minutes",
     Base.metadata,

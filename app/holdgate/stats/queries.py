@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db import WriteSession
-from app.stats.following import bound_of
+from holdgate.core.db import WriteSession
+from holdgate.stats.following import bound_of
 
 MOST = 100_000  # events folded in one transaction
 
@@ -37,7 +37,7 @@ async def fold_events(session: WriteSession, *, most: int = MOST) -> bool:
     """
     upto = (await session.execute(_UPTO)).scalar_one()
     horizon = (await session.execute(_HORIZON)).scalar_one()
-    if int(upto) >= int(horizon):  # never backwards: see app/stats/rebasing.py
+    if int(upto) >= int(horizon):  # never backwards: see stats/rebasing.py
         return False
     bound = await bound_of(session, upto, horizon, most)
     await session.execute(_FOLD, {"upto": upto, "horizon": bound or horizon})

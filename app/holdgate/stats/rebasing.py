@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import text
 
-from app.core import log
-from app.core.db import WriteSession
+from holdgate.core import log
+from holdgate.core.db import WriteSession
 
 logger = log.get(__name__)
 

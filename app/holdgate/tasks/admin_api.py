@@ -6,19 +6,19 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Response
 
-from app.api.access import Scope
-from app.api.changes import change
-from app.api.endpoints import JSON, endpoint
-from app.core.db import WriteSession
-from app.core.errors import Forbidden
-from app.core.principal import Principal
-from app.tasks import limits, queues
-from app.tasks.kinds import MOST_AT_ONCE, Rate, all_kinds
-from app.tasks.limits import Limits
-from app.tasks.models import KindLimit
-from app.tasks.queues import QueueVerb
-from app.web.guards import SignedIn
-from app.web.sessions import Read
+from holdgate.api.access import Scope
+from holdgate.api.changes import change
+from holdgate.api.endpoints import JSON, endpoint
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import Forbidden
+from holdgate.core.principal import Principal
+from holdgate.tasks import limits, queues
+from holdgate.tasks.kinds import MOST_AT_ONCE, Rate, all_kinds
+from holdgate.tasks.limits import Limits
+from holdgate.tasks.models import KindLimit
+from holdgate.tasks.queues import QueueVerb
+from holdgate.web.guards import SignedIn
+from holdgate.web.sessions import Read
 
 TAG = "Catalogue"
 

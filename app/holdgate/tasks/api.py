@@ -1,4 +1,4 @@
-"""Tasks for programs: listing, reading, waiting for one, and the verbs. Making them is in app/runs/task_api.py."""
+"""Tasks for programs: listing, reading, waiting for one, and the verbs. Making them is in runs/task_api.py."""
 
 from typing import Any
 from uuid import UUID
@@ -7,20 +7,20 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from app.api.access import Scope
-from app.api.bodies import read_query
-from app.api.changes import change
-from app.api.endpoints import JSON, endpoint
-from app.api.paging import page, position
-from app.core.db import Database, WriteSession
-from app.core.errors import Invalid
-from app.core.paging import Cursor
-from app.core.principal import Principal
-from app.tasks import reads, service
-from app.tasks.filters import TaskFilter, parse_filter
-from app.tasks.kinds import all_kinds
-from app.tasks.models import Task
-from app.tasks.schemas import (
+from holdgate.api.access import Scope
+from holdgate.api.bodies import read_query
+from holdgate.api.changes import change
+from holdgate.api.endpoints import JSON, endpoint
+from holdgate.api.paging import page, position
+from holdgate.core.db import Database, WriteSession
+from holdgate.core.errors import Invalid
+from holdgate.core.paging import Cursor
+from holdgate.core.principal import Principal
+from holdgate.tasks import reads, service
+from holdgate.tasks.filters import TaskFilter, parse_filter
+from holdgate.tasks.kinds import all_kinds
+from holdgate.tasks.models import Task
+from holdgate.tasks.schemas import (
     EventList,
     KindItem,
     KindList,
@@ -33,11 +33,11 @@ from app.tasks.schemas import (
     event,
     item,
 )
-from app.tasks.states import TaskState, TaskVerb
-from app.tasks.waiting import Waiting
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.tasks.states import TaskState, TaskVerb
+from holdgate.tasks.waiting import Waiting
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 TAG = "Tasks"
 

@@ -10,14 +10,14 @@ from litestar import get
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from app.core.files import FileStore
-from app.core.ids import UUID
-from app.tasks import artifacts
-from app.tasks.artifacts import ArtifactNotFound
-from app.tasks.models import Artifact
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.core.files import FileStore
+from holdgate.core.ids import UUID
+from holdgate.tasks import artifacts
+from holdgate.tasks.artifacts import ArtifactNotFound
+from holdgate.tasks.models import Artifact
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 # PDF is not among them: browsers refuse to show one inside of a sandbox.
 SHOWN = frozenset({"image/png", "image/jpeg", "image/webp"})

@@ -13,20 +13,20 @@ import msgspec
 from sqlalchemy import select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import log
-from app.core.config import Settings
-from app.core.db import Database, insist
-from app.core.errors import Invalid, NotFound
-from app.core.files import FilesAway, FileStore
-from app.core.ids import uuid7
-from app.tasks.attempts import Attempt
-from app.tasks.models import Artifact, Task
+from holdgate.core import log
+from holdgate.core.config import Settings
+from holdgate.core.db import Database, insist
+from holdgate.core.errors import Invalid, NotFound
+from holdgate.core.files import FilesAway, FileStore
+from holdgate.core.ids import uuid7
+from holdgate.tasks.attempts import Attempt
+from holdgate.tasks.models import Artifact, Task
 
 MOST_BYTES = 64 * 1024 * 1024
 
 CONTENT_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,99}(; charset=utf-8)?")
 
-logger = log.get("app.tasks")
+logger = log.get("holdgate.tasks")
 
 
 class ArtifactNotFound(NotFound):

@@ -8,16 +8,16 @@ import msgspec
 from litestar import Response, get
 from litestar.response import Stream
 
-from app.core.db import Database, Session
-from app.core.masking import masked_text
-from app.stats import queries as stats
-from app.tasks.dead_letters import Group, list_groups
-from app.tasks.states import RESOLVED, TaskState
-from app.web.downloads import export
-from app.web.guards import SignedIn
-from app.web.render import render
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.core.db import Database, Session
+from holdgate.core.masking import masked_text
+from holdgate.stats import queries as stats
+from holdgate.tasks.dead_letters import Group, list_groups
+from holdgate.tasks.states import RESOLVED, TaskState
+from holdgate.web.downloads import export
+from holdgate.web.guards import SignedIn
+from holdgate.web.render import render
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 MOST_GROUPS = 200
 MOST_EXPORTED = 10_000

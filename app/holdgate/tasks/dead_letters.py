@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db import WriteSession
+from holdgate.core.db import WriteSession
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):

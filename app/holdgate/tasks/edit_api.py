@@ -5,13 +5,13 @@ from uuid import UUID
 
 import msgspec
 
-from app.api.access import Scope
-from app.api.changes import change
-from app.core.db import WriteSession
-from app.core.principal import Principal
-from app.tasks import reads, service
-from app.tasks.schemas import Moved, Priority
-from app.tasks.secrets import with_secrets
+from holdgate.api.access import Scope
+from holdgate.api.changes import change
+from holdgate.core.db import WriteSession
+from holdgate.core.principal import Principal
+from holdgate.tasks import reads, service
+from holdgate.tasks.schemas import Moved, Priority
+from holdgate.tasks.secrets import with_secrets
 
 TAG = "Tasks"
 

@@ -7,21 +7,21 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from app.core.db import Session
-from app.core.errors import Conflict, Invalid
-from app.core.principal import Principal
-from app.tasks import reads, service
-from app.tasks.entry import JSON_VIEW, Entry, asked_payload, blank_entry, entry_errors
-from app.tasks.errors import IllegalMove
-from app.tasks.kinds import Kind, find_kind
-from app.tasks.models import Task, TaskStep
-from app.tasks.states import TASK_MACHINE, TaskState, TaskVerb
-from app.tasks.views import SHOWS
-from app.web.forms import Form, blank, read_form
-from app.web.guards import SignedIn
-from app.web.render import render, see_other
-from app.web.request import WebRequest
-from app.web.sessions import Read, Write, discard
+from holdgate.core.db import Session
+from holdgate.core.errors import Conflict, Invalid
+from holdgate.core.principal import Principal
+from holdgate.tasks import reads, service
+from holdgate.tasks.entry import JSON_VIEW, Entry, asked_payload, blank_entry, entry_errors
+from holdgate.tasks.errors import IllegalMove
+from holdgate.tasks.kinds import Kind, find_kind
+from holdgate.tasks.models import Task, TaskStep
+from holdgate.tasks.states import TASK_MACHINE, TaskState, TaskVerb
+from holdgate.tasks.views import SHOWS
+from holdgate.web.forms import Form, blank, read_form
+from holdgate.web.guards import SignedIn
+from holdgate.web.render import render, see_other
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read, Write, discard
 
 AGAIN = {"true": True, "false": False}
 
@@ -49,7 +49,7 @@ async def _task(session: Session, user: Principal, task_id: UUID) -> tuple[Task,
         raise IllegalMove(TaskVerb.RETRY, TaskState(task.state))
     kind = find_kind(task.kind)
     if kind.internal:
-        raise Conflict(f"The payload of {kind.name} is made by Holdpoint itself. Retry it as it is.")
+        raise Conflict(f"The payload of {kind.name} is made by Holdgate itself. Retry it as it is.")
     return task, kind
 
 

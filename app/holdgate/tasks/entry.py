@@ -6,15 +6,15 @@ from typing import Any
 
 import msgspec
 
-from app.core.errors import Invalid
-from app.core.masking import masked
-from app.core.shape import DEEP
-from app.tasks import payload_forms
-from app.tasks.kinds import Kind
-from app.tasks.payload_forms import PREFIX, PayloadField
-from app.tasks.secrets import with_secrets
-from app.web.filters import EXCERPT
-from app.web.request import WebRequest
+from holdgate.core.errors import Invalid
+from holdgate.core.masking import masked
+from holdgate.core.shape import DEEP
+from holdgate.tasks import payload_forms
+from holdgate.tasks.kinds import Kind
+from holdgate.tasks.payload_forms import PREFIX, PayloadField
+from holdgate.tasks.secrets import with_secrets
+from holdgate.web.filters import EXCERPT
+from holdgate.web.request import WebRequest
 
 JSON_VIEW = "json"
 JSON_FIELD = "payload"

@@ -1,7 +1,7 @@
 """Refusals of the queue."""
 
-from app.core.errors import Conflict, Invalid, NotFound
-from app.tasks.states import TaskState
+from holdgate.core.errors import Conflict, Invalid, NotFound
+from holdgate.tasks.states import TaskState
 
 
 class TaskNotFound(NotFound):

@@ -3,11 +3,11 @@
 from litestar import get
 from litestar.response import Stream
 
-from app.tasks import exports
-from app.tasks.filters import TaskFilter, parse_filter
-from app.web.downloads import CSV, download
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
+from holdgate.tasks import exports
+from holdgate.tasks.filters import TaskFilter, parse_filter
+from holdgate.web.downloads import CSV, download
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
 
 
 def _wanted(request: WebRequest) -> TaskFilter:

@@ -12,14 +12,14 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import func, select
 
-from app.core import exports
-from app.core.db import Database, ReadSession
-from app.core.masking import masked, masked_text
-from app.core.paging import Cursor
-from app.tasks import reads
-from app.tasks.filters import TaskFilter
-from app.tasks.models import Task
-from app.tasks.schemas import detail
+from holdgate.core import exports
+from holdgate.core.db import Database, ReadSession
+from holdgate.core.masking import masked, masked_text
+from holdgate.core.paging import Cursor
+from holdgate.tasks import reads
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.models import Task
+from holdgate.tasks.schemas import detail
 
 COLUMNS = (
     "id",

@@ -13,11 +13,11 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import log
-from app.core.db import AWAY, Database, is_away
-from app.core.errors import Invalid
-from app.core.streams import Streams
-from app.tasks.models import TaskEvent
+from holdgate.core import log
+from holdgate.core.db import AWAY, Database, is_away
+from holdgate.core.errors import Invalid
+from holdgate.core.streams import Streams
+from holdgate.tasks.models import TaskEvent
 
 EVERY = 1.0
 CHUNK = 1000

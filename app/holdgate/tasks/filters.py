@@ -12,16 +12,16 @@ import msgspec
 from sqlalchemy import ColumnElement, Interval, and_, cast, column, func, literal, or_, select, table, true
 from sqlalchemy.dialects.postgresql import TSQUERY
 
-from app.core.config import parse_duration
-from app.core.errors import Invalid
-from app.tasks.kinds import all_kinds
-from app.tasks.models import Task, TaskWords
-from app.tasks.states import RESOLVED, STANDINGS, TaskState
+from holdgate.core.config import parse_duration
+from holdgate.core.errors import Invalid
+from holdgate.tasks.kinds import all_kinds
+from holdgate.tasks.models import Task, TaskWords
+from holdgate.tasks.states import RESOLVED, STANDINGS, TaskState
 
 MOST_IDS = 1000
 WITH, WITHOUT, ONLY = "with", "without", "only"
 MOST_TEXT = 2000
-LONGEST_VALUE = 200  # characters of a payload's value that is in the index (holdpoint_words)
+LONGEST_VALUE = 200  # characters of a payload's value that is in the index (holdgate_words)
 LONGEST = timedelta(days=36_500)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)  # that `parse_age` reads
 FINGERPRINT = re.compile(r"[^\s:]+:[0-9a-f]{12}")
@@ -39,7 +39,7 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     `states` are standings: `dead_letter` leaves out what is resolved. `owner` is an address or an id, `payload` is
     `customer.email:ann@example.org` or a JSON object that the payload must contain, `q` the beginnings of words of the
     title, a whole value of the payload, or an id. Ages are a time such as `2026-11-23T09:00Z`, or how long ago: `90s`,
-    `2h`, `7d`. `mail` is "without" or "only" for the kinds that Holdpoint itself enqueues (mail, webhooks); `bulk` is
+    `2h`, `7d`. `mail` is "without" or "only" for the kinds that Holdgate itself enqueues (mail, webhooks); `bulk` is
     an action that has changed them.
     """
 
@@ -73,7 +73,7 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     @property
     def sought(self) -> ColumnElement[Any]:
         """What `q` looks for among TaskWords: the beginnings of words, or `sought_value`."""
-        return func.holdpoint_sought(self.q).op("||")(self.sought_value)
+        return func.holdgate_sought(self.q).op("||")(self.sought_value)
 
     @property
     def _words(self) -> list[ColumnElement[Any]]:
@@ -136,7 +136,7 @@ _IDS = ("run_id", "bulk")
 
 
 def own_kinds() -> list[str]:
-    """The kinds whose tasks Holdpoint itself enqueues: mail, webhooks."""
+    """The kinds whose tasks Holdgate itself enqueues: mail, webhooks."""
     return [kind.name for kind in all_kinds() if kind.internal]
 
 
@@ -243,7 +243,7 @@ def _contains(part: dict[str, Any], also: list[ColumnElement[Any]]) -> ColumnEle
 
 
 def _values(part: Any) -> Iterable[str]:
-    """The values in it as `holdpoint_words` writes them, those that it leaves out excepted."""
+    """The values in it as `holdgate_words` writes them, those that it leaves out excepted."""
     if isinstance(part, dict | list):
         for inner in part.values() if isinstance(part, dict) else part:
             yield from _values(inner)

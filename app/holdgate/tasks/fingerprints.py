@@ -6,9 +6,9 @@ from hashlib import sha256
 import msgspec
 from sqlalchemy import select, text
 
-from app.core.db import WriteSession
-from app.tasks.models import Task
-from app.tasks.states import TaskState
+from holdgate.core.db import WriteSession
+from holdgate.tasks.models import Task
+from holdgate.tasks.states import TaskState
 
 MOST = 2000  # characters of a message that count; what follows is detail
 

@@ -12,8 +12,8 @@ from sqlalchemy import Boolean, Subquery, Text, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.tasks.filters import TaskFilter
-from app.tasks.models import TaskWords
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.models import TaskWords
 
 # Sorting all hits takes as long as walking over the tasks until a page of them is found when they are about so many
 # times the root of the number of tasks; fewer when a filter throws some away that had to be looked up for it.
@@ -29,7 +29,7 @@ async def few_hits(
     """
     if not wanted.q or wanted.sought_id:
         return None
-    rarest = func.holdpoint_rarest(wanted.q, wanted.sought_value).table_valued("sought", "hits", "tasks")
+    rarest = func.holdgate_rarest(wanted.q, wanted.sought_value).table_valued("sought", "hits", "tasks")
     asked = select(cast(rarest.c.sought, Text), cast(wanted.sought, Text), rarest.c.hits, rarest.c.tasks)
     sought, whole, hits, tasks = (await session.execute(asked)).one()
     bare = scope is None and wanted == TaskFilter(q=wanted.q)

@@ -12,8 +12,8 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 import msgspec
 
-from app.core.config import QUEUE_NAME
-from app.tasks.errors import PayloadMismatch, UnknownKind
+from holdgate.core.config import QUEUE_NAME
+from holdgate.tasks.errors import PayloadMismatch, UnknownKind
 
 MOST_ATTEMPTS = 1000
 MOST_AT_ONCE = 1_000_000

@@ -16,11 +16,11 @@ from sqlalchemy import ColumnElement, TextClause, func, literal, select, text, u
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db import WriteSession
-from app.core.errors import NotFound
-from app.core.principal import Principal
-from app.tasks import attempts
-from app.tasks.attempts import (
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import NotFound
+from holdgate.core.principal import Principal
+from holdgate.tasks import attempts
+from holdgate.tasks.attempts import (
     AMONG,
     ANY,
     FITTING,
@@ -33,8 +33,8 @@ from app.tasks.attempts import (
     Losses,
     Places,
 )
-from app.tasks.kinds import Kind, Rate, all_kinds
-from app.tasks.models import KindLimit, KindLimitEvent
+from holdgate.tasks.kinds import Kind, Rate, all_kinds
+from holdgate.tasks.models import KindLimit, KindLimitEvent
 
 TOPIC = "limits"  # rung when a limit has changed
 
@@ -61,7 +61,7 @@ _WAITING = text(
     CROSS JOIN LATERAL (SELECT FROM tasks t
                         WHERE t.state = 'queued' AND t.limited AND t.kind = l.kind AND t.queue = :queue
                         ORDER BY t.priority DESC, t.position LIMIT 1) first
-    CROSS JOIN LATERAL holdpoint_room(l.kind, coalesce(CAST(:now AS timestamptz), now())) r
+    CROSS JOIN LATERAL holdgate_room(l.kind, coalesce(CAST(:now AS timestamptz), now())) r
     WHERE l.limited AND l.kind = ANY(CAST(:kinds AS text[]))
       AND NOT EXISTS (SELECT FROM queues WHERE name = :queue AND paused_at IS NOT NULL)
     """
@@ -72,7 +72,7 @@ _LOCK = text("SELECT kind FROM kind_limits WHERE kind = ANY(CAST(:limited AS tex
 _ROOMS = """
     WITH rooms AS MATERIALIZED (
       SELECT k.kind, r.room FROM unnest(CAST(:limited AS text[])) AS k(kind)
-      CROSS JOIN LATERAL holdpoint_room(k.kind, coalesce(CAST(:now AS timestamptz), now())) r
+      CROSS JOIN LATERAL holdgate_room(k.kind, coalesce(CAST(:now AS timestamptz), now())) r
       WHERE r.room > 0),
     held AS MATERIALIZED (
       SELECT t.* FROM rooms CROSS JOIN LATERAL (
@@ -91,7 +91,7 @@ _BOTH = """
 _SPENT = """
     spent AS (
       UPDATE kind_limits l
-      SET tokens = holdpoint_tokens(l, coalesce(CAST(:now AS timestamptz), now())) - n.n,
+      SET tokens = holdgate_tokens(l, coalesce(CAST(:now AS timestamptz), now())) - n.n,
           tokens_at = greatest(l.tokens_at, coalesce(CAST(:now AS timestamptz), now()))
       FROM (SELECT kind, count(*) AS n FROM claimed GROUP BY kind) n
       WHERE l.kind = n.kind AND l.rate_count IS NOT NULL)
@@ -198,7 +198,7 @@ async def _write(
     full = rate.count if rate else 0
     row = insert(KindLimit).values(kind=kind, **values, tokens=full)
     # A new rate is no new bucket: what was used up stays used up.
-    left = func.least(full, func.coalesce(func.holdpoint_tokens(text("kind_limits"), func.now()), full))
+    left = func.least(full, func.coalesce(func.holdgate_tokens(text("kind_limits"), func.now()), full))
     await session.execute(
         row.on_conflict_do_update(
             index_elements=[KindLimit.kind],
@@ -221,7 +221,7 @@ _MARK = text(
     UPDATE tasks t
     SET limited = s.limited,
         position = CASE WHEN s.limited OR t.state = 'running' THEN t.position
-                        ELSE greatest(t.position, holdpoint_head(t.queue, t.priority) + s.n) END
+                        ELSE greatest(t.position, holdgate_head(t.queue, t.priority) + s.n) END
     FROM numbered s WHERE t.id = s.id
     RETURNING t.queue
     """

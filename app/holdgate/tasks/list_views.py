@@ -1,6 +1,6 @@
 """The list of tasks: tabs with exact counts, filters, pages both ways; for /tasks and for the page of a run.
 
-Tasks that Holdpoint itself enqueues (mail, webhooks) are left out of /tasks until somebody asks for them (`mail=with`
+Tasks that Holdgate itself enqueues (mail, webhooks) are left out of /tasks until somebody asks for them (`mail=with`
 or `mail=only`) or looks for something in particular: a kind, queue, run, subject, error, payload, title, bulk action or
 id is looked for among all.
 """
@@ -13,20 +13,20 @@ import msgspec
 from litestar import Response, get
 from litestar.params import FromQuery, QueryParameter
 
-from app.core.db import Session
-from app.core.paging import Cursor, Turned, turn
-from app.core.principal import Principal
-from app.tasks import reads, saved
-from app.tasks.filters import ONLY, WITH, WITHOUT, FilterForm, TaskFilter, parse_filter
-from app.tasks.kinds import all_kinds
-from app.tasks.models import SavedView, Task
-from app.tasks.states import STANDINGS
-from app.tasks.totals import tellable, totals
-from app.web.forms import Form, blank
-from app.web.guards import SignedIn
-from app.web.render import render
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.core.db import Session
+from holdgate.core.paging import Cursor, Turned, turn
+from holdgate.core.principal import Principal
+from holdgate.tasks import reads, saved
+from holdgate.tasks.filters import ONLY, WITH, WITHOUT, FilterForm, TaskFilter, parse_filter
+from holdgate.tasks.kinds import all_kinds
+from holdgate.tasks.models import SavedView, Task
+from holdgate.tasks.states import STANDINGS
+from holdgate.tasks.totals import tellable, totals
+from holdgate.web.forms import Form, blank
+from holdgate.web.guards import SignedIn
+from holdgate.web.render import render
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 # Litestar keeps the name `state` for itself.
 InState: TypeAlias = Annotated[str, QueryParameter(name="state")]

@@ -5,15 +5,15 @@ from typing import Any
 from litestar import Response, get
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core import metrics
-from app.core.config import Settings
-from app.core.db import AWAY, Database
-from app.core.errors import NotFound
-from app.core.metrics import Families, gauge
-from app.stats import queries as stats
-from app.tasks import queues, reads, strays
-from app.tasks.states import STANDINGS, TaskState
-from app.web.request import WebRequest
+from holdgate.core import metrics
+from holdgate.core.config import Settings
+from holdgate.core.db import AWAY, Database
+from holdgate.core.errors import NotFound
+from holdgate.core.metrics import Families, gauge
+from holdgate.stats import queries as stats
+from holdgate.tasks import queues, reads, strays
+from holdgate.tasks.states import STANDINGS, TaskState
+from holdgate.web.request import WebRequest
 
 
 @get("/metrics", include_in_schema=False)
@@ -41,7 +41,7 @@ async def _figures(request: WebRequest) -> Families:
     except AWAY:
         found = []
     about = "Whether this process reaches the database."
-    return [gauge("holdpoint_database_up", about, (), {(): float(bool(found))}), *found]
+    return [gauge("holdgate_database_up", about, (), {(): float(bool(found))}), *found]
 
 
 async def standing(session: AsyncSession) -> Families:
@@ -59,45 +59,45 @@ async def standing(session: AsyncSession) -> Families:
     totals = {state: sum(line.get(state, 0) for line in by_queue.values()) for state in STANDINGS}
     return [
         gauge(
-            "holdpoint_tasks",
+            "holdgate_tasks",
             "Tasks there are, by queue, kind and state. Mails are of kind email.send, webhooks of webhook.deliver.",
             ("queue", "kind", "state"),
             {(queue, kind, state): n for (queue, kind), states in by_kind.items() for state, n in states.items()},
         ),
-        gauge("holdpoint_retries", "Tasks that wait for their next try.", (), {(): totals[TaskState.RETRYING]}),
-        gauge("holdpoint_dead_letters", "Dead letters not resolved.", (), {(): totals[TaskState.DEAD_LETTER]}),
+        gauge("holdgate_retries", "Tasks that wait for their next try.", (), {(): totals[TaskState.RETRYING]}),
+        gauge("holdgate_dead_letters", "Dead letters not resolved.", (), {(): totals[TaskState.DEAD_LETTER]}),
         gauge(
-            "holdpoint_queue_ready",
+            "holdgate_queue_ready",
             "Tasks ready to be claimed.",
             ("queue",),
             {(line.name,): line.ready for line in lines},
         ),
         gauge(
-            "holdpoint_queue_oldest_wait_seconds",
+            "holdgate_queue_oldest_wait_seconds",
             "How long the oldest ready task has waited; 0 without one.",
             ("queue",),
             {(line.name,): line.oldest.total_seconds() if line.oldest else 0.0 for line in lines},
         ),
         gauge(
-            "holdpoint_queue_paused",
+            "holdgate_queue_paused",
             "1: people have paused it.",
             ("queue",),
             {(line.name,): float(line.paused_at is not None) for line in lines},
         ),
         gauge(
-            "holdpoint_queue_unserved",
+            "holdgate_queue_unserved",
             "Ready tasks for whose queue and kind no worker lives.",
             ("queue",),
             {(line.name,): sum(o.n for o in orphans if o.queue == line.name) for line in lines},
         ),
         gauge(
-            "holdpoint_workers",
+            "holdgate_workers",
             "Worker processes, by state; a lost one has not been heard of for 30 seconds.",
             ("state",),
             {(state,): sum(w.state == state for w in workers) for state in ("online", "draining", "lost")},
         ),
         gauge(
-            "holdpoint_sweeper_age_seconds",
+            "holdgate_sweeper_age_seconds",
             "Since a living worker last swept (promoted, expired, recovered, counted); absent without one.",
             (),
             {} if swept is None else {(): swept.total_seconds()},

@@ -28,9 +28,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.db import READABLE, Base, Xid8
-from app.tasks.reasons import spoken
-from app.tasks.states import FINISHED, RESOLVED, TaskState
+from holdgate.core.db import READABLE, Base, Xid8
+from holdgate.tasks.reasons import spoken
+from holdgate.tasks.states import FINISHED, RESOLVED, TaskState
 
 Moment = DateTime(timezone=True)
 
@@ -82,7 +82,7 @@ class Task(Base):
             postgresql_where=text("state = 'queued' AND limited"),
         ),
         Index("tasks_limited_running_idx", "kind", postgresql_where=text("state = 'running' AND limited")),
-        # Where the last task of one share stands: its next one comes behind it (holdpoint_place). Negative, so that the
+        # Where the last task of one share stands: its next one comes behind it (holdgate_place). Negative, so that the
         # planner cannot take tasks_ready_idx backwards and walk over everybody else's.
         Index(
             "tasks_share_idx",
@@ -101,7 +101,7 @@ class Task(Base):
             text('(- "position")'),
             postgresql_where=text("state = 'queued' AND limited"),
         ),
-        # The few whose worker was lost: they are claimed apart (app/runtime/suspects.py).
+        # The few whose worker was lost: they are claimed apart (runtime/suspects.py).
         Index(
             "tasks_suspects_idx",
             "queue",
@@ -181,7 +181,7 @@ class Task(Base):
     position: Mapped[int] = mapped_column(
         BigInteger, server_default=text("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
     )
-    # Its kind had a limit when it was last put into its queue (app/tasks/limits.py).
+    # Its kind had a limit when it was last put into its queue (tasks/limits.py).
     limited: Mapped[bool] = mapped_column(server_default=text("false"))
     run_at: Mapped[datetime | None] = mapped_column(Moment)
     deadline_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -193,16 +193,16 @@ class Task(Base):
     max_attempts: Mapped[int] = mapped_column(SmallInteger, server_default="3")
     lease_losses: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     round: Mapped[int] = mapped_column(SmallInteger, server_default="0")
-    # The trace in which it was asked for (W3C): of whatever transaction inserts it (app/core/db.py).
+    # The trace in which it was asked for (W3C): of whatever transaction inserts it (core/db.py).
     traceparent: Mapped[str | None] = mapped_column(
-        Text, server_default=text("NULLIF(current_setting('holdpoint.traceparent', true), '')")
+        Text, server_default=text("NULLIF(current_setting('holdgate.traceparent', true), '')")
     )
     worker_id: Mapped[UUID | None] = mapped_column()
     lease_expires_at: Mapped[datetime | None] = mapped_column(Moment)
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     result: Mapped[Any | None] = mapped_column(JSONB)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    # Which error the last try failed with (app/tasks/fingerprints.py); none once it is retried or succeeds.
+    # Which error the last try failed with (tasks/fingerprints.py); none once it is retried or succeeds.
     fingerprint: Mapped[str | None] = mapped_column(Text)
     # A dead letter that somebody has dealt with otherwise.
     resolved_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -283,7 +283,7 @@ class Artifact(Base):
 
 
 class TaskTransition(Base):
-    """The legal moves, filled by the migrations from app/tasks/states.py and read by the trigger."""
+    """The legal moves, filled by the migrations from tasks/states.py and read by the trigger."""
 
     __tablename__ = "task_transitions"
 

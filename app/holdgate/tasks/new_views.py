@@ -9,19 +9,19 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromQuery
 
-from app.core.errors import Invalid
-from app.core.principal import Principal
-from app.tasks import service
-from app.tasks.entry import JSON_VIEW, Entry, asked_payload, blank_entry, entry_errors
-from app.tasks.kinds import Kind, all_kinds
-from app.tasks.service import TaskRequest
-from app.tasks.states import DEFAULT_PRIORITY
-from app.web import zone
-from app.web.forms import Form, blank, read_form
-from app.web.guards import SignedIn
-from app.web.render import render, see_other
-from app.web.request import WebRequest
-from app.web.sessions import Write
+from holdgate.core.errors import Invalid
+from holdgate.core.principal import Principal
+from holdgate.tasks import service
+from holdgate.tasks.entry import JSON_VIEW, Entry, asked_payload, blank_entry, entry_errors
+from holdgate.tasks.kinds import Kind, all_kinds
+from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.states import DEFAULT_PRIORITY
+from holdgate.web import zone
+from holdgate.web.forms import Form, blank, read_form
+from holdgate.web.guards import SignedIn
+from holdgate.web.render import render, see_other
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Write
 
 OPTIONS = ("title", "queue", "priority", "run_at", "max_attempts", "deadline")
 

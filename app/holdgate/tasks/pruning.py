@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from sqlalchemy import text
 
-from app.core.db import WriteSession
-from app.tasks.states import FINISHED
+from holdgate.core.db import WriteSession
+from holdgate.tasks.states import FINISHED
 
 # created_at for the index (state, created_at): a task is not finished before it is made.
 _TASKS = text(

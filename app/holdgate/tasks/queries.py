@@ -1,4 +1,4 @@
-"""The queue's statements: one function each, named by its result. Those of workers are in app/tasks/attempts.py.
+"""The queue's statements: one function each, named by its result. Those of workers are in tasks/attempts.py.
 
 Lock order, everywhere: runs, then limits by kind, then tasks by id, then approvals. Every statement here that locks
 several tasks takes them in the order of their ids, or skips those that are locked. `follow_runs` alone shares a run's
@@ -29,10 +29,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db import WriteSession
-from app.tasks.fingerprints import digest
-from app.tasks.models import SHARE, Task, TaskStep
-from app.tasks.states import FINISHED, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
+from holdgate.core.db import WriteSession
+from holdgate.tasks.fingerprints import digest
+from holdgate.tasks.models import SHARE, Task, TaskStep
+from holdgate.tasks.states import FINISHED, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
 
 
 class NewTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +73,7 @@ _INSERT = text(
            LEFT JOIN kind_limits l ON l.kind = n.kind AND l.limited),
     places AS MATERIALIZED (
       SELECT queue, priority, share, line,
-             holdpoint_place(queue, priority, share, coalesce(CAST(:now AS timestamptz), now()), line) AS place
+             holdgate_place(queue, priority, share, coalesce(CAST(:now AS timestamptz), now()), line) AS place
       FROM (SELECT DISTINCT queue, priority, share, line FROM n) AS shares)
     INSERT INTO tasks (id, kind, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
                        deadline_at, state, queued_at, position, limited)
@@ -143,7 +143,7 @@ async def move_tasks(
             Task.queue,
             urgency.label("priority"),
             literal_column(SHARE).label("share"),
-            func.holdpoint_line(Task.kind, type_=Text).label("line"),
+            func.holdgate_line(Task.kind, type_=Text).label("line"),
         )
         .where(which, Task.state.in_(sources))
         .order_by(Task.id)
@@ -186,7 +186,7 @@ async def move_tasks(
             Task.resolution: null(),
         }
     if verb is TaskVerb.REQUEUE:
-        values[Task.position] = func.holdpoint_front(Task.queue, Task.priority, Task.position, _LINE)
+        values[Task.position] = func.holdgate_front(Task.queue, Task.priority, Task.position, _LINE)
     elif target is TaskState.QUEUED:
         chosen = _lined_up(chosen, at)
         values |= {Task.position: chosen.c.position, Task.limited: chosen.c.line != ""}
@@ -194,7 +194,7 @@ async def move_tasks(
         values[Task.priority] = func.greatest(Task.priority, priority)
     unusual = target is not moves.targets[0] and verb is not TaskVerb.UNPAUSE
     if unusual:
-        await session.execute(select(func.set_config("holdpoint.verb", verb.value, True)))
+        await session.execute(select(func.set_config("holdgate.verb", verb.value, True)))
     rows = await session.execute(
         update(Task)
         # The state again, and not as an index has it: just after a run was paused the planner believes that hardly any
@@ -206,7 +206,7 @@ async def move_tasks(
     )
     moved = [Moved(*row) for row in rows]
     if unusual:
-        await session.execute(select(func.set_config("holdpoint.verb", "", True)))
+        await session.execute(select(func.set_config("holdgate.verb", "", True)))
     if target in (TaskState.QUEUED, TaskState.SCHEDULED) and verb is not TaskVerb.UNPAUSE:
         moved = await follow_runs(session, moved, skip_locked=skip_locked, now=now)
     return moved
@@ -266,7 +266,7 @@ async def forget_steps(session: WriteSession, task_id: UUID) -> None:
 async def tell_changes(session: WriteSession, changes: list[dict[str, Any]] | None) -> None:
     """What the log says of payloads that this transaction changes, until it is told otherwise."""
     text = "" if changes is None else msgspec.json.encode(changes).decode()
-    await session.execute(select(func.set_config("holdpoint.changes", text, True)))
+    await session.execute(select(func.set_config("holdgate.changes", text, True)))
 
 
 class RunStates(NamedTuple):
@@ -331,7 +331,7 @@ async def set_priority(
     placed = (
         select(chosen.c.id, lined.c.position).outerjoin_from(chosen, lined, lined.c.id == chosen.c.id).cte("placed")
     )
-    await session.execute(select(func.set_config("holdpoint.reason", reason, True)))
+    await session.execute(select(func.set_config("holdgate.reason", reason, True)))
     rows = await session.execute(
         update(Task)
         .where(Task.id == placed.c.id, Task.state.in_(sources))
@@ -345,7 +345,7 @@ async def set_priority(
         .execution_options(synchronize_session=False)
     )
     found = list(rows.scalars())
-    await session.execute(select(func.set_config("holdpoint.reason", "", True)))
+    await session.execute(select(func.set_config("holdgate.reason", "", True)))
     return found
 
 
@@ -369,7 +369,7 @@ async def resolve_tasks(
 def _lined_up(chosen: CTE, at: ColumnElement[datetime]) -> CTE:
     """The chosen tasks with their new places, each behind the last of its share. Every share is looked up once."""
     shares = select(chosen.c.queue, chosen.c.priority, chosen.c.share, chosen.c.line).distinct().cte("shares")
-    place = func.holdpoint_place(shares.c.queue, shares.c.priority, shares.c.share, at, shares.c.line, type_=BigInteger)
+    place = func.holdgate_place(shares.c.queue, shares.c.priority, shares.c.share, at, shares.c.line, type_=BigInteger)
     places = (
         select(shares.c.queue, shares.c.priority, shares.c.share, shares.c.line, place.label("place"))
         .cte("places")
@@ -407,7 +407,7 @@ _LOST = text(
                      ELSE t.error END,
         fingerprint = CASE WHEN lost.poison THEN t.kind || ':' || :digest ELSE t.fingerprint END,
         finished_at = CASE WHEN lost.poison THEN coalesce(CAST(:now AS timestamptz), now()) END,
-        position = CASE WHEN lost.poison THEN t.position ELSE holdpoint_front(
+        position = CASE WHEN lost.poison THEN t.position ELSE holdgate_front(
                                                                  t.queue, t.priority, t.position,
                                                                  CASE WHEN t.limited THEN t.kind ELSE '' END) END,
         lease_expires_at = NULL, worker_id = NULL

@@ -7,21 +7,21 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from app.core.errors import Invalid, NotFound
-from app.stats import minutes
-from app.stats import queries as stats
-from app.stats.figures import by_queue as done_by_queue
-from app.tasks import limits, queues, reads
-from app.tasks.kinds import MOST_AT_ONCE, Rate, all_kinds
-from app.tasks.limits import Limits
-from app.tasks.models import KindLimit, KindLimitEvent, QueueEvent
-from app.tasks.queues import QueueLine, QueueVerb
-from app.tasks.states import TaskState
-from app.web.forms import Form, blank, read_form
-from app.web.guards import SignedIn, admin_only
-from app.web.render import render, see_other
-from app.web.request import WebRequest
-from app.web.sessions import Read, Write
+from holdgate.core.errors import Invalid, NotFound
+from holdgate.stats import minutes
+from holdgate.stats import queries as stats
+from holdgate.stats.figures import by_queue as done_by_queue
+from holdgate.tasks import limits, queues, reads
+from holdgate.tasks.kinds import MOST_AT_ONCE, Rate, all_kinds
+from holdgate.tasks.limits import Limits
+from holdgate.tasks.models import KindLimit, KindLimitEvent, QueueEvent
+from holdgate.tasks.queues import QueueLine, QueueVerb
+from holdgate.tasks.states import TaskState
+from holdgate.web.forms import Form, blank, read_form
+from holdgate.web.guards import SignedIn, admin_only
+from holdgate.web.render import render, see_other
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read, Write
 
 DONE = [TaskState.SUCCEEDED.value, TaskState.DEAD_LETTER.value]
 

@@ -9,13 +9,13 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.config import QUEUE_NAME
-from app.core.db import WriteSession
-from app.core.errors import NotFound
-from app.core.principal import Principal
-from app.tasks.models import Queue, QueueEvent
-from app.tasks.reads import LivingWorker
-from app.tasks.states import HOLDS, TaskState
+from holdgate.core.config import QUEUE_NAME
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import NotFound
+from holdgate.core.principal import Principal
+from holdgate.tasks.models import Queue, QueueEvent
+from holdgate.tasks.reads import LivingWorker
+from holdgate.tasks.states import HOLDS, TaskState
 
 
 class QueueVerb(StrEnum):

@@ -8,22 +8,22 @@ from litestar import Response
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from app.api.access import Scope
-from app.api.bodies import read_query
-from app.api.endpoints import ANY, CSV, JSON, endpoint
-from app.api.router import PATH
-from app.core.masking import masked, masked_text
-from app.tasks import artifacts, exports, reads
-from app.tasks.api import asked_filter
-from app.tasks.artifact_views import file_of
-from app.tasks.dead_letter_views import dead_letters
-from app.tasks.dead_letters import Group
-from app.tasks.models import Artifact
-from app.tasks.schemas import ExportQuery, Moment, TaskDetail
-from app.web.downloads import download
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.api.access import Scope
+from holdgate.api.bodies import read_query
+from holdgate.api.endpoints import ANY, CSV, JSON, endpoint
+from holdgate.api.router import PATH
+from holdgate.core.masking import masked, masked_text
+from holdgate.tasks import artifacts, exports, reads
+from holdgate.tasks.api import asked_filter
+from holdgate.tasks.artifact_views import file_of
+from holdgate.tasks.dead_letter_views import dead_letters
+from holdgate.tasks.dead_letters import Group
+from holdgate.tasks.models import Artifact
+from holdgate.tasks.schemas import ExportQuery, Moment, TaskDetail
+from holdgate.web.downloads import download
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 TAG = "Tasks"
 

@@ -22,12 +22,12 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from app.core.paging import Cursor, from_behind
-from app.tasks.errors import TaskNotFound
-from app.tasks.filters import TaskFilter
-from app.tasks.hits import few_hits
-from app.tasks.models import Task, TaskEvent, TaskStep, Worker
-from app.tasks.states import UNFINISHED, TaskState
+from holdgate.core.paging import Cursor, from_behind
+from holdgate.tasks.errors import TaskNotFound
+from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.hits import few_hits
+from holdgate.tasks.models import Task, TaskEvent, TaskStep, Worker
+from holdgate.tasks.states import UNFINISHED, TaskState
 
 ALIVE = timedelta(seconds=30)  # a worker not seen for this long is shown as lost
 

@@ -8,11 +8,11 @@ from sqlalchemy import CursorResult, UpdateBase, delete, func, insert, select, u
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db import WriteSession, sqlstate
-from app.core.errors import Invalid, NotFound
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.tasks.models import SavedView
+from holdgate.core.db import WriteSession, sqlstate
+from holdgate.core.errors import Invalid, NotFound
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.tasks.models import SavedView
 
 MOST = 50
 MOST_NAME = 60

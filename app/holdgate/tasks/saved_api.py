@@ -7,21 +7,21 @@ from uuid import UUID
 import msgspec
 from litestar import Response
 
-from app.api.access import Scope
-from app.api.changes import change
-from app.api.endpoints import JSON, endpoint
-from app.api.idempotency import Reply
-from app.core.db import WriteSession
-from app.core.errors import Invalid
-from app.core.principal import Principal
-from app.tasks import saved
-from app.tasks.filters import FIELDS
-from app.tasks.list_views import OLDEST
-from app.tasks.models import SavedView
-from app.tasks.saved_views import query_of
-from app.tasks.schemas import Moment
-from app.web.guards import SignedIn
-from app.web.sessions import Read
+from holdgate.api.access import Scope
+from holdgate.api.changes import change
+from holdgate.api.endpoints import JSON, endpoint
+from holdgate.api.idempotency import Reply
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import Invalid
+from holdgate.core.principal import Principal
+from holdgate.tasks import saved
+from holdgate.tasks.filters import FIELDS
+from holdgate.tasks.list_views import OLDEST
+from holdgate.tasks.models import SavedView
+from holdgate.tasks.saved_views import query_of
+from holdgate.tasks.schemas import Moment
+from holdgate.web.guards import SignedIn
+from holdgate.web.sessions import Read
 
 TAG = "Tasks"
 NEWEST = "newest"

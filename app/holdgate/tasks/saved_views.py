@@ -9,15 +9,15 @@ import msgspec
 from litestar import Response, post
 from litestar.params import FromPath
 
-from app.core.errors import Invalid
-from app.tasks import saved
-from app.tasks.filters import parse_filter
-from app.tasks.list_views import OLDEST, PATH, Turn, asked_filter, list_page
-from app.web.forms import Form, read_form
-from app.web.guards import SignedIn
-from app.web.render import render, see_other
-from app.web.request import WebRequest
-from app.web.sessions import Write, discard
+from holdgate.core.errors import Invalid
+from holdgate.tasks import saved
+from holdgate.tasks.filters import parse_filter
+from holdgate.tasks.list_views import OLDEST, PATH, Turn, asked_filter, list_page
+from holdgate.web.forms import Form, read_form
+from holdgate.web.guards import SignedIn
+from holdgate.web.render import render, see_other
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Write, discard
 
 
 class NewView(msgspec.Struct, frozen=True):

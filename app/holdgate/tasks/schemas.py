@@ -6,10 +6,10 @@ from uuid import UUID
 
 import msgspec
 
-from app.api.paging import Paged, unpaged
-from app.core.masking import masked, masked_text
-from app.tasks.models import Task, TaskEvent
-from app.tasks.states import DEFAULT_PRIORITY, STANDINGS, TaskState
+from holdgate.api.paging import Paged, unpaged
+from holdgate.core.masking import masked, masked_text
+from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.states import DEFAULT_PRIORITY, STANDINGS, TaskState
 
 # A dead letter that has been dealt with stands apart in the log and in the counts.
 Standing = Annotated[str, msgspec.Meta(extra_json_schema={"enum": [str(standing) for standing in STANDINGS]})]
@@ -116,7 +116,7 @@ Words = Annotated[str, msgspec.Meta(max_length=2000)]
 
 
 class TaskQuery(Paged, frozen=True, kw_only=True):
-    """Which tasks to list: as on the page of tasks (app/tasks/filters.py), where each is checked."""
+    """Which tasks to list: as on the page of tasks (tasks/filters.py), where each is checked."""
 
     state: Annotated[str, msgspec.Meta(max_length=200, description="One, or several with commas.")] = ""
     kind: Words = ""
@@ -134,7 +134,7 @@ class TaskQuery(Paged, frozen=True, kw_only=True):
     finished_after: Annotated[str, msgspec.Meta(max_length=100)] = ""
     finished_before: Annotated[str, msgspec.Meta(max_length=100)] = ""
     mail: Annotated[
-        Literal["with", "without", "only"], msgspec.Meta(description="Tasks that Holdpoint itself makes.")
+        Literal["with", "without", "only"], msgspec.Meta(description="Tasks that Holdgate itself makes.")
     ] = "with"
     bulk: Annotated[UUID | None, msgspec.Meta(description="Changed by this bulk action.")] = None
     id: Annotated[str, msgspec.Meta(max_length=4000, description="One, or up to 100 with commas.")] = ""

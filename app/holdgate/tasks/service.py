@@ -9,20 +9,20 @@ import msgspec
 from sqlalchemy import true
 from sqlalchemy.exc import IntegrityError
 
-from app.core.config import QUEUE_NAME
-from app.core.db import WriteSession, sqlstate
-from app.core.errors import Conflict, Invalid
-from app.core.ids import uuid7
-from app.core.principal import Principal
-from app.core.shape import DEEP
-from app.core.storable import Unstorable, check_plain, storable_text
-from app.core.visible import is_blank
-from app.tasks import queries
-from app.tasks.errors import IllegalMove, SubjectTaken, TaskNotFound
-from app.tasks.kinds import MOST_ATTEMPTS, Kind, find_kind
-from app.tasks.models import Task
-from app.tasks.secrets import changes_between, refuse_masks
-from app.tasks.states import BUTTONS, DEFAULT_PRIORITY, RESUMED_PRIORITY, TASK_MACHINE, TaskState, TaskVerb
+from holdgate.core.config import QUEUE_NAME
+from holdgate.core.db import WriteSession, sqlstate
+from holdgate.core.errors import Conflict, Invalid
+from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
+from holdgate.core.shape import DEEP
+from holdgate.core.storable import Unstorable, check_plain, storable_text
+from holdgate.core.visible import is_blank
+from holdgate.tasks import queries
+from holdgate.tasks.errors import IllegalMove, SubjectTaken, TaskNotFound
+from holdgate.tasks.kinds import MOST_ATTEMPTS, Kind, find_kind
+from holdgate.tasks.models import Task
+from holdgate.tasks.secrets import changes_between, refuse_masks
+from holdgate.tasks.states import BUTTONS, DEFAULT_PRIORITY, RESUMED_PRIORITY, TASK_MACHINE, TaskState, TaskVerb
 
 UNIQUE_VIOLATION = "23505"
 NAMED = 100  # of the tasks that do not fit
@@ -123,7 +123,7 @@ def check(request: TaskRequest) -> None:
 def _refuse_unfit(request: TaskRequest) -> None:
     """What nobody may ask for: an internal kind, and a payload that has the mask of a secret for a value."""
     if find_kind(request.kind).internal:
-        sentence = f"Tasks of kind {request.kind} are made by Holdpoint itself. Choose another kind."
+        sentence = f"Tasks of kind {request.kind} are made by Holdgate itself. Choose another kind."
         raise Invalid(sentence, {"kind": sentence})
     refuse_masks(request.payload)
 
@@ -222,7 +222,7 @@ async def retry_edited(
     if runs.cancelled:
         raise Conflict(RUN_CANCELLED)
     if find_kind(task.kind).internal:
-        raise Conflict(f"The payload of {task.kind} is made by Holdpoint itself. Retry it as it is.")
+        raise Conflict(f"The payload of {task.kind} is made by Holdgate itself. Retry it as it is.")
     refuse_masks(payload)
     plain = plain_payload(find_kind(task.kind), payload)
     if again is None and plain != task.payload and await queries.has_steps(session, task_id):

@@ -8,17 +8,17 @@ import msgspec
 from litestar import Response
 from litestar.response import Stream
 
-from app.api.access import Scope
-from app.api.endpoints import JSON, SSE, endpoint
-from app.core.principal import Principal
-from app.stats import queries as stats
-from app.tasks import queues, reads
-from app.tasks.feed import Feed, Place, Told, parse_place
-from app.tasks.schemas import QueueItem, Stats, event
-from app.tasks.states import TaskState
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.api.access import Scope
+from holdgate.api.endpoints import JSON, SSE, endpoint
+from holdgate.core.principal import Principal
+from holdgate.stats import queries as stats
+from holdgate.tasks import queues, reads
+from holdgate.tasks.feed import Feed, Place, Told, parse_place
+from holdgate.tasks.schemas import QueueItem, Stats, event
+from holdgate.tasks.states import TaskState
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 PLACE = "Last-Event-ID"
 SILENCE = 15  # looks without anything new, a second each, after which a comment keeps the connection alive

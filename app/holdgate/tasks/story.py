@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.masking import masked
-from app.core.principal import Principal
-from app.tasks import reads
-from app.tasks.models import Task, TaskEvent, TaskStep
-from app.tasks.reasons import source_of, spoken
+from holdgate.core.masking import masked
+from holdgate.core.principal import Principal
+from holdgate.tasks import reads
+from holdgate.tasks.models import Task, TaskEvent, TaskStep
+from holdgate.tasks.reasons import source_of, spoken
 
 MOST = 500  # of the newest events
 # Which stage a task was in until the event, in words; by the state it left.

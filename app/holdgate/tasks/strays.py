@@ -6,13 +6,13 @@ import msgspec
 from sqlalchemy import ColumnElement, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db import WriteSession
-from app.stats import queries as stats
-from app.tasks import queries, reads
-from app.tasks.models import Orphan, Task
-from app.tasks.queries import Moved
-from app.tasks.reads import LivingWorker
-from app.tasks.states import TaskState, TaskVerb
+from holdgate.core.db import WriteSession
+from holdgate.stats import queries as stats
+from holdgate.tasks import queries, reads
+from holdgate.tasks.models import Orphan, Task
+from holdgate.tasks.queries import Moved
+from holdgate.tasks.reads import LivingWorker
+from holdgate.tasks.states import TaskState, TaskVerb
 
 SHOWN_AS_STUCK = timedelta(hours=1)  # when no time is set after which they are buried
 

@@ -5,8 +5,8 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.stats import queries as stats
-from app.tasks.filters import ONLY, WITHOUT, TaskFilter, own_kinds
+from holdgate.stats import queries as stats
+from holdgate.tasks.filters import ONLY, WITHOUT, TaskFilter, own_kinds
 
 
 def tellable(wanted: TaskFilter) -> bool:

@@ -8,22 +8,22 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from app.core.errors import Invalid, NotFound
-from app.core.masking import masked
-from app.tasks import reads, service
-from app.tasks.artifact_views import SHOWN
-from app.tasks.artifacts import artifacts_of
-from app.tasks.kinds import all_kinds
-from app.tasks.models import Artifact, Task, TaskStep
-from app.tasks.schemas import detail
-from app.tasks.states import BUTTONS, HOLDS, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
-from app.tasks.story import Story, story_of
-from app.web.filters import EXCERPT
-from app.web.forms import read_form
-from app.web.guards import SignedIn
-from app.web.render import Level, render, see_other
-from app.web.request import WebRequest
-from app.web.sessions import Read, Write
+from holdgate.core.errors import Invalid, NotFound
+from holdgate.core.masking import masked
+from holdgate.tasks import reads, service
+from holdgate.tasks.artifact_views import SHOWN
+from holdgate.tasks.artifacts import artifacts_of
+from holdgate.tasks.kinds import all_kinds
+from holdgate.tasks.models import Artifact, Task, TaskStep
+from holdgate.tasks.schemas import detail
+from holdgate.tasks.states import BUTTONS, HOLDS, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
+from holdgate.tasks.story import Story, story_of
+from holdgate.web.filters import EXCERPT
+from holdgate.web.forms import read_form
+from holdgate.web.guards import SignedIn
+from holdgate.web.render import Level, render, see_other
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read, Write
 
 
 class TaskPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import ARRAY, any_, cast, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db import AWAY, Database
-from app.tasks.models import Task
+from holdgate.core.db import AWAY, Database
+from holdgate.tasks.models import Task
 
 EVERY = 0.5
 

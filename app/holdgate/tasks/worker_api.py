@@ -6,14 +6,14 @@ from uuid import UUID
 import msgspec
 from litestar import Response
 
-from app.api.access import Scope
-from app.api.endpoints import JSON, endpoint
-from app.tasks import reads
-from app.tasks.reads import LivingWorker
-from app.tasks.schemas import Moment
-from app.tasks.worker_views import doing
-from app.web.guards import SignedIn
-from app.web.sessions import Read
+from holdgate.api.access import Scope
+from holdgate.api.endpoints import JSON, endpoint
+from holdgate.tasks import reads
+from holdgate.tasks.reads import LivingWorker
+from holdgate.tasks.schemas import Moment
+from holdgate.tasks.worker_views import doing
+from holdgate.web.guards import SignedIn
+from holdgate.web.sessions import Read
 
 
 class Doing(msgspec.Struct, frozen=True):

@@ -8,16 +8,16 @@ from litestar import Response, get
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.stats import queries as stats
-from app.tasks import reads, strays
-from app.tasks.models import Task
-from app.tasks.reads import LivingWorker
-from app.tasks.states import TaskState
-from app.tasks.strays import OrphanLine
-from app.web.guards import SignedIn
-from app.web.render import render
-from app.web.request import WebRequest
-from app.web.sessions import Read
+from holdgate.stats import queries as stats
+from holdgate.tasks import reads, strays
+from holdgate.tasks.models import Task
+from holdgate.tasks.reads import LivingWorker
+from holdgate.tasks.states import TaskState
+from holdgate.tasks.strays import OrphanLine
+from holdgate.web.guards import SignedIn
+from holdgate.web.render import render
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
 
 SHOWN = 5  # tasks of one worker
 

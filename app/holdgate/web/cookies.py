@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 from litestar.datastructures import Cookie
 
-from app.core.config import Settings
+from holdgate.core.config import Settings
 
-SESSION, CSRF, FLASH, ASKING = "hp_session", "hp_csrf", "hp_flash", "hp_asking"
+SESSION, CSRF, FLASH, ASKING = "hg_session", "hg_csrf", "hg_flash", "hg_asking"
 
 
 def cookie_name(settings: Settings, name: str) -> str:

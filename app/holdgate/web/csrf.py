@@ -12,10 +12,10 @@ from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.core.errors import Forbidden, Invalid
-from app.core.tokens import mint
-from app.web.cookies import CSRF, read_cookie, set_cookie
-from app.web.request import WebRequest
+from holdgate.core.errors import Forbidden, Invalid
+from holdgate.core.tokens import mint
+from holdgate.web.cookies import CSRF, read_cookie, set_cookie
+from holdgate.web.request import WebRequest
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 EXEMPT = re.compile(r"/(api|static|review)(/|$)")

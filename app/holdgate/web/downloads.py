@@ -5,8 +5,8 @@ from typing import Any, TypeAlias
 
 from litestar.response import Stream
 
-from app.core.exports import as_csv, as_json
-from app.web.request import WebRequest
+from holdgate.core.exports import as_csv, as_json
+from holdgate.web.request import WebRequest
 
 CSV = "text/csv"  # its charset is added by the framework
 Rows: TypeAlias = AsyncIterator[Iterable[Mapping[str, Any]]]  # a chunk at a time

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from app.core.principal import name_of
-from app.core.visible import unseen
-from app.web import zone
+from holdgate.core.principal import name_of
+from holdgate.core.visible import unseen
+from holdgate.web import zone
 
 EXCERPT = 64 * 1024  # characters of one value that a page shows
 TREE = 1_000  # values that are shown each in a fold of its own; more are shown as text

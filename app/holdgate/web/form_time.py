@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
-from app.core.db import Session
-from app.core.errors import Invalid
-from app.core.tokens import Signer
+from holdgate.core.db import Session
+from holdgate.core.errors import Invalid
+from holdgate.core.tokens import Signer
 
 TOO_OLD = timedelta(hours=12)
 

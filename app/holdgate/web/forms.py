@@ -8,8 +8,8 @@ from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 import msgspec
 from litestar.datastructures import FormMultiDict, UploadFile
 
-from app.core.errors import Invalid
-from app.web.request import WebRequest
+from holdgate.core.errors import Invalid
+from holdgate.web.request import WebRequest
 
 T = TypeVar("T", bound=msgspec.Struct)
 

@@ -9,9 +9,9 @@ from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 
-from app.core.errors import Forbidden, Unauthorized
-from app.core.principal import Principal
-from app.web.request import WebRequest, principal
+from holdgate.core.errors import Forbidden, Unauthorized
+from holdgate.core.principal import Principal
+from holdgate.web.request import WebRequest, principal
 
 SignedIn: TypeAlias = NamedDependency[Principal]
 Connection = ASGIConnection[Any, Any, Any, Any]

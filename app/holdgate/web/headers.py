@@ -1,6 +1,6 @@
 """The security headers of every response. What a response sets itself wins."""
 
-from app.core.config import Settings
+from holdgate.core.config import Settings
 
 # No script at all: the page of a personal link, and the answers that no handler gave.
 SCRIPTLESS = (

@@ -8,12 +8,12 @@ from litestar import Response, get
 from redis.exceptions import RedisError
 from sqlalchemy import text
 
-from app.core.db import AWAY
-from app.core.tokens import Signer
-from app.web.request import WebRequest, client_address
+from holdgate.core.db import AWAY
+from holdgate.core.tokens import Signer
+from holdgate.web.request import WebRequest, client_address
 
 # A header signed with SECRET_KEY: nobody else is told how a request arrives.
-DOCTOR = "X-Holdpoint-Doctor"
+DOCTOR = "X-Holdgate-Doctor"
 DOCTOR_SECONDS = 60
 SECONDS = 2.0  # in which a server answers a probe, or is away
 

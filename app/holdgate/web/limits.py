@@ -16,10 +16,10 @@ from litestar.datastructures import MutableScopeHeaders
 from litestar.types import Message, Send
 from redis.asyncio import Redis
 
-from app.core import log
-from app.core.config import Settings
-from app.core.errors import TooMany
-from app.core.networks import network_of
+from holdgate.core import log
+from holdgate.core.config import Settings
+from holdgate.core.errors import TooMany
+from holdgate.core.networks import network_of
 
 logger = log.get(__name__)
 

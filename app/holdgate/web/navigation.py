@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from app.core.principal import Principal
+from holdgate.core.principal import Principal
 
 
 class Place(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """What one person, and one address, may send by forms: counted like the API's writes, with counters of its own.
 
-Signing in and the pages behind personal links count for themselves (app/accounts/views.py, app/approvals/review.py):
+Signing in and the pages behind personal links count for themselves (accounts/views.py, approvals/review.py):
 whoever sends there need not be signed in.
 """
 
@@ -9,10 +9,10 @@ import re
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from app.core.errors import TooMany
-from app.web.limits import Limits, shared_limits, telling
-from app.web.request import WebRequest, client_address, principal
-from app.web.sessions import SAFE_METHODS
+from holdgate.core.errors import TooMany
+from holdgate.web.limits import Limits, shared_limits, telling
+from holdgate.web.request import WebRequest, client_address, principal
+from holdgate.web.sessions import SAFE_METHODS
 
 APART = re.compile(r"/(api|login|review)(/|$)")
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from app.core.paging import Turned
+from holdgate.core.paging import Turned
 
 
 class Pager(msgspec.Struct, frozen=True):

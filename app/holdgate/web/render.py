@@ -9,14 +9,14 @@ import msgspec
 from litestar import Response
 from litestar.datastructures import Cookie
 
-from app.core.config import Settings
-from app.core.db import Session
-from app.core.principal import Principal
-from app.core.tokens import Signer
-from app.web import csrf, sessions
-from app.web.cookies import FLASH, drop_cookie, read_cookie, set_cookie
-from app.web.headers import PRIVATE_LINK
-from app.web.request import WebRequest, principal, request_id
+from holdgate.core.config import Settings
+from holdgate.core.db import Session
+from holdgate.core.principal import Principal
+from holdgate.core.tokens import Signer
+from holdgate.web import csrf, sessions
+from holdgate.web.cookies import FLASH, drop_cookie, read_cookie, set_cookie
+from holdgate.web.headers import PRIVATE_LINK
+from holdgate.web.request import WebRequest, principal, request_id
 
 Level = Literal["info", "success", "warning", "error"]
 Waiting = Callable[[Session, Principal], Awaitable[int]]

@@ -12,8 +12,8 @@ from litestar.datastructures import FormMultiDict, State
 from litestar.enums import RequestEncodingType
 from litestar.types import Empty
 
-from app.core.errors import TooLarge, Unauthorized, UnsupportedMedia
-from app.core.principal import Principal
+from holdgate.core.errors import TooLarge, Unauthorized, UnsupportedMedia
+from holdgate.core.principal import Principal
 
 MAX_FORM = 256 * 1024  # bytes
 MAX_FIELDS = 1000

@@ -14,15 +14,15 @@ from jinja2 import Environment
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message
 
-from app.core import log, tracing
-from app.core.config import Settings
-from app.core.errors import AppError, Forbidden, TooLarge
-from app.web import errors
-from app.web.exchange import Exchange
-from app.web.headers import SCRIPTLESS, security_headers
-from app.web.request import PROBES, check_fields, principal
+from holdgate.core import log, tracing
+from holdgate.core.config import Settings
+from holdgate.core.errors import AppError, Forbidden, TooLarge
+from holdgate.web import errors
+from holdgate.web.exchange import Exchange
+from holdgate.web.headers import SCRIPTLESS, security_headers
+from holdgate.web.request import PROBES, check_fields, principal
 
-logger = log.get("app.access")
+logger = log.get("holdgate.access")
 
 GONE = 499  # the client left before the answer
 MAX_BODY = 12 * 1024 * 1024

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from litestar.di import NamedDependency
 
-from app.core.db import ReadSession, Session, WriteSession
-from app.web.request import WebRequest, principal
+from holdgate.core.db import ReadSession, Session, WriteSession
+from holdgate.web.request import WebRequest, principal
 
 Read: TypeAlias = NamedDependency[ReadSession]
 Write: TypeAlias = NamedDependency[WriteSession]

@@ -11,20 +11,20 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from redis.asyncio import Redis
 
-from app.core.config import VERSION, Settings
-from app.core.db import Database
-from app.core.places import STATIC, TEMPLATES
-from app.web import assets, errors, guards, sessions
-from app.web.assets import Assets
-from app.web.csrf import csrf_middleware
-from app.web.limits import Limits
-from app.web.navigation import navigation_of
-from app.web.page_limits import page_limits_middleware
-from app.web.render import Waiting
-from app.web.request import WebRequest
-from app.web.security import MAX_BODY, Observe, Shield
-from app.web.templates import environment
-from app.web.zone import zone_middleware
+from holdgate.core.config import VERSION, Settings
+from holdgate.core.db import Database
+from holdgate.core.places import STATIC, TEMPLATES
+from holdgate.web import assets, errors, guards, sessions
+from holdgate.web.assets import Assets
+from holdgate.web.csrf import csrf_middleware
+from holdgate.web.limits import Limits
+from holdgate.web.navigation import navigation_of
+from holdgate.web.page_limits import page_limits_middleware
+from holdgate.web.render import Waiting
+from holdgate.web.request import WebRequest
+from holdgate.web.security import MAX_BODY, Observe, Shield
+from holdgate.web.templates import environment
+from holdgate.web.zone import zone_middleware
 
 
 def make_site(

@@ -6,10 +6,10 @@ import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
-from app.core.errors import NotFound
-from app.web.guards import SignedIn
-from app.web.render import render
-from app.web.request import WebRequest
+from holdgate.core.errors import NotFound
+from holdgate.web.guards import SignedIn
+from holdgate.web.render import render
+from holdgate.web.request import WebRequest
 
 # Those of tasks, runs, approvals, recipients and workers, in the order of a life. The toolkit knows no feature:
 # tests/test_architecture.py holds them against the enums.

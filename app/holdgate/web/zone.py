@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from app.core.principal import Principal
-from app.core.zones import is_zone
-from app.web.request import WebRequest, is_api, principal
+from holdgate.core.principal import Principal
+from holdgate.core.zones import is_zone
+from holdgate.web.request import WebRequest, is_api, principal
 
-COOKIE = "hp_zone"  # written by static/js/clock.js; tells nothing but the zone, and is believed only when it is one
+COOKIE = "hg_zone"  # written by static/js/clock.js; tells nothing but the zone, and is believed only when it is one
 UTC = ZoneInfo("UTC")
 _SHOWN: ContextVar[ZoneInfo] = ContextVar("zone", default=UTC)
 

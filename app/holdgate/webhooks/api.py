@@ -8,21 +8,21 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from app.api.access import Access, MissingScope, Scope
-from app.api.bodies import read_json, read_query
-from app.api.changes import change
-from app.api.endpoints import JSON, endpoint
-from app.api.idempotency import Reply, once
-from app.api.paging import page, position
-from app.api.router import PATH
-from app.core.db import WriteSession
-from app.core.paging import Cursor
-from app.core.principal import Principal
-from app.web.guards import SignedIn
-from app.web.request import WebRequest
-from app.web.sessions import Read
-from app.webhooks import queries, service
-from app.webhooks.schemas import (
+from holdgate.api.access import Access, MissingScope, Scope
+from holdgate.api.bodies import read_json, read_query
+from holdgate.api.changes import change
+from holdgate.api.endpoints import JSON, endpoint
+from holdgate.api.idempotency import Reply, once
+from holdgate.api.paging import page, position
+from holdgate.api.router import PATH
+from holdgate.core.db import WriteSession
+from holdgate.core.paging import Cursor
+from holdgate.core.principal import Principal
+from holdgate.web.guards import SignedIn
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read
+from holdgate.webhooks import queries, service
+from holdgate.webhooks.schemas import (
     CreatedWebhook,
     DeliveryPage,
     DeliveryQuery,
@@ -36,10 +36,10 @@ from app.webhooks.schemas import (
     delivery,
     item,
 )
-from app.webhooks.service import Wanted
+from holdgate.webhooks.service import Wanted
 
 TAG = "Webhooks"
-EXAMPLE = {"url": "https://hooks.example.org/holdpoint", "events": ["run.finished", "approval.requested"]}
+EXAMPLE = {"url": "https://hooks.example.org/holdgate", "events": ["run.finished", "approval.requested"]}
 
 
 @endpoint("GET", "/webhooks", scope=Scope.TASKS_READ, tag=TAG, summary="List webhooks", answers={200: WebhookList})

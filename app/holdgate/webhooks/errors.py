@@ -1,6 +1,6 @@
 """Refusals about webhooks."""
 
-from app.core.errors import Conflict, NotFound
+from holdgate.core.errors import Conflict, NotFound
 
 
 class EndpointNotFound(NotFound):

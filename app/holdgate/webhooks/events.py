@@ -6,8 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from app.core.masking import masked
-from app.tasks.states import HOLDS, TaskState, TaskVerb
+from holdgate.core.masking import masked
+from holdgate.tasks.states import HOLDS, TaskState, TaskVerb
 
 PING = "ping"  # sent by the test button, whatever was chosen
 

@@ -4,15 +4,15 @@ The deliveries and the advance of the cursor commit together. What happens to de
 told: a webhook about a webhook would never end.
 """
 
-from app.core.config import Settings
-from app.core.db import WriteSession
-from app.stats import queries as stats
-from app.stats.following import Window, next_window
-from app.tasks.kinds import all_kinds
-from app.webhooks import queries
-from app.webhooks.events import OF_RUN, OF_STATE, Happening, RunHappening, message
-from app.webhooks.queries import Listening
-from app.webhooks.service import Message, send
+from holdgate.core.config import Settings
+from holdgate.core.db import WriteSession
+from holdgate.stats import queries as stats
+from holdgate.stats.following import Window, next_window
+from holdgate.tasks.kinds import all_kinds
+from holdgate.webhooks import queries
+from holdgate.webhooks.events import OF_RUN, OF_STATE, Happening, RunHappening, message
+from holdgate.webhooks.queries import Listening
+from holdgate.webhooks.service import Message, send
 
 FOLLOWER = "webhooks"
 MOST = 2000  # events of tasks read in one transaction

@@ -5,12 +5,12 @@ from uuid import UUID
 
 import msgspec
 
-from app.core.config import Settings
-from app.core.db import WriteSession
-from app.core.masking import masked_text
-from app.mail.errors import NotNeeded
-from app.mail.letters import PlainLetter, letter
-from app.webhooks import queries
+from holdgate.core.config import Settings
+from holdgate.core.db import WriteSession
+from holdgate.core.masking import masked_text
+from holdgate.mail.errors import NotNeeded
+from holdgate.mail.letters import PlainLetter, letter
+from holdgate.webhooks import queries
 
 
 class Disabled(msgspec.Struct, frozen=True):

@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, delete, insert, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.db import WriteSession
-from app.stats.following import Window
-from app.webhooks.events import RunHappening, TaskHappening
-from app.webhooks.models import Delivery, Endpoint
+from holdgate.core.db import WriteSession
+from holdgate.stats.following import Window
+from holdgate.webhooks.events import RunHappening, TaskHappening
+from holdgate.webhooks.models import Delivery, Endpoint
 
 
 def _mine(scope: UUID | None) -> ColumnElement[bool]:

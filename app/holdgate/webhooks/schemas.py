@@ -5,11 +5,11 @@ from uuid import UUID
 
 import msgspec
 
-from app.api.paging import Paged
-from app.core.masking import masked_text
-from app.tasks.schemas import Moment
-from app.webhooks.events import TYPES
-from app.webhooks.models import Delivery, Endpoint
+from holdgate.api.paging import Paged
+from holdgate.core.masking import masked_text
+from holdgate.tasks.schemas import Moment
+from holdgate.webhooks.events import TYPES
+from holdgate.webhooks.models import Delivery, Endpoint
 
 EventName = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(TYPES)})]
 Events = Annotated[list[EventName], msgspec.Meta(min_length=1, max_length=len(TYPES))]

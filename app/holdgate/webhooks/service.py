@@ -7,22 +7,22 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import func, select
 
-from app.accounts import service as accounts
-from app.core import outgoing
-from app.core.config import Settings
-from app.core.db import Session, WriteSession
-from app.core.errors import Conflict, Invalid
-from app.core.ids import uuid7
-from app.core.masking import HIDDEN
-from app.core.principal import Principal
-from app.mail import service as mail
-from app.tasks.service import TaskRequest, enqueue_many
-from app.webhooks import queries
-from app.webhooks.errors import EndpointDisabled, EndpointNotFound
-from app.webhooks.events import PING, TYPES, message
-from app.webhooks.letters import Disabled
-from app.webhooks.models import Endpoint
-from app.webhooks.signing import new_secret
+from holdgate.accounts import service as accounts
+from holdgate.core import outgoing
+from holdgate.core.config import Settings
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.errors import Conflict, Invalid
+from holdgate.core.ids import uuid7
+from holdgate.core.masking import HIDDEN
+from holdgate.core.principal import Principal
+from holdgate.mail import service as mail
+from holdgate.tasks.service import TaskRequest, enqueue_many
+from holdgate.webhooks import queries
+from holdgate.webhooks.errors import EndpointDisabled, EndpointNotFound
+from holdgate.webhooks.events import PING, TYPES, message
+from holdgate.webhooks.letters import Disabled
+from holdgate.webhooks.models import Endpoint
+from holdgate.webhooks.signing import new_secret
 
 KIND = "webhook.deliver"
 QUEUE = "webhooks"

@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from app.accounts.token_uses import Use
-from app.core.db import Session, WriteSession
-from app.core.masking import masked_text
-from app.core.principal import Principal
-from app.webhooks import queries, service
+from holdgate.accounts.token_uses import Use
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.masking import masked_text
+from holdgate.core.principal import Principal
+from holdgate.webhooks import queries, service
 
 
 async def uses_of(session: Session, by: Principal, token_id: UUID) -> list[Use]:

@@ -8,18 +8,18 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from app.core.errors import Invalid, NotFound
-from app.core.masking import masked_text
-from app.core.principal import Principal
-from app.web.forms import Form, blank, read_form
-from app.web.guards import SignedIn
-from app.web.render import render, see_other
-from app.web.request import WebRequest
-from app.web.sessions import Read, Write
-from app.webhooks import queries, service
-from app.webhooks.events import TYPES
-from app.webhooks.models import Delivery, Endpoint
-from app.webhooks.service import Wanted
+from holdgate.core.errors import Invalid, NotFound
+from holdgate.core.masking import masked_text
+from holdgate.core.principal import Principal
+from holdgate.web.forms import Form, blank, read_form
+from holdgate.web.guards import SignedIn
+from holdgate.web.render import render, see_other
+from holdgate.web.request import WebRequest
+from holdgate.web.sessions import Read, Write
+from holdgate.webhooks import queries, service
+from holdgate.webhooks.events import TYPES
+from holdgate.webhooks.models import Delivery, Endpoint
+from holdgate.webhooks.service import Wanted
 
 SHOWN = 50  # deliveries
 

@@ -1,4 +1,4 @@
-"""`python -m app.careers`: serve the careers site on loopback until told to stop."""
+"""`python -m sandbox.careers`: serve the careers site on loopback until told to stop."""
 
 import argparse
 import contextlib
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import uvicorn
 
-from app.careers.connection import Connection
-from app.careers.site import create_site
-from app.careers.store import Store
+from sandbox.careers.connection import Connection
+from sandbox.careers.site import create_site
+from sandbox.careers.store import Store
 
 HOST = "127.0.0.1"  # it has a side door without a lock, so nobody else's machine may reach it
 
@@ -48,9 +48,9 @@ class _Options(argparse.Namespace):
 
 
 def _options() -> _Options:
-    parser = argparse.ArgumentParser("python -m app.careers", description="The development careers site.")
+    parser = argparse.ArgumentParser("python -m sandbox.careers", description="The development careers site.")
     parser.add_argument("--port", type=int, default=8090, help="0 picks a free one (default: %(default)s)")
-    parser.add_argument("--data-dir", type=Path, default=Path(".holdpoint/careers"), metavar="DIR")
+    parser.add_argument("--data-dir", type=Path, default=Path(".holdgate/careers"), metavar="DIR")
     return parser.parse_args(namespace=_Options())
 
 

@@ -8,14 +8,14 @@ import msgspec
 from litestar import Response, post
 from litestar.exceptions import HTTPException
 
-from app.careers.behaviour import Behaviour, Mode, Order
-from app.careers.connection import hang_up
-from app.careers.form import FORM_ID, KEY, SentForm
-from app.careers.jobs import Job
-from app.careers.pages import form_page, job_or_404
-from app.careers.respond import HttpRequest, empty, json, page, prefers_html, read_form
-from app.careers.store import Received, Store
-from app.careers.validate import FieldError, check_application
+from sandbox.careers.behaviour import Behaviour, Mode, Order
+from sandbox.careers.connection import hang_up
+from sandbox.careers.form import FORM_ID, KEY, SentForm
+from sandbox.careers.jobs import Job
+from sandbox.careers.pages import form_page, job_or_404
+from sandbox.careers.respond import HttpRequest, empty, json, page, prefers_html, read_form
+from sandbox.careers.store import Received, Store
+from sandbox.careers.validate import FieldError, check_application
 
 _FLAKY_TRIES = 2
 

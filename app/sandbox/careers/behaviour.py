@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from app.careers.jobs import shortcut_of
+from sandbox.careers.jobs import shortcut_of
 
 EVERY_JOB = "*"
 

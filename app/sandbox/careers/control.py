@@ -4,11 +4,11 @@ import msgspec
 from litestar import Response, delete, get, post
 from litestar.exceptions import ClientException, NotFoundException
 
-from app.careers.behaviour import EVERY_JOB, Behaviour, Order
-from app.careers.jobs import is_slug
-from app.careers.respond import HttpRequest, json
-from app.careers.store import Store
-from app.careers.validate import FieldError
+from sandbox.careers.behaviour import EVERY_JOB, Behaviour, Order
+from sandbox.careers.jobs import is_slug
+from sandbox.careers.respond import HttpRequest, json
+from sandbox.careers.store import Store
+from sandbox.careers.validate import FieldError
 
 
 @get("/_control/{slug:str}")

@@ -3,11 +3,11 @@
 from litestar import Response, get, post
 from litestar.datastructures import Cookie
 
-from app.careers.form import SentForm
-from app.careers.jobs import is_slug
-from app.careers.respond import HttpRequest, empty, json, page, prefers_html, read_form
-from app.careers.store import Store
-from app.careers.validate import FieldError, check_sign_in
+from sandbox.careers.form import SentForm
+from sandbox.careers.jobs import is_slug
+from sandbox.careers.respond import HttpRequest, empty, json, page, prefers_html, read_form
+from sandbox.careers.store import Store
+from sandbox.careers.validate import FieldError, check_sign_in
 
 COOKIE = "careers_session"
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
 
-from app.careers.behaviour import Behaviour
-from app.careers.form import FORM_ID, KEY, SentForm
-from app.careers.jobs import SAMPLES, SHORTCUTS, Job, find_job, shortcut_of
-from app.careers.login import COOKIE
-from app.careers.respond import HttpRequest, json, page
-from app.careers.store import Store
-from app.careers.validate import FieldError
+from sandbox.careers.behaviour import Behaviour
+from sandbox.careers.form import FORM_ID, KEY, SentForm
+from sandbox.careers.jobs import SAMPLES, SHORTCUTS, Job, find_job, shortcut_of
+from sandbox.careers.login import COOKIE
+from sandbox.careers.respond import HttpRequest, json, page
+from sandbox.careers.store import Store
+from sandbox.careers.validate import FieldError
 
 _SHOWN = 200
 _CSS = Path(__file__).parent / "static" / "careers.css"

@@ -11,7 +11,7 @@ from litestar import MediaType, Request, Response
 from litestar.datastructures import State, UploadFile
 from litestar.exceptions import ClientException, HTTPException
 
-from app.careers.form import SentFile, SentForm
+from sandbox.careers.form import SentFile, SentForm
 
 HttpRequest = Request[None, None, State]
 Headers = Mapping[str, str]

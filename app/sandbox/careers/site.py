@@ -5,11 +5,11 @@ from litestar.datastructures import MutableScopeHeaders
 from litestar.di import Provide
 from litestar.types import Message, Scope
 
-from app.careers import control, login, pages
-from app.careers.apply import apply
-from app.careers.behaviour import Behaviour
-from app.careers.respond import show_problem
-from app.careers.store import Store
+from sandbox.careers import control, login, pages
+from sandbox.careers.apply import apply
+from sandbox.careers.behaviour import Behaviour
+from sandbox.careers.respond import show_problem
+from sandbox.careers.store import Store
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 

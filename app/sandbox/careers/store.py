@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.careers.validate import Application
+from sandbox.careers.validate import Application
 
 _SCHEMA = """
 PRAGMA journal_mode = WAL;

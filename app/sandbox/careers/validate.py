@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from app.careers import resume
-from app.careers.form import SentForm
-from app.careers.jobs import Job, Question
+from sandbox.careers import resume
+from sandbox.careers.form import SentForm
+from sandbox.careers.jobs import Job, Question
 
 MAX_COVER_LETTER = 20_000
 

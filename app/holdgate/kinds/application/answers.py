@@ -10,10 +10,10 @@ import httpx
 import msgspec
 from sqlalchemy import func, select
 
-from app.core import outgoing
-from app.kinds.application.packet import Packet, Receipt, Refusal, SignInWanted, Unclear
-from app.runtime.context import Context
-from app.runtime.errors import RetryAfter
+from holdgate.core import outgoing
+from holdgate.kinds.application.packet import Packet, Receipt, Refusal, SignInWanted, Unclear
+from holdgate.runtime.context import Context
+from holdgate.runtime.errors import RetryAfter
 
 RECEIPTS = ("receipt", "receipt_id", "application_id", "applicationId", "confirmation", "reference", "id")
 BUSY = (408, 409, 425, 429)  # and every 5xx; 409: the try before is still being worked on

@@ -8,17 +8,17 @@ from uuid import UUID
 
 import msgspec
 
-from app.accounts import cover_letter
-from app.accounts.documents import Document
-from app.accounts.profiles import ProfileView, load_profile, load_resume
-from app.approvals.forms import FormField
-from app.kinds.application.packet import Missing, Packet, Reply, Resume
-from app.kinds.application.questions import field_for, reply_to
-from app.postings import service as postings
-from app.postings.errors import PostingNotFound
-from app.postings.service import PostingView
-from app.runtime.context import Context
-from app.runtime.errors import PermanentError
+from holdgate.accounts import cover_letter
+from holdgate.accounts.documents import Document
+from holdgate.accounts.profiles import ProfileView, load_profile, load_resume
+from holdgate.approvals.forms import FormField
+from holdgate.kinds.application.packet import Missing, Packet, Reply, Resume
+from holdgate.kinds.application.questions import field_for, reply_to
+from holdgate.postings import service as postings
+from holdgate.postings.errors import PostingNotFound
+from holdgate.postings.service import PostingView
+from holdgate.runtime.context import Context
+from holdgate.runtime.errors import PermanentError
 
 NAME = "applicant_name"  # not "name": a posting may ask a question of that name
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.approvals.forms import FormField
-from app.kinds.application.packet import Reply
-from app.postings.formats import Question
+from holdgate.approvals.forms import FormField
+from holdgate.kinds.application.packet import Reply
+from holdgate.postings.formats import Question
 
 YES = ("yes", "true", "on", "1")
 NO = ("no", "false", "off", "0")

@@ -12,17 +12,17 @@ from uuid import UUID
 
 import httpx
 
-from app.accounts.profiles import load_resume
-from app.approvals.forms import FormField
-from app.core import outgoing
-from app.core.db import Session, WriteSession
-from app.core.outgoing import Client, RefusedRequest
-from app.kinds.application import answers
-from app.kinds.application.packet import Packet, Receipt, Refusal, SignInWanted, Unclear
-from app.postings import service as postings
-from app.postings.errors import PostingNotFound
-from app.runtime.context import Context
-from app.runtime.errors import PermanentError, RetryAfter
+from holdgate.accounts.profiles import load_resume
+from holdgate.approvals.forms import FormField
+from holdgate.core import outgoing
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.outgoing import Client, RefusedRequest
+from holdgate.kinds.application import answers
+from holdgate.kinds.application.packet import Packet, Receipt, Refusal, SignInWanted, Unclear
+from holdgate.postings import service as postings
+from holdgate.postings.errors import PostingNotFound
+from holdgate.runtime.context import Context
+from holdgate.runtime.errors import PermanentError, RetryAfter
 
 TIMEOUT = timedelta(seconds=45)
 PATIENCE = timedelta(seconds=10)  # of a Retry-After is waited for in place; what is longer is left to the retry

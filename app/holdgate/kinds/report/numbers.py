@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from app.stats.reports import TaskLine
-from app.tasks.states import TaskState
+from holdgate.stats.reports import TaskLine
+from holdgate.tasks.states import TaskState
 
 MOST_REASONS = 10
 SPANS = (

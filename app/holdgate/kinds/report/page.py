@@ -4,10 +4,10 @@ from functools import cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from app.core.places import TEMPLATES
-from app.core.visible import visible_html
-from app.kinds.report.numbers import Numbers
-from app.web.filters import FILTERS
+from holdgate.core.places import TEMPLATES
+from holdgate.core.visible import visible_html
+from holdgate.kinds.report.numbers import Numbers
+from holdgate.web.filters import FILTERS
 
 
 def write_page(numbers: Numbers) -> bytes:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
-from app.kinds.report.numbers import Numbers
-from app.web.filters import duration
+from holdgate.kinds.report.numbers import Numbers
+from holdgate.web.filters import duration
 
 INK, SOFT, BAR, GOOD, BAD, HOLD = (
     (29, 27, 24),
@@ -28,7 +28,7 @@ def write_pdf(numbers: Numbers) -> bytes:
     pdf.set_margins(15, 15)
     pdf.set_auto_page_break(True, 15)
     pdf.set_title(_known(numbers.title))
-    pdf.set_creator("Holdpoint")
+    pdf.set_creator("Holdgate")
     pdf.add_page()
     _line(pdf, numbers.title, 17, bold=True)
     left_out = f" {numbers.left_out:,} later tasks are not included." if numbers.left_out else ""

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from app.core.csv_cells import MARK, lines
-from app.stats.reports import TaskLine
+from holdgate.core.csv_cells import MARK, lines
+from holdgate.stats.reports import TaskLine
 
 
 def write_table(tasks: Iterable[TaskLine]) -> bytes:

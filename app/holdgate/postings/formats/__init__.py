@@ -1,8 +1,8 @@
 """Job postings out of files: bytes in, checked rows and errors out; no file, network or database is touched."""
 
-from app.postings.formats import csv_file, greenhouse, json_ld, lever
-from app.postings.formats.detect import FORMATS, decoded, detected, is_json, json_of
-from app.postings.formats.rows import (
+from holdgate.postings.formats import csv_file, greenhouse, json_ld, lever
+from holdgate.postings.formats.detect import FORMATS, decoded, detected, is_json, json_of
+from holdgate.postings.formats.rows import (
     MAX_BYTES,
     MAX_ROWS,
     Parsed,

@@ -9,8 +9,8 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 
-from app.postings.formats.questions import questions_in
-from app.postings.formats.rows import (
+from holdgate.postings.formats.questions import questions_in
+from holdgate.postings.formats.rows import (
     MAX_BYTES,
     Draft,
     RowError,

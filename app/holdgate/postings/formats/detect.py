@@ -5,8 +5,8 @@ from pathlib import PurePath
 
 import msgspec
 
-from app.core.shape import json_problem
-from app.postings.formats.rows import MAX_BYTES, UnreadableFile
+from holdgate.core.shape import json_problem
+from holdgate.postings.formats.rows import MAX_BYTES, UnreadableFile
 
 FORMATS = ("csv", "greenhouse", "lever", "json-ld")
 

@@ -7,9 +7,9 @@ there when the job was asked for with `?questions=true`.
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qs, urlsplit
 
-from app.postings.formats.description import unescaped
-from app.postings.formats.questions import questions_of
-from app.postings.formats.rows import Draft, RowError, labelled, list_of, object_of, row_error, text_of
+from holdgate.postings.formats.description import unescaped
+from holdgate.postings.formats.questions import questions_of
+from holdgate.postings.formats.rows import Draft, RowError, labelled, list_of, object_of, row_error, text_of
 
 
 def postings(document: object) -> Iterator[Draft | RowError]:

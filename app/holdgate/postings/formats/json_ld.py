@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from app.postings.formats.description import unescaped
-from app.postings.formats.page import read_page
-from app.postings.formats.rows import (
+from holdgate.postings.formats.description import unescaped
+from holdgate.postings.formats.page import read_page
+from holdgate.postings.formats.rows import (
     Draft,
     RowError,
     UnreadableFile,

@@ -7,8 +7,8 @@ and does not tell which questions a form asks.
 from collections.abc import Iterator, Mapping
 from urllib.parse import unquote, urlsplit
 
-from app.postings.formats.description import paragraphs
-from app.postings.formats.rows import Draft, RowError, labelled, list_of, object_of, row_error, text_of
+from holdgate.postings.formats.description import paragraphs
+from holdgate.postings.formats.rows import Draft, RowError, labelled, list_of, object_of, row_error, text_of
 
 
 def postings(document: object) -> Iterator[Draft | RowError]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from app.postings.formats.rows import Question, list_of, object_of, one_line, text_of
+from holdgate.postings.formats.rows import Question, list_of, object_of, one_line, text_of
 
 MAX_QUESTIONS = 100
 MAX_OPTIONS = 500

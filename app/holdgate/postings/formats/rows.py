@@ -6,9 +6,9 @@ from typing import Literal
 
 import msgspec
 
-from app.core.errors import Invalid
-from app.postings.canonical import canonical_url
-from app.postings.formats.description import sanitised
+from holdgate.core.errors import Invalid
+from holdgate.postings.canonical import canonical_url
+from holdgate.postings.formats.description import sanitised
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_ROWS = 10_000
