@@ -12,11 +12,10 @@ RUN python -m venv /opt/build \
  && /opt/build/bin/pip --python /opt/holdgate install \
       --only-binary :all: --require-hashes -r requirements-production.txt
 COPY pyproject.toml README.md LICENSE ./
-COPY app app/
+COPY app/holdgate app/holdgate/
 COPY templates templates/
 COPY static static/
 COPY migrations migrations/
-COPY docs/samples docs/samples/
 RUN /opt/build/bin/python -m hatchling build -t wheel -d dist \
  && /opt/build/bin/pip --python /opt/holdgate install --no-deps --no-index dist/*.whl
 

@@ -2,24 +2,30 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help setup run test fuzz check screenshots reference docs bench container kubernetes release format lock
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
-setup: .venv/ready ## the virtual environment with locked packages
+setup: .venv/ready ## the virtual environment with locked packages, those of tests and checks as well
 
-.venv/ready: requirements.txt pyproject.toml
+.venv/ready: requirements.txt .venv/run
+	@echo "Installing packages for tests and checks (once) …"
+	@$(INSTALL) --require-hashes -r requirements.txt
+	@touch $@
+
+# What running needs and nothing else: about a third of all.
+.venv/run: requirements-run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Holdgate needs Python 3.11 or newer: make PYTHON=python3.12 …")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing packages (once) …"
-	@rm -rf holdgate.egg-info  # of an older checkout; it would tell the version of then
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(INSTALL) --require-hashes -r requirements-run.txt
+	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
-run: setup ## set up and start everything; prints a sign-in link
+run: .venv/run ## set up and start everything; prints a sign-in link
 	@exec $(BIN)/holdgate dev
 
 test: setup ## the tests, on real PostgreSQL and Valkey; says what it left out
@@ -72,6 +78,7 @@ UV_LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11.0 --ge
 lock: ## renew the requirements files from pyproject.toml, for every Python and system at once
 	@$(BIN)/python -m pip install --quiet uv
 	@$(UV_LOCK) --extra dev --extra embedded pyproject.toml -o requirements.txt
+	@$(UV_LOCK) --extra embedded --group pyproject.toml:build --constraint requirements.txt pyproject.toml -o requirements-run.txt
 	@$(UV_LOCK) --extra tracing --constraint requirements.txt pyproject.toml -o requirements-production.txt
 	@$(UV_LOCK) --group pyproject.toml:build --constraint requirements.txt -o deploy/container/requirements-build.txt
 	@$(UV_LOCK) --group pyproject.toml:container -o deploy/container/requirements-check.txt

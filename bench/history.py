@@ -58,7 +58,7 @@ _END = """
 """
 _ERROR = """
     jsonb_build_object('type', 'HTTPStatusError', 'message', 'The server ' || n % 40 || ' answered 503.',
-                       'traceback', repeat('  File "app/holdgate/kinds/http_request.py", line 1, in send' || chr(10), 20))
+                       'traceback', repeat('  File "holdgate/kinds/http_request.py", line 1, in send' || chr(10), 20))
 """
 _FINGERPRINT = "fingerprint = t.kind || ':' || substr(md5(CAST(n % 40 AS text)), 1, 12)"
 TRIED = "n % 100 < 90"

@@ -118,7 +118,6 @@ def _try(wheel: Path, locked: Path, version: str, work: Path) -> None:
         base = f"http://127.0.0.1:{port}"
         environ = {**around.environ, "BASE_URL": base, "PORT": str(port), "DATA_DIR": str(home / "data")}
         assert "which this release needs" in said("migrate", **environ)
-        assert "Sample postings" in said("demo", **{**environ, "ENVIRONMENT": "development"})
         log = work / "web.log"
         with log.open("wb") as file:
             web = subprocess.Popen([holdgate, "web"], cwd=home, env=environ, stdout=file, stderr=subprocess.STDOUT)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from manual import commands, interface, lifecycles, modules
+from manual import commands, interface, lifecycles, modules, python, schema
 from manual.drawing import svg
 
 ROOT = Path(__file__).parents[1]
@@ -17,8 +17,10 @@ def made() -> dict[Path, Callable[[], str]]:
     return {
         reference / "cli.md": commands.page,
         reference / "api.md": interface.page,
+        reference / "python.md": python.page,
+        reference / "schema.sql": schema.page,
         reference / "states.md": lifecycles.page,
-        reference / "modules.md": partial(modules.page, ROOT / "app"),
+        reference / "modules.md": partial(modules.page, ROOT / "app" / "holdgate"),
         **{pictures / f"states-{name}.svg": partial(svg, chart) for name, chart in lifecycles.CHARTS.items()},
-        pictures / "modules.svg": partial(modules.picture, ROOT / "app"),
+        pictures / "modules.svg": partial(modules.picture, ROOT / "app" / "holdgate"),
     }

@@ -1,4 +1,4 @@
-"""The map of the folders of `app/`: which imports which, read from the code."""
+"""The map of the folders of the package: which imports which, read from the code."""
 
 import ast
 from pathlib import Path
@@ -7,11 +7,11 @@ from manual.drawing import document
 from manual.tables import table
 
 CELL = 26
-TITLE = "Which folder of app/ imports which"
+TITLE = "Which folder of app/holdgate/ imports which"
 HEAD = f"""# Modules
 
-A folder of `app/` is a feature. Each row of the map imports what has a dot, so imports run one way exactly if every dot
-is right of the diagonal. *entries* are the files at the top of `app/`. Generated from the code (`make reference`).
+A folder of `app/holdgate/` is a feature. Each row of the map imports what has a dot, so imports run one way exactly if
+every dot is right of the diagonal. *entries* are the files at its top. Generated from the code (`make reference`).
 
 ![{TITLE}](../pictures/modules.svg)
 
@@ -19,22 +19,22 @@ is right of the diagonal. *entries* are the files at the top of `app/`. Generate
 ENTRIES = "entries"
 
 
-def imports(app: Path) -> dict[str, set[str]]:
+def imports(package: Path) -> dict[str, set[str]]:
     """Folder → the folders its modules import. The files at the top are the entries."""
     found: dict[str, set[str]] = {}
-    for path in sorted(app.rglob("*.py")):
-        parts = path.relative_to(app).parts
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package).parts
         here = parts[0] if len(parts) > 1 else ENTRIES
         found.setdefault(here, set())
         for node in ast.walk(ast.parse(path.read_text())):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            if isinstance(node, ast.ImportFrom) and node.module == "app":
-                names = [f"app.{alias.name}" for alias in node.names]
+            if isinstance(node, ast.ImportFrom) and node.module == "holdgate":
+                names = [f"holdgate.{alias.name}" for alias in node.names]
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             for name in names:
                 words = name.split(".")
-                if words[0] == "app" and len(words) > 1 and (app / words[1]).is_dir() and words[1] != here:
+                if words[0] == "holdgate" and len(words) > 1 and (package / words[1]).is_dir() and words[1] != here:
                     found[here].add(words[1])
     return found
 
@@ -52,8 +52,8 @@ def order(graph: dict[str, set[str]]) -> list[str]:
     return found
 
 
-def picture(app: Path) -> str:
-    graph = imports(app)
+def picture(package: Path) -> str:
+    graph = imports(package)
     names = order(graph)
     left, top = 130, 110
     width, height = left + CELL * len(names) + 24, top + CELL * len(names) + 24
@@ -72,8 +72,10 @@ def picture(app: Path) -> str:
     return document(TITLE, (width, height), inner)
 
 
-def page(app: Path) -> str:
-    rows = [(f"`{name}`", _about(app / name / "__init__.py")) for name in order(imports(app)) if name != ENTRIES]
+def page(package: Path) -> str:
+    rows = [
+        (f"`{name}`", _about(package / name / "__init__.py")) for name in order(imports(package)) if name != ENTRIES
+    ]
     return (HEAD + table(("folder", "owns"), rows)).rstrip() + "\n"
 
 

@@ -8,17 +8,20 @@ from alembic import context
 from sqlalchemy import event, pool, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.schema import CreateSchema
 
 from holdgate.core.config import load
-from holdgate.core.connections import make_engine
+from holdgate.core.connections import make_engine, quoted, schema_of
 from holdgate.core.db import AWAY
-from holdgate.schema import LOCK_TIMEOUT, MigrationRuns, metadata
+from holdgate.core.migration_limits import LOCK_TIMEOUT
+from holdgate.schema import MigrationRuns, metadata
 
 LOCK_KEY = 0x48_6F_6C_64  # "Hold": one migration at a time, however many release jobs start
 LOOK_EVERY = 0.2  # seconds
 
 given = context.config.attributes
 blockers: list[str] = given.get("blockers", [])
+url = given.get("url") or load(os.environ).database_url
 backend: list[int] = []
 
 BLOCKERS = text(
@@ -32,6 +35,20 @@ BLOCKERS = text(
 )
 
 
+# A statement of somebody whose search_path leads elsewhere writes its events all the same.
+TRIGGERS = text(
+    """
+    DO $$ DECLARE name regprocedure; BEGIN
+      FOR name IN
+        SELECT oid FROM pg_proc
+        WHERE pronamespace = CAST(current_schema() AS regnamespace) AND prorettype = CAST('trigger' AS regtype)
+          AND proconfig IS NULL
+      LOOP EXECUTE format('ALTER FUNCTION %s SET search_path FROM CURRENT', name); END LOOP;
+    END $$
+    """
+)
+
+
 def limit(connection: Connection) -> None:
     """Within its transaction, so that it holds behind a pool of connections as well."""
     milliseconds = str(int(1000 * given.get("lock_timeout", LOCK_TIMEOUT)))
@@ -39,7 +56,16 @@ def limit(connection: Connection) -> None:
     backend[:] = [connection.execute(text("SELECT pg_backend_pid()")).scalar_one()]
 
 
+def own_schema(connection: Connection) -> None:
+    """A role that may not make schemas finds the one that an administrator has made for it."""
+    schema = schema_of(url)
+    if connection.execute(text("SELECT to_regnamespace(:name)"), {"name": quoted(schema)}).scalar() is None:
+        connection.execute(CreateSchema(schema, if_not_exists=True))
+    connection.commit()
+
+
 def run(connection: Connection) -> None:
+    own_schema(connection)
     event.listen(connection, "begin", limit)
     context.configure(
         connection=connection,
@@ -49,6 +75,8 @@ def run(connection: Connection) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+    connection.execute(TRIGGERS)
+    connection.commit()
 
 
 async def alone(guard: AsyncConnection) -> None:
@@ -72,8 +100,7 @@ async def look_on(looking: AsyncConnection) -> None:
 
 
 async def main() -> None:
-    # The way that a pooler lets pass, wherever the URL leads: migrations are few statements.
-    engine = make_engine(given.get("url") or load(os.environ).database_url, pooler=True, poolclass=pool.NullPool)
+    engine = make_engine(url, pooler=given.get("pooler", False), poolclass=pool.NullPool)
     try:
         async with engine.connect() as guard, engine.connect() as looking, engine.connect() as connection:
             await alone(guard)

@@ -20,7 +20,7 @@ _EMPTY = text(
     DO $$ DECLARE names text[]; name text; large boolean; BEGIN
       SELECT array_agg(quote_ident(tablename)), max(pg_relation_size(quote_ident(tablename)::regclass)) > 4000000
       INTO names, large FROM pg_tables
-      WHERE schemaname = 'public'
+      WHERE schemaname = current_schema()
         AND tablename NOT IN ('alembic_version', 'task_transitions', 'rollup', 'log_followers');
       IF large THEN
         EXECUTE 'TRUNCATE ' || array_to_string(names, ', ');

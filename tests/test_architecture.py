@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-APP = Path(__file__).parents[1] / "app"
+ROOT = Path(__file__).parents[1]
+APP = ROOT / "app" / "holdgate"
 
-ENTRIES = ("asgi", "worker", "cli", "development", "demo", "schema", "testing", "verify", "client", "health")
+ENTRIES = ("asgi", "worker", "cli", "development", "schema", "testing", "verify", "client", "health")
 # A folder may import those to its right, never to its left.
 ORDER = (
     "kinds",
@@ -30,16 +31,16 @@ ORDER = (
     "web",
     "core",
 )
-# Stand for themselves: the development servers know only settings, the careers site is somebody else's system, and who
-# sends load is a program like others: it knows the API by its client.
-APART = {"embedded": {"core"}, "careers": set(), "load": {"core", "client"}}
+# Stand for themselves: the development servers know only settings, and who sends load is a program like others: it
+# knows the API by its client.
+APART = {"embedded": {"core"}, "load": {"core", "client"}}
 # Within a feature: views → service → queries → models.
 LAYERS = ("views", "service", "queries", "models")
 
 
 @cache
 def imports() -> dict[str, set[str]]:
-    """Module → the app modules it imports, anywhere in it."""
+    """Module → what it imports, anywhere in it."""
     found: dict[str, set[str]] = {}
     for path in APP.rglob("*.py"):
         module = ".".join(path.relative_to(APP.parent).with_suffix("").parts)
@@ -67,7 +68,7 @@ def test_imports_run_one_way(module: str) -> None:
     if here in ENTRIES or not here:
         return
     for name in imports()[module]:
-        if not name.startswith("app."):
+        if not name.startswith("holdgate."):
             continue
         there = folder(name)
         if there == here:
@@ -91,7 +92,7 @@ def test_a_feature_uses_no_other_features_inner_layers_wrongly(module: str) -> N
     inner = next((layer for layer in LAYERS if last.endswith(layer)), None)
     for name in imports()[module]:
         parts = name.split(".")
-        if parts[0] != "app" or len(parts) < 3:
+        if parts[0] != "holdgate" or len(parts) < 3:
             continue
         if inner in ("service", "queries", "models"):
             assert parts[1] != "web", f"{module} imports the pages' toolkit"
@@ -110,7 +111,6 @@ HOMES = (
             "holdgate.asgi",
             "holdgate.web.",
             "holdgate.api.",
-            "sandbox.careers.",
             "views",
             "api",
             "holdgate.approvals.review",
@@ -118,7 +118,7 @@ HOMES = (
             "holdgate.accounts.bearer",
         ),
     ),
-    ("jinja2", ("holdgate.web.", "holdgate.mail.message", "holdgate.kinds.report.page", "sandbox.careers.")),
+    ("jinja2", ("holdgate.web.", "holdgate.mail.message", "holdgate.kinds.report.page")),
     (
         "redis",
         (
@@ -161,7 +161,7 @@ MAY_READ_ENVIRONMENT = {"asgi.py", "worker.py", "cli.py", "health.py"}
 def test_the_environment_is_read_at_the_entries_only() -> None:
     for path in APP.rglob("*.py"):
         relative = str(path.relative_to(APP))
-        if relative not in MAY_READ_ENVIRONMENT and not relative.startswith(("embedded/", "careers/")):
+        if relative not in MAY_READ_ENVIRONMENT and not relative.startswith("embedded/"):
             assert not {"os.environ", "os.getenv"} & calls(path), relative
 
 
@@ -171,13 +171,13 @@ def test_nothing_is_decided_by_the_wall_clock_of_a_machine() -> None:
     shown = {"web/filters.py", "web/render.py", "mail/message.py", "doctor/findings.py"}
     for path in APP.rglob("*.py"):
         relative = str(path.relative_to(APP))
-        if relative not in shown and not relative.startswith(("embedded/", "careers/")):
+        if relative not in shown and not relative.startswith("embedded/"):
             assert not {"datetime.now", "DateTime.now", "datetime.utcnow", "time.time"} & calls(path), relative
 
 
 def test_commits_happen_in_one_place() -> None:
     for path in APP.rglob("*.py"):
-        if path.relative_to(APP).as_posix() not in ("core/db.py",) and "careers" not in path.parts:
+        if path.relative_to(APP).as_posix() not in ("core/db.py",):
             assert not {"session.commit", "write.commit"} & calls(path), path
 
 
@@ -186,7 +186,7 @@ def test_no_folder_or_file_is_a_drawer_for_everything() -> None:
         assert path.stem not in ("utils", "helpers", "common", "manager", "base", "misc"), path
 
 
-TEMPLATES = APP.parent / "templates"
+TEMPLATES = ROOT / "templates"
 
 
 @pytest.mark.parametrize("path", sorted(TEMPLATES.rglob("*.html")), ids=lambda p: str(p.relative_to(TEMPLATES)))
@@ -207,7 +207,7 @@ def test_every_state_has_a_look() -> None:
     from holdgate.tasks.states import STANDINGS
     from holdgate.web.styleguide import STATES
 
-    css = (APP.parent / "static/css/components/state.css").read_text()
+    css = (ROOT / "static/css/components/state.css").read_text()
     for state in (*STANDINGS, *RunState, *ApprovalState, *BulkState, "finished"):
         assert f'[data-state="{state}"]' in css, state
         assert state in STATES, "shown in the style guide"

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from click.testing import CliRunner
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from holdgate.cli import main
+from holdgate.core.connections import SCHEMA, make_engine
+from holdgate.core.places import MIGRATIONS
 from holdgate.schema import Blocked, MigrationFailed, config, current, head, metadata, migrate, pending
 from tests.conftest import make_database, with_name
 from tests.servers import Servers
@@ -33,7 +34,7 @@ def empty_url(servers: Servers, worker_id: str) -> Iterator[str]:
 
 def ask(url: str, question: object) -> object:
     async def run() -> object:
-        engine = create_async_engine(url)
+        engine = make_engine(url)
         async with engine.connect() as connection:
             answer = await connection.run_sync(question)  # type: ignore[arg-type]
         await engine.dispose()
@@ -48,9 +49,11 @@ def differences(connection: Connection) -> list[object]:
 
 def leftovers(connection: Connection) -> list[str]:
     tables = connection.execute(
-        text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'")
+        text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename <> 'alembic_version'")
     )
-    functions = connection.execute(text("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"))
+    functions = connection.execute(
+        text("SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace")
+    )
     return [*tables.scalars(), *functions.scalars()]
 
 
@@ -67,6 +70,88 @@ def test_going_down_leaves_nothing_and_up_again_works(empty_url: str) -> None:
     assert ask(empty_url, differences) == []
 
 
+def test_the_database_has_the_functions_and_triggers_of_the_files_and_no_others(empty_url: str) -> None:
+    """What the database does can be read in migrations/sql."""
+    migrate(empty_url)
+    functions = {path.stem: path.read_text() for path in (MIGRATIONS / "sql/functions").glob("*.sql")}
+    triggers = {path.stem: path.read_text() for path in (MIGRATIONS / "sql/triggers").glob("*.sql")}
+
+    def compare(connection: Connection) -> None:
+        defined = text(
+            "SELECT proname, pg_get_functiondef(oid) FROM pg_proc"
+            " WHERE pronamespace = CAST(CAST(:name AS text) AS regnamespace)"
+        )
+        here = dict(connection.execute(defined, {"name": SCHEMA}).all())
+        # The files once more, elsewhere: what differs then is what a file says and the database does not do.
+        connection.execute(text("CREATE SCHEMA again"))
+        connection.execute(text(f"SET LOCAL search_path TO again, {SCHEMA}"))
+        connection.execute(text("SET LOCAL check_function_bodies TO off"))
+        for source in functions.values():
+            connection.exec_driver_sql(source)
+        there = dict(connection.execute(defined, {"name": "again"}).all())
+        plain = {name: source.replace("FUNCTION again.", f"FUNCTION {SCHEMA}.") for name, source in there.items()}
+        assert plain == {name: source.replace(f"'{SCHEMA}'", f"'again', '{SCHEMA}'") for name, source in here.items()}
+        assert functions.keys() == here.keys()
+        found = connection.execute(
+            text(
+                "SELECT tgname, pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
+                " WHERE NOT tgisinternal AND relnamespace = CAST(CAST(:name AS text) AS regnamespace)"
+            ),
+            {"name": SCHEMA},
+        )
+        assert {name: " ".join(source.replace(f"{SCHEMA}.", "").split()) for name, source in found} == {
+            name: " ".join(source.removesuffix(";\n").split()) for name, source in triggers.items()
+        }
+
+    ask(empty_url, compare)
+
+
+def test_a_statement_from_another_search_path_writes_its_event(empty_url: str) -> None:
+    """Somebody with psql need not know where our functions look."""
+    migrate(empty_url)
+
+    def change(connection: Connection) -> object:
+        connection.execute(text("SET LOCAL search_path TO public"))
+        connection.execute(text(f"INSERT INTO {SCHEMA}.tasks (id, kind, queue) VALUES (gen_random_uuid(), 'k', 'q')"))
+        connection.execute(text(f"UPDATE {SCHEMA}.tasks SET state = 'cancelled', finished_at = now()"))
+        return connection.execute(text(f"SELECT verb FROM {SCHEMA}.task_events ORDER BY id")).scalars().all()
+
+    assert ask(empty_url, change) == ["enqueue", "cancel"]
+
+
+def test_another_products_tables_and_alembic_version_are_left_alone(empty_url: str) -> None:
+    theirs = ("CREATE TABLE public.alembic_version (version_num text)", "CREATE TABLE public.tasks (id int)")
+
+    def make(connection: Connection) -> None:
+        for statement in (*theirs, "INSERT INTO public.alembic_version VALUES ('1f2e3d4c5b6a')"):
+            connection.execute(text(statement))
+        connection.commit()
+
+    ask(empty_url, make)
+    migrate(empty_url)
+    assert current(empty_url) == head()
+    kept = text("SELECT version_num, (SELECT count(*) FROM public.tasks) FROM public.alembic_version")
+    assert ask(empty_url, lambda c: c.execute(kept).all()) == [("1f2e3d4c5b6a", 0)]
+    # Pointed at their schema it refuses, and changes nothing.
+    with pytest.raises(MigrationFailed, match=r"1f2e3d4c5b6a.*DATABASE_SCHEMA"):
+        migrate(f"{empty_url}{'&' if '?' in empty_url else '?'}search_path=public")
+
+
+def test_two_installations_share_a_database_by_schemas_of_their_own(empty_url: str) -> None:
+    second = f"{empty_url}{'&' if '?' in empty_url else '?'}search_path=second"
+    migrate(empty_url)
+    migrate(second)
+
+    def enqueue(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO tasks (id, kind, queue) VALUES (gen_random_uuid(), 'k', 'q')"))
+        connection.commit()
+
+    ask(second, enqueue)
+    count = text("SELECT count(*) FROM tasks")
+    assert [ask(url, lambda c: c.execute(count).scalar_one()) for url in (empty_url, second)] == [0, 1]
+    assert ask(second, differences) == []
+
+
 def test_migrating_twice_changes_nothing(empty_url: str) -> None:
     migrate(empty_url)
     migrate(empty_url)
@@ -74,44 +159,34 @@ def test_migrating_twice_changes_nothing(empty_url: str) -> None:
     assert found == head()
 
 
-BEFORE = "0017"  # what comes next makes a trigger on tasks, and so must wait for whoever uses it
+Release = Callable[..., str]
 
 
-def test_what_is_there_is_filled_in_portions_and_a_second_time_does_no_harm(empty_url: str) -> None:
-    """0021: the age of the words; 0022: the errors that tasks have."""
-    migrate(empty_url, "0020")
+@pytest.fixture
+def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Release:
+    """Add a migration after the newest, by the body of its `upgrade`; returns its revision."""
+    import holdgate.schema
+    from holdgate.schema import MIGRATIONS
 
-    def fill(connection: Connection) -> None:
-        for statement in (
-            "INSERT INTO tasks (id, kind, queue, created_at)"
-            " SELECT gen_random_uuid(), 'k', 'q', now() - n * interval '1 s' FROM generate_series(1, 10050) AS n",
-            "UPDATE tasks SET state = 'running', attempt = 1, lease_expires_at = now()"
-            " WHERE created_at > now() - interval '8 s'",
-            "UPDATE tasks SET state = 'dead_letter', lease_expires_at = NULL, finished_at = now(), fingerprint = 'k:1'"
-            " WHERE state = 'running'",
-            "UPDATE tasks SET resolved_at = now() WHERE id IN (SELECT id FROM tasks WHERE fingerprint = 'k:1' LIMIT 2)",
-        ):
-            connection.execute(text(statement))
-        connection.commit()
+    copy = tmp_path / "migrations"
+    (versions := copy / "versions").mkdir(parents=True)
+    for path in (*MIGRATIONS.iterdir(), *(MIGRATIONS / "versions").glob("*.py")):
+        if path.name != "versions":
+            (copy / path.relative_to(MIGRATIONS)).symlink_to(path)
+    monkeypatch.setattr(holdgate.schema, "MIGRATIONS", copy)
 
-    ask(empty_url, fill)
-    migrate(empty_url, "0021")
+    def add(*lines: str) -> str:
+        last, made = head(), f"{int(head()) + 1:04}"
+        text_of = f'"""A later release."""\nfrom alembic import op\nrevision = "{made}"\ndown_revision = "{last}"\n'
+        body = "".join(f"    {line}\n" for line in lines)
+        (versions / f"{made}_later.py").write_text(f"{text_of}def upgrade() -> None:\n{body}")
+        return made
 
-    def cut_off(connection: Connection) -> None:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0020'"))
-        connection.execute(text("ALTER TABLE task_words ALTER created_at SET DEFAULT '-infinity'"))
-        connection.execute(text("UPDATE task_words SET created_at = '-infinity' WHERE random() < 0.5"))
-        connection.commit()
+    return add
 
-    ask(empty_url, cut_off)
-    migrate(empty_url)
-    wrong = text(
-        "SELECT count(*) FROM tasks t LEFT JOIN task_words w ON w.task_id = t.id AND w.created_at = t.created_at"
-        " WHERE w.task_id IS NULL"
-    )
-    assert ask(empty_url, lambda connection: connection.execute(wrong).scalar_one()) == 0
-    counts = text("SELECT fingerprint, dead, n FROM error_counts")
-    assert ask(empty_url, lambda connection: connection.execute(counts).all()) == [("k:1", True, 5)]
+
+# As ALTER TABLE does, it must have the table for itself for a moment.
+LOCKING = 'op.execute("LOCK TABLE tasks")'
 
 
 @contextmanager
@@ -120,7 +195,7 @@ def holding(url: str, statement: str) -> Iterator[threading.Event]:
     release, held = threading.Event(), threading.Event()
 
     async def hold() -> None:
-        name = {"application_name": "a long report"}
+        name = {"application_name": "a long report", "search_path": SCHEMA}
         connection = await asyncpg.connect(url.replace("+asyncpg", ""), server_settings=name)
         async with connection.transaction():
             await connection.execute(statement)
@@ -138,18 +213,21 @@ def holding(url: str, statement: str) -> Iterator[threading.Event]:
         holder.join(20)
 
 
-def test_it_gives_way_to_whoever_holds_a_lock_and_succeeds_when_that_has_ended(empty_url: str) -> None:
-    migrate(empty_url, BEFORE)
+def test_it_gives_way_to_whoever_holds_a_lock_and_succeeds_when_that_has_ended(
+    empty_url: str, release: Release
+) -> None:
+    migrate(empty_url)
+    release(LOCKING)
     told: list[str] = []
     others: list[object] = []
-    with holding(empty_url, "LOCK TABLE tasks IN ACCESS SHARE MODE") as release:
+    with holding(empty_url, "LOCK TABLE tasks IN ACCESS SHARE MODE") as ended:
 
         def say(line: str) -> None:
             told.append(line)
             # While it pauses nobody queues behind it: a writer comes through at once.
             others.append(ask(empty_url, lambda c: c.execute(text("UPDATE tasks SET priority = 1")).rowcount))
             if len(told) == 2:
-                release.set()
+                ended.set()
 
         migrate(empty_url, lock_timeout=0.3, say=say)
     assert len(told) == 2 and others == [0, 0]
@@ -158,16 +236,20 @@ def test_it_gives_way_to_whoever_holds_a_lock_and_succeeds_when_that_has_ended(e
     assert ask(empty_url, differences) == []
 
 
-def test_when_the_lock_is_kept_too_long_it_names_the_session_and_leaves_the_version(empty_url: str) -> None:
-    migrate(empty_url, BEFORE)
+def test_when_the_lock_is_kept_too_long_it_names_the_session_and_leaves_the_version(
+    empty_url: str, release: Release
+) -> None:
+    migrate(empty_url)
+    before = head()
+    release(LOCKING)
     with (
         holding(empty_url, "LOCK TABLE tasks IN ACCESS SHARE MODE"),
         pytest.raises(
-            Blocked, match=rf"still at {BEFORE}: in the way is session \d+ \(a long report, user \w+, idle in"
+            Blocked, match=rf"still at {before}: in the way is session \d+ \(a long report, user \w+, idle in"
         ),
     ):
         migrate(empty_url, lock_timeout=0.2, timeout=0.5)
-    assert current(empty_url) == BEFORE
+    assert current(empty_url) == before
 
 
 def test_two_migrations_at_once_come_one_after_the_other(empty_url: str) -> None:
@@ -185,41 +267,19 @@ def test_two_migrations_at_once_come_one_after_the_other(empty_url: str) -> None
     assert ask(empty_url, differences) == []
 
 
-@pytest.fixture
-def two_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Two migrations after the newest: one as docs/upgrades.md shows, one that fails half-way. Yields the first."""
-    import holdgate.schema
-    from holdgate.schema import MIGRATIONS
-
-    copy = tmp_path / "migrations"
-    copy.mkdir()
-    for path in MIGRATIONS.iterdir():
-        if path.name != "versions":
-            (copy / path.name).symlink_to(path)
-    versions = copy / "versions"
-    versions.mkdir()
-    for path in (MIGRATIONS / "versions").glob("*.py"):
-        (versions / path.name).symlink_to(path)
-    last, good, bad = head(), f"{int(head()) + 1:04}", f"{int(head()) + 2:04}"
-    text_of = 'from alembic import op\nrevision = "{}"\ndown_revision = "{}"\ndef upgrade() -> None:\n    {}\n'
-    create = 'op.execute("CREATE TABLE {} (id int)")'
-    index = """
-    with op.get_context().autocommit_block():
-        op.execute("DROP INDEX CONCURRENTLY IF EXISTS good_idx")
-        op.create_index("good_idx", "good", ["id"], postgresql_concurrently=True)"""
-    (versions / f"{good}_good.py").write_text(text_of.format(good, last, create.format("good") + index))
-    half = f"{create.format('half')}; op.execute('SELECT 1 / 0')"
-    (versions / f"{bad}_bad.py").write_text(text_of.format(bad, good, half))
-    monkeypatch.setattr(holdgate.schema, "MIGRATIONS", copy)
-    yield good
-
-
 def test_a_migration_that_fails_leaves_the_version_where_the_one_before_has_put_it(
-    empty_url: str, two_more: str
+    empty_url: str, release: Release
 ) -> None:
-    with pytest.raises(MigrationFailed, match=f"stays at {two_more}.*division by zero"):
+    good = release(
+        'op.execute("CREATE TABLE good (id int)")',
+        "with op.get_context().autocommit_block():",
+        '    op.execute("DROP INDEX CONCURRENTLY IF EXISTS good_idx")',
+        '    op.create_index("good_idx", "good", ["id"], postgresql_concurrently=True)',
+    )
+    release('op.execute("CREATE TABLE half (id int)")', 'op.execute("SELECT 1 / 0")')
+    with pytest.raises(MigrationFailed, match=f"stays at {good}.*division by zero"):
         migrate(empty_url)
-    assert current(empty_url) == two_more
+    assert current(empty_url) == good
     assert "good" in tables(empty_url) and "half" not in tables(empty_url)
     valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'good_idx'::regclass"
     assert ask(empty_url, lambda c: c.execute(text(valid)).scalar_one()) is True
@@ -240,13 +300,15 @@ def run(url: str, *arguments: str) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-def test_the_command_says_what_is_missing_and_whether_something_is(empty_url: str) -> None:
-    migrate(empty_url, BEFORE)
+def test_the_command_says_what_is_missing_and_whether_something_is(empty_url: str, release: Release) -> None:
+    migrate(empty_url)
+    before = head()
+    release(LOCKING)
     status, said = run(empty_url, "--check")
-    assert (status, said) == (1, f"The schema is at {BEFORE}, this release needs {head()}. Run holdgate migrate.\n")
+    assert (status, said) == (1, f"The schema is at {before}, this release needs {head()}. Run holdgate migrate.\n")
     status, said = run(empty_url, "--plan")
-    assert (status, said) == (0, "".join(f"{revision}  {brings}\n" for revision, brings in pending(BEFORE)))
-    assert len(said.splitlines()) == int(head()) - int(BEFORE)
+    assert (status, said) == (0, "".join(f"{revision}  {brings}\n" for revision, brings in pending(before)))
+    assert len(said.splitlines()) == 1
     assert run(empty_url) == (0, f"The schema is at {head()}, which this release needs.\n")
     assert run(empty_url, "--check") == (0, f"The schema is at {head()}, which this release needs.\n")
     assert run(empty_url, "--plan") == (0, "")
@@ -257,7 +319,7 @@ def test_a_schema_newer_than_the_code_is_left_alone(empty_url: str) -> None:
     newer = f"{int(head()) + 1:04}"
 
     async def step_ahead() -> None:
-        connection = await asyncpg.connect(empty_url.replace("+asyncpg", ""))
+        connection = await asyncpg.connect(empty_url.replace("+asyncpg", ""), server_settings={"search_path": SCHEMA})
         await connection.execute("UPDATE alembic_version SET version_num = $1", newer)
         await connection.close()
 
@@ -265,28 +327,3 @@ def test_a_schema_newer_than_the_code_is_left_alone(empty_url: str) -> None:
     for arguments in ((), ("--check",)):
         status, said = run(empty_url, *arguments)
         assert (status, said) == (0, f"The schema is at {newer}, newer than this release needs ({head()}).\n")
-
-
-def test_who_changes_a_task_and_then_enqueues_one_is_not_ended_by_a_migration(empty_url: str) -> None:
-    """Locks are taken in one order, tasks first: else each waits for the other, and PostgreSQL ends one of them."""
-
-    async def work(migrating: threading.Thread) -> None:
-        # Whose look comes later is ended; later than the migration's in production, sooner here.
-        look = {"deadlock_timeout": "10ms"}
-        connection = await asyncpg.connect(empty_url.replace("+asyncpg", ""), server_settings=look)
-        async with connection.transaction():
-            await connection.execute("UPDATE tasks SET priority = priority")
-            migrating.start()
-            waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'tasks'::regclass)"
-            while not await connection.fetchval(waiting):
-                assert migrating.is_alive()
-            await connection.execute(
-                "INSERT INTO tasks (id, kind, payload, queue) VALUES (gen_random_uuid(), 'k', '{}', 'default')"
-            )
-        await connection.close()
-
-    migrate(empty_url, "0020")
-    migrating = threading.Thread(target=migrate, args=(empty_url,))
-    asyncio.run(work(migrating))
-    migrating.join(60)
-    assert current(empty_url) == head()

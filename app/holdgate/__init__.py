@@ -1,1 +1,54 @@
-"""Holdgate: a task queue with hold points, where people sign off on what machines do."""
+"""Holdgate: a task queue with hold points, where people sign off on what machines do.
+
+The names listed here are the public interface; everything else may change without notice. They are loaded when they
+are first used, so that a program that only talks to the API, or only asks for the version, loads nothing more.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from holdgate.approvals.forms import FormField as FormField
+    from holdgate.approvals.questions import Answer as Answer
+    from holdgate.client import Client as Client
+    from holdgate.client import Problem as Problem
+    from holdgate.core.db import WriteSession as WriteSession
+    from holdgate.runtime.context import Context as Context
+    from holdgate.runtime.errors import PermanentError as PermanentError
+    from holdgate.runtime.errors import RetryAfter as RetryAfter
+    from holdgate.tasks.artifacts import StoredArtifact as StoredArtifact
+    from holdgate.tasks.kinds import Backoff as Backoff
+    from holdgate.tasks.kinds import Rate as Rate
+    from holdgate.tasks.kinds import kind as kind
+    from holdgate.tasks.service import TaskRequest as TaskRequest
+    from holdgate.tasks.service import enqueue as enqueue
+    from holdgate.tasks.service import enqueue_many as enqueue_many
+
+_HOMES = {
+    "Answer": "approvals.questions",
+    "Backoff": "tasks.kinds",
+    "Client": "client",
+    "Context": "runtime.context",
+    "FormField": "approvals.forms",
+    "PermanentError": "runtime.errors",
+    "Problem": "client",
+    "Rate": "tasks.kinds",
+    "RetryAfter": "runtime.errors",
+    "StoredArtifact": "tasks.artifacts",
+    "TaskRequest": "tasks.service",
+    "WriteSession": "core.db",
+    "enqueue": "tasks.service",
+    "enqueue_many": "tasks.service",
+    "kind": "tasks.kinds",
+}
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'holdgate' has no attribute {name!r}")
+    return getattr(import_module(f"holdgate.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

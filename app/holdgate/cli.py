@@ -1,37 +1,26 @@
-"""The command `holdgate`: for those who develop, operate and administer it."""
+"""The command `holdgate`: for those who develop, operate and administer it.
 
-import asyncio
+What a command needs is imported when it runs, so that `--help` and shell completion answer at once.
+"""
+
 import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import uvicorn
 
-from holdgate import development
-from holdgate import verify as verification
-from holdgate.accounts import api_tokens
-from holdgate.accounts import service as accounts
-from holdgate.accounts.api_tokens import USUAL
-from holdgate.api.access import Scope
-from holdgate.core import log
-from holdgate.core.config import VERSION, ConfigError, Settings, load
-from holdgate.core.db import WriteSession
-from holdgate.core.errors import AppError
-from holdgate.core.visible import visible
-from holdgate.development import in_transaction
-from holdgate.doctor import examination
-from holdgate.embedded import EmbeddedServerError, postgres, valkey
-from holdgate.embedded.attach import attached
+from holdgate.core.migration_limits import LOCK_TIMEOUT, TIMEOUT
+from holdgate.core.places import CHECKOUT
+from holdgate.core.scopes import Scope
 from holdgate.load.command import load as load_command
-from holdgate.schema import LOCK_TIMEOUT, TIMEOUT, current, head, pending
-from holdgate.schema import migrate as migrate_schema
-from holdgate.web.connection import MAX_CONNECTIONS, Connection
+
+if TYPE_CHECKING:
+    from holdgate.core.config import Settings
+    from holdgate.core.db import WriteSession
 
 
 class Group(click.Group):
@@ -40,12 +29,22 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except (ConfigError, EmbeddedServerError, AppError) as error:
+        except Exception as error:
+            if not _expected(error):
+                raise
             raise click.ClickException(str(error)) from error
 
 
+def _expected(error: Exception) -> bool:
+    from holdgate.core.config import ConfigError
+    from holdgate.core.errors import AppError
+    from holdgate.embedded import EmbeddedServerError
+
+    return isinstance(error, (ConfigError, EmbeddedServerError, AppError))
+
+
 @click.group(cls=Group)
-@click.version_option(VERSION, prog_name="holdgate", message="%(prog)s %(version)s")
+@click.version_option(package_name="holdgate", prog_name="holdgate", message="%(prog)s %(version)s")
 def main() -> None:
     """Holdgate: a task queue with hold points, where people sign off on what machines do."""
 
@@ -53,6 +52,8 @@ def main() -> None:
 @main.command()
 def dev() -> None:
     """Set up and start everything on this machine: servers, migrations, web, worker, careers site, sample data."""
+    from holdgate import development
+
     development.run(os.environ)
 
 
@@ -78,14 +79,17 @@ def migrate(lock_timeout: float, timeout: float, check: bool, plan: bool) -> Non
 
     Run it before web servers and workers of a new release, and after a restore. Several at once wait for each other.
     """
+    from holdgate import schema
+
     with _servers() as settings:
+        url, pooler = settings.database_url, settings.database_pooler
         if plan:
-            for revision, brings in pending(current(settings.database_url)):
+            for revision, brings in schema.pending(schema.current(url, pooler=pooler)):
                 click.echo(f"{revision}  {brings}")
             return
         if not check:
-            migrate_schema(settings.database_url, lock_timeout=lock_timeout, timeout=timeout, say=click.echo)
-        at, needed = current(settings.database_url), head()
+            schema.migrate(url, lock_timeout=lock_timeout, timeout=timeout, say=click.echo, pooler=pooler)
+        at, needed = schema.current(url, pooler=pooler), schema.head()
     if at == needed:
         click.echo(f"The schema is at {at}, which this release needs.")
     elif at is not None and at > needed:
@@ -97,9 +101,13 @@ def migrate(lock_timeout: float, timeout: float, check: bool, plan: bool) -> Non
 
 @main.command()
 def demo() -> None:
-    """Give the development administrator sample postings and a profile."""
+    """Give the development administrator sample postings and a profile. Only in a checkout."""
+    if not CHECKOUT:
+        raise click.ClickException("The sample data is part of a checkout of Holdgate, not of the installed package.")
+    from holdgate.development import in_transaction, prepare
+
     with _servers() as settings:
-        link = in_transaction(settings, lambda session: development.prepare(session, settings))
+        link = in_transaction(settings, lambda session: prepare(session, settings))
     click.echo(f"Sample postings and a profile are there. Sign in (once): {link}")
 
 
@@ -108,6 +116,12 @@ def demo() -> None:
 @click.option("--keys", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Public keys, saved before.")
 def verify(files: tuple[Path, ...], keys: Path | None) -> None:
     """Check receipts (FILES), or without any the whole database against its log. Exit status 1: something is wrong."""
+    import asyncio
+
+    from holdgate import verify as verification
+    from holdgate.core.config import load
+    from holdgate.embedded.attach import attached
+
     if files:
         given = load(os.environ)
         fine = verification.verify_files(files, verification.keys_of(attached(given), keys), _say)
@@ -119,6 +133,8 @@ def verify(files: tuple[Path, ...], keys: Path | None) -> None:
 
 def _say(line: str) -> None:
     """A receipt may come from anybody, and a terminal obeys more characters than a page."""
+    from holdgate.core.visible import visible
+
     click.echo(visible(line))
 
 
@@ -127,6 +143,12 @@ def _say(line: str) -> None:
 @click.option("--send", metavar="ADDRESS", default="", help="Also send a test mail there.")
 def doctor(as_json: bool, send: str) -> None:
     """Look at everything this needs, and say what to do. Exit status 0: all well, 1: warnings, 2: something fails."""
+    import asyncio
+
+    from holdgate.core import log
+    from holdgate.doctor import examination
+    from holdgate.schema import head
+
     with _servers() as settings:
         log.configure(json=True, level="error")
         sys.exit(asyncio.run(examination.tell(settings, head(), click.echo, as_json=as_json, send_to=send)))
@@ -139,12 +161,18 @@ main.add_command(load_command)
 @click.option("--host", help="The address it listens on. Default: 0.0.0.0 in production, else 127.0.0.1.")
 def web(host: str | None) -> None:
     """Run a web server process on PORT."""
+    import uvicorn
+
+    from holdgate.core.config import load
+    from holdgate.web.connection import MAX_CONNECTIONS, Connection
+
     settings = load(os.environ)
     # When all is done, uvicorn raises the signal that stopped it once more. Whoever stops it expects a good end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         "holdgate.asgi:create",
         factory=True,
+        app_dir=".",  # kinds of one's own, as arq finds them
         # What has not been told to be in production trusts whoever reaches it too much for a network.
         host=host or ("127.0.0.1" if settings.development else "0.0.0.0"),  # noqa: S104
         port=settings.port,
@@ -164,6 +192,8 @@ def web(host: str | None) -> None:
 @main.command()
 def worker() -> None:
     """Run a worker process (the same as `arq holdgate.worker.WorkerSettings`)."""
+    from holdgate.core.config import load
+
     load(os.environ)
     os.execv(sys.executable, [sys.executable, "-m", "arq", "holdgate.worker.WorkerSettings"])  # noqa: S606
 
@@ -178,8 +208,10 @@ def user() -> None:
 @click.option("--admin", is_flag=True, help="May see and do everything.")
 def add_user(email: str, admin: bool) -> None:
     """Let EMAIL sign in. Doing it again changes nothing but the role."""
+    from holdgate.accounts import service as accounts
+    from holdgate.development import in_transaction
 
-    async def add(session: WriteSession) -> str:
+    async def add(session: "WriteSession") -> str:
         return (await accounts.add_user(session, email, admin=admin)).role
 
     with _servers() as settings:
@@ -205,13 +237,19 @@ def token() -> None:
 @click.option("--days", type=click.IntRange(1, 3650), help="When it expires; never, if left out.")
 def create_token(email: str, scopes: tuple[str, ...], name: str, days: int | None) -> None:
     """Make a token for EMAIL and print it, alone, on standard output. Without --scope: everything but admin."""
-    import_module("holdgate.kinds.email_send")  # its person is told by email
+    from datetime import timedelta
 
-    async def make(session: WriteSession) -> str:
+    import holdgate.kinds.email_send  # noqa: F401  (its person is told by email)
+    from holdgate.accounts import api_tokens
+    from holdgate.accounts import service as accounts
+    from holdgate.core.errors import AppError
+    from holdgate.development import in_transaction
+
+    async def make(session: "WriteSession") -> str:
         person = await accounts.find_user_by_email(session, email)
         if person is None:
             raise AppError(f"Nobody here has the address {email}. First: holdgate user add {email}")
-        wanted = [Scope(scope) for scope in scopes] or USUAL
+        wanted = [Scope(scope) for scope in scopes] or api_tokens.USUAL
         lasts = timedelta(days=days) if days else None
         return await api_tokens.create_token(session, person.id, name=name, scopes=wanted, lasts=lasts)
 
@@ -221,8 +259,12 @@ def create_token(email: str, scopes: tuple[str, ...], name: str, days: int | Non
 
 
 @contextmanager
-def _servers() -> Iterator[Settings]:
+def _servers() -> "Iterator[Settings]":
     """The settings, with embedded servers started for the time of the command when they do not run."""
+    from holdgate.core.config import load
+    from holdgate.embedded import postgres, valkey
+    from holdgate.embedded.attach import attached
+
     given = load(os.environ)
     ran = postgres.running(given.data_dir), valkey.running(given.data_dir)
     try:

@@ -1,6 +1,6 @@
 """A client of the JSON API in one file that needs only httpx: use it as `holdgate.client`, or copy it.
 
-    with Holdgate("https://hold.example.org", "hg_…") as hold:
+    with Client("https://hold.example.org", "hg_…") as hold:
         task = hold.create_task("sample.task", {"seconds": 2}, once="monday-1")
         print(hold.wait(task["id"])["state"])
 
@@ -97,7 +97,7 @@ class Problem(Exception):
         super().__init__(f"{status} {self.title}: {self.detail}{f' ({places})' if places else ''}")
 
 
-class Holdgate:
+class Client:
     """One installation, in the name of one token.
 
     Args:
@@ -126,7 +126,7 @@ class Holdgate:
         self._tries = tries
         self._sleep = sleep
 
-    def __enter__(self) -> "Holdgate":
+    def __enter__(self) -> "Client":
         return self
 
     def __exit__(

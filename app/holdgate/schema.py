@@ -7,6 +7,7 @@ version where the one before it has put it. `migrations/env.py` runs them, one p
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -31,12 +32,12 @@ import holdgate.tasks.models
 import holdgate.webhooks.models  # noqa: F401
 from holdgate.core.db import LONG, Base, Database, sqlstate
 from holdgate.core.errors import AppError
+from holdgate.core.migration_limits import LOCK_TIMEOUT, TIMEOUT
 from holdgate.core.places import MIGRATIONS
 from holdgate.stats.rebasing import rebase
 
-LOCK_TIMEOUT = 5.0  # seconds that one attempt waits for a lock
-TIMEOUT = 600.0  # seconds in which it tries again
 LONGEST_PAUSE = 15.0
+REVISION = re.compile(r"\d{4}")
 LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
 Say = Callable[[str], Any]
 
@@ -55,13 +56,14 @@ class MigrationFailed(AppError):
     """A statement was refused; nothing of its migration has stayed."""
 
 
-def config(url: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Config:
+def config(url: str, *, lock_timeout: float = LOCK_TIMEOUT, pooler: bool = False) -> Config:
     made = Config()
     made.set_main_option("script_location", str(MIGRATIONS))
     made.set_main_option("prepend_sys_path", str(MIGRATIONS.parent))
     made.set_main_option("path_separator", "os")
     made.attributes["url"] = url
     made.attributes["lock_timeout"] = lock_timeout
+    made.attributes["pooler"] = pooler
     return made
 
 
@@ -72,8 +74,9 @@ def migrate(
     lock_timeout: float = LOCK_TIMEOUT,
     timeout: float = TIMEOUT,
     say: Say = lambda _: None,
+    pooler: bool = False,
 ) -> None:
-    """Bring the database at `url` to `revision`. Must not be called from a running event loop.
+    """Bring the schema at `url` to `revision`; it is made if need be. Must not be called from a running event loop.
 
     A schema that is newer than this code is left as it is: the release before runs on it (docs/upgrades.md).
 
@@ -81,27 +84,34 @@ def migrate(
         lock_timeout: seconds after which it gives way to those who hold a lock.
         timeout: seconds in which it tries again.
         say: is told whom it waits for.
+        pooler: the URL leads to a PgBouncer in transaction mode.
 
     Raises:
         Blocked; MigrationFailed
     """
     if revision == "head":
-        at = current(url)
+        at = current(url, pooler=pooler)
+        if at is not None and not REVISION.fullmatch(at):
+            raise MigrationFailed(
+                f"The schema is at the Alembic revision {at!r}, which is none of Holdgate's: it has another program's"
+                " tables. Set DATABASE_SCHEMA to a schema that Holdgate has for itself."
+            )
         if at is not None and at > head():
             return
     ends, pause = time.monotonic() + timeout, 0.5
-    while (blockers := _attempt(config(url, lock_timeout=lock_timeout), revision)) is not None:
+    while (blockers := _attempt(config(url, lock_timeout=lock_timeout, pooler=pooler), revision)) is not None:
         who = "; ".join(blockers) or "others who have ended meanwhile"
         if time.monotonic() + pause > ends:
+            at = current(url, pooler=pooler) or "nothing"
             raise Blocked(
-                f"After {timeout:g} seconds the schema is still at {current(url) or 'nothing'}: in the way is {who}."
+                f"After {timeout:g} seconds the schema is still at {at}: in the way is {who}."
                 " Run it again when that has ended, or end it: SELECT pg_terminate_backend(pid)."
             )
         say(f"Gave way to {who}. Trying again in {pause:g} s.")
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
     if revision == "head":
-        moved = asyncio.run(_rebase(url))
+        moved = asyncio.run(_rebase(url, pooler))
         if moved is not None:
             say(f"This database was restored from another cluster: its log of {moved:,} events is at home here now.")
 
@@ -117,7 +127,7 @@ def _attempt(made: Config, revision: str) -> list[str] | None:
     except DBAPIError as error:
         if sqlstate(error) in (LOCK_NOT_AVAILABLE, DEADLOCK):
             return blockers
-        stays = current(made.attributes["url"])
+        stays = current(made.attributes["url"], pooler=made.attributes["pooler"])
         raise MigrationFailed(
             f"A migration failed, and the schema stays at {stays or 'nothing'}: {error.orig}"
         ) from error
@@ -131,9 +141,9 @@ def head() -> str:
     return found
 
 
-def current(url: str) -> str | None:
+def current(url: str, *, pooler: bool = False) -> str | None:
     """The revision of the database at `url`; None: nothing has been migrated. Not from a running event loop."""
-    return asyncio.run(_current(url))
+    return asyncio.run(_current(url, pooler))
 
 
 def pending(at: str | None) -> list[tuple[str, str]]:
@@ -142,8 +152,8 @@ def pending(at: str | None) -> list[tuple[str, str]]:
     return [(each.revision, each.doc) for each in reversed(list(scripts)) if at is None or each.revision > at]
 
 
-async def _current(url: str) -> str | None:
-    database = Database(url, name="holdgate migrate", pool_size=1, pooler=True)
+async def _current(url: str, pooler: bool) -> str | None:
+    database = Database(url, name="holdgate migrate", pool_size=1, pooler=pooler)
     try:
         async with database.read() as session:
             if await session.scalar(text("SELECT to_regclass('alembic_version') IS NULL")):
@@ -154,8 +164,8 @@ async def _current(url: str) -> str | None:
         await database.dispose()
 
 
-async def _rebase(url: str) -> int | None:
-    database = Database(url, name="holdgate migrate", pool_size=1, pooler=True, limit=LONG)
+async def _rebase(url: str, pooler: bool) -> int | None:
+    database = Database(url, name="holdgate migrate", pool_size=1, pooler=pooler, limit=LONG)
     try:
         async with database.write("system") as session:
             return await rebase(session)

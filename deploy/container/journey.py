@@ -17,7 +17,7 @@ import httpx
 
 from deploy.container.image import Image, inside
 from deploy.servers import Around
-from holdgate.client import Holdgate
+from holdgate.client import Client
 
 ADMIN = "ann@example.org"
 SECONDS = 60.0
@@ -105,7 +105,7 @@ def travel(image: Image, around: Around, ports: tuple[int, int], logs: Path, say
         runs.started(*image.command, **only_web) as web,
         runs.started("worker", **only_worker) as worker,
         httpx.Client(base_url=base, follow_redirects=True, timeout=20) as browser,
-        Holdgate(base, token) as program,
+        Client(base, token) as program,
     ):
         _until(lambda: runs.healthy(**only_web) and runs.healthy(**only_worker), "both are healthy")
         assert not runs.healthy(PORT="1", METRICS_PORT="1"), "the health check finds nothing wrong where nobody is"
@@ -150,7 +150,7 @@ def _signs_in(browser: httpx.Client, around: Around, version: str) -> None:
     assert f"Holdgate {version}" in page.text
 
 
-def _works(program: Holdgate, browser: httpx.Client, around: Around, base: str) -> None:
+def _works(program: Client, browser: httpx.Client, around: Around, base: str) -> None:
     tasks = [{"kind": "sample.task", "payload": {"steps": 2}} for _ in range(20)]
     run = program.create_run("A first run", tasks)["id"]
     held = program.create_task("sample.task", {"hold": "approval"}, title="One that asks")["id"]

@@ -21,7 +21,6 @@ from holdgate.accounts.api_tokens import SHOWN, START, USUAL
 from holdgate.accounts.auth import session_middleware
 from holdgate.accounts.queries import insert_session
 from holdgate.accounts.service import add_user
-from holdgate.api.access import Scope
 from holdgate.approvals.reads import count_waiting
 from holdgate.asgi import HANDLERS, TOKEN_USES
 from holdgate.core.config import Settings
@@ -29,6 +28,7 @@ from holdgate.core.db import Database, WriteSession
 from holdgate.core.files import FileStore
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.core.tokens import digest, mint
 from holdgate.schema import head
 from holdgate.web.site import make_site

@@ -12,11 +12,11 @@ from redis.asyncio import Redis
 
 from holdgate.accounts.api_tokens import USUAL
 from holdgate.accounts.resume_api import FILE
-from holdgate.api.access import Scope
 from holdgate.api.openapi import document
 from holdgate.asgi import API_HANDLERS
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
+from holdgate.core.scopes import Scope
 from tests.api.programs import (
     ADMIN,
     ALL,

@@ -22,7 +22,7 @@ from holdgate.accounts.api_tokens import USUAL
 from holdgate.accounts.service import add_user
 from holdgate.api.openapi import document
 from holdgate.asgi import API_HANDLERS
-from holdgate.client import Holdgate, Problem
+from holdgate.client import Client, Problem
 from holdgate.core.db import Database
 from tests import processes
 from tests.api.programs import token_for
@@ -63,8 +63,8 @@ async def token(database: Database, owner: str) -> str:
 
 
 @pytest.fixture
-def hold(installation: dict[str, str], token: str) -> Iterator[Holdgate]:
-    with Holdgate(installation["BASE_URL"], token) as made:
+def hold(installation: dict[str, str], token: str) -> Iterator[Client]:
+    with Client(installation["BASE_URL"], token) as made:
         yield made
 
 
@@ -83,7 +83,7 @@ def test_every_path_of_the_client_is_described() -> None:
         empty: dict[str, Any] = {"items": [], "next_cursor": None, "finished_at": "now"}
         return httpx.Response(200, json=empty)
 
-    with Holdgate("http://h", "t", transport=httpx.MockTransport(answer)) as hold:
+    with Client("http://h", "t", transport=httpx.MockTransport(answer)) as hold:
         hold.create_task("k")
         hold.create_tasks([{"kind": "k"}])
         hold.wait("ID")
@@ -108,7 +108,7 @@ def test_every_path_of_the_client_is_described() -> None:
     assert len(set(asked)) == len(asked)
 
 
-async def test_a_task_is_made_once_and_waited_for(hold: Holdgate) -> None:
+async def test_a_task_is_made_once_and_waited_for(hold: Client) -> None:
     first = hold.create_task("sample.task", {"steps": 2}, title="T", once="key")
     again = hold.create_task("sample.task", {"steps": 2}, title="T", once="key")
     assert first["id"] == again["id"]
@@ -117,7 +117,7 @@ async def test_a_task_is_made_once_and_waited_for(hold: Holdgate) -> None:
     assert [each["id"] for each in hold.tasks()] == [first["id"]]
 
 
-async def test_waiting_for_what_holds_ends_with_a_timeout(hold: Holdgate) -> None:
+async def test_waiting_for_what_holds_ends_with_a_timeout(hold: Client) -> None:
     made = hold.create_task("sample.task", {"hold": "input"})
     began = time.monotonic()
     with pytest.raises(TimeoutError, match="is still"):
@@ -125,13 +125,13 @@ async def test_waiting_for_what_holds_ends_with_a_timeout(hold: Holdgate) -> Non
     assert 1 <= time.monotonic() - began < 10
 
 
-async def test_a_list_is_read_over_all_its_pages(hold: Holdgate) -> None:
+async def test_a_list_is_read_over_all_its_pages(hold: Client) -> None:
     made = hold.create_tasks([{"kind": "sample.task", "title": str(n)} for n in range(7)], once="seven")
     assert [task["title"] for task in hold.tasks(limit=3)] == [str(n) for n in reversed(range(7))]
     assert made == hold.create_tasks([{"kind": "sample.task", "title": str(n)} for n in range(7)], once="seven")
 
 
-async def test_runs_approvals_and_answers(hold: Holdgate) -> None:
+async def test_runs_approvals_and_answers(hold: Client) -> None:
     held = {"kind": "sample.task", "payload": {"hold": "approval"}}
     asks = {"kind": "sample.task", "payload": {"hold": "input"}}
     run = hold.create_run("R", [held, asks])
@@ -150,7 +150,7 @@ async def test_runs_approvals_and_answers(hold: Holdgate) -> None:
     assert receipt["receipt"]["decision"]["outcome"] == "approved"
 
 
-async def test_what_the_api_names_is_fetched_and_files_stay_as_they_are(hold: Holdgate) -> None:
+async def test_what_the_api_names_is_fetched_and_files_stay_as_they_are(hold: Client) -> None:
     made = hold.create_task("sample.task", {"steps": 1}, title="é")
     assert hold.get(made["url"])["id"] == made["id"]
     table = hold.download("/tasks/export.csv", {"q": made["id"]}).decode("utf-8-sig")
@@ -161,7 +161,7 @@ async def test_what_the_api_names_is_fetched_and_files_stay_as_they_are(hold: Ho
     assert refused.value.status == 422
 
 
-async def test_an_approval_that_asks_for_a_sign_in_is_decided_by_a_token_of_whoever_was_asked(hold: Holdgate) -> None:
+async def test_an_approval_that_asks_for_a_sign_in_is_decided_by_a_token_of_whoever_was_asked(hold: Client) -> None:
     made = hold.create_task("sample.task", {"hold": "approval", "level": "sign-in"})
     ends = time.monotonic() + 30
     while not (waiting := list(hold.approvals(task_id=made["id"], state="pending"))):
@@ -176,7 +176,7 @@ async def test_a_token_without_the_scope_does_not_sign(
     async with database.write("system") as session:
         person = await add_user(session, owner)
         weak = await token_for(session, person.id, [s for s in USUAL if "decide" not in s])
-    with Holdgate(installation["BASE_URL"], weak) as reader, pytest.raises(Problem) as refused:
+    with Client(installation["BASE_URL"], weak) as reader, pytest.raises(Problem) as refused:
         reader.decide({"id": "00000000-0000-0000-0000-000000000000", "version": "0" * 64}, "approve")
     assert refused.value.status == 403
 
@@ -187,11 +187,11 @@ async def test_what_its_own_description_shows_works(
     shown = dedent("\n".join(line for line in (module.__doc__ or "").splitlines() if line.startswith("    ")))
     real = shown.replace("https://hold.example.org", installation["BASE_URL"]).replace("hg_…", token)
     assert real != shown
-    exec(real, {"Holdgate": Holdgate})
+    exec(real, {"Client": Client})
     assert capsys.readouterr().out == "succeeded\n"
 
 
-async def test_a_problem_names_its_first_places_and_holds_them_all(hold: Holdgate) -> None:
+async def test_a_problem_names_its_first_places_and_holds_them_all(hold: Client) -> None:
     with pytest.raises(Problem) as refused:
         hold.create_tasks([{"kind": "sample.task", "payload": {"steps": -1}}] * 30)
     assert len(refused.value.errors) == 30
@@ -199,7 +199,7 @@ async def test_a_problem_names_its_first_places_and_holds_them_all(hold: Holdgat
     assert (said.count("#/tasks/"), said.endswith("; and 25 more)")) == (5, True)
 
 
-async def test_refusals_are_problems_with_their_places(hold: Holdgate) -> None:
+async def test_refusals_are_problems_with_their_places(hold: Client) -> None:
     with pytest.raises(Problem) as refused:
         hold.create_task("sample.task", {"steps": -1})
     assert refused.value.status == 422 and refused.value.request_id
@@ -209,7 +209,7 @@ async def test_refusals_are_problems_with_their_places(hold: Holdgate) -> None:
     assert missing.value.status == 404
 
 
-async def test_events_are_told_and_gone_on_with(hold: Holdgate) -> None:
+async def test_events_are_told_and_gone_on_with(hold: Client) -> None:
     made = hold.create_task("sample.task", {})
     hold.wait(made["id"], 30)
     told = list(islice(hold.events("0.0"), 3))
@@ -239,25 +239,25 @@ MADE = httpx.Response(201, json={"id": "1", "url": "/"})
 def test_too_many_requests_are_waited_out_as_long_as_the_server_says() -> None:
     transport, _ = answers(httpx.Response(429, headers=BUSY, json={}), MADE)
     slept: list[float] = []
-    with Holdgate("http://h", "t", transport=transport, sleep=slept.append) as hold:
+    with Client("http://h", "t", transport=transport, sleep=slept.append) as hold:
         assert hold.create_task("k")["id"] == "1"
     assert slept == [7]
 
 
 def test_a_change_is_sent_again_after_a_broken_connection_only_with_a_key() -> None:
     transport, keys = answers(httpx.ReadError("broken"), MADE)
-    with Holdgate("http://h", "t", transport=transport, sleep=lambda _: None) as hold:
+    with Client("http://h", "t", transport=transport, sleep=lambda _: None) as hold:
         assert hold.create_task("k", once="key")["id"] == "1"
     assert keys == ["key", "key"]
     transport, keys = answers(httpx.ReadError("broken"), MADE)
-    with Holdgate("http://h", "t", transport=transport, sleep=lambda _: None) as hold, pytest.raises(httpx.ReadError):
+    with Client("http://h", "t", transport=transport, sleep=lambda _: None) as hold, pytest.raises(httpx.ReadError):
         hold.create_task("k")
     assert keys == [""]
 
 
 def test_a_server_that_stays_busy_is_a_problem_in_the_end() -> None:
     transport, keys = answers(*[httpx.Response(429, headers=BUSY, json={"title": "Slowly"})] * 3)
-    hold = Holdgate("http://h", "t", tries=3, transport=transport, sleep=lambda _: None)
+    hold = Client("http://h", "t", tries=3, transport=transport, sleep=lambda _: None)
     with hold, pytest.raises(Problem, match="429 Slowly"):
         hold.stats()
     assert len(keys) == 3
@@ -295,7 +295,7 @@ async def test_the_pages_commands_and_code_run_as_they_stand(
     assert done.returncode == 0 and done.stdout.count("-") >= 8, done.stderr + done.stdout
     done = run("bash", "-c", events)
     assert done.returncode == 28 and ": listening" in done.stdout, "it listens until curl's own time is over"
-    with Holdgate(environ["BASE_URL"], environ["TOKEN"]) as hold:
+    with Client(environ["BASE_URL"], environ["TOKEN"]) as hold:
         asks = hold.create_task("sample.task", {"hold": "approval"}, once="asks")["id"]
         ends = time.monotonic() + 30
         while hold.task(asks)["state"] != "pending_approval":
@@ -304,12 +304,12 @@ async def test_the_pages_commands_and_code_run_as_they_stand(
     done = run(sys.executable, "-c", python)
     assert done.returncode == 0, done.stderr
     assert "succeeded" in done.stdout and "422" in done.stdout.splitlines()[-1], done.stdout
-    with Holdgate(environ["BASE_URL"], environ["TOKEN"]) as hold:
+    with Client(environ["BASE_URL"], environ["TOKEN"]) as hold:
         assert hold.wait(asks)["state"] == "succeeded", "the page's program has approved it"
     async with database.write("system") as session:  # somebody who has nothing else
         person = await add_user(session, "bea@example.org")
         environ["TOKEN"] = await token_for(session, person.id)
-    with Holdgate(installation["BASE_URL"], environ["TOKEN"]) as hold:
+    with Client(installation["BASE_URL"], environ["TOKEN"]) as hold:
         hold.create_task("sample.task", run_at="2999-01-01T00:00:00Z")
     [python] = [block for block in blocks("python") if "/bulk/preview" in block]
     done = run(sys.executable, "-c", python)

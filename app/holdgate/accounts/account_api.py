@@ -32,13 +32,13 @@ from holdgate.accounts.schemas import (
     session_item,
     token_item,
 )
-from holdgate.api.access import Scope
 from holdgate.api.bodies import read_query
 from holdgate.api.changes import change
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.idempotency import Reply, once
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.web.guards import SignedIn
 from holdgate.web.request import WebRequest
 from holdgate.web.sessions import Read

@@ -7,10 +7,10 @@ from uuid import UUID
 from holdgate.accounts import queries, token_queries
 from holdgate.accounts.errors import TokenNotFound, UserNotFound
 from holdgate.accounts.letters import NewTokenData
-from holdgate.api.access import Scope
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Conflict, Invalid
 from holdgate.core.ids import uuid7
+from holdgate.core.scopes import Scope
 from holdgate.core.tokens import digest, mint
 from holdgate.mail import service as mail
 

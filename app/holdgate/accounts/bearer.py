@@ -19,6 +19,7 @@ from holdgate.api.access import Access
 from holdgate.core import log
 from holdgate.core.db import NOTE_SECONDS, Database, is_away
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope as TokenScope
 from holdgate.core.tokens import digest
 from holdgate.web.request import WebRequest
 
@@ -100,8 +101,8 @@ async def _by_jwt(request: WebRequest, token: str) -> tuple[Principal, Access]:
 
 def _principal(id: UUID, email: str, name: str, role: str, found: Access) -> tuple[Principal, Access]:
     """An administrator's token without the scope `admin` is a member's."""
-    admin = role == "admin" and access.Scope.ADMIN in found.scopes
+    admin = role == "admin" and TokenScope.ADMIN in found.scopes
     acts_as: Literal["member", "admin"] = "admin" if admin else "member"
     if not admin:  # the scope outlives the role
-        found = Access(found.via, found.label, found.scopes - {access.Scope.ADMIN})
+        found = Access(found.via, found.label, found.scopes - {TokenScope.ADMIN})
     return Principal(id, email, name, acts_as, by_program=True), found

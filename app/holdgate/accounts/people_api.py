@@ -13,7 +13,6 @@ from holdgate.accounts.bearer import holders_of
 from holdgate.accounts.errors import UserNotFound
 from holdgate.accounts.models import User
 from holdgate.accounts.schemas import NewUser, RoleChange, UserItem, UserPage, UserQuery, user_item
-from holdgate.api.access import Scope
 from holdgate.api.bodies import read_json, read_query
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.idempotency import Reply, once
@@ -23,6 +22,7 @@ from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.web.guards import SignedIn
 from holdgate.web.request import WebRequest
 from holdgate.web.sessions import Read

@@ -8,7 +8,6 @@ from litestar import Response
 
 from holdgate.accounts import profiles
 from holdgate.accounts.documents import document
-from holdgate.api.access import Scope
 from holdgate.api.bodies import content_type, read_query
 from holdgate.api.changes import change
 from holdgate.api.endpoints import endpoint
@@ -16,6 +15,7 @@ from holdgate.api.idempotency import Reply, once
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import NotFound
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.web.guards import SignedIn
 from holdgate.web.request import WebRequest
 from holdgate.web.sessions import Read

@@ -15,10 +15,10 @@ from holdgate.accounts.bearer import holders_of
 from holdgate.accounts.errors import TokenNotFound
 from holdgate.accounts.models import ApiToken
 from holdgate.accounts.token_uses import Use
-from holdgate.api.access import MEANINGS, Scope
 from holdgate.core.db import Session
 from holdgate.core.errors import Conflict, Invalid
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import MEANINGS, Scope
 from holdgate.web.forms import Form, blank, read_form
 from holdgate.web.guards import SignedIn
 from holdgate.web.render import render, see_other

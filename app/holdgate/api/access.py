@@ -1,30 +1,14 @@
 """What a program may do: the scopes of its token, and the guard that asks for one."""
 
 from collections.abc import Awaitable, Callable
-from enum import StrEnum
 
 import msgspec
 from litestar.handlers import BaseRouteHandler
 
 from holdgate.core.errors import Forbidden, Unauthorized
+from holdgate.core.scopes import Scope
 from holdgate.web.guards import Connection
 from holdgate.web.request import principal
-
-
-class Scope(StrEnum):
-    TASKS_READ = "tasks:read"
-    TASKS_WRITE = "tasks:write"
-    APPROVALS_DECIDE = "approvals:decide"
-    ADMIN = "admin"
-
-
-MEANINGS = {
-    Scope.TASKS_READ: "See tasks, runs, approvals, postings, schedules, webhooks, counts and one's own account.",
-    Scope.TASKS_WRITE: "Start, change and cancel tasks, runs, bulk actions, schedules and webhooks; import postings; "
-    "change one's own settings.",
-    Scope.APPROVALS_DECIDE: "Decide approvals, pass them on, take them back; answer questions.",
-    Scope.ADMIN: "All of it, and everybody's: only for administrators.",
-}
 
 
 class Access(msgspec.Struct, frozen=True):

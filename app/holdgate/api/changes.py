@@ -11,12 +11,12 @@ import msgspec
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 
-from holdgate.api.access import Scope
 from holdgate.api.bodies import read_json
 from holdgate.api.endpoints import endpoint
 from holdgate.api.idempotency import Reply, once
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.web.guards import SignedIn
 from holdgate.web.request import WebRequest
 

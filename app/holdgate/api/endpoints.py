@@ -7,7 +7,8 @@ import msgspec
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 
-from holdgate.api.access import Scope, needs
+from holdgate.api.access import needs
+from holdgate.core.scopes import Scope
 
 JSON, NDJSON, CSV, SSE = "application/json", "application/x-ndjson", "text/csv", "text/event-stream"
 ANY = "*/*"  # as it is stored

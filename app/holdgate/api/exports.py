@@ -7,11 +7,11 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
-from holdgate.api.access import Scope
 from holdgate.api.bodies import read_query
 from holdgate.api.endpoints import CSV, JSON, endpoint
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.web.downloads import Rows, export
 from holdgate.web.guards import SignedIn
 from holdgate.web.request import WebRequest

@@ -7,7 +7,6 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from holdgate.api.access import Scope
 from holdgate.api.bodies import read_json, read_query
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.exports import export_routes
@@ -33,6 +32,7 @@ from holdgate.core.db import WriteSession
 from holdgate.core.errors import Conflict
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.tasks.reads import find_task
 from holdgate.web.guards import SignedIn
 from holdgate.web.request import WebRequest, client_address

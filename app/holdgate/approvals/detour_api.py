@@ -7,7 +7,6 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from holdgate.api.access import Scope
 from holdgate.api.bodies import read_json
 from holdgate.api.changes import change
 from holdgate.api.endpoints import endpoint
@@ -17,6 +16,7 @@ from holdgate.approvals.asked import asked_signed_in
 from holdgate.approvals.schemas import Decided, decided
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.web.guards import SignedIn
 from holdgate.web.request import WebRequest
 

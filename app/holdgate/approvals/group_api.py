@@ -8,7 +8,6 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from holdgate.api.access import Scope
 from holdgate.api.bodies import read_json, read_query
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.idempotency import Reply, once
@@ -20,6 +19,7 @@ from holdgate.approvals.schemas import QuestionItem, Reason, Version, question
 from holdgate.approvals.states import ApprovalVerb
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid
+from holdgate.core.scopes import Scope
 from holdgate.tasks.schemas import Moment
 from holdgate.web.guards import SignedIn
 from holdgate.web.request import WebRequest

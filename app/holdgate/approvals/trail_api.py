@@ -7,7 +7,6 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from holdgate.api.access import Scope
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.approvals import policy_queries, reads, receipts
 from holdgate.approvals.events import events_of
@@ -15,6 +14,7 @@ from holdgate.approvals.models import LinkOpening, Vote
 from holdgate.approvals.receipt_views import receipt_file
 from holdgate.approvals.trail import Delivery, deliveries
 from holdgate.core.masking import masked
+from holdgate.core.scopes import Scope
 from holdgate.tasks.schemas import Moment
 from holdgate.web.guards import SignedIn
 from holdgate.web.request import WebRequest

@@ -6,7 +6,6 @@ from uuid import UUID
 import msgspec
 from litestar import Response
 
-from holdgate.api.access import Scope
 from holdgate.api.bodies import read_query
 from holdgate.api.endpoints import endpoint
 from holdgate.api.exports import export_routes
@@ -15,6 +14,7 @@ from holdgate.audit import exports, queries
 from holdgate.audit.queries import AREAS, AuditFilter, Line, parse_place
 from holdgate.core.errors import Invalid
 from holdgate.core.masking import masked, masked_text
+from holdgate.core.scopes import Scope
 from holdgate.tasks.filters import parse_age
 from holdgate.tasks.schemas import Moment
 from holdgate.web.guards import SignedIn

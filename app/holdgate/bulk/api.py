@@ -8,7 +8,6 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from holdgate.api.access import Scope
 from holdgate.api.bodies import read_json, read_query
 from holdgate.api.changes import change
 from holdgate.api.endpoints import JSON, endpoint
@@ -35,6 +34,7 @@ from holdgate.bulk.undoing import undo, undo_of
 from holdgate.core.db import WriteSession
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.web.guards import SignedIn
 from holdgate.web.request import WebRequest
 from holdgate.web.sessions import Read

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Integer,
     SmallInteger,
     Text,
-    false,
     func,
     text,
 )
@@ -55,7 +54,7 @@ class BulkAction(Base):
     filter: Mapped[dict[str, Any]] = mapped_column(JSONB)
     priority: Mapped[int | None] = mapped_column(SmallInteger)
     note: Mapped[str] = mapped_column(Text, server_default="")
-    canary: Mapped[bool] = mapped_column(server_default=false())
+    canary: Mapped[bool] = mapped_column(server_default=text("false"))
     state: Mapped[str] = mapped_column(Text, server_default="running")
     # Why it waits or has stopped.
     reason: Mapped[str | None] = mapped_column(Text)

@@ -15,6 +15,7 @@ from holdgate.core.addresses import BadAddress, checked_domain
 
 VERSION = version("holdgate")
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+POSTGRESQL = ("postgresql", "postgres", "postgresql+asyncpg")
 QUEUE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 
@@ -27,6 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     environment: Literal["development", "production"] = "development"
     database_url: str = ""
+    # Where our tables are, with an Alembic version of their own. Part of the URLs from here on.
+    database_schema: str = "holdgate"
     # Whether that is a PgBouncer that hands out connections by the transaction.
     database_pooler: bool = False
     # A replica for what may be some seconds old; empty: none.
@@ -114,11 +117,13 @@ def load(environ: Mapping[str, str]) -> Settings:
     defaults = Settings()
     port = reader.integer("PORT", defaults.port, 1, 65535)
     secret = reader.text("SECRET_KEY", "")
+    schema = reader.schema("DATABASE_SCHEMA", defaults.database_schema)
     settings = Settings(
         environment="production" if production else "development",
-        database_url=_driver(reader.url("DATABASE_URL", ("postgresql", "postgres", "postgresql+asyncpg"))),
+        database_url=with_schema(_driver(reader.url("DATABASE_URL", POSTGRESQL)), schema),
+        database_schema=schema,
         database_pooler=reader.choice("DATABASE_POOLER", "none", ("none", "transaction")) == "transaction",
-        database_read_url=_driver(reader.url("DATABASE_READ_URL", ("postgresql", "postgres", "postgresql+asyncpg"))),
+        database_read_url=with_schema(_driver(reader.url("DATABASE_READ_URL", POSTGRESQL)), schema),
         # Its client knows the names of Redis only.
         redis_url=re.sub(
             r"^valkey", "redis", reader.url("REDIS_URL", ("redis", "rediss", "unix", "valkey", "valkeys"))
@@ -183,6 +188,13 @@ def parse_duration(text: str) -> timedelta | None:
         return None
     seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
     return timedelta(seconds=seconds) if seconds <= 3650 * 86400 else None
+
+
+def with_schema(url: str, schema: str) -> str:
+    """The URL that leads to this schema of its database, in the form that core/db.py reads."""
+    if not url or schema == Settings().database_schema:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}search_path={schema}"
 
 
 def _driver(url: str) -> str:
@@ -265,6 +277,13 @@ class _Reader:
             else:
                 found[queue] = int(size or "10")
         return tuple(found.items())
+
+    def schema(self, name: str, default: str) -> str:
+        value = self.text(name, default)
+        if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", value) or value.startswith("pg_"):
+            self.problems.append(f"{name} is {value[:80]!r}, but must be small letters, digits and _, not pg_….")
+            return default
+        return value
 
     def signup(self, name: str, default: str) -> str:
         value = self.text(name, default)

@@ -25,6 +25,10 @@ from holdgate.core import log
 CONNECT_SECONDS = 5.0
 ONE_OF_SEVERAL_SECONDS = 3.0  # for each host, so that a dead one leaves time for the next
 ANSWER_SECONDS = 2.0  # in which a server that lives answers a cancellation and a goodbye
+# Where our tables and functions are, unless the URL says otherwise: an installation can live in the database of a
+# product that has tables, and an Alembic, of its own.
+SCHEMA = "holdgate"
+_SEARCH_PATH = "search_path"
 _READ_ONLY = "25006"  # it takes no writes: a standby, most likely since a failover
 # It says goodbye itself (shutting down, starting up, an idle transaction), or takes no writes any more.
 _LEAVES = ("57P", "25P03", _READ_ONLY)
@@ -135,7 +139,8 @@ def make_engine(
     Args:
         url: `postgresql+asyncpg://…`; of several hosts the first that answers, and takes writes if it is to.
         pooler: the URL leads to a PgBouncer in transaction mode. Each transaction may have another connection, so
-            nothing is prepared under a name, and what else would belong to a session is left out.
+            nothing is prepared under a name, what else would belong to a session is left out, and each transaction says
+            for itself in which schema it works.
         settings: the server's, for each connection.
         limit: seconds that a statement may take; None: any time, for migrations.
         line: where its connections are known; None: closing one waits for it, for a little.
@@ -145,10 +150,13 @@ def make_engine(
     caching = {"statement_cache_size": 0} if pooler else {}
     about = {"server_settings": given, "command_timeout": limit, "connection_class": Connection, **caching}
     hosts = Hosts(connection_string(url), writes=writes)
+    here = f"SET {'LOCAL ' if pooler else ''}search_path TO {quoted(schema_of(url))}"
 
     async def connect(*_: object, **__: object) -> Any:
         connection = await hosts.connect(**about)
         connection.limit = limit
+        if not pooler:
+            await connection.execute(here, timeout=CONNECT_SECONDS)
         if line is not None:
             line.add(connection)
         return connection
@@ -159,7 +167,19 @@ def make_engine(
     )
     event.listen(engine.sync_engine, "checkout", _look)
     event.listen(engine.sync_engine, "handle_error", _judge)
+    if pooler:
+        event.listen(engine.sync_engine, "begin", lambda begun: begun.exec_driver_sql(here))
     return engine
+
+
+def schema_of(url: str) -> str:
+    """The schema that the URL names (`?search_path=…`), or ours."""
+    return dict(parse_qsl(urlsplit(url).query)).get(_SEARCH_PATH, SCHEMA)
+
+
+def quoted(name: str) -> str:
+    """As an identifier in a statement."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _look(connection: Any, *_: object) -> None:
@@ -190,7 +210,8 @@ def connection_string(url: str) -> str:
     parts = urlsplit(url)
     query = parse_qsl(parts.query, keep_blank_values=True)
     # `ssl` is the driver's own name, and what these URLs said before.
-    kept = [("sslmode" if key == "ssl" else key, value) for key, value in query if key not in _LEFT_OUT]
+    left_out = _LEFT_OUT | {_SEARCH_PATH}  # the engine says it in its own way
+    kept = [("sslmode" if key == "ssl" else key, value) for key, value in query if key not in left_out]
     return urlunsplit(parts._replace(scheme="postgresql", query=urlencode(kept, safe="/")))
 
 

@@ -1,11 +1,12 @@
-"""Where the files beside the code are: at the top of a checkout, in `app/files` once installed (pyproject.toml)."""
+"""Where the files beside the code are: at the top of a checkout, in `holdgate/files` once installed."""
 
 from pathlib import Path
 
-_APP = Path(__file__).parents[1]
-_INSTALLED = _APP / "files"
+_PACKAGE = Path(__file__).parents[1]
+_INSTALLED = _PACKAGE / "files"
 
-HOME = _INSTALLED if _INSTALLED.is_dir() else _APP.parent
+CHECKOUT = not _INSTALLED.is_dir()  # with the sandbox: the careers site and sample data
+HOME = _PACKAGE.parents[1] if CHECKOUT else _INSTALLED
 TEMPLATES = HOME / "templates"
 STATIC = HOME / "static"
 MIGRATIONS = HOME / "migrations"

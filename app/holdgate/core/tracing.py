@@ -35,7 +35,7 @@ def configure(url: str, service: str) -> None:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as missing:
-        raise ConfigError("TRACES_URL needs the extra: pip install 'holdgate[tracing]'.") from missing
+        raise ConfigError("TRACES_URL needs the packages of the extra `tracing`: see docs/operations.md.") from missing
     made = TracerProvider(resource=Resource.create({"service.name": service, "service.version": VERSION}))
     made.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=url)))
     use(made)

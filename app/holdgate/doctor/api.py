@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 from litestar import Response
 
-from holdgate.api.access import Scope
 from holdgate.api.endpoints import JSON, endpoint
+from holdgate.core.scopes import Scope
 from holdgate.doctor import examination
 from holdgate.doctor.findings import Health, Report, worst
 from holdgate.doctor.views import patient_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from holdgate.core.config import ConfigError, Settings
+from holdgate.core.config import ConfigError, Settings, with_schema
 from holdgate.embedded import postgres, valkey
 
 
@@ -27,7 +27,8 @@ def attached(settings: Settings, *, start: bool = False) -> Settings:
     home = settings.data_dir
     changes: dict[str, object] = {}
     if not settings.database_url:
-        changes["database_url"] = postgres.start(home) if start else postgres.url(home)
+        url = postgres.start(home) if start else postgres.url(home)
+        changes["database_url"] = with_schema(url, settings.database_schema)
     if not settings.redis_url:
         changes["redis_url"] = valkey.start(home) if start else valkey.url(home)
     if settings.secret_keys == ():

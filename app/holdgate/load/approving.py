@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from holdgate.client import Holdgate, Problem
+from holdgate.client import Client, Problem
 from holdgate.load.asking import Connect, Gate, Patient, Stopped
 from holdgate.load.watching import Watcher
 
@@ -50,8 +50,8 @@ class Approver:
                     self._decided.add(each["id"])
 
 
-def _decide(id: str) -> Callable[[Holdgate], Any]:
-    def decide(hold: Holdgate) -> Any:
+def _decide(id: str) -> Callable[[Client], Any]:
+    def decide(hold: Client) -> Any:
         try:
             return hold.decide(hold.approval(id), "approve", once=f"load-approve-{id}")
         except Problem as problem:

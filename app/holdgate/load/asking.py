@@ -8,14 +8,14 @@ from typing import TypeVar
 
 import httpx
 
-from holdgate.client import Holdgate, Problem
+from holdgate.client import Client, Problem
 
 T = TypeVar("T")
 
 LONGEST_PAUSE = 2.0  # seconds between two tries without an answer
 PASSING = (500, 502, 503, 504)  # of a server that starts, ends, or stands behind a proxy
 
-Connect = Callable[[], Holdgate]
+Connect = Callable[[], Client]
 
 
 class Stopped(Exception):
@@ -66,7 +66,7 @@ class Patient:
     def close(self) -> None:
         self._hold.close()
 
-    def ask(self, question: Callable[[Holdgate], T]) -> tuple[T, float]:
+    def ask(self, question: Callable[[Client], T]) -> tuple[T, float]:
         """The answer, and the seconds that the request took which brought it.
 
         Raises:

@@ -6,12 +6,8 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import click
-import msgspec
 
-from holdgate.client import Problem
 from holdgate.load.mix import SHAPES, parse_mix
-from holdgate.load.running import Interrupted, Plan, run
-from holdgate.load.telling import table
 
 HERE = ("localhost", "127.0.0.1", "::1")
 SELDOM = 5.0  # seconds between two lines where there is no terminal
@@ -58,6 +54,12 @@ def load(
     as_json: bool,
     yes: bool,
 ) -> None:
+    import msgspec
+
+    from holdgate.client import Problem
+    from holdgate.load.running import Interrupted, Plan, run
+    from holdgate.load.telling import table
+
     base_url = url.rstrip("/")
     if not yes and urlsplit(base_url).hostname not in HERE:
         click.confirm(f"This makes {count:,} real tasks at {base_url}. Go on?", abort=True, err=True)

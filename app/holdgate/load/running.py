@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from holdgate.client import Holdgate, TaskItem
+from holdgate.client import Client, TaskItem
 from holdgate.load.approving import Approver
 from holdgate.load.asking import Gate, Patient, Stopped
 from holdgate.load.figures import Figures, as_they_should, courses_of, pace, spread_of
@@ -39,9 +39,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def shapes(self) -> list[Shape]:
         return list(spread(self.mix, self.count))
 
-    def connect(self) -> Holdgate:
+    def connect(self) -> Client:
         """A connection that leaves trying again to `Patient`, which counts it."""
-        return Holdgate(self.base_url, self.token, tries=1)
+        return Client(self.base_url, self.token, tries=1)
 
 
 class Interrupted(Exception):

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Response
 
-from holdgate.api.access import Scope
 from holdgate.api.bodies import read_query
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.core.masking import masked_text
+from holdgate.core.scopes import Scope
 from holdgate.overview.needs import Need
 from holdgate.overview.reads import OUTCOMES, Overview, overview_of
 from holdgate.stats.failures import Failure

@@ -8,7 +8,6 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from holdgate.api.access import Scope
 from holdgate.api.bodies import content_type, read_query
 from holdgate.api.changes import change
 from holdgate.api.endpoints import CSV, JSON, endpoint
@@ -20,6 +19,7 @@ from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.postings import exports, imports, queries, service
 from holdgate.postings.formats import Parsed, parse
 from holdgate.postings.formats.rows import Draft, checked

@@ -2,12 +2,12 @@
 
 from uuid import UUID
 
-from holdgate.api.access import Scope
 from holdgate.api.changes import change
 from holdgate.api.idempotency import Reply
 from holdgate.api.router import PATH
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.postings import queries, service
 from holdgate.postings.queries import Search
 from holdgate.postings.schemas import ApplicationsAdded, ChosenPostings, NewApplications

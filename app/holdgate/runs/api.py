@@ -8,7 +8,6 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from holdgate.api.access import Scope
 from holdgate.api.bodies import read_query
 from holdgate.api.changes import change
 from holdgate.api.endpoints import JSON, endpoint
@@ -22,6 +21,7 @@ from holdgate.core.db import ReadSession, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.runs import exports, queries, service, time_queries
 from holdgate.runs.errors import RunNotFound
 from holdgate.runs.models import Run

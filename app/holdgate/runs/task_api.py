@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 from litestar import Response
 
-from holdgate.api.access import Scope
 from holdgate.api.bodies import content_type, decode, read_json, read_lines
 from holdgate.api.changes import change
 from holdgate.api.endpoints import JSON, NDJSON, endpoint
@@ -15,6 +14,7 @@ from holdgate.api.router import PATH
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.runs import submitting
 from holdgate.runs.schemas import MOST, Bulk, CreatedTasks
 from holdgate.tasks.schemas import Created, NewTask

@@ -7,7 +7,6 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from holdgate.api.access import Scope
 from holdgate.api.bodies import read_query
 from holdgate.api.changes import change
 from holdgate.api.endpoints import JSON, endpoint
@@ -17,6 +16,7 @@ from holdgate.api.router import PATH
 from holdgate.core.db import WriteSession
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.schedules import queries, service
 from holdgate.schedules.errors import ScheduleNotFound
 from holdgate.schedules.schemas import (

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Response
 
-from holdgate.api.access import Scope
 from holdgate.api.changes import change
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Forbidden
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.tasks import limits, queues
 from holdgate.tasks.kinds import MOST_AT_ONCE, Rate, all_kinds
 from holdgate.tasks.limits import Limits

@@ -7,7 +7,6 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from holdgate.api.access import Scope
 from holdgate.api.bodies import read_query
 from holdgate.api.changes import change
 from holdgate.api.endpoints import JSON, endpoint
@@ -16,6 +15,7 @@ from holdgate.core.db import Database, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.tasks import reads, service
 from holdgate.tasks.filters import TaskFilter, parse_filter
 from holdgate.tasks.kinds import all_kinds

@@ -5,10 +5,10 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.api.access import Scope
 from holdgate.api.changes import change
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.tasks import reads, service
 from holdgate.tasks.schemas import Moved, Priority
 from holdgate.tasks.secrets import with_secrets

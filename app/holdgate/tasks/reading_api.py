@@ -8,11 +8,11 @@ from litestar import Response
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from holdgate.api.access import Scope
 from holdgate.api.bodies import read_query
 from holdgate.api.endpoints import ANY, CSV, JSON, endpoint
 from holdgate.api.router import PATH
 from holdgate.core.masking import masked, masked_text
+from holdgate.core.scopes import Scope
 from holdgate.tasks import artifacts, exports, reads
 from holdgate.tasks.api import asked_filter
 from holdgate.tasks.artifact_views import file_of

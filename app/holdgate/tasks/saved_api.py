@@ -7,13 +7,13 @@ from uuid import UUID
 import msgspec
 from litestar import Response
 
-from holdgate.api.access import Scope
 from holdgate.api.changes import change
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.idempotency import Reply
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.tasks import saved
 from holdgate.tasks.filters import FIELDS
 from holdgate.tasks.list_views import OLDEST

@@ -8,9 +8,9 @@ import msgspec
 from litestar import Response
 from litestar.response import Stream
 
-from holdgate.api.access import Scope
 from holdgate.api.endpoints import JSON, SSE, endpoint
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.stats import queries as stats
 from holdgate.tasks import queues, reads
 from holdgate.tasks.feed import Feed, Place, Told, parse_place

@@ -6,8 +6,8 @@ from uuid import UUID
 import msgspec
 from litestar import Response
 
-from holdgate.api.access import Scope
 from holdgate.api.endpoints import JSON, endpoint
+from holdgate.core.scopes import Scope
 from holdgate.tasks import reads
 from holdgate.tasks.reads import LivingWorker
 from holdgate.tasks.schemas import Moment

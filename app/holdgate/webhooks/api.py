@@ -8,7 +8,7 @@ import msgspec
 from litestar import Response
 from litestar.params import FromPath
 
-from holdgate.api.access import Access, MissingScope, Scope
+from holdgate.api.access import Access, MissingScope
 from holdgate.api.bodies import read_json, read_query
 from holdgate.api.changes import change
 from holdgate.api.endpoints import JSON, endpoint
@@ -18,6 +18,7 @@ from holdgate.api.router import PATH
 from holdgate.core.db import WriteSession
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
 from holdgate.web.guards import SignedIn
 from holdgate.web.request import WebRequest
 from holdgate.web.sessions import Read
