@@ -1,0 +1,11 @@
+CREATE OR REPLACE FUNCTION task_counts_change() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT
+AS $$
+BEGIN
+  INSERT INTO task_totals AS t (owner_id, queue, kind, state, n)
+  SELECT owner_id, queue, kind, state, sum(n)
+  FROM (SELECT owner_id, queue, kind, state, n FROM new_rows
+        UNION ALL SELECT owner_id, queue, kind, state, -n FROM old_rows) AS changes
+  GROUP BY 1, 2, 3, 4 HAVING sum(n) <> 0
+  ON CONFLICT (owner_id, queue, kind, state) DO UPDATE SET n = t.n + EXCLUDED.n;
+  RETURN NULL;
+END $$;

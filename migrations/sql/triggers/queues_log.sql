@@ -1,0 +1,4 @@
+CREATE TRIGGER queues_log
+  AFTER INSERT OR UPDATE ON queues
+  FOR EACH ROW
+  EXECUTE FUNCTION queues_log();

@@ -1,0 +1,4 @@
+CREATE TRIGGER schedules_log
+  AFTER INSERT OR DELETE OR UPDATE ON schedules
+  FOR EACH ROW
+  EXECUTE FUNCTION schedules_log();

@@ -1,0 +1,5 @@
+CREATE TRIGGER tasks_log_insert
+  AFTER INSERT ON tasks
+  REFERENCING NEW TABLE AS new_rows
+  FOR EACH STATEMENT
+  EXECUTE FUNCTION tasks_log_insert();

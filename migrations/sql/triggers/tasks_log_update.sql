@@ -1,0 +1,5 @@
+CREATE TRIGGER tasks_log_update
+  AFTER UPDATE ON tasks
+  REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+  FOR EACH STATEMENT
+  EXECUTE FUNCTION tasks_log_update();

@@ -1,0 +1,1312 @@
+"""All there is at the first release: the tables, then the functions and triggers of migrations/sql.
+
+Later releases add migrations of their own, and keep migrations/sql as it is then: the present text, one file each. A test
+holds a migrated database against it.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from holdgate.core.db import Xid8
+from migrations import sql_files, transitions
+
+revision = "0001"
+down_revision = None
+
+FOLLOWERS = ("mail", "minutes", "runs", "webhooks")
+
+
+def upgrade() -> None:
+    tables()
+    sql_files.create()
+    transitions.sync()
+    here = "pg_snapshot_xmin(pg_current_snapshot())"
+    op.execute(f"INSERT INTO rollup (upto) VALUES ({here})")
+    for name in FOLLOWERS:
+        op.execute(f"INSERT INTO log_followers (name, upto) VALUES ('{name}', {here})")
+
+
+def tables() -> None:
+    op.create_table(
+        "audit_events",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("area", sa.Text(), nullable=False),
+        sa.Column("verb", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=True),
+        sa.Column("subject_id", sa.Uuid(), nullable=True),
+        sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("audit_events_pkey")),
+    )
+    op.create_index(
+        "audit_events_at_idx",
+        "audit_events",
+        [sa.literal_column("at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_table(
+        "error_counts",
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("dead", sa.Boolean(), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+    )
+    op.create_index("error_counts_owner_idx", "error_counts", ["owner_id"], unique=False)
+    op.create_table(
+        "error_minutes",
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
+        sa.Column("span", sa.SmallInteger(), nullable=False),
+        sa.Column("minute", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+    )
+    op.create_index("error_minutes_age_idx", "error_minutes", ["span", "minute"], unique=False)
+    op.create_index(
+        "error_minutes_key",
+        "error_minutes",
+        ["owner_id", "span", "minute", "fingerprint"],
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    )
+    op.create_table(
+        "error_names",
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("error_type", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_index("error_names_age_idx", "error_names", ["last_at"], unique=False)
+    op.create_index(
+        "error_names_key", "error_names", ["owner_id", "fingerprint"], unique=True, postgresql_nulls_not_distinct=True
+    )
+    op.create_table(
+        "kind_limit_events",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("limits", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("kind_limit_events_pkey")),
+    )
+    op.create_index(
+        "kind_limit_events_at_idx",
+        "kind_limit_events",
+        [sa.literal_column("at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_table(
+        "kind_limits",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("concurrency", sa.Integer(), nullable=True),
+        sa.Column("rate_count", sa.Integer(), nullable=True),
+        sa.Column("rate_per", sa.Interval(), nullable=True),
+        sa.Column("limited", sa.Boolean(), nullable=False),
+        sa.Column("set_by", sa.Text(), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tokens", sa.Double(), server_default=sa.text("0"), nullable=False),
+        sa.Column("tokens_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("rate_count >= 1 AND rate_per > interval '0'", name=op.f("kind_limits_rate_check")),
+        sa.CheckConstraint("(rate_count IS NULL) = (rate_per IS NULL)", name=op.f("kind_limits_whole_rate_check")),
+        sa.CheckConstraint("concurrency >= 0", name=op.f("kind_limits_concurrency_check")),
+        sa.CheckConstraint(
+            "limited = (concurrency IS NOT NULL OR rate_count IS NOT NULL)", name=op.f("kind_limits_limited_check")
+        ),
+        sa.PrimaryKeyConstraint("kind", name=op.f("kind_limits_pkey")),
+    )
+    op.create_table(
+        "log_followers",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("upto", Xid8(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("log_followers_pkey")),
+    )
+    op.create_table(
+        "login_links",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("browser_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("code_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("wrong_codes", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("next_path", sa.Text(), server_default="/overview", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("person", sa.Text(), nullable=True),
+        sa.Column("network", sa.Text(), nullable=True),
+        sa.Column("mailed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.CheckConstraint("wrong_codes >= 0", name=op.f("login_links_wrong_codes_check")),
+        sa.PrimaryKeyConstraint("id", name=op.f("login_links_pkey")),
+    )
+    op.create_index(
+        "login_links_email_idx", "login_links", [sa.literal_column("lower(email)"), "created_at"], unique=False
+    )
+    op.create_index(
+        "login_links_mailed_idx", "login_links", ["created_at"], unique=False, postgresql_where=sa.text("mailed")
+    )
+    op.create_index("login_links_person_idx", "login_links", ["person", "created_at"], unique=False)
+    op.create_index("login_links_token_hash_key", "login_links", ["token_hash"], unique=True)
+    op.create_table(
+        "mailbox_messages",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("message_id", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("mailbox_messages_pkey")),
+        sa.UniqueConstraint("message_id", name=op.f("mailbox_messages_message_id_key")),
+    )
+    op.create_index("mailbox_messages_at_idx", "mailbox_messages", [sa.literal_column("at DESC")], unique=False)
+    op.create_table(
+        "orphans",
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("queue", "kind", name=op.f("orphans_pkey")),
+    )
+    op.create_table(
+        "queue_events",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("verb", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("queue_events_pkey")),
+    )
+    op.create_index(
+        "queue_events_at_idx",
+        "queue_events",
+        [sa.literal_column("at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_table(
+        "queues",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("paused_by", sa.Text(), nullable=True),
+        sa.CheckConstraint("(paused_at IS NULL) = (paused_by IS NULL)", name=op.f("queues_paused_check")),
+        sa.PrimaryKeyConstraint("name", name=op.f("queues_pkey")),
+    )
+    op.create_table(
+        "rollup",
+        sa.Column("id", sa.SmallInteger(), server_default=sa.text("1"), nullable=False),
+        sa.Column("upto", Xid8(), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("rollup_one_check")),
+        sa.PrimaryKeyConstraint("id", name=op.f("rollup_pkey")),
+    )
+    op.create_table(
+        "run_minutes",
+        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("minute", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("run_id", "minute", name=op.f("run_minutes_pkey")),
+    )
+    op.create_index("run_minutes_minute_idx", "run_minutes", ["minute"], unique=False)
+    op.create_table(
+        "run_times",
+        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.Column("seconds", sa.Numeric(), nullable=False),
+        sa.CheckConstraint("stage IN ('queue', 'work', 'people', 'later')", name=op.f("run_times_stage_check")),
+        sa.PrimaryKeyConstraint("run_id", "stage", name=op.f("run_times_pkey")),
+    )
+    op.create_table(
+        "schedule_events",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("schedule_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("verb", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("changed", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("schedule_events_pkey")),
+    )
+    op.create_index(
+        "schedule_events_at_idx",
+        "schedule_events",
+        [sa.literal_column("at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index("schedule_events_schedule_idx", "schedule_events", ["schedule_id", "id"], unique=False)
+    op.create_table(
+        "task_counts",
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
+        sa.Column("run_id", sa.Uuid(), nullable=True),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+    )
+    op.create_index(
+        "task_counts_key",
+        "task_counts",
+        ["owner_id", "run_id", "queue", "kind", "state"],
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    )
+    op.create_index("task_counts_run_idx", "task_counts", ["run_id"], unique=False)
+    op.create_table(
+        "task_events",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("task_id", sa.Uuid(), nullable=False),
+        sa.Column("run_id", sa.Uuid(), nullable=True),
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("verb", sa.Text(), nullable=False),
+        sa.Column("from_state", sa.Text(), nullable=True),
+        sa.Column("to_state", sa.Text(), nullable=True),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("fingerprint", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("task_events_pkey")),
+    )
+    op.create_index(
+        "task_events_actor_idx",
+        "task_events",
+        ["actor", sa.literal_column("at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+        postgresql_where=sa.text("actor NOT LIKE 'worker:%' AND actor <> 'system'"),
+    )
+    op.create_index(
+        "task_events_deleted_idx", "task_events", ["at"], unique=False, postgresql_where=sa.text("to_state IS NULL")
+    )
+    op.create_index(
+        "task_events_people_idx",
+        "task_events",
+        [sa.literal_column("at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+        postgresql_where=sa.text("actor NOT LIKE 'worker:%' AND actor <> 'system'"),
+    )
+    op.create_index("task_events_task_id_idx", "task_events", ["task_id", "id"], unique=False)
+    op.create_index("task_events_xid_idx", "task_events", ["xid"], unique=False)
+    op.create_table(
+        "task_minutes",
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
+        sa.Column("span", sa.SmallInteger(), nullable=False),
+        sa.Column("minute", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.Column("wait", sa.Numeric(), nullable=False),
+        sa.Column("work", sa.Numeric(), nullable=False),
+        sa.Column("people", sa.Numeric(), nullable=False),
+    )
+    op.create_index("task_minutes_age_idx", "task_minutes", ["span", "minute"], unique=False)
+    op.create_index(
+        "task_minutes_key",
+        "task_minutes",
+        ["owner_id", "span", "minute", "queue", "kind", "outcome"],
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    )
+    op.create_table(
+        "task_stays",
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
+        sa.Column("span", sa.SmallInteger(), nullable=False),
+        sa.Column("minute", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("buckets", sa.ARRAY(sa.SmallInteger()), nullable=False),
+        sa.Column("counts", sa.ARRAY(sa.BigInteger()), nullable=False),
+        sa.CheckConstraint("stage IN ('queue', 'work', 'people')", name=op.f("task_stays_stage_check")),
+    )
+    op.create_index("task_stays_age_idx", "task_stays", ["span", "minute"], unique=False)
+    op.create_index(
+        "task_stays_key",
+        "task_stays",
+        ["owner_id", "span", "minute", "kind", "stage"],
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    )
+    op.create_table(
+        "task_totals",
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+    )
+    op.create_index(
+        "task_totals_key",
+        "task_totals",
+        ["owner_id", "queue", "kind", "state"],
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    )
+    op.create_table(
+        "task_transitions",
+        sa.Column("from_state", sa.Text(), nullable=False),
+        sa.Column("to_state", sa.Text(), nullable=False),
+        sa.Column("verb", sa.Text(), nullable=False),
+        sa.Column("usual", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("from_state", "to_state", "verb", name=op.f("task_transitions_pkey")),
+    )
+    op.create_index(
+        "task_transitions_usual_key",
+        "task_transitions",
+        ["from_state", "to_state"],
+        unique=True,
+        postgresql_where=sa.text("usual"),
+    )
+    op.create_table(
+        "task_words",
+        sa.Column("task_id", sa.Uuid(), nullable=False),
+        sa.Column("words", postgresql.TSVECTOR(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("task_id", name=op.f("task_words_pkey")),
+    )
+    op.create_index("task_words_idx", "task_words", ["words"], unique=False, postgresql_using="gin")
+    op.create_table(
+        "users",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("role", sa.Text(), server_default="member", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("signed_in_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("time_zone", sa.Text(), nullable=True),
+        sa.Column("run_notices", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("shortcuts", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.CheckConstraint("email LIKE '%_@_%' AND length(email) <= 254", name=op.f("users_email_check")),
+        sa.CheckConstraint("role IN ('member', 'admin')", name=op.f("users_role_check")),
+        sa.PrimaryKeyConstraint("id", name=op.f("users_pkey")),
+    )
+    op.create_index("users_email_key", "users", [sa.literal_column("lower(email)")], unique=True)
+    op.create_table(
+        "workers",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("queues", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("kinds", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("in_hand", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("swept_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("draining", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("version", sa.Text(), nullable=True),
+        sa.Column("memory", sa.BigInteger(), nullable=True),
+        sa.Column("cpu", sa.Double(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("workers_pkey")),
+    )
+    op.create_table(
+        "api_replies",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("request_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("location", sa.Text(), server_default="", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("api_replies_user_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("user_id", "key", name=op.f("api_replies_pkey")),
+    )
+    op.create_index("api_replies_created_idx", "api_replies", ["created_at"], unique=False)
+    op.create_table(
+        "api_tokens",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("prefix", sa.Text(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("scopes", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("cardinality(scopes) >= 1", name=op.f("api_tokens_scopes_check")),
+        sa.CheckConstraint("length(name) BETWEEN 1 AND 100", name=op.f("api_tokens_name_check")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("api_tokens_user_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("api_tokens_pkey")),
+    )
+    op.create_index("api_tokens_token_hash_key", "api_tokens", ["token_hash"], unique=True)
+    op.create_index("api_tokens_user_id_idx", "api_tokens", ["user_id"], unique=False)
+    op.create_table(
+        "bulk_actions",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Uuid(), nullable=True),
+        sa.Column("verb", sa.Text(), nullable=False),
+        sa.Column("filter", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("priority", sa.SmallInteger(), nullable=True),
+        sa.Column("note", sa.Text(), server_default="", nullable=False),
+        sa.Column("canary", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("state", sa.Text(), server_default="running", nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("done", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("skipped", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("step", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("failed", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("cursor", sa.Uuid(), nullable=True),
+        sa.Column("due_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "(state IN ('stopped', 'finished')) = (finished_at IS NOT NULL)", name=op.f("bulk_actions_finished_check")
+        ),
+        sa.CheckConstraint("(verb = 'prioritise') = (priority IS NOT NULL)", name=op.f("bulk_actions_priority_check")),
+        sa.CheckConstraint("NOT canary OR verb = 'retry'", name=op.f("bulk_actions_canary_check")),
+        sa.CheckConstraint(
+            "state IN ('running', 'waiting', 'stopped', 'finished')", name=op.f("bulk_actions_state_check")
+        ),
+        sa.CheckConstraint(
+            "verb IN ('retry', 'resume', 'cancel', 'prioritise', 'resolve')", name=op.f("bulk_actions_verb_check")
+        ),
+        sa.CheckConstraint(
+            "done >= 0 AND skipped >= 0 AND done + skipped <= total", name=op.f("bulk_actions_progress_check")
+        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("bulk_actions_owner_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("bulk_actions_pkey")),
+    )
+    op.create_index(
+        "bulk_actions_created_idx",
+        "bulk_actions",
+        [sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "bulk_actions_due_idx",
+        "bulk_actions",
+        ["due_at"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('running', 'waiting')"),
+    )
+    op.create_index(
+        "bulk_actions_owner_idx",
+        "bulk_actions",
+        ["owner_id", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_table(
+        "posting_imports",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("rows", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("errors", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["owner_id"], ["users.id"], name=op.f("posting_imports_owner_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("posting_imports_pkey")),
+    )
+    op.create_table(
+        "profiles",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("email", sa.Text(), server_default="", nullable=False),
+        sa.Column("phone", sa.Text(), server_default="", nullable=False),
+        sa.Column("resume", sa.LargeBinary(), nullable=True),
+        sa.Column("resume_name", sa.Text(), server_default="", nullable=False),
+        sa.Column("resume_type", sa.Text(), server_default="", nullable=False),
+        sa.Column("cover_letter", sa.Text(), server_default="", nullable=False),
+        sa.Column("answers", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("profiles_user_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("profiles_pkey")),
+    )
+    op.create_table(
+        "runs",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="active", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("notified_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("opened", sa.BigInteger(), server_default="0", nullable=False),
+        sa.CheckConstraint("state IN ('active', 'paused', 'cancelled')", name=op.f("runs_state_check")),
+        sa.CheckConstraint("length(name) BETWEEN 1 AND 200", name=op.f("runs_name_check")),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("runs_owner_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("runs_pkey")),
+    )
+    op.create_index(
+        "runs_created_idx", "runs", [sa.literal_column("created_at DESC"), sa.literal_column("id DESC")], unique=False
+    )
+    op.create_index(
+        "runs_owner_created_idx",
+        "runs",
+        ["owner_id", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "runs_unsettled_idx", "runs", ["changed_at"], unique=False, postgresql_where=sa.text("settled_at IS NULL")
+    )
+    op.create_table(
+        "saved_views",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("params", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("length(name) BETWEEN 1 AND 60", name=op.f("saved_views_name_check")),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("saved_views_owner_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("saved_views_pkey")),
+        sa.UniqueConstraint("owner_id", "name", name="saved_views_owner_name_key"),
+    )
+    op.create_table(
+        "schedules",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=True),
+        sa.Column("priority", sa.SmallInteger(), nullable=False),
+        sa.Column("cron", sa.Text(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("missed", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("paused_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("paused_by", sa.Text(), nullable=True),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_task_id", sa.Uuid(), nullable=True),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("token_id", sa.Uuid(), nullable=True),
+        sa.CheckConstraint("missed IN ('catch_up', 'skip')", name=op.f("schedules_missed_check")),
+        sa.CheckConstraint("(paused_at IS NULL) = (paused_by IS NULL)", name=op.f("schedules_paused_check")),
+        sa.CheckConstraint("length(name) BETWEEN 1 AND 200", name=op.f("schedules_name_check")),
+        sa.CheckConstraint("priority BETWEEN 0 AND 1000", name=op.f("schedules_priority_check")),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("schedules_owner_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("schedules_pkey")),
+    )
+    op.create_index(
+        "schedules_created_idx",
+        "schedules",
+        [sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "schedules_due_idx", "schedules", ["next_at"], unique=False, postgresql_where=sa.text("paused_at IS NULL")
+    )
+    op.create_index(
+        "schedules_owner_created_idx",
+        "schedules",
+        ["owner_id", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_table(
+        "sessions",
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("address", sa.Text(), server_default="", nullable=False),
+        sa.Column("user_agent", sa.Text(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("sessions_user_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("sessions_pkey")),
+        sa.UniqueConstraint("id", name=op.f("sessions_id_key")),
+    )
+    op.create_index("sessions_user_id_idx", "sessions", ["user_id"], unique=False)
+    op.create_table(
+        "webhook_endpoints",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("events", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("everyone", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("old_secret", sa.Text(), nullable=True),
+        sa.Column("old_secret_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("token_id", sa.Uuid(), nullable=True),
+        sa.CheckConstraint(
+            "(disabled_at IS NULL) = (disabled_reason IS NULL)", name=op.f("webhook_endpoints_disabled_check")
+        ),
+        sa.CheckConstraint(
+            "(failures > 0) = (failing_since IS NOT NULL)", name=op.f("webhook_endpoints_failing_check")
+        ),
+        sa.CheckConstraint(
+            "(old_secret IS NULL) = (old_secret_until IS NULL)", name=op.f("webhook_endpoints_old_check")
+        ),
+        sa.ForeignKeyConstraint(
+            ["owner_id"], ["users.id"], name=op.f("webhook_endpoints_owner_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("webhook_endpoints_pkey")),
+    )
+    op.create_index("webhook_endpoints_owner_id_idx", "webhook_endpoints", ["owner_id"], unique=False)
+    op.create_table(
+        "bulk_events",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("action_id", sa.Uuid(), nullable=False),
+        sa.Column("from_state", sa.Text(), nullable=True),
+        sa.Column("to_state", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["action_id"], ["bulk_actions.id"], name=op.f("bulk_events_action_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("bulk_events_pkey")),
+    )
+    op.create_index("bulk_events_action_idx", "bulk_events", ["action_id", "id"], unique=False)
+    op.create_index(
+        "bulk_events_at_idx", "bulk_events", [sa.literal_column("at DESC"), sa.literal_column("id DESC")], unique=False
+    )
+    op.create_table(
+        "bulk_tasks",
+        sa.Column("action_id", sa.Uuid(), nullable=False),
+        sa.Column("task_id", sa.Uuid(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("fingerprint", sa.Text(), nullable=True),
+        sa.Column("watch", sa.Text(), nullable=True),
+        sa.Column("priority", sa.SmallInteger(), nullable=True),
+        sa.CheckConstraint("outcome IN ('done', 'skipped')", name=op.f("bulk_tasks_outcome_check")),
+        sa.CheckConstraint("watch IN ('step', 'passed')", name=op.f("bulk_tasks_watch_check")),
+        sa.ForeignKeyConstraint(
+            ["action_id"], ["bulk_actions.id"], name=op.f("bulk_tasks_action_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("action_id", "task_id", name=op.f("bulk_tasks_pkey")),
+    )
+    op.create_index(
+        "bulk_tasks_watch_idx",
+        "bulk_tasks",
+        ["action_id", "task_id"],
+        unique=False,
+        postgresql_where=sa.text("watch IS NOT NULL"),
+    )
+    op.create_table(
+        "run_events",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("verb", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("run_events_run_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("run_events_pkey")),
+    )
+    op.create_index(
+        "run_events_at_idx", "run_events", [sa.literal_column("at DESC"), sa.literal_column("id DESC")], unique=False
+    )
+    op.create_index("run_events_run_id_idx", "run_events", ["run_id", "id"], unique=False)
+    op.create_index("run_events_xid_idx", "run_events", ["xid"], unique=False)
+    op.create_table(
+        "schedule_beats",
+        sa.Column("schedule_id", sa.Uuid(), nullable=False),
+        sa.Column("beat_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("taken_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("task_id", sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["schedule_id"], ["schedules.id"], name=op.f("schedule_beats_schedule_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("schedule_id", "beat_at", name=op.f("schedule_beats_pkey")),
+    )
+    op.create_table(
+        "tasks",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("run_id", sa.Uuid(), nullable=True),
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
+        sa.Column("subject", sa.Text(), nullable=True),
+        sa.Column("title", sa.Text(), server_default="", nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("state", sa.Text(), server_default="queued", nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("priority", sa.SmallInteger(), server_default="50", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("queued_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "position",
+            sa.BigInteger(),
+            server_default=sa.text("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"),
+            nullable=False,
+        ),
+        sa.Column("limited", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("run_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("deadline_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attempt", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failures", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("max_attempts", sa.SmallInteger(), server_default="3", nullable=False),
+        sa.Column("lease_losses", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("round", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column(
+            "traceparent",
+            sa.Text(),
+            server_default=sa.text("NULLIF(current_setting('holdgate.traceparent', true), '')"),
+            nullable=True,
+        ),
+        sa.Column("worker_id", sa.Uuid(), nullable=True),
+        sa.Column("lease_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("progress", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("result", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("error", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("fingerprint", sa.Text(), nullable=True),
+        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("resolved_by", sa.Text(), nullable=True),
+        sa.Column("resolution", sa.Text(), nullable=True),
+        sa.CheckConstraint("(state = 'running') = (lease_expires_at IS NOT NULL)", name=op.f("tasks_lease_check")),
+        sa.CheckConstraint(
+            "(state IN ('succeeded', 'dead_letter', 'rejected', 'expired', 'cancelled')) = (finished_at IS NOT NULL)",
+            name=op.f("tasks_finished_check"),
+        ),
+        sa.CheckConstraint(
+            "deadline_at BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 00:00:00+00'",
+            name=op.f("tasks_deadline_at_check"),
+        ),
+        sa.CheckConstraint("resolved_at IS NULL OR state = 'dead_letter'", name=op.f("tasks_resolved_check")),
+        sa.CheckConstraint(
+            "run_at BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 00:00:00+00'", name=op.f("tasks_run_at_check")
+        ),
+        sa.CheckConstraint(
+            "state IN ('queued', 'scheduled', 'running', 'retrying', 'pending_approval', 'needs_input', 'needs_auth', 'paused', 'succeeded', 'dead_letter', 'rejected', 'expired', 'cancelled')",
+            name=op.f("tasks_state_check"),
+        ),
+        sa.CheckConstraint(
+            "state NOT IN ('scheduled', 'retrying') OR run_at IS NOT NULL", name=op.f("tasks_due_check")
+        ),
+        sa.CheckConstraint("attempt >= 0", name=op.f("tasks_attempt_check")),
+        sa.CheckConstraint("failures >= 0", name=op.f("tasks_failures_check")),
+        sa.CheckConstraint("lease_losses >= 0", name=op.f("tasks_lease_losses_check")),
+        sa.CheckConstraint("max_attempts >= 1", name=op.f("tasks_max_attempts_check")),
+        sa.CheckConstraint("priority BETWEEN 0 AND 1000", name=op.f("tasks_priority_check")),
+        sa.CheckConstraint("round >= 0", name=op.f("tasks_round_check")),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("tasks_owner_id_fkey")),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("tasks_run_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("tasks_pkey")),
+        sa.UniqueConstraint("run_id", "subject", name="tasks_run_subject_key"),
+        postgresql_with={"fillfactor": "80"},
+    )
+    op.create_index(
+        "tasks_created_idx", "tasks", [sa.literal_column("created_at DESC"), sa.literal_column("id DESC")], unique=False
+    )
+    op.create_index(
+        "tasks_deadline_idx",
+        "tasks",
+        ["deadline_at"],
+        unique=False,
+        postgresql_where=sa.text("deadline_at IS NOT NULL AND finished_at IS NULL"),
+    )
+    op.create_index(
+        "tasks_died_idx",
+        "tasks",
+        ["fingerprint", "finished_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'dead_letter' AND fingerprint IS NOT NULL AND resolved_at IS NULL"),
+    )
+    op.create_index(
+        "tasks_died_of_owner_idx",
+        "tasks",
+        ["owner_id", "fingerprint", "finished_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'dead_letter' AND fingerprint IS NOT NULL AND resolved_at IS NULL"),
+    )
+    op.create_index(
+        "tasks_due_idx",
+        "tasks",
+        ["run_at"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('scheduled', 'retrying')"),
+    )
+    op.create_index(
+        "tasks_fingerprint_idx",
+        "tasks",
+        ["fingerprint", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+        postgresql_include=["state", "owner_id", "finished_at", "resolved_at"],
+        postgresql_where=sa.text("fingerprint IS NOT NULL"),
+    )
+    op.create_index(
+        "tasks_limited_idx",
+        "tasks",
+        ["kind", "queue", sa.literal_column("priority DESC"), "position"],
+        unique=False,
+        postgresql_where=sa.text("state = 'queued' AND limited"),
+    )
+    op.create_index(
+        "tasks_limited_running_idx",
+        "tasks",
+        ["kind"],
+        unique=False,
+        postgresql_where=sa.text("state = 'running' AND limited"),
+    )
+    op.create_index(
+        "tasks_limited_share_idx",
+        "tasks",
+        [
+            "kind",
+            sa.literal_column("COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid)"),
+            "queue",
+            "priority",
+            sa.literal_column('(- "position")'),
+        ],
+        unique=False,
+        postgresql_where=sa.text("state = 'queued' AND limited"),
+    )
+    op.create_index(
+        "tasks_nameless_idx",
+        "tasks",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'dead_letter' AND fingerprint IS NULL"),
+    )
+    op.create_index(
+        "tasks_open_errors_idx",
+        "tasks",
+        ["fingerprint", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+        postgresql_include=["state", "owner_id", "finished_at"],
+        postgresql_where=sa.text("fingerprint IS NOT NULL AND resolved_at IS NULL"),
+    )
+    op.create_index(
+        "tasks_owner_created_idx",
+        "tasks",
+        ["owner_id", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "tasks_ready_idx",
+        "tasks",
+        ["queue", sa.literal_column("priority DESC"), "position"],
+        unique=False,
+        postgresql_where=sa.text("state = 'queued' AND NOT limited"),
+    )
+    op.create_index(
+        "tasks_run_state_idx",
+        "tasks",
+        ["run_id", "state"],
+        unique=False,
+        postgresql_where=sa.text("run_id IS NOT NULL"),
+    )
+    op.create_index("tasks_running_idx", "tasks", ["id"], unique=False, postgresql_where=sa.text("state = 'running'"))
+    op.create_index(
+        "tasks_share_idx",
+        "tasks",
+        [
+            sa.literal_column("COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid)"),
+            "queue",
+            "priority",
+            sa.literal_column('(- "position")'),
+        ],
+        unique=False,
+        postgresql_where=sa.text("state = 'queued' AND NOT limited"),
+    )
+    op.create_index(
+        "tasks_state_created_idx",
+        "tasks",
+        ["state", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index(
+        "tasks_subject_idx", "tasks", ["subject"], unique=False, postgresql_where=sa.text("subject IS NOT NULL")
+    )
+    op.create_index(
+        "tasks_suspects_idx",
+        "tasks",
+        ["queue", sa.literal_column("priority DESC"), "position"],
+        unique=False,
+        postgresql_where=sa.text("state = 'queued' AND lease_losses > 0"),
+    )
+    op.create_index(
+        "tasks_waiting_idx", "tasks", ["queue", "queued_at"], unique=False, postgresql_where=sa.text("state = 'queued'")
+    )
+    op.create_table(
+        "approvals",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("task_id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
+        sa.Column("hold", sa.Text(), nullable=False),
+        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("round", sa.SmallInteger(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("shown", sa.JSON(), nullable=False),
+        sa.Column("form", sa.JSON(), nullable=True),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="pending", nullable=False),
+        sa.Column("needed", sa.SmallInteger(), server_default="1", nullable=False),
+        sa.Column("self_approval", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("level", sa.Text(), server_default="link", nullable=False),
+        sa.Column("continues_on_reject", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("continues_on_expire", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("ttl", sa.Interval(), nullable=True),
+        sa.Column("take_back", sa.Interval(), server_default=sa.text("'0'::interval"), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("clock_started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("remind_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reminders", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("time_left", sa.Interval(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("decided_from", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("answer", sa.JSON(), nullable=True),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("alike", sa.Text(), nullable=True),
+        sa.CheckConstraint("(state = 'pending') = (decided_at IS NULL)", name=op.f("approvals_decided_check")),
+        sa.CheckConstraint(
+            "expires_at BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 00:00:00+00'",
+            name=op.f("approvals_expires_at_check"),
+        ),
+        sa.CheckConstraint(
+            "hold IN ('pending_approval', 'needs_input', 'needs_auth')", name=op.f("approvals_hold_check")
+        ),
+        sa.CheckConstraint("level IN ('link', 'sign-in')", name=op.f("approvals_level_check")),
+        sa.CheckConstraint(
+            "remind_at BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 00:00:00+00'",
+            name=op.f("approvals_remind_at_check"),
+        ),
+        sa.CheckConstraint(
+            "state IN ('pending', 'approved', 'answered', 'rejected', 'expired', 'cancelled')",
+            name=op.f("approvals_state_check"),
+        ),
+        sa.CheckConstraint("needed >= 1", name=op.f("approvals_needed_check")),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("approvals_owner_id_fkey")),
+        sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("approvals_task_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("approvals_pkey")),
+    )
+    op.create_index(
+        "approvals_alike_idx",
+        "approvals",
+        ["alike"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending' AND alike IS NOT NULL"),
+    )
+    op.create_index(
+        "approvals_deadline_idx",
+        "approvals",
+        ["expires_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.create_index(
+        "approvals_decided_idx",
+        "approvals",
+        [sa.literal_column("decided_at DESC")],
+        unique=False,
+        postgresql_where=sa.text("state <> 'pending'"),
+    )
+    op.create_index(
+        "approvals_inbox_idx",
+        "approvals",
+        [sa.literal_column("coalesce(expires_at, '9000-01-01 00:00:00+00'::timestamptz)"), "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.create_index(
+        "approvals_open_key", "approvals", ["task_id"], unique=True, postgresql_where=sa.text("state = 'pending'")
+    )
+    op.create_index(
+        "approvals_remind_idx",
+        "approvals",
+        ["remind_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending' AND remind_at IS NOT NULL"),
+    )
+    op.create_index("approvals_step_idx", "approvals", ["task_id", "step", "round"], unique=False)
+    op.create_table(
+        "artifacts",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("task_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("content_type", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.CheckConstraint("size >= 0", name=op.f("artifacts_size_check")),
+        sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("artifacts_task_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("artifacts_pkey")),
+        sa.UniqueConstraint("task_id", "name", name="artifacts_task_name_key"),
+    )
+    op.create_table(
+        "postings",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("company", sa.Text(), nullable=False),
+        sa.Column("location", sa.Text(), server_default="", nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("canonical_url", sa.Text(), nullable=False),
+        sa.Column("apply_url", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), server_default="", nullable=False),
+        sa.Column("external_id", sa.Text(), server_default="", nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("questions", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column("extra", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("applied_task_id", sa.Uuid(), nullable=True),
+        sa.Column("sending_task_id", sa.Uuid(), nullable=True),
+        sa.Column(
+            "words",
+            postgresql.TSVECTOR(),
+            sa.Computed(
+                "to_tsvector('simple', translate(title || ' ' || company || ' ' || location, '/', ' '))", persisted=True
+            ),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["applied_task_id"], ["tasks.id"], name=op.f("postings_applied_task_id_fkey"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("postings_owner_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("postings_pkey")),
+        sa.UniqueConstraint("owner_id", "canonical_url", name="postings_owner_canonical_url_key"),
+    )
+    op.create_index(
+        "postings_applied_task_idx",
+        "postings",
+        ["applied_task_id"],
+        unique=False,
+        postgresql_where=sa.text("applied_task_id IS NOT NULL"),
+    )
+    op.create_index(
+        "postings_owner_created_idx",
+        "postings",
+        ["owner_id", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index("postings_words_idx", "postings", ["words"], unique=False, postgresql_using="gin")
+    op.create_table(
+        "task_steps",
+        sa.Column("task_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("result", sa.JSON(), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("task_steps_task_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("task_id", "name", name=op.f("task_steps_pkey")),
+    )
+    op.create_table(
+        "webhook_deliveries",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("endpoint_id", sa.Uuid(), nullable=False),
+        sa.Column("task_id", sa.Uuid(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("tried_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("status", sa.SmallInteger(), nullable=True),
+        sa.Column("took", sa.Interval(), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["endpoint_id"],
+            ["webhook_endpoints.id"],
+            name=op.f("webhook_deliveries_endpoint_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["task_id"], ["tasks.id"], name=op.f("webhook_deliveries_task_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("webhook_deliveries_pkey")),
+    )
+    op.create_index(
+        "webhook_deliveries_endpoint_idx",
+        "webhook_deliveries",
+        ["endpoint_id", sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index("webhook_deliveries_task_id_idx", "webhook_deliveries", ["task_id"], unique=False)
+    op.create_table(
+        "approval_recipients",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("approval_id", sa.Uuid(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="waiting", nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.Column("fresh_links", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("fresh_link_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("forwarded_from", sa.Uuid(), nullable=True),
+        sa.Column("forward_note", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('waiting', 'sent', 'undelivered', 'inbox')", name=op.f("approval_recipients_state_check")
+        ),
+        sa.ForeignKeyConstraint(
+            ["approval_id"], ["approvals.id"], name=op.f("approval_recipients_approval_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["forwarded_from"],
+            ["approval_recipients.id"],
+            name=op.f("approval_recipients_forwarded_from_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("approval_recipients_pkey")),
+    )
+    op.create_index(
+        "approval_recipients_approval_email_key",
+        "approval_recipients",
+        ["approval_id", sa.literal_column("lower(email)")],
+        unique=True,
+    )
+    op.create_index(
+        "approval_recipients_email_idx", "approval_recipients", [sa.literal_column("lower(email)")], unique=False
+    )
+    op.create_index(
+        "approval_recipients_forwarded_key",
+        "approval_recipients",
+        ["forwarded_from"],
+        unique=True,
+        postgresql_where=sa.text("forwarded_from IS NOT NULL"),
+    )
+    op.create_index(
+        "approval_recipients_undelivered_idx",
+        "approval_recipients",
+        ["approval_id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'undelivered'"),
+    )
+    op.create_table(
+        "approval_votes",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("approval_id", sa.Uuid(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("verb", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("answer", sa.JSON(), nullable=True),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("verb IN ('approve', 'reject', 'answer')", name=op.f("approval_votes_verb_check")),
+        sa.ForeignKeyConstraint(
+            ["approval_id"], ["approvals.id"], name=op.f("approval_votes_approval_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("approval_votes_pkey")),
+        sa.UniqueConstraint("approval_id", "person", name="approval_votes_approval_person_key"),
+    )
+    op.create_table(
+        "approval_events",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("approval_id", sa.Uuid(), nullable=False),
+        sa.Column("recipient_id", sa.Uuid(), nullable=True),
+        sa.Column("verb", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["approval_id"], ["approvals.id"], name=op.f("approval_events_approval_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["recipient_id"],
+            ["approval_recipients.id"],
+            name=op.f("approval_events_recipient_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("approval_events_pkey")),
+    )
+    op.create_index("approval_events_approval_idx", "approval_events", ["approval_id", "id"], unique=False)
+    op.create_index(
+        "approval_events_at_idx",
+        "approval_events",
+        [sa.literal_column("at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index("approval_events_recipient_idx", "approval_events", ["recipient_id"], unique=False)
+    op.create_table(
+        "approval_links",
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("recipient_id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["recipient_id"],
+            ["approval_recipients.id"],
+            name=op.f("approval_links_recipient_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("approval_links_pkey")),
+    )
+    op.create_index("approval_links_recipient_id_idx", "approval_links", ["recipient_id"], unique=False)
+    op.create_table(
+        "approval_notes",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("approval_id", sa.Uuid(), nullable=False),
+        sa.Column("recipient_id", sa.Uuid(), nullable=False),
+        sa.Column("asked_by", sa.Text(), nullable=False),
+        sa.Column("question", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("ended_by", sa.Text(), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(ended_at IS NULL) = (ended_by IS NULL)", name=op.f("approval_notes_ended_check")),
+        sa.CheckConstraint("answer IS NULL OR ended_at IS NOT NULL", name=op.f("approval_notes_answer_check")),
+        sa.ForeignKeyConstraint(
+            ["approval_id"], ["approvals.id"], name=op.f("approval_notes_approval_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["recipient_id"],
+            ["approval_recipients.id"],
+            name=op.f("approval_notes_recipient_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("approval_notes_pkey")),
+    )
+    op.create_index("approval_notes_approval_idx", "approval_notes", ["approval_id", "asked_at"], unique=False)
+    op.create_index(
+        "approval_notes_open_key",
+        "approval_notes",
+        ["approval_id"],
+        unique=True,
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_index("approval_notes_recipient_idx", "approval_notes", ["recipient_id"], unique=False)
+    op.create_table(
+        "approval_openings",
+        sa.Column("recipient_id", sa.Uuid(), nullable=False),
+        sa.Column("opener", sa.Text(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("sign", sa.Text(), nullable=False),
+        sa.CheckConstraint("opener IN ('person', 'scanner')", name=op.f("approval_openings_opener_check")),
+        sa.ForeignKeyConstraint(
+            ["recipient_id"],
+            ["approval_recipients.id"],
+            name=op.f("approval_openings_recipient_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("recipient_id", "opener", name=op.f("approval_openings_pkey")),
+    )
+    op.create_index("approval_openings_last_at_idx", "approval_openings", ["last_at"], unique=False)
+
+
+def downgrade() -> None:
+    """Everything goes, whatever is in it."""
+    op.execute(
+        """
+        DO $$ DECLARE name text; BEGIN
+          FOR name IN SELECT quote_ident(tablename) FROM pg_tables
+            WHERE schemaname = current_schema() AND tablename <> 'alembic_version'
+          LOOP EXECUTE 'DROP TABLE ' || name || ' CASCADE'; END LOOP;
+          FOR name IN SELECT CAST(CAST(oid AS regprocedure) AS text) FROM pg_proc
+            WHERE pronamespace = CAST(current_schema() AS regnamespace)
+          LOOP EXECUTE 'DROP FUNCTION ' || name || ' CASCADE'; END LOOP;
+        END $$
+        """
+    )
