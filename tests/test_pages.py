@@ -286,7 +286,7 @@ async def test_probes_tell_that_it_works(transport: httpx.ASGITransport, databas
         assert (await probe.get("/readyz")).json() == {"status": "ok", "database": "ok", "redis": "ok"}
 
 
-@pytest.mark.parametrize(("revision", "status"), [("9999", 200), ("0001", 503)], ids=["newer", "older"])
+@pytest.mark.parametrize(("revision", "status"), [("9999", 200), ("0000", 503)], ids=["newer", "older"])
 async def test_a_process_serves_on_a_newer_schema_and_waits_on_an_older_one(
     transport: httpx.ASGITransport, database: Database, revision: str, status: int
 ) -> None:

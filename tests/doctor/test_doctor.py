@@ -97,7 +97,7 @@ async def test_a_schema_of_another_release_fails(patient: Patient) -> None:
 
 
 async def test_a_newer_schema_is_a_warning(patient: Patient) -> None:
-    found = await inside.migrations(with_(patient, head="0001"))
+    found = await inside.migrations(with_(patient, head="0000"))
     assert found.health is Health.WARN and "newer than this release needs (0001)" in found.says
 
 

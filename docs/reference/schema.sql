@@ -1,0 +1,1701 @@
+-- What the migrations make, in the schema `holdgate`. Generated (`make reference`); migrations/sql has the functions
+-- and triggers with their comments.
+
+CREATE SCHEMA holdgate;
+
+CREATE FUNCTION holdgate.api_tokens_audit() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+DECLARE token record;
+BEGIN
+  IF TG_OP = 'INSERT' THEN token := NEW; ELSE token := OLD; END IF;
+  INSERT INTO audit_events (actor, area, verb, subject, subject_id, data)
+  VALUES (holdgate_actor(), 'token', CASE WHEN TG_OP = 'INSERT' THEN 'make' ELSE 'revoke' END, token.name, token.id,
+          jsonb_build_object('of', (SELECT email FROM users WHERE id = token.user_id), 'scopes', token.scopes));
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.approvals_close_with_hold() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  UPDATE approvals a
+  SET state = CASE WHEN n.state = 'expired' THEN 'expired' ELSE 'cancelled' END,
+      decided_at = now(), decided_by = holdgate_actor(), reason = n.reason
+  FROM new_rows n JOIN old_rows o USING (id)
+  WHERE a.task_id = n.id AND a.state = 'pending' AND n.state <> o.state
+    AND o.state IN ('pending_approval', 'needs_input', 'needs_auth');
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.approvals_quorum() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  IF (SELECT count(*) FROM approval_votes v WHERE v.approval_id = NEW.id AND v.verb = 'approve') < NEW.needed THEN
+    RAISE EXCEPTION 'approval % needs % people', NEW.id, NEW.needed USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+
+CREATE FUNCTION holdgate.approvals_withdraw() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  UPDATE approvals SET withdrawn_at = now() WHERE task_id = NEW.id AND withdrawn_at IS NULL;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.bulk_actions_log() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  IF NEW.state IS DISTINCT FROM (CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END) THEN
+    INSERT INTO bulk_events (action_id, from_state, to_state, actor, reason)
+    VALUES (NEW.id, CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, holdgate_actor(), NEW.reason);
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.holdgate_actor() RETURNS text
+    LANGUAGE sql STABLE
+    AS $$ SELECT coalesce(nullif(current_setting('holdgate.actor', true), ''), 'role:' || current_user) $$;
+
+CREATE FUNCTION holdgate.holdgate_front(queue_ text, priority_ integer, position_ bigint, line_ text DEFAULT ''::text) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+  RETURN greatest(position_, holdgate_head(queue_, priority_, line_) - 1);
+END $$;
+
+CREATE FUNCTION holdgate.holdgate_head(queue_ text, priority_ integer, line_ text DEFAULT ''::text) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+  IF line_ = '' THEN
+    RETURN (SELECT t.position FROM tasks t
+            WHERE t.state = 'queued' AND NOT t.limited AND t.queue = queue_ AND t.priority = priority_::smallint
+            ORDER BY t.position LIMIT 1);
+  END IF;
+  RETURN (SELECT t.position FROM tasks t
+          WHERE t.state = 'queued' AND t.limited AND t.kind = line_ AND t.queue = queue_
+            AND t.priority = priority_::smallint
+          ORDER BY t.position LIMIT 1);
+END $$;
+
+CREATE FUNCTION holdgate.holdgate_line(kind_ text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$ SELECT coalesce((SELECT l.kind FROM kind_limits l WHERE l.kind = kind_ AND l.limited), '') $$;
+
+CREATE FUNCTION holdgate.holdgate_place(queue_ text, priority_ integer, share_ uuid, at_ timestamp with time zone, line_ text DEFAULT ''::text) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+  last_ bigint;
+BEGIN
+  IF line_ = '' THEN
+    last_ := (SELECT t.position FROM tasks t
+              WHERE t.state = 'queued' AND NOT t.limited AND t.queue = queue_ AND t.priority = priority_::smallint
+                AND COALESCE(t.run_id, t.owner_id, '00000000-0000-0000-0000-000000000000'::uuid) = share_
+              ORDER BY -t.position LIMIT 1);
+  ELSE
+    last_ := (SELECT t.position FROM tasks t
+              WHERE t.state = 'queued' AND t.limited AND t.kind = line_ AND t.queue = queue_
+                AND t.priority = priority_::smallint
+                AND COALESCE(t.run_id, t.owner_id, '00000000-0000-0000-0000-000000000000'::uuid) = share_
+              ORDER BY -t.position LIMIT 1);
+  END IF;
+  -- A line that is empty begins where the others stand: it takes turns with them, neither ahead nor behind all.
+  RETURN coalesce(greatest(holdgate_head(queue_, priority_, line_), last_),
+                  holdgate_head(queue_, priority_),
+                  (SELECT min(holdgate_head(queue_, priority_, l.kind)) FROM kind_limits l WHERE l.limited),
+                  (extract(epoch FROM at_) * 1000000)::bigint);
+END $$;
+
+CREATE FUNCTION holdgate.holdgate_rarest(words text, otherwise tsquery, OUT sought tsquery, OUT hits double precision, OUT tasks double precision) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  one tsquery;
+  plan json;
+BEGIN
+  FOR one IN
+    SELECT holdgate_sought(l) || otherwise
+    FROM unnest(tsvector_to_array(to_tsvector('simple', translate(words, '/', ' ')))) AS l
+    ORDER BY length(l) DESC, l LIMIT 8
+  LOOP
+    EXECUTE format('EXPLAIN (FORMAT JSON) SELECT FROM task_words WHERE words @@ %L::tsquery', one) INTO plan;
+    IF hits IS NULL OR (plan #>> '{0,Plan,Plan Rows}')::float8 < hits THEN
+      sought := one;
+      hits := (plan #>> '{0,Plan,Plan Rows}')::float8;
+    END IF;
+  END LOOP;
+  SELECT greatest(reltuples, 1) INTO tasks FROM pg_class WHERE oid = 'task_words'::regclass;
+END $$;
+
+CREATE FUNCTION holdgate.holdgate_refuse(from_state text, to_state text) RETURNS text
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  RAISE EXCEPTION 'illegal move of a task: % -> %', coalesce(from_state, 'nothing'), to_state
+    USING ERRCODE = 'check_violation', CONSTRAINT = 'task_transitions';
+END $$;
+
+CREATE FUNCTION holdgate.holdgate_room(kind_ text, at_ timestamp with time zone, OUT room integer, OUT wait double precision) RETURNS record
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+  l kind_limits;
+  tokens float8;
+BEGIN
+  SELECT k.* INTO l FROM kind_limits k WHERE k.kind = kind_ AND k.limited;
+  room := CASE WHEN FOUND THEN 1000000 ELSE 0 END;
+  IF l.concurrency IS NOT NULL THEN
+    room := l.concurrency - (SELECT count(*) FROM (SELECT FROM tasks t WHERE t.state = 'running' AND t.limited
+                                                   AND t.kind = kind_ LIMIT l.concurrency) AS running);
+  END IF;
+  IF l.rate_count IS NOT NULL THEN
+    tokens := holdgate_tokens(l, at_) + 1e-6;  -- a millionth, so that ten tenths are one
+    IF tokens < 1 THEN
+      wait := (1 - tokens) * extract(epoch FROM l.rate_per)::float8 / l.rate_count;
+    END IF;
+    room := least(room, greatest(floor(tokens), 0)::int);
+  END IF;
+END $$;
+
+CREATE FUNCTION holdgate.holdgate_sought(words text) RETURNS tsquery
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+  SELECT coalesce(string_agg('''' || replace(replace(l, '\', '\\'), '''', '''''') || ''':*', ' & '), '')::tsquery
+  FROM unnest(tsvector_to_array(to_tsvector('simple', translate(words, '/', ' ')))) AS l
+$$;
+
+CREATE TABLE holdgate.kind_limits (
+    kind text NOT NULL,
+    concurrency integer,
+    rate_count integer,
+    rate_per interval,
+    limited boolean NOT NULL,
+    set_by text,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    settled_at timestamp with time zone,
+    tokens double precision DEFAULT 0 NOT NULL,
+    tokens_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT kind_limits_concurrency_check CHECK ((concurrency >= 0)),
+    CONSTRAINT kind_limits_limited_check CHECK ((limited = ((concurrency IS NOT NULL) OR (rate_count IS NOT NULL)))),
+    CONSTRAINT kind_limits_rate_check CHECK (((rate_count >= 1) AND (rate_per > '00:00:00'::interval))),
+    CONSTRAINT kind_limits_whole_rate_check CHECK (((rate_count IS NULL) = (rate_per IS NULL)))
+);
+
+CREATE FUNCTION holdgate.holdgate_tokens(l holdgate.kind_limits, at_ timestamp with time zone) RETURNS double precision
+    LANGUAGE sql STABLE
+    AS $$ SELECT least(l.rate_count, l.tokens + greatest(0, extract(epoch FROM at_ - l.tokens_at)::float8) * l.rate_count
+                              / extract(epoch FROM l.rate_per)::float8) $$;
+
+CREATE FUNCTION holdgate.holdgate_words(kind text, title text, payload jsonb) RETURNS tsvector
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $_$
+  SELECT to_tsvector('simple', translate(title, '/', ' ')) || array_to_tsvector(
+    ARRAY['#' || kind] ||
+    CASE WHEN count(*) > 1000 THEN ARRAY['=*']
+         ELSE coalesce(array_agg(DISTINCT '=' || v) FILTER (WHERE length(v) BETWEEN 1 AND 200), '{}') END)
+  FROM (SELECT CASE WHEN jsonb_typeof(j) = 'number' THEN trim_scale((j #>> '{}')::numeric)::text
+                    ELSE j #>> '{}' END AS v
+        FROM jsonb_path_query(payload, 'strict $.**') AS j
+        WHERE jsonb_typeof(j) IN ('string', 'number', 'boolean')) AS found
+$_$;
+
+CREATE FUNCTION holdgate.kind_limits_log() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  INSERT INTO kind_limit_events (kind, limits, actor)
+  VALUES (NEW.kind,
+          coalesce(nullif(concat_ws(', ', NEW.concurrency || ' at once', NEW.rate_count || ' per ' || NEW.rate_per), ''),
+                   'none'),
+          holdgate_actor());
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.queues_log() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  IF NEW.paused_at IS DISTINCT FROM (CASE WHEN TG_OP = 'UPDATE' THEN OLD.paused_at END) THEN
+    INSERT INTO queue_events (queue, verb, actor)
+    VALUES (NEW.name, CASE WHEN NEW.paused_at IS NULL THEN 'resume' ELSE 'pause' END, holdgate_actor());
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.runs_log() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    INSERT INTO run_events (run_id, verb, actor) VALUES (NEW.id, 'started', holdgate_actor());
+    RETURN NULL;
+  END IF;
+  IF NEW.state <> OLD.state THEN
+    INSERT INTO run_events (run_id, verb, actor)
+    VALUES (NEW.id, CASE NEW.state WHEN 'active' THEN 'resumed' ELSE NEW.state END, holdgate_actor());
+  END IF;
+  IF (NEW.finished_at IS NULL) <> (OLD.finished_at IS NULL) THEN
+    INSERT INTO run_events (run_id, verb, actor)
+    VALUES (NEW.id, CASE WHEN NEW.finished_at IS NULL THEN 'reopened' ELSE 'finished' END, holdgate_actor());
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.schedules_log() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+DECLARE
+  verb text;
+  names text;
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    SELECT string_agg(n.key, ', ' ORDER BY n.key) INTO names
+    FROM jsonb_each(to_jsonb(NEW)) n JOIN jsonb_each(to_jsonb(OLD)) o USING (key)
+    WHERE n.value <> o.value
+      AND key IN ('name', 'kind', 'payload', 'queue', 'priority', 'cron', 'zone', 'missed', 'owner_id');
+    verb := CASE WHEN names IS NOT NULL THEN 'edit'
+                 WHEN OLD.paused_at IS NULL AND NEW.paused_at IS NOT NULL THEN 'pause'
+                 WHEN OLD.paused_at IS NOT NULL AND NEW.paused_at IS NULL THEN 'resume'
+                 WHEN NEW.asked_at IS DISTINCT FROM OLD.asked_at THEN 'run' END;
+  ELSE
+    verb := CASE TG_OP WHEN 'INSERT' THEN 'create' ELSE 'delete' END;
+  END IF;
+  IF verb IS NOT NULL THEN
+    INSERT INTO schedule_events (schedule_id, name, verb, actor, changed)
+    VALUES (CASE TG_OP WHEN 'DELETE' THEN OLD.id ELSE NEW.id END,
+            CASE TG_OP WHEN 'DELETE' THEN OLD.name ELSE NEW.name END, verb, holdgate_actor(), names);
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.sessions_audit() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  INSERT INTO audit_events (actor, area, verb, subject, subject_id, data)
+  SELECT 'user:' || u.email, 'user', 'sign_in', u.email, u.id,
+         jsonb_build_object('address', NEW.address, 'browser', NEW.user_agent)
+  FROM users u WHERE u.id = NEW.user_id;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.task_counts_add() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  INSERT INTO task_totals AS t (owner_id, queue, kind, state, n)
+  SELECT owner_id, queue, kind, state, sum(n) FROM new_rows GROUP BY 1, 2, 3, 4
+  ON CONFLICT (owner_id, queue, kind, state) DO UPDATE SET n = t.n + EXCLUDED.n;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.task_counts_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  INSERT INTO task_totals AS t (owner_id, queue, kind, state, n)
+  SELECT owner_id, queue, kind, state, sum(n)
+  FROM (SELECT owner_id, queue, kind, state, n FROM new_rows
+        UNION ALL SELECT owner_id, queue, kind, state, -n FROM old_rows) AS changes
+  GROUP BY 1, 2, 3, 4 HAVING sum(n) <> 0
+  ON CONFLICT (owner_id, queue, kind, state) DO UPDATE SET n = t.n + EXCLUDED.n;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.task_events_immutable() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  RAISE EXCEPTION 'task_events cannot be changed' USING ERRCODE = 'check_violation';
+END $$;
+
+CREATE FUNCTION holdgate.tasks_errors_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  INSERT INTO error_counts (owner_id, fingerprint, dead, n)
+  SELECT owner_id, fingerprint, dead, sum(n)
+  FROM (SELECT owner_id, fingerprint, state = 'dead_letter' AS dead, 1 AS n FROM new_rows WHERE fingerprint IS NOT NULL AND resolved_at IS NULL AND state IN ('dead_letter', 'retrying', 'queued', 'running')
+        UNION ALL SELECT owner_id, fingerprint, state = 'dead_letter', -1 FROM old_rows WHERE fingerprint IS NOT NULL AND resolved_at IS NULL AND state IN ('dead_letter', 'retrying', 'queued', 'running')) AS changes
+  GROUP BY 1, 2, 3 HAVING sum(n) <> 0;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.tasks_errors_delete() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  INSERT INTO error_counts (owner_id, fingerprint, dead, n)
+  SELECT owner_id, fingerprint, state = 'dead_letter', -count(*) FROM old_rows WHERE fingerprint IS NOT NULL AND resolved_at IS NULL AND state IN ('dead_letter', 'retrying', 'queued', 'running') GROUP BY 1, 2, 3;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.tasks_log_delete() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt)
+  SELECT o.id, o.run_id, o.owner_id, o.queue, o.kind, 'delete',
+         CASE WHEN o.resolved_at IS NULL THEN o.state ELSE 'resolved' END, NULL, holdgate_actor(), o.attempt
+  FROM old_rows o;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.tasks_log_insert() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt, reason)
+  SELECT n.id, n.run_id, n.owner_id, n.queue, n.kind,
+         CASE WHEN n.state IN ('queued', 'scheduled', 'paused') THEN 'enqueue'
+              ELSE holdgate_refuse(NULL, n.state) END,
+         NULL, n.state, holdgate_actor(), n.attempt, n.reason
+  FROM new_rows n;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.tasks_log_update() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+DECLARE
+  actor text := holdgate_actor();
+  -- Set where one edge belongs to several verbs and the unusual one is meant.
+  meant text := nullif(current_setting('holdgate.verb', true), '');
+BEGIN
+  INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt, reason, data,
+                           fingerprint)
+  SELECT n.id, n.run_id, n.owner_id, n.queue, n.kind,
+         CASE WHEN n.state <> o.state THEN coalesce(t.verb, holdgate_refuse(o.state, n.state))
+              WHEN n.resolved_at IS NOT NULL AND o.resolved_at IS NULL THEN 'resolve'
+              WHEN n.resolved_at IS NULL AND o.resolved_at IS NOT NULL THEN 'reopen'
+              ELSE 'prioritise' END,
+         CASE WHEN o.resolved_at IS NULL THEN o.state ELSE 'resolved' END,
+         CASE WHEN n.resolved_at IS NULL THEN n.state ELSE 'resolved' END,
+         actor, n.attempt,
+         CASE WHEN n.state <> o.state THEN n.reason
+              WHEN n.resolved_at IS NOT NULL THEN n.resolution
+              ELSE nullif(current_setting('holdgate.reason', true), '') END,
+         CASE WHEN n.state = o.state AND n.priority <> o.priority
+                THEN jsonb_build_object('from', o.priority, 'to', n.priority)
+              WHEN n.state <> o.state AND n.state IN ('retrying', 'dead_letter') THEN n.error
+              -- Payloads are large, and compared only where one can be another.
+              WHEN o.state IN ('dead_letter', 'cancelled') AND n.state = 'queued' THEN
+                CASE WHEN n.payload <> o.payload THEN jsonb_build_object('payload',
+                  coalesce(nullif(current_setting('holdgate.changes', true), '')::jsonb, '[]'::jsonb)) END END,
+         CASE WHEN n.state <> o.state AND n.state IN ('retrying', 'dead_letter') THEN n.fingerprint END
+  FROM new_rows n
+  JOIN old_rows o USING (id)
+  LEFT JOIN task_transitions t
+    ON t.from_state = o.state AND t.to_state = n.state AND CASE WHEN meant IS NULL THEN t.usual ELSE t.verb = meant END
+  WHERE n.state <> o.state OR n.priority <> o.priority OR (n.resolved_at IS NULL) <> (o.resolved_at IS NULL);
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.tasks_words_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  UPDATE task_words
+  SET words = holdgate_words(NEW.kind, NEW.title, NEW.payload) || array_to_tsvector(ARRAY['@' || NEW.queue]),
+      created_at = NEW.created_at
+  WHERE task_id = NEW.id;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.tasks_words_delete() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  DELETE FROM task_words w USING old_rows o WHERE w.task_id = o.id;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.tasks_words_insert() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  INSERT INTO task_words (task_id, created_at, words)
+  SELECT id, created_at, holdgate_words(kind, title, payload) || array_to_tsvector(ARRAY['@' || queue])
+  FROM new_rows;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.users_audit() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    INSERT INTO audit_events (actor, area, verb, subject, subject_id, data)
+    VALUES (holdgate_actor(), 'user', 'add', NEW.email, NEW.id, jsonb_build_object('role', NEW.role));
+    RETURN NULL;
+  END IF;
+  IF NEW.role <> OLD.role THEN
+    INSERT INTO audit_events (actor, area, verb, subject, subject_id, data)
+    VALUES (holdgate_actor(), 'user', 'change_role', NEW.email, NEW.id,
+            jsonb_build_object('from', OLD.role, 'to', NEW.role));
+  END IF;
+  IF (NEW.disabled_at IS NULL) <> (OLD.disabled_at IS NULL) THEN
+    INSERT INTO audit_events (actor, area, verb, subject, subject_id)
+    VALUES (holdgate_actor(), 'user', CASE WHEN NEW.disabled_at IS NULL THEN 'enable' ELSE 'disable' END,
+            NEW.email, NEW.id);
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.webhook_endpoints_audit() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate'
+    AS $$
+DECLARE
+  endpoint record;
+  done text[] := CASE TG_OP WHEN 'INSERT' THEN ARRAY['add'] WHEN 'DELETE' THEN ARRAY['remove'] ELSE ARRAY[]::text[] END;
+BEGIN
+  IF TG_OP = 'DELETE' THEN endpoint := OLD; ELSE endpoint := NEW; END IF;
+  IF TG_OP = 'UPDATE' THEN
+    IF NEW.url <> OLD.url OR NEW.events <> OLD.events OR NEW.everyone <> OLD.everyone THEN
+      done := done || 'change'::text;
+    END IF;
+    IF NEW.secret <> OLD.secret THEN done := done || 'rotate_secret'::text; END IF;
+    IF (NEW.disabled_at IS NULL) <> (OLD.disabled_at IS NULL) THEN
+      done := done || CASE WHEN NEW.disabled_at IS NULL THEN 'enable' ELSE 'disable' END;
+    END IF;
+  END IF;
+  -- Of the address only where it leads: its path may be a password.
+  INSERT INTO audit_events (actor, area, verb, subject, subject_id)
+  SELECT holdgate_actor(), 'webhook', verb, substring(endpoint.url from '^[^:]+://(?:[^/@]*@)?([^/?#]+)'), endpoint.id
+  FROM unnest(done) AS verb;
+  RETURN NULL;
+END $$;
+
+CREATE TABLE holdgate.api_replies (
+    user_id uuid NOT NULL,
+    key text NOT NULL,
+    request_hash bytea NOT NULL,
+    status smallint NOT NULL,
+    body bytea NOT NULL,
+    location text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE holdgate.api_tokens (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    name text NOT NULL,
+    prefix text NOT NULL,
+    token_hash bytea NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone,
+    used_at timestamp with time zone,
+    CONSTRAINT api_tokens_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+    CONSTRAINT api_tokens_scopes_check CHECK ((cardinality(scopes) >= 1))
+);
+
+CREATE TABLE holdgate.approval_events (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    approval_id uuid NOT NULL,
+    recipient_id uuid,
+    verb text NOT NULL,
+    actor text NOT NULL,
+    data jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+
+ALTER TABLE holdgate.approval_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME holdgate.approval_events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE holdgate.approval_links (
+    token_hash bytea NOT NULL,
+    recipient_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE holdgate.approval_notes (
+    id uuid NOT NULL,
+    approval_id uuid NOT NULL,
+    recipient_id uuid NOT NULL,
+    asked_by text NOT NULL,
+    question text NOT NULL,
+    asked_at timestamp with time zone DEFAULT now() NOT NULL,
+    answer text,
+    ended_by text,
+    ended_at timestamp with time zone,
+    CONSTRAINT approval_notes_answer_check CHECK (((answer IS NULL) OR (ended_at IS NOT NULL))),
+    CONSTRAINT approval_notes_ended_check CHECK (((ended_at IS NULL) = (ended_by IS NULL)))
+);
+
+CREATE TABLE holdgate.approval_openings (
+    recipient_id uuid NOT NULL,
+    opener text NOT NULL,
+    n integer NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    address text NOT NULL,
+    sign text NOT NULL,
+    CONSTRAINT approval_openings_opener_check CHECK ((opener = ANY (ARRAY['person'::text, 'scanner'::text])))
+);
+
+CREATE TABLE holdgate.approval_recipients (
+    id uuid NOT NULL,
+    approval_id uuid NOT NULL,
+    email text NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    sent_at timestamp with time zone,
+    problem text,
+    fresh_links integer DEFAULT 0 NOT NULL,
+    fresh_link_at timestamp with time zone,
+    forwarded_from uuid,
+    forward_note text,
+    CONSTRAINT approval_recipients_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'undelivered'::text, 'inbox'::text])))
+);
+
+CREATE TABLE holdgate.approval_votes (
+    id uuid NOT NULL,
+    approval_id uuid NOT NULL,
+    person text NOT NULL,
+    email text NOT NULL,
+    verb text NOT NULL,
+    reason text,
+    answer json,
+    source text NOT NULL,
+    version text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT approval_votes_verb_check CHECK ((verb = ANY (ARRAY['approve'::text, 'reject'::text, 'answer'::text])))
+);
+
+CREATE TABLE holdgate.approvals (
+    id uuid NOT NULL,
+    task_id uuid NOT NULL,
+    owner_id uuid,
+    hold text NOT NULL,
+    step text NOT NULL,
+    round smallint NOT NULL,
+    title text NOT NULL,
+    shown json NOT NULL,
+    form json,
+    version text NOT NULL,
+    state text DEFAULT 'pending'::text NOT NULL,
+    needed smallint DEFAULT '1'::smallint NOT NULL,
+    self_approval boolean DEFAULT true NOT NULL,
+    level text DEFAULT 'link'::text NOT NULL,
+    continues_on_reject boolean DEFAULT false NOT NULL,
+    continues_on_expire boolean DEFAULT false NOT NULL,
+    ttl interval,
+    take_back interval DEFAULT '00:00:00'::interval NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    clock_started_at timestamp with time zone,
+    expires_at timestamp with time zone,
+    remind_at timestamp with time zone,
+    reminders smallint DEFAULT '0'::smallint NOT NULL,
+    stopped_at timestamp with time zone,
+    time_left interval,
+    decided_at timestamp with time zone,
+    decided_by text,
+    decided_from text,
+    reason text,
+    answer json,
+    withdrawn_at timestamp with time zone,
+    alike text,
+    CONSTRAINT approvals_decided_check CHECK (((state = 'pending'::text) = (decided_at IS NULL))),
+    CONSTRAINT approvals_expires_at_check CHECK (((expires_at >= '0001-01-02 00:00:00+00'::timestamp with time zone) AND (expires_at <= '9999-12-30 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT approvals_hold_check CHECK ((hold = ANY (ARRAY['pending_approval'::text, 'needs_input'::text, 'needs_auth'::text]))),
+    CONSTRAINT approvals_level_check CHECK ((level = ANY (ARRAY['link'::text, 'sign-in'::text]))),
+    CONSTRAINT approvals_needed_check CHECK ((needed >= 1)),
+    CONSTRAINT approvals_remind_at_check CHECK (((remind_at >= '0001-01-02 00:00:00+00'::timestamp with time zone) AND (remind_at <= '9999-12-30 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT approvals_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'approved'::text, 'answered'::text, 'rejected'::text, 'expired'::text, 'cancelled'::text])))
+);
+
+CREATE TABLE holdgate.artifacts (
+    id uuid NOT NULL,
+    task_id uuid NOT NULL,
+    name text NOT NULL,
+    content_type text NOT NULL,
+    size bigint NOT NULL,
+    sha256 text NOT NULL,
+    key text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempt integer NOT NULL,
+    CONSTRAINT artifacts_size_check CHECK ((size >= 0))
+);
+
+CREATE TABLE holdgate.audit_events (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    actor text NOT NULL,
+    area text NOT NULL,
+    verb text NOT NULL,
+    subject text,
+    subject_id uuid,
+    data jsonb
+);
+
+ALTER TABLE holdgate.audit_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME holdgate.audit_events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE holdgate.bulk_actions (
+    id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    actor text NOT NULL,
+    scope uuid,
+    verb text NOT NULL,
+    filter jsonb NOT NULL,
+    priority smallint,
+    note text DEFAULT ''::text NOT NULL,
+    canary boolean DEFAULT false NOT NULL,
+    state text DEFAULT 'running'::text NOT NULL,
+    reason text,
+    total integer NOT NULL,
+    done integer DEFAULT 0 NOT NULL,
+    skipped integer DEFAULT 0 NOT NULL,
+    step smallint DEFAULT '0'::smallint NOT NULL,
+    failed integer DEFAULT 0 NOT NULL,
+    cursor uuid,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT bulk_actions_canary_check CHECK (((NOT canary) OR (verb = 'retry'::text))),
+    CONSTRAINT bulk_actions_finished_check CHECK (((state = ANY (ARRAY['stopped'::text, 'finished'::text])) = (finished_at IS NOT NULL))),
+    CONSTRAINT bulk_actions_priority_check CHECK (((verb = 'prioritise'::text) = (priority IS NOT NULL))),
+    CONSTRAINT bulk_actions_progress_check CHECK (((done >= 0) AND (skipped >= 0) AND ((done + skipped) <= total))),
+    CONSTRAINT bulk_actions_state_check CHECK ((state = ANY (ARRAY['running'::text, 'waiting'::text, 'stopped'::text, 'finished'::text]))),
+    CONSTRAINT bulk_actions_verb_check CHECK ((verb = ANY (ARRAY['retry'::text, 'resume'::text, 'cancel'::text, 'prioritise'::text, 'resolve'::text])))
+);
+
+CREATE TABLE holdgate.bulk_events (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    action_id uuid NOT NULL,
+    from_state text,
+    to_state text NOT NULL,
+    actor text NOT NULL,
+    reason text
+);
+
+ALTER TABLE holdgate.bulk_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME holdgate.bulk_events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE holdgate.bulk_tasks (
+    action_id uuid NOT NULL,
+    task_id uuid NOT NULL,
+    outcome text,
+    fingerprint text,
+    watch text,
+    priority smallint,
+    CONSTRAINT bulk_tasks_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'skipped'::text]))),
+    CONSTRAINT bulk_tasks_watch_check CHECK ((watch = ANY (ARRAY['step'::text, 'passed'::text])))
+);
+
+CREATE TABLE holdgate.error_counts (
+    owner_id uuid,
+    fingerprint text NOT NULL,
+    dead boolean NOT NULL,
+    n bigint NOT NULL
+);
+
+CREATE TABLE holdgate.error_minutes (
+    owner_id uuid,
+    span smallint NOT NULL,
+    minute timestamp with time zone NOT NULL,
+    fingerprint text NOT NULL,
+    n bigint NOT NULL
+);
+
+CREATE TABLE holdgate.error_names (
+    owner_id uuid,
+    fingerprint text NOT NULL,
+    kind text NOT NULL,
+    error_type text NOT NULL,
+    message text NOT NULL,
+    last_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE holdgate.kind_limit_events (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    kind text NOT NULL,
+    limits text NOT NULL,
+    actor text NOT NULL
+);
+
+ALTER TABLE holdgate.kind_limit_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME holdgate.kind_limit_events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE holdgate.log_followers (
+    name text NOT NULL,
+    upto xid8 NOT NULL
+);
+
+CREATE TABLE holdgate.login_links (
+    id uuid NOT NULL,
+    email text NOT NULL,
+    token_hash bytea,
+    browser_hash bytea,
+    code_hash bytea,
+    wrong_codes smallint DEFAULT '0'::smallint NOT NULL,
+    next_path text DEFAULT '/overview'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    used_at timestamp with time zone,
+    person text,
+    network text,
+    mailed boolean DEFAULT false NOT NULL,
+    CONSTRAINT login_links_wrong_codes_check CHECK ((wrong_codes >= 0))
+);
+
+CREATE TABLE holdgate.mailbox_messages (
+    id uuid NOT NULL,
+    message_id text NOT NULL,
+    recipient text NOT NULL,
+    subject text NOT NULL,
+    raw bytea NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE holdgate.orphans (
+    queue text NOT NULL,
+    kind text NOT NULL,
+    since timestamp with time zone NOT NULL
+);
+
+CREATE TABLE holdgate.posting_imports (
+    id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    name text NOT NULL,
+    format text NOT NULL,
+    rows jsonb NOT NULL,
+    errors jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    confirmed_at timestamp with time zone
+);
+
+CREATE TABLE holdgate.postings (
+    id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    title text NOT NULL,
+    company text NOT NULL,
+    location text DEFAULT ''::text NOT NULL,
+    url text NOT NULL,
+    canonical_url text NOT NULL,
+    apply_url text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    external_id text DEFAULT ''::text NOT NULL,
+    source text NOT NULL,
+    questions jsonb DEFAULT '[]'::jsonb NOT NULL,
+    extra jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    applied_at timestamp with time zone,
+    applied_task_id uuid,
+    sending_task_id uuid,
+    words tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, translate(((((title || ' '::text) || company) || ' '::text) || location), '/'::text, ' '::text))) STORED NOT NULL
+);
+
+CREATE TABLE holdgate.profiles (
+    user_id uuid NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    email text DEFAULT ''::text NOT NULL,
+    phone text DEFAULT ''::text NOT NULL,
+    resume bytea,
+    resume_name text DEFAULT ''::text NOT NULL,
+    resume_type text DEFAULT ''::text NOT NULL,
+    cover_letter text DEFAULT ''::text NOT NULL,
+    answers jsonb DEFAULT '{}'::jsonb NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE holdgate.queue_events (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    queue text NOT NULL,
+    verb text NOT NULL,
+    actor text NOT NULL
+);
+
+ALTER TABLE holdgate.queue_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME holdgate.queue_events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE holdgate.queues (
+    name text NOT NULL,
+    paused_at timestamp with time zone,
+    paused_by text,
+    CONSTRAINT queues_paused_check CHECK (((paused_at IS NULL) = (paused_by IS NULL)))
+);
+
+CREATE TABLE holdgate.rollup (
+    id smallint DEFAULT 1 NOT NULL,
+    upto xid8 NOT NULL,
+    CONSTRAINT rollup_one_check CHECK ((id = 1))
+);
+
+CREATE TABLE holdgate.run_events (
+    id bigint NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    run_id uuid NOT NULL,
+    verb text NOT NULL,
+    actor text NOT NULL
+);
+
+ALTER TABLE holdgate.run_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME holdgate.run_events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE holdgate.run_minutes (
+    run_id uuid NOT NULL,
+    minute timestamp with time zone NOT NULL,
+    n bigint NOT NULL
+);
+
+CREATE TABLE holdgate.run_times (
+    run_id uuid NOT NULL,
+    stage text NOT NULL,
+    n bigint NOT NULL,
+    seconds numeric NOT NULL,
+    CONSTRAINT run_times_stage_check CHECK ((stage = ANY (ARRAY['queue'::text, 'work'::text, 'people'::text, 'later'::text])))
+);
+
+CREATE TABLE holdgate.runs (
+    id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    name text NOT NULL,
+    state text DEFAULT 'active'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    settled_at timestamp with time zone,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    notified_at timestamp with time zone,
+    opened bigint DEFAULT '0'::bigint NOT NULL,
+    CONSTRAINT runs_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT runs_state_check CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text, 'cancelled'::text])))
+);
+
+CREATE TABLE holdgate.saved_views (
+    id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    name text NOT NULL,
+    params text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT saved_views_name_check CHECK (((length(name) >= 1) AND (length(name) <= 60)))
+);
+
+CREATE TABLE holdgate.schedule_beats (
+    schedule_id uuid NOT NULL,
+    beat_at timestamp with time zone NOT NULL,
+    taken_at timestamp with time zone DEFAULT now() NOT NULL,
+    task_id uuid
+);
+
+CREATE TABLE holdgate.schedule_events (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    schedule_id uuid NOT NULL,
+    name text NOT NULL,
+    verb text NOT NULL,
+    actor text NOT NULL,
+    changed text
+);
+
+ALTER TABLE holdgate.schedule_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME holdgate.schedule_events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE holdgate.schedules (
+    id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL,
+    payload jsonb NOT NULL,
+    queue text,
+    priority smallint NOT NULL,
+    cron text NOT NULL,
+    zone text NOT NULL,
+    missed text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    paused_at timestamp with time zone,
+    paused_by text,
+    next_at timestamp with time zone,
+    last_at timestamp with time zone,
+    last_task_id uuid,
+    asked_at timestamp with time zone,
+    problem text,
+    retry_at timestamp with time zone,
+    token_id uuid,
+    CONSTRAINT schedules_missed_check CHECK ((missed = ANY (ARRAY['catch_up'::text, 'skip'::text]))),
+    CONSTRAINT schedules_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+    CONSTRAINT schedules_paused_check CHECK (((paused_at IS NULL) = (paused_by IS NULL))),
+    CONSTRAINT schedules_priority_check CHECK (((priority >= 0) AND (priority <= 1000)))
+);
+
+CREATE TABLE holdgate.sessions (
+    token_hash bytea NOT NULL,
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    address text DEFAULT ''::text NOT NULL,
+    user_agent text DEFAULT ''::text NOT NULL
+);
+
+CREATE TABLE holdgate.task_counts (
+    owner_id uuid,
+    run_id uuid,
+    queue text NOT NULL,
+    kind text NOT NULL,
+    state text NOT NULL,
+    n bigint NOT NULL
+);
+
+CREATE TABLE holdgate.task_events (
+    id bigint NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    task_id uuid NOT NULL,
+    run_id uuid,
+    owner_id uuid,
+    queue text NOT NULL,
+    kind text NOT NULL,
+    verb text NOT NULL,
+    from_state text,
+    to_state text,
+    actor text NOT NULL,
+    attempt integer NOT NULL,
+    reason text,
+    data jsonb,
+    fingerprint text
+);
+
+ALTER TABLE holdgate.task_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME holdgate.task_events_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE holdgate.task_minutes (
+    owner_id uuid,
+    span smallint NOT NULL,
+    minute timestamp with time zone NOT NULL,
+    queue text NOT NULL,
+    kind text NOT NULL,
+    outcome text NOT NULL,
+    n bigint NOT NULL,
+    wait numeric NOT NULL,
+    work numeric NOT NULL,
+    people numeric NOT NULL
+);
+
+CREATE TABLE holdgate.task_stays (
+    owner_id uuid,
+    span smallint NOT NULL,
+    minute timestamp with time zone NOT NULL,
+    kind text NOT NULL,
+    stage text NOT NULL,
+    buckets smallint[] NOT NULL,
+    counts bigint[] NOT NULL,
+    CONSTRAINT task_stays_stage_check CHECK ((stage = ANY (ARRAY['queue'::text, 'work'::text, 'people'::text])))
+);
+
+CREATE TABLE holdgate.task_steps (
+    task_id uuid NOT NULL,
+    name text NOT NULL,
+    attempt integer NOT NULL,
+    result json NOT NULL,
+    finished_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE holdgate.task_totals (
+    owner_id uuid,
+    queue text NOT NULL,
+    kind text NOT NULL,
+    state text NOT NULL,
+    n bigint NOT NULL
+);
+
+CREATE TABLE holdgate.task_transitions (
+    from_state text NOT NULL,
+    to_state text NOT NULL,
+    verb text NOT NULL,
+    usual boolean NOT NULL
+);
+
+CREATE TABLE holdgate.task_words (
+    task_id uuid NOT NULL,
+    words tsvector NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE holdgate.tasks (
+    id uuid NOT NULL,
+    run_id uuid,
+    owner_id uuid,
+    subject text,
+    title text DEFAULT ''::text NOT NULL,
+    queue text NOT NULL,
+    kind text NOT NULL,
+    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
+    state text DEFAULT 'queued'::text NOT NULL,
+    reason text,
+    priority smallint DEFAULT '50'::smallint NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    queued_at timestamp with time zone DEFAULT now() NOT NULL,
+    "position" bigint DEFAULT ((EXTRACT(epoch FROM clock_timestamp()) * (1000000)::numeric))::bigint NOT NULL,
+    limited boolean DEFAULT false NOT NULL,
+    run_at timestamp with time zone,
+    deadline_at timestamp with time zone,
+    started_at timestamp with time zone,
+    claimed_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    attempt integer DEFAULT 0 NOT NULL,
+    failures smallint DEFAULT '0'::smallint NOT NULL,
+    max_attempts smallint DEFAULT '3'::smallint NOT NULL,
+    lease_losses smallint DEFAULT '0'::smallint NOT NULL,
+    round smallint DEFAULT '0'::smallint NOT NULL,
+    traceparent text DEFAULT NULLIF(current_setting('holdgate.traceparent'::text, true), ''::text),
+    worker_id uuid,
+    lease_expires_at timestamp with time zone,
+    progress jsonb,
+    result jsonb,
+    error jsonb,
+    fingerprint text,
+    resolved_at timestamp with time zone,
+    resolved_by text,
+    resolution text,
+    CONSTRAINT tasks_attempt_check CHECK ((attempt >= 0)),
+    CONSTRAINT tasks_deadline_at_check CHECK (((deadline_at >= '0001-01-02 00:00:00+00'::timestamp with time zone) AND (deadline_at <= '9999-12-30 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT tasks_due_check CHECK (((state <> ALL (ARRAY['scheduled'::text, 'retrying'::text])) OR (run_at IS NOT NULL))),
+    CONSTRAINT tasks_failures_check CHECK ((failures >= 0)),
+    CONSTRAINT tasks_finished_check CHECK (((state = ANY (ARRAY['succeeded'::text, 'dead_letter'::text, 'rejected'::text, 'expired'::text, 'cancelled'::text])) = (finished_at IS NOT NULL))),
+    CONSTRAINT tasks_lease_check CHECK (((state = 'running'::text) = (lease_expires_at IS NOT NULL))),
+    CONSTRAINT tasks_lease_losses_check CHECK ((lease_losses >= 0)),
+    CONSTRAINT tasks_max_attempts_check CHECK ((max_attempts >= 1)),
+    CONSTRAINT tasks_priority_check CHECK (((priority >= 0) AND (priority <= 1000))),
+    CONSTRAINT tasks_resolved_check CHECK (((resolved_at IS NULL) OR (state = 'dead_letter'::text))),
+    CONSTRAINT tasks_round_check CHECK ((round >= 0)),
+    CONSTRAINT tasks_run_at_check CHECK (((run_at >= '0001-01-02 00:00:00+00'::timestamp with time zone) AND (run_at <= '9999-12-30 00:00:00+00'::timestamp with time zone))),
+    CONSTRAINT tasks_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'scheduled'::text, 'running'::text, 'retrying'::text, 'pending_approval'::text, 'needs_input'::text, 'needs_auth'::text, 'paused'::text, 'succeeded'::text, 'dead_letter'::text, 'rejected'::text, 'expired'::text, 'cancelled'::text])))
+)
+WITH (fillfactor='80');
+
+CREATE TABLE holdgate.users (
+    id uuid NOT NULL,
+    email text NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    role text DEFAULT 'member'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    signed_in_at timestamp with time zone,
+    disabled_at timestamp with time zone,
+    time_zone text,
+    run_notices boolean DEFAULT true NOT NULL,
+    shortcuts boolean DEFAULT true NOT NULL,
+    CONSTRAINT users_email_check CHECK (((email ~~ '%_@_%'::text) AND (length(email) <= 254))),
+    CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['member'::text, 'admin'::text])))
+);
+
+CREATE TABLE holdgate.webhook_deliveries (
+    id uuid NOT NULL,
+    endpoint_id uuid NOT NULL,
+    task_id uuid NOT NULL,
+    type text NOT NULL,
+    body text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    tried_at timestamp with time zone,
+    status smallint,
+    took interval,
+    problem text,
+    delivered_at timestamp with time zone
+);
+
+CREATE TABLE holdgate.webhook_endpoints (
+    id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    url text NOT NULL,
+    events jsonb NOT NULL,
+    everyone boolean DEFAULT false NOT NULL,
+    secret text NOT NULL,
+    old_secret text,
+    old_secret_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    disabled_at timestamp with time zone,
+    disabled_reason text,
+    failures integer DEFAULT 0 NOT NULL,
+    failing_since timestamp with time zone,
+    token_id uuid,
+    CONSTRAINT webhook_endpoints_disabled_check CHECK (((disabled_at IS NULL) = (disabled_reason IS NULL))),
+    CONSTRAINT webhook_endpoints_failing_check CHECK (((failures > 0) = (failing_since IS NOT NULL))),
+    CONSTRAINT webhook_endpoints_old_check CHECK (((old_secret IS NULL) = (old_secret_until IS NULL)))
+);
+
+CREATE TABLE holdgate.workers (
+    id uuid NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    queues jsonb NOT NULL,
+    kinds jsonb,
+    in_hand integer DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    swept_at timestamp with time zone,
+    draining boolean DEFAULT false NOT NULL,
+    version text,
+    memory bigint,
+    cpu double precision
+);
+
+ALTER TABLE ONLY holdgate.api_replies
+    ADD CONSTRAINT api_replies_pkey PRIMARY KEY (user_id, key);
+
+ALTER TABLE ONLY holdgate.api_tokens
+    ADD CONSTRAINT api_tokens_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.approval_events
+    ADD CONSTRAINT approval_events_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.approval_links
+    ADD CONSTRAINT approval_links_pkey PRIMARY KEY (token_hash);
+
+ALTER TABLE ONLY holdgate.approval_notes
+    ADD CONSTRAINT approval_notes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.approval_openings
+    ADD CONSTRAINT approval_openings_pkey PRIMARY KEY (recipient_id, opener);
+
+ALTER TABLE ONLY holdgate.approval_recipients
+    ADD CONSTRAINT approval_recipients_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.approval_votes
+    ADD CONSTRAINT approval_votes_approval_person_key UNIQUE (approval_id, person);
+
+ALTER TABLE ONLY holdgate.approval_votes
+    ADD CONSTRAINT approval_votes_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.approvals
+    ADD CONSTRAINT approvals_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.artifacts
+    ADD CONSTRAINT artifacts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.artifacts
+    ADD CONSTRAINT artifacts_task_name_key UNIQUE (task_id, name);
+
+ALTER TABLE ONLY holdgate.audit_events
+    ADD CONSTRAINT audit_events_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.bulk_actions
+    ADD CONSTRAINT bulk_actions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.bulk_events
+    ADD CONSTRAINT bulk_events_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.bulk_tasks
+    ADD CONSTRAINT bulk_tasks_pkey PRIMARY KEY (action_id, task_id);
+
+ALTER TABLE ONLY holdgate.kind_limit_events
+    ADD CONSTRAINT kind_limit_events_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.kind_limits
+    ADD CONSTRAINT kind_limits_pkey PRIMARY KEY (kind);
+
+ALTER TABLE ONLY holdgate.log_followers
+    ADD CONSTRAINT log_followers_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY holdgate.login_links
+    ADD CONSTRAINT login_links_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.mailbox_messages
+    ADD CONSTRAINT mailbox_messages_message_id_key UNIQUE (message_id);
+
+ALTER TABLE ONLY holdgate.mailbox_messages
+    ADD CONSTRAINT mailbox_messages_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.orphans
+    ADD CONSTRAINT orphans_pkey PRIMARY KEY (queue, kind);
+
+ALTER TABLE ONLY holdgate.posting_imports
+    ADD CONSTRAINT posting_imports_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.postings
+    ADD CONSTRAINT postings_owner_canonical_url_key UNIQUE (owner_id, canonical_url);
+
+ALTER TABLE ONLY holdgate.postings
+    ADD CONSTRAINT postings_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.profiles
+    ADD CONSTRAINT profiles_pkey PRIMARY KEY (user_id);
+
+ALTER TABLE ONLY holdgate.queue_events
+    ADD CONSTRAINT queue_events_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.queues
+    ADD CONSTRAINT queues_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY holdgate.rollup
+    ADD CONSTRAINT rollup_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.run_events
+    ADD CONSTRAINT run_events_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.run_minutes
+    ADD CONSTRAINT run_minutes_pkey PRIMARY KEY (run_id, minute);
+
+ALTER TABLE ONLY holdgate.run_times
+    ADD CONSTRAINT run_times_pkey PRIMARY KEY (run_id, stage);
+
+ALTER TABLE ONLY holdgate.runs
+    ADD CONSTRAINT runs_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.saved_views
+    ADD CONSTRAINT saved_views_owner_name_key UNIQUE (owner_id, name);
+
+ALTER TABLE ONLY holdgate.saved_views
+    ADD CONSTRAINT saved_views_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.schedule_beats
+    ADD CONSTRAINT schedule_beats_pkey PRIMARY KEY (schedule_id, beat_at);
+
+ALTER TABLE ONLY holdgate.schedule_events
+    ADD CONSTRAINT schedule_events_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.schedules
+    ADD CONSTRAINT schedules_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.sessions
+    ADD CONSTRAINT sessions_id_key UNIQUE (id);
+
+ALTER TABLE ONLY holdgate.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (token_hash);
+
+ALTER TABLE ONLY holdgate.task_events
+    ADD CONSTRAINT task_events_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.task_steps
+    ADD CONSTRAINT task_steps_pkey PRIMARY KEY (task_id, name);
+
+ALTER TABLE ONLY holdgate.task_transitions
+    ADD CONSTRAINT task_transitions_pkey PRIMARY KEY (from_state, to_state, verb);
+
+ALTER TABLE ONLY holdgate.task_words
+    ADD CONSTRAINT task_words_pkey PRIMARY KEY (task_id);
+
+ALTER TABLE ONLY holdgate.tasks
+    ADD CONSTRAINT tasks_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.tasks
+    ADD CONSTRAINT tasks_run_subject_key UNIQUE (run_id, subject);
+
+ALTER TABLE ONLY holdgate.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.webhook_endpoints
+    ADD CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.workers
+    ADD CONSTRAINT workers_pkey PRIMARY KEY (id);
+
+CREATE INDEX api_replies_created_idx ON holdgate.api_replies USING btree (created_at);
+
+CREATE UNIQUE INDEX api_tokens_token_hash_key ON holdgate.api_tokens USING btree (token_hash);
+
+CREATE INDEX api_tokens_user_id_idx ON holdgate.api_tokens USING btree (user_id);
+
+CREATE INDEX approval_events_approval_idx ON holdgate.approval_events USING btree (approval_id, id);
+
+CREATE INDEX approval_events_at_idx ON holdgate.approval_events USING btree (at DESC, id DESC);
+
+CREATE INDEX approval_events_recipient_idx ON holdgate.approval_events USING btree (recipient_id);
+
+CREATE INDEX approval_links_recipient_id_idx ON holdgate.approval_links USING btree (recipient_id);
+
+CREATE INDEX approval_notes_approval_idx ON holdgate.approval_notes USING btree (approval_id, asked_at);
+
+CREATE UNIQUE INDEX approval_notes_open_key ON holdgate.approval_notes USING btree (approval_id) WHERE (ended_at IS NULL);
+
+CREATE INDEX approval_notes_recipient_idx ON holdgate.approval_notes USING btree (recipient_id);
+
+CREATE INDEX approval_openings_last_at_idx ON holdgate.approval_openings USING btree (last_at);
+
+CREATE UNIQUE INDEX approval_recipients_approval_email_key ON holdgate.approval_recipients USING btree (approval_id, lower(email));
+
+CREATE INDEX approval_recipients_email_idx ON holdgate.approval_recipients USING btree (lower(email));
+
+CREATE UNIQUE INDEX approval_recipients_forwarded_key ON holdgate.approval_recipients USING btree (forwarded_from) WHERE (forwarded_from IS NOT NULL);
+
+CREATE INDEX approval_recipients_undelivered_idx ON holdgate.approval_recipients USING btree (approval_id) WHERE (state = 'undelivered'::text);
+
+CREATE INDEX approvals_alike_idx ON holdgate.approvals USING btree (alike) WHERE ((state = 'pending'::text) AND (alike IS NOT NULL));
+
+CREATE INDEX approvals_deadline_idx ON holdgate.approvals USING btree (expires_at) WHERE (state = 'pending'::text);
+
+CREATE INDEX approvals_decided_idx ON holdgate.approvals USING btree (decided_at DESC) WHERE (state <> 'pending'::text);
+
+CREATE INDEX approvals_inbox_idx ON holdgate.approvals USING btree (COALESCE(expires_at, '9000-01-01 00:00:00+00'::timestamp with time zone), id) WHERE (state = 'pending'::text);
+
+CREATE UNIQUE INDEX approvals_open_key ON holdgate.approvals USING btree (task_id) WHERE (state = 'pending'::text);
+
+CREATE INDEX approvals_remind_idx ON holdgate.approvals USING btree (remind_at) WHERE ((state = 'pending'::text) AND (remind_at IS NOT NULL));
+
+CREATE INDEX approvals_step_idx ON holdgate.approvals USING btree (task_id, step, round);
+
+CREATE INDEX audit_events_at_idx ON holdgate.audit_events USING btree (at DESC, id DESC);
+
+CREATE INDEX bulk_actions_created_idx ON holdgate.bulk_actions USING btree (created_at DESC, id DESC);
+
+CREATE INDEX bulk_actions_due_idx ON holdgate.bulk_actions USING btree (due_at) WHERE (state = ANY (ARRAY['running'::text, 'waiting'::text]));
+
+CREATE INDEX bulk_actions_owner_idx ON holdgate.bulk_actions USING btree (owner_id, created_at DESC, id DESC);
+
+CREATE INDEX bulk_events_action_idx ON holdgate.bulk_events USING btree (action_id, id);
+
+CREATE INDEX bulk_events_at_idx ON holdgate.bulk_events USING btree (at DESC, id DESC);
+
+CREATE INDEX bulk_tasks_watch_idx ON holdgate.bulk_tasks USING btree (action_id, task_id) WHERE (watch IS NOT NULL);
+
+CREATE INDEX error_counts_owner_idx ON holdgate.error_counts USING btree (owner_id);
+
+CREATE INDEX error_minutes_age_idx ON holdgate.error_minutes USING btree (span, minute);
+
+CREATE UNIQUE INDEX error_minutes_key ON holdgate.error_minutes USING btree (owner_id, span, minute, fingerprint) NULLS NOT DISTINCT;
+
+CREATE INDEX error_names_age_idx ON holdgate.error_names USING btree (last_at);
+
+CREATE UNIQUE INDEX error_names_key ON holdgate.error_names USING btree (owner_id, fingerprint) NULLS NOT DISTINCT;
+
+CREATE INDEX kind_limit_events_at_idx ON holdgate.kind_limit_events USING btree (at DESC, id DESC);
+
+CREATE INDEX login_links_email_idx ON holdgate.login_links USING btree (lower(email), created_at);
+
+CREATE INDEX login_links_mailed_idx ON holdgate.login_links USING btree (created_at) WHERE mailed;
+
+CREATE INDEX login_links_person_idx ON holdgate.login_links USING btree (person, created_at);
+
+CREATE UNIQUE INDEX login_links_token_hash_key ON holdgate.login_links USING btree (token_hash);
+
+CREATE INDEX mailbox_messages_at_idx ON holdgate.mailbox_messages USING btree (at DESC);
+
+CREATE INDEX postings_applied_task_idx ON holdgate.postings USING btree (applied_task_id) WHERE (applied_task_id IS NOT NULL);
+
+CREATE INDEX postings_owner_created_idx ON holdgate.postings USING btree (owner_id, created_at DESC, id DESC);
+
+CREATE INDEX postings_words_idx ON holdgate.postings USING gin (words);
+
+CREATE INDEX queue_events_at_idx ON holdgate.queue_events USING btree (at DESC, id DESC);
+
+CREATE INDEX run_events_at_idx ON holdgate.run_events USING btree (at DESC, id DESC);
+
+CREATE INDEX run_events_run_id_idx ON holdgate.run_events USING btree (run_id, id);
+
+CREATE INDEX run_events_xid_idx ON holdgate.run_events USING btree (xid);
+
+CREATE INDEX run_minutes_minute_idx ON holdgate.run_minutes USING btree (minute);
+
+CREATE INDEX runs_created_idx ON holdgate.runs USING btree (created_at DESC, id DESC);
+
+CREATE INDEX runs_owner_created_idx ON holdgate.runs USING btree (owner_id, created_at DESC, id DESC);
+
+CREATE INDEX runs_unsettled_idx ON holdgate.runs USING btree (changed_at) WHERE (settled_at IS NULL);
+
+CREATE INDEX schedule_events_at_idx ON holdgate.schedule_events USING btree (at DESC, id DESC);
+
+CREATE INDEX schedule_events_schedule_idx ON holdgate.schedule_events USING btree (schedule_id, id);
+
+CREATE INDEX schedules_created_idx ON holdgate.schedules USING btree (created_at DESC, id DESC);
+
+CREATE INDEX schedules_due_idx ON holdgate.schedules USING btree (next_at) WHERE (paused_at IS NULL);
+
+CREATE INDEX schedules_owner_created_idx ON holdgate.schedules USING btree (owner_id, created_at DESC, id DESC);
+
+CREATE INDEX sessions_user_id_idx ON holdgate.sessions USING btree (user_id);
+
+CREATE UNIQUE INDEX task_counts_key ON holdgate.task_counts USING btree (owner_id, run_id, queue, kind, state) NULLS NOT DISTINCT;
+
+CREATE INDEX task_counts_run_idx ON holdgate.task_counts USING btree (run_id);
+
+CREATE INDEX task_events_actor_idx ON holdgate.task_events USING btree (actor, at DESC, id DESC) WHERE ((actor !~~ 'worker:%'::text) AND (actor <> 'system'::text));
+
+CREATE INDEX task_events_deleted_idx ON holdgate.task_events USING btree (at) WHERE (to_state IS NULL);
+
+CREATE INDEX task_events_people_idx ON holdgate.task_events USING btree (at DESC, id DESC) WHERE ((actor !~~ 'worker:%'::text) AND (actor <> 'system'::text));
+
+CREATE INDEX task_events_task_id_idx ON holdgate.task_events USING btree (task_id, id);
+
+CREATE INDEX task_events_xid_idx ON holdgate.task_events USING btree (xid);
+
+CREATE INDEX task_minutes_age_idx ON holdgate.task_minutes USING btree (span, minute);
+
+CREATE UNIQUE INDEX task_minutes_key ON holdgate.task_minutes USING btree (owner_id, span, minute, queue, kind, outcome) NULLS NOT DISTINCT;
+
+CREATE INDEX task_stays_age_idx ON holdgate.task_stays USING btree (span, minute);
+
+CREATE UNIQUE INDEX task_stays_key ON holdgate.task_stays USING btree (owner_id, span, minute, kind, stage) NULLS NOT DISTINCT;
+
+CREATE UNIQUE INDEX task_totals_key ON holdgate.task_totals USING btree (owner_id, queue, kind, state) NULLS NOT DISTINCT;
+
+CREATE UNIQUE INDEX task_transitions_usual_key ON holdgate.task_transitions USING btree (from_state, to_state) WHERE usual;
+
+CREATE INDEX task_words_idx ON holdgate.task_words USING gin (words);
+
+CREATE INDEX tasks_created_idx ON holdgate.tasks USING btree (created_at DESC, id DESC);
+
+CREATE INDEX tasks_deadline_idx ON holdgate.tasks USING btree (deadline_at) WHERE ((deadline_at IS NOT NULL) AND (finished_at IS NULL));
+
+CREATE INDEX tasks_died_idx ON holdgate.tasks USING btree (fingerprint, finished_at, id) WHERE ((state = 'dead_letter'::text) AND (fingerprint IS NOT NULL) AND (resolved_at IS NULL));
+
+CREATE INDEX tasks_died_of_owner_idx ON holdgate.tasks USING btree (owner_id, fingerprint, finished_at, id) WHERE ((state = 'dead_letter'::text) AND (fingerprint IS NOT NULL) AND (resolved_at IS NULL));
+
+CREATE INDEX tasks_due_idx ON holdgate.tasks USING btree (run_at) WHERE (state = ANY (ARRAY['scheduled'::text, 'retrying'::text]));
+
+CREATE INDEX tasks_fingerprint_idx ON holdgate.tasks USING btree (fingerprint, created_at DESC, id DESC) INCLUDE (state, owner_id, finished_at, resolved_at) WHERE (fingerprint IS NOT NULL);
+
+CREATE INDEX tasks_limited_idx ON holdgate.tasks USING btree (kind, queue, priority DESC, "position") WHERE ((state = 'queued'::text) AND limited);
+
+CREATE INDEX tasks_limited_running_idx ON holdgate.tasks USING btree (kind) WHERE ((state = 'running'::text) AND limited);
+
+CREATE INDEX tasks_limited_share_idx ON holdgate.tasks USING btree (kind, COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid), queue, priority, ((- "position"))) WHERE ((state = 'queued'::text) AND limited);
+
+CREATE INDEX tasks_nameless_idx ON holdgate.tasks USING btree (id) WHERE ((state = 'dead_letter'::text) AND (fingerprint IS NULL));
+
+CREATE INDEX tasks_open_errors_idx ON holdgate.tasks USING btree (fingerprint, created_at DESC, id DESC) INCLUDE (state, owner_id, finished_at) WHERE ((fingerprint IS NOT NULL) AND (resolved_at IS NULL));
+
+CREATE INDEX tasks_owner_created_idx ON holdgate.tasks USING btree (owner_id, created_at DESC, id DESC);
+
+CREATE INDEX tasks_ready_idx ON holdgate.tasks USING btree (queue, priority DESC, "position") WHERE ((state = 'queued'::text) AND (NOT limited));
+
+CREATE INDEX tasks_run_state_idx ON holdgate.tasks USING btree (run_id, state) WHERE (run_id IS NOT NULL);
+
+CREATE INDEX tasks_running_idx ON holdgate.tasks USING btree (id) WHERE (state = 'running'::text);
+
+CREATE INDEX tasks_share_idx ON holdgate.tasks USING btree (COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid), queue, priority, ((- "position"))) WHERE ((state = 'queued'::text) AND (NOT limited));
+
+CREATE INDEX tasks_state_created_idx ON holdgate.tasks USING btree (state, created_at DESC, id DESC);
+
+CREATE INDEX tasks_subject_idx ON holdgate.tasks USING btree (subject) WHERE (subject IS NOT NULL);
+
+CREATE INDEX tasks_suspects_idx ON holdgate.tasks USING btree (queue, priority DESC, "position") WHERE ((state = 'queued'::text) AND (lease_losses > 0));
+
+CREATE INDEX tasks_waiting_idx ON holdgate.tasks USING btree (queue, queued_at) WHERE (state = 'queued'::text);
+
+CREATE UNIQUE INDEX users_email_key ON holdgate.users USING btree (lower(email));
+
+CREATE INDEX webhook_deliveries_endpoint_idx ON holdgate.webhook_deliveries USING btree (endpoint_id, id DESC);
+
+CREATE INDEX webhook_deliveries_task_id_idx ON holdgate.webhook_deliveries USING btree (task_id);
+
+CREATE INDEX webhook_endpoints_owner_id_idx ON holdgate.webhook_endpoints USING btree (owner_id);
+
+CREATE TRIGGER api_tokens_audit AFTER INSERT OR DELETE ON holdgate.api_tokens FOR EACH ROW EXECUTE FUNCTION holdgate.api_tokens_audit();
+
+CREATE TRIGGER approvals_quorum BEFORE UPDATE OF state ON holdgate.approvals FOR EACH ROW WHEN (((new.state = 'approved'::text) AND (old.state <> 'approved'::text) AND (new.needed > 1))) EXECUTE FUNCTION holdgate.approvals_quorum();
+
+CREATE TRIGGER bulk_actions_log AFTER INSERT OR UPDATE ON holdgate.bulk_actions FOR EACH ROW EXECUTE FUNCTION holdgate.bulk_actions_log();
+
+CREATE TRIGGER kind_limits_log AFTER INSERT OR UPDATE OF concurrency, rate_count, rate_per, set_by ON holdgate.kind_limits FOR EACH ROW EXECUTE FUNCTION holdgate.kind_limits_log();
+
+CREATE TRIGGER queues_log AFTER INSERT OR UPDATE ON holdgate.queues FOR EACH ROW EXECUTE FUNCTION holdgate.queues_log();
+
+CREATE TRIGGER runs_log AFTER INSERT OR UPDATE OF state, finished_at ON holdgate.runs FOR EACH ROW EXECUTE FUNCTION holdgate.runs_log();
+
+CREATE TRIGGER schedules_log AFTER INSERT OR DELETE OR UPDATE ON holdgate.schedules FOR EACH ROW EXECUTE FUNCTION holdgate.schedules_log();
+
+CREATE TRIGGER sessions_audit AFTER INSERT ON holdgate.sessions FOR EACH ROW EXECUTE FUNCTION holdgate.sessions_audit();
+
+CREATE TRIGGER task_counts_add AFTER INSERT ON holdgate.task_counts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.task_counts_add();
+
+CREATE TRIGGER task_counts_change AFTER UPDATE ON holdgate.task_counts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.task_counts_change();
+
+CREATE TRIGGER task_events_immutable BEFORE UPDATE ON holdgate.task_events FOR EACH STATEMENT EXECUTE FUNCTION holdgate.task_events_immutable();
+
+CREATE TRIGGER tasks_close_approvals AFTER UPDATE ON holdgate.tasks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.approvals_close_with_hold();
+
+CREATE TRIGGER tasks_errors_change AFTER UPDATE ON holdgate.tasks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.tasks_errors_change();
+
+CREATE TRIGGER tasks_errors_delete AFTER DELETE ON holdgate.tasks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.tasks_errors_delete();
+
+CREATE TRIGGER tasks_log_delete AFTER DELETE ON holdgate.tasks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.tasks_log_delete();
+
+CREATE TRIGGER tasks_log_insert AFTER INSERT ON holdgate.tasks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.tasks_log_insert();
+
+CREATE TRIGGER tasks_log_update AFTER UPDATE ON holdgate.tasks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.tasks_log_update();
+
+CREATE TRIGGER tasks_withdraw_approvals AFTER UPDATE OF payload ON holdgate.tasks FOR EACH ROW WHEN ((old.payload IS DISTINCT FROM new.payload)) EXECUTE FUNCTION holdgate.approvals_withdraw();
+
+CREATE TRIGGER tasks_words_change AFTER UPDATE OF title, payload, created_at, queue ON holdgate.tasks FOR EACH ROW WHEN (((old.title IS DISTINCT FROM new.title) OR (old.payload IS DISTINCT FROM new.payload) OR (old.created_at <> new.created_at) OR (old.queue <> new.queue))) EXECUTE FUNCTION holdgate.tasks_words_change();
+
+CREATE TRIGGER tasks_words_delete AFTER DELETE ON holdgate.tasks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.tasks_words_delete();
+
+CREATE TRIGGER tasks_words_insert AFTER INSERT ON holdgate.tasks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.tasks_words_insert();
+
+CREATE TRIGGER users_audit AFTER INSERT OR UPDATE OF role, disabled_at ON holdgate.users FOR EACH ROW EXECUTE FUNCTION holdgate.users_audit();
+
+CREATE TRIGGER webhook_endpoints_audit AFTER INSERT OR DELETE OR UPDATE OF url, events, everyone, secret, disabled_at ON holdgate.webhook_endpoints FOR EACH ROW EXECUTE FUNCTION holdgate.webhook_endpoints_audit();
+
+ALTER TABLE ONLY holdgate.api_replies
+    ADD CONSTRAINT api_replies_user_id_fkey FOREIGN KEY (user_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.api_tokens
+    ADD CONSTRAINT api_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.approval_events
+    ADD CONSTRAINT approval_events_approval_id_fkey FOREIGN KEY (approval_id) REFERENCES holdgate.approvals(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.approval_events
+    ADD CONSTRAINT approval_events_recipient_id_fkey FOREIGN KEY (recipient_id) REFERENCES holdgate.approval_recipients(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.approval_links
+    ADD CONSTRAINT approval_links_recipient_id_fkey FOREIGN KEY (recipient_id) REFERENCES holdgate.approval_recipients(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.approval_notes
+    ADD CONSTRAINT approval_notes_approval_id_fkey FOREIGN KEY (approval_id) REFERENCES holdgate.approvals(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.approval_notes
+    ADD CONSTRAINT approval_notes_recipient_id_fkey FOREIGN KEY (recipient_id) REFERENCES holdgate.approval_recipients(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.approval_openings
+    ADD CONSTRAINT approval_openings_recipient_id_fkey FOREIGN KEY (recipient_id) REFERENCES holdgate.approval_recipients(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.approval_recipients
+    ADD CONSTRAINT approval_recipients_approval_id_fkey FOREIGN KEY (approval_id) REFERENCES holdgate.approvals(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.approval_recipients
+    ADD CONSTRAINT approval_recipients_forwarded_from_fkey FOREIGN KEY (forwarded_from) REFERENCES holdgate.approval_recipients(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.approval_votes
+    ADD CONSTRAINT approval_votes_approval_id_fkey FOREIGN KEY (approval_id) REFERENCES holdgate.approvals(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.approvals
+    ADD CONSTRAINT approvals_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id);
+
+ALTER TABLE ONLY holdgate.approvals
+    ADD CONSTRAINT approvals_task_id_fkey FOREIGN KEY (task_id) REFERENCES holdgate.tasks(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.artifacts
+    ADD CONSTRAINT artifacts_task_id_fkey FOREIGN KEY (task_id) REFERENCES holdgate.tasks(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.bulk_actions
+    ADD CONSTRAINT bulk_actions_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id);
+
+ALTER TABLE ONLY holdgate.bulk_events
+    ADD CONSTRAINT bulk_events_action_id_fkey FOREIGN KEY (action_id) REFERENCES holdgate.bulk_actions(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.bulk_tasks
+    ADD CONSTRAINT bulk_tasks_action_id_fkey FOREIGN KEY (action_id) REFERENCES holdgate.bulk_actions(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.posting_imports
+    ADD CONSTRAINT posting_imports_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.postings
+    ADD CONSTRAINT postings_applied_task_id_fkey FOREIGN KEY (applied_task_id) REFERENCES holdgate.tasks(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY holdgate.postings
+    ADD CONSTRAINT postings_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id);
+
+ALTER TABLE ONLY holdgate.profiles
+    ADD CONSTRAINT profiles_user_id_fkey FOREIGN KEY (user_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.run_events
+    ADD CONSTRAINT run_events_run_id_fkey FOREIGN KEY (run_id) REFERENCES holdgate.runs(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.runs
+    ADD CONSTRAINT runs_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id);
+
+ALTER TABLE ONLY holdgate.saved_views
+    ADD CONSTRAINT saved_views_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.schedule_beats
+    ADD CONSTRAINT schedule_beats_schedule_id_fkey FOREIGN KEY (schedule_id) REFERENCES holdgate.schedules(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.schedules
+    ADD CONSTRAINT schedules_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id);
+
+ALTER TABLE ONLY holdgate.sessions
+    ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.task_steps
+    ADD CONSTRAINT task_steps_task_id_fkey FOREIGN KEY (task_id) REFERENCES holdgate.tasks(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.tasks
+    ADD CONSTRAINT tasks_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id);
+
+ALTER TABLE ONLY holdgate.tasks
+    ADD CONSTRAINT tasks_run_id_fkey FOREIGN KEY (run_id) REFERENCES holdgate.runs(id);
+
+ALTER TABLE ONLY holdgate.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES holdgate.webhook_endpoints(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_task_id_fkey FOREIGN KEY (task_id) REFERENCES holdgate.tasks(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.webhook_endpoints
+    ADD CONSTRAINT webhook_endpoints_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
