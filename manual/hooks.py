@@ -9,7 +9,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "DECISIONS.md")
+PAGES = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "ROADMAP.md")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

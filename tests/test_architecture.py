@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 APP = ROOT / "app" / "holdgate"
 
-ENTRIES = ("asgi", "worker", "cli", "development", "schema", "testing", "verify", "client", "health")
+ENTRIES = ("__init__", "asgi", "worker", "cli", "development", "schema", "testing", "verify", "client", "health")
 # A folder may import those to its right, never to its left.
 ORDER = (
     "kinds",

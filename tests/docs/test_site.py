@@ -31,7 +31,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_page_is_in_the_site(site: Path) -> None:
     for page in (ROOT / "docs").rglob("*.md"):
         assert (site / page.relative_to(ROOT / "docs").with_suffix(".html")).exists(), page
-    for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG", "DECISIONS"):
+    for name in ("CONTRIBUTING", "SECURITY", "CHANGELOG", "ROADMAP"):
         assert (site / f"{name}.html").exists()
 
 
@@ -43,8 +43,8 @@ def test_no_page_shows_markdown_that_was_not_understood(site: Path) -> None:
 
 
 def test_links_out_of_the_docs_lead_to_the_sites_pages_or_are_plain_words() -> None:
-    assert inside("[why](../DECISIONS.md#x)", "../") == "[why](DECISIONS.md#x)"
-    assert inside("[why](../../DECISIONS.md)", "../../") == "[why](../DECISIONS.md)"
+    assert inside("[why](../ROADMAP.md#x)", "../") == "[why](ROADMAP.md#x)"
+    assert inside("[why](../../ROADMAP.md)", "../../") == "[why](../ROADMAP.md)"
     assert inside("[the rules](../deploy/prometheus/rules.yml), [api](api.md)", "../") == "the rules, [api](api.md)"
     assert inside("[other](../api.md)", "../../") == "[other](../api.md)"
 

@@ -177,7 +177,7 @@ class Task(Base):
     priority: Mapped[int] = mapped_column(SmallInteger, server_default="50")
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     queued_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
-    # Where it stands in its queue and priority, in microseconds of the queue's own time (DECISIONS.md, fair share).
+    # Where it stands in its queue and priority, in microseconds of the queue's own time (docs/decisions, fair share).
     position: Mapped[int] = mapped_column(
         BigInteger, server_default=text("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
     )
