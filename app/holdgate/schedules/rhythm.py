@@ -1,6 +1,6 @@
 """When a schedule beats: a cron expression in a time zone as moments, right through changes of the clock.
 
-cronsim says which wall times an expression names. Which moments these are is decided here (docs/decisions): a named wall
+cronsim says which wall times an expression names. Which moments these are is decided here (docs/decisions): a named
 time beats once, though the clock shows it twice or never; what names every hour runs through in real time.
 """
 
