@@ -8,7 +8,7 @@ from uuid import UUID
 from holdgate.core import log, metrics
 from holdgate.core.db import AWAY, Database
 from holdgate.runtime.executors import Executors, Pool
-from holdgate.tasks import limits
+from holdgate.tasks import attempts, limits
 from holdgate.tasks.attempts import Losses, Places
 from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.limits import Claim
@@ -46,6 +46,14 @@ class Claims:
             else:
                 self._limits_known = False
                 return
+
+    async def waiting(self, queues: list[str]) -> list[str]:
+        """Those in which something is ready, whether or not this worker can have it; all while the database is away."""
+        try:
+            async with self._database.peek() as session:
+                return await attempts.queues_with_work(session, queues)
+        except AWAY:
+            return queues
 
     async def claim(self, queue: str, limit: int, losses: Losses) -> Claim:
         """At most `limit` tasks of the queue. Whoever calls starts them at once: they are leased."""

@@ -154,6 +154,7 @@ class Dispatcher:
                 poll = self._settings.poll_interval.total_seconds()
                 watch = self._suspects.watch(list(self._sizes), self._claims.kinds, poll, self._settings.lease)
                 self._feeds.append(group.create_task(watch, name="suspects"))
+                group.create_task(self._poll(poll), name="poll")
         finally:
             self._executors.close()
 
@@ -183,7 +184,6 @@ class Dispatcher:
     async def _feed(self, queue: str, size: int) -> None:
         """Keep `size` tasks of the queue running."""
         bell, room = self._bells[queue], self._room[queue]
-        poll = self._settings.poll_interval.total_seconds()
         while not self._draining:
             free = min(size - self._busy[queue], BATCH)
             # Outcomes that wait to be written hold the claims back, so that neither runs away from the other.
@@ -199,11 +199,18 @@ class Dispatcher:
             claim = await self._claim(queue, free)
             if len(claim.tasks) < free and not claim.again and not bell.is_set():
                 try:
-                    async with asyncio.timeout(poll if claim.wait is None else min(poll, claim.wait + TOKEN_ROOM)):
+                    async with asyncio.timeout(None if claim.wait is None else claim.wait + TOKEN_ROOM):
                         await bell.wait()
                 except TimeoutError:
                     pass
         # Nothing is claimed any more; the task group is ended by whoever drains.
+
+    async def _poll(self, seconds: float) -> None:
+        """For rings that were missed: one look at all queues, where a claim of each would be many statements."""
+        while True:
+            await asyncio.sleep(seconds)
+            for queue in await self._claims.waiting(list(self._bells)):
+                self._bells[queue].set()
 
     async def _claim(self, queue: str, limit: int, losses: Losses = INNOCENT) -> Claim:
         """Claim and start."""

@@ -1,9 +1,13 @@
-"""The beats that recover what got stuck. Every worker sweeps, one at a time under an advisory lock; no task itself."""
+"""What recovers what got stuck. Every worker sweeps, one at a time under an advisory lock; no task itself.
+
+Once a second one look at the database says what is due (due.py); only that takes a transaction.
+"""
 
 import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 
@@ -19,8 +23,9 @@ from holdgate.postings.imports import forget_old_imports
 from holdgate.runs import following
 from holdgate.runs import service as runs
 from holdgate.runs.states import STAGES, Stage
-from holdgate.runtime import suspects, workers
+from holdgate.runtime import due, suspects, workers
 from holdgate.schedules import service as schedules
+from holdgate.schedules.service import OWNER_DISABLED
 from holdgate.stats import minutes, rebasing
 from holdgate.stats import queries as stats
 from holdgate.tasks import dead_letters, fingerprints, limits, pruning, strays
@@ -34,6 +39,7 @@ CHUNK = 1000
 PRUNE_CHUNK = 500
 PAUSE = 0.05  # seconds between two rounds while there is more to do, at least
 SCHEDULES = 100
+NET = 300.0  # seconds after which a chore is done although the look has not found it due
 FORGET_EVERY = 60.0  # seconds
 STRAYS_EVERY = 15.0
 ADD_UP_PART = 50  # adding up the counts of errors takes at most one part in so many of the time
@@ -44,64 +50,88 @@ TIMED = {state.value: stage.value for state, stage in STAGES.items() if stage is
 logger = log.get(__name__)
 
 
+class Upkeep(NamedTuple):
+    """A chore. `due`: its name in the look; empty: by the clock alone, every so many seconds. True: there is more."""
+
+    work: Callable[[WriteSession], Awaitable[bool]]
+    due: str = ""
+    every: float = NET
+
+
 class Sweeper:
-    """Runs the beats, each in its own transaction, about once a second; sooner while there is more to do."""
+    """Does what is due, each chore in its own transaction, about once a second; sooner while there is more to do."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._settings = settings
-        self._forget_at = 0.0
-        self._prune_at = 0.0
         self._files: list[str] = []
-        self._strays_at = 0.0
-        self._name_at = 0.0
         self._add_up_at = 0.0
         self._swept: float | None = None
         self._away_at = -math.inf
         self._every = min(1.0, settings.lease.total_seconds() / 3)
-        self._beats: tuple[Callable[[WriteSession], Awaitable[bool]], ...] = (
-            self._promote,
-            self._recover,
-            self._start_scheduled,
-            self._mark_limited,
-            self._bury_overdue,
-            self._expire,
-            self._remind,
-            runs.settle,
-            bulk.advance,
-            self._rebase,
-            self._fold,
-            self._add_up_errors,
-            following.follow_log,
-            self._fold_minutes,
-            self._tell_webhooks,
-            mails.follow_log,
-            self._prune,
-            self._bury_strays,
-            self._name_errors,
-            self._forget,
+        self._upkeep = (
+            Upkeep(self._promote, "promote"),
+            Upkeep(self._recover, "recover"),
+            Upkeep(self._start_scheduled, "schedules"),
+            Upkeep(self._mark_limited, "limits"),
+            Upkeep(self._bury_overdue, "overdue"),
+            Upkeep(self._expire, "expire"),
+            Upkeep(self._remind, "remind"),
+            Upkeep(runs.settle, "runs"),
+            Upkeep(bulk.advance, "bulk"),
+            Upkeep(self._rebase, every=FORGET_EVERY),
+            Upkeep(self._fold, "counts"),
+            Upkeep(self._add_up_errors, "counts", every=FORGET_EVERY),
+            Upkeep(following.follow_log, "followers"),
+            Upkeep(self._fold_minutes, "followers"),
+            Upkeep(self._tell_webhooks, "followers"),
+            Upkeep(mails.follow_log, "followers"),
+            Upkeep(self._prune, every=FORGET_EVERY),
+            Upkeep(self._bury_strays, every=STRAYS_EVERY),
+            Upkeep(self._name_errors, every=STRAYS_EVERY),
+            Upkeep(self._forget, every=FORGET_EVERY),
         )
+        self._next = dict.fromkeys(self._upkeep, 0.0)
 
     def age(self) -> float | None:
-        """Seconds since this process last did a beat, which the lock lets only one do; None: never."""
+        """Seconds since this process last did a chore, which the lock lets only one do, or saw that none was due; None:
+        never."""
         return None if self._swept is None else time.monotonic() - self._swept
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             more, busy = False, 0.0
-            for beat in self._beats:
+            for chore in await self._look():
                 began = time.monotonic()
                 try:
-                    if await self._once(beat):
+                    if await self._once(chore.work):
                         more, busy = True, busy + time.monotonic() - began
+                    else:
+                        self._next[chore] = time.monotonic() + chore.every
                 except AWAY as error:
                     self._files = []
-                    if is_away(error):
-                        self._away_at = time.monotonic()
-                    logger.warning("sweep_failed", beat=getattr(beat, "__name__", "?"), error=repr(error))
+                    self._failed(getattr(chore.work, "__name__", "?"), error)
             # Workers come first: a long chore takes no more than half of a connection's time.
             await asyncio.sleep(max(PAUSE, busy) if more else self._every)
+
+    async def _look(self) -> list[Upkeep]:
+        """What to do in this round."""
+        try:
+            found = await due.due(self._database, paused_by=OWNER_DISABLED)
+        except AWAY as error:
+            self._failed("look", error)
+            return []
+        now = time.monotonic()
+        chores = [each for each in self._upkeep if each.due in found or now >= self._next[each]]
+        if not chores:
+            self._swept = now
+        return chores
+
+    def _failed(self, chore: str, error: Exception) -> None:
+        if is_away(error):
+            self._away_at = time.monotonic()
+        logger.warning("sweep_failed", beat=chore, error=repr(error))
 
     async def _once(self, beat: Callable[[WriteSession], Awaitable[bool]]) -> bool:
         async with self._database.write("system") as session:
@@ -172,20 +202,15 @@ class Sweeper:
 
     async def _prune(self, session: WriteSession) -> bool:
         """Tasks that finished long ago; once a minute, and on and on in small chunks while there are some."""
-        if self._settings.retention is None or time.monotonic() < self._prune_at:
+        if self._settings.retention is None:
             return False
         pruned = await pruning.prune_tasks(session, self._settings.retention, limit=PRUNE_CHUNK)
         self._files = pruned.files
         forgotten = await bulk.forget_members(session, self._settings.retention, limit=10 * PRUNE_CHUNK)
-        if pruned.tasks == PRUNE_CHUNK or forgotten == 10 * PRUNE_CHUNK:
-            return True
-        self._prune_at = time.monotonic() + FORGET_EVERY
-        return False
+        return pruned.tasks == PRUNE_CHUNK or forgotten == 10 * PRUNE_CHUNK
 
     async def _bury_strays(self, session: WriteSession) -> bool:
         """Tasks that nobody serves and tasks that run for ever, when that is set; a few times a minute."""
-        if time.monotonic() < self._strays_at:
-            return False
         moved = []
         if self._settings.stuck_timeout is not None:
             moved += await strays.bury_stuck(session, self._settings.stuck_timeout, limit=CHUNK)
@@ -194,29 +219,16 @@ class Sweeper:
             moved += await strays.bury_orphans(session, self._settings.orphan_timeout, limit=CHUNK)
         for row in moved[:100]:
             logger.warning("stray_buried", task=str(row.id), queue=row.queue)
-        if len(moved) >= CHUNK:
-            return True
-        self._strays_at = time.monotonic() + STRAYS_EVERY
-        return False
+        return len(moved) >= CHUNK
 
     async def _name_errors(self, session: WriteSession) -> bool:
         """Fingerprints for dead letters that came without one; a few times a minute."""
-        if time.monotonic() < self._name_at:
-            return False
-        if await fingerprints.fill_missing(session, limit=CHUNK) == CHUNK:
-            return True
-        self._name_at = time.monotonic() + STRAYS_EVERY
-        return False
+        return await fingerprints.fill_missing(session, limit=CHUNK) == CHUNK
 
     async def _forget(self, session: WriteSession) -> bool:
         """What is of no use any more: killed workers, abandoned imports, sign-in links and sessions long over."""
-        if time.monotonic() < self._forget_at:
-            return False
         await workers.forget_dead(session)
         await forget_old_imports(session)
         await accounts.forget_ended(session)
         await minutes.forget_old(session)
-        if await forget_replies(session, limit=CHUNK) == CHUNK:
-            return True
-        self._forget_at = time.monotonic() + FORGET_EVERY
-        return False
+        return await forget_replies(session, limit=CHUNK) == CHUNK

@@ -235,6 +235,19 @@ _EXTEND = text(
 )
 
 
+_WAITING = text(
+    """
+    SELECT q FROM unnest(CAST(:queues AS text[])) AS q
+    WHERE EXISTS (SELECT FROM tasks WHERE state = 'queued' AND queue = q)
+    """
+)
+
+
+async def queues_with_work(session: AsyncSession, queues: list[str]) -> list[str]:
+    """Those of `queues` that have a ready task."""
+    return list((await session.execute(_WAITING, {"queues": queues})).scalars())
+
+
 async def extend_leases(
     session: WriteSession, held: list[Attempt], lease: timedelta, *, now: datetime | None = None
 ) -> set[Attempt]:
