@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from holdgate.approvals import deciding
+from holdgate.approvals.questions import form_of
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
@@ -29,6 +30,7 @@ from tests.approvals.asking import OWNER, approve, principal, put_question
 from tests.conftest import make_database, with_name
 from tests.dumps import DUMP, RESTORE, another_cluster, dump, restore
 from tests.processes import ROOT, environment, worker
+from tests.runtime.kinds import Wish
 from tests.runtime.working import until, until_state, working
 from tests.servers import Servers
 from tests.stats.final import all_final
@@ -100,7 +102,8 @@ async def test_work_goes_on_from_a_dump_taken_while_workers_worked(
     database: Database, servers: Servers, settings: Settings, cluster: str, tmp_path: Path
 ) -> None:
     await move_on(database)
-    asked = await put_question(database, settings)
+    # As the kind asks: a decision counts for what was shown only.
+    asked = await put_question(database, settings, fields=form_of(Wish, Wish("a")))
     await lived(database, settings)
     owner = await principal(database)
     wanted = TaskRequest(kind="sample.task", payload={"steps": STEPS, "seconds": SECONDS, "trace": True})

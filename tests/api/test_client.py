@@ -161,13 +161,15 @@ async def test_what_the_api_names_is_fetched_and_files_stay_as_they_are(hold: Cl
     assert refused.value.status == 422
 
 
-async def test_an_approval_that_asks_for_a_sign_in_is_decided_by_a_token_of_whoever_was_asked(hold: Client) -> None:
+async def test_an_approval_that_asks_for_a_sign_in_is_not_decided_by_a_token(hold: Client) -> None:
     made = hold.create_task("sample.task", {"hold": "approval", "level": "sign-in"})
     ends = time.monotonic() + 30
     while not (waiting := list(hold.approvals(task_id=made["id"], state="pending"))):
         assert time.monotonic() < ends
-    assert hold.decide(hold.approval(waiting[0]["id"]), "approve")["state"] == "approved"
-    assert hold.wait(made["id"], 30)["state"] == "succeeded"
+    with pytest.raises(Problem) as refused:
+        hold.decide(hold.approval(waiting[0]["id"]), "approve")
+    assert refused.value.status == 403
+    assert hold.approval(waiting[0]["id"])["state"] == "pending"
 
 
 async def test_a_token_without_the_scope_does_not_sign(

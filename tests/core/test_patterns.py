@@ -12,10 +12,8 @@ import pytest
 
 from holdgate.accounts.local_path import local_path
 from holdgate.approvals.openings import sign_of_scanner
-from holdgate.core.addresses import canonical_address
+from holdgate.core.addresses import BadAddress, canonical_address, checked_address
 from holdgate.core.masking import masked_text
-from holdgate.mail.addresses import checked_address
-from holdgate.mail.errors import BadAddress
 from holdgate.postings.canonical import canonical_url
 from holdgate.postings.formats.description import sanitised
 from holdgate.postings.formats.page import read_page
@@ -67,7 +65,7 @@ def all_uses() -> list[Use]:
     for path, tree in trees.items():
         if "re.compile" not in path.read_text():
             continue
-        module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        module = importlib.import_module(".".join(path.relative_to(ROOT / "app").with_suffix("").parts))
         targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
         for name in sorted({target.id for target in targets if isinstance(target, ast.Name)}):
             for number, pattern in enumerate(found_in(vars(module)[name])):

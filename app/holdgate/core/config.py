@@ -16,6 +16,7 @@ from holdgate.core.addresses import BadAddress, checked_domain
 VERSION = version("holdgate")
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 POSTGRESQL = ("postgresql", "postgres", "postgresql+asyncpg")
+LONGEST = timedelta(days=3650)  # of what can be set
 QUEUE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 
@@ -182,12 +183,14 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """Seconds as a number, or a number with s, m, h or d; None for anything else, and for more than ten years."""
+    """Seconds as a number, or a number with s, m, h or d; None for anything else."""
     match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhd]?)", text)
     if match is None:
         return None
-    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
-    return timedelta(seconds=seconds) if seconds <= 3650 * 86400 else None
+    try:
+        return timedelta(seconds=float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]])
+    except OverflowError:
+        return None
 
 
 def with_schema(url: str, schema: str) -> str:
@@ -256,7 +259,7 @@ class _Reader:
         if not value:
             return default
         found = parse_duration(value)
-        if found is None:
+        if found is None or found > LONGEST:
             wanted = "a duration such as 90, 90s, 20m, 1h or 30d, up to ten years"
             self.problems.append(f"{name} is {value!r}, but must be {wanted}.")
             return default
