@@ -81,8 +81,10 @@ def test_the_commands_of_compose_and_procfile_exist() -> None:
     ]
     lines = (ROOT / "Procfile").read_text().splitlines()
     assert {line.split(":")[0] for line in lines} == {"release", "web", "worker"}
-    assert all(line.split()[1] == "holdgate" for line in lines)
-    for command in (*commands, *(line.split()[2] for line in lines)):
+    started = {line.split()[0]: line.split()[1:] for line in lines}
+    assert started["worker:"] == ["arq", "holdgate.worker.WorkerSettings"]  # what `holdgate worker` executes
+    assert started["release:"][0] == started["web:"][0] == "holdgate"
+    for command in (*commands, started["release:"][1], started["web:"][1]):
         assert command in main.commands, command
     assert set(commands) == {"migrate", "web", "worker"}
 
