@@ -248,7 +248,7 @@ def test_when_the_lock_is_kept_too_long_it_names_the_session_and_leaves_the_vers
             Blocked, match=rf"still at {before}: in the way is session \d+ \(a long report, user \w+, idle in"
         ),
     ):
-        migrate(empty_url, lock_timeout=0.2, timeout=0.5)
+        migrate(empty_url, lock_timeout=1.5, timeout=0.1)  # long enough to be seen by a busy machine
     assert current(empty_url) == before
 
 

@@ -71,7 +71,7 @@ NOT_RUN = {
     "docs/scaling.md: DATABASE_URL=postgresql://holdgate:…@pgbouncer:6432/holdgate": (
         "the password is cut; names are looked up"
     ),
-    "docs/scaling.md: DATABASE_URL=postgresql://holdgate:…@db1.example.com,db2.ex": (
+    "docs/scaling.md: DATABASE_URL=postgresql://holdgate:…@db1.example.com,db2.exa": (
         "the password is cut; tests/replica/test_failover.py names several hosts"
     ),
     'docs/backup.md: pg_dump --format=custom --file=holdgate.dump "$DATABASE_URL"': "tests/test_restore.py does it",
