@@ -43,7 +43,8 @@ Act = Callable[[WriteSession, bytes, Principal | None], Awaitable[object]]
 
 
 class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
-    """`token` and `stamp` travel in the forms; a page without any has no stamp. `resumable`: an expired question can be put again.
+    """`token` and `stamp` travel in the forms; a page without any has no stamp. `resumable`: an expired question
+    can be put again.
 
     `successor` is the same question, put again since and decided. `taker`: this person may take the
     approval back. `receipt`: there is one.
