@@ -98,7 +98,7 @@ async def test_a_schema_of_another_release_fails(patient: Patient) -> None:
 
 async def test_a_newer_schema_is_a_warning(patient: Patient) -> None:
     found = await inside.migrations(with_(patient, head="0000"))
-    assert found.health is Health.WARN and "newer than this release needs (0001)" in found.says
+    assert found.health is Health.WARN and "newer than this release needs (0000)" in found.says
 
 
 async def test_a_missing_index_fails_by_name(patient: Patient, database: Database) -> None:

@@ -20,10 +20,15 @@ PAGES = ("/overview", "/runs", "/tasks", "/tasks/new", "/approvals", "/dead-lett
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 # Controls that are smaller than a finger. Boxes and radios are as large as the label around them; a box in the row of a
-# list is small, with room around it.
+# list is small, with room around it. What only programs find is left out: hidden from assistive technology and from the
+# Tab key, and at most a pixel in size. All three, or it counts.
 TOO_SMALL = """() => [...document.querySelectorAll('main :is(button, .button, input, select, textarea, summary)')]
   .filter((each) => each.checkVisibility())
   .map((each) => [each, each.matches('[type=checkbox], [type=radio]') ? each.closest('label') ?? each : each])
+  .filter(([each, pressed]) => {
+    const { width, height } = pressed.getBoundingClientRect();
+    return !(each.closest('[aria-hidden=true]') && each.tabIndex < 0 && Math.max(width, height) <= 1);
+  })
   .filter(([each, pressed]) => pressed.getBoundingClientRect().height < (each.matches('[data-select]') ? 24 : 43.5))
   .map(([each, pressed]) => `${pressed.getBoundingClientRect().height} px: ${each.outerHTML.slice(0, 120)}`)"""
 

@@ -129,6 +129,7 @@ NO_PAGES = {
     "/mailbox/{message_id:uuid}/html": "a mail as it was sent, in a frame of /mailbox/{mail}",
     "/settings/resume": "a file",
     "/tasks/{task_id:uuid}/artifacts/{artifact_id:uuid}": "a file",
+    "/tasks/{task_id:uuid}/task.json": "a file",
     "/tasks/{task_id:uuid}/question": "leads on to an approval",
 }
 

@@ -144,8 +144,11 @@ async def test_making_a_token_and_revoking_it(page: Page) -> None:
     await page.get_by_role("checkbox").first.check()
     await page.get_by_role("button", name="Make the token").click()
     await expect(page.get_by_text(re.compile("^hg_")).first).to_be_visible()
-    await page.get_by_role("button", name="Revoke nightly import").click()
-    await expect(page.get_by_role("button", name="Revoke nightly import")).to_have_count(0)
+    await page.get_by_role("link", name="Revoke nightly import").click()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("Revoke nightly import")
+    await page.get_by_role("button", name="Revoke token").click()
+    await expect(page).to_have_url(re.compile("/settings/tokens$"))
+    await expect(page.get_by_role("link", name="Revoke nightly import")).to_have_count(0)
 
 
 async def test_adding_a_webhook(page: Page) -> None:

@@ -62,8 +62,9 @@ def test_a_payload_goes_through_its_form_unchanged(name: str) -> None:
 
 
 def test_every_kind_that_can_be_asked_for_is_tried_here() -> None:
-    offered = {kind.name for kind in all_kinds() if not kind.internal and not kind.name.startswith(("test.", "chaos."))}
-    assert offered == set(PAYLOADS)
+    # Other test modules of this process register kinds of their own.
+    ours = [kind for kind in all_kinds() if kind.handler.__module__.startswith("holdgate.")]
+    assert {kind.name for kind in ours if not kind.internal} == set(PAYLOADS)
 
 
 @pytest.mark.parametrize(

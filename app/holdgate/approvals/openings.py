@@ -66,27 +66,24 @@ async def note(database: Database, opening: Opening) -> None:
         logger.info("opening_not_noted", error=repr(error))
 
 
-# The address of the one before counts too: the first of a scanner's row looked like a person.
-_TOGETHER = text(
+# Whether somebody else's link was opened from there just now, and whether this one's mail was sent just now.
+_QUICK = text(
     """
     SELECT EXISTS (SELECT FROM approval_openings
                    WHERE address = :address AND recipient_id <> :recipient
-                     AND last_at > coalesce(CAST(:now AS timestamptz), now()) - interval '1 second')
+                     AND last_at > coalesce(CAST(:now AS timestamptz), now()) - interval '1 second'),
+           EXISTS (SELECT FROM approval_recipients
+                   WHERE id = :recipient
+                     AND sent_at > coalesce(CAST(:now AS timestamptz), now()) - interval '5 seconds')
     """
 )
+# The address of the one before counts too: the first of a scanner's row looked like a person.
 _FIRST_OF_THEM = text(
     """
     UPDATE approval_openings o SET opener = 'scanner', sign = :sign
     WHERE o.opener = 'person' AND o.n = 1 AND o.address = :address AND o.recipient_id <> :recipient
       AND o.last_at > coalesce(CAST(:now AS timestamptz), now()) - interval '1 second'
       AND NOT EXISTS (SELECT FROM approval_openings s WHERE s.recipient_id = o.recipient_id AND s.opener = 'scanner')
-    """
-)
-_AT_ONCE = text(
-    """
-    SELECT EXISTS (SELECT FROM approval_recipients
-                   WHERE id = :recipient
-                     AND sent_at > coalesce(CAST(:now AS timestamptz), now()) - interval '5 seconds')
     """
 )
 # Counted at most once a second.
@@ -104,12 +101,10 @@ _STORE = text(
 
 async def store(session: WriteSession, opening: Opening, *, now: datetime | None = None) -> None:
     known = {"recipient": opening.recipient_id, "address": opening.address, "now": now}
-    sign = opening.sign
-    if (await session.execute(_TOGETHER, known)).scalar_one():
-        sign = sign or TOGETHER
+    together, at_once = (await session.execute(_QUICK, known)).one()
+    if together:
         await session.execute(_FIRST_OF_THEM, {**known, "sign": TOGETHER})
-    elif not sign and (await session.execute(_AT_ONCE, {"recipient": opening.recipient_id, "now": now})).scalar_one():
-        sign = AT_ONCE
+    sign = opening.sign or (TOGETHER if together else AT_ONCE if at_once else "")
     await session.execute(_STORE, {**known, "opener": "scanner" if sign else "person", "sign": sign})
 
 

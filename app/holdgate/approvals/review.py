@@ -43,7 +43,8 @@ Act = Callable[[WriteSession, bytes, Principal | None], Awaitable[object]]
 
 
 class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
-    """`token` and `stamp` travel in the form. `resumable`: an expired question can be put again.
+    """`token` and `stamp` travel in the forms; a page without any has no stamp. `resumable`: an expired question
+    can be put again.
 
     `successor` is the same question, put again since and decided. `taker`: this person may take the
     approval back. `receipt`: there is one.
@@ -86,6 +87,16 @@ async def _page(
     user = principal(request.scope)
     if user is not None and course.standing.bars(user.email):  # who is told so, and offered nothing
         course = msgspec.structs.replace(course, viewer=user.email)
+    resumable = (
+        asked.approval.state == ApprovalState.EXPIRED
+        and asked.task.state == TaskState.EXPIRED
+        and asked.task.round == asked.approval.round
+        and asked.recipient.forwarded_from is None
+        and not await tasks.in_cancelled_run(session, asked.task.id)
+    )
+    taker = by_link and await taking_back.offered(session, asked.approval, course.viewer)
+    has_form = asked.approval.state == ApprovalState.PENDING or resumable or taker
+    form_time = _form_time(request, asked.recipient, asked.approval.version)
     return ReviewPage(
         question=question_view(
             asked.approval, await queries.version_before(session, asked.approval), sent=sent, message=message
@@ -95,16 +106,12 @@ async def _page(
         run_name=await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
         email=asked.recipient.email,
         token=token,
-        stamp=await _form_time(request, asked.recipient, asked.approval.version).stamp(session),
-        resumable=asked.approval.state == ApprovalState.EXPIRED
-        and asked.task.state == TaskState.EXPIRED
-        and asked.task.round == asked.approval.round
-        and asked.recipient.forwarded_from is None
-        and not await tasks.in_cancelled_run(session, asked.task.id),
+        stamp=await form_time.stamp(session) if has_form else "",
+        resumable=resumable,
         successor=await _successor(session, asked.approval),
         fresh=fresh,
         in_place_of_another=asked.recipient.forwarded_from is not None,
-        taker=by_link and await taking_back.offered(session, asked.approval, course.viewer),
+        taker=taker,
         receipt=by_link and await receipts.exists(session, asked.approval),
         signed_in_as=user.email if user else "",
     )

@@ -29,9 +29,8 @@ async def database(patient: Patient) -> Finding:
         async with patient.database.read() as session:
             await session.connection()  # to open one is not what is measured
             began = time.perf_counter()
-            version, number = await queries.version(session)
+            version, number, writes = await queries.server(session)
             took = (time.perf_counter() - began) * 1000
-            writes = await queries.takes_writes(session)
     except AWAY as problem:
         said = str(problem).split("\n")[0][:150]
         if any(sign in str(problem) for sign in POOLER_SIGNS):

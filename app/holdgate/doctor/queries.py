@@ -8,8 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from holdgate.core.db import sqlstate
 
-_VERSION = text("SELECT current_setting('server_version'), CAST(current_setting('server_version_num') AS int)")
-_WRITES = text("SELECT NOT pg_is_in_recovery() AND current_setting('default_transaction_read_only') = 'off'")
+_SERVER = text(
+    """
+    SELECT current_setting('server_version'), CAST(current_setting('server_version_num') AS int),
+           NOT pg_is_in_recovery() AND current_setting('default_transaction_read_only') = 'off'
+    """
+)
 _REVISION = text("SELECT version_num FROM alembic_version")
 UNDEFINED_TABLE = "42P01"
 _INDEXES = text(
@@ -53,6 +57,14 @@ _SEEN = text(
 )
 
 
+class Server(NamedTuple):
+    """PostgreSQL's version, for people and to compare (150004 is 15.4), and whether it takes writes."""
+
+    version: str
+    number: int
+    writes: bool
+
+
 class Written(NamedTuple):
     """How far a primary's log goes, in bytes; `cluster` is the same for whoever follows it."""
 
@@ -80,14 +92,8 @@ class DeadRows(NamedTuple):
     live: int
 
 
-async def version(session: AsyncSession) -> tuple[str, int]:
-    """PostgreSQL's, for people and to compare (150004 is 15.4)."""
-    row = (await session.execute(_VERSION)).one()
-    return row[0], row[1]
-
-
-async def takes_writes(session: AsyncSession) -> bool:
-    return bool((await session.execute(_WRITES)).scalar_one())
+async def server(session: AsyncSession) -> Server:
+    return Server(*(await session.execute(_SERVER)).one())
 
 
 async def revision(session: AsyncSession) -> str | None:
