@@ -28,8 +28,9 @@ from holdgate.kinds import BUILT_IN
 from holdgate.runtime import occupied
 from holdgate.runtime.dispatcher import CLAIM_PATIENCE, FAREWELL, LAST_WORDS, Dispatcher
 from holdgate.runtime.doorbell import Doorbell
-from holdgate.runtime.leases import quick_limit
+from holdgate.runtime.leases import idle_limit, quick_limit
 from holdgate.runtime.sweeper import Sweeper
+from holdgate.runtime.workers import NAME
 
 logger = log.get(__name__)
 
@@ -38,7 +39,8 @@ STUCK_SECONDS = 15.0
 # A worker that has written no heartbeat for so long, the more of both, is not worth keeping.
 UNHEARD_SECONDS, UNHEARD_LEASES = 300.0, 20
 
-# Connections to PostgreSQL, beside one for each queue and one for the heartbeat (docs/scaling.md).
+# Connections to PostgreSQL, beside one for each queue and the one of the leases (docs/scaling.md).
+LOOKS_CONNECTIONS = 1  # for looks at what is waiting, beside the claims
 OWN_CONNECTIONS = 2  # for outcomes and for the sweeper; while it ends, twice as many
 HANDLERS_CONNECTIONS = 10  # at most; handlers wait for one another
 HANDLERS_LIMIT = timedelta(minutes=1)  # of one statement of theirs
@@ -93,11 +95,10 @@ class Process:
         doorbell = Doorbell(self._redis, settings.doorbell_scope)
         self._database = Database(
             settings.database_url,
-            name="holdgate worker",
+            name=NAME,
             pool_size=OWN_CONNECTIONS,
             announce=doorbell.ring,
-            # The sweeper's lock, held by a frozen worker, must not outlast the leases that others would recover.
-            idle_limit=min(settings.lease, timedelta(seconds=5)),
+            idle_limit=idle_limit(settings.lease),
             pooler=settings.database_pooler,
             limit=LONG,
         )
@@ -108,7 +109,9 @@ class Process:
         self.dispatcher = Dispatcher(
             self._database,
             settings,
-            quick=self._database.beside(pool_size=1 + len(queues), limit=quick_limit(settings.lease)),
+            quick=self._database.beside(
+                pool_size=len(queues) + LOOKS_CONNECTIONS, more=0, limit=quick_limit(settings.lease)
+            ),
             handlers=self._database.beside(
                 pool_size=min(sum(queues.values()), HANDLERS_CONNECTIONS), limit=HANDLERS_LIMIT, patient=True
             ),

@@ -286,6 +286,6 @@ async def test_a_worker_that_has_written_no_heartbeat_for_long_is_not_worth_keep
     process.dispatcher = Dispatcher(database, settings)
     assert process._alive(), "it has just begun"
     for quiet, alive in ((350.0, True), (399.0, True), (401.0, False)):  # of five minutes and 20 leases the longer
-        process.dispatcher._beat_at = time.monotonic() - quiet
+        process.dispatcher._leases.beat_at = time.monotonic() - quiet
         assert process._alive() is alive
     await process._database.dispose()

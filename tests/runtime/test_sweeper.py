@@ -1,10 +1,18 @@
 """The sweeper: one at a time, over all workers."""
 
 import asyncio
+from datetime import timedelta
+
+import asyncpg
+import msgspec
 
 from holdgate.core.config import Settings
+from holdgate.core.connections import connection_string
 from holdgate.core.db import Database, WriteSession
-from holdgate.runtime.sweeper import Sweeper
+from holdgate.runtime.sweeper import LOCK, Sweeper, Upkeep
+from holdgate.runtime.workers import NAME
+from tests.runtime.working import until
+from tests.servers import Servers
 
 
 async def test_two_sweepers_never_do_a_beat_at_the_same_time(database: Database, settings: Settings) -> None:
@@ -22,12 +30,40 @@ async def test_two_sweepers_never_do_a_beat_at_the_same_time(database: Database,
         beats.append("other")
         return True
 
-    first = asyncio.create_task(one._once(slow))
+    first = asyncio.create_task(one._once(Upkeep(slow)))
     await asyncio.wait_for(entered.wait(), 10)
-    assert await two._once(other) is False, "it neither does it nor waits for it"
+    assert await two._once(Upkeep(other)) is False, "it neither does it nor waits for it"
     assert two.age() is None
     leave.set()
     assert await first is True
-    assert await two._once(other) is True
+    assert await two._once(Upkeep(other)) is True
     assert beats == ["slow", "other"]
     assert two.age() is not None
+
+
+async def test_a_worker_frozen_in_the_middle_of_a_statement_does_not_keep_the_lock(
+    database: Database, settings: Settings, servers: Servers
+) -> None:
+    frozen = await asyncpg.connect(
+        connection_string(servers.database_url),
+        server_settings={"application_name": NAME, "idle_in_transaction_session_timeout": "1000"},
+    )
+    try:
+        await frozen.execute("BEGIN")
+        assert await frozen.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK)
+        await frozen.prepare("SELECT 1")  # the first half of it; the second never comes
+        sweeper = Sweeper(database, msgspec.structs.replace(settings, lease=timedelta(seconds=1)))
+        sweeping = asyncio.create_task(sweeper.run())
+
+        async def ended() -> bool:
+            return frozen.is_closed()
+
+        await until(ended, 10)
+        sweeping.cancel()
+    finally:
+        frozen.terminate()
+
+    async def work(_session: WriteSession) -> bool:
+        return True
+
+    assert await sweeper._once(Upkeep(work)) is True, "the lock is free"

@@ -153,7 +153,7 @@ except ConfigError as problem:
 def test_without_the_extra_everything_works_and_the_setting_says_what_is_missing() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "holdgate[tracing]" in done.stdout
+    assert "extra `tracing`" in done.stdout
 
 
 async def test_spans_reach_a_collector(spans: InMemorySpanExporter) -> None:

@@ -7,6 +7,7 @@ So every statement has a limit, after which its connection is given up and repla
 import asyncio
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -45,16 +46,21 @@ class Away(ConnectionError):
 
 
 class Line:
-    """The open connections to one server. When one of them gets no answer, neither do those unheard of since."""
+    """The open connections to one server. When one of them gets no answer, neither do those unheard of since.
+
+    They may belong to the event loops of several threads.
+    """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._open: WeakSet[Connection] = WeakSet()
         self._parting: set[asyncio.Task[None]] = set()
         self._known = 0.0  # when it last was silent
 
     def add(self, connection: "Connection") -> None:
         connection.line = self
-        self._open.add(connection)
+        with self._lock:
+            self._open.add(connection)
 
     def part(self, connection: "Connection") -> None:
         """Close it beside the work: cancel what it does, say goodbye, wait a little for the answer."""
@@ -63,8 +69,9 @@ class Line:
         job.add_done_callback(self._parting.discard)
 
     async def parted(self) -> None:
-        """All goodbyes are over; takes no longer than `ANSWER_SECONDS`."""
-        await asyncio.gather(*self._parting, return_exceptions=True)
+        """All goodbyes of this event loop are over; takes no longer than `ANSWER_SECONDS`."""
+        here = asyncio.get_running_loop()
+        await asyncio.gather(*(job for job in list(self._parting) if job.get_loop() is here), return_exceptions=True)
 
     async def _part(self, connection: "Connection") -> None:
         asked = time.monotonic()
@@ -79,12 +86,14 @@ class Line:
 
     def _silent(self, asked: float) -> None:
         """Whoever waits on another connection would wait for nothing: let them try a new one now."""
-        stale = [each for each in self._open if each.heard < asked and not each.is_closed()]
+        with self._lock:
+            stale = [each for each in self._open if each.heard < asked and not each.is_closed()]
+            known, self._known = self._known, time.monotonic()
         for each in stale:
-            each.terminate()
-        if self._known < asked:  # else another one has said it meanwhile
+            with suppress(RuntimeError):  # its loop is closed, and it with it
+                each.loop.call_soon_threadsafe(each.terminate)
+        if known < asked:  # else another one has said it meanwhile
             logger.warning("database_silent", others=len(stale))
-        self._known = time.monotonic()
 
 
 class Connection(asyncpg.Connection):
@@ -93,6 +102,7 @@ class Connection(asyncpg.Connection):
     def __init__(self, protocol: Any, transport: Any, *more: Any) -> None:
         super().__init__(protocol, transport, *more)
         self.line: Line | None = None
+        self.loop = asyncio.get_running_loop()
         self.heard = time.monotonic()
         self.limit: float | None = None
         _keep_alive(transport.get_extra_info("socket"))

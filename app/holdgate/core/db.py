@@ -177,6 +177,8 @@ class Database:
         limit: how long one statement may take. Then its connection is taken for dead, and is replaced.
         patient: for who has work in hand. It never opens more than `pool_size` connections; to wait for one of them is
             no error, however long it takes; and a session that cannot be opened is tried for again.
+        more: connections beyond `pool_size` that it opens while all are in use; None: as many again.
+        line: where all connections to the server are known; None: only this one's.
     """
 
     def __init__(
@@ -191,6 +193,7 @@ class Database:
         replica: str = "",
         limit: timedelta = LIMIT,
         patient: bool = False,
+        more: int | None = None,
         line: Line | None = None,
     ) -> None:
         idle = {_IDLE_LIMIT: str(int(idle_limit.total_seconds() * 1000))}
@@ -198,12 +201,13 @@ class Database:
             "pooler": pooler,
             "settings": {"application_name": name, "timezone": "UTC", **_PLAIN, **idle},
             "pool_size": pool_size,
-            "max_overflow": 0 if patient else pool_size,
+            "max_overflow": 0 if patient else pool_size if more is None else more,
             "pool_timeout": PLACE_SECONDS,
         }
         self._given: dict[str, Any] = {"name": name, "announce": announce, "idle_limit": idle_limit, "pooler": pooler}
-        self._url, self._line, self._limit = url, line or Line(), limit
-        self.engine = make_engine(url, limit=limit.total_seconds(), line=self._line, **options)
+        self.line = line or Line()
+        self._url, self._limit = url, limit
+        self.engine = make_engine(url, limit=limit.total_seconds(), line=self.line, **options)
         self._replica_line, longer = Line(), max(limit, LIMIT).total_seconds()
         self._replica = (
             make_engine(replica, writes=False, limit=longer, line=self._replica_line, **options) if replica else None
@@ -222,10 +226,12 @@ class Database:
         # Exports read much at once, which must not cost what is quick its limit.
         self._past = self.beside(pool_size=LOOKING_BACK, limit=LIMIT) if limit < LIMIT else self
 
-    def beside(self, *, pool_size: int, limit: timedelta, patient: bool = False) -> "Database":
+    def beside(self, *, pool_size: int, limit: timedelta, patient: bool = False, more: int | None = None) -> "Database":
         """Other connections to the same server: for another purpose, so that neither takes the other's places. When
         the server falls silent on one of them, all notice. They end with this one's."""
-        made = Database(self._url, pool_size=pool_size, limit=limit, patient=patient, line=self._line, **self._given)
+        made = Database(
+            self._url, pool_size=pool_size, limit=limit, patient=patient, more=more, line=self.line, **self._given
+        )
         self._beside.append(made)
         return made
 
@@ -304,4 +310,4 @@ class Database:
         await self.engine.dispose()
         if self._replica is not None:
             await self._replica.dispose()
-        await asyncio.gather(self._line.parted(), self._replica_line.parted())
+        await asyncio.gather(self.line.parted(), self._replica_line.parted())

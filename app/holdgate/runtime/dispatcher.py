@@ -99,6 +99,7 @@ class Dispatcher:
             held=lambda: list(self._hand),
             beat=Heart(self.id, self.host, settings, self._claims.kinds, lambda: self._draining, swept).beat,
             renewed=self._renewed,
+            line=self._quick.line,
         )
         self._suspects = Suspects(
             self._quick,

@@ -1,14 +1,21 @@
 """One look at what the sweeper has to do, instead of a transaction for each thing that mostly has nothing to do."""
 
+from datetime import timedelta
+
 from sqlalchemy import text
 
 from holdgate.core.db import Database
+from holdgate.runtime.workers import NAME
 
 # Each part reads an index and stops at the first row. An event that is not final yet counts as well: its transaction
 # may end before the chore begins.
 _DUE = text(
     """
     SELECT name FROM (VALUES
+      ('frozen', EXISTS (  -- as workers.end_frozen
+        SELECT FROM pg_stat_activity
+        WHERE application_name = :name AND datname = current_database() AND usename = current_user
+          AND state = 'active' AND wait_event = 'ClientRead' AND state_change < now() - CAST(:frozen AS interval))),
       ('promote', EXISTS (SELECT FROM tasks WHERE state IN ('scheduled', 'retrying') AND run_at <= now())),
       ('recover', EXISTS (SELECT FROM tasks WHERE state = 'running' AND lease_expires_at < now())),
       ('overdue', EXISTS (SELECT FROM tasks WHERE deadline_at <= now() AND finished_at IS NULL AND state <> 'running')),
@@ -31,11 +38,14 @@ _DUE = text(
 )
 
 
-async def due(database: Database, *, paused_by: str) -> frozenset[str]:
+async def due(database: Database, *, paused_by: str, frozen: timedelta) -> frozenset[str]:
     """The names of what is due now.
 
     Args:
         paused_by: what is noted at schedules that are paused because their owner is disabled.
+        frozen: how long a worker may leave a statement half said.
     """
     async with database.glance() as connection:
-        return frozenset((await connection.execute(_DUE, {"paused_by": paused_by})).scalars())
+        return frozenset(
+            (await connection.execute(_DUE, {"name": NAME, "paused_by": paused_by, "frozen": frozen})).scalars()
+        )

@@ -20,7 +20,9 @@ from weakref import WeakKeyDictionary
 
 from holdgate.core import log
 from holdgate.core.config import Settings
+from holdgate.core.connections import Line
 from holdgate.core.db import AWAY, Database, WriteSession
+from holdgate.runtime.workers import NAME
 from holdgate.tasks import attempts
 from holdgate.tasks.attempts import Attempt, Claimed
 from holdgate.tasks.kinds import find_kind
@@ -50,6 +52,12 @@ def quick_limit(lease: timedelta) -> timedelta:
     return min(max(lease / 3, timedelta(seconds=2)), timedelta(seconds=5))
 
 
+def idle_limit(lease: timedelta) -> timedelta:
+    """Of a worker's transaction that does nothing: the locks of a frozen worker, the sweeper's above all, must not
+    outlast the leases that others would recover."""
+    return min(lease, timedelta(seconds=5))
+
+
 class Leases:
     """The thread. `run` starts it and ends it.
 
@@ -57,6 +65,7 @@ class Leases:
         held: the attempts in hand; called in the thread, as is `beat`.
         beat: writes the heartbeat of a worker that holds so many.
         renewed: called in the loop after each renewal with (the attempts asked for, those that are still held).
+        line: the worker's other connections: that the server has fallen silent on one is true for all.
     """
 
     def __init__(
@@ -67,10 +76,12 @@ class Leases:
         held: Callable[[], list[Attempt]],
         beat: Callable[[WriteSession, int], Awaitable[None]],
         renewed: Callable[[list[Attempt], set[Attempt]], None],
+        line: Line | None = None,
     ) -> None:
         self._settings = settings
         self._actor = actor
         self._held, self._beat, self._renewed = held, beat, renewed
+        self._line = line
         self._turned = time.monotonic()
         self._given_up = False
         self._ended: asyncio.Future[None] | None = None
@@ -117,11 +128,12 @@ class Leases:
     async def _keep(self) -> None:
         database = Database(
             self._settings.database_url,
-            name="holdgate worker",
+            name=NAME,
             pool_size=1,
-            idle_limit=min(self._settings.lease, timedelta(seconds=5)),
+            idle_limit=idle_limit(self._settings.lease),
             pooler=self._settings.database_pooler,
             limit=quick_limit(self._settings.lease),
+            line=self._line,
         )
         try:
             async with asyncio.TaskGroup() as group:

@@ -24,6 +24,7 @@ from holdgate.runs import following
 from holdgate.runs import service as runs
 from holdgate.runs.states import STAGES, Stage
 from holdgate.runtime import due, suspects, workers
+from holdgate.runtime.leases import idle_limit
 from holdgate.schedules import service as schedules
 from holdgate.schedules.service import OWNER_DISABLED
 from holdgate.stats import minutes, rebasing
@@ -51,11 +52,13 @@ logger = log.get(__name__)
 
 
 class Upkeep(NamedTuple):
-    """A chore. `due`: its name in the look; empty: by the clock alone, every so many seconds. True: there is more."""
+    """A chore. `due`: its name in the look; empty: by the clock alone, every so many seconds. `locked`: only one worker
+    at a time. True: there is more."""
 
     work: Callable[[WriteSession], Awaitable[bool]]
     due: str = ""
     every: float = NET
+    locked: bool = True
 
 
 class Sweeper:
@@ -69,7 +72,10 @@ class Sweeper:
         self._swept: float | None = None
         self._away_at = -math.inf
         self._every = min(1.0, settings.lease.total_seconds() / 3)
+        self._frozen = idle_limit(settings.lease)
         self._upkeep = (
+            # Without the lock: that is what they keep.
+            Upkeep(self._end_frozen, "frozen", locked=False),
             Upkeep(self._promote, "promote"),
             Upkeep(self._recover, "recover"),
             Upkeep(self._start_scheduled, "schedules"),
@@ -105,7 +111,7 @@ class Sweeper:
             for chore in await self._look():
                 began = time.monotonic()
                 try:
-                    if await self._once(chore.work):
+                    if await self._once(chore):
                         more, busy = True, busy + time.monotonic() - began
                     else:
                         self._next[chore] = time.monotonic() + chore.every
@@ -118,7 +124,7 @@ class Sweeper:
     async def _look(self) -> list[Upkeep]:
         """What to do in this round."""
         try:
-            found = await due.due(self._database, paused_by=OWNER_DISABLED)
+            found = await due.due(self._database, paused_by=OWNER_DISABLED, frozen=self._frozen)
         except AWAY as error:
             self._failed("look", error)
             return []
@@ -133,18 +139,22 @@ class Sweeper:
             self._away_at = time.monotonic()
         logger.warning("sweep_failed", beat=chore, error=repr(error))
 
-    async def _once(self, beat: Callable[[WriteSession], Awaitable[bool]]) -> bool:
+    async def _once(self, chore: Upkeep) -> bool:
         async with self._database.write("system") as session:
-            locked = await session.execute(select(func.pg_try_advisory_xact_lock(LOCK)))
-            mine = locked.scalar_one()
-            more = await beat(session) if mine else False
-        if mine:
+            mine = not chore.locked or await session.scalar(select(func.pg_try_advisory_xact_lock(LOCK)))
+            more = await chore.work(session) if mine else False
+        if mine and chore.locked:
             self._swept = time.monotonic()
         if self._files:
             # Only now: rows that came back by a rollback must have their files.
             files, self._files = self._files, []
             await forget_files(self._settings, files)
         return more
+
+    async def _end_frozen(self, session: WriteSession) -> bool:
+        for pid in await workers.end_frozen(session, self._frozen):
+            logger.warning("frozen_connection_ended", pid=pid)
+        return False
 
     async def _promote(self, session: WriteSession) -> bool:
         moved = await tasks.promote_due(session, limit=CHUNK)

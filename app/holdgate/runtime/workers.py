@@ -1,11 +1,11 @@
-"""The table of worker processes, for people to look at."""
+"""The table of worker processes, for people to look at, and the connections of those that have frozen."""
 
 import os
 from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, null
+from sqlalchemy import delete, func, null, text
 from sqlalchemy.dialects.postgresql import insert
 
 from holdgate.core.config import Settings
@@ -14,6 +14,7 @@ from holdgate.runtime.vitals import Pulse, Vitals
 from holdgate.tasks.models import Worker
 
 FORGET = timedelta(hours=1)
+NAME = "holdgate worker"  # of its connections
 
 
 async def beat(
@@ -73,3 +74,19 @@ async def leave(session: WriteSession, id: UUID) -> None:
 async def forget_dead(session: WriteSession) -> None:
     """Rows of workers that were killed, after an hour."""
     await session.execute(delete(Worker).where(Worker.seen_at < func.now() - FORGET))
+
+
+# The server waits for the second half, counts that as work, and ends it by no limit of its own.
+_END_FROZEN = text(
+    """
+    SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE application_name = :name AND datname = current_database() AND usename = current_user
+      AND state = 'active' AND wait_event = 'ClientRead' AND state_change < now() - CAST(:frozen AS interval)
+    """
+)
+
+
+async def end_frozen(session: WriteSession, limit: timedelta) -> list[int]:
+    """End connections whose worker was stopped, or cut off, between the two halves of a statement that was new to it:
+    the locks of its transaction would stay. Returns the server's process ids."""
+    return list((await session.execute(_END_FROZEN, {"name": NAME, "frozen": limit})).scalars())
