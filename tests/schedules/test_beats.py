@@ -13,7 +13,7 @@ from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.schedules import queries, service
 from holdgate.schedules.errors import OwnerDisabled, ScheduleNotFound
-from holdgate.schedules.models import ScheduleBeat
+from holdgate.schedules.models import Schedule, ScheduleBeat
 from holdgate.schedules.service import Plan, ScheduleVerb
 from holdgate.tasks.errors import PayloadMismatch, UnknownKind
 from tests.postings.people import add_user
@@ -242,6 +242,16 @@ async def test_a_beat_that_could_not_be_enqueued_is_tried_again_after_a_minute(
     async with database.write("system") as session:
         await session.execute(text("UPDATE schedules SET payload = '{\"a\": 1}'"))
     assert [await fire(database, ONE + timedelta(seconds=n)) for n in (0, 59, 60, 61)] == [1, 0, 1, 0]
+
+
+async def test_what_the_database_refuses_is_told_without_its_words(database: Database, ann: Principal) -> None:
+    schedule_id = await plan(database, ann, name="odd")
+    async with database.write("system") as session:
+        await session.execute(text("ALTER TABLE tasks ADD CONSTRAINT odd CHECK (title <> 'odd') NOT VALID"))
+        assert await service.fire_due(session, now=ONE) == 1
+        problem = str(await session.scalar(select(Schedule.problem).where(Schedule.id == schedule_id)))
+        await session.rollback()
+    assert problem == "The database refused its task (SQLSTATE 23514). The log says more."
 
 
 async def test_what_cannot_be_enqueued_or_is_not_for_people_is_refused_at_once(

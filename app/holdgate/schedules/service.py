@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy.exc import DBAPIError
 
 from holdgate.core import log
-from holdgate.core.db import Session, WriteSession, is_away
+from holdgate.core.db import Session, WriteSession, is_away, sqlstate
 from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
@@ -144,7 +144,9 @@ async def fire_due(session: WriteSession, *, limit: int = 100, now: datetime | N
         except DBAPIError as error:
             if is_away(error):
                 raise
-            await _refused(session, schedule, f"The database refused its task: {error.orig}", now)
+            logger.warning("schedule_unstorable", schedule=str(schedule.id), error=repr(error.orig))
+            said = f"The database refused its task (SQLSTATE {sqlstate(error)}). The log says more."
+            await _refused(session, schedule, said, now)
     return len(due)
 
 
