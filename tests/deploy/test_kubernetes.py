@@ -58,8 +58,8 @@ async def rested(database: Database, settings: Settings) -> None:
     sweeper = Sweeper(database, settings)
 
     async def done() -> bool:
-        for beat in sweeper._beats:
-            await sweeper._once(beat)
+        for chore in sweeper._upkeep:
+            await sweeper._once(chore)
         return await asked(database) == 0
 
     await until(done)

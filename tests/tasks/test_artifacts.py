@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
+from holdgate.core import db
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
@@ -115,7 +116,10 @@ async def test_a_late_worker_can_neither_add_nor_replace_a_file(database: Databa
     assert [path.read_bytes() for path in files(settings)] == [b"now"]
 
 
-async def test_a_crash_before_the_row_is_written_leaves_no_row(database: Database, settings: Settings) -> None:
+async def test_a_crash_before_the_row_is_written_leaves_no_row(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "INSIST_SECONDS", 0.1)  # for a minute it would be tried again
     task_id = await make_task(database, "running")  # type: ignore[arg-type]
     nowhere = Database("postgresql+asyncpg://nobody@127.0.0.1:1/none", name="tests")
     with pytest.raises(OSError):
