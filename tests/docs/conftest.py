@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import holdgate.kinds.email_send
 import holdgate.kinds.sample_task  # noqa: F401
 from holdgate.accounts.api_tokens import USUAL, create_token
 from holdgate.accounts.service import add_user
