@@ -24,14 +24,15 @@ from litestar import Litestar, Request, Response, get, post
 from litestar.params import FromPath
 
 import holdgate.kinds.sample_task  # noqa: F401
-from holdgate.accounts.api_tokens import USUAL, create_token
 from holdgate.accounts.service import add_user
+from holdgate.accounts.tokens.personal import USUAL, create_token
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.embedded import postgres, valkey
 from holdgate.schema import migrate
-from holdgate.tasks import queries, reads
+from holdgate.tasks.queue import moves
 from holdgate.tasks.schemas import detail
+from holdgate.tasks.search import lists
 from tests.processes import free_port
 
 HOME = Path(".holdgate/bench")
@@ -47,7 +48,7 @@ def bare() -> Litestar:
     @post("/tasks", status_code=201)
     async def create(request: Request[None, None, None]) -> Response[bytes]:  # type: ignore[type-var]
         given = msgspec.json.decode(await request.body())
-        row = queries.NewTask(
+        row = moves.NewTask(
             id=uuid7(),
             kind=given["kind"],
             payload=msgspec.json.encode(given["payload"]).decode(),
@@ -57,13 +58,13 @@ def bare() -> Litestar:
             title=given["title"],
         )
         async with database.write("bench") as session:
-            await queries.insert_tasks(session, [row])
+            await moves.insert_tasks(session, [row])
         return Response(msgspec.json.encode({"id": row.id}), media_type="application/json")
 
     @get("/tasks/{task_id:uuid}")
     async def read(task_id: FromPath[UUID]) -> Response[bytes]:
         async with database.read() as session:
-            task = await reads.find_task(session, task_id, None)
+            task = await lists.find_task(session, task_id, None)
         return Response(msgspec.json.encode(detail(task)), media_type="application/json")
 
     return Litestar([create, read], logging_config=None, openapi_config=None)
@@ -126,10 +127,10 @@ async def prepare(url: str) -> tuple[str, str]:
         person = await add_user(session, "bench@example.org")
     async with database.write("bench") as session:
         token = await create_token(session, person.id, name=str(uuid7()), scopes=USUAL)
-        row = queries.NewTask(
+        row = moves.NewTask(
             id=uuid7(), kind="sample.task", payload="{}", queue="off", priority=1, max_attempts=1, owner_id=person.id
         )
-        await queries.insert_tasks(session, [row])
+        await moves.insert_tasks(session, [row])
     await database.dispose()
     return token, str(row.id)
 

@@ -13,12 +13,12 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.core.tokens import digest, mint
-from holdgate.runs import following as runs
+from holdgate.runs import event_consumer as runs
 from holdgate.runtime.sweeper import TIMED
-from holdgate.stats import minutes
 from holdgate.stats import queries as stats
-from holdgate.tasks import dead_letters
-from holdgate.webhooks import following as webhooks
+from holdgate.stats import rollups
+from holdgate.tasks.failures import groups
+from holdgate.webhooks import event_consumer as webhooks
 
 RUN_SIZE = 200  # tasks of one run
 
@@ -146,10 +146,10 @@ async def _sweep(database: Database) -> None:
     settings = Settings(database_url="")
     async with database.write("bench") as session:
         await stats.fold_events(session)
-        await dead_letters.add_up(session)
+        await groups.add_up(session)
     more = True
     while more:
         async with database.write("bench") as session:
             more = await runs.follow_log(session) or await webhooks.follow_log(session, settings)
         async with database.write("bench") as session:
-            more = await minutes.fold(session, TIMED) or more
+            more = await rollups.fold(session, TIMED) or more

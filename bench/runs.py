@@ -22,15 +22,15 @@ import uvloop
 from sqlalchemy import text
 
 from holdgate.accounts.service import add_user
-from holdgate.core import log
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
+from holdgate.core.telemetry import log
 from holdgate.embedded import postgres
 from holdgate.kinds import BUILT_IN
 from holdgate.runs import service as runs
 from holdgate.runs.states import RunVerb
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.dispatcher import Dispatcher
 from holdgate.runtime.sweeper import Sweeper
 from holdgate.schema import migrate

@@ -22,11 +22,11 @@ from arq.worker import Worker, func
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from holdgate.core import log
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
+from holdgate.core.telemetry import log
 from holdgate.embedded import postgres, valkey
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.dispatcher import Dispatcher
 from holdgate.runtime.sweeper import Sweeper
 from holdgate.schema import migrate

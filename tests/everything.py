@@ -9,20 +9,20 @@ from pathlib import Path
 from redis.asyncio import Redis
 from sqlalchemy import update
 
-from holdgate.accounts import token_queries
-from holdgate.accounts.api_tokens import USUAL, create_token
-from holdgate.approvals.forms import FormField
+from holdgate.accounts.tokens import queries
+from holdgate.accounts.tokens.personal import USUAL, create_token
+from holdgate.approvals.rules.forms import FormField
 from holdgate.bulk.states import BulkVerb
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.mail import mailbox
-from holdgate.postings import imports
 from holdgate.postings.formats import parse
+from holdgate.postings.imports import service
 from holdgate.postings.queries import Search, list_postings
 from holdgate.schedules.models import Schedule
-from holdgate.tasks import saved
-from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.search import saved
+from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.states import TaskState
 from tests import servers as servers_module
 from tests.approvals.asking import principal, put_question
@@ -90,11 +90,11 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
     schedule = await plan(database, by, now=None)
     hook, _ = await make_endpoint(database, settings, by, "https://hooks.example.org/" + "long/" * 20)
     async with database.write(by.actor) as session:
-        kept = await imports.keep(session, by, "p.csv", parse(csv("Typesetter", "Binder").encode(), "p.csv"))
-        await imports.confirm(session, by, kept, leave_out_errors=True)
-        waiting = await imports.keep(session, by, "q.csv", parse((csv("Printer") + "\n,,,").encode(), "q.csv"))
+        kept = await service.keep(session, by, "p.csv", parse(csv("Typesetter", "Binder").encode(), "p.csv"))
+        await service.confirm(session, by, kept, leave_out_errors=True)
+        waiting = await service.keep(session, by, "q.csv", parse((csv("Printer") + "\n,,,").encode(), "q.csv"))
         await create_token(session, by.id, name="A program", scopes=USUAL, lasts=None)
-        [key] = await token_queries.tokens_of(session, by.id)
+        [key] = await queries.tokens_of(session, by.id)
         await session.execute(update(Schedule).values(token_id=key.id))
         await saved.save(session, by, "Broken ones", "state=dead_letter")
         await mailbox.deliver(session, a_mail())

@@ -12,14 +12,14 @@ from redis.asyncio import Redis
 
 import holdgate.kinds.email_send
 import holdgate.kinds.sample_task  # noqa: F401
-from holdgate.approvals.reads import count_waiting
+from holdgate.approvals.requests.inbox import count_waiting
 from holdgate.asgi import HANDLERS, TOKEN_USES
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.schema import head
 from holdgate.stats.live import Changes
-from holdgate.web.security import Shield
+from holdgate.web.http.security import Shield
 from holdgate.web.site import make_site
 from tests.postings.people import PEOPLE, Browser, authenticate
 from tests.processes import free_port

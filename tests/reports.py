@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from holdgate.core.storable import storable_text
+from holdgate.core.text.storable import storable_text
 
 
 @pytest.hookimpl(wrapper=True)

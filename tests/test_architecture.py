@@ -34,8 +34,10 @@ ORDER = (
 # Stand for themselves: the development servers know only settings, and who sends load is a program like others: it
 # knows the API by its client.
 APART = {"embedded": {"core"}, "load": {"core", "client"}}
-# Within a feature: views → service → queries → models.
-LAYERS = ("views", "service", "queries", "models")
+# Within a feature: pages and API → service → queries → models.
+LAYERS = ("service", "queries", "models")
+# Where a feature meets a browser or a program.
+FACES = (".pages.", ".api.", ".views", ".live_views", ".api")
 
 
 @cache
@@ -96,7 +98,7 @@ def test_a_feature_uses_no_other_features_inner_layers_wrongly(module: str) -> N
             continue
         if inner in ("service", "queries", "models"):
             assert parts[1] != "web", f"{module} imports the pages' toolkit"
-            assert "views" not in parts[2], f"{module} imports a view"
+            assert not any(face in f"{name}." for face in (".pages.", ".views.")), f"{module} imports a page"
         if inner in ("queries", "models") and parts[1] == folder(module):
             assert parts[2] != "service", f"{module} imports its service"
 
@@ -111,11 +113,12 @@ HOMES = (
             "holdgate.asgi",
             "holdgate.web.",
             "holdgate.api.",
+            ".pages.",
             "views",
+            ".api.",
             "api",
-            "holdgate.approvals.review",
-            "holdgate.accounts.auth",
-            "holdgate.accounts.bearer",
+            "holdgate.accounts.sign_in.session_auth",
+            "holdgate.accounts.tokens.bearer",
         ),
     ),
     ("jinja2", ("holdgate.web.", "holdgate.mail.message", "holdgate.kinds.report.page")),
@@ -130,15 +133,15 @@ HOMES = (
             "holdgate.doctor.",
         ),
     ),
-    ("cronsim", ("holdgate.schedules.rhythm",)),
+    ("cronsim", ("holdgate.schedules.cron",)),
     ("cryptography", ("holdgate.core.signing",)),
     ("obstore", ("holdgate.core.files",)),
     ("PIL", ("holdgate.kinds.image.",)),
     ("fpdf", ("holdgate.kinds.report.",)),
-    ("jwt", ("holdgate.accounts.jwts", "holdgate.accounts.jwks")),
-    ("httpx", ("holdgate.core.outgoing", "holdgate.kinds.", "holdgate.client", "holdgate.load.")),
-    ("prometheus_client", ("holdgate.core.metrics",)),
-    ("opentelemetry", ("holdgate.core.tracing",)),
+    ("jwt", ("holdgate.accounts.tokens.jwt", "holdgate.accounts.tokens.jwks")),
+    ("httpx", ("holdgate.core.network.outgoing", "holdgate.kinds.", "holdgate.client", "holdgate.load.")),
+    ("prometheus_client", ("holdgate.core.telemetry.metrics",)),
+    ("opentelemetry", ("holdgate.core.telemetry.tracing",)),
 )
 
 
@@ -146,7 +149,10 @@ HOMES = (
 def test_a_library_has_its_homes(library: str, homes: tuple[str, ...]) -> None:
     for module, names in imports().items():
         if any(name == library or name.startswith(f"{library}.") for name in names):
-            assert any(module.startswith(home) or module.endswith(home) for home in homes), module
+            assert any(
+                module.startswith(home) or module.endswith(home) or (home[0] == "." and home in module)
+                for home in homes
+            ), module
 
 
 def calls(path: Path) -> set[str]:

@@ -10,8 +10,8 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import inspect
 
-from holdgate.approvals import exports as approvals
-from holdgate.approvals import reads
+from holdgate.approvals.requests import exports as approvals
+from holdgate.approvals.requests import inbox
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
@@ -119,6 +119,6 @@ async def test_the_inbox_is_listed_without_the_large_columns_that_no_list_shows(
 ) -> None:
     await put_question(database, settings)
     async with database.read() as session:
-        [row] = await reads.inbox(session, owner, "all", limit=2)
+        [row] = await inbox.inbox(session, owner, "all", limit=2)
     assert inspect(row.task).unloaded >= {"payload", "result", "error"}
     assert inspect(row.approval).unloaded >= {"shown", "form", "answer"}

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, text
 
 from holdgate.cli import main
 from holdgate.core.connections import SCHEMA, make_engine
-from holdgate.core.places import MIGRATIONS
+from holdgate.core.paths import MIGRATIONS
 from holdgate.schema import Blocked, MigrationFailed, config, current, head, metadata, migrate, pending
 from tests.conftest import make_database, with_name
 from tests.servers import Servers

@@ -15,11 +15,11 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
-from holdgate.runtime import vitals, workers
-from holdgate.runtime.vitals import Vitals
+from holdgate.runtime import process_stats, workers
+from holdgate.runtime.process_stats import Vitals
 from holdgate.schedules import service as schedules
 from holdgate.schedules.service import Plan
-from holdgate.tasks.attempts import claim_tasks
+from holdgate.tasks.queue.claims import claim_tasks
 from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal, put_question
 from tests.bulk.acting import buried, fail
@@ -264,9 +264,9 @@ async def test_a_working_worker_says_its_memory_processor_and_version(settings: 
 
 
 def test_memory_is_known_where_the_kernel_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = vitals.resident()
-    monkeypatch.setattr(vitals, "_STATM", vitals.Path("/nowhere"))
-    assert 0.5 * now < vitals.resident() < 20 * now
+    now = process_stats.resident()
+    monkeypatch.setattr(process_stats, "_STATM", process_stats.Path("/nowhere"))
+    assert 0.5 * now < process_stats.resident() < 20 * now
 
 
 async def test_the_queues_page_says_depth_service_and_what_was_done(database: Database, admin: Browser) -> None:

@@ -19,8 +19,8 @@ from holdgate.core.principal import Principal
 from holdgate.runs.service import start_run
 from holdgate.runtime import workers
 from holdgate.schema import head
-from holdgate.tasks.attempts import claim_tasks, store_step
 from holdgate.tasks.models import Task
+from holdgate.tasks.queue.claims import claim_tasks, store_step
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal, put_question

@@ -12,19 +12,19 @@ from redis.asyncio import Redis
 from sqlalchemy import select
 
 import holdgate.core.paging
-from holdgate.approvals import deciding
+from holdgate.approvals.requests import deciding
 from holdgate.bulk.states import BulkVerb
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
-from holdgate.runs.following import follow_log
+from holdgate.runs.event_consumer import follow_log
 from holdgate.runs.service import act, start_run
 from holdgate.runs.states import RunVerb
-from holdgate.tasks.attempts import finish_tasks
-from holdgate.tasks.filters import TaskFilter
 from holdgate.tasks.models import Task
+from holdgate.tasks.queue.claims import finish_tasks
+from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
 from tests.approvals.asking import OWNER, Asked, approve, principal, put_question

@@ -11,11 +11,11 @@ from sqlalchemy import TextClause, event, select, text
 
 import tests.tasks.kinds  # noqa: F401
 from holdgate.core.db import Database
-from holdgate.tasks import attempts
-from holdgate.tasks.dead_letters import _OF_ALL, _OF_ONE
-from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.failures.groups import _OF_ALL, _OF_ONE
 from holdgate.tasks.models import Task
-from holdgate.tasks.reads import list_tasks
+from holdgate.tasks.queue import claims
+from holdgate.tasks.search.filters import TaskFilter
+from holdgate.tasks.search.lists import list_tasks
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.servers import empty
 
@@ -152,8 +152,8 @@ LISTS = ("states", "results", "errors", "delays", "reasons", "failed", "digests"
 @pytest.mark.parametrize(
     ("statement", "parameters"),
     [
-        (attempts._FINISH, {**HELD, **{name: [None] * 400 for name in LISTS}}),
-        (attempts._EXTEND, {**HELD, "lease": timedelta(seconds=15)}),
+        (claims._FINISH, {**HELD, **{name: [None] * 400 for name in LISTS}}),
+        (claims._EXTEND, {**HELD, "lease": timedelta(seconds=15)}),
     ],
     ids=["finish", "extend"],
 )

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from holdgate.approvals import deciding
-from holdgate.approvals.questions import form_of
+from holdgate.approvals.requests import deciding
+from holdgate.approvals.rules.values import form_of
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
@@ -21,10 +21,10 @@ from holdgate.runs import service as runs
 from holdgate.schema import migrate
 from holdgate.stats.consistency import CHECKS, problems
 from holdgate.stats.queries import counts_by_state, fold_events
-from holdgate.stats.rebasing import rebase
-from holdgate.tasks.feed import Feed, parse_place
+from holdgate.stats.restore import rebase
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import TaskState
+from holdgate.tasks.streams.events import Feed, parse_place
 from holdgate.verify import verify_database
 from tests.approvals.asking import OWNER, approve, principal, put_question
 from tests.conftest import make_database, with_name

@@ -9,14 +9,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from holdgate.approvals import deciding, taking_back
+from holdgate.approvals.requests import deciding, undoing
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.stats.queries import fold_events
 from holdgate.tasks import service
 from holdgate.tasks.models import Task
-from holdgate.tasks.pruning import prune_tasks
-from holdgate.tasks.queries import move_tasks, resolve_tasks
+from holdgate.tasks.queue.moves import move_tasks, resolve_tasks
+from holdgate.tasks.queue.retention import prune_tasks
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import HOLDS, TaskState, TaskVerb
 from holdgate.verify import verify_database
@@ -55,7 +55,7 @@ async def lived(database: Database, settings: Settings) -> Asked:
         async with database.write(f"recipient:{OWNER}") as session:
             await deciding.decide_by_link(session, again.hashes()[0], approve(again), source="")
         async with database.write(f"recipient:{OWNER}") as session:
-            await taking_back.take_back_by_link(session, again.hashes()[0])
+            await undoing.take_back_by_link(session, again.hashes()[0])
     late = await put_question(database, settings)
     async with database.write("system") as session:
         await session.execute(text("UPDATE approvals SET expires_at = now() WHERE id = :id"), {"id": late.approval_id})

@@ -8,12 +8,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from holdgate.approvals.forms import FormField as FormField
-    from holdgate.approvals.questions import Answer as Answer
+    from holdgate.approvals.rules.forms import FormField as FormField
+    from holdgate.approvals.rules.values import Answer as Answer
     from holdgate.client import Client as Client
     from holdgate.client import Problem as Problem
     from holdgate.core.db import WriteSession as WriteSession
-    from holdgate.runtime.context import Context as Context
+    from holdgate.runtime.attempts.context import Context as Context
     from holdgate.runtime.errors import PermanentError as PermanentError
     from holdgate.runtime.errors import RetryAfter as RetryAfter
     from holdgate.tasks.artifacts import StoredArtifact as StoredArtifact
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from holdgate.tasks.service import enqueue_many as enqueue_many
 
 _HOMES = {
-    "Answer": "approvals.questions",
+    "Answer": "approvals.rules.values",
     "Backoff": "tasks.kinds",
     "Client": "client",
-    "Context": "runtime.context",
-    "FormField": "approvals.forms",
+    "Context": "runtime.attempts.context",
+    "FormField": "approvals.rules.forms",
     "PermanentError": "runtime.errors",
     "Problem": "client",
     "Rate": "tasks.kinds",

@@ -13,87 +13,87 @@ from litestar import Litestar, Response, get
 from litestar.types import ASGIApp
 from redis.asyncio import Redis
 
-import holdgate.accounts.account_api
-import holdgate.accounts.admin_views
-import holdgate.accounts.people_api
-import holdgate.accounts.resume_api
-import holdgate.accounts.settings_views
-import holdgate.accounts.token_views
-import holdgate.accounts.views
+import holdgate.accounts.api.account
+import holdgate.accounts.api.people
+import holdgate.accounts.api.resume
+import holdgate.accounts.pages.people
+import holdgate.accounts.pages.settings
+import holdgate.accounts.pages.sign_in
+import holdgate.accounts.pages.tokens
 import holdgate.api.docs_views
-import holdgate.approvals.api
-import holdgate.approvals.detour_api
-import holdgate.approvals.detour_views
-import holdgate.approvals.group_api
-import holdgate.approvals.group_views
-import holdgate.approvals.receipt_views
-import holdgate.approvals.review
-import holdgate.approvals.story
-import holdgate.approvals.trail_api
-import holdgate.approvals.views
-import holdgate.approvals.waiting
+import holdgate.approvals.api.approvals
+import holdgate.approvals.api.evidence
+import holdgate.approvals.api.groups
+import holdgate.approvals.api.side_actions
+import holdgate.approvals.evidence.people_waiting
+import holdgate.approvals.pages.groups
+import holdgate.approvals.pages.inbox
+import holdgate.approvals.pages.receipts
+import holdgate.approvals.pages.review
+import holdgate.approvals.pages.side_actions
+import holdgate.approvals.pages.task_timeline
 import holdgate.audit.api
 import holdgate.audit.views
 import holdgate.bulk.api
-import holdgate.bulk.story
+import holdgate.bulk.timeline
 import holdgate.bulk.views
 import holdgate.doctor.api
 import holdgate.doctor.views
 import holdgate.mail.views
 import holdgate.overview.api
 import holdgate.overview.views
-import holdgate.postings.api
-import holdgate.postings.run_api
-import holdgate.postings.story
-import holdgate.postings.views
-import holdgate.runs.api
-import holdgate.runs.search_views
-import holdgate.runs.story
-import holdgate.runs.task_api
-import holdgate.runs.views
+import holdgate.postings.api.postings
+import holdgate.postings.api.runs
+import holdgate.postings.pages.list
+import holdgate.postings.task_timeline
+import holdgate.runs.api.runs
+import holdgate.runs.api.tasks
+import holdgate.runs.pages.runs
+import holdgate.runs.pages.search
+import holdgate.runs.timeline
 import holdgate.schedules.api
-import holdgate.schedules.story
+import holdgate.schedules.timeline
 import holdgate.schedules.token_uses
 import holdgate.schedules.views
 import holdgate.stats.live_views
-import holdgate.tasks.admin_api
-import holdgate.tasks.api
-import holdgate.tasks.artifact_views
-import holdgate.tasks.dead_letter_views
-import holdgate.tasks.edit_api
-import holdgate.tasks.edit_views
-import holdgate.tasks.export_views
-import holdgate.tasks.list_views
-import holdgate.tasks.metrics_views
-import holdgate.tasks.new_views
-import holdgate.tasks.queue_views
-import holdgate.tasks.reading_api
-import holdgate.tasks.saved_api
-import holdgate.tasks.saved_views
-import holdgate.tasks.stats_api
-import holdgate.tasks.views
-import holdgate.tasks.worker_api
-import holdgate.tasks.worker_views
+import holdgate.tasks.api.details
+import holdgate.tasks.api.edit
+import holdgate.tasks.api.limits
+import holdgate.tasks.api.saved
+import holdgate.tasks.api.stats
+import holdgate.tasks.api.tasks
+import holdgate.tasks.api.workers
+import holdgate.tasks.pages.artifacts
+import holdgate.tasks.pages.dead_letters
+import holdgate.tasks.pages.detail
+import holdgate.tasks.pages.edit
+import holdgate.tasks.pages.exports
+import holdgate.tasks.pages.list
+import holdgate.tasks.pages.metrics
+import holdgate.tasks.pages.new
+import holdgate.tasks.pages.queues
+import holdgate.tasks.pages.saved
+import holdgate.tasks.pages.workers
 import holdgate.web.health
 import holdgate.web.styleguide
 import holdgate.webhooks.api
 import holdgate.webhooks.token_uses
 import holdgate.webhooks.views
-from holdgate.accounts.auth import session_middleware
-from holdgate.accounts.bearer import bearer_middleware
+from holdgate.accounts.sign_in.session_auth import session_middleware
+from holdgate.accounts.tokens.bearer import bearer_middleware
 from holdgate.api.router import api_router
-from holdgate.approvals.reads import count_waiting
-from holdgate.core import log, metrics, tracing
+from holdgate.approvals.requests.inbox import count_waiting
 from holdgate.core.config import Settings, load
 from holdgate.core.db import Database
 from holdgate.core.ending import Ending
+from holdgate.core.telemetry import log, metrics, tracing
 from holdgate.embedded.attach import attached
 from holdgate.kinds import BUILT_IN
 from holdgate.runtime.doorbell import Doorbell
 from holdgate.schema import head
 from holdgate.stats.live import Changes
+from holdgate.web.http.request import WebRequest, principal
 from holdgate.web.render import render, see_other
-from holdgate.web.request import WebRequest, principal
 from holdgate.web.site import make_site
 
 # Of a request's statement: somebody waits for the answer. Exports have more (core/db.py).
@@ -111,28 +111,28 @@ async def landing(request: WebRequest) -> Response[str] | Response[None]:
 END_WITHIN = 8.0
 
 API_HANDLERS = [
-    *holdgate.runs.task_api.handlers,
-    *holdgate.tasks.api.handlers,
-    *holdgate.tasks.edit_api.handlers,
-    *holdgate.tasks.reading_api.handlers,
-    *holdgate.tasks.saved_api.handlers,
-    *holdgate.runs.api.handlers,
-    *holdgate.approvals.api.handlers,
-    *holdgate.approvals.detour_api.handlers,
-    *holdgate.approvals.group_api.handlers,
-    *holdgate.approvals.trail_api.handlers,
-    *holdgate.postings.api.handlers,
+    *holdgate.runs.api.tasks.handlers,
+    *holdgate.tasks.api.tasks.handlers,
+    *holdgate.tasks.api.edit.handlers,
+    *holdgate.tasks.api.details.handlers,
+    *holdgate.tasks.api.saved.handlers,
+    *holdgate.runs.api.runs.handlers,
+    *holdgate.approvals.api.approvals.handlers,
+    *holdgate.approvals.api.side_actions.handlers,
+    *holdgate.approvals.api.groups.handlers,
+    *holdgate.approvals.api.evidence.handlers,
+    *holdgate.postings.api.postings.handlers,
     *holdgate.schedules.api.handlers,
     *holdgate.overview.api.handlers,
-    *holdgate.tasks.stats_api.handlers,
-    *holdgate.tasks.admin_api.handlers,
-    *holdgate.tasks.worker_api.handlers,
-    *holdgate.postings.run_api.handlers,
+    *holdgate.tasks.api.stats.handlers,
+    *holdgate.tasks.api.limits.handlers,
+    *holdgate.tasks.api.workers.handlers,
+    *holdgate.postings.api.runs.handlers,
     *holdgate.bulk.api.handlers,
     *holdgate.webhooks.api.handlers,
-    *holdgate.accounts.people_api.handlers,
-    *holdgate.accounts.account_api.handlers,
-    *holdgate.accounts.resume_api.handlers,
+    *holdgate.accounts.api.people.handlers,
+    *holdgate.accounts.api.account.handlers,
+    *holdgate.accounts.api.resume.handlers,
     *holdgate.audit.api.handlers,
     *holdgate.doctor.api.handlers,
 ]
@@ -141,35 +141,35 @@ HANDLERS = [
     landing,
     *holdgate.web.health.handlers,
     *holdgate.web.styleguide.handlers,
-    *holdgate.tasks.metrics_views.handlers,
+    *holdgate.tasks.pages.metrics.handlers,
     *holdgate.doctor.views.handlers,
-    *holdgate.accounts.views.handlers,
-    *holdgate.accounts.settings_views.handlers,
-    *holdgate.accounts.token_views.handlers,
-    *holdgate.accounts.admin_views.handlers,
+    *holdgate.accounts.pages.sign_in.handlers,
+    *holdgate.accounts.pages.settings.handlers,
+    *holdgate.accounts.pages.tokens.handlers,
+    *holdgate.accounts.pages.people.handlers,
     *holdgate.stats.live_views.handlers,
     *holdgate.overview.views.handlers,
-    *holdgate.runs.views.handlers,
-    *holdgate.runs.search_views.handlers,
-    *holdgate.tasks.list_views.handlers,
-    *holdgate.tasks.saved_views.handlers,
-    *holdgate.tasks.export_views.handlers,
-    *holdgate.tasks.views.handlers,
-    *holdgate.tasks.worker_views.handlers,
-    *holdgate.tasks.edit_views.handlers,
-    *holdgate.tasks.artifact_views.handlers,
-    *holdgate.tasks.new_views.handlers,
-    *holdgate.tasks.queue_views.handlers,
+    *holdgate.runs.pages.runs.handlers,
+    *holdgate.runs.pages.search.handlers,
+    *holdgate.tasks.pages.list.handlers,
+    *holdgate.tasks.pages.saved.handlers,
+    *holdgate.tasks.pages.exports.handlers,
+    *holdgate.tasks.pages.detail.handlers,
+    *holdgate.tasks.pages.workers.handlers,
+    *holdgate.tasks.pages.edit.handlers,
+    *holdgate.tasks.pages.artifacts.handlers,
+    *holdgate.tasks.pages.new.handlers,
+    *holdgate.tasks.pages.queues.handlers,
     *holdgate.audit.views.handlers,
     *holdgate.schedules.views.handlers,
-    *holdgate.tasks.dead_letter_views.handlers,
+    *holdgate.tasks.pages.dead_letters.handlers,
     *holdgate.bulk.views.handlers,
-    *holdgate.approvals.views.handlers,
-    *holdgate.approvals.review.handlers,
-    *holdgate.approvals.receipt_views.handlers,
-    *holdgate.approvals.group_views.handlers,
-    *holdgate.approvals.detour_views.handlers,
-    *holdgate.postings.views.handlers,
+    *holdgate.approvals.pages.inbox.handlers,
+    *holdgate.approvals.pages.review.handlers,
+    *holdgate.approvals.pages.receipts.handlers,
+    *holdgate.approvals.pages.groups.handlers,
+    *holdgate.approvals.pages.side_actions.handlers,
+    *holdgate.postings.pages.list.handlers,
     *holdgate.mail.views.handlers,
     *holdgate.webhooks.views.handlers,
     *holdgate.api.docs_views.handlers(API_HANDLERS),

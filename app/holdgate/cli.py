@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from holdgate.core.migration_limits import LOCK_TIMEOUT, TIMEOUT
-from holdgate.core.places import CHECKOUT
+from holdgate.core.paths import CHECKOUT
 from holdgate.core.scopes import Scope
 from holdgate.load.command import load as load_command
 
@@ -133,7 +133,7 @@ def verify(files: tuple[Path, ...], keys: Path | None) -> None:
 
 def _say(line: str) -> None:
     """A receipt may come from anybody, and a terminal obeys more characters than a page."""
-    from holdgate.core.visible import visible
+    from holdgate.core.text.visible import visible
 
     click.echo(visible(line))
 
@@ -145,7 +145,7 @@ def doctor(as_json: bool, send: str) -> None:
     """Look at everything this needs, and say what to do. Exit status 0: all well, 1: warnings, 2: something fails."""
     import asyncio
 
-    from holdgate.core import log
+    from holdgate.core.telemetry import log
     from holdgate.doctor import examination
     from holdgate.schema import head
 
@@ -164,7 +164,7 @@ def web(host: str | None) -> None:
     import uvicorn
 
     from holdgate.core.config import load
-    from holdgate.web.connection import MAX_CONNECTIONS, Connection
+    from holdgate.web.http.connection import MAX_CONNECTIONS, Connection
 
     settings = load(os.environ)
     # When all is done, uvicorn raises the signal that stopped it once more. Whoever stops it expects a good end.
@@ -240,8 +240,8 @@ def create_token(email: str, scopes: tuple[str, ...], name: str, days: int | Non
     from datetime import timedelta
 
     import holdgate.kinds.email_send  # noqa: F401  (its person is told by email)
-    from holdgate.accounts import api_tokens
     from holdgate.accounts import service as accounts
+    from holdgate.accounts.tokens import personal
     from holdgate.core.errors import AppError
     from holdgate.development import in_transaction
 
@@ -249,9 +249,9 @@ def create_token(email: str, scopes: tuple[str, ...], name: str, days: int | Non
         person = await accounts.find_user_by_email(session, email)
         if person is None:
             raise AppError(f"Nobody here has the address {email}. First: holdgate user add {email}")
-        wanted = [Scope(scope) for scope in scopes] or api_tokens.USUAL
+        wanted = [Scope(scope) for scope in scopes] or personal.USUAL
         lasts = timedelta(days=days) if days else None
-        return await api_tokens.create_token(session, person.id, name=name, scopes=wanted, lasts=lasts)
+        return await personal.create_token(session, person.id, name=name, scopes=wanted, lasts=lasts)
 
     with _servers() as settings:
         made = in_transaction(settings, make)

@@ -14,10 +14,10 @@ from urllib.request import urlopen
 import click
 
 from holdgate.accounts import service as accounts
-from holdgate.accounts.sign_in import create_sign_in_link
+from holdgate.accounts.sign_in.links import create_sign_in_link
 from holdgate.core.config import Settings, load
 from holdgate.core.db import AWAY, Database, WriteSession
-from holdgate.core.places import CHECKOUT
+from holdgate.core.paths import CHECKOUT
 from holdgate.embedded.attach import attached, stop_started
 from holdgate.embedded.children import Children, at_terminal
 from holdgate.schema import migrate

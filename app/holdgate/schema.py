@@ -33,8 +33,8 @@ import holdgate.webhooks.models  # noqa: F401
 from holdgate.core.db import LONG, Base, Database, sqlstate
 from holdgate.core.errors import AppError
 from holdgate.core.migration_limits import LOCK_TIMEOUT, TIMEOUT
-from holdgate.core.places import MIGRATIONS
-from holdgate.stats.rebasing import rebase
+from holdgate.core.paths import MIGRATIONS
+from holdgate.stats.restore import rebase
 
 LONGEST_PAUSE = 15.0
 REVISION = re.compile(r"\d{4}")

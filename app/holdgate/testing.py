@@ -15,27 +15,28 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import select, text
 
-import holdgate.approvals.letters  # noqa: F401  (letters register themselves)
+import holdgate.approvals.requests.mails  # noqa: F401  (letters register themselves)
 from holdgate.accounts import service as accounts
-from holdgate.approvals import deciding, policy_queries, questions
 from holdgate.approvals.models import Approval
-from holdgate.approvals.questions import Decision
-from holdgate.approvals.standing import standing_of
+from holdgate.approvals.requests import deciding
+from holdgate.approvals.rules import policy_queries, values
+from holdgate.approvals.rules.tally import standing_of
+from holdgate.approvals.rules.values import Decision
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
 from holdgate.kinds import BUILT_IN
-from holdgate.runtime.context import Context
-from holdgate.runtime.endings import failed
-from holdgate.runtime.execution import execute
-from holdgate.runtime.executors import Executors
+from holdgate.runtime.attempts.context import Context
+from holdgate.runtime.attempts.endings import failed
+from holdgate.runtime.attempts.execution import execute
+from holdgate.runtime.attempts.executors import Executors
 from holdgate.runtime.finisher import Finisher
-from holdgate.tasks import attempts, queries
 from holdgate.tasks import service as tasks
-from holdgate.tasks.attempts import Claimed
 from holdgate.tasks.models import Task, TaskStep
+from holdgate.tasks.queue import claims, moves
+from holdgate.tasks.queue.claims import Claimed
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState, TaskVerb
 
@@ -116,7 +117,7 @@ class KindTester:
         """One try, if the task is ready; ready ones of its kind and queue that come first are tried before it."""
         while (task := await self.task(task_id)).state == TaskState.QUEUED:
             async with self._database.write(ACTOR) as session:
-                claimed = await attempts.claim_tasks(
+                claimed = await claims.claim_tasks(
                     session, queue=task.queue, kinds=[task.kind], worker=self._judge.id, limit=1, lease=LEASE
                 )
             for one in claimed:
@@ -151,7 +152,7 @@ class KindTester:
         async with self._database.write("system") as session:
             await session.execute(_SLEPT, {"id": task_id})
             await session.execute(_UNDOABLE, {"id": task_id})
-            await queries.move_tasks(session, TaskVerb.PROMOTE, Task.id == task_id)
+            await moves.move_tasks(session, TaskVerb.PROMOTE, Task.id == task_id)
 
     async def act(self, task_id: UUID, verb: Literal["retry", "resume", "cancel"]) -> TaskState:
         """What a person can tell a task by a button."""
@@ -259,4 +260,4 @@ class KindTester:
 
 
 def _values(approval: Approval) -> dict[str, Any]:
-    return {field.name: field.value for field in questions.fields_of(approval)}
+    return {field.name: field.value for field in values.fields_of(approval)}

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from holdgate.approvals import consistency as decisions
-from holdgate.approvals import receipts
+from holdgate.approvals.evidence import receipts
+from holdgate.approvals.evidence import verify as decisions
 from holdgate.core import signing
 from holdgate.core.config import Settings
 from holdgate.core.db import LONG, Database

@@ -19,10 +19,10 @@ from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
-from holdgate.core import log, metrics, tracing
 from holdgate.core.config import Settings, load
 from holdgate.core.db import LONG, Database
 from holdgate.core.ending import SIGNALS, Ending
+from holdgate.core.telemetry import log, metrics, tracing
 from holdgate.embedded.attach import attached
 from holdgate.kinds import BUILT_IN
 from holdgate.runtime import occupied

@@ -1,14 +1,14 @@
 """Sample data for a development installation: postings of the careers site and a profile to apply with."""
 
-from holdgate.accounts.documents import document
 from holdgate.accounts.models import User
-from holdgate.accounts.profiles import ProfileChange, load_profile, save_profile, save_resume
+from holdgate.accounts.profile.profiles import ProfileChange, load_profile, save_profile, save_resume
+from holdgate.accounts.profile.resume_files import document
 from holdgate.core.db import WriteSession
-from holdgate.core.places import SAMPLES
+from holdgate.core.paths import SAMPLES
 from holdgate.core.principal import Principal
-from holdgate.postings import imports
 from holdgate.postings.errors import NothingToImport
 from holdgate.postings.formats import parse
+from holdgate.postings.imports import service
 from holdgate.postings.service import follow_site
 
 SAMPLE_CAREERS = "http://127.0.0.1:8090"  # as written in the sample files
@@ -49,8 +49,8 @@ async def fill(session: WriteSession, user: User, careers_url: str) -> None:
     by = Principal(user.id, user.email, user.name, "admin")
     parsed = parse(data, "postings.csv")
     await follow_site(session, user.id, parsed.rows)
-    kept = await imports.keep(session, by, "postings.csv", parsed)
+    kept = await service.keep(session, by, "postings.csv", parsed)
     try:
-        await imports.confirm(session, by, kept, leave_out_errors=True)
+        await service.confirm(session, by, kept, leave_out_errors=True)
     except NothingToImport:
-        await imports.discard(session, by, kept)
+        await service.discard(session, by, kept)

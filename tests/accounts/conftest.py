@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from holdgate.accounts import views
+from holdgate.accounts.pages import sign_in
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from tests.accounts.people import World, world_of
@@ -14,7 +14,7 @@ from tests.accounts.people import World, world_of
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Asking for a link answers at once; one test looks at the time it takes."""
-    monkeypatch.setattr(views, "ANSWER_AFTER", 0.0)
+    monkeypatch.setattr(sign_in, "ANSWER_AFTER", 0.0)
 
 
 @pytest.fixture

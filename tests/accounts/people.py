@@ -12,17 +12,20 @@ from litestar import Response, get
 from sqlalchemy import select, text
 
 import holdgate.kinds.email_send  # noqa: F401  (registers the kind that carries mails)
-from holdgate.accounts import admin_views, service, settings_views, views
-from holdgate.accounts.auth import session_middleware
-from holdgate.accounts.letters import SignInData, SignInLetter
+from holdgate.accounts import service
+from holdgate.accounts.mails import SignInData, SignInLetter
 from holdgate.accounts.models import User, UserSession
-from holdgate.accounts.sign_in import create_sign_in_link
+from holdgate.accounts.pages import people
+from holdgate.accounts.pages import settings as settings_views
+from holdgate.accounts.pages import sign_in as sign_in_pages
+from holdgate.accounts.sign_in.links import create_sign_in_link
+from holdgate.accounts.sign_in.session_auth import session_middleware
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.core.tokens import digest
 from holdgate.mail.message import render
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
 from holdgate.web.site import make_site
 
 TOKEN = re.compile(r"/login/([A-Za-z0-9_-]{43})")
@@ -36,7 +39,7 @@ async def overview(user: SignedIn) -> Response[str]:
 
 
 def accounts_site(settings: Settings, database: Database, **more: Any) -> Any:
-    handlers = [*views.handlers, *settings_views.handlers, *admin_views.handlers, overview]
+    handlers = [*sign_in_pages.handlers, *settings_views.handlers, *people.handlers, overview]
     shield, _ = make_site(settings, database, handlers, authenticate=session_middleware, **more)
     return shield
 

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from holdgate.accounts import sign_in, views
-from holdgate.accounts.letters import SignInData, SignInLetter
-from holdgate.accounts.sign_in import may_sign_in
+from holdgate.accounts.mails import SignInData, SignInLetter
+from holdgate.accounts.pages import sign_in as sign_in_pages
+from holdgate.accounts.sign_in import links
+from holdgate.accounts.sign_in.links import may_sign_in
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.tokens import mint
@@ -40,7 +41,7 @@ def hide_code(text: str) -> str:
 
 
 async def test_asking_takes_the_same_time_for_everybody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(views, "ANSWER_AFTER", 0.2)
+    monkeypatch.setattr(sign_in_pages, "ANSWER_AFTER", 0.2)
     await world.add("known@example.com")
     taken = []
     for email in ("known@example.com", "unknown@example.com"):
@@ -166,7 +167,7 @@ async def ask(world: World, network: str, now: datetime, *, email: str = "known@
     """A browser's request past the limits of the route. Whether a mail goes out."""
     before = len(await world.mails())
     async with world.database.write("anonymous") as session:
-        await sign_in.ask_for_link(
+        await links.ask_for_link(
             session,
             email,
             browser=mint(),

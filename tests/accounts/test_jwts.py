@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from redis.asyncio import Redis
 
-from holdgate.accounts.jwks import Jwks, usable
+from holdgate.accounts.tokens.jwks import Jwks, usable
 from holdgate.core.config import ConfigError, Settings, load
 from holdgate.core.db import Database
 from holdgate.core.errors import Unavailable
@@ -274,7 +274,7 @@ def test_only_keys_that_our_algorithms_use_are_taken() -> None:
 
 
 async def test_private_addresses_are_not_asked_in_production(settings: Settings) -> None:
-    from holdgate.accounts import jwks
+    from holdgate.accounts.tokens import jwks
 
     given = msgspec.structs.replace(settings, jwks_url="http://127.0.0.1:9/keys", allow_private_addresses=False)
     with pytest.raises(Unavailable):

@@ -5,8 +5,8 @@ import asyncio
 import msgspec
 import pytest
 
-from holdgate.accounts.local_path import local_path
-from holdgate.accounts.sign_in import create_sign_in_link
+from holdgate.accounts.sign_in.links import create_sign_in_link
+from holdgate.accounts.sign_in.next_path import local_path
 from holdgate.audit.queries import AuditFilter, audit_lines
 from holdgate.core.config import Settings
 from holdgate.core.db import Database

@@ -6,11 +6,11 @@ import zipfile
 import pytest
 from sqlalchemy import text as sql
 
-from holdgate.accounts import cover_letter
-from holdgate.accounts.api_tokens import create_token
-from holdgate.accounts.documents import DOCX, MOST_BYTES, ODT, Document, document
-from holdgate.accounts.profiles import ProfileView, load_profile, load_resume
-from holdgate.accounts.user_agents import browser_name
+from holdgate.accounts.profile import cover_letter
+from holdgate.accounts.profile.profiles import ProfileView, load_profile, load_resume
+from holdgate.accounts.profile.resume_files import DOCX, MOST_BYTES, ODT, Document, document
+from holdgate.accounts.sign_in.user_agents import browser_name
+from holdgate.accounts.tokens.personal import create_token
 from holdgate.api.access import Scope
 from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7

@@ -132,9 +132,9 @@ async def test_adding_somebody_again_changes_nothing_but_may_promote(world: Worl
 
 
 async def test_the_list_is_searched_and_paged_by_address(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from holdgate.accounts import admin_views
+    from holdgate.accounts.pages import people
 
-    monkeypatch.setattr(admin_views, "PAGE_SIZE", 2)
+    monkeypatch.setattr(people, "PAGE_SIZE", 2)
     await world.add(ADMIN, admin=True)
     for name in ("bea", "cleo", "dan"):
         await world.add(f"{name}@example.com")

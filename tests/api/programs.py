@@ -16,12 +16,12 @@ import holdgate.kinds.email_send
 import holdgate.kinds.sample_task
 import holdgate.kinds.webhook_deliver  # noqa: F401
 import tests.runtime.kinds  # noqa: F401
-from holdgate.accounts import token_queries
-from holdgate.accounts.api_tokens import SHOWN, START, USUAL
-from holdgate.accounts.auth import session_middleware
 from holdgate.accounts.queries import insert_session
 from holdgate.accounts.service import add_user
-from holdgate.approvals.reads import count_waiting
+from holdgate.accounts.sign_in.session_auth import session_middleware
+from holdgate.accounts.tokens import queries
+from holdgate.accounts.tokens.personal import SHOWN, START, USUAL
+from holdgate.approvals.requests.inbox import count_waiting
 from holdgate.asgi import HANDLERS, TOKEN_USES
 from holdgate.core.config import Settings
 from holdgate.core.db import Database, WriteSession
@@ -43,7 +43,7 @@ async def token_for(
 ) -> str:
     """A token without the email about it: most tests look at all tasks there are."""
     token = START + mint()
-    await token_queries.insert_token(
+    await queries.insert_token(
         session,
         id=uuid7(),
         user_id=user_id,

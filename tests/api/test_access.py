@@ -10,8 +10,8 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from holdgate.accounts.api_tokens import USUAL
-from holdgate.accounts.resume_api import FILE
+from holdgate.accounts.api.resume import FILE
+from holdgate.accounts.tokens.personal import USUAL
 from holdgate.api.openapi import document
 from holdgate.asgi import API_HANDLERS
 from holdgate.core.config import Settings

@@ -8,8 +8,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from holdgate.approvals import detour_views, receipts
-from holdgate.approvals.forms import FormField
+from holdgate.approvals.evidence import receipts
+from holdgate.approvals.pages import side_actions
+from holdgate.approvals.rules.forms import FormField
 from holdgate.core import signing
 from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem, pointers
 from tests.approvals.asking import Asked, approval_of, put_question
@@ -80,7 +81,7 @@ async def test_a_question_is_passed_on_once_and_the_colleague_decides_in_its_pla
 async def test_a_question_is_passed_on_by_those_asked_and_the_answer_tells_nobody_who_has_access(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(detour_views, "signup", lambda _request: "invite")
+    monkeypatch.setattr(side_actions, "signup", lambda _request: "invite")
     _, path = await asked_bob(api)
     bob = await api.program(BOB)
     for to in (BOB, "nobody"):
@@ -101,7 +102,7 @@ async def test_a_question_is_passed_on_by_those_asked_and_the_answer_tells_nobod
 async def test_what_sends_mails_is_counted_for_a_person(api: Api) -> None:
     _, path = await asked_bob(api)
     bob = await api.program(BOB)
-    for _ in range(detour_views.DETOURS.most):
+    for _ in range(side_actions.DETOURS.most):
         is_problem(await bob.post(f"{path}/forward", json={"to": "nobody"}), 422)
     refused = await bob.post(f"{path}/ask-back", json={"question": "Why?"})
     is_problem(refused, 429)

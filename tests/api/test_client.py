@@ -18,8 +18,8 @@ import httpx
 import pytest
 
 from holdgate import client as module
-from holdgate.accounts.api_tokens import USUAL
 from holdgate.accounts.service import add_user
+from holdgate.accounts.tokens.personal import USUAL
 from holdgate.api.openapi import document
 from holdgate.asgi import API_HANDLERS
 from holdgate.client import Client, Problem

@@ -11,8 +11,8 @@ import pytest
 
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid, TooMany
-from holdgate.tasks.feed import STREAMS, Feed, Told, parse_place
 from holdgate.tasks.service import TaskRequest, enqueue
+from holdgate.tasks.streams.events import STREAMS, Feed, Told, parse_place
 from tests import processes
 from tests.api.programs import OTHER, OWNER, V1, Api, is_problem, make_task
 from tests.servers import Servers

@@ -20,8 +20,8 @@ from schemathesis import checks
 from schemathesis.core.transport import Response
 from schemathesis.specs.openapi import checks as openapi_checks
 
-from holdgate.accounts.api_tokens import USUAL
-from holdgate.accounts.resume_api import FILE
+from holdgate.accounts.api.resume import FILE
+from holdgate.accounts.tokens.personal import USUAL
 from holdgate.api import openapi
 from holdgate.api.endpoints import CSV, NDJSON
 from holdgate.asgi import API_HANDLERS

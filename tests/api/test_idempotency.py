@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 
-from holdgate.api.replies import forget_replies
+from holdgate.api.idempotency_store import forget_replies
 from tests.api.programs import OTHER, V1, Api, is_problem
 
 KEY = {"Idempotency-Key": "monday-1"}
@@ -43,7 +43,7 @@ async def test_who_comes_while_the_first_is_at_work_is_told_409(api: Api) -> Non
     program = await api.program()
     [[user_id]] = await api.sql("SELECT id FROM users")
     async with api.database.write("system") as session:
-        from holdgate.api.replies import lock_key
+        from holdgate.api.idempotency_store import lock_key
 
         assert await lock_key(session, user_id, KEY["Idempotency-Key"])
         is_problem(await program.post(f"{V1}/tasks", json=TASK, headers=KEY), 409)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from holdgate.accounts import holders
+from holdgate.accounts.tokens import cache
 from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem, make_task
 from tests.runtime.working import until_state, working
 
@@ -14,7 +14,7 @@ USERS = f"{V1}/users"
 @pytest.fixture
 def looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """What another process changes about tokens is seen at once, not a second later."""
-    monkeypatch.setattr(holders, "SECONDS", 0.0)
+    monkeypatch.setattr(cache, "SECONDS", 0.0)
 
 
 async def invited(api: Api) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from holdgate.core.shape import DEEP, MANY, MOST_VALUES
+from holdgate.core.text.shape import DEEP, MANY, MOST_VALUES
 from tests.api.programs import V1, Api, is_problem
 
 JSON = {"Content-Type": "application/json"}
@@ -123,7 +123,7 @@ async def test_a_failure_is_a_problem_that_says_nothing_of_us(api: Api, monkeypa
         raise RuntimeError("a secret")
 
     program = await api.program()
-    monkeypatch.setattr("holdgate.tasks.reads.list_tasks", fails)
+    monkeypatch.setattr("holdgate.tasks.search.lists.list_tasks", fails)
     problem = is_problem(await program.get(f"{V1}/tasks"), 500)
     assert "secret" not in str(problem)
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import holdgate.kinds.http_request  # noqa: F401
 from holdgate.tasks.kinds import Rate
-from holdgate.tasks.limits import Limits, find_limit, limits_of
+from holdgate.tasks.queue.limits import Limits, find_limit, limits_of
 from tests.api.programs import ADMIN, ALL, OWNER, V1, Api, is_problem, pointers
 from tests.api.test_access import SCHEDULE
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import holdgate.kinds.http_request  # noqa: F401
 from holdgate.tasks.artifacts import store_artifact
-from holdgate.tasks.fingerprints import fill_missing
+from holdgate.tasks.failures.fingerprints import fill_missing
 from holdgate.tasks.models import TaskStep
 from holdgate.tasks.states import TaskState
 from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem, make_task, pointers

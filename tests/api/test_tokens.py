@@ -12,9 +12,9 @@ from uuid import UUID
 import httpx
 import pytest
 
-from holdgate.accounts import holders, token_queries
-from holdgate.accounts.api_tokens import USUAL
-from holdgate.accounts.sign_in import create_sign_in_link
+from holdgate.accounts.sign_in.links import create_sign_in_link
+from holdgate.accounts.tokens import cache, queries
+from holdgate.accounts.tokens.personal import USUAL
 from holdgate.core.scopes import Scope
 from holdgate.schedules import service as schedules
 from holdgate.schedules.service import Plan
@@ -59,26 +59,26 @@ async def test_only_a_digest_of_the_token_is_stored(api: Api) -> None:
 @pytest.fixture
 def looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tokens are looked up for every request: what another process changes is seen at once, not a second later."""
-    monkeypatch.setattr(holders, "SECONDS", 0.0)
+    monkeypatch.setattr(cache, "SECONDS", 0.0)
 
 
 async def test_a_token_is_looked_up_once_for_many_requests(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holders, "SECONDS", 60.0)
+    monkeypatch.setattr(cache, "SECONDS", 60.0)
     program = await api.program()
-    looks, look_up = [], token_queries.holder_of
+    looks, look_up = [], queries.holder_of
 
     async def noted(connection: Any, token_hash: bytes) -> Any:
         looks.append(token_hash)
         return await look_up(connection, token_hash)
 
-    monkeypatch.setattr(token_queries, "holder_of", noted)
+    monkeypatch.setattr(queries, "holder_of", noted)
     for _ in range(5):
         assert (await program.get(f"{V1}/kinds")).status_code == 200
     assert len(looks) == 1
 
 
 async def test_a_token_that_another_process_revokes_ends_soon(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(holders, "SECONDS", 0.3)
+    monkeypatch.setattr(cache, "SECONDS", 0.3)
     program = await api.program()
     assert (await program.get(f"{V1}/kinds")).status_code == 200
     await api.sql("DELETE FROM api_tokens")
@@ -251,11 +251,11 @@ async def test_long_expired_tokens_are_forgotten(api: Api) -> None:
     await api.token(lasts=timedelta(days=1))
     await api.sql("UPDATE api_tokens SET expires_at = now() - interval '29 days'")
     async with api.database.write("system") as session:
-        await token_queries.delete_ended_tokens(session)
+        await queries.delete_ended_tokens(session)
     assert len(await api.sql("SELECT 1 FROM api_tokens")) == 1
     await api.sql("UPDATE api_tokens SET expires_at = now() - interval '31 days'")
     async with api.database.write("system") as session:
-        await token_queries.delete_ended_tokens(session)
+        await queries.delete_ended_tokens(session)
     assert await api.sql("SELECT 1 FROM api_tokens") == []
 
 

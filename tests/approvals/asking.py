@@ -10,18 +10,19 @@ from sqlalchemy import select
 import holdgate.kinds.email_send  # noqa: F401
 import tests.runtime.kinds  # noqa: F401
 from holdgate.accounts.service import add_user
-from holdgate.approvals import asking, letters, queries
-from holdgate.approvals.forms import FormField
 from holdgate.approvals.models import Approval, Recipient
-from holdgate.approvals.questions import Decision, Question
+from holdgate.approvals.requests import mails, requesting
+from holdgate.approvals.rules import queries
+from holdgate.approvals.rules.forms import FormField
+from holdgate.approvals.rules.values import Decision, Question
 from holdgate.approvals.states import ApprovalVerb, HoldType
-from holdgate.core.addresses import checked_address
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
+from holdgate.core.text.addresses import checked_address
 from holdgate.core.tokens import digest
-from holdgate.tasks.attempts import claim_tasks
+from holdgate.tasks.queue.claims import claim_tasks
 from holdgate.tasks.service import TaskRequest, enqueue
 
 OWNER = "owner@example.org"
@@ -95,7 +96,7 @@ async def put_question(
             take_back=take_back,
             **policy,
         )
-        assert await asking.ask(session, task, question, signup=signup)
+        assert await requesting.ask(session, task, question, signup=signup)
     tokens: list[str] = []
     async with database.read() as session:
         newest = select(Approval).where(Approval.task_id == task_id).order_by(Approval.round.desc()).limit(1)
@@ -110,8 +111,8 @@ async def put_question(
 
 async def delivered(database: Database, settings: Settings, recipient_id: UUID) -> str:
     """The question's mail to one person is rendered and accepted. Returns the link's token."""
-    letter = letters.ApprovalRequest()
-    data = letters.AskedPerson(recipient_id)
+    letter = mails.ApprovalRequest()
+    data = mails.AskedPerson(recipient_id)
     async with database.write("system") as session:
         context = await letter.prepare(session, data, settings)
     async with database.write("system") as session:

@@ -7,11 +7,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
-from holdgate.approvals import asking_back, deciding, events, letters, policy_queries, reminding
-from holdgate.approvals.asked import asked_by_link
-from holdgate.approvals.asking_back import NoteEnded
 from holdgate.approvals.errors import AlreadyDecided, AlreadyVoted, ApprovalNotFound, NotAsked, QuestionExpired
 from holdgate.approvals.models import Note
+from holdgate.approvals.requests import clarifying, deciding, reminding
+from holdgate.approvals.requests import mails as approval_mails
+from holdgate.approvals.requests.clarifying import NoteEnded
+from holdgate.approvals.rules import events, policy_queries
+from holdgate.approvals.rules.access import asked_by_link
 from holdgate.approvals.states import HoldType
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
@@ -30,7 +32,7 @@ async def ask_back(
 ) -> None:
     async with database.write("recipient:x") as session:
         approval, person = await asked_by_link(session, asked.hashes()[place])
-        await asking_back.ask_back(session, approval, person, question, now=now)
+        await clarifying.ask_back(session, approval, person, question, now=now)
 
 
 async def answer(
@@ -38,13 +40,13 @@ async def answer(
 ) -> None:
     owner = await principal(database)
     async with database.write(owner.actor) as session:
-        await asking_back.answer_back(session, owner, asked.approval_id, note_id, reply, now=now)
+        await clarifying.answer_back(session, owner, asked.approval_id, note_id, reply, now=now)
 
 
 async def withdraw(database: Database, asked: Asked, note_id: UUID, *, place: int = 0, now: datetime) -> None:
     async with database.write("recipient:x") as session:
         approval, person = await asked_by_link(session, asked.hashes()[place])
-        await asking_back.withdraw(session, approval, person, note_id, now=now)
+        await clarifying.withdraw(session, approval, person, note_id, now=now)
 
 
 async def notes_of(database: Database, asked: Asked) -> list[Note]:
@@ -97,7 +99,7 @@ async def test_the_owner_is_mailed_the_question_and_the_asker_the_answer(
     await ask_back(database, asked)
     [note] = await notes_of(database, asked)
     async with database.write("system") as session:
-        values = await letters.QuestionBack().prepare(session, letters.AskedBack(note.id), settings)
+        values = await approval_mails.QuestionBack().prepare(session, approval_mails.AskedBack(note.id), settings)
     assert (values["asker"], values["question"]) == (ANN, "Why now?")
     assert values["url"] == f"{settings.base_url}/approvals/{asked.approval_id}"
     await answer(database, asked, note.id)
@@ -106,12 +108,12 @@ async def test_the_owner_is_mailed_the_question_and_the_asker_the_answer(
         mails = [(mail["template"], mail["to"], mail["data"]) for mail in rows.scalars()][2:]
     assert [mail[:2] for mail in mails] == [("question_back", OWNER), ("question_answered", ANN)]
     async with database.write("system") as session:
-        data = letters.Answered(UUID(mails[1][2]["recipient_id"]), note.id)
-        values = await letters.QuestionAnswered().prepare(session, data, settings)
+        data = approval_mails.Answered(UUID(mails[1][2]["recipient_id"]), note.id)
+        values = await approval_mails.QuestionAnswered().prepare(session, data, settings)
         assert (values["question"], values["answer"], values["answered_by"]) == ("Why now?", "Because.", OWNER)
         asked.tokens = [values["url"].rsplit("/", 1)[1]]
         with pytest.raises(NotNeeded):
-            await letters.QuestionBack().prepare(session, letters.AskedBack(note.id), settings)
+            await approval_mails.QuestionBack().prepare(session, approval_mails.AskedBack(note.id), settings)
     assert await by_link(database, asked, 0, approve(asked)) == "approved"
 
 
@@ -146,7 +148,7 @@ async def test_a_mail_accepted_while_the_clock_stands_still_does_not_start_it(
     await ask_back(database, asked)
     ann = (await recipients_of(database, asked))[0]
     async with database.write("system") as session:
-        await letters.ApprovalRequest().sent(session, letters.AskedPerson(ann.id))
+        await approval_mails.ApprovalRequest().sent(session, approval_mails.AskedPerson(ann.id))
     assert (await approval_of(database, asked)).expires_at is None
     [note] = await notes_of(database, asked)
     later = await started(database, asked) + timedelta(days=1)
@@ -196,11 +198,11 @@ async def test_at_the_instant_of_expiry_it_has_either_expired_or_not(
                     approval, person = await asked_by_link(session, asked.hashes()[0])
                     await barrier.wait()
                     if notes:
-                        await asking_back.answer_back(
+                        await clarifying.answer_back(
                             session, owner, asked.approval_id, notes[0].id, "Now.", now=deadline
                         )
                     else:
-                        await asking_back.ask_back(session, approval, person, "Why?", now=before)
+                        await clarifying.ask_back(session, approval, person, "Why?", now=before)
             except QuestionExpired:
                 return False
             return True
@@ -241,9 +243,9 @@ async def test_of_an_answer_and_a_withdrawal_at_the_same_instant_one_counts(
                     approval, person = await asked_by_link(session, asked.hashes()[0])
                     await barrier.wait()
                     if answers:
-                        await asking_back.answer_back(session, owner, asked.approval_id, note_id, "Yes.")
+                        await clarifying.answer_back(session, owner, asked.approval_id, note_id, "Yes.")
                     else:
-                        await asking_back.withdraw(session, approval, person, note_id)
+                        await clarifying.withdraw(session, approval, person, note_id)
             except NoteEnded:
                 return False
             return True
@@ -265,7 +267,7 @@ async def test_two_people_asking_back_at_the_same_instant_stop_the_clock_once(
                 async with database.write("recipient:x") as session:
                     approval, person = await asked_by_link(session, asked.hashes()[place])
                     await barrier.wait()
-                    await asking_back.ask_back(session, approval, person, "Why?")
+                    await clarifying.ask_back(session, approval, person, "Why?")
             except Conflict:
                 return False
             return True
@@ -283,10 +285,10 @@ async def test_only_the_owner_or_an_admin_answers(database: Database, settings: 
         person = await principal(database, email)
         with pytest.raises(ApprovalNotFound):
             async with database.write(person.actor) as session:
-                await asking_back.answer_back(session, person, asked.approval_id, note.id, "Yes.")
+                await clarifying.answer_back(session, person, asked.approval_id, note.id, "Yes.")
     admin = await principal(database, "root@example.org", admin=True)
     async with database.write(admin.actor) as session:
-        await asking_back.answer_back(session, admin, asked.approval_id, note.id, "Yes.")
+        await clarifying.answer_back(session, admin, asked.approval_id, note.id, "Yes.")
     assert (await notes_of(database, asked))[0].ended_by == "root@example.org"
 
 
@@ -311,7 +313,7 @@ async def test_what_cannot_be_asked_back_is_refused(database: Database, settings
 
 async def test_the_clock_cannot_be_stopped_for_ever(database: Database, settings: Settings) -> None:
     asked = await put_question(database, settings, recipients=(ANN, BOB))
-    for _ in range(asking_back.MOST):
+    for _ in range(clarifying.MOST):
         await ask_back(database, asked)
         await answer(database, asked, (await notes_of(database, asked))[-1].id)
     with pytest.raises(Invalid, match="10 questions"):

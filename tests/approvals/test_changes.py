@@ -10,10 +10,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from holdgate.approvals import deciding
-from holdgate.approvals.changes import Block, Part, compare
-from holdgate.approvals.forms import MAX_TEXT, FormField
-from holdgate.approvals.questions import Decision
+from holdgate.approvals.evidence.form_diff import Block, Part, compare
+from holdgate.approvals.requests import deciding
+from holdgate.approvals.rules.forms import MAX_TEXT, FormField
+from holdgate.approvals.rules.values import Decision
 from holdgate.approvals.states import ApprovalVerb
 from holdgate.core.config import Settings
 from holdgate.core.db import Database

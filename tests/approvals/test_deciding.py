@@ -6,17 +6,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from holdgate.approvals import asking, deciding, letters, versions
 from holdgate.approvals.errors import AlreadyDecided, ApprovalNotFound, NotAsked, QuestionChanged, QuestionExpired
 from holdgate.approvals.models import Approval
-from holdgate.approvals.questions import Decision
+from holdgate.approvals.requests import deciding, mails, requesting
+from holdgate.approvals.rules import versions
+from holdgate.approvals.rules.values import Decision
 from holdgate.approvals.states import ApprovalVerb, HoldType
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid, TooMany
-from holdgate.tasks import queries as tasks
 from holdgate.tasks import service as task_service
 from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.states import TaskVerb
 from tests.approvals.asking import (
     approval_of,
@@ -189,7 +190,7 @@ async def test_a_later_mail_neither_restarts_the_clock_nor_takes_back_that_one_h
     asked = await put_question(database, settings)
     before = await approval_of(database, asked)
     [person] = await recipients_of(database, asked)
-    letter, data = letters.ApprovalRequest(), letters.AskedPerson(person.id)
+    letter, data = mails.ApprovalRequest(), mails.AskedPerson(person.id)
     async with database.write("system") as session:
         await letter.sent(session, data)
     async with database.write("system") as session:
@@ -204,7 +205,7 @@ async def test_an_undelivered_mail_does_not_start_the_clock(database: Database, 
     asked = await put_question(database, settings, deliver=False)
     [person] = await recipients_of(database, asked)
     async with database.write("system") as session:
-        await letters.ApprovalRequest().undelivered(session, letters.AskedPerson(person.id), "no such mailbox")
+        await mails.ApprovalRequest().undelivered(session, mails.AskedPerson(person.id), "no such mailbox")
     [person] = await recipients_of(database, asked)
     assert (person.state, person.problem) == ("undelivered", "no such mailbox")
     assert (await approval_of(database, asked)).expires_at is None
@@ -236,7 +237,7 @@ async def test_a_task_that_stops_holding_takes_its_question_with_it(
 async def test_answers_to_a_form_are_checked_and_nothing_changes_when_they_do_not_fit(
     database: Database, settings: Settings
 ) -> None:
-    from holdgate.approvals.forms import FormField
+    from holdgate.approvals.rules.forms import FormField
 
     fields = (FormField("colour", "Colour", "select", required=True, options=("red", "blue")),)
     asked = await put_question(database, settings, hold=HoldType.INPUT, fields=fields)
@@ -275,12 +276,12 @@ async def test_a_fresh_link_resumes_an_expired_task_once_and_is_limited(database
     async with database.write("system") as session:
         await deciding.expire_due(session, now=deadline)
     async with database.write("recipient:owner@example.org") as session:
-        assert await asking.send_fresh_link(session, asked.hashes()[0]) == "owner@example.org"
+        assert await requesting.send_fresh_link(session, asked.hashes()[0]) == "owner@example.org"
     task = await task_of(database, asked.task_id)
     assert (task.state, task.priority, task.round) == ("queued", 100, 1)
     with pytest.raises(TooMany):
         async with database.write("recipient:owner@example.org") as session:
-            await asking.send_fresh_link(session, asked.hashes()[0])
+            await requesting.send_fresh_link(session, asked.hashes()[0])
     async with database.read() as session:
         assert (
             await versions.decision_on(session, asked.task_id, "go", asked.version, 1) is None

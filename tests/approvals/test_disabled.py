@@ -7,8 +7,9 @@ from sqlalchemy import select, text
 
 from holdgate.accounts import service as accounts
 from holdgate.accounts.errors import AccessEnded
-from holdgate.approvals import asking, asking_back, deciding, forwarding, letters, reminding, taking_back
-from holdgate.approvals.asked import asked_by_link, holder_of
+from holdgate.approvals.requests import clarifying, deciding, delegating, reminding, requesting, undoing
+from holdgate.approvals.requests import mails as approval_mails
+from holdgate.approvals.rules.access import asked_by_link, holder_of
 from holdgate.approvals.states import HoldType
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
@@ -57,7 +58,7 @@ async def test_an_old_link_of_a_disabled_person_does_nothing_until_they_are_enab
                 if act == "decide":
                     await deciding.decide_by_link(session, link, approve(asked), source="")
                 elif act == "fresh":
-                    await asking.send_fresh_link(session, link)
+                    await requesting.send_fresh_link(session, link)
                 else:
                     await asked_by_link(session, link)
     assert await votes_of(database, asked) == []
@@ -102,7 +103,7 @@ async def test_a_person_who_decided_first_and_is_disabled_after_has_decided(
     await disable(database, ANN)
     with pytest.raises(AccessEnded):
         async with database.write("recipient:x") as session:
-            await taking_back.take_back_by_link(session, asked.hashes()[0])
+            await undoing.take_back_by_link(session, asked.hashes()[0])
     assert await by_link(database, asked, 1, agree(asked)) == "approved"
 
 
@@ -118,7 +119,7 @@ async def test_a_disabled_person_is_not_asked_and_nobody_learns_why(database: Da
     await disable(database, ANN)
     asked = await put_question(database, settings, recipients=(ANN, BOB))
     people = {person.email: (person.state, person.problem) for person in await recipients_of(database, asked)}
-    assert people == {ANN: ("undelivered", asking.UNREACHABLE), BOB: ("sent", None)}
+    assert people == {ANN: ("undelivered", requesting.UNREACHABLE), BOB: ("sent", None)}
     async with database.read() as session:
         mails = await session.execute(select(Task.payload["to"].astext).where(Task.kind == "email.send"))
     assert list(mails.scalars()) == [BOB]
@@ -140,7 +141,7 @@ async def test_a_disabled_person_is_not_reminded_and_no_rendered_mail_mints_a_li
     assert list(mails.scalars()) == [BOB]
     async with database.write("system") as session:
         with pytest.raises(NotNeeded):
-            await letters.ApprovalRequest().prepare(session, letters.AskedPerson(ann.id), settings)
+            await approval_mails.ApprovalRequest().prepare(session, approval_mails.AskedPerson(ann.id), settings)
 
 
 async def test_a_disabled_owner_is_not_asked_back(database: Database, settings: Settings) -> None:
@@ -149,7 +150,7 @@ async def test_a_disabled_owner_is_not_asked_back(database: Database, settings: 
     with pytest.raises(Invalid, match="nobody to ask"):
         async with database.write("recipient:x") as session:
             approval, person = await asked_by_link(session, asked.hashes()[0])
-            await asking_back.ask_back(session, approval, person, "Is it final?")
+            await clarifying.ask_back(session, approval, person, "Is it final?")
     assert (await approval_of(database, asked)).stopped_at is None
 
 
@@ -175,6 +176,6 @@ async def test_a_disabled_person_passes_nothing_on_signed_in(database: Database,
     await disable(database, ANN)
     with pytest.raises(AccessEnded):
         async with database.write("user:x") as session:
-            await forwarding.forward(
+            await delegating.forward(
                 session, await approval_of(database, asked), sender, to=BOB, note="", signup="open"
             )

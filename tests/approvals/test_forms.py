@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 
-from holdgate.approvals import forms
+from holdgate.approvals.rules import forms
 from holdgate.core.errors import Invalid
 
 

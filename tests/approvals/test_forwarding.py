@@ -7,8 +7,6 @@ import pytest
 from sqlalchemy import select, text
 
 from holdgate.accounts import service as accounts
-from holdgate.approvals import asking, deciding, events, forwarding
-from holdgate.approvals.asked import asked_by_link, asked_signed_in
 from holdgate.approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
@@ -19,6 +17,9 @@ from holdgate.approvals.errors import (
     SignInNeeded,
 )
 from holdgate.approvals.models import Recipient
+from holdgate.approvals.requests import deciding, delegating, requesting
+from holdgate.approvals.rules import events
+from holdgate.approvals.rules.access import asked_by_link, asked_signed_in
 from holdgate.approvals.states import HoldType
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
@@ -46,7 +47,7 @@ async def pass_on(
 ) -> str:
     async with database.write("recipient:x") as session:
         approval, sender = await asked_by_link(session, token_hash)
-        return await forwarding.forward(session, approval, sender, to=to, note=note, signup=signup, **more)  # type: ignore[arg-type]
+        return await delegating.forward(session, approval, sender, to=to, note=note, signup=signup, **more)  # type: ignore[arg-type]
 
 
 async def person_of(database: Database, asked: Asked, email: str) -> Recipient:
@@ -83,13 +84,13 @@ async def test_the_colleague_is_asked_and_decides_while_the_clock_goes_on(
 
 
 async def test_the_mail_names_who_passed_it_on(database: Database, settings: Settings) -> None:
-    from holdgate.approvals import letters
+    from holdgate.approvals.requests import mails
 
     asked = await put_question(database, settings, recipients=(ANN,))
     await pass_on(database, asked.hashes()[0], DAN, note="Yours")
     dan = await person_of(database, asked, DAN)
     async with database.write("system") as session:
-        values = await letters.ApprovalRequest().prepare(session, letters.AskedPerson(dan.id), settings)
+        values = await mails.ApprovalRequest().prepare(session, mails.AskedPerson(dan.id), settings)
     assert (values["sender"], values["note"]) == (ANN, "Yours")
     assert "running" in values["expires_hint"]
 
@@ -187,7 +188,7 @@ async def test_passed_on_before_any_mail_was_delivered_its_time_runs(database: D
     ann = await principal(database, ANN)
     async with database.write(ann.actor) as session:
         approval, sender = await asked_signed_in(session, ann, asked.approval_id)
-        await forwarding.forward(session, approval, sender, to=DAN, note="", signup="invite")
+        await delegating.forward(session, approval, sender, to=DAN, note="", signup="invite")
     assert (await approval_of(database, asked)).expires_at is not None
 
 
@@ -201,7 +202,7 @@ async def test_it_is_passed_on_once_even_at_the_same_instant(database: Database,
                 async with database.write("recipient:x") as session:
                     approval, sender = await asked_by_link(session, asked.hashes()[0])
                     await barrier.wait()
-                    await forwarding.forward(session, approval, sender, to=to, note="", signup="anybody")
+                    await delegating.forward(session, approval, sender, to=to, note="", signup="anybody")
             except PassedOn:
                 return False
             return True
@@ -222,7 +223,7 @@ async def test_two_people_passing_it_to_the_same_colleague_at_once_ask_them_once
                 async with database.write("recipient:x") as session:
                     approval, sender = await asked_by_link(session, asked.hashes()[place])
                     await barrier.wait()
-                    await forwarding.forward(session, approval, sender, to=DAN, note="", signup="anybody")
+                    await delegating.forward(session, approval, sender, to=DAN, note="", signup="anybody")
             except Invalid:
                 return False
             return True
@@ -246,7 +247,7 @@ async def test_deciding_and_passing_on_at_the_same_instant_are_one_or_the_other(
                     if voting:
                         await deciding.decide_by_link(session, asked.hashes()[0], agree(asked), source="")
                     else:
-                        await forwarding.forward(session, approval, sender, to=DAN, note="", signup="anybody")
+                        await delegating.forward(session, approval, sender, to=DAN, note="", signup="anybody")
             except (AlreadyVoted, PassedOn):
                 return False
             return True
@@ -286,7 +287,7 @@ async def test_only_the_person_asked_passes_it_on(database: Database, settings: 
     with pytest.raises(SelfApproval):
         async with database.write(owner.actor) as session:
             approval, sender = await asked_signed_in(session, owner, barred.approval_id)
-            await forwarding.forward(session, approval, sender, to=DAN, note="", signup="anybody")
+            await delegating.forward(session, approval, sender, to=DAN, note="", signup="anybody")
 
 
 async def test_at_level_sign_in_the_link_alone_passes_nothing_on(database: Database, settings: Settings) -> None:
@@ -313,8 +314,8 @@ async def test_after_the_end_only_who_was_asked_first_puts_the_question_again(
         await deciding.expire_due(session, now=(await approval_of(database, asked)).expires_at)
     with pytest.raises(Conflict, match="colleague"):
         async with database.write("recipient:x") as session:
-            await asking.send_fresh_link(session, asked.hashes()[1])
+            await requesting.send_fresh_link(session, asked.hashes()[1])
     assert (await task_of(database, asked.task_id)).state == "expired"
     async with database.write("recipient:x") as session:
-        assert await asking.send_fresh_link(session, asked.hashes()[0]) == ANN
+        assert await requesting.send_fresh_link(session, asked.hashes()[0]) == ANN
     assert (await task_of(database, asked.task_id)).state == "queued"

@@ -9,9 +9,9 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from holdgate.approvals import deciding, groups
 from holdgate.approvals.errors import AlreadyDecided
-from holdgate.approvals.groups import Chosen, Result
+from holdgate.approvals.requests import deciding, grouping
+from holdgate.approvals.requests.grouping import Chosen, Result
 from holdgate.approvals.states import ApprovalVerb
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
@@ -53,7 +53,7 @@ async def together(
     key = await key_of(database, asked[0])
     chosen = [Chosen(one.approval_id, one.version) for one in asked]
     async with database.write(by.actor) as session:
-        return await groups.decide_chunk(session, by, key, chosen, verb, reason, source="192.0.2.1, together")
+        return await grouping.decide_chunk(session, by, key, chosen, verb, reason, source="192.0.2.1, together")
 
 
 async def states(database: Database, asked: list[Asked]) -> list[str]:
@@ -125,10 +125,10 @@ async def test_only_the_same_question_of_the_same_run_is_alike(database: Databas
     keys = {await key_of(database, one) for one in (*mine, *others)}
     assert len(keys) == 4
     async with database.read() as session:
-        [group] = await groups.groups(session, boss)
+        [group] = await grouping.groups(session, boss)
         assert (group.key, group.n, group.run_name) == (await key_of(database, mine[0]), 2, "Letters")
-        assert await groups.groups(session, await principal(database, "eve@example.org")) == []
-        assert await groups.members(session, await principal(database, "eve@example.org"), group.key) == []
+        assert await grouping.groups(session, await principal(database, "eve@example.org")) == []
+        assert await grouping.members(session, await principal(database, "eve@example.org"), group.key) == []
 
 
 async def test_deciding_together_and_alone_at_once_counts_once_for_each(database: Database, settings: Settings) -> None:

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import event
 
-from holdgate.approvals import reads
+from holdgate.approvals.requests import inbox
 from holdgate.approvals.states import HoldType
 from holdgate.core import paging
 from holdgate.core.config import Settings
@@ -39,9 +39,9 @@ async def test_what_is_listed_for_a_person_is_what_the_badge_counts(database: Da
     for email, number in ((ANN, 2), (BOB, 1), (OWNER, 1)):
         by = await principal(database, email)
         async with database.read() as session:
-            listed = await reads.inbox(session, by, "mine", limit=10)
-            assert (len(listed), await reads.count_waiting(session, by)) == (number, number), email
-            everything = await reads.inbox(session, by, "all", limit=10)
+            listed = await inbox.inbox(session, by, "mine", limit=10)
+            assert (len(listed), await inbox.count_waiting(session, by)) == (number, number), email
+            everything = await inbox.inbox(session, by, "all", limit=10)
     assert len(everything) == 4, "their owner still sees where they stand"
 
 
@@ -57,13 +57,13 @@ async def test_pages_follow_each_other_by_deadline_without_gap_or_repetition(
     if show == "decided":
         async with database.write("system") as session:
             await session.execute(
-                reads.Approval.__table__.update().values(state="expired", decided_at=reads.Approval.created_at)  # type: ignore[attr-defined]
+                inbox.Approval.__table__.update().values(state="expired", decided_at=inbox.Approval.created_at)  # type: ignore[attr-defined]
             )
     seen, cursor = [], None
     async with database.read() as session:
-        while rows := await reads.inbox(session, ann, show, after=parse_cursor(cursor), limit=2):
+        while rows := await inbox.inbox(session, ann, show, after=parse_cursor(cursor), limit=2):
             seen += rows
-            cursor = str(reads.place_of(rows[-1]))
+            cursor = str(inbox.place_of(rows[-1]))
     assert len({row.approval.id for row in seen}) == len(seen) == len(minutes)
     times = [row.approval.decided_at if show == "decided" else row.approval.expires_at for row in seen]
     if show == "decided":

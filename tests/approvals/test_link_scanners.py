@@ -13,11 +13,13 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from holdgate.approvals import asking_back, deciding, queries, review
-from holdgate.approvals.asked import asked_by_link
 from holdgate.approvals.errors import SelfApproval, SignInNeeded
-from holdgate.approvals.forms import FormField
-from holdgate.approvals.questions import Decision
+from holdgate.approvals.pages import review
+from holdgate.approvals.requests import clarifying, deciding
+from holdgate.approvals.rules import queries
+from holdgate.approvals.rules.access import asked_by_link
+from holdgate.approvals.rules.forms import FormField
+from holdgate.approvals.rules.values import Decision
 from holdgate.approvals.states import ApprovalVerb, HoldType
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
@@ -93,7 +95,7 @@ async def one_asked_back(database: Database, settings: Settings) -> Asked:
     asked = await an_approval(database, settings)
     async with database.write(f"recipient:{ANN}") as session:
         approval, person = await asked_by_link(session, asked.hashes()[0])
-        await asking_back.ask_back(session, approval, person, "Why?")
+        await clarifying.ask_back(session, approval, person, "Why?")
     return asked
 
 

@@ -5,12 +5,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from holdgate.approvals import letters
+from holdgate.approvals.requests import mails
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from holdgate.mail import following
-from holdgate.tasks import queries
+from holdgate.mail import event_consumer
 from holdgate.tasks.models import Task
+from holdgate.tasks.queue import moves
 from holdgate.tasks.states import TaskVerb
 from tests.approvals.asking import Asked, approval_of, put_question, recipients_of
 from tests.stats.final import all_final
@@ -23,11 +23,11 @@ async def mail_ends(database: Database, asked: Asked, verb: TaskVerb) -> None:
         if verb is TaskVerb.BURY:
             held = "state = 'running', lease_expires_at = now(), attempt = attempt + 1"
             await session.execute(text(f"UPDATE tasks SET {held} WHERE kind = 'email.send'"))
-        [_] = await queries.move_tasks(session, verb, mine, reason="Lost three times.")
+        [_] = await moves.move_tasks(session, verb, mine, reason="Lost three times.")
     await all_final(database)
     for _ in range(2):
         async with database.write("system") as session:
-            assert await following.follow_log(session) is False
+            assert await event_consumer.follow_log(session) is False
 
 
 async def refusals(database: Database, asked: Asked) -> int:
@@ -63,7 +63,7 @@ async def test_what_the_handler_has_told_itself_is_not_told_again(database: Data
     asked = await put_question(database, settings, deliver=False)
     [person] = await recipients_of(database, asked)
     async with database.write("system") as session:
-        await letters.ApprovalRequest().undelivered(session, letters.AskedPerson(person.id), "no such mailbox")
+        await mails.ApprovalRequest().undelivered(session, mails.AskedPerson(person.id), "no such mailbox")
         await session.execute(
             text(
                 "INSERT INTO task_steps (task_id, name, attempt, result)"
@@ -85,7 +85,7 @@ async def test_a_letter_that_is_not_known_any_more_keeps_nobody_from_being_told(
             "INSERT INTO tasks (id, kind, queue, payload) VALUES (:id, 'email.send', 'mail', CAST(:payload AS jsonb))"
         )
         await session.execute(text(insert), {"id": UUID(int=1), "payload": '{"template": "gone"}'})
-        await queries.move_tasks(session, TaskVerb.CANCEL, Task.id == UUID(int=1))
+        await moves.move_tasks(session, TaskVerb.CANCEL, Task.id == UUID(int=1))
     await mail_ends(database, asked, TaskVerb.CANCEL)
     [person] = await recipients_of(database, asked)
     assert person.state == "undelivered"

@@ -10,7 +10,7 @@ from holdgate.approvals.models import Approval
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
-from holdgate.tasks.attempts import Outcome, claim_tasks, finish_tasks
+from holdgate.tasks.queue.claims import Outcome, claim_tasks, finish_tasks
 from holdgate.tasks.states import TaskState
 from holdgate.testing import KindTester
 

@@ -10,16 +10,16 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import select, text
 
-from holdgate.accounts import views as account_views
-from holdgate.accounts.auth import session_middleware
-from holdgate.accounts.letters import SignInData, SignInLetter
-from holdgate.approvals import detour_views, review
+from holdgate.accounts.mails import SignInData, SignInLetter
+from holdgate.accounts.pages import sign_in as account_views
+from holdgate.accounts.sign_in.session_auth import session_middleware
+from holdgate.approvals.pages import review, side_actions
 from holdgate.asgi import HANDLERS
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.tasks.models import Task
 from holdgate.web.form_time import FormTime
-from holdgate.web.limits import Limit
+from holdgate.web.http.limits import Limit
 from holdgate.web.site import make_site
 from tests.accounts.people import Browser as SessionBrowser
 from tests.approvals.asking import OWNER, Asked, approval_of, delivered, principal, put_question, recipients_of
@@ -152,7 +152,7 @@ async def stamped(phone: httpx.AsyncClient, settings: Settings, database: Databa
 async def test_in_production_the_page_says_the_same_whether_a_colleague_has_been_let_in_or_not(
     database: Database, settings: Settings, phone: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(detour_views, "signup", lambda _request: settings.signup)
+    monkeypatch.setattr(side_actions, "signup", lambda _request: settings.signup)
     bob = (await principal(database, "bob@example.org")).email
     pages = []
     for to in ("stranger@example.org", bob):
@@ -167,8 +167,8 @@ async def test_in_production_the_page_says_the_same_whether_a_colleague_has_been
 async def test_passing_on_again_and_again_is_limited(
     database: Database, settings: Settings, phone: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short = Limit("approval-detour", 2, detour_views.DETOURS.window)
-    monkeypatch.setattr(detour_views, "DETOURS", short)
+    short = Limit("approval-detour", 2, side_actions.DETOURS.window)
+    monkeypatch.setattr(side_actions, "DETOURS", short)
     asked = await put_question(database, settings, recipients=(ANN,))
     codes = [(await send(phone, asked, "/review/forward", to="nobody")).status_code for _ in range(3)]
     assert codes == [422, 422, 429]

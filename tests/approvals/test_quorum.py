@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from holdgate.approvals import asking, deciding, events, versions
 from holdgate.approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
@@ -16,14 +15,16 @@ from holdgate.approvals.errors import (
     SelfApproval,
     SignInNeeded,
 )
-from holdgate.approvals.forms import FormField
 from holdgate.approvals.models import Vote
-from holdgate.approvals.questions import Decision
+from holdgate.approvals.requests import deciding, requesting
+from holdgate.approvals.rules import events, versions
+from holdgate.approvals.rules.forms import FormField
+from holdgate.approvals.rules.values import Decision
 from holdgate.approvals.states import ApprovalVerb
-from holdgate.core.addresses import canonical_address, same_person
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import AppError, Invalid
+from holdgate.core.text.addresses import canonical_address, same_person
 from holdgate.mail.errors import NotNeeded
 from holdgate.runs import service as runs
 from holdgate.tasks.models import Task
@@ -329,7 +330,7 @@ async def test_with_nobody_left_to_ask_it_holds_undelivered_and_does_not_expire(
 ) -> None:
     asked = await put_question(database, settings, recipients=(OWNER,), self_approval=False)
     [person] = await recipients_of(database, asked)
-    assert (person.state, person.problem) == ("undelivered", asking.BARRED)
+    assert (person.state, person.problem) == ("undelivered", requesting.BARRED)
     assert (await approval_of(database, asked)).expires_at is None
     other = await principal(database, "admin@example.org", admin=True)
     async with database.write(other.actor) as session:
@@ -356,7 +357,7 @@ async def test_who_has_to_sign_in_and_may_not_is_not_mailed(database: Database, 
         database, settings, recipients=(OWNER, "eve@example.net"), level="sign-in", signup="invite"
     )
     people = {person.email: (person.state, person.problem) for person in await recipients_of(database, asked)}
-    assert people == {OWNER: ("sent", None), "eve@example.net": ("undelivered", asking.UNREACHABLE)}
+    assert people == {OWNER: ("sent", None), "eve@example.net": ("undelivered", requesting.UNREACHABLE)}
 
 
 async def test_who_has_decided_gets_no_further_link(database: Database, settings: Settings) -> None:

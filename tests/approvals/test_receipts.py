@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from holdgate.approvals import deciding, receipts
 from holdgate.approvals.errors import NoReceipt
-from holdgate.approvals.forms import FormField
-from holdgate.approvals.questions import Decision
-from holdgate.approvals.receipts import FORMAT, Receipt
+from holdgate.approvals.evidence import receipts
+from holdgate.approvals.evidence.receipts import FORMAT, Receipt
+from holdgate.approvals.requests import deciding
+from holdgate.approvals.rules.forms import FormField
+from holdgate.approvals.rules.values import Decision
 from holdgate.approvals.states import ApprovalVerb
 from holdgate.cli import main
 from holdgate.core import signing

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from holdgate.approvals import deciding, letters, reminding
+from holdgate.approvals.requests import deciding, mails, reminding
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.mail.errors import NotNeeded
@@ -82,7 +82,7 @@ async def test_nobody_is_reminded_of_what_is_decided(database: Database, setting
     [person] = await recipients_of(database, asked)
     with pytest.raises(NotNeeded):  # the one that is on its way
         async with database.write("system") as session:
-            await letters.ApprovalReminder().prepare(session, letters.AskedPerson(person.id), settings)
+            await mails.ApprovalReminder().prepare(session, mails.AskedPerson(person.id), settings)
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [(9, []), (10, [OWNER])])
@@ -118,14 +118,14 @@ async def test_the_reminder_says_how_long_is_left_and_brings_a_link_that_works(
     async with database.write("system") as session:
         await session.execute(text("UPDATE approvals SET expires_at = now() + interval '3 minutes'"))
     [person] = await recipients_of(database, asked)
-    data = letters.AskedPerson(person.id)
+    data = mails.AskedPerson(person.id)
     async with database.write("system") as session:
-        values = await letters.ApprovalReminder().prepare(session, data, settings)
+        values = await mails.ApprovalReminder().prepare(session, data, settings)
     assert values["minutes"] == 3
     asked.tokens = [values["url"].rsplit("/", 1)[1]]
     end = (await approval_of(database, asked)).expires_at
     async with database.write("system") as session:
-        await letters.ApprovalReminder().sent(session, data)
+        await mails.ApprovalReminder().sent(session, data)
     assert (await approval_of(database, asked)).expires_at == end
     async with database.write("recipient:x") as session:
         done = await deciding.decide_by_link(session, asked.hashes()[0], approve(asked), source="")

@@ -13,8 +13,9 @@ from redis.asyncio import Redis
 from sqlalchemy import func, select, text
 
 from holdgate.accounts import service as accounts
-from holdgate.approvals import deciding, letters, review
-from holdgate.approvals.queries import recipients_of
+from holdgate.approvals.pages import review
+from holdgate.approvals.requests import deciding, mails
+from holdgate.approvals.rules.queries import recipients_of
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.runs import service as runs
@@ -382,7 +383,7 @@ async def test_page_and_mail_name_whoever_asks_by_their_address_besides_the_name
     async with database.read() as session:
         [person] = await recipients_of(session, [asked.approval_id])
     async with database.write("system") as session:
-        values = await letters.ApprovalRequest().prepare(session, letters.AskedPerson(person.id), settings)
+        values = await mails.ApprovalRequest().prepare(session, mails.AskedPerson(person.id), settings)
     assert values["asker"] == "The Boss (owner@example.org)"
     page = await phone.get(f"/review/{values['url'].rsplit('/', 1)[1]}")
     assert "The Boss (owner@example.org)" in words(page)

@@ -7,17 +7,19 @@ import httpx
 import pytest
 from sqlalchemy import func, select, text
 
-from holdgate.approvals import deciding, review, taking_back, versions
 from holdgate.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
 from holdgate.approvals.models import ApprovalEvent
+from holdgate.approvals.pages import review
+from holdgate.approvals.requests import deciding, undoing
+from holdgate.approvals.rules import versions
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import AppError
 from holdgate.runs import queries as run_queries
 from holdgate.runs import service as runs
 from holdgate.runs.states import RunVerb
-from holdgate.tasks import queries as tasks
 from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskVerb
 from tests.approvals.asking import OWNER, Asked, approval_of, approve, principal, put_question, reject
@@ -38,7 +40,7 @@ async def approved(database: Database, settings: Settings, **more: object) -> As
 
 async def take_back(database: Database, asked: Asked, place: int = 0, now: datetime | None = None) -> None:
     async with database.write(f"recipient:{OWNER}") as session:
-        await taking_back.take_back_by_link(session, asked.hashes()[place], now=now)
+        await undoing.take_back_by_link(session, asked.hashes()[place], now=now)
 
 
 async def test_an_approved_task_waits_for_its_window_and_then_goes_on_ahead_of_the_queue(
@@ -164,11 +166,11 @@ async def test_only_who_approved_and_administrators_take_it_back(database: Datab
     for person, refusal in ((bob, NotAsked), (eve, ApprovalNotFound)):
         with pytest.raises(refusal):
             async with database.write(person.actor) as session:
-                await taking_back.take_back_signed_in(session, person, asked.approval_id)
+                await undoing.take_back_signed_in(session, person, asked.approval_id)
     assert (await task_of(database, asked.task_id)).state == "scheduled"
     admin = await principal(database, "admin@example.org", admin=True)
     async with database.write(admin.actor) as session:
-        await taking_back.take_back_signed_in(session, admin, asked.approval_id)
+        await undoing.take_back_signed_in(session, admin, asked.approval_id)
     assert (await task_of(database, asked.task_id)).state == "pending_approval"
 
 
@@ -186,9 +188,7 @@ async def test_at_the_instant_the_window_ends_the_task_either_goes_on_or_is_held
                 await session.execute(text("SELECT 1"))
                 await barrier.wait()
                 try:
-                    await taking_back.take_back_by_link(
-                        session, asked.hashes()[0], now=until - timedelta(microseconds=1)
-                    )
+                    await undoing.take_back_by_link(session, asked.hashes()[0], now=until - timedelta(microseconds=1))
                 except TooLateToTakeBack:
                     await session.rollback()
                     return False
@@ -220,9 +220,9 @@ async def test_of_two_who_take_back_at_once_one_does(database: Database, setting
             await barrier.wait()
             try:
                 if by_link:
-                    await taking_back.take_back_by_link(session, asked.hashes()[0])
+                    await undoing.take_back_by_link(session, asked.hashes()[0])
                 else:
-                    await taking_back.take_back_signed_in(session, admin, asked.approval_id)
+                    await undoing.take_back_signed_in(session, admin, asked.approval_id)
             except AppError:
                 await session.rollback()
                 return False

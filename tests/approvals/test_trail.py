@@ -7,9 +7,11 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import func, select, text
 
-from holdgate.approvals import letters, openings, review
+from holdgate.approvals.evidence import link_opens
+from holdgate.approvals.evidence.link_opens import AT_ONCE, TOGETHER, Opening, sign_of_scanner
 from holdgate.approvals.models import LinkOpening
-from holdgate.approvals.openings import AT_ONCE, TOGETHER, Opening, sign_of_scanner
+from holdgate.approvals.pages import review
+from holdgate.approvals.requests import mails
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from tests.approvals.asking import OWNER, Asked, principal, put_question, recipients_of
@@ -28,7 +30,7 @@ async def opened(database: Database, asked: Asked) -> list[tuple[str, str, int, 
         return [
             (person.email, one.opener, one.n, one.sign)
             for person in await recipients_of(database, asked)
-            for one in (await openings.openings_of(session, asked.approval_id)).get(person.id, [])
+            for one in (await link_opens.openings_of(session, asked.approval_id)).get(person.id, [])
         ]
 
 
@@ -96,7 +98,7 @@ async def forget_the_second(database: Database) -> None:
 
 async def store(database: Database, opening: Opening, now: datetime) -> None:
     async with database.write("system") as session:
-        await openings.store(session, opening, now=now)
+        await link_opens.store(session, opening, now=now)
 
 
 async def test_a_crawler_cannot_fill_the_table(database: Database, settings: Settings) -> None:
@@ -132,7 +134,7 @@ async def test_what_opens_at_once_or_several_links_together_is_a_scanner_the_fir
 async def test_a_page_whose_opening_cannot_be_noted_is_shown_all_the_same(
     database: Database, settings: Settings, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openings, "PATIENCE", 0.1)
+    monkeypatch.setattr(link_opens, "PATIENCE", 0.1)
     asked = await put_question(database, settings)
     async with site_of(settings, database, redis) as transport, stranger(transport) as client:
         async with database.write("system") as session:
@@ -153,8 +155,8 @@ async def test_a_refused_mail_is_told_with_the_servers_words(
         queued = words(await browser.get(f"/approvals/{asked.approval_id}"))
         assert "Mail queued, not accepted yet" in queued
         async with database.write("system") as session:
-            data = letters.AskedPerson(person.id)
-            await letters.ApprovalRequest().undelivered(session, data, "550 5.1.1 No such user")
+            data = mails.AskedPerson(person.id)
+            await mails.ApprovalRequest().undelivered(session, data, "550 5.1.1 No such user")
         refused = words(await browser.get(f"/approvals/{asked.approval_id}"))
     assert "Mail refused" in refused
     assert "550 5.1.1 No such user" in refused

@@ -11,12 +11,12 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import select
 
-from holdgate.approvals import deciding, letters, taking_back
 from holdgate.approvals.errors import SelfApproval
 from holdgate.approvals.models import Approval
-from holdgate.approvals.questions import Decision
+from holdgate.approvals.requests import deciding, mails, undoing
+from holdgate.approvals.rules.values import Decision
+from holdgate.approvals.rules.versions import MOST_VERSIONS
 from holdgate.approvals.states import ApprovalVerb
-from holdgate.approvals.versions import MOST_VERSIONS
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
@@ -166,8 +166,8 @@ async def test_people_are_told_that_it_has_changed_what_and_that_the_earlier_dec
     assert before.alike is not None
     assert now.alike is None, "what has changed is decided alone"
     async with database.write("system") as session:
-        [boss] = await letters.queries.recipients_of(session, [now.id])
-        values = await letters.ApprovalRequest().prepare(session, letters.AskedPerson(boss.id), settings)
+        [boss] = await mails.queries.recipients_of(session, [now.id])
+        values = await mails.ApprovalRequest().prepare(session, mails.AskedPerson(boss.id), settings)
     values.pop("to")
     mail = render("approval_request", values, to=BOSS, task_id=uuid7(), settings=settings)
     for kind in ("plain", "html"):
@@ -207,8 +207,8 @@ async def test_all_plain_data_reaches_people_by_email_page_inbox_and_receipt(
     assert await tester.run(task_id) == "pending_approval", (await tester.task(task_id)).error
     [asked] = await requests_of(database, task_id)
     async with database.write("system") as session:
-        [boss] = await letters.queries.recipients_of(session, [asked.id])
-        values = await letters.ApprovalRequest().prepare(session, letters.AskedPerson(boss.id), settings)
+        [boss] = await mails.queries.recipients_of(session, [asked.id])
+        values = await mails.ApprovalRequest().prepare(session, mails.AskedPerson(boss.id), settings)
     values.pop("to")
     mail = render("approval_request", values, to=BOSS, task_id=uuid7(), settings=settings)
     texts = [
@@ -282,7 +282,7 @@ async def test_cancelling_and_retrying_an_approved_task_does_not_take_the_time_t
         assert (await tester.task(task_id)).run_at == asked.goes_on_at
         boss = Principal(await tester.person(BOSS), BOSS, "", "member")
         async with database.write(boss.actor) as session:
-            await taking_back.take_back_signed_in(session, boss, asked.id)
+            await undoing.take_back_signed_in(session, boss, asked.id)
         assert (await tester.task(task_id)).state == "pending_approval"
         await tester.approve(task_id, by=BOSS)
         assert await tester.finish(task_id) == "succeeded"

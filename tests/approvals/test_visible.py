@@ -7,10 +7,10 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from holdgate.approvals import asking, deciding, letters
 from holdgate.approvals.errors import QuestionImpossible
-from holdgate.approvals.forms import FormField
-from holdgate.approvals.questions import Question
+from holdgate.approvals.requests import deciding, mails, requesting
+from holdgate.approvals.rules.forms import FormField
+from holdgate.approvals.rules.values import Question
 from holdgate.approvals.states import HoldType
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
@@ -31,8 +31,8 @@ async def asked_about(database: Database, settings: Settings) -> Asked:
 
 async def mail_about(database: Database, settings: Settings, asked: Asked) -> EmailMessage:
     async with database.write("system") as session:
-        found = await letters.queries.recipients_of(session, [asked.approval_id])
-        values = await letters.ApprovalRequest().prepare(session, letters.AskedPerson(found[0].id), settings)
+        found = await mails.queries.recipients_of(session, [asked.approval_id])
+        values = await mails.ApprovalRequest().prepare(session, mails.AskedPerson(found[0].id), settings)
     return render("approval_request", values, to=OWNER, task_id=uuid7(), settings=settings)
 
 
@@ -77,7 +77,7 @@ async def test_pages_emails_and_receipts_show_what_turns_a_text_around(
 def test_a_title_that_nobody_can_see_is_refused(title: str) -> None:
     question = Question(hold=HoldType.APPROVAL, step="go", title=title, shown={})
     with pytest.raises(QuestionImpossible, match="no title that can be seen"):
-        asking._check(question, [OWNER], frozenset())
+        requesting._check(question, [OWNER], frozenset())
 
 
 async def test_what_is_stored_is_exact(database: Database, settings: Settings, redis: Redis) -> None:

@@ -23,8 +23,8 @@ from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
 from holdgate.runs.service import start_run
 from holdgate.tasks import queues
-from holdgate.tasks.filters import TaskFilter
 from holdgate.tasks.queues import QueueVerb
+from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal, put_question

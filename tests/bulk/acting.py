@@ -14,8 +14,8 @@ from holdgate.bulk.queries import events_of
 from holdgate.bulk.states import BulkVerb
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from holdgate.tasks.attempts import Outcome, finish_tasks
-from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.queue.claims import Outcome, finish_tasks
+from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import TaskState
 

@@ -15,8 +15,8 @@ from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.runs.service import start_run
 from holdgate.stats.queries import counts_by_state
-from holdgate.tasks.filters import TaskFilter
 from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
 from tests.bulk.acting import action_of, beat, finish, log_of, start

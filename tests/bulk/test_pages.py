@@ -17,9 +17,9 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.runs.service import start_run
 from holdgate.stats.queries import counts_by_run, counts_by_state
-from holdgate.tasks.filters import TaskFilter
 from holdgate.tasks.models import Task
-from holdgate.tasks.queries import move_tasks
+from holdgate.tasks.queue.moves import move_tasks
+from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState, TaskVerb
 from tests.bulk.acting import action_of, beat, buried, fail, finish, start

@@ -11,9 +11,9 @@ from holdgate.bulk.errors import ActionEnded
 from holdgate.bulk.states import BulkVerb
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from holdgate.tasks.filters import TaskFilter
 from holdgate.tasks.models import Task
-from holdgate.tasks.queries import move_tasks
+from holdgate.tasks.queue.moves import move_tasks
+from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.states import TaskState, TaskVerb
 from tests.bulk.acting import action_of, beat, buried, fail, log_of, run, start, succeed
 from tests.postings.people import add_user

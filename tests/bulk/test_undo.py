@@ -8,7 +8,7 @@ import httpx
 from holdgate.bulk.states import BulkVerb
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.states import TaskState
 from tests.bulk.acting import finish, start
 from tests.bulk.test_pages import ann, confirm, member, transport  # noqa: F401

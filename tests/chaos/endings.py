@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
 from holdgate.tasks.kinds import Backoff, kind
 from tests.chaos.kinds import note

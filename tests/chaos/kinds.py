@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import text
 
 from holdgate.core.db import WriteSession
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.tasks.kinds import kind
 
 

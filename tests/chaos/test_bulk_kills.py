@@ -10,7 +10,7 @@ import tests.chaos.kinds  # noqa: F401
 from holdgate.bulk.states import BulkVerb
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.bulk.acting import action_of, buried, start
 from tests.postings.people import add_user

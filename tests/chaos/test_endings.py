@@ -17,9 +17,9 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 
 import tests.chaos.kinds  # noqa: F401
-from holdgate.accounts.api_tokens import USUAL, create_token
 from holdgate.accounts.queries import insert_session
 from holdgate.accounts.service import add_user
+from holdgate.accounts.tokens.personal import USUAL, create_token
 from holdgate.core.db import Database
 from holdgate.core.tokens import digest, mint
 from holdgate.embedded import valkey

@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 import tests.chaos.kinds  # noqa: F401
 from holdgate.core.db import Database
-from holdgate.tasks import queries
 from holdgate.tasks.models import Task
+from holdgate.tasks.queue import moves
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.processes import Process, environment, worker
 from tests.runtime.working import until, until_state
@@ -87,7 +87,7 @@ async def test_a_loop_that_is_blocked_for_too_long_keeps_no_leases(
 
         async def all_lost() -> bool:
             async with database.write("system") as session:
-                lost.update(row.id for row in await queries.recover_lost(session, most=3))
+                lost.update(row.id for row in await moves.recover_lost(session, most=3))
             return lost == set(ids)
 
         await until(all_lost, 30)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdgate.core.csv_cells import cell
+from holdgate.core.text.csv_cells import cell
 
 SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "﹫")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from holdgate.core.masking import masked, masked_text
+from holdgate.core.text.masking import masked, masked_text
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from holdgate.core import outgoing
 from holdgate.core.config import Settings
-from holdgate.core.outgoing import (
+from holdgate.core.network import outgoing
+from holdgate.core.network.outgoing import (
     AnswerTooLarge,
     BadUrl,
     OutgoingError,

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from holdgate.accounts.local_path import local_path
-from holdgate.approvals.openings import sign_of_scanner
-from holdgate.core.addresses import BadAddress, canonical_address, checked_address
-from holdgate.core.masking import masked_text
-from holdgate.postings.canonical import canonical_url
+from holdgate.accounts.sign_in.next_path import local_path
+from holdgate.approvals.evidence.link_opens import sign_of_scanner
+from holdgate.core.text.addresses import BadAddress, canonical_address, checked_address
+from holdgate.core.text.masking import masked_text
+from holdgate.postings.canonical_url import canonical_url
 from holdgate.postings.formats.description import sanitised
 from holdgate.postings.formats.page import read_page
-from holdgate.tasks.fingerprints import normalised
+from holdgate.tasks.failures.fingerprints import normalised
 
 ROOT = Path(__file__).parents[2]
 METHODS = {"search", "match", "fullmatch", "sub", "findall", "finditer", "split"}
@@ -79,7 +79,7 @@ USES = all_uses()
 
 def test_the_patterns_are_found() -> None:
     assert len({use.where for use in USES}) > 60
-    assert {"holdgate.core.masking._QUERY[0]", "holdgate.tasks.fingerprints._VARIABLE[3]"} <= {
+    assert {"holdgate.core.text.masking._QUERY[0]", "holdgate.tasks.failures.fingerprints._VARIABLE[3]"} <= {
         use.where for use in USES
     }
 

@@ -10,8 +10,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from holdgate.core import log
-from holdgate.core.storable import MOST_JSON, Unstorable, check_plain, json_of, storable_text
+from holdgate.core.telemetry import log
+from holdgate.core.text.storable import MOST_JSON, Unstorable, check_plain, json_of, storable_text
 
 
 class Base(msgspec.Struct):

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from holdgate.core.visible import is_blank, unseen, visible, visible_html
+from holdgate.core.text.visible import is_blank, unseen, visible, visible_html
 
 OVERRIDE, ZERO = "\u202e", "\u200b"
 # Signs around Arabic numbers and the like: format characters that have a shape.

@@ -11,7 +11,7 @@ import yaml
 
 from deploy.container import base, context
 from holdgate.cli import main
-from holdgate.core import places
+from holdgate.core import paths
 from holdgate.core.config import VERSION
 from tests.processes import ROOT
 
@@ -112,9 +112,9 @@ def plain(entry: str) -> tuple[str, tuple[str, ...]]:
 
 
 def test_the_files_beside_the_code_are_found() -> None:
-    assert places.HOME == ROOT
+    assert paths.HOME == ROOT
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    for place in (places.TEMPLATES, places.STATIC, places.MIGRATIONS):
+    for place in (paths.TEMPLATES, paths.STATIC, paths.MIGRATIONS):
         relative = str(place.relative_to(ROOT))
         assert place.is_dir()
         assert wheel["sources"][relative] == f"holdgate/files/{relative}" and relative in wheel["only-include"]

@@ -12,8 +12,8 @@ from wsgiref.simple_server import WSGIServer
 
 import pytest
 
-from holdgate.core import metrics
 from holdgate.core.db import Database
+from holdgate.core.telemetry import metrics
 from tests.processes import ROOT, environment, free_port, web, worker
 from tests.servers import Servers
 

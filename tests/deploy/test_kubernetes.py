@@ -20,7 +20,7 @@ from holdgate.runs import service as runs
 from holdgate.runs.states import RunVerb
 from holdgate.runtime import dispatcher
 from holdgate.runtime.sweeper import Sweeper
-from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal, put_question

@@ -11,12 +11,12 @@ import yaml
 from redis.asyncio import Redis
 
 import holdgate.worker  # noqa: F401  (what a worker counts is registered)
-from holdgate.core import metrics
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
+from holdgate.core.telemetry import metrics
 from holdgate.runtime import workers
-from holdgate.tasks.metrics_views import standing
+from holdgate.tasks.pages.metrics import standing
 from tests.tasks.making import make_task
 
 ROOT = Path(__file__).parents[2]

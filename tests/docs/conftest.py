@@ -9,11 +9,11 @@ import pytest
 
 import holdgate.kinds.email_send
 import holdgate.kinds.sample_task  # noqa: F401
-from holdgate.accounts.api_tokens import USUAL, create_token
 from holdgate.accounts.service import add_user
+from holdgate.accounts.tokens.personal import USUAL, create_token
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
-from holdgate.tasks.reads import sweeper_age
+from holdgate.tasks.search.lists import sweeper_age
 from holdgate.tasks.service import TaskRequest, enqueue
 from tests import processes
 from tests.processes import environment, free_port

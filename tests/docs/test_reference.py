@@ -10,7 +10,7 @@ import pytest
 from holdgate.core.config import load
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
-from holdgate.doctor import inside, outside
+from holdgate.doctor import checks_core, checks_external
 from holdgate.webhooks import events
 from manual import modules
 from manual.drawing import svg
@@ -83,7 +83,7 @@ def test_the_manual_names_every_check_of_the_doctor_and_no_other() -> None:
     [_, after] = (ROOT / "docs/operations.md").read_text().split("| check | what is looked at |\n|---|---|\n")
     rows = [row.split("|")[1] for row in after.split("\n\n")[0].splitlines()]
     assert sorted(name.strip() for row in rows for name in row.split(",")) == sorted(
-        {**inside.CHECKS, **outside.CHECKS}
+        {**checks_core.CHECKS, **checks_external.CHECKS}
     )
 
 

@@ -22,7 +22,7 @@ from holdgate.asgi import create_app
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
-from holdgate.doctor import inside, outside
+from holdgate.doctor import checks_core, checks_external
 from holdgate.doctor.findings import Bounds, Check, Finding, Health, Patient, examine
 from holdgate.embedded import valkey
 from holdgate.runtime import workers
@@ -67,15 +67,17 @@ async def beat(database: Database, **more: object) -> None:
 async def test_a_sound_installation_has_nothing_to_say_against(patient: Patient, database: Database) -> None:
     await beat(database)
     sound = with_settings(patient, secret_keys=("9fQk27Lz-bVwXr81mTnPcYdEs50hGjUa",))
-    for report in await examine(sound, {**inside.CHECKS, "Files": outside.files, "Wake-ups": inside.wakeups}):
+    for report in await examine(
+        sound, {**checks_core.CHECKS, "Files": checks_external.files, "Wake-ups": checks_core.wakeups}
+    ):
         assert report.health is Health.OK, report
         assert report.do == ""
 
 
 async def test_a_database_that_is_away_fails_and_every_check_still_answers(patient: Patient) -> None:
     nowhere = Database("postgresql+asyncpg://nobody@127.0.0.1:1/none", name="tests")
-    reports = await examine(with_(patient, database=nowhere), inside.CHECKS)
-    assert len(reports) == len(inside.CHECKS)
+    reports = await examine(with_(patient, database=nowhere), checks_core.CHECKS)
+    assert len(reports) == len(checks_core.CHECKS)
     states = {report.check: report for report in reports}
     assert states["Database"].health is Health.FAIL and states["Sweeper"].health is Health.FAIL
     assert states["Redis"].health is Health.OK
@@ -84,20 +86,20 @@ async def test_a_database_that_is_away_fails_and_every_check_still_answers(patie
 
 
 async def test_a_slow_answer_is_a_warning(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inside, "SLOW_MS", 0.0)
-    assert (await inside.database(patient)).health is Health.WARN
+    monkeypatch.setattr(checks_core, "SLOW_MS", 0.0)
+    assert (await checks_core.database(patient)).health is Health.WARN
 
 
 async def test_a_schema_of_another_release_fails(patient: Patient) -> None:
-    assert (await inside.migrations(with_(patient, head="9999"))).health is Health.FAIL
+    assert (await checks_core.migrations(with_(patient, head="9999"))).health is Health.FAIL
     empty = Database(with_name(patient.settings.database_url, "postgres"), name="tests")
-    found = await inside.migrations(with_(patient, database=empty))
+    found = await checks_core.migrations(with_(patient, database=empty))
     await empty.dispose()
     assert found.health is Health.FAIL and "at nothing" in found.says
 
 
 async def test_a_newer_schema_is_a_warning(patient: Patient) -> None:
-    found = await inside.migrations(with_(patient, head="0000"))
+    found = await checks_core.migrations(with_(patient, head="0000"))
     assert found.health is Health.WARN and "newer than this release needs (0000)" in found.says
 
 
@@ -107,12 +109,12 @@ async def test_a_missing_index_fails_by_name(patient: Patient, database: Databas
     async with database.engine.begin() as connection:
         await connection.execute(text("DROP INDEX tasks_due_idx"))
     try:
-        found = await inside.indexes(patient)
+        found = await checks_core.indexes(patient)
     finally:
         async with database.engine.begin() as connection:
             await connection.execute(text(before))
     assert found.health is Health.FAIL and "tasks_due_idx" in found.says
-    assert (await inside.indexes(patient)).health is Health.OK
+    assert (await checks_core.indexes(patient)).health is Health.OK
 
 
 async def test_an_index_whose_building_broke_off_is_a_warning(patient: Patient, database: Database) -> None:
@@ -123,30 +125,30 @@ async def test_an_index_whose_building_broke_off_is_a_warning(patient: Patient, 
         with pytest.raises(Exception, match="unique index"):
             await connection.execute(text("CREATE UNIQUE INDEX CONCURRENTLY broken_idx ON tasks (kind)"))
         try:
-            found = await inside.indexes(patient)
+            found = await checks_core.indexes(patient)
         finally:
             await connection.execute(text("DROP INDEX broken_idx"))
     assert found.health is Health.WARN and "broken_idx" in found.says
 
 
 async def test_a_machine_whose_clock_is_off_is_a_warning(patient: Patient) -> None:
-    found = await inside.clocks(with_(patient, clock=lambda: time.time() + 30))
+    found = await checks_core.clocks(with_(patient, clock=lambda: time.time() + 30))
     assert found.health is Health.WARN and re.search(r"this machine \+(29\.9|30\.0)", found.says)
-    assert (await inside.clocks(patient)).health is Health.OK
+    assert (await checks_core.clocks(patient)).health is Health.OK
 
 
 async def test_a_redis_that_is_away_fails(patient: Patient) -> None:
     gone = Redis.from_url("redis://127.0.0.1:1")
-    assert (await inside.redis(with_(patient, redis=gone))).health is Health.FAIL
-    assert (await inside.wakeups(with_(patient, redis=gone))).health is Health.WARN
+    assert (await checks_core.redis(with_(patient, redis=gone))).health is Health.FAIL
+    assert (await checks_core.wakeups(with_(patient, redis=gone))).health is Health.WARN
 
 
 async def test_a_redis_that_drops_keys_is_a_warning(patient: Patient, own_redis: Redis) -> None:
     looked_at = with_(patient, redis=own_redis)
-    assert (await inside.redis(looked_at)).health is Health.OK
+    assert (await checks_core.redis(looked_at)).health is Health.OK
     await own_redis.config_set("maxmemory", 100_000_000)
     await own_redis.config_set("maxmemory-policy", "allkeys-lru")
-    found = await inside.redis(looked_at)
+    found = await checks_core.redis(looked_at)
     assert found.health is Health.WARN and "allkeys-lru" in found.says
 
 
@@ -155,31 +157,31 @@ async def test_a_user_of_redis_who_may_not_ring_is_a_warning(
 ) -> None:
     await own_redis.execute_command("ACL", "SETUSER", "mute", "on", ">pw", "~*", "+@all", "resetchannels")
     mute = Redis.from_url(valkey.url(tmp_path / "own"), username="mute", password="pw")
-    found = await inside.wakeups(with_(patient, redis=mute))
+    found = await checks_core.wakeups(with_(patient, redis=mute))
     await mute.aclose()
     assert found.health is Health.WARN and "PUBLISH" in found.do
-    assert (await inside.wakeups(with_(patient, redis=own_redis))).health is Health.OK
+    assert (await checks_core.wakeups(with_(patient, redis=own_redis))).health is Health.OK
 
 
 async def test_no_worker_fails_and_a_lost_one_is_a_warning(patient: Patient, database: Database) -> None:
-    assert (await inside.workers(patient)).health is Health.FAIL
+    assert (await checks_core.workers(patient)).health is Health.FAIL
     await beat(database)
     await beat(database)
-    assert (await inside.workers(patient)).health is Health.OK
+    assert (await checks_core.workers(patient)).health is Health.OK
     async with database.write("system") as session:
         one = "(SELECT id FROM workers LIMIT 1)"
         row = f"UPDATE workers SET seen_at = now() - interval '5 minutes' WHERE id = {one}"
         await session.execute(text(row))
-    assert (await inside.workers(patient)).health is Health.WARN
+    assert (await checks_core.workers(patient)).health is Health.WARN
 
 
 async def test_a_sweeper_that_stands_still_fails_though_its_worker_lives(patient: Patient, database: Database) -> None:
-    assert (await inside.sweeper(patient)).health is Health.FAIL
+    assert (await checks_core.sweeper(patient)).health is Health.FAIL
     await beat(database, swept=300.0)
-    found = await inside.sweeper(patient)
+    found = await checks_core.sweeper(patient)
     assert found.health is Health.FAIL and "300 s" in found.says
     await beat(database)
-    assert (await inside.sweeper(patient)).health is Health.OK
+    assert (await checks_core.sweeper(patient)).health is Health.OK
 
 
 async def test_an_old_transaction_is_named_with_the_way_to_end_it(patient: Patient, settings: Settings) -> None:
@@ -187,9 +189,9 @@ async def test_an_old_transaction_is_named_with_the_way_to_end_it(patient: Patie
     bounds = Bounds(transaction_warn=timedelta(milliseconds=1), transaction_fail=timedelta(minutes=10))
     async with other.read() as session:
         [pid] = (await session.execute(text("SELECT pg_backend_pid() FROM pg_sleep(0.01)"))).scalars()
-        warned = await inside.oldest_transaction(with_(patient, bounds=bounds))
+        warned = await checks_core.oldest_transaction(with_(patient, bounds=bounds))
         strict = msgspec.structs.replace(bounds, transaction_fail=timedelta(milliseconds=1))
-        failed = await inside.oldest_transaction(with_(patient, bounds=strict))
+        failed = await checks_core.oldest_transaction(with_(patient, bounds=strict))
     await other.dispose()
     assert (warned.health, failed.health) == (Health.WARN, Health.FAIL)
     assert "somebody's psql" in warned.says and f"pg_terminate_backend({pid})" in warned.do
@@ -215,7 +217,9 @@ async def test_a_table_of_dead_rows_is_a_warning(patient: Patient, database: Dat
             await connection.execute(text("DELETE FROM workers"))
             await connection.execute(text("SELECT pg_stat_force_next_flush()"))
         async with asyncio.timeout(10):
-            while (found := await inside.dead_tuples(with_(patient, bounds=Bounds(dead_rows=100)))).health is Health.OK:
+            while (
+                found := await checks_core.dead_tuples(with_(patient, bounds=Bounds(dead_rows=100)))
+            ).health is Health.OK:
                 await asyncio.sleep(0.1)
     finally:
         async with database.engine.begin() as connection:
@@ -226,37 +230,37 @@ async def test_a_table_of_dead_rows_is_a_warning(patient: Patient, database: Dat
 async def test_tasks_that_nobody_serves_fail_by_queue_and_kind(patient: Patient, database: Database) -> None:
     await beat(database)
     await make_task(database, queue="forgotten")
-    found = await inside.served(patient)
+    found = await checks_core.served(patient)
     assert found.health is Health.FAIL and "1 × test.nothing in forgotten" in found.says
 
 
 @pytest.mark.parametrize("key", ["k3y", "a" * 64, "change-me-before-production-0123456789"])
 async def test_a_guessable_key_warns_in_development_and_fails_in_production(patient: Patient, key: str) -> None:
     weak = with_settings(patient, secret_keys=(key,))
-    assert (await inside.secret_keys(weak)).health is Health.WARN
-    found = await inside.secret_keys(with_settings(weak, environment="production"))
+    assert (await checks_core.secret_keys(weak)).health is Health.WARN
+    found = await checks_core.secret_keys(with_settings(weak, environment="production"))
     assert found.health is Health.FAIL
     assert key not in found.says + found.do
-    assert (await inside.secret_keys(with_settings(patient, secret_keys=()))).health is Health.WARN
+    assert (await checks_core.secret_keys(with_settings(patient, secret_keys=()))).health is Health.WARN
 
 
 async def test_settings_that_are_unwise_in_production_are_listed(patient: Patient) -> None:
     open_ = with_settings(patient, environment="production", signup="open")
-    found = await inside.production(open_)
+    found = await checks_core.production(open_)
     assert found.health is Health.WARN
     assert all(name in found.says for name in ("METRICS_TOKEN", "BASE_URL", "ALLOW_PRIVATE_ADDRESSES", "SIGNUP"))
     closed = with_settings(
         patient, environment="production", metrics_token="t", base_url="https://h", allow_private_addresses=False
     )
-    assert (await inside.production(closed)).health is Health.OK
+    assert (await checks_core.production(closed)).health is Health.OK
 
 
 async def test_mail_is_tried_up_to_the_sender_and_none_is_sent(patient: Patient) -> None:
     async with serving() as server:
         looked_at = with_settings(patient, smtp_url=server.url)
-        assert (await outside.mail(looked_at)).health is Health.OK
+        assert (await checks_external.mail(looked_at)).health is Health.OK
         assert server.accepted == []
-        found = await outside.mail(with_(looked_at, send_to="ann@example.org"))
+        found = await checks_external.mail(with_(looked_at, send_to="ann@example.org"))
         assert found.health is Health.OK
         assert server.recipients == ["ann@example.org"] and b"Nothing has to be done" in server.accepted[0]
 
@@ -265,19 +269,19 @@ async def test_mail_is_tried_up_to_the_sender_and_none_is_sent(patient: Patient)
 async def test_a_mail_server_that_refuses_us_fails(patient: Patient, answer: str) -> None:
     async with serving() as server:
         server.answers["MAIL"] = answer
-        assert (await outside.mail(with_settings(patient, smtp_url=server.url))).health is Health.FAIL
+        assert (await checks_external.mail(with_settings(patient, smtp_url=server.url))).health is Health.FAIL
 
 
 async def test_no_mail_server_at_all_fails_without_its_password(patient: Patient) -> None:
-    found = await outside.mail(with_settings(patient, smtp_url="smtp://robot:pa55word@127.0.0.1:1"))
+    found = await checks_external.mail(with_settings(patient, smtp_url="smtp://robot:pa55word@127.0.0.1:1"))
     assert found.health is Health.FAIL and "pa55word" not in found.says
     production = with_settings(patient, smtp_url="", environment="production")
-    assert (await outside.mail(production)).health is Health.FAIL
+    assert (await checks_external.mail(production)).health is Health.FAIL
 
 
 async def test_a_store_that_cannot_be_written_fails(patient: Patient) -> None:
-    assert (await outside.files(patient)).health is Health.OK
-    found = await outside.files(with_settings(patient, artifacts_url="file:///dev/null/artifacts"))
+    assert (await checks_external.files(patient)).health is Health.OK
+    found = await checks_external.files(with_settings(patient, artifacts_url="file:///dev/null/artifacts"))
     assert found.health is Health.FAIL and "ARTIFACTS_URL" in found.do
 
 
@@ -304,7 +308,7 @@ async def through(patient: Patient, headers: dict[bytes, bytes], **changes: obje
     while not server.started:
         await asyncio.sleep(0.01)
     try:
-        return await outside.public_url(with_settings(looked_at, **changes))
+        return await checks_external.public_url(with_settings(looked_at, **changes))
     finally:
         server.should_exit = True
         await serving_
@@ -322,7 +326,7 @@ async def test_another_site_at_the_public_address_fails(patient: Patient) -> Non
     found = await through(patient, {}, secret_keys=("another-installations-key-9fQk27Lz-bVwXr81m",))
     assert found.health is Health.FAIL and "SECRET_KEY" in found.do
     nobody = with_settings(patient, base_url="http://127.0.0.1:1")
-    assert (await outside.public_url(nobody)).health is Health.FAIL
+    assert (await checks_external.public_url(nobody)).health is Health.FAIL
 
 
 async def test_strangers_are_not_told_how_their_request_arrives(
@@ -337,7 +341,7 @@ async def test_a_check_that_breaks_is_a_finding_and_not_the_end(patient: Patient
     async def breaks(_: Patient) -> Finding:
         raise ValueError("with hg_0123456789abcdefghij in it")
 
-    checks: dict[str, Check] = {"Broken": breaks, "Redis": inside.redis}
+    checks: dict[str, Check] = {"Broken": breaks, "Redis": checks_core.redis}
     broken, sound = await examine(patient, checks)
     assert broken.health is Health.FAIL and "hg_0123" not in broken.says
     assert sound.health is Health.OK
@@ -357,7 +361,7 @@ async def test_the_command_says_it_for_people_and_programs_and_by_its_status(
     )
     found = json.loads(programs.stdout)
     assert found["health"] == "fail"
-    assert {check["check"] for check in found["checks"]} == {*inside.CHECKS, *outside.CHECKS}
+    assert {check["check"] for check in found["checks"]} == {*checks_core.CHECKS, *checks_external.CHECKS}
     assert environ["SECRET_KEY"] not in people.stdout + programs.stdout
 
 

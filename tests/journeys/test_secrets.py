@@ -19,8 +19,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from holdgate.accounts.api_tokens import USUAL
 from holdgate.accounts.service import add_user
+from holdgate.accounts.tokens.personal import USUAL
 from holdgate.core.db import Database
 from holdgate.webhooks.events import TYPES
 from tests import processes

@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import update
 
-from holdgate.accounts.documents import document
-from holdgate.accounts.profiles import ProfileChange, save_profile, save_resume
+from holdgate.accounts.profile.profiles import ProfileChange, save_profile, save_resume
+from holdgate.accounts.profile.resume_files import document
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.postings.models import Posting

@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from holdgate.core.db import Database
 from holdgate.postings import service as postings
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import TaskEnded
-from holdgate.tasks import attempts, queries
+from holdgate.tasks.queue import claims, moves
 from holdgate.testing import KindTester
 from tests.careers.careers_site import PDF, Site
 from tests.kinds.applying import Applicant
@@ -213,7 +213,7 @@ async def _with_a_death(
     tester: KindTester, database: Database, monkeypatch: pytest.MonkeyPatch, task_id: UUID, write: int, when: str
 ) -> None:
     """One try in which the worker dies before or after it commits the `write`-th step; its lease runs out."""
-    owner, name = (attempts, "store_step") if when == "before" else (Context, "_finish")
+    owner, name = (claims, "store_step") if when == "before" else (Context, "_finish")
     real = getattr(owner, name)
     calls = 0
 
@@ -231,7 +231,7 @@ async def _with_a_death(
     await tester.run(task_id)
     if calls >= write:
         async with database.write("system") as session:
-            await queries.recover_lost(session, most=3, now=datetime.now(UTC) + timedelta(days=1))
+            await moves.recover_lost(session, most=3, now=datetime.now(UTC) + timedelta(days=1))
     monkeypatch.setattr(owner, name, real)
 
 

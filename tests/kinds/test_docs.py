@@ -13,7 +13,7 @@ import pytest
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.kinds import BUILT_IN
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.tasks import kinds
 from holdgate.testing import KindTester
 from tests.kinds.odd_site import data, odd_site, page

@@ -16,13 +16,13 @@ from click.testing import CliRunner
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from holdgate.accounts.api_tokens import USUAL, create_token
 from holdgate.accounts.service import add_user
+from holdgate.accounts.tokens.personal import USUAL, create_token
 from holdgate.cli import main
 from holdgate.client import Client
 from holdgate.core.db import Database
 from holdgate.core.scopes import Scope
-from holdgate.load.asking import Gate, Patient, Stopped
+from holdgate.load.client import Gate, Patient, Stopped
 from holdgate.load.figures import Spread, spread_of
 from holdgate.load.mix import SHAPES, BadMix, parse_mix, spread
 from holdgate.load.running import Plan, run

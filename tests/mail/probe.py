@@ -15,10 +15,10 @@ from holdgate.core.tokens import digest, mint
 from holdgate.kinds.email_send import Delivery
 from holdgate.mail.letters import PlainLetter
 from holdgate.mail.service import KIND, QUEUE, send
-from holdgate.runtime.context import Context
-from holdgate.tasks import attempts, queries
-from holdgate.tasks.attempts import Claimed
+from holdgate.runtime.attempts.context import Context
 from holdgate.tasks.kinds import find_kind
+from holdgate.tasks.queue import claims, moves
+from holdgate.tasks.queue.claims import Claimed
 
 ADA = "ada@example.org"
 TEMPLATE = "input_needed"  # whose templates are borrowed
@@ -74,7 +74,7 @@ async def enqueue(database: Database, title: str = "A question") -> UUID:
 
 async def claim(database: Database) -> Claimed:
     async with database.write("worker:test") as session:
-        claimed = await attempts.claim_tasks(
+        claimed = await claims.claim_tasks(
             session, queue=QUEUE, kinds=[KIND], worker=uuid7(), limit=1, lease=timedelta(seconds=15)
         )
     return claimed[0]
@@ -84,7 +84,7 @@ async def lose(database: Database) -> None:
     """Its worker is gone and its lease has run out: the task waits for the next worker."""
     async with database.write("system") as session:
         now = (await session.execute(select(func.now()))).scalar_one()
-        assert await queries.recover_lost(session, most=10, now=now + timedelta(minutes=1))
+        assert await moves.recover_lost(session, most=10, now=now + timedelta(minutes=1))
 
 
 async def handle(task: Claimed, database: Database, settings: Settings, *, last: bool = False) -> Delivery:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdgate.core.addresses import BadAddress, checked_address
+from holdgate.core.text.addresses import BadAddress, checked_address
 from holdgate.mail.addresses import sender
 
 

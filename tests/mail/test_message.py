@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 from jinja2 import UndefinedError
 
-from holdgate.core.addresses import BadAddress
 from holdgate.core.config import Settings
+from holdgate.core.text.addresses import BadAddress
 from holdgate.mail.message import SUBJECT_LIMIT, line, render, time_allowed
 
 TASK = UUID("019a205f-41df-74ea-bf1b-b396bcf12626")

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from sqlalchemy import func, select
 
-from holdgate.core.addresses import BadAddress
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
+from holdgate.core.text.addresses import BadAddress
 from holdgate.mail.errors import LetterMismatch, UnknownLetter
 from holdgate.mail.letters import PlainLetter, find_letter, letter
 from holdgate.mail.service import send

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from holdgate.doctor import beside, inside
+from holdgate.doctor import checks_core, checks_topology
 from holdgate.doctor.findings import Finding, Health, Patient
 from holdgate.tasks.models import Task, TaskEvent
 from tests.api.programs import V1
@@ -104,7 +104,7 @@ async def test_the_doctor_says_so_too_where_nothing_works_at_all(
 ) -> None:
     with pgbouncer(settings.database_url, place) as url:
         naive = Database(url, name="naive", pool_size=1)
-        found = await inside.database(Patient(settings=settings, database=naive, redis=redis, head=""))
+        found = await checks_core.database(Patient(settings=settings, database=naive, redis=redis, head=""))
         await naive.dispose()
     assert found.health is Health.FAIL and "DATABASE_POOLER=transaction" in found.do
 
@@ -121,7 +121,7 @@ async def test_a_pooler_that_keeps_to_sessions_and_none_at_all_need_no_setting(
 
 async def examined(settings: Settings, database: Database, redis: Redis, url: str, told: bool) -> Finding:
     changed = msgspec.structs.replace(settings, database_url=url, database_pooler=told)
-    return await beside.pooler(Patient(settings=changed, database=database, redis=redis, head=""))
+    return await checks_topology.pooler(Patient(settings=changed, database=database, redis=redis, head=""))
 
 
 async def test_a_transaction_that_locks_is_still_ended_when_it_does_nothing(

@@ -9,7 +9,7 @@ import holdgate.kinds.application_submit  # noqa: F401
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from holdgate.postings.views import handlers
+from holdgate.postings.pages.list import handlers
 from holdgate.web.site import make_site
 from tests.postings.people import Browser, add_user, authenticate
 

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from holdgate.postings import imports
 from holdgate.postings.formats import Parsed, PostingRow
+from holdgate.postings.imports import service
 from holdgate.postings.queries import Listed, Search, list_postings
 from holdgate.tasks.service import TaskRequest, enqueue
 from tests.tasks import kinds  # noqa: F401
@@ -24,8 +24,8 @@ async def make_postings(database: Database, owner: Principal, *rows: PostingRow 
     parsed = Parsed("csv", [row(n, r) if isinstance(r, str) else r for n, r in enumerate(rows, 2)], [])
     async with database.write("system") as session:
         before = {p.id for p in await list_postings(session, owner.id, Search(), 100_000)}
-        import_id = await imports.keep(session, owner, "made", parsed)
-        done = await imports.confirm(session, owner, import_id, leave_out_errors=False)
+        import_id = await service.keep(session, owner, "made", parsed)
+        done = await service.confirm(session, owner, import_id, leave_out_errors=False)
         assert done.new == len(rows)
         return [p.id for p in await list_postings(session, owner.id, Search(), 100_000) if p.id not in before]
 

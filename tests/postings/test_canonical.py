@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from holdgate.postings.canonical import MAX_LENGTH, canonical_url
+from holdgate.postings.canonical_url import MAX_LENGTH, canonical_url
 
 SAME = [
     ("HTTPS://Jobs.Example.COM/Role", "https://jobs.example.com/Role"),

@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from holdgate.postings import imports
 from holdgate.postings.errors import ErrorsNotAccepted, ImportDone, ImportNotFound, NothingToImport
 from holdgate.postings.formats import Parsed, RowError
+from holdgate.postings.imports import service
 from tests.postings.making import listed, row
 
 ERROR = RowError(9, "url", "This row has no url.", "")
@@ -19,12 +19,12 @@ ERROR = RowError(9, "url", "This row has no url.", "")
 
 async def keep(database: Database, by: Principal, *numbers: int, errors: tuple[RowError, ...] = ()) -> UUID:
     async with database.write(by.actor) as session:
-        return await imports.keep(session, by, "a.csv", Parsed("csv", [row(n, f"Job {n}") for n in numbers], [*errors]))
+        return await service.keep(session, by, "a.csv", Parsed("csv", [row(n, f"Job {n}") for n in numbers], [*errors]))
 
 
-async def confirm(database: Database, by: Principal, import_id: UUID, *, leave_out: bool = False) -> imports.Imported:
+async def confirm(database: Database, by: Principal, import_id: UUID, *, leave_out: bool = False) -> service.Imported:
     async with database.write(by.actor) as session:
-        return await imports.confirm(session, by, import_id, leave_out_errors=leave_out)
+        return await service.confirm(session, by, import_id, leave_out_errors=leave_out)
 
 
 async def test_two_confirmations_at_once_import_once(database: Database, ada: Principal) -> None:
@@ -40,7 +40,7 @@ async def test_confirmation_and_discarding_at_once_end_in_one_of_them(database: 
 
         async def discard(import_id: UUID = import_id) -> None:
             async with database.write(ada.actor) as session:
-                await imports.discard(session, ada, import_id)
+                await service.discard(session, ada, import_id)
 
         both = await asyncio.gather(confirm(database, ada, import_id), discard(), return_exceptions=True)
         refused = [outcome for outcome in both if isinstance(outcome, Exception)]
@@ -62,7 +62,7 @@ async def test_a_confirmation_that_fails_half_way_imports_nothing(database: Data
     import_id = await keep(database, ada, 1, 2, 3)
     with pytest.raises(RuntimeError):
         async with database.write(ada.actor) as session:
-            await imports.confirm(session, ada, import_id, leave_out_errors=False)
+            await service.confirm(session, ada, import_id, leave_out_errors=False)
             raise RuntimeError
     assert await listed(database, ada) == []
     assert (await confirm(database, ada, import_id)).new == 3
@@ -73,9 +73,9 @@ async def test_errors_have_to_be_accepted_and_a_refusal_changes_nothing(database
     with pytest.raises(ErrorsNotAccepted, match="1 row with errors would be left out"):
         await confirm(database, ada, import_id)
     async with database.read() as session:
-        waiting = await imports.preview(session, ada, import_id)
+        waiting = await service.preview(session, ada, import_id)
     assert (waiting.confirmed_at, waiting.bad_rows, len(waiting.errors)) == (None, 1, 2)
-    assert await confirm(database, ada, import_id, leave_out=True) == imports.Imported(1, 0)
+    assert await confirm(database, ada, import_id, leave_out=True) == service.Imported(1, 0)
 
 
 async def test_an_import_without_any_good_row_cannot_be_confirmed(database: Database, ada: Principal) -> None:
@@ -98,8 +98,8 @@ async def test_imports_are_forgotten_after_a_day(database: Database, ada: Princi
         await session.execute(
             text("UPDATE posting_imports SET created_at = now() - interval '25 hours' WHERE id = :id"), {"id": old}
         )
-        assert await imports.forget_old_imports(session, now=datetime.now(UTC) - timedelta(hours=2)) == 0
-        assert await imports.forget_old_imports(session) == 1
+        assert await service.forget_old_imports(session, now=datetime.now(UTC) - timedelta(hours=2)) == 0
+        assert await service.forget_old_imports(session) == 1
     with pytest.raises(ImportNotFound):
         await confirm(database, ada, old)
     assert (await confirm(database, ada, fresh)).new == 1
@@ -108,5 +108,5 @@ async def test_imports_are_forgotten_after_a_day(database: Database, ada: Princi
 async def test_ten_thousand_rows_are_imported_at_once(database: Database, ada: Principal) -> None:
     import_id = await keep(database, ada, *range(10_000))
     async with database.read() as session:
-        assert len((await imports.preview(session, ada, import_id)).new) == 10_000
+        assert len((await service.preview(session, ada, import_id)).new) == 10_000
     assert (await confirm(database, ada, import_id)).new == 10_000

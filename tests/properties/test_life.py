@@ -18,12 +18,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import select, text
 
 import tests.tasks.kinds  # noqa: F401
-from holdgate.approvals import asking, deciding
-from holdgate.approvals import policy_queries as questions
 from holdgate.approvals.errors import AlreadyDecided, QuestionExpired, QuestionImpossible
 from holdgate.approvals.models import Approval
-from holdgate.approvals.questions import Decision
-from holdgate.approvals.questions import Question as Asking
+from holdgate.approvals.requests import deciding, requesting
+from holdgate.approvals.rules import policy_queries as questions
+from holdgate.approvals.rules.values import Decision
+from holdgate.approvals.rules.values import Question as Asking
 from holdgate.approvals.states import ApprovalVerb, HoldType
 from holdgate.core.db import Database
 from holdgate.core.errors import Conflict
@@ -33,8 +33,9 @@ from holdgate.runs.errors import RunRefuses
 from holdgate.runs.states import RunVerb
 from holdgate.stats import queries as stats
 from holdgate.stats.consistency import problems
-from holdgate.tasks import attempts, queries, service
-from holdgate.tasks.attempts import Claimed, Outcome
+from holdgate.tasks import service
+from holdgate.tasks.queue import claims, moves
+from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import BUTTONS, TaskState, TaskVerb
 from tests import servers as servers_module
@@ -182,7 +183,7 @@ class Life(RuleBasedStateMachine):
         async def claim() -> Any:
             async with self.database.write("worker:test") as session:
                 ready = {row[0]: row[1:] for row in await session.execute(_READY, {"queue": queue})}
-                return ready, await attempts.claim_tasks(
+                return ready, await claims.claim_tasks(
                     session, queue=queue, kinds=KINDS, worker=uuid7(), limit=limit, lease=LEASE, now=self.world.now
                 )
 
@@ -212,7 +213,7 @@ class Life(RuleBasedStateMachine):
 
         async def finish() -> Any:
             async with self.database.write("worker:test") as session:
-                return await attempts.finish_tasks(session, outcomes, now=self.world.now)
+                return await claims.finish_tasks(session, outcomes, now=self.world.now)
 
         accepted = {
             o.id for o in outcomes if self.world.finish(self.world.tasks[o.id], o.attempt, o.state.value, DELAY)
@@ -225,7 +226,7 @@ class Life(RuleBasedStateMachine):
 
         async def extend() -> Any:
             async with self.database.write("worker:test") as session:
-                return await attempts.extend_leases(session, held, LEASE, now=self.world.now)
+                return await claims.extend_leases(session, held, LEASE, now=self.world.now)
 
         still = {(id, attempt) for id, attempt in held if self.world.tasks[id].runs_as(attempt)}
         assert self.wait(extend()) == still
@@ -239,7 +240,7 @@ class Life(RuleBasedStateMachine):
 
         async def store() -> bool:
             async with self.database.write("worker:test") as session:
-                return await attempts.store_step(session, c.id, c.attempt, f"step {self.steps}", "1")
+                return await claims.store_step(session, c.id, c.attempt, f"step {self.steps}", "1")
 
         task = self.world.tasks[c.id]
         assert self.wait(store()) == task.runs_as(c.attempt)
@@ -264,7 +265,7 @@ class Life(RuleBasedStateMachine):
 
         async def ask() -> Any:
             async with self.database.write("worker:test") as session:
-                if not await asking.ask(session, c, question):
+                if not await requesting.ask(session, c, question):
                     return None
                 approval = await session.scalar(
                     select(Approval.id).where(Approval.task_id == c.id, Approval.state == "pending")
@@ -370,7 +371,7 @@ class Life(RuleBasedStateMachine):
 
         async def promote() -> int:
             async with self.database.write("system") as session:
-                moved = await queries.promote_due(session, now=self.world.now)
+                moved = await moves.promote_due(session, now=self.world.now)
                 return len(moved)
 
         assert self.wait(promote()) == self.world.promote()
@@ -381,7 +382,7 @@ class Life(RuleBasedStateMachine):
 
         async def recover() -> int:
             async with self.database.write("system") as session:
-                return len(await queries.recover_lost(session, most=MOST_LOSSES, now=self.world.now))
+                return len(await moves.recover_lost(session, most=MOST_LOSSES, now=self.world.now))
 
         assert self.wait(recover()) == self.world.recover()
 

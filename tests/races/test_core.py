@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from sqlalchemy import text, update
 
-from holdgate.approvals import asking, deciding
-from holdgate.approvals.queries import lock_task
+from holdgate.approvals.requests import deciding, requesting
+from holdgate.approvals.rules.queries import lock_task
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import Conflict
@@ -20,9 +20,10 @@ from holdgate.runs import service as runs
 from holdgate.runs.models import Run
 from holdgate.runs.states import RunVerb
 from holdgate.runtime.dispatcher import Dispatcher
-from holdgate.tasks import attempts, queries, service
-from holdgate.tasks.attempts import Claimed, Outcome
+from holdgate.tasks import service
 from holdgate.tasks.models import Task
+from holdgate.tasks.queue import claims, moves
+from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState, TaskVerb
 from tests.approvals.asking import Asked, approval_of, approve, principal, put_question
@@ -34,7 +35,7 @@ LEASE = timedelta(seconds=15)
 
 async def claim(database: Database, limit: int = 10, *, now: datetime | None = None) -> list[Claimed]:
     async with database.write("worker:test") as session:
-        return await attempts.claim_tasks(
+        return await claims.claim_tasks(
             session, queue="default", kinds=["test.nothing"], worker=uuid7(), limit=limit, lease=LEASE, now=now
         )
 
@@ -101,7 +102,7 @@ async def a_dead_letter(database: Database) -> tuple[UUID, UUID]:
     """Its run and itself."""
     run_id = await a_run(database, 1)
     async with database.write("system") as session:
-        [moved] = await queries.move_tasks(session, TaskVerb.BURY, Task.run_id == run_id, error="Test")
+        [moved] = await moves.move_tasks(session, TaskVerb.BURY, Task.run_id == run_id, error="Test")
     return run_id, moved.id
 
 
@@ -147,9 +148,9 @@ async def test_a_task_put_back_or_lost_by_its_worker_waits_with_its_paused_run(d
     back, lost = await claim(database)
     await press(database, run_id, RunVerb.PAUSE)
     async with database.write("worker:test") as session:
-        await attempts.finish_tasks(session, [Outcome(back.id, back.attempt, TaskState.QUEUED)])
+        await claims.finish_tasks(session, [Outcome(back.id, back.attempt, TaskState.QUEUED)])
     async with database.write("system") as session:
-        [found] = await queries.recover_lost(session, most=9, now=datetime.now(UTC) + timedelta(hours=1))
+        [found] = await moves.recover_lost(session, most=9, now=datetime.now(UTC) + timedelta(hours=1))
     assert (found.id, found.state) == (lost.id, "paused")
     assert await states_of(database, run_id) == {"paused"}
 
@@ -189,7 +190,7 @@ async def test_a_fresh_link_does_not_resume_a_task_of_a_cancelled_run(database: 
     await press(database, run_id, RunVerb.CANCEL)
     with pytest.raises(Conflict, match="cancelled"):
         async with database.write("recipient:owner@example.org") as session:
-            await asking.send_fresh_link(session, asked.hashes()[0])
+            await requesting.send_fresh_link(session, asked.hashes()[0])
     assert (await task_of(database, asked.task_id)).state == "expired"
 
 
@@ -201,7 +202,7 @@ async def test_a_fresh_link_wanted_while_the_question_expires_puts_it_again(
 
     async def fresh() -> str:
         async with database.write("recipient:owner@example.org") as session:
-            return await asking.send_fresh_link(session, asked.hashes()[0])
+            return await requesting.send_fresh_link(session, asked.hashes()[0])
 
     async with database.write("system") as session:
         assert await deciding.expire_due(session, now=deadline) == 1
@@ -219,7 +220,7 @@ async def test_pruning_and_a_fresh_link_do_not_lock_each_other_out(database: Dat
 
     async def fresh() -> str:
         async with database.write("recipient:owner@example.org") as session:
-            return await asking.send_fresh_link(session, asked.hashes()[0])
+            return await requesting.send_fresh_link(session, asked.hashes()[0])
 
     async with database.write("system") as session:
         await lock_task(session, asked.task_id)
@@ -235,20 +236,20 @@ async def test_a_step_is_not_stored_by_an_attempt_that_has_just_lost_its_task(da
     task_id = await make_task(database)
     [late] = await claim(database, now=datetime.now(UTC) - timedelta(hours=1))
     async with database.write("worker:late") as slow:
-        stored = await attempts.store_step(slow, task_id, late.attempt, "pay", '"late"')
+        stored = await claims.store_step(slow, task_id, late.attempt, "pay", '"late"')
         async with database.write("system") as session:
-            await queries.recover_lost(session, most=3)
+            await moves.recover_lost(session, most=3)
         fresh = await claim(database)
         async with database.read() as session:
-            seen = await attempts.stored_steps(session, task_id)
+            seen = await claims.stored_steps(session, task_id)
     # Either the late one was in time and nobody took its task, or somebody did and it was refused.
     assert not (fresh and stored and not seen), "stored behind the back of the next attempt"
     if not fresh:
         async with database.write("system") as session:
-            assert [row.id for row in await queries.recover_lost(session, most=3)] == [task_id]
+            assert [row.id for row in await moves.recover_lost(session, most=3)] == [task_id]
         [fresh_one] = await claim(database)
         async with database.read() as session:
-            assert await attempts.stored_steps(session, task_id) == {"pay": '"late"'}
+            assert await claims.stored_steps(session, task_id) == {"pay": '"late"'}
         assert fresh_one.attempt == late.attempt + 1
 
 
@@ -259,7 +260,7 @@ async def test_a_locked_task_does_not_cost_a_worker_the_leases_of_its_others(dat
     async with database.write("user:ann@example.org") as slow:
         await lock_task(slow, ids[1])
         async with asyncio.timeout(5), database.write("worker:test") as session:
-            still = await attempts.extend_leases(session, held, LEASE, now=later)
+            still = await claims.extend_leases(session, held, LEASE, now=later)
     assert still == set(held), "one that somebody else has locked is not lost"
     leases = [(await task_of(database, id)).lease_expires_at for id in ids]
     assert [lease == later + LEASE for lease in leases] == [True, False, True]

@@ -13,10 +13,10 @@ from sqlalchemy import make_url, text
 import tests.tasks.kinds  # noqa: F401
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from holdgate.doctor import beside, inside
+from holdgate.doctor import checks_core, checks_topology
 from holdgate.doctor.findings import Bounds, Finding, Health, Patient
 from holdgate.tasks import exports
-from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.search.filters import TaskFilter
 from tests.runtime.working import until
 from tests.servers import Servers
 from tests.tasks.making import make_task
@@ -95,7 +95,7 @@ async def test_the_doctor_tells_how_the_replica_does(
 
     async def finding(url: str) -> Finding:
         changed = msgspec.structs.replace(settings, database_read_url=url)
-        return await beside.replica(msgspec.structs.replace(patient, settings=changed))
+        return await checks_topology.replica(msgspec.structs.replace(patient, settings=changed))
 
     await make_task(database)
     assert (await finding("")).says.startswith("None is set")
@@ -114,7 +114,7 @@ async def test_the_doctor_tells_how_the_replica_does(
         await behind.dispose()
     assert slow.health is Health.WARN and "more than 1 s behind" in slow.says and "paused" in slow.do
     standby = Database(follower[0], name="standby", pool_size=1)
-    readonly = await inside.database(msgspec.structs.replace(patient, database=standby))
+    readonly = await checks_core.database(msgspec.structs.replace(patient, database=standby))
     await standby.dispose()
     assert readonly.health is Health.FAIL and "takes no writes" in readonly.says
     primary = await finding(settings.database_url)

@@ -14,12 +14,12 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.mail.letters import find_letter, letter_data
 from holdgate.mail.message import render
-from holdgate.runs import following, queries, service, time_queries
+from holdgate.runs import event_consumer, queries, service, time_queries
 from holdgate.runs.models import Run
 from holdgate.runs.states import STAGES, RunVerb, Stage
-from holdgate.tasks import pruning
 from holdgate.tasks.models import Task
-from holdgate.tasks.queries import move_tasks
+from holdgate.tasks.queue import retention
+from holdgate.tasks.queue.moves import move_tasks
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import UNFINISHED, TaskState, TaskVerb
 from tests.approvals.asking import principal
@@ -54,12 +54,12 @@ async def retry(database: Database, run_id: UUID, n: int) -> None:
 async def follow(database: Database, *, now: datetime | None = None) -> None:
     await all_final(database)
     async with database.write("system") as session:
-        await following.follow_log(session, now=now)
+        await event_consumer.follow_log(session, now=now)
 
 
 async def sweep(database: Database) -> None:
     async with database.write("system") as session:
-        await following.follow_log(session)
+        await event_consumer.follow_log(session)
 
 
 async def run_of(database: Database, run_id: UUID) -> Run:
@@ -132,7 +132,7 @@ async def test_two_sweepers_at_once_finish_a_run_once(database: Database) -> Non
         async with database.write("system") as session:
             await session.execute(text("SELECT 1"))
             await barrier.wait()
-            await following.follow_log(session)
+            await event_consumer.follow_log(session)
 
     await asyncio.gather(*(sweep_at_once() for _ in range(4)))
     assert len(await mails(database)) == 1
@@ -146,7 +146,7 @@ async def test_a_sweeper_that_dies_before_its_commit_loses_no_finish(database: D
     await all_final(database)
     try:
         async with database.write("system") as session:
-            await following.follow_log(session)
+            await event_consumer.follow_log(session)
             raise ConnectionError
     except ConnectionError:
         pass
@@ -241,7 +241,7 @@ async def test_following_a_busy_run_leaves_its_row_to_the_people(database: Datab
     run_id = await start(database, ann)
     await all_final(database)
     async with database.write("system") as sweeping:
-        await following.follow_log(sweeping)
+        await event_consumer.follow_log(sweeping)
         async with database.write(ann.actor) as session:
             await session.execute(text("SET LOCAL lock_timeout = '1s'"))
             await service.act(session, ann, run_id, RunVerb.PAUSE)
@@ -328,7 +328,7 @@ async def test_the_times_of_a_run_stay_when_its_tasks_are_pruned_and_no_unread_e
         before = (await time_queries.times_of(session, [run_id]))[run_id][Stage.QUEUE].seconds
     later = datetime.now(UTC) + timedelta(days=40)
     async with database.write("system") as session:
-        assert (await pruning.prune_tasks(session, timedelta(days=30), now=later)).tasks == 2
+        assert (await retention.prune_tasks(session, timedelta(days=30), now=later)).tasks == 2
     await follow(database)
     async with database.read() as session:
         after = (await time_queries.times_of(session, [run_id]))[run_id][Stage.QUEUE]

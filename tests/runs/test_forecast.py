@@ -8,11 +8,11 @@ from sqlalchemy import text
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from holdgate.runs import following, pace_queries
+from holdgate.runs import event_consumer, pace_queries
 from holdgate.runs.forecast import Pace, forecast
 from holdgate.runs.service import act
 from holdgate.runs.states import RunVerb
-from holdgate.stats.following import next_window
+from holdgate.stats.event_consumer import next_window
 from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal
 from tests.pages import browser_of, site_of
@@ -74,7 +74,7 @@ async def test_the_pace_is_folded_once_from_what_left_the_workers_and_forgotten_
     await all_final(database)
     for _ in range(2):
         async with database.write("system") as session:
-            await following.follow_log(session)
+            await event_consumer.follow_log(session)
     async with database.read() as session:
         pace = (await pace_queries.paces_of(session, [run_id]))[run_id]
         assert pace.n == 4
@@ -83,12 +83,12 @@ async def test_the_pace_is_folded_once_from_what_left_the_workers_and_forgotten_
         later = pace.now + timedelta(minutes=11)
         assert await pace_queries.paces_of(session, [run_id], now=later) == {}
     async with database.write("system") as session:
-        window = await next_window(session, following.FOLLOWER)
+        window = await next_window(session, event_consumer.FOLLOWER)
         assert window is None, "all of it was read"
     await start(database, ann, 1)
     await all_final(database)
     async with database.write("system") as session:
-        await following.follow_log(session, now=pace.now + timedelta(hours=1))
+        await event_consumer.follow_log(session, now=pace.now + timedelta(hours=1))
         assert await session.scalar(text("SELECT count(*) FROM run_minutes")) == 0
 
 

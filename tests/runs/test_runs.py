@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import event, func, select, text
 
-from holdgate.approvals import deciding
+from holdgate.approvals.requests import deciding
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid

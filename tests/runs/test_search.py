@@ -11,7 +11,7 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.runs.service import start_run
-from holdgate.tasks.search import id_range
+from holdgate.tasks.search.lookup import id_range
 from holdgate.tasks.service import TaskRequest
 from tests.approvals.asking import principal
 from tests.pages import browser_of, site_of

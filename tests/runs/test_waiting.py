@@ -6,12 +6,12 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-import holdgate.approvals.waiting  # noqa: F401
+import holdgate.approvals.evidence.people_waiting  # noqa: F401
 from holdgate.approvals.states import HoldType
-from holdgate.core.addresses import canonical_address
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
+from holdgate.core.text.addresses import canonical_address
 from holdgate.runs import waiting
 from holdgate.stats.queries import counts_by_run
 from holdgate.tasks.states import TaskState

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import text
 
-from holdgate.approvals.forms import FormField
+from holdgate.approvals.rules.forms import FormField
 from holdgate.core.db import WriteSession
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
 from holdgate.tasks.kinds import Backoff, kind
 

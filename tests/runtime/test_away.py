@@ -10,12 +10,12 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-import holdgate.approvals.letters
+import holdgate.approvals.requests.mails
 import holdgate.kinds.email_send  # noqa: F401
 from holdgate.core import db
 from holdgate.core.config import Settings
 from holdgate.core.db import Database, WriteSession
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.dispatcher import Dispatcher
 from holdgate.tasks.kinds import kind
 from holdgate.tasks.service import TaskRequest, enqueue

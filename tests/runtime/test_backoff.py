@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import RetryAfter
 from holdgate.tasks.kinds import Backoff, kind
 from holdgate.tasks.service import TaskRequest, enqueue_many

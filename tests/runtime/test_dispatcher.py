@@ -13,9 +13,10 @@ from holdgate import worker
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.runtime.dispatcher import Dispatcher
-from holdgate.tasks import attempts, kinds, queries
+from holdgate.tasks import kinds
 from holdgate.tasks.kinds import Kind, find_kind
 from holdgate.tasks.models import Task
+from holdgate.tasks.queue import claims, moves
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import TaskVerb
 from tests.runtime.kinds import gates, open_gate, ran
@@ -154,7 +155,7 @@ async def test_shutting_down_uses_up_no_try_and_loses_no_finished_step(database:
 
 async def stored(database: Database, task_id: UUID) -> bool:
     async with database.read() as session:
-        return bool(await attempts.stored_steps(session, task_id))
+        return bool(await claims.stored_steps(session, task_id))
 
 
 async def _true(value: bool) -> bool:
@@ -180,7 +181,7 @@ async def test_cancelling_a_running_task_reaches_its_worker_within_a_heartbeat(
     async with working(database, quick) as dispatcher:
         await until_state(database, task_id, "running")
         async with database.write("user:ann@example.org") as session:
-            await queries.move_tasks(session, TaskVerb.CANCEL, Task.id == task_id)
+            await moves.move_tasks(session, TaskVerb.CANCEL, Task.id == task_id)
         await until(lambda: _true(dispatcher.in_hand == 0))
     assert (await task_of(database, task_id)).state == "cancelled"
 
@@ -250,7 +251,7 @@ async def test_a_task_lost_and_claimed_again_by_the_same_worker_is_finished_by_t
         await until(lambda: _true(ran["twice.before"] == 1))
         async with database.write("system") as session:
             later = datetime.now(UTC) + timedelta(hours=1)
-            assert len(await queries.recover_lost(session, most=3, now=later)) == 1
+            assert len(await moves.recover_lost(session, most=3, now=later)) == 1
         dispatcher.hear(frozenset())
         await until(lambda: _true(dispatcher.in_hand == 2))
         gates["twice"].set()

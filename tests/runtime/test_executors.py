@@ -16,12 +16,12 @@ import pytest
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from holdgate.runtime.calls import CallFailed
+from holdgate.runtime.attempts.calls import CallFailed
+from holdgate.runtime.attempts.context import Context
+from holdgate.runtime.attempts.endings import describe
+from holdgate.runtime.attempts.executors import Executors
 from holdgate.runtime.clock import Clock
-from holdgate.runtime.context import Context
-from holdgate.runtime.endings import describe
 from holdgate.runtime.errors import PermanentError, RetryAfter
-from holdgate.runtime.executors import Executors
 from holdgate.tasks.kinds import kind
 from holdgate.testing import KindTester
 
@@ -259,7 +259,7 @@ async def until(condition: Callable[[], bool]) -> None:
 KILLED = """
 import asyncio, os
 from datetime import timedelta
-from holdgate.runtime.executors import Executors
+from holdgate.runtime.attempts.executors import Executors
 print(asyncio.run(Executors().process(timedelta(minutes=1), os.getpid)), flush=True)
 os.kill(os.getpid(), 9)
 """

@@ -11,9 +11,9 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.runtime.finisher import BATCH, MOST_BYTES, Finisher, _together
-from holdgate.tasks import attempts
-from holdgate.tasks.attempts import Attempt, Outcome
 from holdgate.tasks.models import Task
+from holdgate.tasks.queue import claims
+from holdgate.tasks.queue.claims import Attempt, Outcome
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import TaskState
 from tests.runtime.working import task_of
@@ -23,7 +23,7 @@ async def in_hand(database: Database, settings: Settings, number: int) -> list[A
     async with database.write("system") as session:
         await enqueue_many(session, [TaskRequest(kind="test.steps", payload={"name": "x"})] * number)
     async with database.write("worker:x") as session:
-        claimed = await attempts.claim_tasks(
+        claimed = await claims.claim_tasks(
             session, queue="default", kinds=["test.steps"], worker=uuid7(), limit=number, lease=settings.lease
         )
     return [(task.id, task.attempt) for task in claimed]

@@ -8,10 +8,10 @@ from sqlalchemy import func, select
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from holdgate.runtime.context import Context
-from holdgate.tasks import limits
+from holdgate.runtime.attempts.context import Context
 from holdgate.tasks.kinds import Rate, all_kinds, kind
 from holdgate.tasks.models import KindLimit, Task
+from holdgate.tasks.queue import limits
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.runtime.kinds import Named
 from tests.runtime.working import until, working

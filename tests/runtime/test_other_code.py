@@ -8,7 +8,7 @@ import pytest
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.testing import KindTester
 from tests.runtime.kinds import code, count, ran
 

@@ -12,13 +12,13 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from holdgate.approvals.forms import FormField
 from holdgate.approvals.models import Approval
-from holdgate.approvals.questions import as_shown
+from holdgate.approvals.rules.forms import FormField
+from holdgate.approvals.rules.values import as_shown
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
 from holdgate.tasks.kinds import kind
 from holdgate.tasks.states import TaskState

@@ -15,9 +15,9 @@ from redis.asyncio import Redis
 
 import holdgate.kinds.http_request
 import holdgate.kinds.sample_task  # noqa: F401
-from holdgate.core import tracing
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
+from holdgate.core.telemetry import tracing
 from holdgate.tasks.service import TaskRequest, enqueue
 from tests.api.programs import V1, api_of
 from tests.kinds.odd_site import odd_site, page
@@ -136,7 +136,7 @@ class NotThere:
 
 sys.meta_path.insert(0, NotThere())
 import holdgate.asgi, holdgate.worker
-from holdgate.core import tracing
+from holdgate.core.telemetry import tracing
 from holdgate.core.config import ConfigError
 
 tracing.configure("", "web")

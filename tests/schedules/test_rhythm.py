@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdgate.core.errors import Invalid
-from holdgate.schedules.rhythm import parse
+from holdgate.schedules.cron import parse
 
 # Zone → the moments of its changes in 2026: forward, back. Berlin skips 02:00-03:00 and repeats 02:00-03:00, New York
 # skips 02:00-03:00 and repeats 01:00-02:00.

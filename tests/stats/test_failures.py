@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import text
 
 from holdgate.core.db import Database
-from holdgate.stats import minutes
+from holdgate.stats import rollups
 from holdgate.stats.failures import Failure, failures_in
-from holdgate.stats.minutes import PERIODS
+from holdgate.stats.rollups import PERIODS
 from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal
 from tests.bulk.acting import fail
@@ -38,7 +38,7 @@ async def rows_of(database: Database, query: Any) -> set[tuple[Any, ...]]:
 async def failures(database: Database, owner: UUID | None = None, *, limit: int = 5) -> list[Failure]:
     period = PERIODS["hour"]
     async with database.read() as session:
-        spans = (await minutes.outcomes_in(session, period, owner, ["succeeded"])).spans
+        spans = (await rollups.outcomes_in(session, period, owner, ["succeeded"])).spans
         return await failures_in(session, period.span, spans, owner, limit)
 
 
@@ -109,7 +109,7 @@ async def test_what_is_older_than_it_is_kept_is_forgotten(database: Database) ->
     now, left = datetime.now(UTC), []
     for days in (2, 6.9, 7.1, 91):
         async with database.write("system") as session:
-            await minutes.forget_old(session, now=now + timedelta(days=days))
+            await rollups.forget_old(session, now=now + timedelta(days=days))
         names = await rows_of(database, text("SELECT message FROM error_names"))
         left.append(({row[1] for row in await rows_of(database, FOLDED)}, len(names)))
     # What an error said may name somebody: it stays for the week that pages show, and no longer.

@@ -16,12 +16,12 @@ from holdgate.asgi import create_app
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
-from holdgate.core.metrics import PROCESS
+from holdgate.core.telemetry.metrics import PROCESS
 from holdgate.runtime import workers
 from holdgate.runtime.sweeper import Sweeper
 from holdgate.stats.queries import fold_events
 from holdgate.tasks.queues import QueueVerb, act
-from holdgate.tasks.reads import sweeper_age
+from holdgate.tasks.search.lists import sweeper_age
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal

@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from holdgate.core.db import Database
 from holdgate.runtime.sweeper import TIMED
-from holdgate.stats import buckets, minutes
-from holdgate.stats.figures import figures_of
+from holdgate.stats import histograms, rollups
+from holdgate.stats.summaries import figures_of
 from holdgate.tasks.states import FINISHED, TASK_MACHINE, TaskState
 from tests.approvals.asking import principal
 from tests.stats.final import all_final
@@ -95,7 +95,7 @@ async def fold_all(database: Database) -> None:
     more = True
     while more:
         async with database.write("system") as session:
-            more = await minutes.fold(session, TIMED)
+            more = await rollups.fold(session, TIMED)
 
 
 async def rows_of(database: Database, query: Any) -> dict[tuple[Any, ...], tuple[Any, ...]]:
@@ -121,25 +121,25 @@ async def test_the_histograms_have_every_stay_in_its_bucket(database: Database) 
     await fold_all(database)
     async with database.read() as session:
         folded = {tuple(row[:3]): dict(zip(row[3], row[4], strict=True)) for row in await session.execute(STAYS)}
-        wanted: dict[tuple[Any, ...], buckets.Histogram] = {}
+        wanted: dict[tuple[Any, ...], histograms.Histogram] = {}
         for *key, seconds in await session.execute(TOOK):
-            buckets.add(wanted.setdefault(tuple(key), {}), [(bucket_of(seconds), 1)])
+            histograms.add(wanted.setdefault(tuple(key), {}), [(bucket_of(seconds), 1)])
     assert folded == wanted
 
 
 def bucket_of(seconds: float) -> int:
-    return next(i for i in range(buckets.LAST + 1) if seconds * 1000 <= 2 ** (i / buckets.PER_DOUBLING))
+    return next(i for i in range(histograms.LAST + 1) if seconds * 1000 <= 2 ** (i / histograms.PER_DOUBLING))
 
 
 async def test_events_that_end_in_different_windows_than_they_began_are_counted_with_their_whole_stay(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(minutes, "MOST", 7)
+    monkeypatch.setattr(rollups, "MOST", 7)
     await live(database, random.Random(4), 20, 60)
     await fold_all(database)
     for _ in range(60):  # what is left below half a window waits for the next beat
         async with database.write("system") as session:
-            await minutes.fold(session, TIMED)
+            await rollups.fold(session, TIMED)
     assert await rows_of(database, FOLDED) == await rows_of(database, RECOUNT)
 
 
@@ -170,7 +170,7 @@ async def test_two_sweepers_at_once_count_each_event_once(database: Database) ->
     async def sweep() -> None:
         while not stop.is_set():
             async with database.write("system") as session:
-                await minutes.fold(session, TIMED)
+                await rollups.fold(session, TIMED)
 
     sweepers = [asyncio.create_task(sweep()) for _ in range(2)]
     await live(database, rng, 20, 100)
@@ -189,7 +189,7 @@ async def test_a_fold_that_is_rolled_back_happens_again_and_counts_nothing_twice
 
     with pytest.raises(Killed):
         async with database.write("system") as session:
-            await minutes.fold(session, TIMED)
+            await rollups.fold(session, TIMED)
             raise Killed
     assert await rows_of(database, FOLDED) == {}
     await fold_all(database)
@@ -203,18 +203,18 @@ def test_percentiles_are_within_their_bucket_s_error() -> None:
         values = sorted(
             rng.lognormvariate(rng.uniform(-6, 10), rng.uniform(0.1, 3)) for _ in range(rng.randint(1, 300))
         )
-        counts: buckets.Histogram = {}
+        counts: histograms.Histogram = {}
         for value in values:
-            buckets.add(counts, [(bucket_of(value), 1)])
+            histograms.add(counts, [(bucket_of(value), 1)])
         for share in (0.5, 0.95, 1.0):
             true = values[max(0, -(-len(values) * round(share * 100) // 100) - 1)]
-            told = buckets.percentile(counts, share)
+            told = histograms.percentile(counts, share)
             assert told is not None
-            assert abs(told - true) <= max(true * buckets.ERROR * 1.000001, 0.001)
+            assert abs(told - true) <= max(true * histograms.ERROR * 1.000001, 0.001)
 
 
 def test_there_is_no_percentile_of_nothing() -> None:
-    assert buckets.percentile({}, 0.5) is None
+    assert histograms.percentile({}, 0.5) is None
 
 
 async def test_percentiles_of_a_period_are_those_of_its_stays_within_the_error(database: Database) -> None:
@@ -237,10 +237,10 @@ async def test_percentiles_of_a_period_are_those_of_its_stays_within_the_error(d
                     {"state": state},
                 )
             ).scalar_one()
-            found = await figures_of(session, minutes.PERIODS["week"], None, ["succeeded"], [])
+            found = await figures_of(session, rollups.PERIODS["week"], None, ["succeeded"], [])
             told = getattr(found.all, stage)
             for name, value in zip(("p50", "p95"), true, strict=True):
-                assert abs(getattr(told, name) - value) <= max(value * buckets.ERROR * 1.000001, 0.001), stage
+                assert abs(getattr(told, name) - value) <= max(value * histograms.ERROR * 1.000001, 0.001), stage
 
 
 async def test_a_period_ends_with_the_span_that_has_just_begun_and_shows_its_owner_only(database: Database) -> None:
@@ -253,9 +253,9 @@ async def test_a_period_ends_with_the_span_that_has_just_begun_and_shows_its_own
     async def figures(owner: UUID | None, name: str = "hour", now: datetime | None = None) -> Any:
         async with database.read() as session:
             wanted = ["succeeded", "dead_letter"]
-            return await figures_of(session, minutes.PERIODS[name], owner, wanted, ["test.steps"], now=now)
+            return await figures_of(session, rollups.PERIODS[name], owner, wanted, ["test.steps"], now=now)
 
-    for name, period in minutes.PERIODS.items():
+    for name, period in rollups.PERIODS.items():
         found = await figures(None, name)
         assert len(found.points) == period.count
         assert [sum(point.outcomes[i] for point in found.points) for i in (0, 1)] == [1, 1] == found.all.outcomes
@@ -273,7 +273,7 @@ async def test_short_spans_are_forgotten_first(database: Database) -> None:
 
     async def spans_after(age: timedelta) -> set[int]:
         async with database.write("system") as session:
-            await minutes.forget_old(session, now=datetime.now(UTC) + age)
+            await rollups.forget_old(session, now=datetime.now(UTC) + age)
         async with database.read() as session:
             rows = await session.execute(text("SELECT span FROM task_minutes UNION ALL SELECT span FROM task_stays"))
             return set(rows.scalars())

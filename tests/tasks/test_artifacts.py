@@ -17,7 +17,7 @@ from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
 from holdgate.core.files import FilesAway, FileStore
 from holdgate.core.ids import uuid7
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.sweeper import Sweeper
 from holdgate.tasks.artifacts import StoredArtifact, artifacts_of, store_artifact
 from holdgate.tasks.kinds import kind

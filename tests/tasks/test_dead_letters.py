@@ -11,11 +11,11 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.runtime.sweeper import Sweeper
 from holdgate.stats.consistency import problems
-from holdgate.tasks import queries
-from holdgate.tasks.dead_letters import Group, add_up, list_groups
-from holdgate.tasks.fingerprints import digest, fill_missing, fingerprint
+from holdgate.tasks.failures.fingerprints import digest, fill_missing, fingerprint
+from holdgate.tasks.failures.groups import Group, add_up, list_groups
 from holdgate.tasks.models import Task, error_counts
-from holdgate.tasks.pruning import prune_tasks
+from holdgate.tasks.queue import moves
+from holdgate.tasks.queue.retention import prune_tasks
 from holdgate.tasks.states import TaskState, TaskVerb
 from tests.bulk.acting import buried, fail, succeed
 from tests.tasks.making import make_task
@@ -74,14 +74,14 @@ async def test_every_way_into_and_out_of_an_error_is_counted(database: Database,
     assert (await numbers(database), await tried_again(database)) == ({"No": 4, "Never": 2}, 3)
     assert await numbers(database, ann.id) == {"No": 4}
     async with database.write("system") as session:
-        await queries.move_tasks(session, TaskVerb.RETRY, Task.id == a)
-        await queries.resolve_tasks(session, Task.id == b, "ann@example.org", "Done by hand.")
-        await queries.move_tasks(session, TaskVerb.CANCEL, Task.id == again[0])
+        await moves.move_tasks(session, TaskVerb.RETRY, Task.id == a)
+        await moves.resolve_tasks(session, Task.id == b, "ann@example.org", "Done by hand.")
+        await moves.move_tasks(session, TaskVerb.CANCEL, Task.id == again[0])
         await session.execute(text("UPDATE tasks SET run_at = now() WHERE state = 'retrying'"))
-        await queries.promote_due(session)
+        await moves.promote_due(session)
     assert (await numbers(database), await tried_again(database)) == ({"No": 2, "Never": 2}, 2)
     async with database.write("system") as session:
-        await queries.move_tasks(session, TaskVerb.RETRY, Task.id == b)
+        await moves.move_tasks(session, TaskVerb.RETRY, Task.id == b)
     await succeed(database, [again[1]])
     await fail(database, [again[2]], "Never")
     assert (await numbers(database), await tried_again(database)) == ({"Never": 3, "No": 2}, 0)
@@ -112,7 +112,7 @@ async def test_adding_up_loses_nothing_of_what_others_add_meanwhile(database: Da
         for _ in range(8):
             [one, two] = await buried(database, 2, message)
             async with database.write("system") as session:
-                await queries.move_tasks(session, TaskVerb.RETRY, Task.id == one)
+                await moves.move_tasks(session, TaskVerb.RETRY, Task.id == one)
                 await session.execute(text("DELETE FROM tasks WHERE id = :id"), {"id": two})
             await buried(database, 1, message)
 

@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from holdgate.tasks import queries
 from holdgate.tasks.models import Task
+from holdgate.tasks.queue import moves
 from holdgate.tasks.states import UNFINISHED, TaskState, TaskVerb
 from tests.approvals.asking import put_question
 from tests.runtime.kinds import ran
@@ -28,8 +28,8 @@ async def test_an_unfinished_task_in_nobody_s_hands_is_buried_at_its_deadline(
     deadline = datetime.now(UTC) + SOON
     task_id = await make_task(database, state, deadline=deadline)
     async with database.write("system") as session:
-        assert await queries.bury_overdue(session) == []
-        assert [moved.id for moved in await queries.bury_overdue(session, now=deadline)] == [task_id]
+        assert await moves.bury_overdue(session) == []
+        assert [moved.id for moved in await moves.bury_overdue(session, now=deadline)] == [task_id]
     task = await task_of(database, task_id)
     assert (task.state, task.reason) == ("dead_letter", "Its deadline passed before it was done.")
     assert task.error == {"type": "DeadlinePassed", "message": "Its deadline passed before it was done."}
@@ -40,7 +40,7 @@ async def test_a_deadline_closes_the_question_its_task_waits_on(database: Databa
     asked = await put_question(database, settings)
     async with database.write("system") as session:
         await session.execute(text("UPDATE tasks SET deadline_at = now() WHERE id = :id"), {"id": asked.task_id})
-        await queries.bury_overdue(session)
+        await moves.bury_overdue(session)
         found = await session.execute(text("SELECT state FROM approvals WHERE id = :id"), {"id": asked.approval_id})
         assert found.scalar_one() == "cancelled"
 
@@ -48,7 +48,7 @@ async def test_a_deadline_closes_the_question_its_task_waits_on(database: Databa
 async def test_a_running_task_is_left_to_its_worker(database: Database) -> None:
     task_id = await make_task(database, TaskState.RUNNING, deadline=datetime.now(UTC) - SOON)
     async with database.write("system") as session:
-        assert await queries.bury_overdue(session) == []
+        assert await moves.bury_overdue(session) == []
     assert (await task_of(database, task_id)).state == "running"
 
 
@@ -72,7 +72,7 @@ async def test_a_retry_by_hand_lifts_a_passed_deadline_and_keeps_one_to_come(dat
     passed = await make_task(database, TaskState.DEAD_LETTER, deadline=datetime.now(UTC) - SOON)
     to_come = await make_task(database, TaskState.DEAD_LETTER, deadline=datetime.now(UTC) + SOON)
     async with database.write("user:ann@example.org") as session:
-        await queries.move_tasks(session, TaskVerb.RETRY, Task.id.in_([passed, to_come]))
+        await moves.move_tasks(session, TaskVerb.RETRY, Task.id.in_([passed, to_come]))
     assert (await task_of(database, passed)).deadline_at is None
     assert (await task_of(database, to_come)).deadline_at is not None
 
@@ -92,7 +92,7 @@ async def test_a_claim_and_a_deadline_at_once_never_share_a_task(database: Datab
         await barrier.wait()
         for _ in range(30):
             async with database.write("system") as session:
-                buried.update(moved.id for moved in await queries.bury_overdue(session, limit=3))
+                buried.update(moved.id for moved in await moves.bury_overdue(session, limit=3))
 
     await asyncio.gather(work(), sweep())
     assert claimed.isdisjoint(buried)

@@ -14,7 +14,7 @@ from holdgate.core.db import Database
 from holdgate.core.exports import CHUNK
 from holdgate.core.principal import Principal
 from holdgate.tasks import exports
-from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal
 from tests.pages import browser_of

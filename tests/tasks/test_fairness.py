@@ -10,9 +10,9 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.runs import service as runs
 from holdgate.runs.states import RunVerb
-from holdgate.tasks import queries
-from holdgate.tasks.attempts import Claimed, Outcome
 from holdgate.tasks.models import Task
+from holdgate.tasks.queue import moves
+from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.service import enqueue, enqueue_many
 from holdgate.tasks.states import TaskState, TaskVerb
 from tests.postings.people import add_user
@@ -81,7 +81,7 @@ async def test_many_promoted_tasks_of_a_run_do_not_starve_another(database: Data
         large = await runs.start_run(session, ann, "Later", [request(run_at=later)] * 500)
     small = await start(database, ann, 20)
     async with database.write("system") as session:
-        assert len(await queries.promote_due(session, now=later)) == 500
+        assert len(await moves.promote_due(session, now=later)) == 500
     shares = await claimed_runs(database, 50)
     assert shares.count(small) == 20
     assert shares.count(large) == 30
@@ -107,7 +107,7 @@ async def test_a_task_of_a_lost_worker_comes_before_a_run_that_started_since(dat
     assert len(lost) == 50  # the queue is empty now
     await start(database, ann, 50)
     async with database.write("system") as session:
-        await queries.recover_lost(session, most=3)
+        await moves.recover_lost(session, most=3)
     assert {task.id for task in await claim(database, limit=50)} == {task.id for task in lost}
 
 
@@ -116,8 +116,8 @@ async def test_approved_and_resumed_tasks_go_ahead_by_their_priority(database: D
     await start(database, ann, 100)
     [rejected] = await claim(database, limit=1)
     async with database.write(ann.actor) as session:
-        await queries.move_tasks(session, TaskVerb.CANCEL, Task.id == rejected.id)
-        await queries.move_tasks(session, TaskVerb.RETRY, Task.id == rejected.id, priority=100)
+        await moves.move_tasks(session, TaskVerb.CANCEL, Task.id == rejected.id)
+        await moves.move_tasks(session, TaskVerb.RETRY, Task.id == rejected.id, priority=100)
     assert [task.id for task in await claim(database, limit=1)] == [rejected.id]
 
 

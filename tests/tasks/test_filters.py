@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 
-from holdgate.bulk.conditions import conditions_of
+from holdgate.bulk.filter_labels import conditions_of
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
-from holdgate.tasks.filters import MOST_IDS, TaskFilter, parse_age, parse_filter
 from holdgate.tasks.models import Task
+from holdgate.tasks.search.filters import MOST_IDS, TaskFilter, parse_age, parse_filter
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import STANDINGS, TaskState
 from tests.bulk.acting import buried

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from holdgate.core.db import Database
-from holdgate.tasks import queries, strays
-from holdgate.tasks.filters import FINGERPRINT
-from holdgate.tasks.fingerprints import digest, digest_of, fill_missing, fingerprint, normalised
+from holdgate.tasks.failures.fingerprints import digest, digest_of, fill_missing, fingerprint, normalised
 from holdgate.tasks.models import Task
+from holdgate.tasks.queue import moves, orphans
+from holdgate.tasks.search.filters import FINGERPRINT
 from holdgate.tasks.states import TaskState, TaskVerb
 from tests.bulk.acting import buried, fail
 from tests.runtime.working import task_of
@@ -89,13 +89,13 @@ async def test_every_way_into_the_dead_letters_leaves_one(database: Database) ->
     lost = await make_task(database, TaskState.RUNNING)
     stuck = await make_task(database, TaskState.RUNNING)
     async with database.write("system") as session:
-        await queries.bury_overdue(session, now=now)
+        await moves.bury_overdue(session, now=now)
         await session.execute(
             text("UPDATE tasks SET claimed_at = now(), lease_expires_at = :at WHERE id = :id"),
             {"id": stuck, "at": now + timedelta(hours=1)},
         )
-        await queries.recover_lost(session, most=1, now=now)
-        await strays.bury_stuck(session, timedelta(hours=1), now=now)
+        await moves.recover_lost(session, most=1, now=now)
+        await orphans.bury_stuck(session, timedelta(hours=1), now=now)
     assert await printed(database, failed) == fingerprint("test.nothing", digest("RuntimeError", "No 8"))
     assert await printed(database, overdue) == fingerprint(
         "test.nothing", digest("DeadlinePassed", "Its deadline passed before it was done.")
@@ -108,8 +108,8 @@ async def test_every_way_into_the_dead_letters_leaves_one(database: Database) ->
     )
     orphan = await make_task(database, queue="nobody")
     async with database.write("system") as session:
-        await strays.note_orphans(session, now=now)
-        await strays.bury_orphans(session, timedelta(hours=1), now=now + timedelta(hours=2))
+        await orphans.note_orphans(session, now=now)
+        await orphans.bury_orphans(session, timedelta(hours=1), now=now + timedelta(hours=2))
     assert (await task_of(database, orphan)).state == "dead_letter"
     assert FINGERPRINT.fullmatch(await printed(database, orphan) or "")
 
@@ -120,7 +120,7 @@ async def test_a_failed_try_has_one_a_retry_takes_it_off(database: Database) -> 
     await fail(database, [waiting], state=TaskState.RETRYING)
     assert await printed(database, waiting) == await printed(database, dead) is not None
     async with database.write("system") as session:
-        await queries.move_tasks(session, TaskVerb.RETRY, Task.id == dead)
+        await moves.move_tasks(session, TaskVerb.RETRY, Task.id == dead)
     assert await printed(database, dead) is None
 
 

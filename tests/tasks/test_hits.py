@@ -9,10 +9,10 @@ import tests.tasks.kinds  # noqa: F401
 from holdgate.core.db import Database
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
-from holdgate.tasks.filters import TaskFilter
-from holdgate.tasks.hits import few_hits
 from holdgate.tasks.models import Task
-from holdgate.tasks.reads import list_tasks
+from holdgate.tasks.search.filters import TaskFilter
+from holdgate.tasks.search.lists import list_tasks
+from holdgate.tasks.search.words import few_hits
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.test_plans import explaining
 

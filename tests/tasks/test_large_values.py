@@ -8,25 +8,25 @@ import pytest
 from sqlalchemy import text
 
 import holdgate.kinds.http_request  # noqa: F401
-from holdgate.approvals import asking
 from holdgate.approvals.errors import QuestionImpossible
-from holdgate.approvals.questions import Question
+from holdgate.approvals.requests import requesting
+from holdgate.approvals.rules.values import Question
 from holdgate.approvals.states import HoldType
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
-from holdgate.core.masking import masked
 from holdgate.core.principal import Principal
-from holdgate.core.shape import DEEP, LONG, MANY, MOST_DEPTH, MOST_VALUES, json_problem, shape_problem
-from holdgate.core.storable import MOST_JSON
+from holdgate.core.text.masking import masked
+from holdgate.core.text.shape import DEEP, LONG, MANY, MOST_DEPTH, MOST_VALUES, json_problem, shape_problem
+from holdgate.core.text.storable import MOST_JSON
 from holdgate.postings.formats.detect import json_of
 from holdgate.postings.formats.rows import UnreadableFile
-from holdgate.runtime.context import Context
-from holdgate.runtime.execution import execute
-from holdgate.runtime.executors import Executors
-from holdgate.tasks.attempts import Outcome, claim_tasks
+from holdgate.runtime.attempts.context import Context
+from holdgate.runtime.attempts.execution import execute
+from holdgate.runtime.attempts.executors import Executors
 from holdgate.tasks.kinds import kind
-from holdgate.tasks.secrets import with_secrets
+from holdgate.tasks.payloads.secrets import with_secrets
+from holdgate.tasks.queue.claims import Outcome, claim_tasks
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import TaskState
 from tests.postings.people import Browser, words
@@ -118,7 +118,7 @@ async def test_a_result_of_a_task_or_a_step_is_refused_for_good(
 @pytest.mark.parametrize("value", [{"a": deep(MOST_DEPTH)}, list(range(MOST_VALUES))])
 def test_what_is_shown_with_an_approval_request_is_refused_for_good(value: Any) -> None:
     with pytest.raises(QuestionImpossible):
-        asking._check(Question(hold=HoldType.APPROVAL, step="go", title="T", shown=value), ["a@b.c"], frozenset())
+        requesting._check(Question(hold=HoldType.APPROVAL, step="go", title="T", shown=value), ["a@b.c"], frozenset())
 
 
 def test_an_import_that_is_nested_too_deep_is_refused() -> None:

@@ -12,11 +12,11 @@ from holdgate.core.db import Database
 from holdgate.core.errors import NotFound
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
-from holdgate.tasks import attempts, limits, queries
-from holdgate.tasks.attempts import Claimed, Outcome
 from holdgate.tasks.kinds import Kind, Rate, find_kind
-from holdgate.tasks.limits import Claim, Limits
 from holdgate.tasks.models import KindLimit, Task
+from holdgate.tasks.queue import claims, limits, moves
+from holdgate.tasks.queue.claims import Claimed, Outcome
+from holdgate.tasks.queue.limits import Claim, Limits
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import TaskState, TaskVerb
 from tests.postings.people import add_user
@@ -118,7 +118,7 @@ async def test_a_lost_task_counts_until_it_is_recovered(database: Database, root
     [lost] = await claim(database, now=long_ago)
     assert await claim(database) == []
     async with database.write("system") as session:
-        await queries.recover_lost(session, most=3)
+        await moves.recover_lost(session, most=3)
     [again] = await claim(database)
     assert again.id == lost.id
     assert await claim(database) == []
@@ -129,7 +129,7 @@ async def test_a_held_task_makes_room(database: Database, root: Principal) -> No
     await put(database, 2)
     [held] = await claim(database)
     async with database.write("worker:test") as session:
-        await queries.move_tasks(session, TaskVerb.HOLD, Task.id == held.id)
+        await moves.move_tasks(session, TaskVerb.HOLD, Task.id == held.id)
     assert len(await claim(database)) == 1
 
 
@@ -162,7 +162,7 @@ async def test_another_priority_changes_the_place_and_not_the_limit(database: Da
     await allow(database, root, Limits(concurrency=1))
     _, second = await put(database, 2)
     async with database.write(root.actor) as session:
-        await queries.set_priority(session, Task.id == second, 300)
+        await moves.set_priority(session, Task.id == second, 300)
     assert [task.id for task in await claim(database)] == [second]
 
 
@@ -231,7 +231,7 @@ async def test_a_task_that_was_put_off_is_under_the_limit_that_holds_when_it_is_
     await allow(database, root, Limits(concurrency=2))
     await settle(database, now + timedelta(minutes=5))
     async with database.write("system") as session:
-        await queries.promote_due(session, now=now + timedelta(hours=2))
+        await moves.promote_due(session, now=now + timedelta(hours=2))
     assert len(await claim(database)) == 2
 
 
@@ -343,7 +343,7 @@ async def test_the_claim_of_unlimited_kinds_leaves_limited_tasks_alone(database:
     await allow(database, root, Limits(concurrency=5))
     await put(database, 3)
     async with database.write("worker:test") as session:
-        taken = await attempts.claim_tasks(session, queue="default", kinds=[HELD], worker=uuid7(), limit=5, lease=LEASE)
+        taken = await claims.claim_tasks(session, queue="default", kinds=[HELD], worker=uuid7(), limit=5, lease=LEASE)
     assert taken == []
 
 
@@ -355,7 +355,7 @@ async def test_a_full_kind_s_waiting_tasks_are_not_walked_over(database: Databas
     async with database.write("system") as session:
         await session.execute(text("ANALYZE tasks"))
         plan = await session.execute(
-            text("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + attempts.FREE.replace("SKIP LOCKED", "")),
+            text("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + claims.FREE.replace("SKIP LOCKED", "")),
             {"queue": "default", "kinds": [FREE, HELD], "look": 20, "least": 0, "most": 0},
         )
         root_node = plan.scalar_one()[0]["Plan"]

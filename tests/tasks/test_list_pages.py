@@ -8,7 +8,7 @@ import pytest
 
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from holdgate.tasks import saved
+from holdgate.tasks.search import saved
 from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal
 from tests.pages import browser_of

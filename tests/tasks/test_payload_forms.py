@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from holdgate.core.errors import Invalid
-from holdgate.core.masking import masked
+from holdgate.core.text.masking import masked
 from holdgate.kinds import BUILT_IN
 from holdgate.tasks.kinds import all_kinds, find_kind
-from holdgate.tasks.payload_forms import fields_of, read_fields, values_of
-from holdgate.tasks.secrets import changes_between, with_secrets
+from holdgate.tasks.payloads.forms import fields_of, read_fields, values_of
+from holdgate.tasks.payloads.secrets import changes_between, with_secrets
 
 for _module in BUILT_IN:
     import_module(_module)

@@ -10,10 +10,10 @@ from sqlalchemy import func, select, text
 import holdgate.runtime.sweeper
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from holdgate.stats.following import next_window
+from holdgate.stats.event_consumer import next_window
 from holdgate.stats.queries import counts_by_state, fold_events
 from holdgate.tasks.models import Task, TaskEvent, TaskStep
-from holdgate.tasks.pruning import prune_tasks
+from holdgate.tasks.queue.retention import prune_tasks
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import FINISHED, TaskState
 from tests.approvals.asking import put_question

@@ -11,10 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
-from holdgate.tasks import attempts, queries
-from holdgate.tasks.attempts import Claimed, Losses, Outcome
 from holdgate.tasks.errors import PayloadMismatch, UnknownKind
 from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.queue import claims, moves
+from holdgate.tasks.queue.claims import Claimed, Losses, Outcome
 from holdgate.tasks.service import TaskRequest, enqueue, enqueue_many
 from holdgate.tasks.states import TaskState
 from tests.tasks.making import make_task
@@ -30,14 +30,14 @@ async def claim(
     database: Database, limit: int = 10, queue: str = "default", now: datetime | None = None
 ) -> list[Claimed]:
     async with database.write("worker:test") as session:
-        return await attempts.claim_tasks(
+        return await claims.claim_tasks(
             session, queue=queue, kinds=["test.nothing"], worker=uuid7(), limit=limit, lease=LEASE, now=now
         )
 
 
 async def finish(database: Database, *outcomes: Outcome) -> set[UUID]:
     async with database.write("worker:test") as session:
-        return await attempts.finish_tasks(session, list(outcomes))
+        return await claims.finish_tasks(session, list(outcomes))
 
 
 async def state_of(database: Database, task_id: UUID) -> str:
@@ -101,7 +101,7 @@ async def test_a_late_worker_cannot_finish_a_reclaimed_task(database: Database) 
     long_ago = datetime.now(UTC) - timedelta(hours=1)
     [late] = await claim(database, now=long_ago)
     async with database.write("system") as session:
-        [lost] = await queries.recover_lost(session, most=3)
+        [lost] = await moves.recover_lost(session, most=3)
         assert (lost.id, lost.state) == (task_id, "queued")
     [fresh] = await claim(database)
     assert fresh.attempt == late.attempt + 1
@@ -116,18 +116,18 @@ async def test_a_late_worker_cannot_store_a_step_or_renew_its_lease(database: Da
     task_id = await make_task(database)
     [late] = await claim(database, now=datetime.now(UTC) - timedelta(hours=1))
     async with database.write("system") as session:
-        await queries.recover_lost(session, most=3)
+        await moves.recover_lost(session, most=3)
     await claim(database)
     async with database.write("worker:late") as session:
-        assert not await attempts.store_step(session, task_id, late.attempt, "step", "1")
-        assert await attempts.extend_leases(session, [(task_id, late.attempt)], LEASE) == set()
+        assert not await claims.store_step(session, task_id, late.attempt, "step", "1")
+        assert await claims.extend_leases(session, [(task_id, late.attempt)], LEASE) == set()
 
 
 async def test_a_finish_that_raced_with_a_cancel_changes_nothing(database: Database) -> None:
     task_id = await make_task(database)
     [task] = await claim(database)
     async with database.write("user:ann@example.org") as session:
-        await queries.move_tasks(session, queries.TaskVerb.CANCEL, Task.id == task_id)
+        await moves.move_tasks(session, moves.TaskVerb.CANCEL, Task.id == task_id)
     assert await finish(database, Outcome(task_id, task.attempt, TaskState.SUCCEEDED)) == set()
     assert await state_of(database, task_id) == "cancelled"
 
@@ -138,7 +138,7 @@ async def test_a_lost_lease_uses_up_no_try_but_a_poison_task_is_buried(database:
     for expected in ("queued", "queued", "dead_letter"):
         await claim(database, now=long_ago)
         async with database.write("system") as session:
-            [row] = await queries.recover_lost(session, most=3)
+            [row] = await moves.recover_lost(session, most=3)
             assert row.state == expected
     async with database.read() as session:
         task = await session.get_one(Task, task_id)
@@ -153,13 +153,13 @@ async def test_lost_workers_count_in_a_row_and_a_failure_in_between_begins_anew(
     for _ in range(2):
         await claim(database, now=long_ago)
         async with database.write("system") as session:
-            await queries.recover_lost(session, most=3)
+            await moves.recover_lost(session, most=3)
     [task] = await claim(database)
     assert task.lease_losses == 2
     error = '{"type": "E", "message": "m"}'
     await finish(database, Outcome(task_id, task.attempt, TaskState.RETRYING, error=error, delay=0, failed=True))
     async with database.write("system") as session:
-        await queries.promote_due(session)
+        await moves.promote_due(session)
     [task] = await claim(database)
     assert task.lease_losses == 0
 
@@ -172,7 +172,7 @@ async def test_suspects_are_claimed_by_how_often_their_worker_was_lost(database:
 
     async def among(least: int, most: int) -> list[UUID]:
         async with database.write("worker:test") as session:
-            claimed = await attempts.claim_tasks(
+            claimed = await claims.claim_tasks(
                 session,
                 queue="default",
                 kinds=["test.nothing"],
@@ -191,9 +191,9 @@ async def test_suspects_are_claimed_by_how_often_their_worker_was_lost(database:
 async def test_a_claim_takes_no_more_of_a_pool_than_it_has_places(database: Database) -> None:
     """The first of the queue fill the places; others of other kinds come through behind them."""
     ids = [await make_task(database, kind=kind) for kind in ["test.nothing"] * 4 + ["test.free"] * 2]
-    places = attempts.Places({"test.nothing": "thread"}, {"thread": 2})
+    places = claims.Places({"test.nothing": "thread"}, {"thread": 2})
     async with database.write("worker:test") as session:
-        claimed = await attempts.claim_tasks(
+        claimed = await claims.claim_tasks(
             session,
             queue="default",
             kinds=["test.nothing", "test.free"],
@@ -210,8 +210,8 @@ async def test_a_task_for_later_is_promoted_when_its_time_has_come(database: Dat
     task_id = await make_task(database, run_at=later)
     assert await state_of(database, task_id) == "scheduled"
     async with database.write("system") as session:
-        assert await queries.promote_due(session) == []
-        assert [row.id for row in await queries.promote_due(session, now=later)] == [task_id]
+        assert await moves.promote_due(session) == []
+        assert [row.id for row in await moves.promote_due(session, now=later)] == [task_id]
     assert await state_of(database, task_id) == "queued"
 
 

@@ -13,7 +13,8 @@ from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
 from holdgate.runtime import workers
-from holdgate.tasks import limits, queues
+from holdgate.tasks import queues
+from holdgate.tasks.queue import limits
 from holdgate.tasks.queues import QueueVerb
 from holdgate.tasks.states import TaskState
 from tests.pages import browser_of, site_of

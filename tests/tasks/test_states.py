@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError
 
 from holdgate.core.db import Database, WriteSession
 from holdgate.core.ids import uuid7
-from holdgate.tasks import attempts, queries
-from holdgate.tasks.attempts import Outcome
 from holdgate.tasks.models import Task, TaskEvent, TaskTransition
+from holdgate.tasks.queue import claims, moves
+from holdgate.tasks.queue.claims import Outcome
 from holdgate.tasks.states import FINISHED, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
 from tests.tasks.making import make_task
 
@@ -43,7 +43,7 @@ async def test_a_verb_moves_a_task_only_from_the_states_it_leads_from(
 async def apply(session: WriteSession, verb: TaskVerb, task_id: UUID) -> list[UUID]:
     """The verb by the statement that does it in life."""
     if verb is TaskVerb.CLAIM:
-        claimed = await attempts.claim_tasks(
+        claimed = await claims.claim_tasks(
             session, queue="default", kinds=["test.nothing"], worker=uuid7(), limit=1, lease=timedelta(seconds=15)
         )
         return [task.id for task in claimed]
@@ -53,11 +53,11 @@ async def apply(session: WriteSession, verb: TaskVerb, task_id: UUID) -> list[UU
     if verb in by_worker and not (verb is TaskVerb.BURY and task.state != TaskState.RUNNING):
         delay = 60.0 if verb is TaskVerb.RETRY_LATER else None
         outcome = Outcome(task_id, attempt, TASK_MACHINE.moves[verb].targets[0], delay=delay)
-        return list(await attempts.finish_tasks(session, [outcome]))
+        return list(await claims.finish_tasks(session, [outcome]))
     if verb is TaskVerb.SNOOZE:
-        slept = await attempts.snooze(session, task_id, attempt, "nap", timedelta(hours=1))
+        slept = await claims.snooze(session, task_id, attempt, "nap", timedelta(hours=1))
         return [task_id] if slept is False else []
-    return [moved.id for moved in await queries.move_tasks(session, verb, Task.id == task_id)]
+    return [moved.id for moved in await moves.move_tasks(session, verb, Task.id == task_id)]
 
 
 EDGES = {(source, target) for source, target, _ in TASK_MACHINE.edges()}
@@ -112,9 +112,9 @@ async def test_the_table_in_the_database_equals_the_declaration(database: Databa
 async def test_a_refusal_that_lets_the_task_go_on_is_logged_as_a_refusal(database: Database) -> None:
     task_id = await make_task(database, TaskState.PENDING_APPROVAL)
     async with database.write("recipient:ann@example.org") as session:
-        await queries.move_tasks(session, TaskVerb.REJECT, Task.id == task_id, to=TaskState.QUEUED)
+        await moves.move_tasks(session, TaskVerb.REJECT, Task.id == task_id, to=TaskState.QUEUED)
         # The same transaction goes on: the unusual verb must not stick to the next move.
-        await queries.move_tasks(session, TaskVerb.CANCEL, Task.id == task_id)
+        await moves.move_tasks(session, TaskVerb.CANCEL, Task.id == task_id)
     async with database.read() as session:
         events = (await session.execute(select(TaskEvent).order_by(TaskEvent.id.desc()).limit(2))).scalars().all()
     assert [(e.verb, e.to_state) for e in events] == [("cancel", "cancelled"), ("reject", "queued")]

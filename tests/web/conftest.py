@@ -19,11 +19,11 @@ from holdgate.core.errors import Conflict, Invalid, NotFound, TooMany, Unauthori
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
 from holdgate.web.forms import Form, blank, read_form
-from holdgate.web.guards import SignedIn, admin_only, signed_in
+from holdgate.web.http.guards import SignedIn, admin_only, signed_in
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.security import Shield
+from holdgate.web.http.sessions import Read, Write
 from holdgate.web.render import render, render_private, see_other
-from holdgate.web.request import WebRequest
-from holdgate.web.security import Shield
-from holdgate.web.sessions import Read, Write
 from holdgate.web.site import make_site
 
 FIELD = re.compile(r'name="_csrf_token" value="([^"]+)"')

@@ -7,7 +7,7 @@ import uvicorn
 from click.testing import CliRunner
 
 from holdgate import cli
-from holdgate.web.connection import Connection
+from holdgate.web.http.connection import Connection
 
 PRODUCTION = {
     "ENVIRONMENT": "production",

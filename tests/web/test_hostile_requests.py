@@ -17,8 +17,8 @@ import uvicorn
 from litestar import _parsers
 from redis import Redis
 
-from holdgate.web import connection, exchange
-from holdgate.web.connection import Connection
+from holdgate.web.http import connection, exchange
+from holdgate.web.http.connection import Connection
 from tests.processes import Process, environment, free_port, web
 from tests.servers import Servers
 from tests.web.conftest import Client, MakeSite

@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from holdgate.core.errors import TooMany
-from holdgate.web.limits import Limit, Limits
+from holdgate.web.http.limits import Limit, Limits
 
 LIMIT = Limit("test", 3, timedelta(seconds=60))
 
@@ -75,7 +75,7 @@ async def test_without_redis_a_process_counts_for_itself_and_nobody_waits(url: s
 
 
 async def test_memory_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("holdgate.web.limits.KEPT", 5)
+    monkeypatch.setattr("holdgate.web.http.limits.KEPT", 5)
     limits = Limits(None)
     for number in range(20):
         await limits.hit(LIMIT, str(number))

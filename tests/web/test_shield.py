@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from holdgate.core.config import Settings
-from holdgate.web.security import MAX_BODY
+from holdgate.web.http.security import MAX_BODY
 from tests.web.conftest import Client, MakeSite
 
 NO_HANDLER = ["/nowhere", "/refusals/crash", "/refusals/missing", "/notes", "/robots.txt", "/static/x/nothing.css"]

@@ -13,7 +13,7 @@ import holdgate.kinds.webhook_deliver  # noqa: F401
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from holdgate.webhooks import following, service
+from holdgate.webhooks import event_consumer, service
 from holdgate.webhooks.events import TYPES
 from holdgate.webhooks.service import Wanted
 from tests.kinds.odd_site import OddSite
@@ -79,7 +79,7 @@ async def follow(database: Database, settings: Settings) -> None:
     more = True
     while more:
         async with database.write("system") as session:
-            more = await following.follow_log(session, settings)
+            more = await event_consumer.follow_log(session, settings)
 
 
 async def deliveries(database: Database) -> list[tuple[str, Any]]:

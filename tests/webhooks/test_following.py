@@ -5,17 +5,17 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from holdgate.approvals import deciding
+from holdgate.approvals.requests import deciding
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from holdgate.runs import following as run_following
+from holdgate.runs import event_consumer as run_following
 from holdgate.runs import service as runs
 from holdgate.runs.states import RunVerb
 from holdgate.tasks.models import Task
-from holdgate.tasks.queries import move_tasks
+from holdgate.tasks.queue.moves import move_tasks
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import TASK_MACHINE, TaskState, TaskVerb
-from holdgate.webhooks import following, service
+from holdgate.webhooks import event_consumer, service
 from holdgate.webhooks.events import OF_RUN, OF_STATE, TYPES
 from tests.approvals.asking import approve, principal, put_question
 from tests.stats.final import all_final
@@ -150,7 +150,7 @@ async def test_two_sweepers_at_once_make_every_delivery_once(database: Database,
         async with database.write("system") as session:
             await session.execute(text("SELECT 1"))
             await barrier.wait()
-            await following.follow_log(session, settings)
+            await event_consumer.follow_log(session, settings)
 
     await asyncio.gather(*(sweep() for _ in range(4)))
     assert len(await deliveries(database)) == 20
@@ -165,7 +165,7 @@ async def test_a_follower_that_dies_before_its_commit_neither_loses_nor_doubles(
     await all_final(database)
     with pytest.raises(ConnectionError):
         async with database.write("system") as session:
-            await following.follow_log(session, settings)
+            await event_consumer.follow_log(session, settings)
             raise ConnectionError
     assert await deliveries(database) == []
     await follow(database, settings)
@@ -181,7 +181,7 @@ async def test_a_transaction_still_open_is_told_later_not_lost(database: Databas
         await move_tasks(slow, TaskVerb.CANCEL, Task.id == task_id)
         await end_a_task(database, ann.id)
         async with database.write("system") as session:
-            await following.follow_log(session, settings)
+            await event_consumer.follow_log(session, settings)
         # The later one waits for the horizon, too: nothing is read twice and nothing is jumped over.
         assert await deliveries(database) == []
     await follow(database, settings)
@@ -191,7 +191,7 @@ async def test_a_transaction_still_open_is_told_later_not_lost(database: Databas
 async def test_many_events_are_read_in_bounded_windows(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "MOST", 5)
+    monkeypatch.setattr(event_consumer, "MOST", 5)
     ann = await principal(database)
     await make_endpoint(database, settings, ann, URL)
     for _ in range(8):
@@ -200,7 +200,7 @@ async def test_many_events_are_read_in_bounded_windows(
     seen = []
     for _ in range(6):
         async with database.write("system") as session:
-            await following.follow_log(session, settings)
+            await event_consumer.follow_log(session, settings)
         seen.append(len(await deliveries(database)))
     assert seen[0] < 4
     assert seen[-1] == 8

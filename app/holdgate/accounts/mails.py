@@ -5,7 +5,9 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.accounts import link_queries, queries, token_queries
+from holdgate.accounts import queries
+from holdgate.accounts.sign_in import queries as link_queries
+from holdgate.accounts.tokens import queries as token_queries
 from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
 from holdgate.core.tokens import digest, mint

@@ -5,15 +5,17 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from holdgate.accounts import link_queries, queries, token_queries
+from holdgate.accounts import queries
 from holdgate.accounts.errors import AccessEnded, LastAdmin, SessionNotFound, UserNotFound
-from holdgate.accounts.letters import InvitationData
+from holdgate.accounts.mails import InvitationData
 from holdgate.accounts.models import User
+from holdgate.accounts.sign_in import queries as link_queries
+from holdgate.accounts.tokens import queries as token_queries
 from holdgate.core import zones
-from holdgate.core.addresses import BadAddress, canonical_address, checked_address
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
+from holdgate.core.text.addresses import BadAddress, canonical_address, checked_address
 from holdgate.mail import service as mail
 
 Role = Literal["member", "admin"]

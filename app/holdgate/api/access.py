@@ -7,8 +7,8 @@ from litestar.handlers import BaseRouteHandler
 
 from holdgate.core.errors import Forbidden, Unauthorized
 from holdgate.core.scopes import Scope
-from holdgate.web.guards import Connection
-from holdgate.web.request import principal
+from holdgate.web.http.guards import Connection
+from holdgate.web.http.request import principal
 
 
 class Access(msgspec.Struct, frozen=True):

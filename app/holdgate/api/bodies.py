@@ -7,10 +7,10 @@ import msgspec
 
 from holdgate.api.endpoints import JSON
 from holdgate.core.errors import AppError, Invalid, UnsupportedMedia
-from holdgate.core.shape import json_problem
-from holdgate.core.storable import NUL, holds_nul
+from holdgate.core.text.shape import json_problem
+from holdgate.core.text.storable import NUL, holds_nul
 from holdgate.web.errors import MISSING_FIELD
-from holdgate.web.request import WebRequest
+from holdgate.web.http.request import WebRequest
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)

@@ -8,8 +8,8 @@ from litestar import Response, get
 
 from holdgate.api import openapi
 from holdgate.core.config import Settings
+from holdgate.web.http.request import WebRequest
 from holdgate.web.render import render
-from holdgate.web.request import WebRequest
 
 CACHE = "public, max-age=300"
 

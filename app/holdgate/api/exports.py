@@ -13,8 +13,8 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.web.downloads import Rows, export
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
 
 
 def export_routes(

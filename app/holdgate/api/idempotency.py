@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 from litestar import Response
 
-from holdgate.api import replies
+from holdgate.api import idempotency_store
 from holdgate.api.endpoints import JSON
 from holdgate.core.db import Database, WriteSession
 from holdgate.core.errors import Conflict, Invalid
 from holdgate.core.principal import Principal
-from holdgate.web.request import WebRequest
+from holdgate.web.http.request import WebRequest
 
 HEADER = "Idempotency-Key"
 KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -59,9 +59,9 @@ async def once(
         if not KEY.fullmatch(key):
             raise Invalid(f"{HEADER} must have 1 to 200 printable ASCII characters.")
         request_hash = _hash(request, sha256(await request.body()).digest() if digest is None else digest)
-        if not await replies.lock_key(session, by.id, key):
+        if not await idempotency_store.lock_key(session, by.id, key):
             raise InFlight
-        kept = await replies.find_reply(session, by.id, key)
+        kept = await idempotency_store.find_reply(session, by.id, key)
         if kept is not None:
             if kept.request_hash != request_hash:
                 raise Invalid(f"This {HEADER} was used for another request. Choose a new one.")
@@ -69,7 +69,7 @@ async def once(
             return _response(status, kept.body, kept.location, {"Idempotency-Replayed": "true"})
         done = await work(session)
         body = msgspec.json.encode(done.body)
-        await replies.keep_reply(
+        await idempotency_store.keep_reply(
             session, by.id, key, request_hash=request_hash, status=done.status, body=body, location=done.location
         )
     return _response(done.status, body, done.location)

@@ -17,8 +17,8 @@ from holdgate.api.idempotency import Reply, once
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
 
 T = TypeVar("T")
 Answer = Reply | msgspec.Struct  # a struct alone is answered as 200

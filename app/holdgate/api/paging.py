@@ -10,7 +10,7 @@ from litestar import Response
 from holdgate.api.endpoints import JSON
 from holdgate.core.errors import Invalid
 from holdgate.core.paging import Cursor, parse_cursor
-from holdgate.web.request import WebRequest
+from holdgate.web.http.request import WebRequest
 
 R = TypeVar("R")
 

@@ -9,9 +9,9 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from holdgate.core.config import Settings
 from holdgate.core.errors import Unauthorized
-from holdgate.web.limits import SHARED, Limit, Limits, shared_limits, telling
-from holdgate.web.request import WebRequest, client_address, principal
-from holdgate.web.sessions import SAFE_METHODS
+from holdgate.web.http.limits import SHARED, Limit, Limits, shared_limits, telling
+from holdgate.web.http.request import WebRequest, client_address, principal
+from holdgate.web.http.sessions import SAFE_METHODS
 
 PATH = "/api/v1"
 READS = 10  # so much more may be read than changed

@@ -13,13 +13,13 @@ from holdgate.api.paging import Paged, page, unpaged
 from holdgate.audit import exports, queries
 from holdgate.audit.queries import AREAS, AuditFilter, Line, parse_place
 from holdgate.core.errors import Invalid
-from holdgate.core.masking import masked, masked_text
 from holdgate.core.scopes import Scope
-from holdgate.tasks.filters import parse_age
+from holdgate.core.text.masking import masked, masked_text
 from holdgate.tasks.schemas import Moment
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
+from holdgate.tasks.search.filters import parse_age
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 
 TAG = "People"
 Words = Annotated[str, msgspec.Meta(max_length=300)]

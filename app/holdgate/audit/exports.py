@@ -6,7 +6,7 @@ from holdgate.audit import queries
 from holdgate.audit.queries import AuditFilter, Line, Place
 from holdgate.core import exports
 from holdgate.core.db import Database, ReadSession
-from holdgate.core.masking import masked, masked_text
+from holdgate.core.text.masking import masked, masked_text
 
 CHUNK = 1000
 COLUMNS = ("at", "area", "verb", "actor", "about", "target", "detail", "data")

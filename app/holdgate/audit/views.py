@@ -12,16 +12,16 @@ from holdgate.audit import exports, queries
 from holdgate.audit.errors import TooSlow
 from holdgate.audit.queries import AREAS, AuditFilter, Line, parse_place
 from holdgate.core.errors import Invalid
-from holdgate.core.masking import masked, masked_text
 from holdgate.core.paging import PAGE
-from holdgate.tasks.filters import parse_age
+from holdgate.core.text.masking import masked, masked_text
+from holdgate.tasks.search.filters import parse_age
 from holdgate.tasks.states import TaskVerb
 from holdgate.web.downloads import export
 from holdgate.web.forms import Form
-from holdgate.web.guards import SignedIn, admin_only
+from holdgate.web.http.guards import SignedIn, admin_only
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 from holdgate.web.render import render
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
 
 PATH = "/admin/audit"
 LOG = "log"  # the view of every change of tasks

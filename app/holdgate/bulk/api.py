@@ -9,9 +9,9 @@ from litestar import Response
 from litestar.params import FromPath
 
 from holdgate.api.bodies import read_json, read_query
-from holdgate.api.changes import change
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.idempotency import Reply
+from holdgate.api.mutations import change
 from holdgate.api.paging import page, position
 from holdgate.api.router import PATH
 from holdgate.bulk import queries, service
@@ -35,9 +35,9 @@ from holdgate.core.db import WriteSession
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 
 TAG = "Bulk actions"
 EXAMPLE = {"verb": "prioritise", "filter": {"kind": "sample.task", "state": ["queued", "scheduled"]}}

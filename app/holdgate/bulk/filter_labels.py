@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import msgspec
 
-from holdgate.tasks.filters import ONLY, TaskFilter, parse_age
+from holdgate.tasks.search.filters import ONLY, TaskFilter, parse_age
 from holdgate.web.filters import state_label
 
 _WORDS = {

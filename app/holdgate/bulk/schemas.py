@@ -6,14 +6,14 @@ from uuid import UUID
 import msgspec
 
 from holdgate.api.paging import Paged
-from holdgate.bulk.conditions import conditions_of
+from holdgate.bulk.filter_labels import conditions_of
 from holdgate.bulk.models import BulkAction, BulkEvent
 from holdgate.bulk.service import MOST_NOTE
 from holdgate.bulk.states import BulkState, BulkVerb
 from holdgate.bulk.undoing import Undo
 from holdgate.core.errors import Invalid
-from holdgate.tasks.filters import MOST_IDS, MOST_TEXT, TaskFilter, parse_filter
 from holdgate.tasks.schemas import Moment, Priority, Standing
+from holdgate.tasks.search.filters import MOST_IDS, MOST_TEXT, TaskFilter, parse_filter
 from holdgate.tasks.states import STANDINGS
 
 Words = Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_TEXT)]

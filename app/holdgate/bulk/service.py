@@ -15,17 +15,17 @@ from holdgate.bulk import queries, redrive
 from holdgate.bulk.errors import ActionEnded, ActionNotFound, NothingMatches, NotWaiting, Outgrown, TooSlow
 from holdgate.bulk.models import BulkAction
 from holdgate.bulk.states import OPEN, BulkMove, BulkVerb, standings_for
-from holdgate.core import log
 from holdgate.core.db import Session, WriteSession, is_away, sqlstate
 from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
-from holdgate.tasks import queries as tasks
-from holdgate.tasks.filters import TaskFilter
+from holdgate.core.telemetry import log
 from holdgate.tasks.models import Task
+from holdgate.tasks.queue import moves as tasks
+from holdgate.tasks.search.counts import tellable, totals
+from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import announce_ready
 from holdgate.tasks.states import RESUMED_PRIORITY, TaskVerb
-from holdgate.tasks.totals import tellable, totals
 
 CHUNK = 500  # tasks moved in one transaction
 COUNT_LIMIT = timedelta(seconds=5)  # how long counting for the confirmation may take

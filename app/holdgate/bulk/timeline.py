@@ -2,7 +2,7 @@
 
 import re
 
-from holdgate.tasks.reasons import source
+from holdgate.tasks.reason_links import source
 
 SIGNED = re.compile(r"Bulk action ([0-9a-f-]{36})")
 

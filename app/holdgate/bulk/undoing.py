@@ -11,7 +11,7 @@ from holdgate.bulk.service import start_bulk
 from holdgate.bulk.states import OPEN, BulkVerb
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.principal import Principal
-from holdgate.tasks.filters import TaskFilter
+from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.states import TaskState
 
 

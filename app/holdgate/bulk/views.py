@@ -11,8 +11,8 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
 from holdgate.bulk import queries, redrive, service
-from holdgate.bulk.conditions import Condition, conditions_of
 from holdgate.bulk.errors import ActionNotFound, Outgrown
+from holdgate.bulk.filter_labels import Condition, conditions_of
 from holdgate.bulk.models import BulkAction, BulkEvent
 from holdgate.bulk.service import Preview
 from holdgate.bulk.states import OPEN, BulkState, BulkVerb
@@ -21,13 +21,13 @@ from holdgate.core.db import Session
 from holdgate.core.errors import AppError, Invalid, NotFound
 from holdgate.core.paging import Cursor, turn
 from holdgate.core.principal import Principal
-from holdgate.tasks.filters import TaskFilter, parse_filter
+from holdgate.tasks.search.filters import TaskFilter, parse_filter
 from holdgate.web.forms import Form, blank, read_form
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read, Write, discard
 from holdgate.web.pager import Pager, pager
 from holdgate.web.render import render, see_other
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read, Write, discard
 
 REDRIVE = "redrive"  # how pages call a retry in steps
 VERBS = (*(verb.value for verb in BulkVerb), REDRIVE)

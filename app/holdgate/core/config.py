@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from holdgate.core.addresses import BadAddress, checked_domain
+from holdgate.core.text.addresses import BadAddress, checked_domain
 
 VERSION = version("holdgate")
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]

@@ -21,7 +21,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from holdgate.core import log
+from holdgate.core.telemetry import log
 
 CONNECT_SECONDS = 5.0
 ONE_OF_SEVERAL_SECONDS = 3.0  # for each host, so that a dead one leaves time for the next

@@ -20,8 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import UserDefinedType
 
-from holdgate.core import log, tracing
 from holdgate.core.connections import Line, make_engine
+from holdgate.core.telemetry import log, tracing
 
 REPLICA_PATIENCE = 30.0  # seconds in which a replica that did not answer is not asked again
 REPLICA_SECONDS = 2.0  # in which it has to say that it is there

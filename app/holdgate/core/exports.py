@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from holdgate.core.csv_cells import MARK, lines
 from holdgate.core.db import Database, ReadSession
+from holdgate.core.text.csv_cells import MARK, lines
 
 CHUNK = 500
 

@@ -10,8 +10,8 @@ from holdgate.core.scopes import Scope
 from holdgate.doctor import examination
 from holdgate.doctor.findings import Health, Report, worst
 from holdgate.doctor.views import patient_of
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
 
 
 class Examination(msgspec.Struct, frozen=True):

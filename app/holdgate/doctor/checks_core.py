@@ -12,7 +12,8 @@ from holdgate.doctor import queries
 from holdgate.doctor.findings import Check, Finding, Patient, fail, fine, warn
 from holdgate.runtime.doorbell import Doorbell
 from holdgate.stats import queries as stats
-from holdgate.tasks import reads, strays
+from holdgate.tasks.queue import orphans
+from holdgate.tasks.search import lists
 
 REDIS_AWAY = (RedisError, OSError, TimeoutError)
 REDIS_SECONDS = 3.0
@@ -146,7 +147,7 @@ async def wakeups(patient: Patient) -> Finding:
 
 async def workers(patient: Patient) -> Finding:
     async with patient.database.read() as session:
-        found = await reads.list_workers(session)
+        found = await lists.list_workers(session)
     alive = [item for item in found if item.state == "online"]
     lost = [f"{item.worker.host}:{item.worker.pid}" for item in found if item.state == "lost"]
     if not alive:
@@ -161,7 +162,7 @@ async def workers(patient: Patient) -> Finding:
 
 async def sweeper(patient: Patient) -> Finding:
     async with patient.database.read() as session:
-        age = await reads.sweeper_age(session)
+        age = await lists.sweeper_age(session)
     if age is None:
         return fail(
             "No living worker has swept.", "Start a worker; nothing is promoted, expired or recovered meanwhile."
@@ -198,7 +199,7 @@ async def dead_tuples(patient: Patient) -> Finding:
 async def served(patient: Patient) -> Finding:
     """Whether somebody works on everything that is ready."""
     async with patient.database.read() as session:
-        found = strays.orphans(await stats.counts_by_kind(session), await reads.list_workers(session))
+        found = orphans.orphans(await stats.counts_by_kind(session), await lists.list_workers(session))
     if not found:
         return fine("A living worker serves every queue and kind with ready tasks.")
     told = ", ".join(f"{line.n:,} × {line.kind} in {line.queue}" for line in found[:5])

@@ -6,14 +6,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from holdgate.core import outgoing
 from holdgate.core.config import Settings
 from holdgate.core.files import FilesAway, FileStore
 from holdgate.core.ids import uuid7
+from holdgate.core.network import outgoing
 from holdgate.core.tokens import Signer
-from holdgate.doctor import beside
+from holdgate.doctor import checks_topology
+from holdgate.doctor.checks_core import wakeups
 from holdgate.doctor.findings import Check, Finding, Patient, fail, fine, warn
-from holdgate.doctor.inside import wakeups
 from holdgate.mail import mailbox, smtp
 from holdgate.mail.errors import MailError
 from holdgate.mail.message import render
@@ -94,7 +94,7 @@ async def files(patient: Patient) -> Finding:
 
 
 CHECKS: dict[str, Check] = {
-    **beside.CHECKS,
+    **checks_topology.CHECKS,
     "Wake-ups": wakeups,
     "Public address": public_url,
     "Mail": mail,

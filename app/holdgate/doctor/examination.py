@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from holdgate.doctor import inside, outside
+from holdgate.doctor import checks_core, checks_external
 from holdgate.doctor.findings import Health, Patient, Report, examine, worst
 
 STATUS = {Health.OK: 0, Health.WARN: 1, Health.FAIL: 2}
@@ -16,12 +16,12 @@ Say = Callable[[str], Any]
 
 
 async def examine_all(patient: Patient) -> list[Report]:
-    return await examine(patient, {**inside.CHECKS, **outside.CHECKS})
+    return await examine(patient, {**checks_core.CHECKS, **checks_external.CHECKS})
 
 
 async def examine_inside(patient: Patient) -> list[Report]:
     """Only what is quick and asks nobody else."""
-    return await examine(patient, inside.CHECKS)
+    return await examine(patient, checks_core.CHECKS)
 
 
 async def tell(settings: Settings, head: str, say: Say, *, as_json: bool = False, send_to: str = "") -> int:

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from holdgate.core.config import Settings
 from holdgate.core.db import AWAY, Database
-from holdgate.core.masking import masked_text
+from holdgate.core.text.masking import masked_text
 
 LONGEST = 15.0  # seconds for one check
 

@@ -6,9 +6,9 @@ from litestar.params import FromQuery
 
 from holdgate.doctor import examination
 from holdgate.doctor.findings import Health, Patient, Report, worst
-from holdgate.web.guards import SignedIn, admin_only
+from holdgate.web.http.guards import SignedIn, admin_only
+from holdgate.web.http.request import WebRequest
 from holdgate.web.render import render
-from holdgate.web.request import WebRequest
 
 
 class HealthView(msgspec.Struct, frozen=True):

@@ -14,13 +14,13 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.approvals import versions
+from holdgate.approvals.rules import versions
 from holdgate.kinds.application.compose import Given, compose
 from holdgate.kinds.application.packet import CoverLetterForm, Missing, Receipt
 from holdgate.kinds.application.sending import numbered, send
 from holdgate.postings import service as postings
 from holdgate.postings.service import KIND
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
 from holdgate.tasks.kinds import Backoff, kind
 

@@ -14,22 +14,18 @@ from datetime import timedelta
 import msgspec
 
 # The letters of the features register themselves; who can send mail can send theirs.
-from holdgate.accounts import letters as _of_accounts  # noqa: F401
 from holdgate.accounts import service as accounts
-from holdgate.approvals import letters as _of_approvals  # noqa: F401
-from holdgate.approvals.asking import UNREACHABLE
-from holdgate.core.addresses import checked_address
+from holdgate.approvals.requests.requesting import UNREACHABLE
 from holdgate.core.db import AWAY
+from holdgate.core.text.addresses import checked_address
 from holdgate.mail import mailbox, smtp
 from holdgate.mail.errors import NotNeeded, PermanentMailError, TemporaryMailError
 from holdgate.mail.letters import find_letter, letter_data
 from holdgate.mail.message import render
 from holdgate.mail.service import ATTEMPTS, KIND, QUEUE, Email
-from holdgate.runs import letters as _of_runs  # noqa: F401
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
 from holdgate.tasks.kinds import Backoff, kind
-from holdgate.webhooks import letters as _of_webhooks  # noqa: F401
 
 SMTP_TIMEOUT = timedelta(seconds=60)
 

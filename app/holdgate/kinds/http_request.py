@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal
 import httpx
 import msgspec
 
-from holdgate.core import outgoing
-from holdgate.core.masking import masked_text
-from holdgate.core.outgoing import RefusedRequest
-from holdgate.core.storable import storable_text
-from holdgate.runtime.context import Context
+from holdgate.core.network import outgoing
+from holdgate.core.network.outgoing import RefusedRequest
+from holdgate.core.text.masking import masked_text
+from holdgate.core.text.storable import storable_text
+from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError, RetryAfter
 from holdgate.tasks.artifacts import CONTENT_TYPE, StoredArtifact
 from holdgate.tasks.kinds import Backoff, kind

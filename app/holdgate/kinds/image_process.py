@@ -11,11 +11,11 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.core import outgoing
 from holdgate.core.files import FileStore
-from holdgate.core.outgoing import RefusedRequest
+from holdgate.core.network import outgoing
+from holdgate.core.network.outgoing import RefusedRequest
 from holdgate.kinds.image.editing import Crop, Edit, Format, RefusedPicture, Resize, edit_picture
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
 from holdgate.tasks.artifacts import StoredArtifact, find_owners_artifact
 from holdgate.tasks.kinds import kind

@@ -16,7 +16,7 @@ from holdgate.kinds.report.numbers import Adder
 from holdgate.kinds.report.page import write_page
 from holdgate.kinds.report.pdf import write_pdf
 from holdgate.kinds.report.table import write_table
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
 from holdgate.stats import reports
 from holdgate.stats.reports import TaskLine, Which

@@ -12,10 +12,10 @@ from uuid import UUID
 import httpx
 import msgspec
 
-from holdgate.core import outgoing
-from holdgate.core.masking import masked_text
-from holdgate.core.outgoing import OutgoingError, RefusedRequest
-from holdgate.runtime.context import Context
+from holdgate.core.network import outgoing
+from holdgate.core.network.outgoing import OutgoingError, RefusedRequest
+from holdgate.core.text.masking import masked_text
+from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError, RetryAfter
 from holdgate.tasks.kinds import Backoff, kind
 from holdgate.webhooks import queries, service

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from holdgate.client import Client, Problem
-from holdgate.load.asking import Connect, Gate, Patient, Stopped
-from holdgate.load.watching import Watcher
+from holdgate.load.client import Connect, Gate, Patient, Stopped
+from holdgate.load.progress import Watcher
 
 EVERY = 0.5  # seconds between two looks
 

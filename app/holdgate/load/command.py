@@ -57,8 +57,8 @@ def load(
     import msgspec
 
     from holdgate.client import Problem
+    from holdgate.load.report import table
     from holdgate.load.running import Interrupted, Plan, run
-    from holdgate.load.telling import table
 
     base_url = url.rstrip("/")
     if not yes and urlsplit(base_url).hostname not in HERE:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from holdgate.client import TaskItem
-from holdgate.load.asking import Patient
+from holdgate.load.client import Patient
 
 MOST = 200  # items of a page
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from holdgate.load.figures import Figures, Spread
-from holdgate.load.watching import Queues, Stand
+from holdgate.load.progress import Queues, Stand
 
 
 def progress(seconds: float, count: int, sent: int, stand: Stand, waits: int, queues: Queues | None) -> str:

@@ -9,12 +9,12 @@ import msgspec
 
 from holdgate.client import Client, TaskItem
 from holdgate.load.approving import Approver
-from holdgate.load.asking import Gate, Patient, Stopped
+from holdgate.load.client import Gate, Patient, Stopped
 from holdgate.load.figures import Figures, as_they_should, courses_of, pace, spread_of
 from holdgate.load.mix import Shape, spread
+from holdgate.load.progress import Watcher
+from holdgate.load.report import progress
 from holdgate.load.sending import Sender
-from holdgate.load.telling import progress
-from holdgate.load.watching import Watcher
 
 EVERY = 1.0  # seconds between two looks
 LAST_LOOK = 15.0  # seconds for a last look after Ctrl-C

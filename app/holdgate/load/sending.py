@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from holdgate.client import Problem
-from holdgate.load.asking import Connect, Gate, Patient, Stopped
+from holdgate.load.client import Connect, Gate, Patient, Stopped
 from holdgate.load.mix import Shape
 
 NAME = "Load test"

@@ -1,9 +1,9 @@
-"""The address that mail comes from. Those it goes to: core/addresses.py."""
+"""The address that mail comes from. Those it goes to: core/text/addresses.py."""
 
 from email.headerregistry import Address
 from email.utils import parseaddr
 
-from holdgate.core.addresses import checked_address
+from holdgate.core.text.addresses import checked_address
 
 
 def sender(mail_from: str) -> Address:

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import text
 
-from holdgate.core import log
 from holdgate.core.db import WriteSession
+from holdgate.core.telemetry import log
 from holdgate.mail.errors import LetterMismatch, UnknownLetter
 from holdgate.mail.letters import find_letter, letter_data
 from holdgate.mail.service import KIND
-from holdgate.stats.following import next_window
+from holdgate.stats.event_consumer import next_window
 
 FOLLOWER = "mail"
 MOST = 10_000  # events of tasks read in one transaction

@@ -21,10 +21,10 @@ from uuid import UUID
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from holdgate.core.addresses import checked_address
 from holdgate.core.config import Settings
-from holdgate.core.places import TEMPLATES
-from holdgate.core.visible import visible, visible_html
+from holdgate.core.paths import TEMPLATES
+from holdgate.core.text.addresses import checked_address
+from holdgate.core.text.visible import visible, visible_html
 from holdgate.mail.addresses import sender
 
 SUBJECT_LIMIT = 180

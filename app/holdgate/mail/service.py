@@ -5,8 +5,8 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.core.addresses import checked_address
 from holdgate.core.db import WriteSession
+from holdgate.core.text.addresses import checked_address
 from holdgate.mail.letters import letter_data
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import DEFAULT_PRIORITY

@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import aiosmtplib
 
-from holdgate.core.storable import storable_text
+from holdgate.core.text.storable import storable_text
 from holdgate.mail.addresses import sender
 from holdgate.mail.errors import MailError, PermanentMailError, TemporaryMailError
 

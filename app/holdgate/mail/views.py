@@ -13,10 +13,10 @@ from holdgate.core.errors import NotFound
 from holdgate.mail import mailbox, reading
 from holdgate.mail.mailbox import SHOWN, Entry
 from holdgate.mail.reading import Reading
-from holdgate.web.headers import SCRIPTS
+from holdgate.web.http.headers import SCRIPTS
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read, Write
 from holdgate.web.render import render, see_other
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read, Write
 
 # The page may show a frame, and the framed part may be shown in one. The part is somebody else's HTML: it
 # gets no script, loads nothing and has an origin of its own, so that it can neither read nor post here.

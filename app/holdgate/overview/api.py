@@ -7,17 +7,17 @@ from litestar import Response
 
 from holdgate.api.bodies import read_query
 from holdgate.api.endpoints import JSON, endpoint
-from holdgate.core.masking import masked_text
 from holdgate.core.scopes import Scope
+from holdgate.core.text.masking import masked_text
 from holdgate.overview.needs import Need
 from holdgate.overview.reads import OUTCOMES, Overview, overview_of
 from holdgate.stats.failures import Failure
-from holdgate.stats.figures import Line, Times
-from holdgate.stats.minutes import PERIODS, Period
+from holdgate.stats.rollups import PERIODS, Period
+from holdgate.stats.summaries import Line, Times
 from holdgate.tasks.schemas import Moment
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 
 MOST_FAILURES = 50
 

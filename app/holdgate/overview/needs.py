@@ -6,15 +6,15 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.approvals import reads as approvals
+from holdgate.approvals.requests import inbox as approvals
 from holdgate.core.config import Settings
 from holdgate.core.db import Session
 from holdgate.core.principal import Principal
 from holdgate.schedules import service as schedules
 from holdgate.stats.queries import CountsByKind
-from holdgate.tasks import strays
+from holdgate.tasks.queue import orphans
 from holdgate.tasks.queues import QueueLine
-from holdgate.tasks.reads import LivingWorker
+from holdgate.tasks.search.lists import LivingWorker
 from holdgate.tasks.states import TaskState
 from holdgate.webhooks import service as webhooks
 
@@ -93,7 +93,7 @@ def _dead(counts: CountsByKind) -> list[Need]:
 
 
 def _unserved(counts: CountsByKind, workers: list[LivingWorker]) -> list[Need]:
-    lines = strays.orphans(counts, workers)
+    lines = orphans.orphans(counts, workers)
     n = sum(line.n for line in lines)
     if n and all(item.state == "lost" for item in workers):
         text = f"{_number(n, 'task waits', 'tasks wait')} and no worker runs"
@@ -115,7 +115,7 @@ def _unserved(counts: CountsByKind, workers: list[LivingWorker]) -> list[Need]:
 
 
 async def _stuck(session: Session, by: Principal, settings: Settings) -> list[Need]:
-    n = await strays.count_stuck(session, settings.stuck_timeout) if by.is_admin else 0
+    n = await orphans.count_stuck(session, settings.stuck_timeout) if by.is_admin else 0
     text = f"{_number(n, 'task seems', 'tasks seem')} stuck"
     return _when(n, "stuck", "running", "Running", text, "/tasks?state=running&mail=with", "running far too long")
 

@@ -10,12 +10,13 @@ from holdgate.core.principal import Principal
 from holdgate.overview.needs import Need, needs_of
 from holdgate.stats import queries as stats
 from holdgate.stats.failures import Failure, failures_in
-from holdgate.stats.figures import Figures, figures_of
-from holdgate.stats.minutes import Period
-from holdgate.tasks import queues, reads
+from holdgate.stats.rollups import Period
+from holdgate.stats.summaries import Figures, figures_of
+from holdgate.tasks import queues
 from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.queues import QueueLine
-from holdgate.tasks.reads import LivingWorker
+from holdgate.tasks.search import lists
+from holdgate.tasks.search.lists import LivingWorker
 from holdgate.tasks.states import TaskState
 
 # What a chart of throughput counts, from the bottom up; a try that failed comes back as `retrying`.
@@ -62,7 +63,7 @@ async def overview_of(
         for state, n in states.items():
             for line in (own if kind in internal else counts, by_queue.setdefault(queue, {})):
                 line[state] = line.get(state, 0) + n
-    workers = await reads.list_workers(read)
+    workers = await lists.list_workers(read)
     lines = await queues.standing(read, by_queue, workers)
     async with database.look_back(read) as past:
         figures = await figures_of(past, period, by.scope, [state.value for state in OUTCOMES], internal)

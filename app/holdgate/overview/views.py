@@ -6,11 +6,11 @@ from litestar import Response, get
 from litestar.params import Parameter
 
 from holdgate.overview.reads import overview_of
-from holdgate.stats.minutes import PERIODS
-from holdgate.web.guards import SignedIn
+from holdgate.stats.rollups import PERIODS
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 from holdgate.web.render import render
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
 
 MOST_FAILURES = 5
 

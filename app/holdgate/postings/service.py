@@ -18,7 +18,7 @@ from holdgate.runs import service as runs
 from holdgate.runs.errors import EmptyRun, RunNotFound, RunRefuses
 from holdgate.runs.service import Run
 from holdgate.runs.states import RunState
-from holdgate.tasks.reads import subjects_of_run, unfinished_subjects
+from holdgate.tasks.search.lists import subjects_of_run, unfinished_subjects
 from holdgate.tasks.service import TaskRequest
 
 MOST = 10_000

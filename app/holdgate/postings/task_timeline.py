@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.postings import queries
 from holdgate.postings.service import KIND
 from holdgate.tasks.models import Task
-from holdgate.tasks.story import Told, teller
+from holdgate.tasks.timeline import Told, teller
 
 
 @teller

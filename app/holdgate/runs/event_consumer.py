@@ -11,10 +11,10 @@ from uuid import UUID
 from holdgate.core.db import WriteSession
 from holdgate.mail import service as mail
 from holdgate.runs import pace_queries, queries, time_queries
-from holdgate.runs.letters import Summary
+from holdgate.runs.mails import Summary
 from holdgate.runs.time_queries import Change
 from holdgate.stats import queries as stats
-from holdgate.stats.following import next_window
+from holdgate.stats.event_consumer import next_window
 
 FOLLOWER = "runs"
 MOST = 10_000  # events of tasks read in one transaction

@@ -6,9 +6,9 @@ from typing import Any
 from holdgate.accounts import service as accounts
 from holdgate.core import exports
 from holdgate.core.db import Database, ReadSession
-from holdgate.core.masking import masked_text
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
+from holdgate.core.text.masking import masked_text
 from holdgate.runs import queries
 from holdgate.runs.progress import progress_of
 from holdgate.runs.queries import RunFilter

@@ -28,7 +28,7 @@ class Run(Base):
     # NULL: not all tasks may have followed the run's last change of state yet (the sweeper brings them along).
     settled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
-    # When its last task ended; NULL while there is something left to do. Kept by runs/following.py.
+    # When its last task ended; NULL while there is something left to do. Kept by runs/event_consumer.py.
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     # When its owner was last mailed that it has finished, and how many tasks were added or retried since.
     notified_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -10,7 +10,7 @@ from holdgate.core.db import WriteSession
 from holdgate.runs.forecast import Pace
 from holdgate.runs.models import RunMinute
 from holdgate.runs.queries import at
-from holdgate.stats.following import Window
+from holdgate.stats.event_consumer import Window
 from holdgate.tasks.states import FINISHED, HOLDS, TaskState
 
 LOOKED_AT = timedelta(minutes=10)

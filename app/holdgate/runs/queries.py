@@ -16,7 +16,7 @@ from holdgate.tasks.models import Task
 from holdgate.tasks.states import HOLDS, TASK_MACHINE, TaskState
 
 SEARCHED = 1000  # so many of the newest are looked through for a name
-FINISHED = "finished"  # no state of its own, but shown as one: see runs/following.py
+FINISHED = "finished"  # no state of its own, but shown as one: see runs/event_consumer.py
 
 
 def at(now: datetime | None) -> ColumnElement[datetime]:

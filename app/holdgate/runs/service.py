@@ -12,15 +12,15 @@ from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
-from holdgate.core.visible import is_blank
+from holdgate.core.text.visible import is_blank
 from holdgate.runs import queries
 from holdgate.runs.errors import EmptyRun, RunNotFound, RunRefuses
 from holdgate.runs.models import Run as Run
 from holdgate.runs.states import FOLLOW, RunState, RunVerb
-from holdgate.tasks import queries as tasks
 from holdgate.tasks import service
-from holdgate.tasks.filters import TaskFilter
 from holdgate.tasks.models import Task
+from holdgate.tasks.queue import moves as tasks
+from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
 from holdgate.runs.states import STAGES, Stage
-from holdgate.stats.following import Window
+from holdgate.stats.event_consumer import Window
 
 _STATES = {"states": [state.value for state in STAGES], "stages": [stage.value for stage in STAGES.values()]}
 

@@ -1,6 +1,6 @@
 """How many people runs wait for. Runs know nothing of the questions: whoever does registers the counter.
 
-As with the tellers of a task's story (tasks/story.py), that happens when its module is imported.
+As with the tellers of a task's story (tasks/timeline.py), that happens when its module is imported.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -5,13 +5,13 @@ from collections import Counter
 from datetime import timedelta
 from uuid import UUID
 
-from holdgate.core import log, metrics
 from holdgate.core.db import AWAY, Database
-from holdgate.runtime.executors import Executors, Pool
-from holdgate.tasks import attempts, limits
-from holdgate.tasks.attempts import Losses, Places
+from holdgate.core.telemetry import log, metrics
+from holdgate.runtime.attempts.executors import Executors, Pool
 from holdgate.tasks.kinds import all_kinds
-from holdgate.tasks.limits import Claim
+from holdgate.tasks.queue import claims, limits
+from holdgate.tasks.queue.claims import Losses, Places
+from holdgate.tasks.queue.limits import Claim
 
 logger = log.get(__name__)
 
@@ -51,7 +51,7 @@ class Claims:
         """Those in which something is ready, whether or not this worker can have it; all while the database is away."""
         try:
             async with self._database.peek() as session:
-                return await attempts.queues_with_work(session, queues)
+                return await claims.queues_with_work(session, queues)
         except AWAY:
             return queues
 

@@ -10,26 +10,26 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from holdgate.core import log, metrics, tracing
 from holdgate.core.config import Settings
 from holdgate.core.db import AWAY, Database
 from holdgate.core.ids import uuid7
-from holdgate.core.metrics import Rows
+from holdgate.core.telemetry import log, metrics, tracing
+from holdgate.core.telemetry.metrics import Rows
 from holdgate.runtime import exits, leases, workers
+from holdgate.runtime.attempts.context import Context
+from holdgate.runtime.attempts.endings import failed
+from holdgate.runtime.attempts.execution import execute
+from holdgate.runtime.attempts.executors import Executors
+from holdgate.runtime.attempts.suspects import TOPIC as SUSPECTS
+from holdgate.runtime.attempts.suspects import Suspects
 from holdgate.runtime.claims import Claims
-from holdgate.runtime.context import Context
-from holdgate.runtime.endings import failed
-from holdgate.runtime.execution import execute
-from holdgate.runtime.executors import Executors
 from holdgate.runtime.finisher import BATCH, Finisher
 from holdgate.runtime.leases import Leases
 from holdgate.runtime.occupied import Calls, note_calls
-from holdgate.runtime.suspects import TOPIC as SUSPECTS
-from holdgate.runtime.suspects import Suspects
 from holdgate.runtime.workers import Heart
-from holdgate.tasks import limits
-from holdgate.tasks.attempts import INNOCENT, Attempt, Claimed, Losses, Outcome
-from holdgate.tasks.limits import Claim
+from holdgate.tasks.queue import limits
+from holdgate.tasks.queue.claims import INNOCENT, Attempt, Claimed, Losses, Outcome
+from holdgate.tasks.queue.limits import Claim
 from holdgate.tasks.states import TaskState
 
 GATHER_ROOM = 0.002  # seconds to let more handlers end before a full queue claims again

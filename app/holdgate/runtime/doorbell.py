@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from holdgate.core import log, metrics
+from holdgate.core.telemetry import log, metrics
 
 CHANNEL = "holdgate:bell"
 RING_TIMEOUT = 0.25

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Callable
 
-from holdgate.core import log
 from holdgate.core.db import AWAY, Database, refuses_data
-from holdgate.runtime.endings import describe
-from holdgate.tasks import attempts
-from holdgate.tasks.attempts import Attempt, Outcome
+from holdgate.core.telemetry import log
+from holdgate.runtime.attempts.endings import describe
+from holdgate.tasks.queue import claims
+from holdgate.tasks.queue.claims import Attempt, Outcome
 from holdgate.tasks.states import TaskState
 
 GATHER = 0.003  # seconds an outcome waits for others
@@ -66,7 +66,7 @@ class Finisher:
         while True:
             try:
                 async with self._database.write(self._actor) as session:
-                    mine = await attempts.finish_tasks(session, batch)
+                    mine = await claims.finish_tasks(session, batch)
             except Exception as error:
                 if isinstance(error, AWAY) and not refuses_data(error):
                     logger.warning("finish_delayed", tasks=len(batch), error=repr(error))

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from holdgate.core import log
 from holdgate.core.config import Settings
 from holdgate.core.connections import Line
 from holdgate.core.db import AWAY, Database, WriteSession
+from holdgate.core.telemetry import log
 from holdgate.runtime.workers import NAME
-from holdgate.tasks import attempts
-from holdgate.tasks.attempts import Attempt, Claimed
 from holdgate.tasks.kinds import find_kind
+from holdgate.tasks.queue import claims
+from holdgate.tasks.queue.claims import Attempt, Claimed
 
 TICK = 0.25  # seconds between two signs of life of the loop
 BLOCKED = 2.0  # seconds after which it counts as blocked, and between the first two looks at by whom
@@ -150,7 +150,7 @@ class Leases:
             held = [] if self._given_up else self._held()
             try:
                 async with database.write(self._actor) as session:
-                    still = await attempts.extend_leases(session, held, lease) if held else set()
+                    still = await claims.extend_leases(session, held, lease) if held else set()
                     # Whoever looks for a living worker must not find one whose loop stands still.
                     if heard := self.blocked < SILENT:
                         await self._beat(session, len(held))

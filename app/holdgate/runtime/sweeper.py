@@ -12,28 +12,30 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from holdgate.accounts import service as accounts
-from holdgate.api.replies import forget_replies
-from holdgate.approvals import deciding, reminding
+from holdgate.api.idempotency_store import forget_replies
+from holdgate.approvals.requests import deciding, reminding
 from holdgate.bulk import service as bulk
-from holdgate.core import log
 from holdgate.core.config import Settings
 from holdgate.core.db import AWAY, Database, WriteSession, is_away
-from holdgate.mail import following as mails
-from holdgate.postings.imports import forget_old_imports
-from holdgate.runs import following
+from holdgate.core.telemetry import log
+from holdgate.mail import event_consumer as mails
+from holdgate.postings.imports.service import forget_old_imports
+from holdgate.runs import event_consumer
 from holdgate.runs import service as runs
 from holdgate.runs.states import STAGES, Stage
-from holdgate.runtime import due, suspects, workers
+from holdgate.runtime import due, workers
+from holdgate.runtime.attempts import suspects
 from holdgate.runtime.leases import idle_limit
 from holdgate.schedules import service as schedules
 from holdgate.schedules.service import OWNER_DISABLED
-from holdgate.stats import minutes, rebasing
 from holdgate.stats import queries as stats
-from holdgate.tasks import dead_letters, fingerprints, limits, pruning, strays
-from holdgate.tasks import queries as tasks
+from holdgate.stats import restore, rollups
 from holdgate.tasks.artifacts import forget_files
+from holdgate.tasks.failures import fingerprints, groups
+from holdgate.tasks.queue import limits, orphans, retention
+from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.service import announce_ready
-from holdgate.webhooks import following as webhooks
+from holdgate.webhooks import event_consumer as webhooks
 
 LOCK = 0x5377_6565_70  # "Sweep"
 CHUNK = 1000
@@ -88,7 +90,7 @@ class Sweeper:
             Upkeep(self._rebase, every=FORGET_EVERY),
             Upkeep(self._fold, "counts"),
             Upkeep(self._add_up_errors, "counts", every=FORGET_EVERY),
-            Upkeep(following.follow_log, "followers"),
+            Upkeep(event_consumer.follow_log, "followers"),
             Upkeep(self._fold_minutes, "followers"),
             Upkeep(self._tell_webhooks, "followers"),
             Upkeep(mails.follow_log, "followers"),
@@ -188,7 +190,7 @@ class Sweeper:
         return await reminding.remind_due(session) == reminding.CHUNK
 
     async def _rebase(self, session: WriteSession) -> bool:
-        await rebasing.rebase(session)
+        await restore.rebase(session)
         return False
 
     async def _fold(self, session: WriteSession) -> bool:
@@ -199,13 +201,13 @@ class Sweeper:
         began = time.monotonic()
         if began < self._add_up_at:
             return False
-        await dead_letters.add_up(session)
+        await groups.add_up(session)
         ended = time.monotonic()
         self._add_up_at = ended + ADD_UP_PART * (ended - began)
         return False
 
     async def _fold_minutes(self, session: WriteSession) -> bool:
-        return await minutes.fold(session, TIMED)
+        return await rollups.fold(session, TIMED)
 
     async def _tell_webhooks(self, session: WriteSession) -> bool:
         return await webhooks.follow_log(session, self._settings)
@@ -214,7 +216,7 @@ class Sweeper:
         """Tasks that finished long ago; once a minute, and on and on in small chunks while there are some."""
         if self._settings.retention is None:
             return False
-        pruned = await pruning.prune_tasks(session, self._settings.retention, limit=PRUNE_CHUNK)
+        pruned = await retention.prune_tasks(session, self._settings.retention, limit=PRUNE_CHUNK)
         self._files = pruned.files
         forgotten = await bulk.forget_members(session, self._settings.retention, limit=10 * PRUNE_CHUNK)
         return pruned.tasks == PRUNE_CHUNK or forgotten == 10 * PRUNE_CHUNK
@@ -223,10 +225,10 @@ class Sweeper:
         """Tasks that nobody serves and tasks that run for ever, when that is set; a few times a minute."""
         moved = []
         if self._settings.stuck_timeout is not None:
-            moved += await strays.bury_stuck(session, self._settings.stuck_timeout, limit=CHUNK)
+            moved += await orphans.bury_stuck(session, self._settings.stuck_timeout, limit=CHUNK)
         if self._settings.orphan_timeout is not None:
-            await strays.note_orphans(session)
-            moved += await strays.bury_orphans(session, self._settings.orphan_timeout, limit=CHUNK)
+            await orphans.note_orphans(session)
+            moved += await orphans.bury_orphans(session, self._settings.orphan_timeout, limit=CHUNK)
         for row in moved[:100]:
             logger.warning("stray_buried", task=str(row.id), queue=row.queue)
         return len(moved) >= CHUNK
@@ -240,5 +242,5 @@ class Sweeper:
         await workers.forget_dead(session)
         await forget_old_imports(session)
         await accounts.forget_ended(session)
-        await minutes.forget_old(session)
+        await rollups.forget_old(session)
         return await forget_replies(session, limit=CHUNK) == CHUNK

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
-from holdgate.runtime.vitals import Pulse, Vitals
+from holdgate.runtime.process_stats import Pulse, Vitals
 from holdgate.tasks.models import Worker
 
 FORGET = timedelta(hours=1)

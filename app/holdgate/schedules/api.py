@@ -8,9 +8,9 @@ from litestar import Response
 from litestar.params import FromPath
 
 from holdgate.api.bodies import read_query
-from holdgate.api.changes import change
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.idempotency import Reply
+from holdgate.api.mutations import change
 from holdgate.api.paging import page, position
 from holdgate.api.router import PATH
 from holdgate.core.db import WriteSession
@@ -30,9 +30,9 @@ from holdgate.schedules.schemas import (
     plan,
 )
 from holdgate.schedules.service import ScheduleVerb
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 
 TAG = "Schedules"
 EXAMPLE = {

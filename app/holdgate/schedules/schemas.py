@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from holdgate.api.paging import Paged
-from holdgate.core.masking import masked
+from holdgate.core.text.masking import masked
 from holdgate.schedules import service
 from holdgate.schedules.models import Schedule
 from holdgate.schedules.service import Plan

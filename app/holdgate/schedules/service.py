@@ -8,19 +8,19 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.exc import DBAPIError
 
-from holdgate.core import log
 from holdgate.core.db import Session, WriteSession, is_away, sqlstate
 from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
-from holdgate.core.visible import is_blank
+from holdgate.core.telemetry import log
+from holdgate.core.text.visible import is_blank
 from holdgate.schedules import queries
+from holdgate.schedules.cron import parse
 from holdgate.schedules.errors import OwnerDisabled, ScheduleNotFound
 from holdgate.schedules.models import Schedule
-from holdgate.schedules.rhythm import parse
 from holdgate.tasks import service as tasks
 from holdgate.tasks.kinds import all_kinds
-from holdgate.tasks.secrets import with_secrets
+from holdgate.tasks.payloads.secrets import with_secrets
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import DEFAULT_PRIORITY
 

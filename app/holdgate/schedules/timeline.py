@@ -3,7 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.tasks.models import Task
-from holdgate.tasks.story import Told, teller
+from holdgate.tasks.timeline import Told, teller
 
 
 @teller

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from holdgate.accounts.token_uses import Use
+from holdgate.accounts.tokens.uses import Use
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.principal import Principal
 from holdgate.schedules import queries, service

@@ -11,25 +11,25 @@ from litestar.params import FromPath, FromQuery
 
 from holdgate.core import zones
 from holdgate.core.errors import Invalid, NotFound
-from holdgate.core.masking import masked
 from holdgate.core.paging import Cursor, turn
+from holdgate.core.text.masking import masked
 from holdgate.schedules import queries, service
+from holdgate.schedules.cron import parse
 from holdgate.schedules.errors import ScheduleNotFound
 from holdgate.schedules.models import Schedule, ScheduleBeat, ScheduleEvent
-from holdgate.schedules.rhythm import parse
 from holdgate.schedules.service import Plan, ScheduleVerb
-from holdgate.tasks import reads
-from holdgate.tasks.entry import read_payload
 from holdgate.tasks.kinds import Kind
-from holdgate.tasks.new_views import kinds_to_choose
+from holdgate.tasks.pages.new import kinds_to_choose
+from holdgate.tasks.pages.payload_input import read_payload
+from holdgate.tasks.search import lists
 from holdgate.tasks.states import DEFAULT_PRIORITY
 from holdgate.web import zone
 from holdgate.web.forms import Form, blank, read_form
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read, Write
 from holdgate.web.pager import Pager, pager
 from holdgate.web.render import render, see_other
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read, Write
 
 PREVIEW = 5
 
@@ -129,7 +129,7 @@ async def show_schedules(
         return await queries.list_schedules(read, user.scope, place, limit, oldest=oldest)
 
     turned = await turn(schedules, lambda row: Cursor(row.created_at, row.id), cursor, back)
-    states = await reads.states_of(read, [row.last_task_id for row in turned.rows if row.last_task_id])
+    states = await lists.states_of(read, [row.last_task_id for row in turned.rows if row.last_task_id])
     now = await queries.time_of(read, None)
     view = ScheduleList([_line(row, states, now) for row in turned.rows], pager("/schedules", turned, cursor, back))
     return await render(request, "schedules/list.html", view, nav="schedules", fragment="schedules/_list.html")
@@ -140,7 +140,7 @@ async def show_schedule(request: WebRequest, user: SignedIn, read: Read, schedul
     schedule = await _found(read, user, schedule_id)
     beats = await queries.latest_beats(read, schedule_id)
     ids = [beat.task_id for beat in beats if beat.task_id]
-    states = await reads.states_of(read, [*ids, *([schedule.last_task_id] if schedule.last_task_id else [])])
+    states = await lists.states_of(read, [*ids, *([schedule.last_task_id] if schedule.last_task_id else [])])
     now = await queries.time_of(read, None)
     view = SchedulePage(
         _line(schedule, states, now),

@@ -1,4 +1,4 @@
-"""Which errors tries failed with in each minute, folded from the event log together with stats/minutes.py."""
+"""Which errors tries failed with in each minute, folded from the event log together with stats/rollups.py."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -44,7 +44,7 @@ _FOLD = text(
 
 
 async def fold(session: WriteSession, values: dict[str, Any]) -> None:
-    """Of one window of the log: `upto`, `horizon`, `spans` and `epoch` of stats/minutes.py."""
+    """Of one window of the log: `upto`, `horizon`, `spans` and `epoch` of stats/rollups.py."""
     names = ("upto", "horizon", "spans", "epoch")
     await session.execute(_FOLD, {**{name: values[name] for name in names}, "longest": LONGEST})
 

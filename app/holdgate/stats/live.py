@@ -9,9 +9,9 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import text
 
-from holdgate.core import log
 from holdgate.core.db import AWAY, Database
 from holdgate.core.streams import Streams
+from holdgate.core.telemetry import log
 
 logger = log.get(__name__)
 

@@ -9,8 +9,8 @@ from litestar.response import Stream
 
 from holdgate.core.principal import Principal
 from holdgate.stats.live import Changes
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
 
 BREATH = 15.0  # seconds of silence after which a comment keeps proxies from closing the stream
 # The browser connects again at once, and so is asked again who it is: a session that was ended stops hearing.

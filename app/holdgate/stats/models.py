@@ -53,7 +53,7 @@ task_totals = Table(
     Index("task_totals_key", "owner_id", "queue", "kind", "state", unique=True, postgresql_nulls_not_distinct=True),
 )
 
-# What happened in each span of time (stats/minutes.py), which is `span` minutes long and begins at `minute`.
+# What happened in each span of time (stats/rollups.py), which is `span` minutes long and begins at `minute`.
 # `owner_id` NULL: everybody's together, as administrators look at it. `n` tasks went to the state `outcome`; what they
 # left by that had lasted `wait`, `work` and `people` seconds together.
 task_minutes = Table(
@@ -83,7 +83,7 @@ task_minutes = Table(
     Index("task_minutes_age_idx", "span", "minute"),
 )
 
-# How long the stays were that ended in a span of time: the buckets (stats/buckets.py) that
+# How long the stays were that ended in a span of time: the buckets (stats/histograms.py) that
 # have any, and how many. Two arrays, not rows: fifteen times fewer to read for a chart.
 task_stays = Table(
     "task_stays",

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
-from holdgate.stats.following import bound_of
+from holdgate.stats.event_consumer import bound_of
 
 MOST = 100_000  # events folded in one transaction
 
@@ -37,7 +37,7 @@ async def fold_events(session: WriteSession, *, most: int = MOST) -> bool:
     """
     upto = (await session.execute(_UPTO)).scalar_one()
     horizon = (await session.execute(_HORIZON)).scalar_one()
-    if int(upto) >= int(horizon):  # never backwards: see stats/rebasing.py
+    if int(upto) >= int(horizon):  # never backwards: see stats/restore.py
         return False
     bound = await bound_of(session, upto, horizon, most)
     await session.execute(_FOLD, {"upto": upto, "horizon": bound or horizon})

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import text
 
-from holdgate.core import log
 from holdgate.core.db import WriteSession
+from holdgate.core.telemetry import log
 
 logger = log.get(__name__)
 

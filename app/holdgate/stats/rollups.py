@@ -16,9 +16,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
-from holdgate.stats import buckets, failures
-from holdgate.stats.buckets import Histogram, add
-from holdgate.stats.following import next_window
+from holdgate.stats import failures, histograms
+from holdgate.stats.event_consumer import next_window
+from holdgate.stats.histograms import Histogram, add
 
 FOLLOWER = "minutes"
 MOST = 20_000  # events folded in one transaction
@@ -98,8 +98,8 @@ async def fold(session: WriteSession, stages: Mapping[str, str]) -> bool:
         "stages": list(stages.values()),
         "spans": list(KEPT),
         "epoch": EPOCH,
-        "per_doubling": buckets.PER_DOUBLING,
-        "last": buckets.LAST,
+        "per_doubling": histograms.PER_DOUBLING,
+        "last": histograms.LAST,
     }
     await session.execute(_FOLD, values)
     await failures.fold(session, values)

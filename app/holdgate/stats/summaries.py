@@ -7,9 +7,9 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.stats import minutes
-from holdgate.stats.buckets import Histogram, add, percentile
-from holdgate.stats.minutes import Outcomes, Period, Stays
+from holdgate.stats import rollups
+from holdgate.stats.histograms import Histogram, add, percentile
+from holdgate.stats.rollups import Outcomes, Period, Stays
 
 
 class Times(msgspec.Struct, frozen=True):
@@ -65,8 +65,8 @@ async def figures_of(
         outcomes: the states whose arrivals are counted.
         internal: kinds that are kept apart.
     """
-    counted = await minutes.outcomes_in(session, period, owner, outcomes, now=now)
-    stays = await minutes.stays_in(session, period, owner, counted.spans[0], internal)
+    counted = await rollups.outcomes_in(session, period, owner, outcomes, now=now)
+    stays = await rollups.stays_in(session, period, owner, counted.spans[0], internal)
     by_kind = {*(kind for _, _, kind, _ in counted.counts), *(kind for kind, _ in stays.by_kind)}
     kinds = sorted(by_kind - set(internal))
     own = sorted(by_kind & set(internal))

@@ -13,14 +13,14 @@ import msgspec
 from sqlalchemy import select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.core import log
 from holdgate.core.config import Settings
 from holdgate.core.db import Database, insist
 from holdgate.core.errors import Invalid, NotFound
 from holdgate.core.files import FilesAway, FileStore
 from holdgate.core.ids import uuid7
-from holdgate.tasks.attempts import Attempt
+from holdgate.core.telemetry import log
 from holdgate.tasks.models import Artifact, Task
+from holdgate.tasks.queue.claims import Attempt
 
 MOST_BYTES = 64 * 1024 * 1024
 

@@ -14,12 +14,12 @@ from sqlalchemy import func, select
 
 from holdgate.core import exports
 from holdgate.core.db import Database, ReadSession
-from holdgate.core.masking import masked, masked_text
 from holdgate.core.paging import Cursor
-from holdgate.tasks import reads
-from holdgate.tasks.filters import TaskFilter
+from holdgate.core.text.masking import masked, masked_text
 from holdgate.tasks.models import Task
 from holdgate.tasks.schemas import detail
+from holdgate.tasks.search import lists
+from holdgate.tasks.search.filters import TaskFilter
 
 COLUMNS = (
     "id",
@@ -67,7 +67,7 @@ def chunks(
         if place is None:
             began = now or (await session.execute(select(func.now()))).scalar_one()
             wanted, place = wanted.fixed(began), Cursor(began, _LAST)
-        return await reads.list_tasks(session, scope, wanted, place, limit, whole=True)
+        return await lists.list_tasks(session, scope, wanted, place, limit, whole=True)
 
     return exports.chunks(database, read, lambda task: Cursor(task.created_at, task.id), size)
 

@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holdgate.core.db import READABLE, Base, Xid8
-from holdgate.tasks.reasons import spoken
+from holdgate.tasks.reason_links import spoken
 from holdgate.tasks.states import FINISHED, RESOLVED, TaskState
 
 Moment = DateTime(timezone=True)
@@ -101,7 +101,7 @@ class Task(Base):
             text('(- "position")'),
             postgresql_where=text("state = 'queued' AND limited"),
         ),
-        # The few whose worker was lost: they are claimed apart (runtime/suspects.py).
+        # The few whose worker was lost: they are claimed apart (runtime/attempts/suspects.py).
         Index(
             "tasks_suspects_idx",
             "queue",
@@ -181,7 +181,7 @@ class Task(Base):
     position: Mapped[int] = mapped_column(
         BigInteger, server_default=text("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
     )
-    # Its kind had a limit when it was last put into its queue (tasks/limits.py).
+    # Its kind had a limit when it was last put into its queue (tasks/queue/limits.py).
     limited: Mapped[bool] = mapped_column(server_default=text("false"))
     run_at: Mapped[datetime | None] = mapped_column(Moment)
     deadline_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -202,7 +202,7 @@ class Task(Base):
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     result: Mapped[Any | None] = mapped_column(JSONB)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    # Which error the last try failed with (tasks/fingerprints.py); none once it is retried or succeeds.
+    # Which error the last try failed with (tasks/failures/fingerprints.py); none once it is retried or succeeds.
     fingerprint: Mapped[str | None] = mapped_column(Text)
     # A dead letter that somebody has dealt with otherwise.
     resolved_at: Mapped[datetime | None] = mapped_column(Moment)

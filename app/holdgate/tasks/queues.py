@@ -14,7 +14,7 @@ from holdgate.core.db import WriteSession
 from holdgate.core.errors import NotFound
 from holdgate.core.principal import Principal
 from holdgate.tasks.models import Queue, QueueEvent
-from holdgate.tasks.reads import LivingWorker
+from holdgate.tasks.search.lists import LivingWorker
 from holdgate.tasks.states import HOLDS, TaskState
 
 

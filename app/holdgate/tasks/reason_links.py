@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from holdgate.core.masking import masked_text
+from holdgate.core.text.masking import masked_text
 
 Source = Callable[[str], tuple[str, str] | None]
 _SOURCES: list[Source] = []

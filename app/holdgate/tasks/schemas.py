@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from holdgate.api.paging import Paged, unpaged
-from holdgate.core.masking import masked, masked_text
+from holdgate.core.text.masking import masked, masked_text
 from holdgate.tasks.models import Task, TaskEvent
 from holdgate.tasks.states import DEFAULT_PRIORITY, STANDINGS, TaskState
 
@@ -116,7 +116,7 @@ Words = Annotated[str, msgspec.Meta(max_length=2000)]
 
 
 class TaskQuery(Paged, frozen=True, kw_only=True):
-    """Which tasks to list: as on the page of tasks (tasks/filters.py), where each is checked."""
+    """Which tasks to list: as on the page of tasks (tasks/search/filters.py), where each is checked."""
 
     state: Annotated[str, msgspec.Meta(max_length=200, description="One, or several with commas.")] = ""
     kind: Words = ""

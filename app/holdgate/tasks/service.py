@@ -14,14 +14,14 @@ from holdgate.core.db import WriteSession, sqlstate
 from holdgate.core.errors import Conflict, Invalid
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
-from holdgate.core.shape import DEEP
-from holdgate.core.storable import Unstorable, check_plain, storable_text
-from holdgate.core.visible import is_blank
-from holdgate.tasks import queries
+from holdgate.core.text.shape import DEEP
+from holdgate.core.text.storable import Unstorable, check_plain, storable_text
+from holdgate.core.text.visible import is_blank
 from holdgate.tasks.errors import IllegalMove, SubjectTaken, TaskNotFound
 from holdgate.tasks.kinds import MOST_ATTEMPTS, Kind, find_kind
 from holdgate.tasks.models import Task
-from holdgate.tasks.secrets import changes_between, refuse_masks
+from holdgate.tasks.payloads.secrets import changes_between, refuse_masks
+from holdgate.tasks.queue import moves
 from holdgate.tasks.states import BUTTONS, DEFAULT_PRIORITY, RESUMED_PRIORITY, TASK_MACHINE, TaskState, TaskVerb
 
 UNIQUE_VIOLATION = "23505"
@@ -66,7 +66,7 @@ async def enqueue_many(session: WriteSession, requests: Sequence[TaskRequest], *
         return []
     rows = [_checked(request) for request in requests]
     try:
-        await queries.insert_tasks(session, rows, paused=paused)
+        await moves.insert_tasks(session, rows, paused=paused)
     except IntegrityError as error:
         if sqlstate(error) != UNIQUE_VIOLATION:
             raise
@@ -128,7 +128,7 @@ def _refuse_unfit(request: TaskRequest) -> None:
     refuse_masks(request.payload)
 
 
-def _checked(request: TaskRequest) -> queries.NewTask:
+def _checked(request: TaskRequest) -> moves.NewTask:
     kind = find_kind(request.kind)
     if request.title and is_blank(request.title):
         raise Invalid(BLANK_TITLE, {"title": BLANK_TITLE})
@@ -146,7 +146,7 @@ def _checked(request: TaskRequest) -> queries.NewTask:
         if moment is not None and not 1970 <= moment.year <= 9000:
             raise Invalid("A time must be in the years from 1970 to 9000.", {name: "From 1970 to 9000."})
     payload = msgspec.json.encode(plain_payload(kind, request.payload)).decode()
-    return queries.NewTask(
+    return moves.NewTask(
         id=uuid7(),
         kind=kind.name,
         payload=payload,
@@ -189,9 +189,9 @@ async def act(session: WriteSession, by: Principal, task_id: UUID, verb: TaskVer
         raise Invalid(f"A task cannot be told to {verb} by hand.")
     priority = RESUMED_PRIORITY if verb is TaskVerb.RESUME else None
     mine = true() if by.scope is None else Task.owner_id == by.scope
-    if verb in (TaskVerb.RETRY, TaskVerb.RESUME) and (await queries.lock_runs_of(session, [task_id])).cancelled:
+    if verb in (TaskVerb.RETRY, TaskVerb.RESUME) and (await moves.lock_runs_of(session, [task_id])).cancelled:
         raise Conflict(RUN_CANCELLED)
-    moved = await queries.move_tasks(session, verb, (Task.id == task_id) & mine, priority=priority)
+    moved = await moves.move_tasks(session, verb, (Task.id == task_id) & mine, priority=priority)
     if not moved:
         raise IllegalMove(verb, TaskState((await _known(session, by, task_id)).state))
     announce_ready(session, moved)
@@ -213,8 +213,8 @@ async def retry_edited(
     Raises:
         TaskNotFound, IllegalMove, Conflict, PayloadMismatch, Invalid
     """
-    runs = await queries.lock_runs_of(session, [task_id])
-    task = await queries.lock_task(session, task_id)
+    runs = await moves.lock_runs_of(session, [task_id])
+    task = await moves.lock_task(session, task_id)
     if task is None or (by.scope is not None and task.owner_id != by.scope):
         raise TaskNotFound
     if not TASK_MACHINE.allows(TaskVerb.RETRY, TaskState(task.state)):
@@ -225,14 +225,14 @@ async def retry_edited(
         raise Conflict(f"The payload of {task.kind} is made by Holdgate itself. Retry it as it is.")
     refuse_masks(payload)
     plain = plain_payload(find_kind(task.kind), payload)
-    if again is None and plain != task.payload and await queries.has_steps(session, task_id):
+    if again is None and plain != task.payload and await moves.has_steps(session, task_id):
         raise Invalid(AGAIN_OR_NOT, {"again": AGAIN_OR_NOT})
     if again:
-        await queries.forget_steps(session, task_id)
-    await queries.tell_changes(session, changes_between(task.payload, plain))
+        await moves.forget_steps(session, task_id)
+    await moves.tell_changes(session, changes_between(task.payload, plain))
     reason = "Its finished steps run again." if again else None
-    moved = await queries.move_tasks(session, TaskVerb.RETRY, Task.id == task_id, payload=plain, reason=reason)
-    await queries.tell_changes(session, None)
+    moved = await moves.move_tasks(session, TaskVerb.RETRY, Task.id == task_id, payload=plain, reason=reason)
+    await moves.tell_changes(session, None)
     announce_ready(session, moved)
     return TaskState(moved[0].state)
 
@@ -240,7 +240,7 @@ async def retry_edited(
 async def prioritise(session: WriteSession, by: Principal, task_id: UUID, priority: int) -> None:
     """Let an unfinished task come earlier or later, from 0 to 1000. Raises TaskNotFound, Conflict."""
     mine = true() if by.scope is None else Task.owner_id == by.scope
-    if not await queries.set_priority(session, (Task.id == task_id) & mine, priority):
+    if not await moves.set_priority(session, (Task.id == task_id) & mine, priority):
         await _known(session, by, task_id)
         raise Conflict("This task has ended, so its priority does not matter any more.")
 
@@ -251,7 +251,7 @@ async def resolve(session: WriteSession, by: Principal, task_id: UUID, note: str
         sentence = f"At most {MOST_NOTE} characters, please."
         raise Invalid(sentence, {"note": sentence})
     mine = true() if by.scope is None else Task.owner_id == by.scope
-    if not await queries.resolve_tasks(session, (Task.id == task_id) & mine, by.actor, note):
+    if not await moves.resolve_tasks(session, (Task.id == task_id) & mine, by.actor, note):
         await _known(session, by, task_id)
         raise Conflict("Only a dead letter that is still open can be marked as resolved.")
 
@@ -264,7 +264,7 @@ async def _known(session: WriteSession, by: Principal, task_id: UUID) -> Task:
     return task
 
 
-def announce_ready(session: WriteSession, moved: list[queries.Moved]) -> None:
+def announce_ready(session: WriteSession, moved: list[moves.Moved]) -> None:
     """Ring the doorbell, after the commit, for tasks that became ready."""
     for queue in {row.queue for row in moved if row.state == TaskState.QUEUED}:
         session.announce(f"queue:{queue}")

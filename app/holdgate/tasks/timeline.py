@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.core.masking import masked
 from holdgate.core.principal import Principal
-from holdgate.tasks import reads
+from holdgate.core.text.masking import masked
 from holdgate.tasks.models import Task, TaskEvent, TaskStep
-from holdgate.tasks.reasons import source_of, spoken
+from holdgate.tasks.reason_links import source_of, spoken
+from holdgate.tasks.search import lists
 
 MOST = 500  # of the newest events
 # Which stage a task was in until the event, in words; by the state it left.
@@ -84,7 +84,7 @@ class Story(msgspec.Struct, frozen=True):
 
 async def story_of(session: AsyncSession, task: Task, steps: Sequence[TaskStep], by: Principal) -> Story:
     """Oldest first, as `by` may follow its links."""
-    events = await reads.events_of(session, task.id, MOST + 1)
+    events = await lists.events_of(session, task.id, MOST + 1)
     told = [await tell(session, task) for tell in _TELLERS]
     others = [happening for each in told for happening in each.happenings]
     # What another feature tells better stands where the queue's own event would.

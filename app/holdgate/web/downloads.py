@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 from litestar.response import Stream
 
 from holdgate.core.exports import as_csv, as_json
-from holdgate.web.request import WebRequest
+from holdgate.web.http.request import WebRequest
 
 CSV = "text/csv"  # its charset is added by the framework
 Rows: TypeAlias = AsyncIterator[Iterable[Mapping[str, Any]]]  # a chunk at a time

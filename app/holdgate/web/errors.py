@@ -13,12 +13,12 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, Valida
 from litestar.types import Scope
 from sqlalchemy.exc import DBAPIError
 
-from holdgate.core import log
 from holdgate.core.db import is_away, sqlstate
 from holdgate.core.errors import AppError, Invalid, Unauthorized
 from holdgate.core.files import FilesAway
+from holdgate.core.telemetry import log
+from holdgate.web.http.request import WebRequest, is_api, request_id
 from holdgate.web.render import Page, leave, page_address, page_of, wants_fragment
-from holdgate.web.request import WebRequest, is_api, request_id
 
 logger = log.get(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from holdgate.core.principal import name_of
-from holdgate.core.visible import unseen
+from holdgate.core.text.visible import unseen
 from holdgate.web import zone
 
 EXCERPT = 64 * 1024  # characters of one value that a page shows

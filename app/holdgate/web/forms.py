@@ -9,7 +9,7 @@ import msgspec
 from litestar.datastructures import FormMultiDict, UploadFile
 
 from holdgate.core.errors import Invalid
-from holdgate.web.request import WebRequest
+from holdgate.web.http.request import WebRequest
 
 T = TypeVar("T", bound=msgspec.Struct)
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from holdgate.core.db import AWAY
 from holdgate.core.tokens import Signer
-from holdgate.web.request import WebRequest, client_address
+from holdgate.web.http.request import WebRequest, client_address
 
 # A header signed with SECRET_KEY: nobody else is told how a request arrives.
 DOCTOR = "X-Holdgate-Doctor"

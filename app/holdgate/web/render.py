@@ -13,10 +13,10 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Session
 from holdgate.core.principal import Principal
 from holdgate.core.tokens import Signer
-from holdgate.web import csrf, sessions
-from holdgate.web.cookies import FLASH, drop_cookie, read_cookie, set_cookie
-from holdgate.web.headers import PRIVATE_LINK
-from holdgate.web.request import WebRequest, principal, request_id
+from holdgate.web.http import csrf, sessions
+from holdgate.web.http.cookies import FLASH, drop_cookie, read_cookie, set_cookie
+from holdgate.web.http.headers import PRIVATE_LINK
+from holdgate.web.http.request import WebRequest, principal, request_id
 
 Level = Literal["info", "success", "warning", "error"]
 Waiting = Callable[[Session, Principal], Awaitable[int]]

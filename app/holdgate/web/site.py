@@ -13,16 +13,17 @@ from redis.asyncio import Redis
 
 from holdgate.core.config import VERSION, Settings
 from holdgate.core.db import Database
-from holdgate.core.places import STATIC, TEMPLATES
-from holdgate.web import assets, errors, guards, sessions
+from holdgate.core.paths import STATIC, TEMPLATES
+from holdgate.web import assets, errors
 from holdgate.web.assets import Assets
-from holdgate.web.csrf import csrf_middleware
-from holdgate.web.limits import Limits
+from holdgate.web.http import guards, sessions
+from holdgate.web.http.csrf import csrf_middleware
+from holdgate.web.http.limits import Limits
+from holdgate.web.http.page_limits import page_limits_middleware
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.security import MAX_BODY, Observe, Shield
 from holdgate.web.navigation import navigation_of
-from holdgate.web.page_limits import page_limits_middleware
 from holdgate.web.render import Waiting
-from holdgate.web.request import WebRequest
-from holdgate.web.security import MAX_BODY, Observe, Shield
 from holdgate.web.templates import environment
 from holdgate.web.zone import zone_middleware
 

@@ -7,9 +7,9 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from holdgate.core.errors import NotFound
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
 from holdgate.web.render import render
-from holdgate.web.request import WebRequest
 
 # Those of tasks, runs, approvals, recipients and workers, in the order of a life. The toolkit knows no feature:
 # tests/test_architecture.py holds them against the enums.

@@ -5,7 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from holdgate.core.visible import visible_html
+from holdgate.core.text.visible import visible_html
 from holdgate.web.assets import Assets
 from holdgate.web.filters import FILTERS
 
@@ -18,7 +18,7 @@ class VisibleTemplate(Template):
 
 
 def environment(directory: Path, assets: Assets, *, reload: bool = False) -> Environment:
-    """Everything is escaped and shown (core/visible.py); a name that does not exist is an error.
+    """Everything is escaped and shown (core/text/visible.py); a name that does not exist is an error.
 
     Args:
         reload: look for changed templates at each use (development).

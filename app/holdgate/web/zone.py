@@ -15,7 +15,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from holdgate.core.principal import Principal
 from holdgate.core.zones import is_zone
-from holdgate.web.request import WebRequest, is_api, principal
+from holdgate.web.http.request import WebRequest, is_api, principal
 
 COOKIE = "hg_zone"  # written by static/js/clock.js; tells nothing but the zone, and is believed only when it is one
 UTC = ZoneInfo("UTC")

@@ -10,18 +10,18 @@ from litestar.params import FromPath
 
 from holdgate.api.access import Access, MissingScope
 from holdgate.api.bodies import read_json, read_query
-from holdgate.api.changes import change
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.idempotency import Reply, once
+from holdgate.api.mutations import change
 from holdgate.api.paging import page, position
 from holdgate.api.router import PATH
 from holdgate.core.db import WriteSession
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 from holdgate.webhooks import queries, service
 from holdgate.webhooks.schemas import (
     CreatedWebhook,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.core.masking import masked
+from holdgate.core.text.masking import masked
 from holdgate.tasks.states import HOLDS, TaskState, TaskVerb
 
 PING = "ping"  # sent by the test button, whatever was chosen

@@ -7,7 +7,7 @@ import msgspec
 
 from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
-from holdgate.core.masking import masked_text
+from holdgate.core.text.masking import masked_text
 from holdgate.mail.errors import NotNeeded
 from holdgate.mail.letters import PlainLetter, letter
 from holdgate.webhooks import queries

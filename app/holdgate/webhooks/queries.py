@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, delete, insert, select, text, true, 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
-from holdgate.stats.following import Window
+from holdgate.stats.event_consumer import Window
 from holdgate.webhooks.events import RunHappening, TaskHappening
 from holdgate.webhooks.models import Delivery, Endpoint
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from holdgate.api.paging import Paged
-from holdgate.core.masking import masked_text
+from holdgate.core.text.masking import masked_text
 from holdgate.tasks.schemas import Moment
 from holdgate.webhooks.events import TYPES
 from holdgate.webhooks.models import Delivery, Endpoint

@@ -8,19 +8,19 @@ import msgspec
 from sqlalchemy import func, select
 
 from holdgate.accounts import service as accounts
-from holdgate.core import outgoing
 from holdgate.core.config import Settings
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Conflict, Invalid
 from holdgate.core.ids import uuid7
-from holdgate.core.masking import HIDDEN
+from holdgate.core.network import outgoing
 from holdgate.core.principal import Principal
+from holdgate.core.text.masking import HIDDEN
 from holdgate.mail import service as mail
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.webhooks import queries
 from holdgate.webhooks.errors import EndpointDisabled, EndpointNotFound
 from holdgate.webhooks.events import PING, TYPES, message
-from holdgate.webhooks.letters import Disabled
+from holdgate.webhooks.mails import Disabled
 from holdgate.webhooks.models import Endpoint
 from holdgate.webhooks.signing import new_secret
 

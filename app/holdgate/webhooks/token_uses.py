@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from holdgate.accounts.token_uses import Use
+from holdgate.accounts.tokens.uses import Use
 from holdgate.core.db import Session, WriteSession
-from holdgate.core.masking import masked_text
 from holdgate.core.principal import Principal
+from holdgate.core.text.masking import masked_text
 from holdgate.webhooks import queries, service
 
 

@@ -9,13 +9,13 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from holdgate.core.errors import Invalid, NotFound
-from holdgate.core.masking import masked_text
 from holdgate.core.principal import Principal
+from holdgate.core.text.masking import masked_text
 from holdgate.web.forms import Form, blank, read_form
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read, Write
 from holdgate.web.render import render, see_other
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read, Write
 from holdgate.webhooks import queries, service
 from holdgate.webhooks.events import TYPES
 from holdgate.webhooks.models import Delivery, Endpoint

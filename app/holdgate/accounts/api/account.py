@@ -11,11 +11,8 @@ from litestar import Response
 from litestar.params import FromPath
 from msgspec import UNSET
 
-from holdgate.accounts import profiles, queries, service, token_queries, token_uses
-from holdgate.accounts.bearer import holders_of
-from holdgate.accounts.errors import UserNotFound
-from holdgate.accounts.profiles import ProfileChange
-from holdgate.accounts.schemas import (
+from holdgate.accounts import queries, service
+from holdgate.accounts.api.schemas import (
     AccountChange,
     AccountItem,
     NewProfile,
@@ -32,16 +29,22 @@ from holdgate.accounts.schemas import (
     session_item,
     token_item,
 )
+from holdgate.accounts.errors import UserNotFound
+from holdgate.accounts.profile import profiles
+from holdgate.accounts.profile.profiles import ProfileChange
+from holdgate.accounts.tokens import queries as token_queries
+from holdgate.accounts.tokens import uses
+from holdgate.accounts.tokens.bearer import holders_of
 from holdgate.api.bodies import read_query
-from holdgate.api.changes import change
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.idempotency import Reply, once
+from holdgate.api.mutations import change
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 
 TAG = "Account"
 PROFILE = {
@@ -141,7 +144,7 @@ async def revoke_token(request: WebRequest, user: SignedIn, token_id: FromPath[U
     wanted = read_query(request, Revoking)
 
     async def work(session: WriteSession) -> Reply:
-        left = await token_uses.revoke(request.app.state.token_uses, session, user, token_id, pause=wanted.pause)
+        left = await uses.revoke(request.app.state.token_uses, session, user, token_id, pause=wanted.pause)
         return Reply(RevokedToken(token_id, [TokenUse(*use) for use in left]))
 
     answer = await once(request, user, work)

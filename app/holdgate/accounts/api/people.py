@@ -9,10 +9,10 @@ from litestar import Response
 from litestar.params import FromPath
 
 from holdgate.accounts import queries, service
-from holdgate.accounts.bearer import holders_of
+from holdgate.accounts.api.schemas import NewUser, RoleChange, UserItem, UserPage, UserQuery, user_item
 from holdgate.accounts.errors import UserNotFound
 from holdgate.accounts.models import User
-from holdgate.accounts.schemas import NewUser, RoleChange, UserItem, UserPage, UserQuery, user_item
+from holdgate.accounts.tokens.bearer import holders_of
 from holdgate.api.bodies import read_json, read_query
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.idempotency import Reply, once
@@ -23,9 +23,9 @@ from holdgate.core.errors import Invalid
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 
 TAG = "People"
 

@@ -6,19 +6,19 @@ from urllib.parse import quote
 import msgspec
 from litestar import Response
 
-from holdgate.accounts import profiles
-from holdgate.accounts.documents import document
+from holdgate.accounts.profile import profiles
+from holdgate.accounts.profile.resume_files import document
 from holdgate.api.bodies import content_type, read_query
-from holdgate.api.changes import change
 from holdgate.api.endpoints import endpoint
 from holdgate.api.idempotency import Reply, once
+from holdgate.api.mutations import change
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import NotFound
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 
 TAG = "Account"
 FILE = "application/octet-stream"

@@ -6,10 +6,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from holdgate.accounts.cover_letter import LONGEST
 from holdgate.accounts.models import ApiToken, User, UserSession
-from holdgate.accounts.profiles import MOST_ANSWERS, ProfileView
-from holdgate.accounts.user_agents import browser_name
+from holdgate.accounts.profile.cover_letter import LONGEST
+from holdgate.accounts.profile.profiles import MOST_ANSWERS, ProfileView
+from holdgate.accounts.sign_in.user_agents import browser_name
 from holdgate.api.paging import Paged
 from holdgate.tasks.schemas import Moment
 

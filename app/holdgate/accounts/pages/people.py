@@ -9,16 +9,16 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery
 
 from holdgate.accounts import queries, service
-from holdgate.accounts.bearer import holders_of
 from holdgate.accounts.models import User
-from holdgate.core import log
+from holdgate.accounts.tokens.bearer import holders_of
 from holdgate.core.db import Session
 from holdgate.core.errors import Invalid
+from holdgate.core.telemetry import log
 from holdgate.web.forms import Form, blank, read_form
-from holdgate.web.guards import SignedIn, admin_only
+from holdgate.web.http.guards import SignedIn, admin_only
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read, Write
 from holdgate.web.render import render, see_other
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read, Write
 
 logger = log.get(__name__)
 

@@ -9,20 +9,21 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from holdgate.accounts import profiles, queries, service
-from holdgate.accounts.cover_letter import DEFAULT, LONGEST, PLACEHOLDERS
-from holdgate.accounts.documents import MOST_BYTES, document
+from holdgate.accounts import queries, service
 from holdgate.accounts.models import UserSession
-from holdgate.accounts.profiles import MOST_ANSWERS, ProfileChange, ProfileView
-from holdgate.accounts.user_agents import browser_name
+from holdgate.accounts.profile import profiles
+from holdgate.accounts.profile.cover_letter import DEFAULT, LONGEST, PLACEHOLDERS
+from holdgate.accounts.profile.profiles import MOST_ANSWERS, ProfileChange, ProfileView
+from holdgate.accounts.profile.resume_files import MOST_BYTES, document
+from holdgate.accounts.sign_in.user_agents import browser_name
 from holdgate.core import zones
 from holdgate.core.db import Session
 from holdgate.core.errors import Invalid, NotFound, Unauthorized
 from holdgate.web.forms import Form, blank, read_form, uploaded
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import UPLOAD, WebRequest
+from holdgate.web.http.sessions import Read, Write, discard
 from holdgate.web.render import render, see_other
-from holdgate.web.request import UPLOAD, WebRequest
-from holdgate.web.sessions import Read, Write, discard
 
 Line = Annotated[str, msgspec.Meta(max_length=200)]
 Answer = Annotated[str, msgspec.Meta(max_length=5000)]

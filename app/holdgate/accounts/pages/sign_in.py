@@ -10,24 +10,24 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 
-from holdgate.accounts import letters, sign_in  # noqa: F401  (the letter registers itself)
-from holdgate.accounts.codes import code_of, shown
 from holdgate.accounts.errors import LinkDead
-from holdgate.accounts.local_path import HOME, local_path
 from holdgate.accounts.queries import SESSION_LASTS
-from holdgate.accounts.sign_in import LinkState, WrongCode
-from holdgate.core import log
-from holdgate.core.addresses import canonical_address, checked_address
+from holdgate.accounts.sign_in import links
+from holdgate.accounts.sign_in.codes import code_of, shown
+from holdgate.accounts.sign_in.links import LinkState, WrongCode
+from holdgate.accounts.sign_in.next_path import HOME, local_path
 from holdgate.core.config import Settings
 from holdgate.core.errors import Invalid
-from holdgate.core.networks import network_of
+from holdgate.core.network.networks import network_of
+from holdgate.core.telemetry import log
+from holdgate.core.text.addresses import canonical_address, checked_address
 from holdgate.core.tokens import Signer, mint
-from holdgate.web.cookies import ASKING, SESSION, drop_cookie, read_cookie, set_cookie
 from holdgate.web.forms import Form, blank, read_form
-from holdgate.web.limits import Limit
+from holdgate.web.http.cookies import ASKING, SESSION, drop_cookie, read_cookie, set_cookie
+from holdgate.web.http.limits import Limit
+from holdgate.web.http.request import WebRequest, client_address, principal
+from holdgate.web.http.sessions import Read, Write
 from holdgate.web.render import render, render_private, see_other
-from holdgate.web.request import WebRequest, client_address, principal
-from holdgate.web.sessions import Read, Write
 
 logger = log.get(__name__)
 
@@ -93,7 +93,7 @@ async def ask(request: WebRequest) -> Response[str]:
             await request.app.state.limits.hit(PER_ADDRESS, f"{canonical_address(address)} {network}")
             # Not the request's session: waiting must not hold a transaction open.
             async with request.app.state.database.write("anonymous") as session:
-                await sign_in.ask_for_link(
+                await links.ask_for_link(
                     session,
                     address,
                     browser=browser,
@@ -125,7 +125,7 @@ async def sent(request: WebRequest) -> Response[str]:
 async def open_link(request: WebRequest, read: Read, token: FromPath[str]) -> Response[str]:
     """One button. However often it is opened, and by whatever program, nothing changes."""
     browser, _ = _asking(request)
-    state = await sign_in.look_at_link(read, token, browser)
+    state = await links.look_at_link(read, token, browser)
     if state is LinkState.DEAD:
         return await _dead(request)
     return await render_private(request, "accounts/link.html", LinkView(token, state is LinkState.NEEDS_CODE))
@@ -140,7 +140,7 @@ async def use_link(request: WebRequest, write: Write) -> Response[str]:
         return await _dead(request)
     browser, _ = _asking(request)
     try:
-        outcome = await sign_in.use_link(
+        outcome = await links.use_link(
             write,
             form.data.token,
             browser=browser,
@@ -164,7 +164,7 @@ async def logout(request: WebRequest, write: Write) -> Response[str]:
     settings: Settings = request.app.state.settings
     token = read_cookie(settings, request.cookies, SESSION)
     if token:
-        await sign_in.sign_out(write, token)
+        await links.sign_out(write, token)
     return see_other(request, "/login", "You are signed out.", cookies=[drop_cookie(settings, SESSION)])
 
 

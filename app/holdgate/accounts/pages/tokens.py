@@ -9,21 +9,22 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from holdgate.accounts import api_tokens, token_queries, token_uses
-from holdgate.accounts.api_tokens import USUAL
-from holdgate.accounts.bearer import holders_of
 from holdgate.accounts.errors import TokenNotFound
 from holdgate.accounts.models import ApiToken
-from holdgate.accounts.token_uses import Use
+from holdgate.accounts.tokens import personal, queries
+from holdgate.accounts.tokens import uses as token_uses
+from holdgate.accounts.tokens.bearer import holders_of
+from holdgate.accounts.tokens.personal import USUAL
+from holdgate.accounts.tokens.uses import Use
 from holdgate.core.db import Session
 from holdgate.core.errors import Conflict, Invalid
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import MEANINGS, Scope
 from holdgate.web.forms import Form, blank, read_form
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read, Write, discard
 from holdgate.web.render import render, see_other
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read, Write, discard
 
 LASTS = (("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("0", "until it is revoked"))
 
@@ -70,7 +71,7 @@ async def create_token(request: WebRequest, write: Write, user: SignedIn) -> Res
     wanted = form.data
     lasts = timedelta(days=wanted.days) if wanted.days else None
     try:
-        made = await api_tokens.create_token(write, user.id, name=wanted.name, scopes=wanted.scopes, lasts=lasts)
+        made = await personal.create_token(write, user.id, name=wanted.name, scopes=wanted.scopes, lasts=lasts)
     except Invalid as problem:
         await discard(request)
         return await _page(request, write, user, form=form.refused(problem), status=422)
@@ -82,7 +83,7 @@ async def create_token(request: WebRequest, write: Write, user: SignedIn) -> Res
 
 @get("/settings/tokens/{token_id:uuid}/revoke", include_in_schema=False)
 async def confirm_revoking(request: WebRequest, read: Read, user: SignedIn, token_id: FromPath[UUID]) -> Response[str]:
-    token = await token_queries.find_token(read, user.id, token_id)
+    token = await queries.find_token(read, user.id, token_id)
     if token is None:
         raise TokenNotFound
     view = RevokePage(token, await token_uses.uses_of(request.app.state.token_uses, read, user, token_id))
@@ -111,7 +112,7 @@ async def _page(
     status: int = 200,
 ) -> Response[str]:
     view = TokensView(
-        tokens=list(await token_queries.tokens_of(session, user.id)),
+        tokens=list(await queries.tokens_of(session, user.id)),
         form=form or blank({"name": "", "scopes": [scope.value for scope in USUAL], "days": "90"}),
         scopes=[(scope.value, scope.value, text) for scope, text in MEANINGS.items() if _offered(scope, user)],
         made=made,

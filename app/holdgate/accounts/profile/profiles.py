@@ -9,12 +9,13 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from holdgate.accounts import cover_letter, queries
-from holdgate.accounts.documents import Document
+from holdgate.accounts import queries
 from holdgate.accounts.models import Profile, User
-from holdgate.core.addresses import checked_address
+from holdgate.accounts.profile import cover_letter
+from holdgate.accounts.profile.resume_files import Document
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid
+from holdgate.core.text.addresses import checked_address
 
 MOST_ANSWERS = 50
 

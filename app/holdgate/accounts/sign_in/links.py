@@ -9,14 +9,15 @@ from enum import StrEnum
 
 import msgspec
 
-from holdgate.accounts import link_queries, queries
-from holdgate.accounts.codes import code_of, typed
+from holdgate.accounts import queries
 from holdgate.accounts.errors import LinkDead, MayNotSignIn
-from holdgate.accounts.link_queries import GUESSES, Mailed
 from holdgate.accounts.models import User
-from holdgate.core import log
-from holdgate.core.addresses import canonical_address, checked_address
+from holdgate.accounts.sign_in import queries as link_queries
+from holdgate.accounts.sign_in.codes import code_of, typed
+from holdgate.accounts.sign_in.queries import GUESSES, Mailed
 from holdgate.core.db import Session, WriteSession
+from holdgate.core.telemetry import log
+from holdgate.core.text.addresses import canonical_address, checked_address
 from holdgate.core.tokens import digest, mint
 from holdgate.mail import service as mail
 

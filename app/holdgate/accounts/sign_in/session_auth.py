@@ -14,12 +14,12 @@ from sqlalchemy.exc import DBAPIError
 
 from holdgate.accounts import queries
 from holdgate.accounts.queries import Found
-from holdgate.core import log
 from holdgate.core.db import NOTE_SECONDS, Database, is_away
 from holdgate.core.principal import Principal
+from holdgate.core.telemetry import log
 from holdgate.core.tokens import digest
-from holdgate.web.cookies import SESSION, read_cookie
-from holdgate.web.request import WebRequest, is_api
+from holdgate.web.http.cookies import SESSION, read_cookie
+from holdgate.web.http.request import WebRequest, is_api
 
 logger = log.get(__name__)
 
@@ -27,7 +27,7 @@ logger = log.get(__name__)
 def session_middleware(app: ASGIApp) -> ASGIApp:
     """Sets `scope["user"]` to a Principal or None and `scope["auth"]` to the session's id, unless both are set.
 
-    Not for the API: a cookie, which browsers send by themselves, opens nothing there (accounts/bearer.py).
+    Not for the API: a cookie, which browsers send by themselves, opens nothing there (accounts/tokens/bearer.py).
     """
 
     async def resolve(scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,19 +9,19 @@ from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from holdgate.accounts import jwks, jwts, token_queries
-from holdgate.accounts.api_tokens import START
 from holdgate.accounts.errors import BadToken
-from holdgate.accounts.holders import Holders
-from holdgate.accounts.token_queries import Holder
+from holdgate.accounts.tokens import jwks, jwt, queries
+from holdgate.accounts.tokens.cache import Holders
+from holdgate.accounts.tokens.personal import START
+from holdgate.accounts.tokens.queries import Holder
 from holdgate.api import access
 from holdgate.api.access import Access
-from holdgate.core import log
 from holdgate.core.db import NOTE_SECONDS, Database, is_away
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope as TokenScope
+from holdgate.core.telemetry import log
 from holdgate.core.tokens import digest
-from holdgate.web.request import WebRequest
+from holdgate.web.http.request import WebRequest
 
 logger = log.get(__name__)
 
@@ -67,7 +67,7 @@ def holders_of(state: State) -> Holders:
 
 async def _look_up(database: Database, holders: Holders, token_hash: bytes) -> Holder:
     async with database.glance() as connection:
-        holder = await token_queries.holder_of(connection, token_hash)
+        holder = await queries.holder_of(connection, token_hash)
     if holder is None:
         raise BadToken
     holders.keep(token_hash, holder)
@@ -79,7 +79,7 @@ async def _look_up(database: Database, holders: Holders, token_hash: bytes) -> H
 async def _note_use(database: Database, holder: Holder) -> None:
     try:
         async with asyncio.timeout(NOTE_SECONDS), database.write(f"user:{holder.email}") as session:
-            await token_queries.note_use(session, holder.token_id)
+            await queries.note_use(session, holder.token_id)
     except Exception as error:  # that it was used is for people to look at, and no reason to fail
         logger.warning("could not note that a token was used", error=repr(error), exc_info=not is_away(error))
 
@@ -90,9 +90,9 @@ async def _by_jwt(request: WebRequest, token: str) -> tuple[Principal, Access]:
         raise BadToken("Only personal tokens, which begin with hg_, are taken here.")
     if "jwks" not in state:
         state["jwks"] = jwks.of(state.settings)
-    claims = await jwts.verified(token, state.jwks, state.settings)
+    claims = await jwt.verified(token, state.jwks, state.settings)
     async with state.database.read() as session:
-        user = await jwts.person_of(session, claims)
+        user = await jwt.person_of(session, claims)
     if user is None:
         raise BadToken("The JWT is valid, but nobody here has its verified e-mail address.")
     found = Access("jwt", claims.subject[:100], access.known_scopes(claims.scopes))

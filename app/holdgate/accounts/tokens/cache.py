@@ -2,7 +2,7 @@
 
 import time
 
-from holdgate.accounts.token_queries import Holder
+from holdgate.accounts.tokens.queries import Holder
 
 SECONDS = 1.0
 MOST = 10_000

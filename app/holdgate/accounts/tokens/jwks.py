@@ -13,9 +13,10 @@ from typing import Any
 import jwt
 import msgspec
 
-from holdgate.core import log, outgoing
 from holdgate.core.config import Settings
 from holdgate.core.errors import Unavailable
+from holdgate.core.network import outgoing
+from holdgate.core.telemetry import log
 
 FRESH = 300.0  # seconds after which keys are renewed
 REST = 5.0  # seconds between two fetches

@@ -9,11 +9,11 @@ import msgspec
 
 from holdgate.accounts import queries
 from holdgate.accounts.errors import BadToken
-from holdgate.accounts.jwks import ALGORITHMS, Jwks
 from holdgate.accounts.models import User
-from holdgate.core.addresses import BadAddress, checked_address
+from holdgate.accounts.tokens.jwks import ALGORITHMS, Jwks
 from holdgate.core.config import Settings
 from holdgate.core.db import Session
+from holdgate.core.text.addresses import BadAddress, checked_address
 
 LEEWAY = 30  # seconds by which clocks may differ
 LONGEST = 16_384

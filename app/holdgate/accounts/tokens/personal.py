@@ -4,9 +4,10 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from holdgate.accounts import queries, token_queries
+from holdgate.accounts import queries
 from holdgate.accounts.errors import TokenNotFound, UserNotFound
-from holdgate.accounts.letters import NewTokenData
+from holdgate.accounts.mails import NewTokenData
+from holdgate.accounts.tokens import queries as token_queries
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Conflict, Invalid
 from holdgate.core.ids import uuid7

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from holdgate.accounts import api_tokens
+from holdgate.accounts.tokens import personal
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.principal import Principal
 
@@ -38,7 +38,7 @@ async def revoke(
     Raises:
         TokenNotFound: also for somebody else's.
     """
-    await api_tokens.revoke_token(session, by.id, token_id)
+    await personal.revoke_token(session, by.id, token_id)
     if pause:
         for each in features:
             await each.pause_uses(session, by, token_id)

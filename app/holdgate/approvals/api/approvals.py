@@ -12,10 +12,7 @@ from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.exports import export_routes
 from holdgate.api.idempotency import Reply, once
 from holdgate.api.paging import page, position
-from holdgate.approvals import deciding, exports, policy_queries, reads
-from holdgate.approvals.errors import ApprovalNotFound
-from holdgate.approvals.questions import Decision
-from holdgate.approvals.schemas import (
+from holdgate.approvals.api.schemas import (
     ApprovalDetail,
     ApprovalExportQuery,
     ApprovalPage,
@@ -27,16 +24,20 @@ from holdgate.approvals.schemas import (
     detail,
     item,
 )
+from holdgate.approvals.errors import ApprovalNotFound
+from holdgate.approvals.requests import deciding, exports, inbox
+from holdgate.approvals.rules import policy_queries
+from holdgate.approvals.rules.values import Decision
 from holdgate.approvals.states import ApprovalVerb
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Conflict
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.tasks.reads import find_task
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest, client_address
-from holdgate.web.sessions import Read
+from holdgate.tasks.search.lists import find_task
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest, client_address
+from holdgate.web.http.sessions import Read
 
 TAG = "Approvals"
 
@@ -53,7 +54,7 @@ TAG = "Approvals"
 async def list_approvals(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
     """Newest first: those one was asked or owns; with the scope `admin` everybody's."""
     wanted = read_query(request, ApprovalQuery)
-    rows = await reads.list_approvals(
+    rows = await inbox.list_approvals(
         read, user, wanted.state, wanted.task_id, position(wanted), wanted.limit + 1, mine=wanted.mine
     )
     return page(request, ApprovalPage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id))
@@ -69,7 +70,7 @@ async def list_approvals(request: WebRequest, user: SignedIn, read: Read) -> Res
 )
 async def get_approval(user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[Any]:
     """What is shown is exactly what would be done."""
-    found = await reads.detail(read, approval_id, user)
+    found = await inbox.detail(read, approval_id, user)
     notes = await policy_queries.notes_of(read, approval_id)
     return Response(msgspec.json.encode(detail(found, notes)), media_type=JSON)
 
@@ -124,11 +125,11 @@ async def answer_task(request: WebRequest, user: SignedIn, task_id: FromPath[UUI
 async def _question(session: WriteSession, task_id: UUID, user: Principal) -> tuple[UUID, str]:
     """What the task asks now. Raises TaskNotFound; Conflict: nothing."""
     try:
-        approval_id = await reads.open_question(session, task_id, user)
+        approval_id = await inbox.open_question(session, task_id, user)
     except ApprovalNotFound as problem:
         await find_task(session, task_id, user.scope)
         raise Conflict("This task asks nothing at present.") from problem
-    return approval_id, (await reads.detail(session, approval_id, user)).approval.version
+    return approval_id, (await inbox.detail(session, approval_id, user)).approval.version
 
 
 def source(request: WebRequest) -> str:

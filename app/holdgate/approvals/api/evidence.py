@@ -8,17 +8,19 @@ from litestar import Response
 from litestar.params import FromPath
 
 from holdgate.api.endpoints import JSON, endpoint
-from holdgate.approvals import policy_queries, reads, receipts
-from holdgate.approvals.events import events_of
+from holdgate.approvals.evidence import receipts
+from holdgate.approvals.evidence.deliveries import Delivery, deliveries
 from holdgate.approvals.models import LinkOpening, Vote
-from holdgate.approvals.receipt_views import receipt_file
-from holdgate.approvals.trail import Delivery, deliveries
-from holdgate.core.masking import masked
+from holdgate.approvals.pages.receipts import receipt_file
+from holdgate.approvals.requests import inbox
+from holdgate.approvals.rules import policy_queries
+from holdgate.approvals.rules.events import events_of
 from holdgate.core.scopes import Scope
+from holdgate.core.text.masking import masked
 from holdgate.tasks.schemas import Moment
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 
 TAG = "Approvals"
 
@@ -99,7 +101,7 @@ class ReceiptFile(msgspec.Struct, frozen=True):
 )
 async def get_trail(user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[Any]:
     """What people did, what became of each mail and link, and the votes."""
-    found = await reads.detail(read, approval_id, user)
+    found = await inbox.detail(read, approval_id, user)
     trail = Trail(
         [TrailEvent(each.at, each.verb, each.actor, masked(each.data)) for each in await events_of(read, approval_id)],
         [_delivery(each) for each in await deliveries(read, approval_id, found.recipients)],
@@ -119,7 +121,7 @@ async def get_trail(user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> 
 async def get_receipt(request: WebRequest, user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[bytes]:
     """Signed, and the same bytes every time: keep them as they are. 404 while nothing is decided, or can be taken
     back."""
-    found = await reads.detail(read, approval_id, user)
+    found = await inbox.detail(read, approval_id, user)
     return receipt_file(await receipts.receipt_of(read, request.app.state.settings, found.approval), {})
 
 

@@ -11,19 +11,19 @@ from litestar.params import FromPath
 from holdgate.api.bodies import read_json, read_query
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.idempotency import Reply, once
-from holdgate.approvals import groups
-from holdgate.approvals.api import source
+from holdgate.approvals.api.approvals import source
+from holdgate.approvals.api.schemas import QuestionItem, Reason, Version, question
 from holdgate.approvals.errors import ApprovalNotFound
-from holdgate.approvals.groups import Chosen
-from holdgate.approvals.schemas import QuestionItem, Reason, Version, question
+from holdgate.approvals.requests import grouping
+from holdgate.approvals.requests.grouping import Chosen
 from holdgate.approvals.states import ApprovalVerb
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.scopes import Scope
 from holdgate.tasks.schemas import Moment
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 
 TAG = "Approvals"
 KEY = re.compile(r"[0-9a-f]{64}")
@@ -103,7 +103,7 @@ class GroupDecided(msgspec.Struct, frozen=True):
 async def list_groups(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
     """Questions put to this person; of one run, with the scope `admin`, everybody's."""
     wanted = read_query(request, GroupQuery)
-    found = [GroupItem(**group._asdict()) for group in await groups.groups(read, user, wanted.run_id)]
+    found = [GroupItem(**group._asdict()) for group in await grouping.groups(read, user, wanted.run_id)]
     return Response(msgspec.json.encode(GroupList(found)), media_type=JSON)
 
 
@@ -117,10 +117,10 @@ async def list_groups(request: WebRequest, user: SignedIn, read: Read) -> Respon
 )
 async def get_group(user: SignedIn, read: Read, key: FromPath[str]) -> Response[Any]:
     """Every question whole, with the version that a decision names."""
-    found = await groups.members(read, user, _checked(key))
+    found = await grouping.members(read, user, _checked(key))
     if not found:
         raise ApprovalNotFound
-    body = GroupDetail(key, await groups.run_of(read, found[0]), [question(each) for each in found])
+    body = GroupDetail(key, await grouping.run_of(read, found[0]), [question(each) for each in found])
     return Response(msgspec.json.encode(body), media_type=JSON)
 
 
@@ -149,7 +149,7 @@ async def decide_group(request: WebRequest, user: SignedIn, key: FromPath[str]) 
     where = f"{source(request)}, {len(chosen)} decided together"
 
     async def work(session: WriteSession) -> Reply:
-        done = await groups.decide_chunk(session, user, _checked(key), chosen, verb, sent.reason, source=where)
+        done = await grouping.decide_chunk(session, user, _checked(key), chosen, verb, sent.reason, source=where)
         if all(one.status == ApprovalNotFound.status for one in done):
             raise ApprovalNotFound
         items = [GroupResult(one.id, one.status, one.problem or None) for one in done]

@@ -8,8 +8,8 @@ import msgspec
 
 from holdgate.api.paging import Paged
 from holdgate.approvals.models import Approval, Note
-from holdgate.approvals.questions import fields_of
-from holdgate.approvals.reads import Detail
+from holdgate.approvals.requests.inbox import Detail
+from holdgate.approvals.rules.values import fields_of
 from holdgate.approvals.states import ApprovalState, HoldType
 from holdgate.tasks.schemas import Moment
 

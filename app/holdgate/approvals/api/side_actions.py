@@ -8,17 +8,18 @@ from litestar import Response
 from litestar.params import FromPath
 
 from holdgate.api.bodies import read_json
-from holdgate.api.changes import change
 from holdgate.api.endpoints import endpoint
 from holdgate.api.idempotency import Reply, once
-from holdgate.approvals import asking_back, detour_views, forwarding, taking_back
-from holdgate.approvals.asked import asked_signed_in
-from holdgate.approvals.schemas import Decided, decided
+from holdgate.api.mutations import change
+from holdgate.approvals.api.schemas import Decided, decided
+from holdgate.approvals.pages import side_actions
+from holdgate.approvals.requests import clarifying, delegating, undoing
+from holdgate.approvals.rules.access import asked_signed_in
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
 
 TAG = "Approvals"
 NOTE = "0192e0a5-7d3c-7a61-9a3e-0c4d5e6f7a8b"
@@ -28,7 +29,7 @@ class NewForward(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """To whom a question is passed on, perhaps with a word to them."""
 
     to: Annotated[str, msgspec.Meta(min_length=1, max_length=320)]
-    note: Annotated[str, msgspec.Meta(max_length=forwarding.LONGEST_NOTE)] = ""
+    note: Annotated[str, msgspec.Meta(max_length=delegating.LONGEST_NOTE)] = ""
 
 
 class Forwarded(msgspec.Struct, frozen=True):
@@ -41,7 +42,7 @@ class Forwarded(msgspec.Struct, frozen=True):
 class NewNote(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A question to the owner."""
 
-    question: Annotated[str, msgspec.Meta(min_length=1, max_length=asking_back.LONGEST)]
+    question: Annotated[str, msgspec.Meta(min_length=1, max_length=clarifying.LONGEST)]
 
 
 class AskedBack(msgspec.Struct, frozen=True):
@@ -55,7 +56,7 @@ class NoteAnswer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """The answer to what was asked back."""
 
     note_id: UUID
-    answer: Annotated[str, msgspec.Meta(min_length=1, max_length=asking_back.LONGEST)]
+    answer: Annotated[str, msgspec.Meta(min_length=1, max_length=clarifying.LONGEST)]
 
 
 class NoteNamed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,8 +82,8 @@ async def forward_approval(request: WebRequest, user: SignedIn, approval_id: Fro
     async def work(session: WriteSession) -> Reply:
         await _count(request, user.email)
         approval, person = await asked_signed_in(session, user, approval_id)
-        signup = detour_views.signup(request)
-        to = await forwarding.forward(session, approval, person, to=sent.to, note=sent.note, signup=signup)
+        signup = side_actions.signup(request)
+        to = await delegating.forward(session, approval, person, to=sent.to, note=sent.note, signup=signup)
         return Reply(Forwarded(approval_id, to))
 
     return await once(request, user, work)
@@ -107,7 +108,7 @@ async def ask_back(request: WebRequest, user: SignedIn, approval_id: FromPath[UU
     async def work(session: WriteSession) -> Reply:
         await _count(request, user.email)
         approval, person = await asked_signed_in(session, user, approval_id)
-        return Reply(AskedBack(approval_id, await asking_back.ask_back(session, approval, person, sent.question)))
+        return Reply(AskedBack(approval_id, await clarifying.ask_back(session, approval, person, sent.question)))
 
     return await once(request, user, work)
 
@@ -124,7 +125,7 @@ async def ask_back(request: WebRequest, user: SignedIn, approval_id: FromPath[UU
 )
 async def answer_back(session: WriteSession, by: Principal, sent: NoteAnswer, approval_id: UUID) -> Decided:
     """For the owner. Whoever asked gets a mail, and the clock goes on. 409 when it has been answered or withdrawn."""
-    return decided(await asking_back.answer_back(session, by, approval_id, sent.note_id, sent.answer))
+    return decided(await clarifying.answer_back(session, by, approval_id, sent.note_id, sent.answer))
 
 
 @endpoint(
@@ -146,7 +147,7 @@ async def withdraw_note(request: WebRequest, user: SignedIn, approval_id: FromPa
     async def work(session: WriteSession) -> Reply:
         await _count(request, user.email)
         approval, person = await asked_signed_in(session, user, approval_id)
-        await asking_back.withdraw(session, approval, person, sent.note_id)
+        await clarifying.withdraw(session, approval, person, sent.note_id)
         return Reply(decided(approval))
 
     return await once(request, user, work)
@@ -162,12 +163,12 @@ async def withdraw_note(request: WebRequest, user: SignedIn, approval_id: FromPa
 )
 async def take_back(session: WriteSession, by: Principal, approval_id: UUID) -> Decided:
     """For whoever approved it, until `goes_on_at`: the question is open again."""
-    return decided(await taking_back.take_back_signed_in(session, by, approval_id))
+    return decided(await undoing.take_back_signed_in(session, by, approval_id))
 
 
 async def _count(request: WebRequest, email: str) -> None:
     """Counts together with what the person does on pages. Raises TooMany."""
-    await request.app.state.limits.hit(detour_views.DETOURS, email)
+    await request.app.state.limits.hit(side_actions.DETOURS, email)
 
 
 handlers = [forward_approval, ask_back, answer_back, withdraw_note, take_back]

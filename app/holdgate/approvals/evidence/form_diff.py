@@ -8,9 +8,9 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from holdgate.approvals import questions
 from holdgate.approvals.models import Approval
-from holdgate.approvals.shown import rows
+from holdgate.approvals.rules import values
+from holdgate.approvals.rules.shown import rows
 
 Step: TypeAlias = tuple[Literal["replace", "delete", "insert", "equal"], int, int, int, int]
 Op: TypeAlias = Literal["same", "out", "in"]
@@ -60,7 +60,7 @@ def _told(approval: Approval) -> dict[tuple[str, str], Any]:
     """Everything under its label; the same label in two places is told apart."""
     told: dict[tuple[str, str], Any] = {("title", "Title"): approval.title}
     told |= {("shown", row.label): row.text for row in rows(approval.shown)}
-    return told | {("form", field.label): field.value for field in questions.fields_of(approval)}
+    return told | {("form", field.label): field.value for field in values.fields_of(approval)}
 
 
 def _changes(pairs: list[tuple[str, str, str]]) -> list[Change]:
@@ -68,7 +68,7 @@ def _changes(pairs: list[tuple[str, str, str]]) -> list[Change]:
 
 
 def _asked(approval: Approval, answer: dict[str, Any]) -> list[Any]:
-    return [field for field in questions.fields_of(approval) if field.name in answer]
+    return [field for field in values.fields_of(approval) if field.name in answer]
 
 
 def as_text(value: Any) -> str:

@@ -15,8 +15,8 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.approvals.models import LinkOpening, Recipient
-from holdgate.core import log
 from holdgate.core.db import AWAY, Database, WriteSession
+from holdgate.core.telemetry import log
 
 PATIENCE = 2.0  # seconds; what cannot be noted by then is not
 AT_ONCE = "within 5 seconds of the mail"

@@ -1,6 +1,6 @@
 """How many different people runs wait for, for their estimates: those who can still decide, and owners asked something.
 
-The same people as in approvals/turns.py, seen from the runs.
+The same people as in approvals/rules/visibility.py, seen from the runs.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from holdgate.approvals.states import HoldType
 from holdgate.runs.waiting import counter
 from holdgate.tasks.states import HOLDS
 
-# `person` is holdgate.core.addresses.canonical_address: two addresses of one person count once, and have one vote.
+# `person` is holdgate.core.text.addresses.canonical_address: two addresses of one person count once, and have one vote.
 _PEOPLE = text(
     r"""
     WITH question AS MATERIALIZED (

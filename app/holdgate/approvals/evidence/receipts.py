@@ -14,9 +14,9 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.approvals import queries, questions
 from holdgate.approvals.errors import NoReceipt
 from holdgate.approvals.models import Approval, Recipient, Vote
+from holdgate.approvals.rules import queries, values
 from holdgate.approvals.states import ApprovalState
 from holdgate.core import signing
 from holdgate.core.config import Settings
@@ -75,7 +75,7 @@ def _content(approval: Approval, task: Task, people: list[Recipient], votes: lis
             "asked": sorted(person.email for person in people),
             "needed": approval.needed,
         },
-        "shown": questions.as_shown(approval).decode(),
+        "shown": values.as_shown(approval).decode(),
         "version": approval.version,
         "decision": {
             "outcome": approval.state,

@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.approvals import questions
 from holdgate.approvals.models import Approval
+from holdgate.approvals.rules import values
 
 CHUNK = 200  # what is shown may be long
 
@@ -77,6 +77,6 @@ async def changed_questions(session: AsyncSession, limit: int) -> list[str]:
         found += [
             f"question {one.id} of task {one.task_id} is not what was shown: its version does not fit"
             for one in chunk
-            if sha256(questions.as_shown(one)).hexdigest() != one.version
+            if sha256(values.as_shown(one)).hexdigest() != one.version
         ]
     return found[:limit]

@@ -7,17 +7,17 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from holdgate.approvals import groups
-from holdgate.approvals.groups import CHUNK, MOST, Chosen, Group, Result
+from holdgate.approvals.pages.inbox import QuestionView, Sent, question_view
+from holdgate.approvals.requests import grouping
+from holdgate.approvals.requests.grouping import CHUNK, MOST, Chosen, Group, Result
 from holdgate.approvals.states import ApprovalVerb
-from holdgate.approvals.views import QuestionView, Sent, question_view
 from holdgate.core.db import Session
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest, client_address
+from holdgate.web.http.sessions import Read
 from holdgate.web.render import render, see_other
-from holdgate.web.request import WebRequest, client_address
-from holdgate.web.sessions import Read
 
 VERBS = {"approve": ApprovalVerb.APPROVE, "reject": ApprovalVerb.REJECT}
 
@@ -49,15 +49,15 @@ class Together(msgspec.Struct, frozen=True):
 
 
 async def _page(session: Session, by: Principal, key: str, **more: Any) -> GroupPage:
-    items = await groups.members(session, by, key)
-    run_id = await groups.run_of(session, items[0]) if items else None
+    items = await grouping.members(session, by, key)
+    run_id = await grouping.run_of(session, items[0]) if items else None
     return GroupPage(key=key, questions=[question_view(item) for item in items], run_id=run_id, **more)
 
 
 @get("/approvals/together")
 async def show_together(request: WebRequest, user: SignedIn, read: Read, run: FromQuery[UUID]) -> Response[Any]:
     """From a run to what can be decided together in it."""
-    found = await groups.groups(read, user, run)
+    found = await grouping.groups(read, user, run)
     if len(found) == 1:
         return see_other(request, f"/approvals/group/{found[0].key}")
     return await render(request, "approvals/together.html", Together(found, run), nav="approvals")
@@ -88,7 +88,7 @@ async def decide_group(request: WebRequest, user: SignedIn, key: FromPath[str]) 
     for start in range(0, len(chosen), CHUNK):
         async with request.app.state.database.write(user.actor) as write:
             chunk = chosen[start : start + CHUNK]
-            results += await groups.decide_chunk(write, user, key, chunk, verb, sent.reason, source=source)
+            results += await grouping.decide_chunk(write, user, key, chunk, verb, sent.reason, source=source)
     if all(not result.problem for result in results):
         word = "approved" if verb is ApprovalVerb.APPROVE else "rejected"
         return see_other(request, "/approvals", f"{len(results)} {word} together.")

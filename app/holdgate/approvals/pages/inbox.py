@@ -9,11 +9,6 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
-from holdgate.approvals import deciding, exports, groups, questions, reads, receipts, taking_back
-from holdgate.approvals import shown as showing
-from holdgate.approvals.asking_back import NoteEnded, OpenNote
-from holdgate.approvals.changes import Change, as_text, changes_of, revision_of
-from holdgate.approvals.course import Course, TimelineLine, course_of, timeline_of
 from holdgate.approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
@@ -23,15 +18,22 @@ from holdgate.approvals.errors import (
     SelfApproval,
     SignInNeeded,
 )
-from holdgate.approvals.events import events_of
-from holdgate.approvals.forms import FormField
-from holdgate.approvals.groups import Group
+from holdgate.approvals.evidence import receipts
+from holdgate.approvals.evidence.deliveries import Delivery, deliveries
+from holdgate.approvals.evidence.form_diff import Change, as_text, changes_of, revision_of
 from holdgate.approvals.models import Approval
-from holdgate.approvals.questions import Decision
-from holdgate.approvals.reads import Detail, InboxRow
-from holdgate.approvals.shown import Row
+from holdgate.approvals.pages.view_model import Course, TimelineLine, course_of, timeline_of
+from holdgate.approvals.requests import deciding, exports, grouping, inbox, undoing
+from holdgate.approvals.requests.clarifying import NoteEnded, OpenNote
+from holdgate.approvals.requests.grouping import Group
+from holdgate.approvals.requests.inbox import Detail, InboxRow
+from holdgate.approvals.rules import shown as showing
+from holdgate.approvals.rules import values
+from holdgate.approvals.rules.events import events_of
+from holdgate.approvals.rules.forms import FormField
+from holdgate.approvals.rules.shown import Row
+from holdgate.approvals.rules.values import Decision
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
-from holdgate.approvals.trail import Delivery, deliveries
 from holdgate.core.db import Session
 from holdgate.core.errors import AppError, Invalid
 from holdgate.core.paging import Cursor, turn
@@ -39,11 +41,11 @@ from holdgate.core.principal import Principal
 from holdgate.tasks.models import Task
 from holdgate.tasks.states import TaskState
 from holdgate.web.downloads import export
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest, client_address
+from holdgate.web.http.sessions import Read, Write
 from holdgate.web.pager import Pager, pager
 from holdgate.web.render import render, see_other
-from holdgate.web.request import WebRequest, client_address
-from holdgate.web.sessions import Read, Write
 
 TABS = (("mine", "For me"), ("all", "All open"), ("decided", "Decided"))
 WHAT_NEXT: dict[str, str] = {
@@ -145,7 +147,7 @@ def question_view(
 ) -> QuestionView:
     return QuestionView(
         approval=approval,
-        fields=questions.fields_of(approval),
+        fields=values.fields_of(approval),
         rows=showing.rows(approval.shown),
         before=before,
         sent=sent or Sent(),
@@ -201,15 +203,15 @@ async def show_inbox(
     current = show if show in dict(TABS) else "mine"
 
     async def rows(place: Cursor | None, limit: int, turned: bool) -> list[InboxRow]:
-        return await reads.inbox(read, user, current, after=place, limit=limit, turned=turned)
+        return await inbox.inbox(read, user, current, after=place, limit=limit, turned=turned)
 
-    shown = await turn(rows, reads.place_of, cursor, back)
+    shown = await turn(rows, inbox.place_of, cursor, back)
     view = Inbox(
         rows=shown.rows,
         tabs=[(key, label, f"/approvals?show={key}", None) for key, label in TABS],
         current=current,
         email=user.email,
-        groups=await groups.groups(read, user) if current == "mine" and not shown.moved else [],
+        groups=await grouping.groups(read, user) if current == "mine" and not shown.moved else [],
         pager=pager("/approvals", shown, cursor, back, [("show", current)]),
     )
     return await render(request, "approvals/list.html", view, nav="approvals", fragment="approvals/_list.html")
@@ -237,7 +239,7 @@ async def approval_page(
     status: int = 200,
 ) -> Response[str]:
     """The page of one request, perhaps with what was entered and refused."""
-    detail = await reads.detail(session, approval_id, user)
+    detail = await inbox.detail(session, approval_id, user)
     course = await course_of(session, detail.approval, user.email, by=user)
     timeline = timeline_of(detail.approval, await events_of(session, approval_id))
     view = ApprovalPage(
@@ -245,7 +247,7 @@ async def approval_page(
         question_view(detail.approval, detail.before, sent=sent, message=message),
         course,
         timeline,
-        taker=await taking_back.offered(session, detail.approval, user.email, is_admin=user.is_admin),
+        taker=await undoing.offered(session, detail.approval, user.email, is_admin=user.is_admin),
         receipt=await receipts.exists(session, detail.approval),
         changes=changes_of(detail.approval),
         deliveries=await deliveries(session, detail.approval.id, detail.recipients),
@@ -256,7 +258,7 @@ async def approval_page(
 @get("/tasks/{task_id:uuid}/question")
 async def show_question(request: WebRequest, user: SignedIn, read: Read, task_id: FromPath[UUID]) -> Response[Any]:
     """From a held task to its question."""
-    return see_other(request, f"/approvals/{await reads.open_question(read, task_id, user)}")
+    return see_other(request, f"/approvals/{await inbox.open_question(read, task_id, user)}")
 
 
 @post("/approvals/{approval_id:uuid}/decision")
@@ -279,7 +281,7 @@ async def decide(request: WebRequest, user: SignedIn, write: Write, approval_id:
 
 @post("/approvals/{approval_id:uuid}/take-back")
 async def take_back(request: WebRequest, user: SignedIn, write: Write, approval_id: FromPath[UUID]) -> Response[Any]:
-    reopened = await taking_back.take_back_signed_in(write, user, approval_id)
+    reopened = await undoing.take_back_signed_in(write, user, approval_id)
     return see_other(request, f"/approvals/{approval_id}", f"“{reopened.title}”: taken back. It is open again.")
 
 

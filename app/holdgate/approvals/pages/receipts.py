@@ -6,22 +6,24 @@ import msgspec
 from litestar import Response, get
 from litestar.params import FromPath
 
-from holdgate.approvals import queries, reads, receipts
-from holdgate.approvals.asked import holder_of
-from holdgate.approvals.changes import Change, changes_of
 from holdgate.approvals.errors import SignInNeeded
+from holdgate.approvals.evidence import receipts
+from holdgate.approvals.evidence.form_diff import Change, changes_of
+from holdgate.approvals.evidence.receipts import Receipt
 from holdgate.approvals.models import Approval
-from holdgate.approvals.receipts import Receipt
-from holdgate.approvals.review import LIMIT
-from holdgate.approvals.views import QuestionView, question_view
+from holdgate.approvals.pages.inbox import QuestionView, question_view
+from holdgate.approvals.pages.review import LIMIT
+from holdgate.approvals.requests import inbox
+from holdgate.approvals.rules import queries
+from holdgate.approvals.rules.access import holder_of
 from holdgate.core import signing
 from holdgate.core.db import Session
 from holdgate.core.tokens import digest
-from holdgate.web.guards import SignedIn
-from holdgate.web.headers import PRIVATE_LINK
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.headers import PRIVATE_LINK
+from holdgate.web.http.request import WebRequest, client_address
+from holdgate.web.http.sessions import Read
 from holdgate.web.render import render, render_private
-from holdgate.web.request import WebRequest, client_address
-from holdgate.web.sessions import Read
 
 
 class ReceiptPage(msgspec.Struct, frozen=True):
@@ -55,14 +57,14 @@ def receipt_file(receipt: Receipt, headers: dict[str, str]) -> Response[bytes]:
 
 @get("/approvals/{approval_id:uuid}/receipt")
 async def show_receipt(request: WebRequest, user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[str]:
-    detail = await reads.detail(read, approval_id, user)
+    detail = await inbox.detail(read, approval_id, user)
     view = await _page(request, read, detail.approval, f"/approvals/{approval_id}", False)
     return await render(request, "approvals/receipt.html", view, nav="approvals")
 
 
 @get("/approvals/{approval_id:uuid}/receipt.json")
 async def send_receipt(request: WebRequest, user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[bytes]:
-    detail = await reads.detail(read, approval_id, user)
+    detail = await inbox.detail(read, approval_id, user)
     return receipt_file(await receipts.receipt_of(read, request.app.state.settings, detail.approval), {})
 
 

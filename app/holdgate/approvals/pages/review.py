@@ -10,28 +10,30 @@ from litestar.background_tasks import BackgroundTask
 from litestar.params import FromPath
 
 from holdgate.accounts import service as accounts
-from holdgate.approvals import asking, deciding, queries, receipts, taking_back
-from holdgate.approvals.asked import holder_of
-from holdgate.approvals.course import Course, course_of
 from holdgate.approvals.errors import NotAsked, QuestionChanged, TooLateToTakeBack
+from holdgate.approvals.evidence import receipts
+from holdgate.approvals.evidence.link_opens import Opening, note, sign_of_scanner
 from holdgate.approvals.models import Approval, Recipient
-from holdgate.approvals.openings import Opening, note, sign_of_scanner
-from holdgate.approvals.queries import Asked
+from holdgate.approvals.pages.inbox import REFUSALS, QuestionView, Sent, decision_of, question_view, read_sent, refusal
+from holdgate.approvals.pages.view_model import Course, course_of
+from holdgate.approvals.requests import deciding, requesting, undoing
+from holdgate.approvals.rules import queries
+from holdgate.approvals.rules.access import holder_of
+from holdgate.approvals.rules.queries import Asked
 from holdgate.approvals.states import ApprovalState
-from holdgate.approvals.views import REFUSALS, QuestionView, Sent, decision_of, question_view, read_sent, refusal
 from holdgate.core.config import Settings
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.core.tokens import digest
 from holdgate.runs import service as runs
-from holdgate.tasks import queries as tasks
+from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.states import TaskState
 from holdgate.web.form_time import FormTime
-from holdgate.web.limits import Limit
+from holdgate.web.http.limits import Limit
+from holdgate.web.http.request import WebRequest, client_address, method_sent, principal
+from holdgate.web.http.sessions import Read
 from holdgate.web.render import render_private, see_other
-from holdgate.web.request import WebRequest, client_address, method_sent, principal
-from holdgate.web.sessions import Read
 
 TOO_QUICK = 2.0  # seconds: nobody reads and decides faster, but a mail scanner that presses buttons does
 LIMIT = Limit("review", 60, timedelta(minutes=1))
@@ -94,7 +96,7 @@ async def _page(
         and asked.recipient.forwarded_from is None
         and not await tasks.in_cancelled_run(session, asked.task.id)
     )
-    taker = by_link and await taking_back.offered(session, asked.approval, course.viewer)
+    taker = by_link and await undoing.offered(session, asked.approval, course.viewer)
     has_form = asked.approval.state == ApprovalState.PENDING or resumable or taker
     form_time = _form_time(request, asked.recipient, asked.approval.version)
     return ReviewPage(
@@ -243,7 +245,7 @@ async def send_fresh_link(request: WebRequest) -> Response[Any]:
     """A new mail to the address of the old one."""
 
     async def act(write: WriteSession, token_hash: bytes, _holder: Principal | None) -> None:
-        await asking.send_fresh_link(write, token_hash)
+        await requesting.send_fresh_link(write, token_hash)
 
     return await act_by_link(request, await read_link_form(request), act, fresh=True)
 
@@ -251,7 +253,7 @@ async def send_fresh_link(request: WebRequest) -> Response[Any]:
 @post("/review/take-back")
 async def take_back(request: WebRequest) -> Response[Any]:
     async def act(write: WriteSession, token_hash: bytes, holder: Principal | None) -> None:
-        await taking_back.take_back_by_link(write, token_hash, holder=holder)
+        await undoing.take_back_by_link(write, token_hash, holder=holder)
 
     return await act_by_link(request, await read_link_form(request), act)
 

@@ -8,20 +8,20 @@ from uuid import UUID
 from litestar import Response, post
 from litestar.params import FromPath
 
-from holdgate.approvals import asking_back, forwarding
-from holdgate.approvals.asked import asked_by_link, asked_signed_in
 from holdgate.approvals.errors import ApprovalNotFound
 from holdgate.approvals.models import Approval, Recipient
-from holdgate.approvals.review import Form, act_by_link, read_link_form
-from holdgate.approvals.views import REFUSALS, Sent, approval_page, refusal
+from holdgate.approvals.pages.inbox import REFUSALS, Sent, approval_page, refusal
+from holdgate.approvals.pages.review import Form, act_by_link, read_link_form
+from holdgate.approvals.requests import clarifying, delegating
+from holdgate.approvals.rules.access import asked_by_link, asked_signed_in
 from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
-from holdgate.web.guards import SignedIn
-from holdgate.web.limits import Limit
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.limits import Limit
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Write
 from holdgate.web.render import see_other
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Write
 
 DETOURS = Limit("approval-detour", 10, timedelta(minutes=10))  # of one person: each of them sends a mail
 Detour = Callable[[WriteSession, Approval, Recipient, Form], Awaitable[object]]
@@ -30,7 +30,7 @@ Detour = Callable[[WriteSession, Approval, Recipient, Form], Awaitable[object]]
 def signup(request: WebRequest) -> str:
     """Who is mailed when a question is passed on to them. For trying things out, in development, anybody."""
     settings: Settings = request.app.state.settings
-    return forwarding.ANYBODY if settings.development else settings.signup
+    return delegating.ANYBODY if settings.development else settings.signup
 
 
 async def _read(request: WebRequest) -> Form:
@@ -64,7 +64,7 @@ async def _by_link(request: WebRequest, work: Detour) -> Response[Any]:
 
 def _forward(request: WebRequest) -> Detour:
     async def work(write: WriteSession, approval: Approval, person: Recipient, form: Form) -> object:
-        return await forwarding.forward(
+        return await delegating.forward(
             write, approval, person, to=form.get("to", ""), note=form.get("note", ""), signup=signup(request)
         )
 
@@ -72,11 +72,11 @@ def _forward(request: WebRequest) -> Detour:
 
 
 async def _ask_back(write: WriteSession, approval: Approval, person: Recipient, form: Form) -> None:
-    await asking_back.ask_back(write, approval, person, form.get("question", ""))
+    await clarifying.ask_back(write, approval, person, form.get("question", ""))
 
 
 async def _withdraw(write: WriteSession, approval: Approval, person: Recipient, form: Form) -> None:
-    await asking_back.withdraw(write, approval, person, _note_id(form))
+    await clarifying.withdraw(write, approval, person, _note_id(form))
 
 
 def _note_id(form: Form) -> UUID:
@@ -106,7 +106,7 @@ async def answer_back(request: WebRequest, user: SignedIn, write: Write, approva
     """The owner's answer."""
     form = await _read(request)
     try:
-        await asking_back.answer_back(write, user, approval_id, _note_id(form), form.get("answer", ""))
+        await clarifying.answer_back(write, user, approval_id, _note_id(form), form.get("answer", ""))
     except REFUSALS as problem:
         sent, message, status = refusal(Sent(detour=form), problem)
         await write.rollback()

@@ -7,10 +7,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.approvals.course import STATES, TITLES
 from holdgate.approvals.models import Approval, ApprovalEvent, LinkOpening, Recipient
+from holdgate.approvals.pages.view_model import STATES, TITLES
 from holdgate.tasks.models import Task
-from holdgate.tasks.story import Happening, Told, teller
+from holdgate.tasks.timeline import Happening, Told, teller
 
 MAILS = {"mail_accepted": "Mail accepted", "mail_refused": "Mail refused"}
 _DECIDING = ("approve", "reject", "answer")

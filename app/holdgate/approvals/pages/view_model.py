@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from holdgate.accounts import service as accounts
-from holdgate.approvals import policy_queries
 from holdgate.approvals.models import Approval, ApprovalEvent, Note, Recipient, Vote
-from holdgate.approvals.standing import Standing, standing_of
+from holdgate.approvals.rules import policy_queries
+from holdgate.approvals.rules.tally import Standing, standing_of
 from holdgate.approvals.states import ApprovalState, HoldType
 from holdgate.core.db import Session
 from holdgate.core.principal import Principal, name_of

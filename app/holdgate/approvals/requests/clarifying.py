@@ -4,12 +4,12 @@ from datetime import datetime
 from uuid import UUID
 
 from holdgate.accounts import service as accounts
-from holdgate.approvals import events, policy_queries, queries
-from holdgate.approvals.asking import MAIL_PRIORITY
-from holdgate.approvals.deciding import check_may_vote, refuse
 from holdgate.approvals.errors import ApprovalNotFound, NotAsked, QuestionExpired
 from holdgate.approvals.models import Approval, Note, Recipient
-from holdgate.approvals.standing import standing_of
+from holdgate.approvals.requests.deciding import check_may_vote, refuse
+from holdgate.approvals.requests.requesting import MAIL_PRIORITY
+from holdgate.approvals.rules import events, policy_queries, queries
+from holdgate.approvals.rules.tally import standing_of
 from holdgate.approvals.states import HoldType
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Conflict, Invalid

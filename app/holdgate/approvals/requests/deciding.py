@@ -8,8 +8,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.accounts import service as accounts
-from holdgate.approvals import events, forms, policy_queries, queries
-from holdgate.approvals.asked import asked_by_link, check_person
 from holdgate.approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
@@ -21,16 +19,18 @@ from holdgate.approvals.errors import (
     SelfApproval,
 )
 from holdgate.approvals.models import Approval, Vote
-from holdgate.approvals.questions import Decision, fields_of
-from holdgate.approvals.standing import Standing, standing_of
+from holdgate.approvals.rules import events, forms, policy_queries, queries
+from holdgate.approvals.rules.access import asked_by_link, check_person
+from holdgate.approvals.rules.tally import Standing, standing_of
+from holdgate.approvals.rules.values import Decision, fields_of
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
-from holdgate.core.addresses import canonical_address
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Conflict, Invalid
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
-from holdgate.tasks import queries as tasks
+from holdgate.core.text.addresses import canonical_address
 from holdgate.tasks.models import Task
+from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.service import announce_ready
 from holdgate.tasks.states import APPROVED_PRIORITY, RESUMED_PRIORITY, TaskState, TaskVerb
 

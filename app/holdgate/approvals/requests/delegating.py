@@ -9,18 +9,18 @@ put it again.
 from datetime import datetime
 
 from holdgate.accounts import service as accounts
-from holdgate.accounts.sign_in import may_sign_in
-from holdgate.approvals import events, policy_queries, queries
-from holdgate.approvals.asking import mail_question
-from holdgate.approvals.deciding import check_may_vote, refuse
+from holdgate.accounts.sign_in.links import may_sign_in
 from holdgate.approvals.errors import QuestionExpired
 from holdgate.approvals.models import Approval, Recipient
-from holdgate.approvals.standing import Standing, standing_of
+from holdgate.approvals.requests.deciding import check_may_vote, refuse
+from holdgate.approvals.requests.requesting import mail_question
+from holdgate.approvals.rules import events, policy_queries, queries
+from holdgate.approvals.rules.tally import Standing, standing_of
 from holdgate.approvals.states import HoldType
-from holdgate.core.addresses import BadAddress, checked_address, same_person
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
+from holdgate.core.text.addresses import BadAddress, checked_address, same_person
 
 LONGEST_NOTE = 1000
 ANYBODY = "anybody"  # in place of SIGNUP, in development: no address is a stranger's

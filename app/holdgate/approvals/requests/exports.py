@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from holdgate.approvals import reads
-from holdgate.approvals.reads import InboxRow
+from holdgate.approvals.requests import inbox
+from holdgate.approvals.requests.inbox import InboxRow
 from holdgate.core import exports
 from holdgate.core.db import Database, ReadSession
-from holdgate.core.masking import masked_text
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
+from holdgate.core.text.masking import masked_text
 
 COLUMNS = (
     "id",
@@ -35,9 +35,9 @@ async def rows(
     """As the inbox shows `which` to this person, in its order."""
 
     async def read(session: ReadSession, after: Cursor | None, limit: int) -> Sequence[InboxRow]:
-        return await reads.inbox(session, by, which, after=after, limit=limit)
+        return await inbox.inbox(session, by, which, after=after, limit=limit)
 
-    async for found in exports.chunks(database, read, reads.place_of, size):
+    async for found in exports.chunks(database, read, inbox.place_of, size):
         yield [_plain(row) for row in found]
 
 

@@ -8,16 +8,17 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.approvals import deciding, queries
 from holdgate.approvals.errors import ApprovalNotFound
 from holdgate.approvals.models import Approval, Vote
-from holdgate.approvals.questions import Decision, fields_of
+from holdgate.approvals.requests import deciding
+from holdgate.approvals.rules import queries
+from holdgate.approvals.rules.values import Decision, fields_of
+from holdgate.approvals.rules.visibility import to_decide
 from holdgate.approvals.states import ApprovalState, ApprovalVerb
-from holdgate.approvals.turns import to_decide
-from holdgate.core.addresses import canonical_address
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import AppError
 from holdgate.core.principal import Principal
+from holdgate.core.text.addresses import canonical_address
 from holdgate.runs import service as runs
 from holdgate.tasks.models import Task
 

@@ -11,10 +11,10 @@ from sqlalchemy.orm import aliased, defer
 
 from holdgate.approvals.errors import ApprovalNotFound
 from holdgate.approvals.models import Approval, Recipient
-from holdgate.approvals.queries import another_version, id_before, recipients_of
-from holdgate.approvals.standing import Standing, standings_of
+from holdgate.approvals.rules.queries import another_version, id_before, recipients_of
+from holdgate.approvals.rules.tally import Standing, standings_of
+from holdgate.approvals.rules.visibility import asked, waits_for
 from holdgate.approvals.states import ApprovalState
-from holdgate.approvals.turns import asked, waits_for
 from holdgate.core.paging import Cursor, from_behind
 from holdgate.core.principal import Principal
 from holdgate.tasks.models import Task

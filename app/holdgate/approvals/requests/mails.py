@@ -6,11 +6,11 @@ from uuid import UUID
 import msgspec
 
 from holdgate.accounts import service as accounts
-from holdgate.approvals import events, policy_queries, queries
-from holdgate.approvals.changes import revision_of
+from holdgate.approvals.evidence.form_diff import revision_of
 from holdgate.approvals.models import Approval, Note
-from holdgate.approvals.shown import rows
-from holdgate.approvals.standing import standing_of
+from holdgate.approvals.rules import events, policy_queries, queries
+from holdgate.approvals.rules.shown import rows
+from holdgate.approvals.rules.tally import standing_of
 from holdgate.approvals.states import ApprovalState, HoldType
 from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from holdgate.approvals import events, policy_queries
-from holdgate.approvals.asking import MAIL_PRIORITY
-from holdgate.approvals.standing import standing_of
+from holdgate.approvals.requests.requesting import MAIL_PRIORITY
+from holdgate.approvals.rules import events, policy_queries
+from holdgate.approvals.rules.tally import standing_of
 from holdgate.core.db import WriteSession
 from holdgate.mail import service as mail
 

@@ -6,26 +6,26 @@ from uuid import UUID
 import msgspec
 
 from holdgate.accounts import service as accounts
-from holdgate.accounts.sign_in import may_sign_in
-from holdgate.approvals import events, forms, queries, versions
-from holdgate.approvals.asked import holder_of
-from holdgate.approvals.deciding import refuse
+from holdgate.accounts.sign_in.links import may_sign_in
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.models import Approval
-from holdgate.approvals.questions import Question
-from holdgate.approvals.standing import starters
+from holdgate.approvals.requests.deciding import refuse
+from holdgate.approvals.rules import events, forms, queries, versions
+from holdgate.approvals.rules.access import holder_of
+from holdgate.approvals.rules.tally import starters
+from holdgate.approvals.rules.values import Question
 from holdgate.approvals.states import ApprovalState, HoldType
-from holdgate.core.addresses import BadAddress, canonical_address, checked_address
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Conflict, Invalid, TooMany
 from holdgate.core.ids import uuid7
-from holdgate.core.shape import shape_problem
-from holdgate.core.visible import is_blank
+from holdgate.core.text.addresses import BadAddress, canonical_address, checked_address
+from holdgate.core.text.shape import shape_problem
+from holdgate.core.text.visible import is_blank
 from holdgate.mail import service as mail
-from holdgate.tasks import queries as tasks
-from holdgate.tasks.attempts import Claimed
 from holdgate.tasks.kinds import LONGEST_WAIT
 from holdgate.tasks.models import Task
+from holdgate.tasks.queue import moves as tasks
+from holdgate.tasks.queue.claims import Claimed
 from holdgate.tasks.service import announce_ready
 from holdgate.tasks.states import RESUMED_PRIORITY, TaskState, TaskVerb
 

@@ -6,15 +6,15 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.accounts import service as accounts
-from holdgate.approvals import events, queries
-from holdgate.approvals.asked import asked_by_link, check_person
 from holdgate.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
 from holdgate.approvals.models import Approval
-from holdgate.core.addresses import canonical_address
+from holdgate.approvals.rules import events, queries
+from holdgate.approvals.rules.access import asked_by_link, check_person
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
-from holdgate.tasks import queries as tasks
+from holdgate.core.text.addresses import canonical_address
 from holdgate.tasks.models import Task
+from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.states import TaskVerb
 
 

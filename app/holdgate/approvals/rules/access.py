@@ -4,11 +4,11 @@ from uuid import UUID
 
 from holdgate.accounts import service as accounts
 from holdgate.accounts.errors import AccessEnded
-from holdgate.approvals import queries
 from holdgate.approvals.errors import ApprovalNotFound, NotAsked, SelfApproval, SignInNeeded
 from holdgate.approvals.models import Approval, Recipient
-from holdgate.approvals.queries import Asked
-from holdgate.approvals.standing import standing_of
+from holdgate.approvals.rules import queries
+from holdgate.approvals.rules.queries import Asked
+from holdgate.approvals.rules.tally import standing_of
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.principal import Principal
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.approvals.models import Approval, Note, Recipient, Vote
-from holdgate.approvals.queries import at
+from holdgate.approvals.rules.queries import at
 from holdgate.approvals.states import ApprovalState
 from holdgate.core.db import WriteSession
 from holdgate.tasks.models import Task, TaskEvent

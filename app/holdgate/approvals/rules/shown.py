@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from holdgate.approvals.errors import QuestionImpossible
-from holdgate.core.shape import MOST_DEPTH
+from holdgate.core.text.shape import MOST_DEPTH
 
 LONG = 200  # characters; a longer text is shown as a passage
 WHOLE = 1e15  # floats from here on are written as whole numbers: PostgreSQL gives them back so

@@ -7,11 +7,11 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.accounts import service as accounts
-from holdgate.approvals import policy_queries, queries
 from holdgate.approvals.models import Approval, Recipient, Vote
+from holdgate.approvals.rules import policy_queries, queries
 from holdgate.approvals.states import ApprovalVerb
-from holdgate.core.addresses import canonical_address
 from holdgate.core.db import Session
+from holdgate.core.text.addresses import canonical_address
 from holdgate.runs import service as runs
 
 

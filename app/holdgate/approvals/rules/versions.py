@@ -9,13 +9,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.approvals import queries
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.models import Approval
-from holdgate.approvals.questions import Answer, Question
+from holdgate.approvals.rules import queries
+from holdgate.approvals.rules.values import Answer, Question
 from holdgate.approvals.states import ApprovalState
 from holdgate.core.db import WriteSession
-from holdgate.tasks.attempts import Claimed
+from holdgate.tasks.queue.claims import Claimed
 
 MOST_VERSIONS = 5  # of one step in one round: people are not to be asked for ever
 

@@ -5,8 +5,8 @@ from sqlalchemy.orm import aliased
 
 from holdgate.approvals.models import Approval, Recipient, Vote
 from holdgate.approvals.states import ApprovalState, HoldType
-from holdgate.core.addresses import canonical_address
 from holdgate.core.principal import Principal
+from holdgate.core.text.addresses import canonical_address
 
 _Next = aliased(Recipient)
 

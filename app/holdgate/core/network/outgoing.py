@@ -18,8 +18,8 @@ from typing import Any
 
 import httpx
 
-from holdgate.core import tracing
 from holdgate.core.config import Settings
+from holdgate.core.telemetry import tracing
 
 Address = IPv4Address | IPv6Address
 

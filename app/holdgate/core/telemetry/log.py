@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import structlog
 
-from holdgate.core.masking import masked
-from holdgate.core.storable import storable_text
+from holdgate.core.text.masking import masked
+from holdgate.core.text.storable import storable_text
 
 SECRET_NAMES = re.compile(r"token|secret|password|cookie|authorization|api_?key|session_id|cover_letter|body", re.I)
 

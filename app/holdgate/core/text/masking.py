@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from holdgate.core.shape import MOST_DEPTH, TOO_DEEP
+from holdgate.core.text.shape import MOST_DEPTH, TOO_DEEP
 
 HIDDEN = "[hidden]"
 

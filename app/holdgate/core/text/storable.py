@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from holdgate.core.shape import DEEP, LONG, json_problem
+from holdgate.core.text.shape import DEEP, LONG, json_problem
 
 MOST_JSON = 4 * 1024 * 1024  # bytes of one result, of a task or of a step, as JSON
 NUL = b"\\u0000"  # as JSON writes it; so does a text of these six characters, behind one more backslash

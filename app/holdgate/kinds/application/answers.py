@@ -10,9 +10,9 @@ import httpx
 import msgspec
 from sqlalchemy import func, select
 
-from holdgate.core import outgoing
+from holdgate.core.network import outgoing
 from holdgate.kinds.application.packet import Packet, Receipt, Refusal, SignInWanted, Unclear
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import RetryAfter
 
 RECEIPTS = ("receipt", "receipt_id", "application_id", "applicationId", "confirmation", "reference", "id")

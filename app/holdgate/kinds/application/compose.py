@@ -8,16 +8,16 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.accounts import cover_letter
-from holdgate.accounts.documents import Document
-from holdgate.accounts.profiles import ProfileView, load_profile, load_resume
-from holdgate.approvals.forms import FormField
+from holdgate.accounts.profile import cover_letter
+from holdgate.accounts.profile.profiles import ProfileView, load_profile, load_resume
+from holdgate.accounts.profile.resume_files import Document
+from holdgate.approvals.rules.forms import FormField
 from holdgate.kinds.application.packet import Missing, Packet, Reply, Resume
 from holdgate.kinds.application.questions import field_for, reply_to
 from holdgate.postings import service as postings
 from holdgate.postings.errors import PostingNotFound
 from holdgate.postings.service import PostingView
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
 
 NAME = "applicant_name"  # not "name": a posting may ask a question of that name

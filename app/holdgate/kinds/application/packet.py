@@ -6,8 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.accounts.cover_letter import LONGEST
-from holdgate.approvals.forms import FormField
+from holdgate.accounts.profile.cover_letter import LONGEST
+from holdgate.approvals.rules.forms import FormField
 
 
 class Resume(msgspec.Struct, frozen=True):

@@ -12,16 +12,16 @@ from uuid import UUID
 
 import httpx
 
-from holdgate.accounts.profiles import load_resume
-from holdgate.approvals.forms import FormField
-from holdgate.core import outgoing
+from holdgate.accounts.profile.profiles import load_resume
+from holdgate.approvals.rules.forms import FormField
 from holdgate.core.db import Session, WriteSession
-from holdgate.core.outgoing import Client, RefusedRequest
+from holdgate.core.network import outgoing
+from holdgate.core.network.outgoing import Client, RefusedRequest
 from holdgate.kinds.application import answers
 from holdgate.kinds.application.packet import Packet, Receipt, Refusal, SignInWanted, Unclear
 from holdgate.postings import service as postings
 from holdgate.postings.errors import PostingNotFound
-from holdgate.runtime.context import Context
+from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError, RetryAfter
 
 TIMEOUT = timedelta(seconds=45)

@@ -4,8 +4,8 @@ from functools import cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from holdgate.core.places import TEMPLATES
-from holdgate.core.visible import visible_html
+from holdgate.core.paths import TEMPLATES
+from holdgate.core.text.visible import visible_html
 from holdgate.kinds.report.numbers import Numbers
 from holdgate.web.filters import FILTERS
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from holdgate.core.csv_cells import MARK, lines
+from holdgate.core.text.csv_cells import MARK, lines
 from holdgate.stats.reports import TaskLine
 
 

@@ -9,10 +9,10 @@ from litestar import Response
 from litestar.params import FromPath
 
 from holdgate.api.bodies import content_type, read_query
-from holdgate.api.changes import change
 from holdgate.api.endpoints import CSV, JSON, endpoint
 from holdgate.api.exports import export_routes
 from holdgate.api.idempotency import Reply, once
+from holdgate.api.mutations import change
 from holdgate.api.paging import page, position
 from holdgate.api.router import PATH
 from holdgate.core.db import WriteSession
@@ -20,11 +20,8 @@ from holdgate.core.errors import Invalid
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.postings import exports, imports, queries, service
-from holdgate.postings.formats import Parsed, parse
-from holdgate.postings.formats.rows import Draft, checked
-from holdgate.postings.queries import Search
-from holdgate.postings.schemas import (
+from holdgate.postings import exports, queries, service
+from holdgate.postings.api.schemas import (
     CreatedPosting,
     ImportDone,
     ImportQuery,
@@ -37,9 +34,13 @@ from holdgate.postings.schemas import (
     detail,
     item,
 )
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
+from holdgate.postings.formats import Parsed, parse
+from holdgate.postings.formats.rows import Draft, checked
+from holdgate.postings.imports import service as import_service
+from holdgate.postings.queries import Search
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 
 TAG = "Postings"
 NAMED = 100  # bad rows that a refusal lists
@@ -128,9 +129,9 @@ async def import_postings(request: WebRequest, user: SignedIn) -> Response[Any]:
 
 async def _import(
     session: WriteSession, by: Principal, name: str, parsed: Parsed, *, leave_out: bool
-) -> imports.Imported:
-    import_id = await imports.keep(session, by, name, parsed)
-    return await imports.confirm(session, by, import_id, leave_out_errors=leave_out)
+) -> import_service.Imported:
+    import_id = await import_service.keep(session, by, name, parsed)
+    return await import_service.confirm(session, by, import_id, leave_out_errors=leave_out)
 
 
 handlers = [

@@ -2,15 +2,15 @@
 
 from uuid import UUID
 
-from holdgate.api.changes import change
 from holdgate.api.idempotency import Reply
+from holdgate.api.mutations import change
 from holdgate.api.router import PATH
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.postings import queries, service
+from holdgate.postings.api.schemas import ApplicationsAdded, ChosenPostings, NewApplications
 from holdgate.postings.queries import Search
-from holdgate.postings.schemas import ApplicationsAdded, ChosenPostings, NewApplications
 from holdgate.postings.service import MOST, Started
 
 TAG = "Runs"

@@ -5,7 +5,7 @@ from pathlib import PurePath
 
 import msgspec
 
-from holdgate.core.shape import json_problem
+from holdgate.core.text.shape import json_problem
 from holdgate.postings.formats.rows import MAX_BYTES, UnreadableFile
 
 FORMATS = ("csv", "greenhouse", "lever", "json-ld")

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from holdgate.core.errors import Invalid
-from holdgate.postings.canonical import canonical_url
+from holdgate.postings.canonical_url import canonical_url
 from holdgate.postings.formats.description import sanitised
 
 MAX_BYTES = 10 * 1024 * 1024

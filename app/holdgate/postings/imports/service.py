@@ -9,13 +9,14 @@ from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import AppError
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
-from holdgate.postings import import_queries, service
+from holdgate.postings import service
 from holdgate.postings.errors import ErrorsNotAccepted, ImportDone, ImportNotFound, NothingToImport
 from holdgate.postings.formats import Parsed, RowError
-from holdgate.postings.import_queries import Candidate
+from holdgate.postings.imports import queries
+from holdgate.postings.imports.queries import Candidate
 from holdgate.postings.service import Started
 
-forget_old_imports = import_queries.forget_old_imports
+forget_old_imports = queries.forget_old_imports
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +46,7 @@ class Imported(msgspec.Struct, frozen=True):
 async def keep(session: WriteSession, by: Principal, name: str, parsed: Parsed) -> UUID:
     """Store a parsed file until its owner decides. `name` is what they know it by."""
     import_id = uuid7()
-    await import_queries.insert_import(
+    await queries.insert_import(
         session,
         id=import_id,
         owner_id=by.id,
@@ -59,10 +60,10 @@ async def keep(session: WriteSession, by: Principal, name: str, parsed: Parsed) 
 
 async def preview(session: Session, by: Principal, import_id: UUID) -> Preview:
     """Raises ImportNotFound, also for somebody else's."""
-    found = await import_queries.find_import(session, import_id, by.id)
+    found = await queries.find_import(session, import_id, by.id)
     if found is None:
         raise ImportNotFound
-    rows = await import_queries.candidates(session, import_id)
+    rows = await queries.candidates(session, import_id)
     return Preview(
         id=found.id,
         name=found.name,
@@ -86,11 +87,11 @@ async def confirm(
         ImportDone: confirmed before.
         ErrorsNotAccepted: some rows have errors and `leave_out_errors` is not given. NothingToImport: all have.
     """
-    good = await import_queries.claim_import(session, import_id, by.id, leave_out=leave_out_errors, now=now)
+    good = await queries.claim_import(session, import_id, by.id, leave_out=leave_out_errors, now=now)
     if good is None:
         raise await _refusal(session, by, import_id)
     ids = sorted((uuid7() for _ in range(good)), reverse=True)
-    new = await import_queries.insert_postings(session, import_id, ids)
+    new = await queries.insert_postings(session, import_id, ids)
     return Imported(new, good - new)
 
 
@@ -103,7 +104,7 @@ async def confirm_and_start(
         What `confirm` does, and `service.start_applications`: whoever catches it has to undo the import.
     """
     done = await confirm(session, by, import_id, leave_out_errors=leave_out_errors)
-    rows = await import_queries.candidates(session, import_id)
+    rows = await queries.candidates(session, import_id)
     postings = [row.known_id for row in rows if row.known_id is not None]
     started = await service.start_applications(
         session, by, name=name, posting_ids=postings, force=False, form=import_id
@@ -113,13 +114,13 @@ async def confirm_and_start(
 
 async def discard(session: WriteSession, by: Principal, import_id: UUID) -> None:
     """Raises ImportNotFound, ImportDone."""
-    if not await import_queries.delete_import(session, import_id, by.id):
+    if not await queries.delete_import(session, import_id, by.id):
         raise await _refusal(session, by, import_id)
 
 
 async def _refusal(session: WriteSession, by: Principal, import_id: UUID) -> AppError:
     """Why an import could be neither carried out nor discarded."""
-    found = await import_queries.find_import(session, import_id, by.id)
+    found = await queries.find_import(session, import_id, by.id)
     if found is None:
         return ImportNotFound()
     if found.confirmed_at is not None:

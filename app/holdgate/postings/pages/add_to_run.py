@@ -12,14 +12,14 @@ from holdgate.core.db import Session
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.postings import queries, service
-from holdgate.postings.choosing import Choice, missing_parts, offered
+from holdgate.postings.pages.selection import Choice, missing_parts, offered
 from holdgate.postings.queries import Search
 from holdgate.postings.service import MOST, Started
 from holdgate.web.forms import Form, blank, read_form
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read, Write
 from holdgate.web.render import render, see_other
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read, Write
 
 
 class MorePostings(msgspec.Struct):

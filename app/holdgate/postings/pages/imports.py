@@ -12,17 +12,17 @@ from litestar.params import FromPath, FromQuery
 
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
-from holdgate.postings import imports
 from holdgate.postings.errors import ErrorsNotAccepted, ImportDone, NothingToImport, rows
 from holdgate.postings.formats import MAX_BYTES, Parsed, parse
-from holdgate.postings.imports import Imported, Preview
-from holdgate.postings.new_run_views import said_started, usual_name
+from holdgate.postings.imports import service
+from holdgate.postings.imports.service import Imported, Preview
+from holdgate.postings.pages.new_run import said_started, usual_name
 from holdgate.runs import service as runs
 from holdgate.web.forms import Form, blank, read_form, uploaded
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import UPLOAD, WebRequest
+from holdgate.web.http.sessions import Read, Write, discard
 from holdgate.web.render import render, see_other
-from holdgate.web.request import UPLOAD, WebRequest
-from holdgate.web.sessions import Read, Write, discard
 
 SHOWN = 200  # rows, and errors, that a preview lists
 FORMAT_LABELS = {
@@ -87,7 +87,7 @@ async def create_import(request: WebRequest, user: SignedIn) -> Response[str]:
         return await _form_page(request, form.refused(problem), 422)
     database: Database = request.app.state.database
     async with database.write(user.actor) as session:
-        import_id = await imports.keep(session, user, name, parsed)
+        import_id = await service.keep(session, user, name, parsed)
     return see_other(request, f"/postings/import/{import_id}{'?then=run' if form.data.then else ''}")
 
 
@@ -122,7 +122,7 @@ async def show_import(
     request: WebRequest, user: SignedIn, read: Read, import_id: FromPath[UUID], then: FromQuery[str] = ""
 ) -> Response[str]:
     form = blank({"name": await usual_name(read)} if then == "run" else {})
-    return await _preview_page(request, await imports.preview(read, user, import_id), form, 200, then)
+    return await _preview_page(request, await service.preview(read, user, import_id), form, 200, then)
 
 
 async def _preview_page(
@@ -137,14 +137,14 @@ async def _preview_page(
 async def confirm_import(request: WebRequest, user: SignedIn, write: Write, import_id: FromPath[UUID]) -> Response[str]:
     form: Form[Confirmation] = await read_form(request, Confirmation)
     try:
-        done = await imports.confirm(
+        done = await service.confirm(
             write, user, import_id, leave_out_errors=form.data is not None and form.data.leave_out
         )
     except ImportDone as late:
         # A double click: the first has done it, so this is no failure.
         return see_other(request, f"/postings/import/{import_id}", str(late), level="warning")
     except (ErrorsNotAccepted, NothingToImport) as problem:
-        preview = await imports.preview(write, user, import_id)
+        preview = await service.preview(write, user, import_id)
         return await _preview_page(request, preview, form.refused(problem), 422)
     return see_other(request, "/postings", _said(done), level="success" if done.new else "info")
 
@@ -156,7 +156,7 @@ async def start_from_import(
     form: Form[Beginning] = await read_form(request, Beginning)
     if form.data is not None:
         try:
-            done, started = await imports.confirm_and_start(
+            done, started = await service.confirm_and_start(
                 write, user, import_id, name=form.data.name, leave_out_errors=form.data.leave_out
             )
             return see_other(request, f"/runs/{started.run_id}", f"{_said(done)} {said_started(started)}")
@@ -169,7 +169,7 @@ async def start_from_import(
             await discard(request)  # a run that is refused leaves the import as it was
             # What the run refuses for its postings has no field here: its sentence says more than that field's would.
             form = form.refused(problem if problem.fields.keys() <= form.values.keys() else Invalid(str(problem)))
-    return await _preview_page(request, await imports.preview(write, user, import_id), form, 422, "run")
+    return await _preview_page(request, await service.preview(write, user, import_id), form, 422, "run")
 
 
 def _said(done: Imported) -> str:
@@ -180,7 +180,7 @@ def _said(done: Imported) -> str:
 
 @post("/postings/import/{import_id:uuid}/discard", include_in_schema=False)
 async def discard_import(request: WebRequest, user: SignedIn, write: Write, import_id: FromPath[UUID]) -> Response[str]:
-    await imports.discard(write, user, import_id)
+    await service.discard(write, user, import_id)
     return see_other(request, "/postings/import", "The import was discarded. Nothing has been imported.", level="info")
 
 

@@ -13,15 +13,16 @@ from markupsafe import Markup
 from holdgate.core.db import ReadSession
 from holdgate.core.paging import Cursor, turn
 from holdgate.core.principal import Principal
-from holdgate.postings import exports, import_views, more_views, new_run_views, queries, service
+from holdgate.postings import exports, queries, service
+from holdgate.postings.pages import add_to_run, imports, new_run
 from holdgate.postings.queries import Listed, Search
 from holdgate.postings.service import PostingView
 from holdgate.web.downloads import export
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 from holdgate.web.pager import Pager, address, pager
 from holdgate.web.render import render
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
 
 APPLIED = {"": None, "no": False, "yes": True}
 TABS = (("", "All"), ("no", "Not yet applied to"), ("yes", "Applied to"))
@@ -110,7 +111,7 @@ handlers: list[HTTPRouteHandler] = [
     show_postings,
     export_postings,
     show_posting,
-    *import_views.handlers,
-    *new_run_views.handlers,
-    *more_views.handlers,
+    *imports.handlers,
+    *new_run.handlers,
+    *add_to_run.handlers,
 ]

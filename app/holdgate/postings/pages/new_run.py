@@ -16,14 +16,14 @@ from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
 from holdgate.core.tokens import Signer
 from holdgate.postings import queries, service
-from holdgate.postings.choosing import Choice, as_uuid, missing_parts, offered
+from holdgate.postings.pages.selection import Choice, as_uuid, missing_parts, offered
 from holdgate.postings.queries import Search
 from holdgate.postings.service import MOST, Started
 from holdgate.web.forms import Form, blank, read_form
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read, Write
 from holdgate.web.render import render, see_other
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read, Write
 
 
 class NewRun(msgspec.Struct):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.accounts.profiles import load_profile
+from holdgate.accounts.profile.profiles import load_profile
 from holdgate.core.db import Session
 from holdgate.core.principal import Principal
 from holdgate.postings import queries

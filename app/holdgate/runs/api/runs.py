@@ -9,10 +9,10 @@ from litestar import Response
 from litestar.params import FromPath
 
 from holdgate.api.bodies import read_query
-from holdgate.api.changes import change
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.exports import export_routes
 from holdgate.api.idempotency import Reply
+from holdgate.api.mutations import change
 from holdgate.api.paging import page, position
 from holdgate.api.router import PATH
 from holdgate.bulk.api import started
@@ -23,11 +23,7 @@ from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.runs import exports, queries, service, time_queries
-from holdgate.runs.errors import RunNotFound
-from holdgate.runs.models import Run
-from holdgate.runs.progress import Progress
-from holdgate.runs.reads import progress_of_each
-from holdgate.runs.schemas import (
+from holdgate.runs.api.schemas import (
     Bulk,
     CreatedRun,
     CreatedTasks,
@@ -44,14 +40,18 @@ from holdgate.runs.schemas import (
     StageTime,
     run_item,
 )
+from holdgate.runs.api.tasks import EXAMPLE, wish
+from holdgate.runs.errors import RunNotFound
+from holdgate.runs.models import Run
+from holdgate.runs.progress import Progress
+from holdgate.runs.reads import progress_of_each
 from holdgate.runs.states import RunVerb
-from holdgate.runs.task_api import EXAMPLE, wish
 from holdgate.stats import queries as stats
 from holdgate.tasks.schemas import NewTask
 from holdgate.tasks.service import TaskRequest
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 
 TAG = "Runs"
 

@@ -7,20 +7,20 @@ import msgspec
 from litestar import Response
 
 from holdgate.api.bodies import content_type, decode, read_json, read_lines
-from holdgate.api.changes import change
 from holdgate.api.endpoints import JSON, NDJSON, endpoint
 from holdgate.api.idempotency import Reply, once
+from holdgate.api.mutations import change
 from holdgate.api.router import PATH
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.runs import submitting
-from holdgate.runs.schemas import MOST, Bulk, CreatedTasks
+from holdgate.runs import creating
+from holdgate.runs.api.schemas import MOST, Bulk, CreatedTasks
 from holdgate.tasks.schemas import Created, NewTask
 from holdgate.tasks.service import NAMED, TaskRequest
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
 
 TAG = "Tasks"
 EXAMPLE = {"kind": "sample.task", "payload": {"steps": 3}, "title": "A first task", "priority": 50}
@@ -42,7 +42,7 @@ def wish(task: NewTask) -> TaskRequest:
 )
 async def create_task(session: WriteSession, by: Principal, task: NewTask) -> Reply:
     """201 when it was made; 200 when this Idempotency-Key had made it before."""
-    made = await submitting.submit(session, by, wish(task))
+    made = await creating.submit(session, by, wish(task))
     url = f"{PATH}/tasks/{made}"
     return Reply(Created(made, url), 201, url)
 
@@ -69,7 +69,7 @@ async def create_tasks(request: WebRequest, user: SignedIn) -> Response[Any]:
         tasks, digest = await _lines(request)
 
     async def work(session: WriteSession) -> Reply:
-        return Reply(CreatedTasks(await submitting.submit_many(session, user, [wish(task) for task in tasks])), 201)
+        return Reply(CreatedTasks(await creating.submit_many(session, user, [wish(task) for task in tasks])), 201)
 
     return await once(request, user, work, digest)
 

@@ -21,16 +21,16 @@ from holdgate.runs.queries import FINISHED, RunFilter
 from holdgate.runs.reads import progress_of_each
 from holdgate.runs.states import RunState, RunVerb, Stage
 from holdgate.stats import queries as stats
-from holdgate.tasks.filters import FilterForm, TaskFilter
-from holdgate.tasks.list_views import InState, TaskList, Turn, task_list
+from holdgate.tasks.pages.list import InState, TaskList, Turn, task_list
+from holdgate.tasks.search.filters import FilterForm, TaskFilter
 from holdgate.tasks.states import STANDINGS, TaskState
-from holdgate.tasks.story import Happening
+from holdgate.tasks.timeline import Happening
 from holdgate.web.downloads import export
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read, Write
 from holdgate.web.pager import Pager, address, pager
 from holdgate.web.render import render, see_other
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read, Write
 
 APPLICATIONS = "application.submit"
 STATES = (RunState.ACTIVE.value, RunState.PAUSED.value, FINISHED, RunState.CANCELLED.value)
@@ -138,7 +138,7 @@ async def show_run(
         stages=[(state, word, max(0.0, times[stage].seconds)) for stage, (state, word) in STAGE_WORDS.items()],
         took=run.finished_at - run.created_at if run.finished_at and progress.state == "finished" else None,
         timeline=[happening(event) for event in await queries.events_of(read, run_id)],
-        # Postings (postings/more_views.py) are applied for in the name of the one who adds them.
+        # Postings (postings/pages/add_to_run.py) are applied for in the name of the one who adds them.
         adds=run.owner_id == user.id
         and run.state != RunState.CANCELLED
         and APPLICATIONS in await stats.kinds_of_run(read, run_id),

@@ -10,12 +10,12 @@ from litestar.params import QueryParameter
 from holdgate.runs import queries
 from holdgate.runs.models import Run
 from holdgate.tasks.models import Task
-from holdgate.tasks.search import tasks_like
-from holdgate.web.guards import SignedIn
+from holdgate.tasks.search.lookup import tasks_like
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 from holdgate.web.navigation import Navigation, Place
 from holdgate.web.render import render
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
 
 MOST = 8
 LONGEST = 200

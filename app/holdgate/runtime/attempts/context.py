@@ -16,24 +16,27 @@ import msgspec
 from sqlalchemy.exc import StatementError
 from structlog.typing import FilteringBoundLogger
 
-from holdgate.approvals import asking, questions, versions
 from holdgate.approvals.errors import QuestionImpossible
-from holdgate.approvals.forms import FormField
-from holdgate.approvals.questions import Answer, Question
+from holdgate.approvals.requests import requesting
+from holdgate.approvals.rules import values as approval_values
+from holdgate.approvals.rules import versions
+from holdgate.approvals.rules.forms import FormField
+from holdgate.approvals.rules.values import Answer, Question
 from holdgate.approvals.states import HoldType
-from holdgate.core import log
 from holdgate.core.config import Settings
 from holdgate.core.db import AWAY, Database, ReadSession, WriteSession, refuses_data
-from holdgate.core.storable import storable_text
-from holdgate.runtime import steps
+from holdgate.core.telemetry import log
+from holdgate.core.text.storable import storable_text
+from holdgate.runtime.attempts import steps
+from holdgate.runtime.attempts.executors import Executors
+from holdgate.runtime.attempts.insistence import Insistence
 from holdgate.runtime.clock import Clock
 from holdgate.runtime.errors import Asleep, Held, LeaseLost, PermanentError, TaskEnded
-from holdgate.runtime.executors import Executors
-from holdgate.runtime.insistence import Insistence
-from holdgate.tasks import artifacts, attempts
+from holdgate.tasks import artifacts
 from holdgate.tasks.artifacts import StoredArtifact
-from holdgate.tasks.attempts import Claimed
 from holdgate.tasks.kinds import LONGEST_WAIT
+from holdgate.tasks.queue import claims
+from holdgate.tasks.queue.claims import Claimed
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -181,7 +184,7 @@ class Context:
                 step=step,
                 title=title,
                 shown=show,
-                fields=questions.form_of(form, values),
+                fields=approval_values.form_of(form, values),
                 recipients=recipients,
                 needed=needed,
                 self_approval=self_approval,
@@ -224,7 +227,7 @@ class Context:
             raise PermanentError(f"The sleep {name!r} is longer than ten years. Let it sleep for less.")
 
         async def snooze(session: WriteSession) -> bool | None:
-            return await attempts.snooze(session, self.task_id, self.attempt, name, duration)
+            return await claims.snooze(session, self.task_id, self.attempt, name, duration)
 
         async def sleeps(session: ReadSession) -> bool | None:
             return None if await self._runs(session) else False
@@ -251,7 +254,7 @@ class Context:
             return
         try:
             async with asyncio.timeout(PROGRESS_PATIENCE), self.database.write(self._actor) as session:
-                await attempts.write_progress(session, self.task_id, self.attempt, *shown)
+                await claims.write_progress(session, self.task_id, self.attempt, *shown)
         except AWAY as error:
             self.log.debug("progress_not_shown", error=repr(error))
 
@@ -303,9 +306,9 @@ class Context:
             found = await versions.decision_on(session, task.id, question.step, question.version, task.round)
             if found is None:
                 with _permanent():
-                    held = await asking.ask(session, task, question, signup=self.settings.signup)
+                    held = await requesting.ask(session, task, question, signup=self.settings.signup)
                 return Held() if held else LeaseLost(task.id)
-            if await asking.wait_for_undo(session, task, found):
+            if await requesting.wait_for_undo(session, task, found):
                 return Asleep()
             return versions.answer_of(found)
 
@@ -319,14 +322,14 @@ class Context:
 
     async def _runs(self, session: ReadSession) -> bool:
         """False: it has left this attempt's hands, by what was last written or by somebody else."""
-        return await attempts.still_runs(session, self.task_id, self.attempt)
+        return await claims.still_runs(session, self.task_id, self.attempt)
 
     async def _stored(self, name: str) -> str | None:
         self._go_on()
         if self._steps is None:
 
             async def finished(session: ReadSession) -> dict[str, str]:
-                return await attempts.stored_steps(session, self.task_id)
+                return await claims.stored_steps(session, self.task_id)
 
             # A first attempt has nothing behind it: no look-up on the way of most tasks.
             self._steps = {} if self.attempt == 1 else await self._insist.read("steps", finished)
@@ -334,7 +337,7 @@ class Context:
 
     async def _store(self, session: WriteSession, name: str, result: str) -> str:
         try:
-            mine = await attempts.store_step(session, self.task_id, self.attempt, name, result)
+            mine = await claims.store_step(session, self.task_id, self.attempt, name, result)
         except StatementError as error:
             if refuses_data(error):  # what has been done cannot be remembered, however often it is done
                 raise PermanentError(f"The result of the step {name!r} could not be stored.") from error
@@ -347,7 +350,7 @@ class Context:
         """Store a step. What has been done must not be done twice because the database was away for a moment."""
 
         async def done(session: ReadSession) -> str | None:
-            return await attempts.step_of_attempt(session, self.task_id, name, self.attempt)
+            return await claims.step_of_attempt(session, self.task_id, name, self.attempt)
 
         stored = await self._insist.write(name, work, done)
         assert self._steps is not None

@@ -9,11 +9,11 @@ from random import SystemRandom
 import msgspec
 
 from holdgate.core.db import in_words
-from holdgate.core.masking import masked_text
-from holdgate.core.storable import storable_text
+from holdgate.core.text.masking import masked_text
+from holdgate.core.text.storable import storable_text
 from holdgate.runtime.errors import PermanentError, RetryAfter, TaskEnded
-from holdgate.tasks.attempts import Claimed, Outcome
 from holdgate.tasks.kinds import Kind, find_kind
+from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.states import TaskState
 
 MOST_TRACEBACK = 20_000  # characters kept, the innermost frames

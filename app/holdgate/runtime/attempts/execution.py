@@ -5,15 +5,15 @@ from typing import Any
 
 import msgspec
 
-from holdgate.core import log
-from holdgate.core.storable import Unstorable, json_of
+from holdgate.core.telemetry import log
+from holdgate.core.text.storable import Unstorable, json_of
+from holdgate.runtime.attempts.context import Context
+from holdgate.runtime.attempts.endings import buried, failed, left
 from holdgate.runtime.clock import Clock
-from holdgate.runtime.context import Context
-from holdgate.runtime.endings import buried, failed, left
 from holdgate.runtime.errors import DeadlinePassed, LeaseLost, PermanentError
-from holdgate.tasks.attempts import Claimed, Outcome
 from holdgate.tasks.errors import PayloadMismatch, UnknownKind
 from holdgate.tasks.kinds import Kind, find_kind
+from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.states import TaskState
 
 logger = log.get("holdgate.tasks")

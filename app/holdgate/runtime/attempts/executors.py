@@ -19,11 +19,11 @@ from functools import cached_property, partial
 from multiprocessing import get_context
 from typing import Any, Literal, TypeVar
 
-from holdgate.core import log
-from holdgate.runtime import calls
+from holdgate.core.telemetry import log
+from holdgate.runtime.attempts import calls
 from holdgate.runtime.clock import Clock
 from holdgate.runtime.occupied import Threads
-from holdgate.tasks.attempts import Attempt
+from holdgate.tasks.queue.claims import Attempt
 
 R = TypeVar("R")
 Pool = Literal["thread", "process"]

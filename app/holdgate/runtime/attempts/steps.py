@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from holdgate.core.storable import Unstorable, json_of, storable_text
+from holdgate.core.text.storable import Unstorable, json_of, storable_text
 from holdgate.runtime.errors import PermanentError
 
 MOST_NAME = 500  # bytes: names are keys of an index

@@ -19,10 +19,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.core import log
 from holdgate.core.db import AWAY, Database
-from holdgate.tasks.attempts import ANY, Attempt, Claimed, Losses
-from holdgate.tasks.limits import Claim
+from holdgate.core.telemetry import log
+from holdgate.tasks.queue.claims import ANY, Attempt, Claimed, Losses
+from holdgate.tasks.queue.limits import Claim
 
 TOPIC = "suspects"  # rung when there are new ones
 TOGETHER = 4  # suspects of a queue at a time in a worker

@@ -11,19 +11,20 @@ from litestar.response import Stream
 from holdgate.api.bodies import read_query
 from holdgate.api.endpoints import ANY, CSV, JSON, endpoint
 from holdgate.api.router import PATH
-from holdgate.core.masking import masked, masked_text
 from holdgate.core.scopes import Scope
-from holdgate.tasks import artifacts, exports, reads
-from holdgate.tasks.api import asked_filter
-from holdgate.tasks.artifact_views import file_of
-from holdgate.tasks.dead_letter_views import dead_letters
-from holdgate.tasks.dead_letters import Group
+from holdgate.core.text.masking import masked, masked_text
+from holdgate.tasks import artifacts, exports
+from holdgate.tasks.api.tasks import asked_filter
+from holdgate.tasks.failures.groups import Group
 from holdgate.tasks.models import Artifact
+from holdgate.tasks.pages.artifacts import file_of
+from holdgate.tasks.pages.dead_letters import dead_letters
 from holdgate.tasks.schemas import ExportQuery, Moment, TaskDetail
+from holdgate.tasks.search import lists
 from holdgate.web.downloads import download
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 
 TAG = "Tasks"
 
@@ -104,10 +105,10 @@ async def list_dead_letters(user: SignedIn, read: Read) -> Response[Any]:
 )
 async def list_steps(user: SignedIn, read: Read, task_id: FromPath[UUID]) -> Response[Any]:
     """Oldest first. What a handler passes over when it runs again."""
-    await reads.find_task(read, task_id, user.scope)
+    await lists.find_task(read, task_id, user.scope)
     found = [
         StepItem(step.name, step.attempt, step.finished_at, masked(step.result))
-        for step in await reads.steps_of(read, task_id)
+        for step in await lists.steps_of(read, task_id)
     ]
     return Response(msgspec.json.encode(StepList(found)), media_type=JSON)
 
@@ -122,7 +123,7 @@ async def list_steps(user: SignedIn, read: Read, task_id: FromPath[UUID]) -> Res
 )
 async def list_artifacts(user: SignedIn, read: Read, task_id: FromPath[UUID]) -> Response[Any]:
     """Oldest first."""
-    await reads.find_task(read, task_id, user.scope)
+    await lists.find_task(read, task_id, user.scope)
     found = [_artifact(each) for each in await artifacts.artifacts_of(read, task_id)]
     return Response(msgspec.json.encode(ArtifactList(found)), media_type=JSON)
 

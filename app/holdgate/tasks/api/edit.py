@@ -5,13 +5,14 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.api.changes import change
+from holdgate.api.mutations import change
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.tasks import reads, service
+from holdgate.tasks import service
+from holdgate.tasks.payloads.secrets import with_secrets
 from holdgate.tasks.schemas import Moved, Priority
-from holdgate.tasks.secrets import with_secrets
+from holdgate.tasks.search import lists
 
 TAG = "Tasks"
 
@@ -58,7 +59,7 @@ class Resolved(msgspec.Struct, frozen=True):
 )
 async def edit_task(session: WriteSession, by: Principal, sent: EditedRetry, task_id: UUID) -> Moved:
     """A dead letter, or a cancelled task. The log says what was changed, secrets hidden."""
-    task = await reads.find_task(session, task_id, by.scope)
+    task = await lists.find_task(session, task_id, by.scope)
     payload = with_secrets(sent.payload, task.payload)
     state = await service.retry_edited(session, by, task_id, payload, again=sent.again)
     return Moved(task_id, state)

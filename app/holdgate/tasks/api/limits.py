@@ -6,19 +6,20 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Response
 
-from holdgate.api.changes import change
 from holdgate.api.endpoints import JSON, endpoint
+from holdgate.api.mutations import change
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Forbidden
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.tasks import limits, queues
+from holdgate.tasks import queues
 from holdgate.tasks.kinds import MOST_AT_ONCE, Rate, all_kinds
-from holdgate.tasks.limits import Limits
 from holdgate.tasks.models import KindLimit
+from holdgate.tasks.queue import limits
+from holdgate.tasks.queue.limits import Limits
 from holdgate.tasks.queues import QueueVerb
-from holdgate.web.guards import SignedIn
-from holdgate.web.sessions import Read
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.sessions import Read
 
 TAG = "Catalogue"
 

@@ -7,21 +7,21 @@ from uuid import UUID
 import msgspec
 from litestar import Response
 
-from holdgate.api.changes import change
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.idempotency import Reply
+from holdgate.api.mutations import change
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.tasks import saved
-from holdgate.tasks.filters import FIELDS
-from holdgate.tasks.list_views import OLDEST
 from holdgate.tasks.models import SavedView
-from holdgate.tasks.saved_views import query_of
+from holdgate.tasks.pages.list import OLDEST
+from holdgate.tasks.pages.saved import query_of
 from holdgate.tasks.schemas import Moment
-from holdgate.web.guards import SignedIn
-from holdgate.web.sessions import Read
+from holdgate.tasks.search import saved
+from holdgate.tasks.search.filters import FIELDS
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.sessions import Read
 
 TAG = "Tasks"
 NEWEST = "newest"

@@ -12,13 +12,14 @@ from holdgate.api.endpoints import JSON, SSE, endpoint
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.stats import queries as stats
-from holdgate.tasks import queues, reads
-from holdgate.tasks.feed import Feed, Place, Told, parse_place
+from holdgate.tasks import queues
 from holdgate.tasks.schemas import QueueItem, Stats, event
+from holdgate.tasks.search import lists
 from holdgate.tasks.states import TaskState
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
+from holdgate.tasks.streams.events import Feed, Place, Told, parse_place
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 
 PLACE = "Last-Event-ID"
 SILENCE = 15  # looks without anything new, a second each, after which a comment keeps the connection alive
@@ -36,7 +37,7 @@ async def get_stats(user: SignedIn, read: Read) -> Response[Any]:
             states[state] = states.get(state, 0) + n
             for line in (kinds.setdefault(kind, {}), by_queue.setdefault(queue, {})):
                 line[state] = line.get(state, 0) + n
-    workers = await reads.list_workers(read)
+    workers = await lists.list_workers(read)
     standing = await queues.standing(read, by_queue, workers)
     body = Stats(
         states=states,

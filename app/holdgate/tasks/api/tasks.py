@@ -1,4 +1,4 @@
-"""Tasks for programs: listing, reading, waiting for one, and the verbs. Making them is in runs/task_api.py."""
+"""Tasks for programs: listing, reading, waiting for one, and the verbs. Making them is in runs/api/tasks.py."""
 
 from typing import Any
 from uuid import UUID
@@ -8,16 +8,15 @@ from litestar import Response
 from litestar.params import FromPath
 
 from holdgate.api.bodies import read_query
-from holdgate.api.changes import change
 from holdgate.api.endpoints import JSON, endpoint
+from holdgate.api.mutations import change
 from holdgate.api.paging import page, position
 from holdgate.core.db import Database, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.tasks import reads, service
-from holdgate.tasks.filters import TaskFilter, parse_filter
+from holdgate.tasks import service
 from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.models import Task
 from holdgate.tasks.schemas import (
@@ -33,11 +32,13 @@ from holdgate.tasks.schemas import (
     event,
     item,
 )
+from holdgate.tasks.search import lists
+from holdgate.tasks.search.filters import TaskFilter, parse_filter
 from holdgate.tasks.states import TaskState, TaskVerb
-from holdgate.tasks.waiting import Waiting
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
+from holdgate.tasks.streams.long_poll import Waiting
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 
 TAG = "Tasks"
 
@@ -48,7 +49,7 @@ TAG = "Tasks"
 async def list_tasks(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
     """Newest first unless `sort` says otherwise, without their payloads."""
     wanted = read_query(request, TaskQuery)
-    rows = await reads.list_tasks(
+    rows = await lists.list_tasks(
         read,
         user.scope,
         asked_filter(request),
@@ -89,7 +90,7 @@ async def get_task(request: WebRequest, user: SignedIn, task_id: FromPath[UUID])
 async def _find(request: WebRequest, scope: UUID | None, task_id: UUID) -> Task:
     database: Database = request.app.state.database
     async with database.peek() as session:
-        return await reads.find_task(session, task_id, scope)
+        return await lists.find_task(session, task_id, scope)
 
 
 def _waiting(request: WebRequest) -> Waiting:
@@ -110,8 +111,8 @@ def _waiting(request: WebRequest) -> Waiting:
 )
 async def get_task_events(user: SignedIn, read: Read, task_id: FromPath[UUID]) -> Response[Any]:
     """The newest 500 changes of its state, oldest first."""
-    await reads.find_task(read, task_id, user.scope)
-    events = [event(row) for row in await reads.events_of(read, task_id)]
+    await lists.find_task(read, task_id, user.scope)
+    events = [event(row) for row in await lists.events_of(read, task_id)]
     return Response(msgspec.json.encode(EventList(events)), media_type=JSON)
 
 

@@ -8,12 +8,12 @@ from litestar import Response
 
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.core.scopes import Scope
-from holdgate.tasks import reads
-from holdgate.tasks.reads import LivingWorker
+from holdgate.tasks.pages.workers import doing
 from holdgate.tasks.schemas import Moment
-from holdgate.tasks.worker_views import doing
-from holdgate.web.guards import SignedIn
-from holdgate.web.sessions import Read
+from holdgate.tasks.search import lists
+from holdgate.tasks.search.lists import LivingWorker
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.sessions import Read
 
 
 class Doing(msgspec.Struct, frozen=True):
@@ -55,7 +55,7 @@ class WorkerList(msgspec.Struct, frozen=True):
 async def list_workers(user: SignedIn, read: Read) -> Response[Any]:
     """Those that are there or were until lately, in the order they started."""
     tasks = await doing(read, user.scope)
-    items = [_item(each, tasks.get(each.worker.id, [])) for each in await reads.list_workers(read)]
+    items = [_item(each, tasks.get(each.worker.id, [])) for each in await lists.list_workers(read)]
     return Response(msgspec.json.encode(WorkerList(items)), media_type=JSON)
 
 

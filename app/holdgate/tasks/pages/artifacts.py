@@ -15,9 +15,9 @@ from holdgate.core.ids import UUID
 from holdgate.tasks import artifacts
 from holdgate.tasks.artifacts import ArtifactNotFound
 from holdgate.tasks.models import Artifact
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 
 # PDF is not among them: browsers refuse to show one inside of a sandbox.
 SHOWN = frozenset({"image/png", "image/jpeg", "image/webp"})

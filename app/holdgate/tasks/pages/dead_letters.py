@@ -9,15 +9,15 @@ from litestar import Response, get
 from litestar.response import Stream
 
 from holdgate.core.db import Database, Session
-from holdgate.core.masking import masked_text
+from holdgate.core.text.masking import masked_text
 from holdgate.stats import queries as stats
-from holdgate.tasks.dead_letters import Group, list_groups
+from holdgate.tasks.failures.groups import Group, list_groups
 from holdgate.tasks.states import RESOLVED, TaskState
 from holdgate.web.downloads import export
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 from holdgate.web.render import render
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
 
 MOST_GROUPS = 200
 MOST_EXPORTED = 10_000

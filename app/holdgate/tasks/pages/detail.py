@@ -9,21 +9,22 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from holdgate.core.errors import Invalid, NotFound
-from holdgate.core.masking import masked
-from holdgate.tasks import reads, service
-from holdgate.tasks.artifact_views import SHOWN
+from holdgate.core.text.masking import masked
+from holdgate.tasks import service
 from holdgate.tasks.artifacts import artifacts_of
 from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.models import Artifact, Task, TaskStep
+from holdgate.tasks.pages.artifacts import SHOWN
 from holdgate.tasks.schemas import detail
+from holdgate.tasks.search import lists
 from holdgate.tasks.states import BUTTONS, HOLDS, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
-from holdgate.tasks.story import Story, story_of
+from holdgate.tasks.timeline import Story, story_of
 from holdgate.web.filters import EXCERPT
 from holdgate.web.forms import read_form
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read, Write
 from holdgate.web.render import Level, render, see_other
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read, Write
 
 
 class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,9 +51,9 @@ class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
 
 @get("/tasks/{task_id:uuid}")
 async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: FromPath[UUID]) -> Response[str]:
-    task = await reads.find_task(read, task_id, user.scope)
+    task = await lists.find_task(read, task_id, user.scope)
     state = TaskState(task.state)
-    steps = await reads.steps_of(read, task_id)
+    steps = await lists.steps_of(read, task_id)
     view = TaskPage(
         task=task,
         payload=masked(task.payload),
@@ -62,7 +63,7 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
         story=await story_of(read, task, steps, user),
         steps=_within_reach(steps),
         edits=TASK_MACHINE.allows(TaskVerb.RETRY, state) and not _internal(task.kind),
-        next_alike=await reads.next_of_error(read, user.scope, task) if state is TaskState.DEAD_LETTER else None,
+        next_alike=await lists.next_of_error(read, user.scope, task) if state is TaskState.DEAD_LETTER else None,
         shown=SHOWN,
         artifacts=await artifacts_of(read, task_id),
         buttons=[verb.value for verb in BUTTONS if TASK_MACHINE.allows(verb, state)],
@@ -87,8 +88,8 @@ def _within_reach(steps: list[TaskStep]) -> list[tuple[TaskStep, Any, bool]]:
 @get("/tasks/{task_id:uuid}/task.json")
 async def download_task(user: SignedIn, read: Read, task_id: FromPath[UUID]) -> Response[bytes]:
     """All of what the page shows the beginning of."""
-    task = await reads.find_task(read, task_id, user.scope)
-    steps = await reads.steps_of(read, task_id)
+    task = await lists.find_task(read, task_id, user.scope)
+    steps = await lists.steps_of(read, task_id)
     # Beside the event loop: some megabytes may be masked and written.
     body = await asyncio.to_thread(whole_task, task, steps)
     headers = {"Content-Disposition": f'attachment; filename="task-{task_id}.json"', "Cache-Control": "no-store"}

@@ -10,18 +10,19 @@ from litestar.params import FromPath, FromQuery
 from holdgate.core.db import Session
 from holdgate.core.errors import Conflict, Invalid
 from holdgate.core.principal import Principal
-from holdgate.tasks import reads, service
-from holdgate.tasks.entry import JSON_VIEW, Entry, asked_payload, blank_entry, entry_errors
+from holdgate.tasks import service
 from holdgate.tasks.errors import IllegalMove
 from holdgate.tasks.kinds import Kind, find_kind
 from holdgate.tasks.models import Task, TaskStep
+from holdgate.tasks.pages.detail import SHOWS
+from holdgate.tasks.pages.payload_input import JSON_VIEW, Entry, asked_payload, blank_entry, entry_errors
+from holdgate.tasks.search import lists
 from holdgate.tasks.states import TASK_MACHINE, TaskState, TaskVerb
-from holdgate.tasks.views import SHOWS
 from holdgate.web.forms import Form, blank, read_form
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read, Write, discard
 from holdgate.web.render import render, see_other
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read, Write, discard
 
 AGAIN = {"true": True, "false": False}
 
@@ -44,7 +45,7 @@ class EditPage(msgspec.Struct, frozen=True, kw_only=True):
 
 async def _task(session: Session, user: Principal, task_id: UUID) -> tuple[Task, Kind]:
     """Raises TaskNotFound, IllegalMove, Conflict, UnknownKind."""
-    task = await reads.find_task(session, task_id, user.scope)
+    task = await lists.find_task(session, task_id, user.scope)
     if not TASK_MACHINE.allows(TaskVerb.RETRY, TaskState(task.state)):
         raise IllegalMove(TaskVerb.RETRY, TaskState(task.state))
     kind = find_kind(task.kind)
@@ -60,7 +61,7 @@ async def _page(session: Session, task: Task, kind: Kind, entry: Entry, form: Fo
         kind=kind,
         form=form,
         entry=entry,
-        steps=await reads.steps_of(session, task.id),
+        steps=await lists.steps_of(session, task.id),
         form_url=address,
         json_url=f"{address}?view={JSON_VIEW}",
     )

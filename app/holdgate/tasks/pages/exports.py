@@ -4,10 +4,10 @@ from litestar import get
 from litestar.response import Stream
 
 from holdgate.tasks import exports
-from holdgate.tasks.filters import TaskFilter, parse_filter
+from holdgate.tasks.search.filters import TaskFilter, parse_filter
 from holdgate.web.downloads import CSV, download
-from holdgate.web.guards import SignedIn
-from holdgate.web.request import WebRequest
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
 
 
 def _wanted(request: WebRequest) -> TaskFilter:

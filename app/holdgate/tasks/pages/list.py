@@ -16,17 +16,17 @@ from litestar.params import FromQuery, QueryParameter
 from holdgate.core.db import Session
 from holdgate.core.paging import Cursor, Turned, turn
 from holdgate.core.principal import Principal
-from holdgate.tasks import reads, saved
-from holdgate.tasks.filters import ONLY, WITH, WITHOUT, FilterForm, TaskFilter, parse_filter
 from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.models import SavedView, Task
+from holdgate.tasks.search import lists, saved
+from holdgate.tasks.search.counts import tellable, totals
+from holdgate.tasks.search.filters import ONLY, WITH, WITHOUT, FilterForm, TaskFilter, parse_filter
 from holdgate.tasks.states import STANDINGS
-from holdgate.tasks.totals import tellable, totals
 from holdgate.web.forms import Form, blank
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 from holdgate.web.render import render
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
 
 # Litestar keeps the name `state` for itself.
 InState: TypeAlias = Annotated[str, QueryParameter(name="state")]
@@ -140,7 +140,7 @@ async def task_list(session: Session, user: Principal, form: FilterForm, asked: 
 
 async def _page(session: Session, user: Principal, wanted: TaskFilter, asked: Turn) -> Turned[Task]:
     async def tasks(place: Cursor | None, limit: int, backwards: bool) -> list[Task]:
-        return await reads.list_tasks(session, user.scope, wanted, place, limit, oldest=asked.oldest != backwards)
+        return await lists.list_tasks(session, user.scope, wanted, place, limit, oldest=asked.oldest != backwards)
 
     return await turn(tasks, lambda task: Cursor(task.created_at, task.id), asked.cursor, asked.back)
 

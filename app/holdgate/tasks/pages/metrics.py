@@ -5,15 +5,17 @@ from typing import Any
 from litestar import Response, get
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.core import metrics
 from holdgate.core.config import Settings
 from holdgate.core.db import AWAY, Database
 from holdgate.core.errors import NotFound
-from holdgate.core.metrics import Families, gauge
+from holdgate.core.telemetry import metrics
+from holdgate.core.telemetry.metrics import Families, gauge
 from holdgate.stats import queries as stats
-from holdgate.tasks import queues, reads, strays
+from holdgate.tasks import queues
+from holdgate.tasks.queue import orphans as orphan_queries
+from holdgate.tasks.search import lists
 from holdgate.tasks.states import STANDINGS, TaskState
-from holdgate.web.request import WebRequest
+from holdgate.web.http.request import WebRequest
 
 
 @get("/metrics", include_in_schema=False)
@@ -52,10 +54,10 @@ async def standing(session: AsyncSession) -> Families:
         line = by_queue.setdefault(queue, {})
         for state, n in states.items():
             line[state] = line.get(state, 0) + n
-    workers = await reads.list_workers(session)
+    workers = await lists.list_workers(session)
     lines = await queues.standing(session, by_queue, workers)
-    orphans = strays.orphans(by_kind, workers)
-    swept = await reads.sweeper_age(session)
+    orphans = orphan_queries.orphans(by_kind, workers)
+    swept = await lists.sweeper_age(session)
     totals = {state: sum(line.get(state, 0) for line in by_queue.values()) for state in STANDINGS}
     return [
         gauge(

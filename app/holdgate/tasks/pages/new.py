@@ -12,16 +12,16 @@ from litestar.params import FromQuery
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.tasks import service
-from holdgate.tasks.entry import JSON_VIEW, Entry, asked_payload, blank_entry, entry_errors
 from holdgate.tasks.kinds import Kind, all_kinds
+from holdgate.tasks.pages.payload_input import JSON_VIEW, Entry, asked_payload, blank_entry, entry_errors
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import DEFAULT_PRIORITY
 from holdgate.web import zone
 from holdgate.web.forms import Form, blank, read_form
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Write
 from holdgate.web.render import render, see_other
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Write
 
 OPTIONS = ("title", "queue", "priority", "run_at", "max_attempts", "deadline")
 

@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 
 from holdgate.core.errors import Invalid
-from holdgate.core.masking import masked
-from holdgate.core.shape import DEEP
-from holdgate.tasks import payload_forms
+from holdgate.core.text.masking import masked
+from holdgate.core.text.shape import DEEP
 from holdgate.tasks.kinds import Kind
-from holdgate.tasks.payload_forms import PREFIX, PayloadField
-from holdgate.tasks.secrets import with_secrets
+from holdgate.tasks.payloads import forms
+from holdgate.tasks.payloads.forms import PREFIX, PayloadField
+from holdgate.tasks.payloads.secrets import with_secrets
 from holdgate.web.filters import EXCERPT
-from holdgate.web.request import WebRequest
+from holdgate.web.http.request import WebRequest
 
 JSON_VIEW = "json"
 JSON_FIELD = "payload"
@@ -44,12 +44,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 def blank_entry(kind: Kind, *, as_json: bool, payload: dict[str, Any] | None = None) -> Entry:
     """Nothing entered yet, or a `payload` to be changed, with its secrets hidden."""
-    fields = payload_forms.fields_of(kind.schema())
+    fields = forms.fields_of(kind.schema())
     shown = masked(payload or {})
     if len(msgspec.json.encode(shown)) > EXCERPT:
         return Entry(fields=fields, as_json=True, too_long=True)
     text = msgspec.json.format(msgspec.json.encode(shown), indent=2).decode()
-    values = {**payload_forms.values_of(fields, shown), JSON_FIELD: text}
+    values = {**forms.values_of(fields, shown), JSON_FIELD: text}
     return Entry(fields=fields, as_json=as_json or not fields, values=values)
 
 
@@ -64,10 +64,10 @@ async def asked_payload(request: WebRequest, kind: Kind, old: dict[str, Any] | N
     for name, value in sent.multi_items():
         if isinstance(value, str):
             texts.setdefault(name, []).append(value)
-    fields = payload_forms.fields_of(kind.schema())
+    fields = forms.fields_of(kind.schema())
     if JSON_FIELD in texts or not fields:
         return _of_json(fields, texts.get(JSON_FIELD, [""])[0], old)
-    read = payload_forms.read_fields(fields, texts)
+    read = forms.read_fields(fields, texts)
     payload = _told(fields, read.payload, old or {})
     entry = Entry(fields=fields, as_json=False, payload=payload, values=read.values, errors=read.errors)
     return _whole(entry, old)
@@ -124,7 +124,7 @@ def entry_errors(entry: Entry, problem: Invalid) -> tuple[dict[str, str], Entry]
     if sentence is None:
         return beside, entry
     place = _PLACE.search(sentence)
-    name = "" if entry.as_json or place is None else payload_forms.field_of(place[1], entry.fields)
+    name = "" if entry.as_json or place is None else forms.field_of(place[1], entry.fields)
     if name == PREFIX:
         name = ""
     text = _PLACE.sub("", sentence) if name else sentence

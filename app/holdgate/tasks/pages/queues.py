@@ -8,20 +8,22 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from holdgate.core.errors import Invalid, NotFound
-from holdgate.stats import minutes
 from holdgate.stats import queries as stats
-from holdgate.stats.figures import by_queue as done_by_queue
-from holdgate.tasks import limits, queues, reads
+from holdgate.stats import rollups
+from holdgate.stats.summaries import by_queue as done_by_queue
+from holdgate.tasks import queues
 from holdgate.tasks.kinds import MOST_AT_ONCE, Rate, all_kinds
-from holdgate.tasks.limits import Limits
 from holdgate.tasks.models import KindLimit, KindLimitEvent, QueueEvent
+from holdgate.tasks.queue import limits
+from holdgate.tasks.queue.limits import Limits
 from holdgate.tasks.queues import QueueLine, QueueVerb
+from holdgate.tasks.search import lists
 from holdgate.tasks.states import TaskState
 from holdgate.web.forms import Form, blank, read_form
-from holdgate.web.guards import SignedIn, admin_only
+from holdgate.web.http.guards import SignedIn, admin_only
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read, Write
 from holdgate.web.render import render, see_other
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read, Write
 
 DONE = [TaskState.SUCCEEDED.value, TaskState.DEAD_LETTER.value]
 
@@ -58,12 +60,12 @@ async def show_queues(request: WebRequest, user: SignedIn, read: Read) -> Respon
         for state, n in states.items():
             line[state] = line.get(state, 0) + n
     view = QueuesPage(
-        await queues.standing(read, by_queue, await reads.list_workers(read)),
+        await queues.standing(read, by_queue, await lists.list_workers(read)),
         await queues.latest_events(read) if user.is_admin else [],
         _limit_lines(await limits.all_limits(read), counts, all_of_them=user.is_admin),
         await limits.latest_events(read) if user.is_admin else [],
         user.is_admin,
-        done_by_queue(await minutes.outcomes_in(read, minutes.PERIODS["hour"], user.scope, DONE)),
+        done_by_queue(await rollups.outcomes_in(read, rollups.PERIODS["hour"], user.scope, DONE)),
     )
     return await render(request, "tasks/queues.html", view, nav="queues", fragment="tasks/_queues.html")
 

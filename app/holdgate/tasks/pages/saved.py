@@ -10,14 +10,14 @@ from litestar import Response, post
 from litestar.params import FromPath
 
 from holdgate.core.errors import Invalid
-from holdgate.tasks import saved
-from holdgate.tasks.filters import parse_filter
-from holdgate.tasks.list_views import OLDEST, PATH, Turn, asked_filter, list_page
+from holdgate.tasks.pages.list import OLDEST, PATH, Turn, asked_filter, list_page
+from holdgate.tasks.search import saved
+from holdgate.tasks.search.filters import parse_filter
 from holdgate.web.forms import Form, read_form
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Write, discard
 from holdgate.web.render import render, see_other
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Write, discard
 
 
 class NewView(msgspec.Struct, frozen=True):

@@ -9,15 +9,16 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.stats import queries as stats
-from holdgate.tasks import reads, strays
 from holdgate.tasks.models import Task
-from holdgate.tasks.reads import LivingWorker
+from holdgate.tasks.queue import orphans as orphan_queries
+from holdgate.tasks.queue.orphans import OrphanLine
+from holdgate.tasks.search import lists
+from holdgate.tasks.search.lists import LivingWorker
 from holdgate.tasks.states import TaskState
-from holdgate.tasks.strays import OrphanLine
-from holdgate.web.guards import SignedIn
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
 from holdgate.web.render import render
-from holdgate.web.request import WebRequest
-from holdgate.web.sessions import Read
 
 SHOWN = 5  # tasks of one worker
 
@@ -33,14 +34,14 @@ class WorkersPage(msgspec.Struct, frozen=True, kw_only=True):
 
 @get("/workers")
 async def show_workers(request: WebRequest, user: SignedIn, read: Read) -> Response[str]:
-    workers = await reads.list_workers(read)
+    workers = await lists.list_workers(read)
     by_kind = await stats.counts_by_kind(read, user.scope)
     served = {queue for each in workers if each.state != "lost" for queue in each.worker.queues}
     waiting = {queue for (queue, _), states in by_kind.items() if states.get(TaskState.QUEUED)}
     view = WorkersPage(
         workers=workers,
         doing=await doing(read, user.scope),
-        orphans=strays.orphans(by_kind, workers),
+        orphans=orphan_queries.orphans(by_kind, workers),
         unserved=sorted(waiting - served),
     )
     return await render(request, "tasks/workers.html", view, nav="workers", fragment="tasks/_workers.html")
@@ -51,7 +52,7 @@ async def doing(session: AsyncSession, scope: UUID | None) -> dict[UUID, list[An
     place = func.row_number().over(partition_by=Task.worker_id, order_by=(Task.claimed_at, Task.id)).label("place")
     running = (
         select(Task.worker_id, Task.id, Task.title, Task.kind, Task.claimed_at, place)
-        .where(Task.state == TaskState.RUNNING, Task.worker_id.is_not(None), reads.mine(scope))
+        .where(Task.state == TaskState.RUNNING, Task.worker_id.is_not(None), lists.mine(scope))
         .subquery()
     )
     rows = await session.execute(select(running).where(running.c.place <= SHOWN).order_by(running.c.place))

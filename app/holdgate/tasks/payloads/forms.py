@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.core.shape import DEEP
+from holdgate.core.text.shape import DEEP
 
 PREFIX = "p"
 DEEPEST = 4  # structs inside of structs; what lies deeper is JSON

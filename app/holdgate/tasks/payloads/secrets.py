@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from holdgate.core.errors import Invalid
-from holdgate.core.masking import HIDDEN, masked
+from holdgate.core.text.masking import HIDDEN, masked
 
 # Where a payload sends something: an address wherever it stands, and whatever stands under a name of these.
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]{0,20}://[^/?#\s]*", re.IGNORECASE)

@@ -1,6 +1,6 @@
 """What workers do with tasks in their hands: claim, finish, renew, remember. One statement each, fenced by the attempt.
 
-Locks are taken as tasks/queries.py says. Times are the database's; `now=` is for tests.
+Locks are taken as tasks/queue/moves.py says. Times are the database's; `now=` is for tests.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from sqlalchemy import Text, cast, exists, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
-from holdgate.tasks import queries
-from holdgate.tasks.fingerprints import digest_of
+from holdgate.tasks.failures.fingerprints import digest_of
 from holdgate.tasks.models import Task, TaskStep
-from holdgate.tasks.queries import Moved
+from holdgate.tasks.queue import moves
+from holdgate.tasks.queue.moves import Moved
 from holdgate.tasks.states import TaskState
 
 # A task's id and the number of one claim of it: what every write of a worker is fenced by.
@@ -88,7 +88,7 @@ class Outcome(msgspec.Struct, frozen=True):
 # The planner walks tasks_ready_idx, whose order this ORDER BY is, and stops at the limit. Whether the queue is paused
 # is looked up once, before the walk. Materialized: a planner that believes the table to hold one row would run the
 # choice once for each row there is, and claim everything. Claimed rows are skipped, not waited for. A kind that this
-# worker does not know stays for one that does (old code during a deploy). Limited kinds are tasks/limits.py's.
+# worker does not know stays for one that does (old code during a deploy). Limited kinds are tasks/queue/limits.py's.
 _READY = """
       SELECT id, kind, priority, position FROM tasks
       WHERE state = 'queued' AND NOT limited AND queue = :queue AND kind = ANY(CAST(:kinds AS text[]))
@@ -99,7 +99,7 @@ _IN_ORDER = """
       LIMIT :look
       FOR NO KEY UPDATE SKIP LOCKED
 """
-# Suspects (runtime/suspects.py) are few and have an index of their own, which needs its condition in plain words.
+# Suspects (runtime/attempts/suspects.py) are few and have an index of their own: it needs its condition in plain words.
 AMONG = " AND lease_losses BETWEEN :least AND :most "
 SUSPECTS = " AND lease_losses > 0 " + AMONG
 FREE = _READY + AMONG + _IN_ORDER
@@ -211,7 +211,7 @@ async def finish_tasks(session: WriteSession, outcomes: list[Outcome], *, now: d
     )
     mine = set(rows.scalars())
     back = [Moved(o.id, "", o.state) for o in outcomes if o.state is TaskState.QUEUED and o.id in mine]
-    await queries.follow_runs(session, back, now=now)
+    await moves.follow_runs(session, back, now=now)
     return mine
 
 

@@ -19,8 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import NotFound
 from holdgate.core.principal import Principal
-from holdgate.tasks import attempts
-from holdgate.tasks.attempts import (
+from holdgate.tasks.kinds import Kind, Rate, all_kinds
+from holdgate.tasks.models import KindLimit, KindLimitEvent
+from holdgate.tasks.queue import claims
+from holdgate.tasks.queue.claims import (
     AMONG,
     ANY,
     FITTING,
@@ -33,8 +35,6 @@ from holdgate.tasks.attempts import (
     Losses,
     Places,
 )
-from holdgate.tasks.kinds import Kind, Rate, all_kinds
-from holdgate.tasks.models import KindLimit, KindLimitEvent
 
 TOPIC = "limits"  # rung when a limit has changed
 
@@ -130,7 +130,7 @@ async def claim(
     wait = min((row.wait for row in waiting if row.wait is not None), default=None)
     with_room = sorted(row.kind for row in waiting if row.room > 0)
     if not with_room:
-        free = await attempts.claim_tasks(
+        free = await claims.claim_tasks(
             session,
             queue=queue,
             kinds=kinds,

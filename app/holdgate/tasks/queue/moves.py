@@ -1,4 +1,4 @@
-"""The queue's statements: one function each, named by its result. Those of workers are in tasks/attempts.py.
+"""The queue's statements: one function each, named by its result. Those of workers are in tasks/queue/claims.py.
 
 Lock order, everywhere: runs, then limits by kind, then tasks by id, then approvals. Every statement here that locks
 several tasks takes them in the order of their ids, or skips those that are locked. `follow_runs` alone shares a run's
@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
-from holdgate.tasks.fingerprints import digest
+from holdgate.tasks.failures.fingerprints import digest
 from holdgate.tasks.models import SHARE, Task, TaskStep
 from holdgate.tasks.states import FINISHED, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
 

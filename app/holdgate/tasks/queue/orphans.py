@@ -8,10 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
 from holdgate.stats import queries as stats
-from holdgate.tasks import queries, reads
 from holdgate.tasks.models import Orphan, Task
-from holdgate.tasks.queries import Moved
-from holdgate.tasks.reads import LivingWorker
+from holdgate.tasks.queue import moves
+from holdgate.tasks.queue.moves import Moved
+from holdgate.tasks.search import lists
+from holdgate.tasks.search.lists import LivingWorker
 from holdgate.tasks.states import TaskState, TaskVerb
 
 SHOWN_AS_STUCK = timedelta(hours=1)  # when no time is set after which they are buried
@@ -55,7 +56,7 @@ _NOTE = text(
 
 async def note_orphans(session: WriteSession, *, now: datetime | None = None) -> None:
     """Remember since when which queue and kind has been seen without a worker: a deploy's gap is none."""
-    found = orphans(await stats.counts_by_kind(session), await reads.list_workers(session))
+    found = orphans(await stats.counts_by_kind(session), await lists.list_workers(session))
     values = {"queues": [line.queue for line in found], "kinds": [line.kind for line in found]}
     await session.execute(_FORGET, values)
     await session.execute(_NOTE, {**values, "now": now})
@@ -69,7 +70,7 @@ async def bury_orphans(
     long_ago = await session.execute(select(Orphan.queue, Orphan.kind).where(Orphan.since <= at - after))
     moved: list[Moved] = []
     for queue, kind in long_ago.all():
-        moved += await queries.move_tasks(
+        moved += await moves.move_tasks(
             session,
             TaskVerb.BURY,
             (Task.state == TaskState.QUEUED)
@@ -89,7 +90,7 @@ async def bury_stuck(
     session: WriteSession, after: timedelta, *, limit: int = 1000, now: datetime | None = None
 ) -> list[Moved]:
     """Bury tasks that one attempt has been running for `after`, though its lease is alive. Its worker drops it."""
-    return await queries.move_tasks(
+    return await moves.move_tasks(
         session,
         TaskVerb.BURY,
         _stuck(after, now),

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.stats import queries as stats
-from holdgate.tasks.filters import ONLY, WITHOUT, TaskFilter, own_kinds
+from holdgate.tasks.search.filters import ONLY, WITHOUT, TaskFilter, own_kinds
 
 
 def tellable(wanted: TaskFilter) -> bool:

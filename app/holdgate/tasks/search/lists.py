@@ -24,9 +24,9 @@ from sqlalchemy.orm import defer
 
 from holdgate.core.paging import Cursor, from_behind
 from holdgate.tasks.errors import TaskNotFound
-from holdgate.tasks.filters import TaskFilter
-from holdgate.tasks.hits import few_hits
 from holdgate.tasks.models import Task, TaskEvent, TaskStep, Worker
+from holdgate.tasks.search.filters import TaskFilter
+from holdgate.tasks.search.words import few_hits
 from holdgate.tasks.states import UNFINISHED, TaskState
 
 ALIVE = timedelta(seconds=30)  # a worker not seen for this long is shown as lost

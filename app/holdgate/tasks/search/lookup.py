@@ -7,9 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from holdgate.tasks.filters import TaskFilter
 from holdgate.tasks.models import Task
-from holdgate.tasks.reads import list_tasks, mine
+from holdgate.tasks.search.filters import TaskFilter
+from holdgate.tasks.search.lists import list_tasks, mine
 
 BEGINNING = re.compile(r"[0-9a-f]{6,32}")
 

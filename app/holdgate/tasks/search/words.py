@@ -12,8 +12,8 @@ from sqlalchemy import Boolean, Subquery, Text, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.tasks.filters import TaskFilter
 from holdgate.tasks.models import TaskWords
+from holdgate.tasks.search.filters import TaskFilter
 
 # Sorting all hits takes as long as walking over the tasks until a page of them is found when they are about so many
 # times the root of the number of tasks; fewer when a filter throws some away that had to be looked up for it.

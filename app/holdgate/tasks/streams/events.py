@@ -13,10 +13,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.core import log
 from holdgate.core.db import AWAY, Database, is_away
 from holdgate.core.errors import Invalid
 from holdgate.core.streams import Streams
+from holdgate.core.telemetry import log
 from holdgate.tasks.models import TaskEvent
 
 EVERY = 1.0

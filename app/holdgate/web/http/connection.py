@@ -11,7 +11,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from holdgate.web.request import PROBES
+from holdgate.web.http.request import PROBES
 
 MAX_HEAD = 32 * 1024  # bytes: the request's line and its headers
 HEAD_SECONDS = 20.0

@@ -14,8 +14,8 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdgate.core.errors import Forbidden, Invalid
 from holdgate.core.tokens import mint
-from holdgate.web.cookies import CSRF, read_cookie, set_cookie
-from holdgate.web.request import WebRequest
+from holdgate.web.http.cookies import CSRF, read_cookie, set_cookie
+from holdgate.web.http.request import WebRequest
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 EXEMPT = re.compile(r"/(api|static|review)(/|$)")

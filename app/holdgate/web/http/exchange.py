@@ -9,7 +9,7 @@ from litestar.types import HTTPScope, Receive, Send
 
 from holdgate.core.errors import TooLarge, TooSlow
 from holdgate.core.ids import uuid7
-from holdgate.web.request import client_address
+from holdgate.web.http.request import client_address
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 DRAIN_BYTES = 128 * 1024 * 1024

@@ -11,7 +11,7 @@ from litestar.handlers import BaseRouteHandler
 
 from holdgate.core.errors import Forbidden, Unauthorized
 from holdgate.core.principal import Principal
-from holdgate.web.request import WebRequest, principal
+from holdgate.web.http.request import WebRequest, principal
 
 SignedIn: TypeAlias = NamedDependency[Principal]
 Connection = ASGIConnection[Any, Any, Any, Any]

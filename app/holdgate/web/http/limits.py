@@ -16,10 +16,10 @@ from litestar.datastructures import MutableScopeHeaders
 from litestar.types import Message, Send
 from redis.asyncio import Redis
 
-from holdgate.core import log
 from holdgate.core.config import Settings
 from holdgate.core.errors import TooMany
-from holdgate.core.networks import network_of
+from holdgate.core.network.networks import network_of
+from holdgate.core.telemetry import log
 
 logger = log.get(__name__)
 

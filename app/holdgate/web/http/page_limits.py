@@ -1,7 +1,7 @@
 """What one person, and one address, may send by forms: counted like the API's writes, with counters of its own.
 
-Signing in and the pages behind personal links count for themselves (accounts/views.py, approvals/review.py):
-whoever sends there need not be signed in.
+Signing in and the pages behind personal links count for themselves (accounts/pages/sign_in.py,
+approvals/pages/review.py): whoever sends there need not be signed in.
 """
 
 import re
@@ -10,9 +10,9 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from holdgate.core.errors import TooMany
-from holdgate.web.limits import Limits, shared_limits, telling
-from holdgate.web.request import WebRequest, client_address, principal
-from holdgate.web.sessions import SAFE_METHODS
+from holdgate.web.http.limits import Limits, shared_limits, telling
+from holdgate.web.http.request import WebRequest, client_address, principal
+from holdgate.web.http.sessions import SAFE_METHODS
 
 APART = re.compile(r"/(api|login|review)(/|$)")
 

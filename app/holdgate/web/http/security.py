@@ -14,13 +14,13 @@ from jinja2 import Environment
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message
 
-from holdgate.core import log, tracing
 from holdgate.core.config import Settings
 from holdgate.core.errors import AppError, Forbidden, TooLarge
+from holdgate.core.telemetry import log, tracing
 from holdgate.web import errors
-from holdgate.web.exchange import Exchange
-from holdgate.web.headers import SCRIPTLESS, security_headers
-from holdgate.web.request import PROBES, check_fields, principal
+from holdgate.web.http.exchange import Exchange
+from holdgate.web.http.headers import SCRIPTLESS, security_headers
+from holdgate.web.http.request import PROBES, check_fields, principal
 
 logger = log.get("holdgate.access")
 

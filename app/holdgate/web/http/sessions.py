@@ -10,7 +10,7 @@ from typing import TypeAlias
 from litestar.di import NamedDependency
 
 from holdgate.core.db import ReadSession, Session, WriteSession
-from holdgate.web.request import WebRequest, principal
+from holdgate.web.http.request import WebRequest, principal
 
 Read: TypeAlias = NamedDependency[ReadSession]
 Write: TypeAlias = NamedDependency[WriteSession]

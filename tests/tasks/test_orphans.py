@@ -14,11 +14,13 @@ from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.runtime import workers
 from holdgate.stats.queries import counts_by_kind
-from holdgate.tasks import queries, reads, strays
-from holdgate.tasks.attempts import Outcome
 from holdgate.tasks.models import Orphan, Task, Worker
+from holdgate.tasks.queue import moves
+from holdgate.tasks.queue import orphans as orphan_queries
+from holdgate.tasks.queue.claims import Outcome
+from holdgate.tasks.queue.orphans import OrphanLine
+from holdgate.tasks.search import lists
 from holdgate.tasks.states import TaskState, TaskVerb
-from holdgate.tasks.strays import OrphanLine
 from tests.pages import browser_of, site_of
 from tests.postings.people import add_user, words
 from tests.runtime.test_dispatcher import put
@@ -42,7 +44,7 @@ async def serve(database: Database, queue: str, kinds: list[str] | None) -> None
 
 async def orphans(database: Database) -> list[OrphanLine]:
     async with database.read() as session:
-        return strays.orphans(await counts_by_kind(session), await reads.list_workers(session))
+        return orphan_queries.orphans(await counts_by_kind(session), await lists.list_workers(session))
 
 
 @pytest.mark.parametrize(
@@ -76,19 +78,19 @@ async def test_a_task_let_go_with_its_run_is_given_its_own_time_before_it_is_bur
     await make_task(database)  # so that nobody has served this kind for long
     start = datetime.now(UTC)
     async with database.write("system") as session:
-        await strays.note_orphans(session, now=start)
-        await queries.move_tasks(session, TaskVerb.UNPAUSE, Task.id == task_id, now=start + HOUR)
-        assert task_id not in [row.id for row in await strays.bury_orphans(session, HOUR, now=start + HOUR)]
-        assert [row.id for row in await strays.bury_orphans(session, HOUR, now=start + 2 * HOUR)] == [task_id]
+        await orphan_queries.note_orphans(session, now=start)
+        await moves.move_tasks(session, TaskVerb.UNPAUSE, Task.id == task_id, now=start + HOUR)
+        assert task_id not in [row.id for row in await orphan_queries.bury_orphans(session, HOUR, now=start + HOUR)]
+        assert [row.id for row in await orphan_queries.bury_orphans(session, HOUR, now=start + 2 * HOUR)] == [task_id]
 
 
 async def test_orphans_are_buried_when_nobody_has_served_them_for_so_long(database: Database) -> None:
     task_id, held = await make_task(database), await make_task(database, TaskState.NEEDS_INPUT)
     start = datetime.now(UTC)
     async with database.write("system") as session:
-        await strays.note_orphans(session, now=start)
-        assert await strays.bury_orphans(session, HOUR, now=start + HOUR / 2) == []
-        buried = await strays.bury_orphans(session, HOUR, now=start + HOUR)
+        await orphan_queries.note_orphans(session, now=start)
+        assert await orphan_queries.bury_orphans(session, HOUR, now=start + HOUR / 2) == []
+        buried = await orphan_queries.bury_orphans(session, HOUR, now=start + HOUR)
     assert [row.id for row in buried] == [task_id]
     task = await task_of(database, task_id)
     assert task.reason == "No worker served test.nothing in the queue default for 60 minutes."
@@ -101,22 +103,22 @@ async def test_a_worker_that_came_meanwhile_begins_the_count_anew(database: Data
     await make_task(database)
     start = datetime.now(UTC)
     async with database.write("system") as session:
-        await strays.note_orphans(session, now=start)
+        await orphan_queries.note_orphans(session, now=start)
     await serve(database, "default", ["test.nothing"])
     async with database.write("system") as session:
-        await strays.note_orphans(session, now=start + HOUR / 2)
+        await orphan_queries.note_orphans(session, now=start + HOUR / 2)
         assert (await session.execute(select(Orphan))).all() == []
         await session.execute(text("DELETE FROM workers"))
-        await strays.note_orphans(session, now=start + HOUR)
-        assert await strays.bury_orphans(session, HOUR, now=start + HOUR * 1.5) == []
+        await orphan_queries.note_orphans(session, now=start + HOUR)
+        assert await orphan_queries.bury_orphans(session, HOUR, now=start + HOUR * 1.5) == []
 
 
 async def test_a_task_that_came_lately_waits_its_own_time(database: Database) -> None:
     start = datetime.now(UTC)
     await make_task(database)
     async with database.write("system") as session:
-        await strays.note_orphans(session, now=start - HOUR)
-        assert await strays.bury_orphans(session, HOUR, now=start) == []
+        await orphan_queries.note_orphans(session, now=start - HOUR)
+        assert await orphan_queries.bury_orphans(session, HOUR, now=start) == []
 
 
 async def test_a_stuck_task_is_buried_though_its_lease_is_alive_and_its_worker_is_refused(database: Database) -> None:
@@ -124,8 +126,8 @@ async def test_a_stuck_task_is_buried_though_its_lease_is_alive_and_its_worker_i
     [task] = await claim(database)
     now = datetime.now(UTC)
     async with database.write("system") as session:
-        assert await strays.bury_stuck(session, HOUR, now=now) == []
-        assert [row.id for row in await strays.bury_stuck(session, HOUR, now=now + HOUR)] == [task_id]
+        assert await orphan_queries.bury_stuck(session, HOUR, now=now) == []
+        assert [row.id for row in await orphan_queries.bury_stuck(session, HOUR, now=now + HOUR)] == [task_id]
     assert (await task_of(database, task_id)).reason == "It was running for more than 60 minutes."
     assert await finish(database, Outcome(task_id, task.attempt, TaskState.SUCCEEDED)) == set()
 
@@ -137,7 +139,7 @@ async def test_the_time_of_a_stuck_task_counts_from_its_last_claim(database: Dat
     await finish(database, Outcome(task.id, task.attempt, TaskState.QUEUED))
     await claim(database, now=start)
     async with database.write("system") as session:
-        assert await strays.bury_stuck(session, HOUR, now=start + HOUR / 2) == []
+        assert await orphan_queries.bury_stuck(session, HOUR, now=start + HOUR / 2) == []
 
 
 async def test_a_worker_drops_a_stuck_task_and_publishes_its_kinds(database: Database, settings: Settings) -> None:
@@ -156,7 +158,7 @@ async def test_a_worker_drops_a_stuck_task_and_publishes_its_kinds(database: Dat
         await until(published)
         async with database.write("system") as session:
             await session.execute(text("UPDATE tasks SET claimed_at = now() - interval '1 h'"))
-            assert len(await strays.bury_stuck(session, HOUR / 2)) == 1
+            assert len(await orphan_queries.bury_stuck(session, HOUR / 2)) == 1
 
         async def dropped() -> bool:
             return dispatcher.in_hand == 0

@@ -1,0 +1,1 @@
+"""The API of the account, of people and of resumes."""

@@ -1,0 +1,1 @@
+"""What applications say of a person: profile, resume files, cover letter."""

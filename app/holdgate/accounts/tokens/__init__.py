@@ -1,0 +1,1 @@
+"""Who a program is: personal tokens, and tokens of an identity provider."""

@@ -1,0 +1,1 @@
+"""The API of approval requests, groups, side actions and evidence."""

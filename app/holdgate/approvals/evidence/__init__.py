@@ -1,0 +1,1 @@
+"""What can be shown afterwards: receipts, deliveries, opened links, differences, and their check."""

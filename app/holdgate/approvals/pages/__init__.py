@@ -1,0 +1,1 @@
+"""The pages of approval requests: inbox, review, groups, receipts."""

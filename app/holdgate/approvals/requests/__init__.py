@@ -1,0 +1,1 @@
+"""What happens to an approval request: made, decided, delegated, clarified, undone, reminded of, grouped, mailed."""

@@ -1,0 +1,1 @@
+"""Out to other machines: which addresses may be called, and how."""

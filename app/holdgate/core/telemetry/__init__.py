@@ -1,0 +1,1 @@
+"""What an operator hears: logs, metrics, traces."""

@@ -1,0 +1,1 @@
+"""The API of postings and of runs made from them."""

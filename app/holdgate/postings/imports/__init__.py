@@ -1,0 +1,1 @@
+"""Importing postings: read, previewed, confirmed."""

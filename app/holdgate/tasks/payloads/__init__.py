@@ -1,0 +1,1 @@
+"""Payloads as people see and enter them: forms from schemas, secrets masked."""

@@ -1,0 +1,1 @@
+"""Finding tasks: filters, lists, words, counts, look-up and saved views."""

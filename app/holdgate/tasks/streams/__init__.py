@@ -1,0 +1,1 @@
+"""Following tasks: the event stream and the long poll."""

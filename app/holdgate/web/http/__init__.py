@@ -1,0 +1,1 @@
+"""Requests before and after handlers: limits, headers, cookies, sessions, guards."""
