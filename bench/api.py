@@ -48,7 +48,7 @@ def bare() -> Litestar:
     @post("/tasks", status_code=201)
     async def create(request: Request[None, None, None]) -> Response[bytes]:  # type: ignore[type-var]
         given = msgspec.json.decode(await request.body())
-        row = moves.NewTask(
+        row = moves.TaskInsert(
             id=uuid7(),
             kind=given["kind"],
             payload=msgspec.json.encode(given["payload"]).decode(),
@@ -127,7 +127,7 @@ async def prepare(url: str) -> tuple[str, str]:
         person = await add_user(session, "bench@example.org")
     async with database.write("bench") as session:
         token = await create_token(session, person.id, name=str(uuid7()), scopes=USUAL)
-        row = moves.NewTask(
+        row = moves.TaskInsert(
             id=uuid7(), kind="sample.task", payload="{}", queue="off", priority=1, max_attempts=1, owner_id=person.id
         )
         await moves.insert_tasks(session, [row])

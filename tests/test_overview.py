@@ -18,7 +18,7 @@ from holdgate.core.principal import Principal
 from holdgate.runtime import process_stats, workers
 from holdgate.runtime.process_stats import Vitals
 from holdgate.schedules import service as schedules
-from holdgate.schedules.service import Plan
+from holdgate.schedules.service import SchedulePlan
 from holdgate.tasks.queue.claims import claim_tasks
 from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal, put_question
@@ -291,7 +291,7 @@ async def test_a_schedule_that_nobody_beats_is_told_its_owner(
     database: Database, admin: Browser, member: Browser, ann: Principal
 ) -> None:
     async with database.write(ann.actor) as session:
-        plan = Plan(name="Each night", kind="test.nothing", payload={}, cron="0 3 * * *", zone="UTC")
+        plan = SchedulePlan(name="Each night", kind="test.nothing", payload={}, cron="0 3 * * *", zone="UTC")
         await schedules.create(session, ann, plan)
     assert "schedule is late" not in words(await member.get("/overview"))
     async with database.write("system") as session:

@@ -80,7 +80,7 @@ async def verified(settings: Settings, database: Copy) -> tuple[bool, str]:
 
 async def move_on(database: Database) -> None:
     """Use up transaction ids, so that the cluster to restore into is surely behind."""
-    async with database.glance() as connection:
+    async with database.autocommit() as connection:
         await connection.execute(text(USE_UP))
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from holdgate.core.db import WriteSession
 
 
-class Group(click.Group):
+class CommandGroup(click.Group):
     """Turns expected refusals into one line on standard error and exit status 1."""
 
     def invoke(self, ctx: click.Context) -> object:
@@ -43,7 +43,7 @@ def _expected(error: Exception) -> bool:
     return isinstance(error, (ConfigError, EmbeddedServerError, AppError))
 
 
-@click.group(cls=Group)
+@click.group(cls=CommandGroup)
 @click.version_option(package_name="holdgate", prog_name="holdgate", message="%(prog)s %(version)s")
 def main() -> None:
     """Holdgate: a task queue with hold points, where people sign off on what machines do."""
@@ -164,7 +164,7 @@ def web(host: str | None) -> None:
     import uvicorn
 
     from holdgate.core.config import load
-    from holdgate.web.http.connection import MAX_CONNECTIONS, Connection
+    from holdgate.web.http.connection import MAX_CONNECTIONS, HttpConnection
 
     settings = load(os.environ)
     # When all is done, uvicorn raises the signal that stopped it once more. Whoever stops it expects a good end.
@@ -176,7 +176,7 @@ def web(host: str | None) -> None:
         # What has not been told to be in production trusts whoever reaches it too much for a network.
         host=host or ("127.0.0.1" if settings.development else "0.0.0.0"),  # noqa: S104
         port=settings.port,
-        http=Connection,
+        http=HttpConnection,
         ws="none",
         limit_concurrency=MAX_CONNECTIONS,
         forwarded_allow_ips=settings.forwarded_allow_ips,

@@ -12,7 +12,7 @@ import pytest
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid, TooMany
 from holdgate.tasks.service import TaskRequest, enqueue
-from holdgate.tasks.streams.events import STREAMS, Feed, Told, parse_place
+from holdgate.tasks.streams.events import STREAMS, Feed, StreamedEvent, parse_place
 from tests import processes
 from tests.api.programs import OTHER, OWNER, V1, Api, is_problem, make_task
 from tests.servers import Servers
@@ -20,9 +20,9 @@ from tests.servers import Servers
 TASK = {"kind": "sample.task"}
 
 
-async def told(feed: Feed, *, scope: Any = None, place: Any = None, number: int) -> list[Told]:
+async def told(feed: Feed, *, scope: Any = None, place: Any = None, number: int) -> list[StreamedEvent]:
     """The next `number` events."""
-    found: list[Told] = []
+    found: list[StreamedEvent] = []
     async with asyncio.timeout(20), aclosing(feed.listen(scope, place)) as batches:
         async for batch in batches:
             found += batch
@@ -69,7 +69,7 @@ async def test_each_hears_their_own_by_one_query_for_all(api: Api, monkeypatch: 
     looks = 0
     look = feed._new
 
-    async def counted() -> list[Told]:
+    async def counted() -> list[StreamedEvent]:
         nonlocal looks
         looks += 1
         return await look()

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import holdgate.kinds.http_request  # noqa: F401
 from holdgate.tasks.kinds import Rate
-from holdgate.tasks.queue.limits import Limits, find_limit, limits_of
+from holdgate.tasks.queue.limits import KindLimits, find_limit, limits_of
 from tests.api.programs import ADMIN, ALL, OWNER, V1, Api, is_problem, pointers
 from tests.api.test_access import SCHEDULE
 
@@ -93,7 +93,7 @@ async def test_limits_are_set_read_and_taken_back_by_administrators(api: Api) ->
     async with api.database.read() as session:
         row = await find_limit(session, "sample.task")
     assert row is not None
-    assert limits_of(row) == Limits(5, Rate(60, timedelta(seconds=30.5)))
+    assert limits_of(row) == KindLimits(5, Rate(60, timedelta(seconds=30.5)))
     back = await root.post(where, json={"as_declared": True})
     assert back.json() == {"kind": "sample.task", "concurrency": None, "rate": None, "set_by": None}
     is_problem(await root.post(f"{V1}/limits/no.such.kind", json={}), 404)

@@ -17,7 +17,7 @@ from holdgate.accounts.tokens import cache, queries
 from holdgate.accounts.tokens.personal import USUAL
 from holdgate.core.scopes import Scope
 from holdgate.schedules import service as schedules
-from holdgate.schedules.service import Plan
+from holdgate.schedules.service import SchedulePlan
 from tests import processes
 from tests.accounts.people import Browser
 from tests.api.programs import ADMIN, OTHER, OWNER, V1, Api, is_problem
@@ -216,7 +216,9 @@ async def test_what_a_token_made_is_named_when_it_is_revoked_and_ends_only_when_
         await program.post(f"{V1}/schedules", json=SCHEDULE)
     own = await api.person(OWNER)
     async with api.database.write(own.actor) as session:  # no token made it
-        await schedules.create(session, own, Plan(name="By hand", kind="sample.task", payload={}, cron="0 9 * * *"))
+        await schedules.create(
+            session, own, SchedulePlan(name="By hand", kind="sample.task", payload={}, cron="0 9 * * *")
+        )
     second, first = (item["id"] for item in (await programs[0].get(f"{V1}/account/tokens")).json()["items"])
 
     browser = await signed_in(api)

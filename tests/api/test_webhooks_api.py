@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from holdgate.core.scopes import Scope
-from holdgate.webhooks.models import Endpoint
+from holdgate.webhooks.models import WebhookEndpoint
 from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem
 from tests.api.test_access import WEBHOOK
 from tests.kinds.odd_site import odd_site
@@ -17,9 +17,9 @@ HOOKS = f"{V1}/webhooks"
 SECRET_URL = "https://hooks.example/a?token=abcdefgh"
 
 
-async def endpoint_of(api: Api, id: str) -> Endpoint:
+async def endpoint_of(api: Api, id: str) -> WebhookEndpoint:
     async with api.database.read() as session:
-        return await session.get_one(Endpoint, UUID(id))
+        return await session.get_one(WebhookEndpoint, UUID(id))
 
 
 async def test_a_webhook_is_added_and_its_secret_answered_to_this_request_only(api: Api) -> None:

@@ -99,7 +99,9 @@ async def test_the_owner_is_mailed_the_question_and_the_asker_the_answer(
     await ask_back(database, asked)
     [note] = await notes_of(database, asked)
     async with database.write("system") as session:
-        values = await approval_mails.QuestionBack().prepare(session, approval_mails.AskedBack(note.id), settings)
+        values = await approval_mails.QuestionBack().prepare(
+            session, approval_mails.ClarificationData(note.id), settings
+        )
     assert (values["asker"], values["question"]) == (ANN, "Why now?")
     assert values["url"] == f"{settings.base_url}/approvals/{asked.approval_id}"
     await answer(database, asked, note.id)
@@ -113,7 +115,7 @@ async def test_the_owner_is_mailed_the_question_and_the_asker_the_answer(
         assert (values["question"], values["answer"], values["answered_by"]) == ("Why now?", "Because.", OWNER)
         asked.tokens = [values["url"].rsplit("/", 1)[1]]
         with pytest.raises(NotNeeded):
-            await approval_mails.QuestionBack().prepare(session, approval_mails.AskedBack(note.id), settings)
+            await approval_mails.QuestionBack().prepare(session, approval_mails.ClarificationData(note.id), settings)
     assert await by_link(database, asked, 0, approve(asked)) == "approved"
 
 

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from holdgate.approvals.evidence.form_diff import Block, Part, compare
+from holdgate.approvals.evidence.form_diff import Block, DiffPart, compare
 from holdgate.approvals.requests import deciding
 from holdgate.approvals.rules.forms import MAX_TEXT, FormField
 from holdgate.approvals.rules.values import Decision
@@ -30,8 +30,8 @@ def of(blocks: list[Block], *ops: str) -> str:
 def test_a_changed_word_is_told_and_what_is_far_from_it_is_folded() -> None:
     blocks = list(compare(LETTER, LETTER.replace("May", "early June")))
     assert [part for block in blocks for part in block.parts if part.op != "same"] == [
-        Part("out", "May"),
-        Part("in", "early June"),
+        DiffPart("out", "May"),
+        DiffPart("in", "early June"),
     ]
     assert [block.folded for block in blocks if block.folded] == [19]
 

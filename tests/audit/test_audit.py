@@ -15,7 +15,7 @@ from sqlalchemy import text
 from holdgate.accounts import service as accounts
 from holdgate.asgi import HANDLERS
 from holdgate.audit import queries
-from holdgate.audit.queries import AREAS, AuditFilter, Line
+from holdgate.audit.queries import AREAS, AuditEntry, AuditFilter
 from holdgate.bulk.states import BulkVerb
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
@@ -52,9 +52,9 @@ async def admin(transport: httpx.ASGITransport, root: Principal) -> AsyncIterato
         yield browser
 
 
-async def lines(database: Database, wanted: AuditFilter, size: int = 1000) -> list[Line]:
+async def lines(database: Database, wanted: AuditFilter, size: int = 1000) -> list[AuditEntry]:
     """All of them, a page of `size` after the other."""
-    found: list[Line] = []
+    found: list[AuditEntry] = []
     while True:
         async with database.read() as session:
             page = await queries.audit_lines(session, wanted, found[-1].place if found else None, size)
@@ -202,5 +202,5 @@ async def test_a_page_reads_indexes_and_sorts_no_log(database: Database, setting
 @pytest.mark.parametrize("area", AREAS)
 def test_a_line_leads_to_a_page_there_is(area: str) -> None:
     served = {shape(path) for path in routes(HANDLERS, "GET")}
-    line = Line(area, area, 1, datetime.now(UTC), "user:a", "add", "it", "ID", None, None)
+    line = AuditEntry(area, area, 1, datetime.now(UTC), "user:a", "add", "it", "ID", None, None)
     assert line.href is None or line.href.replace("ID", "{}") in served

@@ -23,7 +23,7 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.doctor import checks_core, checks_external
-from holdgate.doctor.findings import Bounds, Check, Finding, Health, Patient, examine
+from holdgate.doctor.findings import Bounds, Check, Finding, Health, Installation, examine
 from holdgate.embedded import valkey
 from holdgate.runtime import workers
 from holdgate.schema import head
@@ -37,8 +37,8 @@ from tests.tasks.making import make_task
 
 
 @pytest.fixture
-def patient(settings: Settings, database: Database, redis: Redis) -> Patient:
-    return Patient(settings=settings, database=database, redis=redis, head=head())
+def patient(settings: Settings, database: Database, redis: Redis) -> Installation:
+    return Installation(settings=settings, database=database, redis=redis, head=head())
 
 
 @pytest.fixture
@@ -50,11 +50,11 @@ async def own_redis(tmp_path: Path) -> AsyncIterator[Redis]:
     valkey.stop(tmp_path / "own")
 
 
-def with_(patient: Patient, **changes: object) -> Patient:
+def with_(patient: Installation, **changes: object) -> Installation:
     return msgspec.structs.replace(patient, **changes)
 
 
-def with_settings(patient: Patient, **changes: object) -> Patient:
+def with_settings(patient: Installation, **changes: object) -> Installation:
     return with_(patient, settings=msgspec.structs.replace(patient.settings, **changes))
 
 
@@ -64,7 +64,7 @@ async def beat(database: Database, **more: object) -> None:
         await workers.beat(session, uuid7(), "h", 1, in_hand=0, **values)  # type: ignore[arg-type]
 
 
-async def test_a_sound_installation_has_nothing_to_say_against(patient: Patient, database: Database) -> None:
+async def test_a_sound_installation_has_nothing_to_say_against(patient: Installation, database: Database) -> None:
     await beat(database)
     sound = with_settings(patient, secret_keys=("9fQk27Lz-bVwXr81mTnPcYdEs50hGjUa",))
     for report in await examine(
@@ -74,7 +74,7 @@ async def test_a_sound_installation_has_nothing_to_say_against(patient: Patient,
         assert report.do == ""
 
 
-async def test_a_database_that_is_away_fails_and_every_check_still_answers(patient: Patient) -> None:
+async def test_a_database_that_is_away_fails_and_every_check_still_answers(patient: Installation) -> None:
     nowhere = Database("postgresql+asyncpg://nobody@127.0.0.1:1/none", name="tests")
     reports = await examine(with_(patient, database=nowhere), checks_core.CHECKS)
     assert len(reports) == len(checks_core.CHECKS)
@@ -85,12 +85,12 @@ async def test_a_database_that_is_away_fails_and_every_check_still_answers(patie
     await nowhere.dispose()
 
 
-async def test_a_slow_answer_is_a_warning(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_answer_is_a_warning(patient: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks_core, "SLOW_MS", 0.0)
     assert (await checks_core.database(patient)).health is Health.WARN
 
 
-async def test_a_schema_of_another_release_fails(patient: Patient) -> None:
+async def test_a_schema_of_another_release_fails(patient: Installation) -> None:
     assert (await checks_core.migrations(with_(patient, head="9999"))).health is Health.FAIL
     empty = Database(with_name(patient.settings.database_url, "postgres"), name="tests")
     found = await checks_core.migrations(with_(patient, database=empty))
@@ -98,12 +98,12 @@ async def test_a_schema_of_another_release_fails(patient: Patient) -> None:
     assert found.health is Health.FAIL and "at nothing" in found.says
 
 
-async def test_a_newer_schema_is_a_warning(patient: Patient) -> None:
+async def test_a_newer_schema_is_a_warning(patient: Installation) -> None:
     found = await checks_core.migrations(with_(patient, head="0000"))
     assert found.health is Health.WARN and "newer than this release needs (0000)" in found.says
 
 
-async def test_a_missing_index_fails_by_name(patient: Patient, database: Database) -> None:
+async def test_a_missing_index_fails_by_name(patient: Installation, database: Database) -> None:
     async with database.engine.connect() as connection:
         before = (await connection.execute(text("SELECT pg_get_indexdef('tasks_due_idx'::regclass)"))).scalar_one()
     async with database.engine.begin() as connection:
@@ -117,7 +117,7 @@ async def test_a_missing_index_fails_by_name(patient: Patient, database: Databas
     assert (await checks_core.indexes(patient)).health is Health.OK
 
 
-async def test_an_index_whose_building_broke_off_is_a_warning(patient: Patient, database: Database) -> None:
+async def test_an_index_whose_building_broke_off_is_a_warning(patient: Installation, database: Database) -> None:
     await make_task(database)
     await make_task(database)
     url = database.engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -131,19 +131,19 @@ async def test_an_index_whose_building_broke_off_is_a_warning(patient: Patient, 
     assert found.health is Health.WARN and "broken_idx" in found.says
 
 
-async def test_a_machine_whose_clock_is_off_is_a_warning(patient: Patient) -> None:
+async def test_a_machine_whose_clock_is_off_is_a_warning(patient: Installation) -> None:
     found = await checks_core.clocks(with_(patient, clock=lambda: time.time() + 30))
     assert found.health is Health.WARN and re.search(r"this machine \+(29\.9|30\.0)", found.says)
     assert (await checks_core.clocks(patient)).health is Health.OK
 
 
-async def test_a_redis_that_is_away_fails(patient: Patient) -> None:
+async def test_a_redis_that_is_away_fails(patient: Installation) -> None:
     gone = Redis.from_url("redis://127.0.0.1:1")
     assert (await checks_core.redis(with_(patient, redis=gone))).health is Health.FAIL
     assert (await checks_core.wakeups(with_(patient, redis=gone))).health is Health.WARN
 
 
-async def test_a_redis_that_drops_keys_is_a_warning(patient: Patient, own_redis: Redis) -> None:
+async def test_a_redis_that_drops_keys_is_a_warning(patient: Installation, own_redis: Redis) -> None:
     looked_at = with_(patient, redis=own_redis)
     assert (await checks_core.redis(looked_at)).health is Health.OK
     await own_redis.config_set("maxmemory", 100_000_000)
@@ -153,7 +153,7 @@ async def test_a_redis_that_drops_keys_is_a_warning(patient: Patient, own_redis:
 
 
 async def test_a_user_of_redis_who_may_not_ring_is_a_warning(
-    patient: Patient, own_redis: Redis, tmp_path: Path
+    patient: Installation, own_redis: Redis, tmp_path: Path
 ) -> None:
     await own_redis.execute_command("ACL", "SETUSER", "mute", "on", ">pw", "~*", "+@all", "resetchannels")
     mute = Redis.from_url(valkey.url(tmp_path / "own"), username="mute", password="pw")
@@ -163,7 +163,7 @@ async def test_a_user_of_redis_who_may_not_ring_is_a_warning(
     assert (await checks_core.wakeups(with_(patient, redis=own_redis))).health is Health.OK
 
 
-async def test_no_worker_fails_and_a_lost_one_is_a_warning(patient: Patient, database: Database) -> None:
+async def test_no_worker_fails_and_a_lost_one_is_a_warning(patient: Installation, database: Database) -> None:
     assert (await checks_core.workers(patient)).health is Health.FAIL
     await beat(database)
     await beat(database)
@@ -175,7 +175,9 @@ async def test_no_worker_fails_and_a_lost_one_is_a_warning(patient: Patient, dat
     assert (await checks_core.workers(patient)).health is Health.WARN
 
 
-async def test_a_sweeper_that_stands_still_fails_though_its_worker_lives(patient: Patient, database: Database) -> None:
+async def test_a_sweeper_that_stands_still_fails_though_its_worker_lives(
+    patient: Installation, database: Database
+) -> None:
     assert (await checks_core.sweeper(patient)).health is Health.FAIL
     await beat(database, swept=300.0)
     found = await checks_core.sweeper(patient)
@@ -184,7 +186,7 @@ async def test_a_sweeper_that_stands_still_fails_though_its_worker_lives(patient
     assert (await checks_core.sweeper(patient)).health is Health.OK
 
 
-async def test_an_old_transaction_is_named_with_the_way_to_end_it(patient: Patient, settings: Settings) -> None:
+async def test_an_old_transaction_is_named_with_the_way_to_end_it(patient: Installation, settings: Settings) -> None:
     other = Database(settings.database_url, name="somebody's psql", pool_size=1)
     bounds = Bounds(transaction_warn=timedelta(milliseconds=1), transaction_fail=timedelta(minutes=10))
     async with other.read() as session:
@@ -197,7 +199,7 @@ async def test_an_old_transaction_is_named_with_the_way_to_end_it(patient: Patie
     assert "somebody's psql" in warned.says and f"pg_terminate_backend({pid})" in warned.do
 
 
-async def test_a_table_of_dead_rows_is_a_warning(patient: Patient, database: Database) -> None:
+async def test_a_table_of_dead_rows_is_a_warning(patient: Installation, database: Database) -> None:
     await beat(database)
     async with database.engine.begin() as connection:
         await connection.execute(text("ALTER TABLE workers SET (autovacuum_enabled = false)"))
@@ -227,7 +229,7 @@ async def test_a_table_of_dead_rows_is_a_warning(patient: Patient, database: Dat
     assert found.health is Health.WARN and "workers" in found.says and "VACUUM" in found.do
 
 
-async def test_tasks_that_nobody_serves_fail_by_queue_and_kind(patient: Patient, database: Database) -> None:
+async def test_tasks_that_nobody_serves_fail_by_queue_and_kind(patient: Installation, database: Database) -> None:
     await beat(database)
     await make_task(database, queue="forgotten")
     found = await checks_core.served(patient)
@@ -235,7 +237,7 @@ async def test_tasks_that_nobody_serves_fail_by_queue_and_kind(patient: Patient,
 
 
 @pytest.mark.parametrize("key", ["k3y", "a" * 64, "change-me-before-production-0123456789"])
-async def test_a_guessable_key_warns_in_development_and_fails_in_production(patient: Patient, key: str) -> None:
+async def test_a_guessable_key_warns_in_development_and_fails_in_production(patient: Installation, key: str) -> None:
     weak = with_settings(patient, secret_keys=(key,))
     assert (await checks_core.secret_keys(weak)).health is Health.WARN
     found = await checks_core.secret_keys(with_settings(weak, environment="production"))
@@ -244,7 +246,7 @@ async def test_a_guessable_key_warns_in_development_and_fails_in_production(pati
     assert (await checks_core.secret_keys(with_settings(patient, secret_keys=()))).health is Health.WARN
 
 
-async def test_settings_that_are_unwise_in_production_are_listed(patient: Patient) -> None:
+async def test_settings_that_are_unwise_in_production_are_listed(patient: Installation) -> None:
     open_ = with_settings(patient, environment="production", signup="open")
     found = await checks_core.production(open_)
     assert found.health is Health.WARN
@@ -255,7 +257,7 @@ async def test_settings_that_are_unwise_in_production_are_listed(patient: Patien
     assert (await checks_core.production(closed)).health is Health.OK
 
 
-async def test_mail_is_tried_up_to_the_sender_and_none_is_sent(patient: Patient) -> None:
+async def test_mail_is_tried_up_to_the_sender_and_none_is_sent(patient: Installation) -> None:
     async with serving() as server:
         looked_at = with_settings(patient, smtp_url=server.url)
         assert (await checks_external.mail(looked_at)).health is Health.OK
@@ -266,20 +268,20 @@ async def test_mail_is_tried_up_to_the_sender_and_none_is_sent(patient: Patient)
 
 
 @pytest.mark.parametrize("answer", ["550 5.7.1 not from you", MailServer.DROP])
-async def test_a_mail_server_that_refuses_us_fails(patient: Patient, answer: str) -> None:
+async def test_a_mail_server_that_refuses_us_fails(patient: Installation, answer: str) -> None:
     async with serving() as server:
         server.answers["MAIL"] = answer
         assert (await checks_external.mail(with_settings(patient, smtp_url=server.url))).health is Health.FAIL
 
 
-async def test_no_mail_server_at_all_fails_without_its_password(patient: Patient) -> None:
+async def test_no_mail_server_at_all_fails_without_its_password(patient: Installation) -> None:
     found = await checks_external.mail(with_settings(patient, smtp_url="smtp://robot:pa55word@127.0.0.1:1"))
     assert found.health is Health.FAIL and "pa55word" not in found.says
     production = with_settings(patient, smtp_url="", environment="production")
     assert (await checks_external.mail(production)).health is Health.FAIL
 
 
-async def test_a_store_that_cannot_be_written_fails(patient: Patient) -> None:
+async def test_a_store_that_cannot_be_written_fails(patient: Installation) -> None:
     assert (await checks_external.files(patient)).health is Health.OK
     found = await checks_external.files(with_settings(patient, artifacts_url="file:///dev/null/artifacts"))
     assert found.health is Health.FAIL and "ARTIFACTS_URL" in found.do
@@ -298,7 +300,7 @@ class Proxy:
         await self._site(scope, receive, send)  # type: ignore[arg-type]
 
 
-async def through(patient: Patient, headers: dict[bytes, bytes], **changes: object) -> Finding:
+async def through(patient: Installation, headers: dict[bytes, bytes], **changes: object) -> Finding:
     """The check of the public address, with a proxy that sets `headers`."""
     port = free_port()
     looked_at = with_settings(patient, base_url=f"http://127.0.0.1:{port}")
@@ -314,7 +316,7 @@ async def through(patient: Patient, headers: dict[bytes, bytes], **changes: obje
         await serving_
 
 
-async def test_the_public_address_is_asked_and_proxies_are_judged(patient: Patient) -> None:
+async def test_the_public_address_is_asked_and_proxies_are_judged(patient: Installation) -> None:
     assert (await through(patient, {})).health is Health.OK
     renamed = await through(patient, {b"host": b"backend:8000"})
     assert renamed.health is Health.FAIL and "backend:8000" in renamed.says
@@ -322,7 +324,7 @@ async def test_the_public_address_is_asked_and_proxies_are_judged(patient: Patie
     assert unbelieved.health is Health.WARN and "FORWARDED_ALLOW_IPS" in unbelieved.do
 
 
-async def test_another_site_at_the_public_address_fails(patient: Patient) -> None:
+async def test_another_site_at_the_public_address_fails(patient: Installation) -> None:
     found = await through(patient, {}, secret_keys=("another-installations-key-9fQk27Lz-bVwXr81m",))
     assert found.health is Health.FAIL and "SECRET_KEY" in found.do
     nobody = with_settings(patient, base_url="http://127.0.0.1:1")
@@ -337,8 +339,8 @@ async def test_strangers_are_not_told_how_their_request_arrives(
     assert answer.json() == {"status": "ok"}
 
 
-async def test_a_check_that_breaks_is_a_finding_and_not_the_end(patient: Patient) -> None:
-    async def breaks(_: Patient) -> Finding:
+async def test_a_check_that_breaks_is_a_finding_and_not_the_end(patient: Installation) -> None:
+    async def breaks(_: Installation) -> Finding:
         raise ValueError("with hg_0123456789abcdefghij in it")
 
     checks: dict[str, Check] = {"Broken": breaks, "Redis": checks_core.redis}

@@ -12,7 +12,7 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database, WriteSession
 from holdgate.core.ids import uuid7
 from holdgate.core.tokens import digest, mint
-from holdgate.kinds.email_send import Delivery
+from holdgate.kinds.email_send import EmailResult
 from holdgate.mail.letters import PlainLetter
 from holdgate.mail.service import KIND, QUEUE, send
 from holdgate.runtime.attempts.context import Context
@@ -87,11 +87,11 @@ async def lose(database: Database) -> None:
         assert await moves.recover_lost(session, most=10, now=now + timedelta(minutes=1))
 
 
-async def handle(task: Claimed, database: Database, settings: Settings, *, last: bool = False) -> Delivery:
+async def handle(task: Claimed, database: Database, settings: Settings, *, last: bool = False) -> EmailResult:
     """One try, as the runtime makes it; `last` when a failure would bury the task."""
     task = task._replace(max_attempts=task.failures + 1) if last else task
     context = Context(task, database=database, settings=settings, actor="worker:test")
     kind = find_kind(KIND)
     result = await kind.handler(context, kind.parse(msgspec.json.decode(task.payload)))
-    assert isinstance(result, Delivery)
+    assert isinstance(result, EmailResult)
     return result

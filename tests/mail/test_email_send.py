@@ -16,7 +16,7 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.core.tokens import digest
-from holdgate.kinds.email_send import BACKOFF, Delivery
+from holdgate.kinds.email_send import BACKOFF, EmailResult
 from holdgate.mail.errors import NotNeeded, TemporaryMailError
 from holdgate.mail.models import MailboxMessage
 from holdgate.mail.service import KIND, send
@@ -40,7 +40,7 @@ async def test_a_mail_is_rendered_delivered_and_recorded(
     await enqueue(database)
     task = await claim(database)
     delivery = await handle(task, database, smtp_settings)
-    assert delivery == Delivery(message_id=f"<{task.id}@localhost>", accepted="2.0.0 Ok: queued as 4F2A")
+    assert delivery == EmailResult(message_id=f"<{task.id}@localhost>", accepted="2.0.0 Ok: queued as 4F2A")
     assert mail_server.recipients == [ADA]
     assert probe.tokens[0] in text_of(mail_server.accepted[0])
     assert await notes(database, "minted") == [digest(probe.tokens[0]).hex()]
@@ -192,7 +192,7 @@ async def test_a_mail_that_has_become_pointless_is_not_sent(
     await enqueue(database)
     probe.fails["prepare"] = NotNeeded("Already decided.")
     delivery = await handle(await claim(database), database, smtp_settings)
-    assert delivery == Delivery(skipped="Already decided.")
+    assert delivery == EmailResult(skipped="Already decided.")
     assert mail_server.accepted == []
     assert [await notes(database, what) for what in ("minted", "sent", "undelivered")] == [[], [], []]
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.doctor import checks_core, checks_topology
-from holdgate.doctor.findings import Finding, Health, Patient
+from holdgate.doctor.findings import Finding, Health, Installation
 from holdgate.tasks.models import Task, TaskEvent
 from tests.api.programs import V1
 from tests.conftest import make_database, with_name
@@ -52,9 +52,9 @@ async def hammer(database: Database) -> None:
             assert (await session.execute(actor)).one() == (f"user:{number}", number)
         async with database.read() as session:
             assert await session.scalar(select(func.count()).select_from(Task).where(Task.queue == f"q{number}")) == 0
-        async with database.glance() as connection:
+        async with database.autocommit() as connection:
             assert (await connection.execute(text("SELECT CAST(:n AS int)"), {"n": number})).scalar_one() == number
-        async with database.peek() as session:
+        async with database.read_one() as session:
             assert await session.scalar(select(func.current_setting("holdgate.actor", True))) in (None, "")
 
     for _ in range(5):
@@ -104,7 +104,7 @@ async def test_the_doctor_says_so_too_where_nothing_works_at_all(
 ) -> None:
     with pgbouncer(settings.database_url, place) as url:
         naive = Database(url, name="naive", pool_size=1)
-        found = await checks_core.database(Patient(settings=settings, database=naive, redis=redis, head=""))
+        found = await checks_core.database(Installation(settings=settings, database=naive, redis=redis, head=""))
         await naive.dispose()
     assert found.health is Health.FAIL and "DATABASE_POOLER=transaction" in found.do
 
@@ -121,7 +121,7 @@ async def test_a_pooler_that_keeps_to_sessions_and_none_at_all_need_no_setting(
 
 async def examined(settings: Settings, database: Database, redis: Redis, url: str, told: bool) -> Finding:
     changed = msgspec.structs.replace(settings, database_url=url, database_pooler=told)
-    return await checks_topology.pooler(Patient(settings=changed, database=database, redis=redis, head=""))
+    return await checks_topology.pooler(Installation(settings=changed, database=database, redis=redis, head=""))
 
 
 async def test_a_transaction_that_locks_is_still_ended_when_it_does_nothing(

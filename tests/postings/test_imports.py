@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from holdgate.postings.errors import ErrorsNotAccepted, ImportDone, ImportNotFound, NothingToImport
+from holdgate.postings.errors import ErrorsNotAccepted, ImportAlreadyConfirmed, ImportNotFound, NothingToImport
 from holdgate.postings.formats import Parsed, RowError
 from holdgate.postings.imports import service
 from tests.postings.making import listed, row
@@ -30,7 +30,7 @@ async def confirm(database: Database, by: Principal, import_id: UUID, *, leave_o
 async def test_two_confirmations_at_once_import_once(database: Database, ada: Principal) -> None:
     import_id = await keep(database, ada, *range(500))
     both = await asyncio.gather(*(confirm(database, ada, import_id) for _ in range(2)), return_exceptions=True)
-    assert sorted(type(outcome).__name__ for outcome in both) == ["ImportDone", "Imported"]
+    assert sorted(type(outcome).__name__ for outcome in both) == ["ImportAlreadyConfirmed", "Imported"]
     assert len(await listed(database, ada)) == 500
 
 
@@ -45,7 +45,7 @@ async def test_confirmation_and_discarding_at_once_end_in_one_of_them(database: 
         both = await asyncio.gather(confirm(database, ada, import_id), discard(), return_exceptions=True)
         refused = [outcome for outcome in both if isinstance(outcome, Exception)]
         assert len(refused) == 1
-        assert isinstance(refused[0], ImportDone | ImportNotFound)
+        assert isinstance(refused[0], ImportAlreadyConfirmed | ImportNotFound)
 
 
 async def test_two_imports_with_the_same_postings_in_opposite_order_do_not_deadlock(

@@ -14,7 +14,7 @@ import tests.tasks.kinds  # noqa: F401
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.doctor import checks_core, checks_topology
-from holdgate.doctor.findings import Bounds, Finding, Health, Patient
+from holdgate.doctor.findings import Bounds, Finding, Health, Installation
 from holdgate.tasks import exports
 from holdgate.tasks.search.filters import TaskFilter
 from tests.runtime.working import until
@@ -48,7 +48,7 @@ async def test_an_export_reads_the_replica_and_what_a_person_just_did_is_read_wh
 
     first = await make_task(both)
     await until(lambda: caught_up(first))
-    async with both.look_back() as session:
+    async with both.read_replica() as session:
         assert await session.scalar(text("SELECT pg_is_in_recovery()")) is True
         assert session.info == {}
     async with both.read() as session:
@@ -78,20 +78,20 @@ async def test_a_replica_that_is_away_is_replaced_by_the_primary_and_not_asked_a
     await make_task(alone)
     assert await exported(alone) == 1
     assert alone._replica_away_until > 0
-    async with alone.read() as given, alone.look_back(given) as session:
+    async with alone.read() as given, alone.read_replica(given) as session:
         assert session is given, "a page that has a session takes no second one"
     await alone.dispose()
 
 
 async def test_without_a_replica_nothing_changes(database: Database) -> None:
-    async with database.read() as given, database.look_back(given) as session:
+    async with database.read() as given, database.read_replica(given) as session:
         assert session is given
 
 
 async def test_the_doctor_tells_how_the_replica_does(
     settings: Settings, follower: tuple[str, Path], database: Database, redis: Redis, tmp_path: Path
 ) -> None:
-    patient = Patient(settings=settings, database=database, redis=redis, head="", bounds=Bounds(behind=ONE_SECOND))
+    patient = Installation(settings=settings, database=database, redis=redis, head="", bounds=Bounds(behind=ONE_SECOND))
 
     async def finding(url: str) -> Finding:
         changed = msgspec.structs.replace(settings, database_read_url=url)

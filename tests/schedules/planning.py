@@ -12,7 +12,7 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.schedules import service
 from holdgate.schedules.models import Schedule, ScheduleEvent
-from holdgate.schedules.service import Plan
+from holdgate.schedules.service import SchedulePlan
 from holdgate.tasks.models import Task
 
 NOON = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
@@ -22,7 +22,7 @@ async def plan(database: Database, by: Principal, *, now: datetime | None = NOON
     """A schedule of `by`, made at `now`."""
     wanted = {"name": "Every hour", "kind": "test.nothing", "payload": {}, "cron": "0 * * * *", **values}
     async with database.write(by.actor) as session:
-        return await service.create(session, by, Plan(**wanted), now=now)
+        return await service.create(session, by, SchedulePlan(**wanted), now=now)
 
 
 async def fire(database: Database, now: datetime | None = None) -> int:

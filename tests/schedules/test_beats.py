@@ -14,7 +14,7 @@ from holdgate.core.principal import Principal
 from holdgate.schedules import queries, service
 from holdgate.schedules.errors import OwnerDisabled, ScheduleNotFound
 from holdgate.schedules.models import Schedule, ScheduleBeat
-from holdgate.schedules.service import Plan, ScheduleVerb
+from holdgate.schedules.service import SchedulePlan, ScheduleVerb
 from holdgate.tasks.errors import PayloadMismatch, UnknownKind
 from tests.postings.people import add_user
 from tests.schedules.planning import NOON, fire, happened, plan, schedule_of, tasks_of
@@ -163,11 +163,11 @@ async def test_another_rhythm_begins_with_its_next_beat_and_another_name_keeps_t
     database: Database, ann: Principal
 ) -> None:
     schedule_id = await plan(database, ann)
-    same = Plan(name="New name", kind="test.nothing", payload={}, cron="0 * * * *")
+    same = SchedulePlan(name="New name", kind="test.nothing", payload={}, cron="0 * * * *")
     async with database.write(ann.actor) as session:
         await service.edit(session, ann, schedule_id, same, now=ONE + timedelta(minutes=5))
     assert (await schedule_of(database, schedule_id)).next_at == ONE
-    other = Plan(name="New name", kind="test.nothing", payload={}, cron="30 9 * * *", zone="Europe/Berlin")
+    other = SchedulePlan(name="New name", kind="test.nothing", payload={}, cron="30 9 * * *", zone="Europe/Berlin")
     async with database.write(ann.actor) as session:
         await service.edit(session, ann, schedule_id, other, now=ONE)
     following = (await schedule_of(database, schedule_id)).next_at
@@ -178,7 +178,7 @@ async def test_it_is_known_who_did_what(database: Database, ann: Principal) -> N
     root = await add_user(database, "root@example.org", "admin")
     schedule_id = await plan(database, ann)
     await fire(database, ONE)
-    changed = Plan(name="Every hour", kind="test.nothing", payload={}, cron="5 * * * *", zone="Europe/Rome")
+    changed = SchedulePlan(name="Every hour", kind="test.nothing", payload={}, cron="5 * * * *", zone="Europe/Rome")
     async with database.write(root.actor) as session:
         await service.edit(session, root, schedule_id, changed, now=NOON)
     for verb in (ScheduleVerb.PAUSE, ScheduleVerb.PAUSE, ScheduleVerb.RESUME, ScheduleVerb.RUN, ScheduleVerb.DELETE):
@@ -202,7 +202,7 @@ async def test_somebody_else_s_schedule_is_not_there(database: Database, ann: Pr
     with pytest.raises(ScheduleNotFound):
         async with database.write(bob.actor) as session:
             await service.edit(
-                session, bob, schedule_id, Plan(name="x", kind="test.nothing", payload={}, cron="* * * * *")
+                session, bob, schedule_id, SchedulePlan(name="x", kind="test.nothing", payload={}, cron="* * * * *")
             )
     async with database.read() as session:
         assert await queries.list_schedules(session, bob.scope, None, 10) == []
@@ -227,7 +227,7 @@ async def test_a_kind_that_is_gone_and_a_payload_that_no_longer_fits_hold_up_nob
     # Put right, both go on with the beat that waited.
     async with database.write("system") as session:
         await session.execute(text("UPDATE schedules SET kind = 'test.nothing'"))
-    fixed = Plan(name="unfit", kind="test.nothing", payload={}, cron="0 * * * *")
+    fixed = SchedulePlan(name="unfit", kind="test.nothing", payload={}, cron="0 * * * *")
     async with database.write(ann.actor) as session:
         await service.edit(session, ann, unfit, fixed, now=ONE)
     assert await fire(database, ONE + timedelta(minutes=10)) == 2

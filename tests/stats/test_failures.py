@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from holdgate.core.db import Database
 from holdgate.stats import rollups
-from holdgate.stats.failures import Failure, failures_in
+from holdgate.stats.failures import ErrorSummary, failures_in
 from holdgate.stats.rollups import PERIODS
 from holdgate.tasks.states import TaskState
 from tests.approvals.asking import principal
@@ -35,7 +35,7 @@ async def rows_of(database: Database, query: Any) -> set[tuple[Any, ...]]:
         return {tuple(row) for row in await session.execute(query)}
 
 
-async def failures(database: Database, owner: UUID | None = None, *, limit: int = 5) -> list[Failure]:
+async def failures(database: Database, owner: UUID | None = None, *, limit: int = 5) -> list[ErrorSummary]:
     period = PERIODS["hour"]
     async with database.read() as session:
         spans = (await rollups.outcomes_in(session, period, owner, ["succeeded"])).spans

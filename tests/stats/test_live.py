@@ -13,7 +13,7 @@ from holdgate.core.db import Database
 from holdgate.core.errors import TooMany
 from holdgate.core.ids import uuid7
 from holdgate.stats import live
-from holdgate.stats.live import EVERYTHING, STREAMS, Change, Changes, Inbox
+from holdgate.stats.live import EVERYTHING, STREAMS, Changes, Inbox, LiveChange
 from tests.approvals.asking import principal
 from tests.pages import served
 from tests.postings.people import PEOPLE
@@ -23,7 +23,7 @@ from tests.tasks.making import make_task
 TICK = 0.05
 
 
-async def told(inbox: Inbox) -> Change:
+async def told(inbox: Inbox) -> LiveChange:
     async with asyncio.timeout(5):
         return await inbox.get()
 

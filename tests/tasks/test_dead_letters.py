@@ -12,7 +12,7 @@ from holdgate.core.principal import Principal
 from holdgate.runtime.sweeper import Sweeper
 from holdgate.stats.consistency import problems
 from holdgate.tasks.failures.fingerprints import digest, fill_missing, fingerprint
-from holdgate.tasks.failures.groups import Group, add_up, list_groups
+from holdgate.tasks.failures.groups import FailureGroup, add_up, list_groups
 from holdgate.tasks.models import Task, error_counts
 from holdgate.tasks.queue import moves
 from holdgate.tasks.queue.retention import prune_tasks
@@ -23,7 +23,7 @@ from tests.tasks.making import make_task
 CHECK = "Errors are counted as tasks have them"
 
 
-async def groups(database: Database, owner: UUID | None = None) -> list[Group]:
+async def groups(database: Database, owner: UUID | None = None) -> list[FailureGroup]:
     async with database.read() as session:
         assert await problems(session, CHECK, 5) == []
         return await list_groups(session, owner)

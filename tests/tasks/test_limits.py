@@ -16,7 +16,7 @@ from holdgate.tasks.kinds import Kind, Rate, find_kind
 from holdgate.tasks.models import KindLimit, Task
 from holdgate.tasks.queue import claims, limits, moves
 from holdgate.tasks.queue.claims import Claimed, Outcome
-from holdgate.tasks.queue.limits import Claim, Limits
+from holdgate.tasks.queue.limits import Claim, KindLimits
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import TaskState, TaskVerb
 from tests.postings.people import add_user
@@ -30,7 +30,7 @@ async def root(database: Database) -> Principal:
     return await add_user(database, "root@example.org", "admin")
 
 
-async def allow(database: Database, by: Principal, most: Limits | None, kind: str = HELD) -> None:
+async def allow(database: Database, by: Principal, most: KindLimits | None, kind: str = HELD) -> None:
     async with database.write(by.actor) as session:
         await limits.set_limits(session, by, kind, most)
     await settle(database)
@@ -72,7 +72,7 @@ def done(task: Claimed) -> Outcome:
 async def test_no_more_than_allowed_run_at_once_and_a_finished_one_makes_room(
     database: Database, root: Principal
 ) -> None:
-    await allow(database, root, Limits(concurrency=2))
+    await allow(database, root, KindLimits(concurrency=2))
     await put(database, 10)
     first, second = await claim(database)
     assert await claim(database) == []
@@ -84,7 +84,7 @@ async def test_no_more_than_allowed_run_at_once_and_a_finished_one_makes_room(
 
 
 async def test_two_claimers_at_once_never_take_more_than_allowed(database: Database, root: Principal) -> None:
-    await allow(database, root, Limits(concurrency=3))
+    await allow(database, root, KindLimits(concurrency=3))
     await put(database, 200)
     for _ in range(25):
         barrier = asyncio.Barrier(4)
@@ -103,7 +103,7 @@ async def test_two_claimers_at_once_never_take_more_than_allowed(database: Datab
 
 
 async def test_the_limit_holds_over_queues_and_for_tasks_of_every_priority(database: Database, root: Principal) -> None:
-    await allow(database, root, Limits(concurrency=2))
+    await allow(database, root, KindLimits(concurrency=2))
     await put(database, 3, queue="slow")
     await put(database, 3, priority=900)
     assert len((await take(database, queue="slow", limit=1)).tasks) == 1
@@ -112,7 +112,7 @@ async def test_the_limit_holds_over_queues_and_for_tasks_of_every_priority(datab
 
 
 async def test_a_lost_task_counts_until_it_is_recovered(database: Database, root: Principal) -> None:
-    await allow(database, root, Limits(concurrency=1))
+    await allow(database, root, KindLimits(concurrency=1))
     await put(database, 2)
     long_ago = datetime.now(UTC) - timedelta(hours=1)
     [lost] = await claim(database, now=long_ago)
@@ -125,7 +125,7 @@ async def test_a_lost_task_counts_until_it_is_recovered(database: Database, root
 
 
 async def test_a_held_task_makes_room(database: Database, root: Principal) -> None:
-    await allow(database, root, Limits(concurrency=1))
+    await allow(database, root, KindLimits(concurrency=1))
     await put(database, 2)
     [held] = await claim(database)
     async with database.write("worker:test") as session:
@@ -136,7 +136,7 @@ async def test_a_held_task_makes_room(database: Database, root: Principal) -> No
 async def test_a_full_kind_lets_everybody_else_pass_at_the_same_priority_and_above(
     database: Database, root: Principal
 ) -> None:
-    await allow(database, root, Limits(concurrency=1))
+    await allow(database, root, KindLimits(concurrency=1))
     await put(database, 50, priority=900)
     free = await put(database, 5, FREE)
     assert {task.kind for task in await claim(database, 1)} == {HELD}
@@ -146,7 +146,7 @@ async def test_a_full_kind_lets_everybody_else_pass_at_the_same_priority_and_abo
 async def test_priority_goes_first_and_within_it_limited_kinds_take_turns_with_the_others(
     database: Database, root: Principal
 ) -> None:
-    await allow(database, root, Limits(concurrency=10))
+    await allow(database, root, KindLimits(concurrency=10))
     low = await put(database, 1, priority=10)
     early = await put(database, 1)
     middle = await put(database, 1, FREE)
@@ -159,7 +159,7 @@ async def test_priority_goes_first_and_within_it_limited_kinds_take_turns_with_t
 
 
 async def test_another_priority_changes_the_place_and_not_the_limit(database: Database, root: Principal) -> None:
-    await allow(database, root, Limits(concurrency=1))
+    await allow(database, root, KindLimits(concurrency=1))
     _, second = await put(database, 2)
     async with database.write(root.actor) as session:
         await moves.set_priority(session, Task.id == second, 300)
@@ -170,7 +170,7 @@ async def test_one_limited_task_does_not_wait_behind_a_queue_that_is_never_empty
     database: Database, root: Principal
 ) -> None:
     ann, bob = await add_user(database, "ann@example.org"), await add_user(database, "bob@example.org")
-    await allow(database, root, Limits(concurrency=5))
+    await allow(database, root, KindLimits(concurrency=5))
     await put(database, 500, FREE, owner_id=ann.id)
     await claim(database, 200)
     [one] = await put(database, 1, owner_id=bob.id)
@@ -181,7 +181,7 @@ async def test_one_unlimited_task_does_not_wait_behind_all_of_a_limited_kind_tha
     database: Database, root: Principal
 ) -> None:
     ann, bob = await add_user(database, "ann@example.org"), await add_user(database, "bob@example.org")
-    await allow(database, root, Limits(concurrency=400))
+    await allow(database, root, KindLimits(concurrency=400))
     await put(database, 500, owner_id=ann.id)
     await claim(database, 200)
     [one] = await put(database, 1, FREE, owner_id=bob.id)
@@ -190,7 +190,7 @@ async def test_one_unlimited_task_does_not_wait_behind_all_of_a_limited_kind_tha
 
 async def test_runs_take_turns_within_a_limited_kind_too(database: Database, root: Principal) -> None:
     ann, bob = await add_user(database, "ann@example.org"), await add_user(database, "bob@example.org")
-    await allow(database, root, Limits(concurrency=30))
+    await allow(database, root, KindLimits(concurrency=30))
     await put(database, 1500, owner_id=ann.id)
     await put(database, 500, owner_id=ann.id)
     await put(database, 10, owner_id=bob.id)
@@ -201,20 +201,20 @@ async def test_runs_take_turns_within_a_limited_kind_too(database: Database, roo
 async def test_a_new_limit_holds_for_what_waits_and_counts_what_runs(database: Database, root: Principal) -> None:
     await put(database, 30)
     assert len(await claim(database, 3)) == 3
-    await allow(database, root, Limits(concurrency=5))
+    await allow(database, root, KindLimits(concurrency=5))
     assert len(await claim(database)) == 2
-    await allow(database, root, Limits(concurrency=1))
+    await allow(database, root, KindLimits(concurrency=1))
     assert await claim(database) == []
 
 
 async def test_a_lifted_limit_lets_all_go_in_their_order_and_nobody_overtakes(
     database: Database, root: Principal
 ) -> None:
-    await allow(database, root, Limits(concurrency=0))
+    await allow(database, root, KindLimits(concurrency=0))
     blocked = await put(database, 20)
     assert await claim(database) == []
     free = await put(database, 3, FREE)
-    await allow(database, root, Limits())
+    await allow(database, root, KindLimits())
     async with database.write("worker:test") as session:
         head = (await session.execute(text("SELECT holdgate_head('default', 50)"))).scalar_one()
         assert head == await session.scalar(select(func.min(Task.position)).where(Task.id.in_(free)))
@@ -228,7 +228,7 @@ async def test_a_task_that_was_put_off_is_under_the_limit_that_holds_when_it_is_
 ) -> None:
     now = datetime.now(UTC)
     await put(database, 5, run_at=now + timedelta(hours=1))
-    await allow(database, root, Limits(concurrency=2))
+    await allow(database, root, KindLimits(concurrency=2))
     await settle(database, now + timedelta(minutes=5))
     async with database.write("system") as session:
         await moves.promote_due(session, now=now + timedelta(hours=2))
@@ -240,7 +240,7 @@ async def test_a_change_is_settled_half_a_minute_later_when_no_older_transaction
 ) -> None:
     async with database.write("system") as slow:
         await enqueue_many(slow, [TaskRequest(kind=HELD, payload={})] * 4)
-        await allow(database, root, Limits(concurrency=1))
+        await allow(database, root, KindLimits(concurrency=1))
     await settle(database)
     assert len(await claim(database)) == 1
     await settle(database, datetime.now(UTC) + timedelta(seconds=31))
@@ -249,7 +249,7 @@ async def test_a_change_is_settled_half_a_minute_later_when_no_older_transaction
 
 
 async def test_a_rate_lets_a_bucket_start_at_once_and_then_as_it_fills(database: Database, root: Principal) -> None:
-    await allow(database, root, Limits(rate=Rate(10, timedelta(minutes=1))))
+    await allow(database, root, KindLimits(rate=Rate(10, timedelta(minutes=1))))
     await put(database, 100)
     now = datetime.now(UTC) + timedelta(minutes=1)
     assert len(await claim(database, now=now)) == 10
@@ -259,7 +259,7 @@ async def test_a_rate_lets_a_bucket_start_at_once_and_then_as_it_fills(database:
 
 
 async def test_claimers_at_once_start_no_more_than_the_rate_allows(database: Database, root: Principal) -> None:
-    await allow(database, root, Limits(rate=Rate(7, timedelta(minutes=1))))
+    await allow(database, root, KindLimits(rate=Rate(7, timedelta(minutes=1))))
     await put(database, 100)
     now = datetime.now(UTC) + timedelta(minutes=1)
     for minute in range(5):
@@ -278,7 +278,7 @@ async def test_claimers_at_once_start_no_more_than_the_rate_allows(database: Dat
 
 
 async def test_starts_of_a_claim_that_never_committed_are_not_used_up(database: Database, root: Principal) -> None:
-    await allow(database, root, Limits(rate=Rate(3, timedelta(hours=1))))
+    await allow(database, root, KindLimits(rate=Rate(3, timedelta(hours=1))))
     await put(database, 5)
     with pytest.raises(ConnectionError):
         async with database.write("worker:killed") as session:
@@ -295,16 +295,16 @@ async def test_what_a_kind_declares_holds_until_an_administrator_says_otherwise(
     kind = find_kind(HELD)
     declared = Kind(**{**vars(kind), "concurrency": 2, "rate": Rate(5, timedelta(hours=1))})
     await declare(database, declared)
-    assert await limits_now(database) == Limits(2, Rate(5, timedelta(hours=1)))
-    await allow(database, root, Limits(concurrency=7))
+    assert await limits_now(database) == KindLimits(2, Rate(5, timedelta(hours=1)))
+    await allow(database, root, KindLimits(concurrency=7))
     await declare(database, declared)
-    assert await limits_now(database) == Limits(7)
+    assert await limits_now(database) == KindLimits(7)
     await allow(database, root, None)  # the catalogue of this process declares none
-    assert await limits_now(database) == Limits()
+    assert await limits_now(database) == KindLimits()
     await declare(database, declared)
-    assert await limits_now(database) == Limits(2, Rate(5, timedelta(hours=1)))
+    assert await limits_now(database) == KindLimits(2, Rate(5, timedelta(hours=1)))
     await declare(database, kind)
-    assert await limits_now(database) == Limits()
+    assert await limits_now(database) == KindLimits()
     async with database.read() as session:
         told = [(event.limits, event.actor) for event in await limits.latest_events(session)]
     assert told == [
@@ -321,18 +321,18 @@ async def declare(database: Database, kind: Kind) -> None:
         await limits.declare(session, [kind])
 
 
-async def limits_now(database: Database) -> Limits:
+async def limits_now(database: Database) -> KindLimits:
     async with database.read() as session:
         return limits.limits_of(await session.get_one(KindLimit, HELD))
 
 
 async def test_a_limit_of_a_kind_that_does_not_exist_is_not_found(database: Database, root: Principal) -> None:
     with pytest.raises(NotFound):
-        await allow(database, root, Limits(concurrency=1), "test.unknown")
+        await allow(database, root, KindLimits(concurrency=1), "test.unknown")
 
 
 async def test_a_paused_queue_gives_out_no_limited_task_either(database: Database, root: Principal) -> None:
-    await allow(database, root, Limits(concurrency=5))
+    await allow(database, root, KindLimits(concurrency=5))
     await put(database, 3)
     async with database.write("system") as session:
         await session.execute(text("INSERT INTO queues VALUES ('default', now(), 'x')"))
@@ -340,7 +340,7 @@ async def test_a_paused_queue_gives_out_no_limited_task_either(database: Databas
 
 
 async def test_the_claim_of_unlimited_kinds_leaves_limited_tasks_alone(database: Database, root: Principal) -> None:
-    await allow(database, root, Limits(concurrency=5))
+    await allow(database, root, KindLimits(concurrency=5))
     await put(database, 3)
     async with database.write("worker:test") as session:
         taken = await claims.claim_tasks(session, queue="default", kinds=[HELD], worker=uuid7(), limit=5, lease=LEASE)
@@ -348,7 +348,7 @@ async def test_the_claim_of_unlimited_kinds_leaves_limited_tasks_alone(database:
 
 
 async def test_a_full_kind_s_waiting_tasks_are_not_walked_over(database: Database, root: Principal) -> None:
-    await allow(database, root, Limits(concurrency=1))
+    await allow(database, root, KindLimits(concurrency=1))
     await put(database, 5000, priority=900)
     await put(database, 20, FREE)
     assert len(await claim(database, 1)) == 1

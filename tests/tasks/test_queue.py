@@ -191,7 +191,7 @@ async def test_suspects_are_claimed_by_how_often_their_worker_was_lost(database:
 async def test_a_claim_takes_no_more_of_a_pool_than_it_has_places(database: Database) -> None:
     """The first of the queue fill the places; others of other kinds come through behind them."""
     ids = [await make_task(database, kind=kind) for kind in ["test.nothing"] * 4 + ["test.free"] * 2]
-    places = claims.Places({"test.nothing": "thread"}, {"thread": 2})
+    places = claims.FreePlaces({"test.nothing": "thread"}, {"thread": 2})
     async with database.write("worker:test") as session:
         claimed = await claims.claim_tasks(
             session,

@@ -143,7 +143,7 @@ async def test_a_limit_that_makes_no_sense_is_refused_at_its_field(
 async def test_a_member_sees_limits_and_may_not_set_them(database: Database, transport: httpx.ASGITransport) -> None:
     root = await add_user(database, "root@example.org", "admin")
     async with database.write(root.actor) as session:
-        await limits.set_limits(session, root, "test.nothing", limits.Limits(concurrency=3))
+        await limits.set_limits(session, root, "test.nothing", limits.KindLimits(concurrency=3))
     async with browser_of(transport, await add_user(database, "ann@example.org")) as member:
         assert "test.nothing" in words(await member.get("/queues"))
         assert (await member.get("/kinds/test.nothing/limits")).status_code == 403

@@ -7,7 +7,7 @@ import uvicorn
 from click.testing import CliRunner
 
 from holdgate import cli
-from holdgate.web.http.connection import Connection
+from holdgate.web.http.connection import HttpConnection
 
 PRODUCTION = {
     "ENVIRONMENT": "production",
@@ -38,4 +38,4 @@ def test_only_production_listens_beyond_this_machine_unasked(
     monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
     done = CliRunner().invoke(cli.main, ["web", *arguments], env=environ, catch_exceptions=False)
     assert done.exit_code == 0
-    assert (given["host"], given["http"]) == (host, Connection)
+    assert (given["host"], given["http"]) == (host, HttpConnection)

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.web.assets import Assets
-from holdgate.web.errors import Problem, write
+from holdgate.web.errors import ErrorDetails, write
 from holdgate.web.templates import environment
 from tests.approvals.asking import principal
 from tests.pages import browser_of, site_of, stranger
@@ -22,7 +22,7 @@ PAGES = environment(ROOT / "templates", Assets(ROOT / "static"))
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 413, 415, 421, 422, 429, 500, 503])
 def test_an_error_says_what_happened_what_to_do_and_its_request_id(status: int, partial: bool) -> None:
     scope = {"path": "/tasks", "state": {"request_id": "find-me-7"}}
-    problem = Problem(status=status, title="Title <b>", detail="Detail & reason.")
+    problem = ErrorDetails(status=status, title="Title <b>", detail="Detail & reason.")
     media_type, body = write(problem, scope, PAGES, partial=partial)
     text = body.decode()
     assert media_type == "text/html"
@@ -38,7 +38,7 @@ def test_an_error_says_what_happened_what_to_do_and_its_request_id(status: int, 
 
 
 def test_a_page_whose_address_does_not_fit_leads_to_the_page_without_it_and_never_elsewhere() -> None:
-    problem = Problem(status=422, title="Please check", detail="This page address is damaged.")
+    problem = ErrorDetails(status=422, title="Please check", detail="This page address is damaged.")
     for path in ("/tasks", "//tasks"):
         scope = {"path": path, "query_string": b"cursor=zzz", "method": "GET", "state": {"request_id": "x"}}
         text = write(problem, scope, PAGES, partial=False)[1].decode()

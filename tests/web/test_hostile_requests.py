@@ -18,7 +18,7 @@ from litestar import _parsers
 from redis import Redis
 
 from holdgate.web.http import connection, exchange
-from holdgate.web.http.connection import Connection
+from holdgate.web.http.connection import HttpConnection
 from tests.processes import Process, environment, free_port, web
 from tests.servers import Servers
 from tests.web.conftest import Client, MakeSite
@@ -152,7 +152,7 @@ async def serving(app: Any, **more: Any) -> AsyncIterator[int]:
     """A server of this very process, whose times a test can shorten."""
     port = free_port()
     server = uvicorn.Server(
-        uvicorn.Config(app, port=port, http=Connection, ws="none", lifespan="off", log_level="error", **more)
+        uvicorn.Config(app, port=port, http=HttpConnection, ws="none", lifespan="off", log_level="error", **more)
     )
     running = asyncio.create_task(server._serve())  # without its handlers of signals
     try:

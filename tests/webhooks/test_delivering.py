@@ -17,7 +17,7 @@ from holdgate.mail.letters import find_letter, letter_data
 from holdgate.mail.message import render
 from holdgate.tasks.models import Task
 from holdgate.webhooks import queries, service
-from holdgate.webhooks.models import Delivery, Endpoint
+from holdgate.webhooks.models import WebhookDelivery, WebhookEndpoint
 from holdgate.webhooks.service import MOST_FAILURES, PATIENCE
 from tests.approvals.asking import principal
 from tests.kinds.odd_site import odd_site
@@ -42,14 +42,14 @@ async def now_due(database: Database) -> None:
         await session.execute(text("UPDATE tasks SET run_at = now() WHERE state = 'retrying'"))
 
 
-async def endpoint_of(database: Database, endpoint: UUID) -> Endpoint:
+async def endpoint_of(database: Database, endpoint: UUID) -> WebhookEndpoint:
     async with database.read() as session:
-        return await session.get_one(Endpoint, endpoint)
+        return await session.get_one(WebhookEndpoint, endpoint)
 
 
-async def delivery_of(database: Database, task_id: UUID) -> Delivery:
+async def delivery_of(database: Database, task_id: UUID) -> WebhookDelivery:
     async with database.read() as session:
-        return (await session.execute(select(Delivery).where(Delivery.task_id == task_id))).scalar_one()
+        return (await session.execute(select(WebhookDelivery).where(WebhookDelivery.task_id == task_id))).scalar_one()
 
 
 async def test_a_delivery_is_verified_by_the_library_of_the_standard(database: Database, settings: Settings) -> None:
@@ -157,7 +157,7 @@ async def test_an_endpoint_is_given_up_after_many_failures_over_days_and_not_bef
     await ping(database, ann, endpoint)
     now = datetime.now(UTC)
     async with database.read() as session:
-        delivery = (await session.execute(select(Delivery.id))).scalar_one()
+        delivery = (await session.execute(select(WebhookDelivery.id))).scalar_one()
 
     async def fail(at: datetime) -> bool:
         async with database.write("system") as session:

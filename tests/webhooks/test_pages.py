@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from holdgate.webhooks.models import Endpoint
+from holdgate.webhooks.models import WebhookEndpoint
 from tests.approvals.asking import principal
 from tests.kinds.odd_site import odd_site
 from tests.pages import browser_of, site_of
@@ -39,9 +39,9 @@ def browser(site: httpx.ASGITransport, ann: Principal) -> Browser:
     return browser_of(site, ann)
 
 
-async def endpoints(database: Database) -> list[Endpoint]:
+async def endpoints(database: Database) -> list[WebhookEndpoint]:
     async with database.read() as session:
-        return list((await session.execute(select(Endpoint).order_by(Endpoint.id))).scalars())
+        return list((await session.execute(select(WebhookEndpoint).order_by(WebhookEndpoint.id))).scalars())
 
 
 async def test_an_endpoint_is_added_and_its_secret_shown_once(browser: Browser, database: Database) -> None:

@@ -16,7 +16,7 @@ SESSION_LASTS = timedelta(days=30)
 SEEN_EVERY = timedelta(minutes=5)
 
 
-class Found(NamedTuple):
+class SessionUser(NamedTuple):
     """A session's person. `stale`: it has not been noted for a while that they were here."""
 
     session_id: UUID
@@ -158,7 +158,7 @@ async def insert_session(
     )
 
 
-async def session_person(session: Session, token_hash: bytes, *, now: datetime | None = None) -> Found | None:
+async def session_person(session: Session, token_hash: bytes, *, now: datetime | None = None) -> SessionUser | None:
     """Whose live session this is. The only query of a request that is not its handler's."""
     statement = (
         select(
@@ -175,7 +175,7 @@ async def session_person(session: Session, token_hash: bytes, *, now: datetime |
         .where(UserSession.token_hash == token_hash, UserSession.expires_at > at(now), User.disabled_at.is_(None))
     )
     row = (await session.execute(statement)).one_or_none()
-    return Found._make(row) if row else None
+    return SessionUser._make(row) if row else None
 
 
 async def note_seen(session: WriteSession, token_hash: bytes, *, now: datetime | None = None) -> None:

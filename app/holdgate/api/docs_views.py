@@ -31,7 +31,7 @@ REFUSALS = {
 }
 
 
-class Part(msgspec.Struct, frozen=True):
+class DocsPart(msgspec.Struct, frozen=True):
     """A field or parameter, in words."""
 
     name: str
@@ -45,7 +45,7 @@ class Fields(msgspec.Struct, frozen=True):
 
     name: str
     text: str
-    parts: list[Part]
+    parts: list[DocsPart]
     given: bool
 
 
@@ -56,7 +56,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     text: str
     scope: str
-    parameters: list[Part]
+    parameters: list[DocsPart]
     body: Fields
     body_types: list[str]
     example: str
@@ -141,7 +141,7 @@ def _operation(found: dict[str, Any], path: str, method: str, each: dict[str, An
         text=each["description"].partition(". ")[2].strip(),
         scope=each["security"][0]["token"][0],
         parameters=[
-            Part(p["name"], in_words(found, p["schema"]), p["required"], p.get("description", ""))
+            DocsPart(p["name"], in_words(found, p["schema"]), p["required"], p.get("description", ""))
             for p in each["parameters"]
         ],
         body=_fields(found, json_body.get("schema", {}), given=False),
@@ -157,7 +157,7 @@ def _fields(found: dict[str, Any], schema: dict[str, Any], *, given: bool) -> Fi
     whole = _resolved(found, schema)
     required = whole.get("required", ())
     parts = [
-        Part(name, in_words(found, part), name in required, part.get("description", ""))
+        DocsPart(name, in_words(found, part), name in required, part.get("description", ""))
         for name, part in whole.get("properties", {}).items()
     ]
     return Fields(in_words(found, schema), " ".join(whole.get("description", "").split()), parts, given)

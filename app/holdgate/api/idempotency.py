@@ -31,7 +31,7 @@ class InFlight(Conflict):
         self.headers = {"Retry-After": "1"}
 
 
-class Reply(msgspec.Struct, frozen=True):
+class MutationReply(msgspec.Struct, frozen=True):
     """What a change answers. `location`: the path of what was made."""
 
     body: Any
@@ -40,7 +40,10 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 async def once(
-    request: WebRequest, by: Principal, work: Callable[[WriteSession], Awaitable[Reply]], digest: bytes | None = None
+    request: WebRequest,
+    by: Principal,
+    work: Callable[[WriteSession], Awaitable[MutationReply]],
+    digest: bytes | None = None,
 ) -> Response[Any]:
     """Carry out `work` in a transaction of its own, after the body has been read; at most once for a key.
 

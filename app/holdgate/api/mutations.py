@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from holdgate.api.bodies import read_json
 from holdgate.api.endpoints import endpoint
-from holdgate.api.idempotency import Reply, once
+from holdgate.api.idempotency import MutationReply, once
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
@@ -21,7 +21,7 @@ from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
 
 T = TypeVar("T")
-Answer = Reply | msgspec.Struct  # a struct alone is answered as 200
+Answer = MutationReply | msgspec.Struct  # a struct alone is answered as 200
 
 
 class Declared(TypedDict, total=False):
@@ -56,9 +56,9 @@ def change(path: str, *, body: Any = None, **declared: Unpack[Declared]) -> Any:
         async def handle(request: WebRequest, user: SignedIn) -> Response[Any]:
             sent = [] if body is None else [await read_json(request, body)]
 
-            async def do(session: WriteSession) -> Reply:
+            async def do(session: WriteSession) -> MutationReply:
                 done = await work(session, user, *sent, **request.path_params)
-                return done if isinstance(done, Reply) else Reply(done)
+                return done if isinstance(done, MutationReply) else MutationReply(done)
 
             return await once(request, user, do)
 

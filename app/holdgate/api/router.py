@@ -9,7 +9,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from holdgate.core.config import Settings
 from holdgate.core.errors import Unauthorized
-from holdgate.web.http.limits import SHARED, Limit, Limits, shared_limits, telling
+from holdgate.web.http.limits import SHARED, Limit, RateLimits, shared_limits, telling
 from holdgate.web.http.request import WebRequest, client_address, principal
 from holdgate.web.http.sessions import SAFE_METHODS
 
@@ -30,7 +30,7 @@ def unknown_middleware(app: ASGIApp) -> ASGIApp:
         except Unauthorized:
             request = WebRequest(scope)
             settings: Settings = request.app.state.settings
-            limits: Limits = request.app.state.limits
+            limits: RateLimits = request.app.state.limits
             refused = Limit("api-refused", settings.rate_limit_max * SHARED, settings.rate_limit_window)
             await limits.hit(refused, client_address(scope))
             raise
@@ -50,7 +50,7 @@ def limits_middleware(app: ASGIApp) -> ASGIApp:
         writes = scope["method"] not in SAFE_METHODS
         name, times = ("api-write", 1) if writes else ("api-read", READS)
         own, client = shared_limits(name, request.app.state.settings, times)
-        limits: Limits = request.app.state.limits
+        limits: RateLimits = request.app.state.limits
         quota, _ = await limits.hit_all((own, str(user.id)), (client, client_address(scope)))
         await app(scope, receive, telling(send, quota))
 

@@ -11,7 +11,7 @@ from holdgate.api.endpoints import endpoint
 from holdgate.api.exports import export_routes
 from holdgate.api.paging import Paged, page, unpaged
 from holdgate.audit import exports, queries
-from holdgate.audit.queries import AREAS, AuditFilter, Line, parse_place
+from holdgate.audit.queries import AREAS, AuditEntry, AuditFilter, parse_place
 from holdgate.core.errors import Invalid
 from holdgate.core.scopes import Scope
 from holdgate.core.text.masking import masked, masked_text
@@ -93,14 +93,14 @@ def _filter(wanted: AuditQuery) -> AuditFilter:
     return AuditFilter(**{name: getattr(wanted, name) for name in AuditFilter.__struct_fields__})
 
 
-def _place(cursor: str) -> queries.Place | None:
+def _place(cursor: str) -> queries.AuditPlace | None:
     try:
         return parse_place(cursor)
     except Invalid as problem:
         raise Invalid("This cursor is damaged.", {"?cursor": "Take `next_cursor` as it was given."}) from problem
 
 
-def _item(line: Line) -> AuditItem:
+def _item(line: AuditEntry) -> AuditItem:
     return AuditItem(
         at=line.at,
         area=line.area,

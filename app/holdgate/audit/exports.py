@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 
 from holdgate.audit import queries
-from holdgate.audit.queries import AuditFilter, Line, Place
+from holdgate.audit.queries import AuditEntry, AuditFilter, AuditPlace
 from holdgate.core import exports
 from holdgate.core.db import Database, ReadSession
 from holdgate.core.text.masking import masked, masked_text
@@ -17,14 +17,14 @@ async def rows(
 ) -> AsyncIterator[list[dict[str, object]]]:
     """Newest first; what is written meanwhile is newer than the first line, and not among them."""
 
-    async def read(session: ReadSession, place: Place | None, limit: int) -> Sequence[Line]:
+    async def read(session: ReadSession, place: AuditPlace | None, limit: int) -> Sequence[AuditEntry]:
         return await queries.audit_lines(session, wanted, place, limit, everything=everything)
 
     async for found in exports.chunks(database, read, lambda line: line.place, size):
         yield [plain(line) for line in found]
 
 
-def plain(line: Line) -> dict[str, object]:
+def plain(line: AuditEntry) -> dict[str, object]:
     """A line with secrets hidden, times in UTC."""
     return {
         "at": line.at.isoformat(),

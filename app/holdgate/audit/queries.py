@@ -35,7 +35,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.audit.errors import TooSlow
+from holdgate.audit.errors import LookupTooSlow
 from holdgate.core.db import sqlstate
 from holdgate.core.errors import Invalid
 from holdgate.tasks.search.filters import parse_age
@@ -49,7 +49,7 @@ _TOLD_BY_APPROVALS = ("approve", "reject", "answer", "take_back")
 _MAILS = ("mail_accepted", "mail_refused")
 
 
-class Place(NamedTuple):
+class AuditPlace(NamedTuple):
     """Behind which line of which log to go on."""
 
     at: datetime
@@ -60,13 +60,13 @@ class Place(NamedTuple):
         return f"{self.at.isoformat()}~{self.log}~{self.id}"
 
 
-def parse_place(given: str) -> Place | None:
+def parse_place(given: str) -> AuditPlace | None:
     """Raises Invalid for what is not one of ours."""
     if not given:
         return None
     try:
         at, log, id = given.split("~")
-        place = Place(datetime.fromisoformat(at), log, int(id))
+        place = AuditPlace(datetime.fromisoformat(at), log, int(id))
         if (
             place.at.tzinfo is None
             or not 1970 <= place.at.year <= 9000
@@ -93,7 +93,7 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
     until: str = ""
 
 
-class Line(NamedTuple):
+class AuditEntry(NamedTuple):
     """Somebody did something. `about` is what it was done to, `target` its id; `log` and `id`: where it is written."""
 
     log: str
@@ -108,8 +108,8 @@ class Line(NamedTuple):
     data: Any
 
     @property
-    def place(self) -> Place:
-        return Place(self.at, self.log, self.id)
+    def place(self) -> AuditPlace:
+        return AuditPlace(self.at, self.log, self.id)
 
     @property
     def href(self) -> str | None:
@@ -127,12 +127,12 @@ class Line(NamedTuple):
 
 
 async def audit_lines(
-    session: AsyncSession, wanted: AuditFilter, before: Place | None, limit: int, *, everything: bool = False
-) -> list[Line]:
+    session: AsyncSession, wanted: AuditFilter, before: AuditPlace | None, limit: int, *, everything: bool = False
+) -> list[AuditEntry]:
     """What people did, newest first. `everything`: every change of tasks by whomever, and nothing else.
 
     Raises:
-        TooSlow
+        LookupTooSlow
     """
     sources = [_tasks(everything)] if everything else list(_sources(wanted))
     parts = [_newest(source, wanted, before, limit).subquery(source.area) for source in sources]
@@ -144,11 +144,11 @@ async def audit_lines(
         query = select(merged).order_by(merged.c.id.desc()).limit(limit)
     try:
         await _time_limit(session, LIMIT)
-        rows = [Line(*row) for row in await session.execute(query)]
+        rows = [AuditEntry(*row) for row in await session.execute(query)]
         await _time_limit(session, timedelta())
     except DBAPIError as error:
         if sqlstate(error) == "57014":
-            raise TooSlow from error
+            raise LookupTooSlow from error
         raise
     return rows
 
@@ -174,7 +174,7 @@ class Source(NamedTuple):
     by_number: bool = False
 
 
-def _newest(source: Source, wanted: AuditFilter, before: Place | None, limit: int) -> Select[Any]:
+def _newest(source: Source, wanted: AuditFilter, before: AuditPlace | None, limit: int) -> Select[Any]:
     log = source.log.c
     columns = {
         "target": cast(null(), String),
@@ -204,7 +204,7 @@ def _newest(source: Source, wanted: AuditFilter, before: Place | None, limit: in
     return query.order_by(*order).limit(limit)
 
 
-def _behind(source: Source, log: Any, place: Place) -> ColumnElement[bool]:
+def _behind(source: Source, log: Any, place: AuditPlace) -> ColumnElement[bool]:
     """The bound on the time alone is what the index takes."""
     at = literal(place.at, _MOMENT)
     earlier: ColumnElement[bool] = log.at < at

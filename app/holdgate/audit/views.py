@@ -9,8 +9,8 @@ from litestar import Response, get
 from litestar.response import Stream
 
 from holdgate.audit import exports, queries
-from holdgate.audit.errors import TooSlow
-from holdgate.audit.queries import AREAS, AuditFilter, Line, parse_place
+from holdgate.audit.errors import LookupTooSlow
+from holdgate.audit.queries import AREAS, AuditEntry, AuditFilter, parse_place
 from holdgate.core.errors import Invalid
 from holdgate.core.paging import PAGE
 from holdgate.core.text.masking import masked, masked_text
@@ -28,16 +28,16 @@ LOG = "log"  # the view of every change of tasks
 MOST_TEXT = 300
 
 
-class Row(msgspec.Struct, frozen=True):
+class AuditRow(msgspec.Struct, frozen=True):
     """A line with its secrets hidden; `more` is what else was noted, in short."""
 
-    line: Line
+    line: AuditEntry
     detail: str
     more: str
 
 
-class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
-    rows: list[Row]
+class AuditView(msgspec.Struct, frozen=True, kw_only=True):
+    rows: list[AuditRow]
     form: Form[Any]
     everything: bool
     areas: tuple[str, ...]
@@ -88,16 +88,16 @@ async def show_audit(request: WebRequest, user: SignedIn, read: Read) -> Respons
     everything = request.query_params.get("show") == LOG
     before = parse_place(request.query_params.get("before", ""))
     wanted, form = _asked(request)
-    found: list[Line] = []
+    found: list[AuditEntry] = []
     if wanted is not None:
         try:
             found = await queries.audit_lines(read, wanted, before, PAGE + 1, everything=everything)
-        except TooSlow as problem:
+        except LookupTooSlow as problem:
             await read.rollback()  # the statement's end was the transaction's
             form = form.refused(problem)
     shown, good = found[:PAGE], wanted or AuditFilter()
-    view = AuditPage(
-        rows=[Row(line, masked_text(line.detail or ""), _more(line)) for line in shown],
+    view = AuditView(
+        rows=[AuditRow(line, masked_text(line.detail or ""), _more(line)) for line in shown],
         form=form,
         everything=everything,
         areas=AREAS,
@@ -111,7 +111,7 @@ async def show_audit(request: WebRequest, user: SignedIn, read: Read) -> Respons
     return await render(request, "audit/list.html", view, nav="audit", status=422 if form.errors else 200)
 
 
-def _more(line: Line) -> str:
+def _more(line: AuditEntry) -> str:
     """What was noted beside: from what to what, for whom; of an edited payload which fields."""
     data = masked(line.data)
     if not isinstance(data, dict) or line.area == "bulk" or "traceback" in data:  # an error: the detail says it

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 
 from holdgate.api.bodies import read_json, read_query
 from holdgate.api.endpoints import JSON, endpoint
-from holdgate.api.idempotency import Reply
+from holdgate.api.idempotency import MutationReply
 from holdgate.api.mutations import change
 from holdgate.api.paging import page, position
 from holdgate.api.router import PATH
@@ -71,7 +71,7 @@ async def preview_bulk(request: WebRequest, user: SignedIn, read: Read) -> Respo
     example={**EXAMPLE, "priority": 500, "expected": 240},
     problems=(409,),
 )
-async def start_bulk(session: WriteSession, by: Principal, asked: NewBulkAction) -> Reply:
+async def start_bulk(session: WriteSession, by: Principal, asked: NewBulkAction) -> MutationReply:
     """In chunks in the background. A retry with `canary` is a redrive; told to `stop` or `continue` like any other."""
     wanted = task_filter(asked.filter)
     made = await service.start_bulk(
@@ -88,12 +88,12 @@ async def start_bulk(session: WriteSession, by: Principal, asked: NewBulkAction)
     return await started(session, made)
 
 
-async def started(session: WriteSession, action_id: UUID) -> Reply:
+async def started(session: WriteSession, action_id: UUID) -> MutationReply:
     """What is answered to whoever has started this action."""
     action = await queries.find_action(session, action_id, None)
     assert action is not None
     url = f"{PATH}/bulk/{action_id}"
-    return Reply(BulkStarted(action_id, url, action.total), 201, url)
+    return MutationReply(BulkStarted(action_id, url, action.total), 201, url)
 
 
 @endpoint(
@@ -138,7 +138,7 @@ async def get_bulk(user: SignedIn, read: Read, action_id: FromPath[UUID]) -> Res
     answers={201: BulkStarted, 200: BulkStarted},
     problems=(409,),
 )
-async def undo_bulk(session: WriteSession, by: Principal, action_id: UUID) -> Reply:
+async def undo_bulk(session: WriteSession, by: Principal, action_id: UUID) -> MutationReply:
     """By another one, as far as that goes: cancelled tasks are retried, a priority is what it was."""
     return await started(session, await undo(session, by, action_id))
 

@@ -13,7 +13,7 @@ class NothingMatches(Invalid):
         super().__init__("No task that matches can be changed in this way. Choose another filter.")
 
 
-class TooSlow(Invalid):
+class CountTooSlow(Invalid):
     """The database needed too long to count or to note the tasks."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.bulk.models import BulkAction, BulkEvent, BulkTask
 from holdgate.bulk.states import BULK_MACHINE, OPEN, BulkMove
 from holdgate.core.db import WriteSession
-from holdgate.core.paging import Cursor, from_behind
+from holdgate.core.paging import Cursor, before_cursor
 from holdgate.tasks.models import Task
 
 
@@ -205,7 +205,7 @@ async def list_actions(
 ) -> list[BulkAction]:
     """Newest first, or `oldest` first, from behind `place`."""
     query = select(BulkAction).where(_mine(scope)).limit(limit)
-    query = from_behind(query, BulkAction.created_at, BulkAction.id, place, oldest=oldest)
+    query = before_cursor(query, BulkAction.created_at, BulkAction.id, place, oldest=oldest)
     return list((await session.execute(query)).scalars())
 
 

@@ -10,7 +10,7 @@ from holdgate.bulk.filter_labels import conditions_of
 from holdgate.bulk.models import BulkAction, BulkEvent
 from holdgate.bulk.service import MOST_NOTE
 from holdgate.bulk.states import BulkState, BulkVerb
-from holdgate.bulk.undoing import Undo
+from holdgate.bulk.undoing import UndoPlan
 from holdgate.core.errors import Invalid
 from holdgate.tasks.schemas import Moment, Priority, Standing
 from holdgate.tasks.search.filters import MOST_IDS, MOST_TEXT, TaskFilter, parse_filter
@@ -173,7 +173,7 @@ def item(action: BulkAction) -> BulkItem:
     return BulkItem(**_plain(action))
 
 
-def detail(action: BulkAction, events: list[BulkEvent], undo: Undo | None) -> BulkDetail:
+def detail(action: BulkAction, events: list[BulkEvent], undo: UndoPlan | None) -> BulkDetail:
     return BulkDetail(
         **_plain(action),
         events=[

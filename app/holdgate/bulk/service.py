@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, true
 from sqlalchemy.exc import DBAPIError
 
 from holdgate.bulk import queries, redrive
-from holdgate.bulk.errors import ActionEnded, ActionNotFound, NothingMatches, NotWaiting, Outgrown, TooSlow
+from holdgate.bulk.errors import ActionEnded, ActionNotFound, CountTooSlow, NothingMatches, NotWaiting, Outgrown
 from holdgate.bulk.models import BulkAction
 from holdgate.bulk.states import OPEN, BulkMove, BulkVerb, standings_for
 from holdgate.core.db import Session, WriteSession, is_away, sqlstate
@@ -38,7 +38,7 @@ logger = log.get(__name__)
 forget_members = queries.forget_members
 
 
-class Preview(msgspec.Struct, frozen=True):
+class BulkCount(msgspec.Struct, frozen=True):
     """What an action would do: the filter with the states its verb can be used on, and how many match at `at`."""
 
     wanted: TaskFilter
@@ -50,7 +50,7 @@ class Preview(msgspec.Struct, frozen=True):
         return sum(self.by_state.values())
 
 
-async def preview(session: Session, by: Principal, verb: BulkVerb, wanted: TaskFilter) -> Preview:
+async def preview(session: Session, by: Principal, verb: BulkVerb, wanted: TaskFilter) -> BulkCount:
     """Count exactly what `start_bulk` would touch now.
 
     Raises:
@@ -60,7 +60,7 @@ async def preview(session: Session, by: Principal, verb: BulkVerb, wanted: TaskF
     at = await queries.database_time(session)
     if tellable(narrowed) and (by.scope is None or narrowed.run_id is None):  # a run's counts do not ask whose it is
         counts = await totals(session, by.scope, narrowed)
-        return Preview(narrowed, {state: counts[state] for state in narrowed.states if counts.get(state)}, at)
+        return BulkCount(narrowed, {state: counts[state] for state in narrowed.states if counts.get(state)}, at)
     try:
         async with session.begin_nested():
             await queries.time_limit(session, COUNT_LIMIT)
@@ -68,7 +68,7 @@ async def preview(session: Session, by: Principal, verb: BulkVerb, wanted: TaskF
     except DBAPIError as error:
         raise _too_slow(error) from error
     await queries.time_limit(session, timedelta())
-    return Preview(narrowed, by_state, at)
+    return BulkCount(narrowed, by_state, at)
 
 
 async def start_bulk(
@@ -233,4 +233,4 @@ def _check(verb: BulkVerb, priority: int | None, note: str, canary: bool, at: da
 
 def _too_slow(error: DBAPIError) -> Exception:
     """A statement that ran into its time limit is the person's to mend; anything else stays what it is."""
-    return TooSlow() if sqlstate(error) == "57014" else error
+    return CountTooSlow() if sqlstate(error) == "57014" else error

@@ -15,7 +15,7 @@ from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.states import TaskState
 
 
-class Undo(msgspec.Struct, frozen=True):
+class UndoPlan(msgspec.Struct, frozen=True):
     """The bulk action that takes another one back as far as it can be."""
 
     verb: BulkVerb
@@ -23,16 +23,16 @@ class Undo(msgspec.Struct, frozen=True):
     priority: int | None = None
 
 
-async def undo_of(session: Session, action: BulkAction) -> Undo | None:
+async def undo_of(session: Session, action: BulkAction) -> UndoPlan | None:
     """Only what leads back: a retry cannot be undone once a worker has begun, nor a resolution but by a retry."""
     if action.state in OPEN or not action.done:
         return None
     if action.verb == BulkVerb.CANCEL:
-        return Undo(BulkVerb.RETRY, TaskFilter(bulk=action.id, states=(TaskState.CANCELLED.value,)))
+        return UndoPlan(BulkVerb.RETRY, TaskFilter(bulk=action.id, states=(TaskState.CANCELLED.value,)))
     if action.verb == BulkVerb.PRIORITISE:
         before = await queries.priority_before(session, action.id)
         if before is not None and before != action.priority:
-            return Undo(BulkVerb.PRIORITISE, TaskFilter(bulk=action.id), before)
+            return UndoPlan(BulkVerb.PRIORITISE, TaskFilter(bulk=action.id), before)
     return None
 
 

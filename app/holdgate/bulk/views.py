@@ -14,12 +14,12 @@ from holdgate.bulk import queries, redrive, service
 from holdgate.bulk.errors import ActionNotFound, Outgrown
 from holdgate.bulk.filter_labels import Condition, conditions_of
 from holdgate.bulk.models import BulkAction, BulkEvent
-from holdgate.bulk.service import Preview
+from holdgate.bulk.service import BulkCount
 from holdgate.bulk.states import OPEN, BulkState, BulkVerb
 from holdgate.bulk.undoing import undo_of
 from holdgate.core.db import Session
 from holdgate.core.errors import AppError, Invalid, NotFound
-from holdgate.core.paging import Cursor, turn
+from holdgate.core.paging import Cursor, paginate
 from holdgate.core.principal import Principal
 from holdgate.tasks.search.filters import TaskFilter, parse_filter
 from holdgate.web.forms import Form, blank, read_form
@@ -33,7 +33,7 @@ REDRIVE = "redrive"  # how pages call a retry in steps
 VERBS = (*(verb.value for verb in BulkVerb), REDRIVE)
 
 
-class Confirmation(msgspec.Struct, frozen=True):
+class BulkConfirmation(msgspec.Struct, frozen=True):
     """What the confirmation sends. `expected` and `at`: what the person has seen, and when it was counted."""
 
     expected: Annotated[int, msgspec.Meta(ge=0)] = 0
@@ -46,15 +46,15 @@ class NewPage(msgspec.Struct, frozen=True, kw_only=True):
     """What would be done, to be confirmed. Without a preview the filter or the verb does not fit: see `errors`."""
 
     verb: str
-    form: Form[Confirmation]
+    form: Form[BulkConfirmation]
     errors: dict[str, str]
     params: list[tuple[str, str]]
-    preview: Preview | None = None
+    preview: BulkCount | None = None
     conditions: Sequence[Condition] = ()
     steps: tuple[int, ...] = redrive.STEPS
 
 
-class Line(msgspec.Struct, frozen=True):
+class BulkRow(msgspec.Struct, frozen=True):
     """An action with its filter in words."""
 
     action: BulkAction
@@ -69,7 +69,7 @@ class Line(msgspec.Struct, frozen=True):
         return self.action.total - self.action.done - self.action.skipped
 
 
-class Undo(msgspec.Struct, frozen=True):
+class UndoView(msgspec.Struct, frozen=True):
     """A bulk action that takes this one back as far as it can be, and what it cannot."""
 
     label: str
@@ -78,20 +78,20 @@ class Undo(msgspec.Struct, frozen=True):
 
 
 class ActionPage(msgspec.Struct, frozen=True, kw_only=True):
-    line: Line
+    line: BulkRow
     events: list[BulkEvent]
     live: bool
     waits: bool
-    undo: Undo | None
+    undo: UndoView | None
 
 
 class ActionList(msgspec.Struct, frozen=True):
-    lines: list[Line]
+    lines: list[BulkRow]
     pager: Pager
 
 
-def line_of(action: BulkAction) -> Line:
-    return Line(action, conditions_of(msgspec.convert(action.filter, TaskFilter)))
+def line_of(action: BulkAction) -> BulkRow:
+    return BulkRow(action, conditions_of(msgspec.convert(action.filter, TaskFilter)))
 
 
 @get("/bulk/new")
@@ -104,7 +104,7 @@ async def show_new(
 
 @post("/bulk")
 async def start(request: WebRequest, user: SignedIn, write: Write, verb: FromQuery[str] = "") -> Response[Any]:
-    form = await read_form(request, Confirmation)
+    form = await read_form(request, BulkConfirmation)
     name = _known(verb)
     problem: AppError | None = None
     if form.data is not None:
@@ -119,7 +119,7 @@ async def start(request: WebRequest, user: SignedIn, write: Write, verb: FromQue
     return await render(request, "bulk/new.html", view, nav="tasks", status=problem.status if problem else 422)
 
 
-async def _start(request: WebRequest, user: Principal, write: Any, name: str, sent: Confirmation) -> Response[Any]:
+async def _start(request: WebRequest, user: Principal, write: Any, name: str, sent: BulkConfirmation) -> Response[Any]:
     action_id = await service.start_bulk(
         write,
         user,
@@ -162,7 +162,7 @@ async def _new_page(
     user: Principal,
     session: Session,
     name: str,
-    form: Form[Confirmation],
+    form: Form[BulkConfirmation],
     problem: AppError | None = None,
 ) -> NewPage:
     errors = dict(form.errors) or ({"": str(problem)} if problem else {})
@@ -192,7 +192,7 @@ async def show_actions(
     async def actions(place: Cursor | None, limit: int, oldest: bool) -> list[BulkAction]:
         return await queries.list_actions(read, user.scope, place, limit, oldest=oldest)
 
-    turned = await turn(actions, lambda action: Cursor(action.created_at, action.id), cursor, back)
+    turned = await paginate(actions, lambda action: Cursor(action.created_at, action.id), cursor, back)
     view = ActionList([line_of(action) for action in turned.rows], pager("/bulk", turned, cursor, back))
     return await render(request, "bulk/list.html", view, nav="tasks", fragment="bulk/_list.html")
 
@@ -212,17 +212,17 @@ async def show_action(request: WebRequest, user: SignedIn, read: Read, action_id
     return await render(request, "bulk/detail.html", view, nav="tasks", fragment="bulk/_detail.html")
 
 
-async def _undo(session: Session, action: BulkAction) -> Undo | None:
+async def _undo(session: Session, action: BulkAction) -> UndoView | None:
     back = await undo_of(session, action)
     if back is None:
         return None
     params = [("verb", back.verb.value), *back.wanted.params()]
     if back.priority is None:
         note = "They go on behind their finished steps; what was asked is asked again, a try under way begins anew."
-        return Undo("Undo: put them back into the queue…", f"/bulk/new?{urlencode(params)}", note)
+        return UndoView("Undo: put them back into the queue…", f"/bulk/new?{urlencode(params)}", note)
     params.append(("priority", str(back.priority)))
     label = f"Undo: back to priority {back.priority}…"
-    return Undo(label, f"/bulk/new?{urlencode(params)}", "What still waits or runs.")
+    return UndoView(label, f"/bulk/new?{urlencode(params)}", "What still waits or runs.")
 
 
 @post("/bulk/{action_id:uuid}/stop")

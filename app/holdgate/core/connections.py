@@ -45,7 +45,7 @@ class Away(ConnectionError):
     """The database cannot be reached, or has not answered in time."""
 
 
-class Line:
+class ServerLine:
     """The open connections to one server. When one of them gets no answer, neither do those unheard of since.
 
     They may belong to the event loops of several threads.
@@ -53,16 +53,16 @@ class Line:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._open: WeakSet[Connection] = WeakSet()
+        self._open: WeakSet[DatabaseConnection] = WeakSet()
         self._parting: set[asyncio.Task[None]] = set()
         self._known = 0.0  # when it last was silent
 
-    def add(self, connection: "Connection") -> None:
+    def add(self, connection: "DatabaseConnection") -> None:
         connection.line = self
         with self._lock:
             self._open.add(connection)
 
-    def part(self, connection: "Connection") -> None:
+    def part(self, connection: "DatabaseConnection") -> None:
         """Close it beside the work: cancel what it does, say goodbye, wait a little for the answer."""
         job = asyncio.get_running_loop().create_task(self._part(connection), name="goodbye")
         self._parting.add(job)
@@ -73,7 +73,7 @@ class Line:
         here = asyncio.get_running_loop()
         await asyncio.gather(*(job for job in list(self._parting) if job.get_loop() is here), return_exceptions=True)
 
-    async def _part(self, connection: "Connection") -> None:
+    async def _part(self, connection: "DatabaseConnection") -> None:
         asked = time.monotonic()
         # Less than the driver waits for the answer to a cancellation, before it gives up by itself.
         seconds = min(ANSWER_SECONDS, 0.8 * (connection.limit or ANSWER_SECONDS))
@@ -96,12 +96,12 @@ class Line:
             logger.warning("database_silent", others=len(stale))
 
 
-class Connection(asyncpg.Connection):
+class DatabaseConnection(asyncpg.Connection):
     """asyncpg's, which never waits for long, and knows when its server was last heard."""
 
     def __init__(self, protocol: Any, transport: Any, *more: Any) -> None:
         super().__init__(protocol, transport, *more)
-        self.line: Line | None = None
+        self.line: ServerLine | None = None
         self.loop = asyncio.get_running_loop()
         self.heard = time.monotonic()
         self.limit: float | None = None
@@ -141,7 +141,7 @@ def make_engine(
     settings: dict[str, str] | None = None,
     limit: float | None = None,
     writes: bool = True,
-    line: Line | None = None,
+    line: ServerLine | None = None,
     **options: Any,
 ) -> AsyncEngine:
     """An engine on `url`, whose query (sslmode, sslrootcert, …) the driver reads as libpq does.
@@ -158,7 +158,7 @@ def make_engine(
     """
     given = {name: value for name, value in (settings or {}).items() if not pooler or name in _TAKEN_BY_POOLERS}
     caching = {"statement_cache_size": 0} if pooler else {}
-    about = {"server_settings": given, "command_timeout": limit, "connection_class": Connection, **caching}
+    about = {"server_settings": given, "command_timeout": limit, "connection_class": DatabaseConnection, **caching}
     hosts = Hosts(connection_string(url), writes=writes)
     here = f"SET {'LOCAL ' if pooler else ''}search_path TO {quoted(schema_of(url))}"
 
@@ -243,12 +243,14 @@ class Hosts:
         self._target = {"target_session_attrs": "read-write"} if self._several and writes and not target else {}
         self._dsn = dsn
 
-    async def connect(self, **about: Any) -> Connection:
+    async def connect(self, **about: Any) -> DatabaseConnection:
         seconds = ONE_OF_SEVERAL_SECONDS if self._several else CONNECT_SECONDS
         problem: Exception | None = None
         for host in self._each:
             try:
-                made: Connection = await asyncpg.connect(self._dsn, timeout=seconds, **host, **self._target, **about)
+                made: DatabaseConnection = await asyncpg.connect(
+                    self._dsn, timeout=seconds, **host, **self._target, **about
+                )
             except TimeoutError:
                 problem = Away(f"PostgreSQL has not let us in within {seconds:g} s.")
             except (OSError, asyncpg.TargetServerAttributeNotMatched) as error:

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import UserDefinedType
 
-from holdgate.core.connections import Line, make_engine
+from holdgate.core.connections import ServerLine, make_engine
 from holdgate.core.telemetry import log, tracing
 
 REPLICA_PATIENCE = 30.0  # seconds in which a replica that did not answer is not asked again
@@ -173,7 +173,7 @@ class Database:
         idle_limit: how long a transaction may do nothing before the server ends it: a process that was stopped in
             the middle of one (SIGSTOP, a frozen machine) must not keep its locks.
         announce: is awaited after a commit with the announced topics; must not raise.
-        replica: the URL of one that follows it, for `look_back`; empty: none.
+        replica: the URL of one that follows it, for `read_replica`; empty: none.
         limit: how long one statement may take. Then its connection is taken for dead, and is replaced.
         patient: for who has work in hand. It never opens more than `pool_size` connections; to wait for one of them is
             no error, however long it takes; and a session that cannot be opened is tried for again.
@@ -194,7 +194,7 @@ class Database:
         limit: timedelta = LIMIT,
         patient: bool = False,
         more: int | None = None,
-        line: Line | None = None,
+        line: ServerLine | None = None,
     ) -> None:
         idle = {_IDLE_LIMIT: str(int(idle_limit.total_seconds() * 1000))}
         options: dict[str, Any] = {
@@ -205,10 +205,10 @@ class Database:
             "pool_timeout": PLACE_SECONDS,
         }
         self._given: dict[str, Any] = {"name": name, "announce": announce, "idle_limit": idle_limit, "pooler": pooler}
-        self.line = line or Line()
+        self.line = line or ServerLine()
         self._url, self._limit = url, limit
         self.engine = make_engine(url, limit=limit.total_seconds(), line=self.line, **options)
-        self._replica_line, longer = Line(), max(limit, LIMIT).total_seconds()
+        self._replica_line, longer = ServerLine(), max(limit, LIMIT).total_seconds()
         self._replica = (
             make_engine(replica, writes=False, limit=longer, line=self._replica_line, **options) if replica else None
         )
@@ -249,7 +249,7 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def look_back(self, session: ReadSession | None = None) -> AsyncIterator[ReadSession]:
+    async def read_replica(self, session: ReadSession | None = None) -> AsyncIterator[ReadSession]:
         """For what may be some seconds old (charts, exports): on the replica if there is one that answers, else
         `session`, or one of `read`."""
         async with AsyncExitStack() as stack:
@@ -276,13 +276,13 @@ class Database:
         return session
 
     @asynccontextmanager
-    async def glance(self) -> AsyncIterator[AsyncConnection]:
+    async def autocommit(self) -> AsyncIterator[AsyncConnection]:
         """For a single statement that reads, asked again and again: no BEGIN and ROLLBACK around it."""
         async with self._turn, self._glancing.connect() as connection:
             yield connection
 
     @asynccontextmanager
-    async def peek(self) -> AsyncIterator[ReadSession]:
+    async def read_one(self) -> AsyncIterator[ReadSession]:
         """As `read` for one statement alone, without a BEGIN and ROLLBACK around it."""
         async with self._turn, ReadSession(self._glancing, expire_on_commit=False) as session:
             yield session

@@ -25,7 +25,7 @@ async def chunks(
     neither a connection nor a snapshot, and every row stands as it was when its chunk was read."""
     place: Place | None = None
     while True:
-        async with database.look_back() as session:
+        async with database.read_replica() as session:
             found = await read(session, place, size)
         if found:
             yield found

@@ -42,7 +42,7 @@ def parse_cursor(text: str | None) -> Cursor | None:
         raise Invalid("This page address is damaged. Go back to the first page.") from error
 
 
-def from_behind(
+def before_cursor(
     query: Select[*Columns],
     at: SQLColumnExpression[datetime] | SQLColumnExpression[datetime | None],
     id: SQLColumnExpression[UUID],
@@ -58,7 +58,7 @@ def from_behind(
     return query.where(key > there if oldest else key < there)
 
 
-class Turned(NamedTuple, Generic[Row]):
+class Page(NamedTuple, Generic[Row]):
     """A page of a list, and where the pages before and behind it begin, if there are any. `moved`: not the first."""
 
     rows: list[Row]
@@ -67,12 +67,12 @@ class Turned(NamedTuple, Generic[Row]):
     moved: bool
 
 
-async def turn(
+async def paginate(
     read: Callable[[Cursor | None, int, bool], Awaitable[Sequence[Row]]],
     place_of: Callable[[Row], Cursor],
     cursor: str | None,
     back: str | None,
-) -> Turned[Row]:
+) -> Page[Row]:
     """The page behind `cursor`, or the one before `back`, or the first.
 
     Args:
@@ -91,7 +91,7 @@ async def turn(
     rows = rows[:PAGE]
     if backwards:
         rows.reverse()
-    return Turned(
+    return Page(
         rows,
         place_of(rows[0]) if place and rows else None,
         place_of(rows[-1]) if behind and rows else None,

@@ -8,7 +8,7 @@ from litestar import Response
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.core.scopes import Scope
 from holdgate.doctor import examination
-from holdgate.doctor.findings import Health, Report, worst
+from holdgate.doctor.findings import DoctorReport, Health, worst
 from holdgate.doctor.views import patient_of
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
@@ -18,7 +18,7 @@ class Examination(msgspec.Struct, frozen=True):
     """`health`: the worst of the checks. Each says how it stands and, when it is not well, what to do."""
 
     health: Health
-    checks: list[Report]
+    checks: list[DoctorReport]
 
 
 @endpoint(

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from holdgate.core.db import AWAY, Base
 from holdgate.doctor import queries
-from holdgate.doctor.findings import Check, Finding, Patient, fail, fine, warn
+from holdgate.doctor.findings import Check, Finding, Installation, fail, fine, warn
 from holdgate.runtime.doorbell import Doorbell
 from holdgate.stats import queries as stats
 from holdgate.tasks.queue import orphans
@@ -25,7 +25,7 @@ LEAST_SIGNS = 10  # different ones in a key that was drawn by lot
 GUESSABLE = ("secret", "change", "example", "password", "holdgate", "test", "default")
 
 
-async def database(patient: Patient) -> Finding:
+async def database(patient: Installation) -> Finding:
     try:
         async with patient.database.read() as session:
             await session.connection()  # to open one is not what is measured
@@ -48,7 +48,7 @@ async def database(patient: Patient) -> Finding:
     return fine(f"PostgreSQL {version} answers in {took:.0f} ms.")
 
 
-async def migrations(patient: Patient) -> Finding:
+async def migrations(patient: Installation) -> Finding:
     async with patient.database.read() as session:
         found = await queries.revision(session)
     if found == patient.head:
@@ -61,7 +61,7 @@ async def migrations(patient: Patient) -> Finding:
     return fail(f"The schema is at {found or 'nothing'}, this release needs {patient.head}.", "Run holdgate migrate.")
 
 
-async def indexes(patient: Patient) -> Finding:
+async def indexes(patient: Installation) -> Finding:
     wanted = {str(index.name) for table in Base.metadata.tables.values() for index in table.indexes}
     async with patient.database.read() as session:
         found = await queries.indexes(session)
@@ -77,7 +77,7 @@ async def indexes(patient: Patient) -> Finding:
     return fine(f"All {len(wanted)} are there.")
 
 
-async def clocks(patient: Patient) -> Finding:
+async def clocks(patient: Installation) -> Finding:
     """The database's time decides; skewed machines show wrong times, and tokens end too early or late."""
     async with patient.database.read() as session:
         before = patient.clock()
@@ -95,7 +95,7 @@ async def clocks(patient: Patient) -> Finding:
     return fine(f"Beside the database's: {told}.")
 
 
-async def redis(patient: Patient) -> Finding:
+async def redis(patient: Installation) -> Finding:
     try:
         async with asyncio.timeout(REDIS_SECONDS):
             info = await patient.redis.info("memory")
@@ -114,7 +114,7 @@ async def redis(patient: Patient) -> Finding:
     return fine(f"It answers, and uses {int(info.get('used_memory', 0)) / 1024**2:,.0f} MB ({policy}).")
 
 
-async def wakeups(patient: Patient) -> Finding:
+async def wakeups(patient: Installation) -> Finding:
     """Rings a bell that nobody serves, and listens for it."""
     bell = Doorbell(patient.redis, patient.settings.doorbell_scope)
     topic = f"doctor:{secrets.token_hex(8)}"
@@ -145,7 +145,7 @@ async def wakeups(patient: Patient) -> Finding:
     return fine(f"A ring is heard after {(time.perf_counter() - began) * 1000:.0f} ms.")
 
 
-async def workers(patient: Patient) -> Finding:
+async def workers(patient: Installation) -> Finding:
     async with patient.database.read() as session:
         found = await lists.list_workers(session)
     alive = [item for item in found if item.state == "online"]
@@ -160,7 +160,7 @@ async def workers(patient: Patient) -> Finding:
     return fine(f"{len(alive)} online.")
 
 
-async def sweeper(patient: Patient) -> Finding:
+async def sweeper(patient: Installation) -> Finding:
     async with patient.database.read() as session:
         age = await lists.sweeper_age(session)
     if age is None:
@@ -175,7 +175,7 @@ async def sweeper(patient: Patient) -> Finding:
     return fine(f"The last sweep was {age.total_seconds():.0f} s ago.")
 
 
-async def oldest_transaction(patient: Patient) -> Finding:
+async def oldest_transaction(patient: Installation) -> Finding:
     async with patient.database.read() as session:
         oldest = await queries.oldest_transaction(session)
     if oldest is None or oldest.seconds < patient.bounds.transaction_warn.total_seconds():
@@ -185,7 +185,7 @@ async def oldest_transaction(patient: Patient) -> Finding:
     return (fail if oldest.seconds >= patient.bounds.transaction_fail.total_seconds() else warn)(says, do)
 
 
-async def dead_tuples(patient: Patient) -> Finding:
+async def dead_tuples(patient: Installation) -> Finding:
     async with patient.database.read() as session:
         found = await queries.dead_rows(session, patient.bounds.dead_rows)
     if not found:
@@ -196,7 +196,7 @@ async def dead_tuples(patient: Patient) -> Finding:
     )
 
 
-async def served(patient: Patient) -> Finding:
+async def served(patient: Installation) -> Finding:
     """Whether somebody works on everything that is ready."""
     async with patient.database.read() as session:
         found = orphans.orphans(await stats.counts_by_kind(session), await lists.list_workers(session))
@@ -209,7 +209,7 @@ async def served(patient: Patient) -> Finding:
     )
 
 
-async def secret_keys(patient: Patient) -> Finding:
+async def secret_keys(patient: Installation) -> Finding:
     settings = patient.settings
     judge = warn if settings.development else fail
     if not settings.secret_keys:
@@ -224,7 +224,7 @@ async def secret_keys(patient: Patient) -> Finding:
     return fine(f"{len(settings.secret_keys)} of sufficient length.")
 
 
-async def production(patient: Patient) -> Finding:
+async def production(patient: Installation) -> Finding:
     """What is allowed, and unwise where others can reach it."""
     settings = patient.settings
     if settings.development:

@@ -13,17 +13,17 @@ from holdgate.core.network import outgoing
 from holdgate.core.tokens import Signer
 from holdgate.doctor import checks_topology
 from holdgate.doctor.checks_core import wakeups
-from holdgate.doctor.findings import Check, Finding, Patient, fail, fine, warn
+from holdgate.doctor.findings import Check, Finding, Installation, fail, fine, warn
 from holdgate.mail import mailbox, smtp
 from holdgate.mail.errors import MailError
 from holdgate.mail.message import render
-from holdgate.web.health import DOCTOR, Seen
+from holdgate.web.health import DOCTOR, SeenRequest
 
 SMTP_SECONDS = timedelta(seconds=10)
 URL_SECONDS = timedelta(seconds=8)
 
 
-async def public_url(patient: Patient) -> Finding:
+async def public_url(patient: Installation) -> Finding:
     """Asks our own address, as the world would, what arrives of a request."""
     settings = patient.settings
     mark = secrets.token_hex(8)
@@ -37,7 +37,7 @@ async def public_url(patient: Patient) -> Finding:
     except outgoing.OutgoingError as problem:
         return fail(f"{url}: {problem}", "Set BASE_URL to the address people use, and let this machine reach it.")
     try:
-        seen = msgspec.json.decode(answer.content, type=Seen)
+        seen = msgspec.json.decode(answer.content, type=SeenRequest)
     except msgspec.MsgspecError:
         return fail(
             f"{url} answered {answer.status_code}, and not as this Holdgate would.",
@@ -46,7 +46,7 @@ async def public_url(patient: Patient) -> Finding:
     return _judged(seen, settings)
 
 
-def _judged(seen: Seen, settings: Settings) -> Finding:
+def _judged(seen: SeenRequest, settings: Settings) -> Finding:
     wanted = urlsplit(settings.base_url).netloc.lower()
     if seen.host.lower() != wanted:
         return fail(
@@ -61,7 +61,7 @@ def _judged(seen: Seen, settings: Settings) -> Finding:
     return fine(f"It answers, with the right host; this machine is seen as {seen.client}.")
 
 
-async def mail(patient: Patient) -> Finding:
+async def mail(patient: Installation) -> Finding:
     """Up to the sender's name; a mail is sent only when an address is given for it."""
     settings = patient.settings
     if not settings.smtp_url:
@@ -80,7 +80,7 @@ async def mail(patient: Patient) -> Finding:
     return fine(f"{place.hostname} lets us in and takes the sender.")
 
 
-async def files(patient: Patient) -> Finding:
+async def files(patient: Installation) -> Finding:
     store, key, data = FileStore(patient.settings.artifact_store), f"doctor/{uuid7()}", secrets.token_bytes(32)
     try:
         await store.put(key, data)

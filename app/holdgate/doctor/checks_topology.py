@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 
 from holdgate.core.db import AWAY, Database
 from holdgate.doctor import queries
-from holdgate.doctor.findings import Check, Finding, Patient, fail, fine, warn
+from holdgate.doctor.findings import Check, Finding, Installation, fail, fine, warn
 
 LOOK_AGAIN = 0.1  # seconds until a replica that is behind is asked again
 
 
-async def pooler(patient: Patient) -> Finding:
+async def pooler(patient: Installation) -> Finding:
     """Whether transactions of one connection go to several of the server's, and whether the settings say so."""
     told = patient.settings.database_pooler
     async with _database(patient, patient.settings.database_url, pooler=True) as either:
@@ -36,7 +36,7 @@ async def _is_shared(database: Database) -> bool:
         return second == first or await queries.server_process(one) != first
 
 
-async def replica(patient: Patient) -> Finding:
+async def replica(patient: Installation) -> Finding:
     """Whether what is read there is no older than charts and exports may be."""
     url, most = patient.settings.database_read_url, patient.bounds.behind
     if not url:
@@ -70,7 +70,7 @@ async def replica(patient: Patient) -> Finding:
 
 
 @asynccontextmanager
-async def _database(patient: Patient, url: str, *, pooler: bool) -> AsyncIterator[Database]:
+async def _database(patient: Installation, url: str, *, pooler: bool) -> AsyncIterator[Database]:
     """Connections of its own, for one check."""
     made = Database(url, name="holdgate doctor", pool_size=2, pooler=pooler)
     try:

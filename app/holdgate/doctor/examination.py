@@ -9,17 +9,17 @@ from redis.asyncio import Redis
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.doctor import checks_core, checks_external
-from holdgate.doctor.findings import Health, Patient, Report, examine, worst
+from holdgate.doctor.findings import DoctorReport, Health, Installation, examine, worst
 
 STATUS = {Health.OK: 0, Health.WARN: 1, Health.FAIL: 2}
 Say = Callable[[str], Any]
 
 
-async def examine_all(patient: Patient) -> list[Report]:
+async def examine_all(patient: Installation) -> list[DoctorReport]:
     return await examine(patient, {**checks_core.CHECKS, **checks_external.CHECKS})
 
 
-async def examine_inside(patient: Patient) -> list[Report]:
+async def examine_inside(patient: Installation) -> list[DoctorReport]:
     """Only what is quick and asks nobody else."""
     return await examine(patient, checks_core.CHECKS)
 
@@ -29,7 +29,7 @@ async def tell(settings: Settings, head: str, say: Say, *, as_json: bool = False
     database = Database(settings.database_url, name="holdgate doctor", pool_size=4, pooler=settings.database_pooler)
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=2)
     try:
-        patient = Patient(settings=settings, database=database, redis=redis, head=head, send_to=send_to)
+        patient = Installation(settings=settings, database=database, redis=redis, head=head, send_to=send_to)
         reports = await examine_all(patient)
     finally:
         await redis.aclose()

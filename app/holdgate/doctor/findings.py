@@ -31,7 +31,7 @@ class Finding(msgspec.Struct, frozen=True):
     do: str = ""
 
 
-class Report(msgspec.Struct, frozen=True):
+class DoctorReport(msgspec.Struct, frozen=True):
     """One check's finding under its name."""
 
     check: str
@@ -51,7 +51,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     behind: timedelta = timedelta(seconds=5)
 
 
-class Patient(msgspec.Struct, frozen=True, kw_only=True):
+class Installation(msgspec.Struct, frozen=True, kw_only=True):
     """The installation that is looked at. `clock` is this machine's, in seconds since 1970."""
 
     settings: Settings
@@ -63,7 +63,7 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     send_to: str = ""
 
 
-Check: TypeAlias = Callable[[Patient], Awaitable[Finding]]
+Check: TypeAlias = Callable[[Installation], Awaitable[Finding]]
 
 
 def fine(says: str) -> Finding:
@@ -78,18 +78,18 @@ def fail(says: str, do: str) -> Finding:
     return Finding(Health.FAIL, says, do)
 
 
-async def examine(patient: Patient, checks: Mapping[str, Check]) -> list[Report]:
+async def examine(patient: Installation, checks: Mapping[str, Check]) -> list[DoctorReport]:
     """Every check's report, in their order. One that cannot be carried out has failed."""
     found = await asyncio.gather(*(_carried_out(check, patient) for check in checks.values()))
-    return [Report(name, f.health, masked_text(f.says), f.do) for name, f in zip(checks, found, strict=True)]
+    return [DoctorReport(name, f.health, masked_text(f.says), f.do) for name, f in zip(checks, found, strict=True)]
 
 
-def worst(reports: list[Report]) -> Health:
+def worst(reports: list[DoctorReport]) -> Health:
     order = list(Health)
     return max((report.health for report in reports), key=order.index, default=Health.OK)
 
 
-async def _carried_out(check: Check, patient: Patient) -> Finding:
+async def _carried_out(check: Check, patient: Installation) -> Finding:
     try:
         async with asyncio.timeout(LONGEST):
             return await check(patient)

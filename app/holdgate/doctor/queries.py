@@ -57,7 +57,7 @@ _SEEN = text(
 )
 
 
-class Server(NamedTuple):
+class PostgresVersion(NamedTuple):
     """PostgreSQL's version, for people and to compare (150004 is 15.4), and whether it takes writes."""
 
     version: str
@@ -72,7 +72,7 @@ class Written(NamedTuple):
     place: int
 
 
-class Seen(NamedTuple):
+class ReplicaLag(NamedTuple):
     """How many bytes a replica lacks; None: it is none."""
 
     cluster: int
@@ -92,8 +92,8 @@ class DeadRows(NamedTuple):
     live: int
 
 
-async def server(session: AsyncSession) -> Server:
-    return Server(*(await session.execute(_SERVER)).one())
+async def server(session: AsyncSession) -> PostgresVersion:
+    return PostgresVersion(*(await session.execute(_SERVER)).one())
 
 
 async def revision(session: AsyncSession) -> str | None:
@@ -135,6 +135,6 @@ async def written(session: AsyncSession) -> Written:
     return Written(*(await session.execute(_WRITTEN)).one())
 
 
-async def seen(session: AsyncSession, written: Written) -> Seen:
+async def seen(session: AsyncSession, written: Written) -> ReplicaLag:
     """What of it the asked server has."""
-    return Seen(*(await session.execute(_SEEN, {"place": written.place})).one())
+    return ReplicaLag(*(await session.execute(_SEEN, {"place": written.place})).one())

@@ -5,14 +5,14 @@ from litestar import Response, get
 from litestar.params import FromQuery
 
 from holdgate.doctor import examination
-from holdgate.doctor.findings import Health, Patient, Report, worst
+from holdgate.doctor.findings import DoctorReport, Health, Installation, worst
 from holdgate.web.http.guards import SignedIn, admin_only
 from holdgate.web.http.request import WebRequest
 from holdgate.web.render import render
 
 
 class HealthView(msgspec.Struct, frozen=True):
-    reports: list[Report]
+    reports: list[DoctorReport]
     health: Health
     whole: bool
 
@@ -26,10 +26,10 @@ async def show_health(request: WebRequest, user: SignedIn, all: FromQuery[str] =
     return await render(request, "admin/health.html", view, nav="health")
 
 
-def patient_of(request: WebRequest) -> Patient:
+def patient_of(request: WebRequest) -> Installation:
     """The installation that answers this request."""
     state = request.app.state
-    return Patient(settings=state.settings, database=state.database, redis=state.redis, head=state.schema_head)
+    return Installation(settings=state.settings, database=state.database, redis=state.redis, head=state.schema_head)
 
 
 handlers = [show_health]

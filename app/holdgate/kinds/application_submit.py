@@ -16,7 +16,7 @@ import msgspec
 
 from holdgate.approvals.rules import versions
 from holdgate.kinds.application.compose import Given, compose
-from holdgate.kinds.application.packet import CoverLetterForm, Missing, Receipt
+from holdgate.kinds.application.packet import CoverLetterForm, Missing, SiteReceipt
 from holdgate.kinds.application.sending import numbered, send
 from holdgate.postings import service as postings
 from holdgate.postings.service import KIND
@@ -38,7 +38,7 @@ class SubmitApplication(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 
 @kind(KIND, max_attempts=5, timeout=timedelta(minutes=2), backoff=BACKOFF)
-async def submit_application(ctx: Context, payload: SubmitApplication) -> Receipt:
+async def submit_application(ctx: Context, payload: SubmitApplication) -> SiteReceipt:
     """Apply for a posting with the profile of the task's owner, once they have approved it."""
     tries = count(1)
     given = Given()
@@ -61,7 +61,7 @@ async def submit_application(ctx: Context, payload: SubmitApplication) -> Receip
         )
         letter = answer.form.cover_letter
         outcome = await send(ctx, draft, letter, posting_id=payload.posting_id, draft=n, tries=tries)
-        if isinstance(outcome, Receipt):
+        if isinstance(outcome, SiteReceipt):
             await ctx.transact("applied", postings.mark_applied, payload.posting_id, ctx.task_id)
             await ctx.progress(3, 3, "Sent")
             return outcome

@@ -34,7 +34,7 @@ SMTP_TIMEOUT = timedelta(seconds=60)
 BACKOFF = Backoff(base=timedelta(seconds=10), factor=3.0, cap=timedelta(minutes=30))
 
 
-class Delivery(msgspec.Struct, frozen=True):
+class EmailResult(msgspec.Struct, frozen=True):
     """How it ended. `accepted` is the server's word; `skipped` says why nothing was sent. Never a link.
 
     `barred`: whom it is to is disabled, so the feature is told that it does not arrive.
@@ -47,7 +47,7 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 @kind(KIND, internal=True, queue=QUEUE, max_attempts=ATTEMPTS, timeout=timedelta(minutes=2), backoff=BACKOFF)
-async def send_email(ctx: Context, payload: Email) -> Delivery:
+async def send_email(ctx: Context, payload: Email) -> EmailResult:
     """Render a mail template and hand the mail to the mail server."""
     letter = find_letter(payload.template)
     data = letter_data(payload.template, payload.data)
@@ -73,24 +73,24 @@ async def send_email(ctx: Context, payload: Email) -> Delivery:
     return delivery
 
 
-async def _deliver(ctx: Context, payload: Email) -> Delivery:
+async def _deliver(ctx: Context, payload: Email) -> EmailResult:
     letter = find_letter(payload.template)
     try:
         async with ctx.database.write("system") as session:
             if await accounts.disabled_among(session, [payload.to]):
-                return Delivery(skipped="The access of this person has ended.", barred=True)
+                return EmailResult(skipped="The access of this person has ended.", barred=True)
             context = await letter.prepare(session, letter_data(payload.template, payload.data), ctx.settings)
             if checked_address(context.get("to", payload.to)) != checked_address(payload.to):
                 # Raised inside: the link just minted is rolled back.
                 raise PermanentError("The link in this mail is for another address than the mail.")
     except NotNeeded as reason:
-        return Delivery(skipped=str(reason))
+        return EmailResult(skipped=str(reason))
     message = render(payload.template, context, to=payload.to, task_id=ctx.task_id, settings=ctx.settings)
     message_id = str(message["Message-ID"])
     if ctx.settings.smtp_url:
-        return Delivery(message_id, await smtp.deliver(message, ctx.settings.smtp_url, SMTP_TIMEOUT))
+        return EmailResult(message_id, await smtp.deliver(message, ctx.settings.smtp_url, SMTP_TIMEOUT))
     if not mailbox.in_use(ctx.settings):
         raise TemporaryMailError("SMTP_URL is not set.")
     async with ctx.database.write("system") as session:
         await mailbox.deliver(session, message)
-    return Delivery(message_id, "built-in mailbox")
+    return EmailResult(message_id, "built-in mailbox")

@@ -19,7 +19,7 @@ from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError, RetryAfter
 from holdgate.tasks.kinds import Backoff, kind
 from holdgate.webhooks import queries, service
-from holdgate.webhooks.service import KIND, QUEUE, Delivery
+from holdgate.webhooks.service import KIND, QUEUE, DeliveryPayload
 from holdgate.webhooks.signing import signed_headers
 
 TIMEOUT = timedelta(seconds=15)
@@ -28,7 +28,7 @@ MAX_BYTES = 64 * 1024  # of an answer; only its status counts
 BACKOFF = Backoff(base=timedelta(seconds=10), factor=4.0, cap=timedelta(hours=8))
 
 
-class Delivered(msgspec.Struct, frozen=True):
+class WebhookAnswer(msgspec.Struct, frozen=True):
     """The answer's status and how long it took; or why nothing was sent."""
 
     status: int | None = None
@@ -37,7 +37,7 @@ class Delivered(msgspec.Struct, frozen=True):
 
 
 @kind(KIND, internal=True, queue=QUEUE, max_attempts=10, timeout=timedelta(minutes=1), backoff=BACKOFF)
-async def deliver_webhook(ctx: Context, payload: Delivery) -> Delivered:
+async def deliver_webhook(ctx: Context, payload: DeliveryPayload) -> WebhookAnswer:
     """Send an event to a webhook's endpoint."""
     delivered = await ctx.step("send", send, ctx, payload.delivery_id)
     if delivered.status is not None:
@@ -45,13 +45,13 @@ async def deliver_webhook(ctx: Context, payload: Delivery) -> Delivered:
     return delivered
 
 
-async def send(ctx: Context, delivery_id: UUID) -> Delivered:
+async def send(ctx: Context, delivery_id: UUID) -> WebhookAnswer:
     async with ctx.database.read() as session:
         message = await queries.to_send(session, delivery_id)
     if message is None:
-        return Delivered(skipped="The webhook was deleted.")
+        return WebhookAnswer(skipped="The webhook was deleted.")
     if message.shut_out:
-        return Delivered(skipped="The access of the webhook's owner has ended.")
+        return WebhookAnswer(skipped="The access of the webhook's owner has ended.")
     if message.disabled:
         raise PermanentError("The webhook is disabled. Once it is enabled, retry this task to send the event.")
     body = message.body.encode()
@@ -69,7 +69,7 @@ async def send(ctx: Context, delivery_id: UUID) -> Delivered:
         raise RuntimeError(problem) from error
     seconds = time.monotonic() - began
     if answer.is_success:
-        return Delivered(answer.status_code, seconds)
+        return WebhookAnswer(answer.status_code, seconds)
     problem = f"{answer.request.url.host} answered {answer.status_code}."
     await _failed(ctx, delivery_id, problem, answer.status_code, seconds)
     if answer.status_code == httpx.codes.GONE:

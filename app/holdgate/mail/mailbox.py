@@ -18,7 +18,7 @@ from holdgate.mail.models import MailboxMessage
 SHOWN = 100  # messages on the page; older ones are found by searching
 
 
-class Entry(msgspec.Struct, frozen=True):
+class MailboxEntry(msgspec.Struct, frozen=True):
     """A line of the list."""
 
     id: UUID
@@ -27,10 +27,10 @@ class Entry(msgspec.Struct, frozen=True):
     at: datetime
 
 
-class Delivered(msgspec.Struct, frozen=True):
+class RawMessage(msgspec.Struct, frozen=True):
     """A message; `raw` as it would have gone over SMTP."""
 
-    entry: Entry
+    entry: MailboxEntry
     raw: bytes
 
 
@@ -52,7 +52,7 @@ async def deliver(session: WriteSession, message: EmailMessage) -> None:
     )
 
 
-async def messages(session: Session, recipient: str = "", limit: int = SHOWN) -> list[Entry]:
+async def messages(session: Session, recipient: str = "", limit: int = SHOWN) -> list[MailboxEntry]:
     """Newest first; those whose recipient contains `recipient`, in any case."""
     found = await session.execute(
         select(MailboxMessage.id, MailboxMessage.recipient, MailboxMessage.subject, MailboxMessage.at)
@@ -60,15 +60,15 @@ async def messages(session: Session, recipient: str = "", limit: int = SHOWN) ->
         .order_by(MailboxMessage.at.desc(), MailboxMessage.id.desc())
         .limit(limit)
     )
-    return [Entry(*row) for row in found]
+    return [MailboxEntry(*row) for row in found]
 
 
-async def delivered(session: Session, message_id: UUID) -> Delivered:
+async def delivered(session: Session, message_id: UUID) -> RawMessage:
     """Raises NotFound."""
     found = await session.get(MailboxMessage, message_id)
     if found is None:
         raise NotFound("There is no such message; perhaps the mailbox has been emptied.")
-    return Delivered(Entry(found.id, found.recipient, found.subject, found.at), found.raw)
+    return RawMessage(MailboxEntry(found.id, found.recipient, found.subject, found.at), found.raw)
 
 
 async def delete_all(session: WriteSession) -> None:

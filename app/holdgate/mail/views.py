@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery
 
 from holdgate.core.errors import NotFound
 from holdgate.mail import mailbox, reading
-from holdgate.mail.mailbox import SHOWN, Entry
+from holdgate.mail.mailbox import SHOWN, MailboxEntry
 from holdgate.mail.reading import Reading
 from holdgate.web.http.headers import SCRIPTS
 from holdgate.web.http.request import WebRequest
@@ -35,13 +35,13 @@ PartName = Literal["html", "text", "source"]
 
 
 class ListView(msgspec.Struct, frozen=True):
-    entries: list[Entry]
+    entries: list[MailboxEntry]
     recipient: str
     limit: int
 
 
 class MessageView(msgspec.Struct, frozen=True, kw_only=True):
-    entry: Entry
+    entry: MailboxEntry
     message: Reading
     part: PartName
     parts: list[tuple[PartName, str]]

@@ -11,9 +11,9 @@ from holdgate.core.scopes import Scope
 from holdgate.core.text.masking import masked_text
 from holdgate.overview.needs import Need
 from holdgate.overview.reads import OUTCOMES, Overview, overview_of
-from holdgate.stats.failures import Failure
+from holdgate.stats.failures import ErrorSummary
 from holdgate.stats.rollups import PERIODS, Period
-from holdgate.stats.summaries import Line, Times
+from holdgate.stats.summaries import SummaryRow, Times
 from holdgate.tasks.schemas import Moment
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
@@ -138,7 +138,7 @@ def _need(need: Need, base_url: str) -> NeedItem:
     )
 
 
-def _line(line: Line) -> KindFigures:
+def _line(line: SummaryRow) -> KindFigures:
     return KindFigures(name=line.name, outcomes=_outcomes(line.outcomes), wait=line.wait, work=line.work)
 
 
@@ -146,7 +146,7 @@ def _outcomes(numbers: list[int]) -> dict[str, int]:
     return {state.value: n for state, n in zip(OUTCOMES, numbers, strict=True)}
 
 
-def _failure(failure: Failure) -> FailureItem:
+def _failure(failure: ErrorSummary) -> FailureItem:
     return FailureItem(**{**msgspec.structs.asdict(failure), "message": masked_text(failure.message)})
 
 

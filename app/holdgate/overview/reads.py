@@ -9,9 +9,9 @@ from holdgate.core.db import Database, ReadSession
 from holdgate.core.principal import Principal
 from holdgate.overview.needs import Need, needs_of
 from holdgate.stats import queries as stats
-from holdgate.stats.failures import Failure, failures_in
+from holdgate.stats.failures import ErrorSummary, failures_in
 from holdgate.stats.rollups import Period
-from holdgate.stats.summaries import Figures, figures_of
+from holdgate.stats.summaries import StatsSummary, figures_of
 from holdgate.tasks import queues
 from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.queues import QueueLine
@@ -42,9 +42,9 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, int]
     own: dict[str, int]
     period: str
-    figures: Figures
+    figures: StatsSummary
     queues: list[QueueLine]
-    failures: list[Failure]
+    failures: list[ErrorSummary]
     crew: Crew
 
 
@@ -65,7 +65,7 @@ async def overview_of(
                 line[state] = line.get(state, 0) + n
     workers = await lists.list_workers(read)
     lines = await queues.standing(read, by_queue, workers)
-    async with database.look_back(read) as past:
+    async with database.read_replica(read) as past:
         figures = await figures_of(past, period, by.scope, [state.value for state in OUTCOMES], internal)
         spans = [point.at for point in figures.points]
         failed = await failures_in(past, period.span, spans, by.scope, failures)

@@ -15,7 +15,7 @@ class ImportNotFound(NotFound):
         )
 
 
-class ImportDone(Conflict):
+class ImportAlreadyConfirmed(Conflict):
     """It was confirmed before; nothing is imported twice."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
-from holdgate.core.paging import Cursor, from_behind
+from holdgate.core.paging import Cursor, before_cursor
 from holdgate.postings.formats import PostingRow
 from holdgate.postings.models import Posting
 
@@ -88,7 +88,7 @@ async def list_postings(
 ) -> list[Listed]:
     """Newest first, and of one import in the order of its file; or `oldest` first. From behind `place`."""
     found = _found(scope, search, *_LISTED).limit(limit)
-    found = from_behind(found, Posting.created_at, Posting.id, place, oldest=oldest)
+    found = before_cursor(found, Posting.created_at, Posting.id, place, oldest=oldest)
     return [Listed(*row) for row in await session.execute(found)]
 
 

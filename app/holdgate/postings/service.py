@@ -11,7 +11,7 @@ from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.postings import queries
 from holdgate.postings.errors import PostingNotFound
-from holdgate.postings.formats import Question
+from holdgate.postings.formats import PostingQuestion
 from holdgate.postings.models import Posting
 from holdgate.postings.queries import Listed
 from holdgate.runs import service as runs
@@ -43,7 +43,7 @@ class PostingView(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     external_id: str
     source: str
-    questions: list[Question]
+    questions: list[PostingQuestion]
     extra: dict[str, str]
     created_at: datetime
     applied_at: datetime | None
@@ -69,7 +69,7 @@ async def load(session: Session, posting_id: UUID, owner_id: UUID | None) -> Pos
 
 def _view(posting: Posting) -> PostingView:
     values = {name: getattr(posting, name) for name in PostingView.__struct_fields__ if name != "questions"}
-    return PostingView(questions=msgspec.convert(posting.questions, list[Question]), **values)
+    return PostingView(questions=msgspec.convert(posting.questions, list[PostingQuestion]), **values)
 
 
 async def begin_sending(session: WriteSession, posting_id: UUID, task_id: UUID) -> bool:

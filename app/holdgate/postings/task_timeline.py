@@ -7,18 +7,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.postings import queries
 from holdgate.postings.service import KIND
 from holdgate.tasks.models import Task
-from holdgate.tasks.timeline import Told, teller
+from holdgate.tasks.timeline import TimelineParts, teller
 
 
 @teller
-async def tell(session: AsyncSession, task: Task) -> Told:
+async def tell(session: AsyncSession, task: Task) -> TimelineParts:
     if task.kind != KIND:
-        return Told()
+        return TimelineParts()
     try:
         posting_id = UUID(str(task.payload.get("posting_id")))
     except ValueError:
-        return Told()
+        return TimelineParts()
     posting = await queries.find_posting(session, posting_id, task.owner_id)
     if posting is None:
-        return Told()
-    return Told(links=[("Posting", f"/postings/{posting.id}", f"{posting.title}, {posting.company}")])
+        return TimelineParts()
+    return TimelineParts(links=[("Posting", f"/postings/{posting.id}", f"{posting.title}, {posting.company}")])

@@ -12,7 +12,7 @@ from holdgate.core.db import WriteSession
 from holdgate.mail import service as mail
 from holdgate.runs import pace_queries, queries, time_queries
 from holdgate.runs.mails import Summary
-from holdgate.runs.time_queries import Change
+from holdgate.runs.time_queries import StageChange
 from holdgate.stats import queries as stats
 from holdgate.stats.event_consumer import next_window
 
@@ -35,7 +35,7 @@ async def follow_log(session: WriteSession, *, now: datetime | None = None) -> b
     return window is not None and not window.last
 
 
-async def _note_ends(session: WriteSession, changes: list[Change]) -> list[UUID]:
+async def _note_ends(session: WriteSession, changes: list[StageChange]) -> list[UUID]:
     """Reopen and finish the runs that these changes are about. Returns those that have finished."""
     opened: dict[UUID, int] = {}
     ended: dict[UUID, datetime | None] = {}

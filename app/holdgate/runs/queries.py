@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, case, exists, func, insert, literal, or_, 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
-from holdgate.core.paging import Cursor, from_behind
+from holdgate.core.paging import Cursor, before_cursor
 from holdgate.runs.models import Run, RunEvent
 from holdgate.runs.states import FOLLOW, RUN_MACHINE, RunState, RunVerb
 from holdgate.tasks.models import Task
@@ -150,7 +150,7 @@ async def list_runs(
         query = query.where(Run.state == wanted.state)
     if wanted.q:
         query = query.where(_like(wanted.q))
-    query = from_behind(query, Run.created_at, Run.id, place, oldest=oldest)
+    query = before_cursor(query, Run.created_at, Run.id, place, oldest=oldest)
     return list((await session.execute(query)).scalars())
 
 

@@ -15,7 +15,7 @@ from holdgate.stats.event_consumer import Window
 _STATES = {"states": [state.value for state in STAGES], "stages": [stage.value for stage in STAGES.values()]}
 
 
-class Change(NamedTuple):
+class StageChange(NamedTuple):
     """What a window of the log does to one stage of one run.
 
     Args:
@@ -47,10 +47,10 @@ _CHANGES = text(
 )
 
 
-async def changes_in(session: AsyncSession, window: Window) -> list[Change]:
+async def changes_in(session: AsyncSession, window: Window) -> list[StageChange]:
     """What the events of the window change, per run and stage."""
     rows = await session.execute(_CHANGES, {**_STATES, "upto": window.upto, "horizon": window.horizon})
-    return [Change(*row) for row in rows]
+    return [StageChange(*row) for row in rows]
 
 
 _FOLD = text(
@@ -63,7 +63,7 @@ _FOLD = text(
 )
 
 
-async def fold(session: WriteSession, changes: list[Change]) -> None:
+async def fold(session: WriteSession, changes: list[StageChange]) -> None:
     await session.execute(
         _FOLD,
         {

@@ -5,12 +5,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.runs.models import Run
 from holdgate.tasks.models import Task
-from holdgate.tasks.timeline import Told, teller
+from holdgate.tasks.timeline import TimelineParts, teller
 
 
 @teller
-async def tell(session: AsyncSession, task: Task) -> Told:
+async def tell(session: AsyncSession, task: Task) -> TimelineParts:
     if task.run_id is None:
-        return Told()
+        return TimelineParts()
     name = await session.scalar(select(Run.name).where(Run.id == task.run_id))
-    return Told(links=[("Run", f"/runs/{task.run_id}", name or "Open its run")])
+    return TimelineParts(links=[("Run", f"/runs/{task.run_id}", name or "Open its run")])

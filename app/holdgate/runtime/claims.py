@@ -10,7 +10,7 @@ from holdgate.core.telemetry import log, metrics
 from holdgate.runtime.attempts.executors import Executors, Pool
 from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.queue import claims, limits
-from holdgate.tasks.queue.claims import Losses, Places
+from holdgate.tasks.queue.claims import FreePlaces, Losses
 from holdgate.tasks.queue.limits import Claim
 
 logger = log.get(__name__)
@@ -50,7 +50,7 @@ class Claims:
     async def waiting(self, queues: list[str]) -> list[str]:
         """Those in which something is ready, whether or not this worker can have it; all while the database is away."""
         try:
-            async with self._database.peek() as session:
+            async with self._database.read_one() as session:
                 return await claims.queues_with_work(session, queues)
         except AWAY:
             return queues
@@ -84,7 +84,7 @@ class Claims:
                 worker=self._worker,
                 limit=limit,
                 lease=self._lease,
-                places=Places(self._pools, free),
+                places=FreePlaces(self._pools, free),
                 losses=losses,
                 limited=bool(self.limited),
             )

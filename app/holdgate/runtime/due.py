@@ -45,7 +45,7 @@ async def due(database: Database, *, paused_by: str, frozen: timedelta) -> froze
         paused_by: what is noted at schedules that are paused because their owner is disabled.
         frozen: how long a worker may leave a statement half said.
     """
-    async with database.glance() as connection:
+    async with database.autocommit() as connection:
         return frozenset(
             (await connection.execute(_DUE, {"name": NAME, "paused_by": paused_by, "frozen": frozen})).scalars()
         )

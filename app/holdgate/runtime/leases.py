@@ -19,7 +19,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from holdgate.core.config import Settings
-from holdgate.core.connections import Line
+from holdgate.core.connections import ServerLine
 from holdgate.core.db import AWAY, Database, WriteSession
 from holdgate.core.telemetry import log
 from holdgate.runtime.workers import NAME
@@ -76,7 +76,7 @@ class Leases:
         held: Callable[[], list[Attempt]],
         beat: Callable[[WriteSession, int], Awaitable[None]],
         renewed: Callable[[list[Attempt], set[Attempt]], None],
-        line: Line | None = None,
+        line: ServerLine | None = None,
     ) -> None:
         self._settings = settings
         self._actor = actor

@@ -9,7 +9,7 @@ from litestar.params import FromPath
 
 from holdgate.api.bodies import read_query
 from holdgate.api.endpoints import JSON, endpoint
-from holdgate.api.idempotency import Reply
+from holdgate.api.idempotency import MutationReply
 from holdgate.api.mutations import change
 from holdgate.api.paging import page, position
 from holdgate.api.router import PATH
@@ -84,11 +84,11 @@ async def get_schedule(user: SignedIn, read: Read, schedule_id: FromPath[UUID]) 
     body=NewSchedule,
     example=EXAMPLE,
 )
-async def create_schedule(session: WriteSession, by: Principal, wanted: NewSchedule) -> Reply:
+async def create_schedule(session: WriteSession, by: Principal, wanted: NewSchedule) -> MutationReply:
     """Its first beat is the next after now."""
     made = await service.create(session, by, plan(wanted))
     url = f"{PATH}/schedules/{made}"
-    return Reply(CreatedSchedule(made, url), 201, url)
+    return MutationReply(CreatedSchedule(made, url), 201, url)
 
 
 @change(

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
-from holdgate.core.paging import Cursor, from_behind
+from holdgate.core.paging import Cursor, before_cursor
 from holdgate.schedules.models import Schedule, ScheduleBeat, ScheduleEvent
 
 KEPT_BEATS = 100  # of each schedule
@@ -168,7 +168,7 @@ async def list_schedules(
 ) -> list[Schedule]:
     """Newest first, or `oldest` first, from behind `place`."""
     query = select(Schedule).where(_mine(scope)).limit(limit)
-    query = from_behind(query, Schedule.created_at, Schedule.id, place, oldest=oldest)
+    query = before_cursor(query, Schedule.created_at, Schedule.id, place, oldest=oldest)
     return list((await session.execute(query)).scalars())
 
 

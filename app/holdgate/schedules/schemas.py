@@ -9,7 +9,7 @@ from holdgate.api.paging import Paged
 from holdgate.core.text.masking import masked
 from holdgate.schedules import service
 from holdgate.schedules.models import Schedule
-from holdgate.schedules.service import Plan
+from holdgate.schedules.service import SchedulePlan
 from holdgate.tasks.schemas import Moment
 from holdgate.tasks.states import DEFAULT_PRIORITY
 
@@ -76,5 +76,5 @@ def item(row: Schedule) -> ScheduleItem:
     return ScheduleItem(**kept, payload=masked(row.payload), problem=service.problem_of(row))
 
 
-def plan(wanted: NewSchedule) -> Plan:
-    return Plan(**{**msgspec.structs.asdict(wanted), "queue": wanted.queue or None})
+def plan(wanted: NewSchedule) -> SchedulePlan:
+    return SchedulePlan(**{**msgspec.structs.asdict(wanted), "queue": wanted.queue or None})

@@ -40,7 +40,7 @@ class ScheduleVerb(StrEnum):
     DELETE = "delete"
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class SchedulePlan(msgspec.Struct, frozen=True, kw_only=True):
     """What a schedule is to enqueue, and when. `missed`: beats that nobody was there for are caught up by one task, or
     skipped."""
 
@@ -54,7 +54,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     missed: Literal["catch_up", "skip"] = "catch_up"
 
 
-async def create(session: WriteSession, by: Principal, plan: Plan, *, now: datetime | None = None) -> UUID:
+async def create(session: WriteSession, by: Principal, plan: SchedulePlan, *, now: datetime | None = None) -> UUID:
     """A new schedule of `by`; its first beat is the next after now.
 
     Raises:
@@ -68,7 +68,7 @@ async def create(session: WriteSession, by: Principal, plan: Plan, *, now: datet
 
 
 async def edit(
-    session: WriteSession, by: Principal, schedule_id: UUID, plan: Plan, *, now: datetime | None = None
+    session: WriteSession, by: Principal, schedule_id: UUID, plan: SchedulePlan, *, now: datetime | None = None
 ) -> None:
     """Raises ScheduleNotFound, and Invalid as `create` does. Another rhythm begins anew with its next beat.
 
@@ -193,7 +193,7 @@ def _request(schedule: Schedule) -> TaskRequest:
     )
 
 
-def _checked(plan: Plan) -> Plan:
+def _checked(plan: SchedulePlan) -> SchedulePlan:
     name, cron = " ".join(plan.name.split()), " ".join(plan.cron.split())
     if is_blank(name) or len(name) > 200:
         raise Invalid("A schedule needs a name of at most 200 characters.", {"name": "From 1 to 200 characters."})

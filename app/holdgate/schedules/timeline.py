@@ -3,12 +3,12 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.tasks.models import Task
-from holdgate.tasks.timeline import Told, teller
+from holdgate.tasks.timeline import TimelineParts, teller
 
 
 @teller
-async def tell(session: AsyncSession, task: Task) -> Told:
+async def tell(session: AsyncSession, task: Task) -> TimelineParts:
     name, _, id = (task.subject or "").partition(":")
     if name != "schedule":
-        return Told()
-    return Told(links=[("Schedule", f"/schedules/{id}", "Started by its schedule")])
+        return TimelineParts()
+    return TimelineParts(links=[("Schedule", f"/schedules/{id}", "Started by its schedule")])

@@ -11,13 +11,13 @@ from litestar.params import FromPath, FromQuery
 
 from holdgate.core import zones
 from holdgate.core.errors import Invalid, NotFound
-from holdgate.core.paging import Cursor, turn
+from holdgate.core.paging import Cursor, paginate
 from holdgate.core.text.masking import masked
 from holdgate.schedules import queries, service
 from holdgate.schedules.cron import parse
 from holdgate.schedules.errors import ScheduleNotFound
 from holdgate.schedules.models import Schedule, ScheduleBeat, ScheduleEvent
-from holdgate.schedules.service import Plan, ScheduleVerb
+from holdgate.schedules.service import SchedulePlan, ScheduleVerb
 from holdgate.tasks.kinds import Kind
 from holdgate.tasks.pages.new import kinds_to_choose
 from holdgate.tasks.pages.payload_input import read_payload
@@ -41,7 +41,7 @@ class Beat(msgspec.Struct, frozen=True):
     wall: str
 
 
-class Line(msgspec.Struct, frozen=True):
+class ScheduleRow(msgspec.Struct, frozen=True):
     """A schedule as it stands. `late`: its beat has come and gone, and nobody has taken it."""
 
     schedule: Schedule
@@ -53,12 +53,12 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class ScheduleList(msgspec.Struct, frozen=True):
-    lines: list[Line]
+    lines: list[ScheduleRow]
     pager: Pager
 
 
-class SchedulePage(msgspec.Struct, frozen=True):
-    line: Line
+class ScheduleView(msgspec.Struct, frozen=True):
+    line: ScheduleRow
     payload: Any
     upcoming: list[Beat]
     beats: list[tuple[ScheduleBeat, str, str | None]]
@@ -102,12 +102,12 @@ def _upcoming(cron: Any, zone: Any, now: datetime) -> list[Beat]:
     return [_beat(at, str(zone)) for at in beats]
 
 
-def _line(schedule: Schedule, states: dict[UUID, str], now: datetime) -> Line:
+def _line(schedule: Schedule, states: dict[UUID, str], now: datetime) -> ScheduleRow:
     problem = service.problem_of(schedule)
     paused = schedule.paused_at is not None
     following = schedule.next_at
     shown = None if paused or following is None or not zones.is_zone(schedule.zone) else _beat(following, schedule.zone)
-    return Line(
+    return ScheduleRow(
         schedule,
         "paused" if paused else "dead_letter" if problem else "active",
         shown,
@@ -128,7 +128,7 @@ async def show_schedules(
     async def schedules(place: Cursor | None, limit: int, oldest: bool) -> list[Schedule]:
         return await queries.list_schedules(read, user.scope, place, limit, oldest=oldest)
 
-    turned = await turn(schedules, lambda row: Cursor(row.created_at, row.id), cursor, back)
+    turned = await paginate(schedules, lambda row: Cursor(row.created_at, row.id), cursor, back)
     states = await lists.states_of(read, [row.last_task_id for row in turned.rows if row.last_task_id])
     now = await queries.time_of(read, None)
     view = ScheduleList([_line(row, states, now) for row in turned.rows], pager("/schedules", turned, cursor, back))
@@ -142,7 +142,7 @@ async def show_schedule(request: WebRequest, user: SignedIn, read: Read, schedul
     ids = [beat.task_id for beat in beats if beat.task_id]
     states = await lists.states_of(read, [*ids, *([schedule.last_task_id] if schedule.last_task_id else [])])
     now = await queries.time_of(read, None)
-    view = SchedulePage(
+    view = ScheduleView(
         _line(schedule, states, now),
         masked(schedule.payload),
         [] if schedule.paused_at else _upcoming(schedule.cron, schedule.zone, now),
@@ -247,8 +247,8 @@ async def _found(session: Any, user: SignedIn, schedule_id: UUID) -> Schedule:
     return schedule
 
 
-def _plan(wanted: ScheduleForm) -> Plan:
-    return Plan(
+def _plan(wanted: ScheduleForm) -> SchedulePlan:
+    return SchedulePlan(
         name=wanted.name,
         kind=wanted.kind,
         payload=read_payload(wanted.payload),

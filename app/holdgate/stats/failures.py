@@ -59,7 +59,7 @@ async def forget_names(session: WriteSession, kept: timedelta, *, now: datetime 
     await session.execute(_FORGET, {"kept": kept, "now": now})
 
 
-class Failure(msgspec.Struct, frozen=True, kw_only=True):
+class ErrorSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One error in a period: `n` tries failed with it, in its spans `by_span`, last at `last_at`.
 
     Of the tasks that have it now `dead` are open dead letters and `retried` are tried again.
@@ -98,7 +98,7 @@ _OF_ONE = text(_FAILURES.format(mine="m.owner_id = :owner", name="e.owner_id = :
 
 async def failures_in(
     session: AsyncSession, span: int, spans: list[datetime], owner: UUID | None, limit: int
-) -> list[Failure]:
+) -> list[ErrorSummary]:
     """The most frequent first, one owner's or everybody's.
 
     Args:
@@ -113,7 +113,7 @@ async def failures_in(
     for fingerprint, kind, error_type, message, last_at, n, minutes, counts, dead, retried in rows:
         told = dict(zip(minutes, counts, strict=True))
         found.append(
-            Failure(
+            ErrorSummary(
                 fingerprint=fingerprint,
                 kind=kind,
                 error_type=error_type,

@@ -34,15 +34,15 @@ _LOOK = text(
 _NOW = text("SELECT CAST(pg_current_snapshot() AS text)")
 
 
-class Change(msgspec.Struct, frozen=True):
+class LiveChange(msgspec.Struct, frozen=True):
     """Tasks and runs with a new event. None: too many to name."""
 
     tasks: tuple[str, ...] | None
     runs: tuple[str, ...] | None
 
 
-EVERYTHING = Change(None, None)
-Inbox = asyncio.Queue[Change | None]  # None: no more
+EVERYTHING = LiveChange(None, None)
+Inbox = asyncio.Queue[LiveChange | None]  # None: no more
 
 
 class Changes:
@@ -93,7 +93,7 @@ class Changes:
             await asyncio.sleep(self._interval)
 
     async def _look(self, before: str | None) -> str:
-        async with self._database.glance() as connection:
+        async with self._database.autocommit() as connection:
             if before is None:
                 return str((await connection.execute(_NOW)).scalar_one())
             row = (await connection.execute(_LOOK, {"before": before, "most": MOST})).one()
@@ -106,7 +106,7 @@ class Changes:
             for inbox in self._listeners:
                 _put(inbox, EVERYTHING)
             return
-        changes: dict[UUID | None, Change] = {}
+        changes: dict[UUID | None, LiveChange] = {}
         for inbox, scope in self._listeners.items():
             if scope not in changes:
                 changes[scope] = _change([row for row in rows if scope is None or row[0] == str(scope)])
@@ -114,8 +114,8 @@ class Changes:
                 _put(inbox, changes[scope])
 
 
-def _change(rows: list[list[str | None]]) -> Change:
-    return Change(_named({row[2] for row in rows}), _named({row[1] for row in rows}))
+def _change(rows: list[list[str | None]]) -> LiveChange:
+    return LiveChange(_named({row[2] for row in rows}), _named({row[1] for row in rows}))
 
 
 def _named(ids: Any) -> tuple[str, ...] | None:
@@ -123,14 +123,14 @@ def _named(ids: Any) -> tuple[str, ...] | None:
     return tuple(found) if len(found) <= NAMED else None
 
 
-def _put(inbox: Inbox, change: Change) -> None:
+def _put(inbox: Inbox, change: LiveChange) -> None:
     """A slow page gets one message for several seconds, never a growing heap of them."""
     if inbox.full():
         waiting = inbox.get_nowait()
         if waiting is None:
             inbox.put_nowait(None)
             return
-        change = Change(_joined(waiting.tasks, change.tasks), _joined(waiting.runs, change.runs))
+        change = LiveChange(_joined(waiting.tasks, change.tasks), _joined(waiting.runs, change.runs))
     inbox.put_nowait(change)
 
 

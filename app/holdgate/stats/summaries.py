@@ -28,7 +28,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     work: Times
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class SummaryRow(msgspec.Struct, frozen=True, kw_only=True):
     """A kind, or several together, in the whole period. `outcomes` are in the order they were asked for."""
 
     name: str
@@ -37,16 +37,16 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     work: Times
 
 
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
+class StatsSummary(msgspec.Struct, frozen=True, kw_only=True):
     """`internal` is Holdgate's own work (mail, webhooks), kept apart from `all` the others; None: there was none.
 
     `queues`: queue → how many outcomes of any sort in each span, for a line as high as a word.
     """
 
     points: list[Point]
-    all: Line
-    kinds: list[Line]
-    internal: Line | None
+    all: SummaryRow
+    kinds: list[SummaryRow]
+    internal: SummaryRow | None
     queues: dict[str, list[int]]
 
 
@@ -58,7 +58,7 @@ async def figures_of(
     internal: Collection[str],
     *,
     now: datetime | None = None,
-) -> Figures:
+) -> StatsSummary:
     """One owner's, or everybody's. Two statements.
 
     Args:
@@ -70,7 +70,7 @@ async def figures_of(
     by_kind = {*(kind for _, _, kind, _ in counted.counts), *(kind for kind, _ in stays.by_kind)}
     kinds = sorted(by_kind - set(internal))
     own = sorted(by_kind & set(internal))
-    return Figures(
+    return StatsSummary(
         points=_points(counted, stays, outcomes, internal),
         all=_line("all", kinds, counted, stays, outcomes),
         kinds=[_line(kind, [kind], counted, stays, outcomes) for kind in kinds],
@@ -104,12 +104,12 @@ def _points(counted: Outcomes, stays: Stays, outcomes: list[str], internal: Coll
     ]
 
 
-def _line(name: str, kinds: list[str], counted: Outcomes, stays: Stays, outcomes: list[str]) -> Line:
+def _line(name: str, kinds: list[str], counted: Outcomes, stays: Stays, outcomes: list[str]) -> SummaryRow:
     sums = [0] * len(outcomes)
     for (_, _, kind, outcome), n in counted.counts.items():
         if kind in kinds:
             sums[outcomes.index(outcome)] += n
-    return Line(
+    return SummaryRow(
         name=name,
         outcomes=sums,
         wait=_times(stays.by_kind.get((kind, "queue"), {}) for kind in kinds),

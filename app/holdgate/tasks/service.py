@@ -128,7 +128,7 @@ def _refuse_unfit(request: TaskRequest) -> None:
     refuse_masks(request.payload)
 
 
-def _checked(request: TaskRequest) -> moves.NewTask:
+def _checked(request: TaskRequest) -> moves.TaskInsert:
     kind = find_kind(request.kind)
     if request.title and is_blank(request.title):
         raise Invalid(BLANK_TITLE, {"title": BLANK_TITLE})
@@ -146,7 +146,7 @@ def _checked(request: TaskRequest) -> moves.NewTask:
         if moment is not None and not 1970 <= moment.year <= 9000:
             raise Invalid("A time must be in the years from 1970 to 9000.", {name: "From 1970 to 9000."})
     payload = msgspec.json.encode(plain_payload(kind, request.payload)).decode()
-    return moves.NewTask(
+    return moves.TaskInsert(
         id=uuid7(),
         kind=kind.name,
         payload=payload,
@@ -264,7 +264,7 @@ async def _known(session: WriteSession, by: Principal, task_id: UUID) -> Task:
     return task
 
 
-def announce_ready(session: WriteSession, moved: list[moves.Moved]) -> None:
+def announce_ready(session: WriteSession, moved: list[moves.MovedTask]) -> None:
     """Ring the doorbell, after the commit, for tasks that became ready."""
     for queue in {row.queue for row in moved if row.state == TaskState.QUEUED}:
         session.announce(f"queue:{queue}")

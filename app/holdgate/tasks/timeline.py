@@ -31,7 +31,7 @@ _STAGES = {
 }
 
 
-class Change(msgspec.Struct, frozen=True):
+class ValueChange(msgspec.Struct, frozen=True):
     """A value of the payload that a person changed; None: there was, or is, none."""
 
     path: str
@@ -39,7 +39,7 @@ class Change(msgspec.Struct, frozen=True):
     after: Any = None
 
 
-class Happening(msgspec.Struct, frozen=True):
+class TimelineEntry(msgspec.Struct, frozen=True):
     """A point of the timeline. `took`: how long what ended here had lasted, `stage` says what it was."""
 
     at: datetime
@@ -50,20 +50,20 @@ class Happening(msgspec.Struct, frozen=True):
     stage: str = ""
     took: timedelta | None = None
     link: tuple[str, str] | None = None  # where to, and its text
-    changes: Sequence[Change] = ()
+    changes: Sequence[ValueChange] = ()
     error: Any = None
     # Of another feature: it tells more of the same than the queue's own event with this verb, of the same transaction.
     instead_of: str = ""
 
 
-class Told(msgspec.Struct, frozen=True):
+class TimelineParts(msgspec.Struct, frozen=True):
     """What a feature tells: happenings, and other pages that the task belongs to as (what, where, name)."""
 
-    happenings: Sequence[Happening] = ()
+    happenings: Sequence[TimelineEntry] = ()
     links: Sequence[tuple[str, str, str]] = ()
 
 
-Teller = Callable[[AsyncSession, Task], Awaitable[Told]]
+Teller = Callable[[AsyncSession, Task], Awaitable[TimelineParts]]
 _TELLERS: list[Teller] = []
 
 
@@ -76,7 +76,7 @@ def teller(tell: Teller) -> Teller:
 class Story(msgspec.Struct, frozen=True):
     """`cut`: older events than the newest 500 are not among them. `because`: what the task's reason leads to."""
 
-    happenings: list[Happening]
+    happenings: list[TimelineEntry]
     links: list[tuple[str, str, str]]
     cut: bool
     because: tuple[str, str] | None = None
@@ -99,7 +99,7 @@ async def story_of(session: AsyncSession, task: Task, steps: Sequence[TaskStep],
             line = msgspec.structs.replace(instead, stage=line.stage, took=line.took)
         own.append(line)
     made = [
-        Happening(step.finished_at, f"Step “{step.name}” stored", "succeeded", "", f"attempt {step.attempt}")
+        TimelineEntry(step.finished_at, f"Step “{step.name}” stored", "succeeded", "", f"attempt {step.attempt}")
         for step in steps
     ]
     # Stable: of one instant the queue's own event comes last, as it does in the transaction.
@@ -107,7 +107,7 @@ async def story_of(session: AsyncSession, task: Task, steps: Sequence[TaskStep],
     return Story(lines, [link for each in told for link in each.links], len(events) > MOST, because)
 
 
-def _lines(events: Sequence[TaskEvent], by: Principal) -> list[tuple[TaskEvent, Happening]]:
+def _lines(events: Sequence[TaskEvent], by: Principal) -> list[tuple[TaskEvent, TimelineEntry]]:
     found = []
     entered: datetime | None = None  # when it came into the state it is in
     for event in events:
@@ -119,12 +119,12 @@ def _lines(events: Sequence[TaskEvent], by: Principal) -> list[tuple[TaskEvent, 
     return found
 
 
-def _line(event: TaskEvent, took: timedelta | None, by: Principal) -> Happening:
+def _line(event: TaskEvent, took: timedelta | None, by: Principal) -> TimelineEntry:
     stage = _STAGES.get(event.from_state or "", "") if took is not None else ""
     # What somebody else has done to many is their page.
     link = source_of(event.reason or "") if by.is_admin or event.actor == by.actor else None
     title, detail, changes, error = _words(event, "" if link else spoken(event.reason or ""))
-    return Happening(
+    return TimelineEntry(
         at=event.at,
         title=title,
         state=event.to_state,
@@ -138,7 +138,7 @@ def _line(event: TaskEvent, took: timedelta | None, by: Principal) -> Happening:
     )
 
 
-def _words(event: TaskEvent, reason: str) -> tuple[str, str, list[Change], Any]:
+def _words(event: TaskEvent, reason: str) -> tuple[str, str, list[ValueChange], Any]:
     """Title, detail, changes of the payload, and the error of a failed try."""
     data = event.data if isinstance(event.data, dict) else {}
     if event.verb == "prioritise" and data:
@@ -148,7 +148,7 @@ def _words(event: TaskEvent, reason: str) -> tuple[str, str, list[Change], Any]:
     detail = " · ".join(part for part in (tries, reason) if part)
     title = f"{event.verb.replace('_', ' ').capitalize()} → {state}"
     if "payload" in data:
-        changes = [Change(each.get("path", ""), each.get("before"), each.get("after")) for each in data["payload"]]
+        changes = [ValueChange(each.get("path", ""), each.get("before"), each.get("after")) for each in data["payload"]]
         return f"{title}, with another payload", detail, changes, None
     failed = event.to_state in ("retrying", "dead_letter") and event.verb in ("retry_later", "bury") and data
     return title, detail, [], masked(data) if failed else None

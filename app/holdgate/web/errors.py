@@ -18,7 +18,7 @@ from holdgate.core.errors import AppError, Invalid, Unauthorized
 from holdgate.core.files import FilesAway
 from holdgate.core.telemetry import log
 from holdgate.web.http.request import WebRequest, is_api, request_id
-from holdgate.web.render import Page, leave, page_address, page_of, wants_fragment
+from holdgate.web.render import PageContext, leave, page_address, page_of, wants_fragment
 
 logger = log.get(__name__)
 
@@ -41,7 +41,7 @@ DETAILS = {
 }
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
+class ErrorDetails(msgspec.Struct, frozen=True, kw_only=True):
     """What went wrong, before it is known in which form to say it. `fields`: the sentence for each field."""
 
     status: int
@@ -74,7 +74,7 @@ def handle(given: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     return Response(text, status_code=problem.status, media_type=media_type, headers=headers)
 
 
-def report(problem: Problem, error: Exception, scope: Mapping[str, Any]) -> None:
+def report(problem: ErrorDetails, error: Exception, scope: Mapping[str, Any]) -> None:
     """What an operator has to know of it, as log lines."""
     if problem.status == 503:
         logger.warning("not available", problem=repr(error)[:300], request_id=request_id(scope))
@@ -82,9 +82,9 @@ def report(problem: Problem, error: Exception, scope: Mapping[str, Any]) -> None
         logger.error("request failed", exc_info=error, request_id=request_id(scope))
 
 
-def describe(error: Exception) -> Problem:
+def describe(error: Exception) -> ErrorDetails:
     if isinstance(error, AppError):
-        return Problem(
+        return ErrorDetails(
             status=error.status,
             title=error.title,
             detail=str(error) or DETAILS.get(error.status, ""),
@@ -92,31 +92,31 @@ def describe(error: Exception) -> Problem:
             headers=error.headers,
         )
     if isinstance(error, ValidationException):
-        return Problem(status=422, title=Invalid.title, detail=DETAILS[422], fields=_fields(error))
+        return ErrorDetails(status=422, title=Invalid.title, detail=DETAILS[422], fields=_fields(error))
     if isinstance(error, HTTPException):
         status = error.status_code
         detail = DETAILS.get(status) or error.detail
         # A body that is no JSON, an unknown content type: the framework says it best, and says nothing of us.
-        return Problem(
+        return ErrorDetails(
             status=status,
             title=HTTPStatus(status).phrase.capitalize(),
             detail=error.detail if status == 400 and error.detail else detail,
             headers=error.headers or {},
         )
     if isinstance(error, DBAPIError) and sqlstate(error) == UNSTORABLE:
-        return Problem(status=422, title=Invalid.title, detail="A text holds a character that cannot be stored.")
+        return ErrorDetails(status=422, title=Invalid.title, detail="A text holds a character that cannot be stored.")
     if is_away(error) or isinstance(error, FilesAway):
         detail = "The store of files cannot be reached." if isinstance(error, FilesAway) else DETAILS[503]
-        return Problem(status=503, title="Not available just now", detail=detail, headers={"Retry-After": "5"})
-    return Problem(status=500, title="That is our fault", detail=DETAILS[500])
+        return ErrorDetails(status=503, title="Not available just now", detail=detail, headers={"Retry-After": "5"})
+    return ErrorDetails(status=500, title="That is our fault", detail=DETAILS[500])
 
 
 def write(
-    problem: Problem,
+    problem: ErrorDetails,
     scope: Mapping[str, Any],
     templates: Environment,
     *,
-    page: Page | None = None,
+    page: PageContext | None = None,
     partial: bool,
     again: Sequence[tuple[str, str]] = (),
 ) -> tuple[str, bytes]:
@@ -149,7 +149,7 @@ def write(
         return "text/plain", f"{problem.status} {problem.title}. {problem.detail}".encode()
 
 
-def _sentence(problem: Problem) -> str:
+def _sentence(problem: ErrorDetails) -> str:
     return " ".join([problem.detail, *(text for text in problem.fields.values() if text not in problem.detail)])
 
 

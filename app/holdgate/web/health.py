@@ -43,7 +43,7 @@ async def _redis(request: WebRequest) -> str:
     return "ok"
 
 
-class Seen(msgspec.Struct, frozen=True):
+class SeenRequest(msgspec.Struct, frozen=True):
     """What has arrived of a request, for the doctor, who asks by way of the public address."""
 
     host: str
@@ -57,7 +57,7 @@ async def livez(request: WebRequest) -> Response[Any]:
     asked = request.headers.get(DOCTOR, "")
     if asked and Signer(request.app.state.settings.secret_keys, DOCTOR).load(asked, max_age=DOCTOR_SECONDS):
         given = request.headers.get
-        return Response(Seen(given("host", ""), client_address(request.scope), given("x-forwarded-for", "")))
+        return Response(SeenRequest(given("host", ""), client_address(request.scope), given("x-forwarded-for", "")))
     return Response({"status": "ok"})
 
 

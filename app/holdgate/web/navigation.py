@@ -11,7 +11,7 @@ import msgspec
 from holdgate.core.principal import Principal
 
 
-class Place(msgspec.Struct, frozen=True):
+class NavigationItem(msgspec.Struct, frozen=True):
     """A page. `key` is what a view passes to render() as `nav`; `keys` is the shortcut, `words` what else finds it."""
 
     key: str
@@ -24,27 +24,29 @@ class Place(msgspec.Struct, frozen=True):
 
 
 PLACES = (
-    Place("overview", "Overview", "/overview", "main", "g o", "home start dashboard"),
-    Place("runs", "Runs", "/runs", "main", "g r", "batches progress"),
-    Place("tasks", "Tasks", "/tasks", "main", "g t", "jobs queue"),
-    Place("approvals", "Approvals", "/approvals", "main", "g a", "inbox decide sign holds"),
-    Place("dead-letters", "Dead letters", "/dead-letters", "main", "g d", "failed errors"),
-    Place("queues", "Queues", "/queues", keys="g q", words="pause depth"),
-    Place("schedules", "Schedules", "/schedules", keys="g s", words="cron beats"),
-    Place("workers", "Workers", "/workers", keys="g w", words="processes"),
-    Place("bulk", "Bulk actions", "/bulk", words="many filter"),
-    Place("webhooks", "Webhooks", "/settings/webhooks", words="events endpoints signing"),
-    Place("postings", "Postings", "/postings", keys="g p", words="jobs import"),
-    Place("search", "Search", "/search", "do", words="find shortcuts keyboard"),
-    Place("new-run", "New run", "/runs/new", "do", "c r", "start batch create"),
-    Place("new-task", "New task", "/tasks/new", "do", "c t", "enqueue create"),
-    Place("import", "Import postings", "/postings/import", "do", words="csv upload"),
-    Place("settings", "Settings", "/settings", "account", "g ,", "profile sessions time zone"),
-    Place("users", "People", "/admin/users", "account", words="users roles access", only="admin"),
-    Place("audit", "Audit", "/admin/audit", "account", words="log events history", only="admin"),
-    Place("health", "Health", "/admin/health", "account", words="doctor checks system", only="admin"),
-    Place("mailbox", "Mailbox", "/mailbox", "account", words="mail letters", only="development"),
-    Place("styleguide", "Style guide", "/styleguide", "account", words="components design", only="development"),
+    NavigationItem("overview", "Overview", "/overview", "main", "g o", "home start dashboard"),
+    NavigationItem("runs", "Runs", "/runs", "main", "g r", "batches progress"),
+    NavigationItem("tasks", "Tasks", "/tasks", "main", "g t", "jobs queue"),
+    NavigationItem("approvals", "Approvals", "/approvals", "main", "g a", "inbox decide sign holds"),
+    NavigationItem("dead-letters", "Dead letters", "/dead-letters", "main", "g d", "failed errors"),
+    NavigationItem("queues", "Queues", "/queues", keys="g q", words="pause depth"),
+    NavigationItem("schedules", "Schedules", "/schedules", keys="g s", words="cron beats"),
+    NavigationItem("workers", "Workers", "/workers", keys="g w", words="processes"),
+    NavigationItem("bulk", "Bulk actions", "/bulk", words="many filter"),
+    NavigationItem("webhooks", "Webhooks", "/settings/webhooks", words="events endpoints signing"),
+    NavigationItem("postings", "Postings", "/postings", keys="g p", words="jobs import"),
+    NavigationItem("search", "Search", "/search", "do", words="find shortcuts keyboard"),
+    NavigationItem("new-run", "New run", "/runs/new", "do", "c r", "start batch create"),
+    NavigationItem("new-task", "New task", "/tasks/new", "do", "c t", "enqueue create"),
+    NavigationItem("import", "Import postings", "/postings/import", "do", words="csv upload"),
+    NavigationItem("settings", "Settings", "/settings", "account", "g ,", "profile sessions time zone"),
+    NavigationItem("users", "People", "/admin/users", "account", words="users roles access", only="admin"),
+    NavigationItem("audit", "Audit", "/admin/audit", "account", words="log events history", only="admin"),
+    NavigationItem("health", "Health", "/admin/health", "account", words="doctor checks system", only="admin"),
+    NavigationItem("mailbox", "Mailbox", "/mailbox", "account", words="mail letters", only="development"),
+    NavigationItem(
+        "styleguide", "Style guide", "/styleguide", "account", words="components design", only="development"
+    ),
 )
 
 
@@ -61,12 +63,12 @@ class Navigation:
             place for place in PLACES if place.href in paths and (development or place.only != "development")
         ]
 
-    def group(self, user: Principal, *groups: str) -> list[Place]:
+    def group(self, user: Principal, *groups: str) -> list[NavigationItem]:
         """What this person may open, in order."""
         allowed = [place for place in self._places if place.only != "admin" or user.is_admin]
         return [place for place in allowed if not groups or place.group in groups]
 
-    def find(self, user: Principal, text: str) -> list[Place]:
+    def find(self, user: Principal, text: str) -> list[NavigationItem]:
         """The places whose name or words have words that begin with those of `text`; those of that very name first."""
         wanted = text.casefold().split()
         found = []

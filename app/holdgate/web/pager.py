@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from holdgate.core.paging import Turned
+from holdgate.core.paging import Page
 
 
 class Pager(msgspec.Struct, frozen=True):
@@ -19,7 +19,7 @@ class Pager(msgspec.Struct, frozen=True):
 
 
 def pager(
-    path: str, turned: Turned[Any], cursor: str | None, back: str | None, params: Sequence[tuple[str, str]] = ()
+    path: str, turned: Page[Any], cursor: str | None, back: str | None, params: Sequence[tuple[str, str]] = ()
 ) -> Pager:
     """Args:
     cursor, back: of the page that is shown.

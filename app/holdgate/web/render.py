@@ -25,7 +25,7 @@ FLASH_SECONDS = 60
 URL_SIGNS = "/:?#[]@!$&'()*+,;=%~"
 
 
-class Page(msgspec.Struct, frozen=True, kw_only=True):
+class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     """What every template may use beside its `view`. `now` is this machine's clock, for display only."""
 
     user: Principal | None
@@ -126,8 +126,10 @@ def leave(path: str) -> dict[str, str]:
     return {"HX-Redirect": path}
 
 
-def page_of(request: WebRequest, *, nav: str = "", waiting: int = 0, flash: tuple[tuple[str, str], ...] = ()) -> Page:
-    return Page(
+def page_of(
+    request: WebRequest, *, nav: str = "", waiting: int = 0, flash: tuple[tuple[str, str], ...] = ()
+) -> PageContext:
+    return PageContext(
         user=principal(request.scope),
         nav=nav,
         csrf_token=csrf.token(request),

@@ -18,7 +18,7 @@ from holdgate.web import assets, errors
 from holdgate.web.assets import Assets
 from holdgate.web.http import guards, sessions
 from holdgate.web.http.csrf import csrf_middleware
-from holdgate.web.http.limits import Limits
+from holdgate.web.http.limits import RateLimits
 from holdgate.web.http.page_limits import page_limits_middleware
 from holdgate.web.http.request import WebRequest
 from holdgate.web.http.security import MAX_BODY, Observe, Shield
@@ -69,7 +69,7 @@ def make_site(
                 "settings": settings,
                 "database": database,
                 "redis": redis,
-                "limits": Limits(redis),
+                "limits": RateLimits(redis),
                 "templates": pages,
                 "assets": files,
                 "waiting": waiting,

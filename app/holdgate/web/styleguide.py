@@ -26,7 +26,7 @@ NESTED = {
 }
 
 
-class Happening(msgspec.Struct, frozen=True):
+class SampleEntry(msgspec.Struct, frozen=True):
     at: datetime
     title: str
     state: str
@@ -40,7 +40,7 @@ class Guide(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     soon: datetime
     later: datetime
-    happenings: list[Happening]
+    happenings: list[SampleEntry]
     hours: list[tuple[str, list[int]]]
     nested: object
 
@@ -56,11 +56,11 @@ async def styleguide(request: WebRequest, user: SignedIn) -> Response[str]:
         soon=at + timedelta(minutes=2),
         later=at + timedelta(days=36500),
         happenings=[
-            Happening(at, "Queued", "queued", "user:ann@example.org"),
-            Happening(at + timedelta(seconds=1), "Claimed", "running", "worker:7f3a", "attempt 1"),
-            Happening(at + timedelta(seconds=3), "Holds", "pending_approval", "worker:7f3a", data={"step": "submit"}),
-            Happening(at + timedelta(minutes=9), "Approved", "approved", "recipient:ben@example.org"),
-            Happening(at + timedelta(minutes=10), "Succeeded", "succeeded", "worker:7f3a"),
+            SampleEntry(at, "Queued", "queued", "user:ann@example.org"),
+            SampleEntry(at + timedelta(seconds=1), "Claimed", "running", "worker:7f3a", "attempt 1"),
+            SampleEntry(at + timedelta(seconds=3), "Holds", "pending_approval", "worker:7f3a", data={"step": "submit"}),
+            SampleEntry(at + timedelta(minutes=9), "Approved", "approved", "recipient:ben@example.org"),
+            SampleEntry(at + timedelta(minutes=10), "Succeeded", "succeeded", "worker:7f3a"),
         ],
         hours=[(f"{hour:02}:00", [hour * 37 % 90 + 10, hour * 53 % 17]) for hour in range(24)],
         nested=NESTED,

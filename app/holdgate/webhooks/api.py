@@ -11,7 +11,7 @@ from litestar.params import FromPath
 from holdgate.api.access import Access, MissingScope
 from holdgate.api.bodies import read_json, read_query
 from holdgate.api.endpoints import JSON, endpoint
-from holdgate.api.idempotency import Reply, once
+from holdgate.api.idempotency import MutationReply, once
 from holdgate.api.mutations import change
 from holdgate.api.paging import page, position
 from holdgate.api.router import PATH
@@ -99,10 +99,10 @@ async def create_webhook(request: WebRequest, user: SignedIn) -> Response[Any]:
     _may_be_told(request)
     wanted = await read_json(request, NewWebhook)
 
-    async def work(session: WriteSession) -> Reply:
+    async def work(session: WriteSession) -> MutationReply:
         asked = Wanted(url=wanted.url, events=wanted.events, everyone=wanted.everyone)
         made, secret = await service.create(session, user, asked, request.app.state.settings)
-        return Reply(CreatedWebhook(made, secret), 201, f"{PATH}/webhooks/{made}")
+        return MutationReply(CreatedWebhook(made, secret), 201, f"{PATH}/webhooks/{made}")
 
     return await once(request, user, work)
 
@@ -130,7 +130,7 @@ async def change_webhook(request: WebRequest, user: SignedIn, endpoint_id: FromP
     _may_be_told(request)
     wanted = await read_json(request, WebhookChange)
 
-    async def work(session: WriteSession) -> Reply:
+    async def work(session: WriteSession) -> MutationReply:
         found = await service.find(session, user, endpoint_id)
         asked = Wanted(
             url=found.url if wanted.url is None else wanted.url,
@@ -138,7 +138,7 @@ async def change_webhook(request: WebRequest, user: SignedIn, endpoint_id: FromP
             everyone=found.everyone if wanted.everyone is None else wanted.everyone,
         )
         await service.change(session, user, endpoint_id, asked, request.app.state.settings)
-        return Reply(item(await service.find(session, user, endpoint_id)))
+        return MutationReply(item(await service.find(session, user, endpoint_id)))
 
     return await once(request, user, work)
 

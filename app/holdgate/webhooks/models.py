@@ -23,7 +23,7 @@ from holdgate.core.db import Base
 Moment = DateTime(timezone=True)
 
 
-class Endpoint(Base):
+class WebhookEndpoint(Base):
     """Somebody's address that is told. `events`: the types chosen; `everyone`: an administrator's, told about all.
 
     The secrets stand here in plain: they are needed to sign. They are shown when made and never again, and are read
@@ -62,7 +62,7 @@ class Endpoint(Base):
         return "failing" if self.failures else "enabled"
 
 
-class Delivery(Base):
+class WebhookDelivery(Base):
     """One message to one endpoint, sent by a task of its own. `id` is its webhook-id and `body` its bytes at every try.
 
     What became of the last try: `status` of the answer, or `problem` without one, and how long it `took`.

@@ -11,26 +11,30 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.core.db import WriteSession
 from holdgate.stats.event_consumer import Window
 from holdgate.webhooks.events import RunHappening, TaskHappening
-from holdgate.webhooks.models import Delivery, Endpoint
+from holdgate.webhooks.models import WebhookDelivery, WebhookEndpoint
 
 
 def _mine(scope: UUID | None) -> ColumnElement[bool]:
-    return true() if scope is None else Endpoint.owner_id == scope
+    return true() if scope is None else WebhookEndpoint.owner_id == scope
 
 
 async def insert_endpoint(session: WriteSession, values: dict[str, Any]) -> None:
-    await session.execute(insert(Endpoint).values(values))
+    await session.execute(insert(WebhookEndpoint).values(values))
 
 
-async def list_endpoints(session: AsyncSession, scope: UUID | None) -> list[Endpoint]:
-    rows = select(Endpoint).where(_mine(scope)).order_by(Endpoint.id)
+async def list_endpoints(session: AsyncSession, scope: UUID | None) -> list[WebhookEndpoint]:
+    rows = select(WebhookEndpoint).where(_mine(scope)).order_by(WebhookEndpoint.id)
     return list((await session.execute(rows)).scalars())
 
 
-async def endpoints_of_token(session: AsyncSession, owner_id: UUID, token_id: UUID) -> list[Endpoint]:
+async def endpoints_of_token(session: AsyncSession, owner_id: UUID, token_id: UUID) -> list[WebhookEndpoint]:
     """Those that are on."""
-    made = (Endpoint.owner_id == owner_id) & (Endpoint.token_id == token_id) & Endpoint.disabled_at.is_(None)
-    return list((await session.execute(select(Endpoint).where(made).order_by(Endpoint.id))).scalars())
+    made = (
+        (WebhookEndpoint.owner_id == owner_id)
+        & (WebhookEndpoint.token_id == token_id)
+        & WebhookEndpoint.disabled_at.is_(None)
+    )
+    return list((await session.execute(select(WebhookEndpoint).where(made).order_by(WebhookEndpoint.id))).scalars())
 
 
 _OWNERS = text(
@@ -46,24 +50,33 @@ async def owners_of(session: AsyncSession, ids: list[UUID]) -> dict[UUID, str]:
     return {row[0]: row[1] for row in await session.execute(_OWNERS, {"ids": ids})}
 
 
-async def find_endpoint(session: AsyncSession, endpoint_id: UUID, scope: UUID | None) -> Endpoint | None:
-    found = select(Endpoint).where(Endpoint.id == endpoint_id, _mine(scope)).execution_options(populate_existing=True)
+async def find_endpoint(session: AsyncSession, endpoint_id: UUID, scope: UUID | None) -> WebhookEndpoint | None:
+    found = (
+        select(WebhookEndpoint)
+        .where(WebhookEndpoint.id == endpoint_id, _mine(scope))
+        .execution_options(populate_existing=True)
+    )
     return (await session.execute(found)).scalars().first()
 
 
 async def count_endpoints(session: AsyncSession, owner_id: UUID) -> int:
-    return len(list((await session.execute(select(Endpoint.id).where(Endpoint.owner_id == owner_id))).scalars()))
+    return len(
+        list((await session.execute(select(WebhookEndpoint.id).where(WebhookEndpoint.owner_id == owner_id))).scalars())
+    )
 
 
 async def change_endpoint(session: WriteSession, endpoint_id: UUID, values: dict[str, Any]) -> None:
     await session.execute(
-        update(Endpoint).where(Endpoint.id == endpoint_id).values(values).execution_options(synchronize_session=False)
+        update(WebhookEndpoint)
+        .where(WebhookEndpoint.id == endpoint_id)
+        .values(values)
+        .execution_options(synchronize_session=False)
     )
 
 
 async def delete_endpoint(session: WriteSession, endpoint_id: UUID) -> None:
     await session.execute(
-        delete(Endpoint).where(Endpoint.id == endpoint_id).execution_options(synchronize_session=False)
+        delete(WebhookEndpoint).where(WebhookEndpoint.id == endpoint_id).execution_options(synchronize_session=False)
     )
 
 
@@ -98,16 +111,21 @@ async def disable(session: WriteSession, endpoint_id: UUID, reason: str) -> UUID
 
 async def deliveries_of(
     session: AsyncSession, endpoint_id: UUID, limit: int, *, before: UUID | None = None
-) -> list[Delivery]:
+) -> list[WebhookDelivery]:
     """The newest first, those from before the delivery `before`."""
-    rows = select(Delivery).where(Delivery.endpoint_id == endpoint_id).order_by(Delivery.id.desc()).limit(limit)
+    rows = (
+        select(WebhookDelivery)
+        .where(WebhookDelivery.endpoint_id == endpoint_id)
+        .order_by(WebhookDelivery.id.desc())
+        .limit(limit)
+    )
     if before is not None:
-        rows = rows.where(Delivery.id < before)
+        rows = rows.where(WebhookDelivery.id < before)
     return list((await session.execute(rows)).scalars())
 
 
 async def insert_deliveries(session: WriteSession, rows: Sequence[dict[str, Any]]) -> None:
-    await session.execute(insert(Delivery), rows)
+    await session.execute(insert(WebhookDelivery), rows)
 
 
 # Whom to tell now. Everybody's events only while the owner is an administrator; nothing of a person who is shut out.
@@ -213,19 +231,19 @@ async def note_try(
     """Remember a try. Returns the endpoint's id; None when it was deleted."""
     await session.execute(_LOCK, {"id": delivery_id})
     values: dict[Any, Any] = {
-        Delivery.tries: Delivery.tries + 1,
-        Delivery.tried_at: text("now()"),
-        Delivery.status: status,
-        Delivery.took: took,
-        Delivery.problem: problem,
+        WebhookDelivery.tries: WebhookDelivery.tries + 1,
+        WebhookDelivery.tried_at: text("now()"),
+        WebhookDelivery.status: status,
+        WebhookDelivery.took: took,
+        WebhookDelivery.problem: problem,
     }
     if delivered:
-        values[Delivery.delivered_at] = text("now()")
+        values[WebhookDelivery.delivered_at] = text("now()")
     rows = await session.execute(
-        update(Delivery)
-        .where(Delivery.id == delivery_id)
+        update(WebhookDelivery)
+        .where(WebhookDelivery.id == delivery_id)
         .values(values)
-        .returning(Delivery.endpoint_id)
+        .returning(WebhookDelivery.endpoint_id)
         .execution_options(synchronize_session=False)
     )
     return rows.scalars().first()
@@ -234,8 +252,8 @@ async def note_try(
 async def note_success(session: WriteSession, endpoint_id: UUID) -> None:
     """The row is touched only when it was failing: every delivery passes here."""
     await session.execute(
-        update(Endpoint)
-        .where(and_(Endpoint.id == endpoint_id, Endpoint.failures > 0))
+        update(WebhookEndpoint)
+        .where(and_(WebhookEndpoint.id == endpoint_id, WebhookEndpoint.failures > 0))
         .values(failures=0, failing_since=None)
         .execution_options(synchronize_session=False)
     )

@@ -9,7 +9,7 @@ from holdgate.api.paging import Paged
 from holdgate.core.text.masking import masked_text
 from holdgate.tasks.schemas import Moment
 from holdgate.webhooks.events import TYPES
-from holdgate.webhooks.models import Delivery, Endpoint
+from holdgate.webhooks.models import WebhookDelivery, WebhookEndpoint
 
 EventName = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(TYPES)})]
 Events = Annotated[list[EventName], msgspec.Meta(min_length=1, max_length=len(TYPES))]
@@ -108,7 +108,7 @@ class DeliveryQuery(Paged, frozen=True, kw_only=True):
     """Newest first."""
 
 
-def item(row: Endpoint) -> WebhookItem:
+def item(row: WebhookEndpoint) -> WebhookItem:
     return WebhookItem(
         id=row.id,
         url=masked_text(row.url),
@@ -123,7 +123,7 @@ def item(row: Endpoint) -> WebhookItem:
     )
 
 
-def delivery(row: Delivery) -> DeliveryItem:
+def delivery(row: WebhookDelivery) -> DeliveryItem:
     return DeliveryItem(
         id=row.id,
         type=row.type,

@@ -21,7 +21,7 @@ from holdgate.webhooks import queries
 from holdgate.webhooks.errors import EndpointDisabled, EndpointNotFound
 from holdgate.webhooks.events import PING, TYPES, message
 from holdgate.webhooks.mails import Disabled
-from holdgate.webhooks.models import Endpoint
+from holdgate.webhooks.models import WebhookEndpoint
 from holdgate.webhooks.signing import new_secret
 
 KIND = "webhook.deliver"
@@ -50,7 +50,7 @@ class Message(msgspec.Struct, frozen=True):
     body: str
 
 
-class Delivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class DeliveryPayload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The payload of `webhook.deliver`. The message and the secrets are read when it is sent."""
 
     endpoint_id: UUID
@@ -103,7 +103,7 @@ def _checked(by: Principal, wanted: Wanted, settings: Settings) -> dict[str, obj
     return {"url": wanted.url.strip(), "events": sorted(set(wanted.events)), "everyone": wanted.everyone}
 
 
-async def find(session: Session, by: Principal, endpoint_id: UUID) -> Endpoint:
+async def find(session: Session, by: Principal, endpoint_id: UUID) -> WebhookEndpoint:
     """Raises EndpointNotFound."""
     endpoint = await queries.find_endpoint(session, endpoint_id, by.scope)
     if endpoint is None:
@@ -111,7 +111,7 @@ async def find(session: Session, by: Principal, endpoint_id: UUID) -> Endpoint:
     return endpoint
 
 
-async def failing(session: Session, by: Principal) -> list[Endpoint]:
+async def failing(session: Session, by: Principal) -> list[WebhookEndpoint]:
     """Those whose last tries failed, given up or not: one's own, or everybody's for an administrator."""
     return [each for each in await queries.list_endpoints(session, by.scope) if each.failures]
 
@@ -174,7 +174,7 @@ async def send(session: WriteSession, messages: Sequence[Message]) -> list[UUID]
         [
             TaskRequest(
                 kind=KIND,
-                payload=Delivery(endpoint_id=message.endpoint_id, delivery_id=id),
+                payload=DeliveryPayload(endpoint_id=message.endpoint_id, delivery_id=id),
                 owner_id=message.owner_id,
                 title=f"Webhook {message.type}",
             )

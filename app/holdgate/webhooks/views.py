@@ -18,7 +18,7 @@ from holdgate.web.http.sessions import Read, Write
 from holdgate.web.render import render, see_other
 from holdgate.webhooks import queries, service
 from holdgate.webhooks.events import TYPES
-from holdgate.webhooks.models import Delivery, Endpoint
+from holdgate.webhooks.models import WebhookDelivery, WebhookEndpoint
 from holdgate.webhooks.service import Wanted
 
 SHOWN = 50  # deliveries
@@ -30,7 +30,7 @@ class EndpointForm(msgspec.Struct):
     everyone: bool = False
 
 
-class Row(msgspec.Struct, frozen=True):
+class EndpointRow(msgspec.Struct, frozen=True):
     """An endpoint as lists show it: the address without what looks like a secret. `owner`: when it is not one's own."""
 
     id: UUID
@@ -42,7 +42,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class EndpointsPage(msgspec.Struct, frozen=True, kw_only=True):
-    rows: list[Row]
+    rows: list[EndpointRow]
     form: Form[EndpointForm]
     types: tuple[str, ...] = TYPES
 
@@ -50,10 +50,10 @@ class EndpointsPage(msgspec.Struct, frozen=True, kw_only=True):
 class EndpointPage(msgspec.Struct, frozen=True, kw_only=True):
     """`secret` is the one that was just made, in full; empty otherwise."""
 
-    endpoint: Endpoint
+    endpoint: WebhookEndpoint
     address: str
     state: str
-    deliveries: list[Delivery]
+    deliveries: list[WebhookDelivery]
     form: Form[EndpointForm]
     here: str
     own: bool
@@ -72,7 +72,7 @@ async def _list_page(
     endpoints = await queries.list_endpoints(session, user.scope)
     owners = await queries.owners_of(session, [each.id for each in endpoints])
     rows = [
-        Row(
+        EndpointRow(
             each.id,
             masked_text(each.url),
             each.events,

@@ -37,7 +37,7 @@ from holdgate.accounts.tokens import uses
 from holdgate.accounts.tokens.bearer import holders_of
 from holdgate.api.bodies import read_query
 from holdgate.api.endpoints import JSON, endpoint
-from holdgate.api.idempotency import Reply, once
+from holdgate.api.idempotency import MutationReply, once
 from holdgate.api.mutations import change
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.principal import Principal
@@ -143,9 +143,9 @@ async def revoke_token(request: WebRequest, user: SignedIn, token_id: FromPath[U
     or changed last, and that are still on."""
     wanted = read_query(request, Revoking)
 
-    async def work(session: WriteSession) -> Reply:
+    async def work(session: WriteSession) -> MutationReply:
         left = await uses.revoke(request.app.state.token_uses, session, user, token_id, pause=wanted.pause)
-        return Reply(RevokedToken(token_id, [TokenUse(*use) for use in left]))
+        return MutationReply(RevokedToken(token_id, [TokenUse(*use) for use in left]))
 
     answer = await once(request, user, work)
     holders_of(request.app.state).forget()

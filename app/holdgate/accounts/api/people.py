@@ -15,7 +15,7 @@ from holdgate.accounts.models import User
 from holdgate.accounts.tokens.bearer import holders_of
 from holdgate.api.bodies import read_json, read_query
 from holdgate.api.endpoints import JSON, endpoint
-from holdgate.api.idempotency import Reply, once
+from holdgate.api.idempotency import MutationReply, once
 from holdgate.api.paging import page, position
 from holdgate.api.router import PATH
 from holdgate.core.db import WriteSession
@@ -67,12 +67,12 @@ async def add_user(request: WebRequest, user: SignedIn) -> Response[Any]:
     """200 when there was somebody with this address: they stay as they are, but become administrator if asked for."""
     wanted = await read_json(request, NewUser)
 
-    async def work(session: WriteSession) -> Reply:
+    async def work(session: WriteSession) -> MutationReply:
         known = await service.find_user_by_email(session, wanted.email.strip()) is not None
         added = await service.add_user(session, wanted.email, admin=wanted.role == "admin", name=wanted.name)
         if wanted.invite:
             await service.invite(session, user, added)
-        return Reply(user_item(added), 200 if known else 201, f"{PATH}/users/{added.id}")
+        return MutationReply(user_item(added), 200 if known else 201, f"{PATH}/users/{added.id}")
 
     return await _done(request, user, work)
 
@@ -93,13 +93,15 @@ async def change_role(request: WebRequest, user: SignedIn, user_id: FromPath[UUI
     """409 for the last administrator. Tokens with the scope `admin` are worth a member's from then on."""
     wanted = await read_json(request, RoleChange)
 
-    async def work(session: WriteSession) -> Reply:
-        return Reply(user_item(await service.change_role(session, user_id, wanted.role)))
+    async def work(session: WriteSession) -> MutationReply:
+        return MutationReply(user_item(await service.change_role(session, user_id, wanted.role)))
 
     return await _done(request, user, work)
 
 
-async def _done(request: WebRequest, by: Principal, work: Callable[[WriteSession], Awaitable[Reply]]) -> Response[Any]:
+async def _done(
+    request: WebRequest, by: Principal, work: Callable[[WriteSession], Awaitable[MutationReply]]
+) -> Response[Any]:
     """What is believed of tokens is looked up anew after it."""
     answer = await once(request, by, work)
     holders_of(request.app.state).forget()
@@ -108,8 +110,8 @@ async def _done(request: WebRequest, by: Principal, work: Callable[[WriteSession
 
 def _verb(name: str, act: Callable[[WriteSession, UUID], Awaitable[User]], summary: str, says: str) -> Any:
     async def change(request: WebRequest, user: SignedIn, user_id: FromPath[UUID]) -> Response[Any]:
-        async def work(session: WriteSession) -> Reply:
-            return Reply(user_item(await act(session, user_id)))
+        async def work(session: WriteSession) -> MutationReply:
+            return MutationReply(user_item(await act(session, user_id)))
 
         return await _done(request, user, work)
 

@@ -10,7 +10,7 @@ from holdgate.accounts.profile import profiles
 from holdgate.accounts.profile.resume_files import document
 from holdgate.api.bodies import content_type, read_query
 from holdgate.api.endpoints import endpoint
-from holdgate.api.idempotency import Reply, once
+from holdgate.api.idempotency import MutationReply, once
 from holdgate.api.mutations import change
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import NotFound
@@ -72,9 +72,9 @@ async def put_resume(request: WebRequest, user: SignedIn) -> Response[Any]:
     content_type(request, FILE)
     file = document(wanted.name, await request.body())
 
-    async def work(session: WriteSession) -> Reply:
+    async def work(session: WriteSession) -> MutationReply:
         await profiles.save_resume(session, user.id, file)
-        return Reply(ResumeKept(file.name, file.media_type, len(file.content)))
+        return MutationReply(ResumeKept(file.name, file.media_type, len(file.content)))
 
     return await once(request, user, work)
 

@@ -25,7 +25,7 @@ logger = log.get(__name__)
 PAGE_SIZE = 100
 
 
-class NewUser(msgspec.Struct):
+class NewUserForm(msgspec.Struct):
     email: Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
     name: Annotated[str, msgspec.Meta(max_length=200)] = ""
     role: Literal["member", "admin"] = "member"
@@ -49,7 +49,7 @@ class UserRow(msgspec.Struct, frozen=True):
 
 class UsersView(msgspec.Struct, frozen=True, kw_only=True):
     users: list[UserRow]
-    form: Form[NewUser]
+    form: Form[NewUserForm]
     search: str
     next_url: str | None
     login_url: str
@@ -64,7 +64,7 @@ async def list_users(
 
 @post("/", include_in_schema=False, status_code=200)
 async def add_user(request: WebRequest, write: Write, user: SignedIn) -> Response[str]:
-    form = await read_form(request, NewUser)
+    form = await read_form(request, NewUserForm)
     new = form.data
     if new is not None:
         try:
@@ -115,7 +115,7 @@ async def _page(
     *,
     search: str = "",
     after: str = "",
-    form: Form[NewUser] | None = None,
+    form: Form[NewUserForm] | None = None,
 ) -> Response[str]:
     found = await queries.users_page(session, search=search, after=after, limit=PAGE_SIZE + 1)
     more = found[PAGE_SIZE - 1].email if len(found) > PAGE_SIZE else None

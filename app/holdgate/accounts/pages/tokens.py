@@ -35,7 +35,7 @@ class TokenForm(msgspec.Struct):
     days: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 90
 
 
-class Revoking(msgspec.Struct):
+class RevokeForm(msgspec.Struct):
     """`pause`: what the token made is paused, too."""
 
     pause: bool = False
@@ -92,7 +92,7 @@ async def confirm_revoking(request: WebRequest, read: Read, user: SignedIn, toke
 
 @post("/settings/tokens/{token_id:uuid}/revoke", include_in_schema=False)
 async def revoke_token(request: WebRequest, write: Write, user: SignedIn, token_id: FromPath[UUID]) -> Response[Any]:
-    form: Form[Revoking] = await read_form(request, Revoking)
+    form: Form[RevokeForm] = await read_form(request, RevokeForm)
     pause = form.data is not None and form.data.pause
     left = await token_uses.revoke(request.app.state.token_uses, write, user, token_id, pause=pause)
     holders_of(request.app.state).forget()

@@ -13,7 +13,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from sqlalchemy.exc import DBAPIError
 
 from holdgate.accounts import queries
-from holdgate.accounts.queries import Found
+from holdgate.accounts.queries import SessionUser
 from holdgate.core.db import NOTE_SECONDS, Database, is_away
 from holdgate.core.principal import Principal
 from holdgate.core.telemetry import log
@@ -44,14 +44,14 @@ def session_middleware(app: ASGIApp) -> ASGIApp:
     return resolve
 
 
-def _principal(found: Found | None) -> Principal | None:
+def _principal(found: SessionUser | None) -> Principal | None:
     if found is None:
         return None
     role: Literal["member", "admin"] = "admin" if found.role == "admin" else "member"
     return Principal(found.id, found.email, found.name, role, found.time_zone or "", found.shortcuts)
 
 
-async def _find(database: Database, token_hash: bytes) -> Found | None:
+async def _find(database: Database, token_hash: bytes) -> SessionUser | None:
     try:
         found = await _lookup(database, token_hash)
     except DBAPIError as problem:
@@ -68,6 +68,6 @@ async def _find(database: Database, token_hash: bytes) -> Found | None:
     return found
 
 
-async def _lookup(database: Database, token_hash: bytes) -> Found | None:
+async def _lookup(database: Database, token_hash: bytes) -> SessionUser | None:
     async with database.read() as session:
         return await queries.session_person(session, token_hash)

@@ -66,7 +66,7 @@ def holders_of(state: State) -> Holders:
 
 
 async def _look_up(database: Database, holders: Holders, token_hash: bytes) -> Holder:
-    async with database.glance() as connection:
+    async with database.autocommit() as connection:
         holder = await queries.holder_of(connection, token_hash)
     if holder is None:
         raise BadToken

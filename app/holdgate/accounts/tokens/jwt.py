@@ -24,7 +24,7 @@ TYPES = ("jwt", "at+jwt", "application/jwt", "application/at+jwt", "bearer")
 OF_ID_TOKENS = ("nonce", "at_hash", "c_hash", "s_hash", "events")
 
 
-class Claims(msgspec.Struct, frozen=True):
+class TokenClaims(msgspec.Struct, frozen=True):
     """What we believe of a valid token. `email` is verified and canonical; empty: the token names none."""
 
     subject: str
@@ -32,7 +32,7 @@ class Claims(msgspec.Struct, frozen=True):
     scopes: list[str]
 
 
-async def verified(token: str, keys: Jwks, settings: Settings) -> Claims:
+async def verified(token: str, keys: Jwks, settings: Settings) -> TokenClaims:
     """Raises BadToken; Unavailable while nobody can tell."""
     if len(token) > LONGEST:
         raise BadToken("The JWT is too long.")
@@ -65,7 +65,7 @@ async def verified(token: str, keys: Jwks, settings: Settings) -> Claims:
     _check_type(claims.get("typ"))
     if claims.get("token_use") == "id" or any(name in claims for name in OF_ID_TOKENS):
         raise BadToken("It is an ID token or a notice. An access token is needed.")
-    return Claims(str(claims["sub"]), _email(claims), _scopes(claims.get("scope")))
+    return TokenClaims(str(claims["sub"]), _email(claims), _scopes(claims.get("scope")))
 
 
 def _check_type(given: Any) -> None:
@@ -95,7 +95,7 @@ def _scopes(given: Any) -> list[str]:
     return [str(item) for item in given] if isinstance(given, list) else []
 
 
-async def person_of(session: Session, claims: Claims) -> User | None:
+async def person_of(session: Session, claims: TokenClaims) -> User | None:
     """Who has the verified address; without one, whose id in Holdgate is the subject. Nobody is let in anew."""
     user = await queries.user_by_email(session, claims.email) if claims.email else None
     if user is None and not claims.email:

@@ -10,7 +10,7 @@ from litestar.params import FromPath
 from holdgate.api.bodies import read_json, read_query
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.exports import export_routes
-from holdgate.api.idempotency import Reply, once
+from holdgate.api.idempotency import MutationReply, once
 from holdgate.api.paging import page, position
 from holdgate.approvals.api.schemas import (
     ApprovalDetail,
@@ -91,9 +91,9 @@ async def decide_approval(request: WebRequest, user: SignedIn, approval_id: From
     sent = await read_json(request, NewDecision)
     decision = Decision(version=sent.version, verb=ApprovalVerb(sent.decision), form=sent.form, reason=sent.reason)
 
-    async def work(session: WriteSession) -> Reply:
+    async def work(session: WriteSession) -> MutationReply:
         done = await deciding.decide_signed_in(session, user, approval_id, decision, source=source(request))
-        return Reply(decided(done))
+        return MutationReply(decided(done))
 
     return await once(request, user, work)
 
@@ -113,11 +113,11 @@ async def answer_task(request: WebRequest, user: SignedIn, task_id: FromPath[UUI
     """For a task that needs input or a sign-in. 409 when it asks nothing."""
     sent = await read_json(request, NewAnswer)
 
-    async def work(session: WriteSession) -> Reply:
+    async def work(session: WriteSession) -> MutationReply:
         approval_id, version = await _question(session, task_id, user)
         decision = Decision(version=sent.version or version, verb=ApprovalVerb.ANSWER, form=sent.form)
         done = await deciding.decide_signed_in(session, user, approval_id, decision, source=source(request))
-        return Reply(decided(done))
+        return MutationReply(decided(done))
 
     return await once(request, user, work)
 

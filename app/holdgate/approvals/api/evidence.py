@@ -9,7 +9,7 @@ from litestar.params import FromPath
 
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.approvals.evidence import receipts
-from holdgate.approvals.evidence.deliveries import Delivery, deliveries
+from holdgate.approvals.evidence.deliveries import RecipientDelivery, deliveries
 from holdgate.approvals.models import LinkOpening, Vote
 from holdgate.approvals.pages.receipts import receipt_file
 from holdgate.approvals.requests import inbox
@@ -125,7 +125,7 @@ async def get_receipt(request: WebRequest, user: SignedIn, read: Read, approval_
     return receipt_file(await receipts.receipt_of(read, request.app.state.settings, found.approval), {})
 
 
-def _delivery(found: Delivery) -> TrailDelivery:
+def _delivery(found: RecipientDelivery) -> TrailDelivery:
     person = found.person
     return TrailDelivery(
         email=person.email,

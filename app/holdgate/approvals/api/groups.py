@@ -10,7 +10,7 @@ from litestar.params import FromPath
 
 from holdgate.api.bodies import read_json, read_query
 from holdgate.api.endpoints import JSON, endpoint
-from holdgate.api.idempotency import Reply, once
+from holdgate.api.idempotency import MutationReply, once
 from holdgate.approvals.api.approvals import source
 from holdgate.approvals.api.schemas import QuestionItem, Reason, Version, question
 from holdgate.approvals.errors import ApprovalNotFound
@@ -148,12 +148,12 @@ async def decide_group(request: WebRequest, user: SignedIn, key: FromPath[str]) 
     chosen = list(dict.fromkeys(Chosen(each.id, each.version) for each in sent.questions))
     where = f"{source(request)}, {len(chosen)} decided together"
 
-    async def work(session: WriteSession) -> Reply:
+    async def work(session: WriteSession) -> MutationReply:
         done = await grouping.decide_chunk(session, user, _checked(key), chosen, verb, sent.reason, source=where)
         if all(one.status == ApprovalNotFound.status for one in done):
             raise ApprovalNotFound
         items = [GroupResult(one.id, one.status, one.problem or None) for one in done]
-        return Reply(GroupDecided(sum(one.problem is None for one in items), items))
+        return MutationReply(GroupDecided(sum(one.problem is None for one in items), items))
 
     return await once(request, user, work)
 

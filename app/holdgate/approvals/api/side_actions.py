@@ -9,7 +9,7 @@ from litestar.params import FromPath
 
 from holdgate.api.bodies import read_json
 from holdgate.api.endpoints import endpoint
-from holdgate.api.idempotency import Reply, once
+from holdgate.api.idempotency import MutationReply, once
 from holdgate.api.mutations import change
 from holdgate.approvals.api.schemas import Decided, decided
 from holdgate.approvals.pages import side_actions
@@ -79,12 +79,12 @@ async def forward_approval(request: WebRequest, user: SignedIn, approval_id: Fro
     """For whoever was asked: a colleague gets the mail and decides in their place, within the same time."""
     sent = await read_json(request, NewForward)
 
-    async def work(session: WriteSession) -> Reply:
+    async def work(session: WriteSession) -> MutationReply:
         await _count(request, user.email)
         approval, person = await asked_signed_in(session, user, approval_id)
         signup = side_actions.signup(request)
         to = await delegating.forward(session, approval, person, to=sent.to, note=sent.note, signup=signup)
-        return Reply(Forwarded(approval_id, to))
+        return MutationReply(Forwarded(approval_id, to))
 
     return await once(request, user, work)
 
@@ -105,10 +105,12 @@ async def ask_back(request: WebRequest, user: SignedIn, approval_id: FromPath[UU
     """For whoever was asked: the owner gets a mail, and the clock stands still until they have answered."""
     sent = await read_json(request, NewNote)
 
-    async def work(session: WriteSession) -> Reply:
+    async def work(session: WriteSession) -> MutationReply:
         await _count(request, user.email)
         approval, person = await asked_signed_in(session, user, approval_id)
-        return Reply(AskedBack(approval_id, await clarifying.ask_back(session, approval, person, sent.question)))
+        return MutationReply(
+            AskedBack(approval_id, await clarifying.ask_back(session, approval, person, sent.question))
+        )
 
     return await once(request, user, work)
 
@@ -144,11 +146,11 @@ async def withdraw_note(request: WebRequest, user: SignedIn, approval_id: FromPa
     """For whoever asked it: the clock goes on without an answer."""
     sent = await read_json(request, NoteNamed)
 
-    async def work(session: WriteSession) -> Reply:
+    async def work(session: WriteSession) -> MutationReply:
         await _count(request, user.email)
         approval, person = await asked_signed_in(session, user, approval_id)
         await clarifying.withdraw(session, approval, person, sent.note_id)
-        return Reply(decided(approval))
+        return MutationReply(decided(approval))
 
     return await once(request, user, work)
 

@@ -11,7 +11,7 @@ from holdgate.approvals.models import ApprovalEvent, LinkOpening, Recipient
 from holdgate.approvals.rules.events import mails_of
 
 
-class Delivery(NamedTuple):
+class RecipientDelivery(NamedTuple):
     """`mails`: what the mail server said, oldest first."""
 
     person: Recipient
@@ -24,10 +24,10 @@ class Delivery(NamedTuple):
         return any(opening.opener == "person" for opening in self.openings)
 
 
-async def deliveries(session: AsyncSession, approval_id: UUID, people: Sequence[Recipient]) -> list[Delivery]:
+async def deliveries(session: AsyncSession, approval_id: UUID, people: Sequence[Recipient]) -> list[RecipientDelivery]:
     """Of every person asked."""
     mails: dict[UUID | None, list[ApprovalEvent]] = {}
     for event in await mails_of(session, approval_id):
         mails.setdefault(event.recipient_id, []).append(event)
     openings = await openings_of(session, approval_id)
-    return [Delivery(person, mails.get(person.id, []), openings.get(person.id, [])) for person in people]
+    return [RecipientDelivery(person, mails.get(person.id, []), openings.get(person.id, [])) for person in people]

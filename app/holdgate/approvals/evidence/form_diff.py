@@ -20,7 +20,7 @@ MOST = 1_000_000  # pairs of pieces to compare; beyond, what differs is shown as
 _PIECE = re.compile(r"\s+|\w+|[^\w\s]")
 
 
-class Part(msgspec.Struct, frozen=True):
+class DiffPart(msgspec.Struct, frozen=True):
     """A stretch of text that stayed (`same`), was taken out or was put in."""
 
     op: Op
@@ -30,18 +30,18 @@ class Part(msgspec.Struct, frozen=True):
 class Block(msgspec.Struct, frozen=True):
     """Lines. `folded`: unchanged, and far from any change."""
 
-    parts: list[Part]
+    parts: list[DiffPart]
     folded: int = 0
 
 
-class Change(msgspec.Struct, frozen=True):
+class FieldChange(msgspec.Struct, frozen=True):
     """A field that was changed."""
 
     label: str
     blocks: list[Block]
 
 
-def changes_of(approval: Approval) -> list[Change]:
+def changes_of(approval: Approval) -> list[FieldChange]:
     """The fields that were answered otherwise than proposed, in the form's order."""
     answer = approval.answer or {}
     pairs = [
@@ -50,7 +50,7 @@ def changes_of(approval: Approval) -> list[Change]:
     return _changes(pairs)
 
 
-def revision_of(before: Approval, after: Approval) -> list[Change]:
+def revision_of(before: Approval, after: Approval) -> list[FieldChange]:
     """What a version of a request shows otherwise than another one: the title, what is shown, the form as proposed."""
     old, new = _told(before), _told(after)
     return _changes([(place[1], _compared(old.get(place)), _compared(new.get(place))) for place in {**new, **old}])
@@ -63,8 +63,8 @@ def _told(approval: Approval) -> dict[tuple[str, str], Any]:
     return told | {("form", field.label): field.value for field in values.fields_of(approval)}
 
 
-def _changes(pairs: list[tuple[str, str, str]]) -> list[Change]:
-    return [Change(label, list(compare(before, after))) for label, before, after in pairs if before != after]
+def _changes(pairs: list[tuple[str, str, str]]) -> list[FieldChange]:
+    return [FieldChange(label, list(compare(before, after))) for label, before, after in pairs if before != after]
 
 
 def _asked(approval: Approval, answer: dict[str, Any]) -> list[Any]:
@@ -97,26 +97,26 @@ def compare(before: str, after: str) -> Iterator[Block]:
 def _unchanged(lines: Sequence[str], *, first: bool, last: bool) -> Iterator[Block]:
     head, tail = 0 if first else AROUND, 0 if last else AROUND
     if len(lines) <= head + tail + 1:
-        yield Block([Part("same", "".join(lines))])
+        yield Block([DiffPart("same", "".join(lines))])
         return
     end = len(lines) - tail
     if head:
-        yield Block([Part("same", "".join(lines[:head]))])
-    yield Block([Part("same", "".join(lines[head:end]))], folded=end - head)
+        yield Block([DiffPart("same", "".join(lines[:head]))])
+    yield Block([DiffPart("same", "".join(lines[head:end]))], folded=end - head)
     if tail:
-        yield Block([Part("same", "".join(lines[end:]))])
+        yield Block([DiffPart("same", "".join(lines[end:]))])
 
 
-def _words(before: str, after: str) -> Iterator[Part]:
+def _words(before: str, after: str) -> Iterator[DiffPart]:
     old, new = _PIECE.findall(before), _PIECE.findall(after)
     for tag, a, b, c, d in _steps(old, new):
         if tag == "equal":
-            yield Part("same", "".join(old[a:b]))
+            yield DiffPart("same", "".join(old[a:b]))
             continue
         if a < b:
-            yield Part("out", "".join(old[a:b]))
+            yield DiffPart("out", "".join(old[a:b]))
         if c < d:
-            yield Part("in", "".join(new[c:d]))
+            yield DiffPart("in", "".join(new[c:d]))
 
 
 def _steps(old: Sequence[str], new: Sequence[str]) -> list[Step]:

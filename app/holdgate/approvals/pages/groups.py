@@ -7,9 +7,9 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from holdgate.approvals.pages.inbox import QuestionView, Sent, question_view
+from holdgate.approvals.pages.inbox import QuestionView, SentDecisions, question_view
 from holdgate.approvals.requests import grouping
-from holdgate.approvals.requests.grouping import CHUNK, MOST, Chosen, Group, Result
+from holdgate.approvals.requests.grouping import CHUNK, MOST, ApprovalGroup, Chosen, Result
 from holdgate.approvals.states import ApprovalVerb
 from holdgate.core.db import Session
 from holdgate.core.errors import Invalid
@@ -28,7 +28,7 @@ class GroupPage(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     questions: list[QuestionView]
     run_id: UUID | None
-    sent: Sent = Sent()
+    sent: SentDecisions = SentDecisions()
     chosen: frozenset[str] = frozenset()
     all: bool = False
     message: str = ""
@@ -44,7 +44,7 @@ class GroupPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Together(msgspec.Struct, frozen=True):
-    groups: list[Group]
+    groups: list[ApprovalGroup]
     run_id: UUID
 
 
@@ -74,7 +74,7 @@ async def decide_group(request: WebRequest, user: SignedIn, key: FromPath[str]) 
     form = await request.form()
     everything = form.get("all") == "true"
     entries = [str(entry) for entry in form.getall("shown" if everything else "item", [])]
-    sent = Sent(decision=str(form.get("decision", "")), reason=str(form.get("reason", "")))
+    sent = SentDecisions(decision=str(form.get("decision", "")), reason=str(form.get("reason", "")))
     try:
         verb, chosen = _checked(sent, entries)
     except Invalid as problem:
@@ -97,7 +97,7 @@ async def decide_group(request: WebRequest, user: SignedIn, key: FromPath[str]) 
     return await render(request, "approvals/group.html", view, nav="approvals", status=409)
 
 
-def _checked(sent: Sent, entries: list[str]) -> tuple[ApprovalVerb, list[Chosen]]:
+def _checked(sent: SentDecisions, entries: list[str]) -> tuple[ApprovalVerb, list[Chosen]]:
     """Raises Invalid: nothing was decided."""
     problems: dict[str, str] = {}
     chosen = []

@@ -19,24 +19,24 @@ from holdgate.approvals.errors import (
     SignInNeeded,
 )
 from holdgate.approvals.evidence import receipts
-from holdgate.approvals.evidence.deliveries import Delivery, deliveries
-from holdgate.approvals.evidence.form_diff import Change, as_text, changes_of, revision_of
+from holdgate.approvals.evidence.deliveries import RecipientDelivery, deliveries
+from holdgate.approvals.evidence.form_diff import FieldChange, as_text, changes_of, revision_of
 from holdgate.approvals.models import Approval
-from holdgate.approvals.pages.view_model import Course, TimelineLine, course_of, timeline_of
+from holdgate.approvals.pages.view_model import ApprovalModel, TimelineLine, course_of, timeline_of
 from holdgate.approvals.requests import deciding, exports, grouping, inbox, undoing
 from holdgate.approvals.requests.clarifying import NoteEnded, OpenNote
-from holdgate.approvals.requests.grouping import Group
+from holdgate.approvals.requests.grouping import ApprovalGroup
 from holdgate.approvals.requests.inbox import Detail, InboxRow
 from holdgate.approvals.rules import shown as showing
 from holdgate.approvals.rules import values
 from holdgate.approvals.rules.events import events_of
 from holdgate.approvals.rules.forms import FormField
-from holdgate.approvals.rules.shown import Row
+from holdgate.approvals.rules.shown import ShownRow
 from holdgate.approvals.rules.values import Decision
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from holdgate.core.db import Session
 from holdgate.core.errors import AppError, Invalid
-from holdgate.core.paging import Cursor, turn
+from holdgate.core.paging import Cursor, paginate
 from holdgate.core.principal import Principal
 from holdgate.tasks.models import Task
 from holdgate.tasks.states import TaskState
@@ -62,11 +62,11 @@ class Inbox(msgspec.Struct, frozen=True):
     tabs: list[tuple[str, str, str, None]]
     current: str
     email: str
-    groups: list[Group]
+    groups: list[ApprovalGroup]
     pager: Pager
 
 
-class Sent(msgspec.Struct, frozen=True):
+class SentDecisions(msgspec.Struct, frozen=True):
     """What a person entered, to be shown again when it was refused."""
 
     decision: str = ""
@@ -82,9 +82,9 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
 
     approval: Approval
     fields: tuple[FormField, ...]
-    rows: list[Row]
+    rows: list[ShownRow]
     before: Approval | None = None
-    sent: Sent = Sent()
+    sent: SentDecisions = SentDecisions()
     message: str = ""
 
     @property
@@ -97,11 +97,11 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
         return [(row.label, row.text) for row in self.rows if row.kind == "fact"]
 
     @property
-    def passages(self) -> list[Row]:
+    def passages(self) -> list[ShownRow]:
         return [row for row in self.rows if row.kind != "fact"]
 
     @property
-    def revised(self) -> list[Change]:
+    def revised(self) -> list[FieldChange]:
         """What is not as it was in the version before."""
         return revision_of(self.before, self.approval) if self.before else []
 
@@ -129,41 +129,41 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
         return self.sent.answers.get(field.name, before)
 
 
-class ApprovalPage(msgspec.Struct, frozen=True):
+class ApprovalView(msgspec.Struct, frozen=True):
     """`taker`: this person may take the approval back. `receipt`: there is one. `changes`: made in the form."""
 
     detail: Detail
     question: QuestionView
-    course: Course
+    course: ApprovalModel
     timeline: list[TimelineLine]
     taker: bool = False
     receipt: bool = False
-    changes: Sequence[Change] = ()
-    deliveries: Sequence[Delivery] = ()
+    changes: Sequence[FieldChange] = ()
+    deliveries: Sequence[RecipientDelivery] = ()
 
 
 def question_view(
-    approval: Approval, before: Approval | None = None, *, sent: Sent | None = None, message: str = ""
+    approval: Approval, before: Approval | None = None, *, sent: SentDecisions | None = None, message: str = ""
 ) -> QuestionView:
     return QuestionView(
         approval=approval,
         fields=values.fields_of(approval),
         rows=showing.rows(approval.shown),
         before=before,
-        sent=sent or Sent(),
+        sent=sent or SentDecisions(),
         message=message,
     )
 
 
-async def read_sent(request: WebRequest) -> Sent:
+async def read_sent(request: WebRequest) -> SentDecisions:
     """What the form of a decision sent."""
     form = await request.form()
     answers = {name.removeprefix(ANSWER): str(value) for name, value in form.items() if name.startswith(ANSWER)}
     decision, version, reason = (str(form.get(name, "")) for name in ("decision", "version", "reason"))
-    return Sent(decision=decision, version=version, reason=reason, answers=answers)
+    return SentDecisions(decision=decision, version=version, reason=reason, answers=answers)
 
 
-def decision_of(sent: Sent) -> Decision:
+def decision_of(sent: SentDecisions) -> Decision:
     """Raises Invalid: none was chosen, as none is preselected."""
     if sent.decision not in VERBS:
         raise Invalid("Please choose one of the decisions offered.", {"decision": "Choose one."})
@@ -171,7 +171,7 @@ def decision_of(sent: Sent) -> Decision:
     return Decision(version=sent.version, verb=verb, form=sent.answers, reason=sent.reason)
 
 
-def refusal(sent: Sent, problem: AppError) -> tuple[Sent, str, int]:
+def refusal(sent: SentDecisions, problem: AppError) -> tuple[SentDecisions, str, int]:
     """What to show when a decision did not count: the entries kept, the sentence, the status."""
     errors = problem.fields if isinstance(problem, Invalid) else {}
     return msgspec.structs.replace(sent, errors=errors), str(problem), problem.status
@@ -205,7 +205,7 @@ async def show_inbox(
     async def rows(place: Cursor | None, limit: int, turned: bool) -> list[InboxRow]:
         return await inbox.inbox(read, user, current, after=place, limit=limit, turned=turned)
 
-    shown = await turn(rows, inbox.place_of, cursor, back)
+    shown = await paginate(rows, inbox.place_of, cursor, back)
     view = Inbox(
         rows=shown.rows,
         tabs=[(key, label, f"/approvals?show={key}", None) for key, label in TABS],
@@ -234,7 +234,7 @@ async def approval_page(
     user: Principal,
     approval_id: UUID,
     *,
-    sent: Sent | None = None,
+    sent: SentDecisions | None = None,
     message: str = "",
     status: int = 200,
 ) -> Response[str]:
@@ -242,7 +242,7 @@ async def approval_page(
     detail = await inbox.detail(session, approval_id, user)
     course = await course_of(session, detail.approval, user.email, by=user)
     timeline = timeline_of(detail.approval, await events_of(session, approval_id))
-    view = ApprovalPage(
+    view = ApprovalView(
         detail,
         question_view(detail.approval, detail.before, sent=sent, message=message),
         course,

@@ -8,7 +8,7 @@ from litestar.params import FromPath
 
 from holdgate.approvals.errors import SignInNeeded
 from holdgate.approvals.evidence import receipts
-from holdgate.approvals.evidence.form_diff import Change, changes_of
+from holdgate.approvals.evidence.form_diff import FieldChange, changes_of
 from holdgate.approvals.evidence.receipts import Receipt
 from holdgate.approvals.models import Approval
 from holdgate.approvals.pages.inbox import QuestionView, question_view
@@ -31,7 +31,7 @@ class ReceiptPage(msgspec.Struct, frozen=True):
 
     question: QuestionView
     receipt: Receipt
-    changes: list[Change]
+    changes: list[FieldChange]
     back: str
     private: bool
 

@@ -14,8 +14,16 @@ from holdgate.approvals.errors import NotAsked, QuestionChanged, TooLateToTakeBa
 from holdgate.approvals.evidence import receipts
 from holdgate.approvals.evidence.link_opens import Opening, note, sign_of_scanner
 from holdgate.approvals.models import Approval, Recipient
-from holdgate.approvals.pages.inbox import REFUSALS, QuestionView, Sent, decision_of, question_view, read_sent, refusal
-from holdgate.approvals.pages.view_model import Course, course_of
+from holdgate.approvals.pages.inbox import (
+    REFUSALS,
+    QuestionView,
+    SentDecisions,
+    decision_of,
+    question_view,
+    read_sent,
+    refusal,
+)
+from holdgate.approvals.pages.view_model import ApprovalModel, course_of
 from holdgate.approvals.requests import deciding, requesting, undoing
 from holdgate.approvals.rules import queries
 from holdgate.approvals.rules.access import holder_of
@@ -53,7 +61,7 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     question: QuestionView
-    course: Course
+    course: ApprovalModel
     asker: str
     run_name: str
     email: str
@@ -79,7 +87,7 @@ async def _page(
     token: str,
     asked: Asked,
     *,
-    sent: Sent | None = None,
+    sent: SentDecisions | None = None,
     message: str = "",
     fresh: bool = False,
 ) -> ReviewPage:
@@ -172,7 +180,7 @@ async def act_by_link(
     form: Form,
     act: Act,
     *,
-    sent: Sent | None = None,
+    sent: SentDecisions | None = None,
     chosen: bool = False,
     limit: Limit | None = None,
     fresh: bool = False,
@@ -194,7 +202,7 @@ async def act_by_link(
         async with request.app.state.database.write(f"recipient:{asked.recipient.email}") as write:
             await act(write, digest(token), principal(request.scope))
     except (*REFUSALS, NotAsked, TooLateToTakeBack) as problem:
-        sent, message, status = refusal(sent or Sent(), problem)
+        sent, message, status = refusal(sent or SentDecisions(), problem)
         return await render_review(request, token, sent=sent, message=message, status=status)
     return await render_review(request, token, fresh=True) if fresh else see_other(request, f"/review/{token}")
 
@@ -228,7 +236,7 @@ async def render_review(
     request: WebRequest,
     token: str,
     *,
-    sent: Sent | None = None,
+    sent: SentDecisions | None = None,
     message: str = "",
     status: int = 200,
     fresh: bool = False,

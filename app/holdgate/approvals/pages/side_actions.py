@@ -10,7 +10,7 @@ from litestar.params import FromPath
 
 from holdgate.approvals.errors import ApprovalNotFound
 from holdgate.approvals.models import Approval, Recipient
-from holdgate.approvals.pages.inbox import REFUSALS, Sent, approval_page, refusal
+from holdgate.approvals.pages.inbox import REFUSALS, SentDecisions, approval_page, refusal
 from holdgate.approvals.pages.review import Form, act_by_link, read_link_form
 from holdgate.approvals.requests import clarifying, delegating
 from holdgate.approvals.rules.access import asked_by_link, asked_signed_in
@@ -46,7 +46,7 @@ async def _signed_in(
         approval, person = await asked_signed_in(write, user, approval_id)
         await work(write, approval, person, form)
     except REFUSALS as problem:
-        sent, message, status = refusal(Sent(detour=form), problem)
+        sent, message, status = refusal(SentDecisions(detour=form), problem)
         await write.rollback()
         return await approval_page(request, write, user, approval_id, sent=sent, message=message, status=status)
     return see_other(request, f"/approvals/{approval_id}")
@@ -59,7 +59,7 @@ async def _by_link(request: WebRequest, work: Detour) -> Response[Any]:
         approval, person = await asked_by_link(write, token_hash, holder)
         await work(write, approval, person, form)
 
-    return await act_by_link(request, form, act, sent=Sent(detour=form), limit=DETOURS)
+    return await act_by_link(request, form, act, sent=SentDecisions(detour=form), limit=DETOURS)
 
 
 def _forward(request: WebRequest) -> Detour:
@@ -108,7 +108,7 @@ async def answer_back(request: WebRequest, user: SignedIn, write: Write, approva
     try:
         await clarifying.answer_back(write, user, approval_id, _note_id(form), form.get("answer", ""))
     except REFUSALS as problem:
-        sent, message, status = refusal(Sent(detour=form), problem)
+        sent, message, status = refusal(SentDecisions(detour=form), problem)
         await write.rollback()
         return await approval_page(request, write, user, approval_id, sent=sent, message=message, status=status)
     return see_other(request, f"/approvals/{approval_id}", "Your answer is on its way. The time to decide goes on.")

@@ -10,17 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.approvals.models import Approval, ApprovalEvent, LinkOpening, Recipient
 from holdgate.approvals.pages.view_model import STATES, TITLES
 from holdgate.tasks.models import Task
-from holdgate.tasks.timeline import Happening, Told, teller
+from holdgate.tasks.timeline import TimelineEntry, TimelineParts, teller
 
 MAILS = {"mail_accepted": "Mail accepted", "mail_refused": "Mail refused"}
 _DECIDING = ("approve", "reject", "answer")
 
 
 @teller
-async def tell(session: AsyncSession, task: Task) -> Told:
+async def tell(session: AsyncSession, task: Task) -> TimelineParts:
     approvals = {each.id: each for each in await _approvals(session, task.id)}
     if not approvals:
-        return Told()
+        return TimelineParts()
     rows = await session.execute(
         select(ApprovalEvent, Recipient.email)
         .outerjoin(Recipient, Recipient.id == ApprovalEvent.recipient_id)
@@ -47,7 +47,7 @@ async def tell(session: AsyncSession, task: Task) -> Told:
         if person.state == "waiting" and asked.state == "pending" and person.id not in waiting:
             waiting.add(person.id)
             lines.append(_plain(asked.created_at, f"Mail to {person.email} on its way", "pending"))
-    return Told(lines)
+    return TimelineParts(lines)
 
 
 async def _approvals(session: AsyncSession, task_id: UUID) -> list[Approval]:
@@ -55,7 +55,7 @@ async def _approvals(session: AsyncSession, task_id: UUID) -> list[Approval]:
     return list(found.scalars())
 
 
-def _line(approval: Approval, event: ApprovalEvent, email: str) -> Happening:
+def _line(approval: Approval, event: ApprovalEvent, email: str) -> TimelineEntry:
     actor = "" if event.actor == "system" else event.actor
     state: str | None
     if event.verb in MAILS:
@@ -66,7 +66,7 @@ def _line(approval: Approval, event: ApprovalEvent, email: str) -> Happening:
     else:
         title, state = TITLES.get(event.verb, event.verb.replace("_", " ").capitalize()), STATES.get(event.verb)
     decides = event.verb in _DECIDING and approval.decided_at == event.at
-    return Happening(
+    return TimelineEntry(
         at=event.at,
         title=title,
         state=state,
@@ -91,11 +91,11 @@ def _detail(data: dict[str, Any]) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _opened(opening: LinkOpening, person: Recipient) -> Happening:
+def _opened(opening: LinkOpening, person: Recipient) -> TimelineEntry:
     who = "a person" if opening.opener == "person" else "a scanner"
     times = "" if opening.n == 1 else f" {opening.n} times"
     return _plain(opening.first_at, f"Link of {person.email} opened by {who}{times}", None)
 
 
-def _plain(at: datetime, title: str, state: str | None) -> Happening:
-    return Happening(at, title, state, "", "")
+def _plain(at: datetime, title: str, state: str | None) -> TimelineEntry:
+    return TimelineEntry(at, title, state, "", "")

@@ -16,7 +16,7 @@ from holdgate.core.principal import Principal, name_of
 from holdgate.runs import service as runs
 
 
-class Course(msgspec.Struct, frozen=True, kw_only=True):
+class ApprovalModel(msgspec.Struct, frozen=True, kw_only=True):
     """As `viewer`, an address, sees it. `owner` is the address that can be asked back, or "". `paused`: by its run."""
 
     approval: Approval
@@ -70,14 +70,14 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
         return next((note for note in self.notes if self.open and note.ended_at is None), None)
 
 
-async def course_of(session: Session, approval: Approval, viewer: str, *, by: Principal | None = None) -> Course:
+async def course_of(session: Session, approval: Approval, viewer: str, *, by: Principal | None = None) -> ApprovalModel:
     """Args:
     by: the signed-in person, who may also be the owner or an admin; None behind a link.
     """
     owner = await accounts.find_user(session, approval.owner_id) if approval.owner_id else None
     owns = by is not None and approval.owner_id == by.id
     is_admin = by is not None and by.is_admin
-    return Course(
+    return ApprovalModel(
         approval=approval,
         standing=await standing_of(session, approval),
         notes=await policy_queries.notes_of(session, approval.id),

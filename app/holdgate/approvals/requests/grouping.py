@@ -27,7 +27,7 @@ CHUNK = 25  # of one transaction
 GROUPS = 20
 
 
-class Group(NamedTuple):
+class ApprovalGroup(NamedTuple):
     """Open questions alike, at least two. `title` is one of theirs; `expires_at` the first deadline."""
 
     key: str
@@ -62,7 +62,7 @@ def _for(by: Principal, everyone: bool) -> ColumnElement[bool]:
     return (Approval.state == ApprovalState.PENDING) & Approval.alike.is_not(None) & Approval.id.not_in(voted)
 
 
-async def groups(session: AsyncSession, by: Principal, run_id: UUID | None = None) -> list[Group]:
+async def groups(session: AsyncSession, by: Principal, run_id: UUID | None = None) -> list[ApprovalGroup]:
     """Of one run everything that an administrator may decide, too; else only what this person was asked."""
     which = _for(by, by.is_admin and run_id is not None)
     found = await session.execute(
@@ -76,7 +76,7 @@ async def groups(session: AsyncSession, by: Principal, run_id: UUID | None = Non
     )
     rows = list(found)
     names = await runs.names_of(session, [run for *_, run in rows if run])
-    return [Group(key, n, title, until, run, names[run]) for key, n, title, until, run in rows if key and run]
+    return [ApprovalGroup(key, n, title, until, run, names[run]) for key, n, title, until, run in rows if key and run]
 
 
 async def members(session: AsyncSession, by: Principal, key: str) -> list[Approval]:

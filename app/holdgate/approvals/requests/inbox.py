@@ -15,7 +15,7 @@ from holdgate.approvals.rules.queries import another_version, id_before, recipie
 from holdgate.approvals.rules.tally import Standing, standings_of
 from holdgate.approvals.rules.visibility import asked, waits_for
 from holdgate.approvals.states import ApprovalState
-from holdgate.core.paging import Cursor, from_behind
+from holdgate.core.paging import Cursor, before_cursor
 from holdgate.core.principal import Principal
 from holdgate.tasks.models import Task
 
@@ -66,14 +66,14 @@ async def inbox(
     query = query.options(*(defer(column) for column in _LARGE))
     if which == "decided":
         query = query.where(Approval.state != ApprovalState.PENDING, asked(by))
-        query = from_behind(query, Approval.decided_at, Approval.id, after, oldest=turned)
+        query = before_cursor(query, Approval.decided_at, Approval.id, after, oldest=turned)
     else:
         query = query.where(Approval.state == ApprovalState.PENDING)
         if which == "mine":
             query = query.where(waits_for(by))
         elif not by.is_admin:
             query = query.where(asked(by))
-        query = from_behind(query, _DEADLINE, Approval.id, after, oldest=not turned)
+        query = before_cursor(query, _DEADLINE, Approval.id, after, oldest=not turned)
     rows = list(await session.execute(query))
     standings = await standings_of(session, [row[0] for row in rows])
     return [InboxRow(approval, task, standings[approval.id], undelivered) for approval, task, undelivered in rows]
@@ -127,7 +127,7 @@ class WaitingRow(NamedTuple):
     expires_at: datetime | None
 
 
-class Waiting(NamedTuple):
+class InboxSummary(NamedTuple):
     """What waits for a person: the most pressing, and how many in all.
 
     `undelivered`: open questions of theirs (everybody's for an administrator) of which every mail came back.
@@ -138,7 +138,7 @@ class Waiting(NamedTuple):
     undelivered: int
 
 
-async def next_waiting(session: AsyncSession, by: Principal, limit: int) -> Waiting:
+async def next_waiting(session: AsyncSession, by: Principal, limit: int) -> InboxSummary:
     """The nearest deadline first. One statement."""
     waiting = (
         select(
@@ -163,7 +163,7 @@ async def next_waiting(session: AsyncSession, by: Principal, limit: int) -> Wait
     )
     rows = found.all()
     shown = [WaitingRow(row.id, row.hold, row.title, row.task_title, row.expires_at) for row in rows if row.id]
-    return Waiting(shown, rows[0].total or 0, rows[0].undelivered)
+    return InboxSummary(shown, rows[0].total or 0, rows[0].undelivered)
 
 
 def _undelivered(scope: UUID | None) -> ScalarSelect[int]:

@@ -133,7 +133,7 @@ class QuestionAnswered(ApprovalReminder):
         return {**values, "question": note.question, "answer": note.answer, "answered_by": note.ended_by}
 
 
-class AskedBack(msgspec.Struct):
+class ClarificationData(msgspec.Struct):
     note_id: UUID
 
 
@@ -141,9 +141,9 @@ class AskedBack(msgspec.Struct):
 class QuestionBack(PlainLetter):
     """Somebody asked wants to know more. The link is no personal one: the owner answers signed in."""
 
-    Data = AskedBack
+    Data = ClarificationData
 
-    async def prepare(self, session: WriteSession, data: AskedBack, settings: Settings) -> dict[str, Any]:
+    async def prepare(self, session: WriteSession, data: ClarificationData, settings: Settings) -> dict[str, Any]:
         note = await session.get(Note, data.note_id)
         approval = await session.get(Approval, note.approval_id) if note else None
         if note is None or approval is None or note.ended_at or approval.state != ApprovalState.PENDING:

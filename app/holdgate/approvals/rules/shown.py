@@ -12,7 +12,7 @@ LONG = 200  # characters; a longer text is shown as a passage
 WHOLE = 1e15  # floats from here on are written as whole numbers: PostgreSQL gives them back so
 
 
-class Row(msgspec.Struct, frozen=True):
+class ShownRow(msgspec.Struct, frozen=True):
     """A value under its name. `fact`: short; `text`: long or of several lines; `data`: an object or a list, as JSON."""
 
     label: str
@@ -20,17 +20,17 @@ class Row(msgspec.Struct, frozen=True):
     kind: Literal["fact", "text", "data"] = "fact"
 
 
-def rows(shown: Any) -> list[Row]:
+def rows(shown: Any) -> list[ShownRow]:
     """Everything that is shown, in its order."""
     values = shown if isinstance(shown, dict) else {"Value": shown}
     return [_row(label, value) for label, value in values.items()]
 
 
-def _row(label: str, value: Any) -> Row:
+def _row(label: str, value: Any) -> ShownRow:
     if isinstance(value, dict | list) and value:
-        return Row(label, msgspec.json.format(msgspec.json.encode(value), indent=2).decode(), "data")
+        return ShownRow(label, msgspec.json.format(msgspec.json.encode(value), indent=2).decode(), "data")
     text = _text(value)
-    return Row(label, text, "text" if "\n" in text or len(text) > LONG else "fact")
+    return ShownRow(label, text, "text" if "\n" in text or len(text) > LONG else "fact")
 
 
 def _text(value: Any) -> str:

@@ -66,7 +66,7 @@ class AnswerTooLarge(RefusedRequest):
 @asynccontextmanager
 async def client(
     settings: Settings, *, timeout: timedelta = TIMEOUT, max_bytes: int = MAX_BYTES, cut: bool = False
-) -> AsyncIterator["Client"]:
+) -> AsyncIterator["OutgoingClient"]:
     """A client for one errand; it keeps cookies until the block ends.
 
     Args:
@@ -80,10 +80,10 @@ async def client(
         trust_env=False,
         headers={"User-Agent": AGENT},
     ) as http:
-        yield Client(http, timeout, max_bytes, cut)
+        yield OutgoingClient(http, timeout, max_bytes, cut)
 
 
-class Client:
+class OutgoingClient:
     """Asks and returns whole answers, whatever their status."""
 
     def __init__(self, http: httpx.AsyncClient, timeout: timedelta, max_bytes: int, cut: bool) -> None:

@@ -64,7 +64,7 @@ def traceparent() -> str:
     return carrier.get(HEADER, "")
 
 
-class Told:
+class SpanHandle:
     """A span to which more is said once it is known; does nothing when nobody traces."""
 
     def __init__(self, span: "Span | None" = None) -> None:
@@ -83,11 +83,11 @@ class Told:
             self._span.set_status(Status(StatusCode.ERROR, failed))
 
 
-_NOTHING = Told()
+_NOTHING = SpanHandle()
 
 
 @contextmanager
-def span(name: str, kind: Kind, attributes: Attributes, *, parent: str | None = None) -> Iterator[Told]:
+def span(name: str, kind: Kind, attributes: Attributes, *, parent: str | None = None) -> Iterator[SpanHandle]:
     """A piece of work. Of an exception that leaves it only the type is noted: its text may hold anything.
 
     Args:
@@ -108,7 +108,7 @@ def span(name: str, kind: Kind, attributes: Attributes, *, parent: str | None = 
         record_exception=False,
         set_status_on_exception=False,
     ) as made:
-        told = Told(made)
+        told = SpanHandle(made)
         try:
             yield told
         except BaseException as error:

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import func, select
 
 from holdgate.core.network import outgoing
-from holdgate.kinds.application.packet import Packet, Receipt, Refusal, SignInWanted, Unclear
+from holdgate.kinds.application.packet import Packet, Refusal, SignInWanted, SiteReceipt, Unclear
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import RetryAfter
 
@@ -28,7 +28,7 @@ class SiteBusy(Exception):
 
 async def judge(
     ctx: Context, packet: Packet, letter: str, response: httpx.Response
-) -> Receipt | Refusal | SignInWanted | Unclear:
+) -> SiteReceipt | Refusal | SignInWanted | Unclear:
     """Raises SiteBusy, RetryAfter."""
     status, host = response.status_code, response.url.host
     said = _words(response)
@@ -46,7 +46,7 @@ async def judge(
     receipt = _receipt_in(response)
     if receipt is None:
         return Unclear(round=ctx.task.round, status=status, host=host, at=await _now(ctx))
-    return Receipt(
+    return SiteReceipt(
         receipt=receipt,
         status=status,
         url=packet.apply_url,

@@ -12,7 +12,7 @@ from holdgate.accounts.profile import cover_letter
 from holdgate.accounts.profile.profiles import ProfileView, load_profile, load_resume
 from holdgate.accounts.profile.resume_files import Document
 from holdgate.approvals.rules.forms import FormField
-from holdgate.kinds.application.packet import Missing, Packet, Reply, Resume
+from holdgate.kinds.application.packet import Missing, Packet, Resume, SiteReply
 from holdgate.kinds.application.questions import field_for, reply_to
 from holdgate.postings import service as postings
 from holdgate.postings.errors import PostingNotFound
@@ -88,7 +88,7 @@ def _packet(
     profile: ProfileView,
     name: str,
     document: Document,
-    replies: list[Reply],
+    replies: list[SiteReply],
     letter: str,
 ) -> Packet:
     resume = Resume(document.name, document.media_type, len(document.content), sha256(document.content).hexdigest())

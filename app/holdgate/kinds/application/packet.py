@@ -19,7 +19,7 @@ class Resume(msgspec.Struct, frozen=True):
     sha256: str
 
 
-class Reply(msgspec.Struct, frozen=True):
+class SiteReply(msgspec.Struct, frozen=True):
     """The answer to one question of the posting's form."""
 
     name: str
@@ -40,7 +40,7 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, tag="packet"):
     email: str
     phone: str
     resume: Resume
-    replies: list[Reply]
+    replies: list[SiteReply]
     cover_letter: str
     applied_at: datetime | None
     posting_id: UUID | None = None  # None: composed by a release that did not note it
@@ -96,7 +96,7 @@ class CoverLetterForm(msgspec.Struct, frozen=True):
     ]
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="receipt"):
+class SiteReceipt(msgspec.Struct, frozen=True, kw_only=True, tag="receipt"):
     """The site has the application. `receipt` is its word for it, empty when it has none."""
 
     receipt: str

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from holdgate.approvals.rules.forms import FormField
-from holdgate.kinds.application.packet import Reply
-from holdgate.postings.formats import Question
+from holdgate.kinds.application.packet import SiteReply
+from holdgate.postings.formats import PostingQuestion
 
 YES = ("yes", "true", "on", "1")
 NO = ("no", "false", "off", "0")
 
 
-def reply_to(question: Question, standing: Mapping[str, str], given: Mapping[str, Any]) -> Reply | None:
+def reply_to(question: PostingQuestion, standing: Mapping[str, str], given: Mapping[str, Any]) -> SiteReply | None:
     """The answer that fits the question, or None.
 
     Args:
@@ -22,11 +22,11 @@ def reply_to(question: Question, standing: Mapping[str, str], given: Mapping[str
     known = {_key(label): value for label, value in standing.items()}
     for value in (known.get(_key(question.label)), known.get(_key(question.name)), given.get(question.name)):
         if value is not None and (fitting := _fitted(question, str(value))):
-            return Reply(question.name, question.label, fitting)
+            return SiteReply(question.name, question.label, fitting)
     return None
 
 
-def field_for(question: Question, value: Any) -> FormField:
+def field_for(question: PostingQuestion, value: Any) -> FormField:
     """A field that asks the question. A yes/no question is a choice: a box left unticked would pass for a “no”."""
     if question.type in ("select", "boolean"):
         options = ("yes", "no") if question.type == "boolean" else tuple(question.options)
@@ -40,7 +40,7 @@ def _key(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _fitted(question: Question, value: str) -> str:
+def _fitted(question: PostingQuestion, value: str) -> str:
     """The value as the form takes it; empty when it does not fit."""
     value = value.strip()
     if question.type == "boolean":

@@ -16,9 +16,9 @@ from holdgate.accounts.profile.profiles import load_resume
 from holdgate.approvals.rules.forms import FormField
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.network import outgoing
-from holdgate.core.network.outgoing import Client, RefusedRequest
+from holdgate.core.network.outgoing import OutgoingClient, RefusedRequest
 from holdgate.kinds.application import answers
-from holdgate.kinds.application.packet import Packet, Receipt, Refusal, SignInWanted, Unclear
+from holdgate.kinds.application.packet import Packet, Refusal, SignInWanted, SiteReceipt, Unclear
 from holdgate.postings import service as postings
 from holdgate.postings.errors import PostingNotFound
 from holdgate.runtime.attempts.context import Context
@@ -34,7 +34,7 @@ CHANGED = "Your résumé has changed since you approved the application, so noth
 
 async def send(
     ctx: Context, packet: Packet, letter: str, *, posting_id: UUID, draft: int, tries: Iterator[int]
-) -> Receipt | Refusal:
+) -> SiteReceipt | Refusal:
     """The packet with its approved letter, until the site has taken or refused it.
 
     Args:
@@ -58,7 +58,7 @@ async def send(
         await ctx.sign_in(f"sign-in-{n}", title=title, url=outcome.url)
 
 
-async def _look(ctx: Context, packet: Packet, letter: str, unclear: Unclear, n: int) -> Receipt | Refusal:
+async def _look(ctx: Context, packet: Packet, letter: str, unclear: Unclear, n: int) -> SiteReceipt | Refusal:
     """Ask whether it has arrived: sending it again could make two of it, and passing over it none."""
     answer = await ctx.ask(
         f"arrived-{n}",
@@ -71,7 +71,7 @@ async def _look(ctx: Context, packet: Packet, letter: str, unclear: Unclear, n: 
     )
     if answer.form["arrived"] != "yes":
         return Refusal(round=unclear.round, reason=f"{unclear.host} has not taken the application ({unclear.status}).")
-    return Receipt(
+    return SiteReceipt(
         receipt="",
         status=unclear.status,
         url=packet.apply_url,
@@ -121,7 +121,7 @@ async def _resume(session: Session, ctx: Context, packet: Packet) -> bytes | Non
 
 async def post(
     ctx: Context, packet: Packet, letter: str, key: str, posting_id: UUID
-) -> Receipt | Refusal | SignInWanted | Unclear:
+) -> SiteReceipt | Refusal | SignInWanted | Unclear:
     """One try. What is not clear (no answer, a server's error) is raised, so that the same is sent again.
 
     Raises:
@@ -151,7 +151,7 @@ async def post(
     return await answers.judge(ctx, packet, letter, response)
 
 
-async def _deliver(http: Client, packet: Packet, letter: str, resume: bytes, key: str) -> httpx.Response:
+async def _deliver(http: OutgoingClient, packet: Packet, letter: str, resume: bytes, key: str) -> httpx.Response:
     """The site's last word, after its redirects."""
     url = packet.apply_url
     for _ in range(HOPS):
@@ -175,7 +175,9 @@ async def _deliver(http: Client, packet: Packet, letter: str, resume: bytes, key
     return response
 
 
-async def _post_form(http: Client, url: str, packet: Packet, letter: str, resume: bytes, key: str) -> httpx.Response:
+async def _post_form(
+    http: OutgoingClient, url: str, packet: Packet, letter: str, resume: bytes, key: str
+) -> httpx.Response:
     fields = {"name": packet.name, "email": packet.email, "phone": packet.phone, "cover_letter": letter}
     fields |= {f"answers[{reply.name}]": reply.value for reply in packet.replies}
     return await http.request(

@@ -11,7 +11,7 @@ from litestar.params import FromPath
 from holdgate.api.bodies import content_type, read_query
 from holdgate.api.endpoints import CSV, JSON, endpoint
 from holdgate.api.exports import export_routes
-from holdgate.api.idempotency import Reply, once
+from holdgate.api.idempotency import MutationReply, once
 from holdgate.api.mutations import change
 from holdgate.api.paging import page, position
 from holdgate.api.router import PATH
@@ -87,7 +87,7 @@ async def get_posting(user: SignedIn, read: Read, posting_id: FromPath[UUID]) ->
     body=NewPosting,
     example=EXAMPLE,
 )
-async def add_posting(session: WriteSession, by: Principal, wanted: NewPosting) -> Reply:
+async def add_posting(session: WriteSession, by: Principal, wanted: NewPosting) -> MutationReply:
     """200 when there was one with this address."""
     parsed = checked("api", [Draft(row=1, **msgspec.structs.asdict(wanted))])
     if parsed.errors:
@@ -95,7 +95,7 @@ async def add_posting(session: WriteSession, by: Principal, wanted: NewPosting) 
     done = await _import(session, by, "By API", parsed, leave_out=False)
     made = await queries.id_of(session, by.id, parsed.rows[0].canonical_url)
     url = f"{PATH}/postings/{made}"
-    return Reply(CreatedPosting(made, url, not done.new), 201 if done.new else 200, url)
+    return MutationReply(CreatedPosting(made, url, not done.new), 201 if done.new else 200, url)
 
 
 @endpoint(
@@ -120,9 +120,9 @@ async def import_postings(request: WebRequest, user: SignedIn) -> Response[Any]:
         named = {f"[{bad.row}].{bad.column}".rstrip("."): bad.message for bad in left_out[:NAMED]}
         raise Invalid("Some rows do not fit, so none was imported. Mend them, or leave them out.", named)
 
-    async def work(session: WriteSession) -> Reply:
+    async def work(session: WriteSession) -> MutationReply:
         done = await _import(session, user, "By API", parsed, leave_out=True)
-        return Reply(ImportDone(done.new, done.known, left_out))
+        return MutationReply(ImportDone(done.new, done.known, left_out))
 
     return await once(request, user, work)
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from holdgate.api.idempotency import Reply
+from holdgate.api.idempotency import MutationReply
 from holdgate.api.mutations import change
 from holdgate.api.router import PATH
 from holdgate.core.db import WriteSession
@@ -27,7 +27,7 @@ ID = "0199a8e4-0000-7000-8000-000000000007"
     example={"name": "Monday", "matching": "gardener"},
     problems=(404, 409),
 )
-async def start_applications(session: WriteSession, by: Principal, wanted: NewApplications) -> Reply:
+async def start_applications(session: WriteSession, by: Principal, wanted: NewApplications) -> MutationReply:
     """An application for each, made from one's own profile; so of one's own postings only, whatever one's role."""
     ids = await _chosen(session, by, wanted)
     made = await service.start_applications(session, by, name=wanted.name, posting_ids=ids, force=wanted.again)
@@ -44,7 +44,7 @@ async def start_applications(session: WriteSession, by: Principal, wanted: NewAp
     example={"postings": [ID]},
     problems=(409,),
 )
-async def add_applications(session: WriteSession, by: Principal, wanted: ChosenPostings, run_id: UUID) -> Reply:
+async def add_applications(session: WriteSession, by: Principal, wanted: ChosenPostings, run_id: UUID) -> MutationReply:
     """To a run of one's own that is not cancelled. What it has already is left out."""
     ids = await _chosen(session, by, wanted)
     return _reply(await service.add_applications(session, by, run_id, posting_ids=ids, force=wanted.again))
@@ -57,9 +57,9 @@ async def _chosen(session: WriteSession, user: Principal, wanted: ChosenPostings
     return ids
 
 
-def _reply(done: Started) -> Reply:
+def _reply(done: Started) -> MutationReply:
     url = f"{PATH}/runs/{done.run_id}"
-    return Reply(ApplicationsAdded(done.run_id, url, done.tasks, done.skipped), 201, url)
+    return MutationReply(ApplicationsAdded(done.run_id, url, done.tasks, done.skipped), 201, url)
 
 
 handlers = [start_applications, add_applications]

@@ -15,14 +15,14 @@ _ATTRIBUTE = re.compile(r"(?<![\w-])(type|rel|href)\s*=\s*(\"[^\"]*\"|'[^']*'|[^
 _SHELL = re.compile(r"^\s*(?:<!--|<!\[CDATA\[|/\*\s*<!\[CDATA\[\s*\*/)|(?:-->|\]\]>|/\*\s*\]\]>\s*\*/)\s*$")
 
 
-class Page(msgspec.Struct, frozen=True):
+class JobPage(msgspec.Struct, frozen=True):
     """`blocks` are the texts of the JSON-LD scripts, `canonical` the page's own address or empty."""
 
     blocks: list[str]
     canonical: str
 
 
-def read_page(text: str) -> Page:
+def read_page(text: str) -> JobPage:
     """Read an HTML page, however broken."""
     blocks: list[str] = []
     canonical = ""
@@ -46,4 +46,4 @@ def read_page(text: str) -> Page:
         if attributes.get("type", "").partition(";")[0].strip().lower() == "application/ld+json":
             blocks.append(_SHELL.sub("", text[position : closing.start()]))
         position = closing.end()
-    return Page(blocks, canonical)
+    return JobPage(blocks, canonical)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from holdgate.postings.formats.rows import Question, list_of, object_of, one_line, text_of
+from holdgate.postings.formats.rows import PostingQuestion, list_of, object_of, one_line, text_of
 
 MAX_QUESTIONS = 100
 MAX_OPTIONS = 500
@@ -43,7 +43,7 @@ _TYPES: dict[str, Literal["text", "textarea", "select", "boolean", "file"]] = {
 }
 
 
-def questions_of(value: object) -> list[Question]:
+def questions_of(value: object) -> list[PostingQuestion]:
     """Return the questions of a decoded JSON list, without the standard and the hidden ones.
 
     Raises ValueError with a sentence when one of them cannot be asked.
@@ -60,7 +60,7 @@ def questions_of(value: object) -> list[Question]:
     return found
 
 
-def questions_in(text: str) -> list[Question]:
+def questions_in(text: str) -> list[PostingQuestion]:
     """Return the questions of a CSV cell: nothing, or a JSON list. Raises ValueError like `questions_of`."""
     if not text.strip():
         return []
@@ -71,7 +71,7 @@ def questions_in(text: str) -> list[Question]:
     return questions_of(value)
 
 
-def _question(item: object) -> Question | None:
+def _question(item: object) -> PostingQuestion | None:
     outer = object_of(item)
     if not outer:
         raise ValueError("Every question must be a JSON object.")
@@ -91,7 +91,7 @@ def _question(item: object) -> Question | None:
     options = _options(field) if type == "select" else []
     if type == "select" and not 0 < len(options) <= MAX_OPTIONS:
         raise ValueError(f"The question {name} needs from 1 to {MAX_OPTIONS} options.")
-    return Question(name, label, _required(outer), type, options)
+    return PostingQuestion(name, label, _required(outer), type, options)
 
 
 def _options(field: Mapping[str, object]) -> list[str]:

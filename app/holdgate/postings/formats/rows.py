@@ -26,7 +26,7 @@ class UnreadableFile(Invalid):
     title = "This file cannot be imported"
 
 
-class Question(msgspec.Struct, frozen=True):
+class PostingQuestion(msgspec.Struct, frozen=True):
     """A question of the application form beyond name, e-mail, phone, CV and cover letter."""
 
     name: str
@@ -58,7 +58,7 @@ class PostingRow(msgspec.Struct, frozen=True):
     apply_url: str
     description: str
     external_id: str
-    questions: list[Question]
+    questions: list[PostingQuestion]
     extra: dict[str, str]
 
 
@@ -81,7 +81,7 @@ class Draft(msgspec.Struct, frozen=True):
     apply_url: str = ""
     description: str = ""
     external_id: str = ""
-    questions: list[Question] = []
+    questions: list[PostingQuestion] = []
     extra: dict[str, str] = {}
     errors: list[RowError] = []
 

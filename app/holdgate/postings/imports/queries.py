@@ -18,7 +18,7 @@ from holdgate.postings.models import PostingImport
 KEPT = timedelta(days=1)
 
 
-class Waiting(NamedTuple):
+class ImportPreviewRow(NamedTuple):
     """An import without its `good` rows."""
 
     id: UUID
@@ -59,7 +59,7 @@ async def insert_import(
     )
 
 
-async def find_import(session: AsyncSession, import_id: UUID, owner_id: UUID) -> Waiting | None:
+async def find_import(session: AsyncSession, import_id: UUID, owner_id: UUID) -> ImportPreviewRow | None:
     found = await session.execute(
         select(
             PostingImport.id,
@@ -74,7 +74,7 @@ async def find_import(session: AsyncSession, import_id: UUID, owner_id: UUID) ->
     row = found.first()
     if row is None:
         return None
-    return Waiting(*row)._replace(errors=msgspec.convert(row.errors, list[RowError]))
+    return ImportPreviewRow(*row)._replace(errors=msgspec.convert(row.errors, list[RowError]))
 
 
 _CANDIDATES = text(

@@ -10,7 +10,7 @@ from holdgate.core.errors import AppError
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
 from holdgate.postings import service
-from holdgate.postings.errors import ErrorsNotAccepted, ImportDone, ImportNotFound, NothingToImport
+from holdgate.postings.errors import ErrorsNotAccepted, ImportAlreadyConfirmed, ImportNotFound, NothingToImport
 from holdgate.postings.formats import Parsed, RowError
 from holdgate.postings.imports import queries
 from holdgate.postings.imports.queries import Candidate
@@ -19,7 +19,7 @@ from holdgate.postings.service import Started
 forget_old_imports = queries.forget_old_imports
 
 
-class Preview(msgspec.Struct, frozen=True, kw_only=True):
+class ImportPreview(msgspec.Struct, frozen=True, kw_only=True):
     """What confirming an import would do: `new` becomes postings, `known` are there, `errors` are left out.
 
     `bad_rows` counts the rows with errors; one row may have several.
@@ -58,13 +58,13 @@ async def keep(session: WriteSession, by: Principal, name: str, parsed: Parsed) 
     return import_id
 
 
-async def preview(session: Session, by: Principal, import_id: UUID) -> Preview:
+async def preview(session: Session, by: Principal, import_id: UUID) -> ImportPreview:
     """Raises ImportNotFound, also for somebody else's."""
     found = await queries.find_import(session, import_id, by.id)
     if found is None:
         raise ImportNotFound
     rows = await queries.candidates(session, import_id)
-    return Preview(
+    return ImportPreview(
         id=found.id,
         name=found.name,
         format=found.format,
@@ -84,7 +84,7 @@ async def confirm(
 
     Raises:
         ImportNotFound: discarded, forgotten, never there, or somebody else's.
-        ImportDone: confirmed before.
+        ImportAlreadyConfirmed: confirmed before.
         ErrorsNotAccepted: some rows have errors and `leave_out_errors` is not given. NothingToImport: all have.
     """
     good = await queries.claim_import(session, import_id, by.id, leave_out=leave_out_errors, now=now)
@@ -124,7 +124,7 @@ async def _refusal(session: WriteSession, by: Principal, import_id: UUID) -> App
     if found is None:
         return ImportNotFound()
     if found.confirmed_at is not None:
-        return ImportDone()
+        return ImportAlreadyConfirmed()
     if not found.good:
         return NothingToImport()
     return ErrorsNotAccepted(found.good, _rows_of(found.errors))

@@ -12,10 +12,10 @@ from litestar.params import FromPath, FromQuery
 
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
-from holdgate.postings.errors import ErrorsNotAccepted, ImportDone, NothingToImport, rows
+from holdgate.postings.errors import ErrorsNotAccepted, ImportAlreadyConfirmed, NothingToImport, rows
 from holdgate.postings.formats import MAX_BYTES, Parsed, parse
 from holdgate.postings.imports import service
-from holdgate.postings.imports.service import Imported, Preview
+from holdgate.postings.imports.service import Imported, ImportPreview
 from holdgate.postings.pages.new_run import said_started, usual_name
 from holdgate.runs import service as runs
 from holdgate.web.forms import Form, blank, read_form, uploaded
@@ -41,11 +41,11 @@ class ImportForm(msgspec.Struct):
     format: Literal["auto", "csv", "greenhouse", "lever", "json-ld"] = "auto"
 
 
-class Confirmation(msgspec.Struct):
+class ImportConfirmation(msgspec.Struct):
     leave_out: bool = False
 
 
-class Beginning(Confirmation, kw_only=True):
+class Beginning(ImportConfirmation, kw_only=True):
     """The confirmation that starts a run, too."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -58,7 +58,7 @@ class ImportView(msgspec.Struct, frozen=True):
 
 
 class PreviewView(msgspec.Struct, frozen=True):
-    preview: Preview
+    preview: ImportPreview
     form: Form[Any]
     format: str
     shown: int
@@ -126,7 +126,7 @@ async def show_import(
 
 
 async def _preview_page(
-    request: WebRequest, preview: Preview, form: Form[Any], status: int, then: str = ""
+    request: WebRequest, preview: ImportPreview, form: Form[Any], status: int, then: str = ""
 ) -> Response[str]:
     format = FORMAT_LABELS.get(preview.format, preview.format)
     view = PreviewView(preview, form, format, SHOWN, "run" if then == "run" else "")
@@ -135,12 +135,12 @@ async def _preview_page(
 
 @post("/postings/import/{import_id:uuid}", include_in_schema=False)
 async def confirm_import(request: WebRequest, user: SignedIn, write: Write, import_id: FromPath[UUID]) -> Response[str]:
-    form: Form[Confirmation] = await read_form(request, Confirmation)
+    form: Form[ImportConfirmation] = await read_form(request, ImportConfirmation)
     try:
         done = await service.confirm(
             write, user, import_id, leave_out_errors=form.data is not None and form.data.leave_out
         )
-    except ImportDone as late:
+    except ImportAlreadyConfirmed as late:
         # A double click: the first has done it, so this is no failure.
         return see_other(request, f"/postings/import/{import_id}", str(late), level="warning")
     except (ErrorsNotAccepted, NothingToImport) as problem:
@@ -160,7 +160,7 @@ async def start_from_import(
                 write, user, import_id, name=form.data.name, leave_out_errors=form.data.leave_out
             )
             return see_other(request, f"/runs/{started.run_id}", f"{_said(done)} {said_started(started)}")
-        except ImportDone as late:
+        except ImportAlreadyConfirmed as late:
             # A double click has started the run, which has the import's id.
             run = await runs.find_run(write, import_id, user.id)
             where = f"/runs/{run.id}" if run else f"/postings/import/{import_id}"

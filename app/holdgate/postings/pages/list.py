@@ -11,7 +11,7 @@ from litestar.response import Stream
 from markupsafe import Markup
 
 from holdgate.core.db import ReadSession
-from holdgate.core.paging import Cursor, turn
+from holdgate.core.paging import Cursor, paginate
 from holdgate.core.principal import Principal
 from holdgate.postings import exports, queries, service
 from holdgate.postings.pages import add_to_run, imports, new_run
@@ -41,7 +41,7 @@ class PostingList(msgspec.Struct, frozen=True, kw_only=True):
     pager: Pager
 
 
-class PostingPage(msgspec.Struct, frozen=True):
+class PostingListView(msgspec.Struct, frozen=True):
     posting: PostingView
     description: Markup
     own: bool
@@ -68,7 +68,7 @@ async def _page(
         search = Search(q, APPLIED[applied])
         return await queries.list_postings(session, user.scope, search, limit, place=place, oldest=oldest)
 
-    turned = await turn(postings, lambda row: Cursor(row.created_at, row.id), cursor, back)
+    turned = await paginate(postings, lambda row: Cursor(row.created_at, row.id), cursor, back)
     filters = [pair for pair in (("q", q), ("applied", applied)) if pair[1]]
     return PostingList(
         postings=turned.rows,
@@ -95,7 +95,7 @@ async def export_postings(
 @get("/postings/{posting_id:uuid}", include_in_schema=False)
 async def show_posting(request: WebRequest, user: SignedIn, read: Read, posting_id: FromPath[UUID]) -> Response[str]:
     posting = await service.load(read, posting_id, user.scope)
-    view = PostingPage(posting, sanitised_markup(posting), posting.owner_id == user.id)
+    view = PostingListView(posting, sanitised_markup(posting), posting.owner_id == user.id)
     return await render(request, "postings/detail.html", view, nav="postings")
 
 

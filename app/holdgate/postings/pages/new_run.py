@@ -26,7 +26,7 @@ from holdgate.web.http.sessions import Read, Write
 from holdgate.web.render import render, see_other
 
 
-class NewRun(msgspec.Struct):
+class NewRunForm(msgspec.Struct):
     """`posting` are the chosen ones; `all` adds every one not yet applied to that matches `matching`, the search
     for which the page has named their number. `form` is the run's id to be, signed. `searched` is the search that the
     page shows."""
@@ -42,7 +42,7 @@ class NewRun(msgspec.Struct):
 
 
 class NewRunView(msgspec.Struct, frozen=True, kw_only=True):
-    form: Form[NewRun]
+    form: Form[NewRunForm]
     choice: Choice
     key: str
     missing: str
@@ -78,7 +78,7 @@ async def usual_name(session: Session) -> str:
 
 
 async def _page(
-    request: WebRequest, session: Session, user: Principal, form: Form[NewRun], status: int
+    request: WebRequest, session: Session, user: Principal, form: Form[NewRunForm], status: int
 ) -> Response[str]:
     view = NewRunView(
         form=form,
@@ -111,7 +111,7 @@ def _run_id(request: WebRequest, user: Principal, key: str) -> UUID | None:
 async def create_run(
     request: WebRequest, user: SignedIn, write: Write, enter: FromQuery[str] = ""
 ) -> Response[str] | Response[None]:
-    form: Form[NewRun] = await read_form(request, NewRun)
+    form: Form[NewRunForm] = await read_form(request, NewRunForm)
     # A browser does not tell in which field Enter was pressed. Where there is a search that the page has not shown
     # yet, it was that one.
     if enter and form.value("q") != form.value("searched"):
@@ -125,13 +125,13 @@ async def create_run(
     return await _page(request, write, user, form, 422)
 
 
-def _as_query(form: Form[NewRun]) -> str:
+def _as_query(form: Form[NewRunForm]) -> str:
     ticked = {name: "true" for name in ("all", "force") if form.value(name, False)}
     given = {"name": form.value("name"), "q": form.value("q"), "posting": form.value("posting", [])[:MOST]}
     return urlencode({**given, **ticked}, doseq=True)
 
 
-async def _start(request: WebRequest, session: WriteSession, user: Principal, wanted: NewRun) -> Started:
+async def _start(request: WebRequest, session: WriteSession, user: Principal, wanted: NewRunForm) -> Started:
     run_id = _run_id(request, user, wanted.form)
     if run_id is None:
         raise Invalid("This form was not made for you, or is out of date. Nothing has been started; send it again.")

@@ -11,7 +11,7 @@ from litestar.params import FromPath
 from holdgate.api.bodies import read_query
 from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.exports import export_routes
-from holdgate.api.idempotency import Reply
+from holdgate.api.idempotency import MutationReply
 from holdgate.api.mutations import change
 from holdgate.api.paging import page, position
 from holdgate.api.router import PATH
@@ -92,12 +92,12 @@ async def _find(session: ReadSession, user: Principal, run_id: UUID) -> Run:
     example={"name": "Monday", "tasks": [EXAMPLE]},
     problems=(409,),
 )
-async def start_run(session: WriteSession, by: Principal, wanted: NewRun) -> Reply:
+async def start_run(session: WriteSession, by: Principal, wanted: NewRun) -> MutationReply:
     """With its first tasks, up to 10,000, all of them or none."""
     tasks = _without_run(wanted.tasks)
     run_id = await service.start_run(session, by, wanted.name, tasks)
     url = f"{PATH}/runs/{run_id}"
-    return Reply(CreatedRun(run_id, url, len(tasks)), 201, url)
+    return MutationReply(CreatedRun(run_id, url, len(tasks)), 201, url)
 
 
 @change(
@@ -110,10 +110,10 @@ async def start_run(session: WriteSession, by: Principal, wanted: NewRun) -> Rep
     body=Bulk,
     example={"tasks": [EXAMPLE]},
 )
-async def add_tasks(session: WriteSession, by: Principal, wanted: Bulk, run_id: UUID) -> Reply:
+async def add_tasks(session: WriteSession, by: Principal, wanted: Bulk, run_id: UUID) -> MutationReply:
     """Into a paused run they come paused."""
     tasks = _without_run(wanted.tasks)
-    return Reply(CreatedTasks(await service.add_tasks(session, by, run_id, tasks)), 201)
+    return MutationReply(CreatedTasks(await service.add_tasks(session, by, run_id, tasks)), 201)
 
 
 def _without_run(tasks: list[NewTask]) -> list[TaskRequest]:
@@ -170,7 +170,7 @@ async def get_run_events(user: SignedIn, read: Read, run_id: FromPath[UUID]) -> 
     example={"canary": True},
     problems=(409,),
 )
-async def retry_failed_tasks(session: WriteSession, by: Principal, wanted: RetryFailed, run_id: UUID) -> Reply:
+async def retry_failed_tasks(session: WriteSession, by: Principal, wanted: RetryFailed, run_id: UUID) -> MutationReply:
     """Its open dead letters, by a bulk action. 422 when there is none."""
     return await started(session, await service.retry_failed(session, by, run_id, canary=wanted.canary))
 

@@ -8,7 +8,7 @@ from litestar import Response
 
 from holdgate.api.bodies import content_type, decode, read_json, read_lines
 from holdgate.api.endpoints import JSON, NDJSON, endpoint
-from holdgate.api.idempotency import Reply, once
+from holdgate.api.idempotency import MutationReply, once
 from holdgate.api.mutations import change
 from holdgate.api.router import PATH
 from holdgate.core.db import WriteSession
@@ -40,11 +40,11 @@ def wish(task: NewTask) -> TaskRequest:
     body=NewTask,
     example=EXAMPLE,
 )
-async def create_task(session: WriteSession, by: Principal, task: NewTask) -> Reply:
+async def create_task(session: WriteSession, by: Principal, task: NewTask) -> MutationReply:
     """201 when it was made; 200 when this Idempotency-Key had made it before."""
     made = await creating.submit(session, by, wish(task))
     url = f"{PATH}/tasks/{made}"
-    return Reply(Created(made, url), 201, url)
+    return MutationReply(Created(made, url), 201, url)
 
 
 @endpoint(
@@ -68,8 +68,10 @@ async def create_tasks(request: WebRequest, user: SignedIn) -> Response[Any]:
     else:
         tasks, digest = await _lines(request)
 
-    async def work(session: WriteSession) -> Reply:
-        return Reply(CreatedTasks(await creating.submit_many(session, user, [wish(task) for task in tasks])), 201)
+    async def work(session: WriteSession) -> MutationReply:
+        return MutationReply(
+            CreatedTasks(await creating.submit_many(session, user, [wish(task) for task in tasks])), 201
+        )
 
     return await once(request, user, work, digest)
 

@@ -12,7 +12,7 @@ from litestar.response import Stream
 
 from holdgate.accounts import service as accounts
 from holdgate.core.errors import NotFound
-from holdgate.core.paging import Cursor, turn
+from holdgate.core.paging import Cursor, paginate
 from holdgate.runs import exports, queries, service, time_queries
 from holdgate.runs.errors import RunNotFound
 from holdgate.runs.models import Run, RunEvent
@@ -24,7 +24,7 @@ from holdgate.stats import queries as stats
 from holdgate.tasks.pages.list import InState, TaskList, Turn, task_list
 from holdgate.tasks.search.filters import FilterForm, TaskFilter
 from holdgate.tasks.states import STANDINGS, TaskState
-from holdgate.tasks.timeline import Happening
+from holdgate.tasks.timeline import TimelineEntry
 from holdgate.web.downloads import export
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
@@ -47,7 +47,7 @@ class RunList(msgspec.Struct, frozen=True, kw_only=True):
     pager: Pager
 
 
-class RunPage(msgspec.Struct, frozen=True, kw_only=True):
+class RunView(msgspec.Struct, frozen=True, kw_only=True):
     """`stages`: what all tasks together have spent where, each with the state it is drawn as.
 
     `took`: from the start to the end, when it has finished.
@@ -57,7 +57,7 @@ class RunPage(msgspec.Struct, frozen=True, kw_only=True):
     tasks: TaskList
     stages: list[tuple[str, str, float]]
     took: timedelta | None
-    timeline: list[Happening]
+    timeline: list[TimelineEntry]
     adds: bool
 
 
@@ -84,7 +84,7 @@ async def show_runs(
     async def runs(place: Cursor | None, limit: int, oldest: bool) -> list[Run]:
         return await queries.list_runs(read, user.scope, place, limit, wanted=wanted, oldest=oldest)
 
-    turned = await turn(runs, lambda run: Cursor(run.created_at, run.id), cursor, back)
+    turned = await paginate(runs, lambda run: Cursor(run.created_at, run.id), cursor, back)
     shown = turned.rows
     counts = await stats.counts_by_run(read, [run.id for run in shown])
     owners = await accounts.emails_of(read, [run.owner_id for run in shown]) if user.is_admin else {}
@@ -125,13 +125,13 @@ async def show_run(
     if run is None:
         raise RunNotFound
     wanted = TaskFilter(run_id=run_id, states=(in_state,) if in_state in STANDINGS else ())
-    form, turn = FilterForm(wanted=wanted, values={}, errors={}), Turn(cursor, back)
-    tasks = await task_list(read, user, form, turn, path=f"/runs/{run_id}")
+    form, paginate = FilterForm(wanted=wanted, values={}, errors={}), Turn(cursor, back)
+    tasks = await task_list(read, user, form, paginate, path=f"/runs/{run_id}")
     counts = {tab.state: tab.count or 0 for tab in tasks.tabs if tab.state}
     owners = await accounts.emails_of(read, [run.owner_id]) if user.is_admin else {}
     [progress] = await progress_of_each(read, [run], {run_id: counts}, owners)
     times = (await time_queries.times_of(read, [run_id]))[run_id]
-    view = RunPage(
+    view = RunView(
         progress=progress,
         tasks=tasks,
         # What has begun since this page's own beginning has spent less than nothing yet.
@@ -146,9 +146,9 @@ async def show_run(
     return await render(request, "runs/detail.html", view, nav="runs", fragment="runs/_detail.html")
 
 
-def happening(event: RunEvent) -> Happening:
+def happening(event: RunEvent) -> TimelineEntry:
     looks = {"started": "active", "resumed": "active", "reopened": "active"}
-    return Happening(event.at, event.verb.capitalize(), looks.get(event.verb, event.verb), event.actor, "")
+    return TimelineEntry(event.at, event.verb.capitalize(), looks.get(event.verb, event.verb), event.actor, "")
 
 
 SAID = {

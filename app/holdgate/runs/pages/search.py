@@ -14,16 +14,16 @@ from holdgate.tasks.search.lookup import tasks_like
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
 from holdgate.web.http.sessions import Read
-from holdgate.web.navigation import Navigation, Place
+from holdgate.web.navigation import Navigation, NavigationItem
 from holdgate.web.render import render
 
 MOST = 8
 LONGEST = 200
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+class SearchView(msgspec.Struct, frozen=True, kw_only=True):
     q: str
-    places: list[Place]
+    places: list[NavigationItem]
     runs: list[Run]
     tasks: list[Task]
 
@@ -34,7 +34,7 @@ async def search(
 ) -> Response[str]:
     wanted = q.strip()
     navigation: Navigation = request.app.state.navigation
-    view = Found(
+    view = SearchView(
         q=wanted,
         places=navigation.find(user, wanted),
         runs=await queries.runs_like(read, user.scope, wanted, MOST) if wanted else [],

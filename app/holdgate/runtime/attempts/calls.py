@@ -27,7 +27,7 @@ class Traceback(Exception):
     """The cause of an exception from another process: where it was raised."""
 
 
-class Failure(NamedTuple):
+class CallFailure(NamedTuple):
     """An exception on its way. `pickled`: itself, when that works."""
 
     name: str
@@ -65,13 +65,13 @@ def unpack(reply: bytes) -> Any:
     raise error from Traceback("\n" + failure.trace)
 
 
-def _failure(error: BaseException) -> Failure:
+def _failure(error: BaseException) -> CallFailure:
     try:
         message = str(error)
     except Exception as unreadable:
         message = f"<{type(unreadable).__name__} in its __str__>"
     trace = "".join(traceback.format_exception(error))
-    return Failure(type(error).__name__, message, trace, isinstance(error, PermanentError), _pickled(error))
+    return CallFailure(type(error).__name__, message, trace, isinstance(error, PermanentError), _pickled(error))
 
 
 def _pickled(error: BaseException) -> bytes | None:
@@ -87,7 +87,7 @@ def _ordinary(error: BaseException) -> bool:
     return isinstance(error, Exception) and not isinstance(error, StopIteration)
 
 
-def _named(failure: Failure) -> Exception:
+def _named(failure: CallFailure) -> Exception:
     base = PermanentError if failure.permanent else CallFailed
     made: Exception = type(failure.name, (base,), {})(failure.message)
     return made

@@ -34,7 +34,7 @@ STARTS = 3  # times that a process is started for a call, until it is there
 logger = log.get(__name__)
 
 
-class Places:
+class ExecutorSlots:
     """So many calls at a time; the others wait for their turn."""
 
     def __init__(self, size: int, freed: Callable[[], None]) -> None:
@@ -70,7 +70,7 @@ class Executors:
     """
 
     def __init__(self, threads: int = 8, processes: int = 2, freed: Callable[[], None] = lambda: None) -> None:
-        self._in_thread, self._in_process = Places(threads, freed), Places(processes, freed)
+        self._in_thread, self._in_process = ExecutorSlots(threads, freed), ExecutorSlots(processes, freed)
         self._idle: list[_Process] = []
         self._abandoned = 0
         self._unreplaced = 0

@@ -33,7 +33,7 @@ LOOK_AGAIN = 0.05  # seconds
 logger = log.get(__name__)
 
 
-class Waiting(NamedTuple):
+class SuspectQueue(NamedTuple):
     """There are suspects in this queue. `last`: their next loss would bury them. `mine`: this worker has least in hand
     of those that serve the queue."""
 
@@ -59,9 +59,9 @@ _WAITING = text(
 
 async def waiting_suspects(
     session: AsyncSession, worker: UUID, queues: list[str], kinds: list[str], last: int, alive: timedelta
-) -> list[Waiting]:
+) -> list[SuspectQueue]:
     values = {"worker": worker, "queues": queues, "kinds": kinds, "last": last, "alive": alive}
-    return [Waiting(*row) for row in await session.execute(_WAITING, values)]
+    return [SuspectQueue(*row) for row in await session.execute(_WAITING, values)]
 
 
 class Suspects:
@@ -102,7 +102,7 @@ class Suspects:
         while not self._ended:
             self.bell.clear()
             try:
-                async with self._database.peek() as session:
+                async with self._database.read_one() as session:
                     found = await waiting_suspects(session, self._worker, queues, kinds, self._last.least, alive)
             except AWAY:  # whoever claims says so
                 found = []

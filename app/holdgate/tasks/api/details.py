@@ -15,7 +15,7 @@ from holdgate.core.scopes import Scope
 from holdgate.core.text.masking import masked, masked_text
 from holdgate.tasks import artifacts, exports
 from holdgate.tasks.api.tasks import asked_filter
-from holdgate.tasks.failures.groups import Group
+from holdgate.tasks.failures.groups import FailureGroup
 from holdgate.tasks.models import Artifact
 from holdgate.tasks.pages.artifacts import file_of
 from holdgate.tasks.pages.dead_letters import dead_letters
@@ -179,7 +179,7 @@ def _chunks(request: WebRequest, scope: UUID | None) -> exports.Chunks:
     return exports.chunks(request.app.state.database, scope, asked_filter(request))
 
 
-def _group(group: Group) -> DeadLetterItem:
+def _group(group: FailureGroup) -> DeadLetterItem:
     kept = {name: getattr(group, name) for name in DeadLetterItem.__struct_fields__}
     return DeadLetterItem(**{**kept, "message": masked_text(group.message)})
 

@@ -16,7 +16,7 @@ from holdgate.tasks import queues
 from holdgate.tasks.kinds import MOST_AT_ONCE, Rate, all_kinds
 from holdgate.tasks.models import KindLimit
 from holdgate.tasks.queue import limits
-from holdgate.tasks.queue.limits import Limits
+from holdgate.tasks.queue.limits import KindLimits
 from holdgate.tasks.queues import QueueVerb
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.sessions import Read
@@ -82,12 +82,12 @@ async def set_limits(session: WriteSession, by: Principal, wanted: NewLimits, ki
     """All of them at once; they hold within seconds, and what runs goes on."""
     _only_for_admins(by)
     rate = Rate(wanted.rate.count, timedelta(seconds=wanted.rate.seconds)) if wanted.rate else None
-    await limits.set_limits(session, by, kind, None if wanted.as_declared else Limits(wanted.concurrency, rate))
+    await limits.set_limits(session, by, kind, None if wanted.as_declared else KindLimits(wanted.concurrency, rate))
     return _item(kind, await limits.find_limit(session, kind))
 
 
 def _item(kind: str, row: KindLimit | None) -> LimitItem:
-    found = limits.limits_of(row) if row else Limits()
+    found = limits.limits_of(row) if row else KindLimits()
     rate = RateItem(found.rate.count, found.rate.per.total_seconds()) if found.rate else None
     return LimitItem(kind=kind, concurrency=found.concurrency, rate=rate, set_by=row.set_by if row else None)
 

@@ -8,7 +8,7 @@ import msgspec
 from litestar import Response
 
 from holdgate.api.endpoints import JSON, endpoint
-from holdgate.api.idempotency import Reply
+from holdgate.api.idempotency import MutationReply
 from holdgate.api.mutations import change
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid
@@ -79,11 +79,11 @@ async def list_views(user: SignedIn, read: Read) -> Response[Any]:
     body=NewView,
     example={"name": "Stuck mail", "filter": {"state": "dead_letter,retrying", "mail": "only", "sort": "oldest"}},
 )
-async def save_view(session: WriteSession, by: Principal, sent: NewView) -> Reply:
+async def save_view(session: WriteSession, by: Principal, sent: NewView) -> MutationReply:
     """At most 50, each with a name of its own."""
     query = _query(sent.filter)
     made = await saved.save(session, by, sent.name, query)
-    return Reply(_item(await session.get_one(SavedView, made)), 201)
+    return MutationReply(_item(await session.get_one(SavedView, made)), 201)
 
 
 @change(

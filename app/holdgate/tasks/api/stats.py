@@ -16,7 +16,7 @@ from holdgate.tasks import queues
 from holdgate.tasks.schemas import QueueItem, Stats, event
 from holdgate.tasks.search import lists
 from holdgate.tasks.states import TaskState
-from holdgate.tasks.streams.events import Feed, Place, Told, parse_place
+from holdgate.tasks.streams.events import Feed, StreamedEvent, StreamPlace, parse_place
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
 from holdgate.web.http.sessions import Read
@@ -92,7 +92,7 @@ def _feed(request: WebRequest) -> Feed:
     return found
 
 
-async def _lines(feed: Feed, user: Principal, place: Place | None) -> AsyncGenerator[bytes, None]:
+async def _lines(feed: Feed, user: Principal, place: StreamPlace | None) -> AsyncGenerator[bytes, None]:
     with feed.streams.one_more(user.id):
         yield b": listening\nretry: 3000\n\n"
         silent = 0
@@ -105,7 +105,7 @@ async def _lines(feed: Feed, user: Principal, place: Place | None) -> AsyncGener
             await asyncio.sleep(0)
 
 
-def _line(told: Told) -> bytes:
+def _line(told: StreamedEvent) -> bytes:
     data = msgspec.json.encode(event(told.event))
     return f"id: {told.place}\nevent: task\ndata: ".encode() + data + b"\n\n"
 

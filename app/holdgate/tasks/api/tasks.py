@@ -35,7 +35,7 @@ from holdgate.tasks.schemas import (
 from holdgate.tasks.search import lists
 from holdgate.tasks.search.filters import TaskFilter, parse_filter
 from holdgate.tasks.states import TaskState, TaskVerb
-from holdgate.tasks.streams.long_poll import Waiting
+from holdgate.tasks.streams.long_poll import LongPolls
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
 from holdgate.web.http.sessions import Read
@@ -89,15 +89,15 @@ async def get_task(request: WebRequest, user: SignedIn, task_id: FromPath[UUID])
 
 async def _find(request: WebRequest, scope: UUID | None, task_id: UUID) -> Task:
     database: Database = request.app.state.database
-    async with database.peek() as session:
+    async with database.read_one() as session:
         return await lists.find_task(session, task_id, scope)
 
 
-def _waiting(request: WebRequest) -> Waiting:
+def _waiting(request: WebRequest) -> LongPolls:
     state = request.app.state
     if "waiting_tasks" not in state:
-        state["waiting_tasks"] = Waiting(state.database)
-    found: Waiting = state["waiting_tasks"]
+        state["waiting_tasks"] = LongPolls(state.database)
+    found: LongPolls = state["waiting_tasks"]
     return found
 
 

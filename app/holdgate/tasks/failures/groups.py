@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.core.db import WriteSession
 
 
-class Group(msgspec.Struct, frozen=True, kw_only=True):
+class FailureGroup(msgspec.Struct, frozen=True, kw_only=True):
     """The open dead letters of one error, `n` of them from `first_at` to `last_at`. The sample is the last."""
 
     fingerprint: str
@@ -50,7 +50,7 @@ _OF_ALL = text(_GROUPS.format(mine_c="true", mine_t="true"))
 _OF_ONE = text(_GROUPS.format(mine_c="c.owner_id = :owner", mine_t="t.owner_id = :owner"))
 
 
-async def list_groups(session: AsyncSession, scope: UUID | None, limit: int = 200) -> list[Group]:
+async def list_groups(session: AsyncSession, scope: UUID | None, limit: int = 200) -> list[FailureGroup]:
     """The largest groups first. Those without a fingerprint yet are in none: the sweeper names them within seconds.
 
     Args:
@@ -60,8 +60,8 @@ async def list_groups(session: AsyncSession, scope: UUID | None, limit: int = 20
         rows: Any = await session.execute(_OF_ALL, {"limit": limit})
     else:
         rows = await session.execute(_OF_ONE, {"limit": limit, "owner": scope})
-    names = Group.__struct_fields__
-    return [Group(**dict(zip(names, row, strict=True))) for row in rows]
+    names = FailureGroup.__struct_fields__
+    return [FailureGroup(**dict(zip(names, row, strict=True))) for row in rows]
 
 
 # Rows are only added and taken away, so their places tell them apart; what others add meanwhile stays.

@@ -11,7 +11,7 @@ from litestar.response import Stream
 from holdgate.core.db import Database, Session
 from holdgate.core.text.masking import masked_text
 from holdgate.stats import queries as stats
-from holdgate.tasks.failures.groups import Group, list_groups
+from holdgate.tasks.failures.groups import FailureGroup, list_groups
 from holdgate.tasks.states import RESOLVED, TaskState
 from holdgate.web.downloads import export
 from holdgate.web.http.guards import SignedIn
@@ -21,13 +21,13 @@ from holdgate.web.render import render
 
 MOST_GROUPS = 200
 MOST_EXPORTED = 10_000
-COLUMNS = Group.__struct_fields__
+COLUMNS = FailureGroup.__struct_fields__
 
 
 class DeadLetters(msgspec.Struct, frozen=True, kw_only=True):
     """The groups and how many dead letters are open; `unnamed` of them are in no group yet. `resolved` are not open."""
 
-    groups: list[Group]
+    groups: list[FailureGroup]
     open: int
     resolved: int
     more: bool
@@ -63,7 +63,7 @@ async def export_dead_letters(request: WebRequest, user: SignedIn) -> Stream:
 
 
 async def _rows(database: Database, scope: UUID | None) -> AsyncIterator[list[dict[str, Any]]]:
-    async with database.look_back() as session:
+    async with database.read_replica() as session:
         groups = await list_groups(session, scope, MOST_EXPORTED)
     yield [
         msgspec.structs.asdict(group)

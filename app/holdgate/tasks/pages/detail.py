@@ -27,7 +27,7 @@ from holdgate.web.http.sessions import Read, Write
 from holdgate.web.render import Level, render, see_other
 
 
-class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
+class TaskView(msgspec.Struct, frozen=True, kw_only=True):
     """One task. `buttons`: the verbs its state allows; `holds`: it waits for a person; `live`: it may still change;
     `edits`: it can be retried with another payload; `next_alike`: another open dead letter of the same error. With each
     of the `steps` is its result, and whether there is room for it on the page.
@@ -54,7 +54,7 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
     task = await lists.find_task(read, task_id, user.scope)
     state = TaskState(task.state)
     steps = await lists.steps_of(read, task_id)
-    view = TaskPage(
+    view = TaskView(
         task=task,
         payload=masked(task.payload),
         result=masked(task.result),
@@ -128,13 +128,13 @@ async def act_on_task(
     return see_other(request, f"/tasks/{task_id}", SAID[chosen], level=level)
 
 
-class Resolution(msgspec.Struct, frozen=True):
+class ResolutionForm(msgspec.Struct, frozen=True):
     note: Annotated[str, msgspec.Meta(max_length=service.MOST_NOTE)] = ""
 
 
 @post("/tasks/{task_id:uuid}/resolve")
 async def resolve_task(request: WebRequest, user: SignedIn, write: Write, task_id: FromPath[UUID]) -> Response[Any]:
-    form = await read_form(request, Resolution)
+    form = await read_form(request, ResolutionForm)
     if form.data is None:
         raise Invalid(form.errors["note"], dict(form.errors))
     await service.resolve(write, user, task_id, form.data.note)

@@ -15,7 +15,7 @@ from holdgate.tasks.errors import IllegalMove
 from holdgate.tasks.kinds import Kind, find_kind
 from holdgate.tasks.models import Task, TaskStep
 from holdgate.tasks.pages.detail import SHOWS
-from holdgate.tasks.pages.payload_input import JSON_VIEW, Entry, asked_payload, blank_entry, entry_errors
+from holdgate.tasks.pages.payload_input import JSON_VIEW, PayloadEntry, asked_payload, blank_entry, entry_errors
 from holdgate.tasks.search import lists
 from holdgate.tasks.states import TASK_MACHINE, TaskState, TaskVerb
 from holdgate.web.forms import Form, blank, read_form
@@ -37,7 +37,7 @@ class EditPage(msgspec.Struct, frozen=True, kw_only=True):
     task: Task
     kind: Kind
     form: Form[Any]
-    entry: Entry
+    entry: PayloadEntry
     steps: list[TaskStep]
     form_url: str
     json_url: str
@@ -54,7 +54,7 @@ async def _task(session: Session, user: Principal, task_id: UUID) -> tuple[Task,
     return task, kind
 
 
-async def _page(session: Session, task: Task, kind: Kind, entry: Entry, form: Form[Any]) -> EditPage:
+async def _page(session: Session, task: Task, kind: Kind, entry: PayloadEntry, form: Form[Any]) -> EditPage:
     address = f"/tasks/{task.id}/edit"
     return EditPage(
         task=task,

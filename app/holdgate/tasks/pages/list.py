@@ -14,7 +14,7 @@ from litestar import Response, get
 from litestar.params import FromQuery, QueryParameter
 
 from holdgate.core.db import Session
-from holdgate.core.paging import Cursor, Turned, turn
+from holdgate.core.paging import Cursor, Page, paginate
 from holdgate.core.principal import Principal
 from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.models import SavedView, Task
@@ -101,7 +101,7 @@ async def task_list(session: Session, user: Principal, form: FilterForm, asked: 
         Invalid: a damaged cursor. A filter that does not fit shows an empty list with its errors.
     """
     wanted = form.wanted or TaskFilter()
-    shown = await _page(session, user, wanted, asked) if form.wanted else Turned[Task]([], None, None, False)
+    shown = await _page(session, user, wanted, asked) if form.wanted else Page[Task]([], None, None, False)
     counts = await totals(session, user.scope, wanted)
     total = sum(counts.values())
     known = tellable(wanted)
@@ -138,11 +138,11 @@ async def task_list(session: Session, user: Principal, form: FilterForm, asked: 
     )
 
 
-async def _page(session: Session, user: Principal, wanted: TaskFilter, asked: Turn) -> Turned[Task]:
+async def _page(session: Session, user: Principal, wanted: TaskFilter, asked: Turn) -> Page[Task]:
     async def tasks(place: Cursor | None, limit: int, backwards: bool) -> list[Task]:
         return await lists.list_tasks(session, user.scope, wanted, place, limit, oldest=asked.oldest != backwards)
 
-    return await turn(tasks, lambda task: Cursor(task.created_at, task.id), asked.cursor, asked.back)
+    return await paginate(tasks, lambda task: Cursor(task.created_at, task.id), asked.cursor, asked.back)
 
 
 class _Address(msgspec.Struct, frozen=True):

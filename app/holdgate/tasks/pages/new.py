@@ -13,7 +13,7 @@ from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.tasks import service
 from holdgate.tasks.kinds import Kind, all_kinds
-from holdgate.tasks.pages.payload_input import JSON_VIEW, Entry, asked_payload, blank_entry, entry_errors
+from holdgate.tasks.pages.payload_input import JSON_VIEW, PayloadEntry, asked_payload, blank_entry, entry_errors
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import DEFAULT_PRIORITY
 from holdgate.web import zone
@@ -26,7 +26,7 @@ from holdgate.web.render import render, see_other
 OPTIONS = ("title", "queue", "priority", "run_at", "max_attempts", "deadline")
 
 
-class NewTask(msgspec.Struct, frozen=True):
+class NewTaskView(msgspec.Struct, frozen=True):
     """What the form sends beside the payload. Times are local to whoever fills it in."""
 
     kind: Annotated[str, msgspec.Meta(min_length=1)]
@@ -44,7 +44,7 @@ class NewTaskPage(msgspec.Struct, frozen=True, kw_only=True):
     form: Form[Any]
     kinds: list[Kind]
     kind: Kind
-    entry: Entry
+    entry: PayloadEntry
     form_url: str
     json_url: str
     more: bool
@@ -61,7 +61,7 @@ def _kind(name: str) -> Kind:
     return next((kind for kind in offered if kind.name == name), offered[0])
 
 
-def _page(request: WebRequest, user: Principal, form: Form[Any], kind: Kind, entry: Entry) -> NewTaskPage:
+def _page(request: WebRequest, user: Principal, form: Form[Any], kind: Kind, entry: PayloadEntry) -> NewTaskPage:
     usual = {"priority": str(DEFAULT_PRIORITY)}
     filled = any(str(form.value(name)) not in ("", usual.get(name, "")) for name in OPTIONS if name != "title")
     address = f"/tasks/new?{urlencode({'kind': kind.name})}"
@@ -89,7 +89,7 @@ async def new_task(
 
 @post("/tasks")
 async def create_task(request: WebRequest, user: SignedIn, write: Write) -> Response[Any]:
-    form = await read_form(request, NewTask)
+    form = await read_form(request, NewTaskView)
     kind = _kind(str(form.value("kind")))
     entry = await asked_payload(request, kind)
     errors = dict(form.errors)
@@ -107,7 +107,7 @@ async def create_task(request: WebRequest, user: SignedIn, write: Write) -> Resp
 
 
 def _moment(
-    request: WebRequest, user: Principal, form: Form[NewTask], name: str, errors: dict[str, str]
+    request: WebRequest, user: Principal, form: Form[NewTaskView], name: str, errors: dict[str, str]
 ) -> datetime | None:
     text = str(form.value(name))
     if not text:
@@ -120,7 +120,7 @@ def _moment(
 
 
 async def _submit(
-    user: Principal, write: Write, wanted: NewTask, payload: dict[str, Any], moments: dict[str, datetime | None]
+    user: Principal, write: Write, wanted: NewTaskView, payload: dict[str, Any], moments: dict[str, datetime | None]
 ) -> UUID:
     request = TaskRequest(
         kind=wanted.kind,

@@ -21,7 +21,7 @@ JSON_FIELD = "payload"
 _PLACE = re.compile(r" - at `(\$[^`]*)`$")
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class PayloadEntry(msgspec.Struct, frozen=True, kw_only=True):
     """`fields` are empty where only JSON will do. `payload`: what was entered, while it has no errors.
 
     `too_long`: what is to be changed is longer than a form can be: 256 kB are read of one, and a character may take
@@ -42,18 +42,18 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return self.errors.get(name)
 
 
-def blank_entry(kind: Kind, *, as_json: bool, payload: dict[str, Any] | None = None) -> Entry:
+def blank_entry(kind: Kind, *, as_json: bool, payload: dict[str, Any] | None = None) -> PayloadEntry:
     """Nothing entered yet, or a `payload` to be changed, with its secrets hidden."""
     fields = forms.fields_of(kind.schema())
     shown = masked(payload or {})
     if len(msgspec.json.encode(shown)) > EXCERPT:
-        return Entry(fields=fields, as_json=True, too_long=True)
+        return PayloadEntry(fields=fields, as_json=True, too_long=True)
     text = msgspec.json.format(msgspec.json.encode(shown), indent=2).decode()
     values = {**forms.values_of(fields, shown), JSON_FIELD: text}
-    return Entry(fields=fields, as_json=as_json or not fields, values=values)
+    return PayloadEntry(fields=fields, as_json=as_json or not fields, values=values)
 
 
-async def asked_payload(request: WebRequest, kind: Kind, old: dict[str, Any] | None = None) -> Entry:
+async def asked_payload(request: WebRequest, kind: Kind, old: dict[str, Any] | None = None) -> PayloadEntry:
     """What a form sent: JSON in one field, or the fields of the schema.
 
     Args:
@@ -69,7 +69,7 @@ async def asked_payload(request: WebRequest, kind: Kind, old: dict[str, Any] | N
         return _of_json(fields, texts.get(JSON_FIELD, [""])[0], old)
     read = forms.read_fields(fields, texts)
     payload = _told(fields, read.payload, old or {})
-    entry = Entry(fields=fields, as_json=False, payload=payload, values=read.values, errors=read.errors)
+    entry = PayloadEntry(fields=fields, as_json=False, payload=payload, values=read.values, errors=read.errors)
     return _whole(entry, old)
 
 
@@ -83,8 +83,8 @@ def read_payload(text: str) -> dict[str, Any]:
         raise Invalid("The payload is not a JSON object.", {JSON_FIELD: f"Not a JSON object: {error}."}) from error
 
 
-def _of_json(fields: Sequence[PayloadField], text: str, old: dict[str, Any] | None) -> Entry:
-    entry = Entry(fields=fields, as_json=True, values={JSON_FIELD: text})
+def _of_json(fields: Sequence[PayloadField], text: str, old: dict[str, Any] | None) -> PayloadEntry:
+    entry = PayloadEntry(fields=fields, as_json=True, values={JSON_FIELD: text})
     try:
         payload = read_payload(text)
     except Invalid as problem:
@@ -92,7 +92,7 @@ def _of_json(fields: Sequence[PayloadField], text: str, old: dict[str, Any] | No
     return _whole(msgspec.structs.replace(entry, payload=payload), old)
 
 
-def _whole(entry: Entry, old: dict[str, Any] | None) -> Entry:
+def _whole(entry: PayloadEntry, old: dict[str, Any] | None) -> PayloadEntry:
     """With the secrets that were left hidden."""
     if old is None or entry.errors:
         return entry
@@ -116,7 +116,7 @@ def _told(fields: Sequence[PayloadField], payload: dict[str, Any], old: Mapping[
     return {**kept, **said}
 
 
-def entry_errors(entry: Entry, problem: Invalid) -> tuple[dict[str, str], Entry]:
+def entry_errors(entry: PayloadEntry, problem: Invalid) -> tuple[dict[str, str], PayloadEntry]:
     """What a service refused, beside the fields it is about: of the form around, and of the payload."""
     fields = problem.fields or {"": str(problem)}
     beside = {name: sentence for name, sentence in fields.items() if name != JSON_FIELD}

@@ -15,7 +15,7 @@ from holdgate.tasks import queues
 from holdgate.tasks.kinds import MOST_AT_ONCE, Rate, all_kinds
 from holdgate.tasks.models import KindLimit, KindLimitEvent, QueueEvent
 from holdgate.tasks.queue import limits
-from holdgate.tasks.queue.limits import Limits
+from holdgate.tasks.queue.limits import KindLimits
 from holdgate.tasks.queues import QueueLine, QueueVerb
 from holdgate.tasks.search import lists
 from holdgate.tasks.states import TaskState
@@ -75,8 +75,8 @@ def _limit_lines(rows: dict[str, KindLimit], counts: stats.CountsByKind, *, all_
     lines = []
     for name in sorted({*rows, *(kind.name for kind in all_kinds())}):
         row = rows.get(name)
-        found = limits.limits_of(row) if row else Limits()
-        if found == Limits() and not all_of_them:
+        found = limits.limits_of(row) if row else KindLimits()
+        if found == KindLimits() and not all_of_them:
             continue
         lines.append(
             LimitLine(
@@ -122,13 +122,13 @@ class LimitForm(msgspec.Struct, frozen=True):
 
 class LimitPage(msgspec.Struct, frozen=True):
     kind: str
-    declared: Limits
+    declared: KindLimits
     form: Form[LimitForm]
 
 
 def _limit_page(kind: str, form: Form[LimitForm]) -> LimitPage:
     known = {each.name: each for each in all_kinds()}.get(kind)
-    return LimitPage(kind, Limits(known.concurrency, known.rate) if known else Limits(), form)
+    return LimitPage(kind, KindLimits(known.concurrency, known.rate) if known else KindLimits(), form)
 
 
 @get("/kinds/{kind:str}/limits", guards=[admin_only])
@@ -136,7 +136,7 @@ async def show_limits(request: WebRequest, user: SignedIn, read: Read, kind: Fro
     row = await limits.find_limit(read, kind)
     if row is None and kind not in {each.name for each in all_kinds()}:
         raise NotFound("There is no such kind.")
-    there = limits.limits_of(row) if row else Limits()
+    there = limits.limits_of(row) if row else KindLimits()
     values = {
         "concurrency": "" if there.concurrency is None else there.concurrency,
         "rate_count": there.rate.count if there.rate else "",
@@ -156,7 +156,7 @@ async def change_limits(request: WebRequest, user: SignedIn, write: Write, kind:
         count, seconds = wanted.rate_count, wanted.rate_seconds
         if (count is None) == (seconds is None):
             rate = None if count is None or seconds is None else Rate(count, timedelta(seconds=seconds))
-            await limits.set_limits(write, user, kind, Limits(wanted.concurrency, rate))
+            await limits.set_limits(write, user, kind, KindLimits(wanted.concurrency, rate))
             return see_other(request, "/queues", f"The limits of {kind} hold within seconds. What runs goes on.")
         field = "rate_count" if count is None else "rate_seconds"
         form = form.refused(Invalid("A rate needs both.", {field: "A rate needs both: so many, within so long."}))

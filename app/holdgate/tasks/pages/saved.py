@@ -20,7 +20,7 @@ from holdgate.web.http.sessions import Write, discard
 from holdgate.web.render import render, see_other
 
 
-class NewView(msgspec.Struct, frozen=True):
+class NewSavedView(msgspec.Struct, frozen=True):
     """`params`: the query string of the list as it is shown."""
 
     name: Annotated[str, msgspec.Meta(max_length=1000)] = ""
@@ -44,8 +44,8 @@ def query_of(params: Sequence[tuple[str, str]]) -> str:
 
 @post(f"{PATH}/views")
 async def save_view(request: WebRequest, user: SignedIn, write: Write) -> Response[Any]:
-    form = await read_form(request, NewView)
-    sent = form.data or NewView()
+    form = await read_form(request, NewSavedView)
+    sent = form.data or NewSavedView()
     params = parse_qsl(sent.params)
     turn = turn_of(params)
     query = query_of(params)

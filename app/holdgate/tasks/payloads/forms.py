@@ -162,7 +162,7 @@ def values_of(fields: Sequence[PayloadField], payload: Mapping[str, Any]) -> dic
     return found
 
 
-class Sent(msgspec.Struct, frozen=True):
+class SentPayload(msgspec.Struct, frozen=True):
     """What came back: plain data, and a sentence for every field that does not fit."""
 
     payload: dict[str, Any]
@@ -170,14 +170,14 @@ class Sent(msgspec.Struct, frozen=True):
     errors: dict[str, str]
 
 
-def read_fields(fields: Sequence[PayloadField], sent: Mapping[str, Sequence[str]]) -> Sent:
+def read_fields(fields: Sequence[PayloadField], sent: Mapping[str, Sequence[str]]) -> SentPayload:
     """Args:
     sent: field name → all values of that name, as a form sends them.
     """
     values: dict[str, Any] = {}
     errors: dict[str, str] = {}
     payload = _read(fields, sent, values, errors)
-    return Sent(payload, values, errors)
+    return SentPayload(payload, values, errors)
 
 
 def _read(

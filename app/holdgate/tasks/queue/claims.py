@@ -16,7 +16,7 @@ from holdgate.core.db import WriteSession
 from holdgate.tasks.failures.fingerprints import digest_of
 from holdgate.tasks.models import Task, TaskStep
 from holdgate.tasks.queue import moves
-from holdgate.tasks.queue.moves import Moved
+from holdgate.tasks.queue.moves import MovedTask
 from holdgate.tasks.states import TaskState
 
 # A task's id and the number of one claim of it: what every write of a worker is fenced by.
@@ -44,7 +44,7 @@ class Claimed(NamedTuple):
     lease_losses: int = 0
 
 
-class Places(msgspec.Struct, frozen=True):
+class FreePlaces(msgspec.Struct, frozen=True):
     """How many more tasks of some kinds a worker can run: kinds that share a pool share its free places."""
 
     pools: Mapping[str, str] = {}  # kind → pool
@@ -67,7 +67,7 @@ class Losses(NamedTuple):
 
 
 LOOK_PAST = 100  # tasks
-NO_POOLS = Places()
+NO_POOLS = FreePlaces()
 ANY = Losses(0, 32767)
 INNOCENT = Losses(0, 0)
 
@@ -141,7 +141,7 @@ async def claim_tasks(
     worker: UUID,
     limit: int,
     lease: timedelta,
-    places: Places = NO_POOLS,
+    places: FreePlaces = NO_POOLS,
     losses: Losses = ANY,
     now: datetime | None = None,
 ) -> list[Claimed]:
@@ -210,7 +210,7 @@ async def finish_tasks(session: WriteSession, outcomes: list[Outcome], *, now: d
         },
     )
     mine = set(rows.scalars())
-    back = [Moved(o.id, "", o.state) for o in outcomes if o.state is TaskState.QUEUED and o.id in mine]
+    back = [MovedTask(o.id, "", o.state) for o in outcomes if o.state is TaskState.QUEUED and o.id in mine]
     await moves.follow_runs(session, back, now=now)
     return mine
 

@@ -32,14 +32,14 @@ from holdgate.tasks.queue.claims import (
     SUSPECTS,
     TAKE,
     Claimed,
+    FreePlaces,
     Losses,
-    Places,
 )
 
 TOPIC = "limits"  # rung when a limit has changed
 
 
-class Limits(msgspec.Struct, frozen=True):
+class KindLimits(msgspec.Struct, frozen=True):
     concurrency: int | None = None
     rate: Rate | None = None
 
@@ -117,7 +117,7 @@ async def claim(
     worker: UUID,
     limit: int,
     lease: timedelta,
-    places: Places = NO_POOLS,
+    places: FreePlaces = NO_POOLS,
     losses: Losses = ANY,
     limited: bool = True,
     now: datetime | None = None,
@@ -159,13 +159,13 @@ async def declare(session: WriteSession, kinds: list[Kind]) -> None:
     """Bring the limits that no person has set to what the code of this process declares."""
     told = {row.kind: row for row in (await session.execute(select(KindLimit))).scalars()}
     for kind in kinds:
-        wanted, row = Limits(kind.concurrency, kind.rate), told.get(kind.name)
-        there = Limits() if row is None else limits_of(row)
+        wanted, row = KindLimits(kind.concurrency, kind.rate), told.get(kind.name)
+        there = KindLimits() if row is None else limits_of(row)
         if wanted != there and (row is None or row.set_by is None):
             await _write(session, kind.name, wanted, None, only_declared=True)
 
 
-async def set_limits(session: WriteSession, by: Principal, kind: str, limits: Limits | None) -> None:
+async def set_limits(session: WriteSession, by: Principal, kind: str, limits: KindLimits | None) -> None:
     """Set what holds from now on; None is what the code declares. Takes hold within seconds; what runs goes on.
 
     Raises:
@@ -176,21 +176,21 @@ async def set_limits(session: WriteSession, by: Principal, kind: str, limits: Li
         raise NotFound("There is no such kind.")
     if limits is None:
         declared = known.get(kind)
-        limits = Limits(declared.concurrency, declared.rate) if declared else Limits()
+        limits = KindLimits(declared.concurrency, declared.rate) if declared else KindLimits()
         await _write(session, kind, limits, None)
     else:
         await _write(session, kind, limits, by.email)
 
 
 async def _write(
-    session: WriteSession, kind: str, limits: Limits, set_by: str | None, *, only_declared: bool = False
+    session: WriteSession, kind: str, limits: KindLimits, set_by: str | None, *, only_declared: bool = False
 ) -> None:
     rate = limits.rate
     values: dict[str, Any] = {
         "concurrency": limits.concurrency,
         "rate_count": rate.count if rate else None,
         "rate_per": rate.per if rate else None,
-        "limited": limits != Limits(),
+        "limited": limits != KindLimits(),
         "set_by": set_by,
         "changed_at": func.now(),
         "settled_at": None,
@@ -250,9 +250,9 @@ async def settle(session: WriteSession, *, limit: int = 1000, now: datetime | No
     return more
 
 
-def limits_of(row: KindLimit) -> Limits:
+def limits_of(row: KindLimit) -> KindLimits:
     rate = Rate(row.rate_count, row.rate_per) if row.rate_count and row.rate_per else None
-    return Limits(row.concurrency, rate)
+    return KindLimits(row.concurrency, rate)
 
 
 async def find_limit(session: AsyncSession, kind: str) -> KindLimit | None:

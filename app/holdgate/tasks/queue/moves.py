@@ -35,7 +35,7 @@ from holdgate.tasks.models import SHARE, Task, TaskStep
 from holdgate.tasks.states import FINISHED, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
 
 
-class NewTask(msgspec.Struct, frozen=True, kw_only=True):
+class TaskInsert(msgspec.Struct, frozen=True, kw_only=True):
     """A row for `insert_tasks`: checked values, payload as JSON text."""
 
     id: UUID
@@ -52,7 +52,7 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     deadline_at: datetime | None = None
 
 
-class Moved(NamedTuple):
+class MovedTask(NamedTuple):
     id: UUID
     queue: str
     state: str
@@ -91,10 +91,10 @@ _INSERT = text(
 
 
 async def insert_tasks(
-    session: WriteSession, tasks: list[NewTask], *, paused: bool = False, now: datetime | None = None
+    session: WriteSession, tasks: list[TaskInsert], *, paused: bool = False, now: datetime | None = None
 ) -> None:
     """One INSERT; `paused` puts them into a paused run."""
-    columns = {name: [getattr(task, name) for task in tasks] for name in NewTask.__struct_fields__}
+    columns = {name: [getattr(task, name) for task in tasks] for name in TaskInsert.__struct_fields__}
     await session.execute(_INSERT, {**columns, "paused": paused, "now": now})
 
 
@@ -116,7 +116,7 @@ async def move_tasks(
     limit: int | None = None,
     skip_locked: bool = False,
     now: datetime | None = None,
-) -> list[Moved]:
+) -> list[MovedTask]:
     """Move every task that matches `which` and is in a state `verb` leads from. Returns those moved, as they are now:
     what would become ready in a paused run is paused, in a cancelled one cancelled.
 
@@ -204,7 +204,7 @@ async def move_tasks(
         .returning(Task.id, Task.queue, Task.state)
         .execution_options(synchronize_session=False)
     )
-    moved = [Moved(*row) for row in rows]
+    moved = [MovedTask(*row) for row in rows]
     if unusual:
         await session.execute(select(func.set_config("holdgate.verb", "", True)))
     if target in (TaskState.QUEUED, TaskState.SCHEDULED) and verb is not TaskVerb.UNPAUSE:
@@ -213,8 +213,8 @@ async def move_tasks(
 
 
 async def follow_runs(
-    session: WriteSession, moved: list[Moved], *, skip_locked: bool = False, now: datetime | None = None
-) -> list[Moved]:
+    session: WriteSession, moved: list[MovedTask], *, skip_locked: bool = False, now: datetime | None = None
+) -> list[MovedTask]:
     """The same tasks, where those that became ready have gone where their runs are: nobody may claim them meanwhile.
 
     Until this transaction ends their runs stay as they are. With `skip_locked` a run that somebody is changing just now
@@ -224,7 +224,7 @@ async def follow_runs(
     if not ready:
         return moved
     runs = await lock_runs_of(session, ready, skip_locked=skip_locked)
-    followed: dict[UUID, Moved] = {}
+    followed: dict[UUID, MovedTask] = {}
     for verb, ids, reason in (
         (TaskVerb.PAUSE, runs.paused, "Its run is paused."),
         (TaskVerb.CANCEL, runs.cancelled, "Its run was cancelled."),
@@ -419,21 +419,21 @@ _LOST = text(
 
 async def recover_lost(
     session: WriteSession, *, most: int, limit: int = 1000, now: datetime | None = None
-) -> list[Moved]:
+) -> list[MovedTask]:
     """Take back tasks whose lease has run out; `most` lost leases bury one."""
     message = f"The worker running it disappeared {most} times."
     values = {"most": most, "limit": limit, "message": message, "digest": digest("LeaseLost", message), "now": now}
     rows = await session.execute(_LOST, values)
-    return await follow_runs(session, [Moved(*row) for row in rows], skip_locked=True, now=now)
+    return await follow_runs(session, [MovedTask(*row) for row in rows], skip_locked=True, now=now)
 
 
-async def promote_due(session: WriteSession, *, limit: int = 1000, now: datetime | None = None) -> list[Moved]:
+async def promote_due(session: WriteSession, *, limit: int = 1000, now: datetime | None = None) -> list[MovedTask]:
     """Scheduled and retrying tasks whose time has come become ready."""
     at: ColumnElement[datetime] = func.now() if now is None else literal(now, Task.run_at.type)
     return await move_tasks(session, TaskVerb.PROMOTE, Task.run_at <= at, limit=limit, skip_locked=True, now=now)
 
 
-async def bury_overdue(session: WriteSession, *, limit: int = 1000, now: datetime | None = None) -> list[Moved]:
+async def bury_overdue(session: WriteSession, *, limit: int = 1000, now: datetime | None = None) -> list[MovedTask]:
     """Tasks whose deadline has passed in nobody's hands, held ones too. A running one is ended by its worker."""
     at: ColumnElement[datetime] = func.now() if now is None else literal(now, Task.deadline_at.type)
     return await move_tasks(

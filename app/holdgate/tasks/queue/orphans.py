@@ -10,7 +10,7 @@ from holdgate.core.db import WriteSession
 from holdgate.stats import queries as stats
 from holdgate.tasks.models import Orphan, Task
 from holdgate.tasks.queue import moves
-from holdgate.tasks.queue.moves import Moved
+from holdgate.tasks.queue.moves import MovedTask
 from holdgate.tasks.search import lists
 from holdgate.tasks.search.lists import LivingWorker
 from holdgate.tasks.states import TaskState, TaskVerb
@@ -64,11 +64,11 @@ async def note_orphans(session: WriteSession, *, now: datetime | None = None) ->
 
 async def bury_orphans(
     session: WriteSession, after: timedelta, *, limit: int = 1000, now: datetime | None = None
-) -> list[Moved]:
+) -> list[MovedTask]:
     """Bury queued tasks whose queue and kind nobody has served for `after`, and that have waited as long themselves."""
     at = _at(now)
     long_ago = await session.execute(select(Orphan.queue, Orphan.kind).where(Orphan.since <= at - after))
-    moved: list[Moved] = []
+    moved: list[MovedTask] = []
     for queue, kind in long_ago.all():
         moved += await moves.move_tasks(
             session,
@@ -88,7 +88,7 @@ async def bury_orphans(
 
 async def bury_stuck(
     session: WriteSession, after: timedelta, *, limit: int = 1000, now: datetime | None = None
-) -> list[Moved]:
+) -> list[MovedTask]:
     """Bury tasks that one attempt has been running for `after`, though its lease is alive. Its worker drops it."""
     return await moves.move_tasks(
         session,

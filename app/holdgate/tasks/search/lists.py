@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from holdgate.core.paging import Cursor, from_behind
+from holdgate.core.paging import Cursor, before_cursor
 from holdgate.tasks.errors import TaskNotFound
 from holdgate.tasks.models import Task, TaskEvent, TaskStep, Worker
 from holdgate.tasks.search.filters import TaskFilter
@@ -67,7 +67,7 @@ async def list_tasks(
     query = query.where(mine(scope), wanted.where())
     if not whole:
         query = query.options(defer(Task.payload), defer(Task.result), defer(Task.error))
-    return list((await session.execute(from_behind(query, *key, place, oldest=oldest))).scalars())
+    return list((await session.execute(before_cursor(query, *key, place, oldest=oldest))).scalars())
 
 
 async def next_of_error(session: AsyncSession, scope: UUID | None, task: Task) -> UUID | None:

@@ -27,7 +27,7 @@ STREAMS = 5  # of one person, in one process
 logger = log.get(__name__)
 
 
-class Place(NamedTuple):
+class StreamPlace(NamedTuple):
     """Where an event stands: its transaction, its id."""
 
     xid: int
@@ -37,19 +37,19 @@ class Place(NamedTuple):
         return f"{self.xid}.{self.id}"
 
 
-def parse_place(given: str) -> Place:
+def parse_place(given: str) -> StreamPlace:
     """Raises Invalid."""
     xid, _, id = given.partition(".")
     if not (xid.isascii() and xid.isdecimal() and id.isascii() and id.isdecimal() and len(given) <= 40):
         raise Invalid("This Last-Event-ID is not one of ours.")
-    place = Place(int(xid), int(id))
+    place = StreamPlace(int(xid), int(id))
     if place.xid >= 2**63 or place.id >= 2**63:
         raise Invalid("This Last-Event-ID is not one of ours.")
     return place
 
 
-class Told(NamedTuple):
-    place: Place
+class StreamedEvent(NamedTuple):
+    place: StreamPlace
     event: TaskEvent
 
 
@@ -62,12 +62,14 @@ _AFTER = text(
 )
 
 
-async def newest(session: AsyncSession) -> Place:
+async def newest(session: AsyncSession) -> StreamPlace:
     """From here on everything is new."""
-    return Place(int((await session.execute(_HORIZON)).scalar_one()), 0)
+    return StreamPlace(int((await session.execute(_HORIZON)).scalar_one()), 0)
 
 
-async def events_after(session: AsyncSession, place: Place, scope: UUID | None, limit: int) -> list[Told]:
+async def events_after(
+    session: AsyncSession, place: StreamPlace, scope: UUID | None, limit: int
+) -> list[StreamedEvent]:
     """What is final and behind `place`, in order. `scope`: whose; None is everybody's."""
     found = await session.execute(
         select(TaskEvent)
@@ -75,7 +77,7 @@ async def events_after(session: AsyncSession, place: Place, scope: UUID | None, 
         .order_by(TaskEvent.xid, TaskEvent.id)
         .limit(limit)
     )
-    return [Told(Place(int(event.xid), event.id), event) for event in found.scalars()]
+    return [StreamedEvent(StreamPlace(int(event.xid), event.id), event) for event in found.scalars()]
 
 
 def _mine(scope: UUID | None) -> ColumnElement[bool]:
@@ -88,16 +90,16 @@ class Feed:
     def __init__(self, database: Database, *, every: float = EVERY) -> None:
         self._database = database
         self._every = every
-        self._queues: dict[asyncio.Queue[list[Told]], UUID | None] = {}
-        self._place = Place(0, 0)
+        self._queues: dict[asyncio.Queue[list[StreamedEvent]], UUID | None] = {}
+        self._place = StreamPlace(0, 0)
         self._starting = asyncio.Lock()
         self._asking: asyncio.Task[None] | None = None
         self._over = False
         self.streams = Streams(STREAMS)
 
-    async def check(self, place: Place) -> None:
+    async def check(self, place: StreamPlace) -> None:
         """Raises Invalid for a place that no event of this database has had: it would be silent for a long time."""
-        async with self._database.peek() as session:
+        async with self._database.read_one() as session:
             if place >= await newest(session):
                 raise Invalid(
                     "This Last-Event-ID is of another database, or of one before a restore. Begin without it."
@@ -111,12 +113,12 @@ class Feed:
             if queue.empty():
                 queue.put_nowait([])
 
-    async def listen(self, scope: UUID | None, place: Place | None) -> AsyncGenerator[list[Told], None]:
+    async def listen(self, scope: UUID | None, place: StreamPlace | None) -> AsyncGenerator[list[StreamedEvent], None]:
         """What happens, in batches, behind `place` or from now on; an empty batch after each look. Never ends.
 
         A listener that reads too slowly, or begins while the database is away, is ended, and may go on from its place.
         """
-        queue: asyncio.Queue[list[Told]] = asyncio.Queue(maxsize=BACKLOG // CHUNK)
+        queue: asyncio.Queue[list[StreamedEvent]] = asyncio.Queue(maxsize=BACKLOG // CHUNK)
         # Before looking back: what is told meanwhile waits in the queue, and what comes twice is left out.
         if not self._over:
             self._queues[queue] = scope
@@ -139,7 +141,7 @@ class Feed:
         finally:
             self._queues.pop(queue, None)
 
-    async def _look_back(self, place: Place, scope: UUID | None) -> list[Told]:
+    async def _look_back(self, place: StreamPlace, scope: UUID | None) -> list[StreamedEvent]:
         async with self._database.read() as session:
             return await events_after(session, place, scope, CHUNK)
 
@@ -159,14 +161,14 @@ class Feed:
                 logger.warning("events cannot be read", problem=repr(problem)[:300])
             await asyncio.sleep(self._every)
 
-    async def _new(self) -> list[Told]:
+    async def _new(self) -> list[StreamedEvent]:
         async with self._database.read() as session:
             told = await events_after(session, self._place, None, CHUNK)
         if told:
             self._place = told[-1].place
         return told
 
-    def _tell(self, told: Sequence[Told]) -> None:
+    def _tell(self, told: Sequence[StreamedEvent]) -> None:
         for queue, scope in list(self._queues.items()):
             own = [each for each in told if scope is None or each.event.owner_id == scope]
             try:

@@ -21,7 +21,7 @@ async def ended_among(session: AsyncSession, ids: Iterable[UUID]) -> set[UUID]:
     return set(wanted) - set(found.scalars())
 
 
-class Waiting:
+class LongPolls:
     """Who waits for which task. The query is asked only while somebody does, and no connection is kept."""
 
     def __init__(self, database: Database) -> None:

@@ -25,7 +25,7 @@ class _Stop(Exception):
     """Ends the parser, which goes on otherwise."""
 
 
-class Connection(HttpToolsProtocol):
+class HttpConnection(HttpToolsProtocol):
     def __init__(
         self,
         config: Config,

@@ -84,7 +84,7 @@ def telling(send: Send, quota: Quota) -> Send:
     return send_with_quota
 
 
-class Limits:
+class RateLimits:
     """The counters. `redis` may be None, and may be away."""
 
     def __init__(self, redis: "Redis | None") -> None:

@@ -10,7 +10,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from holdgate.core.errors import TooMany
-from holdgate.web.http.limits import Limits, shared_limits, telling
+from holdgate.web.http.limits import RateLimits, shared_limits, telling
 from holdgate.web.http.request import WebRequest, client_address, principal
 from holdgate.web.http.sessions import SAFE_METHODS
 
@@ -27,7 +27,7 @@ def page_limits_middleware(app: ASGIApp) -> ASGIApp:
             await app(scope, receive, send)
             return
         request = WebRequest(scope, receive, send)
-        limits: Limits = request.app.state.limits
+        limits: RateLimits = request.app.state.limits
         own, shared = shared_limits("page-write", request.app.state.settings)
         try:
             quota, _ = await limits.hit_all((own, str(user.id)), (shared, client_address(scope)))
