@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from holdgate.postings.formats import Parsed, PostingRow, Question, parse
+from holdgate.postings.formats import Parsed, PostingRow, PostingQuestion, parse
 
 GREENHOUSE = {
     "id": 127817,
@@ -48,7 +48,7 @@ def only(document: object) -> PostingRow:
     return row
 
 
-def asked(*questions: object) -> list[Question]:
+def asked(*questions: object) -> list[PostingQuestion]:
     return only(GREENHOUSE | {"questions": list(questions)}).questions
 
 
@@ -120,13 +120,13 @@ def test_the_standard_fields_of_the_form_are_no_questions() -> None:
     [("input_text", "text"), ("textarea", "textarea"), ("input_file", "file"), ("boolean", "boolean")],
 )
 def test_a_question_keeps_name_label_and_whether_it_is_required(given: str, type: str) -> None:
-    assert asked(custom(given, values=[])) == [Question("question_1", "Why?", True, type, [])]  # type: ignore[arg-type]
+    assert asked(custom(given, values=[])) == [PostingQuestion("question_1", "Why?", True, type, [])]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("type", ["multi_value_single_select", "multi_value_multi_select"])
 def test_a_select_offers_the_labels_of_its_values(type: str) -> None:
     values = [{"value": 0, "label": "No"}, {"value": 1, "label": "Yes"}]
-    assert asked(custom(type, values=values)) == [Question("question_1", "Why?", True, "select", ["No", "Yes"])]
+    assert asked(custom(type, values=values)) == [PostingQuestion("question_1", "Why?", True, "select", ["No", "Yes"])]
 
 
 def test_of_several_ways_to_answer_a_question_the_first_is_asked() -> None:
@@ -135,7 +135,7 @@ def test_of_several_ways_to_answer_a_question_the_first_is_asked() -> None:
         "required": False,
         "fields": [{"name": "question_2", "type": "input_file"}, {"name": "question_2_text", "type": "textarea"}],
     }
-    assert asked(two) == [Question("question_2", "Portfolio", False, "file", [])]
+    assert asked(two) == [PostingQuestion("question_2", "Portfolio", False, "file", [])]
 
 
 @pytest.mark.parametrize(
