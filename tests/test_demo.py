@@ -5,7 +5,7 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.postings import service
 from sandbox.demo import fill
-from tests.postings.making import listed
+from tests.factories.postings import listed
 
 SITES = ("http://127.0.0.1:8090", "http://127.0.0.1:8091", "http://127.0.0.1:8090")
 

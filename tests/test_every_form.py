@@ -11,10 +11,10 @@ import pytest
 
 from holdgate.asgi import HANDLERS
 from holdgate.core.db import Database
-from tests.everything import Full, full_installation
+from tests.factories.installation import Full, full_installation
+from tests.factories.people import Browser, words
+from tests.factories.site import site_of, stranger
 from tests.journeys.test_every_page import OPEN, PAGES, routes
-from tests.pages import site_of, stranger
-from tests.postings.people import Browser, words
 from tests.servers import Servers
 
 DIALOGS = {"dialog"}  # they only close the dialog that a script has opened

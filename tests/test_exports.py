@@ -20,11 +20,11 @@ from holdgate.postings.queries import Search
 from holdgate.runs import exports as runs
 from holdgate.runs.service import start_run
 from holdgate.tasks.service import TaskRequest
-from tests.approvals.asking import principal, put_question
 from tests.approvals.test_receipts import decided
-from tests.bulk.acting import buried
-from tests.pages import browser_of, site_of
-from tests.postings.making import listed, make_postings, row
+from tests.factories.approvals import principal, put_question
+from tests.factories.bulk import buried
+from tests.factories.postings import listed, make_postings, row
+from tests.factories.site import browser_of, site_of
 
 FORMULA = '=HYPERLINK("http://evil.example","x")'
 

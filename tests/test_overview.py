@@ -21,13 +21,13 @@ from holdgate.schedules import service as schedules
 from holdgate.schedules.service import SchedulePlan
 from holdgate.tasks.queue.claims import claim_tasks
 from holdgate.tasks.states import TaskState
-from tests.approvals.asking import principal, put_question
-from tests.bulk.acting import buried, fail
-from tests.pages import browser_of, site_of
-from tests.postings.people import HTMX, Browser, words
-from tests.runtime.working import until, working
+from tests.factories.approvals import principal, put_question
+from tests.factories.bulk import buried, fail
+from tests.factories.people import HTMX, Browser, words
+from tests.factories.site import browser_of, site_of
+from tests.factories.tasks import make_task
+from tests.factories.workers import until, working
 from tests.stats.test_minutes import fold_all
-from tests.tasks.making import make_task
 
 MOST_STATEMENTS = 12
 

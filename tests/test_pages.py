@@ -23,11 +23,11 @@ from holdgate.tasks.models import Task
 from holdgate.tasks.queue.claims import claim_tasks, store_step
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
-from tests.approvals.asking import principal, put_question
-from tests.pages import browser_of, site_of
-from tests.postings.people import Browser, words
-from tests.runtime.working import task_of
-from tests.tasks.making import make_task
+from tests.factories.approvals import principal, put_question
+from tests.factories.people import Browser, words
+from tests.factories.site import browser_of, site_of
+from tests.factories.tasks import make_task
+from tests.factories.workers import task_of
 
 PAGES = (
     "/overview",

@@ -27,13 +27,13 @@ from holdgate.tasks.queue.claims import finish_tasks
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
-from tests.approvals.asking import OWNER, Asked, approve, principal, put_question
-from tests.bulk.acting import finish, run, start
-from tests.pages import browser_of, site_of
-from tests.postings.making import make_postings
-from tests.postings.people import Browser, words
-from tests.schedules.planning import plan
-from tests.tasks.making import make_task
+from tests.factories.approvals import OWNER, Asked, approve, principal, put_question
+from tests.factories.bulk import finish, run, start
+from tests.factories.people import Browser, words
+from tests.factories.postings import make_postings
+from tests.factories.schedules import plan
+from tests.factories.site import browser_of, site_of
+from tests.factories.tasks import make_task
 
 MANY = 5
 # The list, and what its rows are.

@@ -26,15 +26,15 @@ from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import TaskState
 from holdgate.tasks.streams.events import Feed, parse_place
 from holdgate.verify import verify_database
-from tests.approvals.asking import OWNER, approve, principal, put_question
 from tests.conftest import make_database, with_name
 from tests.dumps import DUMP, RESTORE, another_cluster, dump, restore
+from tests.factories.approvals import OWNER, approve, principal, put_question
+from tests.factories.stats import all_final
+from tests.factories.tasks import make_task
+from tests.factories.workers import until, until_state, working
 from tests.processes import ROOT, environment, worker
 from tests.runtime.kinds import Wish
-from tests.runtime.working import until, until_state, working
 from tests.servers import Servers
-from tests.stats.final import all_final
-from tests.tasks.making import make_task
 from tests.test_verify import lived
 
 TASKS, STEPS, SECONDS = 40, 3, 0.1

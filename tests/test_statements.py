@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import event
 
 from holdgate.core.db import Database
-from tests.everything import Full, full_installation
+from tests.factories.installation import Full, full_installation
+from tests.factories.people import HTMX, Browser, words
+from tests.factories.site import site_of, stranger
 from tests.journeys.test_every_page import OPEN, PAGES, REFUSED_PAGES
-from tests.pages import site_of, stranger
-from tests.postings.people import HTMX, Browser, words
 from tests.servers import Servers
 
 MOST = 12

@@ -20,9 +20,9 @@ from holdgate.tasks.queue.retention import prune_tasks
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import HOLDS, TaskState, TaskVerb
 from holdgate.verify import verify_database
-from tests.approvals.asking import OWNER, Asked, approve, principal, put_question, reject
-from tests.stats.final import all_final
-from tests.tasks.making import make_task, path_to
+from tests.factories.approvals import OWNER, Asked, approve, principal, put_question, reject
+from tests.factories.stats import all_final
+from tests.factories.tasks import make_task, path_to
 
 
 async def verified(settings: Settings) -> tuple[bool, str]:

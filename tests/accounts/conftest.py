@@ -8,7 +8,7 @@ import pytest
 from holdgate.accounts.pages import sign_in
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from tests.accounts.people import World, world_of
+from tests.factories.accounts import World, world_of
 
 
 @pytest.fixture(autouse=True)

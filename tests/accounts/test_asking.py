@@ -16,7 +16,7 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.tokens import mint
 from holdgate.mail.errors import NotNeeded
-from tests.accounts.people import World, accounts_site, world_of
+from tests.factories.accounts import World, accounts_site, world_of
 
 
 async def test_asking_answers_the_same_for_known_unknown_and_disabled_people(world: World) -> None:

@@ -15,7 +15,7 @@ from holdgate.accounts.tokens.jwks import Jwks, usable
 from holdgate.core.config import ConfigError, Settings, load
 from holdgate.core.db import Database
 from holdgate.core.errors import Unavailable
-from tests.api.programs import ADMIN, OWNER, V1, Api, api_of, is_problem
+from tests.factories.programs import ADMIN, OWNER, V1, Api, api_of, is_problem
 
 ISSUER, AUDIENCE = "https://id.example.org", "holdgate"
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)

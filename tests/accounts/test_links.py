@@ -10,7 +10,7 @@ from holdgate.accounts.sign_in.next_path import local_path
 from holdgate.audit.queries import AuditFilter, audit_lines
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from tests.accounts.people import Browser, World, world_of
+from tests.factories.accounts import Browser, World, world_of
 
 EMAIL = "ada@example.com"
 

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from holdgate.accounts import queries
 from holdgate.core.tokens import digest
-from tests.accounts.people import World
+from tests.factories.accounts import World
 
 EMAIL = "ada@example.com"
 

@@ -17,7 +17,7 @@ from holdgate.core.ids import uuid7
 from holdgate.mail.errors import NotNeeded
 from holdgate.mail.letters import find_letter, letter_data
 from holdgate.mail.message import render
-from tests.accounts.people import Browser, World
+from tests.factories.accounts import Browser, World
 
 EMAIL = "ada@example.com"
 PROFILE = {"name": "Ada Lovelace", "email": "ada@work.example", "phone": "+44 1", "cover_letter": "Dear {company}"}

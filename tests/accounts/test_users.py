@@ -12,7 +12,7 @@ from holdgate.core.ids import uuid7
 from holdgate.mail.errors import NotNeeded
 from holdgate.mail.letters import find_letter, letter_data
 from holdgate.mail.message import render
-from tests.accounts.people import World
+from tests.factories.accounts import World
 
 ADMIN = "admin@example.com"
 

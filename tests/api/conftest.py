@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from tests.api.programs import Api, api_of
+from tests.factories.programs import Api, api_of
 
 
 @pytest.fixture

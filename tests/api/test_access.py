@@ -17,7 +17,8 @@ from holdgate.asgi import API_HANDLERS
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.scopes import Scope
-from tests.api.programs import (
+from tests.factories.approvals import put_question
+from tests.factories.programs import (
     ADMIN,
     ALL,
     OTHER,
@@ -30,7 +31,6 @@ from tests.api.programs import (
     make_task,
     signed_in,
 )
-from tests.approvals.asking import put_question
 
 TASK = {"kind": "sample.task"}
 SCHEDULE = {"name": "Every morning", "kind": "sample.task", "cron": "0 9 * * *", "zone": "Europe/Berlin"}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from holdgate.accounts.queries import insert_session
-from tests.api.programs import OTHER, OWNER, V1, Api, is_problem, signed_in
+from tests.factories.programs import OTHER, OWNER, V1, Api, is_problem, signed_in
 
 ACCOUNT = f"{V1}/account"
 FILE = {"Content-Type": "application/octet-stream"}

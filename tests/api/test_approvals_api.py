@@ -12,8 +12,8 @@ from holdgate.approvals.evidence import receipts
 from holdgate.approvals.pages import side_actions
 from holdgate.approvals.rules.forms import FormField
 from holdgate.core import signing
-from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem, pointers
-from tests.approvals.asking import Asked, approval_of, put_question
+from tests.factories.approvals import Asked, approval_of, put_question
+from tests.factories.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem, pointers
 
 BOB = "bob@example.org"
 LATER = timedelta(hours=1)

@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from holdgate.tasks.states import TaskState
-from tests.api.programs import OWNER, V1, Api, is_problem, make_task
-from tests.bulk.acting import beat, buried, fail, finish
-from tests.runtime.working import task_of
-from tests.tasks.making import make_task as task_in
+from tests.factories.bulk import beat, buried, fail, finish
+from tests.factories.programs import OWNER, V1, Api, is_problem, make_task
+from tests.factories.tasks import make_task as task_in
+from tests.factories.workers import task_of
 
 BULK = f"{V1}/bulk"
 PREVIEW = f"{BULK}/preview"

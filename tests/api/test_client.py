@@ -25,7 +25,7 @@ from holdgate.asgi import API_HANDLERS
 from holdgate.client import Client, Problem
 from holdgate.core.db import Database
 from tests import processes
-from tests.api.programs import token_for
+from tests.factories.programs import token_for
 from tests.processes import environment, free_port
 from tests.servers import Servers, empty
 

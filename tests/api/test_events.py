@@ -14,7 +14,7 @@ from holdgate.core.errors import Invalid, TooMany
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.streams.events import STREAMS, Feed, StreamedEvent, parse_place
 from tests import processes
-from tests.api.programs import OTHER, OWNER, V1, Api, is_problem, make_task
+from tests.factories.programs import OTHER, OWNER, V1, Api, is_problem, make_task
 from tests.servers import Servers
 
 TASK = {"kind": "sample.task"}

@@ -10,11 +10,11 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 
 from holdgate.audit import queries
-from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem
-from tests.approvals.asking import put_question
 from tests.approvals.test_receipts import decided
-from tests.pages import browser_of, site_of
-from tests.postings.making import make_postings, row
+from tests.factories.approvals import put_question
+from tests.factories.postings import make_postings, row
+from tests.factories.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem
+from tests.factories.site import browser_of, site_of
 
 FORMULA = '=HYPERLINK("http://evil.example","x")'
 

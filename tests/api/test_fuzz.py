@@ -28,8 +28,8 @@ from holdgate.asgi import API_HANDLERS
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from tests import processes
-from tests.api.programs import ADMIN, ALL, OWNER, V1, api_of, keep_file, make_task, signed_in
-from tests.approvals.asking import put_question
+from tests.factories.approvals import put_question
+from tests.factories.programs import ADMIN, ALL, OWNER, V1, api_of, keep_file, make_task, signed_in
 from tests.servers import Servers, empty
 
 EXAMPLES = int(os.environ.get("HOLDGATE_FUZZ", "12"))

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 
 from holdgate.api.idempotency_store import forget_replies
-from tests.api.programs import OTHER, V1, Api, is_problem
+from tests.factories.programs import OTHER, V1, Api, is_problem
 
 KEY = {"Idempotency-Key": "monday-1"}
 TASK = {"kind": "sample.task", "title": "once"}

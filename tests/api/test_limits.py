@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from tests import processes
-from tests.api.programs import OTHER, V1, Api, api_of, is_problem
+from tests.factories.programs import OTHER, V1, Api, api_of, is_problem
 from tests.servers import Servers
 
 TASK = {"kind": "sample.task"}

@@ -7,11 +7,11 @@ import pytest
 
 import tests.tasks.kinds  # noqa: F401
 from holdgate.tasks.states import TaskState
-from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem
-from tests.approvals.asking import put_question
-from tests.bulk.acting import buried, fail
+from tests.factories.approvals import put_question
+from tests.factories.bulk import buried, fail
+from tests.factories.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem
+from tests.factories.tasks import make_task
 from tests.stats.test_minutes import fold_all
-from tests.tasks.making import make_task
 
 OVERVIEW = f"{V1}/overview"
 SPANS = {"hour": (60, 60), "day": (900, 96), "week": (7200, 84)}

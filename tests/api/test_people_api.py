@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from holdgate.accounts.tokens import cache
-from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem, make_task
-from tests.runtime.working import until_state, working
+from tests.factories.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem, make_task
+from tests.factories.workers import until_state, working
 
 USERS = f"{V1}/users"
 

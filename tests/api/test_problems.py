@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from holdgate.core.text.shape import DEEP, MANY, MOST_VALUES
-from tests.api.programs import V1, Api, is_problem
+from tests.factories.programs import V1, Api, is_problem
 
 JSON = {"Content-Type": "application/json"}
 

@@ -7,11 +7,11 @@ import pytest
 from holdgate.runs import service
 from holdgate.runs.states import RunVerb
 from holdgate.tasks.states import TaskState
-from tests.api.programs import OTHER, OWNER, V1, Api, is_problem
-from tests.approvals.asking import put_question
-from tests.bulk.acting import buried, finish, run
-from tests.postings.making import make_postings
-from tests.runtime.working import task_of
+from tests.factories.approvals import put_question
+from tests.factories.bulk import buried, finish, run
+from tests.factories.postings import make_postings
+from tests.factories.programs import OTHER, OWNER, V1, Api, is_problem
+from tests.factories.workers import task_of
 
 RUNS = f"{V1}/runs"
 START = f"{RUNS}/from-postings"

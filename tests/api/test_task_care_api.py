@@ -10,8 +10,8 @@ from holdgate.tasks.artifacts import store_artifact
 from holdgate.tasks.failures.fingerprints import fill_missing
 from holdgate.tasks.models import TaskStep
 from holdgate.tasks.states import TaskState
-from tests.api.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem, make_task, pointers
-from tests.tasks import making
+from tests.factories import tasks
+from tests.factories.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem, make_task, pointers
 
 TASK = {"kind": "sample.task"}
 SECRET = {"url": "https://a.example/", "headers": {"Authorization": "Bearer abcdefghijk"}}
@@ -166,7 +166,7 @@ async def test_finished_steps_are_listed_with_their_secrets_hidden(api: Api) -> 
 
 async def test_files_are_listed_and_downloaded_as_attachments_of_their_type(api: Api) -> None:
     owner = await api.person(OWNER)
-    task_id = await making.make_task(api.database, TaskState.RUNNING, owner_id=owner.id)
+    task_id = await tasks.make_task(api.database, TaskState.RUNNING, owner_id=owner.id)
     data = b"\x89PNG\r\n\x1a\n"
     kept = await store_artifact(api.database, api.settings, "system", (task_id, 1), "é.png", data, "image/png")
     assert kept is not None

@@ -14,8 +14,8 @@ import pytest
 from holdgate.api.openapi import document
 from holdgate.approvals.states import HoldType
 from holdgate.asgi import API_HANDLERS
-from tests.api.programs import ADMIN, ALL, OWNER, V1, Api, is_problem, make_task
-from tests.approvals.asking import put_question
+from tests.factories.approvals import put_question
+from tests.factories.programs import ADMIN, ALL, OWNER, V1, Api, is_problem, make_task
 
 TASK = {"kind": "sample.task"}
 

@@ -20,9 +20,9 @@ from holdgate.core.db import Database
 from holdgate.core.errors import Conflict, Invalid
 from holdgate.mail.errors import NotNeeded
 from holdgate.tasks.models import Task
-from tests.approvals.asking import OWNER, Asked, approval_of, approve, principal, put_question, recipients_of
 from tests.approvals.test_quorum import ANN, BOB, THREE, agree, by_link
-from tests.runtime.working import task_of
+from tests.factories.approvals import OWNER, Asked, approval_of, approve, principal, put_question, recipients_of
+from tests.factories.workers import task_of
 
 MINUTE = timedelta(minutes=1)
 

@@ -17,8 +17,8 @@ from holdgate.approvals.rules.values import Decision
 from holdgate.approvals.states import ApprovalVerb
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from tests.approvals.asking import OWNER, principal, put_question
-from tests.pages import browser_of, site_of, stranger
+from tests.factories.approvals import OWNER, principal, put_question
+from tests.factories.site import browser_of, site_of, stranger
 
 LETTER = "Dear team,\n" + "\n".join(f"Line {n} stays as it is." for n in range(20)) + "\nI can start in May.\nAda"
 

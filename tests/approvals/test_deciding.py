@@ -19,7 +19,7 @@ from holdgate.tasks import service as task_service
 from holdgate.tasks.models import Task, TaskEvent
 from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.states import TaskVerb
-from tests.approvals.asking import (
+from tests.factories.approvals import (
     approval_of,
     approve,
     principal,
@@ -27,7 +27,7 @@ from tests.approvals.asking import (
     recipients_of,
     reject,
 )
-from tests.runtime.working import task_of, verbs_of
+from tests.factories.workers import task_of, verbs_of
 
 
 async def test_approving_by_link_puts_the_task_ahead_of_the_queue(database: Database, settings: Settings) -> None:

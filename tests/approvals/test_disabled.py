@@ -16,7 +16,8 @@ from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
 from holdgate.mail.errors import NotNeeded
 from holdgate.tasks.models import Task
-from tests.approvals.asking import (
+from tests.approvals.test_quorum import ANN, BOB, CID, THREE, agree, by_link, votes_of
+from tests.factories.approvals import (
     OWNER,
     approval_of,
     approve,
@@ -25,8 +26,7 @@ from tests.approvals.asking import (
     recipients_of,
     reject,
 )
-from tests.approvals.test_quorum import ANN, BOB, CID, THREE, agree, by_link, votes_of
-from tests.runtime.working import task_of
+from tests.factories.workers import task_of
 
 
 async def disable(database: Database, email: str) -> None:

@@ -25,7 +25,8 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import AppError, Conflict, Invalid
 from holdgate.tasks.models import Task
-from tests.approvals.asking import (
+from tests.approvals.test_quorum import ANN, BOB, CID, THREE, agree, by_link
+from tests.factories.approvals import (
     OWNER,
     Asked,
     approval_of,
@@ -36,8 +37,7 @@ from tests.approvals.asking import (
     recipients_of,
     reject,
 )
-from tests.approvals.test_quorum import ANN, BOB, CID, THREE, agree, by_link
-from tests.runtime.working import task_of
+from tests.factories.workers import task_of
 
 DAN = "dan@example.org"
 

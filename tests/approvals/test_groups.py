@@ -18,10 +18,10 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.runs.service import start_run
 from holdgate.tasks.service import TaskRequest
-from tests.approvals.asking import OWNER, Asked, approval_of, principal, put_question, reject
-from tests.pages import browser_of, site_of
-from tests.postings.people import words
-from tests.runtime.working import task_of, verbs_of
+from tests.factories.approvals import OWNER, Asked, approval_of, principal, put_question, reject
+from tests.factories.people import words
+from tests.factories.site import browser_of, site_of
+from tests.factories.workers import task_of, verbs_of
 
 BOSS = "boss@example.org"
 

@@ -24,9 +24,9 @@ from holdgate.approvals.states import ApprovalVerb, HoldType
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.web import form_time
-from tests.approvals.asking import OWNER, Asked, approval_of, principal, put_question
-from tests.pages import browser_of, hidden, site_of, stranger
-from tests.postings.people import words
+from tests.factories.approvals import OWNER, Asked, approval_of, principal, put_question
+from tests.factories.people import words
+from tests.factories.site import browser_of, hidden, site_of, stranger
 
 ANN, BOB = "ann@example.org", "bob@example.org"
 FIELDS = (

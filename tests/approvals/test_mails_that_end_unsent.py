@@ -12,8 +12,8 @@ from holdgate.mail import event_consumer
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves
 from holdgate.tasks.states import TaskVerb
-from tests.approvals.asking import Asked, approval_of, put_question, recipients_of
-from tests.stats.final import all_final
+from tests.factories.approvals import Asked, approval_of, put_question, recipients_of
+from tests.factories.stats import all_final
 
 
 async def mail_ends(database: Database, asked: Asked, verb: TaskVerb) -> None:

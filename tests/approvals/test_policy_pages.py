@@ -21,13 +21,13 @@ from holdgate.tasks.models import Task
 from holdgate.web.form_time import FormTime
 from holdgate.web.http.limits import Limit
 from holdgate.web.site import make_site
-from tests.accounts.people import Browser as SessionBrowser
-from tests.approvals.asking import OWNER, Asked, approval_of, delivered, principal, put_question, recipients_of
 from tests.approvals.test_asking_back import notes_of
 from tests.approvals.test_quorum import ANN, BOB, CID, THREE
-from tests.pages import browser_of, hidden, site_of, stranger
-from tests.postings.people import words
-from tests.runtime.working import task_of
+from tests.factories.accounts import Browser as SessionBrowser
+from tests.factories.approvals import OWNER, Asked, approval_of, delivered, principal, put_question, recipients_of
+from tests.factories.people import words
+from tests.factories.site import browser_of, hidden, site_of, stranger
+from tests.factories.workers import task_of
 
 
 @pytest.fixture

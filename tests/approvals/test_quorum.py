@@ -29,7 +29,7 @@ from holdgate.mail.errors import NotNeeded
 from holdgate.runs import service as runs
 from holdgate.tasks.models import Task
 from holdgate.tasks.service import TaskRequest
-from tests.approvals.asking import (
+from tests.factories.approvals import (
     OWNER,
     Asked,
     approval_of,
@@ -40,7 +40,7 @@ from tests.approvals.asking import (
     recipients_of,
     reject,
 )
-from tests.runtime.working import task_of, verbs_of
+from tests.factories.workers import task_of, verbs_of
 
 ANN, BOB, CID = "ann@example.org", "bob@example.org", "cid@example.org"
 THREE = (ANN, BOB, CID)

@@ -28,9 +28,9 @@ from holdgate.cli import main
 from holdgate.core import signing
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from tests.approvals.asking import OWNER, Asked, approval_of, approve, principal, put_question, reject
-from tests.pages import browser_of, site_of, stranger
-from tests.postings.people import words
+from tests.factories.approvals import OWNER, Asked, approval_of, approve, principal, put_question, reject
+from tests.factories.people import words
+from tests.factories.site import browser_of, site_of, stranger
 
 KEYS = ("a-key-for-tests-only-0123456789abcdef",)
 

@@ -25,10 +25,10 @@ from holdgate.tasks.models import Task, TaskEvent
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import TaskVerb
 from holdgate.web import zone
-from tests.approvals.asking import Asked, approval_of, principal, put_question
-from tests.pages import browser_of, hidden, site_of, stranger
-from tests.postings.people import words
-from tests.runtime.working import task_of, until_state, working
+from tests.factories.approvals import Asked, approval_of, principal, put_question
+from tests.factories.people import words
+from tests.factories.site import browser_of, hidden, site_of, stranger
+from tests.factories.workers import task_of, until_state, working
 
 
 @pytest.fixture

@@ -22,10 +22,10 @@ from holdgate.tasks.models import Task, TaskEvent
 from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskVerb
-from tests.approvals.asking import OWNER, Asked, approval_of, approve, principal, put_question, reject
-from tests.pages import browser_of, hidden, site_of, stranger
-from tests.postings.people import words
-from tests.runtime.working import task_of, verbs_of
+from tests.factories.approvals import OWNER, Asked, approval_of, approve, principal, put_question, reject
+from tests.factories.people import words
+from tests.factories.site import browser_of, hidden, site_of, stranger
+from tests.factories.workers import task_of, verbs_of
 
 WINDOW = timedelta(minutes=5)
 

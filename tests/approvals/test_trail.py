@@ -14,9 +14,9 @@ from holdgate.approvals.pages import review
 from holdgate.approvals.requests import mails
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from tests.approvals.asking import OWNER, Asked, principal, put_question, recipients_of
-from tests.pages import browser_of, site_of, stranger
-from tests.postings.people import words
+from tests.factories.approvals import OWNER, Asked, principal, put_question, recipients_of
+from tests.factories.people import words
+from tests.factories.site import browser_of, site_of, stranger
 
 PHONE = {
     "user-agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 26_0 like Mac OS X) AppleWebKit/605.1.15 Safari",

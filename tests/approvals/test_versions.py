@@ -26,9 +26,9 @@ from holdgate.runs import service as runs
 from holdgate.tasks import service
 from holdgate.tasks.service import TaskRequest
 from holdgate.testing import KindTester
-from tests.approvals.asking import delivered, principal
-from tests.pages import browser_of, site_of, stranger
-from tests.postings.people import words
+from tests.factories.approvals import delivered, principal
+from tests.factories.people import words
+from tests.factories.site import browser_of, site_of, stranger
 from tests.runtime.kinds import BOSS, ran, shows
 
 

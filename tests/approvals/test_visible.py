@@ -16,8 +16,8 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.mail.message import render
-from tests.approvals.asking import OWNER, Asked, approve, principal, put_question
-from tests.pages import browser_of, site_of, stranger
+from tests.factories.approvals import OWNER, Asked, approve, principal, put_question
+from tests.factories.site import browser_of, site_of, stranger
 
 PAYEE = "\u202egro.elpmaxe@nna\u202c"  # reads ann@example.org
 SHOWN = "‹U+202E›gro.elpmaxe@nna‹U+202C›"

@@ -27,12 +27,12 @@ from holdgate.tasks.queues import QueueVerb
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
-from tests.approvals.asking import principal, put_question
-from tests.bulk.acting import finish, start
+from tests.factories.approvals import principal, put_question
+from tests.factories.bulk import finish, start
+from tests.factories.people import Browser, words
+from tests.factories.site import browser_of, site_of
+from tests.factories.tasks import make_task
 from tests.journeys.test_every_page import routes, shape
-from tests.pages import browser_of, site_of
-from tests.postings.people import Browser, words
-from tests.tasks.making import make_task
 
 
 @pytest.fixture

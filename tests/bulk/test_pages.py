@@ -22,11 +22,11 @@ from holdgate.tasks.queue.moves import move_tasks
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState, TaskVerb
-from tests.bulk.acting import action_of, beat, buried, fail, finish, start
-from tests.pages import browser_of, hidden, site_of
-from tests.postings.people import HTMX, Browser, add_user, words
-from tests.runtime.working import task_of
-from tests.tasks.making import make_task
+from tests.factories.bulk import action_of, beat, buried, fail, finish, start
+from tests.factories.people import HTMX, Browser, add_user, words
+from tests.factories.site import browser_of, hidden, site_of
+from tests.factories.tasks import make_task
+from tests.factories.workers import task_of
 
 
 @pytest.fixture

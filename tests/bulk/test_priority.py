@@ -14,10 +14,10 @@ from holdgate.tasks.models import Task, TaskEvent
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
-from tests.bulk.acting import action_of, finish, start
-from tests.postings.people import add_user
-from tests.runtime.working import task_of
-from tests.tasks.making import make_task
+from tests.factories.bulk import action_of, finish, start
+from tests.factories.people import add_user
+from tests.factories.tasks import make_task
+from tests.factories.workers import task_of
 from tests.tasks.test_queue import claim
 
 

@@ -15,9 +15,9 @@ from holdgate.tasks.models import Task
 from holdgate.tasks.queue.moves import move_tasks
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.states import TaskState, TaskVerb
-from tests.bulk.acting import action_of, beat, buried, fail, log_of, run, start, succeed
-from tests.postings.people import add_user
-from tests.runtime.working import task_of, verbs_of
+from tests.factories.bulk import action_of, beat, buried, fail, log_of, run, start, succeed
+from tests.factories.people import add_user
+from tests.factories.workers import task_of, verbs_of
 
 DEAD_LETTERS = TaskFilter(states=("dead_letter",))
 

@@ -10,11 +10,11 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.states import TaskState
-from tests.bulk.acting import finish, start
 from tests.bulk.test_pages import ann, confirm, member, transport  # noqa: F401
-from tests.postings.people import Browser, words
-from tests.runtime.working import task_of
-from tests.tasks.making import make_task
+from tests.factories.bulk import finish, start
+from tests.factories.people import Browser, words
+from tests.factories.tasks import make_task
+from tests.factories.workers import task_of
 
 
 def undo(page: httpx.Response) -> str | None:

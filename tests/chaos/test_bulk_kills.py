@@ -12,10 +12,10 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest, enqueue_many
-from tests.bulk.acting import action_of, buried, start
-from tests.postings.people import add_user
+from tests.factories.bulk import action_of, buried, start
+from tests.factories.people import add_user
+from tests.factories.workers import until
 from tests.processes import environment, worker
-from tests.runtime.working import until
 from tests.servers import Servers
 
 MANY = 6_000

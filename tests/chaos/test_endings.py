@@ -25,8 +25,8 @@ from holdgate.core.tokens import digest, mint
 from holdgate.embedded import valkey
 from holdgate.tasks.service import TaskRequest, enqueue
 from tests import processes
+from tests.factories.workers import task_of, until, until_state, verbs_of
 from tests.processes import ROOT, environment, worker
-from tests.runtime.working import task_of, until, until_state, verbs_of
 from tests.servers import Servers
 
 

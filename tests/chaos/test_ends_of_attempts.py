@@ -12,8 +12,8 @@ from holdgate.core.db import Database
 from holdgate.tasks.models import Task
 from holdgate.tasks.service import TaskRequest, enqueue
 from tests.chaos.endings import RESULTS, WAYS
+from tests.factories.workers import until, until_state
 from tests.processes import Process, environment, worker
-from tests.runtime.working import until, until_state
 from tests.servers import Servers
 
 # Long, so that no lease runs out and makes an ending look like a lost worker.

@@ -11,8 +11,8 @@ from holdgate.core.db import Database
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves
 from holdgate.tasks.service import TaskRequest, enqueue_many
+from tests.factories.workers import until, until_state
 from tests.processes import Process, environment, worker
-from tests.runtime.working import until, until_state
 from tests.servers import Servers
 
 

@@ -16,8 +16,8 @@ from holdgate.core.db import Database
 from holdgate.kinds.sample_task import TRACE
 from holdgate.tasks.models import Task, TaskEvent
 from holdgate.tasks.service import TaskRequest, enqueue_many
+from tests.factories.workers import until
 from tests.processes import Process, environment
-from tests.runtime.working import until
 from tests.servers import Servers
 
 TASKS = 1000

@@ -10,10 +10,10 @@ import holdgate.kinds.sample_task  # noqa: F401
 from holdgate.core.db import Database
 from holdgate.schedules.models import Schedule, ScheduleBeat
 from holdgate.tasks.models import Task
-from tests.postings.people import add_user
+from tests.factories.people import add_user
+from tests.factories.schedules import plan
+from tests.factories.workers import until
 from tests.processes import environment, worker
-from tests.runtime.working import until
-from tests.schedules.planning import plan
 from tests.servers import Servers
 
 SCHEDULES = 60

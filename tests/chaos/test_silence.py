@@ -14,8 +14,8 @@ from sqlalchemy import func, select, text
 import tests.chaos.kinds  # noqa: F401
 from holdgate.core.db import Database
 from holdgate.tasks.service import TaskRequest, enqueue
+from tests.factories.workers import until, until_state
 from tests.processes import ROOT, environment, free_port, web, worker
-from tests.runtime.working import until, until_state
 from tests.servers import Servers
 from tests.silence import way_to
 

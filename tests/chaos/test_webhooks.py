@@ -9,12 +9,12 @@ import tests.runtime.kinds  # noqa: F401
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.tasks.service import TaskRequest, enqueue_many
-from tests.approvals.asking import principal
+from tests.factories.approvals import principal
+from tests.factories.webhooks import FINE, make_endpoint, told
+from tests.factories.workers import until
 from tests.kinds.odd_site import OddSite
 from tests.processes import Process, environment, worker
-from tests.runtime.working import until
 from tests.servers import Servers
-from tests.webhooks.receiving import FINE, make_endpoint, told
 
 TASKS = 60
 

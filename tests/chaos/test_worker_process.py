@@ -13,8 +13,8 @@ from holdgate.embedded import valkey
 from holdgate.runtime.doorbell import Doorbell
 from holdgate.tasks.models import TaskEvent
 from holdgate.tasks.service import TaskRequest, enqueue
+from tests.factories.workers import task_of, until, until_state, verbs_of
 from tests.processes import environment, worker
-from tests.runtime.working import task_of, until, until_state, verbs_of
 from tests.servers import Servers
 
 

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from holdgate.core.connections import Away, Hosts
 from holdgate.core.db import Database, is_away
-from tests.runtime.working import until
+from tests.factories.workers import until
 from tests.servers import Servers
 from tests.silence import Way, tcp_options, way_to
 

@@ -23,12 +23,12 @@ from holdgate.runtime.sweeper import Sweeper
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import TaskState
-from tests.approvals.asking import principal, put_question
-from tests.bulk import acting
-from tests.runtime.working import until
-from tests.schedules.planning import plan
+from tests.factories import bulk
+from tests.factories.approvals import principal, put_question
+from tests.factories.schedules import plan
+from tests.factories.tasks import make_task
+from tests.factories.workers import until
 from tests.servers import Servers
-from tests.tasks.making import make_task
 
 ROOT = Path(__file__).parents[2]
 HERE = ROOT / "deploy/kubernetes"
@@ -134,8 +134,8 @@ async def test_a_worker_is_wanted_for_what_only_a_sweeper_does(
     await plan(database, owner, now=None)
     for state in (TaskState.RUNNING, TaskState.SCHEDULED):
         await make_task(database, state, queue="elsewhere", owner_id=owner.id)
-    await acting.start(database, owner, BulkVerb.PRIORITISE, TaskFilter(states=("scheduled",)), priority=60)
-    await acting.finish(database)
+    await bulk.start(database, owner, BulkVerb.PRIORITISE, TaskFilter(states=("scheduled",)), priority=60)
+    await bulk.finish(database)
     await change(
         database, "UPDATE bulk_actions SET state = 'waiting', finished_at = NULL, due_at = now() + interval '1 h'"
     )

@@ -17,7 +17,7 @@ from holdgate.core.ids import uuid7
 from holdgate.core.telemetry import metrics
 from holdgate.runtime import workers
 from holdgate.tasks.pages.metrics import standing
-from tests.tasks.making import make_task
+from tests.factories.tasks import make_task
 
 ROOT = Path(__file__).parents[2]
 RULES: list[dict[str, Any]] = yaml.safe_load((ROOT / "deploy/prometheus/rules.yml").read_text())["groups"][0]["rules"]

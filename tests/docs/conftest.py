@@ -16,8 +16,8 @@ from holdgate.core.ids import uuid7
 from holdgate.tasks.search.lists import sweeper_age
 from holdgate.tasks.service import TaskRequest, enqueue
 from tests import processes
+from tests.factories.workers import until
 from tests.processes import environment, free_port
-from tests.runtime.working import until
 from tests.servers import Servers, empty
 
 

@@ -27,13 +27,13 @@ from holdgate.doctor.findings import Bounds, Check, Finding, Health, Installatio
 from holdgate.embedded import valkey
 from holdgate.runtime import workers
 from holdgate.schema import head
-from tests.approvals.asking import principal
 from tests.conftest import with_name
+from tests.factories.approvals import principal
+from tests.factories.site import browser_of, site_of, stranger
+from tests.factories.tasks import make_task
 from tests.mail.smtp_server import MailServer, serving
-from tests.pages import browser_of, site_of, stranger
 from tests.processes import environment, free_port
 from tests.servers import Servers
-from tests.tasks.making import make_task
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from tests import chromium, processes
 from tests.careers.careers_site import Site
-from tests.pages import Served, served
-from tests.postings.people import PEOPLE
+from tests.factories.people import PEOPLE
+from tests.factories.site import Served, served
 from tests.processes import ROOT, Process, environment
 from tests.servers import Servers
 

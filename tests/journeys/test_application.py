@@ -9,8 +9,8 @@ from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
 from holdgate.core.db import Database
 from tests.careers.careers_site import PDF
+from tests.factories.workers import until
 from tests.journeys.conftest import Installation
-from tests.runtime.working import until
 
 pytestmark = pytest.mark.browser
 

@@ -8,13 +8,13 @@ from playwright.async_api import Browser, Page, expect
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from tests.approvals.asking import principal, put_question
-from tests.bulk.acting import buried
+from tests.factories.approvals import principal, put_question
+from tests.factories.bulk import buried
+from tests.factories.tasks import make_task
+from tests.factories.workers import task_of
 from tests.journeys.conftest import Installation, OpenPage
 from tests.journeys.keys import Keys
 from tests.journeys.test_application import ANN, write_profile
-from tests.runtime.working import task_of
-from tests.tasks.making import make_task
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ from playwright.async_api import expect
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from tests.approvals.asking import principal, put_question
+from tests.factories.approvals import principal, put_question
 from tests.journeys.conftest import OpenPage
 from tests.journeys.test_every_page import TOO_WIDE
 from tests.test_pages import fill

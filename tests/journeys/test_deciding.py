@@ -10,9 +10,9 @@ from holdgate.approvals.rules.forms import FormField
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from tests import chromium
-from tests.approvals.asking import approval_of, principal, put_question
+from tests.factories.approvals import approval_of, principal, put_question
+from tests.factories.site import Served
 from tests.journeys.conftest import OpenPage
-from tests.pages import Served
 
 pytestmark = pytest.mark.browser
 

@@ -16,13 +16,13 @@ from playwright.async_api import Browser, ConsoleMessage, Error, Page, ViewportS
 
 from holdgate.asgi import HANDLERS
 from holdgate.core.db import Database
-from tests.everything import full_installation
-from tests.pages import served
+from tests.factories.installation import full_installation
+from tests.factories.site import served
 from tests.servers import Servers
 
 browser_test = pytest.mark.browser
 
-# Signed in as an administrator. {run}, {task} and so on are those of tests/everything.py.
+# Signed in as an administrator. {run}, {task} and so on are those of tests/factories/installation.py.
 PAGES = (
     "/overview",
     "/overview?period=week",

@@ -7,9 +7,9 @@ from playwright.async_api import expect
 
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from tests.approvals.asking import principal
+from tests.factories.approvals import principal
+from tests.factories.tasks import make_task
 from tests.journeys.conftest import OpenPage
-from tests.tasks.making import make_task
 
 pytestmark = pytest.mark.browser
 

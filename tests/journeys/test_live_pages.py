@@ -9,10 +9,10 @@ from sqlalchemy import text
 
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from tests.approvals.asking import principal
+from tests.factories.approvals import principal
+from tests.factories.site import Served
+from tests.factories.tasks import make_task
 from tests.journeys.conftest import OpenPage
-from tests.pages import Served
-from tests.tasks.making import make_task
 
 pytestmark = pytest.mark.browser
 

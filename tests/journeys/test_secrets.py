@@ -24,9 +24,9 @@ from holdgate.accounts.tokens.personal import USUAL
 from holdgate.core.db import Database
 from holdgate.webhooks.events import TYPES
 from tests import processes
+from tests.factories.workers import until
 from tests.kinds.odd_site import odd_site, page
 from tests.processes import ROOT, Process, environment
-from tests.runtime.working import until
 from tests.servers import Servers
 
 ANN, V1 = "ann@example.org", "/api/v1"

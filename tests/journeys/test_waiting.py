@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Request, Route, expect
 
 from holdgate.core.db import Database
-from tests.approvals.asking import principal
+from tests.factories.approvals import principal
 from tests.journeys.conftest import OpenPage
 
 pytestmark = pytest.mark.browser

@@ -4,10 +4,10 @@ import pytest
 from playwright.async_api import Browser, Response
 
 from holdgate.core.db import Database
-from tests.approvals.asking import principal
-from tests.pages import Served
-from tests.postings.people import PEOPLE
-from tests.tasks.making import make_task
+from tests.factories.approvals import principal
+from tests.factories.people import PEOPLE
+from tests.factories.site import Served
+from tests.factories.tasks import make_task
 
 pytestmark = pytest.mark.browser
 

@@ -11,11 +11,11 @@ from playwright.async_api import Page, expect
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from tests.approvals.asking import approval_of, principal, put_question
-from tests.bulk.acting import buried, finish
+from tests.factories.approvals import approval_of, principal, put_question
+from tests.factories.bulk import buried, finish
+from tests.factories.tasks import make_task
+from tests.factories.workers import task_of
 from tests.journeys.conftest import OpenPage
-from tests.runtime.working import task_of
-from tests.tasks.making import make_task
 
 pytestmark = pytest.mark.browser
 

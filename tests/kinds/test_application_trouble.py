@@ -15,8 +15,8 @@ from holdgate.runtime.errors import TaskEnded
 from holdgate.tasks.queue import claims, moves
 from holdgate.testing import KindTester
 from tests.careers.careers_site import PDF, Site
+from tests.factories.workers import until
 from tests.kinds.applying import Applicant
-from tests.runtime.working import until
 
 
 async def test_a_site_that_is_down_twice_gets_one_application(ada: Applicant, tester: KindTester, site: Site) -> None:

@@ -11,9 +11,9 @@ from holdgate.core.files import FileStore
 from holdgate.tasks.artifacts import artifacts_of
 from holdgate.tasks.errors import PayloadMismatch
 from holdgate.testing import KindTester
+from tests.factories.people import add_user
+from tests.factories.site import browser_of, site_of
 from tests.kinds.odd_site import data, odd_site, page, redirect
-from tests.pages import browser_of, site_of
-from tests.postings.people import add_user
 
 
 async def test_an_answer_is_kept_with_its_status_text_and_harmless_headers(tester: KindTester) -> None:

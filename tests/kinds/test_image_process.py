@@ -17,8 +17,8 @@ from holdgate.tasks.artifacts import artifacts_of, store_artifact
 from holdgate.tasks.errors import PayloadMismatch
 from holdgate.tasks.states import TaskState
 from holdgate.testing import KindTester
+from tests.factories.tasks import make_task
 from tests.kinds.pictures import bomb, photo, picture, serving
-from tests.tasks.making import make_task
 
 
 async def result_of(database: Database, settings: Settings, task_id: UUID) -> Image.Image:

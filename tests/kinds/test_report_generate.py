@@ -25,8 +25,8 @@ from holdgate.tasks.errors import PayloadMismatch
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
 from holdgate.testing import KindTester
-from tests.postings.people import add_user
-from tests.tasks.making import make_task
+from tests.factories.people import add_user
+from tests.factories.tasks import make_task
 
 
 @pytest.fixture

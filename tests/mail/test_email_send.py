@@ -22,10 +22,10 @@ from holdgate.mail.models import MailboxMessage
 from holdgate.mail.service import KIND, send
 from holdgate.runtime.errors import LeaseLost, PermanentError
 from holdgate.tasks.models import Task, TaskStep
-from tests.approvals.asking import Asked, approval_of, put_question, recipients_of
+from tests.factories.approvals import Asked, approval_of, put_question, recipients_of
+from tests.factories.workers import until, working
 from tests.mail.probe import ADA, TEMPLATE, Probe, claim, enqueue, handle, lose, notes
 from tests.mail.smtp_server import MailServer
-from tests.runtime.working import until, working
 
 
 def text_of(raw: bytes) -> str:

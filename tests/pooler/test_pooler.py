@@ -22,11 +22,11 @@ from holdgate.core.db import Database
 from holdgate.doctor import checks_core, checks_topology
 from holdgate.doctor.findings import Finding, Health, Installation
 from holdgate.tasks.models import Task, TaskEvent
-from tests.api.programs import V1
 from tests.conftest import make_database, with_name
+from tests.factories.programs import V1
+from tests.factories.workers import until
 from tests.pooler.conftest import pgbouncer
 from tests.processes import ROOT, Process, environment, free_port, web, worker
-from tests.runtime.working import until
 from tests.servers import Servers
 
 IGNORING = {

@@ -11,7 +11,7 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.postings.pages.list import handlers
 from holdgate.web.site import make_site
-from tests.postings.people import Browser, add_user, authenticate
+from tests.factories.people import Browser, add_user, authenticate
 
 
 @pytest.fixture

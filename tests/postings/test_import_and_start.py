@@ -9,8 +9,8 @@ from sqlalchemy import text
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.postings import service
-from tests.postings.making import make_postings
-from tests.postings.people import Browser, csv, hidden, words
+from tests.factories.people import Browser, csv, hidden, words
+from tests.factories.postings import make_postings
 from tests.postings.test_importing import SAMPLES, count
 from tests.postings.test_new_run import apply_to, runs, ticked
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from holdgate.core.db import Database
-from tests.postings.people import Browser, csv, words
+from tests.factories.people import Browser, csv, words
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 

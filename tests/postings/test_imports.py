@@ -12,7 +12,7 @@ from holdgate.core.principal import Principal
 from holdgate.postings.errors import ErrorsNotAccepted, ImportAlreadyConfirmed, ImportNotFound, NothingToImport
 from holdgate.postings.formats import Parsed, RowError
 from holdgate.postings.imports import service
-from tests.postings.making import listed, row
+from tests.factories.postings import listed, row
 
 ERROR = RowError(9, "url", "This row has no url.", "")
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.postings import service
-from tests.postings.making import listed, make_postings, make_task, row
-from tests.postings.people import HTMX, Browser, ids, words
+from tests.factories.people import HTMX, Browser, ids, words
+from tests.factories.postings import listed, make_postings, make_task, row
 
 
 async def titles(database: Database, owner: Principal, q: str) -> list[str]:

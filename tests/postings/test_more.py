@@ -12,8 +12,8 @@ from holdgate.postings import service
 from holdgate.postings.service import start_applications
 from holdgate.runs import service as runs
 from holdgate.runs.states import RunVerb
-from tests.postings.making import make_postings, make_task
-from tests.postings.people import HTMX, Browser, ids, words
+from tests.factories.people import HTMX, Browser, ids, words
+from tests.factories.postings import make_postings, make_task
 
 
 async def start(database: Database, by: Principal, *postings: UUID) -> UUID:

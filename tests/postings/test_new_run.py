@@ -12,8 +12,8 @@ from sqlalchemy import text
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.postings import service
-from tests.postings.making import make_postings, make_task
-from tests.postings.people import HTMX, Browser, hidden, ids, words
+from tests.factories.people import HTMX, Browser, hidden, ids, words
+from tests.factories.postings import make_postings, make_task
 
 
 async def runs(database: Database) -> list[tuple[UUID, str, int]]:

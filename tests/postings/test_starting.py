@@ -15,7 +15,7 @@ from holdgate.postings import service
 from holdgate.postings.errors import PostingNotFound
 from holdgate.postings.service import Started
 from holdgate.runs.errors import EmptyRun
-from tests.postings.making import DAY, listed, make_postings, make_task
+from tests.factories.postings import DAY, listed, make_postings, make_task
 
 
 async def start(database: Database, by: Principal, *posting_ids: UUID, **more: Any) -> Started:

@@ -39,7 +39,7 @@ from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import BUTTONS, TaskState, TaskVerb
 from tests import servers as servers_module
-from tests.approvals.asking import principal
+from tests.factories.approvals import principal
 from tests.properties.model import FINISHED, FROM, HOLDS, LEASE, MOST_LOSSES, Question, World
 from tests.servers import Servers
 

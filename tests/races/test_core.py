@@ -26,9 +26,9 @@ from holdgate.tasks.queue import claims, moves
 from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState, TaskVerb
-from tests.approvals.asking import Asked, approval_of, approve, principal, put_question
-from tests.runtime.working import task_of, until
-from tests.tasks.making import make_task
+from tests.factories.approvals import Asked, approval_of, approve, principal, put_question
+from tests.factories.tasks import make_task
+from tests.factories.workers import task_of, until
 
 LEASE = timedelta(seconds=15)
 

@@ -15,8 +15,8 @@ from holdgate.core import connections
 from holdgate.core.connections import Away
 from holdgate.core.db import Database
 from holdgate.tasks.service import TaskRequest, enqueue
+from tests.factories.workers import until, until_state
 from tests.processes import ROOT, environment, free_port, web, worker
-from tests.runtime.working import until, until_state
 from tests.servers import Servers
 from tests.silence import reach, way_to
 

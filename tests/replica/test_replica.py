@@ -17,9 +17,9 @@ from holdgate.doctor import checks_core, checks_topology
 from holdgate.doctor.findings import Bounds, Finding, Health, Installation
 from holdgate.tasks import exports
 from holdgate.tasks.search.filters import TaskFilter
-from tests.runtime.working import until
+from tests.factories.tasks import make_task
+from tests.factories.workers import until
 from tests.servers import Servers
-from tests.tasks.making import make_task
 
 ONE_SECOND = timedelta(seconds=1)
 

@@ -22,9 +22,9 @@ from holdgate.tasks.queue import retention
 from holdgate.tasks.queue.moves import move_tasks
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import UNFINISHED, TaskState, TaskVerb
-from tests.approvals.asking import principal
-from tests.runtime.working import until, working
-from tests.stats.final import all_final
+from tests.factories.approvals import principal
+from tests.factories.stats import all_final
+from tests.factories.workers import until, working
 
 MINUTE = timedelta(minutes=1)
 

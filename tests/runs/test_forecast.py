@@ -14,12 +14,12 @@ from holdgate.runs.service import act
 from holdgate.runs.states import RunVerb
 from holdgate.stats.event_consumer import next_window
 from holdgate.tasks.states import TaskState
-from tests.approvals.asking import principal
-from tests.pages import browser_of, site_of
-from tests.postings.people import words
+from tests.factories.approvals import principal
+from tests.factories.people import words
+from tests.factories.site import browser_of, site_of
+from tests.factories.stats import all_final
+from tests.factories.tasks import make_task
 from tests.runs.test_finishing import start
-from tests.stats.final import all_final
-from tests.tasks.making import make_task
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -12,7 +12,7 @@ from holdgate.runs import service
 from holdgate.runs.states import RunVerb
 from holdgate.stats.queries import counts_by_run
 from holdgate.tasks.service import TaskRequest
-from tests.approvals.asking import principal
+from tests.factories.approvals import principal
 
 SIZE = 20_000
 

@@ -21,8 +21,8 @@ from holdgate.runs.states import RUN_MACHINE, RunState, RunVerb
 from holdgate.stats.queries import counts_by_run
 from holdgate.tasks.models import Task
 from holdgate.tasks.service import TaskRequest
-from tests.approvals.asking import approve, principal, put_question
-from tests.runtime.working import task_of
+from tests.factories.approvals import approve, principal, put_question
+from tests.factories.workers import task_of
 
 
 def tasks(n: int) -> list[TaskRequest]:

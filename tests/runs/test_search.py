@@ -13,10 +13,10 @@ from holdgate.core.principal import Principal
 from holdgate.runs.service import start_run
 from holdgate.tasks.search.lookup import id_range
 from holdgate.tasks.service import TaskRequest
-from tests.approvals.asking import principal
-from tests.pages import browser_of, site_of
-from tests.postings.people import HTMX, Browser, words
-from tests.tasks.making import make_task
+from tests.factories.approvals import principal
+from tests.factories.people import HTMX, Browser, words
+from tests.factories.site import browser_of, site_of
+from tests.factories.tasks import make_task
 
 
 @pytest.fixture

@@ -15,13 +15,13 @@ from holdgate.core.text.addresses import canonical_address
 from holdgate.runs import waiting
 from holdgate.stats.queries import counts_by_run
 from holdgate.tasks.states import TaskState
-from tests.approvals.asking import OWNER, principal, put_question
 from tests.approvals.test_forwarding import DAN, pass_on
 from tests.approvals.test_quorum import ANN, BOB, CID, THREE, agree, by_link
-from tests.pages import browser_of, site_of
-from tests.postings.people import words
+from tests.factories.approvals import OWNER, principal, put_question
+from tests.factories.people import words
+from tests.factories.site import browser_of, site_of
+from tests.factories.tasks import make_task
 from tests.runs.test_finishing import start
-from tests.tasks.making import make_task
 
 
 async def people(database: Database, *runs: UUID) -> dict[UUID, int]:

@@ -19,8 +19,8 @@ from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.dispatcher import Dispatcher
 from holdgate.tasks.kinds import kind
 from holdgate.tasks.service import TaskRequest, enqueue
+from tests.factories.workers import until, until_state, verbs_of, working
 from tests.runtime.kinds import QUICK, Named, gates, ran
-from tests.runtime.working import until, until_state, verbs_of, working
 from tests.servers import Servers
 from tests.silence import Way, way_to
 

@@ -13,7 +13,7 @@ from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import RetryAfter
 from holdgate.tasks.kinds import Backoff, kind
 from holdgate.tasks.service import TaskRequest, enqueue_many
-from tests.runtime.working import until, working
+from tests.factories.workers import until, working
 
 N = 40
 BASE, CAP = timedelta(minutes=1), timedelta(minutes=10)

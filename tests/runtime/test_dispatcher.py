@@ -19,8 +19,8 @@ from holdgate.tasks.models import Task
 from holdgate.tasks.queue import claims, moves
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import TaskVerb
+from tests.factories.workers import task_of, until, until_state, verbs_of, working
 from tests.runtime.kinds import gates, open_gate, ran
-from tests.runtime.working import task_of, until, until_state, verbs_of, working
 
 
 async def put(database: Database, kind: str, name: str, **more: object) -> UUID:

@@ -16,7 +16,7 @@ from holdgate.tasks.queue import claims
 from holdgate.tasks.queue.claims import Attempt, Outcome
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import TaskState
-from tests.runtime.working import task_of
+from tests.factories.workers import task_of
 
 
 async def in_hand(database: Database, settings: Settings, number: int) -> list[Attempt]:

@@ -13,8 +13,8 @@ from holdgate.tasks.kinds import Rate, all_kinds, kind
 from holdgate.tasks.models import KindLimit, Task
 from holdgate.tasks.queue import limits
 from holdgate.tasks.service import TaskRequest, enqueue_many
+from tests.factories.workers import until, working
 from tests.runtime.kinds import Named
-from tests.runtime.working import until, working
 
 PATIENT = timedelta(seconds=3000)  # a poll interval, and a lease that makes `working` poll every ten seconds
 

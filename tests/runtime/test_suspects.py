@@ -15,8 +15,8 @@ from holdgate.runtime.sweeper import Sweeper
 from holdgate.tasks.models import Task, TaskEvent
 from holdgate.tasks.queue.claims import claim_tasks
 from holdgate.tasks.service import TaskRequest, enqueue_many
+from tests.factories.workers import until, until_state, working
 from tests.runtime.kinds import gates, ran
-from tests.runtime.working import until, until_state, working
 
 
 async def put(database: Database, name: str, losses: int = 0, n: int = 1) -> list[UUID]:

@@ -11,7 +11,7 @@ from holdgate.core.connections import connection_string
 from holdgate.core.db import Database, WriteSession
 from holdgate.runtime.sweeper import LOCK, Sweeper, Upkeep
 from holdgate.runtime.workers import NAME
-from tests.runtime.working import until
+from tests.factories.workers import until
 from tests.servers import Servers
 
 

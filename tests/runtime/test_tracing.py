@@ -19,9 +19,9 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.telemetry import tracing
 from holdgate.tasks.service import TaskRequest, enqueue
-from tests.api.programs import V1, api_of
+from tests.factories.programs import V1, api_of
+from tests.factories.workers import task_of, until, until_state, working
 from tests.kinds.odd_site import odd_site, page
-from tests.runtime.working import task_of, until, until_state, working
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"

@@ -16,8 +16,8 @@ from holdgate.schedules.errors import OwnerDisabled, ScheduleNotFound
 from holdgate.schedules.models import Schedule, ScheduleBeat
 from holdgate.schedules.service import SchedulePlan, ScheduleVerb
 from holdgate.tasks.errors import PayloadMismatch, UnknownKind
-from tests.postings.people import add_user
-from tests.schedules.planning import NOON, fire, happened, plan, schedule_of, tasks_of
+from tests.factories.people import add_user
+from tests.factories.schedules import NOON, fire, happened, plan, schedule_of, tasks_of
 
 HOUR = timedelta(hours=1)
 ONE = NOON.replace(hour=13, second=0)

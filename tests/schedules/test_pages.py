@@ -10,9 +10,9 @@ from sqlalchemy import text
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from tests.pages import browser_of, site_of
-from tests.postings.people import HTMX, Browser, add_user, words
-from tests.schedules.planning import NOON, fire, plan, schedule_of, tasks_of
+from tests.factories.people import HTMX, Browser, add_user, words
+from tests.factories.schedules import NOON, fire, plan, schedule_of, tasks_of
+from tests.factories.site import browser_of, site_of
 
 FORM = {
     "name": "Morning report",

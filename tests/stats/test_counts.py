@@ -9,7 +9,7 @@ from holdgate.stats import queries
 from holdgate.tasks.models import Task
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import TaskState
-from tests.tasks.making import make_task
+from tests.factories.tasks import make_task
 
 
 async def test_counts_are_the_same_before_and_after_folding(database: Database) -> None:

@@ -11,10 +11,10 @@ from holdgate.stats import rollups
 from holdgate.stats.failures import ErrorSummary, failures_in
 from holdgate.stats.rollups import PERIODS
 from holdgate.tasks.states import TaskState
-from tests.approvals.asking import principal
-from tests.bulk.acting import fail
+from tests.factories.approvals import principal
+from tests.factories.bulk import fail
+from tests.factories.tasks import make_task
 from tests.stats.test_minutes import backdate, fold_all
-from tests.tasks.making import make_task
 
 RECOUNT = text(
     """

@@ -14,11 +14,11 @@ from holdgate.core.errors import TooMany
 from holdgate.core.ids import uuid7
 from holdgate.stats import live
 from holdgate.stats.live import EVERYTHING, STREAMS, Changes, Inbox, LiveChange
-from tests.approvals.asking import principal
-from tests.pages import served
-from tests.postings.people import PEOPLE
-from tests.runtime.working import until
-from tests.tasks.making import make_task
+from tests.factories.approvals import principal
+from tests.factories.people import PEOPLE
+from tests.factories.site import served
+from tests.factories.tasks import make_task
+from tests.factories.workers import until
 
 TICK = 0.05
 

@@ -24,12 +24,12 @@ from holdgate.tasks.queues import QueueVerb, act
 from holdgate.tasks.search.lists import sweeper_age
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import TaskState
-from tests.approvals.asking import principal
-from tests.pages import site_of, stranger
+from tests.factories.approvals import principal
+from tests.factories.site import site_of, stranger
+from tests.factories.tasks import make_task
+from tests.factories.workers import until, until_state, working
 from tests.processes import environment, free_port, worker
-from tests.runtime.working import until, until_state, working
 from tests.servers import Servers
-from tests.tasks.making import make_task
 
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 

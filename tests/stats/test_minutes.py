@@ -14,9 +14,9 @@ from holdgate.runtime.sweeper import TIMED
 from holdgate.stats import histograms, rollups
 from holdgate.stats.summaries import figures_of
 from holdgate.tasks.states import FINISHED, TASK_MACHINE, TaskState
-from tests.approvals.asking import principal
-from tests.stats.final import all_final
-from tests.tasks.making import _SET, make_task
+from tests.factories.approvals import principal
+from tests.factories.stats import all_final
+from tests.factories.tasks import _SET, make_task
 
 # Straight from the log, with nothing of how the fold does it.
 RECOUNT = text(

@@ -9,9 +9,9 @@ from redis.asyncio import Redis
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from tests.approvals.asking import principal
-from tests.pages import browser_of, site_of
-from tests.postings.people import Browser
+from tests.factories.approvals import principal
+from tests.factories.people import Browser
+from tests.factories.site import browser_of, site_of
 
 
 @pytest.fixture

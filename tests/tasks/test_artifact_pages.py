@@ -14,9 +14,9 @@ from holdgate.core.files import FilesAway, FileStore
 from holdgate.core.principal import Principal
 from holdgate.tasks.artifacts import store_artifact
 from holdgate.tasks.states import TaskState
-from tests.pages import browser_of, site_of, stranger
-from tests.postings.people import add_user
-from tests.tasks.making import make_task
+from tests.factories.people import add_user
+from tests.factories.site import browser_of, site_of, stranger
+from tests.factories.tasks import make_task
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -23,8 +23,8 @@ from holdgate.tasks.artifacts import StoredArtifact, artifacts_of, store_artifac
 from holdgate.tasks.kinds import kind
 from holdgate.tasks.models import Artifact
 from holdgate.testing import KindTester
-from tests.runtime.working import until
-from tests.tasks.making import make_task
+from tests.factories.tasks import make_task
+from tests.factories.workers import until
 from tests.tasks.s3_server import s3_server
 
 

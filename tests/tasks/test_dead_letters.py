@@ -17,8 +17,8 @@ from holdgate.tasks.models import Task, error_counts
 from holdgate.tasks.queue import moves
 from holdgate.tasks.queue.retention import prune_tasks
 from holdgate.tasks.states import TaskState, TaskVerb
-from tests.bulk.acting import buried, fail, succeed
-from tests.tasks.making import make_task
+from tests.factories.bulk import buried, fail, succeed
+from tests.factories.tasks import make_task
 
 CHECK = "Errors are counted as tasks have them"
 

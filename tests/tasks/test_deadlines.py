@@ -11,11 +11,11 @@ from holdgate.core.db import Database
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves
 from holdgate.tasks.states import UNFINISHED, TaskState, TaskVerb
-from tests.approvals.asking import put_question
+from tests.factories.approvals import put_question
+from tests.factories.tasks import make_task
+from tests.factories.workers import task_of, until_state, verbs_of, working
 from tests.runtime.kinds import ran
 from tests.runtime.test_dispatcher import put
-from tests.runtime.working import task_of, until_state, verbs_of, working
-from tests.tasks.making import make_task
 from tests.tasks.test_queue import claim
 
 SOON = timedelta(hours=1)

@@ -16,10 +16,10 @@ from holdgate.core.principal import Principal
 from holdgate.tasks import exports
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.states import TaskState
-from tests.approvals.asking import principal
-from tests.pages import browser_of
-from tests.postings.people import Browser
-from tests.tasks.making import make_task
+from tests.factories.approvals import principal
+from tests.factories.people import Browser
+from tests.factories.site import browser_of
+from tests.factories.tasks import make_task
 
 _MANY = text(
     """

@@ -15,7 +15,7 @@ from holdgate.tasks.queue import moves
 from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.service import enqueue, enqueue_many
 from holdgate.tasks.states import TaskState, TaskVerb
-from tests.postings.people import add_user
+from tests.factories.people import add_user
 from tests.tasks.test_queue import claim, finish, request
 
 

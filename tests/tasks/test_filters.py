@@ -19,9 +19,9 @@ from holdgate.tasks.models import Task
 from holdgate.tasks.search.filters import MOST_IDS, TaskFilter, parse_age, parse_filter
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import STANDINGS, TaskState
-from tests.bulk.acting import buried
-from tests.postings.people import add_user
-from tests.tasks.making import make_task
+from tests.factories.bulk import buried
+from tests.factories.people import add_user
+from tests.factories.tasks import make_task
 
 AGES = st.sampled_from(["", "90", "2h", "7d", "2026-11-23", "2026-11-23T09:00:00+00:00"])
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=40).map(str.strip)

@@ -15,9 +15,9 @@ from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves, orphans
 from holdgate.tasks.search.filters import FINGERPRINT
 from holdgate.tasks.states import TaskState, TaskVerb
-from tests.bulk.acting import buried, fail
-from tests.runtime.working import task_of
-from tests.tasks.making import make_task
+from tests.factories.bulk import buried, fail
+from tests.factories.tasks import make_task
+from tests.factories.workers import task_of
 
 SAME = [
     ("Try 3 of 5 failed", "Try 17 of 20 failed"),

@@ -29,8 +29,8 @@ from holdgate.tasks.payloads.secrets import with_secrets
 from holdgate.tasks.queue.claims import Outcome, claim_tasks
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import TaskState
-from tests.postings.people import Browser, words
-from tests.tasks.making import make_task
+from tests.factories.people import Browser, words
+from tests.factories.tasks import make_task
 
 URL = "http://127.0.0.1:9/"
 

@@ -19,7 +19,7 @@ from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.queue.limits import Claim, KindLimits
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import TaskState, TaskVerb
-from tests.postings.people import add_user
+from tests.factories.people import add_user
 from tests.tasks.test_queue import LEASE, finish
 
 FREE, HELD = "test.free", "test.nothing"

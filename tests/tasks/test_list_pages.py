@@ -10,10 +10,10 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.tasks.search import saved
 from holdgate.tasks.states import TaskState
-from tests.approvals.asking import principal
-from tests.pages import browser_of
-from tests.postings.people import Browser, words
-from tests.tasks.making import make_task
+from tests.factories.approvals import principal
+from tests.factories.people import Browser, words
+from tests.factories.site import browser_of
+from tests.factories.tasks import make_task
 
 MAIL = {"kind": "email.send", "payload": {"template": "sign_in", "to": "a@example.org", "data": {}}, "queue": "mail"}
 

@@ -21,11 +21,11 @@ from holdgate.tasks.queue.claims import Outcome
 from holdgate.tasks.queue.orphans import OrphanLine
 from holdgate.tasks.search import lists
 from holdgate.tasks.states import TaskState, TaskVerb
-from tests.pages import browser_of, site_of
-from tests.postings.people import add_user, words
+from tests.factories.people import add_user, words
+from tests.factories.site import browser_of, site_of
+from tests.factories.tasks import make_task
+from tests.factories.workers import task_of, until, until_state, working
 from tests.runtime.test_dispatcher import put
-from tests.runtime.working import task_of, until, until_state, working
-from tests.tasks.making import make_task
 from tests.tasks.test_queue import claim, finish
 
 HOUR = timedelta(hours=1)

@@ -16,10 +16,10 @@ from holdgate.tasks.models import Task, TaskEvent, TaskStep
 from holdgate.tasks.queue.retention import prune_tasks
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import FINISHED, TaskState
-from tests.approvals.asking import put_question
-from tests.runtime.working import until, working
-from tests.stats.final import all_final
-from tests.tasks.making import make_task
+from tests.factories.approvals import put_question
+from tests.factories.stats import all_final
+from tests.factories.tasks import make_task
+from tests.factories.workers import until, working
 
 MONTH = timedelta(days=30)
 

@@ -17,7 +17,7 @@ from holdgate.tasks.queue import claims, moves
 from holdgate.tasks.queue.claims import Claimed, Losses, Outcome
 from holdgate.tasks.service import TaskRequest, enqueue, enqueue_many
 from holdgate.tasks.states import TaskState
-from tests.tasks.making import make_task
+from tests.factories.tasks import make_task
 
 LEASE = timedelta(seconds=15)
 

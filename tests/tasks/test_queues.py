@@ -17,9 +17,9 @@ from holdgate.tasks import queues
 from holdgate.tasks.queue import limits
 from holdgate.tasks.queues import QueueVerb
 from holdgate.tasks.states import TaskState
-from tests.pages import browser_of, site_of
-from tests.postings.people import Browser, add_user, words
-from tests.tasks.making import make_task
+from tests.factories.people import Browser, add_user, words
+from tests.factories.site import browser_of, site_of
+from tests.factories.tasks import make_task
 from tests.tasks.test_queue import claim
 
 

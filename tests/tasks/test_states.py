@@ -14,7 +14,7 @@ from holdgate.tasks.models import Task, TaskEvent, TaskTransition
 from holdgate.tasks.queue import claims, moves
 from holdgate.tasks.queue.claims import Outcome
 from holdgate.tasks.states import FINISHED, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
-from tests.tasks.making import make_task
+from tests.factories.tasks import make_task
 
 PAIRS = [(verb, state) for verb, state in product(TaskVerb, TaskState)]
 

@@ -18,12 +18,12 @@ from holdgate.tasks.models import Task, TaskEvent, TaskStep
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
 from holdgate.web import zone
-from tests.approvals.asking import principal, put_question
-from tests.bulk.acting import buried
-from tests.pages import browser_of
-from tests.postings.people import Browser, words
-from tests.runtime.working import task_of
-from tests.tasks.making import make_task
+from tests.factories.approvals import principal, put_question
+from tests.factories.bulk import buried
+from tests.factories.people import Browser, words
+from tests.factories.site import browser_of
+from tests.factories.tasks import make_task
+from tests.factories.workers import task_of
 
 SECRET = "Bearer abcdefghijklm"
 CALL = {"url": "http://127.0.0.1:9/", "headers": {"Authorization": SECRET, "X-A": "b"}, "timeout": 3}

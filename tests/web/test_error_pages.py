@@ -11,8 +11,8 @@ from holdgate.core.db import Database
 from holdgate.web.assets import Assets
 from holdgate.web.errors import ErrorDetails, write
 from holdgate.web.templates import environment
-from tests.approvals.asking import principal
-from tests.pages import browser_of, site_of, stranger
+from tests.factories.approvals import principal
+from tests.factories.site import browser_of, site_of, stranger
 
 ROOT = Path(__file__).parents[2]
 PAGES = environment(ROOT / "templates", Assets(ROOT / "static"))

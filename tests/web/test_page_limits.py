@@ -19,9 +19,9 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.core.tokens import digest, mint
 from tests import processes
-from tests.approvals.asking import principal
-from tests.pages import browser_of, hidden, site_of, stranger
-from tests.postings.people import HTMX, Browser, words
+from tests.factories.approvals import principal
+from tests.factories.people import HTMX, Browser, words
+from tests.factories.site import browser_of, hidden, site_of, stranger
 from tests.servers import Servers
 
 

@@ -19,10 +19,10 @@ from holdgate.tasks.models import Task
 from holdgate.webhooks import queries, service
 from holdgate.webhooks.models import WebhookDelivery, WebhookEndpoint
 from holdgate.webhooks.service import MOST_FAILURES, PATIENCE
-from tests.approvals.asking import principal
+from tests.factories.approvals import principal
+from tests.factories.webhooks import FINE, answer, make_endpoint, told
+from tests.factories.workers import until, until_state, working
 from tests.kinds.odd_site import odd_site
-from tests.runtime.working import until, until_state, working
-from tests.webhooks.receiving import FINE, answer, make_endpoint, told
 
 BROKEN = answer("500 Internal Server Error")
 

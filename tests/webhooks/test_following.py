@@ -17,10 +17,10 @@ from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import TASK_MACHINE, TaskState, TaskVerb
 from holdgate.webhooks import event_consumer, service
 from holdgate.webhooks.events import OF_RUN, OF_STATE, TYPES
-from tests.approvals.asking import approve, principal, put_question
-from tests.stats.final import all_final
-from tests.tasks.making import make_task
-from tests.webhooks.receiving import deliveries, follow, make_endpoint
+from tests.factories.approvals import approve, principal, put_question
+from tests.factories.stats import all_final
+from tests.factories.tasks import make_task
+from tests.factories.webhooks import deliveries, follow, make_endpoint
 
 URL = "http://127.0.0.1:9/hook"
 

@@ -12,12 +12,12 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.webhooks.models import WebhookEndpoint
-from tests.approvals.asking import principal
+from tests.factories.approvals import principal
+from tests.factories.people import HTMX, Browser, words
+from tests.factories.site import browser_of, site_of
+from tests.factories.webhooks import FINE, make_endpoint
+from tests.factories.workers import until_state, working
 from tests.kinds.odd_site import odd_site
-from tests.pages import browser_of, site_of
-from tests.postings.people import HTMX, Browser, words
-from tests.runtime.working import until_state, working
-from tests.webhooks.receiving import FINE, make_endpoint
 
 LIST = "/settings/webhooks"
 URL = "https://hooks.example/a?token=abcdefgh"

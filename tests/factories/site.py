@@ -21,7 +21,7 @@ from holdgate.schema import head
 from holdgate.stats.live import Changes
 from holdgate.web.http.security import Shield
 from holdgate.web.site import make_site
-from tests.postings.people import PEOPLE, Browser, authenticate
+from tests.factories.people import PEOPLE, Browser, authenticate
 from tests.processes import free_port
 
 

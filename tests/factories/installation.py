@@ -25,16 +25,16 @@ from holdgate.tasks.search import saved
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.states import TaskState
 from tests import servers as servers_module
-from tests.approvals.asking import principal, put_question
 from tests.approvals.test_groups import key_of
 from tests.approvals.test_receipts import decided
-from tests.bulk.acting import buried, finish, start
-from tests.postings.people import PEOPLE, csv
-from tests.schedules.planning import plan
+from tests.factories.approvals import principal, put_question
+from tests.factories.bulk import buried, finish, start
+from tests.factories.people import PEOPLE, csv
+from tests.factories.schedules import plan
+from tests.factories.tasks import make_task
+from tests.factories.webhooks import make_endpoint
 from tests.servers import Servers
-from tests.tasks.making import make_task
 from tests.test_pages import fill
-from tests.webhooks.receiving import make_endpoint
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from holdgate.core.principal import Principal
 from holdgate.webhooks import event_consumer, service
 from holdgate.webhooks.events import TYPES
 from holdgate.webhooks.service import Wanted
+from tests.factories.stats import all_final
 from tests.kinds.odd_site import OddSite
-from tests.stats.final import all_final
 
 FINE = "HTTP/1.1 204 No Content\n\n"
 

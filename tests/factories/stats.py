@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from holdgate.core.db import Database
-from tests.runtime.working import until
+from tests.factories.workers import until
 
 _FINAL = text(
     """
