@@ -20,7 +20,7 @@ from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
 from holdgate.development import DEVELOPER
 from tests import chromium
-from tests.journeys.test_dev import Dev, dev
+from tests.journeys.dev import Dev, dev
 from tests.processes import ROOT
 
 PICTURES = ROOT / "docs" / "pictures"

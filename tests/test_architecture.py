@@ -1,11 +1,10 @@
 """The house rules that a machine can check: which way imports run, and the single homes."""
 
 import ast
+import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[1]
 APP = ROOT / "app" / "holdgate"
@@ -65,23 +64,25 @@ def folder(module: str) -> str:
 FEATURES = {name for name in ORDER if name not in ("kinds", "runtime", "api", "web", "core")}
 
 
-@pytest.mark.parametrize("module", sorted(imports()))
-def test_imports_run_one_way(module: str) -> None:
-    here = folder(module)
-    if here in ENTRIES or not here:
-        return
-    for name in imports()[module]:
-        if not name.startswith("holdgate."):
-            continue
-        there = folder(name)
-        if there == here:
-            continue
-        if here in APART:
-            assert there in APART[here], f"{module} imports {name}"
-            continue
-        assert there not in ENTRIES, f"{module} imports the entry {there}"
-        assert there not in APART, f"{module} imports {name}"
-        assert ORDER.index(there) > ORDER.index(here), f"{module} imports {name}: against the order"
+def wrong_way(here: str, name: str) -> bool:
+    """Whether a module of the folder `here` may not import `name`."""
+    if not name.startswith("holdgate.") or here in ENTRIES or not here:
+        return False
+    there = folder(name)
+    if there == here:
+        return False
+    if here in APART:
+        return there not in APART[here]
+    return there in ENTRIES or there in APART or ORDER.index(there) < ORDER.index(here)
+
+
+def test_imports_run_one_way() -> None:
+    assert [
+        f"{module} imports {name}"
+        for module, names in imports().items()
+        for name in sorted(names)
+        if wrong_way(folder(module), name)
+    ] == []
 
 
 def test_every_folder_has_its_place() -> None:
@@ -89,19 +90,21 @@ def test_every_folder_has_its_place() -> None:
     assert folders == set(ORDER) | set(APART)
 
 
-@pytest.mark.parametrize("module", sorted(m for m in imports() if folder(m) in FEATURES))
-def test_a_feature_uses_no_other_features_inner_layers_wrongly(module: str) -> None:
-    last = module.rsplit(".", 1)[1]
-    inner = next((layer for layer in LAYERS if last.endswith(layer)), None)
-    for name in imports()[module]:
-        parts = name.split(".")
-        if parts[0] != "holdgate" or len(parts) < 3:
+def test_a_feature_uses_no_other_features_inner_layers_wrongly() -> None:
+    wrong = []
+    for module, names in imports().items():
+        inner = next((layer for layer in LAYERS if module.endswith(layer)), None)
+        if folder(module) not in FEATURES or inner is None:
             continue
-        if inner in ("service", "queries", "models"):
-            assert parts[1] != "web", f"{module} imports the pages' toolkit"
-            assert not any(face in f"{name}." for face in (".pages.", ".views.")), f"{module} imports a page"
-        if inner in ("queries", "models") and parts[1] == folder(module):
-            assert parts[2] != "service", f"{module} imports its service"
+        for name in sorted(names):
+            parts = name.split(".")
+            if parts[0] != "holdgate" or len(parts) < 3:
+                continue
+            if parts[1] == "web" or any(face in f"{name}." for face in (".pages.", ".views.")):
+                wrong.append(f"{module} imports {name}, of the pages")
+            if inner in ("queries", "models") and parts[1:3] == [folder(module), "service"]:
+                wrong.append(f"{module} imports its service")
+    assert wrong == []
 
 
 # (what, modules that may)
@@ -146,14 +149,19 @@ HOMES = (
 )
 
 
-@pytest.mark.parametrize(("library", "homes"), HOMES, ids=[library for library, _ in HOMES])
-def test_a_library_has_its_homes(library: str, homes: tuple[str, ...]) -> None:
-    for module, names in imports().items():
-        if any(name == library or name.startswith(f"{library}.") for name in names):
-            assert any(
-                module.startswith(home) or module.endswith(home) or (home[0] == "." and home in module)
-                for home in homes
-            ), module
+def at_home(module: str, homes: tuple[str, ...]) -> bool:
+    return any(
+        module.startswith(home) or module.endswith(home) or (home[0] == "." and home in module) for home in homes
+    )
+
+
+def test_a_library_has_its_homes() -> None:
+    assert [
+        f"{module} imports {library}"
+        for library, homes in HOMES
+        for module, names in imports().items()
+        if any(name == library or name.startswith(f"{library}.") for name in names) and not at_home(module, homes)
+    ] == []
 
 
 def calls(path: Path) -> set[str]:
@@ -235,15 +243,20 @@ def test_no_folder_or_file_is_a_drawer_for_everything() -> None:
 TEMPLATES = ROOT / "templates"
 
 
-@pytest.mark.parametrize("path", sorted(TEMPLATES.rglob("*.html")), ids=lambda p: str(p.relative_to(TEMPLATES)))
-def test_templates_hold_no_inline_script_style_or_unescaped_value(path: Path) -> None:
-    text = path.read_text()
-    assert "<script>" not in text
-    # Mails and reports are read outside of the site, where no style sheet is.
-    if not {"emails", "reports"} & set(path.parts):
-        assert "| safe" not in text and "|safe" not in text
-        assert " style=" not in text and "<style" not in text
-        assert not any(f" {handler}=" in text for handler in ("onclick", "onload", "onsubmit", "onchange", "oninput"))
+HANDLER = re.compile(r" on(click|load|submit|change|input)=")
+
+
+def test_templates_hold_no_inline_script_style_or_unescaped_value() -> None:
+    wrong = []
+    for path in sorted(TEMPLATES.rglob("*.html")):
+        text = path.read_text()
+        found = [] if "<script>" not in text else ["an inline script"]
+        # Mails and reports are read outside of the site, where no style sheet is.
+        if not {"emails", "reports"} & set(path.parts):
+            found += [what for what in ("| safe", "|safe", " style=", "<style") if what in text]
+            found += HANDLER.findall(text)
+        wrong += [f"{path.relative_to(TEMPLATES)}: {what}" for what in found]
+    assert wrong == []
 
 
 def test_every_state_has_a_look() -> None:
@@ -257,3 +270,34 @@ def test_every_state_has_a_look() -> None:
     for state in (*STANDINGS, *RunState, *ApprovalState, *BulkState, "finished"):
         assert f'[data-state="{state}"]' in css, state
         assert state in STATES, "shown in the style guide"
+
+
+TESTS = ROOT / "tests"
+
+
+def test_no_test_module_imports_another() -> None:
+    """What several need is in tests/factories, or in a module that holds no tests."""
+    wrong = []
+    for path in sorted(TESTS.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names: list[str] = []
+            if isinstance(node, ast.ImportFrom):
+                names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            wrong += [f"{path.relative_to(ROOT)} imports {name}" for name in names if is_of_tests(name)]
+    assert wrong == []
+
+
+def is_of_tests(name: str) -> bool:
+    parts = name.split(".")
+    return parts[0] == "tests" and any(part.startswith("test_") for part in parts) and is_module(parts)
+
+
+def is_module(parts: list[str]) -> bool:
+    return (ROOT / Path(*parts)).with_suffix(".py").exists()
+
+
+def test_folders_of_tests_are_not_full() -> None:
+    full = Counter(path.parent for path in TESTS.rglob("test_*.py"))
+    assert not [str(folder.relative_to(ROOT)) for folder, count in full.items() if count > MOST_FILES]

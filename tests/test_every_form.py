@@ -14,7 +14,7 @@ from holdgate.core.db import Database
 from tests.factories.installation import Full, full_installation
 from tests.factories.people import Browser, words
 from tests.factories.site import site_of, stranger
-from tests.journeys.test_every_page import OPEN, PAGES, routes
+from tests.pages import OPEN, PAGES, routes
 from tests.servers import Servers
 
 DIALOGS = {"dialog"}  # they only close the dialog that a script has opened

@@ -20,8 +20,7 @@ from holdgate.postings.queries import Search
 from holdgate.runs import exports as runs
 from holdgate.runs.service import start_run
 from holdgate.tasks.service import TaskRequest
-from tests.approvals.test_receipts import decided
-from tests.factories.approvals import principal, put_question
+from tests.factories.approvals import decided, principal, put_question
 from tests.factories.bulk import buried
 from tests.factories.postings import listed, make_postings, row
 from tests.factories.site import browser_of, site_of

@@ -25,9 +25,9 @@ from tests.factories.approvals import principal, put_question
 from tests.factories.bulk import buried, fail
 from tests.factories.people import HTMX, Browser, words
 from tests.factories.site import browser_of, site_of
+from tests.factories.stats import fold_all
 from tests.factories.tasks import make_task
 from tests.factories.workers import until, working
-from tests.stats.test_minutes import fold_all
 
 MOST_STATEMENTS = 12
 

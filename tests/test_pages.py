@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from uuid import UUID
 
 import httpx
@@ -14,16 +13,12 @@ import tests.runtime.kinds
 import tests.tasks.kinds  # noqa: F401
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
-from holdgate.runs.service import start_run
-from holdgate.runtime import workers
 from holdgate.schema import head
 from holdgate.tasks.models import Task
-from holdgate.tasks.queue.claims import claim_tasks, store_step
-from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
 from tests.factories.approvals import principal, put_question
+from tests.factories.installation import fill
 from tests.factories.people import Browser, words
 from tests.factories.site import browser_of, site_of
 from tests.factories.tasks import make_task
@@ -84,23 +79,6 @@ async def ann(database: Database) -> Principal:
 async def member(transport: httpx.ASGITransport, ann: Principal) -> AsyncIterator[Browser]:
     async with browser_of(transport, ann) as browser:
         yield browser
-
-
-async def fill(database: Database, settings: Settings, by: Principal) -> UUID:
-    """Something of everything. Returns a run's id."""
-    async with database.write(by.actor) as session:
-        requests = [TaskRequest(kind="test.steps", payload={"name": str(n)}, title=f"Task <{n}>") for n in range(60)]
-        run_id = await start_run(session, by, "A run & more", requests)
-        await workers.beat(session, uuid7(), "host-1", 4711, {"default": 20}, 3, False)
-    for state in TaskState:
-        await make_task(database, state, owner_id=by.id, title=f"in {state}")
-    await put_question(database, settings)
-    async with database.write("worker:x") as session:
-        [task] = await claim_tasks(
-            session, queue="default", kinds=["test.nothing"], worker=uuid7(), limit=1, lease=timedelta(seconds=15)
-        )
-        await store_step(session, task.id, task.attempt, "first", '{"a": [1, 2]}')
-    return run_id
 
 
 @pytest.mark.parametrize("path", PAGES)

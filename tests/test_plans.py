@@ -1,13 +1,11 @@
 """The plans of the hot statements: an index chosen for them, whatever the table's size."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import TextClause, event, select, text
+from sqlalchemy import TextClause, select, text
 
 import tests.tasks.kinds  # noqa: F401
 from holdgate.core.db import Database
@@ -18,6 +16,7 @@ from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.search.lists import list_tasks
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.servers import empty
+from tests.statements import explaining
 
 PRINT = "test.nothing:000000000007"
 
@@ -51,20 +50,6 @@ async def buried(crowded: Database) -> Database:
         autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
         await autocommit.execute(text("VACUUM ANALYZE tasks, task_words"))
     return crowded
-
-
-@contextmanager
-def explaining(database: Database) -> Iterator[None]:
-    """Statements answer with their plan, on the connection's own way of sending them."""
-
-    def explain(_connection, _cursor, statement: str, parameters, *_rest):  # type: ignore[no-untyped-def]
-        return (f"EXPLAIN {statement}" if "SELECT" in statement else statement), parameters
-
-    event.listen(database.engine.sync_engine, "before_cursor_execute", explain, retval=True)
-    try:
-        yield
-    finally:
-        event.remove(database.engine.sync_engine, "before_cursor_execute", explain)
 
 
 async def plan_of(database: Database, statement: str) -> str:

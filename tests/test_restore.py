@@ -29,13 +29,13 @@ from holdgate.verify import verify_database
 from tests.conftest import make_database, with_name
 from tests.dumps import DUMP, RESTORE, another_cluster, dump, restore
 from tests.factories.approvals import OWNER, approve, principal, put_question
+from tests.factories.installation import lived
 from tests.factories.stats import all_final
 from tests.factories.tasks import make_task
 from tests.factories.workers import until, until_state, working
 from tests.processes import ROOT, environment, worker
 from tests.runtime.kinds import Wish
 from tests.servers import Servers
-from tests.test_verify import lived
 
 TASKS, STEPS, SECONDS = 40, 3, 0.1
 

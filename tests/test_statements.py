@@ -10,10 +10,10 @@ from holdgate.core.db import Database
 from tests.factories.installation import Full, full_installation
 from tests.factories.people import HTMX, Browser, words
 from tests.factories.site import site_of, stranger
-from tests.journeys.test_every_page import OPEN, PAGES, REFUSED_PAGES
+from tests.pages import OPEN, PAGES, REFUSED_PAGES
 from tests.servers import Servers
+from tests.statements import MOST
 
-MOST = 12
 # Finding who is signed in is one statement, which the site of these tests does not send.
 SIGNED_IN = 1
 

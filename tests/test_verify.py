@@ -9,65 +9,23 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from holdgate.approvals.requests import deciding, undoing
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.stats.queries import fold_events
-from holdgate.tasks import service
 from holdgate.tasks.models import Task
-from holdgate.tasks.queue.moves import move_tasks, resolve_tasks
+from holdgate.tasks.queue.moves import move_tasks
 from holdgate.tasks.queue.retention import prune_tasks
 from holdgate.tasks.service import TaskRequest, enqueue_many
-from holdgate.tasks.states import HOLDS, TaskState, TaskVerb
+from holdgate.tasks.states import TaskVerb
 from holdgate.verify import verify_database
-from tests.factories.approvals import OWNER, Asked, approve, principal, put_question, reject
-from tests.factories.stats import all_final
-from tests.factories.tasks import make_task, path_to
+from tests.factories.approvals import Asked
+from tests.factories.installation import lived
 
 
 async def verified(settings: Settings) -> tuple[bool, str]:
     lines: list[str] = []
     fine = await verify_database(settings, lines.append)
     return fine, "\n".join(lines)
-
-
-async def lived(database: Database, settings: Settings) -> Asked:
-    """A database in which everything has happened: every state, decisions of every kind, folding, pruning."""
-    for state in TaskState:
-        if not set(HOLDS) & set(path_to(state)):  # questions of their own come below
-            await make_task(database, state)
-    await all_final(database)
-    async with database.write("system") as session:
-        await fold_events(session)
-        await prune_tasks(session, timedelta(seconds=-1), limit=2)
-    settled = await make_task(database, TaskState.DEAD_LETTER)
-    async with database.write("user:ann@example.org") as session:
-        await resolve_tasks(session, Task.id == settled, "ann@example.org", "Done by hand.")
-    await put_question(database, settings)
-    refused = await put_question(database, settings)
-    async with database.write(f"recipient:{OWNER}") as session:
-        await deciding.decide_by_link(session, refused.hashes()[0], reject(refused), source="")
-    ended = await put_question(database, settings)
-    async with database.write("user:ann@example.org") as session:
-        await move_tasks(session, TaskVerb.CANCEL, Task.id == ended.task_id)
-    again = await put_question(database, settings, take_back=timedelta(minutes=5))
-    for _ in range(2):
-        async with database.write(f"recipient:{OWNER}") as session:
-            await deciding.decide_by_link(session, again.hashes()[0], approve(again), source="")
-        async with database.write(f"recipient:{OWNER}") as session:
-            await undoing.take_back_by_link(session, again.hashes()[0])
-    late = await put_question(database, settings)
-    async with database.write("system") as session:
-        await session.execute(text("UPDATE approvals SET expires_at = now() WHERE id = :id"), {"id": late.approval_id})
-    async with database.write("system") as session:
-        assert await deciding.expire_due(session) == 1
-    admin = await principal(database, "admin@example.org", admin=True)
-    async with database.write(admin.actor) as session:
-        await service.act(session, admin, refused.task_id, TaskVerb.RESUME)
-    approved = await put_question(database, settings, again=refused.task_id)
-    async with database.write(admin.actor) as session:
-        await deciding.decide_signed_in(session, admin, approved.approval_id, approve(approved), source="")
-    return approved
 
 
 async def test_a_database_in_which_everything_has_happened_is_fine(database: Database, settings: Settings) -> None:

@@ -23,7 +23,9 @@ from tests.factories.programs import (
     ALL,
     OTHER,
     OWNER,
+    SCHEDULE,
     V1,
+    WEBHOOK,
     Api,
     api_of,
     is_problem,
@@ -33,11 +35,9 @@ from tests.factories.programs import (
 )
 
 TASK = {"kind": "sample.task"}
-SCHEDULE = {"name": "Every morning", "kind": "sample.task", "cron": "0 9 * * *", "zone": "Europe/Berlin"}
 DECISION = {"version": "0" * 64, "decision": "approve"}
 NOTE = {"note_id": str(UUID(int=1))}
 TOGETHER = {"questions": [{"id": str(UUID(int=1)), "version": "0" * 64}], "decision": "approve"}
-WEBHOOK = {"url": "https://hooks.example/a", "events": ["run.finished"]}
 BULK = {"verb": "cancel", "filter": {"kind": "sample.task"}}
 
 # route → (body, owner's status, other member's, administrator's). A wrong version (409) still tells who got that far.

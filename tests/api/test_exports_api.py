@@ -10,8 +10,7 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 
 from holdgate.audit import queries
-from tests.approvals.test_receipts import decided
-from tests.factories.approvals import put_question
+from tests.factories.approvals import decided, put_question
 from tests.factories.postings import make_postings, row
 from tests.factories.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem
 from tests.factories.site import browser_of, site_of

@@ -10,8 +10,8 @@ from holdgate.tasks.states import TaskState
 from tests.factories.approvals import put_question
 from tests.factories.bulk import buried, fail
 from tests.factories.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem
+from tests.factories.stats import fold_all
 from tests.factories.tasks import make_task
-from tests.stats.test_minutes import fold_all
 
 OVERVIEW = f"{V1}/overview"
 SPANS = {"hour": (60, 60), "day": (900, 96), "week": (7200, 84)}

@@ -6,8 +6,7 @@ from uuid import UUID
 import holdgate.kinds.http_request  # noqa: F401
 from holdgate.tasks.kinds import Rate
 from holdgate.tasks.queue.limits import KindLimits, find_limit, limits_of
-from tests.api.test_access import SCHEDULE
-from tests.factories.programs import ADMIN, ALL, OWNER, V1, Api, is_problem, pointers
+from tests.factories.programs import ADMIN, ALL, OWNER, SCHEDULE, V1, Api, is_problem, pointers
 
 PATH = f"{V1}/schedules"
 

@@ -19,9 +19,8 @@ from holdgate.core.scopes import Scope
 from holdgate.schedules import service as schedules
 from holdgate.schedules.service import SchedulePlan
 from tests import processes
-from tests.api.test_access import SCHEDULE, WEBHOOK
 from tests.factories.accounts import Browser
-from tests.factories.programs import ADMIN, OTHER, OWNER, V1, Api, is_problem
+from tests.factories.programs import ADMIN, OTHER, OWNER, SCHEDULE, V1, WEBHOOK, Api, is_problem
 from tests.servers import Servers
 
 

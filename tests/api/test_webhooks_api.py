@@ -7,8 +7,7 @@ import pytest
 
 from holdgate.core.scopes import Scope
 from holdgate.webhooks.models import WebhookEndpoint
-from tests.api.test_access import WEBHOOK
-from tests.factories.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem
+from tests.factories.programs import ADMIN, ALL, OTHER, OWNER, V1, WEBHOOK, Api, is_problem
 from tests.factories.webhooks import FINE, told
 from tests.factories.workers import until_state, working
 from tests.kinds.odd_site import odd_site

@@ -12,7 +12,7 @@ from holdgate.approvals.models import Note
 from holdgate.approvals.requests import clarifying, deciding, reminding
 from holdgate.approvals.requests import mails as approval_mails
 from holdgate.approvals.requests.clarifying import NoteEnded
-from holdgate.approvals.rules import events, policy_queries
+from holdgate.approvals.rules import events
 from holdgate.approvals.rules.access import asked_by_link
 from holdgate.approvals.states import HoldType
 from holdgate.core.config import Settings
@@ -20,8 +20,21 @@ from holdgate.core.db import Database
 from holdgate.core.errors import Conflict, Invalid
 from holdgate.mail.errors import NotNeeded
 from holdgate.tasks.models import Task
-from tests.approvals.test_quorum import ANN, BOB, THREE, agree, by_link
-from tests.factories.approvals import OWNER, Asked, approval_of, approve, principal, put_question, recipients_of
+from tests.factories.approvals import (
+    ANN,
+    BOB,
+    OWNER,
+    THREE,
+    Asked,
+    agree,
+    approval_of,
+    approve,
+    by_link,
+    notes_of,
+    principal,
+    put_question,
+    recipients_of,
+)
 from tests.factories.workers import task_of
 
 MINUTE = timedelta(minutes=1)
@@ -47,11 +60,6 @@ async def withdraw(database: Database, asked: Asked, note_id: UUID, *, place: in
     async with database.write("recipient:x") as session:
         approval, person = await asked_by_link(session, asked.hashes()[place])
         await clarifying.withdraw(session, approval, person, note_id, now=now)
-
-
-async def notes_of(database: Database, asked: Asked) -> list[Note]:
-    async with database.read() as session:
-        return list(await policy_queries.notes_of(session, asked.approval_id))
 
 
 async def started(database: Database, asked: Asked) -> datetime:

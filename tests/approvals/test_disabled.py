@@ -16,15 +16,21 @@ from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
 from holdgate.mail.errors import NotNeeded
 from holdgate.tasks.models import Task
-from tests.approvals.test_quorum import ANN, BOB, CID, THREE, agree, by_link, votes_of
 from tests.factories.approvals import (
+    ANN,
+    BOB,
+    CID,
     OWNER,
+    THREE,
+    agree,
     approval_of,
     approve,
+    by_link,
     principal,
     put_question,
     recipients_of,
     reject,
+    votes_of,
 )
 from tests.factories.workers import task_of
 

@@ -12,7 +12,7 @@ import pytest
 from holdgate.core import signing
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from tests.approvals.test_receipts import decided, receipt_of
+from tests.factories.approvals import decided, receipt_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "approvals.md").read_text()
 PYTHON, OPENSSL = re.findall(r"```(?:python|sh)\n(.*?)```", PAGE, re.DOTALL)[1:]

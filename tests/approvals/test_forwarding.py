@@ -25,29 +25,26 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import AppError, Conflict, Invalid
 from holdgate.tasks.models import Task
-from tests.approvals.test_quorum import ANN, BOB, CID, THREE, agree, by_link
 from tests.factories.approvals import (
+    ANN,
+    BOB,
+    CID,
+    DAN,
     OWNER,
+    THREE,
     Asked,
+    agree,
     approval_of,
     approve,
+    by_link,
     delivered,
+    pass_on,
     principal,
     put_question,
     recipients_of,
     reject,
 )
 from tests.factories.workers import task_of
-
-DAN = "dan@example.org"
-
-
-async def pass_on(
-    database: Database, token_hash: bytes, to: str, *, note: str = "", signup: str = "anybody", **more: object
-) -> str:
-    async with database.write("recipient:x") as session:
-        approval, sender = await asked_by_link(session, token_hash)
-        return await delegating.forward(session, approval, sender, to=to, note=note, signup=signup, **more)  # type: ignore[arg-type]
 
 
 async def person_of(database: Database, asked: Asked, email: str) -> Recipient:

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,35 +15,21 @@ from holdgate.approvals.states import ApprovalVerb
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from holdgate.runs.service import start_run
-from holdgate.tasks.service import TaskRequest
-from tests.factories.approvals import OWNER, Asked, approval_of, principal, put_question, reject
+from tests.factories.approvals import (
+    BOSS,
+    OWNER,
+    Asked,
+    approval_of,
+    key_of,
+    letters,
+    new_run,
+    principal,
+    put_question,
+    reject,
+)
 from tests.factories.people import words
 from tests.factories.site import browser_of, site_of
 from tests.factories.workers import task_of, verbs_of
-
-BOSS = "boss@example.org"
-
-
-async def new_run(database: Database, name: str = "Letters") -> UUID:
-    owner = await principal(database)
-    async with database.write(owner.actor) as session:
-        run = await start_run(session, owner, name, [TaskRequest(kind="test.asks", payload={"name": "first"})])
-        await session.execute(text("UPDATE tasks SET state = 'cancelled', finished_at = now() WHERE state = 'queued'"))
-    return run
-
-
-async def letters(database: Database, settings: Settings, n: int, run: UUID | None = None, **more: Any) -> list[Asked]:
-    """Questions alike, each about something else."""
-    run = run or await new_run(database)
-    more = {"recipients": (BOSS,), **more}
-    return [await put_question(database, settings, run_id=run, name=f"letter {i}", **more) for i in range(n)]
-
-
-async def key_of(database: Database, asked: Asked) -> str:
-    key = (await approval_of(database, asked)).alike
-    assert key is not None
-    return key
 
 
 async def together(

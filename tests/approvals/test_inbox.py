@@ -15,12 +15,10 @@ from holdgate.core import paging
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.paging import parse_cursor
-from tests.approvals.test_groups import BOSS, letters
-from tests.approvals.test_quorum import ANN, BOB
-from tests.factories.approvals import OWNER, principal, put_question
+from tests.factories.approvals import ANN, BOB, BOSS, OWNER, letters, principal, put_question
 from tests.factories.people import words
 from tests.factories.site import browser_of, site_of
-from tests.test_statements import MOST
+from tests.statements import MOST
 
 ROW = re.compile(r'<tr id="approval-([0-9a-f-]+)"')
 

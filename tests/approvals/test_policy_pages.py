@@ -21,10 +21,21 @@ from holdgate.tasks.models import Task
 from holdgate.web.form_time import FormTime
 from holdgate.web.http.limits import Limit
 from holdgate.web.site import make_site
-from tests.approvals.test_asking_back import notes_of
-from tests.approvals.test_quorum import ANN, BOB, CID, THREE
 from tests.factories.accounts import Browser as SessionBrowser
-from tests.factories.approvals import OWNER, Asked, approval_of, delivered, principal, put_question, recipients_of
+from tests.factories.approvals import (
+    ANN,
+    BOB,
+    CID,
+    OWNER,
+    THREE,
+    Asked,
+    approval_of,
+    delivered,
+    notes_of,
+    principal,
+    put_question,
+    recipients_of,
+)
 from tests.factories.people import words
 from tests.factories.site import browser_of, hidden, site_of, stranger
 from tests.factories.workers import task_of

@@ -15,12 +15,10 @@ from holdgate.approvals.errors import (
     SelfApproval,
     SignInNeeded,
 )
-from holdgate.approvals.models import Vote
 from holdgate.approvals.requests import deciding, requesting
 from holdgate.approvals.rules import events, versions
 from holdgate.approvals.rules.forms import FormField
 from holdgate.approvals.rules.values import Decision
-from holdgate.approvals.states import ApprovalVerb
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import AppError, Invalid
@@ -30,37 +28,24 @@ from holdgate.runs import service as runs
 from holdgate.tasks.models import Task
 from holdgate.tasks.service import TaskRequest
 from tests.factories.approvals import (
+    ANN,
+    BOB,
+    CID,
     OWNER,
+    THREE,
     Asked,
+    agree,
     approval_of,
     approve,
+    by_link,
     delivered,
     principal,
     put_question,
     recipients_of,
     reject,
+    votes_of,
 )
 from tests.factories.workers import task_of, verbs_of
-
-ANN, BOB, CID = "ann@example.org", "bob@example.org", "cid@example.org"
-THREE = (ANN, BOB, CID)
-
-
-def agree(asked: Asked) -> Decision:
-    """An approval that leaves the form as it was shown."""
-    return Decision(version=asked.version, verb=ApprovalVerb.APPROVE)
-
-
-async def by_link(database: Database, asked: Asked, place: int, decision: Decision) -> str:
-    """The question's state after the one at `place` has decided."""
-    async with database.write("recipient:x") as session:
-        return (await deciding.decide_by_link(session, asked.hashes()[place], decision, source="here")).state
-
-
-async def votes_of(database: Database, asked: Asked) -> list[Vote]:
-    async with database.read() as session:
-        found = await session.execute(select(Vote).where(Vote.approval_id == asked.approval_id).order_by(Vote.at))
-        return list(found.scalars())
 
 
 @pytest.mark.parametrize(

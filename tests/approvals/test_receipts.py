@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from holdgate.approvals.errors import NoReceipt
 from holdgate.approvals.evidence import receipts
-from holdgate.approvals.evidence.receipts import FORMAT, Receipt
+from holdgate.approvals.evidence.receipts import FORMAT
 from holdgate.approvals.requests import deciding
 from holdgate.approvals.rules.forms import FormField
 from holdgate.approvals.rules.values import Decision
@@ -28,23 +28,19 @@ from holdgate.cli import main
 from holdgate.core import signing
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from tests.factories.approvals import OWNER, Asked, approval_of, approve, principal, put_question, reject
+from tests.factories.approvals import (
+    OWNER,
+    approval_of,
+    decided,
+    principal,
+    put_question,
+    receipt_of,
+    reject,
+)
 from tests.factories.people import words
 from tests.factories.site import browser_of, site_of, stranger
 
 KEYS = ("a-key-for-tests-only-0123456789abcdef",)
-
-
-async def decided(database: Database, settings: Settings, decision: Any = approve, **more: Any) -> Asked:
-    asked = await put_question(database, settings, **more)
-    async with database.write(f"recipient:{OWNER}") as session:
-        await deciding.decide_by_link(session, asked.hashes()[0], decision(asked), source="192.0.2.1")
-    return asked
-
-
-async def receipt_of(database: Database, settings: Settings, asked: Asked) -> Receipt:
-    async with database.read() as session:
-        return await receipts.receipt_of(session, settings, await approval_of(database, asked))
 
 
 async def test_a_receipt_tells_what_was_shown_and_who_decided_and_anybody_can_check_it(

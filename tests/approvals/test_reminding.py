@@ -11,8 +11,19 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.mail.errors import NotNeeded
 from holdgate.tasks.models import Task
-from tests.approvals.test_quorum import ANN, BOB, THREE, agree, by_link
-from tests.factories.approvals import OWNER, Asked, approval_of, approve, put_question, recipients_of
+from tests.factories.approvals import (
+    ANN,
+    BOB,
+    OWNER,
+    THREE,
+    Asked,
+    agree,
+    approval_of,
+    approve,
+    by_link,
+    put_question,
+    recipients_of,
+)
 
 
 async def reminded(database: Database, now: datetime) -> list[str]:

@@ -32,7 +32,7 @@ from tests.factories.bulk import finish, start
 from tests.factories.people import Browser, words
 from tests.factories.site import browser_of, site_of
 from tests.factories.tasks import make_task
-from tests.journeys.test_every_page import routes, shape
+from tests.pages import routes, shape
 
 
 @pytest.fixture

@@ -1,18 +1,14 @@
 """List → confirm → do → follow, by forms alone; groups of dead letters; and refusals that lose nothing."""
 
 import re
-from collections.abc import AsyncIterator
 from html import unescape
 from urllib.parse import urlencode
 from uuid import UUID
 
 import httpx
-import pytest
-from redis.asyncio import Redis
 from sqlalchemy import text
 
 from holdgate.bulk.states import BulkVerb
-from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.runs.service import start_run
@@ -22,36 +18,11 @@ from holdgate.tasks.queue.moves import move_tasks
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState, TaskVerb
-from tests.factories.bulk import action_of, beat, buried, fail, finish, start
+from tests.factories.bulk import action_of, beat, buried, confirm, fail, finish, start
 from tests.factories.people import HTMX, Browser, add_user, words
-from tests.factories.site import browser_of, hidden, site_of
+from tests.factories.site import browser_of, hidden
 from tests.factories.tasks import make_task
 from tests.factories.workers import task_of
-
-
-@pytest.fixture
-async def transport(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[httpx.ASGITransport]:
-    async with site_of(settings, database, redis) as made:
-        yield made
-
-
-@pytest.fixture
-async def ann(database: Database) -> Principal:
-    return await add_user(database, "ann@example.org")
-
-
-@pytest.fixture
-async def member(transport: httpx.ASGITransport, ann: Principal) -> AsyncIterator[Browser]:
-    async with browser_of(transport, ann) as browser:
-        yield browser
-
-
-async def confirm(browser: Browser, page: httpx.Response, **values: str) -> httpx.Response:
-    """Send the confirmation as the page has it."""
-    found = re.search(r'<form class="stack form" method="post" action="([^"]*)"', page.text)
-    assert found, words(page)
-    seen = {name: hidden(page.text, name) for name in ("expected", "at")}
-    return await browser.send_form(unescape(found[1]), {**seen, **values})
 
 
 async def test_all_that_match_a_filter_are_retried_by_forms_alone(

@@ -16,9 +16,8 @@ from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
 from tests.factories.bulk import action_of, finish, start
 from tests.factories.people import add_user
-from tests.factories.tasks import make_task
+from tests.factories.tasks import claim, make_task
 from tests.factories.workers import task_of
-from tests.tasks.test_queue import claim
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.states import TaskState
-from tests.bulk.test_pages import ann, confirm, member, transport  # noqa: F401
-from tests.factories.bulk import finish, start
+from tests.bulk.conftest import ann, member, transport  # noqa: F401
+from tests.factories.bulk import confirm, finish, start
 from tests.factories.people import Browser, words
 from tests.factories.tasks import make_task
 from tests.factories.workers import task_of

@@ -16,7 +16,7 @@ from manual import modules
 from manual.drawing import svg
 from manual.files import made
 from manual.lifecycles import CHARTS
-from tests.deploy.test_watching import known
+from tests.deploy.metrics import known
 from tests.processes import ROOT
 
 MADE = made()

@@ -5,14 +5,17 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 import holdgate.kinds.email_send  # noqa: F401
 import tests.runtime.kinds  # noqa: F401
 from holdgate.accounts.service import add_user
-from holdgate.approvals.models import Approval, Recipient
-from holdgate.approvals.requests import mails, requesting
-from holdgate.approvals.rules import queries
+from holdgate.approvals.evidence import receipts
+from holdgate.approvals.evidence.receipts import Receipt
+from holdgate.approvals.models import Approval, Note, Recipient, Vote
+from holdgate.approvals.requests import deciding, delegating, mails, requesting
+from holdgate.approvals.rules import policy_queries, queries
+from holdgate.approvals.rules.access import asked_by_link
 from holdgate.approvals.rules.forms import FormField
 from holdgate.approvals.rules.values import Decision, Question
 from holdgate.approvals.states import ApprovalVerb, HoldType
@@ -22,10 +25,14 @@ from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
 from holdgate.core.text.addresses import checked_address
 from holdgate.core.tokens import digest
+from holdgate.runs.service import start_run
 from holdgate.tasks.queue.claims import claim_tasks
 from holdgate.tasks.service import TaskRequest, enqueue
 
 OWNER = "owner@example.org"
+ANN, BOB, CID = "ann@example.org", "bob@example.org", "cid@example.org"
+THREE = (ANN, BOB, CID)
+DAN, BOSS = "dan@example.org", "boss@example.org"
 
 
 @dataclass
@@ -136,3 +143,66 @@ async def approval_of(database: Database, asked: Asked) -> Approval:
 async def recipients_of(database: Database, asked: Asked) -> list[Recipient]:
     async with database.read() as session:
         return await queries.recipients_of(session, [asked.approval_id])
+
+
+def agree(asked: Asked) -> Decision:
+    """An approval that leaves the form as it was shown."""
+    return Decision(version=asked.version, verb=ApprovalVerb.APPROVE)
+
+
+async def by_link(database: Database, asked: Asked, place: int, decision: Decision) -> str:
+    """The question's state after the one at `place` has decided."""
+    async with database.write("recipient:x") as session:
+        return (await deciding.decide_by_link(session, asked.hashes()[place], decision, source="here")).state
+
+
+async def votes_of(database: Database, asked: Asked) -> list[Vote]:
+    async with database.read() as session:
+        found = await session.execute(select(Vote).where(Vote.approval_id == asked.approval_id).order_by(Vote.at))
+        return list(found.scalars())
+
+
+async def decided(database: Database, settings: Settings, decision: Any = approve, **more: Any) -> Asked:
+    asked = await put_question(database, settings, **more)
+    async with database.write(f"recipient:{OWNER}") as session:
+        await deciding.decide_by_link(session, asked.hashes()[0], decision(asked), source="192.0.2.1")
+    return asked
+
+
+async def receipt_of(database: Database, settings: Settings, asked: Asked) -> Receipt:
+    async with database.read() as session:
+        return await receipts.receipt_of(session, settings, await approval_of(database, asked))
+
+
+async def new_run(database: Database, name: str = "Letters") -> UUID:
+    owner = await principal(database)
+    async with database.write(owner.actor) as session:
+        run = await start_run(session, owner, name, [TaskRequest(kind="test.asks", payload={"name": "first"})])
+        await session.execute(text("UPDATE tasks SET state = 'cancelled', finished_at = now() WHERE state = 'queued'"))
+    return run
+
+
+async def letters(database: Database, settings: Settings, n: int, run: UUID | None = None, **more: Any) -> list[Asked]:
+    """Questions alike, each about something else."""
+    run = run or await new_run(database)
+    more = {"recipients": (BOSS,), **more}
+    return [await put_question(database, settings, run_id=run, name=f"letter {i}", **more) for i in range(n)]
+
+
+async def key_of(database: Database, asked: Asked) -> str:
+    key = (await approval_of(database, asked)).alike
+    assert key is not None
+    return key
+
+
+async def notes_of(database: Database, asked: Asked) -> list[Note]:
+    async with database.read() as session:
+        return list(await policy_queries.notes_of(session, asked.approval_id))
+
+
+async def pass_on(
+    database: Database, token_hash: bytes, to: str, *, note: str = "", signup: str = "anybody", **more: object
+) -> str:
+    async with database.write("recipient:x") as session:
+        approval, sender = await asked_by_link(session, token_hash)
+        return await delegating.forward(session, approval, sender, to=to, note=note, signup=signup, **more)  # type: ignore[arg-type]

@@ -1,10 +1,13 @@
 """Bulk actions in tests: started as a person does, carried out beat by beat."""
 
 import json
+import re
 from datetime import datetime
+from html import unescape
 from typing import Any
 from uuid import UUID
 
+import httpx
 from sqlalchemy import text
 
 import tests.tasks.kinds  # noqa: F401
@@ -18,6 +21,8 @@ from holdgate.tasks.queue.claims import Outcome, finish_tasks
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import TaskState
+from tests.factories.people import Browser, words
+from tests.factories.site import hidden
 
 
 async def start(database: Database, by: Principal, verb: BulkVerb, wanted: TaskFilter, **more: Any) -> UUID:
@@ -87,3 +92,11 @@ async def buried(database: Database, n: int, message: str = "It is broken.", **r
         ids = await enqueue_many(session, [TaskRequest(**wanted)] * n)
     await fail(database, ids, message)
     return sorted(ids)
+
+
+async def confirm(browser: Browser, page: httpx.Response, **values: str) -> httpx.Response:
+    """Send the confirmation as the page has it."""
+    found = re.search(r'<form class="stack form" method="post" action="([^"]*)"', page.text)
+    assert found, words(page)
+    seen = {name: hidden(page.text, name) for name in ("expected", "at")}
+    return await browser.send_form(unescape(found[1]), {**seen, **values})

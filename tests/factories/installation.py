@@ -3,43 +3,54 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
+from uuid import UUID
 
 from redis.asyncio import Redis
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from holdgate.accounts.tokens import queries
 from holdgate.accounts.tokens.personal import USUAL, create_token
+from holdgate.approvals.requests import deciding, undoing
 from holdgate.approvals.rules.forms import FormField
 from holdgate.bulk.states import BulkVerb
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
 from holdgate.mail import mailbox
 from holdgate.postings.formats import parse
-from holdgate.postings.imports import service
+from holdgate.postings.imports import service as imports
 from holdgate.postings.queries import Search, list_postings
+from holdgate.runs.service import start_run
+from holdgate.runtime import workers
 from holdgate.schedules.models import Schedule
+from holdgate.stats.queries import fold_events
+from holdgate.tasks import service as tasks
+from holdgate.tasks.models import Task
+from holdgate.tasks.queue.claims import claim_tasks, store_step
+from holdgate.tasks.queue.moves import move_tasks, resolve_tasks
+from holdgate.tasks.queue.retention import prune_tasks
 from holdgate.tasks.search import saved
 from holdgate.tasks.search.filters import TaskFilter
-from holdgate.tasks.states import TaskState
+from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.states import HOLDS, TaskState, TaskVerb
 from tests import servers as servers_module
-from tests.approvals.test_groups import key_of
-from tests.approvals.test_receipts import decided
-from tests.factories.approvals import principal, put_question
+from tests.factories.approvals import OWNER, Asked, approve, decided, key_of, principal, put_question, reject
 from tests.factories.bulk import buried, finish, start
 from tests.factories.people import PEOPLE, csv
 from tests.factories.schedules import plan
-from tests.factories.tasks import make_task
+from tests.factories.stats import all_final
+from tests.factories.tasks import make_task, path_to
 from tests.factories.webhooks import make_endpoint
 from tests.servers import Servers
-from tests.test_pages import fill
 
 
 @dataclass(frozen=True)
 class Full:
-    """`names` stand for what is in braces in the PAGES of tests/journeys/test_every_page.py."""
+    """`names` stand for what is in braces in tests/pages.py."""
 
     settings: Settings
     database: Database
@@ -90,9 +101,9 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
     schedule = await plan(database, by, now=None)
     hook, _ = await make_endpoint(database, settings, by, "https://hooks.example.org/" + "long/" * 20)
     async with database.write(by.actor) as session:
-        kept = await service.keep(session, by, "p.csv", parse(csv("Typesetter", "Binder").encode(), "p.csv"))
-        await service.confirm(session, by, kept, leave_out_errors=True)
-        waiting = await service.keep(session, by, "q.csv", parse((csv("Printer") + "\n,,,").encode(), "q.csv"))
+        kept = await imports.keep(session, by, "p.csv", parse(csv("Typesetter", "Binder").encode(), "p.csv"))
+        await imports.confirm(session, by, kept, leave_out_errors=True)
+        waiting = await imports.keep(session, by, "q.csv", parse((csv("Printer") + "\n,,,").encode(), "q.csv"))
         await create_token(session, by.id, name="A program", scopes=USUAL, lasts=None)
         [key] = await queries.tokens_of(session, by.id)
         await session.execute(update(Schedule).values(token_id=key.id))
@@ -129,3 +140,59 @@ def a_mail() -> EmailMessage:
     made.set_content("Text with a link: http://127.0.0.1:8000/login/none")
     made.add_alternative("<p>Text <a href='http://127.0.0.1:8000/login/none'>with a link</a></p>", subtype="html")
     return made
+
+
+async def fill(database: Database, settings: Settings, by: Principal) -> UUID:
+    """Something of everything. Returns a run's id."""
+    async with database.write(by.actor) as session:
+        requests = [TaskRequest(kind="test.steps", payload={"name": str(n)}, title=f"Task <{n}>") for n in range(60)]
+        run_id = await start_run(session, by, "A run & more", requests)
+        await workers.beat(session, uuid7(), "host-1", 4711, {"default": 20}, 3, False)
+    for state in TaskState:
+        await make_task(database, state, owner_id=by.id, title=f"in {state}")
+    await put_question(database, settings)
+    async with database.write("worker:x") as session:
+        [task] = await claim_tasks(
+            session, queue="default", kinds=["test.nothing"], worker=uuid7(), limit=1, lease=timedelta(seconds=15)
+        )
+        await store_step(session, task.id, task.attempt, "first", '{"a": [1, 2]}')
+    return run_id
+
+
+async def lived(database: Database, settings: Settings) -> Asked:
+    """A database in which everything has happened: every state, decisions of every kind, folding, pruning."""
+    for state in TaskState:
+        if not set(HOLDS) & set(path_to(state)):  # questions of their own come below
+            await make_task(database, state)
+    await all_final(database)
+    async with database.write("system") as session:
+        await fold_events(session)
+        await prune_tasks(session, timedelta(seconds=-1), limit=2)
+    settled = await make_task(database, TaskState.DEAD_LETTER)
+    async with database.write("user:ann@example.org") as session:
+        await resolve_tasks(session, Task.id == settled, "ann@example.org", "Done by hand.")
+    await put_question(database, settings)
+    refused = await put_question(database, settings)
+    async with database.write(f"recipient:{OWNER}") as session:
+        await deciding.decide_by_link(session, refused.hashes()[0], reject(refused), source="")
+    ended = await put_question(database, settings)
+    async with database.write("user:ann@example.org") as session:
+        await move_tasks(session, TaskVerb.CANCEL, Task.id == ended.task_id)
+    again = await put_question(database, settings, take_back=timedelta(minutes=5))
+    for _ in range(2):
+        async with database.write(f"recipient:{OWNER}") as session:
+            await deciding.decide_by_link(session, again.hashes()[0], approve(again), source="")
+        async with database.write(f"recipient:{OWNER}") as session:
+            await undoing.take_back_by_link(session, again.hashes()[0])
+    late = await put_question(database, settings)
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE approvals SET expires_at = now() WHERE id = :id"), {"id": late.approval_id})
+    async with database.write("system") as session:
+        assert await deciding.expire_due(session) == 1
+    admin = await principal(database, "admin@example.org", admin=True)
+    async with database.write(admin.actor) as session:
+        await tasks.act(session, admin, refused.task_id, TaskVerb.RESUME)
+    approved = await put_question(database, settings, again=refused.task_id)
+    async with database.write(admin.actor) as session:
+        await deciding.decide_signed_in(session, admin, approved.approval_id, approve(approved), source="")
+    return approved

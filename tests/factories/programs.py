@@ -36,6 +36,8 @@ from holdgate.web.site import make_site
 V1 = "/api/v1"
 OWNER, OTHER, ADMIN = "owner@example.org", "other@example.org", "admin@example.org"
 ALL = (*USUAL, Scope.ADMIN)
+WEBHOOK = {"url": "https://hooks.example/a", "events": ["run.finished"]}
+SCHEDULE = {"name": "Every morning", "kind": "sample.task", "cron": "0 9 * * *", "zone": "Europe/Berlin"}
 
 
 async def token_for(

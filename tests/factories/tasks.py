@@ -1,15 +1,20 @@
 """Tasks in any state, brought there along legal moves."""
 
 from collections import deque
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
 
 import tests.tasks.kinds  # noqa: F401
 from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.tasks.queue import claims
+from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import FINISHED, TASK_MACHINE, TaskState
 
+LEASE = timedelta(seconds=15)
 _SET = text(
     """
     UPDATE tasks SET state = :state, attempt = attempt + CASE WHEN :state = 'running' THEN 1 ELSE 0 END,
@@ -42,3 +47,26 @@ async def make_task(database: Database, state: TaskState = TaskState.QUEUED, **r
         for step in path_to(state):
             await session.execute(_SET, {"state": step.value, "finished": step in FINISHED, "id": task_id})
     return task_id
+
+
+def request(**more: object) -> TaskRequest:
+    return TaskRequest(**{"kind": "test.nothing", "payload": {}, **more})  # type: ignore[arg-type]
+
+
+async def claim(
+    database: Database, limit: int = 10, queue: str = "default", now: datetime | None = None
+) -> list[Claimed]:
+    async with database.write("worker:test") as session:
+        return await claims.claim_tasks(
+            session, queue=queue, kinds=["test.nothing"], worker=uuid7(), limit=limit, lease=LEASE, now=now
+        )
+
+
+async def finish(database: Database, *outcomes: Outcome) -> set[UUID]:
+    async with database.write("worker:test") as session:
+        return await claims.finish_tasks(session, list(outcomes))
+
+
+async def put(database: Database, kind: str, name: str, **more: object) -> UUID:
+    async with database.write("system") as session:
+        return await enqueue(session, TaskRequest(kind=kind, payload={"name": name}, **more))  # type: ignore[arg-type]

@@ -169,3 +169,6 @@ async def open_page(site: Served, browsers: Browsers) -> AsyncIterator[OpenPage]
     yield make
     for context, options in taken:
         await browsers.give_back(context, options)
+
+
+TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -8,13 +8,12 @@ import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
 from holdgate.core.db import Database
-from tests.careers.careers_site import PDF
 from tests.factories.workers import until
+from tests.journeys.applicant import ANN, write_profile
 from tests.journeys.conftest import Installation
 
 pytestmark = pytest.mark.browser
 
-ANN = "ann@example.org"
 PHONE = {"width": 390, "height": 844}
 LETTER = "Dear Quillwork team,\n\nI edited this on my phone: ünïcödé & <tags>.\n\nAnn"
 
@@ -26,16 +25,6 @@ async def sign_in(installation: Installation, page: Page) -> None:
     await page.goto(installation.link_in(await installation.mail_to(ANN, "sign-in")))
     await page.locator("main form button[type=submit]").click()
     await expect(page).to_have_url(f"{installation.base}/overview")
-
-
-async def write_profile(installation: Installation, page: Page) -> None:
-    await page.goto(f"{installation.base}/settings")
-    await page.get_by_label("Name", exact=True).fill("Ann Applicant")
-    await page.locator("input[type=file]").set_input_files(
-        {"name": "ann.pdf", "mimeType": "application/pdf", "buffer": PDF}
-    )
-    await page.get_by_role("button", name="Save", exact=True).click()
-    await expect(page.get_by_text("ann.pdf")).to_be_visible()
 
 
 async def import_postings(installation: Installation, page: Page, tmp_path: Path) -> None:

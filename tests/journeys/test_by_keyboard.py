@@ -12,9 +12,9 @@ from tests.factories.approvals import principal, put_question
 from tests.factories.bulk import buried
 from tests.factories.tasks import make_task
 from tests.factories.workers import task_of
+from tests.journeys.applicant import ANN, write_profile
 from tests.journeys.conftest import Installation, OpenPage
 from tests.journeys.keys import Keys
-from tests.journeys.test_application import ANN, write_profile
 
 pytestmark = pytest.mark.browser
 

@@ -9,9 +9,8 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from tests.factories.approvals import principal, put_question
-from tests.journeys.conftest import OpenPage
-from tests.journeys.test_every_page import TOO_WIDE
-from tests.test_pages import fill
+from tests.factories.installation import fill
+from tests.journeys.conftest import TOO_WIDE, OpenPage
 
 pytestmark = pytest.mark.browser
 

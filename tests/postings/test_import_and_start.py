@@ -10,9 +10,7 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.postings import service
 from tests.factories.people import Browser, csv, hidden, words
-from tests.factories.postings import make_postings
-from tests.postings.test_importing import SAMPLES, count
-from tests.postings.test_new_run import apply_to, runs, ticked
+from tests.factories.postings import SAMPLES, apply_to, count, make_postings, runs, ticked
 
 
 async def previewed(browser: Browser, content: str) -> str:

@@ -1,20 +1,11 @@
 """The pages of an import: what is refused, what the preview says, what a confirmation does."""
 
-from pathlib import Path
-
 import httpx
 import pytest
-from sqlalchemy import text
 
 from holdgate.core.db import Database
 from tests.factories.people import Browser, csv, words
-
-SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
-
-
-async def count(database: Database, table: str) -> int:
-    async with database.read() as session:
-        return int((await session.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one())
+from tests.factories.postings import SAMPLES, count
 
 
 async def upload(browser: Browser, content: bytes, name: str = "jobs.csv") -> httpx.Response:

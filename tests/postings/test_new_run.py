@@ -3,7 +3,6 @@
 import asyncio
 import re
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
@@ -11,24 +10,8 @@ from sqlalchemy import text
 
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from holdgate.postings import service
 from tests.factories.people import HTMX, Browser, hidden, ids, words
-from tests.factories.postings import make_postings, make_task
-
-
-async def runs(database: Database) -> list[tuple[UUID, str, int]]:
-    """(id, name, number of tasks) of every run."""
-    async with database.read() as session:
-        rows = await session.execute(
-            text("SELECT r.id, r.name, (SELECT count(*) FROM tasks t WHERE t.run_id = r.id) FROM runs r ORDER BY r.id")
-        )
-        return [(row[0], row[1], row[2]) for row in rows]
-
-
-async def apply_to(database: Database, posting_id: UUID) -> None:
-    task_id = await make_task(database)
-    async with database.write("system") as session:
-        await service.mark_applied(session, posting_id, task_id)
+from tests.factories.postings import apply_to, make_postings, runs, ticked
 
 
 async def send(browser: Browser, page: httpx.Response, **values: Any) -> httpx.Response:
@@ -39,10 +22,6 @@ async def send(browser: Browser, page: httpx.Response, **values: Any) -> httpx.R
     if 'name="matching"' in page.text:
         given.setdefault("matching", hidden(page, "matching"))
     return await browser.send_form("/runs", given)
-
-
-def ticked(page: httpx.Response) -> set[UUID]:
-    return {UUID(id) for id in re.findall(r'name="posting" value="([^"]+)" data-select checked', page.text)}
 
 
 async def test_the_selected_postings_of_the_list_become_a_run(

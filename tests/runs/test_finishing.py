@@ -23,16 +23,11 @@ from holdgate.tasks.queue.moves import move_tasks
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import UNFINISHED, TaskState, TaskVerb
 from tests.factories.approvals import principal
+from tests.factories.runs import start
 from tests.factories.stats import all_final
 from tests.factories.workers import until, working
 
 MINUTE = timedelta(minutes=1)
-
-
-async def start(database: Database, by: Principal, n: int = 2) -> UUID:
-    async with database.write(by.actor) as session:
-        requests = [TaskRequest(kind="test.steps", payload={"name": str(i)}) for i in range(n)]
-        return await service.start_run(session, by, "A run", requests)
 
 
 async def add(database: Database, by: Principal, run_id: UUID, n: int) -> None:

@@ -16,10 +16,10 @@ from holdgate.stats.event_consumer import next_window
 from holdgate.tasks.states import TaskState
 from tests.factories.approvals import principal
 from tests.factories.people import words
+from tests.factories.runs import start
 from tests.factories.site import browser_of, site_of
 from tests.factories.stats import all_final
 from tests.factories.tasks import make_task
-from tests.runs.test_finishing import start
 
 NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

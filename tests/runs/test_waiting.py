@@ -15,13 +15,11 @@ from holdgate.core.text.addresses import canonical_address
 from holdgate.runs import waiting
 from holdgate.stats.queries import counts_by_run
 from holdgate.tasks.states import TaskState
-from tests.approvals.test_forwarding import DAN, pass_on
-from tests.approvals.test_quorum import ANN, BOB, CID, THREE, agree, by_link
-from tests.factories.approvals import OWNER, principal, put_question
+from tests.factories.approvals import ANN, BOB, CID, DAN, OWNER, THREE, agree, by_link, pass_on, principal, put_question
 from tests.factories.people import words
+from tests.factories.runs import start
 from tests.factories.site import browser_of, site_of
 from tests.factories.tasks import make_task
-from tests.runs.test_finishing import start
 
 
 async def people(database: Database, *runs: UUID) -> dict[UUID, int]:

@@ -17,15 +17,11 @@ from holdgate.tasks import kinds
 from holdgate.tasks.kinds import Kind, find_kind
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import claims, moves
-from holdgate.tasks.service import TaskRequest, enqueue
+from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskVerb
+from tests.factories.tasks import put
 from tests.factories.workers import task_of, until, until_state, verbs_of, working
 from tests.runtime.kinds import gates, open_gate, ran
-
-
-async def put(database: Database, kind: str, name: str, **more: object) -> UUID:
-    async with database.write("system") as session:
-        return await enqueue(session, TaskRequest(kind=kind, payload={"name": name}, **more))  # type: ignore[arg-type]
 
 
 async def test_a_finished_step_is_passed_over_when_the_handler_runs_again(

@@ -12,10 +12,9 @@ from holdgate.tasks.queue import claims, moves
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import TaskVerb
 from holdgate.testing import KindTester
-from tests.factories.tasks import make_task
+from tests.factories.tasks import claim, make_task
 from tests.factories.workers import task_of, until, until_state, verbs_of, working
 from tests.runtime.kinds import ran
-from tests.tasks.test_queue import claim
 
 HOUR = timedelta(hours=1)
 

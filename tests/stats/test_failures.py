@@ -13,8 +13,8 @@ from holdgate.stats.rollups import PERIODS
 from holdgate.tasks.states import TaskState
 from tests.factories.approvals import principal
 from tests.factories.bulk import fail
+from tests.factories.stats import backdate, fold_all
 from tests.factories.tasks import make_task
-from tests.stats.test_minutes import backdate, fold_all
 
 RECOUNT = text(
     """

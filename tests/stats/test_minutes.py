@@ -15,7 +15,7 @@ from holdgate.stats import histograms, rollups
 from holdgate.stats.summaries import figures_of
 from holdgate.tasks.states import FINISHED, TASK_MACHINE, TaskState
 from tests.factories.approvals import principal
-from tests.factories.stats import all_final
+from tests.factories.stats import all_final, backdate, fold_all
 from tests.factories.tasks import _SET, make_task
 
 # Straight from the log, with nothing of how the fold does it.
@@ -50,13 +50,6 @@ TOOK = text(
     """
 )
 STAYS = text("SELECT minute, kind, stage, buckets, counts FROM task_stays WHERE span = 1 AND owner_id IS NULL")
-# The log cannot be changed; a test moves its past by taking the guard away for one transaction.
-BACKDATE = text(
-    """
-    UPDATE task_events
-    SET at = now() - ((SELECT max(id) FROM task_events) - id) * interval '37 s' * random()
-    """
-)
 
 
 async def live(database: Database, rng: random.Random, tasks: int, moves: int) -> None:
@@ -81,21 +74,6 @@ async def live(database: Database, rng: random.Random, tasks: int, moves: int) -
                     await session.execute(
                         text("UPDATE tasks SET priority = (priority + 1) % 1000 WHERE id = :id"), {"id": task}
                     )
-
-
-async def backdate(database: Database) -> None:
-    async with database.engine.begin() as connection:
-        await connection.execute(text("ALTER TABLE task_events DISABLE TRIGGER task_events_immutable"))
-        await connection.execute(BACKDATE)
-        await connection.execute(text("ALTER TABLE task_events ENABLE TRIGGER task_events_immutable"))
-
-
-async def fold_all(database: Database) -> None:
-    await all_final(database)
-    more = True
-    while more:
-        async with database.write("system") as session:
-            more = await rollups.fold(session, TIMED)
 
 
 async def rows_of(database: Database, query: Any) -> dict[tuple[Any, ...], tuple[Any, ...]]:

@@ -12,11 +12,9 @@ from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves
 from holdgate.tasks.states import UNFINISHED, TaskState, TaskVerb
 from tests.factories.approvals import put_question
-from tests.factories.tasks import make_task
+from tests.factories.tasks import claim, make_task, put
 from tests.factories.workers import task_of, until_state, verbs_of, working
 from tests.runtime.kinds import ran
-from tests.runtime.test_dispatcher import put
-from tests.tasks.test_queue import claim
 
 SOON = timedelta(hours=1)
 

@@ -16,7 +16,7 @@ from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.service import enqueue, enqueue_many
 from holdgate.tasks.states import TaskState, TaskVerb
 from tests.factories.people import add_user
-from tests.tasks.test_queue import claim, finish, request
+from tests.factories.tasks import claim, finish, request
 
 
 async def start(database: Database, by: Principal, n: int) -> UUID:

@@ -14,7 +14,7 @@ from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.search.lists import list_tasks
 from holdgate.tasks.search.words import few_hits
 from holdgate.tasks.service import TaskRequest, enqueue_many
-from tests.test_plans import explaining
+from tests.statements import explaining
 
 TASKS = 500
 

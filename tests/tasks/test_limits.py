@@ -20,7 +20,7 @@ from holdgate.tasks.queue.limits import Claim, KindLimits
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import TaskState, TaskVerb
 from tests.factories.people import add_user
-from tests.tasks.test_queue import LEASE, finish
+from tests.factories.tasks import LEASE, finish
 
 FREE, HELD = "test.free", "test.nothing"
 

@@ -23,10 +23,8 @@ from holdgate.tasks.search import lists
 from holdgate.tasks.states import TaskState, TaskVerb
 from tests.factories.people import add_user, words
 from tests.factories.site import browser_of, site_of
-from tests.factories.tasks import make_task
+from tests.factories.tasks import claim, finish, make_task, put
 from tests.factories.workers import task_of, until, until_state, working
-from tests.runtime.test_dispatcher import put
-from tests.tasks.test_queue import claim, finish
 
 HOUR = timedelta(hours=1)
 

@@ -14,30 +14,10 @@ from holdgate.core.ids import uuid7
 from holdgate.tasks.errors import PayloadMismatch, UnknownKind
 from holdgate.tasks.models import Task, TaskEvent
 from holdgate.tasks.queue import claims, moves
-from holdgate.tasks.queue.claims import Claimed, Losses, Outcome
-from holdgate.tasks.service import TaskRequest, enqueue, enqueue_many
+from holdgate.tasks.queue.claims import Losses, Outcome
+from holdgate.tasks.service import enqueue, enqueue_many
 from holdgate.tasks.states import TaskState
-from tests.factories.tasks import make_task
-
-LEASE = timedelta(seconds=15)
-
-
-def request(**more: object) -> TaskRequest:
-    return TaskRequest(**{"kind": "test.nothing", "payload": {}, **more})  # type: ignore[arg-type]
-
-
-async def claim(
-    database: Database, limit: int = 10, queue: str = "default", now: datetime | None = None
-) -> list[Claimed]:
-    async with database.write("worker:test") as session:
-        return await claims.claim_tasks(
-            session, queue=queue, kinds=["test.nothing"], worker=uuid7(), limit=limit, lease=LEASE, now=now
-        )
-
-
-async def finish(database: Database, *outcomes: Outcome) -> set[UUID]:
-    async with database.write("worker:test") as session:
-        return await claims.finish_tasks(session, list(outcomes))
+from tests.factories.tasks import LEASE, claim, finish, make_task, request
 
 
 async def state_of(database: Database, task_id: UUID) -> str:

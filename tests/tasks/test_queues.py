@@ -19,8 +19,7 @@ from holdgate.tasks.queues import QueueVerb
 from holdgate.tasks.states import TaskState
 from tests.factories.people import Browser, add_user, words
 from tests.factories.site import browser_of, site_of
-from tests.factories.tasks import make_task
-from tests.tasks.test_queue import claim
+from tests.factories.tasks import claim, make_task
 
 
 @pytest.fixture

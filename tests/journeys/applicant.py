@@ -1,0 +1,18 @@
+"""Who applies in the journeys: a profile is the first thing they write."""
+
+from playwright.async_api import Page, expect
+
+from tests.careers.careers_site import PDF
+from tests.journeys.conftest import Installation
+
+ANN = "ann@example.org"
+
+
+async def write_profile(installation: Installation, page: Page) -> None:
+    await page.goto(f"{installation.base}/settings")
+    await page.get_by_label("Name", exact=True).fill("Ann Applicant")
+    await page.locator("input[type=file]").set_input_files(
+        {"name": "ann.pdf", "mimeType": "application/pdf", "buffer": PDF}
+    )
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.get_by_text("ann.pdf")).to_be_visible()

@@ -1,0 +1,143 @@
+"""The one list of the pages of the site, for every test that looks at all of them, and the routes behind it."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from litestar import Router
+from litestar.handlers import HTTPRouteHandler
+
+# Signed in as an administrator. {run}, {task} and so on are those of tests/factories/installation.py.
+PAGES = (
+    "/overview",
+    "/overview?period=week",
+    "/runs",
+    "/runs?state=paused&q=nothing+like+it",
+    "/runs/{run}",
+    "/runs/{run}/add",
+    "/runs/new",
+    "/tasks",
+    "/tasks?state=dead_letter",
+    "/tasks?q=nothing+like+it",
+    "/tasks?mail=with&sort=oldest",
+    "/tasks?run_id=none",
+    "/tasks/new",
+    "/tasks/new?kind=test.steps&view=json",
+    "/tasks/{task}",
+    "/tasks/{dead}",
+    "/tasks/{dead}/edit",
+    "/tasks/{held}",
+    "/bulk",
+    "/bulk/new?verb=cancel&state=queued",
+    "/bulk/new?verb=redrive&state=dead_letter",
+    "/bulk/{bulk}",
+    "/bulk/{going}",
+    "/approvals",
+    "/approvals?show=all",
+    "/approvals?show=decided",
+    "/approvals/together?run={run}",
+    "/approvals/group/{group}",
+    "/approvals/{approval}",
+    "/approvals/{mine}",
+    "/approvals/{decided}",
+    "/approvals/{decided}/receipt",
+    "/dead-letters",
+    "/queues",
+    "/kinds/{kind}/limits",
+    "/schedules",
+    "/schedules/new",
+    "/schedules/{schedule}",
+    "/schedules/{schedule}/edit",
+    "/workers",
+    "/postings",
+    "/postings/{posting}",
+    "/postings/import",
+    "/postings/import/{import}",
+    "/postings/import/{import}?then=run",
+    "/search",
+    "/search?q=task",
+    "/settings",
+    "/settings/tokens",
+    "/settings/tokens/{key}/revoke",
+    "/settings/webhooks",
+    "/settings/webhooks/{webhook}",
+    "/admin/users",
+    "/admin/audit",
+    "/admin/health",
+    "/admin/health?all=yes",
+    "/admin/audit?show=log",
+    "/admin/audit?since=nonsense",
+    "/mailbox",
+    "/mailbox/{mail}",
+    "/styleguide",
+    "/api/docs",
+    "/no/such/page",
+    "/runs/00000000-0000-0000-0000-000000000000",
+)
+
+
+# Signed out; {token} is a personal link's, {used} one's that has decided.
+OPEN = (
+    "/",
+    "/login",
+    "/login/sent",
+    "/login/none",
+    "/review/{token}",
+    "/review/{used}",
+    "/review/{used}/receipt",
+    "/review/none",
+    "/no/such/page",
+)
+
+
+# GET routes that are no page of ours.
+NO_PAGES = {
+    "/.well-known/holdgate-keys.json": "for programs",
+    "/api": "the same as /api/docs",
+    "/api/openapi.json": "for programs",
+    "/approvals/{approval_id:uuid}/receipt.json": "for programs",
+    "/review/{token:str}/receipt.json": "for programs",
+    "/events": "a stream",
+    "/health": "for programs",
+    "/health/db": "for programs",
+    "/livez": "for programs",
+    "/metrics": "for programs",
+    "/admin/audit/export.csv": "a file",
+    "/admin/audit/export.json": "a file",
+    "/tasks/export.csv": "a file",
+    "/tasks/export.json": "a file",
+    "/dead-letters/export.csv": "a file",
+    "/dead-letters/export.json": "a file",
+    "/approvals/export.csv": "a file",
+    "/approvals/export.json": "a file",
+    "/postings/export.csv": "a file",
+    "/postings/export.json": "a file",
+    "/runs/export.csv": "a file",
+    "/runs/export.json": "a file",
+    "/readyz": "for programs",
+    "/mailbox/{message_id:uuid}/html": "a mail as it was sent, in a frame of /mailbox/{mail}",
+    "/settings/resume": "a file",
+    "/tasks/{task_id:uuid}/artifacts/{artifact_id:uuid}": "a file",
+    "/tasks/{task_id:uuid}/task.json": "a file",
+    "/tasks/{task_id:uuid}/question": "leads on to an approval",
+}
+
+
+REFUSED_PAGES = (
+    *("/no/such/page", "/runs/00000000-0000-0000-0000-000000000000", "/review/none", "/login/none"),
+    *("/tasks?run_id=none", "/admin/audit?since=nonsense"),
+)
+
+
+def routes(handlers: Sequence[Any], method: str) -> Iterator[str]:
+    """The paths of the site's own routes, without those of the API."""
+    for handler in handlers:
+        if isinstance(handler, Router):
+            yield from (r.path for r in handler.routes if method in r.methods and not r.path.startswith("/api/v1"))  # type: ignore[union-attr]
+        elif isinstance(handler, HTTPRouteHandler) and method in {str(each) for each in handler.http_methods}:
+            yield from handler.paths
+
+
+def shape(path: str) -> str:
+    """A route and a line of PAGES have the same one when the line shows the route: /runs/{} for /runs/{run_id:uuid}."""
+    return re.sub(r"\{[^}]*\}", "{}", path.split("?")[0])

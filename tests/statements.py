@@ -1,0 +1,24 @@
+"""Statements as tests look at them: how many a page may take, and by which plan they run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import event
+
+from holdgate.core.db import Database
+
+MOST = 12  # that a page may send, however much there is
+
+
+@contextmanager
+def explaining(database: Database) -> Iterator[None]:
+    """Statements answer with their plan, on the connection's own way of sending them."""
+
+    def explain(_connection, _cursor, statement: str, parameters, *_rest):  # type: ignore[no-untyped-def]
+        return (f"EXPLAIN {statement}" if "SELECT" in statement else statement), parameters
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", explain, retval=True)
+    try:
+        yield
+    finally:
+        event.remove(database.engine.sync_engine, "before_cursor_execute", explain)
