@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from manual import commands, interface, lifecycles, modules, python, schema
+from manual import commands, filters, interface, lifecycles, modules, python, schema
 from manual.drawing import svg
 
 ROOT = Path(__file__).parents[1]
@@ -17,6 +17,7 @@ def made() -> dict[Path, Callable[[], str]]:
     return {
         reference / "cli.md": commands.page,
         reference / "api.md": interface.page,
+        reference / "filters.md": filters.page,
         reference / "python.md": python.page,
         reference / "schema.sql": schema.page,
         reference / "states.md": lifecycles.page,

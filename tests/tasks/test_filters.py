@@ -16,7 +16,9 @@ from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
 from holdgate.tasks.models import Task
-from holdgate.tasks.search.filters import MOST_IDS, TaskFilter, parse_age, parse_filter
+from holdgate.tasks.search.filters import MOST_IDS, TaskFilter
+from holdgate.tasks.search.parameters import parse_filter
+from holdgate.tasks.search.values import parse_age
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import STANDINGS, TaskState
 from tests.factories.bulk import buried
@@ -84,7 +86,10 @@ async def test_the_payload_is_searched_by_path_and_by_containment(
 
 
 def test_a_payload_may_be_asked_for_where_one_searches() -> None:
-    assert parse_filter([("q", "payload.word:blue")]).good() == TaskFilter(payload="payload.word:blue")
+    form = parse_filter([("q", "payload.word:blue")])
+    assert form.good() == TaskFilter(payload="payload.word:blue")
+    assert form.values == {"payload": "payload.word:blue"}, "shown where it counts, so that it can be sent again"
+    assert "payload" in parse_filter([("q", "payload.word")]).errors
 
 
 async def test_a_number_in_the_payload_is_found_as_number_and_as_text(database: Database) -> None:

@@ -13,7 +13,7 @@ from holdgate.core.db import Database
 from holdgate.tasks.failures.fingerprints import digest, digest_of, fill_missing, fingerprint, normalised
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves, orphans
-from holdgate.tasks.search.filters import FINGERPRINT
+from holdgate.tasks.search.values import FINGERPRINT
 from holdgate.tasks.states import TaskState, TaskVerb
 from tests.factories.bulk import buried, fail
 from tests.factories.tasks import make_task

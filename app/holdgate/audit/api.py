@@ -16,7 +16,7 @@ from holdgate.core.errors import Invalid
 from holdgate.core.scopes import Scope
 from holdgate.core.text.masking import masked, masked_text
 from holdgate.tasks.schemas import Moment
-from holdgate.tasks.search.filters import parse_age
+from holdgate.tasks.search.values import parse_age
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
 from holdgate.web.http.sessions import Read

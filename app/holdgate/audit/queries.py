@@ -38,7 +38,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.audit.errors import LookupTooSlow
 from holdgate.core.db import sqlstate
 from holdgate.core.errors import Invalid
-from holdgate.tasks.search.filters import parse_age
+from holdgate.tasks.search.values import parse_age
 
 LIMIT = timedelta(seconds=5)  # for a rare actor in a long log
 AREAS = ("task", "approval", "run", "bulk", "queue", "schedule", "limit", "user", "token", "webhook")

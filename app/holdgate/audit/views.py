@@ -14,7 +14,7 @@ from holdgate.audit.queries import AREAS, AuditEntry, AuditFilter, parse_place
 from holdgate.core.errors import Invalid
 from holdgate.core.paging import PAGE
 from holdgate.core.text.masking import masked, masked_text
-from holdgate.tasks.search.filters import parse_age
+from holdgate.tasks.search.values import parse_age
 from holdgate.tasks.states import TaskVerb
 from holdgate.web.downloads import export
 from holdgate.web.forms import Form

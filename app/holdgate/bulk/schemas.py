@@ -1,6 +1,6 @@
 """Bulk actions as programs read and write them."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -12,36 +12,23 @@ from holdgate.bulk.service import MOST_NOTE
 from holdgate.bulk.states import BulkState, BulkVerb
 from holdgate.bulk.undoing import UndoPlan
 from holdgate.core.errors import Invalid
-from holdgate.tasks.schemas import Moment, Priority, Standing
-from holdgate.tasks.search.filters import MOST_IDS, MOST_TEXT, TaskFilter, parse_filter
-from holdgate.tasks.states import STANDINGS
+from holdgate.tasks.schemas import Moment, Priority
+from holdgate.tasks.search.filters import BY_PARAM, FIELDS, TaskFilter
+from holdgate.tasks.search.parameters import parse_filter
 
-Words = Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_TEXT)]
-Age = Annotated[str, msgspec.Meta(min_length=1, max_length=100, description="A time, or how long ago: `2h`.")]
-
-
-class BulkFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Which tasks, as in the list of tasks; all conditions together, and without any: all.
-
-    `ids`: chosen by hand. `mail`: without or only mail and webhooks. `bulk`: an action that has changed them.
-    """
-
-    state: list[Standing] = []
-    kind: Words | None = None
-    queue: Words | None = None
-    run_id: UUID | None = None
-    subject: Words | None = None
-    owner: Words | None = None
-    fingerprint: Words | None = None
-    payload: Words | None = None
-    q: Words | None = None
-    created_after: Age | None = None
-    created_before: Age | None = None
-    finished_after: Age | None = None
-    finished_before: Age | None = None
-    mail: Literal["without", "only"] | None = None
-    bulk: UUID | None = None
-    ids: Annotated[list[UUID], msgspec.Meta(max_length=MOST_IDS)] = []
+if TYPE_CHECKING:
+    BulkFilter: TypeAlias = msgspec.Struct
+else:
+    BulkFilter = msgspec.defstruct(
+        "BulkFilter",
+        [field.member() for field in FIELDS],
+        namespace={"__doc__": "Which tasks, as in the list of tasks; all conditions together, and without any: all."},
+        module=__name__,
+        frozen=True,
+        kw_only=True,
+        omit_defaults=True,
+        forbid_unknown_fields=True,
+    )
 
 
 class BulkQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -144,29 +131,31 @@ class BulkQuery(Paged, frozen=True, kw_only=True):
     """Newest first."""
 
 
-_TEXTS = tuple(name for name in BulkFilter.__struct_fields__ if name not in ("state", "ids"))
-
-
 def task_filter(asked: BulkFilter) -> TaskFilter:
     """Raises Invalid with the place. What says nothing, such as blanks, is refused: it would select more than meant."""
-    texts = {name: str(value) for name in _TEXTS if (value := getattr(asked, name)) is not None}
-    problems = {f"filter.{name}": "This is blank. Leave it out." for name, text in texts.items() if not text.strip()}
-    problems |= {
-        f"filter.state[{n}]": "There is no such state." for n, state in enumerate(asked.state) if state not in STANDINGS
-    }
+    given = [(field, value) for field in FIELDS if (value := getattr(asked, field.key)) not in (None, [])]
+    problems: dict[str, str] = {}
+    for field, value in given:
+        if not field.many and not str(value).strip():
+            problems[f"filter.{field.key}"] = "This is blank. Leave it out."
+        for n, each in enumerate(value if field.many else ()):
+            try:
+                field.read(str(each))
+            except ValueError as problem:
+                problems[f"filter.{field.key}[{n}]"] = str(problem)
     if not problems:
-        pairs = [("state", state) for state in asked.state] + [("id", str(id)) for id in asked.ids]
-        form = parse_filter([*pairs, *texts.items()])
+        form = parse_filter(
+            (field.param, str(each)) for field, value in given for each in (value if field.many else (value,))
+        )
         if form.wanted is not None:
             return form.wanted
-        problems = {f"filter.{name}": sentence for name, sentence in form.errors.items()}
-    raise Invalid("The filter does not fit.", problems)
+        problems = {f"filter.{BY_PARAM[name].key}": sentence for name, sentence in form.errors.items()}
+    raise Invalid("Invalid filter.", problems)
 
 
 def asked_filter(wanted: TaskFilter) -> BulkFilter:
     """As it was asked for; ages have become times."""
-    texts = {name: getattr(wanted, name) or None for name in _TEXTS}
-    return BulkFilter(state=list(wanted.states), ids=list(wanted.ids), **texts)
+    return BulkFilter(**{field.key: list(value) if field.many else value for field, value in wanted.given()})
 
 
 def item(action: BulkAction) -> BulkItem:

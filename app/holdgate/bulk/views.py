@@ -21,7 +21,8 @@ from holdgate.core.db import Session
 from holdgate.core.errors import AppError, Invalid, NotFound
 from holdgate.core.paging import Cursor, paginate
 from holdgate.core.principal import Principal
-from holdgate.tasks.search.filters import TaskFilter, parse_filter
+from holdgate.tasks.search.filters import TaskFilter
+from holdgate.tasks.search.parameters import parse_filter
 from holdgate.web.forms import Form, blank, read_form
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest

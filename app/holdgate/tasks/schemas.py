@@ -1,7 +1,7 @@
 """Tasks as programs read and write them."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 import msgspec
@@ -9,10 +9,9 @@ import msgspec
 from holdgate.api.paging import Paged, unpaged
 from holdgate.core.text.masking import masked, masked_text
 from holdgate.tasks.models import Task, TaskEvent
-from holdgate.tasks.states import DEFAULT_PRIORITY, STANDINGS, TaskState
+from holdgate.tasks.search.filters import FIELDS, Standing
+from holdgate.tasks.states import DEFAULT_PRIORITY, TaskState
 
-# A dead letter that has been dealt with stands apart in the log and in the counts.
-Standing = Annotated[str, msgspec.Meta(extra_json_schema={"enum": [str(standing) for standing in STANDINGS]})]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Priority = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 QueueName = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_-]{0,39}$")]
@@ -112,35 +111,22 @@ class Created(msgspec.Struct, frozen=True):
     url: str
 
 
-Words = Annotated[str, msgspec.Meta(max_length=2000)]
-
-
-class TaskQuery(Paged, frozen=True, kw_only=True):
-    """Which tasks to list: as on the page of tasks (tasks/search/filters.py), where each is checked."""
-
-    state: Annotated[str, msgspec.Meta(max_length=200, description="One, or several with commas.")] = ""
-    kind: Words = ""
-    queue: Words = ""
-    run_id: UUID | None = None
-    subject: Words = ""
-    owner: Annotated[str, msgspec.Meta(max_length=300, description="An address or an id.")] = ""
-    fingerprint: Annotated[str, msgspec.Meta(max_length=200, description="Of a dead letter's error.")] = ""
-    payload: Annotated[
-        str, msgspec.Meta(max_length=2000, description='What it contains: `{"email": "a@b.c"}` or `email:a@b.c`.')
-    ] = ""
-    q: Annotated[str, msgspec.Meta(max_length=2000, description="Part of the title, or an id.")] = ""
-    created_after: Annotated[str, msgspec.Meta(max_length=100, description="A time, or how long ago: `2h`.")] = ""
-    created_before: Annotated[str, msgspec.Meta(max_length=100)] = ""
-    finished_after: Annotated[str, msgspec.Meta(max_length=100)] = ""
-    finished_before: Annotated[str, msgspec.Meta(max_length=100)] = ""
-    mail: Annotated[
-        Literal["with", "without", "only"], msgspec.Meta(description="Tasks that Holdgate itself makes.")
-    ] = "with"
-    bulk: Annotated[UUID | None, msgspec.Meta(description="Changed by this bulk action.")] = None
-    id: Annotated[str, msgspec.Meta(max_length=4000, description="One, or up to 100 with commas.")] = ""
+class Ordered(Paged, frozen=True, kw_only=True):
     sort: Annotated[Literal["newest", "oldest"], msgspec.Meta(description="Which come first.")] = "newest"
 
 
+# Which tasks to list: as on the page of tasks, where each is checked.
+TaskQuery: type[Ordered] = cast(
+    "type[Ordered]",
+    msgspec.defstruct(
+        "TaskQuery",
+        [field.parameter() for field in FIELDS],
+        bases=(Ordered,),
+        module=__name__,
+        frozen=True,
+        kw_only=True,
+    ),
+)
 ExportQuery = unpaged(TaskQuery, "ExportQuery")
 
 

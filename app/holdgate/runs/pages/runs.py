@@ -22,7 +22,8 @@ from holdgate.runs.reads import progress_of_each
 from holdgate.runs.states import RunState, RunVerb, Stage
 from holdgate.stats import queries as stats
 from holdgate.tasks.pages.list import InState, TaskList, Turn, task_list
-from holdgate.tasks.search.filters import FilterForm, TaskFilter
+from holdgate.tasks.search.filters import TaskFilter
+from holdgate.tasks.search.parameters import FilterForm
 from holdgate.tasks.states import STANDINGS, TaskState
 from holdgate.tasks.timeline import TimelineEntry
 from holdgate.web.downloads import export

@@ -19,7 +19,7 @@ from holdgate.tasks.pages.list import OLDEST
 from holdgate.tasks.pages.saved import query_of
 from holdgate.tasks.schemas import Moment
 from holdgate.tasks.search import saved
-from holdgate.tasks.search.filters import FIELDS
+from holdgate.tasks.search.filters import BY_PARAM
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.sessions import Read
 
@@ -115,15 +115,15 @@ async def delete_view(session: WriteSession, by: Principal, view_id: UUID) -> Vi
 
 def _query(filter: dict[str, str]) -> str:
     """The query string to keep. Raises Invalid with the places that do not fit."""
-    wrong = {f"filter.{name}": "There is no such parameter." for name in filter if name not in (*FIELDS, "sort")}
+    wrong = {f"filter.{name}": "There is no such parameter." for name in filter if name not in (*BY_PARAM, "sort")}
     if filter.get("sort", NEWEST) not in (NEWEST, OLDEST):
         wrong["filter.sort"] = f"It is {NEWEST} or {OLDEST}."
     if wrong:
-        raise Invalid("The filter does not fit.", wrong)
+        raise Invalid("Invalid filter.", wrong)
     try:
         return query_of(list(filter.items()))
     except Invalid as problem:
-        raise Invalid("The filter does not fit.", {f"filter.{n}": s for n, s in problem.fields.items()}) from problem
+        raise Invalid("Invalid filter.", {f"filter.{n}": s for n, s in problem.fields.items()}) from problem
 
 
 def _item(row: SavedView) -> ViewItem:

@@ -33,7 +33,8 @@ from holdgate.tasks.schemas import (
     item,
 )
 from holdgate.tasks.search import lists
-from holdgate.tasks.search.filters import TaskFilter, parse_filter
+from holdgate.tasks.search.filters import TaskFilter
+from holdgate.tasks.search.parameters import parse_filter
 from holdgate.tasks.states import TaskState, TaskVerb
 from holdgate.tasks.streams.long_poll import LongPolls
 from holdgate.web.http.guards import SignedIn
@@ -64,7 +65,7 @@ def asked_filter(request: WebRequest) -> TaskFilter:
     """The filter in the address. Raises Invalid with the parameters that do not fit."""
     form = parse_filter(request.query_params.multi_items())
     if form.wanted is None:
-        raise Invalid("The filter does not fit.", {f"?{name}": sentence for name, sentence in form.errors.items()})
+        raise Invalid("Invalid filter.", {f"?{name}": sentence for name, sentence in form.errors.items()})
     return form.wanted
 
 

@@ -4,7 +4,8 @@ from litestar import get
 from litestar.response import Stream
 
 from holdgate.tasks import exports
-from holdgate.tasks.search.filters import TaskFilter, parse_filter
+from holdgate.tasks.search.filters import TaskFilter
+from holdgate.tasks.search.parameters import parse_filter
 from holdgate.web.downloads import CSV, download
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest

@@ -12,15 +12,17 @@ from urllib.parse import urlencode
 import msgspec
 from litestar import Response, get
 from litestar.params import FromQuery, QueryParameter
+from msgspec.structs import replace
 
 from holdgate.core.db import Session
 from holdgate.core.paging import Cursor, Page, paginate
 from holdgate.core.principal import Principal
-from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.models import SavedView, Task
 from holdgate.tasks.search import lists, saved
 from holdgate.tasks.search.counts import tellable, totals
-from holdgate.tasks.search.filters import ONLY, WITH, WITHOUT, FilterForm, TaskFilter, parse_filter
+from holdgate.tasks.search.filters import TaskFilter
+from holdgate.tasks.search.parameters import FilterForm, parse_filter
+from holdgate.tasks.search.values import ONLY, WITH, WITHOUT
 from holdgate.tasks.states import STANDINGS
 from holdgate.web.forms import Form, blank
 from holdgate.web.http.guards import SignedIn
@@ -32,7 +34,6 @@ from holdgate.web.render import render
 InState: TypeAlias = Annotated[str, QueryParameter(name="state")]
 PATH = "/tasks"
 OLDEST = "oldest"
-_LOOKED_FOR = ("kind", "queue", "run_id", "subject", "fingerprint", "payload", "q", "bulk", "ids")
 
 
 class Tab(msgspec.Struct, frozen=True):
@@ -70,7 +71,6 @@ class TaskList(msgspec.Struct, frozen=True, kw_only=True):
     wanted: TaskFilter
     current: str | None
     tabs: list[Tab]
-    kinds: list[str]
     total: int
     matching: int | None
     next_url: str | None
@@ -98,32 +98,20 @@ async def task_list(session: Session, user: Principal, form: FilterForm, asked: 
     """What the list shows: one page, the tabs with exact counts where they are known, where to go on.
 
     Raises:
-        Invalid: a damaged cursor. A filter that does not fit shows an empty list with its errors.
+        Invalid: a damaged cursor. An invalid filter shows an empty list with its errors.
     """
     wanted = form.wanted or TaskFilter()
     shown = await _page(session, user, wanted, asked) if form.wanted else Page[Task]([], None, None, False)
     counts = await totals(session, user.scope, wanted)
-    total = sum(counts.values())
-    known = tellable(wanted)
     address = _Address(path, wanted, asked.oldest)
-    tabs = [
-        Tab(state, address.of(states=(state,) if state else ()), n if known else None)
-        for state, n in (("", total), *((state, counts.get(state, 0)) for state in STANDINGS))
-        if not state or n or state in wanted.states
-    ]
-    mail_count = 0
-    if path == PATH and known and _hidden_by_default(wanted) and wanted.mail != ONLY:
-        own = await totals(session, user.scope, msgspec.structs.replace(wanted, mail=ONLY))
-        mail_count = sum(own.get(state, 0) for state in wanted.states or own)
     return TaskList(
         tasks=shown.rows,
         form=form,
         wanted=wanted,
         current=wanted.states[0] if len(wanted.states) == 1 else "" if not wanted.states else None,
-        tabs=tabs,
-        kinds=[kind.name for kind in all_kinds()],
-        total=total,
-        matching=None if not known else sum(counts.get(state, 0) for state in wanted.states or counts),
+        tabs=_tabs(counts, wanted, address),
+        total=sum(counts.values()),
+        matching=_matching(counts, wanted),
         next_url=address.of(cursor=str(shown.behind)) if shown.behind else None,
         prev_url=address.of(back=str(shown.before)) if shown.before else None,
         first_url=address.of() if shown.moved else None,
@@ -133,9 +121,29 @@ async def task_list(session: Session, user: Principal, form: FilterForm, asked: 
         oldest=asked.oldest,
         sort_url=_Address(path, wanted, not asked.oldest).of(),
         mail=wanted.mail,
-        mail_count=mail_count,
+        mail_count=await _mail_count(session, user, wanted) if address.hides_mail(wanted) else 0,
         mail_url=address.of(mail=WITHOUT if not wanted.mail else ""),
     )
+
+
+def _tabs(counts: dict[str, int], wanted: TaskFilter, address: "_Address") -> list[Tab]:
+    """All, and each state that has tasks or is asked for."""
+    known = tellable(wanted)
+    return [
+        Tab(state, address.of(states=(state,) if state else ()), n if known else None)
+        for state, n in (("", sum(counts.values())), *((state, counts.get(state, 0)) for state in STANDINGS))
+        if not state or n or state in wanted.states
+    ]
+
+
+def _matching(counts: dict[str, int], wanted: TaskFilter) -> int | None:
+    return sum(counts.get(state, 0) for state in wanted.states or counts) if tellable(wanted) else None
+
+
+async def _mail_count(session: Session, user: Principal, wanted: TaskFilter) -> int:
+    """How many of what the filter matches, or would, are mail and webhooks; 0 where that is not known."""
+    own = replace(wanted, mail=ONLY)
+    return _matching(await totals(session, user.scope, own), own) or 0
 
 
 async def _page(session: Session, user: Principal, wanted: TaskFilter, asked: Turn) -> Page[Task]:
@@ -157,20 +165,19 @@ class _Address(msgspec.Struct, frozen=True):
     ) -> str:
         wanted = self.wanted
         if states is not None:
-            wanted = msgspec.structs.replace(wanted, states=states)
+            wanted = replace(wanted, states=states)
         if mail is not None:
-            wanted = msgspec.structs.replace(wanted, mail=mail)
+            wanted = replace(wanted, mail=mail)
         # A run's own page has its run in the path, and what the page does by itself need not be said.
         params = [pair for pair in wanted.params() if pair[0] != "run_id" or self.path == PATH]
-        if self.path == PATH and _hidden_by_default(wanted) and wanted.mail != ONLY:
+        if self.hides_mail(wanted):
             params = [pair for pair in params if pair[0] != "mail"] + ([] if wanted.mail else [("mail", WITH)])
         params += Turn(cursor, back, OLDEST if self.oldest else "").params()
         return self.path + ("?" + urlencode(params) if params else "")
 
-
-def _hidden_by_default(wanted: TaskFilter) -> bool:
-    """Whether mail and webhooks are left out unless they are asked for: nothing in particular is looked for."""
-    return not any(getattr(wanted, name) for name in _LOOKED_FOR)
+    def hides_mail(self, wanted: TaskFilter) -> bool:
+        """Whether mail and webhooks are left out unless they are asked for: nothing in particular is looked for."""
+        return self.path == PATH and not wanted.particular() and wanted.mail != ONLY
 
 
 def asked_filter(params: Sequence[tuple[str, str]]) -> FilterForm:
@@ -178,9 +185,9 @@ def asked_filter(params: Sequence[tuple[str, str]]) -> FilterForm:
     form = parse_filter(params)
     if form.wanted is None or any(name == "mail" and value.strip() for name, value in params):
         return form
-    if not _hidden_by_default(form.wanted):
+    if form.wanted.particular():
         return form
-    return msgspec.structs.replace(form, wanted=msgspec.structs.replace(form.wanted, mail=WITHOUT))
+    return replace(form, wanted=replace(form.wanted, mail=WITHOUT))
 
 
 async def list_page(

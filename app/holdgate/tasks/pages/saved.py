@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from holdgate.core.errors import Invalid
 from holdgate.tasks.pages.list import OLDEST, PATH, Turn, asked_filter, list_page
 from holdgate.tasks.search import saved
-from holdgate.tasks.search.filters import parse_filter
+from holdgate.tasks.search.parameters import parse_filter
 from holdgate.web.forms import Form, read_form
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest

@@ -6,7 +6,9 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.stats import queries as stats
-from holdgate.tasks.search.filters import ONLY, WITHOUT, TaskFilter, own_kinds
+from holdgate.tasks.search.conditions import own_kinds
+from holdgate.tasks.search.filters import TaskFilter
+from holdgate.tasks.search.values import ONLY, WITHOUT
 
 
 def tellable(wanted: TaskFilter) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.tasks.models import TaskWords
+from holdgate.tasks.search.conditions import sought_value, sought_words
 from holdgate.tasks.search.filters import TaskFilter
 
 # Sorting all hits takes as long as walking over the tasks until a page of them is found when they are about so many
@@ -27,10 +28,10 @@ async def few_hits(
 
     None: they are too many for that, or nothing is looked for by words.
     """
-    if not wanted.q or wanted.sought_id:
+    if not wanted.q or (words := sought_words(wanted.q)) is None:
         return None
-    rarest = func.holdgate_rarest(wanted.q, wanted.sought_value).table_valued("sought", "hits", "tasks")
-    asked = select(cast(rarest.c.sought, Text), cast(wanted.sought, Text), rarest.c.hits, rarest.c.tasks)
+    rarest = func.holdgate_rarest(wanted.q, sought_value(wanted.q)).table_valued("sought", "hits", "tasks")
+    asked = select(cast(rarest.c.sought, Text), cast(words, Text), rarest.c.hits, rarest.c.tasks)
     sought, whole, hits, tasks = (await session.execute(asked)).one()
     bare = scope is None and wanted == TaskFilter(q=wanted.q)
     if hits is None or hits > (MOST if bare else MOST_TO_FILTER) * sqrt(tasks):
