@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import pytest
 from redis.asyncio import Redis
-from sqlalchemy.engine import make_url
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.embedded import postgres, valkey
 from holdgate.schema import migrate
+from holdgate.testing.database import make_database as make_database
+from holdgate.testing.database import with_name as with_name
 from tests import chromium, sites
 from tests import servers as servers_module
 from tests.reports import pytest_report_to_serializable  # noqa: F401  a hook
@@ -65,21 +65,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         postgres.stop(HOME)
     if not os.environ.get("REDIS_URL"):
         valkey.stop(HOME)
-
-
-def with_name(url: str, name: str) -> str:
-    """The URL of another database on the same server."""
-    return make_url(url).set(database=name).render_as_string(hide_password=False)
-
-
-async def make_database(url: str, name: str, template: str | None = None) -> None:
-    """Drop and create `name`, empty or as a copy of `template`."""
-    connection = await asyncpg.connect(with_name(url, "postgres").replace("+asyncpg", ""))
-    try:
-        await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        await connection.execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
-    finally:
-        await connection.close()
 
 
 @pytest.fixture(scope="session")

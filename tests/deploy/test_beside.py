@@ -2,8 +2,6 @@
 
 import json
 import subprocess
-import sys
-import sysconfig
 import time
 import zipfile
 from collections.abc import Iterator
@@ -16,7 +14,8 @@ import pytest
 from redis.asyncio import Redis
 
 from holdgate.core.db import Database
-from tests.processes import ROOT, environment, free_port
+from tests import wheels
+from tests.processes import environment, free_port
 from tests.servers import Servers
 
 PRODUCT = {
@@ -45,11 +44,7 @@ PATIENCE = 60.0
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(place)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    [made] = place.glob("*.whl")
-    return made
+    return wheels.build(tmp_path_factory.mktemp("wheel"))
 
 
 def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
@@ -66,15 +61,7 @@ def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
 @pytest.fixture
 def product(wheel: Path, tmp_path: Path) -> Path:
     """A folder with a package `app` and an environment with the wheel; its other packages are ours, by a path."""
-    for name, text in PRODUCT.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
-    [packages] = (tmp_path / "venv/lib").glob("python*/site-packages")
-    # A .pth is not read in what a .pth adds, so the checkout itself is not found there.
-    (packages / "theirs.pth").write_text(sysconfig.get_path("purelib"))
-    install = ["-m", "pip", "--python", str(tmp_path / "venv/bin/python"), "install", "--no-deps", "--no-index", "-q"]
-    subprocess.run([sys.executable, *install, "--force-reinstall", str(wheel)], check=True, capture_output=True)
+    wheels.install(wheel, tmp_path, PRODUCT)
     return tmp_path
 
 

@@ -32,6 +32,9 @@ RECEIPTS = "tests.approvals.test_docs:"
 ELSEWHERE = {
     ("docs/api.md", "sh"): API,
     ("docs/api.md", "python"): API,
+    ("docs/testing.md", "python"): (
+        "tests.product.test_plugin:test_a_product_tests_its_kinds_on_an_embedded_server_in_parallel"
+    ),
     ("docs/kinds.md", "python"): "tests.kinds.test_docs:test_the_example_passes_its_own_test",
     (
         "docs/approvals.md",

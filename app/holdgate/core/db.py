@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError, Statemen
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import NullPool
 from sqlalchemy.types import UserDefinedType
 
 from holdgate.core.connections import ServerLine, make_engine
@@ -179,6 +180,7 @@ class Database:
             no error, however long it takes; and a session that cannot be opened is tried for again.
         more: connections beyond `pool_size` that it opens while all are in use; None: as many again.
         line: where all connections to the server are known; None: only this one's.
+        keep: whether connections stay open between transactions. False: for one that is used from several event loops.
     """
 
     def __init__(
@@ -195,19 +197,24 @@ class Database:
         patient: bool = False,
         more: int | None = None,
         line: ServerLine | None = None,
+        keep: bool = True,
     ) -> None:
         idle = {_IDLE_LIMIT: str(int(idle_limit.total_seconds() * 1000))}
         options: dict[str, Any] = {
             "pooler": pooler,
             "settings": {"application_name": name, "timezone": "UTC", **_PLAIN, **idle},
-            "pool_size": pool_size,
-            "max_overflow": 0 if patient else pool_size if more is None else more,
-            "pool_timeout": PLACE_SECONDS,
         }
+        if keep:
+            options["pool_size"] = pool_size
+            options["max_overflow"] = 0 if patient else pool_size if more is None else more
+            options["pool_timeout"] = PLACE_SECONDS
+        else:
+            options["poolclass"] = NullPool
         self._given: dict[str, Any] = {"name": name, "announce": announce, "idle_limit": idle_limit, "pooler": pooler}
         self.line = line or ServerLine()
         self._url, self._limit = url, limit
-        self.engine = make_engine(url, limit=limit.total_seconds(), line=self.line, **options)
+        # Without a line each connection is closed within the transaction's event loop, not beside it.
+        self.engine = make_engine(url, limit=limit.total_seconds(), line=self.line if keep else None, **options)
         self._replica_line, longer = ServerLine(), max(limit, LIMIT).total_seconds()
         self._replica = (
             make_engine(replica, writes=False, limit=longer, line=self._replica_line, **options) if replica else None

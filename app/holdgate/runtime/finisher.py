@@ -57,10 +57,10 @@ class Finisher:
                 await asyncio.sleep(GATHER)
             batch = self._waiting[: _together(self._waiting)]
             del self._waiting[: len(batch)]
-            await self._write(batch)
+            await self.write(batch)
             self._done([(outcome.id, outcome.attempt) for outcome in batch])
 
-    async def _write(self, batch: list[Outcome]) -> None:
+    async def write(self, batch: list[Outcome]) -> None:
         """Write one batch, however long the database is away. An outcome that it cannot store buries its task alone."""
         pause = 0.1
         while True:
@@ -72,7 +72,7 @@ class Finisher:
                     logger.warning("finish_delayed", tasks=len(batch), error=repr(error))
                 elif len(batch) > 1:  # one of them is at fault; the others are written without it
                     half = len(batch) // 2
-                    await self._write(batch[:half])
+                    await self.write(batch[:half])
                     batch = batch[half:]
                     continue
                 else:

@@ -34,6 +34,7 @@ from holdgate.runtime.attempts.execution import execute
 from holdgate.runtime.attempts.executors import Executors
 from holdgate.runtime.finisher import Finisher
 from holdgate.tasks import service as tasks
+from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.models import Task, TaskStep
 from holdgate.tasks.queue import claims, moves
 from holdgate.tasks.queue.claims import Claimed
@@ -93,14 +94,15 @@ class KindTester:
         self._finisher = Finisher(database, ACTOR, lambda ids: None)
 
     async def __aenter__(self) -> "KindTester":
-        self._writing = asyncio.create_task(self._finisher.run())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writing.cancel()
-        await asyncio.gather(self._writing, return_exceptions=True)
+        self.close()
+
+    def close(self) -> None:
+        """End the threads and processes that handlers have used."""
         self._executors.close()
 
     async def person(self, email: str = "owner@example.org", name: str = "") -> UUID:
@@ -138,8 +140,27 @@ class KindTester:
                 raise  # the test's, not the handler's
             outcome = failed(claimed, error)
         if outcome is not None:
-            self._finisher.put(outcome)
-            await self._finisher.flushed()
+            await self._finisher.write([outcome])
+
+    async def drain(self) -> list[UUID]:
+        """Try every task that is ready, and those that these enqueue, each once. Their ids in that order.
+
+        What Holdgate enqueues for itself (its emails) stays in its queue.
+        """
+        tried: list[UUID] = []
+        names = [kind.name for kind in all_kinds() if not kind.internal]
+        while True:
+            async with self._database.read() as session:
+                ready = await session.execute(
+                    select(Task.id)
+                    .where(Task.state == TaskState.QUEUED, Task.kind.in_(names), Task.id.not_in(tried))
+                    .order_by(Task.priority.desc(), Task.position)
+                )
+            if not (found := list(ready.scalars())):
+                return tried
+            for task_id in found:
+                await self.run(task_id)
+                tried.append(task_id)
 
     async def finish(self, task_id: UUID) -> TaskState:
         """Try it, without waiting between tries or while it sleeps, until it has ended or waits for a person."""

@@ -1,0 +1,30 @@
+"""The wheel as a product has it: built from this checkout, installed into an environment of its own."""
+
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.processes import ROOT
+
+
+def build(place: Path) -> Path:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(place)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    [made] = place.glob("*.whl")
+    return made
+
+
+def install(wheel: Path, folder: Path, files: Mapping[str, str]) -> Path:
+    """The files, and `venv` with the wheel; its other packages are ours, by a path. Returns its programs' folder."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    [packages] = (folder / "venv/lib").glob("python*/site-packages")
+    # A .pth is not read in what a .pth adds, so the checkout itself is not found there.
+    (packages / "theirs.pth").write_text(sysconfig.get_path("purelib"))
+    into = ["-m", "pip", "--python", str(folder / "venv/bin/python"), "install", "--no-deps", "--no-index", "-q"]
+    subprocess.run([sys.executable, *into, "--force-reinstall", str(wheel)], check=True, capture_output=True)
+    return folder / "venv/bin"
