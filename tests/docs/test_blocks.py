@@ -28,7 +28,7 @@ SHELL = ("sh", "bash", "shell", "console")
 
 # Run elsewhere: the pages' only blocks of a language, or a block → the test that does.
 API = "tests.api.test_client:test_the_pages_commands_and_code_run_as_they_stand"
-RECEIPTS = "tests.approvals.test_docs:"
+RECEIPTS = "tests.approvals.evidence.test_docs:"
 ELSEWHERE = {
     ("docs/api.md", "sh"): API,
     ("docs/api.md", "python"): API,
@@ -55,7 +55,7 @@ NOT_RUN = {
     "docs/operations.md: TRACES_URL=http://collector:4318/v1/traces": "another machine's address; the setting is read",
     "docs/kinds.md: KINDS=shop.refunds make run": "it does not end; tests/kinds/test_docs.py runs the kind",
     "docs/approvals.md: holdgate verify holdgate-receipt-….json": (
-        "the name of the file is cut; tests/approvals/test_receipts.py runs the command"
+        "the name of the file is cut; tests/approvals/evidence/test_receipts.py runs the command"
     ),
     "docs/deploy.md: umask 077": "makes secrets for a server; their names are looked up",
     "docs/deploy.md: docker compose build": "no container engine here; services are looked up",

@@ -14,7 +14,7 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from tests.factories.approvals import decided, receipt_of
 
-PAGE = (Path(__file__).parents[2] / "docs" / "approvals.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "approvals.md").read_text()
 PYTHON, OPENSSL = re.findall(r"```(?:python|sh)\n(.*?)```", PAGE, re.DOTALL)[1:]
 
 
