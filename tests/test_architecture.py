@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 APP = ROOT / "app" / "holdgate"
 
 ENTRIES = ("__init__", "asgi", "worker", "cli", "development", "schema", "testing", "verify", "client", "health")
-ENTRY_FOLDERS = {"testing"}
+ENTRY_FOLDERS = {"cli", "testing"}
 # A folder may import those to its right, never to its left.
 ORDER = (
     "kinds",
@@ -171,7 +171,14 @@ def calls(path: Path) -> set[str]:
 
 
 # The entries hand the environment to `config.load`.
-MAY_READ_ENVIRONMENT = {"asgi.py", "worker.py", "cli.py", "health.py", "testing/plugin.py"}
+MAY_READ_ENVIRONMENT = {
+    "asgi.py",
+    "worker.py",
+    "health.py",
+    "cli/attached.py",
+    "cli/processes.py",
+    "testing/plugin.py",
+}
 
 
 def test_the_environment_is_read_at_the_entries_only() -> None:

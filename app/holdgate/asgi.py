@@ -3,11 +3,11 @@
 import asyncio
 import os
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from importlib import import_module
 
 from litestar import Litestar, Response, get
 from litestar.types import ASGIApp
@@ -86,9 +86,10 @@ from holdgate.approvals.requests.inbox import count_waiting
 from holdgate.core.config import Settings, load
 from holdgate.core.db import Database
 from holdgate.core.ending import Ending
+from holdgate.core.project import environment
 from holdgate.core.telemetry import log, metrics, tracing
 from holdgate.embedded.attach import attached
-from holdgate.kinds import BUILT_IN
+from holdgate.kinds import KindsNotLoaded, load_kinds
 from holdgate.runtime.doorbell import Doorbell
 from holdgate.schema import head
 from holdgate.stats.live import Changes
@@ -183,8 +184,7 @@ TOKEN_USES = (holdgate.schedules.token_uses, holdgate.webhooks.token_uses)
 
 def create_app(settings: Settings) -> ASGIApp:
     """The application on the servers that `settings` names."""
-    for module in (*BUILT_IN, *settings.kinds):
-        import_module(module)
+    load_kinds(settings.kinds)
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=0.5, socket_timeout=0.5)
     doorbell = Doorbell(redis, settings.doorbell_scope)
     database = Database(
@@ -247,7 +247,10 @@ def _end_streams_first(app: Litestar) -> None:
 
 def create() -> ASGIApp:
     """What uvicorn calls, with the settings of the environment."""
-    settings = attached(load(os.environ))
+    settings = attached(load(environment(os.environ)))
     log.configure(json=not settings.development, level=settings.log_level)
     tracing.configure(settings.traces_url, "holdgate-web")
-    return create_app(settings)
+    try:
+        return create_app(settings)
+    except KindsNotLoaded as problem:  # said in a few lines, not below the server's own traceback
+        sys.exit(str(problem))

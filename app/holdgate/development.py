@@ -1,12 +1,16 @@
-"""`holdgate dev`: everything on one machine, with sample data, until Ctrl-C."""
+"""`holdgate dev`: everything on one machine until Ctrl-C; in a checkout with the careers site and sample data."""
 
 import asyncio
 import fcntl
 import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
+from functools import partial
+from pathlib import Path
 from typing import TypeVar
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -17,19 +21,29 @@ from holdgate.accounts import service as accounts
 from holdgate.accounts.sign_in.links import create_sign_in_link
 from holdgate.core.config import Settings, load
 from holdgate.core.db import AWAY, Database, WriteSession
-from holdgate.core.paths import CHECKOUT
+from holdgate.core.paths import CHECKOUT, HOME
 from holdgate.embedded.attach import attached, stop_started
 from holdgate.embedded.children import Children, at_terminal
+from holdgate.embedded.reload import CodeWatch
 from holdgate.schema import migrate
 
 DEVELOPER = "admin@holdgate.localhost"
+# Its careers site and sample data are part of a checkout, and are nothing to a project that has it installed from one.
+SANDBOX = CHECKOUT and Path.cwd().is_relative_to(HOME)
+AWAITED = "Waiting for a change …"
+MOST_NAMED = 3  # files in a line
 SLOW = 15.0  # seconds after which a start says that it is still waiting
 
 T = TypeVar("T")
 
 
-def run(environ: Mapping[str, str]) -> None:
-    """Start, say where it is, wait, stop all of it."""
+def run(environ: Mapping[str, str], *, reload: bool = False) -> None:
+    """Start, say where it is, wait, stop all of it.
+
+    Args:
+        environ: with the settings of the project's files.
+        reload: start the web server and the worker again when the project's code changes.
+    """
     given = load(environ)
     if not given.development:
         raise click.ClickException("`holdgate dev` is for development, but ENVIRONMENT is production.")
@@ -39,22 +53,49 @@ def run(environ: Mapping[str, str]) -> None:
     # Whoever presses Ctrl-C wants it to stop; what is in hand is put back unharmed.
     children = Children({"SHUTDOWN_GRACE": "3", **environ, **here})
     settings = load({**environ, **here})
+    watch = CodeWatch(Path()) if reload else None
     try:
         settings = attached(settings, start=True)
         migrate(settings.database_url, pooler=settings.database_pooler)
-        if CHECKOUT:
+        if SANDBOX:
             data = str(settings.data_dir / "careers")
             children.start("careers", "sandbox.careers", "--port", str(careers), "--data-dir", data)
+        while watch is not None and (problem := _unloadable(children.environ)) is not None:
+            click.echo(f"{problem}\n{AWAITED}")
+            if not watch.wait(lambda: children.stopping):
+                return
         children.start("web", "holdgate.cli", "web", "--host", "127.0.0.1")
         children.start("worker", "arq", "holdgate.worker.WorkerSettings")
         if _answers(children, port):
-            _welcome(settings, in_transaction(settings, lambda session: prepare(session, settings)))
-            ended = children.keep(click.echo, lambda: _another_link(settings))
+            link = in_transaction(settings, lambda session: prepare(session, settings))
+            _welcome(settings, link, own_database=not given.database_url)
+            look = partial(_reload, children, watch) if watch is not None else None
+            ended = children.keep(click.echo, lambda: _another_link(settings), look)
             if ended is not None:
                 raise click.ClickException(f"The {ended} process does not stay up; see above. Everything is stopped.")
     finally:
+        if watch is not None:
+            watch.close()
         children.end()
         stop_started(given)
+
+
+def _unloadable(environ: Mapping[str, str]) -> str | None:
+    """Why the project's kinds cannot be loaded: tried in a process of its own, since what is imported once stays."""
+    command = [sys.executable, "-m", "holdgate.cli", "kinds"]
+    tried = subprocess.run(command, env=environ, capture_output=True, text=True, start_new_session=True)  # noqa: S603
+    return None if tried.returncode == 0 else tried.stderr.strip()
+
+
+def _reload(children: Children, watch: CodeWatch) -> None:
+    if not (changed := sorted(watch.changed())):
+        return
+    what = ", ".join(changed[:MOST_NAMED]) + (" and others" if len(changed) > MOST_NAMED else "")
+    if (problem := _unloadable(children.environ)) is not None:
+        click.echo(f"{what} changed. {problem}\n{AWAITED}")
+    else:
+        children.restart("web", "worker")
+        click.echo(f"{what} changed: web server and worker are started again.")
 
 
 def _port(environ: Mapping[str, str], name: str, usual: int) -> int:
@@ -114,21 +155,26 @@ def _answers(children: Children, port: int) -> bool:
 async def prepare(session: WriteSession, settings: Settings) -> str:
     """An administrator, in a checkout with sample data. Returns a sign-in link."""
     user = await accounts.add_user(session, DEVELOPER, admin=True, name="Alex Admin")
-    if CHECKOUT:
+    if SANDBOX:
         from sandbox.demo import fill  # not part of the installed package
 
         await fill(session, user, f"http://127.0.0.1:{settings.careers_port}")
     return await create_sign_in_link(session, DEVELOPER, settings.base_url)
 
 
-def _welcome(settings: Settings, link: str) -> None:
-    click.echo(
-        f"\n  Holdgate runs at   {settings.base_url}"
-        f"\n  Sign in (once)      {link}"
-        f"\n  Mail arrives at     {'your SMTP server' if settings.smtp_url else f'{settings.base_url}/mailbox'}"
-        + (f"\n  The careers site    http://127.0.0.1:{settings.careers_port}" if CHECKOUT else "")
-        + f"\n  {'Enter shows another sign-in link, ' if at_terminal() else ''}Ctrl-C stops all of it.\n"
-    )
+def _welcome(settings: Settings, link: str, *, own_database: bool) -> None:
+    places = {
+        "Holdgate runs at": settings.base_url,
+        "Sign in (once)": link,
+        "The API": f"{settings.base_url}/api/docs",
+        "Mail arrives at": "your SMTP server" if settings.smtp_url else f"{settings.base_url}/mailbox",
+        "The database": settings.database_url.replace("+asyncpg", "") if own_database else "as DATABASE_URL says",
+        "Your kinds": ", ".join(settings.kinds) or "none; name their modules in pyproject.toml or KINDS",
+    }
+    if SANDBOX:
+        places["The careers site"] = f"http://127.0.0.1:{settings.careers_port}"
+    click.echo("".join(f"\n  {what:<19} {where}" for what, where in places.items()))
+    click.echo(f"  {'Enter shows another sign-in link, ' if at_terminal() else ''}Ctrl-C stops all of it.\n")
 
 
 def _another_link(settings: Settings) -> None:

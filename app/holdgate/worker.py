@@ -8,7 +8,6 @@ import asyncio
 import os
 import sys
 from datetime import timedelta
-from importlib import import_module
 from typing import Any
 from wsgiref.simple_server import WSGIServer
 
@@ -22,9 +21,10 @@ from redis.exceptions import RedisError
 from holdgate.core.config import Settings, load
 from holdgate.core.db import LONG, Database
 from holdgate.core.ending import SIGNALS, Ending
+from holdgate.core.project import environment
 from holdgate.core.telemetry import log, metrics, tracing
 from holdgate.embedded.attach import attached
-from holdgate.kinds import BUILT_IN
+from holdgate.kinds import KindsNotLoaded, load_kinds
 from holdgate.runtime import occupied
 from holdgate.runtime.dispatcher import CLAIM_PATIENCE, FAREWELL, LAST_WORDS, Dispatcher
 from holdgate.runtime.doorbell import Doorbell
@@ -203,9 +203,11 @@ def _fall_loudly(job: asyncio.Task[None]) -> None:
 def _arq_settings() -> dict[str, Any]:
     # arq takes the loop it finds.
     asyncio.set_event_loop(uvloop.new_event_loop())
-    settings = attached(load(os.environ))
-    for module in (*BUILT_IN, *settings.kinds):
-        import_module(module)
+    settings = attached(load(environment(os.environ)))
+    try:
+        load_kinds(settings.kinds)
+    except KindsNotLoaded as problem:  # said in a few lines, not below arq's own traceback
+        sys.exit(str(problem))
     process = Process(settings)
     redis_settings = RedisSettings.from_dsn(settings.redis_url)
     pool = ConnectionPool.from_url(settings.redis_url, **REDIS_PATIENCE)

@@ -45,7 +45,7 @@ def test_the_build_is_handed_what_the_image_needs_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("path", "kept"),
     [
-        ("app/holdgate/cli.py", True),
+        ("app/holdgate/cli/__init__.py", True),
         ("app/holdgate/core/__pycache__/db.cpython-313.pyc", False),
         ("app/__pycache__/cli.pyc", False),
         (".env", False),
@@ -53,7 +53,7 @@ def test_the_build_is_handed_what_the_image_needs_and_nothing_else() -> None:
         (".holdgate/secret_key", False),
         ("docs/samples/postings.csv", False),
         ("docs/deploy.md", False),
-        ("application/app/holdgate/cli.py", False),
+        ("application/app/holdgate/cli/__init__.py", False),
     ],
 )
 def test_secrets_and_leftovers_stay_out_of_the_build(path: str, kept: bool) -> None:

@@ -45,7 +45,7 @@ def test_it_tells_what_is_there(blocking_tester: BlockingTester, assert_enqueued
 """
 [REFUNDS, TESTS] = [each.text for each in blocks() if each.page == "docs/testing.md" and each.language == "python"]
 FILES = {
-    "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["."]\n',
+    "pyproject.toml": '[tool.holdgate]\nkinds = ["app.refunds"]\n[tool.pytest.ini_options]\npythonpath = ["."]\n',
     "app/__init__.py": "",
     "app/refunds.py": REFUNDS,
     "tests/test_refunds.py": TESTS,
@@ -59,7 +59,7 @@ def run_tests(folder: Path, *arguments: str, **environ: str) -> str:
     done = subprocess.run(
         command,
         cwd=folder,
-        env={**kept, "KINDS": "app.refunds", **environ},
+        env={**kept, **environ},
         capture_output=True,
         text=True,
         timeout=240,

@@ -7,6 +7,7 @@ import uvicorn
 from click.testing import CliRunner
 
 from holdgate import cli
+from holdgate.cli import processes
 from holdgate.web.http.connection import HttpConnection
 
 PRODUCTION = {
@@ -35,7 +36,7 @@ def test_only_production_listens_beyond_this_machine_unasked(
 ) -> None:
     given: dict[str, Any] = {}
     monkeypatch.setattr(uvicorn, "run", lambda _app, **more: given.update(more))
-    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(processes.signal, "signal", lambda *_: None)
     done = CliRunner().invoke(cli.main, ["web", *arguments], env=environ, catch_exceptions=False)
     assert done.exit_code == 0
     assert (given["host"], given["http"]) == (host, HttpConnection)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 
 from holdgate.core.ending import ECHO, SIGNALS
@@ -21,7 +21,7 @@ class Children:
     """Starts processes, waits until one ends or a signal comes, ends all of them."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = dict(environ)
+        self.environ = dict(environ)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._started: dict[str, tuple[float, tuple[str, ...]]] = {}
         self._stop_at: float | None = None
@@ -33,7 +33,7 @@ class Children:
         # A session of its own: Ctrl-C reaches us first, and we end them in order.
         self._running[name] = subprocess.Popen(
             [sys.executable, "-m", *command],
-            env=self._environ,
+            env=self.environ,
             start_new_session=True,
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             stdin=subprocess.DEVNULL,
@@ -48,38 +48,43 @@ class Children:
     def stopping(self) -> bool:
         return self._stop_at is not None
 
-    def keep(self, say: Callable[[str], None], entered: Callable[[], None]) -> str | None:
+    def keep(
+        self, say: Callable[[str], None], entered: Callable[[], None], look: Callable[[], None] | None = None
+    ) -> str | None:
         """Until a signal comes (None). A process that ends is started again; one that does not stay up ends it all.
 
         Args:
             say: is told what happens.
             entered: somebody at the terminal has pressed Enter.
+            look: is called several times a second, and may `restart`. Then one that does not stay up waits for that.
         """
         while not self.stopping:
             if (name := self.ended()) is not None:
                 since, command = self._started[name]
                 say(f"The {name} process has ended ({_how(self._running[name].returncode)}).")
-                if time.monotonic() - since < SETTLED:
+                if time.monotonic() - since > SETTLED:
+                    say(f"Starting another {name}.")
+                    self.start(name, *command)
+                elif look is None:
                     return name
-                say(f"Starting another {name}.")
-                self.start(name, *command)
+                else:
+                    say(f"The {name} process starts again when a file changes.")
+                    del self._running[name]
+            if look is not None:
+                look()
             if _enter_within(0.2):
                 entered()
         say("Stopping …")
         return None
 
+    def restart(self, *names: str) -> None:
+        """End these and start them again, whether they still run or not."""
+        _end([self._running[name] for name in names if name in self._running])
+        for name in names:
+            self.start(name, *self._started[name][1])
+
     def end(self) -> None:
-        """SIGTERM to all, in the reverse order of their start; SIGKILL to what is still there after a while."""
-        for child in reversed(self._running.values()):
-            if child.poll() is None:
-                child.terminate()
-        deadline = time.monotonic() + END_WITHIN
-        for child in self._running.values():
-            try:
-                child.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+        _end([*self._running.values()])
 
     def _asked_to_stop(self, _number: int, _frame: FrameType | None) -> None:
         """The first lets them end, which takes as long as their work; another one does not wait for that."""
@@ -89,6 +94,20 @@ class Children:
             for child in self._running.values():
                 if child.poll() is None:
                     child.kill()
+
+
+def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    """SIGTERM to all, in the reverse order of their start; SIGKILL to what is still there after a while."""
+    for child in reversed(children):
+        if child.poll() is None:
+            child.terminate()
+    deadline = time.monotonic() + END_WITHIN
+    for child in children:
+        try:
+            child.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
 
 
 def at_terminal() -> bool:

@@ -64,13 +64,17 @@ def holdgate_url(pytestconfig: pytest.Config, holdgate_runner: "BlockingRunner")
 
 
 @pytest.fixture(scope="session")
-def holdgate_settings(holdgate_url: str, tmp_path_factory: pytest.TempPathFactory) -> "Settings":
-    """The settings of your environment for tests: this run's database, and no server of yours."""
+def holdgate_settings(
+    holdgate_url: str, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> "Settings":
+    """Your project's kinds and queues with this run's database, and no server of yours."""
     import msgspec
 
     from holdgate.core.config import load
+    from holdgate.core.project import environment
 
-    given = {name: os.environ[name] for name in ("KINDS", "QUEUES") if name in os.environ}
+    project = environment(os.environ, pytestconfig.rootpath)
+    given = {name: value for name, value in project.items() if name in ("KINDS", "QUEUES")}
     return msgspec.structs.replace(
         load({**given, "DATABASE_URL": holdgate_url}),
         secret_keys=("a-key-for-tests-only-0123456789abcdef",),

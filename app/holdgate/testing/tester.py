@@ -7,7 +7,6 @@ No mail is sent; the mails that would be are tasks of kind `email.send` in the q
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
-from importlib import import_module
 from types import TracebackType
 from typing import Any, Literal
 from uuid import UUID
@@ -27,7 +26,7 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
-from holdgate.kinds import BUILT_IN
+from holdgate.kinds import load_kinds
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.attempts.endings import failed
 from holdgate.runtime.attempts.execution import execute
@@ -85,8 +84,7 @@ class KindTester:
     """
 
     def __init__(self, database: Database, settings: Settings) -> None:
-        for module in (*BUILT_IN, *settings.kinds):
-            import_module(module)
+        load_kinds(settings.kinds)
         self._database = database
         self._settings = settings
         self._judge = Principal(uuid7(), "tester@example.org", "Tester", "admin")

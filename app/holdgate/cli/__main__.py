@@ -1,0 +1,5 @@
+"""`python -m holdgate.cli`: the command `holdgate`."""
+
+from holdgate.cli import main
+
+main()

@@ -1,0 +1,34 @@
+"""The servers that a command works with."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from holdgate.core.config import Settings
+
+
+def given() -> "Settings":
+    """The settings of the environment and of the project in the current folder."""
+    from holdgate.core.config import load
+    from holdgate.core.project import environment
+
+    return load(environment(os.environ))
+
+
+@contextmanager
+def servers() -> "Iterator[Settings]":
+    """The settings, with embedded servers started for the time of the command when they do not run."""
+    from holdgate.embedded import postgres, valkey
+    from holdgate.embedded.attach import attached
+
+    settings = given()
+    ran = postgres.running(settings.data_dir), valkey.running(settings.data_dir)
+    try:
+        yield attached(settings, start=True)
+    finally:
+        if not ran[0] and not settings.database_url:
+            postgres.stop(settings.data_dir)
+        if not ran[1] and not settings.redis_url:
+            valkey.stop(settings.data_dir)

@@ -1,0 +1,71 @@
+"""Commands for people and their tokens."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from holdgate.cli.attached import servers
+from holdgate.core.scopes import Scope
+
+if TYPE_CHECKING:
+    from holdgate.core.db import WriteSession
+
+
+@click.group()
+def user() -> None:
+    """People who may sign in."""
+
+
+@user.command("add")
+@click.argument("email")
+@click.option("--admin", is_flag=True, help="May see and do everything.")
+def add_user(email: str, admin: bool) -> None:
+    """Let EMAIL sign in. Doing it again changes nothing but the role."""
+    from holdgate.accounts import service as accounts
+    from holdgate.development import in_transaction
+
+    async def add(session: "WriteSession") -> str:
+        return (await accounts.add_user(session, email, admin=admin)).role
+
+    with servers() as settings:
+        role = in_transaction(settings, add)
+    click.echo(f"{email} may sign in as {role}.")
+
+
+@click.group()
+def token() -> None:
+    """Tokens with which programs use the API."""
+
+
+@token.command("create")
+@click.argument("email")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice([scope.value for scope in Scope]),
+    help="May be given several times.",
+)
+@click.option("--name", default="command line", show_default=True, help="What its owner sees it by in the settings.")
+@click.option("--days", type=click.IntRange(1, 3650), help="When it expires; never, if left out.")
+def create_token(email: str, scopes: tuple[str, ...], name: str, days: int | None) -> None:
+    """Make a token for EMAIL and print it, alone, on standard output. Without --scope: everything but admin."""
+    from datetime import timedelta
+
+    import holdgate.kinds.email_send  # noqa: F401  (its person is told by email)
+    from holdgate.accounts import service as accounts
+    from holdgate.accounts.tokens import personal
+    from holdgate.core.errors import AppError
+    from holdgate.development import in_transaction
+
+    async def make(session: "WriteSession") -> str:
+        person = await accounts.find_user_by_email(session, email)
+        if person is None:
+            raise AppError(f"Nobody here has the address {email}. First: holdgate user add {email}")
+        wanted = [Scope(scope) for scope in scopes] or personal.USUAL
+        lasts = timedelta(days=days) if days else None
+        return await personal.create_token(session, person.id, name=name, scopes=wanted, lasts=lasts)
+
+    with servers() as settings:
+        made = in_transaction(settings, make)
+    click.echo(made)
