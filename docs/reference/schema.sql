@@ -816,6 +816,7 @@ CREATE TABLE holdgate.posting_imports (
     format text NOT NULL,
     rows jsonb NOT NULL,
     errors jsonb NOT NULL,
+    warnings jsonb DEFAULT '[]'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     confirmed_at timestamp with time zone
 );
@@ -834,6 +835,7 @@ CREATE TABLE holdgate.postings (
     source text NOT NULL,
     questions jsonb DEFAULT '[]'::jsonb NOT NULL,
     extra jsonb DEFAULT '{}'::jsonb NOT NULL,
+    valid_through date,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     applied_at timestamp with time zone,
     applied_task_id uuid,

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text as sql
@@ -21,7 +22,7 @@ from tests.factories.accounts import Browser, World
 
 EMAIL = "ada@example.com"
 PROFILE = {"name": "Ada Lovelace", "email": "ada@work.example", "phone": "+44 1", "cover_letter": "Dear {company}"}
-PDF = b"%PDF-1.7\n%\xe2\xe3\n1 0 obj"
+PDF = b"%PDF-1.7\n%\xe2\xe3\n1 0 obj\n%%EOF"
 
 
 def zipped(**members: str) -> bytes:
@@ -32,7 +33,12 @@ def zipped(**members: str) -> bytes:
     return target.getvalue()
 
 
-WORD = zipped(**{"[Content_Types]_dot_xml": "<Types/>", "word__document_dot_xml": "<w/>"})
+WORD = zipped(
+    **{
+        "[Content_Types]_dot_xml": f'<Types><Override ContentType="{DOCX}.main+xml"/></Types>',
+        "word__document_dot_xml": "<w/>",
+    }
+)
 OPEN = zipped(mimetype=ODT, content_dot_xml="<x/>")
 
 
@@ -145,6 +151,46 @@ def test_a_resumes_type_is_read_off_its_content(content: bytes, media_type: str,
 def test_anything_else_is_no_resume(content: bytes) -> None:
     with pytest.raises(Invalid):
         document("cv.pdf", content)
+
+
+CASES = Path(__file__).parents[1] / "postings" / "cases"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("resume.rtf", "This is an RTF file."),
+        ("resume.html", "This is a web page."),
+        ("resume-jsonresume.json", "This is data in JSON."),
+        ("resume-stub.pdf", "This PDF is incomplete"),
+    ],
+)
+def test_a_file_that_employers_cannot_read_is_refused_by_its_name(name: str, sentence: str) -> None:
+    with pytest.raises(Invalid, match=sentence):
+        document(name, (CASES / name).read_bytes())
+
+
+def test_an_old_word_document_is_refused_by_its_name() -> None:
+    with pytest.raises(Invalid, match=r"old Word document \(\.doc\)"):
+        document("cv.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(4096, b"\0"))
+
+
+@pytest.mark.parametrize("name", ["resume-latin1.txt", "resume-utf16.txt"])
+def test_a_text_in_another_encoding_becomes_utf_8(name: str) -> None:
+    kept = document(name, (CASES / name).read_bytes())
+    assert kept.media_type == "text/plain"
+    assert not kept.content.decode("utf-8").isascii()
+
+
+def test_a_document_of_word_online_is_accepted() -> None:
+    assert document("cv.docx", (CASES / "resume-word-online.docx").read_bytes()).media_type == DOCX
+
+
+async def test_a_protected_pdf_is_kept_with_a_warning(world: World) -> None:
+    browser = await signed_in(world)
+    content = (CASES / "resume-encrypted.pdf").read_bytes()
+    await browser.post("/settings/profile", PROFILE, files={"resume": ("cv.pdf", content)})
+    assert "protected by a password" in (await browser.get("/settings")).text
 
 
 def test_a_resume_of_more_than_five_megabytes_is_refused() -> None:

@@ -48,11 +48,11 @@ async def test_a_resume_is_put_fetched_replaced_and_removed(api: Api) -> None:
     program, where = await api.program(), f"{ACCOUNT}/resume"
     is_problem(await program.get(where), 404)
     for content, name, kept in (
-        (b"%PDF-1.7 x", "My CV.docx", ("My CV.pdf", "application/pdf")),
+        (b"%PDF-1.7 x %%EOF", "My CV.docx", ("My CV.pdf", "application/pdf")),
         (b"A gardener.", "", ("resume.txt", "text/plain")),
     ):
         put = await program.post(where, params={"name": name} if name else {}, content=content, headers=FILE)
-        assert put.json() == {"name": kept[0], "type": kept[1], "bytes": len(content)}
+        assert put.json() == {"name": kept[0], "type": kept[1], "bytes": len(content), "warning": ""}
         fetched = await program.get(where)
         assert (fetched.content, fetched.headers["content-type"]) == (content, "application/octet-stream")
         assert (await program.get(f"{ACCOUNT}/profile")).json()["resume_name"] == kept[0]

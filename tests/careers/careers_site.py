@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 PROJECT = Path(__file__).parents[2]
-PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n"
+PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n%%EOF"
 APPLICATION = {
     "name": "Ada Lovelace",
     "email": "ada@example.org",

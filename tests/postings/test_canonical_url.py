@@ -144,3 +144,35 @@ def test_a_tracking_parameter_never_makes_another_posting(url: str, tracking: st
     except ValueError:
         return
     assert canonical_url(f"{bare}{'&' if '?' in bare else '?'}{tracking}") == plain
+
+
+ONE = "https://indeed.com/viewjob?jk=0123456789abcdef"
+LEVER = "https://jobs.lever.co/thread/0d9f6a3e-0000-4000-8000-000000000001"
+
+
+@pytest.mark.parametrize(
+    ("url", "canonical"),
+    [
+        ("https://www.indeed.com/viewjob?jk=0123456789abcdef&from=serp", ONE),
+        ("https://uk.indeed.com/m/viewjob?jk=0123456789abcdef", ONE),
+        ("https://www.indeed.com/jobs?q=thatcher&vjk=0123456789abcdef", ONE),
+        ("https://boards.greenhouse.io/reed/jobs/7?gh_src=x", "https://job-boards.greenhouse.io/reed/jobs/7"),
+        ("https://boards.eu.greenhouse.io/reed/jobs/7", "https://job-boards.eu.greenhouse.io/reed/jobs/7"),
+        (f"{LEVER}/apply?lever-source=x", LEVER),
+        ("https://jobs.ashbyhq.com/reed/a1/application", "https://jobs.ashbyhq.com/reed/a1"),
+        # Not these boards' postings, so everything stays.
+        ("https://notlinkedin.com/jobs/view/4000000001/x", "https://notlinkedin.com/jobs/view/4000000001/x"),
+        (
+            "https://linkedin.com.evil.example/jobs/view/4000000001",
+            "https://linkedin.com.evil.example/jobs/view/4000000001",
+        ),
+        # Where a visitor came from, and a vacancy's number.
+        ("https://reed.example/?ref=newsletter", "https://reed.example/"),
+        ("https://reed.example/?ref=TH101", "https://reed.example/?ref=TH101"),
+        ("https://reed.example/jobs/9#apply", "https://reed.example/jobs/9"),
+        ("https://reed.example/#!/job/9", "https://reed.example/#!/job/9"),
+    ],
+)
+def test_the_addresses_of_one_posting_are_one_and_those_of_two_are_two(url: str, canonical: str) -> None:
+    assert canonical_url(url) == canonical
+    assert canonical_url(canonical) == canonical

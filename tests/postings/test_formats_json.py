@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from holdgate.postings.formats import Parsed, PostingRow, PostingQuestion, parse
+from holdgate.postings.formats import Parsed, PostingQuestion, PostingRow, parse
 
 GREENHOUSE = {
     "id": 127817,
@@ -88,9 +88,15 @@ def test_without_a_company_name_the_token_of_the_board_stands_in(url: str, compa
     assert only(GREENHOUSE | {"absolute_url": url, "company_name": None}).company == company
 
 
-@pytest.mark.parametrize("url", ["https://vault.example/jobs?gh_jid=1", "https://notgreenhouse.io/x", "https://["])
-def test_without_a_company_name_another_site_names_no_company(url: str) -> None:
-    errors = read(GREENHOUSE | {"absolute_url": url, "company_name": ""}).errors
+@pytest.mark.parametrize("host", ["vault.example", "notgreenhouse.io"])
+def test_without_a_company_name_another_sites_host_stands_in_and_that_is_told(host: str) -> None:
+    parsed = read(GREENHOUSE | {"absolute_url": f"https://{host}/jobs?gh_jid=1", "company_name": ""})
+    assert [row.company for row in parsed.rows] == [host]
+    assert [(warning.row, warning.column) for warning in parsed.warnings] == [(1, "company")]
+
+
+def test_without_a_company_name_and_address_there_is_no_company() -> None:
+    errors = read(GREENHOUSE | {"absolute_url": "https://[", "company_name": ""}).errors
     assert (errors[0].row, errors[0].column) == (1, "company")
 
 
@@ -129,13 +135,13 @@ def test_a_select_offers_the_labels_of_its_values(type: str) -> None:
     assert asked(custom(type, values=values)) == [PostingQuestion("question_1", "Why?", True, "select", ["No", "Yes"])]
 
 
-def test_of_several_ways_to_answer_a_question_the_first_is_asked() -> None:
+def test_of_several_ways_to_answer_a_question_the_one_to_be_typed_is_asked() -> None:
     two = {
         "label": "Portfolio",
         "required": False,
         "fields": [{"name": "question_2", "type": "input_file"}, {"name": "question_2_text", "type": "textarea"}],
     }
-    assert asked(two) == [PostingQuestion("question_2", "Portfolio", False, "file", [])]
+    assert asked(two) == [PostingQuestion("question_2_text", "Portfolio", False, "textarea", [])]
 
 
 @pytest.mark.parametrize(
@@ -143,8 +149,8 @@ def test_of_several_ways_to_answer_a_question_the_first_is_asked() -> None:
     [
         ({"label": "x"}, "JSON list"),
         (["x"], "JSON object"),
-        ([{"label": "x", "fields": [{"type": "input_text"}]}], "no name"),
-        ([{"name": "n" * 201}], "no name"),
+        ([{"label": "x", "required": True, "fields": [{"type": "input_text"}]}], "no name"),
+        ([{"name": "n" * 201, "required": True}], "no name"),
         ([custom("oracle")], "not known"),
         ([custom("multi_value_single_select", values=[])], "options"),
         ([custom("multi_value_single_select", values=list(range(501)))], "options"),

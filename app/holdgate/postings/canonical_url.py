@@ -3,7 +3,9 @@
 The result is a key to compare and store, not an address to fetch: the scheme is always `https` and a
 leading `www.` is gone, because careers sites answer under all four spellings and people paste any of them.
 Parameters that tell where a visitor came from are dropped; every other one is kept, since boards put the
-posting's identity there (`gh_jid=…`).
+posting's identity there (`gh_jid=…`, also `ref=TH101`), and so is a fragment that is a route (`#/job/101`). To keep two
+apart costs a duplicate, to join two loses one silently. Large boards have several addresses for one posting, which
+`_BOARDS` knows.
 """
 
 import ipaddress
@@ -19,10 +21,39 @@ MAX_LENGTH = 2_000
 TRACKING = frozenset(
     {
         "_hsenc", "_hsmi", "dclid", "fbclid", "gbraid", "gclid", "gclsrc", "gh_src", "igshid", "lever-origin",
-        "lever-source", "lever-source[]", "li_fat_id", "mc_cid", "mc_eid", "mkt_tok", "msclkid", "ref", "refid",
-        "referer", "referrer", "source", "srsltid", "trackingid", "trk", "ttclid", "twclid", "wbraid", "yclid",
+        "lever-source", "lever-source[]", "li_fat_id", "mc_cid", "mc_eid", "mkt_tok", "msclkid", "referer", "referrer",
+        "srsltid", "trackingid", "trk", "ttclid", "twclid", "wbraid", "yclid",
     }
 )  # fmt: skip
+
+# Names of where a visitor came from, or a vacancy's number: the latter has a digit.
+_EITHER = frozenset({"ref", "refid", "source"})
+
+# Host (a suffix), path and query of a board's address → the one for all of them.
+_BOARDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), spelling)
+    for pattern, spelling in (
+        (
+            r"(?:[\w-]+\.)*linkedin\.com/(?:comm/)?jobs/view/(?:[^/?]*-)?(\d{6,})(?:/?(?:\?.*)?)",
+            r"linkedin.com/jobs/view/\1",
+        ),
+        (r"(?:[\w-]+\.)*linkedin\.com/jobs/[^?]*\?(?:.*&)?currentJobId=(\d{6,})(?:&.*)?", r"linkedin.com/jobs/view/\1"),
+        (
+            r"(?:[\w-]+\.)*indeed\.(?:com|[a-z]{2}|co\.[a-z]{2})/[^?]*\?(?:.*&)?v?jk=([0-9a-f]{8,})(?:&.*)?",
+            r"indeed.com/viewjob?jk=\1",
+        ),
+        (
+            r"(?:job-)?boards(\.eu)?\.greenhouse\.io/embed/job_app\?for=([\w-]+)&(?:.*&)?token=(\d+)(?:&.*)?",
+            r"job-boards\1.greenhouse.io/\2/jobs/\3",
+        ),
+        (
+            r"(?:job-)?boards(\.eu)?\.greenhouse\.io/([\w-]+)/jobs/(\d+)(?:\?.*)?",
+            r"job-boards\1.greenhouse.io/\2/jobs/\3",
+        ),
+        (r"(jobs(?:\.eu)?\.lever\.co/[^/?]+/[0-9a-f-]{36})/apply(?:\?.*)?", r"\1"),
+        (r"(jobs\.ashbyhq\.com/[^/?]+/[^/?]+)/application(?:\?.*)?", r"\1"),
+    )
+)
 
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -45,17 +76,21 @@ def canonical_url(url: str) -> str:
         raise ValueError("The address contains an invisible control character.")
     if "\\" in text:
         raise ValueError("The address contains a backslash.")
-    host, path, query = _split(text)
-    canonical = f"https://{host}{_path(path)}"
+    host, path, query, fragment = _split(text)
+    address = f"{host}{_path(path)}"
     if kept := _query(query):
-        canonical += f"?{kept}"
+        address += f"?{kept}"
+    for pattern, spelling in _BOARDS:
+        if found := pattern.fullmatch(address):
+            return f"https://{found.expand(spelling)}"
+    canonical = f"https://{address}{_route(fragment)}"
     if len(canonical) > MAX_LENGTH:
         raise ValueError(f"The address is longer than {MAX_LENGTH:,} characters once it is encoded.")
     return canonical
 
 
-def _split(text: str) -> tuple[str, str, str]:
-    """Cut an address into host (with its port), path and query."""
+def _split(text: str) -> tuple[str, str, str, str]:
+    """Cut an address into host (with its port), path, query and fragment."""
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -72,7 +107,7 @@ def _split(text: str) -> tuple[str, str, str]:
         raise ValueError("The port in the address is not a number from 0 to 65535.") from None
     host = _address(parts.hostname) if parts.netloc.startswith("[") else _name(parts.hostname)
     # Either default port goes whatever the scheme was: http and https are one address here.
-    return host if port in (None, 80, 443) else f"{host}:{port}", parts.path, parts.query
+    return host if port in (None, 80, 443) else f"{host}:{port}", parts.path, parts.query, parts.fragment
 
 
 def _address(host: str) -> str:
@@ -116,8 +151,17 @@ def _query(query: str) -> str:
 
 
 def _tracks(piece: str) -> bool:
-    name = unquote_plus(piece.partition("=")[0]).lower()
+    name, _, value = piece.partition("=")
+    name = unquote_plus(name).lower()
+    if name in _EITHER:
+        return not any(char.isdigit() for char in unquote_plus(value))
     return name.startswith("utm_") or name in TRACKING
+
+
+def _route(fragment: str) -> str:
+    """A fragment that is a page of its own: `#/job/101`, `#!/job/101`."""
+    text = _encoded(fragment, _QUERY_SAFE + "&").rstrip("/")
+    return f"#{text}" if len(text) > 1 and text.startswith(("/", "!/")) else ""
 
 
 def _encoded(text: str, safe: str) -> str:

@@ -1,12 +1,12 @@
 """Tables of job postings and of imports that wait for their confirmation."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Computed, DateTime, ForeignKey, Index, Text, UniqueConstraint, func, text
+from sqlalchemy import Computed, Date, DateTime, ForeignKey, Index, Text, UniqueConstraint, false, func, text
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from holdgate.core.db import Base
 
@@ -14,7 +14,8 @@ Moment = DateTime(timezone=True)
 
 
 class Posting(Base):
-    """A job posting of one person. `questions` is what its form asks, `applied_at` that it has been applied to."""
+    """A job posting of one person. `questions` is what its form asks, `applied_at` that it has been applied to, and
+    `valid_through` the last day on which it takes applications, where it tells one; then it is `closed`."""
 
     __tablename__ = "postings"
     __table_args__ = (
@@ -38,6 +39,8 @@ class Posting(Base):
     source: Mapped[str] = mapped_column(Text)
     questions: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
     extra: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    valid_through: Mapped[date | None] = mapped_column(Date)
+    closed: Mapped[bool] = column_property(func.coalesce(valid_through < func.current_date(), false()))
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     applied_at: Mapped[datetime | None] = mapped_column(Moment)
     applied_task_id: Mapped[UUID | None] = mapped_column(ForeignKey("tasks.id", ondelete="SET NULL"))
@@ -63,5 +66,6 @@ class PostingImport(Base):
     format: Mapped[str] = mapped_column(Text)
     rows: Mapped[list[Any]] = mapped_column(JSONB)
     errors: Mapped[list[Any]] = mapped_column(JSONB)
+    warnings: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     confirmed_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -29,17 +29,20 @@ class Listed(NamedTuple):
     url: str
     created_at: datetime
     applied_at: datetime | None
+    closed: bool
     applied_task_id: UUID | None
 
 
 class Search(msgspec.Struct, frozen=True):
-    """Which postings: all words of `q`, the last one as the beginning of a word; applied to, not yet, or either."""
+    """Which postings: all words of `q`, the last one as the beginning of a word; applied to, not yet, or either; closed
+    (the last day for applications is over), open, or either."""
 
     q: str = ""
     applied: bool | None = None
+    closed: bool | None = None
 
 
-_LISTED = (
+_LISTED: tuple[Any, ...] = (
     Posting.id,
     Posting.owner_id,
     Posting.title,
@@ -48,6 +51,7 @@ _LISTED = (
     Posting.url,
     Posting.created_at,
     Posting.applied_at,
+    Posting.closed,
     Posting.applied_task_id,
 )
 _NEWEST = (Posting.created_at.desc(), Posting.id.desc())
@@ -71,6 +75,8 @@ def _found(scope: UUID | None, search: Search, *columns: Any) -> Select[Any]:
     found = select(*columns).where(_mine(scope))
     if search.applied is not None:
         found = found.where(Posting.applied_at.is_not(None) if search.applied else Posting.applied_at.is_(None))
+    if search.closed is not None:
+        found = found.where(Posting.closed if search.closed else ~Posting.closed)
     if q := search.q.replace("\0", " ").replace("/", " ")[:MAX_WORDS].strip():
         *head, last = q.split()
         found = found.where(_WORDS.bindparams(head=" ".join(head), last=last))

@@ -1,7 +1,7 @@
 """What others do with postings: read one, mark it as applied to, start a run of applications or add to one."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
@@ -45,6 +45,8 @@ class PostingView(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     questions: list[PostingQuestion]
     extra: dict[str, str]
+    valid_through: date | None
+    closed: bool
     created_at: datetime
     applied_at: datetime | None
     applied_task_id: UUID | None

@@ -1,7 +1,7 @@
 """How templates write values: times, numbers, sizes, states. `ago` has the words of static/js/clock.js."""
 
 from collections.abc import Callable
-from datetime import UTC, timedelta
+from datetime import UTC, date, timedelta
 from datetime import datetime as DateTime
 from typing import Any, NamedTuple
 
@@ -39,6 +39,12 @@ def clock(at: DateTime | None) -> str:
     if there.date() == now.date():
         return f"{there:%H:%M}"
     return f"{there.day} {there:%b %H:%M}" if there.year == now.year else f"{there:%Y-%m-%d %H:%M}"
+
+
+def day(value: date | str) -> str:
+    """`31 January 2020`, of a date or its ISO form."""
+    value = date.fromisoformat(value) if isinstance(value, str) else value
+    return f"{value.day} {value:%B %Y}"
 
 
 def _local(at: DateTime) -> DateTime:
@@ -158,6 +164,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "datetime": datetime,
     "local": local,
     "clock": clock,
+    "day": day,
     "ago": ago,
     "left": left,
     "duration": duration,

@@ -29,11 +29,15 @@ class ResumeQuery(msgspec.Struct, frozen=True):
 
 
 class ResumeKept(msgspec.Struct, frozen=True):
-    """How the file is kept: its type is read off its content, and the name ends accordingly."""
+    """How the file is kept: its type is read off its content, and the name ends accordingly.
+
+    `warning` says what may keep employers from reading it, or is empty.
+    """
 
     name: str
     type: str
     bytes: int
+    warning: str = ""
 
 
 @endpoint(
@@ -74,7 +78,7 @@ async def put_resume(request: WebRequest, user: SignedIn) -> Response[Any]:
 
     async def work(session: WriteSession) -> MutationReply:
         await profiles.save_resume(session, user.id, file)
-        return MutationReply(ResumeKept(file.name, file.media_type, len(file.content)))
+        return MutationReply(ResumeKept(file.name, file.media_type, len(file.content), file.warning))
 
     return await once(request, user, work)
 

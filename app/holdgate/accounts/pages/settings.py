@@ -79,15 +79,20 @@ async def save_profile(request: WebRequest, write: Write, user: SignedIn) -> Res
     file = await uploaded(request, "resume")
     if form.data is None:
         return await _page(request, write, user.id, form)
+    warning = ""
     try:
         answers = _answers(form.data.question, form.data.answer)
         plain = {name: getattr(form.data, name) for name in ("name", "email", "phone", "cover_letter")}
         await profiles.save_profile(write, user.id, ProfileChange(**plain, answers=answers))
         if file is not None:
             content = await file.read(MOST_BYTES + 1)
-            await profiles.save_resume(write, user.id, document(file.filename, content))
+            kept = document(file.filename, content)
+            warning = kept.warning
+            await profiles.save_resume(write, user.id, kept)
     except Invalid as problem:
         return await _page(request, write, user.id, form.refused(problem))
+    if warning:
+        return see_other(request, "/settings", f"Saved. {warning}", level="warning")
     return see_other(request, "/settings", "Saved.")
 
 

@@ -26,6 +26,7 @@ from holdgate.postings.api.schemas import (
     ImportDone,
     ImportQuery,
     LeftOut,
+    LookAt,
     NewPosting,
     PostingDetail,
     PostingExportQuery,
@@ -111,18 +112,23 @@ async def add_posting(session: WriteSession, by: Principal, wanted: NewPosting) 
     once=True,
 )
 async def import_postings(request: WebRequest, user: SignedIn) -> Response[Any]:
-    """CSV with a header, or the JSON of a Greenhouse job board, of Lever, or schema.org JobPosting; up to 10,000."""
+    """CSV with a header, the JSON of a Greenhouse, Lever, Ashby, Workable or Recruitee board, or schema.org JobPosting.
+
+    Up to 10,000 postings."""
     wanted = read_query(request, ImportQuery)
     kind = content_type(request, CSV, JSON)
-    parsed = await asyncio.to_thread(parse, await request.body(), None, "csv" if kind == CSV else None)
+    encoding = None if wanted.encoding == "auto" else wanted.encoding
+    parsed = await asyncio.to_thread(parse, await request.body(), None, "csv" if kind == CSV else None, encoding)
     left_out = [LeftOut(error.row, error.column, error.message) for error in parsed.errors]
     if left_out and not wanted.leave_out_errors:
         named = {f"[{bad.row}].{bad.column}".rstrip("."): bad.message for bad in left_out[:NAMED]}
         raise Invalid("Some rows do not fit, so none was imported. Mend them, or leave them out.", named)
 
+    look_at = [LookAt(warning.row, warning.column, warning.message) for warning in parsed.warnings]
+
     async def work(session: WriteSession) -> MutationReply:
         done = await _import(session, user, "By API", parsed, leave_out=True)
-        return MutationReply(ImportDone(done.new, done.known, left_out))
+        return MutationReply(ImportDone(done.new, done.known, left_out, look_at))
 
     return await once(request, user, work)
 

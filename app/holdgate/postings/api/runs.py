@@ -53,7 +53,7 @@ async def add_applications(session: WriteSession, by: Principal, wanted: ChosenP
 async def _chosen(session: WriteSession, user: Principal, wanted: ChosenPostings) -> list[UUID]:
     ids = list(wanted.postings)
     if wanted.matching is not None:
-        ids += await queries.ids_of(session, user.id, Search(wanted.matching, applied=False), MOST)
+        ids += await queries.ids_of(session, user.id, Search(wanted.matching, applied=False, closed=False), MOST)
     return ids
 
 

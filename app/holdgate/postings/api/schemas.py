@@ -1,11 +1,13 @@
 """Postings as programs read and write them."""
 
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 
 from holdgate.api.paging import Paged, unpaged
+from holdgate.postings.formats import ENCODINGS
 from holdgate.postings.queries import Listed
 from holdgate.postings.service import MOST, PostingView
 from holdgate.tasks.schemas import Moment
@@ -34,6 +36,7 @@ class PostingDetail(PostingItem, frozen=True, kw_only=True):
     source: str
     questions: list[dict[str, Any]]
     extra: dict[str, str]
+    valid_through: date | None
 
 
 class PostingPage(msgspec.Struct, frozen=True):
@@ -72,6 +75,13 @@ class CreatedPosting(msgspec.Struct, frozen=True):
 
 
 class ImportQuery(msgspec.Struct, frozen=True):
+    encoding: Annotated[
+        str,
+        msgspec.Meta(
+            description=f"Of the file: auto, or one of {', '.join(ENCODINGS)}.",
+            pattern=f"^(auto|{'|'.join(ENCODINGS)})$",
+        ),
+    ] = "auto"
     leave_out_errors: Annotated[
         bool, msgspec.Meta(description="Import the good rows; without it one bad row refuses all.")
     ] = False
@@ -83,12 +93,21 @@ class LeftOut(msgspec.Struct, frozen=True):
     message: str
 
 
+class LookAt(msgspec.Struct, frozen=True):
+    """What to look at in a row that was imported all the same. `row` is 0 for the whole file."""
+
+    row: int
+    column: str
+    message: str
+
+
 class ImportDone(msgspec.Struct, frozen=True):
-    """How many postings are new and how many were known; the rows that were left out."""
+    """How many postings are new and how many were known; the rows that were left out, and what to look at."""
 
     new: int
     known: int
     left_out: list[LeftOut]
+    warnings: list[LookAt]
 
 
 class ChosenPostings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -131,6 +150,7 @@ def detail(view: PostingView) -> PostingDetail:
         source=view.source,
         questions=msgspec.to_builtins(view.questions),
         extra=view.extra,
+        valid_through=view.valid_through,
     )
 
 

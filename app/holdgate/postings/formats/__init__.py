@@ -1,7 +1,9 @@
 """Job postings out of files: bytes in, checked rows and errors out; no file, network or database is touched."""
 
-from holdgate.postings.formats import csv_file, greenhouse, json_ld, lever
-from holdgate.postings.formats.detect import FORMATS, decoded, detected, is_json, json_of
+from itertools import chain
+
+from holdgate.postings.formats import boards, csv_file, greenhouse, json_ld, lever
+from holdgate.postings.formats.detect import ENCODINGS, FORMATS, decoded, detected, is_json, json_of, unpacked
 from holdgate.postings.formats.rows import (
     MAX_BYTES,
     MAX_ROWS,
@@ -9,11 +11,13 @@ from holdgate.postings.formats.rows import (
     PostingQuestion,
     PostingRow,
     RowError,
+    RowWarning,
     UnreadableFile,
     checked,
 )
 
 __all__ = [
+    "ENCODINGS",
     "FORMATS",
     "MAX_BYTES",
     "MAX_ROWS",
@@ -21,18 +25,27 @@ __all__ = [
     "PostingQuestion",
     "PostingRow",
     "RowError",
+    "RowWarning",
     "UnreadableFile",
     "parse",
 ]
 
 
-def parse(data: bytes, filename: str | None = None, format: str | None = None) -> Parsed:
+GUESSED = (
+    "The file does not say how its letters are encoded. It is read as Western European (Windows-1252). "
+    "If names look wrong, import it again and choose its encoding."
+)
+
+
+def parse(data: bytes, filename: str | None = None, format: str | None = None, encoding: str | None = None) -> Parsed:
     """Read the postings of one file.
 
-    `format` is one of FORMATS, or is found out. Takes up to some seconds of CPU for the largest files: call it
-    in a thread. Raises UnreadableFile when there is nothing to be had; a bad row is a RowError in the result.
+    `format` is one of FORMATS and `encoding` one of ENCODINGS, or they are found out. Takes up to some seconds of CPU
+    for the largest files: call it in a thread. Raises UnreadableFile when there is nothing to be had; a bad row is a
+    RowError in the result, and what to look at a RowWarning.
     """
-    text = decoded(data)
+    read = decoded(data, encoding)
+    text, address = unpacked(read.text)
     format = format or detected(text, filename)
     match format:
         case "csv":
@@ -41,10 +54,17 @@ def parse(data: bytes, filename: str | None = None, format: str | None = None) -
             drafts = greenhouse.postings(json_of(text))
         case "lever":
             drafts = lever.postings(json_of(text))
+        case "ashby":
+            drafts = boards.ashby(json_of(text))
+        case "workable":
+            drafts = boards.workable(json_of(text))
+        case "recruitee":
+            drafts = boards.recruitee(json_of(text))
         case "json-ld" if is_json(text):
             drafts = json_ld.postings(json_of(text))
         case "json-ld":
-            drafts = json_ld.postings_of_page(text)
+            drafts = json_ld.postings_of_page(text, address)
         case _:
             raise UnreadableFile(f"The format is not one of {', '.join(FORMATS)}.")
-    return checked(format, drafts)
+    guess = [RowWarning(0, "", GUESSED)] if read.guessed and not text.isascii() else []
+    return checked(format, chain(guess, drafts))

@@ -1,14 +1,19 @@
 """Which format a file has, told by its content first and by its name only where the content leaves it open."""
 
+import email
+import email.policy
 import re
 from pathlib import PurePath
+from typing import NamedTuple
 
 import msgspec
 
 from holdgate.core.text.shape import json_problem
-from holdgate.postings.formats.rows import MAX_BYTES, UnreadableFile
+from holdgate.postings.formats.rows import MAX_BYTES, UnreadableFile, list_of, object_of
 
-FORMATS = ("csv", "greenhouse", "lever", "json-ld")
+FORMATS = ("csv", "greenhouse", "lever", "ashby", "workable", "recruitee", "json-ld")
+ENCODINGS = ("utf-8", "utf-16", "windows-1252", "windows-1250", "windows-1251", "windows-1253", "windows-1254",
+             "iso-8859-15", "shift_jis", "gb18030", "euc-kr", "big5")  # fmt: skip
 
 _MAGIC = {
     b"PK\x03\x04": "an Excel workbook or ZIP archive. In the spreadsheet choose “Save as” and CSV",
@@ -21,12 +26,24 @@ _MAGIC = {
 _BINARY = {
     "utf-8-sig": re.compile(r"\x00"),
     "utf-16": re.compile(r"\x00"),
-    "cp1252": re.compile(r"[\x00-\x08\x0e-\x1f]"),
+    "windows-1252": re.compile(r"[\x00-\x08\x0e-\x1f]"),
 }
+_XML = re.compile(r"\s*<\?xml(?!.{0,2000}<html)", re.IGNORECASE | re.DOTALL)
+_NUL = re.compile(r"\x00")
+_MHTML = re.compile(r"(?:[\w-]+:[^\n]*\n(?:[ \t][^\n]*\n)*){1,30}\s", re.ASCII)
 
 
-def decoded(data: bytes) -> str:
-    """Return the file's text: UTF-8, UTF-16 with its mark, else Windows-1252, as Excel saves on Windows."""
+class Decoded(NamedTuple):
+    """A file's text. `guessed`: nothing in the file says that its encoding is this one."""
+
+    text: str
+    encoding: str
+    guessed: bool
+
+
+def decoded(data: bytes, encoding: str | None = None) -> Decoded:
+    """Return the file's text: in `encoding`, one of ENCODINGS, or UTF-8, UTF-16 with its mark, what a web page says of
+    itself, else Windows-1252, as Excel saves on Windows."""
     if len(data) > MAX_BYTES:
         raise UnreadableFile(f"The file is larger than {MAX_BYTES // 1024**2} MiB. Split it into smaller files.")
     if not data.strip():
@@ -35,17 +52,46 @@ def decoded(data: bytes) -> str:
         if data.startswith(magic):
             raise UnreadableFile(f"This is {sentence}.")
     wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    for encoding in ["utf-16"] if wide else ["utf-8-sig", "cp1252"]:
+    if encoding is not None:
+        tried = [encoding]
+    else:
+        tried = ["utf-16"] if wide else ["utf-8-sig", *_declared(data), "windows-1252"]
+    for name in tried:
         try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
+            text = data.decode(name)
+        except (UnicodeDecodeError, LookupError):
             continue
-        if _BINARY[encoding].search(text):
+        if _BINARY.get(name, _NUL).search(text):
             raise UnreadableFile("This is not a text file. Import a CSV file or a job board's JSON.")
         if not text.strip("\ufeff \t\r\n"):
             raise UnreadableFile("The file is empty.")
-        return text
+        return Decoded(text, name.removesuffix("-sig"), encoding is None and name == "windows-1252" and len(tried) == 2)
+    if encoding is not None:
+        raise UnreadableFile(f"The file is not {encoding}. Choose another encoding, or let Holdgate find out.")
     raise UnreadableFile("The file's character encoding cannot be read. Save it as UTF-8 and import it again.")
+
+
+def _declared(data: bytes) -> list[str]:
+    """The encoding that a web page names near its top, if it is one of ours."""
+    found = re.search(rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w-]{1,40})""", data[:4096], re.IGNORECASE)
+    name = found[1].decode("ascii", "replace").lower() if found else ""
+    name = {"iso-8859-1": "windows-1252", "latin1": "windows-1252", "gb2312": "gb18030", "gbk": "gb18030"}.get(
+        name, name
+    )
+    return [name] if name in ENCODINGS and not name.startswith("utf") else []
+
+
+def unpacked(text: str) -> tuple[str, str]:
+    """Return the web page inside of a “Webpage, single file” (MHTML) and its address; other text as it is, and ""."""
+    if not _MHTML.match(text):
+        return text, ""
+    message = email.message_from_string(text, policy=email.policy.default)
+    for part in message.walk():
+        if part.get_content_type() == "text/html":
+            content = part.get_content()
+            where = str(part.get("Content-Location") or message.get("Snapshot-Content-Location") or "")
+            return content if isinstance(content, str) else "", where if where.startswith("http") else ""
+    raise UnreadableFile("This saved web page holds no HTML. Save the page again as “Webpage, HTML only”.")
 
 
 def json_of(text: str) -> object:
@@ -73,7 +119,11 @@ def detected(text: str, filename: str | None) -> str:
             if suffix in (".csv", ".tsv"):
                 return "csv"
             raise
-    if text.lstrip().startswith("<") or suffix in (".html", ".htm"):
+    if _XML.match(text):
+        raise UnreadableFile(
+            "This is XML, which is not read here. Export a CSV file with the columns title, company and url."
+        )
+    if text.lstrip().startswith("<") or suffix in (".html", ".htm", ".mhtml", ".mht") or _MHTML.match(text):
         return "json-ld"
     if suffix in (".json", ".jsonld"):
         json_of(text)
@@ -85,8 +135,18 @@ def _shape(document: object) -> str:
         return "lever"  # its answer for a site without postings
     if isinstance(document, dict) and isinstance(jobs := document.get("jobs"), list):
         sample = next((job for job in jobs if isinstance(job, dict)), None)
+        if sample and "jobUrl" in sample:
+            return "ashby"
+        if sample and "shortcode" in sample:
+            return "workable"
         if not jobs or (sample and "absolute_url" in sample):
             return "greenhouse"
+    if isinstance(document, dict) and isinstance(document.get("offers"), list):
+        return "recruitee"
+    if isinstance(document, dict) and any("jobs" in object_of(one) for one in list_of(document.get("departments"))):
+        return "greenhouse"
+    if isinstance(document, dict) and document.get("ok") is False:
+        return "lever"
     items = document if isinstance(document, list) else [document]
     sample = next((item for item in items if isinstance(item, dict)), {})
     if not sample.keys().isdisjoint({"@type", "@graph", "@context"}):
@@ -96,6 +156,6 @@ def _shape(document: object) -> str:
     if "hostedUrl" in sample or {"text", "categories"} <= sample.keys():
         return "lever"
     raise UnreadableFile(
-        "This JSON is none of the known kinds: a Greenhouse job board, a list of Lever postings, or schema.org "
+        "This JSON is none of the known kinds: a Greenhouse, Lever, Ashby, Workable or Recruitee board, or schema.org "
         "JobPosting. Convert it to CSV with the columns title, company and url."
     )

@@ -4,16 +4,22 @@ Source: https://schema.org/JobPosting. Nodes of other types are passed over.
 """
 
 import html
+import json
+import re
 from collections.abc import Iterator, Mapping
+from urllib.parse import urljoin
 
 import msgspec
 
+from holdgate.postings.formats.columns import iso_date
 from holdgate.postings.formats.description import unescaped
 from holdgate.postings.formats.page import read_page
 from holdgate.postings.formats.rows import (
     Draft,
     RowError,
+    RowWarning,
     UnreadableFile,
+    host_of,
     labelled,
     list_of,
     object_of,
@@ -22,6 +28,8 @@ from holdgate.postings.formats.rows import (
 )
 
 MAX_LOCATIONS = 5
+# A comma before a closing bracket, where it is not inside a string.
+_TRAILING = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
 _INSIDE = ("@graph", "itemListElement", "item", "mainEntity")
 
 
@@ -33,24 +41,32 @@ def postings(document: object) -> Iterator[Draft | RowError]:
     if not jobs:
         raise UnreadableFile("The JSON-LD in this file describes no job (no node has the type JobPosting).")
     for row, job in enumerate(jobs, 1):
-        yield _draft(row, job, named, "")
+        yield _draft(row, job, named)
 
 
-def postings_of_page(text: str) -> Iterator[Draft | RowError]:
-    """Yield the JobPosting nodes of a web page; a JSON-LD block that is broken counts as one more row."""
+def postings_of_page(text: str, saved_from: str = "") -> Iterator[Draft | RowError | RowWarning]:
+    """Yield the JobPosting nodes of a web page; a broken JSON-LD block that may be a posting counts as one more row.
+
+    Args:
+        saved_from: the page's address, where the page itself does not tell it.
+    """
     page = read_page(text)
     if not page.blocks:
         raise UnreadableFile(
             "This page carries no JSON-LD block. Save the page of a single job, "
             "or import a CSV file with the columns title, company and url."
         )
+    page_address = page.address or saved_from
     found: list[Mapping[str, object] | str] = []
     nodes: list[Mapping[str, object]] = []
     for block in page.blocks:
         try:
-            inside = list(_nodes(msgspec.json.decode(block)))
-        except (msgspec.DecodeError, RecursionError):
-            found.append(block)
+            inside = list(_nodes(_decoded(block)))
+        except (ValueError, RecursionError):
+            if "JobPosting" in block:
+                found.append(block)
+            else:
+                yield RowWarning(0, "", "One block of data on this page is not readable. It seems to be no posting.")
             continue
         nodes += inside
         found += [node for node in inside if _is_a(node, "JobPosting")]
@@ -58,12 +74,23 @@ def postings_of_page(text: str) -> Iterator[Draft | RowError]:
         raise UnreadableFile("The JSON-LD of this page describes no job. Save the page of a single job instead.")
     named = _named(nodes)
     # The page's own address stands in for a missing one only where it cannot mean another job.
-    address = page.canonical if len(found) == 1 else ""
+    address = page_address if len(found) == 1 else ""
     for row, job in enumerate(found, 1):
         if isinstance(job, str):
             yield row_error(row, "", "This JSON-LD block is not readable as JSON.", job)
         else:
-            yield _draft(row, job, named, address)
+            yield _draft(row, job, named, address, page_address)
+
+
+def _decoded(block: str) -> object:
+    """Decode JSON as browsers' other readers take it: with raw line ends inside strings and commas before brackets.
+
+    Raises ValueError when it is not readable even so.
+    """
+    try:
+        return msgspec.json.decode(block)
+    except msgspec.DecodeError:
+        return json.loads(_TRAILING.sub(lambda found: found[1] or "", block), strict=False)
 
 
 def _nodes(document: object) -> Iterator[Mapping[str, object]]:
@@ -89,7 +116,14 @@ def _is_a(node: Mapping[str, object], name: str) -> bool:
     return any(item.replace(":", "/").rpartition("/")[2] == name for item in types)
 
 
-def _draft(row: int, job: Mapping[str, object], named: Mapping[str, Mapping[str, object]], address: str) -> Draft:
+def _draft(
+    row: int,
+    job: Mapping[str, object],
+    named: Mapping[str, Mapping[str, object]],
+    address: str = "",
+    page_address: str = "",
+) -> Draft:
+    """`address` stands in for a missing one; a relative one is one of `page_address`."""
     company = next(iter(list_of(job.get("hiringOrganization"))), None)
     organization = object_of(company)
     if "name" not in organization:
@@ -97,11 +131,18 @@ def _draft(row: int, job: Mapping[str, object], named: Mapping[str, Mapping[str,
     identifier = job.get("identifier")
     node_id = text_of(job.get("@id"))
     own = node_id if node_id.startswith(("http://", "https://")) else ""
+    url = text_of(job.get("url")).strip() or address or own
+    if page_address and url and "://" not in url:
+        url = urljoin(page_address, url)
+    name = _plain(organization.get("name")) or _plain(company)
+    warnings = []
+    if not name and (name := host_of(url)):
+        warnings.append(RowWarning(row, "company", f"The page names no company; its site, {name}, stands in."))
     return Draft(
         row=row,
         title=_plain(job.get("title")) or _plain(job.get("name")),
-        company=_plain(organization.get("name")) or _plain(company),
-        url=text_of(job.get("url")).strip() or address or own,
+        company=name,
+        url=url,
         location=_location(job),
         apply_url=_apply_url(job),
         description=unescaped(text_of(job.get("description"))),
@@ -111,6 +152,8 @@ def _draft(row: int, job: Mapping[str, object], named: Mapping[str, Mapping[str,
             date_posted=job.get("datePosted"),
             valid_through=job.get("validThrough"),
         ),
+        warnings=warnings,
+        valid_through=iso_date(text_of(job.get("validThrough"))),
     )
 
 

@@ -8,11 +8,24 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import unquote, urlsplit
 
 from holdgate.postings.formats.description import paragraphs
-from holdgate.postings.formats.rows import Draft, RowError, labelled, list_of, object_of, row_error, text_of
+from holdgate.postings.formats.rows import (
+    Draft,
+    RowError,
+    UnreadableFile,
+    labelled,
+    list_of,
+    object_of,
+    one_line,
+    row_error,
+    text_of,
+)
 
 
 def postings(document: object) -> Iterator[Draft | RowError]:
     """Yield the postings of a decoded document; `row` counts them from 1."""
+    if object_of(document).get("ok") is False:
+        said = one_line(text_of(object_of(document).get("error")))[:200]
+        raise UnreadableFile(f"This is an error message, not a list of postings: {said or 'no reason is named'}.")
     for row, posting in enumerate(list_of(document), 1):
         yield (
             _draft(row, posting) if isinstance(posting, dict) else row_error(row, "", "This entry is not a posting.")
@@ -27,7 +40,8 @@ def _draft(row: int, posting: Mapping[str, object]) -> Draft:
         title=text_of(posting.get("text")),
         company=_site(url),
         url=url,
-        location=text_of(categories.get("location")),
+        location="; ".join(filter(None, map(text_of, list_of(categories.get("allLocations")))))
+        or text_of(categories.get("location")),
         apply_url=text_of(posting.get("applyUrl")),
         description=_description(posting),
         external_id=text_of(posting.get("id")),
@@ -37,8 +51,16 @@ def _draft(row: int, posting: Mapping[str, object]) -> Draft:
             commitment=categories.get("commitment"),
             workplace=posting.get("workplaceType"),
             country=posting.get("country"),
+            salary=_salary(object_of(posting.get("salaryRange"))),
         ),
     )
+
+
+def _salary(given: Mapping[str, object]) -> str:
+    """Lever's salary range in words: `GBP 28,000–34,000 per year`."""
+    amounts = [f"{amount:,}" for name in ("min", "max") if isinstance(amount := given.get(name), int | float)]
+    interval = text_of(given.get("interval")).removesuffix("-salary").removesuffix("-wage").replace("-", " ")
+    return f"{text_of(given.get('currency'))} {'–'.join(dict.fromkeys(amounts))} {interval}" if amounts else ""
 
 
 def _site(url: str) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from holdgate.postings.formats.rows import PostingQuestion, list_of, object_of, one_line, text_of
+from holdgate.postings.formats.rows import PostingQuestion, RowWarning, list_of, object_of, one_line, text_of
 
 MAX_QUESTIONS = 100
 MAX_OPTIONS = 500
@@ -43,32 +43,49 @@ _TYPES: dict[str, Literal["text", "textarea", "select", "boolean", "file"]] = {
 }
 
 
-def questions_of(value: object) -> list[PostingQuestion]:
-    """Return the questions of a decoded JSON list, without the standard and the hidden ones.
+def questions_of(value: object, row: int) -> tuple[list[PostingQuestion], list[RowWarning]]:
+    """Return the questions of a decoded JSON list, without the standard and the hidden ones, and what to tell of them.
 
-    Raises ValueError with a sentence when one of them cannot be asked.
+    An optional one that cannot be asked is left out with a warning.
+
+    Raises:
+        ValueError: a required one cannot be asked; with a sentence.
     """
     if value is not None and not isinstance(value, list):
         raise ValueError("The questions must be a JSON list.")
-    found = [question for item in list_of(value) if (question := _question(item))]
+    found: list[PostingQuestion] = []
+    warnings: list[RowWarning] = []
+    for item in list_of(value):
+        try:
+            question = _question(item)
+        except ValueError as error:
+            if not object_of(item) or _required(object_of(item)):
+                raise
+            warnings.append(RowWarning(row, "questions", f"{error} It is optional, and left out."))
+            continue
+        if question is not None:
+            found.append(question)
+            if _takes_several(item):
+                message = f"“{question.label}” takes several answers; from here one of them is sent."
+                warnings.append(RowWarning(row, "questions", message))
     if len(found) > MAX_QUESTIONS:
         raise ValueError(f"There are more than {MAX_QUESTIONS} questions.")
     names = [question.name for question in found]
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"Two questions have the name {name}.")
-    return found
+    return found, warnings
 
 
-def questions_in(text: str) -> list[PostingQuestion]:
+def questions_in(text: str, row: int) -> tuple[list[PostingQuestion], list[RowWarning]]:
     """Return the questions of a CSV cell: nothing, or a JSON list. Raises ValueError like `questions_of`."""
     if not text.strip():
-        return []
+        return [], []
     try:
         value = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
         raise ValueError("The questions are not readable as JSON.") from None
-    return questions_of(value)
+    return questions_of(value, row)
 
 
 def _question(item: object) -> PostingQuestion | None:
@@ -80,7 +97,10 @@ def _question(item: object) -> PostingQuestion | None:
     shown = [field for field in fields if field.get("type") != "input_hidden"]
     if not shown or any(text_of(field.get("name")) in STANDARD for field in shown):
         return None
-    field = shown[0]
+    # A text is asked rather than a file: a person who decides by mail can type one.
+    field = next(
+        (field for field in shown if _TYPES.get(text_of(field.get("type")) or "text") not in (None, "file")), shown[0]
+    )
     name = one_line(text_of(field.get("name")))
     label = one_line(text_of(outer.get("label"))) or name
     if not name or len(name) > MAX_NAME or len(label) > MAX_LABEL:
@@ -99,6 +119,28 @@ def _options(field: Mapping[str, object]) -> list[str]:
     choices = list_of(field.get("options") or field.get("values"))
     labels = (text_of(choice.get("label")) if isinstance(choice, dict) else text_of(choice) for choice in choices)
     return list(dict.fromkeys(label for text in labels if (label := one_line(text)[:MAX_LABEL])))
+
+
+def _takes_several(item: object) -> bool:
+    fields = map(object_of, list_of(object_of(item).get("fields")))
+    return any(field.get("type") == "multi_value_multi_select" for field in fields)
+
+
+def unasked(job: Mapping[str, object]) -> list[str]:
+    """What Greenhouse's form requires beside its questions, as words: places, demographic questions, consent."""
+    found = []
+    if any(_required(object_of(item)) for item in list_of(job.get("location_questions"))):
+        found.append("the place")
+    demographic = object_of(job.get("demographic_questions"))
+    if any(_required(object_of(item)) for item in list_of(demographic.get("questions"))):
+        found.append("demographic questions")
+    compliance = [object_of(item) for item in list_of(job.get("compliance")) + list_of(job.get("data_compliance"))]
+    asked = (question for item in compliance for question in list_of(item.get("questions")))
+    if any(_required(object_of(question)) for question in asked):
+        found.append("questions the law requires")
+    if any(item.get("requires_consent") or item.get("requires_processing_consent") for item in compliance):
+        found.append("consent to the use of your data")
+    return found
 
 
 def _required(item: Mapping[str, object]) -> bool:

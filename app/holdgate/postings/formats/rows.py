@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -18,6 +19,10 @@ MAX_SHOWN = 80
 # Control characters (PostgreSQL text holds no NUL), and the marks that turn the direction of text: with
 # them a title can read otherwise than it is stored.
 _UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_BARE_HOST = re.compile(r"(?:[^\W_](?:[\w-]*[^\W_])?\.)+[^\W\d_]{2,}(?::\d+)?(?:[/?#]|$)")
+
+UNKNOWN = "unknown"
 
 
 class UnreadableFile(Invalid):
@@ -45,9 +50,21 @@ class RowError(msgspec.Struct, frozen=True):
     value: str
 
 
+class RowWarning(msgspec.Struct, frozen=True):
+    """What to look at in a row that is imported all the same. `row` is 0 for the whole file."""
+
+    row: int
+    column: str
+    message: str
+
+
 class PostingRow(msgspec.Struct, frozen=True):
     """One posting. `row` is the spreadsheet row (the header is 1) or the 1-based place in the list;
-    `description` is sanitised HTML; absent texts are empty."""
+    `description` is sanitised HTML; absent texts are empty.
+
+    `applied_on`: it was applied to elsewhere on this day, or `UNKNOWN`; "" if not. `valid_through` is the last day on
+    which it takes applications. Both are ISO dates.
+    """
 
     row: int
     title: str
@@ -60,14 +77,17 @@ class PostingRow(msgspec.Struct, frozen=True):
     external_id: str
     questions: list[PostingQuestion]
     extra: dict[str, str]
+    applied_on: str = ""
+    valid_through: str = ""
 
 
 class Parsed(msgspec.Struct, frozen=True):
-    """The postings of one file and the rows that were left out, both in the order of the file."""
+    """The postings of one file, the rows that were left out, and what to look at, in the order of the file."""
 
     format: str
     rows: list[PostingRow]
     errors: list[RowError]
+    warnings: list[RowWarning] = []
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -84,26 +104,47 @@ class Draft(msgspec.Struct, frozen=True):
     questions: list[PostingQuestion] = []
     extra: dict[str, str] = {}
     errors: list[RowError] = []
+    warnings: list[RowWarning] = []
+    applied_on: str = ""
+    valid_through: str = ""
 
 
-def checked(format: str, drafts: Iterable[Draft | RowError]) -> Parsed:
-    """Check every draft; of two with the same canonical address the first good one stays."""
+def checked(format: str, drafts: Iterable[Draft | RowError | RowWarning]) -> Parsed:
+    """Check every draft; of two with the same canonical address the first good one stays, and the other is told."""
     rows: list[PostingRow] = []
     errors: list[RowError] = []
+    warnings: list[RowWarning] = []
     first: dict[str, int] = {}
-    for count, draft in enumerate(drafts, 1):
+    alike: dict[tuple[str, str], PostingRow] = {}
+    count = 0
+    for draft in drafts:
+        if isinstance(draft, RowWarning):
+            warnings.append(draft)
+            continue
+        count += 1
         if count > MAX_ROWS:
             raise UnreadableFile(f"The file holds more than {MAX_ROWS:,} postings. Split it into smaller files.")
         outcome = _row(draft) if isinstance(draft, Draft) else [draft]
         if isinstance(outcome, list):
             errors += outcome
-        elif earlier := first.get(outcome.canonical_url):
-            message = f"The same posting as row {earlier}."
-            errors.append(row_error(outcome.row, "url", message, outcome.url))
-        else:
-            first[outcome.canonical_url] = outcome.row
-            rows.append(outcome)
-    return Parsed(format, rows, errors)
+            continue
+        if isinstance(draft, Draft):
+            warnings += draft.warnings
+        if earlier := first.get(outcome.canonical_url):
+            warnings.append(RowWarning(outcome.row, "url", f"The same posting as row {earlier}. It is imported once."))
+            continue
+        first[outcome.canonical_url] = outcome.row
+        like = alike.setdefault((_folded(outcome.company), _folded(outcome.title)), outcome)
+        if host_of(like.canonical_url) != host_of(outcome.canonical_url):
+            message = f"Probably the same job as row {like.row}: the same employer and title on another site."
+            warnings.append(RowWarning(outcome.row, "", message))
+        rows.append(outcome)
+    return Parsed(format, rows, errors, warnings)
+
+
+def _folded(text: str) -> str:
+    """A name without what people write differently: case, spaces and punctuation."""
+    return "".join(char for char in text.casefold() if char.isalnum())
 
 
 def row_error(row: int, column: str, message: str, value: str = "") -> RowError:
@@ -133,6 +174,14 @@ def list_of(value: object) -> list[object]:
     return [] if value is None else [value]
 
 
+def host_of(url: str) -> str:
+    """The host of an address, "" when there is none to be read."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
 def labelled(**values: object) -> dict[str, str]:
     """Return the values that have a text, for `extra`."""
     return {name: text for name, value in values.items() if (text := one_line(text_of(value)))}
@@ -140,8 +189,8 @@ def labelled(**values: object) -> dict[str, str]:
 
 def _row(draft: Draft) -> PostingRow | list[RowError]:
     title, company, location = one_line(draft.title), one_line(draft.company), one_line(draft.location)
-    url = draft.url.strip()
-    apply_url = draft.apply_url.strip() or url
+    url = with_scheme(draft.url.strip())
+    apply_url = with_scheme(draft.apply_url.strip()) or url
     errors = [*draft.errors, *_lines(draft.row, title=title, company=company, location=location)]
     canonical = ""
     if not url:
@@ -164,8 +213,13 @@ def _row(draft: Draft) -> PostingRow | list[RowError]:
         return errors
     return PostingRow(
         draft.row, title, company, location, url, canonical, apply_url, description,
-        one_line(draft.external_id), draft.questions, draft.extra,
+        one_line(draft.external_id), draft.questions, draft.extra, draft.applied_on, draft.valid_through,
     )  # fmt: skip
+
+
+def with_scheme(url: str) -> str:
+    """An address as people type it (`www.harrow.example/jobs`), with https:// in front; others as they are."""
+    return f"https://{url}" if _BARE_HOST.match(url) else url
 
 
 def _lines(row: int, **texts: str) -> Iterator[RowError]:

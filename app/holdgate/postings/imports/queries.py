@@ -3,7 +3,7 @@
 The rows go from there into the table of postings without leaving the database.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, delete, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
-from holdgate.postings.formats import RowError
+from holdgate.postings.formats import RowError, RowWarning
 from holdgate.postings.models import PostingImport
 
 KEPT = timedelta(days=1)
@@ -26,12 +26,16 @@ class ImportPreviewRow(NamedTuple):
     format: str
     good: int
     errors: list[RowError]
+    warnings: list[RowWarning]
     created_at: datetime
     confirmed_at: datetime | None
 
 
 class Candidate(NamedTuple):
-    """A row that can be imported. `known_id` is the posting this person has under the same address, if any."""
+    """A row that can be imported. `known_id` is the posting this person has under the same address, if any.
+
+    `applied_on` as in PostingRow; `closed`: its last day is over.
+    """
 
     row: int
     title: str
@@ -39,24 +43,26 @@ class Candidate(NamedTuple):
     location: str
     url: str
     questions: int
+    applied_on: str
+    valid_through: date | None
+    closed: bool
     known_id: UUID | None
 
 
 _INSERT = text(
     """
-    INSERT INTO posting_imports (id, owner_id, name, format, rows, errors)
-    VALUES (:id, :owner_id, :name, :format, CAST(:rows AS jsonb), CAST(:errors AS jsonb))
+    INSERT INTO posting_imports (id, owner_id, name, format, rows, errors, warnings)
+    VALUES (:id, :owner_id, :name, :format, CAST(:rows AS jsonb), CAST(:errors AS jsonb), CAST(:warnings AS jsonb))
     """
 )
 
 
 async def insert_import(
-    session: WriteSession, *, id: UUID, owner_id: UUID, name: str, format: str, rows: str, errors: str
+    session: WriteSession, *, id: UUID, owner_id: UUID, name: str, format: str, rows: str, errors: str, warnings: str
 ) -> None:
-    """`rows` and `errors` are JSON text: lists of PostingRow and of RowError."""
-    await session.execute(
-        _INSERT, {"id": id, "owner_id": owner_id, "name": name, "format": format, "rows": rows, "errors": errors}
-    )
+    """`rows`, `errors` and `warnings` are JSON text: lists of PostingRow, RowError and RowWarning."""
+    values = {"id": id, "owner_id": owner_id, "name": name, "format": format}
+    await session.execute(_INSERT, {**values, "rows": rows, "errors": errors, "warnings": warnings})
 
 
 async def find_import(session: AsyncSession, import_id: UUID, owner_id: UUID) -> ImportPreviewRow | None:
@@ -67,6 +73,7 @@ async def find_import(session: AsyncSession, import_id: UUID, owner_id: UUID) ->
             PostingImport.format,
             func.jsonb_array_length(PostingImport.rows),
             PostingImport.errors,
+            PostingImport.warnings,
             PostingImport.created_at,
             PostingImport.confirmed_at,
         ).where(PostingImport.id == import_id, PostingImport.owner_id == owner_id)
@@ -74,15 +81,20 @@ async def find_import(session: AsyncSession, import_id: UUID, owner_id: UUID) ->
     row = found.first()
     if row is None:
         return None
-    return ImportPreviewRow(*row)._replace(errors=msgspec.convert(row.errors, list[RowError]))
+    return ImportPreviewRow(*row)._replace(
+        errors=msgspec.convert(row.errors, list[RowError]), warnings=msgspec.convert(row.warnings, list[RowWarning])
+    )
 
 
 _CANDIDATES = text(
     """
-    SELECT r.row, r.title, r.company, r.location, r.url, jsonb_array_length(r.questions), p.id
+    SELECT r.row, r.title, r.company, r.location, r.url, jsonb_array_length(r.questions), r.applied_on,
+           CAST(nullif(r.valid_through, '') AS date),
+           coalesce(CAST(nullif(r.valid_through, '') AS date) < current_date, false), p.id
     FROM posting_imports i
     CROSS JOIN LATERAL jsonb_to_recordset(i.rows)
-      AS r(row int, title text, company text, location text, url text, canonical_url text, questions jsonb)
+      AS r(row int, title text, company text, location text, url text, canonical_url text, questions jsonb,
+           applied_on text, valid_through text)
     LEFT JOIN postings p ON p.owner_id = i.owner_id AND p.canonical_url = r.canonical_url
     WHERE i.id = :id
     ORDER BY r.row
@@ -122,16 +134,18 @@ _CARRY_OUT = text(
     """
     WITH added AS (
       INSERT INTO postings (id, owner_id, title, company, location, url, canonical_url, apply_url, description,
-                            external_id, source, questions, extra)
+                            external_id, source, questions, extra, valid_through, applied_at)
       SELECT (CAST(:ids AS uuid[]))[r.place], i.owner_id, r.title, r.company, r.location, r.url, r.canonical_url,
-             r.apply_url, r.description, r.external_id, i.format, r.questions, r.extra
+             r.apply_url, r.description, r.external_id, i.format, r.questions, r.extra,
+             CAST(nullif(r.valid_through, '') AS date),
+             CASE r.applied_on WHEN '' THEN NULL WHEN 'unknown' THEN now() ELSE CAST(r.applied_on AS timestamptz) END
       FROM posting_imports i
       CROSS JOIN LATERAL ROWS FROM (
         jsonb_to_recordset(i.rows) AS (title text, company text, location text, url text, canonical_url text,
                                        apply_url text, description text, external_id text, questions jsonb,
-                                       extra jsonb)
+                                       extra jsonb, valid_through text, applied_on text)
       ) WITH ORDINALITY AS r(title, company, location, url, canonical_url, apply_url, description, external_id,
-                             questions, extra, place)
+                             questions, extra, valid_through, applied_on, place)
       WHERE i.id = :id
       ORDER BY r.canonical_url
       ON CONFLICT (owner_id, canonical_url) DO NOTHING

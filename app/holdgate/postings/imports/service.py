@@ -11,7 +11,7 @@ from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
 from holdgate.postings import service
 from holdgate.postings.errors import ErrorsNotAccepted, ImportAlreadyConfirmed, ImportNotFound, NothingToImport
-from holdgate.postings.formats import Parsed, RowError
+from holdgate.postings.formats import Parsed, RowError, RowWarning
 from holdgate.postings.imports import queries
 from holdgate.postings.imports.queries import Candidate
 from holdgate.postings.service import Started
@@ -20,7 +20,8 @@ forget_old_imports = queries.forget_old_imports
 
 
 class ImportPreview(msgspec.Struct, frozen=True, kw_only=True):
-    """What confirming an import would do: `new` becomes postings, `known` are there, `errors` are left out.
+    """What confirming an import would do: `new` becomes postings, `known` are there, `errors` are left out,
+    `warnings` are to be looked at.
 
     `bad_rows` counts the rows with errors; one row may have several.
     """
@@ -33,6 +34,7 @@ class ImportPreview(msgspec.Struct, frozen=True, kw_only=True):
     new: list[Candidate]
     known: list[Candidate]
     errors: list[RowError]
+    warnings: list[RowWarning]
     bad_rows: int
 
 
@@ -54,6 +56,7 @@ async def keep(session: WriteSession, by: Principal, name: str, parsed: Parsed) 
         format=parsed.format,
         rows=msgspec.json.encode(parsed.rows).decode(),
         errors=msgspec.json.encode(parsed.errors).decode(),
+        warnings=msgspec.json.encode(parsed.warnings).decode(),
     )
     return import_id
 
@@ -71,8 +74,9 @@ async def preview(session: Session, by: Principal, import_id: UUID) -> ImportPre
         created_at=found.created_at,
         confirmed_at=found.confirmed_at,
         new=[row for row in rows if row.known_id is None],
-        known=[row for row in rows if row.known_id is not None],
+        known=[row for row in rows if row.known_id is not None and not row.closed],
         errors=found.errors,
+        warnings=found.warnings,
         bad_rows=_rows_of(found.errors),
     )
 
@@ -98,7 +102,8 @@ async def confirm(
 async def confirm_and_start(
     session: WriteSession, by: Principal, import_id: UUID, *, name: str, leave_out_errors: bool
 ) -> tuple[Imported, Started]:
-    """Confirm, and start a run with all of the file, less what has been applied to. The run has the import's id.
+    """Confirm, and start a run with all of the file, less what has been applied to or
+    is closed. The run has the import's id.
 
     Raises:
         What `confirm` does, and `service.start_applications`: whoever catches it has to undo the import.

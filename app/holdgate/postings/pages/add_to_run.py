@@ -77,7 +77,7 @@ async def add_postings(request: WebRequest, user: SignedIn, write: Write, run_id
     if form.data is not None:
         ids = list(form.data.posting)
         if form.data.all:
-            ids += await queries.ids_of(write, user.id, Search(form.data.matching, applied=False), MOST)
+            ids += await queries.ids_of(write, user.id, Search(form.data.matching, applied=False, closed=False), MOST)
         try:
             added = await service.add_applications(write, user, run_id, posting_ids=ids, force=form.data.force)
             return see_other(request, f"/runs/{run_id}", _said(added))

@@ -13,7 +13,7 @@ from litestar.params import FromPath, FromQuery
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
 from holdgate.postings.errors import ErrorsNotAccepted, ImportAlreadyConfirmed, NothingToImport, rows
-from holdgate.postings.formats import MAX_BYTES, Parsed, parse
+from holdgate.postings.formats import ENCODINGS, MAX_BYTES, Parsed, parse
 from holdgate.postings.imports import service
 from holdgate.postings.imports.service import Imported, ImportPreview
 from holdgate.postings.pages.new_run import said_started, usual_name
@@ -25,12 +25,31 @@ from holdgate.web.http.sessions import Read, Write, discard
 from holdgate.web.render import render, see_other
 
 SHOWN = 200  # rows, and errors, that a preview lists
+ENCODING_LABELS = {
+    "utf-8": "UTF-8",
+    "utf-16": "UTF-16",
+    "windows-1252": "Western European (Windows-1252)",
+    "windows-1250": "Central European (Windows-1250)",
+    "windows-1251": "Cyrillic (Windows-1251)",
+    "windows-1253": "Greek (Windows-1253)",
+    "windows-1254": "Turkish (Windows-1254)",
+    "iso-8859-15": "Western European (ISO 8859-15)",
+    "shift_jis": "Japanese (Shift JIS)",
+    "gb18030": "Chinese (GB 18030)",
+    "euc-kr": "Korean (EUC-KR)",
+    "big5": "Chinese (Big5)",
+}
 FORMAT_LABELS = {
     "csv": "CSV",
     "greenhouse": "Greenhouse job board",
     "lever": "Lever postings",
+    "ashby": "Ashby job board",
+    "workable": "Workable widget",
+    "recruitee": "Recruitee offers",
     "json-ld": "schema.org JobPosting",
 }
+
+_ENCODINGS = [("auto", "Find out"), *((name, ENCODING_LABELS.get(name, name)) for name in ENCODINGS)]
 
 
 class ImportForm(msgspec.Struct):
@@ -38,7 +57,8 @@ class ImportForm(msgspec.Struct):
 
     text: str = ""
     then: Literal["", "run"] = ""
-    format: Literal["auto", "csv", "greenhouse", "lever", "json-ld"] = "auto"
+    format: Literal["auto", "csv", "greenhouse", "lever", "ashby", "workable", "recruitee", "json-ld"] = "auto"
+    encoding: Annotated[str, msgspec.Meta(pattern=f"^(auto|{'|'.join(ENCODINGS)})$")] = "auto"
 
 
 class ImportConfirmation(msgspec.Struct):
@@ -54,6 +74,7 @@ class Beginning(ImportConfirmation, kw_only=True):
 class ImportView(msgspec.Struct, frozen=True):
     form: Form[ImportForm]
     formats: list[tuple[str, str]]
+    encodings: list[tuple[str, str]]
     most_megabytes: int
 
 
@@ -71,7 +92,7 @@ async def new_import(request: WebRequest, user: SignedIn, then: FromQuery[str] =
 
 
 async def _form_page(request: WebRequest, form: Form[ImportForm], status: int) -> Response[str]:
-    view = ImportView(form, [("auto", "Find out"), *FORMAT_LABELS.items()], MAX_BYTES // 1024**2)
+    view = ImportView(form, [("auto", "Find out"), *FORMAT_LABELS.items()], _ENCODINGS, MAX_BYTES // 1024**2)
     return await render(request, "postings/import.html", view, nav="postings", status=status)
 
 
@@ -105,7 +126,9 @@ async def _parsed(form: ImportForm, file: UploadFile | None) -> tuple[str, Parse
     data = form.text.encode() if file is None else await file.read()
     filename = None if file is None else file.filename
     try:
-        parsed = await asyncio.to_thread(parse, data, filename, None if form.format == "auto" else form.format)
+        format = None if form.format == "auto" else form.format
+        encoding = None if form.encoding == "auto" or file is None else form.encoding
+        parsed = await asyncio.to_thread(parse, data, filename, format, encoding)
     except Invalid as problem:
         raise Invalid(str(problem), {field: str(problem)}) from problem
     return "Pasted text" if filename is None else _harmless(filename), parsed

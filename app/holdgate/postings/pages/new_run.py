@@ -137,7 +137,7 @@ async def _start(request: WebRequest, session: WriteSession, user: Principal, wa
         raise Invalid("This form was not made for you, or is out of date. Nothing has been started; send it again.")
     ids = list(wanted.posting)
     if wanted.all:
-        ids += await queries.ids_of(session, user.id, Search(wanted.matching, applied=False), MOST)
+        ids += await queries.ids_of(session, user.id, Search(wanted.matching, applied=False, closed=False), MOST)
     return await service.start_applications(
         session, user, name=wanted.name, posting_ids=ids, force=wanted.force, form=run_id
     )

@@ -38,9 +38,9 @@ async def offered(session: Session, user: Principal, form: Form[Any]) -> Choice:
     ids = [id for text in form.value("posting", [])[:MOST] if (id := as_uuid(text))]
     chosen = await queries.chosen_postings(session, user.id, ids)
     taken = {row.id for row in chosen}
-    unapplied = await queries.list_postings(session, user.id, Search(q, applied=False), SHOWN)
+    unapplied = await queries.list_postings(session, user.id, Search(q, applied=False, closed=False), SHOWN)
     applied = await queries.list_postings(session, user.id, Search(q, applied=True), SHOWN)
-    count = await queries.count_postings(session, user.id, Search(q, applied=False))
+    count = await queries.count_postings(session, user.id, Search(q, applied=False, closed=False))
     return Choice(
         q=q,
         chosen=taken,
