@@ -57,10 +57,8 @@ kubernetes: .holdgate/kubernetes/ready ## render deploy/kubernetes and hold it a
 	@.holdgate/kubernetes/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/kubernetes/requirements.txt
 	@touch $@
 
-bench: setup ## speed, as ratios measured in one run
-	@$(BIN)/python -m bench.throughput
-	@$(BIN)/python -m bench.runs
-	@$(BIN)/python -m bench.api
+bench: setup ## speed beside other queues, in one run; writes bench/RESULTS.md
+	@$(BIN)/python -m bench.peers
 
 container: setup ## Dockerfile and compose.yaml checked; the image's steps in a clean root, and the main job there
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/container/requirements-check.txt

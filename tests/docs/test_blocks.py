@@ -50,6 +50,10 @@ ELSEWHERE_BLOCKS = {
 NOT_RUN = {
     "README.md: make run": "tests/journeys/test_dev.py starts it; `make test` is what runs this",
     "CONTRIBUTING.md: make check": "the suite within the suite",
+    "docs/explanation/performance.md: make bench": "half an hour",
+    "docs/explanation/performance.md: python -m bench.peers --rounds 1 --tasks 500 --peers arq": (
+        "tests/bench/test_peers.py runs a shorter one"
+    ),
     'docs/tutorial.md: git clone "$REPOSITORY" holdgate': "nothing to clone here; tried by hand",
     "docs/tutorial.md: KINDS=greetings make run": "it does not end; test_tutorial.py runs the kind",
     "docs/operations.md: TRACES_URL=http://collector:4318/v1/traces": "another machine's address; the setting is read",

@@ -1,0 +1,1 @@
+"""One small program for each queue. None but ours imports Holdgate."""
