@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from manual import commands, filters, interface, lifecycles, modules, python, schema
+from manual import commands, filters, interface, lifecycles, modules, python, schema, settings
 from manual.drawing import svg
 
 ROOT = Path(__file__).parents[1]
@@ -15,6 +15,8 @@ def made() -> dict[Path, Callable[[], str]]:
     """Path → what makes what stands in it."""
     reference, pictures = DOCS / "reference", DOCS / "pictures"
     return {
+        ROOT / ".env.example": settings.example,
+        DOCS / "settings.md": partial(settings.page, DOCS / "settings.md"),
         reference / "cli.md": commands.page,
         reference / "api.md": interface.page,
         reference / "filters.md": filters.page,

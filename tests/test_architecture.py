@@ -209,7 +209,6 @@ STILL_LONG = {
     "approvals/rules/queries.py",
     "audit/queries.py",
     "client.py",
-    "core/config.py",
     "core/db.py",
     "runtime/attempts/context.py",
     "runtime/dispatcher.py",

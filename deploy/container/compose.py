@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from holdgate.core.config import load, parse_duration
+from holdgate.core.config import load
+from holdgate.core.text.durations import parse_duration
 
 Answer: TypeAlias = "subprocess.CompletedProcess[str]"
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, get_type_hints
 
 import msgspec
 
-from holdgate.core.config import QUEUE_NAME
+from holdgate.core.settings.types import QUEUE_NAME
 from holdgate.tasks.errors import PayloadMismatch, UnknownKind
 
 MOST_ATTEMPTS = 1000

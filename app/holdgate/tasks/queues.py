@@ -9,10 +9,10 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.core.config import QUEUE_NAME
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import NotFound
 from holdgate.core.principal import Principal
+from holdgate.core.settings.types import QUEUE_NAME
 from holdgate.tasks.models import Queue, QueueEvent
 from holdgate.tasks.search.lists import LivingWorker
 from holdgate.tasks.states import HOLDS, TaskState

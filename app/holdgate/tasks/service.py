@@ -9,11 +9,11 @@ import msgspec
 from sqlalchemy import true
 from sqlalchemy.exc import IntegrityError
 
-from holdgate.core.config import QUEUE_NAME
 from holdgate.core.db import WriteSession, sqlstate
 from holdgate.core.errors import Conflict, Invalid
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
+from holdgate.core.settings.types import QUEUE_NAME
 from holdgate.core.text.shape import DEEP
 from holdgate.core.text.storable import Unstorable, check_plain, storable_text
 from holdgate.core.text.visible import is_blank

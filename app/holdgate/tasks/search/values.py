@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.core.config import parse_duration
+from holdgate.core.text.durations import parse_duration
 from holdgate.tasks.states import STANDINGS
 
 WITH, WITHOUT, ONLY = "with", "without", "only"

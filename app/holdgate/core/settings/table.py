@@ -1,0 +1,286 @@
+"""The table of settings, from which `load`, .env.example and docs/settings.md are made.
+
+Its order is that of the docs. A new one is an entry here and a field with its default in `Settings` (core/config.py).
+"""
+
+import msgspec
+
+from holdgate.core.settings.types import (
+    BOOLEAN,
+    DIRECTORY,
+    KEYS,
+    LOG_LEVEL,
+    NAMES,
+    POSTGRESQL,
+    QUEUES,
+    SCHEMA,
+    SECRET,
+    SIGNUP,
+    TEXT,
+    SettingType,
+    choice,
+    duration,
+    integer,
+    minutes,
+    url,
+    with_driver,
+    with_redis,
+    without_slash,
+)
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """A variable of the environment: what it may be, in which group of the docs, and what it means (Markdown).
+
+    `required`: in production. `unset` says what holds when it is not set, where that is no fixed value, and `example`
+    what the example has then. `variable` is the field's name in capitals unless said otherwise.
+    """
+
+    field: str
+    type: SettingType
+    group: str
+    about: str
+    required: bool = False
+    unset: str = ""
+    example: str = ""
+    variable: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.variable or self.field.upper()
+
+    def problem(self, text: str, default: str) -> str:
+        """A sentence about a value that is none, without what may be a secret. `default`: as one writes it."""
+        what = f"{self.name} must be" if self.type.secret else f"{self.name} is {text[:80]!r}, but must be"
+        otherwise = f" for {default}" if default else ""
+        return f"{what} {self.type.words}. Correct it{'' if self.required else ', or leave it out' + otherwise}."
+
+
+SERVERS, WEB, MAIL, WORKERS = "Servers", "Web and sign-in", "Mail", "Workers"
+APPROVALS, FILES, API, WATCHING, DEVELOPMENT = "Approvals", "Files and data", "API", "Observability", "Development"
+
+SETTINGS = (
+    Setting("environment", choice("development", "production"), SERVERS, "`development` or `production`"),
+    Setting(
+        "database_url",
+        url(*POSTGRESQL, read=with_driver),
+        SERVERS,
+        "PostgreSQL 15 to 18, `postgresql://…`, of one host or [several](scaling.md); empty in "
+        "development: an embedded server under `DATA_DIR`",
+        required=True,
+        unset="embedded",
+    ),
+    Setting(
+        "database_schema",
+        SCHEMA,
+        SERVERS,
+        "the schema with our tables, functions and Alembic version: an installation can live in the "
+        "database of a product, whose own migrations neither see nor touch it",
+    ),
+    Setting(
+        "database_pooler",
+        choice(
+            "none",
+            "transaction",
+            read=lambda text: text == "transaction",
+            write=lambda on: "transaction" if on else "none",
+        ),
+        SERVERS,
+        "`transaction`: `DATABASE_URL` leads to a PgBouncer in transaction mode ([scaling.md](scaling.md))",
+    ),
+    Setting(
+        "database_read_url",
+        url(*POSTGRESQL, read=with_driver),
+        SERVERS,
+        "a replica, for charts and exports, which may be some seconds old ([scaling.md](scaling.md)); "
+        "empty: they read from `DATABASE_URL`",
+    ),
+    Setting(
+        "redis_url",
+        url("redis", "rediss", "unix", "valkey", "valkeys", read=with_redis),
+        SERVERS,
+        "Redis or Valkey, `redis://…` or `unix://…`; empty in development: an embedded server under `DATA_DIR`",
+        required=True,
+        unset="embedded",
+    ),
+    Setting(
+        "secret_keys",
+        KEYS,
+        WEB,
+        "at least 32 characters; several, separated by commas, for rotation: the first signs, all verify",
+        required=True,
+        unset="kept in `DATA_DIR`",
+        variable="SECRET_KEY",
+    ),
+    Setting(
+        "base_url",
+        url("http", "https", read=without_slash),
+        WEB,
+        "where people reach it, without a slash at the end; links in emails begin with it",
+        required=True,
+        unset="`http://127.0.0.1:PORT`",
+        example="http://127.0.0.1:8000",
+    ),
+    Setting(
+        "port", integer(1, 65535), WEB, "the web server's port; `make run` takes the next free one when it is not set"
+    ),
+    Setting(
+        "forwarded_allow_ips",
+        TEXT,
+        WEB,
+        "proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses or networks, "
+        "separated by commas, or `*` ([deploy.md](deploy.md))",
+    ),
+    Setting("signup", SIGNUP, WEB, "who may sign in for the first time: `open`, `invite` or `domain:example.com`"),
+    Setting(
+        "sign_in_emails_per_hour",
+        integer(1, 1_000_000),
+        WEB,
+        "sign-in emails to everybody together, asked for from networks where the person has not signed in"
+        " before; further ones are not sent, and the log says so",
+    ),
+    Setting(
+        "smtp_url",
+        url("smtp", "smtps", "smtp+starttls"),
+        MAIL,
+        "`smtp://`, `smtp+starttls://` or `smtps://`, with `user:password@` if needed; empty in "
+        "development: emails are on the mailbox page",
+        required=True,
+        unset="the mailbox page",
+    ),
+    Setting("mail_from", TEXT, MAIL, "the sender of all emails", required=True),
+    Setting("queues", QUEUES, WORKERS, "queues of a worker process and how many tasks of each run at a time"),
+    Setting("kinds", NAMES, WORKERS, "modules with task kinds of your own, separated by commas"),
+    Setting(
+        "lease",
+        duration(1, bare=True),
+        WORKERS,
+        "how long a task stays with a worker whose heartbeat has stopped",
+        variable="LEASE_SECONDS",
+    ),
+    Setting(
+        "shutdown_grace",
+        duration(0),
+        WORKERS,
+        "how long a worker that is stopped lets its tasks end; the rest is put back",
+    ),
+    Setting(
+        "max_lease_losses",
+        integer(1, 1000),
+        WORKERS,
+        "a task whose worker is lost so often in a row, without finishing a step, becomes a dead letter; "
+        "before the last time it has a worker for itself ([running.md](running.md)). Raise it where "
+        "machines often vanish",
+    ),
+    Setting(
+        "threads",
+        integer(1, 1000),
+        WORKERS,
+        "threads of a worker process, for `ctx.in_thread` and kinds that run in one",
+    ),
+    Setting(
+        "processes",
+        integer(1, 256),
+        WORKERS,
+        "processes beside a worker process, for `ctx.in_process` and kinds that run in one",
+    ),
+    Setting(
+        "stuck_timeout",
+        minutes(1_000_000),
+        WORKERS,
+        "a task whose attempt has been running for so long, though its worker lives, becomes a dead letter; `0`: never",
+        variable="STUCK_TIMEOUT_MINUTES",
+    ),
+    Setting(
+        "orphan_timeout",
+        minutes(1_000_000),
+        WORKERS,
+        "a ready task becomes a dead letter when no worker has served its queue and kind for so long; `0`: never",
+        variable="ORPHAN_TIMEOUT_MINUTES",
+    ),
+    Setting(
+        "allow_private_addresses",
+        BOOLEAN,
+        WORKERS,
+        "whether tasks may send requests to loopback and private addresses",
+        unset="`yes`, `no` in production",
+        example="yes",
+    ),
+    Setting("approval_ttl", duration(1), APPROVALS, "time to decide, from the delivery of the first email"),
+    Setting(
+        "approval_take_back",
+        duration(0),
+        APPROVALS,
+        "how long an approved task waits before it goes on, so that the approval can be undone; `0`: it "
+        "goes on at once",
+    ),
+    Setting(
+        "retention",
+        duration(0, never=True),
+        FILES,
+        "how long finished tasks are kept, with their steps, approvals and events; `0`: for ever",
+    ),
+    Setting(
+        "data_dir",
+        DIRECTORY,
+        FILES,
+        "embedded servers, and a key for development",
+    ),
+    Setting(
+        "artifacts_url",
+        url("file", "s3", read=without_slash),
+        FILES,
+        "where files that tasks make are kept: `file:///directory` or `s3://bucket/prefix` ([below](#artifacts))",
+        unset="`DATA_DIR/artifacts`",
+    ),
+    Setting(
+        "rate_limit_max",
+        integer(1, 1_000_000),
+        API,
+        "how many requests that change something a person's programs may send within `RATE_LIMIT_WINDOW`,"
+        " ten times as many may read; and how many forms the person may send",
+    ),
+    Setting("rate_limit_window", duration(1), API, "the time in which they are counted"),
+    Setting(
+        "jwks_url",
+        url("https", "http"),
+        API,
+        "where the keys of your identity provider are: its JWTs are then taken beside personal tokens "
+        "([api.md](api.md))",
+    ),
+    Setting("jwt_issuer", TEXT, API, "the `iss` they must have; needed with `JWKS_URL`"),
+    Setting("jwt_audience", TEXT, API, "the `aud` they must have; needed with `JWKS_URL`"),
+    Setting(
+        "log_level",
+        LOG_LEVEL,
+        WATCHING,
+        "the least that is logged: `debug`, `info`, `warning` or `error`; above `info` no line for each "
+        "request and attempt",
+    ),
+    Setting(
+        "metrics_token",
+        SECRET,
+        WATCHING,
+        "whoever reads `/metrics` sends it as a bearer token; without it `/metrics` is open in "
+        "development, closed in production",
+    ),
+    Setting(
+        "metrics_port",
+        integer(0, 65535),
+        WATCHING,
+        "a worker process answers `/metrics`, `/livez` and `/readyz` on this port; `0`: not at all "
+        "([operations.md](operations.md))",
+    ),
+    Setting(
+        "traces_url",
+        url("http", "https"),
+        WATCHING,
+        "where traces go by OTLP over HTTP (`http://collector:4318/v1/traces`); needs the extra `holdgate[tracing]`",
+    ),
+    Setting(
+        "careers_port",
+        integer(1, 65535),
+        DEVELOPMENT,
+        "the port of the development careers site; at the next `make run` the sample postings follow it",
+    ),
+)
