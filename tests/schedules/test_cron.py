@@ -111,7 +111,7 @@ def test_a_beat_that_alone_was_missed_is_the_last_one() -> None:
         ("* * * * * *", "UTC", "cron"),
         ("61 * * * *", "UTC", "cron"),
         ("* * 30 2 *", "UTC", "cron"),
-        ("@hourly", "UTC", "cron"),
+        ("@reboot", "UTC", "cron"),
         (f"{'1,' * 60}1 * * * *", "UTC", "cron"),
         ("* * * * *", "Mars/Olympus", "zone"),
         ("* * * * *", "../../etc/passwd", "zone"),
@@ -133,3 +133,12 @@ def test_whatever_is_typed_is_read_or_refused(cron: str) -> None:
         return
     found = list(islice(rhythm.after(datetime(2026, 3, 28, tzinfo=UTC)), 20))
     assert found == sorted(set(found))
+
+
+@pytest.mark.parametrize(
+    ("nickname", "cron"), [("@daily", "0 0 * * *"), (" @Hourly ", "0 * * * *"), ("@weekly", "0 0 * * SUN")]
+)
+def test_a_nickname_stands_for_its_five_fields(nickname: str, cron: str) -> None:
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    named, written = parse(nickname, "Europe/Berlin").after(start), parse(cron, "Europe/Berlin").after(start)
+    assert [next(named) for _ in range(60)] == [next(written) for _ in range(60)]

@@ -15,6 +15,15 @@ from holdgate.core.errors import Invalid
 from holdgate.core.zones import is_zone
 
 LONGEST = 100  # characters of an expression
+NICKNAMES = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
 EVERY_HOUR = set(range(24))
 MINUTE = timedelta(minutes=1)
 # How far one looks back for the last beat that was missed, sooner for quick rhythms.
@@ -68,12 +77,15 @@ class Rhythm:
 
 
 def parse(cron: str, zone: str) -> Rhythm:
-    """Raises Invalid for what is no expression of five fields, never beats, or is no known time zone."""
-    fields = cron.split()
+    """Raises Invalid for what is no expression of five fields nor a nickname such as @daily, never beats, or is no known
+    time zone."""
+    fields = NICKNAMES.get(cron.strip().lower(), cron).split()
     if not is_zone(zone):
         raise _invalid("zone", f"There is no time zone {zone[:60]!r}. Use a name such as Europe/Berlin.")
     if len(fields) != 5 or len(cron) > LONGEST:
-        raise _invalid("cron", "Five fields: minute, hour, day of the month, month, day of the week.")
+        raise _invalid(
+            "cron", "Five fields: minute, hour, day of the month, month, day of the week; or @daily and its like."
+        )
     try:
         through = CronSim(" ".join(fields), datetime(2026, 1, 1)).hours == EVERY_HOUR
         if through:

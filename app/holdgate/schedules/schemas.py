@@ -51,7 +51,12 @@ class NewSchedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     kind: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
-    cron: Annotated[str, msgspec.Meta(min_length=1, max_length=100, description="Five fields, read in the zone.")]
+    cron: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1, max_length=100, description="Five fields, or @daily and its like; read in the zone."
+        ),
+    ]
     zone: Annotated[str, msgspec.Meta(min_length=1, max_length=60)] = "UTC"
     payload: dict[str, Any] = {}
     queue: Annotated[str, msgspec.Meta(max_length=40)] | None = None
