@@ -47,6 +47,7 @@ async def test_a_task_whose_tries_are_used_up_goes_to_the_dead_letters_with_its_
     assert task.error is not None
     assert task.error["type"] == "RuntimeError"
     assert "it never works" in task.error["traceback"]
+    assert task.error["line"]["code"].startswith("raise RuntimeError(")
 
 
 async def test_a_permanent_error_buries_at_once(database: Database, settings: Settings) -> None:

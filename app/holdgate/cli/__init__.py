@@ -39,6 +39,8 @@ for command in (
     project.init,
     processes.dev,
     tasks.kinds,
+    tasks.enqueue,
+    tasks.run,
     database.migrate,
     database.demo,
     database.verify,

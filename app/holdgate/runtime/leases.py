@@ -22,6 +22,7 @@ from holdgate.core.config import Settings
 from holdgate.core.connections import ServerLine
 from holdgate.core.db import AWAY, Database, WriteSession
 from holdgate.core.telemetry import log
+from holdgate.core.text.source_line import own_line
 from holdgate.runtime.workers import NAME
 from holdgate.tasks.kinds import find_kind
 from holdgate.tasks.queue import claims
@@ -200,10 +201,12 @@ class Leases:
         )
 
     def _where(self) -> str:
-        """The innermost lines of what the loop's thread is doing, outermost first."""
+        """The line of the handler's own code where the loop is; else the innermost lines, outermost first."""
         frame = sys._current_frames().get(self._main)
-        lines = traceback.extract_stack(frame)[-3:] if frame else []
-        return " > ".join(f"{Path(line.filename).name}:{line.lineno} {line.name}" for line in lines)
+        lines = traceback.extract_stack(frame) if frame else []
+        if place := own_line(lines):
+            return f"{place.file}:{place.line} {place.function}: {place.code}"
+        return " > ".join(f"{Path(line.filename).name}:{line.lineno} {line.name}" for line in lines[-3:])
 
 
 def _working_for(task: asyncio.Task[Any]) -> Claimed | None:

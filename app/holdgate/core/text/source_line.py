@@ -2,6 +2,7 @@
 
 import sysconfig
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +28,12 @@ def source_line(error: BaseException) -> SourceLine | None:
     """The innermost line outside of Python, of Holdgate and of installed packages; else of a built-in kind."""
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         return SourceLine(_short(error.filename), error.lineno, "<module>", (error.text or "").strip())
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+    return own_line(traceback.extract_tb(error.__traceback__))
+
+
+def own_line(stack: Sequence[traceback.FrameSummary]) -> SourceLine | None:
+    """As `source_line`, of a stack whose innermost frame is the last."""
+    frames = [frame for frame in stack if not frame.filename.startswith("<")]
     own = [frame for frame in frames if _own(frame.filename)]
     built_in = [frame for frame in frames if frame.filename.startswith(_BUILT_IN)]
     if not (chosen := own or built_in):

@@ -10,6 +10,7 @@ import msgspec
 
 from holdgate.core.db import in_words
 from holdgate.core.text.masking import masked_text
+from holdgate.core.text.source_line import source_line
 from holdgate.core.text.storable import storable_text
 from holdgate.runtime.errors import PermanentError, RetryAfter, TaskEnded
 from holdgate.tasks.kinds import Kind, find_kind
@@ -19,6 +20,7 @@ from holdgate.tasks.states import TaskState
 MOST_TRACEBACK = 20_000  # characters kept, the innermost frames
 MOST_MESSAGE = 5_000
 MOST_REASON = 500
+MOST_LINE = 500
 MOST_CAUSES = 5  # of a group of errors that are told
 LONGEST_DELAY = timedelta(days=1)  # that a handler, or the site it asked, can put off the next try
 
@@ -47,8 +49,9 @@ def buried(task: Claimed, error: BaseException, *, failed: bool = True) -> Outco
 
 
 def describe(error: BaseException) -> str:
-    """An error as it is stored: JSON text of type, message and traceback, without what looks like a secret."""
-    value = {"type": _name(error), "message": _message(error), "traceback": _traceback(error)}
+    """An error as it is stored: JSON text of type, message, traceback and the line of the developer's own code, without
+    what looks like a secret."""
+    value = {"type": _name(error), "message": _message(error), "line": _own_line(error), "traceback": _traceback(error)}
     return msgspec.json.encode(value).decode()
 
 
@@ -115,6 +118,21 @@ def _told(error: BaseException) -> str:
 
 def _line(error: BaseException) -> str:
     return " ".join(_message(error).split())[:MOST_REASON] or _name(error)
+
+
+def _own_line(error: BaseException) -> dict[str, str | int] | None:
+    try:
+        place = source_line(next(_causes(error)))
+    except Exception:  # the file may have changed or gone
+        return None
+    if place is None:
+        return None
+    return {
+        "file": storable_text(place.file, MOST_LINE),
+        "line": place.line,
+        "function": storable_text(place.function, MOST_LINE),
+        "code": masked_text(storable_text(place.code, MOST_LINE)),
+    }
 
 
 def _traceback(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """One try of one task, from its payload to its outcome. Knows no table: what it returns is written by the finisher."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -19,10 +20,20 @@ from holdgate.tasks.states import TaskState
 logger = log.get("holdgate.tasks")
 
 
-async def execute(task: Claimed, context: Context) -> Outcome | None:
+async def execute(
+    task: Claimed,
+    context: Context,
+    *,
+    hurried: bool = True,
+    watch: Callable[[BaseException], None] = lambda error: None,
+) -> Outcome | None:
     """Run the handler to its end. None: the task left our hands (held, asleep, cancelled, lost): nothing is to write.
 
     A CancelledError passes through: only the dispatcher knows whether it was its own.
+
+    Args:
+        hurried: whether its timeout and its deadline end it.
+        watch: is called with the error by which the handler has ended.
     """
     try:
         kind = find_kind(task.kind)
@@ -34,18 +45,20 @@ async def execute(task: Claimed, context: Context) -> Outcome | None:
     seconds = kind.timeout.total_seconds()
     try:
         # A time that is over already would still let the handler run up to its first await.
-        if task.time_left is not None and task.time_left <= 0:
+        if hurried and task.time_left is not None and task.time_left <= 0:
             return buried(task, DeadlinePassed("Its deadline passed before it could start."), failed=False)
         now = asyncio.get_running_loop().time()
         deadline = None if task.time_left is None else now + task.time_left
-        async with asyncio.timeout_at(now + seconds if deadline is None else min(now + seconds, deadline)) as limit:
-            context.clock = Clock(limit, deadline)
+        end = now + seconds if deadline is None else min(now + seconds, deadline)
+        async with asyncio.timeout_at(end if hurried else None) as limit:
+            context.clock = Clock(limit, deadline if hurried else None)
             result = await _call(kind, context, payload)
         return Outcome(task.id, task.attempt, TaskState.SUCCEEDED, result=_json(result))
     except LeaseLost:
         logger.info("attempt_refused", task=str(task.id), attempt=task.attempt)
         return None
     except PermanentError as error:
+        watch(error)
         return buried(task, error)
     except asyncio.CancelledError:
         raise
@@ -54,6 +67,7 @@ async def execute(task: Claimed, context: Context) -> Outcome | None:
             return None
         if context.clock and context.clock.deadline_passed:
             return buried(task, DeadlinePassed("Its deadline passed while it was running."), failed=False)
+        watch(failure)
         late = TimeoutError(f"It took longer than {kind.timeout.total_seconds():g} seconds.")
         return failed(task, late if limit.expired() else failure)
 
