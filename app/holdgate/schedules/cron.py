@@ -77,8 +77,11 @@ class Rhythm:
 
 
 def parse(cron: str, zone: str) -> Rhythm:
-    """Raises Invalid for what is no expression of five fields nor a nickname such as @daily, never beats, or is no known
-    time zone."""
+    """A cron expression of five fields, or a nickname such as @daily.
+
+    Raises:
+        Invalid: it is neither, never comes, or the time zone is not known.
+    """
     fields = NICKNAMES.get(cron.strip().lower(), cron).split()
     if not is_zone(zone):
         raise _invalid("zone", f"There is no time zone {zone[:60]!r}. Use a name such as Europe/Berlin.")
