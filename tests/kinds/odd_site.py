@@ -12,12 +12,18 @@ class OddSite:
         self.asked: list[tuple[str, bytes]] = []
         self.heads: list[str] = []
         self.url = ""
+        self.keeps_keys = False
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
         body = await reader.readexactly(int(length[1])) if length else b""
         self.heads.append(head)
+        if head.startswith("OPTIONS "):
+            keys = "Accept-Idempotency-Key: ?1\r\n" if self.keeps_keys else ""
+            writer.write(f"HTTP/1.1 204 No Content\r\n{keys}\r\n".encode())
+            writer.close()
+            return
         self.asked.append((head.split(" HTTP")[0], body))
         self.heard()
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

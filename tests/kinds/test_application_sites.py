@@ -96,8 +96,10 @@ async def test_a_refusal_is_told_in_the_sites_words(ada: Applicant, tester: Kind
     assert f"127.0.0.1 refused the application (400): {said}" in str((await tester.task(task_id)).reason)
 
 
-@pytest.mark.parametrize("status", ["408 Timeout", "409 Conflict", "429 Slow down", "500 Oops", "502 Bad gateway"])
-async def test_a_busy_site_is_tried_again_with_the_same_bytes(ada: Applicant, tester: KindTester, status: str) -> None:
+@pytest.mark.parametrize("status", ["408 Timeout", "425 Too early", "429 Slow down", "503 Down for now"])
+async def test_a_site_that_takes_nothing_for_now_is_tried_again_with_the_same_bytes(
+    ada: Applicant, tester: KindTester, status: str
+) -> None:
     async with odd_site(page("later", status), data('{"receipt": "R-3"}')) as site:
         task_id = await ada.approved("busy", apply_url=f"{site.url}/apply")
         assert await tester.run(task_id) == "retrying"
@@ -105,6 +107,91 @@ async def test_a_busy_site_is_tried_again_with_the_same_bytes(ada: Applicant, te
         first, second = [body.split(b"\r\n", 1) for _, body in site.asked]
     # All but the boundary, which is random.
     assert first[1].replace(first[0], b"") == second[1].replace(second[0], b"")
+
+
+UNKNOWN = {
+    "cut off": "",
+    "conflict": data('{"detail": "You have already applied"}', "409 Conflict"),
+    "error": page("", "500 Oops"),
+    "gateway": page("", "502 Bad gateway"),
+    "endless": page("x" * 3_000_000),
+}
+
+
+@pytest.mark.parametrize("answer", UNKNOWN.values(), ids=UNKNOWN)
+async def test_an_application_whose_answer_is_lost_is_not_sent_again_and_a_person_is_asked(
+    ada: Applicant, tester: KindTester, answer: str
+) -> None:
+    async with odd_site(answer) as site:
+        task_id = await ada.approved("lost", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "needs_input"
+        question = await tester.question(task_id)
+        assert question.title == "Has Gantry & Rail received your application for Engineer?"
+        await tester.decide(task_id, form={"arrived": "yes"})
+        assert await tester.finish(task_id) == "succeeded"
+        assert site.lines == ["POST /apply"]
+    assert (await ada.posting_of(task_id)).applied_task_id == task_id
+
+
+async def test_what_the_site_says_is_shown_to_the_person_who_is_asked(ada: Applicant, tester: KindTester) -> None:
+    async with odd_site(UNKNOWN["conflict"]) as site:
+        task_id = await ada.approved("twice", apply_url=f"{site.url}/apply")
+        await tester.run(task_id)
+    assert "You have already applied" in (await tester.question(task_id)).shown["What happened"]
+
+
+@pytest.mark.parametrize("answer", ["", page("", "502 Bad gateway", "Accept-Idempotency-Key: ?1")])
+async def test_a_site_that_keeps_keys_gets_the_same_again(ada: Applicant, tester: KindTester, answer: str) -> None:
+    async with odd_site(answer, data('{"receipt": "R-6"}')) as site:
+        site.keeps_keys = True
+        task_id = await ada.approved("keeps", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "retrying"
+        assert await tester.finish(task_id) == "succeeded"
+        assert site.lines == ["POST /apply"] * 2
+
+
+async def test_a_redirect_that_leads_nowhere_says_nothing_about_the_application(
+    ada: Applicant, tester: KindTester
+) -> None:
+    async with odd_site(redirect("http://127.0.0.1:9/thanks")) as site:
+        task_id = await ada.approved("nowhere", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "needs_input"
+        assert site.lines == ["POST /apply"]
+
+
+async def test_a_site_that_cannot_be_reached_has_nothing_and_is_tried_again(ada: Applicant, tester: KindTester) -> None:
+    async with odd_site(data('{"receipt": "R-7"}')) as site:
+        task_id = await ada.approved("away", apply_url="http://127.0.0.1:9/apply")
+        assert await tester.run(task_id) == "retrying"
+        assert site.asked == []
+
+
+async def test_a_no_in_a_friendly_answer_is_a_refusal_in_the_sites_words(ada: Applicant, tester: KindTester) -> None:
+    async with odd_site(data('{"success": false, "errors": {"phone": ["is no number"]}}')) as site:
+        task_id = await ada.approved("friendly", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "dead_letter"
+    assert "phone: is no number" in str((await tester.task(task_id)).reason)
+
+
+@pytest.mark.parametrize(
+    ("choice", "end"),
+    [
+        ("I have applied on the site", "succeeded"),
+        ("Give up", "dead_letter"),
+        ("I have signed in: send it", "needs_input"),
+    ],
+)
+async def test_after_two_sign_ins_in_vain_there_are_other_ways_out(
+    ada: Applicant, tester: KindTester, choice: str, end: str
+) -> None:
+    async with odd_site(SIGN_IN) as site:
+        task_id = await ada.approved("wall", apply_url=f"{site.url}/apply")
+        for _ in range(2):
+            assert await tester.run(task_id) == "needs_auth"
+            await tester.decide(task_id)
+        assert await tester.run(task_id) == "needs_input"
+        await tester.decide(task_id, form={"next": choice})
+        assert await tester.run(task_id) == end
 
 
 async def test_a_sign_in_page_in_place_of_an_answer_is_a_wish_for_a_sign_in(ada: Applicant, tester: KindTester) -> None:
@@ -161,5 +248,5 @@ async def test_a_site_that_redirects_for_ever_is_left(ada: Applicant, tester: Ki
 async def test_an_endless_answer_is_not_taken(ada: Applicant, tester: KindTester) -> None:
     async with odd_site(page("x" * 3_000_000)) as site:
         task_id = await ada.approved("endless", apply_url=f"{site.url}/apply")
-        assert await tester.run(task_id) == "dead_letter"
-    assert "more than" in str((await tester.task(task_id)).reason)
+        assert await tester.run(task_id) == "needs_input"
+    assert "more than" in (await tester.question(task_id)).shown["What happened"]

@@ -55,7 +55,7 @@ async def test_an_application_is_composed_approved_sent_and_recorded(
     assert posting.applied_at is not None
     assert posting.applied_task_id == task_id
     assert (await tester.task(task_id)).progress == {"done": 3, "total": 3, "note": "Sent"}
-    assert list(await tester.steps(task_id)) == ["compose", "sending", "send", "applied"]
+    assert list(await tester.steps(task_id)) == ["compose", "sending", "trying", "send", "applied"]
 
 
 async def test_the_edited_letter_arrives_byte_for_byte(ada: Applicant, tester: KindTester, site: Site) -> None:

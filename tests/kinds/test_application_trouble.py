@@ -17,6 +17,7 @@ from holdgate.testing import KindTester
 from tests.careers.careers_site import PDF, Site
 from tests.factories.workers import until
 from tests.kinds.applying import Applicant
+from tests.kinds.odd_site import data, odd_site
 
 
 async def test_a_site_that_is_down_twice_gets_one_application(ada: Applicant, tester: KindTester, site: Site) -> None:
@@ -27,7 +28,17 @@ async def test_a_site_that_is_down_twice_gets_one_application(ada: Applicant, te
     assert await tester.finish(task_id) == "succeeded"
     task = await tester.task(task_id)
     assert (task.failures, len(site.received("down"))) == (2, 1)
-    assert list(await tester.steps(task_id)) == ["compose", "sending", "send", "applied"]
+    assert list(await tester.steps(task_id)) == [
+        "compose",
+        "sending",
+        "trying",
+        "send",
+        "trying-2",
+        "send-2",
+        "trying-3",
+        "send-3",
+        "applied",
+    ]
 
 
 async def test_a_site_that_stays_down_ends_in_the_dead_letters_and_a_retry_sends_what_was_approved(
@@ -95,7 +106,17 @@ async def test_a_site_that_wants_a_sign_in_gets_the_application_after_it(
     await tester.decide(task_id)
     assert await tester.run(task_id) == "succeeded"
     assert len(site.received("members")) == 1
-    assert list(await tester.steps(task_id)) == ["compose", "sending", "send", "send-2", "send-3", "applied"]
+    assert list(await tester.steps(task_id)) == [
+        "compose",
+        "sending",
+        "trying",
+        "send",
+        "trying-2",
+        "send-2",
+        "trying-3",
+        "send-3",
+        "applied",
+    ]
 
 
 async def test_a_redirect_to_a_login_page_is_a_wish_for_a_sign_in(
@@ -182,7 +203,7 @@ class Killed(TaskEnded):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("write", range(1, 5))
+@pytest.mark.parametrize("write", range(1, 6))
 async def test_a_worker_killed_at_any_stored_step_leaves_one_application(
     ada: Applicant,
     tester: KindTester,
@@ -205,8 +226,20 @@ async def test_a_worker_killed_at_any_stored_step_leaves_one_application(
 
     [sent] = site.received(job)
     assert (await tester.result(task_id))["receipt"] == sent["receipt"]
-    assert list(await tester.steps(task_id)) == ["compose", "sending", "send", "applied"]
+    assert list(await tester.steps(task_id)) == ["compose", "sending", "trying", "send", "applied"]
     assert (await ada.posting_of(task_id)).applied_task_id == task_id
+
+
+async def test_an_attempt_cut_off_while_it_sent_is_not_repeated_at_a_site_that_keeps_no_keys(
+    ada: Applicant, tester: KindTester, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with odd_site(data('{"receipt": "R-8"}')) as away:
+        task_id = await ada.approved("cut-off", apply_url=f"{away.url}/apply")
+        await _with_a_death(tester, database, monkeypatch, task_id, 3, "before")  # sending, trying, send
+        assert away.lines == ["POST /apply"]
+        assert await tester.run(task_id) == "needs_input"
+        assert "cut off" in (await tester.question(task_id)).shown["What happened"]
+        assert away.lines == ["POST /apply"]
 
 
 async def _with_a_death(

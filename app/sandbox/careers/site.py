@@ -17,6 +17,7 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
+    "Accept-Idempotency-Key": "?1",
     "Referrer-Policy": "same-origin",
 }
 

@@ -40,6 +40,10 @@ class Unreachable(OutgoingError):
     """No connection, or it broke: whether the request arrived is not known."""
 
 
+class NotSent(Unreachable):
+    """No connection was made, so nothing was sent."""
+
+
 class TimedOut(Unreachable):
     """No complete answer in time."""
 
@@ -99,7 +103,7 @@ class OutgoingClient:
         """Send one request; `options` are those of `httpx.AsyncClient.build_request` (headers, data, files, json, …).
 
         Raises:
-            BadUrl, PrivateAddress: nothing was sent. Unreachable, TimedOut, AnswerTooLarge
+            BadUrl, PrivateAddress, NotSent: nothing was sent. Unreachable, TimedOut, AnswerTooLarge
         """
         target = checked_url(url)
         request = self._http.build_request(method, target, **options)
@@ -111,6 +115,8 @@ class OutgoingClient:
                     answer = await self._answer(request)
                 told.say({"http.response.status_code": answer.status_code})
                 return answer
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise NotSent(f"{target.host} cannot be reached: {_line(error)}") from error
         except (TimeoutError, httpx.TimeoutException) as error:
             raise TimedOut(f"{target.host} did not answer within {self._timeout:g} seconds.") from error
         except (httpx.RequestError, OSError) as error:

@@ -11,46 +11,56 @@ import msgspec
 from sqlalchemy import func, select
 
 from holdgate.core.network import outgoing
-from holdgate.kinds.application.packet import Packet, Refusal, SignInWanted, SiteReceipt, Unclear
+from holdgate.kinds.application.packet import NotTaken, Packet, Refusal, SignInWanted, SiteReceipt, Unclear
 from holdgate.runtime.attempts.context import Context
-from holdgate.runtime.errors import RetryAfter
 
 RECEIPTS = ("receipt", "receipt_id", "application_id", "applicationId", "confirmation", "reference", "id")
-BUSY = (408, 409, 425, 429)  # and every 5xx; 409: the try before is still being worked on
+REFUSED_FOR_NOW = (408, 425, 429, 503)  # by their meaning the application has not been taken
+UNKNOWN = (409,)  # and every other 5xx; 409: taken before, or the attempt before is still being worked on
+KEEPS_KEYS = "Accept-Idempotency-Key"
 LONGEST = 1000  # characters of a site's words that are passed on
 
 _PASSWORD_FIELD = re.compile(rb"<input[^>]{0,500}\btype\s*=\s*[\"']?password\b", re.IGNORECASE)
 
 
 class SiteBusy(Exception):
-    """The site cannot take the application now. Whether it has is not known; the same key will tell it."""
+    """The site cannot take the application now. Whether it has is not known; it keeps the key, which will tell."""
+
+
+def keeps_keys(response: httpx.Response) -> bool:
+    """Whether the site says of itself that it counts the requests of one Idempotency-Key once (docs/kinds.md)."""
+    return response.headers.get(KEEPS_KEYS, "").strip().lower() in ("?1", "1", "true")
 
 
 async def judge(
     ctx: Context, packet: Packet, letter: str, response: httpx.Response
-) -> SiteReceipt | Refusal | SignInWanted | Unclear:
-    """Raises SiteBusy, RetryAfter."""
+) -> SiteReceipt | Refusal | SignInWanted | NotTaken | Unclear:
+    """Raises SiteBusy: not known, but the same may be sent again."""
     status, host = response.status_code, response.url.host
     said = _words(response)
     if status in (401, 403) or _is_login_page(response):
         return SignInWanted(url=_login_url(response, packet), host=host, said=said)
     if response.request.method != "POST":
         # A page that a redirect led to: what it says is not about the application.
-        return Unclear(round=ctx.task.round, status=status, host=host, at=await _now(ctx))
-    if status in BUSY or status >= 500:
-        busy = f"{host} answered {status}{f': {said}' if said else ''}."
+        return Unclear(round=ctx.task.round, status=status, host=host, at=await now(ctx))
+    busy = f"{host} answered {status}{f': {said}' if said else ''}."
+    if status in REFUSED_FOR_NOW:
         wait = outgoing.retry_after(response)
-        raise SiteBusy(busy) if wait is None else RetryAfter(wait, busy)
-    if status >= 400:
+        return NotTaken(attempt=ctx.attempt, reason=busy, wait=wait.total_seconds() if wait else None)
+    if status in UNKNOWN or status >= 500:
+        if keeps_keys(response):
+            raise SiteBusy(busy)
+        return Unclear(round=ctx.task.round, status=status, host=host, at=await now(ctx), said=busy)
+    if status >= 400 or (said and _denies(response)):
         return Refusal(round=ctx.task.round, reason=f"{host} refused the application ({status}): {said or 'no reason'}")
     receipt = _receipt_in(response)
     if receipt is None:
-        return Unclear(round=ctx.task.round, status=status, host=host, at=await _now(ctx))
+        return Unclear(round=ctx.task.round, status=status, host=host, at=await now(ctx))
     return SiteReceipt(
         receipt=receipt,
         status=status,
         url=packet.apply_url,
-        sent_at=_received_at(response) or await _now(ctx),
+        sent_at=_received_at(response) or await now(ctx),
         cover_letter_sha256=sha256(letter.encode()).hexdigest(),
     )
 
@@ -91,6 +101,11 @@ def _receipt_in(response: httpx.Response) -> str | None:
     return "" if accepted else None
 
 
+def _denies(response: httpx.Response) -> bool:
+    told = _object(response)
+    return told.get("ok") is False or told.get("success") is False
+
+
 def _received_at(response: httpx.Response) -> datetime | None:
     try:
         moment = datetime.fromisoformat(str(_object(response).get("received_at", "")))
@@ -99,7 +114,7 @@ def _received_at(response: httpx.Response) -> datetime | None:
         return None
 
 
-async def _now(ctx: Context) -> datetime:
+async def now(ctx: Context) -> datetime:
     async with ctx.database.read() as session:
         moment: datetime = (await session.execute(select(func.now()))).scalar_one()
     return moment

@@ -114,13 +114,23 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag="refusal"):
     outdated: bool = False
 
 
+class NotTaken(msgspec.Struct, frozen=True, kw_only=True, tag="not_taken"):
+    """Nothing was received in this attempt, and another one is worth it, after `wait` seconds if the site says so."""
+
+    attempt: int
+    reason: str
+    wait: float | None = None
+
+
 class Unclear(msgspec.Struct, frozen=True, kw_only=True, tag="unclear"):
-    """The site answered `at` that moment, yet not whether it has the application: a person has to look."""
+    """At that moment nobody knew whether the site had the application: a person has to look. `said`: what happened, if
+    it was not merely an answer without a receipt; then `status` may be 0 for none."""
 
     round: int
     status: int
     host: str
     at: datetime
+    said: str = ""
 
 
 class SignInWanted(msgspec.Struct, frozen=True, kw_only=True, tag="sign_in"):

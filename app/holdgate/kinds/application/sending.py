@@ -1,12 +1,14 @@
 """Sending an application so that the site counts it once, whatever breaks on the way.
 
 Before the first request of a packet a step is stored ("sending"). From then on the packet is the only thing that may
-be sent, always with the same key, until the site has said clearly that it did not take it.
+be sent, always with the same key, until the site has said clearly that it did not take it. Before each request another
+step is stored ("trying"): an attempt that finds the one of an attempt before, without its outcome, does not know
+whether that request arrived. Unless the site says that it keeps keys, a person is asked then, and it is not sent again.
 """
 
 import asyncio
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
@@ -16,9 +18,16 @@ from holdgate.accounts.profile.profiles import load_resume
 from holdgate.approvals.rules.forms import FormField
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.network import outgoing
-from holdgate.core.network.outgoing import OutgoingClient, RefusedRequest
+from holdgate.core.network.outgoing import (
+    AnswerTooLarge,
+    NotSent,
+    OutgoingClient,
+    OutgoingError,
+    RefusedRequest,
+    Unreachable,
+)
 from holdgate.kinds.application import answers
-from holdgate.kinds.application.packet import Packet, Refusal, SignInWanted, SiteReceipt, Unclear
+from holdgate.kinds.application.packet import NotTaken, Packet, Refusal, SignInWanted, SiteReceipt, Unclear
 from holdgate.postings import service as postings
 from holdgate.postings.errors import PostingNotFound
 from holdgate.runtime.attempts.context import Context
@@ -27,6 +36,8 @@ from holdgate.runtime.errors import PermanentError, RetryAfter
 TIMEOUT = timedelta(seconds=45)
 PATIENCE = timedelta(seconds=10)  # of a Retry-After is waited for in place; what is longer is left to the retry
 HOPS = 3
+SIGN_INS = 2  # after as many in vain a person may end it otherwise
+SIGNED_IN, BY_HAND, GIVE_UP = "I have signed in: send it", "I have applied on the site", "Give up"
 ANOTHER = timedelta(minutes=1)  # how long an application waits for another one of the same posting
 
 CHANGED = "Your résumé has changed since you approved the application, so nothing was sent."
@@ -45,17 +56,58 @@ async def send(
     stale = await ctx.transact(numbered("sending", draft), check_fresh, ctx, packet, posting_id)
     if stale is not None:
         return stale
+    signed_in = 0
     while True:
         n = next(tries)
         key = ctx.idempotency_key(step)
-        outcome = await ctx.step(numbered("send", n), post, ctx, packet, letter, key, posting_id)
-        if isinstance(outcome, Unclear):
-            return await _look(ctx, packet, letter, outcome, n)
-        if not isinstance(outcome, SignInWanted):
-            return outcome
-        said = f" (it says: {outcome.said[:200]})" if outcome.said else ""
-        title = f"Sign in at {outcome.host} to apply for {packet.title} at {packet.company}{said}"
-        await ctx.sign_in(f"sign-in-{n}", title=title, url=outcome.url)
+        begun = await ctx.step(numbered("trying", n), _this_attempt, ctx)
+        outcome = await ctx.step(numbered("send", n), post, ctx, packet, letter, key, posting_id, begun)
+        match outcome:
+            case NotTaken():
+                if outcome.attempt == ctx.attempt:
+                    raise _later(outcome)
+            case Unclear():
+                return await _look(ctx, packet, letter, outcome, n)
+            case SignInWanted():
+                signed_in += 1
+                ended = await _sign_in(ctx, packet, letter, outcome, n, last=signed_in > SIGN_INS)
+                if ended is not None:
+                    return ended
+            case _:
+                return outcome
+
+
+async def _this_attempt(ctx: Context) -> int:
+    return ctx.attempt
+
+
+def _later(outcome: NotTaken) -> Exception:
+    if outcome.wait is None:
+        return answers.SiteBusy(outcome.reason)
+    return RetryAfter(timedelta(seconds=outcome.wait), outcome.reason)
+
+
+async def _sign_in(
+    ctx: Context, packet: Packet, letter: str, wanted: SignInWanted, n: int, *, last: bool
+) -> SiteReceipt | Refusal | None:
+    """Ask the person to sign in at the site. None: they say they have, so that it is sent again."""
+    said = f" (it says: {wanted.said[:200]})" if wanted.said else ""
+    title = f"Sign in at {wanted.host} to apply for {packet.title} at {packet.company}{said}"
+    if not last:
+        await ctx.sign_in(f"sign-in-{n}", title=title, url=wanted.url)
+        return None
+    answer = await ctx.ask(
+        f"sign-in-{n}",
+        title=title,
+        show={
+            "What happened": f"{wanted.host} still wants a sign-in, and may not know yours here.",
+            "Site": wanted.url,
+        },
+        fields=[FormField("next", "What now?", "select", True, (SIGNED_IN, BY_HAND, GIVE_UP))],
+    )
+    if answer.form["next"] == GIVE_UP:
+        return Refusal(round=ctx.task.round, reason=f"{wanted.host} wants a sign-in, and you gave up.")
+    return _by_hand(packet, letter, await answers.now(ctx), 0) if answer.form["next"] == BY_HAND else None
 
 
 async def _look(ctx: Context, packet: Packet, letter: str, unclear: Unclear, n: int) -> SiteReceipt | Refusal:
@@ -64,18 +116,24 @@ async def _look(ctx: Context, packet: Packet, letter: str, unclear: Unclear, n: 
         f"arrived-{n}",
         title=f"Has {packet.company} received your application for {packet.title}?",
         show={
-            "What happened": f"{unclear.host} answered {unclear.status} without a receipt.",
+            "What happened": unclear.said or f"{unclear.host} answered {unclear.status} without a receipt.",
             "Site": packet.apply_url,
         },
         fields=[FormField("arrived", "The application has arrived", "select", True, ("yes", "no"))],
     )
     if answer.form["arrived"] != "yes":
-        return Refusal(round=unclear.round, reason=f"{unclear.host} has not taken the application ({unclear.status}).")
+        why = unclear.said or f"{unclear.host} answered {unclear.status}."
+        return Refusal(round=unclear.round, reason=f"{unclear.host} has not taken the application. {why}")
+    return _by_hand(packet, letter, unclear.at, unclear.status)
+
+
+def _by_hand(packet: Packet, letter: str, at: datetime, status: int) -> SiteReceipt:
+    """A person says that the site has it, which gave no receipt."""
     return SiteReceipt(
         receipt="",
-        status=unclear.status,
+        status=status,
         url=packet.apply_url,
-        sent_at=unclear.at,
+        sent_at=at,
         cover_letter_sha256=sha256(letter.encode()).hexdigest(),
     )
 
@@ -120,13 +178,14 @@ async def _resume(session: Session, ctx: Context, packet: Packet) -> bytes | Non
 
 
 async def post(
-    ctx: Context, packet: Packet, letter: str, key: str, posting_id: UUID
-) -> SiteReceipt | Refusal | SignInWanted | Unclear:
-    """One try. What is not clear (no answer, a server's error) is raised, so that the same is sent again.
+    ctx: Context, packet: Packet, letter: str, key: str, posting_id: UUID, begun: int
+) -> SiteReceipt | Refusal | SignInWanted | NotTaken | Unclear:
+    """One request. `begun` is the attempt that was the first to make it: another one does not know what became of it.
 
     Raises:
-        OutgoingError, SiteBusy, RetryAfter: worth another try.
-        PermanentError: not worth one.
+        OutgoingError, SiteBusy: not known whether it arrived, and the site keeps keys: the same is sent again.
+        RetryAfter: another application of this posting is being sent.
+        PermanentError: not worth another attempt.
     """
     async with ctx.database.write("system") as session:
         await _begin(session, ctx, posting_id)  # again: this may be a retry of days later
@@ -145,10 +204,32 @@ async def post(
     await ctx.progress(2, 3, "Sending")
     try:
         async with outgoing.client(ctx.settings, timeout=TIMEOUT) as http:
-            response = await _deliver(http, packet, letter, resume, key)
+            if begun != ctx.attempt and not await _keeps_keys(http, packet):
+                return await _unclear(ctx, packet, "The attempt before was cut off while it was being sent.")
+            try:
+                response = await _deliver(http, packet, letter, resume, key)
+            except NotSent as error:
+                return NotTaken(attempt=ctx.attempt, reason=str(error))
+            except (Unreachable, AnswerTooLarge) as error:
+                if isinstance(error, Unreachable) and await _keeps_keys(http, packet):
+                    raise
+                return await _unclear(ctx, packet, str(error))
     except RefusedRequest as error:
         raise PermanentError(str(error)) from error
     return await answers.judge(ctx, packet, letter, response)
+
+
+async def _keeps_keys(http: OutgoingClient, packet: Packet) -> bool:
+    """Ask the site itself. One that does not answer is taken for one that does not."""
+    try:
+        return answers.keeps_keys(await http.request("OPTIONS", packet.apply_url))
+    except OutgoingError:
+        return False
+
+
+async def _unclear(ctx: Context, packet: Packet, said: str) -> Unclear:
+    host = httpx.URL(packet.apply_url).host
+    return Unclear(round=ctx.task.round, status=0, host=host, at=await answers.now(ctx), said=said)
 
 
 async def _deliver(http: OutgoingClient, packet: Packet, letter: str, resume: bytes, key: str) -> httpx.Response:
@@ -157,7 +238,7 @@ async def _deliver(http: OutgoingClient, packet: Packet, letter: str, resume: by
     for _ in range(HOPS):
         response = await _post_form(http, url, packet, letter, resume, key)
         wait = outgoing.retry_after(response)
-        if wait and wait <= PATIENCE:
+        if wait and wait <= PATIENCE and response.status_code in answers.REFUSED_FOR_NOW:
             await asyncio.sleep(wait.total_seconds())
             response = await _post_form(http, url, packet, letter, resume, key)
         if response.status_code not in (307, 308):
@@ -171,7 +252,10 @@ async def _deliver(http: OutgoingClient, packet: Packet, letter: str, resume: by
     for _ in range(HOPS):
         if response.status_code not in (301, 302, 303):
             break
-        response = await http.follow(response)
+        try:
+            response = await http.follow(response)
+        except NotSent as error:  # this request; the application was
+            raise Unreachable(str(error)) from error
     return response
 
 
