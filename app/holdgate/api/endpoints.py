@@ -1,4 +1,4 @@
-"""Routes of the API: one declaration says how a route is reached, what it needs, and how it is described."""
+"""What the description says of a route, and how one is registered with nothing inferred (api/routes.py infers it)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -23,6 +23,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         bodies: content type → the body's type; empty: no body is read.
         once: takes an Idempotency-Key.
         headers: those that a request may have beside, with what they say.
+        also: another scope that it needs.
     """
 
     scope: Scope
@@ -36,41 +37,15 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     once: bool = False
     media: str = JSON
     headers: Mapping[str, str] = {}
+    also: Scope | None = None
 
 
-def endpoint(
-    method: Literal["GET", "POST"],
-    path: str,
-    *,
-    scope: Scope,
-    tag: str,
-    summary: str,
-    answers: Mapping[int, Any],
-    problems: tuple[int, ...] = (),
-    query: type[msgspec.Struct] | None = None,
-    body: Any = None,
-    bodies: Mapping[str, Any] | None = None,
-    example: Any = None,
-    once: bool = False,
-    media: str = JSON,
-    headers: Mapping[str, str] | None = None,
-    name: str = "",
+def register(
+    method: Literal["GET", "POST"], path: str, made: Endpoint, name: str = ""
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
-    """Register a handler; it takes what Litestar injects. `body` is short for a JSON body of that type; the description
-    calls the route `name`, else as its handler is called."""
-    made = Endpoint(
-        scope=scope,
-        summary=summary,
-        tag=tag,
-        answers=answers,
-        problems=problems,
-        query=query,
-        bodies=bodies or ({JSON: body} if body is not None else {}),
-        example=example,
-        once=once,
-        media=media,
-        headers=headers or {},
-    )
-    register = get if method == "GET" else post
+    """Register a handler; it takes what Litestar injects. The description calls the route `name`, else as its handler
+    is called."""
+    route = get if method == "GET" else post
     opt = {"endpoint": made, **({"name": name} if name else {})}
-    return register(path, guards=[needs(scope)], opt=opt, status_code=min(answers))
+    guards = [needs(scope) for scope in (made.scope, made.also) if scope is not None]
+    return route(path, guards=guards, opt=opt, status_code=min(made.answers))

@@ -8,7 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
 from holdgate.api.bodies import read_query
-from holdgate.api.endpoints import CSV, JSON, endpoint
+from holdgate.api.endpoints import CSV, JSON, Endpoint, register
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
@@ -40,17 +40,9 @@ def export_routes(
             return await export(request, name, columns, rows(request.app.state.database, user, wanted))
 
         write.__doc__ = f"All that match, {order}, however many; {says}. Columns: {', '.join(columns)}."
-        return endpoint(
-            "GET",
-            f"/{name}/export.{ending}",
-            scope=scope,
-            tag=tag,
-            summary=f"Export {name} as {ending.upper()}",
-            answers={200: body},
-            query=query,
-            media=media,
-            name=f"export_{name}_{ending}",
-        )(write)
+        summary = f"Export {name} as {ending.upper()}"
+        made = Endpoint(scope=scope, summary=summary, tag=tag, answers={200: body}, query=query, media=media)
+        return register("GET", f"/{name}/export.{ending}", made, f"export_{name}_{ending}")(write)
 
     return [
         route("csv", CSV, None, "UTF-8, no cell is a formula"),

@@ -7,7 +7,7 @@ Refusals are not kept: they changed nothing, so the same key may be used again o
 import re
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from litestar import Response
@@ -20,6 +20,7 @@ from holdgate.core.principal import Principal
 from holdgate.web.http.request import WebRequest
 
 HEADER = "Idempotency-Key"
+T = TypeVar("T")
 KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
@@ -31,18 +32,19 @@ class InFlight(Conflict):
         self.headers = {"Retry-After": "1"}
 
 
-class MutationReply(msgspec.Struct, frozen=True):
-    """What a change answers. `location`: the path of what was made."""
+class MutationReply(msgspec.Struct, Generic[T], frozen=True):
+    """What a change answers that makes something: 201, or 200 where it was there. `location`: the path of what was
+    made."""
 
-    body: Any
-    status: int = 200
+    body: T
+    status: int = 201
     location: str = ""
 
 
 async def once(
     request: WebRequest,
     by: Principal,
-    work: Callable[[WriteSession], Awaitable[MutationReply]],
+    work: Callable[[WriteSession], Awaitable[MutationReply[Any]]],
     digest: bytes | None = None,
 ) -> Response[Any]:
     """Carry out `work` in a transaction of its own, after the body has been read; at most once for a key.

@@ -12,6 +12,7 @@ from holdgate.core.errors import Invalid
 from holdgate.core.paging import Cursor, parse_cursor
 from holdgate.web.http.request import WebRequest
 
+P = TypeVar("P")
 R = TypeVar("R")
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=200, description="How many at most.")]
@@ -45,12 +46,12 @@ def position(wanted: Paged) -> Cursor | None:
 
 def page(
     request: WebRequest,
-    kind: type[Any],
+    kind: Callable[..., P],
     rows: Sequence[R],
     wanted: Paged,
     item: Callable[[R], Any],
     key: Callable[[R], object],
-) -> Response[Any]:
+) -> Response[P]:
     """`rows` holds one more than asked for when there is a next page. `key`: behind what it begins; a Cursor mostly."""
     shown = rows[: wanted.limit]
     cursor = str(key(shown[-1])) if len(rows) > wanted.limit else None
@@ -60,7 +61,7 @@ def page(
     if cursor is not None:
         links.append(f'<{base}{_query({**given, "cursor": cursor})}>; rel="next"')
     body = kind(items=[item(row) for row in shown], next_cursor=cursor)
-    return Response(msgspec.json.encode(body), media_type=JSON, headers={"Link": ", ".join(links)})
+    return Response(body, media_type=JSON, headers={"Link": ", ".join(links)})
 
 
 def _query(values: dict[str, Any]) -> str:

@@ -6,20 +6,20 @@ from uuid import UUID
 import msgspec
 from litestar import Response
 
-from holdgate.api.bodies import read_query
-from holdgate.api.endpoints import endpoint
 from holdgate.api.exports import export_routes
 from holdgate.api.paging import Paged, page, unpaged
+from holdgate.api.routes import get
+from holdgate.api.signatures import Query
 from holdgate.audit import exports, queries
 from holdgate.audit.queries import AREAS, AuditEntry, AuditFilter, parse_place
+from holdgate.core.db import ReadSession
 from holdgate.core.errors import Invalid
+from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.core.text.masking import masked, masked_text
 from holdgate.tasks.schemas import Moment
 from holdgate.tasks.search.values import parse_age
-from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
-from holdgate.web.http.sessions import Read
 
 TAG = "People"
 Words = Annotated[str, msgspec.Meta(max_length=300)]
@@ -62,18 +62,11 @@ class AuditPage(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-@endpoint(
-    "GET",
-    "/audit",
-    scope=Scope.ADMIN,
-    tag=TAG,
-    summary="List who did what",
-    answers={200: AuditPage},
-    query=AuditQuery,
-)
-async def list_audit(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
+@get("/audit", scope=Scope.ADMIN, tag=TAG, summary="List who did what")
+async def list_audit(
+    request: WebRequest, user: Principal, read: ReadSession, wanted: Query[AuditQuery]
+) -> Response[AuditPage]:
     """What people did, newest first. 422 when a rare one takes too long to find in a long log: narrow it."""
-    wanted = read_query(request, AuditQuery)
     rows = await queries.audit_lines(
         read, _filter(wanted), _place(wanted.cursor), wanted.limit + 1, everything=wanted.everything
     )

@@ -4,16 +4,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from litestar import Response
-from litestar.params import FromPath
 
-from holdgate.api.bodies import read_json, read_query
-from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.idempotency import MutationReply
-from holdgate.api.mutations import change
 from holdgate.api.paging import page, position
 from holdgate.api.router import PATH
+from holdgate.api.routes import get, post
+from holdgate.api.signatures import Query
 from holdgate.bulk import queries, service
 from holdgate.bulk.errors import ActionNotFound
 from holdgate.bulk.schemas import (
@@ -31,47 +28,34 @@ from holdgate.bulk.schemas import (
 )
 from holdgate.bulk.states import BulkState
 from holdgate.bulk.undoing import undo, undo_of
-from holdgate.core.db import WriteSession
+from holdgate.core.db import ReadSession, WriteSession
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
-from holdgate.web.http.sessions import Read
 
 TAG = "Bulk actions"
 EXAMPLE = {"verb": "prioritise", "filter": {"kind": "sample.task", "state": ["queued", "scheduled"]}}
 
 
-@endpoint(
-    "POST",
-    "/bulk/preview",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="Count what a bulk action would change",
-    answers={200: BulkPreview},
-    body=BulkQuestion,
-    example=EXAMPLE,
+@post(
+    "/bulk/preview", scope=Scope.TASKS_READ, tag=TAG, summary="Count what a bulk action would change", example=EXAMPLE
 )
-async def preview_bulk(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
+async def preview_bulk(user: Principal, read: ReadSession, asked: BulkQuestion) -> BulkPreview:
     """Exactly, and changes nothing. 422 when counting takes too long, or the verb fits none of the filter's states."""
-    asked = await read_json(request, BulkQuestion)
     found = await service.preview(read, user, asked.verb, task_filter(asked.filter))
-    body = BulkPreview(total=found.total, by_state=found.by_state, at=found.at)
-    return Response(msgspec.json.encode(body), media_type=JSON)
+    return BulkPreview(total=found.total, by_state=found.by_state, at=found.at)
 
 
-@change(
+@post(
     "/bulk",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Start a bulk action",
-    answers={201: BulkStarted, 200: BulkStarted},
-    body=NewBulkAction,
     example={**EXAMPLE, "priority": 500, "expected": 240},
     problems=(409,),
 )
-async def start_bulk(session: WriteSession, by: Principal, asked: NewBulkAction) -> MutationReply:
+async def start_bulk(session: WriteSession, by: Principal, asked: NewBulkAction) -> MutationReply[BulkStarted]:
     """In chunks in the background. A retry with `canary` is a redrive; told to `stop` or `continue` like any other."""
     wanted = task_filter(asked.filter)
     made = await service.start_bulk(
@@ -88,7 +72,7 @@ async def start_bulk(session: WriteSession, by: Principal, asked: NewBulkAction)
     return await started(session, made)
 
 
-async def started(session: WriteSession, action_id: UUID) -> MutationReply:
+async def started(session: WriteSession, action_id: UUID) -> MutationReply[BulkStarted]:
     """What is answered to whoever has started this action."""
     action = await queries.find_action(session, action_id, None)
     assert action is not None
@@ -96,49 +80,29 @@ async def started(session: WriteSession, action_id: UUID) -> MutationReply:
     return MutationReply(BulkStarted(action_id, url, action.total), 201, url)
 
 
-@endpoint(
-    "GET",
-    "/bulk",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="List bulk actions",
-    answers={200: BulkPage},
-    query=BulkQuery,
-)
-async def list_bulk(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
+@get("/bulk", scope=Scope.TASKS_READ, tag=TAG, summary="List bulk actions")
+async def list_bulk(
+    request: WebRequest, user: Principal, read: ReadSession, wanted: Query[BulkQuery]
+) -> Response[BulkPage]:
     """Newest first, each with how far it is."""
-    wanted = read_query(request, BulkQuery)
     rows = await queries.list_actions(read, user.scope, position(wanted), wanted.limit + 1)
     return page(request, BulkPage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id))
 
 
-@endpoint(
-    "GET",
-    "/bulk/{action_id:uuid}",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="Read a bulk action",
-    answers={200: BulkDetail},
-)
-async def get_bulk(user: SignedIn, read: Read, action_id: FromPath[UUID]) -> Response[Any]:
+@get("/bulk/{action_id:uuid}", scope=Scope.TASKS_READ, tag=TAG, summary="Read a bulk action")
+async def get_bulk(user: Principal, read: ReadSession, action_id: UUID) -> BulkDetail:
     """How far it is, what has happened to it, and what `undo` would do."""
     action = await queries.find_action(read, action_id, user.scope)
     if action is None:
         raise ActionNotFound
     events = await queries.events_of(read, action_id)
-    body = detail(action, events, await undo_of(read, action))
-    return Response(msgspec.json.encode(body), media_type=JSON)
+    return detail(action, events, await undo_of(read, action))
 
 
-@change(
-    "/bulk/{action_id:uuid}/undo",
-    scope=Scope.TASKS_WRITE,
-    tag=TAG,
-    summary="Take a bulk action back",
-    answers={201: BulkStarted, 200: BulkStarted},
-    problems=(409,),
+@post(
+    "/bulk/{action_id:uuid}/undo", scope=Scope.TASKS_WRITE, tag=TAG, summary="Take a bulk action back", problems=(409,)
 )
-async def undo_bulk(session: WriteSession, by: Principal, action_id: UUID) -> MutationReply:
+async def undo_bulk(session: WriteSession, by: Principal, action_id: UUID) -> MutationReply[BulkStarted]:
     """By another one, as far as that goes: cancelled tasks are retried, a priority is what it was."""
     return await started(session, await undo(session, by, action_id))
 
@@ -146,12 +110,11 @@ async def undo_bulk(session: WriteSession, by: Principal, action_id: UUID) -> Mu
 def _verb(
     name: str, act: Callable[[WriteSession, Principal, UUID], Awaitable[None]], state: BulkState, summary: str
 ) -> Any:
-    @change(
+    @post(
         f"/bulk/{{action_id:uuid}}/{name}",
         scope=Scope.TASKS_WRITE,
         tag=TAG,
         summary=summary,
-        answers={200: BulkMoved},
         problems=(409,),
         name=f"{name}_bulk",
     )

@@ -1,16 +1,13 @@
 """What the doctor finds, for programs of administrators."""
 
-from typing import Any
-
 import msgspec
-from litestar import Response
 
-from holdgate.api.endpoints import JSON, endpoint
+from holdgate.api.routes import get
+from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.doctor import examination
 from holdgate.doctor.findings import DoctorReport, Health, worst
 from holdgate.doctor.views import patient_of
-from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
 
 
@@ -21,18 +18,11 @@ class Examination(msgspec.Struct, frozen=True):
     checks: list[DoctorReport]
 
 
-@endpoint(
-    "GET",
-    "/doctor",
-    scope=Scope.ADMIN,
-    tag="People",
-    summary="Examine the installation",
-    answers={200: Examination},
-)
-async def get_examination(request: WebRequest, user: SignedIn) -> Response[Any]:
+@get("/doctor", scope=Scope.ADMIN, tag="People", summary="Examine the installation")
+async def get_examination(request: WebRequest, user: Principal) -> Examination:
     """What is quick and asks nobody outside; 200 also when something is not well. `holdgate doctor` does it all."""
     reports = await examination.examine_inside(patient_of(request))
-    return Response(msgspec.json.encode(Examination(worst(reports), reports)), media_type=JSON)
+    return Examination(worst(reports), reports)
 
 
 handlers = [get_examination]

@@ -1,12 +1,13 @@
 """The overview for programs: what needs its person now, what was done in a period, and what failed in it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
-from litestar import Response
 
-from holdgate.api.bodies import read_query
-from holdgate.api.endpoints import JSON, endpoint
+from holdgate.api.routes import get
+from holdgate.api.signatures import Query
+from holdgate.core.db import ReadSession
+from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.core.text.masking import masked_text
 from holdgate.overview.needs import Need
@@ -15,9 +16,7 @@ from holdgate.stats.failures import ErrorSummary
 from holdgate.stats.rollups import PERIODS, Period
 from holdgate.stats.summaries import SummaryRow, Times
 from holdgate.tasks.schemas import Moment
-from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
-from holdgate.web.http.sessions import Read
 
 MOST_FAILURES = 50
 
@@ -92,21 +91,17 @@ class OverviewItem(msgspec.Struct, frozen=True, kw_only=True):
     failures: list[FailureItem]
 
 
-@endpoint(
-    "GET",
-    "/overview",
-    scope=Scope.TASKS_READ,
-    tag="Catalogue",
-    summary="Read what needs one now, and the figures of a period",
-    answers={200: OverviewItem},
-    query=OverviewQuery,
+@get(
+    "/overview", scope=Scope.TASKS_READ, tag="Catalogue", summary="Read what needs one now, and the figures of a period"
 )
-async def get_overview(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
+async def get_overview(
+    request: WebRequest, user: Principal, read: ReadSession, wanted: Query[OverviewQuery]
+) -> OverviewItem:
     """As the page has it; up to a few seconds old. How the queues stand is in `GET /stats`, exactly."""
-    period = PERIODS[read_query(request, OverviewQuery).period]
+    period = PERIODS[wanted.period]
     state = request.app.state
     found = await overview_of(state.database, state.settings, read, user, period, failures=MOST_FAILURES)
-    return Response(msgspec.json.encode(_item(found, period, state.settings.base_url)), media_type=JSON)
+    return _item(found, period, state.settings.base_url)
 
 
 def _item(found: Overview, period: Period, base_url: str) -> OverviewItem:

@@ -3,17 +3,14 @@
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from litestar import Response
-from litestar.params import FromPath
 
-from holdgate.api.bodies import read_query
-from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.idempotency import MutationReply
-from holdgate.api.mutations import change
 from holdgate.api.paging import page, position
 from holdgate.api.router import PATH
-from holdgate.core.db import WriteSession
+from holdgate.api.routes import get, post
+from holdgate.api.signatures import Query
+from holdgate.core.db import ReadSession, WriteSession
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
@@ -30,9 +27,7 @@ from holdgate.schedules.schemas import (
     plan,
 )
 from holdgate.schedules.service import ScheduleVerb
-from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
-from holdgate.web.http.sessions import Read
 
 TAG = "Schedules"
 EXAMPLE = {
@@ -44,62 +39,32 @@ EXAMPLE = {
 }
 
 
-@endpoint(
-    "GET",
-    "/schedules",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="List schedules",
-    answers={200: SchedulePage},
-    query=ScheduleQuery,
-)
-async def list_schedules(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
+@get("/schedules", scope=Scope.TASKS_READ, tag=TAG, summary="List schedules")
+async def list_schedules(
+    request: WebRequest, user: Principal, read: ReadSession, wanted: Query[ScheduleQuery]
+) -> Response[SchedulePage]:
     """Newest first."""
-    wanted = read_query(request, ScheduleQuery)
     rows = await queries.list_schedules(read, user.scope, position(wanted), wanted.limit + 1)
     return page(request, SchedulePage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id))
 
 
-@endpoint(
-    "GET",
-    "/schedules/{schedule_id:uuid}",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="Read a schedule",
-    answers={200: ScheduleItem},
-)
-async def get_schedule(user: SignedIn, read: Read, schedule_id: FromPath[UUID]) -> Response[Any]:
+@get("/schedules/{schedule_id:uuid}", scope=Scope.TASKS_READ, tag=TAG, summary="Read a schedule")
+async def get_schedule(user: Principal, read: ReadSession, schedule_id: UUID) -> ScheduleItem:
     found = await queries.find_schedule(read, schedule_id, user.scope)
     if found is None:
         raise ScheduleNotFound
-    return Response(msgspec.json.encode(item(found)), media_type=JSON)
+    return item(found)
 
 
-@change(
-    "/schedules",
-    scope=Scope.TASKS_WRITE,
-    tag=TAG,
-    summary="Add a schedule",
-    answers={201: CreatedSchedule, 200: CreatedSchedule},
-    body=NewSchedule,
-    example=EXAMPLE,
-)
-async def create_schedule(session: WriteSession, by: Principal, wanted: NewSchedule) -> MutationReply:
+@post("/schedules", scope=Scope.TASKS_WRITE, tag=TAG, summary="Add a schedule", example=EXAMPLE)
+async def create_schedule(session: WriteSession, by: Principal, wanted: NewSchedule) -> MutationReply[CreatedSchedule]:
     """Its first beat is the next after now."""
     made = await service.create(session, by, plan(wanted))
     url = f"{PATH}/schedules/{made}"
     return MutationReply(CreatedSchedule(made, url), 201, url)
 
 
-@change(
-    "/schedules/{schedule_id:uuid}",
-    scope=Scope.TASKS_WRITE,
-    tag=TAG,
-    summary="Change a schedule",
-    answers={200: ScheduleActed},
-    body=NewSchedule,
-    example=EXAMPLE,
-)
+@post("/schedules/{schedule_id:uuid}", scope=Scope.TASKS_WRITE, tag=TAG, summary="Change a schedule", example=EXAMPLE)
 async def change_schedule(
     session: WriteSession, by: Principal, wanted: NewSchedule, schedule_id: UUID
 ) -> ScheduleActed:
@@ -110,12 +75,11 @@ async def change_schedule(
 
 
 def _verb(verb: ScheduleVerb, summary: str) -> Any:
-    @change(
+    @post(
         f"/schedules/{{schedule_id:uuid}}/{verb.value}",
         scope=Scope.TASKS_WRITE,
         tag=TAG,
         summary=summary,
-        answers={200: ScheduleActed},
         name=f"{verb.value}_schedule",
     )
     async def act(session: WriteSession, by: Principal, schedule_id: UUID) -> ScheduleActed:

@@ -4,36 +4,33 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from litestar import Response
-from litestar.params import FromPath
 
 from holdgate.accounts import queries, service
 from holdgate.accounts.api.schemas import NewUser, RoleChange, UserItem, UserPage, UserQuery, user_item
 from holdgate.accounts.errors import UserNotFound
 from holdgate.accounts.models import User
-from holdgate.accounts.tokens.bearer import holders_of
-from holdgate.api.bodies import read_json, read_query
-from holdgate.api.endpoints import JSON, endpoint
-from holdgate.api.idempotency import MutationReply, once
+from holdgate.accounts.tokens.bearer import forget_holders
+from holdgate.api.idempotency import MutationReply
 from holdgate.api.paging import page, position
 from holdgate.api.router import PATH
-from holdgate.core.db import WriteSession
+from holdgate.api.routes import get, post
+from holdgate.api.signatures import Query
+from holdgate.core.db import ReadSession, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
-from holdgate.web.http.sessions import Read
 
 TAG = "People"
 
 
-@endpoint("GET", "/users", scope=Scope.ADMIN, tag=TAG, summary="List people", answers={200: UserPage}, query=UserQuery)
-async def list_users(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
+@get("/users", scope=Scope.ADMIN, tag=TAG, summary="List people")
+async def list_users(
+    request: WebRequest, user: Principal, read: ReadSession, wanted: Query[UserQuery]
+) -> Response[UserPage]:
     """By address, those who are shut out as well."""
-    wanted = read_query(request, UserQuery)
     place = position(wanted)
     last = await queries.user_by_id(read, place.id) if place else None
     if place is not None and last is None:
@@ -44,90 +41,59 @@ async def list_users(request: WebRequest, user: SignedIn, read: Read) -> Respons
     return page(request, UserPage, rows, wanted, user_item, lambda row: Cursor(row.created_at, row.id))
 
 
-@endpoint("GET", "/users/{user_id:uuid}", scope=Scope.ADMIN, tag=TAG, summary="Read a person", answers={200: UserItem})
-async def get_user(user: SignedIn, read: Read, user_id: FromPath[UUID]) -> Response[Any]:
+@get("/users/{user_id:uuid}", scope=Scope.ADMIN, tag=TAG, summary="Read a person")
+async def get_user(user: Principal, read: ReadSession, user_id: UUID) -> UserItem:
     found = await service.find_user(read, user_id)
     if found is None:
         raise UserNotFound
-    return Response(msgspec.json.encode(user_item(found)), media_type=JSON)
+    return user_item(found)
 
 
-@endpoint(
-    "POST",
+@post(
     "/users",
     scope=Scope.ADMIN,
     tag=TAG,
     summary="Give somebody access",
-    answers={201: UserItem, 200: UserItem},
-    body=NewUser,
     example={"email": "ann@example.org", "name": "Ann", "role": "member", "invite": True},
-    once=True,
+    after=forget_holders,
 )
-async def add_user(request: WebRequest, user: SignedIn) -> Response[Any]:
+async def add_user(session: WriteSession, by: Principal, wanted: NewUser) -> MutationReply[UserItem]:
     """200 when there was somebody with this address: they stay as they are, but become administrator if asked for."""
-    wanted = await read_json(request, NewUser)
-
-    async def work(session: WriteSession) -> MutationReply:
-        known = await service.find_user_by_email(session, wanted.email.strip()) is not None
-        added = await service.add_user(session, wanted.email, admin=wanted.role == "admin", name=wanted.name)
-        if wanted.invite:
-            await service.invite(session, user, added)
-        return MutationReply(user_item(added), 200 if known else 201, f"{PATH}/users/{added.id}")
-
-    return await _done(request, user, work)
+    known = await service.find_user_by_email(session, wanted.email.strip()) is not None
+    added = await service.add_user(session, wanted.email, admin=wanted.role == "admin", name=wanted.name)
+    if wanted.invite:
+        await service.invite(session, by, added)
+    return MutationReply(user_item(added), 200 if known else 201, f"{PATH}/users/{added.id}")
 
 
-@endpoint(
-    "POST",
+@post(
     "/users/{user_id:uuid}/role",
     scope=Scope.ADMIN,
     tag=TAG,
     summary="Change a person's role",
-    answers={200: UserItem},
-    body=RoleChange,
     example={"role": "admin"},
     problems=(409,),
-    once=True,
+    after=forget_holders,
 )
-async def change_role(request: WebRequest, user: SignedIn, user_id: FromPath[UUID]) -> Response[Any]:
+async def change_role(session: WriteSession, wanted: RoleChange, user_id: UUID) -> UserItem:
     """409 for the last administrator. Tokens with the scope `admin` are worth a member's from then on."""
-    wanted = await read_json(request, RoleChange)
-
-    async def work(session: WriteSession) -> MutationReply:
-        return MutationReply(user_item(await service.change_role(session, user_id, wanted.role)))
-
-    return await _done(request, user, work)
-
-
-async def _done(
-    request: WebRequest, by: Principal, work: Callable[[WriteSession], Awaitable[MutationReply]]
-) -> Response[Any]:
-    """What is believed of tokens is looked up anew after it."""
-    answer = await once(request, by, work)
-    holders_of(request.app.state).forget()
-    return answer
+    return user_item(await service.change_role(session, user_id, wanted.role))
 
 
 def _verb(name: str, act: Callable[[WriteSession, UUID], Awaitable[User]], summary: str, says: str) -> Any:
-    async def change(request: WebRequest, user: SignedIn, user_id: FromPath[UUID]) -> Response[Any]:
-        async def work(session: WriteSession) -> MutationReply:
-            return MutationReply(user_item(await act(session, user_id)))
-
-        return await _done(request, user, work)
+    async def change(session: WriteSession, user_id: UUID) -> UserItem:
+        return user_item(await act(session, user_id))
 
     change.__doc__ = says
-    made = endpoint(
-        "POST",
+    return post(
         f"/users/{{user_id:uuid}}/{name}",
         scope=Scope.ADMIN,
         tag=TAG,
         summary=summary,
-        answers={200: UserItem},
         problems=(409,),
-        once=True,
+        name=f"{name}_user",
+        after=forget_holders,
     )(change)
-    made.opt["name"] = f"{name}_user"
-    return made
 
 
 handlers = [

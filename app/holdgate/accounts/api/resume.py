@@ -1,24 +1,21 @@
 """The résumé of one's profile for programs: putting one there, fetching it, removing it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 import msgspec
 from litestar import Response
 
 from holdgate.accounts.profile import profiles
-from holdgate.accounts.profile.resume_files import document
-from holdgate.api.bodies import content_type, read_query
-from holdgate.api.endpoints import endpoint
-from holdgate.api.idempotency import MutationReply, once
-from holdgate.api.mutations import change
-from holdgate.core.db import WriteSession
+from holdgate.accounts.profile.resume_files import Document, document
+from holdgate.api.bodies import content_type
+from holdgate.api.routes import get, post
+from holdgate.api.signatures import BodyReader, Query
+from holdgate.core.db import ReadSession, WriteSession
 from holdgate.core.errors import NotFound
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
-from holdgate.web.http.sessions import Read
 
 TAG = "Account"
 FILE = "application/octet-stream"
@@ -40,17 +37,8 @@ class ResumeKept(msgspec.Struct, frozen=True):
     warning: str = ""
 
 
-@endpoint(
-    "GET",
-    "/account/resume",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="Download one's résumé",
-    answers={200: None},
-    problems=(404,),
-    media=FILE,
-)
-async def get_resume(user: SignedIn, read: Read) -> Response[bytes]:
+@get("/account/resume", scope=Scope.TASKS_READ, tag=TAG, summary="Download one's résumé", problems=(404,), media=FILE)
+async def get_resume(user: Principal, read: ReadSession) -> Response[bytes]:
     """The file as it was sent."""
     found = await profiles.load_resume(read, user.id)
     if found is None:
@@ -59,38 +47,26 @@ async def get_resume(user: SignedIn, read: Read) -> Response[bytes]:
     return Response(found.content, media_type=FILE, headers={"Content-Disposition": disposition})
 
 
-@endpoint(
-    "POST",
-    "/account/resume",
-    scope=Scope.TASKS_WRITE,
-    tag=TAG,
-    summary="Put a résumé into one's profile",
-    answers={200: ResumeKept},
-    query=ResumeQuery,
-    bodies={FILE: str},
-    once=True,
-)
-async def put_resume(request: WebRequest, user: SignedIn) -> Response[Any]:
-    """A PDF, Word, OpenDocument or plain text file of at most 5 MB, in place of the one before."""
-    wanted = read_query(request, ResumeQuery)
+async def _read_file(request: WebRequest, wanted: ResumeQuery) -> tuple[Document, None]:
     content_type(request, FILE)
-    file = document(wanted.name, await request.body())
-
-    async def work(session: WriteSession) -> MutationReply:
-        await profiles.save_resume(session, user.id, file)
-        return MutationReply(ResumeKept(file.name, file.media_type, len(file.content), file.warning))
-
-    return await once(request, user, work)
+    return document(wanted.name, await request.body()), None
 
 
-@change(
-    "/account/resume/remove",
-    scope=Scope.TASKS_WRITE,
-    tag=TAG,
-    summary="Remove one's résumé",
-    answers={200: ResumeKept},
-    problems=(404,),
+@post(
+    "/account/resume", scope=Scope.TASKS_WRITE, tag=TAG, summary="Put a résumé into one's profile", bodies={FILE: str}
 )
+async def put_resume(
+    session: WriteSession,
+    by: Principal,
+    wanted: Query[ResumeQuery],
+    file: Annotated[Document, BodyReader(_read_file)],
+) -> ResumeKept:
+    """A PDF, Word, OpenDocument or plain text file of at most 5 MB, in place of the one before."""
+    await profiles.save_resume(session, by.id, file)
+    return ResumeKept(file.name, file.media_type, len(file.content), file.warning)
+
+
+@post("/account/resume/remove", scope=Scope.TASKS_WRITE, tag=TAG, summary="Remove one's résumé", problems=(404,))
 async def remove_resume(session: WriteSession, by: Principal) -> ResumeKept:
     """Answers which one it was."""
     found = await profiles.load_resume(session, by.id)

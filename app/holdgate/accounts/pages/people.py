@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery
 
 from holdgate.accounts import queries, service
 from holdgate.accounts.models import User
-from holdgate.accounts.tokens.bearer import holders_of
+from holdgate.accounts.tokens.bearer import forget_holders
 from holdgate.core.db import Session
 from holdgate.core.errors import Invalid
 from holdgate.core.telemetry import log
@@ -87,7 +87,7 @@ async def change_role(request: WebRequest, write: Write, user: SignedIn, user_id
     if form.data is None:
         raise Invalid("Choose member or administrator.", dict(form.errors))
     changed = await service.change_role(write, user_id, form.data.role)
-    holders_of(request.app.state).forget()
+    forget_holders(request)
     logger.info("role changed", user=changed.email, role=changed.role, by=user.email)
     word = "an administrator" if changed.role == "admin" else "a member"
     return see_other(request, _after(user.id == user_id, changed), f"{changed.email} is now {word}.")
@@ -96,7 +96,7 @@ async def change_role(request: WebRequest, write: Write, user: SignedIn, user_id
 @post("/{user_id:uuid}/disable", include_in_schema=False)
 async def disable_user(request: WebRequest, write: Write, user: SignedIn, user_id: FromPath[UUID]) -> Response[str]:
     changed = await service.disable(write, user_id)
-    holders_of(request.app.state).forget()
+    forget_holders(request)
     logger.info("user disabled", user=changed.email, by=user.email)
     return see_other(request, "/admin/users", f"{changed.email} is signed out everywhere and cannot sign in any more.")
 

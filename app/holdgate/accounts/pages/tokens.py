@@ -13,7 +13,7 @@ from holdgate.accounts.errors import TokenNotFound
 from holdgate.accounts.models import ApiToken
 from holdgate.accounts.tokens import personal, queries
 from holdgate.accounts.tokens import uses as token_uses
-from holdgate.accounts.tokens.bearer import holders_of
+from holdgate.accounts.tokens.bearer import forget_holders
 from holdgate.accounts.tokens.personal import USUAL
 from holdgate.accounts.tokens.uses import Use
 from holdgate.core.db import Session
@@ -95,7 +95,7 @@ async def revoke_token(request: WebRequest, write: Write, user: SignedIn, token_
     form: Form[RevokeForm] = await read_form(request, RevokeForm)
     pause = form.data is not None and form.data.pause
     left = await token_uses.revoke(request.app.state.token_uses, write, user, token_id, pause=pause)
-    holders_of(request.app.state).forget()
+    forget_holders(request)
     said = "The token is revoked: nothing can be done with it any more."
     if left:
         said += f" What it made goes on: {', '.join(f'{use.what} {use.name}' for use in left[:5])}."

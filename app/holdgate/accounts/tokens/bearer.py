@@ -65,6 +65,11 @@ def holders_of(state: State) -> Holders:
     return found
 
 
+def forget_holders(request: WebRequest) -> None:
+    """What is believed of tokens is looked up anew: one was revoked, or its person may do something else now."""
+    holders_of(request.app.state).forget()
+
+
 async def _look_up(database: Database, holders: Holders, token_hash: bytes) -> Holder:
     async with database.autocommit() as connection:
         holder = await queries.holder_of(connection, token_hash)

@@ -5,9 +5,8 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response
-from litestar.params import FromPath
 
-from holdgate.api.endpoints import JSON, endpoint
+from holdgate.api.routes import get
 from holdgate.approvals.evidence import receipts
 from holdgate.approvals.evidence.deliveries import RecipientDelivery, deliveries
 from holdgate.approvals.models import LinkOpening, Vote
@@ -15,12 +14,12 @@ from holdgate.approvals.pages.receipts import receipt_file
 from holdgate.approvals.requests import inbox
 from holdgate.approvals.rules import policy_queries
 from holdgate.approvals.rules.events import events_of
+from holdgate.core.db import ReadSession
+from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.core.text.masking import masked
 from holdgate.tasks.schemas import Moment
-from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
-from holdgate.web.http.sessions import Read
 
 TAG = "Approvals"
 
@@ -91,34 +90,25 @@ class ReceiptFile(msgspec.Struct, frozen=True):
     signature: dict[str, str]
 
 
-@endpoint(
-    "GET",
-    "/approvals/{approval_id:uuid}/trail",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="Read the trail of an approval",
-    answers={200: Trail},
-)
-async def get_trail(user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[Any]:
+@get("/approvals/{approval_id:uuid}/trail", scope=Scope.TASKS_READ, tag=TAG, summary="Read the trail of an approval")
+async def get_trail(user: Principal, read: ReadSession, approval_id: UUID) -> Trail:
     """What people did, what became of each mail and link, and the votes."""
     found = await inbox.detail(read, approval_id, user)
-    trail = Trail(
+    return Trail(
         [TrailEvent(each.at, each.verb, each.actor, masked(each.data)) for each in await events_of(read, approval_id)],
         [_delivery(each) for each in await deliveries(read, approval_id, found.recipients)],
         [_vote(each) for each in await policy_queries.votes_of(read, [approval_id])],
     )
-    return Response(msgspec.json.encode(trail), media_type=JSON)
 
 
-@endpoint(
-    "GET",
+@get(
     "/approvals/{approval_id:uuid}/receipt",
     scope=Scope.TASKS_READ,
     tag=TAG,
     summary="Download the receipt of a decision",
-    answers={200: ReceiptFile},
+    answer=ReceiptFile,
 )
-async def get_receipt(request: WebRequest, user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[bytes]:
+async def get_receipt(request: WebRequest, user: Principal, read: ReadSession, approval_id: UUID) -> Response[bytes]:
     """Signed, and the same bytes every time: keep them as they are. 404 while nothing is decided, or can be taken
     back."""
     found = await inbox.detail(read, approval_id, user)

@@ -1,29 +1,25 @@
 """One decision of a program for many questions of a run: which there are, what each shows, and deciding them."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import Response
-from litestar.params import FromPath
 
-from holdgate.api.bodies import read_json, read_query
-from holdgate.api.endpoints import JSON, endpoint
-from holdgate.api.idempotency import MutationReply, once
+from holdgate.api.routes import get, post
+from holdgate.api.signatures import Query
 from holdgate.approvals.api.approvals import source
 from holdgate.approvals.api.schemas import QuestionItem, Reason, Version, question
 from holdgate.approvals.errors import ApprovalNotFound
 from holdgate.approvals.requests import grouping
 from holdgate.approvals.requests.grouping import Chosen
 from holdgate.approvals.states import ApprovalVerb
-from holdgate.core.db import WriteSession
+from holdgate.core.db import ReadSession, WriteSession
 from holdgate.core.errors import Invalid
+from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.tasks.schemas import Moment
-from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
-from holdgate.web.http.sessions import Read
 
 TAG = "Approvals"
 KEY = re.compile(r"[0-9a-f]{64}")
@@ -91,71 +87,47 @@ class GroupDecided(msgspec.Struct, frozen=True):
     items: list[GroupResult]
 
 
-@endpoint(
-    "GET",
-    "/approvals/groups",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="List what can be decided together",
-    answers={200: GroupList},
-    query=GroupQuery,
-)
-async def list_groups(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
+@get("/approvals/groups", scope=Scope.TASKS_READ, tag=TAG, summary="List what can be decided together")
+async def list_groups(user: Principal, read: ReadSession, wanted: Query[GroupQuery]) -> GroupList:
     """Questions put to this person; of one run, with the scope `admin`, everybody's."""
-    wanted = read_query(request, GroupQuery)
     found = [GroupItem(**group._asdict()) for group in await grouping.groups(read, user, wanted.run_id)]
-    return Response(msgspec.json.encode(GroupList(found)), media_type=JSON)
+    return GroupList(found)
 
 
-@endpoint(
-    "GET",
-    "/approvals/groups/{key:str}",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="Read what can be decided together",
-    answers={200: GroupDetail},
-)
-async def get_group(user: SignedIn, read: Read, key: FromPath[str]) -> Response[Any]:
+@get("/approvals/groups/{key:str}", scope=Scope.TASKS_READ, tag=TAG, summary="Read what can be decided together")
+async def get_group(user: Principal, read: ReadSession, key: str) -> GroupDetail:
     """Every question whole, with the version that a decision names."""
     found = await grouping.members(read, user, _checked(key))
     if not found:
         raise ApprovalNotFound
-    body = GroupDetail(key, await grouping.run_of(read, found[0]), [question(each) for each in found])
-    return Response(msgspec.json.encode(body), media_type=JSON)
+    return GroupDetail(key, await grouping.run_of(read, found[0]), [question(each) for each in found])
 
 
-@endpoint(
-    "POST",
+@post(
     "/approvals/groups/{key:str}/decision",
     scope=Scope.APPROVALS_DECIDE,
     tag=TAG,
     summary="Decide many together",
-    answers={200: GroupDecided},
-    body=NewGroupDecision,
     example={
         "questions": [{"id": "0192e0a5-7d3c-7a61-9a3e-0c4d5e6f7a8b", "version": "0" * 64}],
         "decision": "approve",
     },
-    once=True,
 )
-async def decide_group(request: WebRequest, user: SignedIn, key: FromPath[str]) -> Response[Any]:
+async def decide_group(
+    request: WebRequest, session: WriteSession, by: Principal, sent: NewGroupDecision, key: str
+) -> GroupDecided:
     """Each counts by the same rules as a single one; one that is refused takes no other with it. 404 when none of them
     is there."""
-    sent = await read_json(request, NewGroupDecision)
     verb = ApprovalVerb(sent.decision)
     if verb is ApprovalVerb.REJECT and not sent.reason.strip():
         raise Invalid("Please say why you reject them.", {"reason": "A reason is needed to reject."})
     chosen = list(dict.fromkeys(Chosen(each.id, each.version) for each in sent.questions))
     where = f"{source(request)}, {len(chosen)} decided together"
-
-    async def work(session: WriteSession) -> MutationReply:
-        done = await grouping.decide_chunk(session, user, _checked(key), chosen, verb, sent.reason, source=where)
-        if all(one.status == ApprovalNotFound.status for one in done):
-            raise ApprovalNotFound
-        items = [GroupResult(one.id, one.status, one.problem or None) for one in done]
-        return MutationReply(GroupDecided(sum(one.problem is None for one in items), items))
-
-    return await once(request, user, work)
+    done = await grouping.decide_chunk(session, by, _checked(key), chosen, verb, sent.reason, source=where)
+    if all(one.status == ApprovalNotFound.status for one in done):
+        raise ApprovalNotFound
+    items = [GroupResult(one.id, one.status, one.problem or None) for one in done]
+    return GroupDecided(sum(one.problem is None for one in items), items)
 
 
 def _checked(key: str) -> str:

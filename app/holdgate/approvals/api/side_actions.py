@@ -1,16 +1,11 @@
 """What programs do with a question other than deciding it: pass it on, ask back, answer that, take it back."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from litestar import Response
-from litestar.params import FromPath
 
-from holdgate.api.bodies import read_json
-from holdgate.api.endpoints import endpoint
-from holdgate.api.idempotency import MutationReply, once
-from holdgate.api.mutations import change
+from holdgate.api.routes import post
 from holdgate.approvals.api.schemas import Decided, decided
 from holdgate.approvals.pages import side_actions
 from holdgate.approvals.requests import clarifying, delegating, undoing
@@ -18,7 +13,6 @@ from holdgate.approvals.rules.access import asked_signed_in
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
 
 TAG = "Approvals"
@@ -63,66 +57,48 @@ class NoteNamed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     note_id: UUID
 
 
-@endpoint(
-    "POST",
+@post(
     "/approvals/{approval_id:uuid}/forward",
     scope=Scope.APPROVALS_DECIDE,
     tag=TAG,
     summary="Pass a question on",
-    answers={200: Forwarded},
     problems=(409, 410),
-    body=NewForward,
     example={"to": "bob@example.org", "note": "This one is yours."},
-    once=True,
 )
-async def forward_approval(request: WebRequest, user: SignedIn, approval_id: FromPath[UUID]) -> Response[Any]:
+async def forward_approval(
+    request: WebRequest, session: WriteSession, by: Principal, sent: NewForward, approval_id: UUID
+) -> Forwarded:
     """For whoever was asked: a colleague gets the mail and decides in their place, within the same time."""
-    sent = await read_json(request, NewForward)
-
-    async def work(session: WriteSession) -> MutationReply:
-        await _count(request, user.email)
-        approval, person = await asked_signed_in(session, user, approval_id)
-        signup = side_actions.signup(request)
-        to = await delegating.forward(session, approval, person, to=sent.to, note=sent.note, signup=signup)
-        return MutationReply(Forwarded(approval_id, to))
-
-    return await once(request, user, work)
+    await _count(request, by.email)
+    approval, person = await asked_signed_in(session, by, approval_id)
+    signup = side_actions.signup(request)
+    to = await delegating.forward(session, approval, person, to=sent.to, note=sent.note, signup=signup)
+    return Forwarded(approval_id, to)
 
 
-@endpoint(
-    "POST",
+@post(
     "/approvals/{approval_id:uuid}/ask-back",
     scope=Scope.APPROVALS_DECIDE,
     tag=TAG,
     summary="Ask the owner of a question back",
-    answers={200: AskedBack},
     problems=(409, 410),
-    body=NewNote,
     example={"question": "Is this the final amount?"},
-    once=True,
 )
-async def ask_back(request: WebRequest, user: SignedIn, approval_id: FromPath[UUID]) -> Response[Any]:
+async def ask_back(
+    request: WebRequest, session: WriteSession, by: Principal, sent: NewNote, approval_id: UUID
+) -> AskedBack:
     """For whoever was asked: the owner gets a mail, and the clock stands still until they have answered."""
-    sent = await read_json(request, NewNote)
-
-    async def work(session: WriteSession) -> MutationReply:
-        await _count(request, user.email)
-        approval, person = await asked_signed_in(session, user, approval_id)
-        return MutationReply(
-            AskedBack(approval_id, await clarifying.ask_back(session, approval, person, sent.question))
-        )
-
-    return await once(request, user, work)
+    await _count(request, by.email)
+    approval, person = await asked_signed_in(session, by, approval_id)
+    return AskedBack(approval_id, await clarifying.ask_back(session, approval, person, sent.question))
 
 
-@change(
+@post(
     "/approvals/{approval_id:uuid}/answer-back",
     scope=Scope.APPROVALS_DECIDE,
     tag=TAG,
     summary="Answer what was asked back",
-    answers={200: Decided},
     problems=(409, 410),
-    body=NoteAnswer,
     example={"note_id": NOTE, "answer": "It is."},
 )
 async def answer_back(session: WriteSession, by: Principal, sent: NoteAnswer, approval_id: UUID) -> Decided:
@@ -130,37 +106,29 @@ async def answer_back(session: WriteSession, by: Principal, sent: NoteAnswer, ap
     return decided(await clarifying.answer_back(session, by, approval_id, sent.note_id, sent.answer))
 
 
-@endpoint(
-    "POST",
+@post(
     "/approvals/{approval_id:uuid}/withdraw",
     scope=Scope.APPROVALS_DECIDE,
     tag=TAG,
     summary="Withdraw what one asked back",
-    answers={200: Decided},
     problems=(409, 410),
-    body=NoteNamed,
     example={"note_id": NOTE},
-    once=True,
 )
-async def withdraw_note(request: WebRequest, user: SignedIn, approval_id: FromPath[UUID]) -> Response[Any]:
+async def withdraw_note(
+    request: WebRequest, session: WriteSession, by: Principal, sent: NoteNamed, approval_id: UUID
+) -> Decided:
     """For whoever asked it: the clock goes on without an answer."""
-    sent = await read_json(request, NoteNamed)
-
-    async def work(session: WriteSession) -> MutationReply:
-        await _count(request, user.email)
-        approval, person = await asked_signed_in(session, user, approval_id)
-        await clarifying.withdraw(session, approval, person, sent.note_id)
-        return MutationReply(decided(approval))
-
-    return await once(request, user, work)
+    await _count(request, by.email)
+    approval, person = await asked_signed_in(session, by, approval_id)
+    await clarifying.withdraw(session, approval, person, sent.note_id)
+    return decided(approval)
 
 
-@change(
+@post(
     "/approvals/{approval_id:uuid}/take-back",
     scope=Scope.APPROVALS_DECIDE,
     tag=TAG,
     summary="Take an approval back",
-    answers={200: Decided},
     problems=(409,),
 )
 async def take_back(session: WriteSession, by: Principal, approval_id: UUID) -> Decided:

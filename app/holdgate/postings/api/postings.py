@@ -1,21 +1,21 @@
 """Postings for programs: listing, reading, adding one, importing a file in one step."""
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from litestar import Response
-from litestar.params import FromPath
 
-from holdgate.api.bodies import content_type, read_query
-from holdgate.api.endpoints import CSV, JSON, endpoint
+from holdgate.api.bodies import content_type
+from holdgate.api.endpoints import CSV, JSON
 from holdgate.api.exports import export_routes
-from holdgate.api.idempotency import MutationReply, once
-from holdgate.api.mutations import change
+from holdgate.api.idempotency import MutationReply
 from holdgate.api.paging import page, position
 from holdgate.api.router import PATH
-from holdgate.core.db import WriteSession
+from holdgate.api.routes import get, post
+from holdgate.api.signatures import BodyReader, Query
+from holdgate.core.db import ReadSession, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
@@ -39,56 +39,32 @@ from holdgate.postings.formats import Parsed, parse
 from holdgate.postings.formats.rows import Draft, checked
 from holdgate.postings.imports import service as import_service
 from holdgate.postings.queries import Search
-from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
-from holdgate.web.http.sessions import Read
 
 TAG = "Postings"
 NAMED = 100  # bad rows that a refusal lists
 EXAMPLE = {"title": "Gardener", "company": "Harrow", "location": "Leeds", "url": "https://harrow.example/jobs/7"}
 
 
-@endpoint(
-    "GET",
-    "/postings",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="List postings",
-    answers={200: PostingPage},
-    query=PostingQuery,
-)
-async def list_postings(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
+@get("/postings", scope=Scope.TASKS_READ, tag=TAG, summary="List postings")
+async def list_postings(
+    request: WebRequest, user: Principal, read: ReadSession, wanted: Query[PostingQuery]
+) -> Response[PostingPage]:
     """Newest first."""
-    wanted = read_query(request, PostingQuery)
     rows = await queries.list_postings(
         read, user.scope, Search(wanted.q, wanted.applied), wanted.limit + 1, place=position(wanted)
     )
     return page(request, PostingPage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id))
 
 
-@endpoint(
-    "GET",
-    "/postings/{posting_id:uuid}",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="Read a posting",
-    answers={200: PostingDetail},
-)
-async def get_posting(user: SignedIn, read: Read, posting_id: FromPath[UUID]) -> Response[Any]:
+@get("/postings/{posting_id:uuid}", scope=Scope.TASKS_READ, tag=TAG, summary="Read a posting")
+async def get_posting(user: Principal, read: ReadSession, posting_id: UUID) -> PostingDetail:
     view = await service.load(read, posting_id, user.scope)
-    return Response(msgspec.json.encode(detail(view)), media_type=JSON)
+    return detail(view)
 
 
-@change(
-    "/postings",
-    scope=Scope.TASKS_WRITE,
-    tag=TAG,
-    summary="Add a posting",
-    answers={201: CreatedPosting, 200: CreatedPosting},
-    body=NewPosting,
-    example=EXAMPLE,
-)
-async def add_posting(session: WriteSession, by: Principal, wanted: NewPosting) -> MutationReply:
+@post("/postings", scope=Scope.TASKS_WRITE, tag=TAG, summary="Add a posting", example=EXAMPLE)
+async def add_posting(session: WriteSession, by: Principal, wanted: NewPosting) -> MutationReply[CreatedPosting]:
     """200 when there was one with this address."""
     parsed = checked("api", [Draft(row=1, **msgspec.structs.asdict(wanted))])
     if parsed.errors:
@@ -99,38 +75,36 @@ async def add_posting(session: WriteSession, by: Principal, wanted: NewPosting) 
     return MutationReply(CreatedPosting(made, url, not done.new), 201 if done.new else 200, url)
 
 
-@endpoint(
-    "POST",
+async def _read_file(request: WebRequest, wanted: ImportQuery) -> tuple[Parsed, None]:
+    form = "csv" if content_type(request, CSV, JSON) == CSV else None
+    encoding = None if wanted.encoding == "auto" else wanted.encoding
+    return await asyncio.to_thread(parse, await request.body(), None, form, encoding), None
+
+
+@post(
     "/postings/import",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Import a file of postings",
-    answers={200: ImportDone},
     problems=(409,),
-    query=ImportQuery,
     bodies={CSV: str, JSON: Any},
-    once=True,
 )
-async def import_postings(request: WebRequest, user: SignedIn) -> Response[Any]:
+async def import_postings(
+    session: WriteSession,
+    by: Principal,
+    wanted: Query[ImportQuery],
+    parsed: Annotated[Parsed, BodyReader(_read_file)],
+) -> ImportDone:
     """CSV with a header, the JSON of a Greenhouse, Lever, Ashby, Workable or Recruitee board, or schema.org JobPosting.
 
     Up to 10,000 postings."""
-    wanted = read_query(request, ImportQuery)
-    kind = content_type(request, CSV, JSON)
-    encoding = None if wanted.encoding == "auto" else wanted.encoding
-    parsed = await asyncio.to_thread(parse, await request.body(), None, "csv" if kind == CSV else None, encoding)
     left_out = [LeftOut(error.row, error.column, error.message) for error in parsed.errors]
     if left_out and not wanted.leave_out_errors:
         named = {f"[{bad.row}].{bad.column}".rstrip("."): bad.message for bad in left_out[:NAMED]}
         raise Invalid("Some rows do not fit, so none was imported. Mend them, or leave them out.", named)
-
+    done = await _import(session, by, "By API", parsed, leave_out=True)
     look_at = [LookAt(warning.row, warning.column, warning.message) for warning in parsed.warnings]
-
-    async def work(session: WriteSession) -> MutationReply:
-        done = await _import(session, user, "By API", parsed, leave_out=True)
-        return MutationReply(ImportDone(done.new, done.known, left_out, look_at))
-
-    return await once(request, user, work)
+    return ImportDone(done.new, done.known, left_out, look_at)
 
 
 async def _import(

@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from holdgate.api.idempotency import MutationReply
-from holdgate.api.mutations import change
 from holdgate.api.router import PATH
+from holdgate.api.routes import post
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
@@ -17,34 +17,34 @@ TAG = "Runs"
 ID = "0199a8e4-0000-7000-8000-000000000007"
 
 
-@change(
+@post(
     "/runs/from-postings",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Start a run from postings",
-    answers={201: ApplicationsAdded, 200: ApplicationsAdded},
-    body=NewApplications,
     example={"name": "Monday", "matching": "gardener"},
     problems=(404, 409),
 )
-async def start_applications(session: WriteSession, by: Principal, wanted: NewApplications) -> MutationReply:
+async def start_applications(
+    session: WriteSession, by: Principal, wanted: NewApplications
+) -> MutationReply[ApplicationsAdded]:
     """An application for each, made from one's own profile; so of one's own postings only, whatever one's role."""
     ids = await _chosen(session, by, wanted)
     made = await service.start_applications(session, by, name=wanted.name, posting_ids=ids, force=wanted.again)
     return _reply(made)
 
 
-@change(
+@post(
     "/runs/{run_id:uuid}/postings",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Add postings to a run",
-    answers={201: ApplicationsAdded, 200: ApplicationsAdded},
-    body=ChosenPostings,
     example={"postings": [ID]},
     problems=(409,),
 )
-async def add_applications(session: WriteSession, by: Principal, wanted: ChosenPostings, run_id: UUID) -> MutationReply:
+async def add_applications(
+    session: WriteSession, by: Principal, wanted: ChosenPostings, run_id: UUID
+) -> MutationReply[ApplicationsAdded]:
     """To a run of one's own that is not cancelled. What it has already is left out."""
     ids = await _chosen(session, by, wanted)
     return _reply(await service.add_applications(session, by, run_id, posting_ids=ids, force=wanted.again))
@@ -57,7 +57,7 @@ async def _chosen(session: WriteSession, user: Principal, wanted: ChosenPostings
     return ids
 
 
-def _reply(done: Started) -> MutationReply:
+def _reply(done: Started) -> MutationReply[ApplicationsAdded]:
     url = f"{PATH}/runs/{done.run_id}"
     return MutationReply(ApplicationsAdded(done.run_id, url, done.tasks, done.skipped), 201, url)
 

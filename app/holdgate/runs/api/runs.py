@@ -4,17 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from litestar import Response
-from litestar.params import FromPath
 
-from holdgate.api.bodies import read_query
-from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.exports import export_routes
 from holdgate.api.idempotency import MutationReply
-from holdgate.api.mutations import change
 from holdgate.api.paging import page, position
 from holdgate.api.router import PATH
+from holdgate.api.routes import get, post
+from holdgate.api.signatures import Query
 from holdgate.bulk.api import started
 from holdgate.bulk.schemas import BulkStarted
 from holdgate.core.db import ReadSession, WriteSession
@@ -49,26 +46,25 @@ from holdgate.runs.states import RunVerb
 from holdgate.stats import queries as stats
 from holdgate.tasks.schemas import NewTask
 from holdgate.tasks.service import TaskRequest
-from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
-from holdgate.web.http.sessions import Read
 
 TAG = "Runs"
 
 
-@endpoint("GET", "/runs", scope=Scope.TASKS_READ, tag=TAG, summary="List runs", answers={200: RunPage}, query=RunQuery)
-async def list_runs(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
+@get("/runs", scope=Scope.TASKS_READ, tag=TAG, summary="List runs")
+async def list_runs(
+    request: WebRequest, user: Principal, read: ReadSession, wanted: Query[RunQuery]
+) -> Response[RunPage]:
     """Newest first, each with how many of its tasks are in which state, and when it is likely done."""
-    wanted = read_query(request, RunQuery)
     runs = await queries.list_runs(read, user.scope, position(wanted), wanted.limit + 1)
     found = await _standing(read, runs)
     return page(request, RunPage, found, wanted, run_item, lambda each: Cursor(each.run.created_at, each.run.id))
 
 
-@endpoint("GET", "/runs/{run_id:uuid}", scope=Scope.TASKS_READ, tag=TAG, summary="Read a run", answers={200: RunItem})
-async def get_run(user: SignedIn, read: Read, run_id: FromPath[UUID]) -> Response[Any]:
+@get("/runs/{run_id:uuid}", scope=Scope.TASKS_READ, tag=TAG, summary="Read a run")
+async def get_run(user: Principal, read: ReadSession, run_id: UUID) -> RunItem:
     [found] = await _standing(read, [await _find(read, user, run_id)])
-    return Response(msgspec.json.encode(run_item(found)), media_type=JSON)
+    return run_item(found)
 
 
 async def _standing(session: ReadSession, runs: Sequence[Run]) -> list[Progress]:
@@ -82,17 +78,15 @@ async def _find(session: ReadSession, user: Principal, run_id: UUID) -> Run:
     return run
 
 
-@change(
+@post(
     "/runs",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Start a run",
-    answers={201: CreatedRun, 200: CreatedRun},
-    body=NewRun,
     example={"name": "Monday", "tasks": [EXAMPLE]},
     problems=(409,),
 )
-async def start_run(session: WriteSession, by: Principal, wanted: NewRun) -> MutationReply:
+async def start_run(session: WriteSession, by: Principal, wanted: NewRun) -> MutationReply[CreatedRun]:
     """With its first tasks, up to 10,000, all of them or none."""
     tasks = _without_run(wanted.tasks)
     run_id = await service.start_run(session, by, wanted.name, tasks)
@@ -100,20 +94,18 @@ async def start_run(session: WriteSession, by: Principal, wanted: NewRun) -> Mut
     return MutationReply(CreatedRun(run_id, url, len(tasks)), 201, url)
 
 
-@change(
+@post(
     "/runs/{run_id:uuid}/tasks",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Add tasks to a run",
-    answers={201: CreatedTasks, 200: CreatedTasks},
     problems=(409,),
-    body=Bulk,
     example={"tasks": [EXAMPLE]},
 )
-async def add_tasks(session: WriteSession, by: Principal, wanted: Bulk, run_id: UUID) -> MutationReply:
+async def add_tasks(session: WriteSession, by: Principal, wanted: Bulk, run_id: UUID) -> MutationReply[CreatedTasks]:
     """Into a paused run they come paused."""
     tasks = _without_run(wanted.tasks)
-    return MutationReply(CreatedTasks(await service.add_tasks(session, by, run_id, tasks)), 201)
+    return MutationReply(CreatedTasks(await service.add_tasks(session, by, run_id, tasks)))
 
 
 def _without_run(tasks: list[NewTask]) -> list[TaskRequest]:
@@ -123,65 +115,49 @@ def _without_run(tasks: list[NewTask]) -> list[TaskRequest]:
     return [wish(task) for task in tasks]
 
 
-@endpoint(
-    "GET",
-    "/runs/{run_id:uuid}/times",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="Read where a run's time goes",
-    answers={200: RunTimes},
-)
-async def get_run_times(user: SignedIn, read: Read, run_id: FromPath[UUID]) -> Response[Any]:
+@get("/runs/{run_id:uuid}/times", scope=Scope.TASKS_READ, tag=TAG, summary="Read where a run's time goes")
+async def get_run_times(user: Principal, read: ReadSession, run_id: UUID) -> RunTimes:
     """Exact at this moment, over all its tasks."""
     run = await _find(read, user, run_id)
     times = (await time_queries.times_of(read, [run_id]))[run_id]
-    body = RunTimes(
+    return RunTimes(
         id=run.id,
         created_at=run.created_at,
         finished_at=run.finished_at,
         stages={stage.value: StageTime(spent.n, spent.seconds) for stage, spent in times.items()},
     )
-    return Response(msgspec.json.encode(body), media_type=JSON)
 
 
-@endpoint(
-    "GET",
-    "/runs/{run_id:uuid}/events",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="Read what has happened to a run",
-    answers={200: RunEventList},
-)
-async def get_run_events(user: SignedIn, read: Read, run_id: FromPath[UUID]) -> Response[Any]:
+@get("/runs/{run_id:uuid}/events", scope=Scope.TASKS_READ, tag=TAG, summary="Read what has happened to a run")
+async def get_run_events(user: Principal, read: ReadSession, run_id: UUID) -> RunEventList:
     """The newest 100 changes, oldest first; of its tasks each has events of its own."""
     await _find(read, user, run_id)
     events = reversed(await queries.events_of(read, run_id))
     items = [RunEventItem(id=each.id, at=each.at, verb=each.verb, actor=each.actor) for each in events]
-    return Response(msgspec.json.encode(RunEventList(items)), media_type=JSON)
+    return RunEventList(items)
 
 
-@change(
+@post(
     "/runs/{run_id:uuid}/retry-failed",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Re-run a run's failed tasks",
-    answers={201: BulkStarted, 200: BulkStarted},
-    body=RetryFailed,
     example={"canary": True},
     problems=(409,),
 )
-async def retry_failed_tasks(session: WriteSession, by: Principal, wanted: RetryFailed, run_id: UUID) -> MutationReply:
+async def retry_failed_tasks(
+    session: WriteSession, by: Principal, wanted: RetryFailed, run_id: UUID
+) -> MutationReply[BulkStarted]:
     """Its open dead letters, by a bulk action. 422 when there is none."""
     return await started(session, await service.retry_failed(session, by, run_id, canary=wanted.canary))
 
 
 def _verb(verb: RunVerb, summary: str) -> Any:
-    @change(
+    @post(
         f"/runs/{{run_id:uuid}}/{verb.value}",
         scope=Scope.TASKS_WRITE,
         tag=TAG,
         summary=summary,
-        answers={200: RunMoved},
         problems=(409,),
         name=f"{verb.value}_run",
     )

@@ -1,16 +1,16 @@
 """Making tasks by program: one, many at once, or as a stream of lines. Here, since a task may go into a run."""
 
 from hashlib import sha256
-from typing import Any
+from typing import Annotated
 
 import msgspec
-from litestar import Response
 
 from holdgate.api.bodies import content_type, decode, read_json, read_lines
-from holdgate.api.endpoints import JSON, NDJSON, endpoint
-from holdgate.api.idempotency import MutationReply, once
-from holdgate.api.mutations import change
+from holdgate.api.endpoints import JSON, NDJSON
+from holdgate.api.idempotency import MutationReply
 from holdgate.api.router import PATH
+from holdgate.api.routes import post
+from holdgate.api.signatures import BodyReader
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
@@ -19,7 +19,6 @@ from holdgate.runs import creating
 from holdgate.runs.api.schemas import MOST, Bulk, CreatedTasks
 from holdgate.tasks.schemas import Created, NewTask
 from holdgate.tasks.service import NAMED, TaskRequest
-from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
 
 TAG = "Tasks"
@@ -30,53 +29,21 @@ def wish(task: NewTask) -> TaskRequest:
     return TaskRequest(**msgspec.structs.asdict(task))
 
 
-@change(
-    "/tasks",
-    scope=Scope.TASKS_WRITE,
-    tag=TAG,
-    summary="Make a task",
-    answers={201: Created, 200: Created},
-    problems=(404, 409),
-    body=NewTask,
-    example=EXAMPLE,
-)
-async def create_task(session: WriteSession, by: Principal, task: NewTask) -> MutationReply:
+@post("/tasks", scope=Scope.TASKS_WRITE, tag=TAG, summary="Make a task", problems=(404, 409), example=EXAMPLE)
+async def create_task(session: WriteSession, by: Principal, task: NewTask) -> MutationReply[Created]:
     """201 when it was made; 200 when this Idempotency-Key had made it before."""
     made = await creating.submit(session, by, wish(task))
     url = f"{PATH}/tasks/{made}"
     return MutationReply(Created(made, url), 201, url)
 
 
-@endpoint(
-    "POST",
-    "/tasks/bulk",
-    scope=Scope.TASKS_WRITE,
-    tag=TAG,
-    summary="Make many tasks",
-    answers={201: CreatedTasks, 200: CreatedTasks},
-    problems=(404, 409),
-    bodies={JSON: Bulk, NDJSON: str},
-    example={"tasks": [EXAMPLE]},
-    once=True,
-)
-async def create_tasks(request: WebRequest, user: SignedIn) -> Response[Any]:
-    """Up to 10,000, all of them or none; a refusal says of the first 100 what is wrong. As `application/x-ndjson` each
-    line is a task, read as it arrives."""
-    digest = None
+async def _read_tasks(request: WebRequest, _: None) -> tuple[list[NewTask], bytes | None]:
     if content_type(request, JSON, NDJSON) == JSON:
-        tasks = (await read_json(request, Bulk)).tasks
-    else:
-        tasks, digest = await _lines(request)
-
-    async def work(session: WriteSession) -> MutationReply:
-        return MutationReply(
-            CreatedTasks(await creating.submit_many(session, user, [wish(task) for task in tasks])), 201
-        )
-
-    return await once(request, user, work, digest)
+        return (await read_json(request, Bulk)).tasks, None
+    return await _read_lines(request)
 
 
-async def _lines(request: WebRequest) -> tuple[list[NewTask], bytes]:
+async def _read_lines(request: WebRequest) -> tuple[list[NewTask], bytes]:
     """The tasks and the digest of what was sent. Raises Invalid: as for many tasks."""
     tasks: list[NewTask] = []
     problems: dict[str, str] = {}
@@ -96,6 +63,23 @@ async def _lines(request: WebRequest) -> tuple[list[NewTask], bytes]:
     if not tasks:
         raise Invalid("There is no line with a task.", {"tasks": "Send at least one."})
     return tasks, hashed.digest()
+
+
+@post(
+    "/tasks/bulk",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Make many tasks",
+    problems=(404, 409),
+    bodies={JSON: Bulk, NDJSON: str},
+    example={"tasks": [EXAMPLE]},
+)
+async def create_tasks(
+    session: WriteSession, by: Principal, tasks: Annotated[list[NewTask], BodyReader(_read_tasks)]
+) -> MutationReply[CreatedTasks]:
+    """Up to 10,000, all of them or none; a refusal says of the first 100 what is wrong. As `application/x-ndjson` each
+    line is a task, read as it arrives."""
+    return MutationReply(CreatedTasks(await creating.submit_many(session, by, [wish(task) for task in tasks])))
 
 
 handlers = [create_task, create_tasks]

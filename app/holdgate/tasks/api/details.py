@@ -1,16 +1,19 @@
 """What programs read beside the list: dead letters by error, a task's steps and files, the whole list as a file."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import Response
-from litestar.params import FromPath
+from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 
 from holdgate.api.bodies import read_query
-from holdgate.api.endpoints import ANY, CSV, JSON, endpoint
+from holdgate.api.endpoints import ANY, CSV, JSON, Endpoint, register
 from holdgate.api.router import PATH
+from holdgate.api.routes import get
+from holdgate.core.db import ReadSession
+from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.core.text.masking import masked, masked_text
 from holdgate.tasks import artifacts, exports
@@ -24,7 +27,6 @@ from holdgate.tasks.search import lists
 from holdgate.web.downloads import download
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
-from holdgate.web.http.sessions import Read
 
 TAG = "Tasks"
 
@@ -80,95 +82,66 @@ class ArtifactList(msgspec.Struct, frozen=True):
     items: list[ArtifactItem]
 
 
-@endpoint(
-    "GET",
-    "/dead-letters",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="List dead letters by their error",
-    answers={200: DeadLetterList},
-)
-async def list_dead_letters(user: SignedIn, read: Read) -> Response[Any]:
+@get("/dead-letters", scope=Scope.TASKS_READ, tag=TAG, summary="List dead letters by their error")
+async def list_dead_letters(user: Principal, read: ReadSession) -> DeadLetterList:
     """`GET /tasks?state=dead_letter&fingerprint=…` lists those of one error."""
     found = await dead_letters(read, user.scope)
-    body = DeadLetterList([_group(each) for each in found.groups], found.open, found.resolved, found.more)
-    return Response(msgspec.json.encode(body), media_type=JSON)
+    return DeadLetterList([_group(each) for each in found.groups], found.open, found.resolved, found.more)
 
 
-@endpoint(
-    "GET",
-    "/tasks/{task_id:uuid}/steps",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="List the finished steps of a task",
-    answers={200: StepList},
-)
-async def list_steps(user: SignedIn, read: Read, task_id: FromPath[UUID]) -> Response[Any]:
+@get("/tasks/{task_id:uuid}/steps", scope=Scope.TASKS_READ, tag=TAG, summary="List the finished steps of a task")
+async def list_steps(user: Principal, read: ReadSession, task_id: UUID) -> StepList:
     """Oldest first. What a handler passes over when it runs again."""
     await lists.find_task(read, task_id, user.scope)
     found = [
         StepItem(step.name, step.attempt, step.finished_at, masked(step.result))
         for step in await lists.steps_of(read, task_id)
     ]
-    return Response(msgspec.json.encode(StepList(found)), media_type=JSON)
+    return StepList(found)
 
 
-@endpoint(
-    "GET",
-    "/tasks/{task_id:uuid}/artifacts",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="List the files of a task",
-    answers={200: ArtifactList},
-)
-async def list_artifacts(user: SignedIn, read: Read, task_id: FromPath[UUID]) -> Response[Any]:
+@get("/tasks/{task_id:uuid}/artifacts", scope=Scope.TASKS_READ, tag=TAG, summary="List the files of a task")
+async def list_artifacts(user: Principal, read: ReadSession, task_id: UUID) -> ArtifactList:
     """Oldest first."""
     await lists.find_task(read, task_id, user.scope)
     found = [_artifact(each) for each in await artifacts.artifacts_of(read, task_id)]
-    return Response(msgspec.json.encode(ArtifactList(found)), media_type=JSON)
+    return ArtifactList(found)
 
 
-@endpoint(
-    "GET",
+@get(
     "/tasks/{task_id:uuid}/artifacts/{artifact_id:uuid}",
     scope=Scope.TASKS_READ,
     tag=TAG,
     summary="Download a file",
-    answers={200: None},
     media=ANY,
 )
 async def get_artifact(
-    request: WebRequest, user: SignedIn, read: Read, task_id: FromPath[UUID], artifact_id: FromPath[UUID]
+    request: WebRequest, user: Principal, read: ReadSession, task_id: UUID, artifact_id: UUID
 ) -> Stream:
     """With its content type, as an attachment; `ETag` is its SHA-256."""
     found = await artifacts.find_artifact(read, task_id, artifact_id, user.scope)
     return await file_of(request, found, "attachment")
 
 
-@endpoint(
-    "GET",
-    "/tasks/export.csv",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="Export tasks as CSV",
-    answers={200: None},
-    query=ExportQuery,
-    media=CSV,
-)
+def _export(ending: str, media: str, answer: Any) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
+    made = Endpoint(
+        scope=Scope.TASKS_READ,
+        summary=f"Export tasks as {ending.upper()}",
+        tag=TAG,
+        answers={200: answer},
+        query=ExportQuery,
+        media=media,
+    )
+    return register("GET", f"/tasks/export.{ending}", made)
+
+
+@_export("csv", CSV, None)
 async def export_csv(request: WebRequest, user: SignedIn) -> Stream:
     """All that match, newest first, however many; UTF-8, no cell is a formula."""
     return download(exports.as_csv(_chunks(request, user.scope)), "tasks.csv", CSV)
 
 
-@endpoint(
-    "GET",
-    "/tasks/export.json",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="Export tasks as JSON",
-    answers={200: list[TaskDetail]},
-    query=ExportQuery,
-)
+@_export("json", JSON, list[TaskDetail])
 async def export_json(request: WebRequest, user: SignedIn) -> Stream:
     """All that match, newest first, however many, as one list; cut off, it is no JSON."""
     return download(exports.as_json(_chunks(request, user.scope)), "tasks.json", JSON)

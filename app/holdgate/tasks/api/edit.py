@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.api.mutations import change
+from holdgate.api.routes import post
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
@@ -47,14 +47,12 @@ class Resolved(msgspec.Struct, frozen=True):
     note: str
 
 
-@change(
+@post(
     "/tasks/{task_id:uuid}/edit",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Retry a task with another payload",
-    answers={200: Moved},
     problems=(409,),
-    body=EditedRetry,
     example={"payload": {"steps": 2}, "again": False},
 )
 async def edit_task(session: WriteSession, by: Principal, sent: EditedRetry, task_id: UUID) -> Moved:
@@ -65,14 +63,12 @@ async def edit_task(session: WriteSession, by: Principal, sent: EditedRetry, tas
     return Moved(task_id, state)
 
 
-@change(
+@post(
     "/tasks/{task_id:uuid}/priority",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Set the priority of a task",
-    answers={200: Prioritised},
     problems=(409,),
-    body=NewPriority,
     example={"priority": 200},
 )
 async def set_priority(session: WriteSession, by: Principal, sent: NewPriority, task_id: UUID) -> Prioritised:
@@ -81,14 +77,12 @@ async def set_priority(session: WriteSession, by: Principal, sent: NewPriority, 
     return Prioritised(task_id, sent.priority)
 
 
-@change(
+@post(
     "/tasks/{task_id:uuid}/resolve",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Mark a dead letter as resolved",
-    answers={200: Resolved},
     problems=(409,),
-    body=Resolution,
     example={"note": "Sent by hand."},
 )
 async def resolve_task(session: WriteSession, by: Principal, sent: Resolution, task_id: UUID) -> Resolved:

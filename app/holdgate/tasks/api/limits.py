@@ -4,11 +4,9 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Response
 
-from holdgate.api.endpoints import JSON, endpoint
-from holdgate.api.mutations import change
-from holdgate.core.db import WriteSession
+from holdgate.api.routes import get, post
+from holdgate.core.db import ReadSession, WriteSession
 from holdgate.core.errors import Forbidden
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
@@ -18,8 +16,6 @@ from holdgate.tasks.models import KindLimit
 from holdgate.tasks.queue import limits
 from holdgate.tasks.queue.limits import KindLimits
 from holdgate.tasks.queues import QueueVerb
-from holdgate.web.http.guards import SignedIn
-from holdgate.web.http.sessions import Read
 
 TAG = "Catalogue"
 
@@ -60,22 +56,20 @@ class QueueMoved(msgspec.Struct, frozen=True):
     changed: bool
 
 
-@endpoint("GET", "/limits", scope=Scope.ADMIN, tag=TAG, summary="List the limits of kinds", answers={200: LimitList})
-async def list_limits(user: SignedIn, read: Read) -> Response[Any]:
+@get("/limits", scope=Scope.ADMIN, tag=TAG, summary="List the limits of kinds")
+async def list_limits(user: Principal, read: ReadSession) -> LimitList:
     """Every kind, limited or not."""
     _only_for_admins(user)
     rows = await limits.all_limits(read)
     names = sorted({*rows, *(kind.name for kind in all_kinds())})
-    return Response(msgspec.json.encode(LimitList([_item(name, rows.get(name)) for name in names])), media_type=JSON)
+    return LimitList([_item(name, rows.get(name)) for name in names])
 
 
-@change(
+@post(
     "/limits/{kind:str}",
     scope=Scope.ADMIN,
     tag=TAG,
     summary="Set the limits of a kind",
-    answers={200: LimitItem},
-    body=NewLimits,
     example={"concurrency": 5, "rate": {"count": 60, "seconds": 60}},
 )
 async def set_limits(session: WriteSession, by: Principal, wanted: NewLimits, kind: str) -> LimitItem:
@@ -99,14 +93,7 @@ def _only_for_admins(user: Principal) -> None:
 
 
 def _verb(verb: QueueVerb, summary: str) -> Any:
-    @change(
-        f"/queues/{{name:str}}/{verb.value}",
-        scope=Scope.ADMIN,
-        tag=TAG,
-        summary=summary,
-        answers={200: QueueMoved},
-        name=f"{verb.value}_queue",
-    )
+    @post(f"/queues/{{name:str}}/{verb.value}", scope=Scope.ADMIN, tag=TAG, summary=summary, name=f"{verb.value}_queue")
     async def act(session: WriteSession, by: Principal, name: str) -> QueueMoved:
         _only_for_admins(by)
         changed = await queues.act(session, by, name, verb)

@@ -1,16 +1,14 @@
 """Saved views for programs: the same that a person finds above their list of tasks."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import parse_qsl
 from uuid import UUID
 
 import msgspec
-from litestar import Response
 
-from holdgate.api.endpoints import JSON, endpoint
 from holdgate.api.idempotency import MutationReply
-from holdgate.api.mutations import change
-from holdgate.core.db import WriteSession
+from holdgate.api.routes import get, post
+from holdgate.core.db import ReadSession, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
@@ -20,8 +18,6 @@ from holdgate.tasks.pages.saved import query_of
 from holdgate.tasks.schemas import Moment
 from holdgate.tasks.search import saved
 from holdgate.tasks.search.filters import BY_PARAM
-from holdgate.web.http.guards import SignedIn
-from holdgate.web.http.sessions import Read
 
 TAG = "Tasks"
 NEWEST = "newest"
@@ -56,43 +52,31 @@ class ViewActed(msgspec.Struct, frozen=True):
     id: UUID
 
 
-@endpoint(
-    "GET",
-    "/tasks/views",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="List saved views",
-    answers={200: ViewList},
-)
-async def list_views(user: SignedIn, read: Read) -> Response[Any]:
+@get("/tasks/views", scope=Scope.TASKS_READ, tag=TAG, summary="List saved views")
+async def list_views(user: Principal, read: ReadSession) -> ViewList:
     """One's own, also for administrators; by name."""
-    found = ViewList([_item(each) for each in await saved.views_of(read, user)])
-    return Response(msgspec.json.encode(found), media_type=JSON)
+    return ViewList([_item(each) for each in await saved.views_of(read, user)])
 
 
-@change(
+@post(
     "/tasks/views",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Save a view",
-    answers={201: ViewItem, 200: ViewItem},
-    body=NewView,
     example={"name": "Stuck mail", "filter": {"state": "dead_letter,retrying", "mail": "only", "sort": "oldest"}},
 )
-async def save_view(session: WriteSession, by: Principal, sent: NewView) -> MutationReply:
+async def save_view(session: WriteSession, by: Principal, sent: NewView) -> MutationReply[ViewItem]:
     """At most 50, each with a name of its own."""
     query = _query(sent.filter)
     made = await saved.save(session, by, sent.name, query)
-    return MutationReply(_item(await session.get_one(SavedView, made)), 201)
+    return MutationReply(_item(await session.get_one(SavedView, made)))
 
 
-@change(
+@post(
     "/tasks/views/{view_id:uuid}/rename",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Rename a saved view",
-    answers={200: ViewActed},
-    body=NewViewName,
     example={"name": "Mail that is stuck"},
 )
 async def rename_view(session: WriteSession, by: Principal, sent: NewViewName, view_id: UUID) -> ViewActed:
@@ -100,13 +84,7 @@ async def rename_view(session: WriteSession, by: Principal, sent: NewViewName, v
     return ViewActed(view_id)
 
 
-@change(
-    "/tasks/views/{view_id:uuid}/delete",
-    scope=Scope.TASKS_WRITE,
-    tag=TAG,
-    summary="Delete a saved view",
-    answers={200: ViewActed},
-)
+@post("/tasks/views/{view_id:uuid}/delete", scope=Scope.TASKS_WRITE, tag=TAG, summary="Delete a saved view")
 async def delete_view(session: WriteSession, by: Principal, view_id: UUID) -> ViewActed:
     """No task is touched."""
     await saved.forget(session, by, view_id)

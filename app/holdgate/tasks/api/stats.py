@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Any
 
 import msgspec
-from litestar import Response
 from litestar.response import Stream
 
-from holdgate.api.endpoints import JSON, SSE, endpoint
+from holdgate.api.endpoints import SSE
+from holdgate.api.routes import get
+from holdgate.core.db import ReadSession
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.stats import queries as stats
@@ -17,16 +17,14 @@ from holdgate.tasks.schemas import QueueItem, Stats, event
 from holdgate.tasks.search import lists
 from holdgate.tasks.states import TaskState
 from holdgate.tasks.streams.events import Feed, StreamedEvent, StreamPlace, parse_place
-from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
-from holdgate.web.http.sessions import Read
 
 PLACE = "Last-Event-ID"
 SILENCE = 15  # looks without anything new, a second each, after which a comment keeps the connection alive
 
 
-@endpoint("GET", "/stats", scope=Scope.TASKS_READ, tag="Catalogue", summary="Read counts", answers={200: Stats})
-async def get_stats(user: SignedIn, read: Read) -> Response[Any]:
+@get("/stats", scope=Scope.TASKS_READ, tag="Catalogue", summary="Read counts")
+async def get_stats(user: Principal, read: ReadSession) -> Stats:
     """Exact at this moment, and as quick with ten million tasks as with ten."""
     by_kind = await stats.counts_by_kind(read, user.scope)
     states: dict[str, int] = {}
@@ -39,7 +37,7 @@ async def get_stats(user: SignedIn, read: Read) -> Response[Any]:
                 line[state] = line.get(state, 0) + n
     workers = await lists.list_workers(read)
     standing = await queues.standing(read, by_queue, workers)
-    body = Stats(
+    return Stats(
         states=states,
         retries=states.get(TaskState.RETRYING, 0),
         dead_letters=states.get(TaskState.DEAD_LETTER, 0),
@@ -58,21 +56,18 @@ async def get_stats(user: SignedIn, read: Read) -> Response[Any]:
         ],
         workers={state: sum(w.state == state for w in workers) for state in ("online", "draining", "lost")},
     )
-    return Response(msgspec.json.encode(body), media_type=JSON)
 
 
-@endpoint(
-    "GET",
+@get(
     "/events",
     scope=Scope.TASKS_READ,
     tag="Catalogue",
     summary="Listen to changes of tasks",
-    answers={200: None},
     problems=(422,),
     media=SSE,
     headers={PLACE: "The `id` of the last event you were told: the stream goes on behind it. Without it, from now on."},
 )
-async def listen(request: WebRequest, user: SignedIn) -> Stream:
+async def listen(request: WebRequest, user: Principal) -> Stream:
     """Server-sent events, one for each change, with the data of a task's event. With `Last-Event-ID` nothing is missed
     since then, as long as the events are kept; 422 for a place that is none, or of before a restore."""
     given = request.headers.get(PLACE, "")

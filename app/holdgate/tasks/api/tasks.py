@@ -1,17 +1,14 @@
 """Tasks for programs: listing, reading, waiting for one, and the verbs. Making them is in runs/api/tasks.py."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-import msgspec
 from litestar import Response
-from litestar.params import FromPath
 
-from holdgate.api.bodies import read_query
-from holdgate.api.endpoints import JSON, endpoint
-from holdgate.api.mutations import change
 from holdgate.api.paging import page, position
-from holdgate.core.db import Database, WriteSession
+from holdgate.api.routes import get, post
+from holdgate.api.signatures import Query, QueryString
+from holdgate.core.db import Database, ReadSession, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
@@ -24,6 +21,7 @@ from holdgate.tasks.schemas import (
     KindItem,
     KindList,
     Moved,
+    Ordered,
     TaskDetail,
     TaskPage,
     TaskQuery,
@@ -37,19 +35,16 @@ from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.search.parameters import parse_filter
 from holdgate.tasks.states import TaskState, TaskVerb
 from holdgate.tasks.streams.long_poll import LongPolls
-from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
-from holdgate.web.http.sessions import Read
 
 TAG = "Tasks"
 
 
-@endpoint(
-    "GET", "/tasks", scope=Scope.TASKS_READ, tag=TAG, summary="List tasks", answers={200: TaskPage}, query=TaskQuery
-)
-async def list_tasks(request: WebRequest, user: SignedIn, read: Read) -> Response[Any]:
+@get("/tasks", scope=Scope.TASKS_READ, tag=TAG, summary="List tasks")
+async def list_tasks(
+    request: WebRequest, user: Principal, read: ReadSession, wanted: Annotated[Ordered, QueryString(TaskQuery)]
+) -> Response[TaskPage]:
     """Newest first unless `sort` says otherwise, without their payloads."""
-    wanted = read_query(request, TaskQuery)
     rows = await lists.list_tasks(
         read,
         user.scope,
@@ -69,23 +64,14 @@ def asked_filter(request: WebRequest) -> TaskFilter:
     return form.wanted
 
 
-@endpoint(
-    "GET",
-    "/tasks/{task_id:uuid}",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="Read a task",
-    answers={200: TaskDetail},
-    query=WaitQuery,
-)
-async def get_task(request: WebRequest, user: SignedIn, task_id: FromPath[UUID]) -> Response[Any]:
+@get("/tasks/{task_id:uuid}", scope=Scope.TASKS_READ, tag=TAG, summary="Read a task")
+async def get_task(request: WebRequest, user: Principal, wanted: Query[WaitQuery], task_id: UUID) -> TaskDetail:
     """With `wait` the answer comes when the task has ended, or as it then is after so many seconds."""
-    wanted = read_query(request, WaitQuery)
     task = await _find(request, user.scope, task_id)
     if wanted.wait and task.finished_at is None:  # without a connection meanwhile
         await _waiting(request).for_end(task_id, wanted.wait)
         task = await _find(request, user.scope, task_id)
-    return Response(msgspec.json.encode(detail(task)), media_type=JSON)
+    return detail(task)
 
 
 async def _find(request: WebRequest, scope: UUID | None, task_id: UUID) -> Task:
@@ -102,28 +88,20 @@ def _waiting(request: WebRequest) -> LongPolls:
     return found
 
 
-@endpoint(
-    "GET",
-    "/tasks/{task_id:uuid}/events",
-    scope=Scope.TASKS_READ,
-    tag=TAG,
-    summary="Read what has happened to a task",
-    answers={200: EventList},
-)
-async def get_task_events(user: SignedIn, read: Read, task_id: FromPath[UUID]) -> Response[Any]:
+@get("/tasks/{task_id:uuid}/events", scope=Scope.TASKS_READ, tag=TAG, summary="Read what has happened to a task")
+async def get_task_events(user: Principal, read: ReadSession, task_id: UUID) -> EventList:
     """The newest 500 changes of its state, oldest first."""
     await lists.find_task(read, task_id, user.scope)
     events = [event(row) for row in await lists.events_of(read, task_id)]
-    return Response(msgspec.json.encode(EventList(events)), media_type=JSON)
+    return EventList(events)
 
 
 def _verb(verb: TaskVerb, summary: str) -> Any:
-    @change(
+    @post(
         f"/tasks/{{task_id:uuid}}/{verb.value}",
         scope=Scope.TASKS_WRITE,
         tag=TAG,
         summary=summary,
-        answers={200: Moved},
         problems=(409,),
         name=f"{verb.value}_task",
     )
@@ -133,8 +111,8 @@ def _verb(verb: TaskVerb, summary: str) -> Any:
     return act
 
 
-@endpoint("GET", "/kinds", scope=Scope.TASKS_READ, tag="Catalogue", summary="List task kinds", answers={200: KindList})
-async def list_kinds(user: SignedIn) -> Response[Any]:
+@get("/kinds", scope=Scope.TASKS_READ, tag="Catalogue", summary="List task kinds")
+async def list_kinds(user: Principal) -> KindList:
     """Those that can be asked for, each with the JSON schema of its payload."""
     kinds = [
         KindItem(
@@ -148,7 +126,7 @@ async def list_kinds(user: SignedIn) -> Response[Any]:
         for kind in all_kinds()
         if not kind.internal
     ]
-    return Response(msgspec.json.encode(KindList(kinds)), media_type=JSON)
+    return KindList(kinds)
 
 
 handlers = [

@@ -4,16 +4,15 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import Response
 
-from holdgate.api.endpoints import JSON, endpoint
+from holdgate.api.routes import get
+from holdgate.core.db import ReadSession
+from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.tasks.pages.workers import doing
 from holdgate.tasks.schemas import Moment
 from holdgate.tasks.search import lists
 from holdgate.tasks.search.lists import LivingWorker
-from holdgate.web.http.guards import SignedIn
-from holdgate.web.http.sessions import Read
 
 
 class Doing(msgspec.Struct, frozen=True):
@@ -51,12 +50,12 @@ class WorkerList(msgspec.Struct, frozen=True):
     items: list[WorkerItem]
 
 
-@endpoint("GET", "/workers", scope=Scope.TASKS_READ, tag="Catalogue", summary="List workers", answers={200: WorkerList})
-async def list_workers(user: SignedIn, read: Read) -> Response[Any]:
+@get("/workers", scope=Scope.TASKS_READ, tag="Catalogue", summary="List workers")
+async def list_workers(user: Principal, read: ReadSession) -> WorkerList:
     """Those that are there or were until lately, in the order they started."""
     tasks = await doing(read, user.scope)
     items = [_item(each, tasks.get(each.worker.id, [])) for each in await lists.list_workers(read)]
-    return Response(msgspec.json.encode(WorkerList(items)), media_type=JSON)
+    return WorkerList(items)
 
 
 _SAME = [name for name in WorkerItem.__struct_fields__ if name not in ("state", "doing")]
