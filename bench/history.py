@@ -14,7 +14,7 @@ from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.core.tokens import digest, mint
 from holdgate.runs import event_consumer as runs
-from holdgate.runtime.sweeper import TIMED
+from holdgate.runs.upkeep import TIMED
 from holdgate.stats import queries as stats
 from holdgate.stats import rollups
 from holdgate.tasks.failures import groups

@@ -13,7 +13,7 @@ from sqlalchemy.schema import CreateSchema
 from holdgate.core.config import load
 from holdgate.core.connections import make_engine, quoted, schema_of
 from holdgate.core.db import AWAY
-from holdgate.core.migration_limits import LOCK_TIMEOUT
+from holdgate.core.revisions import LOCK_TIMEOUT
 from holdgate.schema import MigrationRuns, metadata
 
 LOCK_KEY = 0x48_6F_6C_64  # "Hold": one migration at a time, however many release jobs start

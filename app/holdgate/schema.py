@@ -30,10 +30,11 @@ import holdgate.schedules.models
 import holdgate.stats.models
 import holdgate.tasks.models
 import holdgate.webhooks.models  # noqa: F401
+from holdgate.core import revisions
 from holdgate.core.db import LONG, Base, Database, sqlstate
 from holdgate.core.errors import AppError
-from holdgate.core.migration_limits import LOCK_TIMEOUT, TIMEOUT
 from holdgate.core.paths import MIGRATIONS
+from holdgate.core.revisions import LOCK_TIMEOUT, TIMEOUT
 from holdgate.stats.restore import rebase
 
 LONGEST_PAUSE = 15.0
@@ -135,10 +136,8 @@ def _attempt(made: Config, revision: str) -> list[str] | None:
 
 
 def head() -> str:
-    """The newest revision this code knows. Revisions are numbers of four digits, so they compare as text."""
-    found = ScriptDirectory.from_config(config("")).get_current_head()
-    assert found is not None
-    return found
+    """The newest revision this code knows."""
+    return revisions.head(MIGRATIONS)
 
 
 def current(url: str, *, pooler: bool = False) -> str | None:

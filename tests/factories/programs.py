@@ -22,7 +22,7 @@ from holdgate.accounts.sign_in.session_auth import session_middleware
 from holdgate.accounts.tokens import queries
 from holdgate.accounts.tokens.personal import SHOWN, START, USUAL
 from holdgate.approvals.requests.inbox import count_waiting
-from holdgate.asgi import HANDLERS, TOKEN_USES
+from holdgate.asgi import HANDLERS
 from holdgate.core.config import Settings
 from holdgate.core.db import Database, WriteSession
 from holdgate.core.files import FileStore
@@ -115,7 +115,7 @@ async def api_of(settings: Settings, database: Database, redis: Redis | None) ->
         authenticate=session_middleware,
         redis=redis,
         waiting=count_waiting,
-        state={"schema_head": head(), "token_uses": TOKEN_USES},
+        state={"schema_head": head()},
         openapi_config=None,
     )
     transport = httpx.ASGITransport(shield, raise_app_exceptions=False)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 import holdgate.kinds.email_send
 import holdgate.kinds.sample_task  # noqa: F401
 from holdgate.approvals.requests.inbox import count_waiting
-from holdgate.asgi import HANDLERS, TOKEN_USES
+from holdgate.asgi import HANDLERS
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
@@ -35,7 +35,7 @@ async def shield_of(settings: Settings, database: Database, redis: Redis) -> Asy
         authenticate=authenticate,
         redis=redis,
         waiting=count_waiting,
-        state={"schema_head": head(), "changes": changes, "token_uses": TOKEN_USES},
+        state={"schema_head": head(), "changes": changes},
         openapi_config=None,
     )
     yield shield

@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from holdgate.core.db import Database
-from holdgate.runtime.sweeper import TIMED
+from holdgate.runs.upkeep import TIMED
 from holdgate.stats import rollups
 from tests.factories.workers import until
 

@@ -10,7 +10,7 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.text.addresses import BadAddress
 from holdgate.mail.errors import LetterMismatch, UnknownLetter
-from holdgate.mail.letters import PlainLetter, find_letter, letter
+from holdgate.mail.letters import PlainLetter
 from holdgate.mail.service import send
 from holdgate.tasks.errors import PayloadMismatch
 from holdgate.tasks.models import Task
@@ -66,12 +66,6 @@ async def test_a_payload_with_more_than_a_mail_needs_is_refused(database: Databa
     async with database.write("system") as session:
         with pytest.raises(PayloadMismatch):
             await enqueue_task(session, TaskRequest(kind="email.send", payload=payload))
-
-
-def test_a_letter_is_found_by_its_name_and_registered_once(probe: Probe) -> None:
-    assert find_letter(TEMPLATE) is probe
-    with pytest.raises(ValueError, match="registered twice"):
-        letter(TEMPLATE)(Probe)
 
 
 async def test_a_plain_letter_fills_the_templates_with_its_data(database: Database, probe: Probe) -> None:

@@ -6,7 +6,6 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-import holdgate.approvals.evidence.people_waiting  # noqa: F401
 from holdgate.approvals.states import HoldType
 from holdgate.core.config import Settings
 from holdgate.core.db import Database

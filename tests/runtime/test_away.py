@@ -10,7 +10,6 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-import holdgate.approvals.requests.mails
 import holdgate.kinds.email_send  # noqa: F401
 from holdgate.core import db
 from holdgate.core.config import Settings

@@ -9,7 +9,8 @@ import msgspec
 from holdgate.core.config import Settings
 from holdgate.core.connections import connection_string
 from holdgate.core.db import Database, WriteSession
-from holdgate.runtime.sweeper import LOCK, Sweeper, Upkeep
+from holdgate.core.upkeep import Round, Upkeep
+from holdgate.runtime.sweeper import LOCK, Sweeper
 from holdgate.runtime.workers import NAME
 from tests.factories.workers import until
 from tests.servers import Servers
@@ -20,23 +21,23 @@ async def test_two_sweepers_never_do_a_beat_at_the_same_time(database: Database,
     entered, leave = asyncio.Event(), asyncio.Event()
     beats: list[str] = []
 
-    async def slow(_session: WriteSession) -> bool:
+    async def slow(_session: WriteSession, _round: Round) -> bool:
         beats.append("slow")
         entered.set()
         await leave.wait()
         return True
 
-    async def other(_session: WriteSession) -> bool:
+    async def other(_session: WriteSession, _round: Round) -> bool:
         beats.append("other")
         return True
 
-    first = asyncio.create_task(one._once(Upkeep(slow)))
+    first = asyncio.create_task(one._once(Upkeep("slow", 1, slow)))
     await asyncio.wait_for(entered.wait(), 10)
-    assert await two._once(Upkeep(other)) is False, "it neither does it nor waits for it"
+    assert await two._once(Upkeep("other", 1, other)) is False, "it neither does it nor waits for it"
     assert two.age() is None
     leave.set()
     assert await first is True
-    assert await two._once(Upkeep(other)) is True
+    assert await two._once(Upkeep("other", 1, other)) is True
     assert beats == ["slow", "other"]
     assert two.age() is not None
 
@@ -63,7 +64,7 @@ async def test_a_worker_frozen_in_the_middle_of_a_statement_does_not_keep_the_lo
     finally:
         frozen.terminate()
 
-    async def work(_session: WriteSession) -> bool:
+    async def work(_session: WriteSession, _round: Round) -> bool:
         return True
 
-    assert await sweeper._once(Upkeep(work)) is True, "the lock is free"
+    assert await sweeper._once(Upkeep("work", 1, work)) is True, "the lock is free"

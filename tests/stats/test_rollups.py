@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from holdgate.core.db import Database
-from holdgate.runtime.sweeper import TIMED
+from holdgate.runs.upkeep import TIMED
 from holdgate.stats import histograms, rollups
 from holdgate.stats.summaries import figures_of
 from holdgate.tasks.states import FINISHED, TASK_MACHINE, TaskState

@@ -5,12 +5,12 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
-from holdgate.web.navigation import PLACES, Navigation
+from holdgate.web.navigation import Navigation, places
 from holdgate.web.site import make_site
 
 MEMBER = Principal(uuid7(), "ann@example.org", "", "member")
 ADMIN = Principal(uuid7(), "root@example.org", "", "admin")
-EVERY = [place.href for place in PLACES]
+EVERY = [place.href for place in places()]
 
 
 def keys(navigation: Navigation, user: Principal, *groups: str) -> list[str]:
@@ -41,6 +41,6 @@ def test_a_place_is_found_by_the_beginnings_of_its_words() -> None:
 
 
 def test_no_two_places_share_a_shortcut_or_an_address() -> None:
-    shortcuts = [place.keys for place in PLACES if place.keys]
+    shortcuts = [place.keys for place in places() if place.keys]
     assert len(set(shortcuts)) == len(shortcuts)
     assert len(set(EVERY)) == len(EVERY)

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from holdgate.core import zones
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
+from holdgate.core.text import zones
 from holdgate.web import filters, zone
 
 MOMENT = datetime(2026, 7, 1, 22, 30, 5, tzinfo=UTC)
@@ -37,11 +37,11 @@ def test_the_setting_comes_before_the_browser_and_what_is_no_zone_is_utc(
 
 def test_a_time_is_written_in_the_zone_that_is_shown_and_exactly_in_utc() -> None:
     def in_berlin() -> None:
-        zone.show(zone.zone_of(person("Europe/Berlin"), {}))
+        zones.show(zone.zone_of(person("Europe/Berlin"), {}))
         assert filters.local(MOMENT) == "2026-07-02 00:30:05 CEST"
         assert filters.datetime(MOMENT) == "2026-07-01 22:30:05 UTC"
         assert "00:30" in filters.clock(MOMENT)
-        assert zone.clock_of(MOMENT) == "00:30:05 CEST"
+        assert zones.clock_of(MOMENT) == "00:30:05 CEST"
 
     copy_context().run(in_berlin)
     assert filters.local(MOMENT) == "2026-07-01 22:30:05 UTC"

@@ -12,14 +12,13 @@ from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
 from holdgate.core.tokens import digest, mint
 from holdgate.mail.errors import NotNeeded
-from holdgate.mail.letters import PlainLetter, letter
+from holdgate.mail.letters import PlainLetter
 
 
 class SignInData(msgspec.Struct, frozen=True):
     link_id: UUID
 
 
-@letter("sign_in")
 class SignInLetter(PlainLetter):
     Data: type[msgspec.Struct] = SignInData
 
@@ -42,7 +41,6 @@ class InvitationData(msgspec.Struct, frozen=True):
     by: str
 
 
-@letter("invitation")
 class InvitationLetter(PlainLetter):
     """Without a token: it stays true however long it lies, and signing in is by mail anyway."""
 
@@ -60,7 +58,6 @@ class NewTokenData(msgspec.Struct, frozen=True):
     token_id: UUID
 
 
-@letter("token_created")
 class TokenCreatedLetter(PlainLetter):
     """Whoever sits at an open browser for a minute can make a token, which outlives the session."""
 

@@ -11,10 +11,10 @@ from holdgate.accounts.mails import InvitationData
 from holdgate.accounts.models import User
 from holdgate.accounts.sign_in import queries as link_queries
 from holdgate.accounts.tokens import queries as token_queries
-from holdgate.core import zones
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
+from holdgate.core.text import zones
 from holdgate.core.text.addresses import BadAddress, canonical_address, checked_address
 from holdgate.mail import service as mail
 

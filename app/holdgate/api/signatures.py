@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class QueryString(NamedTuple):
-    """Marks a parameter that is the query string. `kind`: its type where that is made at run time, else as annotated."""
+    """Marks a parameter that is the query string. `kind`: its type where that is made at run time."""
 
     kind: type[msgspec.Struct] | None = None
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from holdgate.core.errors import Conflict, Forbidden, Gone, Invalid, NotFound
 from holdgate.core.principal import name_of
-from holdgate.web.zone import clock_of
+from holdgate.core.text.zones import clock_of
 
 
 class ApprovalNotFound(NotFound):

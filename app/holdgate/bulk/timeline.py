@@ -2,12 +2,9 @@
 
 import re
 
-from holdgate.tasks.reason_links import source
-
 SIGNED = re.compile(r"Bulk action ([0-9a-f-]{36})")
 
 
-@source
 def find(reason: str) -> tuple[str, str] | None:
     found = SIGNED.fullmatch(reason)
     return (f"/bulk/{found[1]}", "Bulk action") if found else None

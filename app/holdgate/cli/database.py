@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from holdgate.cli.attached import given, servers
-from holdgate.core.migration_limits import LOCK_TIMEOUT, TIMEOUT
 from holdgate.core.paths import CHECKOUT
+from holdgate.core.revisions import LOCK_TIMEOUT, TIMEOUT
 
 
 @click.command()
@@ -96,9 +96,9 @@ def doctor(as_json: bool, send: str) -> None:
     """Look at everything this needs, and say what to do. Exit status 0: all well, 1: warnings, 2: something fails."""
     import asyncio
 
+    from holdgate.core.revisions import head
     from holdgate.core.telemetry import log
     from holdgate.doctor import examination
-    from holdgate.schema import head
 
     with servers() as settings:
         log.configure(json=True, level="error")

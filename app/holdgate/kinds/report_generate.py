@@ -12,9 +12,8 @@ from uuid import UUID
 import msgspec
 
 from holdgate.accounts import service as accounts
-from holdgate.kinds.report.numbers import Adder
+from holdgate.kinds.report.numbers import Adder, Numbers
 from holdgate.kinds.report.page import write_page
-from holdgate.kinds.report.pdf import write_pdf
 from holdgate.kinds.report.table import write_table
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
@@ -92,10 +91,17 @@ async def report(ctx: Context, wanted: GenerateReport) -> Report:
                 data = await ctx.in_thread(write_table, lines)
                 files.append(await ctx.artifact("report.csv", data, "text/csv; charset=utf-8"))
             case "pdf":
-                data = await ctx.in_process(write_pdf, numbers)
+                data = await ctx.in_process(_write_pdf, numbers)
                 files.append(await ctx.artifact("report.pdf", data, "application/pdf"))
     await ctx.progress(todo, todo, "Done")
     return Report(len(lines), total - most, files)
+
+
+def _write_pdf(numbers: Numbers) -> bytes:
+    # Imported where it runs, in a process of the pool: fpdf2 and its fonts' library are 30 MB.
+    from holdgate.kinds.report.pdf import write_pdf
+
+    return write_pdf(numbers)
 
 
 async def _scope(ctx: Context, wanted: GenerateReport) -> tuple[Which, str]:

@@ -1,8 +1,8 @@
 """The catalogue of letters: which mails exist, what each is told, and what happens when one is accepted or refused.
 
-A letter `name` has the templates `templates/emails/<name>/{subject.txt,body.txt,body.html}` and a class:
+A letter `name` has the templates `templates/emails/<name>/{subject.txt,body.txt,body.html}` and a class, which its
+feature names (`mails={"sign_in": "holdgate.accounts.mails:SignInLetter"}`):
 
-    @letter("sign_in")
     class SignIn(PlainLetter):
         Data = SignInData
 
@@ -16,13 +16,13 @@ are minted in `prepare`, anew for every rendering, and an earlier one stays vali
 the server's acceptance and our note of it, the mail goes out again, and either link works.
 """
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import msgspec
 
 from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
+from holdgate.feature import features, load
 from holdgate.mail.errors import LetterMismatch, UnknownLetter
 
 
@@ -73,27 +73,21 @@ class PlainLetter:
         pass
 
 
-L = TypeVar("L", bound=Letter)
-
-_LETTERS: dict[str, Letter] = {}
+_LETTERS: dict[str, Letter] = {}  # those that have been asked for
 
 
-def letter(name: str) -> Callable[[type[L]], type[L]]:
-    """Register the decorated class as the letter `name`."""
-
-    def register(made: type[L]) -> type[L]:
-        if name in _LETTERS:
-            raise ValueError(f"The letter {name!r} is registered twice.")
-        _LETTERS[name] = made()
-        return made
-
-    return register
+def letter_names() -> dict[str, str]:
+    """The name of each letter, and what its feature calls its class."""
+    return {name: made for feature in features() for name, made in feature.mails.items()}
 
 
 def find_letter(name: str) -> Letter:
     """Raises UnknownLetter."""
     if name not in _LETTERS:
-        raise UnknownLetter(name, sorted(_LETTERS))
+        known = letter_names()
+        if name not in known:
+            raise UnknownLetter(name, sorted(known))
+        _LETTERS[name] = load(known[name])()
     return _LETTERS[name]
 
 

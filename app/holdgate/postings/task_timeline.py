@@ -7,10 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.postings import queries
 from holdgate.postings.service import KIND
 from holdgate.tasks.models import Task
-from holdgate.tasks.timeline import TimelineParts, teller
+from holdgate.tasks.timeline import TimelineParts
 
 
-@teller
 async def tell(session: AsyncSession, task: Task) -> TimelineParts:
     if task.kind != KIND:
         return TimelineParts()

@@ -8,7 +8,7 @@ import msgspec
 from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
 from holdgate.mail.errors import NotNeeded
-from holdgate.mail.letters import PlainLetter, letter
+from holdgate.mail.letters import PlainLetter
 from holdgate.runs import queries
 from holdgate.runs.states import Stage
 from holdgate.tasks.states import FINISHED, TaskState
@@ -27,7 +27,6 @@ class Summary(msgspec.Struct, frozen=True):
 WORDS = {Stage.QUEUE: "waiting in the queue", Stage.WORK: "at work", Stage.PEOPLE: "waiting for people"}
 
 
-@letter("run_finished")
 class RunFinished(PlainLetter):
     Data: type[msgspec.Struct] = Summary
 

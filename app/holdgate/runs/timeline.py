@@ -5,10 +5,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.runs.models import Run
 from holdgate.tasks.models import Task
-from holdgate.tasks.timeline import TimelineParts, teller
+from holdgate.tasks.timeline import TimelineParts
 
 
-@teller
 async def tell(session: AsyncSession, task: Task) -> TimelineParts:
     if task.run_id is None:
         return TimelineParts()

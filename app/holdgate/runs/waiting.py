@@ -1,26 +1,18 @@
-"""How many people runs wait for. Runs know nothing of the questions: whoever does registers the counter.
-
-As with the tellers of a task's story (tasks/timeline.py), that happens when its module is imported.
-"""
+"""How many people runs wait for. Runs know nothing of approval requests: a feature that does has a counter."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdgate.feature import parts
 from holdgate.tasks.states import HOLDS
 
 # So many tasks that wait for people are looked at for one page; the runs beyond say how many tasks wait instead.
 MOST = 500
 
+# Counts the different people that each of these runs waits for.
 Counter = Callable[[AsyncSession, Sequence[UUID]], Awaitable[dict[UUID, int]]]
-_COUNTERS: list[Counter] = []
-
-
-def counter(count: Counter) -> Counter:
-    """Register what counts the different people each of these runs waits for."""
-    _COUNTERS.append(count)
-    return count
 
 
 async def people_of(session: AsyncSession, counts: Mapping[UUID, Mapping[str, int]]) -> dict[UUID, int]:
@@ -33,6 +25,7 @@ async def people_of(session: AsyncSession, counts: Mapping[UUID, Mapping[str, in
             chosen.append(run)
             left -= n
     found: dict[UUID, int] = {}
-    for count in _COUNTERS if chosen else ():
+    counters: Sequence[Counter] = parts("people_waiting") if chosen else ()
+    for count in counters:
         found |= await count(session, chosen)
     return found

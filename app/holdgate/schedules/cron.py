@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from holdgate.core.errors import Invalid
-from holdgate.core.zones import is_zone
+from holdgate.core.text.zones import is_zone
 
 LONGEST = 100  # characters of an expression
 NICKNAMES = {

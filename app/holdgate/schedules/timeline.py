@@ -3,10 +3,9 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.tasks.models import Task
-from holdgate.tasks.timeline import TimelineParts, teller
+from holdgate.tasks.timeline import TimelineParts
 
 
-@teller
 async def tell(session: AsyncSession, task: Task) -> TimelineParts:
     name, _, id = (task.subject or "").partition(":")
     if name != "schedule":

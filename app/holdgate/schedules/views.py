@@ -9,9 +9,9 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from holdgate.core import zones
 from holdgate.core.errors import Invalid, NotFound
 from holdgate.core.paging import Cursor, paginate
+from holdgate.core.text import zones
 from holdgate.core.text.masking import masked
 from holdgate.schedules import queries, service
 from holdgate.schedules.cron import parse

@@ -10,12 +10,14 @@ from holdgate.api.paging import Paged, unpaged
 from holdgate.core.text.masking import masked, masked_text
 from holdgate.tasks.models import Task, TaskEvent
 from holdgate.tasks.search.filters import FIELDS, Standing
+from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import DEFAULT_PRIORITY, TaskState
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Priority = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 QueueName = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_-]{0,39}$")]
 Text = Annotated[str, msgspec.Meta(max_length=300)]
+NEW_TASK = {"kind": "sample.task", "payload": {"steps": 3}, "title": "A first task", "priority": 50}  # as an example
 
 
 class TaskItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +104,26 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     run_at: Moment | None = None
     deadline: Moment | None = None
     max_attempts: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+
+
+MOST = 10_000  # tasks made at once
+NewTasks = Annotated[list[NewTask], msgspec.Meta(min_length=1, max_length=MOST)]
+
+
+class Bulk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Tasks to be made, all of them or none."""
+
+    tasks: NewTasks
+
+
+class CreatedTasks(msgspec.Struct, frozen=True):
+    """The ids in the order of the request."""
+
+    ids: list[UUID]
+
+
+def wanted(task: NewTask) -> TaskRequest:
+    return TaskRequest(**msgspec.structs.asdict(task))
 
 
 class Created(msgspec.Struct, frozen=True):

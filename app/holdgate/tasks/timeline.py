@@ -1,7 +1,6 @@
 """One task's story in order: its changes of state and how long each took, its steps, what other features tell of it.
 
-The queue knows no feature. Those that have something to tell register a teller when their module is imported, as kinds
-do.
+The queue knows no feature: those that have something to tell say so in their `feature.py`.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.principal import Principal
 from holdgate.core.text.masking import masked
+from holdgate.feature import parts
 from holdgate.tasks.models import Task, TaskEvent, TaskStep
 from holdgate.tasks.reason_links import source_of, spoken
 from holdgate.tasks.search import lists
@@ -64,13 +64,6 @@ class TimelineParts(msgspec.Struct, frozen=True):
 
 
 Teller = Callable[[AsyncSession, Task], Awaitable[TimelineParts]]
-_TELLERS: list[Teller] = []
-
-
-def teller(tell: Teller) -> Teller:
-    """Register a feature's part of the story."""
-    _TELLERS.append(tell)
-    return tell
 
 
 class Story(msgspec.Struct, frozen=True):
@@ -85,7 +78,8 @@ class Story(msgspec.Struct, frozen=True):
 async def story_of(session: AsyncSession, task: Task, steps: Sequence[TaskStep], by: Principal) -> Story:
     """Oldest first, as `by` may follow its links."""
     events = await lists.events_of(session, task.id, MOST + 1)
-    told = [await tell(session, task) for tell in _TELLERS]
+    tellers: Sequence[Teller] = parts("timeline")
+    told = [await tell(session, task) for tell in tellers]
     others = [happening for each in told for happening in each.happenings]
     # What another feature tells better stands where the queue's own event would.
     better = {(each.at, each.instead_of): each for each in others if each.instead_of}

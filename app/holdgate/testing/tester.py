@@ -14,7 +14,6 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import select, text
 
-import holdgate.approvals.requests.mails  # noqa: F401  (letters register themselves)
 from holdgate.accounts import service as accounts
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import deciding

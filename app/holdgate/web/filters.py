@@ -9,7 +9,7 @@ import msgspec
 
 from holdgate.core.principal import name_of
 from holdgate.core.text.visible import unseen
-from holdgate.web import zone
+from holdgate.core.text.zones import shown
 
 EXCERPT = 64 * 1024  # characters of one value that a page shows
 TREE = 1_000  # values that are shown each in a fold of its own; more are shown as text
@@ -48,7 +48,7 @@ def day(value: date | str) -> str:
 
 
 def _local(at: DateTime) -> DateTime:
-    return at.astimezone(zone.shown())
+    return at.astimezone(shown())
 
 
 def ago(at: DateTime | None) -> str:

@@ -1,11 +1,6 @@
-"""In whose time zone a page's times are written: the person's setting, else their browser's, else UTC.
-
-The zone is kept beside the request from its beginning, so that every template and every refusal writes times alike
-without being handed it. Elsewhere, and for programs, it is UTC.
-"""
+"""In whose time zone a page's times are written: the person's setting, else their browser's, else UTC."""
 
 from collections.abc import Mapping
-from contextvars import ContextVar
 from datetime import datetime
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
@@ -14,12 +9,10 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from holdgate.core.principal import Principal
-from holdgate.core.zones import is_zone
+from holdgate.core.text.zones import UTC, is_zone, show
 from holdgate.web.http.request import WebRequest, is_api, principal
 
 COOKIE = "hg_zone"  # written by static/js/clock.js; tells nothing but the zone, and is believed only when it is one
-UTC = ZoneInfo("UTC")
-_SHOWN: ContextVar[ZoneInfo] = ContextVar("zone", default=UTC)
 
 
 def zone_of(user: Principal | None, cookies: Mapping[str, str]) -> ZoneInfo:
@@ -52,16 +45,6 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
     return there
 
 
-def shown() -> ZoneInfo:
-    """The zone of who is answered."""
-    return _SHOWN.get()
-
-
-def show(zone: ZoneInfo) -> None:
-    """Times of this request are written in `zone`."""
-    _SHOWN.set(zone)
-
-
 def zone_middleware(app: ASGIApp) -> ASGIApp:
     """Stands behind the one that finds out who is signed in. Programs are told times in UTC."""
 
@@ -71,8 +54,3 @@ def zone_middleware(app: ASGIApp) -> ASGIApp:
         await app(scope, receive, send)
 
     return choose
-
-
-def clock_of(at: datetime) -> str:
-    """`10:05:12 CET`, for a sentence."""
-    return f"{at.astimezone(shown()):%H:%M:%S %Z}"

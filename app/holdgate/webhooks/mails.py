@@ -9,7 +9,7 @@ from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
 from holdgate.core.text.masking import masked_text
 from holdgate.mail.errors import NotNeeded
-from holdgate.mail.letters import PlainLetter, letter
+from holdgate.mail.letters import PlainLetter
 from holdgate.webhooks import queries
 
 
@@ -17,7 +17,6 @@ class Disabled(msgspec.Struct, frozen=True):
     endpoint_id: UUID
 
 
-@letter("webhook_disabled")
 class WebhookDisabled(PlainLetter):
     Data: type[msgspec.Struct] = Disabled
 

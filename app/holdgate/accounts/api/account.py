@@ -37,7 +37,6 @@ from holdgate.api.signatures import Query
 from holdgate.core.db import ReadSession, Session, WriteSession
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.web.http.request import WebRequest
 
 TAG = "Account"
 PROFILE = {
@@ -114,12 +113,10 @@ async def list_tokens(user: Principal, read: ReadSession) -> TokenList:
     summary="Revoke one of one's tokens",
     after=forget_holders,
 )
-async def revoke_token(
-    request: WebRequest, session: WriteSession, by: Principal, wanted: Query[Revoking], token_id: UUID
-) -> RevokedToken:
+async def revoke_token(session: WriteSession, by: Principal, wanted: Query[Revoking], token_id: UUID) -> RevokedToken:
     """Also the one that asks for it: this answer is its last. `goes_on` lists the schedules and webhooks that it made,
     or changed last, and that are still on."""
-    left = await uses.revoke(request.app.state.token_uses, session, by, token_id, pause=wanted.pause)
+    left = await uses.revoke(session, by, token_id, pause=wanted.pause)
     return RevokedToken(token_id, [TokenUse(*use) for use in left])
 
 

@@ -16,9 +16,9 @@ from holdgate.accounts.profile.cover_letter import DEFAULT, LONGEST, PLACEHOLDER
 from holdgate.accounts.profile.profiles import MOST_ANSWERS, ProfileChange, ProfileView
 from holdgate.accounts.profile.resume_files import MOST_BYTES, document
 from holdgate.accounts.sign_in.user_agents import browser_name
-from holdgate.core import zones
 from holdgate.core.db import Session
 from holdgate.core.errors import Invalid, NotFound, Unauthorized
+from holdgate.core.text import zones
 from holdgate.web.forms import Form, blank, read_form, uploaded
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import UPLOAD, WebRequest

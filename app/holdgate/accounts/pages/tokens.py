@@ -86,7 +86,7 @@ async def confirm_revoking(request: WebRequest, read: Read, user: SignedIn, toke
     token = await queries.find_token(read, user.id, token_id)
     if token is None:
         raise TokenNotFound
-    view = RevokePage(token, await token_uses.uses_of(request.app.state.token_uses, read, user, token_id))
+    view = RevokePage(token, await token_uses.uses_of(read, user, token_id))
     return await render(request, "accounts/revoke_token.html", view, nav="settings")
 
 
@@ -94,7 +94,7 @@ async def confirm_revoking(request: WebRequest, read: Read, user: SignedIn, toke
 async def revoke_token(request: WebRequest, write: Write, user: SignedIn, token_id: FromPath[UUID]) -> Response[Any]:
     form: Form[RevokeForm] = await read_form(request, RevokeForm)
     pause = form.data is not None and form.data.pause
-    left = await token_uses.revoke(request.app.state.token_uses, write, user, token_id, pause=pause)
+    left = await token_uses.revoke(write, user, token_id, pause=pause)
     forget_holders(request)
     said = "The token is revoked: nothing can be done with it any more."
     if left:

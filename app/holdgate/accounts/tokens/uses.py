@@ -7,6 +7,7 @@ from uuid import UUID
 from holdgate.accounts.tokens import personal
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.principal import Principal
+from holdgate.feature import parts
 
 
 class Use(NamedTuple):
@@ -25,14 +26,12 @@ class Uses(Protocol):
     async def pause_uses(self, session: WriteSession, by: Principal, token_id: UUID) -> None: ...
 
 
-async def uses_of(features: Sequence[Uses], session: Session, by: Principal, token_id: UUID) -> list[Use]:
+async def uses_of(session: Session, by: Principal, token_id: UUID) -> list[Use]:
     """Only of the person's own things: somebody else's token has none."""
-    return [use for each in features for use in await each.uses_of(session, by, token_id)]
+    return [use for each in _all() for use in await each.uses_of(session, by, token_id)]
 
 
-async def revoke(
-    features: Sequence[Uses], session: WriteSession, by: Principal, token_id: UUID, *, pause: bool
-) -> list[Use]:
+async def revoke(session: WriteSession, by: Principal, token_id: UUID, *, pause: bool) -> list[Use]:
     """Revoke a token. Returns what it made and what goes on without it: nothing where `pause` ends that as well.
 
     Raises:
@@ -40,6 +39,10 @@ async def revoke(
     """
     await personal.revoke_token(session, by.id, token_id)
     if pause:
-        for each in features:
+        for each in _all():
             await each.pause_uses(session, by, token_id)
-    return await uses_of(features, session, by, token_id)
+    return await uses_of(session, by, token_id)
+
+
+def _all() -> Sequence[Uses]:
+    return parts("made_by_tokens")

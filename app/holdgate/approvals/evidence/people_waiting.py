@@ -10,7 +10,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.approvals.states import HoldType
-from holdgate.runs.waiting import counter
 from holdgate.tasks.states import HOLDS
 
 # `person` is holdgate.core.text.addresses.canonical_address: two addresses of one person count once, and have one vote.
@@ -49,7 +48,6 @@ _PEOPLE = text(
 )
 
 
-@counter
 async def people_of_runs(session: AsyncSession, runs: Sequence[UUID]) -> dict[UUID, int]:
     """Runs that nobody can decide anything of are left out."""
     values = {"runs": list(runs), "holds": [hold.value for hold in HOLDS], "approval": HoldType.APPROVAL.value}

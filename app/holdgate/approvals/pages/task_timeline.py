@@ -10,13 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.approvals.models import Approval, ApprovalEvent, LinkOpening, Recipient
 from holdgate.approvals.pages.view_model import STATES, TITLES
 from holdgate.tasks.models import Task
-from holdgate.tasks.timeline import TimelineEntry, TimelineParts, teller
+from holdgate.tasks.timeline import TimelineEntry, TimelineParts
 
 MAILS = {"mail_accepted": "Mail accepted", "mail_refused": "Mail refused"}
 _DECIDING = ("approve", "reject", "answer")
 
 
-@teller
 async def tell(session: AsyncSession, task: Task) -> TimelineParts:
     approvals = {each.id: each for each in await _approvals(session, task.id)}
     if not approvals:

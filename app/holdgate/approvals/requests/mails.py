@@ -17,7 +17,7 @@ from holdgate.core.db import WriteSession
 from holdgate.core.principal import name_of
 from holdgate.core.tokens import digest, mint
 from holdgate.mail.errors import NotNeeded
-from holdgate.mail.letters import PlainLetter, letter
+from holdgate.mail.letters import PlainLetter
 from holdgate.runs import service as runs
 
 MOST_ROWS = 20  # of what is shown
@@ -86,17 +86,14 @@ async def _tell(session: WriteSession, data: AskedPerson, verb: str, told: dict[
         await events.record(session, asked.approval.id, verb, "system", recipient_id=data.recipient_id, data=told)
 
 
-@letter("approval_request")
 class ApprovalRequest(_Question):
     """Please approve."""
 
 
-@letter("input_needed")
 class InputNeeded(_Question):
     """Please answer, or sign in somewhere."""
 
 
-@letter("approval_reminder")
 class ApprovalReminder(_Question):
     """Still open, and so much time is left. Another link to the same page; nothing follows from its delivery."""
 
@@ -120,7 +117,6 @@ class Answered(AskedPerson):
     note_id: UUID
 
 
-@letter("question_answered")
 class QuestionAnswered(ApprovalReminder):
     """The owner has answered what this person asked back."""
 
@@ -137,7 +133,6 @@ class ClarificationData(msgspec.Struct):
     note_id: UUID
 
 
-@letter("question_back")
 class QuestionBack(PlainLetter):
     """Somebody asked wants to know more. The link is no personal one: the owner answers signed in."""
 

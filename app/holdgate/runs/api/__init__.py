@@ -1,1 +1,1 @@
-"""The API of runs and of new tasks."""
+"""The API of runs."""

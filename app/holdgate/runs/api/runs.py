@@ -21,9 +21,7 @@ from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.runs import exports, queries, service, time_queries
 from holdgate.runs.api.schemas import (
-    Bulk,
     CreatedRun,
-    CreatedTasks,
     NewRun,
     RetryFailed,
     RunEventItem,
@@ -37,14 +35,13 @@ from holdgate.runs.api.schemas import (
     StageTime,
     run_item,
 )
-from holdgate.runs.api.tasks import EXAMPLE, wish
 from holdgate.runs.errors import RunNotFound
 from holdgate.runs.models import Run
 from holdgate.runs.progress import Progress
 from holdgate.runs.reads import progress_of_each
 from holdgate.runs.states import RunVerb
 from holdgate.stats import queries as stats
-from holdgate.tasks.schemas import NewTask
+from holdgate.tasks.schemas import NEW_TASK, Bulk, CreatedTasks, NewTask, wanted
 from holdgate.tasks.service import TaskRequest
 from holdgate.web.http.request import WebRequest
 
@@ -83,13 +80,13 @@ async def _find(session: ReadSession, user: Principal, run_id: UUID) -> Run:
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Start a run",
-    example={"name": "Monday", "tasks": [EXAMPLE]},
+    example={"name": "Monday", "tasks": [NEW_TASK]},
     problems=(409,),
 )
-async def start_run(session: WriteSession, by: Principal, wanted: NewRun) -> MutationReply[CreatedRun]:
+async def start_run(session: WriteSession, by: Principal, sent: NewRun) -> MutationReply[CreatedRun]:
     """With its first tasks, up to 10,000, all of them or none."""
-    tasks = _without_run(wanted.tasks)
-    run_id = await service.start_run(session, by, wanted.name, tasks)
+    tasks = _without_run(sent.tasks)
+    run_id = await service.start_run(session, by, sent.name, tasks)
     url = f"{PATH}/runs/{run_id}"
     return MutationReply(CreatedRun(run_id, url, len(tasks)), 201, url)
 
@@ -100,11 +97,11 @@ async def start_run(session: WriteSession, by: Principal, wanted: NewRun) -> Mut
     tag=TAG,
     summary="Add tasks to a run",
     problems=(409,),
-    example={"tasks": [EXAMPLE]},
+    example={"tasks": [NEW_TASK]},
 )
-async def add_tasks(session: WriteSession, by: Principal, wanted: Bulk, run_id: UUID) -> MutationReply[CreatedTasks]:
+async def add_tasks(session: WriteSession, by: Principal, sent: Bulk, run_id: UUID) -> MutationReply[CreatedTasks]:
     """Into a paused run they come paused."""
-    tasks = _without_run(wanted.tasks)
+    tasks = _without_run(sent.tasks)
     return MutationReply(CreatedTasks(await service.add_tasks(session, by, run_id, tasks)))
 
 
@@ -112,7 +109,7 @@ def _without_run(tasks: list[NewTask]) -> list[TaskRequest]:
     odd = {f"tasks[{n}].run_id": "The address names the run." for n, task in enumerate(tasks) if task.run_id}
     if odd:
         raise Invalid("These tasks belong to this run, so they name none.", dict(list(odd.items())[:100]))
-    return [wish(task) for task in tasks]
+    return [wanted(task) for task in tasks]
 
 
 @get("/runs/{run_id:uuid}/times", scope=Scope.TASKS_READ, tag=TAG, summary="Read where a run's time goes")

@@ -1,4 +1,4 @@
-"""Runs as programs read and write them, and tasks in bulk."""
+"""Runs as programs read and write them."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,9 +7,7 @@ import msgspec
 
 from holdgate.api.paging import Paged
 from holdgate.runs.progress import Progress
-from holdgate.tasks.schemas import Moment, NewTask
-
-MOST = 10_000
+from holdgate.tasks.schemas import Moment, NewTasks
 
 
 class RunForecast(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,32 +49,17 @@ class RunExportQuery(msgspec.Struct, frozen=True):
     """All of them."""
 
 
-Tasks = Annotated[list[NewTask], msgspec.Meta(min_length=1, max_length=MOST)]
-
-
 class NewRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A run with its first tasks; these name no run themselves."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-    tasks: Tasks
-
-
-class Bulk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Tasks to be made, all of them or none."""
-
-    tasks: Tasks
+    tasks: NewTasks
 
 
 class CreatedRun(msgspec.Struct, frozen=True):
     id: UUID
     url: str
     tasks: int
-
-
-class CreatedTasks(msgspec.Struct, frozen=True):
-    """The ids in the order of the request."""
-
-    ids: list[UUID]
 
 
 class RunMoved(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 
+from holdgate.feature import NavigationItem
 from holdgate.runs import queries
 from holdgate.runs.models import Run
 from holdgate.tasks.models import Task
@@ -14,7 +15,7 @@ from holdgate.tasks.search.lookup import tasks_like
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
 from holdgate.web.http.sessions import Read
-from holdgate.web.navigation import Navigation, NavigationItem
+from holdgate.web.navigation import Navigation
 from holdgate.web.render import render
 
 MOST = 8

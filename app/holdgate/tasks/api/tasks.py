@@ -1,4 +1,4 @@
-"""Tasks for programs: listing, reading, waiting for one, and the verbs. Making them is in runs/api/tasks.py."""
+"""Tasks for programs: listing, reading, waiting for one, and the verbs. New ones: new.py."""
 
 from typing import Annotated, Any
 from uuid import UUID

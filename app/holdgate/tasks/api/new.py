@@ -1,9 +1,7 @@
-"""Making tasks by program: one, many at once, or as a stream of lines. Here, since a task may go into a run."""
+"""New tasks by program: one, many at once, or as a stream of lines."""
 
 from hashlib import sha256
 from typing import Annotated
-
-import msgspec
 
 from holdgate.api.bodies import content_type, decode, read_json, read_lines
 from holdgate.api.endpoints import JSON, NDJSON
@@ -15,24 +13,18 @@ from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.runs import creating
-from holdgate.runs.api.schemas import MOST, Bulk, CreatedTasks
-from holdgate.tasks.schemas import Created, NewTask
-from holdgate.tasks.service import NAMED, TaskRequest
+from holdgate.tasks import creating
+from holdgate.tasks.schemas import MOST, NEW_TASK, Bulk, Created, CreatedTasks, NewTask, wanted
+from holdgate.tasks.service import NAMED
 from holdgate.web.http.request import WebRequest
 
 TAG = "Tasks"
-EXAMPLE = {"kind": "sample.task", "payload": {"steps": 3}, "title": "A first task", "priority": 50}
 
 
-def wish(task: NewTask) -> TaskRequest:
-    return TaskRequest(**msgspec.structs.asdict(task))
-
-
-@post("/tasks", scope=Scope.TASKS_WRITE, tag=TAG, summary="Make a task", problems=(404, 409), example=EXAMPLE)
+@post("/tasks", scope=Scope.TASKS_WRITE, tag=TAG, summary="Make a task", problems=(404, 409), example=NEW_TASK)
 async def create_task(session: WriteSession, by: Principal, task: NewTask) -> MutationReply[Created]:
     """201 when it was made; 200 when this Idempotency-Key had made it before."""
-    made = await creating.submit(session, by, wish(task))
+    made = await creating.submit(session, by, wanted(task))
     url = f"{PATH}/tasks/{made}"
     return MutationReply(Created(made, url), 201, url)
 
@@ -72,14 +64,14 @@ async def _read_lines(request: WebRequest) -> tuple[list[NewTask], bytes]:
     summary="Make many tasks",
     problems=(404, 409),
     bodies={JSON: Bulk, NDJSON: str},
-    example={"tasks": [EXAMPLE]},
+    example={"tasks": [NEW_TASK]},
 )
 async def create_tasks(
     session: WriteSession, by: Principal, tasks: Annotated[list[NewTask], BodyReader(_read_tasks)]
 ) -> MutationReply[CreatedTasks]:
     """Up to 10,000, all of them or none; a refusal says of the first 100 what is wrong. As `application/x-ndjson` each
     line is a task, read as it arrives."""
-    return MutationReply(CreatedTasks(await creating.submit_many(session, by, [wish(task) for task in tasks])))
+    return MutationReply(CreatedTasks(await creating.submit_many(session, by, [wanted(task) for task in tasks])))
 
 
 handlers = [create_task, create_tasks]

@@ -1,0 +1,41 @@
+"""What approvals add to the whole."""
+
+from holdgate.feature import Feature, NavigationItem
+
+FEATURE = Feature(
+    pages=(
+        "holdgate.approvals.pages.inbox",
+        "holdgate.approvals.pages.review",
+        "holdgate.approvals.pages.receipts",
+        "holdgate.approvals.pages.groups",
+        "holdgate.approvals.pages.side_actions",
+    ),
+    api=(
+        "holdgate.approvals.api.approvals",
+        "holdgate.approvals.api.side_actions",
+        "holdgate.approvals.api.groups",
+        "holdgate.approvals.api.evidence",
+    ),
+    navigation=(
+        NavigationItem(
+            key="approvals",
+            label="Approvals",
+            href="/approvals",
+            group="main",
+            rank=40,
+            keys="g a",
+            words="inbox decide sign holds",
+        ),
+    ),
+    mails={
+        "approval_request": "holdgate.approvals.requests.mails:ApprovalRequest",
+        "input_needed": "holdgate.approvals.requests.mails:InputNeeded",
+        "approval_reminder": "holdgate.approvals.requests.mails:ApprovalReminder",
+        "question_answered": "holdgate.approvals.requests.mails:QuestionAnswered",
+        "question_back": "holdgate.approvals.requests.mails:QuestionBack",
+    },
+    timeline="holdgate.approvals.pages.task_timeline:tell",
+    people_waiting="holdgate.approvals.evidence.people_waiting:people_of_runs",
+    waiting="holdgate.approvals.requests.inbox:count_waiting",
+    upkeep="holdgate.approvals.upkeep:UPKEEP",
+)

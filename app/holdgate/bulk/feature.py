@@ -1,0 +1,13 @@
+"""What bulk actions add to the whole."""
+
+from holdgate.feature import Feature, NavigationItem
+
+FEATURE = Feature(
+    pages=("holdgate.bulk.views",),
+    api=("holdgate.bulk.api",),
+    navigation=(
+        NavigationItem(key="bulk", label="Bulk actions", href="/bulk", group="more", rank=40, words="many filter"),
+    ),
+    reasons="holdgate.bulk.timeline:find",
+    upkeep="holdgate.bulk.upkeep:UPKEEP",
+)

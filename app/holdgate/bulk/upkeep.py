@@ -1,0 +1,27 @@
+"""What bulk actions need from time to time: their next chunk, and the tasks of old ones forgotten."""
+
+from sqlalchemy import text
+
+from holdgate.bulk import service
+from holdgate.core.db import WriteSession
+from holdgate.core.upkeep import MINUTE, SAFETY, Round, Upkeep
+
+MEMBERS_CHUNK = 5000
+
+_NEXT_CHUNK = text("EXISTS (SELECT FROM bulk_actions WHERE state IN ('running', 'waiting') AND due_at <= now())")
+
+
+async def _advance(session: WriteSession, _: Round) -> bool:
+    return await service.advance(session)
+
+
+async def _forget_members(session: WriteSession, sweep: Round) -> bool:
+    if sweep.settings.retention is None:
+        return False
+    return await service.forget_members(session, sweep.settings.retention, limit=MEMBERS_CHUNK) == MEMBERS_CHUNK
+
+
+UPKEEP = (
+    Upkeep("advance_bulk", SAFETY, _advance, _NEXT_CHUNK),
+    Upkeep("forget_bulk_members", MINUTE, _forget_members),
+)

@@ -1,0 +1,82 @@
+"""What a feature adds to the whole. Each says it in one value, in its `feature.py`; features.py lists them.
+
+What has code is named, as `module` or `module:attribute`, and imported when somebody asks for it: a worker has no page
+in memory, and the queue, which knows no feature, can still ask what others tell of a task.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from typing import Any, Literal
+
+import msgspec
+
+
+class NavigationItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A page. `key` is what a view passes to render() as `nav`; `rank` is where it stands in its group, `keys` the
+    shortcut, `words` what else finds it."""
+
+    key: str
+    label: str
+    href: str
+    group: Literal["main", "more", "do", "account"]
+    rank: int
+    keys: str = ""
+    words: str = ""
+    only: Literal["", "admin", "development"] = ""
+
+
+class Feature(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    Args:
+        pages, api: modules whose `handlers` are routes of the site and of the API.
+        navigation: its pages that one can go to from everywhere.
+        mails: the name of each mail → its letter (mail/letters.py).
+        timeline: tells its part of a task's timeline (tasks/timeline.py).
+        reasons: the page that a task's reason leads to (tasks/reason_links.py).
+        people_waiting: counts the people that runs wait for (runs/waiting.py).
+        waiting: counts what waits for a person, for the navigation.
+        made_by_tokens: what goes on after the token that made it is revoked (accounts/tokens/uses.py).
+        intake: adds tasks to something that `run_id` names (tasks/creating.py).
+        upkeep: its chores (core/upkeep.py).
+    """
+
+    pages: Sequence[str] = ()
+    api: Sequence[str] = ()
+    navigation: Sequence[NavigationItem] = ()
+    mails: Mapping[str, str] = {}
+    timeline: str = ""
+    reasons: str = ""
+    people_waiting: str = ""
+    waiting: str = ""
+    made_by_tokens: str = ""
+    intake: str = ""
+    upkeep: str = ""
+
+
+Part = Literal["timeline", "reasons", "people_waiting", "waiting", "made_by_tokens", "intake", "upkeep"]
+
+
+def features() -> Sequence[Feature]:
+    """All of them, in order."""
+    # By name: those who ask stand below the features, and the list is imported by nobody but the entries.
+    found: Sequence[Feature] = import_module("holdgate.features").FEATURES
+    return found
+
+
+@cache
+def parts(of: Part) -> tuple[Any, ...]:
+    """What the features have for this, in their order."""
+    return tuple(load(name) for feature in features() if (name := getattr(feature, of)))
+
+
+def handlers(names: Sequence[str]) -> list[Any]:
+    """The routes of these modules."""
+    return [handler for name in names for handler in import_module(name).handlers]
+
+
+def load(name: str) -> Any:
+    """The module, or what `module:attribute` names in it."""
+    module, _, attribute = name.partition(":")
+    found = import_module(module)
+    return getattr(found, attribute) if attribute else found

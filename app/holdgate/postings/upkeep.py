@@ -1,0 +1,13 @@
+"""What postings need from time to time: imports that nobody confirmed are forgotten."""
+
+from holdgate.core.db import WriteSession
+from holdgate.core.upkeep import MINUTE, Round, Upkeep
+from holdgate.postings.imports.service import forget_old_imports
+
+
+async def _forget_imports(session: WriteSession, _: Round) -> bool:
+    await forget_old_imports(session)
+    return False
+
+
+UPKEEP = (Upkeep("forget_imports", MINUTE, _forget_imports),)

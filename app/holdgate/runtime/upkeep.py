@@ -1,0 +1,54 @@
+"""The workers' own upkeep: leases that ran out, workers that have frozen or were killed."""
+
+from sqlalchemy import text
+
+from holdgate.core.db import WriteSession
+from holdgate.core.telemetry import log
+from holdgate.core.upkeep import CHUNK, MINUTE, SAFETY, Round, Upkeep
+from holdgate.runtime import workers
+from holdgate.runtime.attempts import suspects
+from holdgate.runtime.leases import idle_limit
+from holdgate.tasks.queue import moves
+
+logger = log.get(__name__)
+
+# As workers.end_frozen. `:frozen` is how long a worker may leave a statement half said; the sweeper fills it in.
+_FROZEN = text(
+    """
+    EXISTS (SELECT FROM pg_stat_activity
+            WHERE application_name = :worker AND datname = current_database() AND usename = current_user
+              AND state = 'active' AND wait_event = 'ClientRead' AND state_change < now() - CAST(:frozen AS interval))
+    """
+).bindparams(worker=workers.NAME)
+_LOST = text("EXISTS (SELECT FROM tasks WHERE state = 'running' AND lease_expires_at < now())")
+
+
+async def _end_frozen(session: WriteSession, sweep: Round) -> bool:
+    for pid in await workers.end_frozen(session, idle_limit(sweep.settings.lease)):
+        logger.warning("frozen_connection_ended", pid=pid)
+    return False
+
+
+async def _recover_lost(session: WriteSession, sweep: Round) -> bool:
+    # While the database is away nobody can renew a lease. Back again, workers first get the time to do so.
+    if sweep.answered_for < sweep.settings.lease.total_seconds() / 3:
+        return False
+    moved = await moves.recover_lost(session, most=sweep.settings.max_lease_losses, limit=CHUNK)
+    for row in moved:
+        logger.warning("lease_lost", task=str(row.id), state=row.state)
+    if moved:
+        session.announce(suspects.TOPIC)
+    return len(moved) == CHUNK
+
+
+async def _forget_dead(session: WriteSession, _: Round) -> bool:
+    await workers.forget_dead(session)
+    return False
+
+
+UPKEEP = (
+    # Without the lock: that is what a frozen connection keeps.
+    Upkeep("end_frozen", SAFETY, _end_frozen, _FROZEN, locked=False),
+    Upkeep("recover_lost", SAFETY, _recover_lost, _LOST),
+    Upkeep("forget_workers", MINUTE, _forget_dead),
+)
