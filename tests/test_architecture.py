@@ -226,7 +226,6 @@ STILL_LONG = {
     "runtime/attempts/context.py",
     "runtime/dispatcher.py",
     "tasks/models.py",
-    "tasks/payloads/forms.py",
     "tasks/queue/claims.py",
     "tasks/queue/moves.py",
 }

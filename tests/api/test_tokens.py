@@ -187,7 +187,10 @@ def token_in(answer: httpx.Response) -> str:
         ({"name": "x", "days": "30"}, "Choose at least one."),
         ({"name": "x", "scopes": ["admin"], "days": "30"}, "Leave out admin."),
         ({"name": "x", "scopes": ["everything"], "days": "30"}, "Choose one of the offered values."),
-        ({"name": "x", "scopes": ["tasks:read"], "days": "99999"}, "Must be 3650 or less."),
+        (
+            {"name": "x", "scopes": ["tasks:read"], "days": "99999"},
+            "Must be a whole number, at least 0 and at most 3650.",
+        ),
     ],
 )
 async def test_a_form_that_does_not_fit_makes_no_token(api: Api, values: dict[str, object], said: str) -> None:

@@ -122,11 +122,11 @@ async def test_an_administrator_sets_a_limit_without_a_deploy_and_it_is_known_wh
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"concurrency": "-1"}, "Must be 0 or more"),
-        ({"concurrency": "two"}, "Must be a number"),
+        ({"concurrency": "-1"}, "Must be a whole number, at least 0"),
+        ({"concurrency": "two"}, "Must be a whole number"),
         ({"rate_count": "3"}, "A rate needs both"),
         ({"rate_seconds": "3"}, "A rate needs both"),
-        ({"rate_count": "0", "rate_seconds": "3"}, "Must be 1 or more"),
+        ({"rate_count": "0", "rate_seconds": "3"}, "Must be a whole number, at least 1"),
     ],
 )
 async def test_a_limit_that_makes_no_sense_is_refused_at_its_field(

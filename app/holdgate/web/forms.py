@@ -1,34 +1,20 @@
 """Form data as a typed struct, with a sentence for every field that does not fit, and the form shown again."""
 
-import re
 from collections.abc import Mapping
-from types import UnionType
-from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from functools import cache
+from typing import Any, Generic, TypeVar, get_type_hints
 
 import msgspec
 from litestar.datastructures import FormMultiDict, UploadFile
+from msgspec.structs import FieldInfo
 
 from holdgate.core.errors import Invalid
+from holdgate.core.forms.bounds import OFFERED, Schema, check_text
+from holdgate.core.forms.fields import MISSING, Field, read, shown
+from holdgate.core.forms.schema import resolved, type_of, without_null
 from holdgate.web.http.request import WebRequest
 
 T = TypeVar("T", bound=msgspec.Struct)
-
-MISSING = "Please fill this in."
-SENTENCES = (
-    (r"Expected `str` of length >= 1$", MISSING),
-    (r"Expected `str` of length >= (\d+)", r"At least \1 characters, please."),
-    (r"Expected `str` of length <= (\d+)", r"At most \1 characters, please."),
-    (r"Expected `(?:int|float)` >= (\S+)", r"Must be \1 or more."),
-    (r"Expected `(?:int|float)` <= (\S+)", r"Must be \1 or less."),
-    (r"Expected `array` of length >= \d+", "Choose at least one."),
-    (r"Expected `array` of length <= (\d+)", r"At most \1, please."),
-    (r"Expected `(?:int|float)(?: \| null)?`", "Must be a number."),
-    (r"Expected `bool`", "Must be yes or no."),
-    (r"Expected `str` matching regex", "This has not the expected form."),
-    (r"Invalid enum value|Invalid value", "Choose one of the offered values."),
-    (r"Invalid UUID", "This is not a valid id."),
-    (r"datetime|RFC3339", "Must be a date and time such as 2026-11-23T09:00Z."),
-)
 
 
 class Form(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -63,42 +49,73 @@ def blank(values: Mapping[str, Any] | msgspec.Struct | None = None) -> Form[Any]
 async def read_form(request: WebRequest, kind: type[T]) -> Form[T]:
     """The request's form data as `kind`; look at `data` and `errors`. Never raises for what a person entered.
 
-    Texts are stripped, line ends become \\n. An empty field takes its default, if it has one, unless it is a text.
-    `list[…]` fields take every value of the name, a missing checkbox is False. Files are left out.
+    Texts are stripped, line ends become line feeds. An empty field takes its default, if it has one, unless it is a
+    text. `list[…]` fields take every value of the name, a missing checkbox is False. Files are left out.
     """
     sent = await request.form()
     values: dict[str, Any] = {}
     fitting: dict[str, Any] = {}
     errors: dict[str, str] = {}
-    hints = get_type_hints(kind, include_extras=True)
-    for field in msgspec.structs.fields(kind):
-        hint = hints[field.name]
-        base = _base(hint)
-        given: Any
-        texts = [_clean(item) for item in sent.getall(field.encode_name, []) if isinstance(item, str)]
-        if base is list:
-            values[field.name] = given = texts
-        elif base is bool:
-            values[field.name] = given = bool(texts) and texts[0].lower() in ("true", "on", "yes", "1")
-        else:
-            values[field.name] = given = texts[0] if texts else ""
-            if given == "" and (base is not str or not texts) and not field.required:
-                continue
-            if given == "" and base is not str:
-                errors[field.name] = MISSING
-                continue
+    for each in _entries(kind):
+        texts = [_clean(item) for item in sent.getall(each.field.name, []) if isinstance(item, str)]
+        values[each.name] = shown(each.field, texts)
         try:
-            fitting[field.name] = msgspec.convert(given, hint, strict=False)
-        except msgspec.ValidationError as problem:
-            errors[field.name] = _sentence(str(problem))
-        if any("\0" in text for text in texts):
-            errors[field.name] = "This holds a character that cannot be stored."
+            value = read(each.field, texts)
+            if value is None:
+                value = _left_empty(each, texts)
+            if value is not None:
+                fitting[each.name] = msgspec.convert(value, each.hint, strict=False)
+        except msgspec.ValidationError:
+            errors[each.name] = OFFERED if each.field.options else "This is not valid."
+        except ValueError as problem:
+            errors[each.name] = str(problem)
     if errors:
         return Form(values=values, errors=errors)
     try:
         return Form(data=kind(**fitting), values=values)
     except (ValueError, TypeError) as problem:  # from __post_init__
         return Form(values=values, errors={"": str(problem)})
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    """A field of the struct `name` is of, with its type."""
+
+    name: str
+    field: Field
+    hint: Any
+    is_text: bool
+
+
+@cache
+def _entries(kind: type[msgspec.Struct]) -> tuple[_Entry, ...]:
+    whole = msgspec.json.schema(kind)
+    definitions = whole.get("$defs", {})
+    properties = resolved(whole, definitions).get("properties", {})
+    hints = get_type_hints(kind, include_extras=True)
+    return tuple(
+        _entry(info, resolved(without_null(properties[info.encode_name]), definitions), definitions, hints[info.name])
+        for info in msgspec.structs.fields(kind)
+    )
+
+
+def _entry(info: FieldInfo, schema: Schema, definitions: Mapping[str, Schema], hint: Any) -> _Entry:
+    type, options = type_of(schema)
+    if schema.get("type") == "array":
+        type, schema = "several", {**schema, "items": resolved(schema.get("items") or {}, definitions)}
+    field = Field(name=info.encode_name, type=type, required=info.required, options=options, schema=schema)
+    return _Entry(info.name, field, hint, type == "text" and "format" not in schema)
+
+
+def _left_empty(each: _Entry, texts: list[str]) -> str | None:
+    """What an empty field says; None: its default. Raises ValueError with a sentence."""
+    if not each.is_text or not texts:
+        if each.field.required:
+            raise ValueError(MISSING)
+        return None
+    if each.field.schema.get("minLength"):
+        raise ValueError(MISSING)
+    check_text(each.field.schema, "")
+    return ""
 
 
 async def uploaded(request: WebRequest, name: str) -> UploadFile | None:
@@ -108,21 +125,5 @@ async def uploaded(request: WebRequest, name: str) -> UploadFile | None:
     return file if isinstance(file, UploadFile) and file.filename else None
 
 
-def _base(hint: Any) -> Any:
-    """`str` of `Annotated[str, Meta(…)] | None`, `list` of `list[str]`."""
-    while get_origin(hint) in (Annotated, Union, UnionType):
-        options = [arg for arg in get_args(hint) if arg is not type(None)]
-        hint = options[0]
-    return get_origin(hint) or hint
-
-
 def _clean(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
-
-
-def _sentence(problem: str) -> str:
-    for pattern, sentence in SENTENCES:
-        match = re.search(pattern, problem.split(" - at `$")[0])
-        if match:
-            return match.expand(sentence)
-    return problem

@@ -242,7 +242,7 @@ async def test_answers_to_a_form_are_checked_and_nothing_changes_when_they_do_no
     fields = (FormField("colour", "Colour", "select", required=True, options=("red", "blue")),)
     asked = await put_question(database, settings, hold=HoldType.INPUT, fields=fields)
     owner = await principal(database)
-    for form, problem in (({}, "fill in"), ({"colour": "green"}, "choose")):
+    for form, problem in (({}, "fill this in"), ({"colour": "green"}, "offered")):
         decision = Decision(version=asked.version, verb=ApprovalVerb.ANSWER, form=form)
         with pytest.raises(Invalid) as refused:
             async with database.write(owner.actor) as session:

@@ -1,7 +1,7 @@
 """A kind's schema as a form: every built-in kind's payload goes there and back; what does not fit is told beside it."""
 
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -72,7 +72,7 @@ def test_every_kind_that_can_be_asked_for_is_tried_here() -> None:
     [
         ("sample.task", {"p.steps": "two"}, "p.steps", "number"),
         ("sample.task", {"p.steps": "1.5"}, "p.steps", "whole"),
-        ("sample.task", {"p.steps": "1001"}, "p.steps", "1000 or less"),
+        ("sample.task", {"p.steps": "1001"}, "p.steps", "at most 1000"),
         ("sample.task", {"p.seconds": "nan"}, "p.seconds", "number"),
         ("sample.task", {"p.hold": "for ever"}, "p.hold", "offered"),
         ("sample.task", {"p.recipients": "a@example.org\nnobody"}, "p.recipients", "“nobody”"),
@@ -165,3 +165,19 @@ def test_the_changes_name_each_value_and_no_secret() -> None:
 def test_the_label_of_a_field_is_its_name_in_words(key: str, label: str) -> None:
     [field] = fields_of({"type": "object", "properties": {key: {"type": "string"}}})
     assert field.label == label
+
+
+def test_what_was_left_untouched_stays_exactly_what_it_was() -> None:
+    class Kept(msgspec.Struct):
+        title: Annotated[str, msgspec.Meta(max_length=100)] = ""
+        body: str = ""
+        tags: list[str] = []
+        free: Any = 1
+
+    schema = msgspec.json.schema(Kept)
+    fields = fields_of(schema)
+    old = {"title": " spaced ", "body": "one\r\ntwo ", "tags": [" a", "b "], "free": None}
+    sent = as_sent(values_of(fields, old))
+    assert read_fields(fields, sent, old).payload == old
+    assert read_fields(fields, sent | {"p.title": ["  new "]}, old).payload == {**old, "title": "new"}
+    assert read_fields(fields, sent | {"p.body": ["onetwo "]}, old).payload["body"] == "onetwo "

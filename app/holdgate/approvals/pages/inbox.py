@@ -30,12 +30,13 @@ from holdgate.approvals.requests.inbox import Detail, InboxRow
 from holdgate.approvals.rules import shown as showing
 from holdgate.approvals.rules import values
 from holdgate.approvals.rules.events import events_of
-from holdgate.approvals.rules.forms import FormField
+from holdgate.approvals.rules.forms import FormField, texts_of
 from holdgate.approvals.rules.shown import ShownRow
 from holdgate.approvals.rules.values import Decision
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from holdgate.core.db import Session
 from holdgate.core.errors import AppError, Invalid
+from holdgate.core.forms.fields import shown, write
 from holdgate.core.paging import Cursor, paginate
 from holdgate.core.principal import Principal
 from holdgate.tasks.models import Task
@@ -67,12 +68,12 @@ class Inbox(msgspec.Struct, frozen=True):
 
 
 class SentDecisions(msgspec.Struct, frozen=True):
-    """What a person entered, to be shown again when it was refused."""
+    """What a person entered, to be shown again when it was refused. `answers`: the form's, once it was sent."""
 
     decision: str = ""
     version: str = ""
     reason: str = ""
-    answers: dict[str, Any] = {}
+    answers: dict[str, str | list[str]] | None = None
     errors: dict[str, str] = {}
     detour: dict[str, str] = {}  # of the forms beside the decision: passing on, asking back, answering
 
@@ -125,8 +126,9 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
 
     def value(self, field: FormField) -> Any:
         """As just sent, or as it was filled in for an approval that was taken back, or as proposed."""
-        before = (self.approval.answer or {}).get(field.name, field.value)
-        return self.sent.answers.get(field.name, before)
+        if self.sent.answers is not None:
+            return shown(field.field, texts_of(field.field, self.sent.answers.get(field.name)))
+        return write(field.field, (self.approval.answer or {}).get(field.name, field.stored))
 
 
 class ApprovalView(msgspec.Struct, frozen=True):
@@ -158,7 +160,11 @@ def question_view(
 async def read_sent(request: WebRequest) -> SentDecisions:
     """What the form of a decision sent."""
     form = await request.form()
-    answers = {name.removeprefix(ANSWER): str(value) for name, value in form.items() if name.startswith(ANSWER)}
+    answers: dict[str, str | list[str]] = {}
+    for name in form:
+        if name.startswith(ANSWER):
+            texts = [value for value in form.getall(name) if isinstance(value, str)]
+            answers[name.removeprefix(ANSWER)] = texts[0] if len(texts) == 1 else texts
     decision, version, reason = (str(form.get(name, "")) for name in ("decision", "version", "reason"))
     return SentDecisions(decision=decision, version=version, reason=reason, answers=answers)
 
@@ -168,7 +174,7 @@ def decision_of(sent: SentDecisions) -> Decision:
     if sent.decision not in VERBS:
         raise Invalid("Please choose one of the decisions offered.", {"decision": "Choose one."})
     verb = ApprovalVerb(sent.decision)
-    return Decision(version=sent.version, verb=verb, form=sent.answers, reason=sent.reason)
+    return Decision(version=sent.version, verb=verb, form=dict(sent.answers or {}), reason=sent.reason)
 
 
 def refusal(sent: SentDecisions, problem: AppError) -> tuple[SentDecisions, str, int]:

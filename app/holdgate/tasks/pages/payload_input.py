@@ -67,7 +67,7 @@ async def asked_payload(request: WebRequest, kind: Kind, old: dict[str, Any] | N
     fields = forms.fields_of(kind.schema())
     if JSON_FIELD in texts or not fields:
         return _of_json(fields, texts.get(JSON_FIELD, [""])[0], old)
-    read = forms.read_fields(fields, texts)
+    read = forms.read_fields(fields, texts, masked(old) if old else None)
     payload = _told(fields, read.payload, old or {})
     entry = PayloadEntry(fields=fields, as_json=False, payload=payload, values=read.values, errors=read.errors)
     return _whole(entry, old)
