@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup run test fuzz check screenshots reference docs bench container kubernetes release format lock
+.PHONY: help setup run test test-all fuzz check screenshots reference docs bench container kubernetes release format lock
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
 setup: .venv/ready ## the virtual environment with locked packages, those of tests and checks as well
 
@@ -28,9 +28,14 @@ setup: .venv/ready ## the virtual environment with locked packages, those of tes
 run: .venv/run ## set up and start everything; prints a sign-in link
 	@exec $(BIN)/holdgate dev
 
-test: setup ## the tests, on real PostgreSQL and Valkey; says what it left out
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal -q
+test: setup ## most tests, in minutes, on real PostgreSQL and Valkey; says what it left out
 	@$(BIN)/python -m tests.chromium
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal -q
+	@$(PYTEST) --quick
+
+test-all: setup ## every test: also browsers, crashes, fuzzing, installations
+	@$(BIN)/python -m tests.chromium
+	@$(PYTEST)
 
 fuzz: setup ## odd requests to every route of the API, many (FUZZ=500 examples each)
 	@HOLDGATE_FUZZ=$(or $(FUZZ),300) $(BIN)/python -m pytest -n auto -q tests/api/test_fuzz.py

@@ -25,6 +25,25 @@ from tests.servers import Servers
 ROOT = Path(__file__).parents[1]
 HOME = ROOT / ".holdgate" / "tests"
 TEMPLATE = "holdgate_template"
+# Parts that mostly wait for programs they start: browsers, workers that are killed, servers, package installations.
+# `make test` leaves them out and says so at its end; `make test-all`, and so CI, runs them.
+PROGRAMS = ("journeys", "chaos", "deploy", "embedded", "load", "pooler", "replica", "api/test_fuzz.py")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help=f"without tests/{{{','.join(PROGRAMS)}}}")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    left_out = config.getoption("quick") and collection_path in {ROOT / "tests" / part for part in PROGRAMS}
+    return True if left_out else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.getoption("quick"):
+        parts = " ".join(f"tests/{part}" for part in PROGRAMS)
+        terminalreporter.write_line(f"LEFT OUT here, for they start many programs: {parts}", yellow=True)
+        terminalreporter.write_line("`make test-all` runs everything, as CI does.", yellow=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:

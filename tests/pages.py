@@ -133,7 +133,7 @@ def routes(handlers: Sequence[Any], method: str) -> Iterator[str]:
     """The paths of the site's own routes, without those of the API."""
     for handler in handlers:
         if isinstance(handler, Router):
-            yield from (r.path for r in handler.routes if method in r.methods and not r.path.startswith("/api/v1"))  # type: ignore[union-attr]
+            yield from (r.path for r in handler.routes if method in r.methods and not r.path.startswith("/api/v1"))
         elif isinstance(handler, HTTPRouteHandler) and method in {str(each) for each in handler.http_methods}:
             yield from handler.paths
 

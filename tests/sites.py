@@ -72,5 +72,4 @@ def share() -> None:
         made.bytecode_cache = compiled
         return made
 
-    site.environment = sharing  # type: ignore[assignment]
-    site.Litestar = once  # type: ignore[assignment, misc]
+    vars(site).update(environment=sharing, Litestar=once)

@@ -36,7 +36,7 @@ def ask(url: str, question: object) -> object:
     async def run() -> object:
         engine = make_engine(url)
         async with engine.connect() as connection:
-            answer = await connection.run_sync(question)  # type: ignore[arg-type]
+            answer: object = await connection.run_sync(question)  # type: ignore[arg-type]
         await engine.dispose()
         return answer
 
@@ -81,14 +81,14 @@ def test_the_database_has_the_functions_and_triggers_of_the_files_and_no_others(
             "SELECT proname, pg_get_functiondef(oid) FROM pg_proc"
             " WHERE pronamespace = CAST(CAST(:name AS text) AS regnamespace)"
         )
-        here = dict(connection.execute(defined, {"name": SCHEMA}).all())
+        here = {name: source for name, source in connection.execute(defined, {"name": SCHEMA})}
         # The files once more, elsewhere: what differs then is what a file says and the database does not do.
         connection.execute(text("CREATE SCHEMA again"))
         connection.execute(text(f"SET LOCAL search_path TO again, {SCHEMA}"))
         connection.execute(text("SET LOCAL check_function_bodies TO off"))
         for source in functions.values():
             connection.exec_driver_sql(source)
-        there = dict(connection.execute(defined, {"name": "again"}).all())
+        there = {name: source for name, source in connection.execute(defined, {"name": "again"})}
         plain = {name: source.replace("FUNCTION again.", f"FUNCTION {SCHEMA}.") for name, source in there.items()}
         assert plain == {name: source.replace(f"'{SCHEMA}'", f"'again', '{SCHEMA}'") for name, source in here.items()}
         assert functions.keys() == here.keys()
@@ -166,7 +166,7 @@ Release = Callable[..., str]
 def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Release:
     """Add a migration after the newest, by the body of its `upgrade`; returns its revision."""
     import holdgate.schema
-    from holdgate.schema import MIGRATIONS
+    from holdgate.core.paths import MIGRATIONS
 
     copy = tmp_path / "migrations"
     (versions := copy / "versions").mkdir(parents=True)

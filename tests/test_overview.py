@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -265,7 +266,7 @@ async def test_a_working_worker_says_its_memory_processor_and_version(settings: 
 
 def test_memory_is_known_where_the_kernel_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     now = process_stats.resident()
-    monkeypatch.setattr(process_stats, "_STATM", process_stats.Path("/nowhere"))
+    monkeypatch.setattr(process_stats, "_STATM", Path("/nowhere"))
     assert 0.5 * now < process_stats.resident() < 20 * now
 
 

@@ -200,9 +200,9 @@ async def test_what_is_written_before_the_log_is_rebased_is_counted_once(
         assert moved == await ask(after, "SELECT count(*) FROM task_events WHERE xid < '10'") > 0
         expected |= {"succeeded": 2, "queued": 3}
         for _ in range(2):
-            async with after.read() as session:
-                assert await counts_by_state(session) == expected
-                assert [await problems(session, check, 5) for check in CHECKS] == [[]] * len(CHECKS)
+            async with after.read() as reading:
+                assert await counts_by_state(reading) == expected
+                assert [await problems(reading, check, 5) for check in CHECKS] == [[]] * len(CHECKS)
             async with after.write("system") as session:
                 await fold_events(session)
         with pytest.raises(Exception, match="task_events cannot be changed"):

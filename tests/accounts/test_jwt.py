@@ -125,7 +125,7 @@ async def test_a_jwt_that_we_should_not_believe_is_refused(jwt_api: Api) -> None
     use(jwt_api, Provider("one"))
     stranger = ec.generate_private_key(ec.SECP256R1())
     whole = jwt.decode(signed(), options={"verify_signature": False})
-    none = jwt.encode(whole, None, algorithm="none", headers={"kid": "one"})
+    none = jwt.encode(whole, "", algorithm="none", headers={"kid": "one"})
     shared = jwt.encode(whole, "x" * 40, algorithm="HS256", headers={"kid": "one"})
     crossed = signed(algorithm="EdDSA")  # our key's id, another algorithm
     for token in (signed(key=stranger), none, shared, crossed, signed()[:-6] + "AAAAAA", "x" * 20_000):

@@ -12,9 +12,9 @@ from holdgate.accounts.profile.profiles import ProfileView, load_profile, load_r
 from holdgate.accounts.profile.resume_files import DOCX, MOST_BYTES, ODT, Document, document
 from holdgate.accounts.sign_in.user_agents import browser_name
 from holdgate.accounts.tokens.personal import create_token
-from holdgate.api.access import Scope
 from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
+from holdgate.core.scopes import Scope
 from holdgate.mail.errors import NotNeeded
 from holdgate.mail.letters import find_letter, letter_data
 from holdgate.mail.message import render

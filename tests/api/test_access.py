@@ -188,7 +188,8 @@ class World:
 async def send(program: httpx.AsyncClient, route: str, ids: dict[str, str]) -> httpx.Response:
     method, path = route.split(" ")
     body = ROUTES[route][0]
-    kind = {str: "text/csv", bytes: FILE}.get(type(body))
+    kinds: dict[type, str] = {str: "text/csv", bytes: FILE}
+    kind = kinds.get(type(body))
     more: dict[str, Any] = {"content": body, "headers": {"Content-Type": kind}} if kind else {}
     if isinstance(body, dict):
         more = {"json": body}

@@ -132,13 +132,13 @@ async def target(
 @pytest.mark.parametrize("role", ROLES)
 @schema.parametrize()
 @settings(quiet, max_examples=EXAMPLES)
-def test_every_answer_is_as_described(case: schemathesis.Case, target: Target, role: str) -> None:
+def test_every_answer_is_as_described(case: schemathesis.Case[Any], target: Target, role: str) -> None:
     answered_as_described(case, target, role)
 
 
 @schema.parametrize()
 @settings(quiet, max_examples=max(3, EXAMPLES // 4))
-def test_nobody_gets_past_the_token(case: schemathesis.Case, target: Target) -> None:
+def test_nobody_gets_past_the_token(case: schemathesis.Case[Any], target: Target) -> None:
     """Whatever they send: a few examples tell as much as many."""
     answer = answered_as_described(case, target, "nobody")
     if case.method in ("GET", "POST"):
@@ -150,7 +150,7 @@ def test_nobody_gets_past_the_token(case: schemathesis.Case, target: Target) -> 
 @stream.parametrize()
 @settings(quiet, max_examples=EXAMPLES)
 def test_the_stream_of_events_begins_as_described(
-    case: schemathesis.Case, target: Target, role: str, place: str | None
+    case: schemathesis.Case[Any], target: Target, role: str, place: str | None
 ) -> None:
     headers = {"Authorization": f"Bearer {target.tokens[role]}"} if role != "nobody" else {}
     if place is not None:
@@ -168,7 +168,7 @@ def test_the_stream_of_events_begins_as_described(
     assert read.status_code in ((401,) if role == "nobody" else (422, 429))
 
 
-def answered_as_described(case: schemathesis.Case, target: Target, role: str) -> Any:
+def answered_as_described(case: schemathesis.Case[Any], target: Target, role: str) -> Any:
     point_at_things_that_exist(case, target.ids)
     headers = {"Authorization": f"Bearer {target.tokens[role]}"} if role != "nobody" else {}
     # Ours takes the place of one that was made up to be wrong: what is accepted then says nothing.
@@ -180,7 +180,7 @@ def answered_as_described(case: schemathesis.Case, target: Target, role: str) ->
     return answer
 
 
-def point_at_things_that_exist(case: schemathesis.Case, ids: dict[str, str]) -> None:
+def point_at_things_that_exist(case: schemathesis.Case[Any], ids: dict[str, str]) -> None:
     """Made-up ids are all unknown; every second one becomes a real one. Waiting for a task would take its time."""
     for name, value in (case.path_parameters or {}).items():
         if name in ids and UUID_SHAPE.fullmatch(str(value)) and sum(str(value).encode()) % 2:

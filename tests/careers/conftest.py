@@ -2,7 +2,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from careers_site import Site
+
+from tests.careers.careers_site import Site
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,12 @@ import hashlib
 import io
 import zipfile
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import httpx
 import pytest
-from careers_site import APPLICATION, PDF, File, Site
+
+from tests.careers.careers_site import APPLICATION, PDF, File, Site
 
 _TXT = ("cv.txt", b"Ada Lovelace\nAnalyst", "text/plain")
 
@@ -25,7 +28,7 @@ def _open_document(kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def _wrong_fields(response) -> list[str]:
+def _wrong_fields(response: httpx.Response) -> list[str]:
     assert response.status_code == 422, response.text
     assert all(error["message"] for error in response.json()["errors"])
     return [error["field"] for error in response.json()["errors"]]
@@ -81,7 +84,7 @@ def test_the_same_key_with_the_same_content_gets_the_same_receipt(site: Site) ->
     ],
     ids=str,
 )
-def test_the_same_key_with_other_content_is_refused(site: Site, changes: dict) -> None:
+def test_the_same_key_with_other_content_is_refused(site: Site, changes: dict[str, Any]) -> None:
     key = f"key-conflict-{changes}"
     site.apply("conflict", key).raise_for_status()
     before = len(site.received("conflict"))
@@ -141,7 +144,8 @@ def test_every_missing_field_is_named(site: Site) -> None:
     ],
 )
 def test_a_wrong_field_is_named(site: Site, field: str, value: str) -> None:
-    assert _wrong_fields(site.apply("wrong-field", **{field: value})) == [field]
+    wrong: dict[str, Any] = {field: value}
+    assert _wrong_fields(site.apply("wrong-field", **wrong)) == [field]
 
 
 @pytest.mark.parametrize("name", ["José Ñandú", "李小龍", "می‌خواهم", "O'Brien-Łukasz, PhD"])
@@ -269,10 +273,13 @@ def test_questions_are_described_and_their_answers_required(site: Site) -> None:
         ],
     }
     permit = "answers[work_permit]"
+    perhaps: dict[str, Any] = {permit: "perhaps"}
+    yes: dict[str, Any] = {permit: "yes"}
+    no: dict[str, Any] = {permit: "no", "answers[salary]": "60 k"}
     assert _wrong_fields(site.apply("analyst-q")) == [permit]
-    assert _wrong_fields(site.apply("analyst-q", **{permit: "perhaps"})) == [permit]
-    assert site.apply("analyst-q", **{permit: "yes"}).status_code == 201
-    assert site.apply("analyst-q", **{permit: "no", "answers[salary]": "60 k"}).status_code == 201
+    assert _wrong_fields(site.apply("analyst-q", **perhaps)) == [permit]
+    assert site.apply("analyst-q", **yes).status_code == 201
+    assert site.apply("analyst-q", **no).status_code == 201
     assert [application["answers"] for application in site.received("analyst-q")] == [
         {"work_permit": "yes"},
         {"work_permit": "no", "salary": "60 k"},

@@ -2,7 +2,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from careers_site import Site
+
+from tests.careers.careers_site import Site
 
 
 def test_fail_answers_with_its_status_as_often_as_told(site: Site) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from careers_site import APPLICATION, PDF, Site
+
+from tests.careers.careers_site import APPLICATION, PDF, Site
 
 _BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 _TEMPLATES = Path(__file__).parents[2] / "app" / "sandbox" / "careers" / "templates"

@@ -4,7 +4,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from careers_site import PROJECT, Site
+from tests.careers.careers_site import PROJECT, Site
 
 
 def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:

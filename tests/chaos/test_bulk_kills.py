@@ -110,12 +110,12 @@ async def test_a_redrive_into_the_same_error_stops_in_a_real_worker(
 
     async def buried_all() -> bool:
         async with database.read() as session:
-            return await session.scalar(text("SELECT count(*) FROM tasks WHERE state = 'dead_letter'")) == 20
+            return bool(await session.scalar(text("SELECT count(*) = 20 FROM tasks WHERE state = 'dead_letter'")))
 
     with worker(environment(servers, tmp_path), tmp_path / "worker.log"):
         await until(buried_all, 30)
-        async with database.read() as session:
-            assert await session.scalar(text("SELECT count(DISTINCT fingerprint) FROM tasks")) == 1
+        async with database.read() as reading:
+            assert await reading.scalar(text("SELECT count(DISTINCT fingerprint) FROM tasks")) == 1
         wanted = TaskFilter(states=("dead_letter",))
         action_id = await start(database, ann, BulkVerb.RETRY, wanted, canary=True)
         await until(lambda: _ended(database, action_id), 30)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+from redis.asyncio import Redis
 from sqlalchemy import func, select, text
 
 import tests.chaos.kinds  # noqa: F401
@@ -160,7 +161,7 @@ async def test_an_idle_worker_wakes_up_in_milliseconds(
     evidence: Database,
     servers: Servers,
     tmp_path: Path,
-    redis,  # type: ignore[no-untyped-def]
+    redis: Redis,
 ) -> None:
     from holdgate.core.config import load
 

@@ -17,8 +17,8 @@ from tests.processes import ROOT
 async def test_the_tutorials_kind_passes_its_own_test(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in BUILT_IN:
-        import_module(module)
+    for built_in in BUILT_IN:
+        import_module(built_in)
     monkeypatch.setattr(kinds, "_CATALOGUE", dict(kinds._CATALOGUE))
     module = ModuleType("greetings")
     monkeypatch.setitem(sys.modules, module.__name__, module)

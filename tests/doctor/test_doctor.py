@@ -305,7 +305,7 @@ async def through(patient: Installation, headers: dict[bytes, bytes], **changes:
     port = free_port()
     looked_at = with_settings(patient, base_url=f"http://127.0.0.1:{port}")
     proxy = Proxy(looked_at.settings, headers)
-    server = uvicorn.Server(uvicorn.Config(proxy, port=port, log_config=None, proxy_headers=False))  # type: ignore[arg-type]
+    server = uvicorn.Server(uvicorn.Config(proxy, port=port, log_config=None, proxy_headers=False))
     serving_ = asyncio.create_task(server._serve())
     while not server.started:
         await asyncio.sleep(0.01)

@@ -110,7 +110,7 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         await saved.save(session, by, "Broken ones", "state=dead_letter")
         await mailbox.deliver(session, a_mail())
         [mail] = await mailbox.messages(session)
-        [posting, *_] = await list_postings(session, by.id, Search(), None)
+        [posting, *_] = await list_postings(session, by.id, Search(), 100)
     return {
         "run": str(run),
         "task": str(task),

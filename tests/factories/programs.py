@@ -118,7 +118,7 @@ async def api_of(settings: Settings, database: Database, redis: Redis | None) ->
         state={"schema_head": head()},
         openapi_config=None,
     )
-    transport = httpx.ASGITransport(shield, raise_app_exceptions=False)  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(shield, raise_app_exceptions=False)
     async with AsyncExitStack() as stack:
         yield Api(settings, database, shield, transport, stack)
 

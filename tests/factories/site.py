@@ -46,7 +46,7 @@ async def shield_of(settings: Settings, database: Database, redis: Redis) -> Asy
 async def site_of(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[httpx.ASGITransport]:
     async with shield_of(settings, database, redis) as shield:
         # A failing handler shall show its 500 page, as it does to people.
-        yield httpx.ASGITransport(shield, raise_app_exceptions=False)  # type: ignore[arg-type]
+        yield httpx.ASGITransport(shield, raise_app_exceptions=False)
 
 
 class Served:
@@ -59,7 +59,7 @@ class Served:
 
     async def start(self) -> None:
         config = uvicorn.Config(
-            self._shield,  # type: ignore[arg-type]
+            self._shield,
             port=self._port,
             log_config=None,
             access_log=False,

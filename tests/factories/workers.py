@@ -57,7 +57,8 @@ async def until_state(database: Database, task_id: UUID, *states: str, seconds: 
     try:
         await until(there, seconds)
     except TimeoutError:
-        raise AssertionError(f"the task is {seen and seen.state} ({seen and seen.reason}), not {states}") from None
+        assert seen is not None
+        raise AssertionError(f"the task is {seen.state} ({seen.reason}), not {states}\n{seen.error}") from None
     assert seen is not None
     return seen
 

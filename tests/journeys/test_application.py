@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, ViewportSize, expect
 
 from holdgate.core.db import Database
 from tests.factories.workers import until
@@ -14,7 +14,7 @@ from tests.journeys.conftest import Installation
 
 pytestmark = pytest.mark.browser
 
-PHONE = {"width": 390, "height": 844}
+PHONE = ViewportSize(width=390, height=844)
 LETTER = "Dear Quillwork team,\n\nI edited this on my phone: ünïcödé & <tags>.\n\nAnn"
 
 
@@ -73,7 +73,7 @@ async def test_from_a_file_of_postings_to_a_sent_application(
             complaints.append(f"{message.text} at {message.location}")
 
     installation.holdgate("user", "add", ANN)
-    wide = {"width": 1280, "height": 900}
+    wide = ViewportSize(width=1280, height=900)
     desk = await (await browser.new_context(viewport=wide, java_script_enabled=scripts)).new_page()
     desk.on("console", complain)
     desk.on("pageerror", lambda error: complaints.append(str(error)))

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import FloatRect, Page, async_playwright, expect
 
 from holdgate.approvals.pages import review
 from holdgate.approvals.rules.forms import FormField
@@ -74,7 +74,7 @@ async def test_single_keys_do_nothing_for_who_has_switched_them_off(
     await expect(page.get_by_label("Page, run, or task")).to_be_focused()
 
 
-async def boxes(page: Page) -> dict[str, dict[str, float]]:
+async def boxes(page: Page) -> dict[str, FloatRect]:
     """Where the parts of the decision are on the screen."""
     wanted = {
         "approve": page.locator(".choice:has(#decide-approve)"),
@@ -86,7 +86,7 @@ async def boxes(page: Page) -> dict[str, dict[str, float]]:
     for name, part in wanted.items():
         box = await part.bounding_box()
         assert box is not None, name
-        found[name] = dict(box)
+        found[name] = box
     return found
 
 

@@ -124,6 +124,7 @@ async def make_token(production: Production, browser: httpx.AsyncClient) -> str:
     shown = await browser.get("/settings/tokens")
     wanted = {"_csrf_token": CSRF.findall(shown.text)[0], "name": "nightly", "scopes": list(USUAL), "days": "90"}
     made = await browser.post("/settings/tokens", data=wanted)
+    token: str
     [token] = set(re.findall(r"hg_[A-Za-z0-9_-]{20,}", made.text))
     production.secrets["API token"] = token
     return token
@@ -238,8 +239,8 @@ async def test_no_secret_is_in_what_the_processes_write_nor_in_the_errors_they_s
             return all([(await session.execute(each)).scalar_one() for each in (sent, failed)])
 
     await until(over, 40)
-    async with database.read() as session:
-        stored = "\n".join((await session.execute(_TOLD)).scalars())
+    async with database.read() as reading:
+        stored = "\n".join((await reading.execute(_TOLD)).scalars())
     for process in production.processes:
         process.stop()
     written = "".join(process.said() for process in production.processes)

@@ -121,7 +121,8 @@ async def test_every_state_fits_into_a_report(
 
 async def database_day(database: Database) -> datetime:
     async with database.read() as session:
-        return (await session.execute(text("SELECT (now() AT TIME ZONE 'UTC')::date"))).scalar_one()
+        day: datetime = (await session.execute(text("SELECT (now() AT TIME ZONE 'UTC')::date"))).scalar_one()
+        return day
 
 
 async def test_a_period_holds_a_members_own_tasks_and_for_an_admin_everybodys(

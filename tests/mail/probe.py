@@ -45,7 +45,7 @@ class Probe(PlainLetter):
         context = {"title": data.title, "reason": "", "url": f"{settings.base_url}/review/{self.tokens[-1]}"}
         return context if self.to is None else {**context, "to": self.to}
 
-    async def sent(self, session: WriteSession, data: ProbeData, reply: str) -> None:
+    async def sent(self, session: WriteSession, data: ProbeData, reply: str = "") -> None:
         await note(session, "sent", data.title)
         self._fail("sent")
 

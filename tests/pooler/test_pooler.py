@@ -14,7 +14,7 @@ import httpx
 import msgspec
 import pytest
 from redis.asyncio import Redis
-from sqlalchemy import func, select, text
+from sqlalchemy import func, literal, select, text
 from sqlalchemy.exc import DBAPIError
 
 from holdgate.core.config import Settings
@@ -48,7 +48,7 @@ async def hammer(database: Database) -> None:
 
     async def one(number: int) -> None:
         async with database.write(f"user:{number}") as session:
-            actor = select(func.current_setting("holdgate.actor"), number + 0)
+            actor = select(func.current_setting("holdgate.actor"), literal(number))
             assert (await session.execute(actor)).one() == (f"user:{number}", number)
         async with database.read() as session:
             assert await session.scalar(select(func.count()).select_from(Task).where(Task.queue == f"q{number}")) == 0
@@ -189,7 +189,7 @@ async def test_an_installation_migrates_serves_works_holds_and_stops_behind_it(
                 held = UUID(asks.json()["id"])
 
                 async def asked() -> bool:
-                    return (await program.get(f"{V1}/tasks/{held}")).json()["state"] == "pending_approval"
+                    return bool((await program.get(f"{V1}/tasks/{held}")).json()["state"] == "pending_approval")
 
                 await until(asked, 30)
                 [listed] = (await program.get(f"{V1}/approvals")).json()["items"]
@@ -200,7 +200,7 @@ async def test_an_installation_migrates_serves_works_holds_and_stops_behind_it(
 
                 async def all_done() -> bool:
                     states = (await program.get(f"{V1}/stats")).json()["kinds"]["sample.task"]
-                    return states == {"succeeded": 61}
+                    return bool(states == {"succeeded": 61})
 
                 await until(all_done, 45)
                 probes = httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports[1]}")

@@ -55,7 +55,16 @@ FILES = {
 
 def run_tests(folder: Path, *arguments: str, **environ: str) -> str:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    command = [folder / "venv/bin/python", "-m", "pytest", "-q", "-rA", "-p", "no:schemathesis", *arguments]
+    command: list[str | Path] = [
+        folder / "venv/bin/python",
+        "-m",
+        "pytest",
+        "-q",
+        "-rA",
+        "-p",
+        "no:schemathesis",
+        *arguments,
+    ]
     done = subprocess.run(
         command,
         cwd=folder,
@@ -64,7 +73,7 @@ def run_tests(folder: Path, *arguments: str, **environ: str) -> str:
         text=True,
         timeout=240,
     )
-    return done.stdout + done.stderr
+    return str(done.stdout + done.stderr)
 
 
 def outcomes(said: str) -> dict[str, str]:

@@ -166,14 +166,16 @@ class World:
         return len(due)
 
     def promote(self) -> int:
-        due = [t for t in self.tasks.values() if t.state in ("scheduled", "retrying") and t.run_at <= self.now]
+        due = [
+            t for t in self.tasks.values() if t.state in ("scheduled", "retrying") and t.run_at and t.run_at <= self.now
+        ]
         for task in due:
             task.ready("promote")
             self._wait_with_run(task)
         return len(due)
 
     def recover(self) -> int:
-        lost = [t for t in self.tasks.values() if t.state == "running" and t.lease < self.now]
+        lost = [t for t in self.tasks.values() if t.state == "running" and t.lease and t.lease < self.now]
         for task in lost:
             progressed = task.stepped == task.attempt
             task.losses = 1 if progressed else task.losses + 1

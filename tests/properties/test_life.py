@@ -270,6 +270,7 @@ class Life(RuleBasedStateMachine):
                 approval = await session.scalar(
                     select(Approval.id).where(Approval.task_id == c.id, Approval.state == "pending")
                 )
+                assert approval is not None
                 if told:
                     await questions.start_clock(session, approval, now=self.world.now)
                 return approval
@@ -471,7 +472,7 @@ def test_whatever_happens_in_whatever_order_the_queue_does_what_the_model_says(s
     database = Database(servers.database_url, name="tests", pool_size=2)
     try:
         run_state_machine_as_test(
-            lambda: Life(loop, database),
+            lambda: Life(loop, database),  # type: ignore[arg-type]  # whatever makes one
             settings=settings(
                 max_examples=40,
                 stateful_step_count=30,

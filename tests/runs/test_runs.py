@@ -174,8 +174,8 @@ async def test_cancelling_and_pausing_at_once_leaves_run_and_tasks_agreeing(data
     await asyncio.gather(quietly(RunVerb.PAUSE), quietly(RunVerb.CANCEL))
     async with database.write("system") as session:
         await service.settle(session)
-    async with database.read() as session:
-        assert (await session.get_one(Run, run_id)).state == "cancelled"
+    async with database.read() as reading:
+        assert (await reading.get_one(Run, run_id)).state == "cancelled"
     assert await counts(database, run_id) == {"cancelled": 50}
 
 

@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import text
 
 from holdgate.approvals.rules.forms import FormField
+from holdgate.approvals.rules.values import Answer
 from holdgate.core.db import WriteSession
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
@@ -94,7 +95,7 @@ async def asks(ctx: Context, payload: Named) -> str:
 
 @kind("test.goes-on")
 async def goes_on(ctx: Context, payload: Named) -> str:
-    answer = await ctx.approval(
+    answer: Answer[Any] = await ctx.approval(
         "go", title="May it?", show={"Name": payload.name}, on_reject="continue", on_expire="continue"
     )
     return f"{answer.decision} {answer.reason or ''}".strip()
@@ -191,7 +192,7 @@ async def swallows(ctx: Context, payload: Named) -> str:
         if what == "sleep":
             await ctx.sleep("nap", timedelta(hours=1))
         elif what == "gather":
-            asking = asyncio.create_task(ctx.approval("go", title="May it?", show=show))
+            asking: asyncio.Task[Any] = asyncio.create_task(ctx.approval("go", title="May it?", show=show))
             await asyncio.gather(asking, _late(ctx, name, asking), return_exceptions=True)
         else:
             await ctx.approval("go", title="May it?", show=show)

@@ -74,6 +74,7 @@ async def test_the_next_start_of_a_rate_does_not_wait_for_the_poll(database: Dat
         await all_done(database, "test.twenty-a-second", 40)
     async with database.read() as session:
         first, last = (await session.execute(select(func.min(Task.claimed_at), func.max(Task.claimed_at)))).one()
+    assert first is not None and last is not None
     # 20 at once, and 20 more of which each takes a twentieth of a second to be allowed.
     assert timedelta(seconds=0.99) <= last - first < timedelta(seconds=8)
 

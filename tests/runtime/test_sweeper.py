@@ -57,7 +57,7 @@ async def test_a_worker_frozen_in_the_middle_of_a_statement_does_not_keep_the_lo
         sweeping = asyncio.create_task(sweeper.run())
 
         async def ended() -> bool:
-            return frozen.is_closed()
+            return bool(frozen.is_closed())
 
         await until(ended, 10)
         sweeping.cancel()

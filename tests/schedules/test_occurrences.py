@@ -268,7 +268,7 @@ async def test_what_cannot_be_enqueued_or_is_not_for_people_is_refused_at_once(
         ({"kind": "email.send", "payload": {}}, Invalid),
     ):
         with pytest.raises(error):
-            await plan(database, ann, **wrong)  # type: ignore[arg-type]
+            await plan(database, ann, **wrong)
 
 
 async def test_only_the_latest_beats_are_kept(database: Database, ann: Principal) -> None:

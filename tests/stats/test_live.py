@@ -25,7 +25,9 @@ TICK = 0.05
 
 async def told(inbox: Inbox) -> LiveChange:
     async with asyncio.timeout(5):
-        return await inbox.get()
+        change = await inbox.get()
+    assert change is not None
+    return change
 
 
 @pytest.fixture

@@ -194,5 +194,5 @@ async def test_the_file_goes_with_its_task_when_that_is_pruned(database: Databas
     finally:
         sweeper.cancel()
         await asyncio.gather(sweeper, return_exceptions=True)
-    async with database.read() as session:
-        assert await artifacts_of(session, task_id) == []
+    async with database.read() as reading:
+        assert await artifacts_of(reading, task_id) == []

@@ -124,7 +124,7 @@ async def test_what_is_made_after_the_beginning_is_not_in_it(database: Database,
     for _ in range(3):
         await make_task(database, owner_id=ann.id)
     found = exports.chunks(database, ann.id, TaskFilter(), size=2)
-    first = await anext(found)  # type: ignore[arg-type]
+    first = await anext(found)
     later = await make_task(database, owner_id=ann.id)
     ids = [task.id for task in first] + [task.id async for chunk in found for task in chunk]
     assert len(ids) == 3

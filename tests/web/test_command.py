@@ -1,5 +1,6 @@
 """`holdgate web`: where it listens, and what every connection passes."""
 
+import signal
 from typing import Any
 
 import pytest
@@ -7,7 +8,6 @@ import uvicorn
 from click.testing import CliRunner
 
 from holdgate import cli
-from holdgate.cli import processes
 from holdgate.web.http.connection import HttpConnection
 
 PRODUCTION = {
@@ -36,7 +36,7 @@ def test_only_production_listens_beyond_this_machine_unasked(
 ) -> None:
     given: dict[str, Any] = {}
     monkeypatch.setattr(uvicorn, "run", lambda _app, **more: given.update(more))
-    monkeypatch.setattr(processes.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
     done = CliRunner().invoke(cli.main, ["web", *arguments], env=environ, catch_exceptions=False)
     assert done.exit_code == 0
     assert (given["host"], given["http"]) == (host, HttpConnection)

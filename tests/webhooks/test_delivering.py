@@ -251,7 +251,7 @@ async def test_a_delivery_of_a_deleted_endpoint_sends_nothing(database: Database
         async with working(database, settings):
             task = await until_state(database, task_id, "succeeded")
     assert site.asked == []
-    assert "deleted" in task.result["skipped"]
+    assert task.result and "deleted" in task.result["skipped"]
 
 
 async def test_no_task_and_no_result_holds_a_secret(database: Database, settings: Settings) -> None:

@@ -280,7 +280,7 @@ async def test_at_level_sign_in_the_link_leads_through_signing_in_to_the_questio
     monkeypatch.setattr(account_views, "ANSWER_AFTER", 0.0)
     asked = await put_question(database, settings, recipients=(OWNER,), level="sign-in")
     shield, _ = make_site(settings, database, HANDLERS, authenticate=session_middleware, redis=redis)
-    transport = httpx.ASGITransport(shield)  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(shield)
     async with httpx.AsyncClient(transport=transport, base_url=settings.base_url, timeout=30) as client:
         browser = SessionBrowser(client)
         link = f"/review/{asked.tokens[0]}"

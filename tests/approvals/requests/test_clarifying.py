@@ -200,8 +200,11 @@ async def test_at_the_instant_of_expiry_it_has_either_expired_or_not(
             notes = await notes_of(database, asked)
 
         async def act(
-            asked: Asked = asked, barrier: asyncio.Barrier = barrier, deadline: datetime = deadline, notes=notes
-        ) -> bool:  # type: ignore[no-untyped-def]
+            asked: Asked = asked,
+            barrier: asyncio.Barrier = barrier,
+            deadline: datetime = deadline,
+            notes: list[Note] = notes,
+        ) -> bool:
             before = deadline - timedelta(microseconds=1)
             try:
                 async with database.write("recipient:x") as session:

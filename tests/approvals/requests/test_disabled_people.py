@@ -10,7 +10,7 @@ from holdgate.accounts.errors import AccessEnded
 from holdgate.approvals.requests import clarifying, deciding, delegating, reminding, requesting, undoing
 from holdgate.approvals.requests import mails as approval_mails
 from holdgate.approvals.rules.access import asked_by_link, holder_of
-from holdgate.approvals.states import HoldType
+from holdgate.approvals.states import ApprovalVerb, HoldType
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
@@ -167,7 +167,7 @@ async def test_a_disabled_owner_answers_nothing_and_an_administrator_can(
     owner, admin = await principal(database), await principal(database, "root@example.org", admin=True)
     await disable(database, OWNER)
     decision = approve(asked)
-    answer = type(decision)(version=decision.version, verb=deciding.ApprovalVerb.ANSWER, form=decision.form)
+    answer = type(decision)(version=decision.version, verb=ApprovalVerb.ANSWER, form=decision.form)
     with pytest.raises(AccessEnded):
         async with database.write(owner.actor) as session:
             await deciding.decide_signed_in(session, owner, asked.approval_id, answer, source="")

@@ -50,6 +50,7 @@ async def test_an_approved_task_waits_for_its_window_and_then_goes_on_ahead_of_t
     task, approval = await task_of(database, asked.task_id), await approval_of(database, asked)
     assert (task.state, task.priority) == ("scheduled", 200)
     assert approval.decided_at is not None
+    assert task.run_at is not None
     assert task.run_at == approval.decided_at + WINDOW == approval.goes_on_at
     async with database.write("system") as session:
         assert await tasks.promote_due(session, now=task.run_at - timedelta(microseconds=1)) == []

@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from typing import Any
 
 import httpx
 import pytest
@@ -27,7 +28,7 @@ def link(page: httpx.Response, label: str) -> str | None:
     return unescape(found[1]) if found else None
 
 
-async def some(database: Database, owner: Principal, n: int, **request: object) -> list[str]:
+async def some(database: Database, owner: Principal, n: int, **request: Any) -> list[str]:
     """In the order of their making."""
     return [str(await make_task(database, owner_id=owner.id, **request)) for _ in range(n)]
 

@@ -16,7 +16,7 @@ from holdgate.tasks.models import Task, TaskEvent
 from holdgate.tasks.queue import claims, moves
 from holdgate.tasks.queue.claims import Losses, Outcome
 from holdgate.tasks.service import enqueue, enqueue_many
-from holdgate.tasks.states import TaskState
+from holdgate.tasks.states import TaskState, TaskVerb
 from tests.factories.tasks import LEASE, claim, finish, make_task, request
 
 
@@ -107,7 +107,7 @@ async def test_a_finish_that_raced_with_a_cancel_changes_nothing(database: Datab
     task_id = await make_task(database)
     [task] = await claim(database)
     async with database.write("user:ann@example.org") as session:
-        await moves.move_tasks(session, moves.TaskVerb.CANCEL, Task.id == task_id)
+        await moves.move_tasks(session, TaskVerb.CANCEL, Task.id == task_id)
     assert await finish(database, Outcome(task_id, task.attempt, TaskState.SUCCEEDED)) == set()
     assert await state_of(database, task_id) == "cancelled"
 

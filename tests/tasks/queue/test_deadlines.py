@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -79,7 +80,8 @@ async def test_a_claim_and_a_deadline_at_once_never_share_a_task(database: Datab
     for _ in range(60):
         await make_task(database, deadline=datetime.now(UTC) - SOON)
     barrier = asyncio.Barrier(2)
-    claimed, buried = set(), set()
+    claimed: set[UUID] = set()
+    buried: set[UUID] = set()
 
     async def work() -> None:
         await barrier.wait()
