@@ -5,11 +5,14 @@ from datetime import timedelta
 
 import asyncpg
 import msgspec
+import pytest
+from sqlalchemy import text
 
 from holdgate.core.config import Settings
 from holdgate.core.connections import connection_string
 from holdgate.core.db import Database, WriteSession
 from holdgate.core.upkeep import Round, Upkeep
+from holdgate.runtime import sweeper
 from holdgate.runtime.sweeper import LOCK, Sweeper
 from holdgate.runtime.workers import NAME
 from tests.factories.workers import until
@@ -68,3 +71,25 @@ async def test_a_worker_frozen_in_the_middle_of_a_statement_does_not_keep_the_lo
         return True
 
     assert await sweeper._once(Upkeep("work", 1, work)) is True, "the lock is free"
+
+
+async def test_a_long_chore_rests_so_that_it_takes_its_share_of_the_time_only(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def long(_session: WriteSession, _round: Round) -> bool:
+        await asyncio.sleep(0.05)
+        return False
+
+    never = text("false")
+    chores = (Upkeep("long", 0, long, never, share=1000), Upkeep("short", 0, long, never))
+    monkeypatch.setattr(sweeper, "parts", lambda _: [chores])
+    one = Sweeper(database, settings)
+    assert [chore.name for chore in await one._look()] == ["long", "short"]
+    running = asyncio.create_task(one.run())
+
+    async def done() -> bool:
+        return one._rests_until["short"] > 0
+
+    await until(done)
+    running.cancel()
+    assert [chore.name for chore in await one._look()] == ["short"], "the long one rests a thousand times as long"

@@ -6,10 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
-from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from holdgate.runtime.sweeper import Sweeper
 from holdgate.stats.consistency import problems
 from holdgate.tasks.failures.fingerprints import digest, fill_missing, fingerprint
 from holdgate.tasks.failures.groups import FailureGroup, add_up, list_groups
@@ -124,23 +122,3 @@ async def test_adding_up_loses_nothing_of_what_others_add_meanwhile(database: Da
         await asyncio.gather(*sweepers)
     assert await numbers(database) == {"No": 16, "Never": 8}
     assert await added_up(database) == 2
-
-
-async def test_the_sweeper_adds_up_seldom_where_there_are_very_many(settings: Settings, database: Database) -> None:
-    """To read 200,000 rows takes 170 ms: not every second, and not before the other beats."""
-    more = text(
-        "INSERT INTO error_counts (fingerprint, dead, n) SELECT 'test.nothing:' || g, true, 1"
-        " FROM generate_series(1, :number) AS g"
-    )
-    sweeper = Sweeper(database, settings)
-
-    async def added(number: int) -> int:
-        async with database.write("system") as session:
-            await session.execute(more, {"number": number})
-            await sweeper._add_up_errors(session)
-            return (await session.execute(select(func.count()).select_from(error_counts))).scalar_one()
-
-    assert await added(20_000) == 20_000
-    assert await added(1) == 20_001, "not again at once"
-    sweeper._add_up_at = 0
-    assert await added(1) == 20_000, "but later"
