@@ -1,5 +1,7 @@
 """The wheel as a product has it: built from this checkout, installed into an environment of its own."""
 
+import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -28,3 +30,30 @@ def install(wheel: Path, folder: Path, files: Mapping[str, str]) -> Path:
     into = ["-m", "pip", "--python", str(folder / "venv/bin/python"), "install", "--no-deps", "--no-index", "-q"]
     subprocess.run([sys.executable, *into, "--force-reinstall", str(wheel)], check=True, capture_output=True)
     return folder / "venv/bin"
+
+
+def run_tests(folder: Path, *arguments: str, **environ: str) -> str:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    command: list[str | Path] = [
+        folder / "venv/bin/python",
+        "-m",
+        "pytest",
+        "-q",
+        "-rA",
+        "-p",
+        "no:schemathesis",
+        *arguments,
+    ]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**kept, **environ},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    return str(done.stdout + done.stderr)
+
+
+def outcomes(said: str) -> dict[str, str]:
+    return {test: outcome for outcome, test in re.findall(r"^(PASSED|FAILED|ERROR) \S+::(\w+)", said, re.MULTILINE)}

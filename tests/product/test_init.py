@@ -18,8 +18,8 @@ from holdgate.core.db import Database
 from holdgate.core.project import environment as project
 from tests import wheels
 from tests.processes import ROOT, environment, free_port
-from tests.product.test_plugin import outcomes, run_tests
 from tests.servers import Servers
+from tests.wheels import outcomes, run_tests
 
 PATIENCE = 90.0
 

@@ -1,8 +1,6 @@
 """The pytest plugin in the project of somebody who writes kinds: their own package, their own tests, the wheel."""
 
 import os
-import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,7 @@ import pytest
 from holdgate.testing import BlockingTester, KindTester
 from tests import wheels
 from tests.docs.pages import blocks
+from tests.wheels import outcomes, run_tests
 
 MORE_TESTS = """
 import pytest
@@ -51,33 +50,6 @@ FILES = {
     "tests/test_refunds.py": TESTS,
     "tests/test_more.py": MORE_TESTS,
 }
-
-
-def run_tests(folder: Path, *arguments: str, **environ: str) -> str:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    command: list[str | Path] = [
-        folder / "venv/bin/python",
-        "-m",
-        "pytest",
-        "-q",
-        "-rA",
-        "-p",
-        "no:schemathesis",
-        *arguments,
-    ]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={**kept, **environ},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    return str(done.stdout + done.stderr)
-
-
-def outcomes(said: str) -> dict[str, str]:
-    return {test: outcome for outcome, test in re.findall(r"^(PASSED|FAILED|ERROR) \S+::(\w+)", said, re.MULTILINE)}
 
 
 @pytest.fixture(scope="module")

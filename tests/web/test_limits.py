@@ -47,7 +47,7 @@ async def test_the_window_ends(redis: Redis) -> None:
     with pytest.raises(TooMany):
         await limits.hit(short, "a")
     async with asyncio.timeout(5):
-        while await redis.keys("hp:limit:short:*"):
+        while await redis.keys("hg:limit:short:*"):
             await asyncio.sleep(0.02)
     await limits.hit(short, "a")
 

@@ -35,6 +35,7 @@ from holdgate.postings.api.schemas import (
     detail,
     item,
 )
+from holdgate.postings.boards.fetching import fetch
 from holdgate.postings.formats import Parsed, parse
 from holdgate.postings.formats.rows import Draft, checked
 from holdgate.postings.imports import service as import_service
@@ -76,6 +77,10 @@ async def add_posting(session: WriteSession, by: Principal, wanted: NewPosting) 
 
 
 async def _read_file(request: WebRequest, wanted: ImportQuery) -> tuple[Parsed, None]:
+    if wanted.address:
+        if await request.body():
+            raise Invalid("Both given.", {"address": "Give an address or a file, not both."})
+        return await fetch(request.app.state.settings, wanted.address), None
     form = "csv" if content_type(request, CSV, JSON) == CSV else None
     encoding = None if wanted.encoding == "auto" else wanted.encoding
     return await asyncio.to_thread(parse, await request.body(), None, form, encoding), None
@@ -95,9 +100,8 @@ async def import_postings(
     wanted: Query[ImportQuery],
     parsed: Annotated[Parsed, BodyReader(_read_file)],
 ) -> ImportDone:
-    """CSV with a header, the JSON of a Greenhouse, Lever, Ashby, Workable or Recruitee board, or schema.org JobPosting.
-
-    Up to 10,000 postings."""
+    """CSV with a header, the JSON of a job board (Greenhouse, Lever, Ashby, SmartRecruiters, Workable, Recruitee), or
+    schema.org JobPosting; or nothing, with the `address` of a board or of a posting. Up to 10,000 postings."""
     left_out = [LeftOut(error.row, error.column, error.message) for error in parsed.errors]
     if left_out and not wanted.leave_out_errors:
         named = {f"[{bad.row}].{bad.column}".rstrip("."): bad.message for bad in left_out[:NAMED]}

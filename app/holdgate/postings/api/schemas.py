@@ -75,6 +75,9 @@ class CreatedPosting(msgspec.Struct, frozen=True):
 
 
 class ImportQuery(msgspec.Struct, frozen=True):
+    address: Annotated[
+        str, msgspec.Meta(max_length=2000, description="Of a job board or a posting, instead of a body.")
+    ] = ""
     encoding: Annotated[
         str,
         msgspec.Meta(

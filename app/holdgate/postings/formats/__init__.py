@@ -2,7 +2,7 @@
 
 from itertools import chain
 
-from holdgate.postings.formats import boards, csv_file, greenhouse, json_ld, lever
+from holdgate.postings.formats import boards, csv_file, greenhouse, json_ld, lever, personio
 from holdgate.postings.formats.detect import ENCODINGS, FORMATS, decoded, detected, is_json, json_of, unpacked
 from holdgate.postings.formats.rows import (
     MAX_BYTES,
@@ -37,15 +37,18 @@ GUESSED = (
 )
 
 
-def parse(data: bytes, filename: str | None = None, format: str | None = None, encoding: str | None = None) -> Parsed:
+def parse(
+    data: bytes, filename: str | None = None, format: str | None = None, encoding: str | None = None, address: str = ""
+) -> Parsed:
     """Read the postings of one file.
 
-    `format` is one of FORMATS and `encoding` one of ENCODINGS, or they are found out. Takes up to some seconds of CPU
+    `format` is one of FORMATS and `encoding` one of ENCODINGS, or they are found out; `address` is where it was
+    fetched. Takes up to some seconds of CPU
     for the largest files: call it in a thread. Raises UnreadableFile when there is nothing to be had; a bad row is a
     RowError in the result, and what to look at a RowWarning.
     """
     read = decoded(data, encoding)
-    text, address = unpacked(read.text)
+    text, saved_from = unpacked(read.text)
     format = format or detected(text, filename)
     match format:
         case "csv":
@@ -60,10 +63,14 @@ def parse(data: bytes, filename: str | None = None, format: str | None = None, e
             drafts = boards.workable(json_of(text))
         case "recruitee":
             drafts = boards.recruitee(json_of(text))
+        case "smartrecruiters":
+            drafts = boards.smartrecruiters(json_of(text))
+        case "personio":
+            drafts = personio.postings(text, address)
         case "json-ld" if is_json(text):
             drafts = json_ld.postings(json_of(text))
         case "json-ld":
-            drafts = json_ld.postings_of_page(text, address)
+            drafts = json_ld.postings_of_page(text, saved_from or address)
         case _:
             raise UnreadableFile(f"The format is not one of {', '.join(FORMATS)}.")
     guess = [RowWarning(0, "", GUESSED)] if read.guessed and not text.isascii() else []

@@ -1,9 +1,11 @@
-"""Other boards' public JSON: Ashby, Workable's widget, Recruitee.
+"""Other boards' public JSON: Ashby, Workable's widget, Recruitee, SmartRecruiters.
 
 Sources: https://developers.ashbyhq.com/docs/public-job-posting-api,
-https://workable.readme.io/reference (widget API), https://docs.recruitee.com/reference/offers.
+https://workable.readme.io/reference (widget API), https://docs.recruitee.com/reference/offers,
+https://developers.smartrecruiters.com/docs/posting-api.
 """
 
+import html
 from collections.abc import Iterator, Mapping
 from urllib.parse import unquote, urlsplit
 
@@ -29,6 +31,44 @@ def recruitee(document: object) -> Iterator[Draft | RowError]:
     """Yield the offers of `{"offers": [{"careers_url": …}]}`."""
     for row, offer in enumerate(list_of(object_of(document).get("offers")), 1):
         yield _recruitee(row, offer) if isinstance(offer, dict) else row_error(row, "", "This entry is not an offer.")
+
+
+def smartrecruiters(document: object) -> Iterator[Draft | RowError]:
+    """Yield the postings of `{"content": [{"id": …, "company": …}]}`, or the one that a document is."""
+    outer = object_of(document)
+    for row, job in enumerate(list_of(outer.get("content", document)), 1):
+        yield (
+            _smartrecruiters(row, job) if isinstance(job, dict) else row_error(row, "", "This entry is not a posting.")
+        )
+
+
+def _smartrecruiters(row: int, job: Mapping[str, object]) -> Draft:
+    company, place = object_of(job.get("company")), object_of(job.get("location"))
+    url = text_of(job.get("postingUrl"))
+    if not url and company.get("identifier") and job.get("id"):
+        url = f"https://jobs.smartrecruiters.com/{company['identifier']}/{job['id']}"
+    places = [text_of(place.get(name)) for name in ("city", "region", "country")]
+    if place.get("remote") is True:
+        places.append("Remote")
+    sections = object_of(object_of(job.get("jobAd")).get("sections"))
+    return Draft(
+        row=row,
+        title=text_of(job.get("name")),
+        company=text_of(company.get("name")),
+        url=url,
+        location=", ".join(filter(None, places)),
+        apply_url=text_of(job.get("applyUrl")),
+        description="".join(
+            f"<h3>{html.escape(text_of(part.get('title')))}</h3>{text_of(part.get('text'))}"
+            for part in map(object_of, sections.values())
+        ),
+        external_id=text_of(job.get("id")),
+        extra=labelled(
+            department=object_of(job.get("department")).get("label"),
+            employment_type=object_of(job.get("typeOfEmployment")).get("label"),
+            date_posted=job.get("releasedDate"),
+        ),
+    )
 
 
 def _ashby(row: int, job: Mapping[str, object]) -> Draft:

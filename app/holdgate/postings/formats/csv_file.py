@@ -42,7 +42,7 @@ _NOTION_PAGE = re.compile(r"\s*\(https://(?:www\.)?notion\.so/[^()\s]*\)$")
 csv.field_size_limit(MAX_BYTES)
 
 
-class Column(msgspec.Struct, frozen=True):
+class HeaderColumn(msgspec.Struct, frozen=True):
     """A column by its place. `field` is one of KNOWN, or "" for one that is kept under its own `name`."""
 
     place: int
@@ -56,7 +56,7 @@ def postings(text: str) -> Iterator[Draft | RowError | RowWarning]:
     delimiter = named[1] if named else _delimiter(text)
     above = 1 if named else 0
     first: list[str] | None = None
-    header: list[Column] = []
+    header: list[HeaderColumn] = []
     for row, record in _records(text[named.end() :] if named else text, delimiter):
         if isinstance(record, str):
             if not header:
@@ -114,7 +114,7 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | str]]
             yield row, 'Text follows a closing quote. Write a quote inside a quoted value twice ("").'
 
 
-def _header(record: list[str]) -> list[Column]:
+def _header(record: list[str]) -> list[HeaderColumn]:
     names = [one_line(cell.removeprefix("\ufeff")) for cell in record]
     while names and not names[-1]:
         names.pop()
@@ -126,13 +126,13 @@ def _header(record: list[str]) -> list[Column]:
     # Our own name goes before another's: a column `position` beside `title` is one of the others.
     ours = {columns.known(name) for name in names if columns.own(name)}
     taken: set[str] = set()
-    header: list[Column] = []
+    header: list[HeaderColumn] = []
     for place, name in enumerate(names):
         field = columns.known(name)
         if field and not columns.own(name) and (field in ours or field in taken):
             field = ""
         taken.add(field)
-        header.append(Column(place, _unused(name or f"column {place + 1}", header), field))
+        header.append(HeaderColumn(place, _unused(name or f"column {place + 1}", header), field))
     if missing := [name for name in REQUIRED if name not in taken]:
         found = [name for name in names if name]
         raise UnreadableFile(
@@ -143,7 +143,7 @@ def _header(record: list[str]) -> list[Column]:
     return header
 
 
-def _unused(name: str, header: list[Column]) -> str:
+def _unused(name: str, header: list[HeaderColumn]) -> str:
     """A name that no column before has: of two `Note` the second is `Note 2`."""
     taken = {column.name for column in header}
     return next(new for n in range(1, MAX_COLUMNS + 2) if (new := name if n == 1 else f"{name} {n}") not in taken)
@@ -154,7 +154,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(shown) + (" …" if len(names) > 12 else "")
 
 
-def _draft(row: int, header: list[Column], record: list[str]) -> Draft | RowError:
+def _draft(row: int, header: list[HeaderColumn], record: list[str]) -> Draft | RowError:
     for number, cell in enumerate(record[len(header) :], len(header) + 1):
         if cell.strip():
             message = f"The row has a value in column {number}, but the header ends at {len(header)}."
@@ -193,7 +193,7 @@ def _draft(row: int, header: list[Column], record: list[str]) -> Draft | RowErro
     )
 
 
-def _extra(header: list[Column], record: list[str]) -> dict[str, str]:
+def _extra(header: list[HeaderColumn], record: list[str]) -> dict[str, str]:
     """What is kept under its own name; the words of a tracker about its status, too."""
     kept = (column for column in header if not column.field or column.field in ("status", "applied"))
     return labelled(**{column.name: record[column.place] for column in kept if column.place < len(record)})

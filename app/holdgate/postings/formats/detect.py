@@ -11,7 +11,7 @@ import msgspec
 from holdgate.core.text.shape import json_problem
 from holdgate.postings.formats.rows import MAX_BYTES, UnreadableFile, list_of, object_of
 
-FORMATS = ("csv", "greenhouse", "lever", "ashby", "workable", "recruitee", "json-ld")
+FORMATS = ("csv", "greenhouse", "lever", "ashby", "workable", "recruitee", "smartrecruiters", "personio", "json-ld")
 ENCODINGS = ("utf-8", "utf-16", "windows-1252", "windows-1250", "windows-1251", "windows-1253", "windows-1254",
              "iso-8859-15", "shift_jis", "gb18030", "euc-kr", "big5")  # fmt: skip
 
@@ -119,6 +119,8 @@ def detected(text: str, filename: str | None) -> str:
             if suffix in (".csv", ".tsv"):
                 return "csv"
             raise
+    if "<workzag-jobs" in text[:2000]:
+        return "personio"
     if _XML.match(text):
         raise UnreadableFile(
             "This is XML, which is not read here. Export a CSV file with the columns title, company and url."
@@ -128,6 +130,10 @@ def detected(text: str, filename: str | None) -> str:
     if suffix in (".json", ".jsonld"):
         json_of(text)
     return "csv"
+
+
+def _of_smartrecruiters(content: object) -> bool:
+    return any("company" in object_of(item) and "name" in object_of(item) for item in list_of(content)[:1])
 
 
 def _shape(document: object) -> str:
@@ -141,6 +147,8 @@ def _shape(document: object) -> str:
             return "workable"
         if not jobs or (sample and "absolute_url" in sample):
             return "greenhouse"
+    if isinstance(document, dict) and ("jobAd" in document or _of_smartrecruiters(document.get("content"))):
+        return "smartrecruiters"
     if isinstance(document, dict) and isinstance(document.get("offers"), list):
         return "recruitee"
     if isinstance(document, dict) and any("jobs" in object_of(one) for one in list_of(document.get("departments"))):

@@ -1,6 +1,7 @@
 """Pages of the import: the form, the preview of what would be imported, and its two buttons."""
 
 import asyncio
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -12,18 +13,24 @@ from litestar.params import FromPath, FromQuery
 
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
+from holdgate.core.principal import Principal
+from holdgate.postings.boards.fetching import fetch
 from holdgate.postings.errors import ErrorsNotAccepted, ImportAlreadyConfirmed, NothingToImport, rows
-from holdgate.postings.formats import ENCODINGS, MAX_BYTES, Parsed, parse
+from holdgate.postings.formats import ENCODINGS, FORMATS, MAX_BYTES, Parsed, parse
+from holdgate.postings.formats.rows import host_of, with_scheme
 from holdgate.postings.imports import service
 from holdgate.postings.imports.service import Imported, ImportPreview
 from holdgate.postings.pages.new_run import said_started, usual_name
 from holdgate.runs import service as runs
 from holdgate.web.forms import Form, blank, read_form, uploaded
 from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.limits import Limit
 from holdgate.web.http.request import UPLOAD, WebRequest
 from holdgate.web.http.sessions import Read, Write, discard
 from holdgate.web.render import render, see_other
 
+FETCHES = Limit("import-address", 20, timedelta(minutes=10))
+FETCHES_OF_HOST = Limit("import-host", 6, timedelta(minutes=1))
 SHOWN = 200  # rows, and errors, that a preview lists
 ENCODING_LABELS = {
     "utf-8": "UTF-8",
@@ -46,6 +53,8 @@ FORMAT_LABELS = {
     "ashby": "Ashby job board",
     "workable": "Workable widget",
     "recruitee": "Recruitee offers",
+    "smartrecruiters": "SmartRecruiters postings",
+    "personio": "Personio feed",
     "json-ld": "schema.org JobPosting",
 }
 
@@ -56,8 +65,9 @@ class ImportForm(msgspec.Struct):
     """The file itself is read apart from this. `then`: a run is to be started from it."""
 
     text: str = ""
+    address: Annotated[str, msgspec.Meta(max_length=2000)] = ""
     then: Literal["", "run"] = ""
-    format: Literal["auto", "csv", "greenhouse", "lever", "ashby", "workable", "recruitee", "json-ld"] = "auto"
+    format: Annotated[str, msgspec.Meta(pattern=f"^(auto|{'|'.join(FORMATS)})$")] = "auto"
     encoding: Annotated[str, msgspec.Meta(pattern=f"^(auto|{'|'.join(ENCODINGS)})$")] = "auto"
 
 
@@ -103,13 +113,30 @@ async def create_import(request: WebRequest, user: SignedIn) -> Response[str]:
     if form.data is None:
         return await _form_page(request, form, 422)
     try:
-        name, parsed = await _parsed(form.data, await uploaded(request, "file"))
+        name, parsed = await _given(request, user, form.data)
     except Invalid as problem:
         return await _form_page(request, form.refused(problem), 422)
     database: Database = request.app.state.database
     async with database.write(user.actor) as session:
         import_id = await service.keep(session, user, name, parsed)
     return see_other(request, f"/postings/import/{import_id}{'?then=run' if form.data.then else ''}")
+
+
+async def _given(request: WebRequest, user: Principal, form: ImportForm) -> tuple[str, Parsed]:
+    """The import's name and content. Raises Invalid as `_parsed` and `fetch` do; TooMany"""
+    file = await uploaded(request, "file")
+    if not form.address.strip():
+        return await _parsed(form, file)
+    if file is not None or form.text:
+        raise Invalid(
+            "Both given.", {"address": "Give an address or a file, not both. Clear this field to use a file."}
+        )
+    host = host_of(with_scheme(form.address.strip()))
+    await request.app.state.limits.hit_all((FETCHES, str(user.id)), (FETCHES_OF_HOST, host))
+    try:
+        return host or form.address[:120], await fetch(request.app.state.settings, form.address)
+    except Invalid as problem:
+        raise Invalid(str(problem), {"address": str(problem)}) from problem
 
 
 async def _parsed(form: ImportForm, file: UploadFile | None) -> tuple[str, Parsed]:
@@ -119,7 +146,8 @@ async def _parsed(form: ImportForm, file: UploadFile | None) -> tuple[str, Parse
         Invalid: nothing given, or both, or nothing to be read in it.
     """
     if file is None and not form.text:
-        raise Invalid("Choose a file, or paste the text of one.", {"file": "Choose a file, or paste the text of one."})
+        why = "Give an address, choose a file, or paste the text of one."
+        raise Invalid(why, {"file": why})
     if file is not None and form.text:
         raise Invalid("Both given.", {"text": "Choose a file or paste text, not both. Clear this field to use a file."})
     field = "text" if file is None else "file"

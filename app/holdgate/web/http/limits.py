@@ -110,7 +110,7 @@ class RateLimits:
         """
         # Subjects are personal: neither Redis nor its logs get to see them.
         keys = [
-            f"hp:limit:{limit.name}:{sha256(network_of(subject).lower().encode()).hexdigest()[:32]}"
+            f"hg:limit:{limit.name}:{sha256(network_of(subject).lower().encode()).hexdigest()[:32]}"
             for limit, subject in pairs
         ]
         windows = [limit.window.total_seconds() for limit, _ in pairs]
