@@ -11,6 +11,9 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import make_url
 
+READY = b"Z\0\0\0\5I"
+_ENDED = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+ENDED = b"E" + (4 + len(_ENDED)).to_bytes(4, "big") + _ENDED
 Reach: TypeAlias = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
 
@@ -33,6 +36,7 @@ class Way:
         self._swallows_new = False
         self._refuses = False
         self._loses_commit = False
+        self._ends_next = False
         self._last_word = b""
         self.taken = 0  # connections so far
         self.port = 0
@@ -75,6 +79,10 @@ class Way:
     def lose_next_commit(self) -> None:
         """The next COMMIT reaches the server; instead of its answer the client sees its connection end."""
         self._do(lambda: setattr(self, "_loses_commit", True))
+
+    def end_next(self) -> None:
+        """The next client that is let in hears in the same breath that the server ends its connection."""
+        self._do(lambda: setattr(self, "_ends_next", True))
 
     def swallow_from(self, word: bytes) -> None:
         """The next connection whose client's message begins so falls silent with it."""
@@ -125,6 +133,8 @@ class Way:
                     for end in wire.ends:
                         end.transport.abort()
                     return
+                if self._ends_next and not asks and data.endswith(READY):
+                    self._ends_next, data = False, data + ENDED
                 target.write(data)
                 await target.drain()
         if not wire.silent:  # that one side has gone is not heard by the other

@@ -136,6 +136,17 @@ async def test_a_connection_cut_in_the_pool_is_replaced_before_a_statement_fails
     await database.dispose()
 
 
+async def test_a_connection_that_ends_as_it_is_opened_is_the_database_being_away(way: tuple[Way, str]) -> None:
+    path, url = way
+    database = Database(url, name="ended", pool_size=1, limit=LIMIT)
+    path.end_next()
+    with pytest.raises(Away) as refused:
+        await ask(database)
+    assert is_away(refused.value)
+    assert await ask(database) == 1
+    await database.dispose()
+
+
 async def test_the_kernel_is_told_to_notice_a_dead_machine(way: tuple[Way, str]) -> None:
     database = Database(way[1], name="tcp", pool_size=1)
     async with database.engine.connect() as connection:

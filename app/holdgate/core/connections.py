@@ -166,7 +166,12 @@ def make_engine(
         connection = await hosts.connect(**about)
         connection.limit = limit
         if not pooler:
-            await connection.execute(here, timeout=CONNECT_SECONDS)
+            try:
+                await connection.execute(here, timeout=CONNECT_SECONDS)
+            except asyncpg.InternalClientError as error:
+                # What the server said last came before its end was noticed; the driver blames itself for that.
+                connection.terminate()
+                raise Away("PostgreSQL ended the connection while it was being opened.") from error
         if line is not None:
             line.add(connection)
         return connection
