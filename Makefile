@@ -30,7 +30,6 @@ run: .venv/run ## set up and start everything; prints a sign-in link
 
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal -q
 test: setup ## most tests, in minutes, on real PostgreSQL and Valkey; says what it left out
-	@$(BIN)/python -m tests.chromium
 	@$(PYTEST) --quick
 
 test-all: setup ## every test: also browsers, crashes, fuzzing, installations

@@ -26,41 +26,11 @@ from bench.history import write_history
 from holdgate.core.db import Database
 from holdgate.embedded import postgres, valkey
 from holdgate.schema import migrate
+from tests.pages import WITH_HISTORY
 
 HOME = Path(".holdgate/bench-pages")
 FIRST_PORT = 8970
 WARM_UP = 5
-# `{task}`, `{run}` and `{approval}` are found on the lists.
-PAGES = (
-    "/overview",
-    "/overview?period=week",
-    "/runs",
-    "/runs/{run}",
-    "/runs/{run}?state=dead_letter",
-    "/tasks",
-    "/tasks?state=succeeded",
-    "/tasks?state=dead_letter&kind=http.request",
-    "/tasks?state=queued&queue=mail",
-    "/tasks?q=company+976",
-    "/tasks?payload=email:person4711@example.org",
-    "/tasks/{task}",
-    "/tasks/new",
-    "/dead-letters",
-    "/approvals",
-    "/approvals?show=all",
-    "/approvals?show=decided",
-    "/approvals/{approval}",
-    "/search?q=company+976",
-    "/bulk",
-    "/bulk/new?verb=retry&state=dead_letter",
-    "/queues",
-    "/workers",
-    "/postings",
-    "/settings",
-    "/settings/webhooks",
-    "/admin/users",
-    "/admin/audit",
-)
 FRAGMENTS = ("/overview", "/runs", "/tasks", "/approvals", "/dead-letters")
 
 
@@ -130,7 +100,7 @@ def paths_of(client: httpx.Client) -> list[tuple[str, dict[str, str]]]:
         "run": found(client, "/runs", f'href="/runs/{uuid}"'),
         "approval": found(client, "/approvals?show=all", f'href="/approvals/{uuid}"'),
     }
-    pages: list[tuple[str, dict[str, str]]] = [(page.format(**ids), {}) for page in PAGES]
+    pages: list[tuple[str, dict[str, str]]] = [(page.format(**ids), {}) for page in WITH_HISTORY]
     return pages + [(page, {"HX-Request": "true"}) for page in FRAGMENTS]
 
 

@@ -1,4 +1,4 @@
-"""Finds Chromium for the browser tests. `python -m tests.chromium` says what `make test` will leave out."""
+"""Finds Chromium for the browser tests. `python -m tests.chromium` says what `make test-all` will leave out."""
 
 import os
 import shutil

@@ -90,6 +90,51 @@ OPEN = (
 )
 
 
+# More filters of the same pages, for tests that take no time for each.
+FILTERED = (
+    "/tasks/new?kind=sample.task&view=json",
+    "/admin/audit?actor=user:&verb=enqueue",
+    "/tasks?state=dead_letter&kind=test.steps&queue=default",
+    "/tasks?q=in&owner=ann@example.org&payload=name:1&created_after=2h&finished_before=2026-11-23",
+    "/bulk/new?verb=redrive",
+    "/kinds/sample.task/limits",
+)
+# Those of PAGES that people see who are not signed in, too; /mailbox in development, where it holds their links.
+FOR_EVERYBODY = ("/styleguide", "/api/docs", "/mailbox", "/no/such/page")
+# Where people are most, for tests that do something on each.
+BY_KEYBOARD = ("/overview", "/runs", "/runs/new", "/tasks", "/tasks/new", "/approvals", "/dead-letters", "/settings")
+IN_COMFORT = ("/overview", "/runs", "/tasks", "/tasks/new", "/approvals", "/dead-letters", "/queues", "/settings")
+# Those that bench/pages.py measures, as its history fills them; {task}, {run} and {approval} are found on the lists.
+WITH_HISTORY = (
+    "/overview",
+    "/overview?period=week",
+    "/runs",
+    "/runs/{run}",
+    "/runs/{run}?state=dead_letter",
+    "/tasks",
+    "/tasks?state=succeeded",
+    "/tasks?state=dead_letter&kind=http.request",
+    "/tasks?state=queued&queue=mail",
+    "/tasks?q=company+976",
+    "/tasks?payload=email:person4711@example.org",
+    "/tasks/{task}",
+    "/tasks/new",
+    "/dead-letters",
+    "/approvals",
+    "/approvals?show=all",
+    "/approvals?show=decided",
+    "/approvals/{approval}",
+    "/search?q=company+976",
+    "/bulk",
+    "/bulk/new?verb=retry&state=dead_letter",
+    "/queues",
+    "/workers",
+    "/postings",
+    "/settings",
+    "/settings/webhooks",
+    "/admin/users",
+    "/admin/audit",
+)
 # GET routes that are no page of ours.
 NO_PAGES = {
     "/.well-known/holdgate-keys.json": "for programs",

@@ -1,6 +1,6 @@
 """Schemathesis over the whole description, against a real web process: whatever is sent, the answer is documented.
 
-`make test` runs a bounded part; `make fuzz` sets HOLDGATE_FUZZ to the number of examples for each route.
+`make test-all` runs a bounded part; `make fuzz` sets HOLDGATE_FUZZ to the number of examples for each route.
 """
 
 import os

@@ -49,7 +49,7 @@ ELSEWHERE_BLOCKS = {
 }
 # Not run, and why. What they name is looked up all the same.
 NOT_RUN = {
-    "README.md: make run": "tests/journeys/test_dev.py starts it; `make test` is what runs this",
+    "README.md: make run": "tests/journeys/test_dev.py starts it; `make test-all` is what runs that",
     "CONTRIBUTING.md: make check": "the suite within the suite",
     "docs/explanation/performance.md: make bench": "half an hour",
     "docs/explanation/performance.md: python -m bench.peers --rounds 1 --tasks 500 --peers arq": (

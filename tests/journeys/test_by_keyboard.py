@@ -15,11 +15,11 @@ from tests.factories.workers import task_of
 from tests.journeys.applicant import ANN, write_profile
 from tests.journeys.conftest import Installation, OpenPage
 from tests.journeys.keys import Keys
+from tests.pages import BY_KEYBOARD
 
 pytestmark = pytest.mark.browser
 
 ROOT = "root@example.org"
-MAIN_PAGES = ("/overview", "/runs", "/runs/new", "/tasks", "/tasks/new", "/approvals", "/dead-letters", "/settings")
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ async def test_the_first_stop_skips_to_the_content(root: Principal, open_page: O
     assert await page.evaluate("document.getElementById('main').contains(document.activeElement)")
 
 
-@pytest.mark.parametrize("path", MAIN_PAGES)
+@pytest.mark.parametrize("path", BY_KEYBOARD)
 async def test_tab_goes_through_the_whole_page_in_the_order_it_is_read_and_out_again(
     database: Database, settings: Settings, root: Principal, open_page: OpenPage, path: str
 ) -> None:

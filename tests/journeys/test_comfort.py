@@ -11,11 +11,11 @@ from holdgate.core.principal import Principal
 from tests.factories.approvals import principal, put_question
 from tests.factories.installation import fill
 from tests.journeys.conftest import TOO_WIDE, OpenPage
+from tests.pages import IN_COMFORT
 
 pytestmark = pytest.mark.browser
 
 ROOT = "root@example.org"
-PAGES = ("/overview", "/runs", "/tasks", "/tasks/new", "/approvals", "/dead-letters", "/queues", "/settings")
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 # Controls that are smaller than a finger. Boxes and radios are as large as the label around them; a box in the row of a
@@ -62,7 +62,7 @@ async def test_on_a_phone_everything_to_press_is_as_large_as_a_finger(
     asked = await put_question(database, settings, recipients=(ROOT,))
     page = await open_page(root, "/", **PHONE)
     small: list[str] = []
-    for path in (*PAGES, f"/approvals/{asked.approval_id}", f"/review/{asked.tokens[0]}"):
+    for path in (*IN_COMFORT, f"/approvals/{asked.approval_id}", f"/review/{asked.tokens[0]}"):
         await page.goto(path)
         assert await page.evaluate(TOO_WIDE) <= 0, path
         small += [f"{path}: {each}" for each in await page.evaluate(TOO_SMALL)]
@@ -92,7 +92,7 @@ async def test_twice_as_large_text_and_a_narrow_window_lose_nothing(
     browser = await page.context.new_cdp_session(page)
     await browser.send("Page.setFontSizes", {"fontSizes": {"standard": size, "fixed": size - 3}})
     lost: list[str] = []
-    for path in PAGES:
+    for path in IN_COMFORT:
         await page.goto(path)
         assert await page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") == size
         if (wide := await page.evaluate(TOO_WIDE)) > 0:
@@ -105,7 +105,7 @@ async def test_nothing_moves_for_long_and_nothing_at_all_for_those_who_asked_for
     root: Principal, open_page: OpenPage
 ) -> None:
     page = await open_page(root, "/overview")
-    for path in PAGES:
+    for path in IN_COMFORT:
         for motion, most in (("no-preference", 150), ("reduce", 0)):
             await page.emulate_media(reduced_motion=motion)  # type: ignore[arg-type]
             await page.goto(path)

@@ -16,7 +16,7 @@ from holdgate.core.db import Database
 from tests.factories.installation import full_installation
 from tests.factories.site import served
 from tests.journeys.conftest import TOO_WIDE
-from tests.pages import NO_PAGES, OPEN, PAGES, REFUSED_PAGES, routes, shape
+from tests.pages import NO_PAGES, OPEN, PAGES, REFUSED_PAGES, WITH_HISTORY, routes, shape
 from tests.servers import Servers
 
 browser_test = pytest.mark.browser
@@ -132,3 +132,4 @@ def test_every_page_of_the_site_is_looked_at() -> None:
     looked_at = {shape(path) for path in (*PAGES, *OPEN, "/login/{}")}  # its one page without a name: /login/none
     assert {path for path in served if shape(path) not in looked_at} == set(NO_PAGES)
     assert {path for path in served if shape(path) in looked_at} & set(NO_PAGES) == set()
+    assert {path for path in WITH_HISTORY if shape(path) not in looked_at} == set()
