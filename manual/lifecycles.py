@@ -1,45 +1,19 @@
 """The page of states and verbs, and the charts of the life cycles, from their declarations."""
 
+import ast
+import inspect
 from enum import StrEnum
+from itertools import pairwise
+from textwrap import dedent
 from typing import Any
 
-from holdgate.approvals.states import APPROVAL_MACHINE, ApprovalState
-from holdgate.bulk.states import BULK_MACHINE, BulkState
+from holdgate.approvals.states import APPROVAL_MACHINE
+from holdgate.bulk.states import BULK_MACHINE
 from holdgate.core.machine import Machine
-from holdgate.runs.states import RUN_MACHINE, RunState
-from holdgate.tasks.states import BUTTONS, TASK_MACHINE, TaskState
+from holdgate.runs.states import RUN_MACHINE
+from holdgate.tasks.states import BUTTONS, TASK_MACHINE
 from manual.drawing import FRAME, Box, Chart, Way
 from manual.tables import code, table
-
-# Members of different enums with the same value are equal, so no dictionary holds them all.
-MEANINGS: tuple[tuple[StrEnum, str], ...] = (
-    (TaskState.QUEUED, "ready to be claimed"),
-    (TaskState.SCHEDULED, "not before a time: planned, asleep, or approved and still to be taken back"),
-    (TaskState.RUNNING, "leased to a worker"),
-    (TaskState.RETRYING, "failed, and tried again at a time"),
-    (TaskState.PENDING_APPROVAL, "holds for a decision"),
-    (TaskState.NEEDS_INPUT, "holds for answers of its owner"),
-    (TaskState.NEEDS_AUTH, "holds until its owner has signed in somewhere"),
-    (TaskState.PAUSED, "its run is paused"),
-    (TaskState.SUCCEEDED, "done"),
-    (TaskState.DEAD_LETTER, "out of tries, or failed for good"),
-    (TaskState.REJECTED, "a person said no"),
-    (TaskState.EXPIRED, "nobody decided in time"),
-    (TaskState.CANCELLED, "withdrawn"),
-    (RunState.ACTIVE, "its tasks run as they can; also when all have ended"),
-    (RunState.PAUSED, "nothing of it is started; what runs goes on to its end"),
-    (RunState.CANCELLED, "withdrawn with its tasks"),
-    (ApprovalState.PENDING, "open"),
-    (ApprovalState.APPROVED, "as many as were needed said yes"),
-    (ApprovalState.ANSWERED, "answers were given, or the sign-in was confirmed"),
-    (ApprovalState.REJECTED, "a person said no, or too few are left to say yes"),
-    (ApprovalState.EXPIRED, "nobody decided in time"),
-    (ApprovalState.CANCELLED, "withdrawn with its task"),
-    (BulkState.RUNNING, "carried out by a worker, a portion at a time"),
-    (BulkState.WAITING, "a redrive that does not go on by itself"),
-    (BulkState.STOPPED, "ended by a person, or because the same error came back"),
-    (BulkState.FINISHED, "done"),
-)
 
 CHARTS: dict[str, Chart] = {
     "tasks": Chart(
@@ -153,11 +127,22 @@ def page() -> str:
 
 def _section(name: str, picture: str, machine: Machine[Any, Any], about: str) -> str:
     shown = f"![{CHARTS[picture].title}](../pictures/states-{picture}.svg)\n\n" if picture else ""
-    meanings = {state: meaning for state, meaning in MEANINGS if isinstance(state, machine.states)}
-    states = [(f"`{state}`", meanings[state], code(machine.verbs(state))) for state in machine.states]
+    meanings = meanings_of(machine.states)
+    states = [(f"`{state}`", meanings[state.name], code(machine.verbs(state))) for state in machine.states]
     verbs = [
         (f"`{verb}`", code(state for state in machine.states if state in move.sources), code(move.targets))
         for verb, move in machine.moves.items()
     ]
     tables = table(("state", "meaning", "left by"), states) + table(("verb", "from", "to (the usual first)"), verbs)
     return f"## {name}\n\n{shown}{about}{tables}"
+
+
+def meanings_of(states: type[StrEnum]) -> dict[str, str]:
+    """The text that stands below each member, by its name."""
+    [declared] = ast.parse(dedent(inspect.getsource(states))).body
+    assert isinstance(declared, ast.ClassDef)
+    found: dict[str, str] = {}
+    for member, below in pairwise(declared.body):
+        if isinstance(member, ast.Assign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+            found[ast.unparse(member.targets[0])] = str(below.value.value)
+    return found

@@ -7,11 +7,17 @@ from holdgate.core.machine import Machine
 
 class ApprovalState(StrEnum):
     PENDING = "pending"
+    """open"""
     APPROVED = "approved"
+    """as many as were needed said yes"""
     ANSWERED = "answered"
+    """answers were given, or the sign-in was confirmed"""
     REJECTED = "rejected"
+    """a person said no, or too few are left to say yes"""
     EXPIRED = "expired"
+    """nobody decided in time"""
     CANCELLED = "cancelled"
+    """withdrawn with its task"""
 
 
 class ApprovalVerb(StrEnum):

@@ -18,9 +18,13 @@ class BulkVerb(StrEnum):
 
 class BulkState(StrEnum):
     RUNNING = "running"
-    WAITING = "waiting"  # a redrive that does not go on by itself
+    """carried out by a worker, a portion at a time"""
+    WAITING = "waiting"
+    """a redrive that does not go on by itself"""
     STOPPED = "stopped"
+    """ended by a person, or because the same error came back"""
     FINISHED = "finished"
+    """done"""
 
 
 class BulkMove(StrEnum):

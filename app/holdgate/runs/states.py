@@ -8,8 +8,11 @@ from holdgate.tasks.states import HOLDS, UNFINISHED, TaskState, TaskVerb
 
 class RunState(StrEnum):
     ACTIVE = "active"
+    """its tasks run as they can; also when all have ended"""
     PAUSED = "paused"
+    """nothing of it is started; what runs goes on to its end"""
     CANCELLED = "cancelled"
+    """withdrawn with its tasks"""
 
 
 class RunVerb(StrEnum):

@@ -5,20 +5,34 @@ from enum import StrEnum
 from holdgate.core.machine import Machine
 
 
+# What a state means stands below it; docs/reference/states.md is made from here.
 class TaskState(StrEnum):
     QUEUED = "queued"
+    """ready to be claimed"""
     SCHEDULED = "scheduled"
+    """not before a time: planned, asleep, or approved and still to be taken back"""
     RUNNING = "running"
+    """leased to a worker"""
     RETRYING = "retrying"
+    """failed, and tried again at a time"""
     PENDING_APPROVAL = "pending_approval"
+    """holds for a decision"""
     NEEDS_INPUT = "needs_input"
+    """holds for answers of its owner"""
     NEEDS_AUTH = "needs_auth"
+    """holds until its owner has signed in somewhere"""
     PAUSED = "paused"
+    """its run is paused"""
     SUCCEEDED = "succeeded"
+    """done"""
     DEAD_LETTER = "dead_letter"
+    """out of attempts, or failed for good"""
     REJECTED = "rejected"
+    """a person said no"""
     EXPIRED = "expired"
+    """nobody decided in time"""
     CANCELLED = "cancelled"
+    """withdrawn"""
 
 
 class TaskVerb(StrEnum):
