@@ -11,8 +11,7 @@ they had no effect, or carry an Idempotency-Key. The types name the fields of an
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import TracebackType
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 import httpx
 
@@ -20,6 +19,7 @@ PREFIX = "/api/v1"
 TRIES = 5
 LONGEST_PAUSE = 60.0  # seconds; a server that wants more is told to the caller
 LONG_POLL = 30  # seconds
+JsonObject = dict[str, Any]
 NAMED = 5  # places that the sentence of a problem names; all of them are in its `errors`
 
 
@@ -116,12 +116,8 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._http = httpx.Client(
-            base_url=f"{base_url.rstrip('/')}{PREFIX}",
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=timeout,
-            transport=transport,
-        )
+        base, headers = f"{base_url.rstrip('/')}{PREFIX}", {"Authorization": f"Bearer {token}"}
+        self._http = httpx.Client(base_url=base, headers=headers, timeout=timeout, transport=transport)
         self._timeout = timeout
         self._tries = tries
         self._sleep = sleep
@@ -129,15 +125,11 @@ class Client:
     def __enter__(self) -> "Client":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
         self._http.close()
-
-    # Tasks
 
     def create_task(
         self, kind: str, payload: Mapping[str, Any] | None = None, *, once: str = "", **more: Any
@@ -146,18 +138,15 @@ class Client:
 
         `more`: title, priority, queue, run_id, subject, run_at, deadline, max_attempts.
         """
-        made: Created = self.post("/tasks", {"kind": kind, "payload": dict(payload or {}), **more}, once=once)
-        return made
+        return cast(Created, self.post("/tasks", {"kind": kind, "payload": dict(payload or {}), **more}, once=once))
 
-    def create_tasks(self, tasks: Iterable[Mapping[str, Any]], *, once: str = "") -> dict[str, Any]:
+    def create_tasks(self, tasks: Iterable[Mapping[str, Any]], *, once: str = "") -> JsonObject:
         """Make up to 10,000 tasks, all of them or none."""
-        made: dict[str, Any] = self.post("/tasks/bulk", {"tasks": [dict(task) for task in tasks]}, once=once)
-        return made
+        return cast(JsonObject, self.post("/tasks/bulk", {"tasks": [dict(task) for task in tasks]}, once=once))
 
     def task(self, id: str, *, wait: int = 0) -> TaskDetail:
         """One task; with `wait` (seconds, up to 60) the answer comes when it has ended, or then."""
-        found: TaskDetail = self.get(f"/tasks/{id}", {"wait": wait} if wait else {}, extra=wait)
-        return found
+        return cast(TaskDetail, self.get(f"/tasks/{id}", {"wait": wait} if wait else {}, extra=wait))
 
     def wait(self, id: str, seconds: float = 600.0) -> TaskDetail:
         """The task once it has ended. Raises TimeoutError when that takes longer; holds wait for people."""
@@ -175,37 +164,28 @@ class Client:
         """Every task that matches (state, kind, queue, q, created_after, …), newest first, page by page."""
         yield from self.each("/tasks", filters)
 
-    def act(self, id: str, verb: Literal["retry", "resume", "cancel"], *, once: str = "") -> dict[str, Any]:
+    def act(self, id: str, verb: Literal["retry", "resume", "cancel"], *, once: str = "") -> JsonObject:
         """Tell a task what to do; returns its new state."""
-        moved: dict[str, Any] = self.post(f"/tasks/{id}/{verb}", once=once)
-        return moved
+        return cast(JsonObject, self.post(f"/tasks/{id}/{verb}", once=once))
 
-    def answer(self, id: str, form: Mapping[str, Any], *, once: str = "") -> dict[str, Any]:
+    def answer(self, id: str, form: Mapping[str, Any], *, once: str = "") -> JsonObject:
         """Answer what a task asks of its owner."""
-        answered: dict[str, Any] = self.post(f"/tasks/{id}/answer", {"form": dict(form)}, once=once)
-        return answered
+        return cast(JsonObject, self.post(f"/tasks/{id}/answer", {"form": dict(form)}, once=once))
 
-    # Runs
+    def create_run(self, name: str, tasks: Iterable[Mapping[str, Any]], *, once: str = "") -> JsonObject:
+        return cast(JsonObject, self.post("/runs", {"name": name, "tasks": [dict(task) for task in tasks]}, once=once))
 
-    def create_run(self, name: str, tasks: Iterable[Mapping[str, Any]], *, once: str = "") -> dict[str, Any]:
-        made: dict[str, Any] = self.post("/runs", {"name": name, "tasks": [dict(task) for task in tasks]}, once=once)
-        return made
+    def run(self, id: str) -> JsonObject:
+        return cast(JsonObject, self.get(f"/runs/{id}"))
 
-    def run(self, id: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.get(f"/runs/{id}")
-        return found
-
-    def runs(self, **filters: Any) -> Iterator[dict[str, Any]]:
+    def runs(self, **filters: Any) -> Iterator[JsonObject]:
         yield from self.each("/runs", filters)
 
-    # Approvals
-
-    def approvals(self, **filters: Any) -> Iterator[dict[str, Any]]:
+    def approvals(self, **filters: Any) -> Iterator[JsonObject]:
         yield from self.each("/approvals", filters)
 
-    def approval(self, id: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.get(f"/approvals/{id}")
-        return found
+    def approval(self, id: str) -> JsonObject:
+        return cast(JsonObject, self.get(f"/approvals/{id}"))
 
     def decide(
         self,
@@ -215,24 +195,19 @@ class Client:
         form: Mapping[str, Any] | None = None,
         reason: str = "",
         once: str = "",
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Decide what `approval` (from `approval()`) shows. When something else is shown by now: Problem 409."""
-        body: dict[str, Any] = {"version": approval["version"], "decision": decision, "reason": reason}
+        body: JsonObject = {"version": approval["version"], "decision": decision, "reason": reason}
         if form is not None:
             body["form"] = dict(form)
-        decided: dict[str, Any] = self.post(f"/approvals/{approval['id']}/decision", body, once=once)
-        return decided
+        return cast(JsonObject, self.post(f"/approvals/{approval['id']}/decision", body, once=once))
 
-    # All the rest
+    def stats(self) -> JsonObject:
+        return cast(JsonObject, self.get("/stats"))
 
-    def stats(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.get("/stats")
-        return found
-
-    def overview(self, period: Literal["hour", "day", "week"] = "hour") -> dict[str, Any]:
+    def overview(self, period: Literal["hour", "day", "week"] = "hour") -> JsonObject:
         """What needs one now, and of the last hour, day or week what was done and what failed."""
-        found: dict[str, Any] = self.get("/overview", {"period": period})
-        return found
+        return cast(JsonObject, self.get("/overview", {"period": period}))
 
     def events(self, after: str = "") -> Iterator[tuple[str, EventItem]]:
         """Changes of tasks as they happen, each with its place; `after` a place, none since then is missed.
@@ -276,8 +251,7 @@ class Client:
 
     def post(self, path: str, body: Any = None, *, once: str = "") -> Any:
         headers = {"Idempotency-Key": once} if once else {}
-        content = {} if body is None else {"json": body}
-        return self._send("POST", path, headers=headers, again=bool(once), **content).json()
+        return self._send("POST", path, headers=headers, again=bool(once), json=body).json()
 
     def _send(self, method: str, path: str, *, again: bool = True, **options: Any) -> httpx.Response:
         for left in reversed(range(self._tries)):
@@ -293,12 +267,11 @@ class Client:
                 return answer
             problem = _problem(answer)
             # 429 and 409 with Retry-After have had no effect; nor has 503, but who knows for sure sends a key.
-            passing = problem.retry_after is not None and (
-                problem.status in (409, 429) or (problem.status == 503 and again)
-            )
-            if not left or not passing or (problem.retry_after or 0) > LONGEST_PAUSE:
+            passing = problem.status in (409, 429) or (problem.status == 503 and again)
+            wait = problem.retry_after
+            if not left or not passing or wait is None or wait > LONGEST_PAUSE:
                 raise problem
-            self._sleep(max(problem.retry_after or 0, pause))
+            self._sleep(max(wait, pause))
         raise AssertionError("unreachable")
 
 
@@ -306,12 +279,10 @@ def _problem(answer: httpx.Response) -> Problem:
     try:
         body = answer.json()
     except ValueError:
-        body = {}
+        body = None
+    told = body if body and isinstance(body, dict) else {"title": answer.reason_phrase}
     wait = answer.headers.get("Retry-After", "")
-    given = body if isinstance(body, dict) else {}
-    return Problem(
-        answer.status_code, given or {"title": answer.reason_phrase}, float(wait) if wait.isdecimal() else None
-    )
+    return Problem(answer.status_code, told, float(wait) if wait.isdecimal() else None)
 
 
 def _told(lines: Iterator[str]) -> Iterator[tuple[str, EventItem]]:

@@ -128,52 +128,80 @@ def unsafe(document: Document) -> Iterator[str]:
 
 def dangling(documents: list[Document]) -> Iterator[str]:
     """Names and labels that lead nowhere, and selectors that catch another's pods."""
-    there = {(document["kind"], document["metadata"]["name"]) for document in documents}
-    pods = {d["metadata"]["name"]: d["spec"]["template"] for d in documents if d["kind"] == "Deployment"}
-    services = [d["metadata"]["labels"] for d in documents if d["kind"] == "Service"]
     for document in documents:
-        name, spec = f"{document['kind']}/{document['metadata']['name']}", document.get("spec", {})
-        if target := spec.get("scaleTargetRef"):
-            if ("Deployment", target["name"]) not in there:
-                yield f"{name}: scales {target['name']}, which is not there"
-            elif "replicas" in next(
-                d["spec"] for d in documents if (d["kind"], d["metadata"]["name"]) == ("Deployment", target["name"])
-            ):
-                yield f"{name}: {target['name']} has a fixed number of pods as well"
-        for trigger in spec.get("triggers", ()):
-            if (
-                "authenticationRef" in trigger
-                and ("TriggerAuthentication", trigger["authenticationRef"]["name"]) not in there
-            ):
-                yield f"{name}: has no {trigger['authenticationRef']['name']}"
-        wanted = selector(document) or {}
-        if document["kind"] == "ServiceMonitor":
-            if not any(wanted.items() <= labels.items() for labels in services):
-                yield f"{name}: watches no service"
-        elif wanted:
-            caught = [each for each, pod in pods.items() if wanted.items() <= pod["metadata"]["labels"].items()]
-            if not caught or (document["kind"] == "Deployment" and caught != [document["metadata"]["name"]]):
-                yield f"{name}: selects {caught or 'nothing'}"
-            if document["kind"] == "Service":
-                ports = {p["name"] for each in caught for c in pods[each]["spec"]["containers"] for p in c["ports"]}
-                yield from (f"{name}: no port {p['targetPort']}" for p in spec["ports"] if p["targetPort"] not in ports)
-        if document["kind"] == "Deployment":
-            pod = spec["template"]["spec"]
-            for container in [*pod["initContainers"], *pod["containers"]]:
-                for source in container["envFrom"]:
-                    if "configMapRef" in source and ("ConfigMap", source["configMapRef"]["name"]) not in there:
-                        yield f"{name}: has no {source['configMapRef']['name']}"
-                if {"/tmp", "/data"} != {mount["mountPath"] for mount in container["volumeMounts"]}:
-                    yield f"{name}: {container['name']} cannot write where it must"
-            for volume in pod["volumes"]:
-                claim = volume.get("persistentVolumeClaim", {}).get("claimName")
-                if claim and ("PersistentVolumeClaim", claim) not in there:
-                    yield f"{name}: has no {claim}"
-        if document["kind"] == "Ingress":
-            for rule in spec["rules"]:
-                for path in rule["http"]["paths"]:
-                    if ("Service", path["backend"]["service"]["name"]) not in there:
-                        yield f"{name}: leads nowhere"
+        name = f"{document['kind']}/{document['metadata']['name']}"
+        for look in (names_nothing, scales_twice, selects_wrongly, cannot_write):
+            yield from (f"{name}: {problem}" for problem in look(document, documents))
+
+
+def named(document: Document) -> Iterator[tuple[str, str]]:
+    """What an object names: kind and name."""
+    spec = document.get("spec", {})
+    if target := spec.get("scaleTargetRef"):
+        yield "Deployment", target["name"]
+    for trigger in spec.get("triggers", ()):
+        if "authenticationRef" in trigger:
+            yield "TriggerAuthentication", trigger["authenticationRef"]["name"]
+    for container in containers(document):
+        for source in container["envFrom"]:
+            if "configMapRef" in source:
+                yield "ConfigMap", source["configMapRef"]["name"]
+    if document["kind"] == "Deployment":
+        for volume in spec["template"]["spec"]["volumes"]:
+            if claim := volume.get("persistentVolumeClaim"):
+                yield "PersistentVolumeClaim", claim["claimName"]
+    if document["kind"] == "Ingress":
+        for rule in spec["rules"]:
+            for path in rule["http"]["paths"]:
+                yield "Service", path["backend"]["service"]["name"]
+
+
+def names_nothing(document: Document, documents: list[Document]) -> Iterator[str]:
+    there = {(each["kind"], each["metadata"]["name"]) for each in documents}
+    yield from (
+        f"names the {kind} {name}, which is not there" for kind, name in named(document) if (kind, name) not in there
+    )
+
+
+def scales_twice(document: Document, documents: list[Document]) -> Iterator[str]:
+    target = document.get("spec", {}).get("scaleTargetRef", {}).get("name")
+    for each in documents:
+        if each["kind"] == "Deployment" and each["metadata"]["name"] == target and "replicas" in each["spec"]:
+            yield f"{target} has a fixed number of pods as well"
+
+
+def selects_wrongly(document: Document, documents: list[Document]) -> Iterator[str]:
+    wanted = selector(document)
+    if not wanted:
+        return
+    if document["kind"] == "ServiceMonitor":
+        services = [each["metadata"]["labels"] for each in documents if each["kind"] == "Service"]
+        if not any(wanted.items() <= labels.items() for labels in services):
+            yield "watches no service"
+        return
+    pods = {each["metadata"]["name"]: each["spec"]["template"] for each in documents if each["kind"] == "Deployment"}
+    caught = [name for name, pod in pods.items() if wanted.items() <= pod["metadata"]["labels"].items()]
+    if not caught or (document["kind"] == "Deployment" and caught != [document["metadata"]["name"]]):
+        yield f"selects {caught or 'nothing'}"
+    if document["kind"] == "Service":
+        ports = {port["name"] for name in caught for c in pods[name]["spec"]["containers"] for port in c["ports"]}
+        for port in document["spec"]["ports"]:
+            if port["targetPort"] not in ports:
+                yield f"no port {port['targetPort']}"
+
+
+def cannot_write(document: Document, _: list[Document]) -> Iterator[str]:
+    for container in containers(document):
+        if {"/tmp", "/data"} != {mount["mountPath"] for mount in container["volumeMounts"]}:
+            yield f"{container['name']} cannot write where it must"
+
+
+def containers(document: Document) -> list[Any]:
+    """Of a Deployment; others have none."""
+    if document["kind"] != "Deployment":
+        return []
+    pod = document["spec"]["template"]["spec"]
+    return [*pod["initContainers"], *pod["containers"]]
 
 
 def selector(document: Document) -> dict[str, str] | None:

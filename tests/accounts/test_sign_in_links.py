@@ -7,7 +7,8 @@ import pytest
 
 from holdgate.accounts.sign_in.links import create_sign_in_link
 from holdgate.accounts.sign_in.next_path import local_path
-from holdgate.audit.queries import AuditFilter, audit_lines
+from holdgate.audit.entries import AuditFilter
+from holdgate.audit.queries import audit_lines
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from tests.factories.accounts import Browser, World, world_of

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from holdgate.accounts import service as accounts
 from holdgate.asgi import HANDLERS
 from holdgate.audit import queries
-from holdgate.audit.queries import AREAS, AuditEntry, AuditFilter
+from holdgate.audit.entries import AREAS, AuditEntry, AuditFilter
 from holdgate.bulk.states import BulkVerb
 from holdgate.core.config import Settings
 from holdgate.core.db import Database

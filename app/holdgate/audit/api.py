@@ -11,7 +11,7 @@ from holdgate.api.paging import Paged, page, unpaged
 from holdgate.api.routes import get
 from holdgate.api.signatures import Query
 from holdgate.audit import exports, queries
-from holdgate.audit.queries import AREAS, AuditEntry, AuditFilter, parse_place
+from holdgate.audit.entries import AREAS, AuditEntry, AuditFilter, AuditPlace, parse_place
 from holdgate.core.db import ReadSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
@@ -86,7 +86,7 @@ def _filter(wanted: AuditQuery) -> AuditFilter:
     return AuditFilter(**{name: getattr(wanted, name) for name in AuditFilter.__struct_fields__})
 
 
-def _place(cursor: str) -> queries.AuditPlace | None:
+def _place(cursor: str) -> AuditPlace | None:
     try:
         return parse_place(cursor)
     except Invalid as problem:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 
 from holdgate.audit import queries
-from holdgate.audit.queries import AuditEntry, AuditFilter, AuditPlace
+from holdgate.audit.entries import AuditEntry, AuditFilter, AuditPlace
 from holdgate.core import exports
 from holdgate.core.db import Database, ReadSession
 from holdgate.core.text.masking import masked, masked_text

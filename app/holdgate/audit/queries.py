@@ -1,129 +1,41 @@
 """The logs of every feature read as one, newest first, each over its own index; and the log of tasks alone.
 
-The features' tables are known by name here and no more: their modules stay theirs. A page takes the newest rows of each
-log from behind its place and merges them, so it costs the same however long they have grown.
+A page takes the newest rows of each log from behind its place and merges them, so it costs the same however long they
+have grown.
 """
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
-import msgspec
 from sqlalchemy import (
     ColumnElement,
     DateTime,
-    FromClause,
     Interval,
     Select,
     String,
     and_,
-    case,
     cast,
-    column,
     func,
     literal,
     null,
     or_,
     select,
-    table,
     text,
-    true,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdgate.audit.entries import AuditEntry, AuditFilter, AuditPlace
 from holdgate.audit.errors import LookupTooSlow
+from holdgate.audit.sources import Source, sources_for, tasks_log
 from holdgate.core.db import sqlstate
-from holdgate.core.errors import Invalid
 from holdgate.tasks.search.values import parse_age
 
 LIMIT = timedelta(seconds=5)  # for a rare actor in a long log
-AREAS = ("task", "approval", "run", "bulk", "queue", "schedule", "limit", "user", "token", "webhook")
 _MOMENT = DateTime(timezone=True)
-# Who decided is told by the trail of the question, with its receipt.
-_TOLD_BY_APPROVALS = ("approve", "reject", "answer", "take_back")
-# The mail server's, not a person's.
-_MAILS = ("mail_accepted", "mail_refused")
-
-
-class AuditPlace(NamedTuple):
-    """Behind which line of which log to go on."""
-
-    at: datetime
-    log: str
-    id: int
-
-    def __str__(self) -> str:
-        return f"{self.at.isoformat()}~{self.log}~{self.id}"
-
-
-def parse_place(given: str) -> AuditPlace | None:
-    """Raises Invalid for what is not one of ours."""
-    if not given:
-        return None
-    try:
-        at, log, id = given.split("~")
-        place = AuditPlace(datetime.fromisoformat(at), log, int(id))
-        if (
-            place.at.tzinfo is None
-            or not 1970 <= place.at.year <= 9000
-            or log not in AREAS
-            or not 0 <= place.id < 2**63
-        ):
-            raise ValueError("none of ours")
-    except ValueError as error:
-        raise Invalid("This page address is damaged. Go back to the first page.") from error
-    return place
-
-
-class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which lines; empty values do not filter.
-
-    `actor` is an address or a name as the log has it, `since` and `until` are ages as in the filter of tasks.
-    """
-
-    actor: str = ""
-    verb: str = ""
-    area: str = ""
-    task: UUID | None = None
-    since: str = ""
-    until: str = ""
-
-
-class AuditEntry(NamedTuple):
-    """Somebody did something. `about` is what it was done to, `target` its id; `log` and `id`: where it is written."""
-
-    log: str
-    area: str
-    id: int
-    at: datetime
-    actor: str
-    verb: str
-    about: str
-    target: str | None
-    detail: str | None
-    data: Any
-
-    @property
-    def place(self) -> AuditPlace:
-        return AuditPlace(self.at, self.log, self.id)
-
-    @property
-    def href(self) -> str | None:
-        pages = {
-            "task": "/tasks/",
-            "approval": "/approvals/",
-            "run": "/runs/",
-            "bulk": "/bulk/",
-            "webhook": "/settings/webhooks/",
-            "schedule": "/schedules/",
-        }
-        if self.area in pages and self.target and self.verb not in ("delete", "remove"):
-            return pages[self.area] + self.target
-        return {"queue": "/queues", "limit": "/queues", "user": "/admin/users"}.get(self.area)
 
 
 async def audit_lines(
@@ -134,7 +46,7 @@ async def audit_lines(
     Raises:
         LookupTooSlow
     """
-    sources = [_tasks(everything)] if everything else list(_sources(wanted))
+    sources = [tasks_log(everything)] if everything else list(sources_for(wanted))
     parts = [_newest(source, wanted, before, limit).subquery(source.area) for source in sources]
     if not parts:
         return []
@@ -156,22 +68,6 @@ async def audit_lines(
 async def _time_limit(session: AsyncSession, limit: timedelta) -> None:
     milliseconds = str(int(limit.total_seconds() * 1000))
     await session.execute(select(func.set_config("statement_timeout", milliseconds, True)))
-
-
-class Source(NamedTuple):
-    """One log. `of_task` tells which lines are about a task; None: none are. `people`: leave out workers and sweeper.
-
-    `by_number`: in the order of ids instead of that of times.
-    """
-
-    area: str
-    log: FromClause
-    joined: FromClause
-    columns: dict[str, ColumnElement[Any]]
-    where: ColumnElement[bool]
-    of_task: ColumnElement[Any] | None
-    people: bool = True
-    by_number: bool = False
 
 
 def _newest(source: Source, wanted: AuditFilter, before: AuditPlace | None, limit: int) -> Select[Any]:
@@ -237,101 +133,3 @@ def _conditions(
 def names_of(actor: str) -> list[str]:
     """How logs write one person: by the address alone, or with how they came."""
     return [actor] if ":" in actor else [actor, f"user:{actor}", f"recipient:{actor}"]
-
-
-def _log(name: str, *more: str) -> Any:
-    return table(name, *(column(each) for each in ("id", "at", "actor", *more)))
-
-
-def _sources(wanted: AuditFilter) -> Iterable[Source]:
-    """Those that can have lines that fit: the others are not asked."""
-    every = [_tasks(False), _approvals(), _runs(), _bulk(), _queues(), _schedules(), _limits(), _audit()]
-    for source in every:
-        areas = ("user", "token", "webhook") if source.area == "user" else (source.area,)
-        if wanted.area and wanted.area not in areas:
-            continue
-        if wanted.task is not None and source.of_task is None:
-            continue
-        yield source
-
-
-def _tasks(everything: bool) -> Source:
-    log = _log("task_events", "verb", "task_id", "kind", "to_state", "reason", "data")
-    tasks = table("tasks", column("id"), column("title"))
-    named = func.coalesce(func.nullif(tasks.c.title, ""), log.c.kind)
-    columns = {
-        "about": named,
-        "target": cast(log.c.task_id, String),
-        "detail": log.c.reason,
-        "data": log.c.data,
-    }
-    where = true() if everything else log.c.verb.not_in(_TOLD_BY_APPROVALS)
-    joined = log.outerjoin(tasks, tasks.c.id == log.c.task_id)
-    return Source("task", log, joined, columns, where, log.c.task_id, people=not everything, by_number=everything)
-
-
-def _approvals() -> Source:
-    log = _log("approval_events", "verb", "approval_id", "data")
-    approvals = table("approvals", column("id"), column("title"), column("task_id"))
-    columns = {
-        "about": approvals.c.title,
-        "target": cast(log.c.approval_id, String),
-        "detail": func.coalesce(log.c.data.op("->>")("reason"), log.c.data.op("->>")("text")),
-    }
-    joined = log.join(approvals, approvals.c.id == log.c.approval_id)
-    return Source("approval", log, joined, columns, log.c.verb.not_in(_MAILS), approvals.c.task_id)
-
-
-def _runs() -> Source:
-    log = _log("run_events", "verb", "run_id")
-    runs = table("runs", column("id"), column("name"))
-    columns = {"about": runs.c.name, "target": cast(log.c.run_id, String)}
-    return Source("run", log, log.join(runs, runs.c.id == log.c.run_id), columns, true(), None)
-
-
-def _bulk() -> Source:
-    log = _log("bulk_events", "action_id", "to_state", "reason", "from_state")
-    actions = table("bulk_actions", column("id"), column("verb"), column("total"), column("filter"))
-    verb = case(
-        (log.c.from_state.is_(None), "start"),
-        else_=case(
-            {"running": "continue", "stopped": "stop", "finished": "finish"}, value=log.c.to_state, else_="wait"
-        ),
-    )
-    columns = {
-        "verb": verb,
-        "about": func.concat(actions.c.verb, " ", cast(actions.c.total, String), " tasks"),
-        "target": cast(log.c.action_id, String),
-        "detail": log.c.reason,
-        "data": actions.c.filter,
-    }
-    joined = log.join(actions, actions.c.id == log.c.action_id)
-    return Source("bulk", log, joined, columns, true(), None)
-
-
-def _queues() -> Source:
-    log = _log("queue_events", "verb", "queue")
-    return Source("queue", log, log, {"about": log.c.queue}, true(), None, people=False)
-
-
-def _schedules() -> Source:
-    log = _log("schedule_events", "verb", "schedule_id", "name", "changed")
-    columns = {"about": log.c.name, "target": cast(log.c.schedule_id, String), "detail": log.c.changed}
-    return Source("schedule", log, log, columns, true(), None, people=False)
-
-
-def _limits() -> Source:
-    log = _log("kind_limit_events", "kind", "limits")
-    columns = {"verb": literal("set_limit", String), "about": log.c.kind, "detail": log.c.limits}
-    return Source("limit", log, log, columns, true(), None, people=False)
-
-
-def _audit() -> Source:
-    log = _log("audit_events", "verb", "area", "subject", "subject_id", "data")
-    columns = {
-        "area": log.c.area,
-        "about": log.c.subject,
-        "target": cast(log.c.subject_id, String),
-        "data": log.c.data,
-    }
-    return Source("user", log, log, columns, true(), None, people=False)

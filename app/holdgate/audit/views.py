@@ -9,8 +9,8 @@ from litestar import Response, get
 from litestar.response import Stream
 
 from holdgate.audit import exports, queries
+from holdgate.audit.entries import AREAS, AuditEntry, AuditFilter, parse_place
 from holdgate.audit.errors import LookupTooSlow
-from holdgate.audit.queries import AREAS, AuditEntry, AuditFilter, parse_place
 from holdgate.core.errors import Invalid
 from holdgate.core.paging import PAGE
 from holdgate.core.text.masking import masked, masked_text
