@@ -15,7 +15,7 @@ from holdgate.core.ids import uuid7
 from holdgate.core.tokens import digest, mint
 from holdgate.runs import event_consumer as runs
 from holdgate.runs.upkeep import TIMED
-from holdgate.stats import queries as stats
+from holdgate.stats import counts as stats
 from holdgate.stats import rollups
 from holdgate.tasks.failures import groups
 from holdgate.webhooks import event_consumer as webhooks

@@ -34,7 +34,7 @@ from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.dispatcher import Dispatcher
 from holdgate.runtime.sweeper import Sweeper
 from holdgate.schema import migrate
-from holdgate.stats.queries import counts_by_run
+from holdgate.stats.counts import counts_by_run
 from holdgate.tasks.kinds import kind
 from holdgate.tasks.service import TaskRequest
 

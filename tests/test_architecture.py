@@ -121,6 +121,37 @@ def test_a_feature_uses_no_other_features_inner_layers_wrongly() -> None:
     assert wrong == []
 
 
+# Rows that a feature's functions take and give, and tables that others' statements join. Whoever reads a task reads it
+# with its state, which the queue alone writes; there is no second picture of it to keep in step.
+PUBLIC_ROWS = {"holdgate.tasks.models.Task", "holdgate.runs.models.Run"}
+# The runtime is the queue's engine: it writes the rows of its workers.
+ENGINE = {("runtime", "holdgate.tasks.models.Worker")}
+
+
+def private(name: str) -> bool:
+    return any(part in ("models", "rules") or part.endswith("queries") for part in name.split(".")[2:])
+
+
+def test_no_feature_looks_into_another() -> None:
+    """Not at its models, statements and rules: what it has for others is in its other modules."""
+    assert [
+        f"{module} imports {name}"
+        for module, names in imports().items()
+        for name in sorted(names)
+        if folder(module) in ORDER
+        and folder(name) in FEATURES - {folder(module)}
+        and private(name)
+        and name not in PUBLIC_ROWS
+        and (folder(module), name) not in ENGINE
+    ] == []
+
+
+def test_no_module_hands_on_another_modules_function() -> None:
+    """`find_run = queries.find_run` in a service would be a way around that."""
+    handed = re.compile(r"^(\w+) = \w*queries\.\1$", re.MULTILINE)
+    assert not [str(path.relative_to(APP)) for path in APP.rglob("*.py") if handed.search(path.read_text())]
+
+
 # (what, modules that may)
 HOMES = (
     ("arq", ("holdgate.worker",)),

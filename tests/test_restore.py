@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from holdgate.approvals.requests import deciding
-from holdgate.approvals.rules.values import form_of
+from holdgate.approvals.values import form_of
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
@@ -20,7 +20,7 @@ from holdgate.kinds.sample_task import TRACE
 from holdgate.runs import service as runs
 from holdgate.schema import migrate
 from holdgate.stats.consistency import CHECKS, problems
-from holdgate.stats.queries import counts_by_state, fold_events
+from holdgate.stats.counts import counts_by_state, fold_events
 from holdgate.stats.restore import rebase
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import TaskState

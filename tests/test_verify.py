@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from holdgate.stats.queries import fold_events
+from holdgate.stats.counts import fold_events
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue.moves import move_tasks
 from holdgate.tasks.queue.retention import prune_tasks

@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from holdgate.approvals.rules.forms import FormField as FormField
-    from holdgate.approvals.rules.values import Answer as Answer
+    from holdgate.approvals.forms import FormField as FormField
+    from holdgate.approvals.values import Answer as Answer
     from holdgate.client import Client as Client
     from holdgate.client import Problem as Problem
     from holdgate.core.db import WriteSession as WriteSession
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from holdgate.tasks.service import enqueue_many as enqueue_many
 
 _HOMES = {
-    "Answer": "approvals.rules.values",
+    "Answer": "approvals.values",
     "Backoff": "tasks.kinds",
     "Client": "client",
     "Context": "runtime.attempts.context",
-    "FormField": "approvals.rules.forms",
+    "FormField": "approvals.forms",
     "PermanentError": "runtime.errors",
     "Problem": "client",
     "Rate": "tasks.kinds",

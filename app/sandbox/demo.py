@@ -9,7 +9,7 @@ from holdgate.core.principal import Principal
 from holdgate.postings.errors import NothingToImport
 from holdgate.postings.formats import parse
 from holdgate.postings.imports import service
-from holdgate.postings.service import follow_site
+from holdgate.postings.queries import follow_site
 
 SAMPLE_CAREERS = "http://127.0.0.1:8090"  # as written in the sample files
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from holdgate.approvals.evidence import receipts
+from holdgate.approvals.forms import FormField
 from holdgate.approvals.pages import side_actions
-from holdgate.approvals.rules.forms import FormField
 from holdgate.core import signing
 from tests.factories.approvals import Asked, approval_of, put_question
 from tests.factories.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem, pointers

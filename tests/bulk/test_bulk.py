@@ -14,7 +14,7 @@ from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.runs.service import start_run
-from holdgate.stats.queries import counts_by_state
+from holdgate.stats.counts import counts_by_state
 from holdgate.tasks.models import Task, TaskEvent
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest

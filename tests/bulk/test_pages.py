@@ -12,7 +12,7 @@ from holdgate.bulk.states import BulkVerb
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.runs.service import start_run
-from holdgate.stats.queries import counts_by_run, counts_by_state
+from holdgate.stats.counts import counts_by_run, counts_by_state
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue.moves import move_tasks
 from holdgate.tasks.search.filters import TaskFilter

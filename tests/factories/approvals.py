@@ -12,13 +12,13 @@ import tests.runtime.kinds  # noqa: F401
 from holdgate.accounts.service import add_user
 from holdgate.approvals.evidence import receipts
 from holdgate.approvals.evidence.receipts import Receipt
+from holdgate.approvals.forms import FormField
 from holdgate.approvals.models import Approval, Note, Recipient, Vote
 from holdgate.approvals.requests import deciding, delegating, mails, requesting
 from holdgate.approvals.rules import policy_queries, queries
 from holdgate.approvals.rules.access import asked_by_link
-from holdgate.approvals.rules.forms import FormField
-from holdgate.approvals.rules.values import Decision, Question
 from holdgate.approvals.states import ApprovalVerb, HoldType
+from holdgate.approvals.values import Decision, Question
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7

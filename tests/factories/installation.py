@@ -13,8 +13,8 @@ from sqlalchemy import text, update
 
 from holdgate.accounts.tokens import queries
 from holdgate.accounts.tokens.personal import USUAL, create_token
+from holdgate.approvals.forms import FormField
 from holdgate.approvals.requests import deciding, undoing
-from holdgate.approvals.rules.forms import FormField
 from holdgate.bulk.states import BulkVerb
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
@@ -27,7 +27,7 @@ from holdgate.postings.queries import Search, list_postings
 from holdgate.runs.service import start_run
 from holdgate.runtime import workers
 from holdgate.schedules.models import Schedule
-from holdgate.stats.queries import fold_events
+from holdgate.stats.counts import fold_events
 from holdgate.tasks import service as tasks
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue.claims import claim_tasks, store_step

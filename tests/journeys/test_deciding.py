@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.async_api import FloatRect, Page, async_playwright, expect
 
+from holdgate.approvals.forms import FormField
 from holdgate.approvals.pages import review
-from holdgate.approvals.rules.forms import FormField
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from tests import chromium

@@ -11,7 +11,7 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.postings.errors import ErrorsNotAccepted, ImportAlreadyConfirmed, ImportNotFound, NothingToImport
 from holdgate.postings.formats import Parsed, RowError
-from holdgate.postings.imports import service
+from holdgate.postings.imports import queries, service
 from tests.factories.postings import listed, row
 
 ERROR = RowError(9, "url", "This row has no url.", "")
@@ -98,8 +98,8 @@ async def test_imports_are_forgotten_after_a_day(database: Database, ada: Princi
         await session.execute(
             text("UPDATE posting_imports SET created_at = now() - interval '25 hours' WHERE id = :id"), {"id": old}
         )
-        assert await service.forget_old_imports(session, now=datetime.now(UTC) - timedelta(hours=2)) == 0
-        assert await service.forget_old_imports(session) == 1
+        assert await queries.forget_old_imports(session, now=datetime.now(UTC) - timedelta(hours=2)) == 0
+        assert await queries.forget_old_imports(session) == 1
     with pytest.raises(ImportNotFound):
         await confirm(database, ada, old)
     assert (await confirm(database, ada, fresh)).new == 1

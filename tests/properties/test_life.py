@@ -22,16 +22,16 @@ from holdgate.approvals.errors import AlreadyDecided, QuestionExpired, QuestionI
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import deciding, requesting
 from holdgate.approvals.rules import policy_queries as questions
-from holdgate.approvals.rules.values import Decision
-from holdgate.approvals.rules.values import Question as Asking
 from holdgate.approvals.states import ApprovalVerb, HoldType
+from holdgate.approvals.values import Decision
+from holdgate.approvals.values import Question as Asking
 from holdgate.core.db import Database
 from holdgate.core.errors import Conflict
 from holdgate.core.ids import uuid7
 from holdgate.runs import service as runs
 from holdgate.runs.errors import RunRefuses
 from holdgate.runs.states import RunVerb
-from holdgate.stats import queries as stats
+from holdgate.stats import counts as stats
 from holdgate.stats.consistency import problems
 from holdgate.tasks import service
 from holdgate.tasks.queue import claims, moves

@@ -10,7 +10,7 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.runs import service
 from holdgate.runs.states import RunVerb
-from holdgate.stats.queries import counts_by_run
+from holdgate.stats.counts import counts_by_run
 from holdgate.tasks.service import TaskRequest
 from tests.factories.approvals import principal
 

@@ -18,7 +18,7 @@ from holdgate.runs import queries, service
 from holdgate.runs.errors import EmptyRun, RunNotFound, RunRefuses
 from holdgate.runs.models import Run
 from holdgate.runs.states import RUN_MACHINE, RunState, RunVerb
-from holdgate.stats.queries import counts_by_run
+from holdgate.stats.counts import counts_by_run
 from holdgate.tasks.models import Task
 from holdgate.tasks.service import TaskRequest
 from tests.factories.approvals import approve, principal, put_question

@@ -12,7 +12,7 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.core.text.addresses import canonical_address
 from holdgate.runs import waiting
-from holdgate.stats.queries import counts_by_run
+from holdgate.stats.counts import counts_by_run
 from holdgate.tasks.states import TaskState
 from tests.factories.approvals import ANN, BOB, CID, DAN, OWNER, THREE, agree, by_link, pass_on, principal, put_question
 from tests.factories.people import words

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import text
 
-from holdgate.approvals.rules.forms import FormField
-from holdgate.approvals.rules.values import Answer
+from holdgate.approvals.forms import FormField
+from holdgate.approvals.values import Answer
 from holdgate.core.db import WriteSession
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError

@@ -222,7 +222,7 @@ async def test_a_limit_that_cannot_be_stored_costs_nobody_a_lease(
 
 
 async def test_a_thousand_tasks_go_through_with_exact_counts(database: Database, settings: Settings) -> None:
-    from holdgate.stats.queries import counts_by_state
+    from holdgate.stats.counts import counts_by_state
     from holdgate.tasks.service import enqueue_many
 
     async with database.write("system") as session:

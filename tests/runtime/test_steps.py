@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
+from holdgate.approvals.forms import FormField
 from holdgate.approvals.models import Approval
-from holdgate.approvals.rules.forms import FormField
-from holdgate.approvals.rules.values import as_shown
+from holdgate.approvals.values import as_shown
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid

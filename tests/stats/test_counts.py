@@ -5,7 +5,7 @@ import asyncio
 from sqlalchemy import func, select, text
 
 from holdgate.core.db import Database
-from holdgate.stats import queries
+from holdgate.stats.counts import counts_by_state, fold_events
 from holdgate.tasks.models import Task
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import TaskState
@@ -16,17 +16,17 @@ async def test_counts_are_the_same_before_and_after_folding(database: Database) 
     for state in TaskState:
         await make_task(database, state)
     async with database.read() as session:
-        before = await queries.counts_by_state(session)
+        before = await counts_by_state(session)
     unfolded = text("SELECT count(*) FROM task_events WHERE xid >= (SELECT upto FROM rollup)")
     left = 1
     async with asyncio.timeout(30):
         while left:  # a transaction open in a neighbouring test's database holds the horizon back for a moment
             async with database.write("system") as session:
-                await queries.fold_events(session)
+                await fold_events(session)
             async with database.read() as session:
                 left = (await session.execute(unfolded)).scalar_one()
     async with database.read() as session:
-        after = await queries.counts_by_state(session)
+        after = await counts_by_state(session)
         totals = {
             row[0]: row[1] for row in await session.execute(text("SELECT state, n FROM task_totals WHERE n <> 0"))
         }
@@ -40,10 +40,10 @@ async def test_a_log_that_has_grown_long_is_folded_in_parts_and_the_counts_stay_
     async with asyncio.timeout(30):
         while more or parts < 2:
             async with database.write("system") as session:
-                more = await queries.fold_events(session, most=2)
+                more = await fold_events(session, most=2)
             parts += more
             async with database.read() as session:
-                assert await queries.counts_by_state(session) == {"queued": 6}
+                assert await counts_by_state(session) == {"queued": 6}
 
 
 async def test_a_deleted_task_is_not_counted_any_more(database: Database) -> None:
@@ -51,7 +51,7 @@ async def test_a_deleted_task_is_not_counted_any_more(database: Database) -> Non
     async with database.write("system") as session:
         await session.execute(text("DELETE FROM tasks WHERE id = :id"), {"id": task_id})
     async with database.read() as session:
-        assert await queries.counts_by_state(session) == {}
+        assert await counts_by_state(session) == {}
 
 
 async def test_a_transaction_still_open_while_folding_is_counted_later_not_lost(database: Database) -> None:
@@ -59,15 +59,15 @@ async def test_a_transaction_still_open_while_folding_is_counted_later_not_lost(
         await enqueue_many(slow, [TaskRequest(kind="test.nothing", payload={})] * 3)
         await make_task(database)
         async with database.write("system") as session:
-            await queries.fold_events(session)
+            await fold_events(session)
         async with database.read() as session:
-            assert await queries.counts_by_state(session) == {"queued": 1}
+            assert await counts_by_state(session) == {"queued": 1}
     async with database.read() as session:
-        assert await queries.counts_by_state(session) == {"queued": 4}
+        assert await counts_by_state(session) == {"queued": 4}
     async with database.write("system") as session:
-        await queries.fold_events(session)
+        await fold_events(session)
     async with database.read() as session:
-        assert await queries.counts_by_state(session) == {"queued": 4}
+        assert await counts_by_state(session) == {"queued": 4}
 
 
 async def test_counts_equal_a_recount_in_the_same_snapshot_while_others_write_and_fold(database: Database) -> None:
@@ -81,13 +81,13 @@ async def test_counts_equal_a_recount_in_the_same_snapshot_while_others_write_an
     async def fold() -> None:
         while not stop.is_set():
             async with database.write("system") as session:
-                await queries.fold_events(session)
+                await fold_events(session)
 
     writers = [asyncio.create_task(write()) for _ in range(3)] + [asyncio.create_task(fold())]
     for _ in range(30):
         async with database.read() as session:
             await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-            counts = await queries.counts_by_state(session)
+            counts = await counts_by_state(session)
             rows = await session.execute(select(Task.state, func.count()).group_by(Task.state))
             assert counts == {state: n for state, n in rows}
     stop.set()

@@ -19,7 +19,7 @@ from holdgate.core.ids import uuid7
 from holdgate.core.telemetry.metrics import PROCESS
 from holdgate.runtime import workers
 from holdgate.runtime.sweeper import Sweeper
-from holdgate.stats.queries import fold_events
+from holdgate.stats.counts import fold_events
 from holdgate.tasks.queues import QueueVerb, act
 from holdgate.tasks.search.lists import sweeper_age
 from holdgate.tasks.service import TaskRequest, enqueue

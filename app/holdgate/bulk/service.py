@@ -35,8 +35,6 @@ SYSTEM = "system"
 
 logger = log.get(__name__)
 
-forget_members = queries.forget_members
-
 
 class BulkCount(msgspec.Struct, frozen=True):
     """What an action would do: the filter with the states its verb can be used on, and how many match at `at`."""

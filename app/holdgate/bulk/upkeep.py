@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from holdgate.bulk import service
+from holdgate.bulk import queries, service
 from holdgate.core.db import WriteSession
 from holdgate.core.upkeep import MINUTE, SAFETY, Round, Upkeep
 
@@ -18,7 +18,7 @@ async def _advance(session: WriteSession, _: Round) -> bool:
 async def _forget_members(session: WriteSession, sweep: Round) -> bool:
     if sweep.settings.retention is None:
         return False
-    return await service.forget_members(session, sweep.settings.retention, limit=MEMBERS_CHUNK) == MEMBERS_CHUNK
+    return await queries.forget_members(session, sweep.settings.retention, limit=MEMBERS_CHUNK) == MEMBERS_CHUNK
 
 
 UPKEEP = (

@@ -11,7 +11,7 @@ from holdgate.core.db import AWAY, Base
 from holdgate.doctor import queries
 from holdgate.doctor.findings import Check, Finding, Installation, fail, fine, warn
 from holdgate.runtime.doorbell import Doorbell
-from holdgate.stats import queries as stats
+from holdgate.stats import counts as stats
 from holdgate.tasks.queue import orphans
 from holdgate.tasks.search import lists
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.approvals.rules import versions
+from holdgate.approvals import versions
 from holdgate.kinds.application.compose import Given, compose
 from holdgate.kinds.application.packet import CoverLetterForm, Missing, SiteReceipt
 from holdgate.kinds.application.sending import numbered, send

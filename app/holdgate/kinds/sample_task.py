@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from holdgate.accounts.service import find_user, find_user_by_email
-from holdgate.approvals.rules.forms import FormField
+from holdgate.approvals.forms import FormField
 from holdgate.core.text.addresses import same_person
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError

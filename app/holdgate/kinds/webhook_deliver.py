@@ -18,7 +18,7 @@ from holdgate.core.text.masking import masked_text
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError, RetryAfter
 from holdgate.tasks.kinds import Backoff, kind
-from holdgate.webhooks import queries, service
+from holdgate.webhooks import messages, service
 from holdgate.webhooks.service import KIND, QUEUE, DeliveryPayload
 from holdgate.webhooks.signing import signed_headers
 
@@ -47,7 +47,7 @@ async def deliver_webhook(ctx: Context, payload: DeliveryPayload) -> WebhookAnsw
 
 async def send(ctx: Context, delivery_id: UUID) -> WebhookAnswer:
     async with ctx.database.read() as session:
-        message = await queries.to_send(session, delivery_id)
+        message = await messages.to_send(session, delivery_id)
     if message is None:
         return WebhookAnswer(skipped="The webhook was deleted.")
     if message.shut_out:

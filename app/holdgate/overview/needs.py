@@ -11,7 +11,7 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Session
 from holdgate.core.principal import Principal
 from holdgate.schedules import service as schedules
-from holdgate.stats.queries import CountsByKind
+from holdgate.stats.counts import CountsByKind
 from holdgate.tasks.queue import orphans
 from holdgate.tasks.queues import QueueLine
 from holdgate.tasks.search.lists import LivingWorker

@@ -8,7 +8,7 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database, ReadSession
 from holdgate.core.principal import Principal
 from holdgate.overview.needs import Need, needs_of
-from holdgate.stats import queries as stats
+from holdgate.stats import counts as stats
 from holdgate.stats.failures import ErrorSummary, failures_in
 from holdgate.stats.rollups import Period
 from holdgate.stats.summaries import StatsSummary, figures_of

@@ -14,9 +14,10 @@ from holdgate.postings.errors import PostingNotFound
 from holdgate.postings.formats import PostingQuestion
 from holdgate.postings.models import Posting
 from holdgate.postings.queries import Listed
+from holdgate.runs import lookup
 from holdgate.runs import service as runs
 from holdgate.runs.errors import EmptyRun, RunNotFound, RunRefuses
-from holdgate.runs.service import Run
+from holdgate.runs.models import Run
 from holdgate.runs.states import RunState
 from holdgate.tasks.search.lists import subjects_of_run, unfinished_subjects
 from holdgate.tasks.service import TaskRequest
@@ -25,8 +26,6 @@ MOST = 10_000
 """Postings in one run."""
 
 KIND = "application.submit"
-
-follow_site = queries.follow_site
 
 
 class PostingView(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +105,7 @@ async def start_applications(
     """
     if form is not None:
         await queries.wait_for_twin(session, form)
-        if await runs.find_run(session, form, by.id) is not None:
+        if await lookup.find_run(session, form, by.id) is not None:
             return Started(form, 0, 0, again=True)
     found = await _chosen(session, by, posting_ids)
     todo = found if force else await _not_yet(session, by, found)
@@ -122,7 +121,7 @@ async def run_for_more(session: Session, by: Principal, run_id: UUID) -> Run:
     Raises:
         RunNotFound, RunRefuses
     """
-    run = await runs.find_run(session, run_id, by.id)
+    run = await lookup.find_run(session, run_id, by.id)
     if run is None:
         raise RunNotFound
     if run.state == RunState.CANCELLED:

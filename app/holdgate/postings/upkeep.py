@@ -2,7 +2,7 @@
 
 from holdgate.core.db import WriteSession
 from holdgate.core.upkeep import MINUTE, Round, Upkeep
-from holdgate.postings.imports.service import forget_old_imports
+from holdgate.postings.imports.queries import forget_old_imports
 
 
 async def _forget_imports(session: WriteSession, _: Round) -> bool:

@@ -13,7 +13,7 @@ from holdgate.mail import service as mail
 from holdgate.runs import pace_queries, queries, time_queries
 from holdgate.runs.mails import Summary
 from holdgate.runs.time_queries import StageChange
-from holdgate.stats import queries as stats
+from holdgate.stats import counts as stats
 from holdgate.stats.event_consumer import next_window
 
 FOLLOWER = "runs"

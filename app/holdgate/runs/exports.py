@@ -12,7 +12,7 @@ from holdgate.core.text.masking import masked_text
 from holdgate.runs import queries
 from holdgate.runs.progress import progress_of
 from holdgate.runs.queries import RunFilter
-from holdgate.stats import queries as stats
+from holdgate.stats import counts as stats
 from holdgate.tasks.states import STANDINGS
 
 COLUMNS = ("id", "name", "state", "owner", "created_at", "finished_at", "tasks", *STANDINGS)

@@ -9,7 +9,7 @@ from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
 from holdgate.mail.errors import NotNeeded
 from holdgate.mail.letters import PlainLetter
-from holdgate.runs import queries
+from holdgate.runs import lookup
 from holdgate.runs.states import Stage
 from holdgate.tasks.states import FINISHED, TaskState
 from holdgate.web.filters import duration, state_label
@@ -31,7 +31,7 @@ class RunFinished(PlainLetter):
     Data: type[msgspec.Struct] = Summary
 
     async def prepare(self, session: WriteSession, data: Summary, settings: Settings) -> dict[str, Any]:
-        run = await queries.find_run(session, data.run_id, None)
+        run = await lookup.find_run(session, data.run_id, None)
         if run is None:
             raise NotNeeded("There is no such run any more.")
         return {

@@ -1,6 +1,5 @@
 """Statements about runs, and those that bring tasks into line with their run's state. Runs are locked first."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from holdgate.core.paging import Cursor, before_cursor
 from holdgate.runs.models import Run, RunEvent
 from holdgate.runs.states import FOLLOW, RUN_MACHINE, RunState, RunVerb
 from holdgate.tasks.models import Task
-from holdgate.tasks.states import HOLDS, TASK_MACHINE, TaskState
+from holdgate.tasks.states import TASK_MACHINE
 
 SEARCHED = 1000  # so many of the newest are looked through for a name
 FINISHED = "finished"  # no state of its own, but shown as one: see runs/event_consumer.py
@@ -93,31 +92,9 @@ async def settle_runs(session: WriteSession, *, limit: int, now: datetime | None
     )
 
 
-async def find_run(session: AsyncSession, run_id: UUID, scope: UUID | None) -> Run | None:
-    found = await session.execute(select(Run).where(Run.id == run_id, _mine(scope)))
-    return found.scalars().first()
-
-
 async def get_run(session: AsyncSession, run_id: UUID) -> Run:
     """As it is in the table now."""
     return await session.get_one(Run, run_id, populate_existing=True)
-
-
-async def name_of(session: AsyncSession, run_id: UUID) -> str:
-    return (await session.execute(select(Run.name).where(Run.id == run_id))).scalar_one()
-
-
-async def holds_back(session: AsyncSession, task_id: UUID) -> bool:
-    """Whether a paused run keeps the task from going on, now or as soon as a person has decided."""
-    held = Task.state.in_([TaskState.PAUSED, *HOLDS])
-    found = select(Run.id).join(Task, Task.run_id == Run.id)
-    found = found.where(Task.id == task_id, held, Run.state == RunState.PAUSED)
-    return (await session.execute(found)).first() is not None
-
-
-async def names_of(session: AsyncSession, run_ids: Sequence[UUID]) -> dict[UUID, str]:
-    rows = await session.execute(select(Run.id, Run.name).where(Run.id.in_(run_ids)))
-    return {id: name for id, name in rows}
 
 
 class RunFilter(msgspec.Struct, frozen=True):

@@ -13,9 +13,8 @@ from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
 from holdgate.core.text.visible import is_blank
-from holdgate.runs import queries
+from holdgate.runs import lookup, queries
 from holdgate.runs.errors import EmptyRun, RunNotFound, RunRefuses
-from holdgate.runs.models import Run as Run
 from holdgate.runs.states import FOLLOW, RunState, RunVerb
 from holdgate.tasks import service
 from holdgate.tasks.models import Task
@@ -26,11 +25,6 @@ from holdgate.tasks.states import TaskState
 
 CHUNK = 1000  # tasks moved in one transaction when their run changes
 RUNS = 50  # brought along by one beat of the sweeper
-
-name_of = queries.name_of
-holds_back = queries.holds_back
-names_of = queries.names_of
-find_run = queries.find_run
 
 
 async def start_run(
@@ -82,7 +76,7 @@ async def act(session: WriteSession, by: Principal, run_id: UUID, verb: RunVerb)
     """
     state = await queries.move_run(session, run_id, verb, by.scope)
     if state is None:
-        run = await queries.find_run(session, run_id, by.scope)
+        run = await lookup.find_run(session, run_id, by.scope)
         if run is None:
             raise RunNotFound
         raise RunRefuses(verb, run.state)
@@ -96,7 +90,7 @@ async def retry_failed(session: WriteSession, by: Principal, run_id: UUID, *, ca
     Raises:
         RunNotFound; RunRefuses: it is cancelled. NothingMatches: none has failed.
     """
-    run = await queries.find_run(session, run_id, by.scope)
+    run = await lookup.find_run(session, run_id, by.scope)
     if run is None:
         raise RunNotFound
     if run.state == RunState.CANCELLED:

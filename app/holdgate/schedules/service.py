@@ -27,7 +27,6 @@ from holdgate.tasks.states import DEFAULT_PRIORITY
 MISSED_AFTER = timedelta(minutes=5)  # so late, a beat counts as missed
 TRY_AGAIN = timedelta(minutes=1)  # a beat that could not be enqueued
 LATE = timedelta(seconds=30)  # shown as overdue: no worker sweeps, or none knows its kind
-OWNER_DISABLED = queries.OWNER_DISABLED
 SUBJECT = "schedule:"  # what its tasks are about, so that they know where they come from
 
 logger = log.get(__name__)

@@ -4,7 +4,7 @@ from sqlalchemy import text
 
 from holdgate.core.db import WriteSession
 from holdgate.core.upkeep import SAFETY, Round, Upkeep
-from holdgate.schedules import service
+from holdgate.schedules import queries, service
 
 CHUNK = 100
 
@@ -17,7 +17,7 @@ _DUE = text(
                         OR s.next_at <= now() AND (s.retry_at IS NULL OR s.retry_at <= now())))
                OR (s.paused_by = :paused_by AND u.disabled_at IS NULL))
     """
-).bindparams(paused_by=service.OWNER_DISABLED)
+).bindparams(paused_by=queries.OWNER_DISABLED)
 
 
 async def _fire(session: WriteSession, _: Round) -> bool:

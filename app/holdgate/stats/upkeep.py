@@ -4,7 +4,7 @@ from sqlalchemy import text
 
 from holdgate.core.db import WriteSession
 from holdgate.core.upkeep import MINUTE, SAFETY, Round, Upkeep
-from holdgate.stats import queries, restore, rollups
+from holdgate.stats import counts, restore, rollups
 
 # An event that is not final yet counts as well: its transaction may end before the chore begins.
 NEW_EVENTS = text("(SELECT upto FROM rollup) <= (SELECT xid FROM task_events ORDER BY xid DESC LIMIT 1)")
@@ -22,7 +22,7 @@ async def _rebase(session: WriteSession, _: Round) -> bool:
 
 
 async def _fold(session: WriteSession, _: Round) -> bool:
-    return await queries.fold_events(session)
+    return await counts.fold_events(session)
 
 
 async def _forget_old(session: WriteSession, _: Round) -> bool:

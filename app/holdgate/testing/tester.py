@@ -15,12 +15,13 @@ import msgspec
 from sqlalchemy import select, text
 
 from holdgate.accounts import service as accounts
+from holdgate.approvals import values
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import deciding
-from holdgate.approvals.rules import policy_queries, values
+from holdgate.approvals.rules import policy_queries
 from holdgate.approvals.rules.tally import standing_of
-from holdgate.approvals.rules.values import Decision
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
+from holdgate.approvals.values import Decision
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7

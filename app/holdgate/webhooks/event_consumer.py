@@ -6,7 +6,7 @@ told: a webhook about a webhook would never end.
 
 from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
-from holdgate.stats import queries as stats
+from holdgate.stats import counts as stats
 from holdgate.stats.event_consumer import Window, next_window
 from holdgate.tasks.kinds import all_kinds
 from holdgate.webhooks import queries

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from holdgate.approvals.evidence.form_diff import Block, DiffPart, compare
+from holdgate.approvals.forms import MAX_TEXT, FormField
 from holdgate.approvals.requests import deciding
-from holdgate.approvals.rules.forms import MAX_TEXT, FormField
-from holdgate.approvals.rules.values import Decision
 from holdgate.approvals.states import ApprovalVerb
+from holdgate.approvals.values import Decision
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from tests.factories.approvals import OWNER, principal, put_question

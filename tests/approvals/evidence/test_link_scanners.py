@@ -14,13 +14,13 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 
 from holdgate.approvals.errors import SelfApproval, SignInNeeded
+from holdgate.approvals.forms import FormField
 from holdgate.approvals.pages import review
 from holdgate.approvals.requests import clarifying, deciding
 from holdgate.approvals.rules import queries
 from holdgate.approvals.rules.access import asked_by_link
-from holdgate.approvals.rules.forms import FormField
-from holdgate.approvals.rules.values import Decision
 from holdgate.approvals.states import ApprovalVerb, HoldType
+from holdgate.approvals.values import Decision
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.web import form_time

@@ -20,10 +20,10 @@ from sqlalchemy import text
 from holdgate.approvals.errors import NoReceipt
 from holdgate.approvals.evidence import receipts
 from holdgate.approvals.evidence.receipts import FORMAT
+from holdgate.approvals.forms import FormField
 from holdgate.approvals.requests import deciding
-from holdgate.approvals.rules.forms import FormField
-from holdgate.approvals.rules.values import Decision
 from holdgate.approvals.states import ApprovalVerb
+from holdgate.approvals.values import Decision
 from holdgate.cli import main
 from holdgate.core import signing
 from holdgate.core.config import Settings

@@ -8,11 +8,11 @@ import pytest
 from redis.asyncio import Redis
 
 from holdgate.approvals.errors import QuestionImpossible
+from holdgate.approvals.forms import FormField
 from holdgate.approvals.requests import deciding, mails, requesting
 from holdgate.approvals.rules import queries
-from holdgate.approvals.rules.forms import FormField
-from holdgate.approvals.rules.values import Question
 from holdgate.approvals.states import HoldType
+from holdgate.approvals.values import Question
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7

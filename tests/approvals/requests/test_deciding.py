@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
+from holdgate.approvals import versions
 from holdgate.approvals.errors import AlreadyDecided, ApprovalNotFound, NotAsked, QuestionChanged, QuestionExpired
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import deciding, mails, requesting
-from holdgate.approvals.rules import versions
-from holdgate.approvals.rules.values import Decision
 from holdgate.approvals.states import ApprovalVerb, HoldType
+from holdgate.approvals.values import Decision
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid, TooMany
@@ -237,7 +237,7 @@ async def test_a_task_that_stops_holding_takes_its_question_with_it(
 async def test_answers_to_a_form_are_checked_and_nothing_changes_when_they_do_not_fit(
     database: Database, settings: Settings
 ) -> None:
-    from holdgate.approvals.rules.forms import FormField
+    from holdgate.approvals.forms import FormField
 
     fields = (FormField("colour", "Colour", "select", required=True, options=("red", "blue")),)
     asked = await put_question(database, settings, hold=HoldType.INPUT, fields=fields)

@@ -7,11 +7,11 @@ import httpx
 import pytest
 from sqlalchemy import func, select, text
 
+from holdgate.approvals import versions
 from holdgate.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
 from holdgate.approvals.models import ApprovalEvent
 from holdgate.approvals.pages import review
 from holdgate.approvals.requests import deciding, undoing
-from holdgate.approvals.rules import versions
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import AppError

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 
+from holdgate.approvals import forms
 from holdgate.approvals.models import Approval
 from holdgate.approvals.pages.inbox import QuestionView, SentDecisions
-from holdgate.approvals.rules import forms
 from holdgate.core.errors import Invalid
 from holdgate.core.forms.fields import sent_of
 

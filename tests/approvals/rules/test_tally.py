@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
+from holdgate.approvals import versions
 from holdgate.approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
@@ -15,10 +16,10 @@ from holdgate.approvals.errors import (
     SelfApproval,
     SignInNeeded,
 )
+from holdgate.approvals.forms import FormField
 from holdgate.approvals.requests import deciding, requesting
-from holdgate.approvals.rules import events, versions
-from holdgate.approvals.rules.forms import FormField
-from holdgate.approvals.rules.values import Decision
+from holdgate.approvals.rules import events
+from holdgate.approvals.values import Decision
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import AppError, Invalid

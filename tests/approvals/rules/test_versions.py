@@ -15,9 +15,9 @@ from holdgate.approvals.errors import SelfApproval
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import deciding, mails, undoing
 from holdgate.approvals.rules import queries
-from holdgate.approvals.rules.values import Decision
-from holdgate.approvals.rules.versions import MOST_VERSIONS
 from holdgate.approvals.states import ApprovalVerb
+from holdgate.approvals.values import Decision
+from holdgate.approvals.versions import MOST_VERSIONS
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7

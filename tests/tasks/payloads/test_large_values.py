@@ -10,8 +10,8 @@ from sqlalchemy import text
 import holdgate.kinds.http_request  # noqa: F401
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.requests import requesting
-from holdgate.approvals.rules.values import Question
 from holdgate.approvals.states import HoldType
+from holdgate.approvals.values import Question
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid

@@ -13,7 +13,7 @@ from holdgate.core.config import Settings, load
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.runtime import workers
-from holdgate.stats.queries import counts_by_kind
+from holdgate.stats.counts import counts_by_kind
 from holdgate.tasks.models import Orphan, Task, Worker
 from holdgate.tasks.queue import moves
 from holdgate.tasks.queue import orphans as orphan_queries

@@ -10,8 +10,8 @@ from sqlalchemy import func, select, text
 import holdgate.runtime.sweeper
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
+from holdgate.stats.counts import counts_by_state, fold_events
 from holdgate.stats.event_consumer import next_window
-from holdgate.stats.queries import counts_by_state, fold_events
 from holdgate.tasks.models import Task, TaskEvent, TaskStep
 from holdgate.tasks.queue.retention import prune_tasks
 from holdgate.tasks.service import TaskRequest, enqueue_many

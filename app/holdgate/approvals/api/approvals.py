@@ -23,8 +23,8 @@ from holdgate.approvals.api.schemas import (
 from holdgate.approvals.errors import ApprovalNotFound
 from holdgate.approvals.requests import deciding, exports, inbox
 from holdgate.approvals.rules import policy_queries
-from holdgate.approvals.rules.values import Decision
 from holdgate.approvals.states import ApprovalVerb
+from holdgate.approvals.values import Decision
 from holdgate.core.db import ReadSession, WriteSession
 from holdgate.core.errors import Conflict
 from holdgate.core.paging import Cursor

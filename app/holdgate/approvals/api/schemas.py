@@ -9,8 +9,8 @@ import msgspec
 from holdgate.api.paging import Paged
 from holdgate.approvals.models import Approval, Note
 from holdgate.approvals.requests.inbox import Detail
-from holdgate.approvals.rules.values import fields_of
 from holdgate.approvals.states import ApprovalState, HoldType
+from holdgate.approvals.values import fields_of
 from holdgate.tasks.schemas import Moment
 
 

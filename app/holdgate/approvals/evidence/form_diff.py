@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from holdgate.approvals import values
 from holdgate.approvals.models import Approval
-from holdgate.approvals.rules import values
 from holdgate.approvals.rules.shown import rows
 
 Step: TypeAlias = tuple[Literal["replace", "delete", "insert", "equal"], int, int, int, int]

@@ -14,9 +14,10 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdgate.approvals import values
 from holdgate.approvals.errors import NoReceipt
 from holdgate.approvals.models import Approval, Recipient, Vote
-from holdgate.approvals.rules import queries, values
+from holdgate.approvals.rules import queries
 from holdgate.approvals.states import ApprovalState
 from holdgate.core import signing
 from holdgate.core.config import Settings

@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdgate.approvals import values
 from holdgate.approvals.models import Approval
-from holdgate.approvals.rules import values
 
 CHUNK = 200  # what is shown may be long
 

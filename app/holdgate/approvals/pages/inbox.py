@@ -9,6 +9,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
+from holdgate.approvals import values
 from holdgate.approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
@@ -21,6 +22,7 @@ from holdgate.approvals.errors import (
 from holdgate.approvals.evidence import receipts
 from holdgate.approvals.evidence.deliveries import RecipientDelivery, deliveries
 from holdgate.approvals.evidence.form_diff import FieldChange, as_text, changes_of, revision_of
+from holdgate.approvals.forms import FormField, texts_of
 from holdgate.approvals.models import Approval
 from holdgate.approvals.pages.view_model import ApprovalModel, TimelineLine, course_of, timeline_of
 from holdgate.approvals.requests import deciding, exports, grouping, inbox, undoing
@@ -28,12 +30,10 @@ from holdgate.approvals.requests.clarifying import NoteEnded, OpenNote
 from holdgate.approvals.requests.grouping import ApprovalGroup
 from holdgate.approvals.requests.inbox import Detail, InboxRow
 from holdgate.approvals.rules import shown as showing
-from holdgate.approvals.rules import values
 from holdgate.approvals.rules.events import events_of
-from holdgate.approvals.rules.forms import FormField, texts_of
 from holdgate.approvals.rules.shown import ShownRow
-from holdgate.approvals.rules.values import Decision
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
+from holdgate.approvals.values import Decision
 from holdgate.core.db import Session
 from holdgate.core.errors import AppError, Invalid
 from holdgate.core.forms.fields import shown, write

@@ -34,7 +34,7 @@ from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.core.tokens import digest
-from holdgate.runs import service as runs
+from holdgate.runs import lookup as runs
 from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.states import TaskState
 from holdgate.web.form_time import FormTime

@@ -13,7 +13,7 @@ from holdgate.approvals.rules.tally import Standing, standing_of
 from holdgate.approvals.states import ApprovalState, HoldType
 from holdgate.core.db import Session
 from holdgate.core.principal import Principal, name_of
-from holdgate.runs import service as runs
+from holdgate.runs import lookup as runs
 
 
 class ApprovalModel(msgspec.Struct, frozen=True, kw_only=True):

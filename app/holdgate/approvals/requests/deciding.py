@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.accounts import service as accounts
+from holdgate.approvals import forms
 from holdgate.approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
@@ -19,11 +20,11 @@ from holdgate.approvals.errors import (
     SelfApproval,
 )
 from holdgate.approvals.models import Approval, Vote
-from holdgate.approvals.rules import events, forms, policy_queries, queries
+from holdgate.approvals.rules import events, policy_queries, queries
 from holdgate.approvals.rules.access import asked_by_link, check_person
 from holdgate.approvals.rules.tally import Standing, standing_of
-from holdgate.approvals.rules.values import Decision, fields_of
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
+from holdgate.approvals.values import Decision, fields_of
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Conflict, Invalid
 from holdgate.core.ids import uuid7

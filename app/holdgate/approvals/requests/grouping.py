@@ -12,14 +12,14 @@ from holdgate.approvals.errors import ApprovalNotFound
 from holdgate.approvals.models import Approval, Vote
 from holdgate.approvals.requests import deciding
 from holdgate.approvals.rules import queries
-from holdgate.approvals.rules.values import Decision, fields_of
 from holdgate.approvals.rules.visibility import to_decide
 from holdgate.approvals.states import ApprovalState, ApprovalVerb
+from holdgate.approvals.values import Decision, fields_of
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import AppError
 from holdgate.core.principal import Principal
 from holdgate.core.text.addresses import canonical_address
-from holdgate.runs import service as runs
+from holdgate.runs import lookup as runs
 from holdgate.tasks.models import Task
 
 MOST = 200  # questions of one decision, and of the page

@@ -18,7 +18,7 @@ from holdgate.core.principal import name_of
 from holdgate.core.tokens import digest, mint
 from holdgate.mail.errors import NotNeeded
 from holdgate.mail.letters import PlainLetter
-from holdgate.runs import service as runs
+from holdgate.runs import lookup as runs
 
 MOST_ROWS = 20  # of what is shown
 

@@ -7,14 +7,15 @@ import msgspec
 
 from holdgate.accounts import service as accounts
 from holdgate.accounts.sign_in.links import may_sign_in
+from holdgate.approvals import forms, versions
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests.deciding import refuse
-from holdgate.approvals.rules import events, forms, queries, versions
+from holdgate.approvals.rules import events, queries
 from holdgate.approvals.rules.access import holder_of
 from holdgate.approvals.rules.tally import starters
-from holdgate.approvals.rules.values import Question
 from holdgate.approvals.states import ApprovalState, HoldType
+from holdgate.approvals.values import Question
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Conflict, Invalid, TooMany
 from holdgate.core.ids import uuid7

@@ -13,8 +13,7 @@ from holdgate.approvals.models import Approval, Note, Recipient, Vote
 from holdgate.approvals.rules.queries import at
 from holdgate.approvals.states import ApprovalState
 from holdgate.core.db import WriteSession
-from holdgate.tasks.models import Task, TaskEvent
-from holdgate.tasks.states import TaskVerb
+from holdgate.tasks.models import Task
 
 # A question with less time than this gets no reminder: its first mail has hardly been read by then.
 REMIND_FROM = timedelta(minutes=10)
@@ -23,13 +22,6 @@ REMIND_LEFT = (0.5, 0.15)  # of the time, when the first and the second reminder
 
 async def run_of(session: AsyncSession, task_id: UUID) -> UUID | None:
     return (await session.execute(select(Task.run_id).where(Task.id == task_id))).scalar_one()
-
-
-async def editors_of(session: AsyncSession, task_id: UUID) -> Sequence[str]:
-    """The addresses of those who have retried the task with another payload."""
-    edits = (TaskEvent.task_id == task_id, TaskEvent.verb == TaskVerb.RETRY, TaskEvent.data["payload"].is_not(None))
-    found = await session.execute(select(func.split_part(TaskEvent.actor, ":", 2)).where(*edits).distinct())
-    return found.scalars().all()
 
 
 async def open_approval(

@@ -12,7 +12,8 @@ from holdgate.approvals.rules import policy_queries, queries
 from holdgate.approvals.states import ApprovalVerb
 from holdgate.core.db import Session
 from holdgate.core.text.addresses import canonical_address
-from holdgate.runs import service as runs
+from holdgate.runs import lookup as runs
+from holdgate.tasks.search import lists
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,5 +113,5 @@ async def starters(session: Session, task_id: UUID, owner_id: UUID | None, run_i
     ids = {owner_id, run.owner_id if run else None} - {None}
     people = [await accounts.find_user(session, user_id) for user_id in ids if user_id]
     addresses = [person.email for person in people if person]
-    addresses += await policy_queries.editors_of(session, task_id)
+    addresses += await lists.editors_of(session, task_id)
     return frozenset(canonical_address(address) for address in addresses)

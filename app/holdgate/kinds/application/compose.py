@@ -11,7 +11,7 @@ import msgspec
 from holdgate.accounts.profile import cover_letter
 from holdgate.accounts.profile.profiles import ProfileView, load_profile, load_resume
 from holdgate.accounts.profile.resume_files import Document
-from holdgate.approvals.rules.forms import FormField
+from holdgate.approvals.forms import FormField
 from holdgate.kinds.application.packet import Missing, Packet, Resume, SiteReply
 from holdgate.kinds.application.questions import field_for, reply_to
 from holdgate.postings import service as postings

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from holdgate.accounts.profile.cover_letter import LONGEST
-from holdgate.approvals.rules.forms import FormField
+from holdgate.approvals.forms import FormField
 
 
 class Resume(msgspec.Struct, frozen=True):

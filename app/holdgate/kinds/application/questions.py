@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from holdgate.approvals.rules.forms import FormField
+from holdgate.approvals.forms import FormField
 from holdgate.kinds.application.packet import SiteReply
 from holdgate.postings.formats import PostingQuestion
 

@@ -15,7 +15,7 @@ from uuid import UUID
 import httpx
 
 from holdgate.accounts.profile.profiles import load_resume
-from holdgate.approvals.rules.forms import FormField
+from holdgate.approvals.forms import FormField
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.network import outgoing
 from holdgate.core.network.outgoing import (

@@ -16,8 +16,6 @@ from holdgate.postings.imports import queries
 from holdgate.postings.imports.queries import Candidate
 from holdgate.postings.service import Started
 
-forget_old_imports = queries.forget_old_imports
-
 
 class ImportPreview(msgspec.Struct, frozen=True, kw_only=True):
     """What confirming an import would do: `new` becomes postings, `known` are there, `errors` are left out,

@@ -21,7 +21,7 @@ from holdgate.postings.formats.rows import host_of, with_scheme
 from holdgate.postings.imports import service
 from holdgate.postings.imports.service import Imported, ImportPreview
 from holdgate.postings.pages.new_run import said_started, usual_name
-from holdgate.runs import service as runs
+from holdgate.runs import lookup as runs
 from holdgate.web.forms import Form, blank, read_form, uploaded
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.limits import Limit

@@ -19,7 +19,7 @@ from holdgate.core.errors import Invalid
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.runs import exports, queries, service, time_queries
+from holdgate.runs import exports, lookup, queries, service, time_queries
 from holdgate.runs.api.schemas import (
     CreatedRun,
     NewRun,
@@ -40,7 +40,7 @@ from holdgate.runs.models import Run
 from holdgate.runs.progress import Progress
 from holdgate.runs.reads import progress_of_each
 from holdgate.runs.states import RunVerb
-from holdgate.stats import queries as stats
+from holdgate.stats import counts as stats
 from holdgate.tasks.schemas import NEW_TASK, Bulk, CreatedTasks, NewTask, wanted
 from holdgate.tasks.service import TaskRequest
 from holdgate.web.http.request import WebRequest
@@ -69,7 +69,7 @@ async def _standing(session: ReadSession, runs: Sequence[Run]) -> list[Progress]
 
 
 async def _find(session: ReadSession, user: Principal, run_id: UUID) -> Run:
-    run = await queries.find_run(session, run_id, user.scope)
+    run = await lookup.find_run(session, run_id, user.scope)
     if run is None:
         raise RunNotFound
     return run

@@ -13,14 +13,14 @@ from litestar.response import Stream
 from holdgate.accounts import service as accounts
 from holdgate.core.errors import NotFound
 from holdgate.core.paging import Cursor, paginate
-from holdgate.runs import exports, queries, service, time_queries
+from holdgate.runs import exports, lookup, queries, service, time_queries
 from holdgate.runs.errors import RunNotFound
 from holdgate.runs.models import Run, RunEvent
 from holdgate.runs.progress import Progress
 from holdgate.runs.queries import FINISHED, RunFilter
 from holdgate.runs.reads import progress_of_each
 from holdgate.runs.states import RunState, RunVerb, Stage
-from holdgate.stats import queries as stats
+from holdgate.stats import counts as stats
 from holdgate.tasks.pages.list import InState, TaskList, Turn, task_list
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.search.parameters import FilterForm
@@ -122,7 +122,7 @@ async def show_run(
     cursor: FromQuery[str | None] = None,
     back: FromQuery[str | None] = None,
 ) -> Response[str]:
-    run = await queries.find_run(read, run_id, user.scope)
+    run = await lookup.find_run(read, run_id, user.scope)
     if run is None:
         raise RunNotFound
     wanted = TaskFilter(run_id=run_id, states=(in_state,) if in_state in STANDINGS else ())

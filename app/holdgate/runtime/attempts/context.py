@@ -16,13 +16,13 @@ import msgspec
 from sqlalchemy.exc import StatementError
 from structlog.typing import FilteringBoundLogger
 
+from holdgate.approvals import values as approval_values
+from holdgate.approvals import versions
 from holdgate.approvals.errors import QuestionImpossible
+from holdgate.approvals.forms import FormField
 from holdgate.approvals.requests import requesting
-from holdgate.approvals.rules import values as approval_values
-from holdgate.approvals.rules import versions
-from holdgate.approvals.rules.forms import FormField
-from holdgate.approvals.rules.values import Answer, Question
 from holdgate.approvals.states import HoldType
+from holdgate.approvals.values import Answer, Question
 from holdgate.core.config import Settings
 from holdgate.core.db import AWAY, Database, ReadSession, WriteSession, refuses_data
 from holdgate.core.telemetry import log

@@ -11,7 +11,7 @@ from holdgate.api.routes import get
 from holdgate.core.db import ReadSession
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.stats import queries as stats
+from holdgate.stats import counts as stats
 from holdgate.tasks import queues
 from holdgate.tasks.schemas import QueueItem, Stats, event
 from holdgate.tasks.search import lists

@@ -10,7 +10,7 @@ from litestar.response import Stream
 
 from holdgate.core.db import Database, Session
 from holdgate.core.text.masking import masked_text
-from holdgate.stats import queries as stats
+from holdgate.stats import counts as stats
 from holdgate.tasks.failures.groups import FailureGroup, list_groups
 from holdgate.tasks.states import RESOLVED, TaskState
 from holdgate.web.downloads import export

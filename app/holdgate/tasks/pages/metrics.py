@@ -10,7 +10,7 @@ from holdgate.core.db import AWAY, Database
 from holdgate.core.errors import NotFound
 from holdgate.core.telemetry import metrics
 from holdgate.core.telemetry.metrics import Families, gauge
-from holdgate.stats import queries as stats
+from holdgate.stats import counts as stats
 from holdgate.tasks import queues
 from holdgate.tasks.queue import orphans as orphan_queries
 from holdgate.tasks.search import lists

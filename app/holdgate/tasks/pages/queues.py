@@ -8,7 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from holdgate.core.errors import Invalid, NotFound
-from holdgate.stats import queries as stats
+from holdgate.stats import counts as stats
 from holdgate.stats import rollups
 from holdgate.stats.summaries import by_queue as done_by_queue
 from holdgate.tasks import queues

@@ -8,7 +8,7 @@ from litestar import Response, get
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.stats import queries as stats
+from holdgate.stats import counts as stats
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import orphans as orphan_queries
 from holdgate.tasks.queue.orphans import OrphanLine

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
-from holdgate.stats import queries as stats
+from holdgate.stats import counts as stats
 from holdgate.tasks.models import Orphan, Task
 from holdgate.tasks.queue import moves
 from holdgate.tasks.queue.moves import MovedTask

@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.stats import queries as stats
+from holdgate.stats import counts as stats
 from holdgate.tasks.search.conditions import own_kinds
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.search.values import ONLY, WITHOUT

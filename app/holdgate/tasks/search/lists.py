@@ -1,6 +1,6 @@
 """What pages show of tasks: lists by keyset, one task with its events and steps, worker processes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -27,7 +27,7 @@ from holdgate.tasks.errors import TaskNotFound
 from holdgate.tasks.models import Task, TaskEvent, TaskStep, Worker
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.search.words import few_hits
-from holdgate.tasks.states import UNFINISHED, TaskState
+from holdgate.tasks.states import UNFINISHED, TaskState, TaskVerb
 
 ALIVE = timedelta(seconds=30)  # a worker not seen for this long is shown as lost
 
@@ -156,3 +156,10 @@ async def sweeper_age(session: AsyncSession) -> timedelta | None:
     newest = select(func.now(), func.max(Worker.swept_at)).where(Worker.seen_at > func.now() - ALIVE)
     now, swept = (await session.execute(newest)).one()
     return None if swept is None else now - swept
+
+
+async def editors_of(session: AsyncSession, task_id: UUID) -> Sequence[str]:
+    """The addresses of those who have retried the task with another payload."""
+    edits = (TaskEvent.task_id == task_id, TaskEvent.verb == TaskVerb.RETRY, TaskEvent.data["payload"].is_not(None))
+    found = await session.execute(select(func.split_part(TaskEvent.actor, ":", 2)).where(*edits).distinct())
+    return found.scalars().all()

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.models import Approval
 from holdgate.approvals.rules import queries
-from holdgate.approvals.rules.values import Answer, Question
 from holdgate.approvals.states import ApprovalState
+from holdgate.approvals.values import Answer, Question
 from holdgate.core.db import WriteSession
 from holdgate.tasks.queue.claims import Claimed
 

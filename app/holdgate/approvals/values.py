@@ -8,10 +8,10 @@ from uuid import UUID
 
 import msgspec
 
+from holdgate.approvals import forms
 from holdgate.approvals.errors import QuestionImpossible
+from holdgate.approvals.forms import FormField
 from holdgate.approvals.models import Approval
-from holdgate.approvals.rules import forms
-from holdgate.approvals.rules.forms import FormField
 from holdgate.approvals.rules.shown import plain
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
 
