@@ -35,7 +35,7 @@ class FilterField(msgspec.Struct, frozen=True, kw_only=True):
     most: int = MOST_TEXT
     most_values: int = 0
     """0: a single value."""
-    place: Literal["", "first", "usual", "more"] = ""
+    place: Literal["", "first", "usual", "times", "more"] = ""
     """Where the page's form has it; empty: it is chosen elsewhere on the page."""
     hint: str = ""
     options: Callable[[], list[str]] | None = None

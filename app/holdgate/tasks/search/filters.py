@@ -48,7 +48,7 @@ def _age(label: str, about: str, words: str, condition: Callable[[str], ColumnEl
         age=True,
         condition=condition,
         most=100,
-        place="more",
+        place="times",
         hint="2h, 7d or a date",
         particular=False,
     )
