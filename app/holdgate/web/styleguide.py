@@ -7,6 +7,7 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from holdgate.core.errors import NotFound
+from holdgate.core.forms.fields import TYPES, Field, write
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
 from holdgate.web.render import render
@@ -23,6 +24,18 @@ NESTED = {
     "posting": {"title": "Typesetter", "company": "Quillwork", "tags": ["type", "print"], "remote": False},
     "answers": [{"question": "Notice period", "answer": "a month"}, {"question": "Visa", "answer": None}],
     "empty": {},
+}
+
+TYPED = {
+    "textarea": "Some lines\nof text",
+    "number": 7,
+    "date": "2026-11-29",
+    "select": "tu",
+    "boolean": True,
+    "checkboxes": ["mo", "we"],
+    "several": ["tu"],
+    "lines": ["one", "two"],
+    "json": {"posting_id": 7},
 }
 
 
@@ -43,6 +56,11 @@ class Guide(msgspec.Struct, frozen=True, kw_only=True):
     happenings: list[SampleEntry]
     hours: list[tuple[str, list[int]]]
     nested: object
+    fields: list[Field]
+
+    def shown(self, field: Field) -> object:
+        """A value of the field, as its control shows it."""
+        return write(field, TYPED.get(field.type, "Some text"))
 
 
 @get("/styleguide", include_in_schema=False)
@@ -64,6 +82,10 @@ async def styleguide(request: WebRequest, user: SignedIn) -> Response[str]:
         ],
         hours=[(f"{hour:02}:00", [hour * 37 % 90 + 10, hour * 53 % 17]) for hour in range(24)],
         nested=NESTED,
+        fields=[
+            Field(name=f"typed-{name}", type=name, label=name.capitalize(), options=("mo", "tu", "we"), hint="A hint.")
+            for name in TYPES
+        ],
     )
     return await render(request, "styleguide.html", view, nav="styleguide")
 

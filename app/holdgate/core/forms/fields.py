@@ -73,7 +73,7 @@ def shown(field: Field, texts: Sequence[str]) -> Any:
     """What was sent, as the control shows it again."""
     if field.control == "checkbox":
         return is_on(texts)
-    if field.type in ("checkboxes", "several"):
+    if field.control == "checkboxes":
         return list(texts)
     return texts[0] if texts else ""
 
@@ -162,7 +162,7 @@ TYPES: Mapping[TypeName, FieldType] = {
     "select": FieldType(_one(_select)),
     "boolean": FieldType(lambda field, texts: is_on(texts), bool, "checkbox"),
     "checkboxes": FieldType(_checkboxes, lambda value: value or []),
-    "several": FieldType(_several, lambda value: value or []),
+    "several": FieldType(_several, lambda value: value or [], "checkboxes"),
     "lines": FieldType(
         _lines, lambda value: "\n".join(map(str, value)) if isinstance(value, list | tuple) else "", "textarea"
     ),
