@@ -1,11 +1,14 @@
-"""The web server's entry: `uvicorn --factory holdgate.asgi:create`. Puts the features together."""
+"""The web server's entry: `uvicorn --factory holdgate.asgi:create`. Puts the features together.
+
+`app` is for another application that mounts it (web/mounted.py).
+"""
 
 import asyncio
 import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -29,7 +32,9 @@ from holdgate.features import FEATURES
 from holdgate.kinds import KindsNotLoaded, load_kinds
 from holdgate.runtime.doorbell import Doorbell
 from holdgate.stats.live import Changes
+from holdgate.web.http.prefix import Prefix
 from holdgate.web.http.request import WebRequest, principal
+from holdgate.web.mounted import MountedApp, end_streams, end_streams_too
 from holdgate.web.render import render, see_other
 from holdgate.web.site import make_site
 
@@ -59,6 +64,15 @@ HANDLERS = [
 
 def create_app(settings: Settings) -> ASGIApp:
     """The application on the servers that `settings` names."""
+    return _make(settings, _end_streams_first)[0]
+
+
+def _make(settings: Settings, began: Callable[[Litestar], None]) -> tuple[ASGIApp, Litestar]:
+    """The application, wrapped and bare.
+
+    Args:
+        began: is called when it starts.
+    """
     load_kinds(settings.kinds)
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=0.5, socket_timeout=0.5)
     doorbell = Doorbell(redis, settings.doorbell_scope)
@@ -77,14 +91,14 @@ def create_app(settings: Settings) -> ASGIApp:
 
     @asynccontextmanager
     async def life(app: Litestar) -> AsyncIterator[None]:
-        _end_streams_first(app)
+        began(app)
         yield
         await changes.stop()
         tracing.stop()
         await redis.aclose()
         await database.dispose()
 
-    shield, _ = make_site(
+    shield, bare = make_site(
         settings,
         database,
         HANDLERS,
@@ -96,7 +110,10 @@ def create_app(settings: Settings) -> ASGIApp:
         lifespan=[life],
         openapi_config=None,
     )
-    return shield
+    return (Prefix(shield, settings.base_path) if settings.base_path else shield), bare
+
+
+app = MountedApp(lambda: _make(_settings(), end_streams_too))
 
 
 def _end_streams_first(app: Litestar) -> None:
@@ -109,13 +126,8 @@ def _end_streams_first(app: Litestar) -> None:
         return
     loop = asyncio.get_running_loop()
 
-    def end_streams() -> None:
-        for name in ("changes", "feed", "waiting_tasks"):
-            if name in app.state:
-                app.state[name].end()
-
     def begin(number: int) -> None:
-        loop.call_soon_threadsafe(end_streams)
+        loop.call_soon_threadsafe(end_streams, app)
         server(signal.SIGTERM if number == signal.SIGHUP else number, None)
 
     Ending(begin, END_WITHIN).listen()
@@ -123,10 +135,14 @@ def _end_streams_first(app: Litestar) -> None:
 
 def create() -> ASGIApp:
     """What uvicorn calls, with the settings of the environment."""
-    settings = attached(load(environment(os.environ)))
+    settings = _settings()
     log.configure(json=not settings.development, level=settings.log_level)
     tracing.configure(settings.traces_url, "holdgate-web")
     try:
         return create_app(settings)
     except KindsNotLoaded as problem:  # said in a few lines, not below the server's own traceback
         sys.exit(str(problem))
+
+
+def _settings() -> Settings:
+    return attached(load(environment(os.environ)))

@@ -1,5 +1,7 @@
 // The notice that the server cannot be reached: shown once a request has really failed, gone once one has succeeded.
 
+// Beside /static/<version>/js/, wherever that is.
+const LIVES = new URL("../../../livez", import.meta.url);
 const AGAIN = 2000, PATIENCE = 5000;
 let asking = null;
 
@@ -10,7 +12,7 @@ function show(away) {
 
 async function answers() {
   try {
-    const answer = await fetch("/livez", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+    const answer = await fetch(LIVES, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
     return answer.ok;
   } catch {
     return false;

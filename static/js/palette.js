@@ -7,7 +7,7 @@ const links = () => [...palette.querySelectorAll("#palette-results a")];
 
 function open() {
   const search = document.getElementById("filter-q");
-  if (location.pathname === "/search" && search) return search.focus();
+  if (location.pathname.endsWith("/search") && search) return search.focus();
   if (!palette.open) palette.showModal();
   field.select();
   window.htmx?.trigger(field, "palette:open");

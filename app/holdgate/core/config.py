@@ -71,6 +71,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.environment == "development"
 
     @property
+    def base_path(self) -> str:
+        """The path below which everything is, such as `/holdgate`; empty for a host of its own."""
+        return urlsplit(self.base_url).path.rstrip("/")
+
+    @property
     def doorbell_scope(self) -> str:
         """Tells apart installations that share a Redis: the database they work on."""
         parts = urlsplit(self.database_url)

@@ -116,7 +116,7 @@ SETTINGS = (
         "base_url",
         url("http", "https", read=without_slash),
         WEB,
-        "where people reach it, without a slash at the end; links in emails begin with it",
+        "where people reach it, with a path if it is below one, without a slash at the end; links begin with it",
         required=True,
         unset="`http://127.0.0.1:PORT`",
         example="http://127.0.0.1:8000",

@@ -4,6 +4,7 @@ The prefix `__Host-` makes browsers refuse the cookie from any other host, subdo
 so that development over http goes without it.
 """
 
+import re
 from collections.abc import Mapping
 
 from litestar.datastructures import Cookie
@@ -14,7 +15,9 @@ SESSION, CSRF, FLASH, ASKING = "hg_session", "hg_csrf", "hg_flash", "hg_asking"
 
 
 def cookie_name(settings: Settings, name: str) -> str:
-    return f"__Host-{name}" if settings.secure else name
+    # Below a path the browser would send another installation's on the same host, too: each has names of its own.
+    own = name + re.sub(r"[^\w-]", "-", settings.base_path)
+    return f"__Host-{own}" if settings.secure else own
 
 
 def read_cookie(settings: Settings, cookies: Mapping[str, str], name: str) -> str:
