@@ -74,6 +74,11 @@ def words(response: httpx.Response) -> str:
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", main)).split())
 
 
+def is_empty(response: httpx.Response) -> bool:
+    """Whether it says that there is nothing to list, in whatever words."""
+    return " data-empty" in response.text
+
+
 def ids(response: httpx.Response) -> list[UUID]:
     """The postings of a list, in its order."""
     return [UUID(found) for found in re.findall(r'<tr id="posting-([0-9a-f-]+)"', response.text)]
