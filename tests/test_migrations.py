@@ -84,7 +84,7 @@ def test_the_database_has_the_functions_and_triggers_of_the_files_and_no_others(
         here = {name: source for name, source in connection.execute(defined, {"name": SCHEMA})}
         # The files once more, elsewhere: what differs then is what a file says and the database does not do.
         connection.execute(text("CREATE SCHEMA again"))
-        connection.execute(text(f"SET LOCAL search_path TO again, {SCHEMA}"))
+        connection.execute(text(f"SET LOCAL search_path TO again, {SCHEMA}, pg_temp"))
         connection.execute(text("SET LOCAL check_function_bodies TO off"))
         for source in functions.values():
             connection.exec_driver_sql(source)

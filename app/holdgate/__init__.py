@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from holdgate.runtime.errors import PermanentError as PermanentError
     from holdgate.runtime.errors import RetryAfter as RetryAfter
     from holdgate.tasks.artifacts import StoredArtifact as StoredArtifact
+    from holdgate.tasks.enqueue import enqueue as enqueue
+    from holdgate.tasks.enqueue import enqueue_many as enqueue_many
     from holdgate.tasks.kinds import Backoff as Backoff
+    from holdgate.tasks.kinds import Kind as Kind
     from holdgate.tasks.kinds import Rate as Rate
     from holdgate.tasks.kinds import kind as kind
-    from holdgate.tasks.service import TaskRequest as TaskRequest
-    from holdgate.tasks.service import enqueue as enqueue
-    from holdgate.tasks.service import enqueue_many as enqueue_many
+    from holdgate.tasks.requests import TaskOptions as TaskOptions
+    from holdgate.tasks.requests import TaskRequest as TaskRequest
 
 _HOMES = {
     "Answer": "approvals.values",
@@ -30,15 +32,17 @@ _HOMES = {
     "Client": "client",
     "Context": "runtime.attempts.context",
     "FormField": "approvals.forms",
+    "Kind": "tasks.kinds",
     "PermanentError": "runtime.errors",
     "Problem": "client",
     "Rate": "tasks.kinds",
     "RetryAfter": "runtime.errors",
     "StoredArtifact": "tasks.artifacts",
-    "TaskRequest": "tasks.service",
+    "TaskOptions": "tasks.requests",
+    "TaskRequest": "tasks.requests",
     "WriteSession": "core.db",
-    "enqueue": "tasks.service",
-    "enqueue_many": "tasks.service",
+    "enqueue": "tasks.enqueue",
+    "enqueue_many": "tasks.enqueue",
     "kind": "tasks.kinds",
 }
 __all__ = [*_HOMES]

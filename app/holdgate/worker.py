@@ -27,7 +27,7 @@ from holdgate.embedded.attach import attached
 from holdgate.kinds import KindsNotLoaded, load_kinds
 from holdgate.runtime import occupied
 from holdgate.runtime.dispatcher import CLAIM_PATIENCE, FAREWELL, LAST_WORDS, Dispatcher
-from holdgate.runtime.doorbell import Doorbell
+from holdgate.runtime.doorbell import Doorbell, listen_to_database
 from holdgate.runtime.leases import idle_limit, quick_limit
 from holdgate.runtime.sweeper import Sweeper
 from holdgate.runtime.workers import NAME
@@ -42,7 +42,9 @@ UNHEARD_SECONDS, UNHEARD_LEASES = 300.0, 20
 # Connections to PostgreSQL, beside one for each queue and the one of the leases (docs/scaling.md).
 LOOKS_CONNECTIONS = 1  # for looks at what is waiting, beside the claims
 OWN_CONNECTIONS = 2  # for outcomes and for the sweeper; while it ends, twice as many
+TOLD_CONNECTIONS = 1  # on which it is told what others have enqueued by SQL; not behind a pooler
 HANDLERS_CONNECTIONS = 10  # at most; handlers wait for one another
+LISTENING_LIMIT = timedelta(seconds=10)
 HANDLERS_LIMIT = timedelta(minutes=1)  # of one statement of theirs
 
 
@@ -103,6 +105,7 @@ class Process:
             limit=LONG,
         )
         self._doorbell = doorbell
+        self._told = self._database.beside(pool_size=TOLD_CONNECTIONS, more=0, limit=LISTENING_LIMIT)
         self._settings = settings
         self._sweeper = Sweeper(self._database, settings)
         queues = dict(settings.queues)
@@ -131,6 +134,9 @@ class Process:
             asyncio.create_task(self._sweeper.run(), name="sweeper"),
             asyncio.create_task(self._doorbell.listen(self.dispatcher.hear), name="doorbell"),
         ]
+        if not self._settings.database_pooler:
+            told = listen_to_database(self._told, self._settings.database_schema, self.dispatcher.hear)
+            self._jobs.append(asyncio.create_task(told, name="notifications"))
         for job in self._jobs:
             job.add_done_callback(_fall_loudly)
         if self._settings.metrics_port:

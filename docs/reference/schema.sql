@@ -5,7 +5,7 @@ CREATE SCHEMA holdgate;
 
 CREATE FUNCTION holdgate.api_tokens_audit() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 DECLARE token record;
 BEGIN
@@ -18,7 +18,7 @@ END $$;
 
 CREATE FUNCTION holdgate.approvals_close_with_hold() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   UPDATE approvals a
@@ -32,7 +32,7 @@ END $$;
 
 CREATE FUNCTION holdgate.approvals_quorum() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   IF (SELECT count(*) FROM approval_votes v WHERE v.approval_id = NEW.id AND v.verb = 'approve') < NEW.needed THEN
@@ -43,7 +43,7 @@ END $$;
 
 CREATE FUNCTION holdgate.approvals_withdraw() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   UPDATE approvals SET withdrawn_at = now() WHERE task_id = NEW.id AND withdrawn_at IS NULL;
@@ -52,7 +52,7 @@ END $$;
 
 CREATE FUNCTION holdgate.bulk_actions_log() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   IF NEW.state IS DISTINCT FROM (CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END) THEN
@@ -60,6 +60,107 @@ BEGIN
     VALUES (NEW.id, CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, holdgate_actor(), NEW.reason);
   END IF;
   RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.enqueue_many(tasks jsonb, version integer DEFAULT 1) RETURNS TABLE(id uuid, created boolean)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'holdgate', 'pg_temp'
+    AS $$
+#variable_conflict use_column
+DECLARE
+  nobody constant uuid := '00000000-0000-0000-0000-000000000000';
+  told constant text := coalesce(current_setting('holdgate.actor', true), '');
+  ids uuid[];
+  rows jsonb;
+  problem text;
+  ready text;
+BEGIN
+  IF version IS DISTINCT FROM 1 THEN
+    RAISE EXCEPTION 'This database knows version 1 of enqueue_many, not version %. Upgrade it, or the caller.', version
+      USING ERRCODE = 'feature_not_supported';
+  ELSIF tasks IS NULL OR jsonb_typeof(tasks) <> 'array' OR jsonb_array_length(tasks) > 10000 THEN
+    RAISE EXCEPTION 'enqueue_many takes an array of at most 10,000 tasks.' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  SELECT format('tasks[%s].%s', n - 1, said) INTO problem
+  FROM jsonb_array_elements(tasks) WITH ORDINALITY AS t(item, n), holdgate_task_problem(item) AS said
+  WHERE said IS NOT NULL ORDER BY n LIMIT 1;
+  IF problem IS NOT NULL THEN
+    RAISE EXCEPTION '%', problem USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+
+  -- As everywhere, runs are locked before anything that is theirs. A run's tasks belong to whom it belongs to.
+  PERFORM FROM runs
+  WHERE id IN (SELECT (item ->> 'run')::uuid FROM jsonb_array_elements(tasks) AS t(item)) ORDER BY id FOR SHARE;
+  ids := ARRAY(SELECT holdgate_uuid7() FROM generate_series(1, jsonb_array_length(tasks)) ORDER BY 1);
+  SELECT jsonb_agg(item || jsonb_build_object('n', n, 'id', ids[n::integer], 'owner', owner, 'run_state', run_state) ORDER BY n),
+         (array_agg(format('tasks[%s].', n - 1) || CASE
+            WHEN item ->> 'run' IS NULL THEN 'owner: There is no such person.'
+            WHEN run_state IS NULL THEN 'run: There is no such run.'
+            ELSE 'run: It is cancelled, so it takes no more tasks.' END ORDER BY n)
+          FILTER (WHERE run_state = 'cancelled' OR owner IS NULL AND (item ? 'run' OR item ? 'owner')
+                        AND coalesce(item ->> 'run', item ->> 'owner') IS NOT NULL))[1]
+  INTO rows, problem
+  FROM (
+    SELECT item, n, r.state AS run_state, CASE
+             WHEN item ->> 'run' IS NOT NULL THEN r.owner_id
+             WHEN item ->> 'owner' LIKE '%@%' THEN (SELECT u.id FROM users u WHERE lower(u.email) = lower(item ->> 'owner'))
+             ELSE (SELECT u.id FROM users u WHERE u.id = (item ->> 'owner')::uuid) END AS owner
+    FROM jsonb_array_elements(tasks) WITH ORDINALITY AS t(item, n) LEFT JOIN runs r ON r.id = (item ->> 'run')::uuid
+  ) AS known;
+  IF problem IS NOT NULL THEN
+    RAISE EXCEPTION '%', problem USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+
+  -- Whoever comes second waits here for whoever came first, and finds that one's task once it has committed. In the order
+  -- of the keys, so that two batches do not wait for each other.
+  INSERT INTO task_keys AS k (kind, owner_id, key, task_id, expires_at)
+  SELECT DISTINCT ON (1, 2, 3) kind, coalesce(owner, nobody), "unique", id, now() + make_interval(secs => unique_for)
+  FROM jsonb_to_recordset(rows)
+       AS w(n integer, id uuid, kind text, owner uuid, "unique" text, unique_for double precision)
+  WHERE "unique" IS NOT NULL ORDER BY 1, 2, 3, n
+  ON CONFLICT (kind, owner_id, key) DO UPDATE SET task_id = excluded.task_id, expires_at = excluded.expires_at
+  WHERE k.expires_at <= now();
+
+  IF told = '' OR NOT pg_has_role(session_user, current_user, 'MEMBER') THEN
+    PERFORM set_config('holdgate.actor', 'role:' || session_user, true);
+  END IF;
+  WITH n AS (
+    SELECT w.n, w.id, w.kind, coalesce(w.payload, '{}') AS payload, coalesce(w.title, '') AS title,
+           coalesce(w.queue, 'default') AS queue, coalesce(w.priority, 50) AS priority,
+           coalesce(w.max_attempts, 3) AS max_attempts, w.run, w.run_state, w.owner, w.subject, w.run_at, w.deadline,
+           coalesce(w.run, w.owner, nobody) AS share, coalesce(l.kind, '') AS line
+    FROM jsonb_to_recordset(rows)
+         AS w(n integer, id uuid, kind text, payload jsonb, title text, queue text, priority integer,
+              max_attempts integer, run uuid, run_state text, owner uuid, subject text, run_at timestamptz,
+              deadline timestamptz, "unique" text)
+         LEFT JOIN kind_limits l ON l.kind = w.kind AND l.limited
+    WHERE w."unique" IS NULL OR EXISTS (SELECT FROM task_keys k WHERE k.task_id = w.id)),
+  places AS MATERIALIZED (
+    SELECT queue, priority, share, line, holdgate_place(queue, priority, share, now(), line) AS place
+    FROM (SELECT DISTINCT queue, priority, share, line FROM n) AS shares),
+  made AS (
+    INSERT INTO tasks (id, kind, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
+                       deadline_at, state, queued_at, position, limited)
+    SELECT n.id, n.kind, n.payload, n.queue, n.priority, n.max_attempts, n.title, n.run, n.owner, n.subject, n.run_at,
+           n.deadline,
+           CASE WHEN n.run_state = 'paused' THEN 'paused' WHEN n.run_at > now() THEN 'scheduled' ELSE 'queued' END,
+           now() + n.n * interval '1 microsecond',
+           places.place + row_number() OVER (PARTITION BY n.queue, n.priority, n.share, n.line ORDER BY n.n),
+           n.line <> ''
+    FROM n JOIN places USING (queue, priority, share, line)
+    RETURNING queue, state)
+  SELECT string_agg(DISTINCT 'queue:' || queue, ' ') FILTER (WHERE state = 'queued') INTO ready FROM made;
+  PERFORM set_config('holdgate.actor', told, true);
+  IF ready IS NOT NULL THEN
+    -- Workers hear it when this transaction commits. An empty one says: look at every queue.
+    PERFORM pg_notify(current_schema(), CASE WHEN length(ready) < 7000 THEN ready ELSE '' END);
+  END IF;
+
+  RETURN QUERY
+  SELECT coalesce(k.task_id, w.id), coalesce(k.task_id, w.id) = w.id
+  FROM jsonb_to_recordset(rows) AS w(n integer, id uuid, kind text, owner uuid, "unique" text)
+       LEFT JOIN task_keys k ON k.kind = w.kind AND k.owner_id = coalesce(w.owner, nobody) AND k.key = w."unique"
+  ORDER BY w.n;
 END $$;
 
 CREATE FUNCTION holdgate.holdgate_actor() RETURNS text
@@ -175,6 +276,75 @@ CREATE FUNCTION holdgate.holdgate_sought(words text) RETURNS tsquery
   FROM unnest(tsvector_to_array(to_tsvector('simple', translate(words, '/', ' ')))) AS l
 $$;
 
+CREATE FUNCTION holdgate.holdgate_task_problem(item jsonb) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $_$
+DECLARE
+  field text;
+  value jsonb;
+  given text;
+BEGIN
+  IF jsonb_typeof(item) <> 'object' THEN
+    RETURN 'Use an object with kind and payload.';
+  END IF;
+  FOR field, value IN SELECT * FROM jsonb_each(item) LOOP
+    given := item ->> field;
+    CONTINUE WHEN given IS NULL;
+    CASE
+      WHEN field = 'kind' THEN
+        IF jsonb_typeof(value) <> 'string' OR given !~ '^[A-Za-z][A-Za-z0-9_.:-]{0,99}$' THEN
+          RETURN 'kind: Use the name of a kind.';
+        END IF;
+      WHEN field = 'payload' THEN
+        IF jsonb_typeof(value) <> 'object' THEN
+          RETURN 'payload: Use an object.';
+        ELSIF octet_length(given) > 4194304 + 20000 THEN  -- of which as many are spaces that others leave out
+          RETURN 'payload: It is longer than 4 MB as JSON.';
+        ELSIF octet_length(given) > 128 AND value @? 'strict $.**{65 to last}' THEN
+          RETURN 'payload: It is nested deeper than 64 levels.';
+        ELSIF octet_length(given) > 20000
+              AND (SELECT count(*) FROM jsonb_path_query(value, 'strict $.**')) > 10000 THEN
+          RETURN 'payload: It holds more than 10,000 values.';
+        END IF;
+      WHEN field IN ('priority', 'max_attempts') THEN
+        IF jsonb_typeof(value) <> 'number' OR given::numeric <> trunc(given::numeric)
+           OR given::numeric NOT BETWEEN (CASE field WHEN 'priority' THEN 0 ELSE 1 END) AND 1000 THEN
+          RETURN field || ': Use a whole number up to 1000.';
+        END IF;
+      WHEN field = 'queue' THEN
+        IF jsonb_typeof(value) <> 'string' OR given !~ '^[a-z][a-z0-9_-]{0,39}$' THEN
+          RETURN 'queue: Use small letters, digits, - and _, at most 40.';
+        END IF;
+      WHEN field IN ('run_at', 'deadline') THEN
+        -- With its offset: it must not depend on the time zone of a session.
+        IF jsonb_typeof(value) <> 'string'
+           OR given !~ '^(19[7-9]|[2-8]\d\d)\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)$' THEN
+          RETURN field || ': Use a time with its offset, as 2026-11-29T08:00:00Z.';
+        END IF;
+      WHEN field IN ('run', 'owner') THEN
+        IF jsonb_typeof(value) <> 'string'
+           OR given !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' AND (field = 'run' OR given !~ '^\S+@\S+$') THEN
+          RETURN field || CASE field WHEN 'run' THEN ': Use the id of a run.'
+                          ELSE ': Use the id or the email address of a person.' END;
+        END IF;
+      WHEN field IN ('title', 'subject', 'unique') THEN
+        IF jsonb_typeof(value) <> 'string' OR given = '' AND field <> 'title' OR length(given) > 300
+           OR length(given) > 200 AND field = 'unique' THEN
+          RETURN field || ': Use a text of at most ' || CASE field WHEN 'unique' THEN '200' ELSE '300' END
+                 || ' characters.';
+        END IF;
+      WHEN field = 'unique_for' THEN
+        IF jsonb_typeof(value) <> 'number' OR given::numeric <= 0 OR given::numeric > 315360000
+           OR item ->> 'unique' IS NULL THEN
+          RETURN 'unique_for: Use seconds, up to ten years, beside unique.';
+        END IF;
+      ELSE
+        RETURN field || ': There is no such field.';
+    END CASE;
+  END LOOP;
+  RETURN CASE WHEN item ->> 'kind' IS NULL THEN 'kind: Use the name of a kind.' END;
+END $_$;
+
 CREATE TABLE holdgate.kind_limits (
     kind text NOT NULL,
     concurrency integer,
@@ -197,6 +367,14 @@ CREATE FUNCTION holdgate.holdgate_tokens(l holdgate.kind_limits, at_ timestamp w
     AS $$ SELECT least(l.rate_count, l.tokens + greatest(0, extract(epoch FROM at_ - l.tokens_at)::float8) * l.rate_count
                               / extract(epoch FROM l.rate_per)::float8) $$;
 
+CREATE FUNCTION holdgate.holdgate_uuid7() RETURNS uuid
+    LANGUAGE sql
+    AS $$
+  SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+           PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
+           52, 1), 53, 1), 'hex')::uuid
+$$;
+
 CREATE FUNCTION holdgate.holdgate_words(kind text, title text, payload jsonb) RETURNS tsvector
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $_$
@@ -212,7 +390,7 @@ $_$;
 
 CREATE FUNCTION holdgate.kind_limits_log() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   INSERT INTO kind_limit_events (kind, limits, actor)
@@ -225,7 +403,7 @@ END $$;
 
 CREATE FUNCTION holdgate.queues_log() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   IF NEW.paused_at IS DISTINCT FROM (CASE WHEN TG_OP = 'UPDATE' THEN OLD.paused_at END) THEN
@@ -237,7 +415,7 @@ END $$;
 
 CREATE FUNCTION holdgate.runs_log() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
@@ -257,7 +435,7 @@ END $$;
 
 CREATE FUNCTION holdgate.schedules_log() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 DECLARE
   verb text;
@@ -285,7 +463,7 @@ END $$;
 
 CREATE FUNCTION holdgate.sessions_audit() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   INSERT INTO audit_events (actor, area, verb, subject, subject_id, data)
@@ -297,7 +475,7 @@ END $$;
 
 CREATE FUNCTION holdgate.task_counts_add() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   INSERT INTO task_totals AS t (owner_id, queue, kind, state, n)
@@ -308,7 +486,7 @@ END $$;
 
 CREATE FUNCTION holdgate.task_counts_change() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   INSERT INTO task_totals AS t (owner_id, queue, kind, state, n)
@@ -322,7 +500,7 @@ END $$;
 
 CREATE FUNCTION holdgate.task_events_immutable() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   RAISE EXCEPTION 'task_events cannot be changed' USING ERRCODE = 'check_violation';
@@ -330,7 +508,7 @@ END $$;
 
 CREATE FUNCTION holdgate.tasks_errors_change() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   INSERT INTO error_counts (owner_id, fingerprint, dead, n)
@@ -343,7 +521,7 @@ END $$;
 
 CREATE FUNCTION holdgate.tasks_errors_delete() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   INSERT INTO error_counts (owner_id, fingerprint, dead, n)
@@ -353,7 +531,7 @@ END $$;
 
 CREATE FUNCTION holdgate.tasks_log_delete() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt)
@@ -365,7 +543,7 @@ END $$;
 
 CREATE FUNCTION holdgate.tasks_log_insert() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt, reason)
@@ -379,7 +557,7 @@ END $$;
 
 CREATE FUNCTION holdgate.tasks_log_update() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 DECLARE
   actor text := holdgate_actor();
@@ -417,7 +595,7 @@ END $$;
 
 CREATE FUNCTION holdgate.tasks_words_change() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   UPDATE task_words
@@ -429,7 +607,7 @@ END $$;
 
 CREATE FUNCTION holdgate.tasks_words_delete() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   DELETE FROM task_words w USING old_rows o WHERE w.task_id = o.id;
@@ -438,7 +616,7 @@ END $$;
 
 CREATE FUNCTION holdgate.tasks_words_insert() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   INSERT INTO task_words (task_id, created_at, words)
@@ -449,7 +627,7 @@ END $$;
 
 CREATE FUNCTION holdgate.users_audit() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
@@ -472,7 +650,7 @@ END $$;
 
 CREATE FUNCTION holdgate.webhook_endpoints_audit() RETURNS trigger
     LANGUAGE plpgsql
-    SET search_path TO 'holdgate'
+    SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 DECLARE
   endpoint record;
@@ -1043,6 +1221,14 @@ ALTER TABLE holdgate.task_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTIT
     CACHE 1
 );
 
+CREATE TABLE holdgate.task_keys (
+    kind text NOT NULL,
+    owner_id uuid NOT NULL,
+    key text NOT NULL,
+    task_id uuid NOT NULL,
+    expires_at timestamp with time zone
+);
+
 CREATE TABLE holdgate.task_minutes (
     owner_id uuid,
     span smallint NOT NULL,
@@ -1340,6 +1526,9 @@ ALTER TABLE ONLY holdgate.sessions
 ALTER TABLE ONLY holdgate.task_events
     ADD CONSTRAINT task_events_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY holdgate.task_keys
+    ADD CONSTRAINT task_keys_pkey PRIMARY KEY (kind, owner_id, key);
+
 ALTER TABLE ONLY holdgate.task_steps
     ADD CONSTRAINT task_steps_pkey PRIMARY KEY (task_id, name);
 
@@ -1494,6 +1683,8 @@ CREATE INDEX task_events_people_idx ON holdgate.task_events USING btree (at DESC
 CREATE INDEX task_events_task_id_idx ON holdgate.task_events USING btree (task_id, id);
 
 CREATE INDEX task_events_xid_idx ON holdgate.task_events USING btree (xid);
+
+CREATE INDEX task_keys_task_idx ON holdgate.task_keys USING btree (task_id);
 
 CREATE INDEX task_minutes_age_idx ON holdgate.task_minutes USING btree (span, minute);
 
@@ -1684,6 +1875,9 @@ ALTER TABLE ONLY holdgate.schedules
 ALTER TABLE ONLY holdgate.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY holdgate.task_keys
+    ADD CONSTRAINT task_keys_task_id_fkey FOREIGN KEY (task_id) REFERENCES holdgate.tasks(id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED;
+
 ALTER TABLE ONLY holdgate.task_steps
     ADD CONSTRAINT task_steps_task_id_fkey FOREIGN KEY (task_id) REFERENCES holdgate.tasks(id) ON DELETE CASCADE;
 
@@ -1701,3 +1895,5 @@ ALTER TABLE ONLY holdgate.webhook_deliveries
 
 ALTER TABLE ONLY holdgate.webhook_endpoints
     ADD CONSTRAINT webhook_endpoints_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
+
+REVOKE ALL ON FUNCTION holdgate.enqueue_many(tasks jsonb, version integer) FROM PUBLIC;

@@ -20,6 +20,8 @@ FOLLOWERS = ("mail", "minutes", "runs", "webhooks")
 def upgrade() -> None:
     tables()
     sql_files.create()
+    # Its callers need no other right here, so whoever may call it is said one by one (docs/enqueue.md).
+    op.execute("REVOKE ALL ON FUNCTION enqueue_many(jsonb, integer) FROM PUBLIC")
     transitions.sync()
     here = "pg_snapshot_xmin(pg_current_snapshot())"
     op.execute(f"INSERT INTO rollup (upto) VALUES ({here})")
@@ -1296,6 +1298,24 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("recipient_id", "opener", name=op.f("approval_openings_pkey")),
     )
     op.create_index("approval_openings_last_at_idx", "approval_openings", ["last_at"], unique=False)
+    op.create_table(
+        "task_keys",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("task_id", sa.Uuid(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["task_id"],
+            ["tasks.id"],
+            name=op.f("task_keys_task_id_fkey"),
+            ondelete="CASCADE",
+            initially="DEFERRED",
+            deferrable=True,
+        ),
+        sa.PrimaryKeyConstraint("kind", "owner_id", "key", name=op.f("task_keys_pkey")),
+    )
+    op.create_index("task_keys_task_idx", "task_keys", ["task_id"], unique=False)
 
 
 def downgrade() -> None:

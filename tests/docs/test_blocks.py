@@ -36,6 +36,10 @@ ELSEWHERE = {
     ("docs/testing.md", "python"): (
         "tests.product.test_plugin:test_a_product_tests_its_kinds_on_an_embedded_server_in_parallel"
     ),
+    (
+        "docs/enqueue.md",
+        "sql",
+    ): "tests.enqueueing.test_enqueue_elsewhere:test_the_statements_of_the_page_run_as_they_stand",
     ("docs/kinds.md", "python"): "tests.kinds.test_docs:test_the_example_passes_its_own_test",
     (
         "docs/approvals.md",

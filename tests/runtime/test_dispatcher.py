@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.runtime.dispatcher import Dispatcher
 from holdgate.tasks import kinds
-from holdgate.tasks.kinds import Kind, find_kind
+from holdgate.tasks.kinds import find_kind
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import claims, moves
 from holdgate.tasks.service import TaskRequest
@@ -204,7 +205,7 @@ async def test_a_limit_that_cannot_be_stored_costs_nobody_a_lease(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As a release without bounds let it be declared.
-    endless = Kind(**{**vars(find_kind("test.steps")), "concurrency": 2**31})
+    endless = replace(find_kind("test.steps"), concurrency=2**31)
     monkeypatch.setitem(kinds._CATALOGUE, "test.steps", endless)
     quick = msgspec.structs.replace(settings, lease=timedelta(milliseconds=300))
     task_id = await put(database, "test.waits", "unlimited")

@@ -8,6 +8,7 @@ import msgspec
 from holdgate.core.errors import Invalid
 from holdgate.core.forms import bounds, fields, schema
 from holdgate.core.forms.fields import MISSING, Field, TypeName
+from holdgate.core.text.typed import plain_of, schema_of
 
 MAX_TEXT = 50_000  # characters of one answer
 _LIMITS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf", "minLength", "pattern")
@@ -59,16 +60,17 @@ class FormField(msgspec.Struct, frozen=True, omit_defaults=True):
         return [] if self.type == "lines" and self.empty == "" else self.empty
 
 
-def from_struct(form: type[msgspec.Struct], values: msgspec.Struct | None = None) -> tuple[FormField, ...]:
-    """The fields of a struct type. Its JSON schema decides: `title`, `description`, `format: textarea`, `enum`."""
-    whole = msgspec.json.schema(form)
+def from_type(form: type[Any], values: Any = None) -> tuple[FormField, ...]:
+    """The fields of a struct, dataclass or pydantic model. Its JSON schema decides: `title`, `description`,
+    `format: textarea`, `enum`."""
+    whole = schema_of(form)
     definitions = whole.get("$defs", {})
     asked = schema.resolved(whole, definitions)
-    present = msgspec.to_builtins(values) if values is not None else {}
+    present = plain_of(values) if values is not None else {}
     required = set(asked.get("required", ()))
     return tuple(
         _field(name, part, definitions, name in required, present.get(name, part.get("default", "")))
-        for name, part in asked["properties"].items()
+        for name, part in asked.get("properties", {}).items()
     )
 
 

@@ -109,5 +109,5 @@ def fields_of(approval: Approval) -> tuple[FormField, ...]:
     return msgspec.convert((approval.form or {}).get("fields", ()), tuple[FormField, ...])
 
 
-def form_of(form: type[msgspec.Struct] | None, values: msgspec.Struct | None) -> tuple[FormField, ...]:
-    return () if form is None else forms.from_struct(form, values)
+def form_of(form: type[Any] | None, values: Any) -> tuple[FormField, ...]:
+    return () if form is None else forms.from_type(form, values)

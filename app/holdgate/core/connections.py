@@ -160,7 +160,8 @@ def make_engine(
     caching = {"statement_cache_size": 0} if pooler else {}
     about = {"server_settings": given, "command_timeout": limit, "connection_class": DatabaseConnection, **caching}
     hosts = Hosts(connection_string(url), writes=writes)
-    here = f"SET {'LOCAL ' if pooler else ''}search_path TO {quoted(schema_of(url))}"
+    # Temporary tables last, not first: functions take this path along, and one has rights that its callers have not.
+    here = f"SET {'LOCAL ' if pooler else ''}search_path TO {quoted(schema_of(url))}, pg_temp"
 
     async def connect(*_: object, **__: object) -> Any:
         connection = await hosts.connect(**about)

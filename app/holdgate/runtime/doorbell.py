@@ -1,13 +1,19 @@
-"""The doorbell: tells sleeping workers, over Redis, that a queue has work. Nothing is lost when it does not ring."""
+"""The doorbell: tells sleeping workers, over Redis, that a queue has work. Nothing is lost when it does not ring.
+
+Programs that enqueue by the function `enqueue_many` know no Redis; theirs is heard on a connection to PostgreSQL.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from holdgate.core.db import AWAY, Database
 from holdgate.core.telemetry import log, metrics
 
 CHANNEL = "holdgate:bell"
@@ -89,3 +95,31 @@ class Doorbell:
                 metrics.HEARD.inc()
                 data = message["data"]
                 hear(frozenset((data.decode() if isinstance(data, bytes) else data).split()))
+
+
+async def listen_to_database(database: Database, channel: str, hear: Callable[[frozenset[str]], None]) -> None:
+    """As `Doorbell.listen`, for what is enqueued by SQL. Not behind a pooler that gives out connections by transaction.
+
+    Args:
+        channel: the schema's name.
+    """
+    while True:
+        try:
+            async with database.engine.connect() as connection:
+                try:
+                    await _hear_on(connection, channel, hear)
+                finally:
+                    await connection.invalidate()  # nobody else shall hear with it
+        except AWAY as error:
+            logger.warning("notifications_unreachable", error=repr(error))
+        await asyncio.sleep(0.5)
+
+
+async def _hear_on(connection: AsyncConnection, channel: str, hear: Callable[[frozenset[str]], None]) -> None:
+    """Until the connection breaks."""
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    await driver.add_listener(channel, lambda _connection, _pid, _channel, topics: hear(frozenset(topics.split())))
+    hear(frozenset())  # what was told before it was missed: look once at everything
+    while True:
+        await asyncio.sleep(PULSE)
+        await driver.execute("SELECT 1", timeout=PULSE)

@@ -18,7 +18,7 @@ from holdgate.schedules.cron import parse
 from holdgate.schedules.errors import ScheduleNotFound
 from holdgate.schedules.models import Schedule, ScheduleBeat, ScheduleEvent
 from holdgate.schedules.service import SchedulePlan, ScheduleVerb
-from holdgate.tasks.kinds import Kind
+from holdgate.tasks.kinds import AnyKind
 from holdgate.tasks.pages.new import kinds_to_choose
 from holdgate.tasks.pages.payload_input import read_payload
 from holdgate.tasks.search import lists
@@ -83,7 +83,7 @@ class FormPage(msgspec.Struct, frozen=True):
     """The form of a new schedule, or of `schedule`. `upcoming`: the next beats of what it says now."""
 
     form: Form[ScheduleForm]
-    kinds: list[Kind]
+    kinds: list[AnyKind]
     zones: tuple[str, ...]
     upcoming: list[Beat]
     action: str

@@ -1,25 +1,31 @@
 """The catalogue of task kinds: which names exist, which payload each takes, how each is tried.
 
 `@kind` registers a handler when its module is imported; the entries import the built-in kinds and those named
-in `KINDS`. The queue validates payloads against the catalogue; only the runtime calls handlers.
+in `KINDS`. The queue validates payloads against the catalogue; only the runtime calls handlers. No SQLAlchemy here:
+programs that only declare and enqueue import it.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from math import inf
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar, Unpack, overload
+from uuid import UUID
 
 import msgspec
 
-from holdgate.core.settings.types import QUEUE_NAME
+from holdgate.core.text.typed import plain_of, read_as, schema_of
+from holdgate.tasks import declaring, places
+from holdgate.tasks.declaring import MOST_AT_ONCE as MOST_AT_ONCE
+from holdgate.tasks.declaring import RunsIn
 from holdgate.tasks.errors import PayloadMismatch, UnknownKind
+from holdgate.tasks.places import AsyncPlace, Place
+from holdgate.tasks.requests import TaskOptions, TaskRequest, check_request, request_of
 
-MOST_ATTEMPTS = 1000
-MOST_AT_ONCE = 1_000_000
-LONGEST = timedelta(days=365)
-
-Handler = TypeVar("Handler", bound=Callable[..., Any])
+P = TypeVar("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 LONGEST_WAIT = timedelta(days=3650)  # that anything can be put off: what comes after the year 9999 cannot be read
 
@@ -65,32 +71,83 @@ class Rate:
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A registered handler and how its tasks are tried."""
+class Kind(Generic[P, R]):
+    """A handler under its name: what `@kind` returns. `P` is the type of its payload, `R` that of its result.
+
+    Called, it calls the handler.
+    """
 
     name: str
-    handler: Callable[..., Awaitable[Any]] | Callable[..., Any]
-    payload: type[Any]
+    handler: Callable[..., Awaitable[R]] | Callable[..., R]
+    payload: type[P]
+    result: type[R]
     queue: str
     max_attempts: int
     timeout: timedelta
     backoff: Backoff
-    runs_in: Literal["loop", "thread", "process"]
+    runs_in: RunsIn
     internal: bool
     about: str
     concurrency: int | None
     rate: Rate | None
 
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self.handler(*args, **options)
+
+    def __reduce__(self) -> tuple[Callable[[str, str], Any], tuple[str, str]]:
+        # By where its handler is written, as functions are pickled: its module declares it in the other process, too.
+        return _written_at, (self.handler.__module__, self.handler.__qualname__)
+
+    @overload
+    def enqueue(self, where: AsyncPlace, payload: P, **options: Unpack[TaskOptions]) -> Coroutine[Any, Any, UUID]: ...
+    @overload
+    def enqueue(self, where: Place, payload: P, **options: Unpack[TaskOptions]) -> UUID: ...
+    def enqueue(self, where: Any, payload: P, **options: Unpack[TaskOptions]) -> Any:
+        """Enqueue a task in the caller's transaction: it exists if and only if that commits. To be awaited where
+        `where` is asynchronous.
+
+        Args:
+            where: a SQLAlchemy session or connection, an asyncpg or psycopg connection, or a `Client`.
+            payload: checked at once, by its type.
+            options: as `TaskOptions` lists them: title, queue, priority, max_attempts, run, owner, subject, run_at,
+                deadline, unique, unique_for.
+
+        Returns:
+            the task's id; with `unique` that of the task that is there.
+
+        Raises:
+            PayloadMismatch, Invalid: before anything is written.
+        """
+        return places.enqueue_one(where, check_request(self, self.request(payload, **options)))
+
+    @overload
+    def enqueue_many(
+        self, where: AsyncPlace, payloads: Iterable[P], **options: Unpack[TaskOptions]
+    ) -> Coroutine[Any, Any, list[UUID]]: ...
+    @overload
+    def enqueue_many(self, where: Place, payloads: Iterable[P], **options: Unpack[TaskOptions]) -> list[UUID]: ...
+    def enqueue_many(self, where: Any, payloads: Iterable[P], **options: Unpack[TaskOptions]) -> Any:
+        """As `enqueue`, all of them or none, each with the same options. For options of their own, or several kinds:
+        `holdgate.enqueue_many(where, [kind.request(payload, …), …])`. Returns their ids in the same order."""
+        return places.enqueue_rows(
+            where, [check_request(self, self.request(payload, **options)) for payload in payloads]
+        )
+
+    def request(self, payload: P, **options: Unpack[TaskOptions]) -> TaskRequest:
+        """A task to be enqueued together with others."""
+        return request_of(self.name, payload, options)
+
     def schema(self) -> dict[str, Any]:
         """The payload's JSON schema."""
-        return msgspec.json.schema(self.payload)
+        return schema_of(self.payload)
 
-    def parse(self, payload: Any) -> Any:
+    def parse(self, payload: Any) -> P:
         """Plain JSON data (dicts, lists, strings) → the payload type; raises PayloadMismatch."""
         try:
-            return msgspec.convert(payload, self.payload, strict=True)
+            read: P = read_as(self.payload, payload)
         except msgspec.ValidationError as error:
             raise PayloadMismatch(self.name, str(error)) from error
+        return read
 
     def plain(self, payload: Any) -> Any:
         """The payload, given as plain data or as the payload type → plain data for the table, checked, as it was given.
@@ -98,14 +155,73 @@ class Kind:
         Raises:
             PayloadMismatch
         """
-        given = payload if isinstance(payload, dict) else msgspec.to_builtins(payload)
+        if isinstance(payload, dict):
+            given = payload
+        else:
+            wanted = self.payload
+            typed_dict = hasattr(wanted, "__total__")  # it knows no instances
+            if isinstance(wanted, type) and not typed_dict and not isinstance(payload, wanted):
+                raise PayloadMismatch(self.name, f"it is of type {type(payload).__name__}, not {wanted.__name__}")
+            given = plain_of(payload)
         self.parse(given)
         return given
 
+    def read_result(self, plain: Any) -> R:
+        """The result of one of its tasks, from the plain data that pages and the API give. Raises ValueError."""
+        try:
+            read: R = read_as(self.result, plain)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"The result of {self.name} does not fit its return annotation: {error}.") from error
+        return read
 
-_CATALOGUE: dict[str, Kind] = {}
+
+AnyKind: TypeAlias = Kind[Any, Any]
 
 
+def _written_at(module: str, name: str) -> Any:
+    found: Any = import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+_CATALOGUE: dict[str, AnyKind] = {}
+
+
+class _Declares(Protocol):
+    def __call__(self, handler: Callable[[Any, P], Coroutine[Any, Any, R]], /) -> Kind[P, R]: ...
+
+
+class _DeclaresPlain(Protocol):
+    def __call__(self, handler: Callable[[P], R], /) -> Kind[P, R]: ...
+
+
+@overload
+def kind(
+    name: str,
+    *,
+    queue: str = ...,
+    max_attempts: int = ...,
+    timeout: timedelta = ...,
+    backoff: Backoff | None = ...,
+    runs_in: Literal["loop"] = ...,
+    internal: bool = ...,
+    concurrency: int | None = ...,
+    rate: Rate | None = ...,
+) -> _Declares: ...
+@overload
+def kind(
+    name: str,
+    *,
+    queue: str = ...,
+    max_attempts: int = ...,
+    timeout: timedelta = ...,
+    backoff: Backoff | None = ...,
+    runs_in: Literal["thread", "process"],
+    internal: bool = ...,
+    concurrency: int | None = ...,
+    rate: Rate | None = ...,
+) -> _DeclaresPlain: ...
 def kind(
     name: str,
     *,
@@ -113,39 +229,43 @@ def kind(
     max_attempts: int = 3,
     timeout: timedelta = timedelta(minutes=5),
     backoff: Backoff | None = None,
-    runs_in: Literal["loop", "thread", "process"] = "loop",
+    runs_in: RunsIn = "loop",
     internal: bool = False,
     concurrency: int | None = None,
     rate: Rate | None = None,
-) -> Callable[[Handler], Handler]:
-    """Register a handler under `name`.
+) -> Any:
+    """Declare a kind: the function below becomes the handler of tasks under this name, and a `Kind` to enqueue by.
 
     A handler for the event loop is `async def handler(ctx: Context, payload: P) -> R`. With `runs_in="thread"` or
-    `"process"` it is a plain `def handler(payload: P) -> R`, for work that would block the loop.
+    `"process"` it is a plain `def handler(payload: P) -> R`, for work that would block the loop. `P` is a dataclass,
+    a msgspec struct or a pydantic model.
 
     Args:
         queue: where its tasks wait unless the caller says otherwise.
-        max_attempts: failed tries after which a task goes to the dead letters.
-        timeout: how long one try may take; a try that takes longer has failed.
+        max_attempts: failed attempts after which a task goes to the dead letters.
+        timeout: how long one attempt may take; one that takes longer has failed.
+        backoff: how long a failed task waits for its next attempt.
         internal: enqueued by other code only, never as somebody asks for it by name (mail, say).
         concurrency: how many of its tasks run at once, over all workers together.
         rate: how many start within a time, over all workers together. Administrators can set both otherwise.
 
     Raises:
-        ValueError: a number, a time or a queue that cannot be worked by.
+        ValueError: a name, a number, a time or a queue that cannot be worked by.
+        TypeError: a handler that cannot be called so, or a payload that cannot be read from JSON.
     """
-    _check_bounds(name, queue, max_attempts, timeout, concurrency, rate)
+    declaring.check_name(name)
+    limit = None if rate is None else (rate.count, rate.per)
+    declaring.check_bounds(name, queue, max_attempts, timeout, concurrency, limit)
 
-    def register(handler: Handler) -> Handler:
-        hints = {n: t for n, t in get_type_hints(handler).items() if n not in ("ctx", "return")}
-        if len(hints) != 1:
-            raise TypeError(f"The handler of {name!r} must annotate exactly one payload parameter beside ctx.")
+    def register(handler: Callable[..., Any]) -> AnyKind:
+        payload, result = declaring.types_of(name, handler, runs_in)
         if name in _CATALOGUE and _CATALOGUE[name].handler is not handler:
             raise ValueError(f"The kind {name!r} is registered twice.")
         _CATALOGUE[name] = Kind(
             name=name,
             handler=handler,
-            payload=next(iter(hints.values())),
+            payload=payload,
+            result=result,
             queue=queue,
             max_attempts=max_attempts,
             timeout=timeout,
@@ -156,37 +276,17 @@ def kind(
             concurrency=concurrency,
             rate=rate,
         )
-        return handler
+        return _CATALOGUE[name]
 
     return register
 
 
-def _check_bounds(
-    name: str, queue: str, max_attempts: int, timeout: timedelta, concurrency: int | None, rate: Rate | None
-) -> None:
-    """What no worker could work by, or the database not store, is refused where it is written."""
-    numbers = {"max_attempts": (max_attempts, MOST_ATTEMPTS)}
-    if concurrency is not None:
-        numbers["concurrency"] = concurrency, MOST_AT_ONCE
-    if rate is not None:
-        numbers["rate.count"] = rate.count, MOST_AT_ONCE
-    for what, (number, most) in numbers.items():
-        if type(number) is not int or not 1 <= number <= most:
-            raise ValueError(f"The kind {name!r} has {what}={number!r}. Use a whole number from 1 to {most:,}.")
-    times = {"timeout": timeout, **({"rate.per": rate.per} if rate else {})}
-    for what, time in times.items():
-        if not timedelta(milliseconds=1) <= time <= LONGEST:
-            raise ValueError(f"The kind {name!r} has {what}={time!r}. Use a time from a millisecond to a year.")
-    if not QUEUE_NAME.fullmatch(queue):
-        raise ValueError(f"The kind {name!r} has queue={queue!r}. Use small letters, digits, - and _, at most 40.")
-
-
-def find_kind(name: str) -> Kind:
+def find_kind(name: str) -> AnyKind:
     """Raises UnknownKind."""
     if name not in _CATALOGUE:
         raise UnknownKind(name, sorted(_CATALOGUE))
     return _CATALOGUE[name]
 
 
-def all_kinds() -> list[Kind]:
+def all_kinds() -> list[AnyKind]:
     return [_CATALOGUE[name] for name in sorted(_CATALOGUE)]

@@ -1,6 +1,6 @@
 """Tasks as programs read and write them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
@@ -92,7 +92,10 @@ class Moved(msgspec.Struct, frozen=True):
 
 
 class NewTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A task to be made. What is left out is as its kind has it. `subject` is unique within a run."""
+    """A task to be made. What is left out is as its kind has it. `subject` is unique within a run.
+
+    With `unique` the task that is there is answered, if there is one.
+    """
 
     kind: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
     payload: dict[str, Any] = {}
@@ -104,6 +107,14 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     run_at: Moment | None = None
     deadline: Moment | None = None
     max_attempts: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    unique: (
+        Annotated[str, msgspec.Meta(min_length=1, max_length=200, description="One task of its kind and owner has it.")]
+        | None
+    ) = None
+    unique_for: (
+        Annotated[float, msgspec.Meta(gt=0, le=315_360_000, description="Seconds; else as long as that one is kept.")]
+        | None
+    ) = None
 
 
 MOST = 10_000  # tasks made at once
@@ -123,7 +134,9 @@ class CreatedTasks(msgspec.Struct, frozen=True):
 
 
 def wanted(task: NewTask) -> TaskRequest:
-    return TaskRequest(**msgspec.structs.asdict(task))
+    given = msgspec.structs.asdict(task)
+    seconds = given.pop("unique_for")
+    return TaskRequest(**given, unique_for=None if seconds is None else timedelta(seconds=seconds))
 
 
 class Created(msgspec.Struct, frozen=True):

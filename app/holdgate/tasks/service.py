@@ -1,32 +1,26 @@
 """What one does with tasks: enqueue them in the caller's transaction, and the verbs a person may use."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import true
-from sqlalchemy.exc import IntegrityError
 
-from holdgate.core.db import WriteSession, sqlstate
+from holdgate.core.db import WriteSession
 from holdgate.core.errors import Conflict, Invalid
-from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
-from holdgate.core.settings.types import QUEUE_NAME
-from holdgate.core.text.shape import DEEP
-from holdgate.core.text.storable import Unstorable, check_plain, storable_text
-from holdgate.core.text.visible import is_blank
-from holdgate.tasks.errors import IllegalMove, SubjectTaken, TaskNotFound
-from holdgate.tasks.kinds import MOST_ATTEMPTS, Kind, find_kind
+from holdgate.tasks.errors import IllegalMove, TaskNotFound
+from holdgate.tasks.kinds import find_kind
 from holdgate.tasks.models import Task
 from holdgate.tasks.payloads.secrets import changes_between, refuse_masks
 from holdgate.tasks.queue import moves
-from holdgate.tasks.states import BUTTONS, DEFAULT_PRIORITY, RESUMED_PRIORITY, TASK_MACHINE, TaskState, TaskVerb
+from holdgate.tasks.queue.enqueueing import insert
+from holdgate.tasks.requests import CheckedTask, check_request, plain_payload
+from holdgate.tasks.requests import TaskRequest as TaskRequest
+from holdgate.tasks.states import BUTTONS, RESUMED_PRIORITY, TASK_MACHINE, TaskState, TaskVerb
 
-UNIQUE_VIOLATION = "23505"
 NAMED = 100  # of the tasks that do not fit
-BLANK_TITLE = "This title has no character that can be seen. Write one, or leave it out."
 MOST_NOTE = 500  # characters
 AGAIN_OR_NOT = (
     "Some steps have finished with the payload as it was. Say whether they run again (`again`: true) or keep "
@@ -35,45 +29,18 @@ AGAIN_OR_NOT = (
 RUN_CANCELLED = "Its run was cancelled, so this task stays ended. Start a new run for it."
 
 
-class TaskRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A task somebody wants. `payload` is the kind's payload type or plain data that fits it."""
-
-    kind: str
-    payload: Any
-    title: str = ""
-    queue: str | None = None
-    priority: int = DEFAULT_PRIORITY
-    max_attempts: int | None = None
-    run_id: UUID | None = None
-    owner_id: UUID | None = None
-    subject: str | None = None
-    run_at: datetime | None = None
-    deadline: datetime | None = None  # not done by then, it goes to the dead letters
-
-
 async def enqueue(session: WriteSession, request: TaskRequest, *, paused: bool = False) -> UUID:
     """Enqueue one task; see `enqueue_many`."""
     return (await enqueue_many(session, [request], paused=paused))[0]
 
 
 async def enqueue_many(session: WriteSession, requests: Sequence[TaskRequest], *, paused: bool = False) -> list[UUID]:
-    """Enqueue tasks in the caller's transaction: they exist if and only if it commits. Workers are told after that.
+    """Enqueue tasks in a transaction of ours: they exist if and only if it commits. Workers are told after that.
 
     Raises:
         UnknownKind, PayloadMismatch, Invalid: before anything is written.
     """
-    if not requests:
-        return []
-    rows = [_checked(request) for request in requests]
-    try:
-        await moves.insert_tasks(session, rows, paused=paused)
-    except IntegrityError as error:
-        if sqlstate(error) != UNIQUE_VIOLATION:
-            raise
-        raise SubjectTaken from error
-    for queue in {row.queue for row in rows}:
-        session.announce(f"queue:{queue}")
-    return [row.id for row in rows]
+    return await insert(session, [_checked(request) for request in requests], paused=paused)
 
 
 async def submit(session: WriteSession, by: Principal, request: TaskRequest) -> UUID:
@@ -128,54 +95,8 @@ def _refuse_unfit(request: TaskRequest) -> None:
     refuse_masks(request.payload)
 
 
-def _checked(request: TaskRequest) -> moves.TaskInsert:
-    kind = find_kind(request.kind)
-    if request.title and is_blank(request.title):
-        raise Invalid(BLANK_TITLE, {"title": BLANK_TITLE})
-    queue = request.queue or kind.queue
-    if not QUEUE_NAME.fullmatch(queue):
-        raise Invalid(f"{queue!r} cannot be a queue's name.", {"queue": "Use small letters, digits, - and _."})
-    if not 0 <= request.priority <= 1000:
-        raise Invalid("The priority must be from 0 to 1000.", {"priority": "From 0 to 1000."})
-    max_attempts = request.max_attempts if request.max_attempts is not None else kind.max_attempts
-    if not 1 <= max_attempts <= MOST_ATTEMPTS:
-        raise Invalid("A task is tried from 1 to 1000 times.", {"max_attempts": "From 1 to 1000."})
-    if request.subject is not None and storable_text(request.subject) != request.subject:
-        raise Invalid("The subject holds a NUL character or a lone surrogate.", {"subject": "Remove it."})
-    for name, moment in (("run_at", request.run_at), ("deadline", request.deadline)):
-        if moment is not None and not 1970 <= moment.year <= 9000:
-            raise Invalid("A time must be in the years from 1970 to 9000.", {name: "From 1970 to 9000."})
-    payload = msgspec.json.encode(plain_payload(kind, request.payload)).decode()
-    return moves.TaskInsert(
-        id=uuid7(),
-        kind=kind.name,
-        payload=payload,
-        queue=queue,
-        priority=request.priority,
-        max_attempts=max_attempts,
-        title=storable_text(request.title, 300),
-        run_id=request.run_id,
-        owner_id=request.owner_id,
-        subject=request.subject,
-        run_at=request.run_at,
-        deadline_at=request.deadline,
-    )
-
-
-def plain_payload(kind: Kind, payload: Any) -> Any:
-    """Plain data that fits the kind and can be stored. Raises PayloadMismatch, Invalid."""
-    try:
-        plain = kind.plain(payload)
-        check_plain(plain)
-    except RecursionError:
-        raise _unfit(f"cannot be stored. {DEEP}") from None
-    except Unstorable as problem:
-        raise _unfit(str(problem)) from problem
-    return plain
-
-
-def _unfit(problem: str) -> Invalid:
-    return Invalid(f"The payload {problem}", {"payload": f"The payload {problem}"})
+def _checked(request: TaskRequest) -> CheckedTask:
+    return check_request(find_kind(request.kind), request)
 
 
 async def act(session: WriteSession, by: Principal, task_id: UUID, verb: TaskVerb) -> TaskState:

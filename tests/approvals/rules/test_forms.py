@@ -26,7 +26,7 @@ class Refund(msgspec.Struct, kw_only=True):
 
 
 GOOD = {"cents": "100", "share": "0.25", "dozens": "24", "account": "DE0007", "note": "for the road", "speed": "fast"}
-FIELDS = forms.from_struct(Refund)
+FIELDS = forms.from_type(Refund)
 
 
 def test_what_fits_is_what_the_handler_can_read() -> None:
@@ -78,7 +78,7 @@ class Parcel(msgspec.Struct, kw_only=True):
 
 
 FILLED = Parcel(days=["mo", "tu"], sizes=[1, 2], box={"a": 1})
-PARCEL = forms.from_struct(Parcel, FILLED)
+PARCEL = forms.from_type(Parcel, FILLED)
 
 
 def test_every_type_of_field_goes_to_a_page_and_back() -> None:

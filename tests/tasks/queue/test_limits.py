@@ -1,6 +1,7 @@
 """Limits of kinds: never more at once or within a time than allowed, over all workers, and nobody waits behind them."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from holdgate.core.db import Database
 from holdgate.core.errors import NotFound
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
-from holdgate.tasks.kinds import Kind, Rate, find_kind
+from holdgate.tasks.kinds import AnyKind, Rate, find_kind
 from holdgate.tasks.models import KindLimit, Task
 from holdgate.tasks.queue import claims, limits, moves
 from holdgate.tasks.queue.claims import Claimed, Outcome
@@ -292,8 +293,7 @@ async def test_starts_of_a_claim_that_never_committed_are_not_used_up(database: 
 async def test_what_a_kind_declares_holds_until_an_administrator_says_otherwise(
     database: Database, root: Principal
 ) -> None:
-    kind = find_kind(HELD)
-    declared = Kind(**{**vars(kind), "concurrency": 2, "rate": Rate(5, timedelta(hours=1))})
+    declared = replace(find_kind(HELD), concurrency=2, rate=Rate(5, timedelta(hours=1)))
     await declare(database, declared)
     assert await limits_now(database) == KindLimits(2, Rate(5, timedelta(hours=1)))
     await allow(database, root, KindLimits(concurrency=7))
@@ -303,7 +303,7 @@ async def test_what_a_kind_declares_holds_until_an_administrator_says_otherwise(
     assert await limits_now(database) == KindLimits()
     await declare(database, declared)
     assert await limits_now(database) == KindLimits(2, Rate(5, timedelta(hours=1)))
-    await declare(database, kind)
+    await declare(database, find_kind(HELD))
     assert await limits_now(database) == KindLimits()
     async with database.read() as session:
         told = [(event.limits, event.actor) for event in await limits.latest_events(session)]
@@ -316,7 +316,7 @@ async def test_what_a_kind_declares_holds_until_an_administrator_says_otherwise(
     ]
 
 
-async def declare(database: Database, kind: Kind) -> None:
+async def declare(database: Database, kind: AnyKind) -> None:
     async with database.write("worker:test") as session:
         await limits.declare(session, [kind])
 

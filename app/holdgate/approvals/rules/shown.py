@@ -7,6 +7,7 @@ import msgspec
 
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.core.text.shape import MOST_DEPTH
+from holdgate.core.text.typed import plain_of
 
 LONG = 200  # characters; a longer text is shown as a passage
 WHOLE = 1e15  # floats from here on are written as whole numbers: PostgreSQL gives them back so
@@ -62,7 +63,7 @@ def plain(value: Any, depth: int = MOST_DEPTH) -> Any:
     if isinstance(value, float):
         return _number(value)
     try:
-        built = msgspec.to_builtins(value)
+        built = plain_of(value)
     except TypeError as problem:
         raise QuestionImpossible(f"shows what is no plain data ({problem})") from None
     return plain(built, depth)

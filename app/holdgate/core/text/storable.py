@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from holdgate.core.text.shape import DEEP, LONG, json_problem
+from holdgate.core.text.typed import decode_as, encode_hook, plain_of
 
 MOST_JSON = 4 * 1024 * 1024  # bytes of one result, of a task or of a step, as JSON
 NUL = b"\\u0000"  # as JSON writes it; so does a text of these six characters, behind one more backslash
@@ -41,7 +42,7 @@ def json_of(value: Any, wanted: Any = Any, *, text_keys: bool = False) -> tuple[
     Raises:
         Unstorable
     """
-    text = _encoded(value, _base_of)
+    text = _encoded(value, encode_hook)
     if len(text) > MOST_JSON:
         raise Unstorable(
             f"has {len(text):,} bytes as JSON, and at most {MOST_JSON:,} are kept. Store it as an artifact "
@@ -50,7 +51,7 @@ def json_of(value: Any, wanted: Any = Any, *, text_keys: bool = False) -> tuple[
     try:
         plain = _plain(value, text_keys)
         _check(plain, text)
-        found = msgspec.json.decode(text, type=wanted)
+        found = decode_as(wanted, text)
         same = _same(plain, _plain(found, text_keys))
     except msgspec.MsgspecError as error:
         raise Unstorable(f"does not fit the return annotation: {error}. Correct the one or the other.") from error
@@ -108,15 +109,7 @@ def _any(value: Any, test: Callable[[Any], bool]) -> bool:
 
 
 def _plain(value: Any, text_keys: bool) -> Any:
-    return msgspec.to_builtins(value, str_keys=text_keys, order="deterministic", enc_hook=_base_of)
-
-
-def _base_of(value: Any) -> Any:
-    """What JSON keeps of a subclass of its own types: numpy's floats, marked-up texts."""
-    for base in (str, int, float):
-        if isinstance(value, base):
-            return base(value)
-    raise TypeError(f"{type(value).__name__} is no type of JSON")
+    return plain_of(value, str_keys=text_keys, order="deterministic")
 
 
 def _same(one: Any, other: Any) -> bool:

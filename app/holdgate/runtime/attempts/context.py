@@ -12,7 +12,6 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
-import msgspec
 from sqlalchemy.exc import StatementError
 from structlog.typing import FilteringBoundLogger
 
@@ -27,6 +26,7 @@ from holdgate.core.config import Settings
 from holdgate.core.db import AWAY, Database, ReadSession, WriteSession, refuses_data
 from holdgate.core.telemetry import log
 from holdgate.core.text.storable import storable_text
+from holdgate.core.text.typed import read_as
 from holdgate.runtime.attempts import steps
 from holdgate.runtime.attempts.executors import Executors
 from holdgate.runtime.attempts.insistence import Insistence
@@ -40,7 +40,7 @@ from holdgate.tasks.queue.claims import Claimed
 
 P = ParamSpec("P")
 R = TypeVar("R")
-F = TypeVar("F", bound=msgspec.Struct)
+F = TypeVar("F")
 
 PROCESS_LIMIT = timedelta(minutes=1)
 MOST_NOTE = 500  # characters beside the progress
@@ -167,7 +167,8 @@ class Context:
             title: what exactly will be done, one line.
             show: what is decided about, plain data or a struct; shown as it is. It must come from the payload and from
                 steps, so that it is the same when the handler runs again.
-            form: a struct of text, number and choice fields that the person may edit; `values` prefills it.
+            form: a struct, dataclass or pydantic model of text, number and choice fields that the person may edit;
+                `values` prefills it.
             recipients: e-mail addresses; the task's owner when empty.
             needed: how many different people must approve. With one, whoever is first decides; with several nobody can
                 change the form, and it is rejected as soon as too few are left.
@@ -195,7 +196,7 @@ class Context:
                 continues_on_expire=on_expire == "continue",
             )
         answer = await self._ask(question)
-        filled = msgspec.convert(answer.form, form, strict=False) if answer.approved and form else None
+        filled = read_as(form, answer.form, strict=False) if answer.approved and form else None
         return Answer(answer.decision, filled, answer.by, answer.reason)
 
     async def ask(

@@ -13,7 +13,7 @@ from holdgate.core.text.masking import masked_text
 from holdgate.core.text.source_line import source_line
 from holdgate.core.text.storable import storable_text
 from holdgate.runtime.errors import PermanentError, RetryAfter, TaskEnded
-from holdgate.tasks.kinds import Kind, find_kind
+from holdgate.tasks.kinds import AnyKind, find_kind
 from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.states import TaskState
 
@@ -55,7 +55,7 @@ def describe(error: BaseException) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _failed(task: Claimed, kind: Kind, error: BaseException) -> Outcome:
+def _failed(task: Claimed, kind: AnyKind, error: BaseException) -> Outcome:
     failures = task.failures + 1
     causes = list(_causes(error))
     if failures >= task.max_attempts or any(isinstance(cause, PermanentError) for cause in causes):

@@ -8,12 +8,13 @@ import msgspec
 
 from holdgate.core.telemetry import log
 from holdgate.core.text.storable import Unstorable, json_of
+from holdgate.core.text.typed import decode_as
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.attempts.endings import buried, failed, left
 from holdgate.runtime.clock import Clock
 from holdgate.runtime.errors import DeadlinePassed, LeaseLost, PermanentError
 from holdgate.tasks.errors import PayloadMismatch, UnknownKind
-from holdgate.tasks.kinds import Kind, find_kind
+from holdgate.tasks.kinds import AnyKind, find_kind
 from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.states import TaskState
 
@@ -37,7 +38,7 @@ async def execute(
     """
     try:
         kind = find_kind(task.kind)
-        payload = msgspec.json.decode(task.payload, type=kind.payload)
+        payload = decode_as(kind.payload, task.payload)
     except UnknownKind as error:
         return buried(task, error)
     except msgspec.ValidationError as error:
@@ -72,14 +73,14 @@ async def execute(
         return failed(task, late if limit.expired() else failure)
 
 
-async def _call(kind: Kind, context: Context, payload: Any) -> Any:
+async def _call(kind: AnyKind, context: Context, payload: Any) -> Any:
     match kind.runs_in:
         case "loop":
             return await kind.handler(context, payload)
         case "thread":
             return await context.in_thread(kind.handler, payload)
         case "process":
-            return await context.in_process(kind.handler, payload, limit=kind.timeout)
+            return await context.in_process(kind, payload, limit=kind.timeout)  # it travels, its handler does not
 
 
 def _json(result: Any) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 
 from holdgate.core.text.storable import Unstorable, json_of, storable_text
+from holdgate.core.text.typed import decode_as
 from holdgate.runtime.errors import PermanentError
 
 MOST_NAME = 500  # bytes: names are keys of an index
@@ -62,7 +63,7 @@ def decode(name: str, stored: str, wanted: Any) -> Any:
         PermanentError: the annotation is another one than when the result was stored.
     """
     try:
-        return msgspec.json.decode(stored, type=wanted)
+        return decode_as(wanted, stored)
     except msgspec.ValidationError as error:
         raise PermanentError(
             f"The stored result of the step {name!r} does not fit its return annotation: {error}. Change the "

@@ -12,7 +12,7 @@ from holdgate.core.errors import Conflict, Invalid
 from holdgate.core.principal import Principal
 from holdgate.tasks import service
 from holdgate.tasks.errors import IllegalMove
-from holdgate.tasks.kinds import Kind, find_kind
+from holdgate.tasks.kinds import AnyKind, find_kind
 from holdgate.tasks.models import Task, TaskStep
 from holdgate.tasks.pages.detail import SHOWS
 from holdgate.tasks.pages.payload_input import JSON_VIEW, PayloadEntry, asked_payload, blank_entry, entry_errors
@@ -35,7 +35,7 @@ class Again(msgspec.Struct, frozen=True):
 
 class EditPage(msgspec.Struct, frozen=True, kw_only=True):
     task: Task
-    kind: Kind
+    kind: AnyKind
     form: Form[Any]
     entry: PayloadEntry
     steps: list[TaskStep]
@@ -43,7 +43,7 @@ class EditPage(msgspec.Struct, frozen=True, kw_only=True):
     json_url: str
 
 
-async def _task(session: Session, user: Principal, task_id: UUID) -> tuple[Task, Kind]:
+async def _task(session: Session, user: Principal, task_id: UUID) -> tuple[Task, AnyKind]:
     """Raises TaskNotFound, IllegalMove, Conflict, UnknownKind."""
     task = await lists.find_task(session, task_id, user.scope)
     if not TASK_MACHINE.allows(TaskVerb.RETRY, TaskState(task.state)):
@@ -54,7 +54,7 @@ async def _task(session: Session, user: Principal, task_id: UUID) -> tuple[Task,
     return task, kind
 
 
-async def _page(session: Session, task: Task, kind: Kind, entry: PayloadEntry, form: Form[Any]) -> EditPage:
+async def _page(session: Session, task: Task, kind: AnyKind, entry: PayloadEntry, form: Form[Any]) -> EditPage:
     address = f"/tasks/{task.id}/edit"
     return EditPage(
         task=task,

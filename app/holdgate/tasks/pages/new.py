@@ -12,7 +12,7 @@ from litestar.params import FromQuery
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.tasks import service
-from holdgate.tasks.kinds import Kind, all_kinds
+from holdgate.tasks.kinds import AnyKind, all_kinds
 from holdgate.tasks.pages.payload_input import JSON_VIEW, PayloadEntry, asked_payload, blank_entry, entry_errors
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import DEFAULT_PRIORITY
@@ -42,8 +42,8 @@ class NewTaskPage(msgspec.Struct, frozen=True, kw_only=True):
     """`more`: whether one of the options is filled in, or wrong; `time_zone`: in which its times are."""
 
     form: Form[Any]
-    kinds: list[Kind]
-    kind: Kind
+    kinds: list[AnyKind]
+    kind: AnyKind
     entry: PayloadEntry
     form_url: str
     json_url: str
@@ -51,17 +51,17 @@ class NewTaskPage(msgspec.Struct, frozen=True, kw_only=True):
     time_zone: str
 
 
-def kinds_to_choose() -> list[Kind]:
+def kinds_to_choose() -> list[AnyKind]:
     return [kind for kind in all_kinds() if not kind.internal]
 
 
-def _kind(name: str) -> Kind:
+def _kind(name: str) -> AnyKind:
     """That one, or the first: a form cannot be without."""
     offered = kinds_to_choose()
     return next((kind for kind in offered if kind.name == name), offered[0])
 
 
-def _page(request: WebRequest, user: Principal, form: Form[Any], kind: Kind, entry: PayloadEntry) -> NewTaskPage:
+def _page(request: WebRequest, user: Principal, form: Form[Any], kind: AnyKind, entry: PayloadEntry) -> NewTaskPage:
     usual = {"priority": str(DEFAULT_PRIORITY)}
     filled = any(str(form.value(name)) not in ("", usual.get(name, "")) for name in OPTIONS if name != "title")
     address = f"/tasks/new?{urlencode({'kind': kind.name})}"

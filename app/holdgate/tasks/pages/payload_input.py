@@ -9,7 +9,7 @@ import msgspec
 from holdgate.core.errors import Invalid
 from holdgate.core.text.masking import masked
 from holdgate.core.text.shape import DEEP
-from holdgate.tasks.kinds import Kind
+from holdgate.tasks.kinds import AnyKind
 from holdgate.tasks.payloads import forms
 from holdgate.tasks.payloads.forms import PREFIX, PayloadField
 from holdgate.tasks.payloads.secrets import with_secrets
@@ -42,7 +42,7 @@ class PayloadEntry(msgspec.Struct, frozen=True, kw_only=True):
         return self.errors.get(name)
 
 
-def blank_entry(kind: Kind, *, as_json: bool, payload: dict[str, Any] | None = None) -> PayloadEntry:
+def blank_entry(kind: AnyKind, *, as_json: bool, payload: dict[str, Any] | None = None) -> PayloadEntry:
     """Nothing entered yet, or a `payload` to be changed, with its secrets hidden."""
     fields = forms.fields_of(kind.schema())
     shown = masked(payload or {})
@@ -53,7 +53,7 @@ def blank_entry(kind: Kind, *, as_json: bool, payload: dict[str, Any] | None = N
     return PayloadEntry(fields=fields, as_json=as_json or not fields, values=values)
 
 
-async def asked_payload(request: WebRequest, kind: Kind, old: dict[str, Any] | None = None) -> PayloadEntry:
+async def asked_payload(request: WebRequest, kind: AnyKind, old: dict[str, Any] | None = None) -> PayloadEntry:
     """What a form sent: JSON in one field, or the fields of the schema.
 
     Args:

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import NotFound
 from holdgate.core.principal import Principal
-from holdgate.tasks.kinds import Kind, Rate, all_kinds
+from holdgate.tasks.kinds import AnyKind, Rate, all_kinds
 from holdgate.tasks.models import KindLimit, KindLimitEvent
 from holdgate.tasks.queue import claims
 from holdgate.tasks.queue.claims import (
@@ -155,7 +155,7 @@ async def limited_kinds(session: AsyncSession) -> frozenset[str]:
     return frozenset((await session.execute(select(KindLimit.kind).where(KindLimit.limited))).scalars())
 
 
-async def declare(session: WriteSession, kinds: list[Kind]) -> None:
+async def declare(session: WriteSession, kinds: list[AnyKind]) -> None:
     """Bring the limits that no person has set to what the code of this process declares."""
     told = {row.kind: row for row in (await session.execute(select(KindLimit))).scalars()}
     for kind in kinds:

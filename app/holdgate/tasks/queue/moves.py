@@ -32,24 +32,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.core.db import WriteSession
 from holdgate.tasks.failures.fingerprints import digest
 from holdgate.tasks.models import SHARE, Task, TaskStep
+from holdgate.tasks.requests import TaskInsert
 from holdgate.tasks.states import FINISHED, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
-
-
-class TaskInsert(msgspec.Struct, frozen=True, kw_only=True):
-    """A row for `insert_tasks`: checked values, payload as JSON text."""
-
-    id: UUID
-    kind: str
-    payload: str
-    queue: str
-    priority: int
-    max_attempts: int
-    title: str = ""
-    run_id: UUID | None = None
-    owner_id: UUID | None = None
-    subject: str | None = None
-    run_at: datetime | None = None
-    deadline_at: datetime | None = None
 
 
 class MovedTask(NamedTuple):
