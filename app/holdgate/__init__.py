@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from holdgate.runtime.attempts.context import Context as Context
     from holdgate.runtime.errors import PermanentError as PermanentError
     from holdgate.runtime.errors import RetryAfter as RetryAfter
+    from holdgate.runtime.resources import Resource as Resource
+    from holdgate.runtime.resources import resource as resource
+    from holdgate.schedules.declared import schedule as schedule
     from holdgate.tasks.artifacts import StoredArtifact as StoredArtifact
     from holdgate.tasks.enqueue import enqueue as enqueue
     from holdgate.tasks.enqueue import enqueue_many as enqueue_many
@@ -36,6 +39,7 @@ _HOMES = {
     "PermanentError": "runtime.errors",
     "Problem": "client",
     "Rate": "tasks.kinds",
+    "Resource": "runtime.resources",
     "RetryAfter": "runtime.errors",
     "StoredArtifact": "tasks.artifacts",
     "TaskOptions": "tasks.requests",
@@ -44,6 +48,8 @@ _HOMES = {
     "enqueue": "tasks.enqueue",
     "enqueue_many": "tasks.enqueue",
     "kind": "tasks.kinds",
+    "resource": "runtime.resources",
+    "schedule": "schedules.declared",
 }
 __all__ = [*_HOMES]
 

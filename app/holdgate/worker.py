@@ -29,6 +29,7 @@ from holdgate.runtime import occupied
 from holdgate.runtime.dispatcher import CLAIM_PATIENCE, FAREWELL, LAST_WORDS, Dispatcher
 from holdgate.runtime.doorbell import Doorbell, listen_to_database
 from holdgate.runtime.leases import idle_limit, quick_limit
+from holdgate.runtime.resources import Resources
 from holdgate.runtime.sweeper import Sweeper
 from holdgate.runtime.workers import NAME
 
@@ -108,6 +109,7 @@ class Process:
         self._told = self._database.beside(pool_size=TOLD_CONNECTIONS, more=0, limit=LISTENING_LIMIT)
         self._settings = settings
         self._sweeper = Sweeper(self._database, settings)
+        self._resources = Resources()
         queues = dict(settings.queues)
         self.dispatcher = Dispatcher(
             self._database,
@@ -119,6 +121,7 @@ class Process:
                 pool_size=min(sum(queues.values()), HANDLERS_CONNECTIONS), limit=HANDLERS_LIMIT, patient=True
             ),
             swept=self._sweeper.age,
+            resources=self._resources,
         )
         self._jobs: list[asyncio.Task[None]] = []
         self._drained: asyncio.Task[None] | None = None
@@ -129,6 +132,7 @@ class Process:
         tracing.configure(self._settings.traces_url, "holdgate-worker")
         self._listen_to_signals()
         asyncio.get_running_loop().set_default_executor(occupied.Threads(thread_name_prefix="asyncio"))
+        await self._resources.open()
         self._jobs = [
             asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
             asyncio.create_task(self._sweeper.run(), name="sweeper"),
@@ -167,6 +171,7 @@ class Process:
             job.cancel()
         if self._jobs:
             await asyncio.wait(self._jobs, timeout=CLOSING)
+        await self._resources.close()
         closing = [self._redis.aclose(), self._database.dispose(), asyncio.to_thread(tracing.stop)]
         if self._metrics is not None:
             closing.append(asyncio.to_thread(self._metrics.shutdown))

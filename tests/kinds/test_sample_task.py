@@ -123,7 +123,7 @@ async def test_an_approval_can_be_rejected_or_expire(tester: KindTester) -> None
     await tester.decide(rejected, approve=False, reason="No time.")
     assert (await tester.task(rejected)).state == "rejected"
 
-    expired = await tester.enqueue("sample.task", {"hold": "approval"})
+    expired = await tester.enqueue("sample.task", {"hold": "approval"}, owner_id=await tester.person())
     await tester.run(expired)
     await tester.expire(expired)
     assert (await tester.task(expired)).state == "expired"

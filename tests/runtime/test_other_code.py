@@ -41,7 +41,7 @@ def release(
 
 async def held(tester: KindTester, name: str) -> UUID:
     release(name)
-    task_id = await tester.enqueue("test.evolves", {"name": name})
+    task_id = await tester.enqueue("test.evolves", {"name": name}, owner_id=await tester.person())
     assert await tester.run(task_id) == "pending_approval"
     return task_id
 

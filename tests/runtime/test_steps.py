@@ -250,3 +250,47 @@ async def test_a_sleep_in_a_task_group_of_the_handler_is_a_sleep(tester: KindTes
     task_id = await tester.enqueue("steps.sleeps-in-a-group", {"name": "x"})
     assert await tester.run(task_id) is TaskState.SCHEDULED
     assert await tester.finish(task_id) is TaskState.SUCCEEDED, (await tester.task(task_id)).reason
+
+
+@kind("steps.twice", backoff=QUICK)
+async def twice(ctx: Context, payload: Named) -> int:
+    """The same name for two steps: one after the other, at once, in a transaction, or after a sleep; or again after an
+    error, which is no second step."""
+    match payload.name:
+        case "after":
+            await ctx.step("page", number)
+            return await ctx.step("page", number)
+        case "at once":
+            return sum(await asyncio.gather(ctx.step("page", number), ctx.step("page", number)))
+        case "in the database":
+            await ctx.step("page", number)
+            await ctx.transact("page", of_session)
+        case "sleep":
+            await ctx.step("page", number)
+            await ctx.sleep("page", timedelta(hours=1))
+        case "again":
+            try:
+                await ctx.step("page", breaks)
+            except RuntimeError:
+                return await ctx.step("page", number)
+    return 0
+
+
+async def of_session(session: Any) -> int:
+    return 8
+
+
+async def breaks() -> int:
+    raise RuntimeError("the first time")
+
+
+@pytest.mark.parametrize("how", ["after", "at once", "in the database", "sleep"])
+async def test_a_second_step_of_one_name_is_an_error_that_names_it(tester: KindTester, how: str) -> None:
+    task_id = await tester.enqueue("steps.twice", {"name": how})
+    assert await tester.finish(task_id) is TaskState.DEAD_LETTER
+    assert "The step 'page' is there already" in ((await tester.task(task_id)).reason or "")
+
+
+async def test_a_step_that_failed_may_be_tried_again_by_its_handler(tester: KindTester) -> None:
+    task_id = await tester.enqueue("steps.twice", {"name": "again"})
+    assert (await tester.finish(task_id), await tester.result(task_id)) == (TaskState.SUCCEEDED, 7)

@@ -26,7 +26,8 @@ async def test_once_it_is_held_or_asleep_every_further_effect_of_that_attempt_is
 ) -> None:
     name = f"swallowed-{what}"
     async with KindTester(database, settings) as tester:
-        task_id = await tester.enqueue("test.swallows", {"name": f"{what}.{name}"})
+        owner_id = await tester.person()
+        task_id = await tester.enqueue("test.swallows", {"name": f"{what}.{name}"}, owner_id=owner_id)
         assert await tester.run(task_id) == state
         task = await tester.task(task_id)
         assert (task.result, task.failures, task.progress) == (None, 0, None)

@@ -8,6 +8,7 @@ from uuid import UUID
 from holdgate.core.db import AWAY, Database
 from holdgate.core.telemetry import log, metrics
 from holdgate.runtime.attempts.executors import Executors, Pool
+from holdgate.schedules import declared as schedules
 from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.queue import claims, limits
 from holdgate.tasks.queue.claims import FreePlaces, Losses
@@ -35,11 +36,12 @@ class Claims:
         self._limits_known = False
 
     async def declare(self) -> None:
-        """Write down the limits that the code of this process declares, however long the database is away."""
+        """Write down the limits and schedules that the code of this process declares, however long that takes."""
         while True:
             try:
                 async with self._database.write(self._actor) as session:
                     await limits.declare(session, all_kinds())
+                    await schedules.write_down(session)
             except AWAY as error:
                 logger.warning("declare_failed", error=repr(error))
                 await asyncio.sleep(0.5)

@@ -26,6 +26,7 @@ from holdgate.runtime.claims import Claims
 from holdgate.runtime.finisher import BATCH, Finisher
 from holdgate.runtime.leases import Leases
 from holdgate.runtime.occupied import Calls, note_calls
+from holdgate.runtime.resources import Resources
 from holdgate.runtime.workers import Heart
 from holdgate.tasks.queue import limits
 from holdgate.tasks.queue.claims import INNOCENT, Attempt, Claimed, Losses, Outcome
@@ -76,6 +77,7 @@ class Dispatcher:
         quick: Database | None = None,
         handlers: Database | None = None,
         swept: Callable[[], float | None] = lambda: None,
+        resources: Resources | None = None,
     ) -> None:
         self.id = uuid7()
         self.host = socket.gethostname()
@@ -83,6 +85,7 @@ class Dispatcher:
         self._database = database
         self._quick = quick or database
         self._handlers = handlers or database
+        self._resources = resources or Resources()
         self._settings = settings
         self._sizes = dict(settings.queues)
         self._busy = dict.fromkeys(self._sizes, 0)
@@ -234,7 +237,12 @@ class Dispatcher:
         hand.calls = note_calls()
         exits.handling.set(True)
         context = Context(
-            task, database=self._handlers, settings=self._settings, actor=self.actor, executors=self._executors
+            task,
+            database=self._handlers,
+            settings=self._settings,
+            actor=self.actor,
+            executors=self._executors,
+            resources=self._resources,
         )
         outcome: Outcome | None = None
         began = time.perf_counter()

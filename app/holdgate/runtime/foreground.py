@@ -13,6 +13,7 @@ from holdgate.core.principal import Principal
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.attempts.execution import execute
 from holdgate.runtime.attempts.executors import Executors
+from holdgate.runtime.resources import Resources
 from holdgate.tasks import service
 from holdgate.tasks.errors import TaskNotFound
 from holdgate.tasks.models import Task
@@ -41,11 +42,15 @@ async def run_one(
     Raises:
         Conflict: it is in no state in which it can run.
     """
+    resources = Resources()
+    await resources.open()
     async with database.write("system") as session:
         claimed = await _claim(session, task_id, retry)
     executors = Executors()
     outcome: Outcome | None = None
-    context = Context(claimed, database=database, settings=settings, actor=ACTOR, executors=executors)
+    context = Context(
+        claimed, database=database, settings=settings, actor=ACTOR, executors=executors, resources=resources
+    )
     try:
         outcome = await execute(claimed, context, hurried=False, watch=watch)
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -53,6 +58,7 @@ async def run_one(
         raise
     finally:
         executors.close()
+        await resources.close()
         if outcome is not None:
             async with database.write(ACTOR) as session:
                 await claims.finish_tasks(session, [outcome])

@@ -39,6 +39,19 @@ async def insert_schedule(session: WriteSession, schedule_id: UUID, owner_id: UU
     await session.execute(insert(Schedule).values(id=schedule_id, owner_id=owner_id, **values))
 
 
+async def insert_declared(
+    session: WriteSession, schedule_id: UUID, owner_id: UUID, values: dict[str, Any]
+) -> UUID | None:
+    """Its id, unless it is there already."""
+    made = await session.execute(
+        insert(Schedule)
+        .values(id=schedule_id, owner_id=owner_id, **values)
+        .on_conflict_do_nothing(index_elements=[Schedule.id])
+        .returning(Schedule.id)
+    )
+    return made.scalar_one_or_none()
+
+
 async def lock_schedule(session: WriteSession, schedule_id: UUID, scope: UUID | None) -> Schedule | None:
     found = await session.execute(
         select(Schedule).where(Schedule.id == schedule_id, _mine(scope)).with_for_update(key_share=True)

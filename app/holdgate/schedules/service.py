@@ -59,7 +59,7 @@ async def create(session: WriteSession, by: Principal, plan: SchedulePlan, *, no
     Raises:
         Invalid: also for an unknown kind and a payload that does not fit it.
     """
-    plan, schedule_id = _checked(plan), uuid7()
+    plan, schedule_id = checked(plan), uuid7()
     first = parse(plan.cron, plan.zone).next(await queries.time_of(session, now))
     values = {**msgspec.structs.asdict(plan), "next_at": first, "token_id": by.token_id}
     await queries.insert_schedule(session, schedule_id, by.id, values)
@@ -76,7 +76,7 @@ async def edit(
     schedule = await _locked(session, by, schedule_id)
     # A secret was given to one kind: another might show it.
     old = schedule.payload if plan.kind == schedule.kind else {}
-    plan = _checked(msgspec.structs.replace(plan, payload=with_secrets(plan.payload, old)))
+    plan = checked(msgspec.structs.replace(plan, payload=with_secrets(plan.payload, old)))
     fresh = {"problem": None, "retry_at": None, "token_id": by.token_id}
     values: dict[str, Any] = {**msgspec.structs.asdict(plan), **fresh}
     if (plan.cron, plan.zone) != (schedule.cron, schedule.zone):
@@ -192,7 +192,8 @@ def _request(schedule: Schedule) -> TaskRequest:
     )
 
 
-def _checked(plan: SchedulePlan) -> SchedulePlan:
+def checked(plan: SchedulePlan) -> SchedulePlan:
+    """As it is stored. Raises Invalid, also for an unknown kind and a payload that does not fit."""
     name, cron = " ".join(plan.name.split()), " ".join(plan.cron.split())
     if is_blank(name) or len(name) > 200:
         raise Invalid("A schedule needs a name of at most 200 characters.", {"name": "From 1 to 200 characters."})

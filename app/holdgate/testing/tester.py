@@ -32,6 +32,7 @@ from holdgate.runtime.attempts.endings import failed
 from holdgate.runtime.attempts.execution import execute
 from holdgate.runtime.attempts.executors import Executors
 from holdgate.runtime.finisher import Finisher
+from holdgate.runtime.resources import Resources
 from holdgate.tasks import service as tasks
 from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.models import Task, TaskStep
@@ -77,7 +78,7 @@ class KindTester:
     """Use it as a context manager, with a migrated database:
 
     async with KindTester(database, settings) as tester:
-        task_id = await tester.enqueue("sample.task", {"hold": "approval"})
+        task_id = await tester.enqueue("sample.task", {"hold": "approval"}, owner_id=await tester.person())
         assert await tester.run(task_id) == "pending_approval"
         await tester.decide(task_id, approve=True)
         assert await tester.run(task_id) == "succeeded"
@@ -127,11 +128,17 @@ class KindTester:
         return TaskState((await self.task(task_id)).state)
 
     async def _try(self, claimed: Claimed) -> None:
-        context = Context(
-            claimed, database=self._database, settings=self._settings, actor=ACTOR, executors=self._executors
-        )
         try:
-            outcome = await execute(claimed, context)
+            async with Resources() as resources:
+                context = Context(
+                    claimed,
+                    database=self._database,
+                    settings=self._settings,
+                    actor=ACTOR,
+                    executors=self._executors,
+                    resources=resources,
+                )
+                outcome = await execute(claimed, context)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():

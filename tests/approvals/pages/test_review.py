@@ -323,8 +323,10 @@ async def test_a_question_that_nobody_could_be_told_about_is_undelivered_and_doe
     database: Database, settings: Settings, redis: Redis
 ) -> None:
     admin = await principal(database, "admin@example.org", admin=True)
+    gone = await principal(database, "gone@example.org")
     async with database.write("system") as session:
-        task_id = await enqueue(session, TaskRequest(kind="test.asks", payload={"name": "x"}))
+        task_id = await enqueue(session, TaskRequest(kind="test.asks", payload={"name": "x"}, owner_id=gone.id))
+        await accounts.disable(session, gone.id)
     async with working(database, settings):
         await until_state(database, task_id, "pending_approval")
     async with database.write("system") as session:
@@ -334,8 +336,8 @@ async def test_a_question_that_nobody_could_be_told_about_is_undelivered_and_doe
         assert "undelivered" in inbox
         assert "not yet delivered" not in inbox
         question = words(await browser.get(f"/tasks/{task_id}/question", follow_redirects=True))
-    assert "There was nobody to ask by mail, so its time does not run. You can decide here." in question
-    assert "nobody by mail" in question
+    assert "No mail about this could be delivered, so its time does not run. You can decide here." in question
+    assert "gone@example.org (undelivered" in question
 
 
 async def test_a_refusal_tells_the_time_in_the_reader_s_zone_and_the_person_by_their_address(

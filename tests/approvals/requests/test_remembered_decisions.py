@@ -55,3 +55,14 @@ async def test_only_a_person_who_resumes_a_rejected_task_has_the_question_put_ag
         await tester.act(task_id, "resume")
         assert await tester.run(task_id) == "pending_approval"
         assert await questions(database, task_id) == 2
+
+
+async def test_a_question_that_nobody_is_asked_is_refused_at_once(database: Database, settings: Settings) -> None:
+    """Without an owner and recipients it would be pending for ever."""
+    async with KindTester(database, settings) as tester:
+        for kind in ("test.goes-on", "test.needs-input"):
+            task_id = await tester.enqueue(kind, {"name": "nobody"})
+            assert await tester.run(task_id) is TaskState.DEAD_LETTER
+            assert "asks nobody: it names no recipients, and the task has no owner" in (
+                (await tester.task(task_id)).reason or ""
+            )

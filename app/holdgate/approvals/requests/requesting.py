@@ -144,6 +144,11 @@ def _check(question: Question, people: list[str], barred: frozenset[str]) -> Non
         )
     if problem := shape_problem(question.shown):
         raise QuestionImpossible(f"What the approval request {question.step!r} shows cannot be stored. {problem}")
+    if not people:
+        raise QuestionImpossible(
+            f"The approval request {question.step!r} asks nobody: it names no recipients, and the task has no owner. "
+            "Name recipients, or enqueue the task with an owner."
+        )
     needed, left = question.needed, [person for person in people if person not in barred]
     if needed < 1:
         raise QuestionImpossible(f"The question {question.step!r} needs {needed} people; it must be at least one.")

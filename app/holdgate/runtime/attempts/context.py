@@ -32,6 +32,7 @@ from holdgate.runtime.attempts.executors import Executors
 from holdgate.runtime.attempts.insistence import Insistence
 from holdgate.runtime.clock import Clock
 from holdgate.runtime.errors import Asleep, Held, LeaseLost, PermanentError, TaskEnded
+from holdgate.runtime.resources import Resource, Resources
 from holdgate.tasks import artifacts
 from holdgate.tasks.artifacts import StoredArtifact
 from holdgate.tasks.kinds import LONGEST_WAIT
@@ -41,6 +42,7 @@ from holdgate.tasks.queue.claims import Claimed
 P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F")
+T = TypeVar("T")
 
 PROCESS_LIMIT = timedelta(minutes=1)
 MOST_NOTE = 500  # characters beside the progress
@@ -59,6 +61,7 @@ class Context:
         settings: Settings,
         actor: str,
         executors: Executors | None = None,
+        resources: Resources | None = None,
     ) -> None:
         self.task = task
         self.task_id = task.id
@@ -72,8 +75,10 @@ class Context:
 
         self._actor = actor
         self._executors = executors or Executors()
+        self._resources = resources or Resources()
         self._insist = Insistence(database, actor, lambda: self.log)
         self._steps: dict[str, str] | None = None
+        self._begun: set[str] = set()
         self._progress_at = 0.0
         self._ended: TaskEnded | None = None
 
@@ -86,6 +91,10 @@ class Context:
     def last_try(self) -> bool:
         """Whether a failure now would send the task to the dead letters."""
         return self.task.failures + 1 >= self.task.max_attempts
+
+    def resource(self, wanted: Resource[T]) -> T:
+        """What the worker has opened for its handlers. Raises LookupError for what it has not."""
+        return self._resources.get(wanted)
 
     def idempotency_key(self, step: str) -> str:
         """The same for every try of this step of this task: for a header that tells the other side so."""
@@ -101,19 +110,19 @@ class Context:
         Raises:
             PermanentError: the result cannot be stored (steps.py) or, by other code since, cannot be read any more.
         """
-        steps.check_name(name)
-        wanted = steps.returned(name, function)
-        stored = await self._stored(name)
-        if stored is None:
-            self._go_on()
-            result = steps.encode(name, await function(*args, **kwargs), wanted)
+        with self._step(name):
+            wanted = steps.returned(name, function)
+            stored = await self._stored(name)
+            if stored is None:
+                self._go_on()
+                result = steps.encode(name, await function(*args, **kwargs), wanted)
 
-            async def store(session: WriteSession) -> str:
-                return await self._store(session, name, result)
+                async def store(session: WriteSession) -> str:
+                    return await self._store(session, name, result)
 
-            stored = await self._finish(name, store)
-        value: R = steps.decode(name, stored, wanted)
-        return value
+                stored = await self._finish(name, store)
+            value: R = steps.decode(name, stored, wanted)
+            return value
 
     async def transact(
         self,
@@ -126,19 +135,19 @@ class Context:
 
         `function` gets the session first and must not commit.
         """
-        steps.check_name(name)
-        wanted = steps.returned(name, function)
-        stored = await self._stored(name)
-        if stored is None:
+        with self._step(name):
+            wanted = steps.returned(name, function)
+            stored = await self._stored(name)
+            if stored is None:
 
-            async def work(session: WriteSession) -> str:
-                result = steps.encode(name, await function(session, *args, **kwargs), wanted)
-                # Last, so that a late worker's effects roll back.
-                return await self._store(session, name, result)
+                async def work(session: WriteSession) -> str:
+                    result = steps.encode(name, await function(session, *args, **kwargs), wanted)
+                    # Last, so that a late worker's effects roll back.
+                    return await self._store(session, name, result)
 
-            stored = await self._finish(name, work)
-        value: R = steps.decode(name, stored, wanted)
-        return value
+                stored = await self._finish(name, work)
+            value: R = steps.decode(name, stored, wanted)
+            return value
 
     async def approval(
         self,
@@ -224,6 +233,8 @@ class Context:
         """
         self._go_on()
         steps.check_name(name)
+        if name in self._begun:
+            raise PermanentError(steps.TWICE.format(name=name))
         if duration > LONGEST_WAIT:
             raise PermanentError(f"The sleep {name!r} is longer than ten years. Let it sleep for less.")
 
@@ -288,6 +299,22 @@ class Context:
         """
         self._go_on()
         return await self._executors.process(limit, partial(function, *args), self.clock)
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        """One step of this name. A second one would never run: it would be given the first one's result.
+
+        One that failed may be called again, by a handler that catches its error.
+        """
+        steps.check_name(name)
+        if name in self._begun:
+            raise PermanentError(steps.TWICE.format(name=name))
+        self._begun.add(name)
+        try:
+            yield
+        except BaseException:
+            self._begun.discard(name)
+            raise
 
     def _go_on(self) -> None:
         """Raises again what has ended this attempt: a handler that caught it must have no effect any more."""

@@ -15,6 +15,10 @@ from holdgate.core.text.typed import decode_as
 from holdgate.runtime.errors import PermanentError
 
 MOST_NAME = 500  # bytes: names are keys of an index
+TWICE = (
+    "The step {name!r} is there already: the second one would never run, and be given the result of the first. Give "
+    'each step a name of its own; in a loop say which one it is, as in f"page-{{n}}".'
+)
 
 
 def check_name(name: str) -> None:
