@@ -1,6 +1,8 @@
 """The page of the names that `from holdgate import …` gives, from what the code says of them."""
 
 import inspect
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import holdgate
@@ -10,14 +12,51 @@ HEAD = """# Python names
 
 What `from holdgate import …` gives is the public interface: these names keep their meaning, and the changelog says what
 becomes of them. Everything else in the package may change without notice. Types are part of it (`py.typed`). This page
-is generated (`make reference`); [Write a kind](../kinds.md) shows the names at work.
+is generated (`make reference`); [Write a kind](../kinds.md) and [Enqueue in your own transaction](../enqueue.md) show
+the names at work.
 
 """
+_MODULES = re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Za-z])|'")
 
 
 def page() -> str:
-    rows = [(f"`{name}`", _about(getattr(holdgate, name))) for name in sorted(holdgate.__all__, key=str.lower)]
-    return (HEAD + table(("name", "is"), rows)).rstrip() + "\n"
+    names = sorted(holdgate.__all__, key=str.lower)
+    rows = [(f"`{name}`", _about(getattr(holdgate, name))) for name in names]
+    return (HEAD + table(("name", "is"), rows) + "\n" + "\n".join(map(_section, names))).rstrip() + "\n"
+
+
+def members(value: Any) -> Iterator[tuple[str, Any]]:
+    """What a class of ours offers by name, as it stands in the class."""
+    if inspect.isclass(value):
+        for name, member in vars(value).items():
+            offered = inspect.isfunction(member) or isinstance(member, property)
+            if not name.startswith("_") and offered:
+                yield name, member
+
+
+def _section(name: str) -> str:
+    value = getattr(holdgate, name)
+    parts = [f"## {name}\n", _text(name, value)]
+    parts += [f"### {name}.{each}\n\n{_text(each, member)}" for each, member in members(value)]
+    return "\n".join(parts)
+
+
+def _text(name: str, value: Any) -> str:
+    """How it is called, and all that it says of itself."""
+    called = ""
+    if not isinstance(value, property):
+        try:
+            called = f"{name}{_signature(value)}\n\n"
+        except ValueError:
+            called = ""
+    return f"```text\n{called}{inspect.getdoc(value) or ''}\n```\n"
+
+
+def _signature(value: Any) -> str:
+    """With its types, by their short names."""
+    found = inspect.signature(value)
+    shown = [each for each in found.parameters.values() if each.name != "self"]
+    return _MODULES.sub("", str(found.replace(parameters=shown)))
 
 
 def _about(value: Any) -> str:

@@ -1,12 +1,14 @@
 """The names of the product: what `from holdgate import …` gives, and that the name it had before is gone."""
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import holdgate
+from manual.python import members
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "app" / "holdgate"
@@ -55,6 +57,9 @@ def test_the_public_names_are_found_typed_and_listed_in_the_docs() -> None:
         for alias in node.names
     }
     assert declared == {name: f"holdgate.{home}.{name}" for name, home in holdgate._HOMES.items()}
+    public = {name: getattr(holdgate, name) for name in holdgate.__all__}
+    said = {(name, each): inspect.getdoc(part) for name, value in public.items() for each, part in members(value)}
+    assert [where for where, doc in said.items() if not doc] == [] and ("Kind", "enqueue") in said
     page = (ROOT / "docs/reference/python.md").read_text()
     assert sorted(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) == sorted(holdgate.__all__)
     assert (PACKAGE / "py.typed").is_file()

@@ -129,6 +129,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
+        """Close its connections; `with` does so, too."""
         self._http.close()
 
     def create_task(
@@ -173,18 +174,23 @@ class Client:
         return cast(JsonObject, self.post(f"/tasks/{id}/answer", {"form": dict(form)}, once=once))
 
     def create_run(self, name: str, tasks: Iterable[Mapping[str, Any]], *, once: str = "") -> JsonObject:
+        """Start a run with these tasks."""
         return cast(JsonObject, self.post("/runs", {"name": name, "tasks": [dict(task) for task in tasks]}, once=once))
 
     def run(self, id: str) -> JsonObject:
+        """One run, with its progress."""
         return cast(JsonObject, self.get(f"/runs/{id}"))
 
     def runs(self, **filters: Any) -> Iterator[JsonObject]:
+        """Every run that matches, newest first, page by page."""
         yield from self.each("/runs", filters)
 
     def approvals(self, **filters: Any) -> Iterator[JsonObject]:
+        """Every approval request that matches, page by page."""
         yield from self.each("/approvals", filters)
 
     def approval(self, id: str) -> JsonObject:
+        """One approval request: what is shown, its form, who is asked."""
         return cast(JsonObject, self.get(f"/approvals/{id}"))
 
     def decide(
@@ -203,6 +209,7 @@ class Client:
         return cast(JsonObject, self.post(f"/approvals/{approval['id']}/decision", body, once=once))
 
     def stats(self) -> JsonObject:
+        """Counts of tasks by state, kind and queue."""
         return cast(JsonObject, self.get("/stats"))
 
     def overview(self, period: Literal["hour", "day", "week"] = "hour") -> JsonObject:
@@ -250,6 +257,7 @@ class Client:
         return self._send("GET", path, params=dict(query or {})).content
 
     def post(self, path: str, body: Any = None, *, once: str = "") -> Any:
+        """Send JSON to a route; its answer. `once`: an Idempotency-Key, with which it is tried again safely."""
         headers = {"Idempotency-Key": once} if once else {}
         return self._send("POST", path, headers=headers, again=bool(once), json=body).json()
 

@@ -62,8 +62,9 @@ def test_what_yields_nothing_is_refused_when_it_is_declared() -> None:
     async def opens() -> Any:
         return 1
 
+    wrong: Any = opens
     with pytest.raises(TypeError, match="must be an `async def` without arguments that yields once"):
-        resource(opens)
+        resource(wrong)
 
 
 async def test_a_handler_has_it_in_tests_as_in_a_worker(database: Database, settings: Settings) -> None:

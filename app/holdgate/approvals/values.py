@@ -84,6 +84,7 @@ class Answer(Generic[F]):
 
     @property
     def approved(self) -> bool:
+        """Whether they agreed, or answered."""
         return self.decision in (ApprovalState.APPROVED, ApprovalState.ANSWERED)
 
 

@@ -1,0 +1,138 @@
+"""The programs in examples/ work, and a type checker agrees with them about the installed package."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
+from holdgate.testing import KindTester
+from tests.servers import Servers
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+CHECKED = """
+from refunds import PayRefund, Transfer, pay_refund
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
+
+async def used(later: AsyncSession, now: Session) -> None:
+    reveal_type(pay_refund)
+    reveal_type(await pay_refund.enqueue(later, PayRefund("A7", 1)))
+    reveal_type(pay_refund.enqueue_many(now, [PayRefund("A7", 1)], priority=9))
+    reveal_type(pay_refund.read_result({}))
+    pay_refund.enqueue(now, Transfer("T", 1))
+    pay_refund.enqueue(now, PayRefund("A7", 1), prio=9)
+    pay_refund.enqueue(object(), PayRefund("A7", 1))
+"""
+WRONG = ["12", "13", "14"]  # the lines of another payload, an unknown option, and a place that is none
+REVEALED = ("Kind[PayRefund, Transfer]", "UUID", "list[UUID]", "Transfer")
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    from importlib import import_module
+
+    yield import_module
+
+
+@pytest.fixture
+async def shop(database: Database) -> AsyncIterator[None]:
+    yield
+    async with database.write("system") as session:
+        await session.execute(text("DROP TABLE IF EXISTS public.shop_refunds, shop_refunds"))
+
+
+async def agreed(database: Database, settings: Settings) -> list[str]:
+    """Two people approve what was enqueued; the state and the result of each task."""
+    async with database.read() as session:
+        tasks = list((await session.execute(text("SELECT id FROM tasks WHERE kind = 'refund.pay'"))).scalars())
+    found = []
+    async with KindTester(database, settings) as tester:
+        for task in tasks:
+            assert await tester.run(task) == "pending_approval"
+            await tester.approve(task, by="ann@shop.example")
+            await tester.approve(task, by="bob@shop.example")
+            found.append(f"{await tester.finish(task)} {(await tester.result(task))['cents']}")
+    return found
+
+
+@pytest.mark.usefixtures("shop")
+async def test_a_refund_of_the_fastapi_shop_is_there_with_its_row_or_not_at_all(
+    example: Any, servers: Servers, database: Database, settings: Settings
+) -> None:
+    app = example("fastapi_shop").create_app(servers.database_url)
+    transport = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://s") as shop:
+        made = [await shop.post("/orders/A7/refund?cents=1250") for _ in range(2)]
+        assert {answer.status_code for answer in made} == {202} and made[0].json() == made[1].json()
+        assert (await shop.post("/orders/A8/refund?cents=60000")).status_code == 409
+    assert await agreed(database, settings) == ["succeeded 1250"]
+    async with database.read() as session:
+        kept = await session.execute(text('SELECT "order", cents FROM shop_refunds'))
+        assert [tuple(row) for row in kept] == [("A7", 1250)]
+
+
+@pytest.mark.usefixtures("shop")
+async def test_so_is_one_of_the_flask_shop(
+    example: Any, servers: Servers, database: Database, settings: Settings
+) -> None:
+    shop = example("flask_shop").create_app(servers.database_url.replace("+asyncpg", "")).test_client()
+    made = [shop.post("/orders/A7/refund?cents=1250") for _ in range(2)]
+    assert {answer.status_code for answer in made} == {202} and made[0].json == made[1].json
+    assert shop.post("/orders/A8/refund?cents=60000").status_code == 409
+    assert await agreed(database, settings) == ["succeeded 1250"]
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The examples beside an environment with the wheel; its other packages are ours, by a path."""
+    place = tmp_path_factory.mktemp("product")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(place)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", place / "venv"], check=True)
+    [packages] = (place / "venv/lib").glob("python*/site-packages")
+    (packages / "theirs.pth").write_text(sysconfig.get_path("purelib"))
+    install = ["-m", "pip", "--python", str(place / "venv/bin/python"), "install", "--no-deps", "--no-index", "-q"]
+    [made] = place.glob("*.whl")
+    subprocess.run([sys.executable, *install, "--force-reinstall", str(made)], check=True, capture_output=True)
+    shutil.copytree(EXAMPLES, place / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+    (place / "checked.py").write_text(CHECKED)
+    return place
+
+
+CHECKERS = {
+    "mypy": ["-m", "mypy", "--strict", "--config-file=", "--cache-dir=cache", "--python-executable=venv/bin/python"],
+    "pyright": ["-m", "pyright", "--pythonpath=venv/bin/python"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_type_checkers_agree_about_the_installed_package(checker: str, product: Path) -> None:
+    if checker == "pyright" and shutil.which("node") is None:
+        pytest.skip("pyright is a program for node, which is not here: apt-get install nodejs npm")
+    (product / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict", "extraPaths": ["examples"]}')
+    done = subprocess.run(
+        [sys.executable, *CHECKERS[checker], "examples", "checked.py"],
+        cwd=product,
+        env={**os.environ, "MYPYPATH": "examples"},
+        capture_output=True,
+        text=True,
+    )
+    told = done.stdout + done.stderr
+    assert sorted({*re.findall(r"(\w+)\.py:(\d+)\b.* error: ", told)}) == [("checked", line) for line in WRONG], told
+    plain = re.sub(r"\b(checked|refunds|uuid)\.", "", told)
+    assert all(f'{name}"' in plain for name in REVEALED), told
