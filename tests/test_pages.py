@@ -264,7 +264,7 @@ async def test_a_task_by_hand_is_enqueued_and_what_does_not_fit_keeps_what_was_t
         ({"payload": "[1]"}, "Not a JSON object"),
         ({"payload": '{"steps": "two"}'}, "Expected `int`"),
         ({"payload": '{"stepps": 2}'}, "unknown field"),
-        ({"priority": "1001"}, "1000 or less"),
+        ({"priority": "1001"}, "at most 1000"),
         ({"queue": "No Such"}, "Use small letters"),
     ):
         form = {"kind": "sample.task", "payload": "{}", "title": "kept title", **wrong}

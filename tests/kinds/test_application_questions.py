@@ -15,7 +15,7 @@ async def test_a_required_question_without_an_answer_is_asked_and_then_the_appro
     question = await tester.question(task_id)
     assert (question.step, question.form) == ("questions", {"work_permit": ""})
     assert question.recipients == ["ada@example.org"]
-    with pytest.raises(Exception, match="missing or do not fit"):
+    with pytest.raises(Exception, match="missing or invalid"):
         await tester.decide(task_id, form={"work_permit": "perhaps"})
 
     await tester.decide(task_id, form={"work_permit": "yes"})
