@@ -43,7 +43,9 @@ def test_nobody_is_told_to_install_a_name_from_an_index() -> None:
     """Until a release is published, and ever by a name that is somebody else's: what is installed is a file."""
     told = re.compile(r"pip3? install[^\n]*?[ '\"](hold\w+)(\[|'|\"| |$)", re.MULTILINE)
     files = [name for name in tracked() if name.endswith((".md", ".py", ".html", ".txt", ".yaml", ".toml", "Makefile"))]
-    texts = {name: (ROOT / name).read_text() for name in files if not name.startswith(MAY_SAY_THE_OLD_NAME)}
+    texts = {
+        name: (ROOT / name).read_text(errors="replace") for name in files if not name.startswith(MAY_SAY_THE_OLD_NAME)
+    }
     assert {name: told.findall(text) for name, text in texts.items() if told.search(text)} == {}
 
 

@@ -98,13 +98,8 @@ class Problem(Exception):
 
 
 class Client:
-    """One installation, in the name of one token.
-
-    Args:
-        tries: how often a request is sent at most.
-        sleep: what waits between tries.
-        transport: of httpx, for tests.
-    """
+    """One installation, in the name of one token. `tries`: how often a request is sent at most; `sleep` waits between;
+    `transport` is httpx's, for tests."""
 
     def __init__(
         self,
@@ -118,9 +113,7 @@ class Client:
     ) -> None:
         base, headers = f"{base_url.rstrip('/')}{PREFIX}", {"Authorization": f"Bearer {token}"}
         self._http = httpx.Client(base_url=base, headers=headers, timeout=timeout, transport=transport)
-        self._timeout = timeout
-        self._tries = tries
-        self._sleep = sleep
+        self._timeout, self._tries, self._sleep = timeout, tries, sleep
 
     def __enter__(self) -> "Client":
         return self

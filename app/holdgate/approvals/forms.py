@@ -35,6 +35,7 @@ class FormField(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def field(self) -> Field:
+        """As the engine of all forms knows it (core/forms)."""
         limits: dict[str, Any] = {"maxLength": self.most, **self.limits}
         if self.type == "number":
             limits = {"type": "integer" if self.whole else "number", **self.limits}
