@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from holdgate.tasks.kinds import kind as kind
     from holdgate.tasks.requests import TaskOptions as TaskOptions
     from holdgate.tasks.requests import TaskRequest as TaskRequest
+    from holdgate.tasks.upgrades import on_payload as on_payload
 
 _HOMES = {
     "Answer": "approvals.values",
@@ -48,6 +49,7 @@ _HOMES = {
     "enqueue": "tasks.enqueue",
     "enqueue_many": "tasks.enqueue",
     "kind": "tasks.kinds",
+    "on_payload": "tasks.upgrades",
     "resource": "runtime.resources",
     "schedule": "schedules.declared",
 }

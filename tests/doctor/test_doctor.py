@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from holdgate.doctor.findings import Bounds, Check, Finding, Health, Installatio
 from holdgate.embedded import valkey
 from holdgate.runtime import workers
 from holdgate.schema import head
+from holdgate.tasks import kinds
+from holdgate.tasks.states import TaskState
 from tests.conftest import with_name
 from tests.factories.approvals import principal
 from tests.factories.site import browser_of, site_of, stranger
@@ -88,6 +91,40 @@ async def test_a_database_that_is_away_fails_and_every_check_still_answers(patie
 async def test_a_slow_answer_is_a_warning(patient: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks_core, "SLOW_MS", 0.0)
     assert (await checks_core.database(patient)).health is Health.WARN
+
+
+CODE = """
+from holdgate import Context, kind
+
+
+@kind("shop.pay")
+async def pay(ctx: Context, payload: dict[str, str]) -> None:
+    await ctx.step("look up", look_up)
+    for number in range(2):
+        await ctx.step(f"pay {number}", look_up)
+
+
+async def look_up() -> None: ...
+"""
+
+
+async def test_finished_steps_that_the_code_has_no_more_are_named(
+    patient: Installation, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kinds, "_CATALOGUE", dict(kinds._CATALOGUE))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "shop_of_the_doctor.py").write_text(CODE)
+    import_module("shop_of_the_doctor")
+    task_id = await make_task(database, kind="shop.pay", payload={}, state=TaskState.RETRYING)
+    async with database.engine.begin() as connection:
+        store = text("INSERT INTO task_steps (task_id, name, attempt, result) VALUES (:task, :name, 1, 'null')")
+        for name in ("look up", "pay 1"):
+            await connection.execute(store, {"task": task_id, "name": name})
+    assert (await checks_core.stored_steps(patient)).health is Health.OK
+    async with database.engine.begin() as connection:
+        await connection.execute(store, {"task": task_id, "name": "find"})
+    found = await checks_core.stored_steps(patient)
+    assert found.health is Health.WARN and "'find' of shop.pay" in found.says and str(task_id) in found.says
 
 
 async def test_a_schema_of_another_release_fails(patient: Installation) -> None:

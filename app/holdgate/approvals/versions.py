@@ -26,6 +26,11 @@ async def decision_on(session: AsyncSession, task_id: UUID, step: str, version: 
     return found if found is not None and found.version == version else None
 
 
+async def has_asked(session: AsyncSession, task_id: UUID) -> bool:
+    """Whether the task has ever asked for anything."""
+    return await queries.any_question(session, task_id)
+
+
 async def is_decided(session: AsyncSession, task_id: UUID, step: str, round: int) -> bool:
     """Whether a decision counts for whatever version it was made for; for a handler that may ask for another one."""
     return await _that_counts(session, task_id, step, round) is not None

@@ -99,7 +99,9 @@ def doctor(as_json: bool, send: str) -> None:
     from holdgate.core.revisions import head
     from holdgate.core.telemetry import log
     from holdgate.doctor import examination
+    from holdgate.kinds import load_kinds
 
     with servers() as settings:
         log.configure(json=True, level="error")
+        load_kinds(settings.kinds)
         sys.exit(asyncio.run(examination.tell(settings, head(), click.echo, as_json=as_json, send_to=send)))

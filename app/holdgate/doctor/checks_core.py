@@ -1,6 +1,7 @@
 """Checks of the database, Redis, the workers and the settings: quick, and nobody outside is asked."""
 
 import asyncio
+import re
 import secrets
 import time
 from contextlib import suppress
@@ -11,9 +12,12 @@ from holdgate.core.db import AWAY, Base
 from holdgate.doctor import queries
 from holdgate.doctor.findings import Check, Finding, Installation, fail, fine, warn
 from holdgate.runtime.doorbell import Doorbell
+from holdgate.runtime.known_steps import steps_of
 from holdgate.stats import counts as stats
+from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.queue import orphans
 from holdgate.tasks.search import lists
+from holdgate.tasks.states import UNFINISHED
 
 REDIS_AWAY = (RedisError, OSError, TimeoutError)
 REDIS_SECONDS = 3.0
@@ -22,6 +26,8 @@ SLOW_MS = 250.0
 POOLER_SIGNS = ("unsupported startup parameter", "prepared statement")
 SHORTEST_KEY = 32
 LEAST_SIGNS = 10  # different ones in a key that was drawn by lot
+WILL_RUN_AGAIN = [state.value for state in UNFINISHED]
+MOST_TASKS = 10_000
 GUESSABLE = ("secret", "change", "example", "password", "holdgate", "test", "default")
 
 
@@ -241,6 +247,29 @@ async def production(patient: Installation) -> Finding:
     return fine("Everything that should be set is.")
 
 
+async def stored_steps(patient: Installation) -> Finding:
+    """Whether unfinished tasks remember steps that the code of their kind has no more."""
+    known = await asyncio.to_thread(_known_steps)
+    async with patient.database.read() as session:
+        found = await queries.stored_steps(session, WILL_RUN_AGAIN, [*known], MOST_TASKS)
+    lost = [step for step in found if not known[step.kind].fullmatch(step.name)]
+    if not lost:
+        return fine("The code knows the finished steps of all unfinished tasks.")
+    told = "; ".join(
+        f"{step.name!r} of {step.kind} (tasks: {step.tasks:,}, such as {step.example})" for step in lost[:5]
+    )
+    return warn(
+        f"The code has no more: {told}{' and others' if len(lost) > 5 else ''}.",
+        "Under another name a step is done again. Keep the old one, or use ctx.version, until these tasks have ended.",
+    )
+
+
+def _known_steps() -> dict[str, re.Pattern[str]]:
+    """Of the kinds of somebody else's code, as far as they can be known."""
+    theirs = [kind for kind in all_kinds() if not kind.handler.__module__.startswith("holdgate.")]
+    return {kind.name: steps for kind in theirs if (steps := steps_of(kind.handler)) is not None}
+
+
 CHECKS: dict[str, Check] = {
     "Database": database,
     "Migrations": migrations,
@@ -249,6 +278,7 @@ CHECKS: dict[str, Check] = {
     "Workers": workers,
     "Sweeper": sweeper,
     "Queues served": served,
+    "Stored steps": stored_steps,
     "Clocks": clocks,
     "Oldest transaction": oldest_transaction,
     "Dead rows": dead_tuples,

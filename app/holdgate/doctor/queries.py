@@ -57,6 +57,18 @@ _SEEN = text(
 )
 
 
+# Of tasks that will run again; of very many, some.
+_STORED = text(
+    """
+    SELECT t.kind, s.name, count(*), min(CAST(t.id AS text))
+    FROM (SELECT id, kind FROM tasks WHERE state = ANY(CAST(:states AS text[])) AND kind = ANY(CAST(:kinds AS text[]))
+          LIMIT :limit) t
+    JOIN task_steps s ON s.task_id = t.id
+    GROUP BY t.kind, s.name ORDER BY t.kind, s.name
+    """
+)
+
+
 class PostgresVersion(NamedTuple):
     """PostgreSQL's version, for people and to compare (150004 is 15.4), and whether it takes writes."""
 
@@ -138,3 +150,18 @@ async def written(session: AsyncSession) -> Written:
 async def seen(session: AsyncSession, written: Written) -> ReplicaLag:
     """What of it the asked server has."""
     return ReplicaLag(*(await session.execute(_SEEN, {"place": written.place})).one())
+
+
+class StoredStep(NamedTuple):
+    """A finished step, in how many tasks, and one of these."""
+
+    kind: str
+    name: str
+    tasks: int
+    example: str
+
+
+async def stored_steps(session: AsyncSession, states: list[str], kinds: list[str], limit: int) -> list[StoredStep]:
+    """Finished steps of tasks in these states."""
+    rows = await session.execute(_STORED, {"states": states, "kinds": kinds, "limit": limit})
+    return [StoredStep(*row) for row in rows]

@@ -22,6 +22,7 @@ from holdgate.tasks.declaring import RunsIn
 from holdgate.tasks.errors import PayloadMismatch, UnknownKind
 from holdgate.tasks.places import AsyncPlace, Place
 from holdgate.tasks.requests import TaskOptions, TaskRequest, check_request, request_of
+from holdgate.tasks.upgrades import read_older
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -142,11 +143,16 @@ class Kind(Generic[P, R]):
         return schema_of(self.payload)
 
     def parse(self, payload: Any) -> P:
-        """Plain JSON data (dicts, lists, strings) → the payload type; raises PayloadMismatch."""
+        """Plain JSON data (dicts, lists, strings), of an older form, too → the payload type; raises PayloadMismatch."""
         try:
-            read: P = read_as(self.payload, payload)
+            return self._read(payload)
         except msgspec.ValidationError as error:
+            if (upgraded := read_older(self.name, payload, self._read)) is not None:
+                return upgraded
             raise PayloadMismatch(self.name, str(error)) from error
+
+    def _read(self, payload: Any) -> P:
+        read: P = read_as(self.payload, payload)
         return read
 
     def plain(self, payload: Any) -> Any:

@@ -54,6 +54,10 @@ async def latest_question(session: AsyncSession, task_id: UUID, step: str) -> Ap
     return found.scalars().first()
 
 
+async def any_question(session: AsyncSession, task_id: UUID) -> bool:
+    return bool(await session.scalar(select(select(Approval.id).where(Approval.task_id == task_id).exists())))
+
+
 async def count_versions(session: AsyncSession, task_id: UUID, step: str, round: int) -> int:
     """How often a step has asked in this round: once for each version."""
     of_step = (Approval.task_id == task_id, Approval.step == step, Approval.round == round)

@@ -44,6 +44,7 @@ R = TypeVar("R")
 F = TypeVar("F")
 T = TypeVar("T")
 
+VERSION = "version:"  # before the name of the step that keeps one
 PROCESS_LIMIT = timedelta(minutes=1)
 MOST_NOTE = 500  # characters beside the progress
 PROGRESS_INTERVAL = 0.5  # seconds between two writes of a task's progress
@@ -79,6 +80,7 @@ class Context:
         self._insist = Insistence(database, actor, lambda: self.log)
         self._steps: dict[str, str] | None = None
         self._begun: set[str] = set()
+        self._before: frozenset[str] = frozenset()  # finished by earlier attempts
         self._progress_at = 0.0
         self._ended: TaskEnded | None = None
 
@@ -123,6 +125,37 @@ class Context:
                 stored = await self._finish(name, store)
             value: R = steps.decode(name, stored, wanted)
             return value
+
+    async def version(self, name: str, current: int) -> int:
+        """Which version of a changed piece of the handler this task goes by, for as long as it lives.
+
+        `current` for a task that has not begun, 0 for one that had done a step or asked for something before this call
+        came into the code: it goes on as it began. Write it at the handler's top, before any step, so that the answer
+        is kept before anything is done. The next change is `current` + 1 under the same name.
+
+        Raises:
+            PermanentError: a task goes by a newer version than this code has.
+        """
+        if type(current) is not int or current < 1:
+            raise PermanentError(f"The version {name!r} is {current!r}. Use a whole number from 1 on.")
+
+        step = f"{VERSION}{name}"
+        steps.check_name(step)
+        stored = await self._stored(step)
+        if stored is None:
+            begun = self.attempt > 1 and await self._insist.read(step, self._has_begun)
+            first = "0" if begun else str(current)
+
+            async def keep(session: WriteSession) -> str:
+                return await self._store(session, step, first)
+
+            stored = await self._finish(step, keep)
+        chosen = int(stored)
+        if chosen > current:
+            raise PermanentError(
+                f"The task goes by version {chosen} of {name!r}, but this code has {current}. Run the newer code."
+            )
+        return chosen
 
     async def transact(
         self,
@@ -316,6 +349,12 @@ class Context:
             self._begun.discard(name)
             raise
 
+    async def _has_begun(self, session: ReadSession) -> bool:
+        """Whether an earlier attempt has done or asked for anything."""
+        if any(not name.startswith(VERSION) for name in self._before):
+            return True
+        return await versions.has_asked(session, self.task_id)
+
     def _go_on(self) -> None:
         """Raises again what has ended this attempt: a handler that caught it must have no effect any more."""
         if self._ended is not None:
@@ -361,6 +400,7 @@ class Context:
 
             # A first attempt has nothing behind it: no look-up on the way of most tasks.
             self._steps = {} if self.attempt == 1 else await self._insist.read("steps", finished)
+            self._before = frozenset(self._steps)
         return self._steps.get(name)
 
     async def _store(self, session: WriteSession, name: str, result: str) -> str:

@@ -38,11 +38,9 @@ async def execute(
     """
     try:
         kind = find_kind(task.kind)
-        payload = decode_as(kind.payload, task.payload)
-    except UnknownKind as error:
+        payload = _payload(kind, task.payload)
+    except (UnknownKind, PayloadMismatch) as error:
         return buried(task, error)
-    except msgspec.ValidationError as error:
-        return buried(task, PayloadMismatch(task.kind, str(error)))
     seconds = kind.timeout.total_seconds()
     try:
         # A time that is over already would still let the handler run up to its first await.
@@ -71,6 +69,14 @@ async def execute(
         watch(failure)
         late = TimeoutError(f"It took longer than {kind.timeout.total_seconds():g} seconds.")
         return failed(task, late if limit.expired() else failure)
+
+
+def _payload(kind: AnyKind, stored: str) -> Any:
+    """Raises PayloadMismatch: it is neither of the present form nor of one that is known."""
+    try:
+        return decode_as(kind.payload, stored)
+    except msgspec.ValidationError:
+        return kind.parse(msgspec.json.decode(stored))
 
 
 async def _call(kind: AnyKind, context: Context, payload: Any) -> Any:
