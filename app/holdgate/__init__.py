@@ -59,7 +59,15 @@ __all__ = [*_HOMES]
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'holdgate' has no attribute {name!r}")
-    return getattr(import_module(f"holdgate.{_HOMES[name]}"), name)
+    try:
+        return getattr(import_module(f"holdgate.{_HOMES[name]}"), name)
+    except ModuleNotFoundError as missing:
+        if str(missing.name).startswith("holdgate"):
+            raise
+        extra = "client" if _HOMES[name] == "client" else "kinds"
+        raise ImportError(
+            f"holdgate.{name} needs the package {missing.name}. Install Holdgate with its extra: holdgate[{extra}]."
+        ) from missing
 
 
 def __dir__() -> list[str]:

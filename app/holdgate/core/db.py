@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 from sqlalchemy import MetaData, bindparam, func, select
+from sqlalchemy import __version__ as sqlalchemy_version
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -51,6 +52,12 @@ class Base(DeclarativeBase):
             "ix": "%(table_name)s_%(column_0_name)s_idx",
         }
     )
+
+
+def stored_with(**parameters: str) -> dict[str, Any]:
+    """Storage parameters of a table, for its arguments. SQLAlchemy 2.0, which a product may have, knows none; it makes
+    no table either: migrations need 2.1."""
+    return {} if sqlalchemy_version.startswith("2.0.") else {"postgresql_with": parameters}
 
 
 # Of a time in SQL: that Python can read it. Beyond are infinity and years of five digits.

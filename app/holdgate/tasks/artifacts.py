@@ -6,7 +6,7 @@ A crash in between leaves at most a file without a row, below the directory of i
 
 import re
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -16,11 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.core.config import Settings
 from holdgate.core.db import Database, insist
 from holdgate.core.errors import Invalid, NotFound
-from holdgate.core.files import FilesAway, FileStore
 from holdgate.core.ids import uuid7
 from holdgate.core.telemetry import log
 from holdgate.tasks.models import Artifact, Task
 from holdgate.tasks.queue.claims import Attempt
+
+if TYPE_CHECKING:
+    from holdgate.core.files import FileStore
 
 MOST_BYTES = 64 * 1024 * 1024
 
@@ -73,7 +75,7 @@ async def store_artifact(
     # Not in the loop: hashing 64 MiB takes a while, but far less than sending them.
     digest = sha256(data).hexdigest()
     key = f"{task_id}/{uuid7()}"
-    store = FileStore(settings.artifact_store)
+    store = _store(settings)
     await store.put(key, data)
     values = {"id": uuid7(), "name": name, "content_type": content_type, "size": len(data), "sha256": digest}
     fence = {"task_id": task_id, "attempt": attempt, "key": key}
@@ -91,15 +93,24 @@ async def store_artifact(
 
 async def forget_files(settings: Settings, keys: list[str]) -> None:
     """Remove the files of artifacts whose rows are gone."""
-    store = FileStore(settings.artifact_store)
+    store = _store(settings)
     for key in keys:
         await _forget(store, key)
 
 
-async def _forget(store: FileStore, key: str | None) -> None:
+def _store(settings: Settings) -> "FileStore":
+    # Imported when it is used: a product that only defines kinds has no package for it (the extra `kinds`).
+    from holdgate.core.files import FileStore
+
+    return FileStore(settings.artifact_store)
+
+
+async def _forget(store: "FileStore", key: str | None) -> None:
     """Remove a file that no row names any more; if that fails it costs space and nothing else."""
     if key is None:
         return
+    from holdgate.core.files import FilesAway
+
     try:
         await store.remove(key)
     except FilesAway as error:

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holdgate.core.db import READABLE, Base, Xid8
+from holdgate.core.db import READABLE, Base, Xid8, stored_with
 from holdgate.tasks.reason_links import spoken
 from holdgate.tasks.states import FINISHED, RESOLVED, TaskState
 
@@ -161,7 +161,7 @@ class Task(Base):
             "id",
             postgresql_where=text("state = 'dead_letter' AND fingerprint IS NULL"),
         ),
-        {"postgresql_with": {"fillfactor": "80"}},
+        stored_with(fillfactor="80"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
