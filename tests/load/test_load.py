@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from redis.asyncio import Redis
 from sqlalchemy import text
 
+import holdgate.kinds.email_send  # noqa: F401
 from holdgate.accounts.service import add_user
 from holdgate.accounts.tokens.personal import USUAL, create_token
 from holdgate.cli import main
