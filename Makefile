@@ -29,12 +29,12 @@ run: .venv/run ## set up and start everything; prints a sign-in link
 	@exec $(BIN)/holdgate dev
 
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal -q
-test: setup ## most tests, in minutes, on real PostgreSQL and Valkey; says what it left out
-	@$(PYTEST) --quick
-
-test-all: setup ## every test: also browsers, crashes, fuzzing, installations
+test: setup ## most tests, in minutes, on real PostgreSQL and Valkey; says what it left out (ALL=1: none)
 	@$(BIN)/python -m tests.chromium
-	@$(PYTEST)
+	@$(PYTEST) $(if $(ALL),,--quick)
+
+test-all: ## every test: also browsers, crashes, fuzzing, installations
+	@$(MAKE) --no-print-directory test ALL=1
 
 fuzz: setup ## odd requests to every route of the API, many (FUZZ=500 examples each)
 	@HOLDGATE_FUZZ=$(or $(FUZZ),300) $(BIN)/python -m pytest -n auto -q tests/api/test_fuzz.py
