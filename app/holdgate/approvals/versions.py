@@ -27,7 +27,7 @@ async def decision_on(session: AsyncSession, task_id: UUID, step: str, version: 
 
 
 async def has_asked(session: AsyncSession, task_id: UUID) -> bool:
-    """Whether the task has ever asked for anything."""
+    """Whether the task has asked for anything that still counts."""
     return await queries.any_question(session, task_id)
 
 

@@ -55,7 +55,9 @@ async def latest_question(session: AsyncSession, task_id: UUID, step: str) -> Ap
 
 
 async def any_question(session: AsyncSession, task_id: UUID) -> bool:
-    return bool(await session.scalar(select(select(Approval.id).where(Approval.task_id == task_id).exists())))
+    """Whether the task has asked for anything that still counts; with another payload it begins anew."""
+    counts = (Approval.task_id == task_id, Approval.withdrawn_at.is_(None))
+    return bool(await session.scalar(select(select(Approval.id).where(*counts).exists())))
 
 
 async def count_versions(session: AsyncSession, task_id: UUID, step: str, round: int) -> int:
