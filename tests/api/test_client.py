@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from textwrap import dedent
@@ -24,6 +25,8 @@ from holdgate.api.openapi import document
 from holdgate.asgi import API_HANDLERS
 from holdgate.client import Client, Problem
 from holdgate.core.db import Database
+from holdgate.core.errors import Invalid
+from holdgate.kinds.sample_task import SampleTask, sample_task
 from tests import processes
 from tests.factories.programs import token_for
 from tests.processes import environment, free_port
@@ -317,3 +320,17 @@ async def test_the_pages_commands_and_code_run_as_they_stand(
     done = run(sys.executable, "-c", python)
     assert done.returncode == 0, done.stderr
     assert "1 {'scheduled': 1}" in done.stdout and "of 1" in done.stdout, done.stdout
+
+
+async def test_a_kind_enqueues_by_the_client_once_if_it_is_unique(hold: Client) -> None:
+    made = sample_task.enqueue(
+        hold, SampleTask(steps=2), title="By a client", unique="A7", unique_for=timedelta(hours=1)
+    )
+    again, twice = sample_task.enqueue_many(hold, [SampleTask()] * 2, unique="A7")
+    other = sample_task.enqueue(hold, SampleTask())
+    assert again == twice == made != other
+    task = hold.task(str(made))
+    assert (task["title"], task["payload"]["steps"]) == ("By a client", 2)
+    assert len(list(hold.tasks())) == 2
+    with pytest.raises(Invalid, match="belong to whose token it has"):
+        sample_task.enqueue(hold, SampleTask(), owner="ann@example.org")

@@ -22,21 +22,23 @@ from tests.servers import Servers
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 CHECKED = """
+from holdgate import Client
 from refunds import PayRefund, Transfer, pay_refund
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 
-async def used(later: AsyncSession, now: Session) -> None:
+async def used(later: AsyncSession, now: Session, api: Client) -> None:
     reveal_type(pay_refund)
     reveal_type(await pay_refund.enqueue(later, PayRefund("A7", 1)))
     reveal_type(pay_refund.enqueue_many(now, [PayRefund("A7", 1)], priority=9))
+    reveal_type(pay_refund.enqueue(api, PayRefund("A7", 1)))
     reveal_type(pay_refund.read_result({}))
     pay_refund.enqueue(now, Transfer("T", 1))
     pay_refund.enqueue(now, PayRefund("A7", 1), prio=9)
     pay_refund.enqueue(object(), PayRefund("A7", 1))
 """
-WRONG = ["12", "13", "14"]  # the lines of another payload, an unknown option, and a place that is none
+WRONG = ["14", "15", "16"]  # the lines of another payload, an unknown option, and a place that is none
 REVEALED = ("Kind[PayRefund, Transfer]", "UUID", "list[UUID]", "Transfer")
 
 

@@ -88,7 +88,7 @@ async def test_a_pydantic_model_is_payload_step_form_and_result(
         assert await tester.run(task) == "pending_approval", (await tester.task(task)).error
         asked = await tester.question(task)
         assert (asked.shown["Order"], asked.form) == (ORDER, {"cents": 5, "note": ""})
-        with pytest.raises(Invalid, match="do not fit"):
+        with pytest.raises(Invalid, match="missing or invalid"):
             await tester.decide(task, form={"cents": 0})
         await tester.decide(task, form={"cents": 4})
         assert await tester.finish(task) == "succeeded"

@@ -36,19 +36,19 @@ class _Executes(Protocol):
     def execute(self) -> Callable[..., Any]: ...
 
 
-class _AsyncPosts(Protocol):
+class _AsyncCreates(Protocol):
     @property
-    def post(self) -> Callable[..., Awaitable[Any]]: ...
+    def create_task(self) -> Callable[..., Awaitable[Any]]: ...
 
 
-class _Posts(Protocol):
+class _Creates(Protocol):
     @property
-    def post(self) -> Callable[..., Any]: ...
+    def create_task(self) -> Callable[..., Any]: ...
 
 
 # By their shape, so that a type checker needs none of the libraries.
-AsyncPlace: TypeAlias = _AsyncExecutes | _AsyncPosts
-Place: TypeAlias = _Executes | _Posts
+AsyncPlace: TypeAlias = _AsyncExecutes | _AsyncCreates
+Place: TypeAlias = _Executes | _Creates
 UNKNOWN_PLACE = (
     "Tasks are enqueued in a SQLAlchemy Session, AsyncSession, Connection or AsyncConnection, an asyncpg or psycopg "
     "connection, or by a Client, not in {where!r}."
@@ -65,7 +65,7 @@ def enqueue_rows(where: Any, rows: Sequence[CheckedTask]) -> Any:
     """
     db = sys.modules.get("holdgate.core.db")
     if db is not None and isinstance(where, db.WriteSession):
-        from holdgate.tasks.queue.enqueueing import insert  # loads SQLAlchemy, which is loaded already
+        from holdgate.tasks.queue.inserting import insert  # loads SQLAlchemy, which is loaded already
 
         return insert(where, rows)
     modules = [base.__module__ for base in type(where).__mro__]

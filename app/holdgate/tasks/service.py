@@ -15,7 +15,7 @@ from holdgate.tasks.kinds import find_kind
 from holdgate.tasks.models import Task
 from holdgate.tasks.payloads.secrets import changes_between, refuse_masks
 from holdgate.tasks.queue import moves
-from holdgate.tasks.queue.enqueueing import insert
+from holdgate.tasks.queue.inserting import insert
 from holdgate.tasks.requests import CheckedTask, check_request, plain_payload
 from holdgate.tasks.requests import TaskRequest as TaskRequest
 from holdgate.tasks.states import BUTTONS, RESUMED_PRIORITY, TASK_MACHINE, TaskState, TaskVerb
