@@ -115,6 +115,14 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+def _pyright_missing() -> str:
+    """Why pyright does not start here: it is a program for node, fetched by npm at its first start."""
+    if shutil.which("node") is None:
+        return "pyright is a program for node, which is not here: apt-get install nodejs npm"
+    begun = subprocess.run([sys.executable, "-m", "pyright", "--version"], capture_output=True, text=True)
+    return "" if begun.returncode == 0 else f"pyright does not start, npm could not fetch it: {begun.stderr[-300:]}"
+
+
 CHECKERS = {
     "mypy": ["-m", "mypy", "--strict", "--config-file=", "--cache-dir=cache", "--python-executable=venv/bin/python"],
     "pyright": ["-m", "pyright", "--pythonpath=venv/bin/python"],
@@ -124,8 +132,8 @@ CHECKERS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("checker", CHECKERS)
 def test_type_checkers_agree_about_the_installed_package(checker: str, product: Path) -> None:
-    if checker == "pyright" and shutil.which("node") is None:
-        pytest.skip("pyright is a program for node, which is not here: apt-get install nodejs npm")
+    if checker == "pyright" and (missing := _pyright_missing()):
+        pytest.skip(missing)
     (product / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict", "extraPaths": ["examples"]}')
     done = subprocess.run(
         [sys.executable, *CHECKERS[checker], "examples", "checked.py"],
