@@ -12,7 +12,7 @@ def test_development_needs_nothing() -> None:
     settings = load({})
     assert settings.development
     assert settings.approval_ttl == timedelta(minutes=20)
-    assert dict(settings.queues) == {"default": 20, "mail": 5, "webhooks": 5}
+    assert dict(settings.queues) == {"default": 100, "mail": 5, "webhooks": 5}
     assert settings.base_url == "http://127.0.0.1:8000"
 
 

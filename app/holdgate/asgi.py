@@ -22,7 +22,8 @@ from holdgate.api import docs_views
 from holdgate.api.router import api_router
 from holdgate.core.config import Settings, load
 from holdgate.core.db import Database
-from holdgate.core.ending import Ending
+from holdgate.core.process import garbage
+from holdgate.core.process.ending import Ending
 from holdgate.core.project import environment
 from holdgate.core.revisions import head
 from holdgate.core.telemetry import log, metrics, tracing
@@ -139,9 +140,11 @@ def create() -> ASGIApp:
     log.configure(json=not settings.development, level=settings.log_level)
     tracing.configure(settings.traces_url, "holdgate-web")
     try:
-        return create_app(settings)
+        app = create_app(settings)
     except KindsNotLoaded as problem:  # said in a few lines, not below the server's own traceback
         sys.exit(str(problem))
+    garbage.settle()
+    return app
 
 
 def _settings() -> Settings:

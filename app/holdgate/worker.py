@@ -20,7 +20,8 @@ from redis.exceptions import RedisError
 
 from holdgate.core.config import Settings, load
 from holdgate.core.db import LONG, Database
-from holdgate.core.ending import SIGNALS, Ending
+from holdgate.core.process import garbage
+from holdgate.core.process.ending import SIGNALS, Ending
 from holdgate.core.project import environment
 from holdgate.core.telemetry import log, metrics, tracing
 from holdgate.embedded.attach import attached
@@ -40,9 +41,9 @@ STUCK_SECONDS = 15.0
 # A worker that has written no heartbeat for so long, the more of both, is not worth keeping.
 UNHEARD_SECONDS, UNHEARD_LEASES = 300.0, 20
 
-# Connections to PostgreSQL, beside one for each queue and the one of the leases (docs/scaling.md).
-LOOKS_CONNECTIONS = 1  # for looks at what is waiting, beside the claims
-OWN_CONNECTIONS = 2  # for outcomes and for the sweeper; while it ends, twice as many
+# Connections to PostgreSQL, beside one for each queue (looks at it, claims of limited kinds), and one each for claims,
+# outcomes and leases (docs/scaling.md).
+OWN_CONNECTIONS = 1  # for the sweeper; while it ends, twice as many
 TOLD_CONNECTIONS = 1  # on which it is told what others have enqueued by SQL; not behind a pooler
 HANDLERS_CONNECTIONS = 10  # at most; handlers wait for one another
 LISTENING_LIMIT = timedelta(seconds=10)
@@ -114,9 +115,7 @@ class Process:
         self.dispatcher = Dispatcher(
             self._database,
             settings,
-            quick=self._database.beside(
-                pool_size=len(queues) + LOOKS_CONNECTIONS, more=0, limit=quick_limit(settings.lease)
-            ),
+            quick=self._database.beside(pool_size=len(queues), more=0, limit=quick_limit(settings.lease)),
             handlers=self._database.beside(
                 pool_size=min(sum(queues.values()), HANDLERS_CONNECTIONS), limit=HANDLERS_LIMIT, patient=True
             ),
@@ -222,6 +221,7 @@ def _arq_settings() -> dict[str, Any]:
     process = Process(settings)
     redis_settings = RedisSettings.from_dsn(settings.redis_url)
     pool = ConnectionPool.from_url(settings.redis_url, **REDIS_PATIENCE)
+    garbage.settle()
     return {
         "functions": [process.wake],
         "redis_settings": redis_settings,

@@ -138,7 +138,7 @@ async def test_a_worker_drains_on_other_signals_too(
 def test_an_end_that_takes_too_long_is_made_and_tells_what_was_going_on(tmp_path: Path) -> None:
     program = (
         "import os, signal, time\n"
-        "from holdgate.core.ending import Ending\n"
+        "from holdgate.core.process.ending import Ending\n"
         "Ending(lambda number: None, within=0.2).listen()\n"
         "os.kill(os.getpid(), signal.SIGTERM)\n"
         "time.sleep(60)\n"
@@ -151,7 +151,7 @@ def test_an_end_that_takes_too_long_is_made_and_tells_what_was_going_on(tmp_path
 def test_a_hang_up_that_is_ignored_stays_so() -> None:
     program = (
         "import os, signal\n"
-        "from holdgate.core.ending import Ending\n"
+        "from holdgate.core.process.ending import Ending\n"
         "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
         "Ending(lambda number: os._exit(7), within=20).listen()\n"
         "os.kill(os.getpid(), signal.SIGHUP)\n"

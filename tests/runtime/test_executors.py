@@ -22,6 +22,7 @@ from holdgate.runtime.attempts.endings import describe
 from holdgate.runtime.attempts.executors import Executors
 from holdgate.runtime.clock import Clock
 from holdgate.runtime.errors import PermanentError, RetryAfter
+from holdgate.runtime.timers import TimeLimit, Timers
 from holdgate.tasks.kinds import kind
 from holdgate.testing import KindTester
 
@@ -221,14 +222,17 @@ async def test_an_abandoned_thread_is_replaced_until_there_are_too_many(executor
 async def test_a_place_is_waited_for_while_the_clock_stands_still(executors: Executors) -> None:
     busy = [asyncio.create_task(executors.thread(wait_for_gate)) for _ in range(2)]
     await until(lambda: executors.figures()["thread", "busy"] == 2)
-    async with asyncio.timeout(0.2) as limit:
+    with within(0.2) as limit:
         clock = Clock(limit)
         asyncio.get_running_loop().call_later(0.5, gate.set)
         assert await executors.thread(double_three, clock=clock) == 6
     await asyncio.gather(*busy)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.2) as limit:
-            await executors.thread(partial(time.sleep, 0.5), clock=Clock(limit))
+    with pytest.raises(TimeoutError), within(0.2) as limit:
+        await executors.thread(partial(time.sleep, 0.5), clock=Clock(limit))
+
+
+def within(seconds: float) -> TimeLimit:
+    return TimeLimit(Timers(), asyncio.get_running_loop().time() + seconds)
 
 
 def double_three() -> int:
@@ -240,10 +244,9 @@ async def test_a_deadline_comes_also_while_a_place_is_waited_for(executors: Exec
     await until(lambda: executors.figures()["thread", "busy"] == 2)
     loop = asyncio.get_running_loop()
     deadline = loop.time() + 0.3
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.2) as limit:
-            clock = Clock(limit, deadline)
-            await executors.thread(double_three, clock=clock)
+    with pytest.raises(TimeoutError), within(0.2) as limit:
+        clock = Clock(limit, deadline)
+        await executors.thread(double_three, clock=clock)
     assert clock.deadline_passed
     assert loop.time() >= deadline - 0.01
     gate.set()

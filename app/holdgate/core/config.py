@@ -39,7 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sign_in_emails_per_hour: int = 1000
     smtp_url: str = ""
     mail_from: str = "Holdgate <holdgate@localhost>"
-    queues: tuple[tuple[str, int], ...] = (("default", 20), ("mail", 5), ("webhooks", 5))
+    queues: tuple[tuple[str, int], ...] = (("default", 100), ("mail", 5), ("webhooks", 5))
     kinds: tuple[str, ...] = ()
     lease: timedelta = timedelta(seconds=15)
     shutdown_grace: timedelta = timedelta(seconds=20)

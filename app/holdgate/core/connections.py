@@ -9,9 +9,9 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 from weakref import WeakSet
 
@@ -105,9 +105,12 @@ class DatabaseConnection(asyncpg.Connection):
         self.loop = asyncio.get_running_loop()
         self.heard = time.monotonic()
         self.limit: float | None = None
+        self.opening = ""  # statements that are sent together with the next BEGIN
         _keep_alive(transport.get_extra_info("socket"))
 
     async def execute(self, query: str, *args: Any, **options: Any) -> Any:
+        if self.opening and query.startswith("BEGIN"):
+            query, self.opening = query + self.opening, ""
         done = await super().execute(query, *args, **options)
         self.heard = time.monotonic()  # a transaction begins or ends: cheaper than to note each statement
         return done
@@ -134,7 +137,10 @@ def _keep_alive(wire: Any) -> None:
                 wire.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-def make_engine(
+Connect: TypeAlias = Callable[..., Awaitable[DatabaseConnection]]
+
+
+def connector(
     url: str,
     *,
     pooler: bool = False,
@@ -142,9 +148,8 @@ def make_engine(
     limit: float | None = None,
     writes: bool = True,
     line: ServerLine | None = None,
-    **options: Any,
-) -> AsyncEngine:
-    """An engine on `url`, whose query (sslmode, sslrootcert, …) the driver reads as libpq does.
+) -> Connect:
+    """What makes connections to `url`, whose query (sslmode, sslrootcert, …) the driver reads as libpq does.
 
     Args:
         url: `postgresql+asyncpg://…`; of several hosts the first that answers, and takes writes if it is to.
@@ -154,21 +159,18 @@ def make_engine(
         settings: the server's, for each connection.
         limit: seconds that a statement may take; None: any time, for migrations.
         line: where its connections are known; None: closing one waits for it, for a little.
-        options: SQLAlchemy's.
     """
     given = {name: value for name, value in (settings or {}).items() if not pooler or name in _TAKEN_BY_POOLERS}
     caching = {"statement_cache_size": 0} if pooler else {}
     about = {"server_settings": given, "command_timeout": limit, "connection_class": DatabaseConnection, **caching}
     hosts = Hosts(connection_string(url), writes=writes)
-    # Temporary tables last, not first: functions take this path along, and one has rights that its callers have not.
-    here = f"SET {'LOCAL ' if pooler else ''}search_path TO {quoted(schema_of(url))}, pg_temp"
 
-    async def connect(*_: object, **__: object) -> Any:
+    async def connect(*_: object, **__: object) -> DatabaseConnection:
         connection = await hosts.connect(**about)
         connection.limit = limit
         if not pooler:
             try:
-                await connection.execute(here, timeout=CONNECT_SECONDS)
+                await connection.execute(in_schema(url), timeout=CONNECT_SECONDS)
             except asyncpg.InternalClientError as error:
                 # What the server said last came before its end was noticed; the driver blames itself for that.
                 connection.terminate()
@@ -177,13 +179,18 @@ def make_engine(
             line.add(connection)
         return connection
 
-    unnamed = {"prepared_statement_cache_size": 0} if pooler else {}
-    engine = create_async_engine(
-        "postgresql+asyncpg://", connect_args={"async_creator_fn": connect, **unnamed}, hide_parameters=True, **options
-    )
+    return connect
+
+
+def make_engine(url: str, *, pooler: bool = False, connect: Connect | None = None, **options: Any) -> AsyncEngine:
+    """An engine on `url`; `connect` is what `connector` made, or is made without a limit. `options`: SQLAlchemy's."""
+    given: dict[str, Any] = {"async_creator_fn": connect or connector(url, pooler=pooler)}
+    given |= {"prepared_statement_cache_size": 0} if pooler else {}
+    engine = create_async_engine("postgresql+asyncpg://", connect_args=given, hide_parameters=True, **options)
     event.listen(engine.sync_engine, "checkout", _look)
     event.listen(engine.sync_engine, "handle_error", _judge)
     if pooler:
+        here = in_schema(url, local=True)
         event.listen(engine.sync_engine, "begin", lambda begun: begun.exec_driver_sql(here))
     return engine
 
@@ -191,6 +198,12 @@ def make_engine(
 def schema_of(url: str) -> str:
     """The schema that the URL names (`?search_path=…`), or ours."""
     return dict(parse_qsl(urlsplit(url).query)).get(_SEARCH_PATH, SCHEMA)
+
+
+def in_schema(url: str, *, local: bool = False) -> str:
+    """The statement that says which schema that is; `local`: for one transaction."""
+    # Temporary tables last, not first: functions take this path along, and one has rights that its callers have not.
+    return f"SET {'LOCAL ' if local else ''}search_path TO {quoted(schema_of(url))}, pg_temp"
 
 
 def quoted(name: str) -> str:
@@ -202,6 +215,7 @@ def _look(connection: Any, *_: object) -> None:
     """One that was closed while it lay in the pool is replaced before somebody's statement fails on it."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError
+    connection.driver_connection.opening = ""  # of a transaction that has never begun
 
 
 def _judge(context: ExceptionContext) -> None:
@@ -211,10 +225,15 @@ def _judge(context: ExceptionContext) -> None:
         context.is_disconnect = context.invalidate_pool_on_disconnect = True
         if not isinstance(error, Away):
             raise Away(str(error) or "PostgreSQL has not answered in time.") from error
-    code = str(getattr(error, "sqlstate", None) or "")
     ours = context.connection is not None and context.connection.get_execution_options().get("postgresql_readonly")
-    if code.startswith(_LEAVES) and not (code == _READ_ONLY and ours):
+    if leaves(error) and not (getattr(error, "sqlstate", None) == _READ_ONLY and ours):
         context.is_disconnect = True
+
+
+def leaves(error: BaseException | None) -> bool:
+    """Whether the server has said goodbye, or takes no writes any more."""
+    between = isinstance(error and error.__cause__, asyncpg.InternalClientError)  # the driver did not see it coming
+    return between or str(getattr(error, "sqlstate", None) or "").startswith(_LEAVES)
 
 
 # What libpq knows and the driver does not, without loss: it would take them for settings of the server.

@@ -9,20 +9,30 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import asyncpg
-from sqlalchemy import MetaData, bindparam, func, select
+from sqlalchemy import MetaData, select
 from sqlalchemy import __version__ as sqlalchemy_version
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import NullPool
 from sqlalchemy.types import UserDefinedType
 
-from holdgate.core.connections import ServerLine, make_engine
+from holdgate.core.connections import (
+    CONNECT_SECONDS,
+    DatabaseConnection,
+    ServerLine,
+    connector,
+    in_schema,
+    make_engine,
+)
+from holdgate.core.direct import Direct
 from holdgate.core.telemetry import log, tracing
 
 REPLICA_PATIENCE = 30.0  # seconds in which a replica that did not answer is not asked again
@@ -97,6 +107,7 @@ Session = ReadSession | WriteSession
 AWAY = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 # SQLSTATE classes: connection exception, insufficient resources, operator intervention (starting, shutting down).
 _AWAY_STATES = ("08", "53", "57")
+_REFUSED = ("22", "23", "54")
 
 
 def is_away(error: Exception) -> bool:
@@ -114,7 +125,9 @@ def is_away(error: Exception) -> bool:
 def refuses_data(error: BaseException) -> bool:
     """Whether the data is at fault (classes 22 and 23; 54: too large) and not the connection or a deadlock."""
     if isinstance(error, DBAPIError):
-        return sqlstate(error)[:2] in ("22", "23", "54")
+        return sqlstate(error)[:2] in _REFUSED
+    if isinstance(error, asyncpg.PostgresError):
+        return str(error.sqlstate)[:2] in _REFUSED
     return isinstance(error, StatementError)  # it did not get as far as the driver
 
 
@@ -162,11 +175,20 @@ async def insist(
         pause, again = min(2 * pause, 2.0), True
 
 
+def _setting(name: str, value: str, *, local: bool = True) -> str:
+    """The statement that makes a setting; `local`: for one transaction."""
+    return f"SELECT set_config({_literal(name)}, {_literal(value)}, {'true' if local else 'false'})"
+
+
+def _literal(text: str) -> str:
+    """As a value in a statement that takes no parameters."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _tell_away(error: Exception) -> None:
     logger.warning("database_awaited", error=repr(error))
 
 
-_TRACE = select(func.set_config("holdgate.traceparent", bindparam("parent"), True))
 _IDLE_LIMIT = "idle_in_transaction_session_timeout"
 # Every statement is short. The planner takes the few events behind a cursor for a third of the log, and would start
 # parallel workers or compile the plan for them, which costs more than the statement.
@@ -177,7 +199,7 @@ class Database:
     """An engine and the two kinds of session.
 
     Args:
-        url, pooler: as of `make_engine`.
+        url, pooler: as of `connector`.
         idle_limit: how long a transaction may do nothing before the server ends it: a process that was stopped in
             the middle of one (SIGSTOP, a frozen machine) must not keep its locks.
         announce: is awaited after a commit with the announced topics; must not raise.
@@ -207,10 +229,11 @@ class Database:
         keep: bool = True,
     ) -> None:
         idle = {_IDLE_LIMIT: str(int(idle_limit.total_seconds() * 1000))}
-        options: dict[str, Any] = {
+        about: dict[str, Any] = {
             "pooler": pooler,
             "settings": {"application_name": name, "timezone": "UTC", **_PLAIN, **idle},
         }
+        options: dict[str, Any] = {"pooler": pooler}
         if keep:
             options["pool_size"] = pool_size
             options["max_overflow"] = 0 if patient else pool_size if more is None else more
@@ -219,24 +242,26 @@ class Database:
             options["poolclass"] = NullPool
         self._given: dict[str, Any] = {"name": name, "announce": announce, "idle_limit": idle_limit, "pooler": pooler}
         self.line = line or ServerLine()
-        self._url, self._limit = url, limit
+        self._url, self._limit, self._pooler = url, limit, pooler
         # Without a line each connection is closed within the transaction's event loop, not beside it.
-        self.engine = make_engine(url, limit=limit.total_seconds(), line=self.line if keep else None, **options)
+        self._connect = connector(url, limit=limit.total_seconds(), line=self.line if keep else None, **about)
+        self.engine = make_engine(url, connect=self._connect, **options)
         self._replica_line, longer = ServerLine(), max(limit, LIMIT).total_seconds()
-        self._replica = (
-            make_engine(replica, writes=False, limit=longer, line=self._replica_line, **options) if replica else None
-        )
+        self._replica: AsyncEngine | None = None
+        if replica:
+            behind = connector(replica, writes=False, limit=longer, line=self._replica_line, **about)
+            self._replica = make_engine(replica, connect=behind, **options)
         self._replica_away_until = 0.0
         self._reading = self.engine.execution_options(postgresql_readonly=True)
         # Behind a pooler a statement is parsed and executed on one connection only within a transaction.
         self._glancing = self._reading if pooler else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         # What a pooler does not let a connection begin with, each transaction that locks says for itself.
-        said = [func.set_config(name, value, True) for name, value in idle.items() if pooler]
-        self._opening = select(func.set_config("holdgate.actor", bindparam("actor"), True), *said)
+        self._said = idle if pooler else {}
         self._announce = announce
         self._patient = patient
         self._turn: AbstractAsyncContextManager[Any] = asyncio.Semaphore(pool_size) if patient else nullcontext()
         self._beside: list[Database] = []
+        self._direct: WeakSet[Direct] = WeakSet()
         # Exports read much at once, which must not cost what is quick its limit.
         self._past = self.beside(pool_size=LOOKING_BACK, limit=LIMIT) if limit < LIMIT else self
 
@@ -248,6 +273,29 @@ class Database:
         )
         self._beside.append(made)
         return made
+
+    def direct(self, actor: str) -> Direct:
+        """A connection of its own for single statements, each a transaction in one round trip, of one actor. It ends
+        with these."""
+        if self._pooler:
+            made = Direct(self._connect, f"{in_schema(self._url, local=True)};{self._opening(actor)}")
+        else:
+
+            async def connect() -> DatabaseConnection:
+                connection = await self._connect()
+                await connection.execute(_setting("holdgate.actor", actor, local=False), timeout=CONNECT_SECONDS)
+                return connection
+
+            made = Direct(connect)
+        self._direct.add(made)
+        return made
+
+    def _opening(self, actor: str) -> str:
+        """What a transaction says at its beginning, as statements."""
+        said = {"holdgate.actor": actor, **self._said}
+        if parent := tracing.traceparent():  # tasks that it inserts belong to the trace
+            said["holdgate.traceparent"] = parent
+        return "".join(f"{_setting(name, value)};" for name, value in said.items())
 
     async def _open(self, session: AsyncSession, first: Callable[[], Awaitable[Any]]) -> None:
         if self._patient:
@@ -309,16 +357,28 @@ class Database:
             actor: who does it, as the event log names it: `user:…`, `worker:…`, `recipient:…`, `system`.
         """
         async with self._turn, WriteSession(self.engine, expire_on_commit=False) as session:
-            await self._open(session, lambda: session.execute(self._opening, {"actor": actor}))
-            if parent := tracing.traceparent():  # tasks that it inserts belong to the trace
-                await session.execute(_TRACE, {"parent": parent})
+            await self._open(session, partial(self._begin, session, actor))
             yield session
             await session.commit()
             topics: set[str] = session.info.pop("topics", set())
         if topics and self._announce is not None:
             await self._announce(frozenset(topics))
 
+    async def _begin(self, session: AsyncSession, actor: str) -> None:
+        """Says who it is. That goes out with the BEGIN, and this with the first statement."""
+        connection = await session.connection()
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert isinstance(driver, DatabaseConnection)
+        if self._pooler:  # it has begun, by saying its schema
+            await driver.execute(self._opening(actor))
+            return
+        driver.opening = self._opening(actor)
+        if self._patient:  # it must be known here whether the server is there
+            await session.execute(select(1))
+
     async def dispose(self) -> None:
+        for direct in list(self._direct):
+            await direct.close()
         for other in self._beside:
             await other.dispose()
         await self.engine.dispose()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 
-from holdgate.core.ending import ECHO, SIGNALS
+from holdgate.core.process.ending import ECHO, SIGNALS
 
 PR_SET_PDEATHSIG = 1
 END_WITHIN = 12.0  # seconds for a clean end, before a process is killed

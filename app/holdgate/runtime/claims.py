@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from holdgate.core.db import AWAY, Database
@@ -21,7 +22,7 @@ class Claims:
     """The claims of one worker, of all its queues."""
 
     def __init__(self, database: Database, worker: UUID, actor: str, lease: timedelta, executors: Executors) -> None:
-        self._database = database
+        self._database, self._direct = database, database.direct(actor)
         self._worker, self._actor, self._lease = worker, actor, lease
         self._executors = executors
         self.kinds = [kind.name for kind in all_kinds()]
@@ -31,6 +32,9 @@ class Claims:
         self._limits_known = False
         self.under_way = 0
         self.held_back: set[str] = set()  # queues in which the last claim may have left tasks for want of places
+
+    async def close(self) -> None:
+        await self._direct.close()
 
     def limits_changed(self) -> None:
         self._limits_known = False
@@ -74,26 +78,29 @@ class Claims:
         return claim
 
     async def _claim(self, queue: str, limit: int, losses: Losses) -> Claim:
-        async with self._database.write(self._actor) as session:
-            if not self._limits_known:
-                self._limits_known = True  # before the look: what changes during it is looked at again
-                self.limited = await limits.limited_kinds(session) & set(self.kinds)
-            free = {pool: self._executors.free(pool) for pool in set(self._pools.values())}
-            claim = await limits.claim(
-                session,
-                queue=queue,
-                kinds=self.kinds,
-                worker=self._worker,
-                limit=limit,
-                lease=self._lease,
-                places=FreePlaces(self._pools, free),
-                losses=losses,
-                limited=bool(self.limited),
-            )
-            # One that is left would only wait here for a place, while another worker has one.
-            taken = Counter(self._pools[task.kind] for task in claim.tasks if task.kind in self._pools)
-            filled = any(number >= free[pool] for pool, number in taken.items())
-            if filled or not all(free.values()):
-                self.held_back.add(queue)
-            # Behind what was left there may be something else for us.
-            return Claim(claim.tasks, claim.wait, claim.again or filled)
+        if not self._limits_known:
+            self._limits_known = True  # before the look: what changes during it is looked at again
+            async with self._database.read_one() as looking:
+                self.limited = await limits.limited_kinds(looking) & set(self.kinds)
+        free = {pool: self._executors.free(pool) for pool in set(self._pools.values())}
+        about: dict[str, Any] = {
+            "queue": queue,
+            "kinds": self.kinds,
+            "worker": self._worker,
+            "limit": limit,
+            "lease": self._lease,
+            "places": FreePlaces(self._pools, free),
+            "losses": losses,
+        }
+        if self.limited:
+            async with self._database.write(self._actor) as session:
+                claim = await limits.claim(session, **about)
+        else:
+            claim = Claim(await claims.claim_tasks(self._direct, **about))
+        # One that is left would only wait here for a place, while another worker has one.
+        taken = Counter(self._pools[task.kind] for task in claim.tasks if task.kind in self._pools)
+        filled = any(number >= free[pool] for pool, number in taken.items())
+        if filled or not all(free.values()):
+            self.held_back.add(queue)
+        # Behind what was left there may be something else for us.
+        return Claim(claim.tasks, claim.wait, claim.again or filled)

@@ -1,8 +1,10 @@
 """The time an attempt may take: its kind's timeout, which stands still while it waits for a place, and its deadline."""
 
-import asyncio
+from asyncio import get_running_loop
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+
+from holdgate.runtime.timers import TimeLimit
 
 
 class Clock:
@@ -12,7 +14,7 @@ class Clock:
         deadline: in seconds of the loop's time; it comes also while the clock stands still.
     """
 
-    def __init__(self, limit: asyncio.Timeout, deadline: float | None = None) -> None:
+    def __init__(self, limit: TimeLimit, deadline: float | None = None) -> None:
         self._limit = limit
         self._deadline = deadline
         self._left: float | None = None
@@ -26,7 +28,7 @@ class Clock:
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """It stands still inside, for several at once until the last has left."""
-        now = asyncio.get_running_loop().time
+        now = get_running_loop().time
         when = self._limit.when()
         if not self._waiting:
             self._left = None if when is None else when - now()

@@ -9,11 +9,12 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from holdgate.core.config import Settings
 from holdgate.core.db import AWAY, Database
 from holdgate.core.ids import uuid7
-from holdgate.core.telemetry import log, metrics, tracing
+from holdgate.core.telemetry import log, tracing
 from holdgate.core.telemetry.metrics import Rows
 from holdgate.runtime import exits, leases, workers
 from holdgate.runtime.attempts.context import Context
@@ -26,7 +27,9 @@ from holdgate.runtime.claims import Claims
 from holdgate.runtime.finisher import BATCH, Finisher
 from holdgate.runtime.leases import Leases
 from holdgate.runtime.occupied import Calls, note_calls
+from holdgate.runtime.report import AttemptReport
 from holdgate.runtime.resources import Resources
+from holdgate.runtime.timers import Timers
 from holdgate.runtime.workers import Heart
 from holdgate.tasks.queue import limits
 from holdgate.tasks.queue.claims import INNOCENT, Attempt, Claimed, Losses, Outcome
@@ -100,6 +103,7 @@ class Dispatcher:
             settings,
             self.actor,
             held=lambda: list(self._hand),
+            works_for=self._task_of,
             beat=Heart(self.id, self.host, settings, self._claims.kinds, lambda: self._draining, swept).beat,
             renewed=self._renewed,
             line=self._quick.line,
@@ -113,6 +117,8 @@ class Dispatcher:
             idle=lambda: not self._hand and not self._claims.under_way,
             go_on=self._wake,
         )
+        self._timers = Timers()
+        self._report = AttemptReport()
         self._draining = False
         self._began = time.monotonic()
         self._feeds: list[asyncio.Task[None]] = []
@@ -161,6 +167,7 @@ class Dispatcher:
                 group.create_task(self._poll(poll), name="poll")
         finally:
             self._executors.close()
+            await asyncio.gather(self._claims.close(), self._finisher.close())
 
     def hear(self, topics: frozenset[str]) -> None:
         """The doorbell rang for these topics; an empty set means that rings may have been missed."""
@@ -226,7 +233,8 @@ class Dispatcher:
 
     def _start(self, task: Claimed) -> None:
         hand = self._hand[task.id, task.attempt] = InHand(task)
-        hand.job = asyncio.create_task(self._work(hand), name=f"task {task.id}")
+        # Not by the loop, whose factory is for what handlers make; and a name that nobody reads costs as much again.
+        hand.job = asyncio.Task(self._work(hand))
         self._busy[task.queue] += 1
         self._empty.clear()
 
@@ -247,7 +255,10 @@ class Dispatcher:
         outcome: Outcome | None = None
         began = time.perf_counter()
         try:
-            outcome = await self._traced(task, context)
+            if tracing.active():
+                outcome = await self._traced(task, context)
+            else:
+                outcome = await execute(task, context, self._timers)
         except asyncio.CancelledError as error:
             if hand.requeue and hand.calls:
                 pass  # what goes on in a thread must not be done by another worker meanwhile: its lease runs out
@@ -264,10 +275,9 @@ class Dispatcher:
             self._written([(task.id, task.attempt)])
         else:
             self._finisher.put(outcome)
-        self._tell(task, outcome, time.perf_counter() - began)
+        self._report.add(task, outcome, time.perf_counter() - began)
 
-    @staticmethod
-    async def _traced(task: Claimed, context: Context) -> Outcome | None:
+    async def _traced(self, task: Claimed, context: Context) -> Outcome | None:
         """The try, as a part of the trace in which its task was asked for."""
         about: tracing.Attributes = {
             "task.id": str(task.id),
@@ -276,27 +286,13 @@ class Dispatcher:
             "task.attempt": task.attempt,
         }
         with tracing.span(f"task {task.kind}", "CONSUMER", about, parent=task.traceparent or "") as told:
-            outcome = await execute(task, context)
+            outcome = await execute(task, context, self._timers)
             state = "left" if outcome is None else outcome.state.value
             told.say({"task.state": state}, failed=state if outcome is not None and outcome.failed else "")
             return outcome
 
-    @staticmethod
-    def _tell(task: Claimed, outcome: Outcome | None, seconds: float) -> None:
-        """One line and one count for each try."""
-        state = "left" if outcome is None else outcome.state.value
-        metrics.observe_try(task.queue, task.kind, state, seconds)
-        write = logger.warning if outcome is not None and outcome.failed else logger.info
-        write(
-            "task",
-            task=str(task.id),
-            kind=task.kind,
-            queue=task.queue,
-            attempt=task.attempt,
-            state=state,
-            ms=round(seconds * 1000, 1),
-            reason=outcome.reason if outcome else None,
-        )
+    def _task_of(self, job: asyncio.Task[Any]) -> Claimed | None:
+        return next((hand.task for hand in list(self._hand.values()) if hand.job is job), None)
 
     def _written(self, attempts: list[Attempt]) -> None:
         """These are out of our hands."""
@@ -344,11 +340,11 @@ class Dispatcher:
             if not hand.ended:
                 hand.requeue = True
                 hand.cancel()
-        if jobs := [hand.job for hand in self._hand.values() if hand.job]:
+        if jobs := {hand.job: hand.task for hand in self._hand.values() if hand.job}:
             # Not for ever: a handler may swallow it. What has not stopped is not put back either.
             _, deaf = await asyncio.wait(jobs, timeout=FAREWELL)
             for job in deaf:
-                logger.warning("task_goes_on", job=job.get_name())
+                logger.warning("task_goes_on", task=str(jobs[job].id))
         try:
             async with asyncio.timeout(LAST_WORDS):
                 await self._finisher.flushed()

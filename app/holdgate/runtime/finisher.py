@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from uuid import UUID
 
 from holdgate.core.db import AWAY, Database, refuses_data
 from holdgate.core.telemetry import log
@@ -25,7 +26,7 @@ class Finisher:
     """
 
     def __init__(self, database: Database, actor: str, done: Callable[[list[Attempt]], None]) -> None:
-        self._database = database
+        self._database, self._direct = database, database.direct(actor)
         self._actor = actor
         self._done = done
         self._waiting: list[Outcome] = []
@@ -65,8 +66,7 @@ class Finisher:
         pause = 0.1
         while True:
             try:
-                async with self._database.write(self._actor) as session:
-                    mine = await claims.finish_tasks(session, batch)
+                mine = await self._finish(batch)
             except Exception as error:
                 if isinstance(error, AWAY) and not refuses_data(error):
                     logger.warning("finish_delayed", tasks=len(batch), error=repr(error))
@@ -85,6 +85,15 @@ class Finisher:
                 return
             await asyncio.sleep(pause)
             pause = min(pause * 2, 2.0)
+
+    async def _finish(self, batch: list[Outcome]) -> set[UUID]:
+        if all(map(claims.alone, batch)):
+            return await claims.finish_tasks(self._direct, batch)
+        async with self._database.write(self._actor) as session:
+            return await claims.finish_tasks(session, batch)
+
+    async def close(self) -> None:
+        await self._direct.close()
 
 
 def _together(waiting: list[Outcome]) -> int:

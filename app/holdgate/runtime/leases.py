@@ -16,7 +16,6 @@ from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from holdgate.core.config import Settings
 from holdgate.core.connections import ServerLine
@@ -33,10 +32,9 @@ BLOCKED = 2.0  # seconds after which it counts as blocked, and between the first
 UNKNOWN = timedelta(minutes=1)  # that something other than a handler may block it
 SILENT = 15.0  # seconds of a blocked loop after which the worker is not heard of either
 
-# The claimed task that an asyncio task works for. Those that a handler makes inherit it; before Python 3.12 nobody else
-# can look into their context.
+# The claimed task that an asyncio task works for. Those that a handler makes inherit it. Before Python 3.12 nobody else
+# can look into their context; then only the tasks that the worker itself has made are known.
 _TASK: ContextVar[Claimed] = ContextVar("claimed task")
-_TASKS: WeakKeyDictionary[asyncio.Task[Any], Claimed] = WeakKeyDictionary()
 
 logger = log.get(__name__)
 
@@ -44,8 +42,6 @@ logger = log.get(__name__)
 def working_for(task: Claimed) -> None:
     """From now on the present asyncio task works for this one."""
     _TASK.set(task)
-    if (job := asyncio.current_task()) is not None:
-        _TASKS[job] = task
 
 
 def quick_limit(lease: timedelta) -> timedelta:
@@ -64,6 +60,7 @@ class Leases:
 
     Args:
         held: the attempts in hand; called in the thread, as is `beat`.
+        works_for: what an asyncio task of the worker works for; called in the thread.
         beat: writes the heartbeat of a worker that holds so many.
         renewed: called in the loop after each renewal with (the attempts asked for, those that are still held).
         line: the worker's other connections: that the server has fallen silent on one is true for all.
@@ -75,13 +72,14 @@ class Leases:
         actor: str,
         *,
         held: Callable[[], list[Attempt]],
+        works_for: Callable[[asyncio.Task[Any]], Claimed | None],
         beat: Callable[[WriteSession, int], Awaitable[None]],
         renewed: Callable[[list[Attempt], set[Attempt]], None],
         line: ServerLine | None = None,
     ) -> None:
         self._settings = settings
         self._actor = actor
-        self._held, self._beat, self._renewed = held, beat, renewed
+        self._held, self._works_for, self._beat, self._renewed = held, works_for, beat, renewed
         self._line = line
         self._turned = time.monotonic()
         self._given_up = False
@@ -182,7 +180,11 @@ class Leases:
 
     def _blocker(self) -> Claimed | None:
         task = asyncio.current_task(self._loop)
-        return None if task is None else _working_for(task)
+        if task is None:
+            return None
+        if sys.version_info >= (3, 12):
+            return task.get_context().get(_TASK)
+        return self._works_for(task)
 
     def _patience(self) -> float:
         """Seconds for which the loop may be blocked before its worker gives up what it has in hand."""
@@ -207,12 +209,6 @@ class Leases:
         if place := own_line(lines):
             return f"{place.file}:{place.line} {place.function}: {place.code}"
         return " > ".join(f"{Path(line.filename).name}:{line.lineno} {line.name}" for line in lines[-3:])
-
-
-def _working_for(task: asyncio.Task[Any]) -> Claimed | None:
-    if sys.version_info >= (3, 12):
-        return task.get_context().get(_TASK)
-    return _TASKS.get(task)
 
 
 def _settle(ended: asyncio.Future[None], failure: BaseException | None) -> None:

@@ -71,7 +71,7 @@ class Holdgate(Peer):
             await enqueue_many(session, [self._request(each) for each in given])
 
     async def busy(self) -> bool:
-        async with self._database.glance() as connection:
+        async with self._database.autocommit() as connection:
             return bool((await connection.execute(_BUSY)).scalar_one())
 
     def work(self) -> None:

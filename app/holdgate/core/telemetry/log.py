@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +15,9 @@ from holdgate.core.text.storable import storable_text
 SECRET_NAMES = re.compile(r"token|secret|password|cookie|authorization|api_?key|session_id|cover_letter|body", re.I)
 
 
+_STAMP = structlog.processors.TimeStamper(fmt="iso", utc=True)
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_least, _json_lines = logging.NOTSET, False  # until `configure`
 MOST = 20_000  # characters of one value; of a longer one its beginning and its end
 
 
@@ -53,11 +56,13 @@ def configure(*, json: bool, level: str = "info") -> None:
     Args:
         level: the least that is written: debug, info, warning or error.
     """
-    least = logging.getLevelNamesMapping()[level.upper()]
+    global _least, _json_lines
+    _least, _json_lines = _LEVELS[level], json
+    least = _least
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _STAMP,
         structlog.processors.format_exc_info,
         redact,
     ]
@@ -88,6 +93,25 @@ def configure(*, json: bool, level: str = "info") -> None:
     # One access line per request is ours; these two would print URLs with tokens.
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def written(level: str) -> bool:
+    """Whether lines of that level are written at all."""
+    return _LEVELS[level] >= _least
+
+
+def write_many(name: str, event: str, level: str, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Many lines of one event at once, for what ends by the hundred. Nothing is removed from them: only for values that
+    are ours."""
+    if not _json_lines:
+        write = getattr(get(name), level)
+        for line in lines:
+            write(event, **line)
+        return
+    about = _STAMP(None, level, {"event": event, "logger": name, "level": level})
+    encoded = msgspec.json.Encoder(enc_hook=repr).encode_lines([{**line, **about} for line in lines])
+    sys.stderr.write(encoded.decode())
+    sys.stderr.flush()
 
 
 def _named(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

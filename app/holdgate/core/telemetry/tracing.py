@@ -47,6 +47,11 @@ def use(provider: "TracerProvider | None") -> None:
     _provider = provider
 
 
+def active() -> bool:
+    """Whether anybody traces."""
+    return _provider is not None
+
+
 def stop() -> None:
     """Send what has not been sent yet."""
     if _provider is not None:

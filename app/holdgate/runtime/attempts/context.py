@@ -77,7 +77,6 @@ class Context:
         self._actor = actor
         self._executors = executors or Executors()
         self._resources = resources or Resources()
-        self._insist = Insistence(database, actor, lambda: self.log)
         self._steps: dict[str, str] | None = None
         self._begun: set[str] = set()
         self._before: frozenset[str] = frozenset()  # finished by earlier attempts
@@ -88,6 +87,10 @@ class Context:
     def log(self) -> FilteringBoundLogger:
         """A logger that names the task in every line."""
         return log.get("holdgate.kinds").bind(task=str(self.task_id), kind=self.task.kind, attempt=self.attempt)
+
+    @cached_property
+    def _insist(self) -> Insistence:
+        return Insistence(self.database, self._actor, lambda: self.log)
 
     @property
     def last_try(self) -> bool:

@@ -13,6 +13,7 @@ from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.attempts.endings import buried, failed, left
 from holdgate.runtime.clock import Clock
 from holdgate.runtime.errors import DeadlinePassed, LeaseLost, PermanentError
+from holdgate.runtime.timers import TimeLimit, Timers
 from holdgate.tasks.errors import PayloadMismatch, UnknownKind
 from holdgate.tasks.kinds import AnyKind, find_kind
 from holdgate.tasks.queue.claims import Claimed, Outcome
@@ -24,6 +25,7 @@ logger = log.get("holdgate.tasks")
 async def execute(
     task: Claimed,
     context: Context,
+    timers: Timers | None = None,
     *,
     hurried: bool = True,
     watch: Callable[[BaseException], None] = lambda error: None,
@@ -33,6 +35,7 @@ async def execute(
     A CancelledError passes through: only the dispatcher knows whether it was its own.
 
     Args:
+        timers: with whose others its time is watched; None: alone.
         hurried: whether its timeout and its deadline end it.
         watch: is called with the error by which the handler has ended.
     """
@@ -49,7 +52,7 @@ async def execute(
         now = asyncio.get_running_loop().time()
         deadline = None if task.time_left is None else now + task.time_left
         end = now + seconds if deadline is None else min(now + seconds, deadline)
-        async with asyncio.timeout_at(end if hurried else None) as limit:
+        with TimeLimit(timers or Timers(), end if hurried else None) as limit:
             context.clock = Clock(limit, deadline if hurried else None)
             result = await _call(kind, context, payload)
         return Outcome(task.id, task.attempt, TaskState.SUCCEEDED, result=_json(result))

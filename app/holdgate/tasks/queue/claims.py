@@ -13,6 +13,7 @@ from sqlalchemy import Text, cast, exists, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
+from holdgate.core.direct import Direct
 from holdgate.tasks.failures.fingerprints import digest_of
 from holdgate.tasks.models import Task, TaskStep
 from holdgate.tasks.queue import moves
@@ -134,7 +135,7 @@ _CLAIM_SUSPECTS = text("WITH ready AS MATERIALIZED (" + FREE_SUSPECTS + _REST)
 
 
 async def claim_tasks(
-    session: WriteSession,
+    session: WriteSession | Direct,
     *,
     queue: str,
     kinds: list[str],
@@ -192,8 +193,16 @@ _FINISH = text(
 )
 
 
-async def finish_tasks(session: WriteSession, outcomes: list[Outcome], *, now: datetime | None = None) -> set[UUID]:
-    """Write how tries ended, as one statement. Returns the ids that were still this worker's."""
+def alone(outcome: Outcome) -> bool:
+    """Whether writing it is all there is to do: of a task that is put back its run must be told."""
+    return outcome.state is not TaskState.QUEUED
+
+
+async def finish_tasks(
+    session: WriteSession | Direct, outcomes: list[Outcome], *, now: datetime | None = None
+) -> set[UUID]:
+    """Write how tries ended, as one statement. Returns the ids that were still this worker's. A `Direct` is for
+    outcomes that are `alone`."""
     rows = await session.execute(
         _FINISH,
         {
@@ -209,9 +218,10 @@ async def finish_tasks(session: WriteSession, outcomes: list[Outcome], *, now: d
             "now": now,
         },
     )
-    mine = set(rows.scalars())
-    back = [MovedTask(o.id, "", o.state) for o in outcomes if o.state is TaskState.QUEUED and o.id in mine]
-    await moves.follow_runs(session, back, now=now)
+    mine = {row[0] for row in rows}
+    back = [MovedTask(o.id, "", o.state) for o in outcomes if not alone(o) and o.id in mine]
+    if isinstance(session, WriteSession):
+        await moves.follow_runs(session, back, now=now)
     return mine
 
 

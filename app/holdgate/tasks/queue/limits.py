@@ -119,14 +119,13 @@ async def claim(
     lease: timedelta,
     places: FreePlaces = NO_POOLS,
     losses: Losses = ANY,
-    limited: bool = True,
     now: datetime | None = None,
 ) -> Claim:
-    """`attempts.claim_tasks`, with the tasks of limited kinds for which there is room. `limited`: there are such."""
+    """`claims.claim_tasks`, with the tasks of limited kinds for which there is room."""
     values = {"queue": queue, "kinds": kinds, "worker": worker, "limit": limit, "lease": lease, "now": now}
     values |= {"look": places.look(limit), **places.parameters(), **losses._asdict()}
     asked = {"queue": queue, "kinds": kinds, "now": now}
-    waiting = (await session.execute(_WAITING, asked)).all() if limited else []
+    waiting = (await session.execute(_WAITING, asked)).all()
     wait = min((row.wait for row in waiting if row.wait is not None), default=None)
     with_room = sorted(row.kind for row in waiting if row.room > 0)
     if not with_room:
