@@ -143,7 +143,7 @@ async def test_fifty_megabytes_are_refused_before_they_are_read(browser: Browser
 async def test_a_form_without_file_and_text_is_shown_again(browser: Browser, given: dict[str, str]) -> None:
     refused = await browser.send_form("/postings/import", given)
     assert refused.status_code == 422
-    assert "Choose a file, or paste the text of one." in words(refused)
+    assert "Give an address, choose a file, or paste the text of one." in words(refused)
 
 
 async def test_file_and_text_together_are_refused(browser: Browser) -> None:

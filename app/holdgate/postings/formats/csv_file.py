@@ -35,7 +35,7 @@ HEADINGS = 10
 
 _SEPARATOR = re.compile(r"\ufeff?[\"']?sep=(.)[\"']?[ \t]*(?:\r\n|\r|\n)", re.IGNORECASE)
 _MARKDOWN_LINK = re.compile(r"\[[^\]]*\]\((https?://[^()\s]+)\)")
-_NOTION_PAGE = re.compile(r"\s*\(https://(?:www\.)?notion\.so/[^()\s]*\)$")
+_NOTION_PAGE = re.compile(r"\(https://(?:www\.)?notion\.so/[^()\s]*\)$")
 
 # Process-wide, and only ever loosened: the file's size is the limit, and a description that is too long
 # must be an error of its row instead of one of the file.
@@ -179,7 +179,7 @@ def _draft(row: int, header: list[HeaderColumn], record: list[str]) -> Draft | R
     return Draft(
         row=row,
         title=cells["title"],
-        company=_NOTION_PAGE.sub("", cells["company"]),
+        company=_NOTION_PAGE.sub("", cells["company"].rstrip()).rstrip(),
         url=_link(cells["url"]),
         location=cells.get("location", ""),
         apply_url=_link(cells.get("apply_url", "")),
