@@ -30,7 +30,8 @@ from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.embedded import postgres, valkey
 from holdgate.schema import migrate
-from holdgate.tasks.queue import moves
+from holdgate.tasks.queue import inserting
+from holdgate.tasks.requests import TaskInsert
 from holdgate.tasks.schemas import detail
 from holdgate.tasks.search import lists
 from tests.processes import free_port
@@ -48,7 +49,7 @@ def bare() -> Litestar:
     @post("/tasks", status_code=201)
     async def create(request: Request[None, None, None]) -> Response[bytes]:  # type: ignore[type-var]
         given = msgspec.json.decode(await request.body())
-        row = moves.TaskInsert(
+        row = TaskInsert(
             id=uuid7(),
             kind=given["kind"],
             payload=msgspec.json.encode(given["payload"]).decode(),
@@ -58,7 +59,7 @@ def bare() -> Litestar:
             title=given["title"],
         )
         async with database.write("bench") as session:
-            await moves.insert_tasks(session, [row])
+            await inserting.insert_tasks(session, [row])
         return Response(msgspec.json.encode({"id": row.id}), media_type="application/json")
 
     @get("/tasks/{task_id:uuid}")
@@ -127,10 +128,10 @@ async def prepare(url: str) -> tuple[str, str]:
         person = await add_user(session, "bench@example.org")
     async with database.write("bench") as session:
         token = await create_token(session, person.id, name=str(uuid7()), scopes=USUAL)
-        row = moves.TaskInsert(
+        row = TaskInsert(
             id=uuid7(), kind="sample.task", payload="{}", queue="off", priority=1, max_attempts=1, owner_id=person.id
         )
-        await moves.insert_tasks(session, [row])
+        await inserting.insert_tasks(session, [row])
     await database.dispose()
     return token, str(row.id)
 

@@ -1,4 +1,4 @@
-"""The functions and triggers of the database as they are now: migrations/sql, one file for each."""
+"""The functions, views and triggers of the database as they are now: migrations/sql, one file for each."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ HOME = Path(__file__).parent / "sql"
 
 def files() -> list[Path]:
     """In the order in which they can be created: functions before the triggers that call them."""
-    return [*sorted((HOME / "functions").glob("*.sql")), *sorted((HOME / "triggers").glob("*.sql"))]
+    return [path for folder in ("functions", "views", "triggers") for path in sorted((HOME / folder).glob("*.sql"))]
 
 
 def create() -> None:

@@ -205,9 +205,9 @@ async def test_what_is_written_before_the_log_is_rebased_is_counted_once(
                 assert [await problems(reading, check, 5) for check in CHECKS] == [[]] * len(CHECKS)
             async with after.write("system") as session:
                 await fold_events(session)
-        with pytest.raises(Exception, match="task_events cannot be changed"):
+        with pytest.raises(Exception, match="task_log cannot be changed"):
             async with after.write("system") as session:
-                await session.execute(text("UPDATE task_events SET reason = 'x'"))
+                await session.execute(text("UPDATE task_log SET reason = 'x'"))
         async with after.write("system") as session:
             assert await rebase(session) is None
 

@@ -1,10 +1,8 @@
 """No page and no fragment sends more statements than a handful, however much there is."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import event
 
 from holdgate.core.db import Database
 from tests.factories.installation import Full, full_installation
@@ -12,7 +10,7 @@ from tests.factories.people import HTMX, Browser, words
 from tests.factories.site import site_of, stranger
 from tests.pages import OPEN, PAGES, REFUSED_PAGES
 from tests.servers import Servers
-from tests.statements import MOST
+from tests.statements import MOST, statements
 
 # Finding who is signed in is one statement, which the site of these tests does not send.
 SIGNED_IN = 1
@@ -24,21 +22,6 @@ async def full(
 ) -> AsyncIterator[Full]:
     async with full_installation(servers, shared_database, tmp_path_factory.mktemp("statements")) as made:
         yield made
-
-
-@contextmanager
-def statements(database: Database) -> Iterator[list[str]]:
-    """What is sent to the database meanwhile."""
-    sent: list[str] = []
-
-    def count(_connection, _cursor, statement: str, *_rest: object) -> None:  # type: ignore[no-untyped-def]
-        sent.append(statement)
-
-    event.listen(database.engine.sync_engine, "before_cursor_execute", count)
-    try:
-        yield sent
-    finally:
-        event.remove(database.engine.sync_engine, "before_cursor_execute", count)
 
 
 @pytest.mark.parametrize("path", PAGES)

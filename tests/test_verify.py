@@ -56,7 +56,7 @@ TAMPERING = {
     ),
     "a task was deleted": ("DELETE FROM tasks WHERE id = :task", "is gone, but the log ends with queued"),
     "a task was put in": (
-        "INSERT INTO tasks (id, kind, payload, queue, state) VALUES (gen_random_uuid(), 'k', '{}', 'q', 'queued')",
+        "INSERT INTO tasks (id, kind, lane, queue) VALUES (gen_random_uuid(), 'k', 1, 'q')",
         "the log ends with nothing",
     ),
     "a state was changed": (
@@ -64,7 +64,7 @@ TAMPERING = {
         "is retrying, but the log ends",
     ),
     "an event was removed": (
-        "DELETE FROM task_events WHERE task_id = :task AND verb = 'hold'",
+        "DELETE FROM task_log WHERE task_id = :task AND verb = 'hold'",
         "but the one before led to running",
     ),
     "another person decided": (

@@ -29,7 +29,9 @@ import holdgate.runs.models
 import holdgate.schedules.models
 import holdgate.stats.models
 import holdgate.tasks.models
-import holdgate.tasks.queue.keys
+import holdgate.tasks.queue.log
+import holdgate.tasks.queue.models
+import holdgate.tasks.search.models
 import holdgate.webhooks.models  # noqa: F401
 from holdgate.core import revisions
 from holdgate.core.db import LONG, Base, Database, sqlstate

@@ -3,6 +3,49 @@
 
 CREATE SCHEMA holdgate;
 
+CREATE TYPE holdgate.task_state AS ENUM (
+    'queued',
+    'scheduled',
+    'running',
+    'retrying',
+    'pending_approval',
+    'needs_input',
+    'needs_auth',
+    'paused',
+    'succeeded',
+    'dead_letter',
+    'resolved',
+    'rejected',
+    'expired',
+    'cancelled'
+);
+
+CREATE TYPE holdgate.task_verb AS ENUM (
+    'enqueue',
+    'claim',
+    'succeed',
+    'retry_later',
+    'bury',
+    'hold',
+    'snooze',
+    'requeue',
+    'promote',
+    'pause',
+    'unpause',
+    'approve',
+    'answer',
+    'take_back',
+    'reject',
+    'expire',
+    'retry',
+    'resume',
+    'cancel',
+    'prioritise',
+    'delete',
+    'resolve',
+    'reopen'
+);
+
 CREATE FUNCTION holdgate.api_tokens_audit() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'holdgate', 'pg_temp'
@@ -21,6 +64,9 @@ CREATE FUNCTION holdgate.approvals_close_with_hold() RETURNS trigger
     SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
+  IF NOT EXISTS (SELECT FROM old_rows WHERE state IN ('pending_approval', 'needs_input', 'needs_auth')) THEN
+    RETURN NULL;
+  END IF;
   UPDATE approvals a
   SET state = CASE WHEN n.state = 'expired' THEN 'expired' ELSE 'cancelled' END,
       decided_at = now(), decided_by = holdgate_actor(), reason = n.reason
@@ -167,6 +213,22 @@ CREATE FUNCTION holdgate.holdgate_actor() RETURNS text
     LANGUAGE sql STABLE
     AS $$ SELECT coalesce(nullif(current_setting('holdgate.actor', true), ''), 'role:' || current_user) $$;
 
+CREATE FUNCTION holdgate.holdgate_actor_id() RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  who text := holdgate_actor();
+  found_ int;
+BEGIN
+  SELECT id INTO found_ FROM actors WHERE name = who LIMIT 1;
+  IF found_ IS NULL THEN
+    INSERT INTO actors (id, name)
+    VALUES (nextval('actors_id_seq') * CASE WHEN who LIKE 'worker:%' OR who = 'system' THEN 1 ELSE -1 END, who)
+    RETURNING id INTO found_;
+  END IF;
+  RETURN found_;
+END $$;
+
 CREATE FUNCTION holdgate.holdgate_front(queue_ text, priority_ integer, position_ bigint, line_ text DEFAULT ''::text) RETURNS bigint
     LANGUAGE plpgsql STABLE
     AS $$
@@ -187,6 +249,22 @@ BEGIN
           WHERE t.state = 'queued' AND t.limited AND t.kind = line_ AND t.queue = queue_
             AND t.priority = priority_::smallint
           ORDER BY t.position LIMIT 1);
+END $$;
+
+CREATE FUNCTION holdgate.holdgate_lane(owner_ uuid, run_ uuid, queue_ text, kind_ text) RETURNS integer
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  found_ int;
+BEGIN
+  SELECT id INTO found_ FROM lanes
+  WHERE kind = kind_ AND queue = queue_ AND (run_id = run_ OR (run_id IS NULL AND run_ IS NULL))
+    AND (owner_id = owner_ OR (owner_id IS NULL AND owner_ IS NULL))
+  LIMIT 1;
+  IF found_ IS NULL THEN
+    INSERT INTO lanes (owner_id, run_id, queue, kind) VALUES (owner_, run_, queue_, kind_) RETURNING id INTO found_;
+  END IF;
+  RETURN found_;
 END $$;
 
 CREATE FUNCTION holdgate.holdgate_line(kind_ text) RETURNS text
@@ -268,6 +346,12 @@ BEGIN
     room := least(room, greatest(floor(tokens), 0)::int);
   END IF;
 END $$;
+
+CREATE FUNCTION holdgate.holdgate_since(task uuid) RETURNS timestamp with time zone
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT e.at FROM task_log e WHERE e.task_id = task AND e.from_state IS DISTINCT FROM e.to_state ORDER BY e.id DESC LIMIT 1
+$$;
 
 CREATE FUNCTION holdgate.holdgate_sought(words text) RETURNS tsquery
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -366,6 +450,18 @@ CREATE FUNCTION holdgate.holdgate_tokens(l holdgate.kind_limits, at_ timestamp w
     LANGUAGE sql STABLE
     AS $$ SELECT least(l.rate_count, l.tokens + greatest(0, extract(epoch FROM at_ - l.tokens_at)::float8) * l.rate_count
                               / extract(epoch FROM l.rate_per)::float8) $$;
+
+CREATE FUNCTION holdgate.holdgate_unindexed() RETURNS TABLE(task_id uuid, created_at timestamp with time zone, words tsvector)
+    LANGUAGE plpgsql STABLE ROWS 10
+    AS $$
+BEGIN
+  RETURN QUERY
+  SELECT t.id, t.created_at, holdgate_words(t.kind, t.title, t.payload) || array_to_tsvector(ARRAY['@' || t.queue])
+  FROM task_log e
+  CROSS JOIN LATERAL (SELECT * FROM tasks WHERE id = e.task_id OFFSET 0) AS t
+  WHERE e.xid >= (SELECT f.upto FROM log_followers f WHERE f.name = 'words') AND e.from_state IS NULL
+    AND NOT EXISTS (SELECT FROM task_words w WHERE w.task_id = t.id OFFSET 0);
+END $$;
 
 CREATE FUNCTION holdgate.holdgate_uuid7() RETURNS uuid
     LANGUAGE sql
@@ -498,12 +594,12 @@ BEGIN
   RETURN NULL;
 END $$;
 
-CREATE FUNCTION holdgate.task_events_immutable() RETURNS trigger
+CREATE FUNCTION holdgate.task_log_immutable() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
-  RAISE EXCEPTION 'task_events cannot be changed' USING ERRCODE = 'check_violation';
+  RAISE EXCEPTION 'task_log cannot be changed' USING ERRCODE = 'check_violation';
 END $$;
 
 CREATE FUNCTION holdgate.tasks_errors_change() RETURNS trigger
@@ -511,6 +607,10 @@ CREATE FUNCTION holdgate.tasks_errors_change() RETURNS trigger
     SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
+  -- Most changes are of tasks that have never failed.
+  IF NOT EXISTS (SELECT FROM new_rows WHERE fingerprint IS NOT NULL) AND NOT EXISTS (SELECT FROM old_rows WHERE fingerprint IS NOT NULL) THEN
+    RETURN NULL;
+  END IF;
   INSERT INTO error_counts (owner_id, fingerprint, dead, n)
   SELECT owner_id, fingerprint, dead, sum(n)
   FROM (SELECT owner_id, fingerprint, state = 'dead_letter' AS dead, 1 AS n FROM new_rows WHERE fingerprint IS NOT NULL AND resolved_at IS NULL AND state IN ('dead_letter', 'retrying', 'queued', 'running')
@@ -529,14 +629,25 @@ BEGIN
   RETURN NULL;
 END $$;
 
-CREATE FUNCTION holdgate.tasks_log_delete() RETURNS trigger
+CREATE FUNCTION holdgate.tasks_lane() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
-  INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt)
-  SELECT o.id, o.run_id, o.owner_id, o.queue, o.kind, 'delete',
-         CASE WHEN o.resolved_at IS NULL THEN o.state ELSE 'resolved' END, NULL, holdgate_actor(), o.attempt
+  NEW.lane := holdgate_lane(NEW.owner_id, NEW.run_id, NEW.queue, NEW.kind);
+  RETURN NEW;
+END $$;
+
+CREATE FUNCTION holdgate.tasks_log_delete() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate', 'pg_temp'
+    AS $$
+DECLARE
+  actor_ int := holdgate_actor_id();
+BEGIN
+  INSERT INTO task_log (xid, at, task_id, lane, attempt, actor, from_state, verb)
+  SELECT pg_current_xact_id(), now(), o.id, o.lane, o.attempt, actor_,
+         CAST(CASE WHEN o.resolved_at IS NULL THEN o.state ELSE 'resolved' END AS task_state), 'delete'
   FROM old_rows o;
   RETURN NULL;
 END $$;
@@ -545,12 +656,14 @@ CREATE FUNCTION holdgate.tasks_log_insert() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'holdgate', 'pg_temp'
     AS $$
+DECLARE
+  actor_ int := holdgate_actor_id();
 BEGIN
-  INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt, reason)
-  SELECT n.id, n.run_id, n.owner_id, n.queue, n.kind,
+  INSERT INTO task_log (xid, at, task_id, lane, attempt, actor, to_state, verb, reason)
+  SELECT pg_current_xact_id(), now(), n.id, n.lane, n.attempt, actor_, CAST(n.state AS task_state),
          CASE WHEN n.state IN ('queued', 'scheduled', 'paused') THEN 'enqueue'
-              ELSE holdgate_refuse(NULL, n.state) END,
-         NULL, n.state, holdgate_actor(), n.attempt, n.reason
+              ELSE CAST(holdgate_refuse(NULL, n.state) AS task_verb) END,
+         n.reason
   FROM new_rows n;
   RETURN NULL;
 END $$;
@@ -560,20 +673,40 @@ CREATE FUNCTION holdgate.tasks_log_update() RETURNS trigger
     SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 DECLARE
-  actor text := holdgate_actor();
+  xid_ xid8;
+  actor_ int;
   -- Set where one edge belongs to several verbs and the unusual one is meant.
   meant text := nullif(current_setting('holdgate.verb', true), '');
 BEGIN
-  INSERT INTO task_events (task_id, run_id, owner_id, queue, kind, verb, from_state, to_state, actor, attempt, reason, data,
-                           fingerprint)
-  SELECT n.id, n.run_id, n.owner_id, n.queue, n.kind,
-         CASE WHEN n.state <> o.state THEN coalesce(t.verb, holdgate_refuse(o.state, n.state))
-              WHEN n.resolved_at IS NOT NULL AND o.resolved_at IS NULL THEN 'resolve'
-              WHEN n.resolved_at IS NULL AND o.resolved_at IS NOT NULL THEN 'reopen'
-              ELSE 'prioritise' END,
-         CASE WHEN o.resolved_at IS NULL THEN o.state ELSE 'resolved' END,
-         CASE WHEN n.resolved_at IS NULL THEN n.state ELSE 'resolved' END,
-         actor, n.attempt,
+  -- A claim that finds nothing takes no number of a transaction, and so writes nothing.
+  IF NOT EXISTS (SELECT FROM new_rows) THEN
+    RETURN NULL;
+  END IF;
+  xid_ := pg_current_xact_id();
+  actor_ := holdgate_actor_id();
+  IF NOT EXISTS (SELECT FROM new_rows WHERE state <> 'running') AND NOT EXISTS (SELECT FROM old_rows WHERE state <> 'queued') THEN
+    INSERT INTO task_log (xid, at, since, task_id, lane, attempt, actor, from_state, to_state, verb)
+    SELECT xid_, now(), CASE WHEN n.attempt = 1 THEN n.queued_at ELSE holdgate_since(n.id) END, n.id, n.lane, n.attempt,
+           actor_, 'queued', 'running', 'claim'
+    FROM new_rows n;
+    RETURN NULL;
+  END IF;
+  IF NOT EXISTS (SELECT FROM new_rows WHERE state <> 'succeeded') AND NOT EXISTS (SELECT FROM old_rows WHERE state <> 'running') THEN
+    INSERT INTO task_log (xid, at, since, task_id, lane, attempt, actor, from_state, to_state, verb)
+    SELECT xid_, now(), coalesce(n.claimed_at, holdgate_since(n.id)), n.id, n.lane, n.attempt, actor_, 'running',
+           'succeeded', 'succeed'
+    FROM new_rows n;
+    RETURN NULL;
+  END IF;
+  INSERT INTO task_log (xid, at, since, task_id, lane, attempt, actor, from_state, to_state, verb, reason, data, fingerprint)
+  SELECT xid_, now(), CASE WHEN n.state <> o.state OR (n.resolved_at IS NULL) <> (o.resolved_at IS NULL) THEN holdgate_since(n.id) END,
+         n.id, n.lane, n.attempt, actor_,
+         CAST(CASE WHEN o.resolved_at IS NULL THEN o.state ELSE 'resolved' END AS task_state),
+         CAST(CASE WHEN n.resolved_at IS NULL THEN n.state ELSE 'resolved' END AS task_state),
+         CAST(CASE WHEN n.state <> o.state THEN coalesce(t.verb, holdgate_refuse(o.state, n.state))
+                   WHEN n.resolved_at IS NOT NULL AND o.resolved_at IS NULL THEN 'resolve'
+                   WHEN n.resolved_at IS NULL AND o.resolved_at IS NOT NULL THEN 'reopen'
+                   ELSE 'prioritise' END AS task_verb),
          CASE WHEN n.state <> o.state THEN n.reason
               WHEN n.resolved_at IS NOT NULL THEN n.resolution
               ELSE nullif(current_setting('holdgate.reason', true), '') END,
@@ -598,10 +731,10 @@ CREATE FUNCTION holdgate.tasks_words_change() RETURNS trigger
     SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
-  UPDATE task_words
-  SET words = holdgate_words(NEW.kind, NEW.title, NEW.payload) || array_to_tsvector(ARRAY['@' || NEW.queue]),
-      created_at = NEW.created_at
-  WHERE task_id = NEW.id;
+  INSERT INTO task_words AS w (task_id, created_at, words)
+  VALUES (NEW.id, NEW.created_at,
+          holdgate_words(NEW.kind, NEW.title, NEW.payload) || array_to_tsvector(ARRAY['@' || NEW.queue]))
+  ON CONFLICT (task_id) DO UPDATE SET words = EXCLUDED.words, created_at = EXCLUDED.created_at;
   RETURN NULL;
 END $$;
 
@@ -611,17 +744,6 @@ CREATE FUNCTION holdgate.tasks_words_delete() RETURNS trigger
     AS $$
 BEGIN
   DELETE FROM task_words w USING old_rows o WHERE w.task_id = o.id;
-  RETURN NULL;
-END $$;
-
-CREATE FUNCTION holdgate.tasks_words_insert() RETURNS trigger
-    LANGUAGE plpgsql
-    SET search_path TO 'holdgate', 'pg_temp'
-    AS $$
-BEGIN
-  INSERT INTO task_words (task_id, created_at, words)
-  SELECT id, created_at, holdgate_words(kind, title, payload) || array_to_tsvector(ARRAY['@' || queue])
-  FROM new_rows;
   RETURN NULL;
 END $$;
 
@@ -672,6 +794,20 @@ BEGIN
   FROM unnest(done) AS verb;
   RETURN NULL;
 END $$;
+
+CREATE TABLE holdgate.actors (
+    id integer NOT NULL,
+    name text NOT NULL
+);
+
+ALTER TABLE holdgate.actors ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME holdgate.actors_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE holdgate.api_replies (
     user_id uuid NOT NULL,
@@ -950,6 +1086,23 @@ ALTER TABLE holdgate.kind_limit_events ALTER COLUMN id ADD GENERATED ALWAYS AS I
     CACHE 1
 );
 
+CREATE TABLE holdgate.lanes (
+    id integer NOT NULL,
+    owner_id uuid,
+    run_id uuid,
+    queue text NOT NULL,
+    kind text NOT NULL
+);
+
+ALTER TABLE holdgate.lanes ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME holdgate.lanes_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE holdgate.log_followers (
     name text NOT NULL,
     upto xid8 NOT NULL
@@ -1193,33 +1346,45 @@ CREATE TABLE holdgate.task_counts (
     n bigint NOT NULL
 );
 
-CREATE TABLE holdgate.task_events (
+CREATE TABLE holdgate.task_log (
+    xid xid8 NOT NULL,
     id bigint NOT NULL,
-    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
-    at timestamp with time zone DEFAULT now() NOT NULL,
+    at timestamp with time zone NOT NULL,
+    since timestamp with time zone,
     task_id uuid NOT NULL,
-    run_id uuid,
-    owner_id uuid,
-    queue text NOT NULL,
-    kind text NOT NULL,
-    verb text NOT NULL,
-    from_state text,
-    to_state text,
-    actor text NOT NULL,
+    lane integer NOT NULL,
     attempt integer NOT NULL,
+    actor integer NOT NULL,
+    from_state holdgate.task_state,
+    to_state holdgate.task_state,
+    verb holdgate.task_verb NOT NULL,
     reason text,
     data jsonb,
     fingerprint text
 );
 
-ALTER TABLE holdgate.task_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME holdgate.task_events_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
+CREATE VIEW holdgate.task_events AS
+ SELECT e.id,
+    e.xid,
+    e.at,
+    e.since,
+    e.task_id,
+    l.run_id,
+    l.owner_id,
+    l.queue,
+    l.kind,
+    (e.verb)::text AS verb,
+    (e.from_state)::text AS from_state,
+    (e.to_state)::text AS to_state,
+    a.name AS actor,
+    e.actor AS actor_id,
+    e.attempt,
+    e.reason,
+    e.data,
+    e.fingerprint
+   FROM ((holdgate.task_log e
+     LEFT JOIN holdgate.lanes l ON ((l.id = e.lane)))
+     LEFT JOIN holdgate.actors a ON ((a.id = e.actor)));
 
 CREATE TABLE holdgate.task_keys (
     kind text NOT NULL,
@@ -1227,6 +1392,15 @@ CREATE TABLE holdgate.task_keys (
     key text NOT NULL,
     task_id uuid NOT NULL,
     expires_at timestamp with time zone
+);
+
+ALTER TABLE holdgate.task_log ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME holdgate.task_log_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE holdgate.task_minutes (
@@ -1241,6 +1415,23 @@ CREATE TABLE holdgate.task_minutes (
     work numeric NOT NULL,
     people numeric NOT NULL
 );
+
+CREATE TABLE holdgate.task_words (
+    task_id uuid NOT NULL,
+    words tsvector NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+CREATE VIEW holdgate.task_search AS
+ SELECT task_words.task_id,
+    task_words.created_at,
+    task_words.words
+   FROM holdgate.task_words
+UNION ALL
+ SELECT u.task_id,
+    u.created_at,
+    u.words
+   FROM holdgate.holdgate_unindexed() u(task_id, created_at, words);
 
 CREATE TABLE holdgate.task_stays (
     owner_id uuid,
@@ -1276,12 +1467,6 @@ CREATE TABLE holdgate.task_transitions (
     usual boolean NOT NULL
 );
 
-CREATE TABLE holdgate.task_words (
-    task_id uuid NOT NULL,
-    words tsvector NOT NULL,
-    created_at timestamp with time zone NOT NULL
-);
-
 CREATE TABLE holdgate.tasks (
     id uuid NOT NULL,
     run_id uuid,
@@ -1290,6 +1475,7 @@ CREATE TABLE holdgate.tasks (
     title text DEFAULT ''::text NOT NULL,
     queue text NOT NULL,
     kind text NOT NULL,
+    lane integer NOT NULL,
     payload jsonb DEFAULT '{}'::jsonb NOT NULL,
     state text DEFAULT 'queued'::text NOT NULL,
     reason text,
@@ -1400,6 +1586,9 @@ CREATE TABLE holdgate.workers (
     cpu double precision
 );
 
+ALTER TABLE ONLY holdgate.actors
+    ADD CONSTRAINT actors_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY holdgate.api_replies
     ADD CONSTRAINT api_replies_pkey PRIMARY KEY (user_id, key);
 
@@ -1453,6 +1642,9 @@ ALTER TABLE ONLY holdgate.kind_limit_events
 
 ALTER TABLE ONLY holdgate.kind_limits
     ADD CONSTRAINT kind_limits_pkey PRIMARY KEY (kind);
+
+ALTER TABLE ONLY holdgate.lanes
+    ADD CONSTRAINT lanes_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY holdgate.log_followers
     ADD CONSTRAINT log_followers_pkey PRIMARY KEY (name);
@@ -1523,11 +1715,11 @@ ALTER TABLE ONLY holdgate.sessions
 ALTER TABLE ONLY holdgate.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (token_hash);
 
-ALTER TABLE ONLY holdgate.task_events
-    ADD CONSTRAINT task_events_pkey PRIMARY KEY (id);
-
 ALTER TABLE ONLY holdgate.task_keys
     ADD CONSTRAINT task_keys_pkey PRIMARY KEY (kind, owner_id, key);
+
+ALTER TABLE ONLY holdgate.task_log
+    ADD CONSTRAINT task_log_pkey PRIMARY KEY (xid, id);
 
 ALTER TABLE ONLY holdgate.task_steps
     ADD CONSTRAINT task_steps_pkey PRIMARY KEY (task_id, name);
@@ -1541,9 +1733,6 @@ ALTER TABLE ONLY holdgate.task_words
 ALTER TABLE ONLY holdgate.tasks
     ADD CONSTRAINT tasks_pkey PRIMARY KEY (id);
 
-ALTER TABLE ONLY holdgate.tasks
-    ADD CONSTRAINT tasks_run_subject_key UNIQUE (run_id, subject);
-
 ALTER TABLE ONLY holdgate.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
@@ -1555,6 +1744,8 @@ ALTER TABLE ONLY holdgate.webhook_endpoints
 
 ALTER TABLE ONLY holdgate.workers
     ADD CONSTRAINT workers_pkey PRIMARY KEY (id);
+
+CREATE INDEX actors_name_idx ON holdgate.actors USING btree (name);
 
 CREATE INDEX api_replies_created_idx ON holdgate.api_replies USING btree (created_at);
 
@@ -1626,6 +1817,8 @@ CREATE UNIQUE INDEX error_names_key ON holdgate.error_names USING btree (owner_i
 
 CREATE INDEX kind_limit_events_at_idx ON holdgate.kind_limit_events USING btree (at DESC, id DESC);
 
+CREATE INDEX lanes_key_idx ON holdgate.lanes USING btree (kind, queue, run_id, owner_id);
+
 CREATE INDEX login_links_email_idx ON holdgate.login_links USING btree (lower(email), created_at);
 
 CREATE INDEX login_links_mailed_idx ON holdgate.login_links USING btree (created_at) WHERE mailed;
@@ -1674,17 +1867,15 @@ CREATE UNIQUE INDEX task_counts_key ON holdgate.task_counts USING btree (owner_i
 
 CREATE INDEX task_counts_run_idx ON holdgate.task_counts USING btree (run_id);
 
-CREATE INDEX task_events_actor_idx ON holdgate.task_events USING btree (actor, at DESC, id DESC) WHERE ((actor !~~ 'worker:%'::text) AND (actor <> 'system'::text));
-
-CREATE INDEX task_events_deleted_idx ON holdgate.task_events USING btree (at) WHERE (to_state IS NULL);
-
-CREATE INDEX task_events_people_idx ON holdgate.task_events USING btree (at DESC, id DESC) WHERE ((actor !~~ 'worker:%'::text) AND (actor <> 'system'::text));
-
-CREATE INDEX task_events_task_id_idx ON holdgate.task_events USING btree (task_id, id);
-
-CREATE INDEX task_events_xid_idx ON holdgate.task_events USING btree (xid);
-
 CREATE INDEX task_keys_task_idx ON holdgate.task_keys USING btree (task_id);
+
+CREATE INDEX task_log_actor_idx ON holdgate.task_log USING btree (actor, at DESC, id DESC) WHERE (actor < 0);
+
+CREATE INDEX task_log_deleted_idx ON holdgate.task_log USING btree (at) WHERE (to_state IS NULL);
+
+CREATE INDEX task_log_people_idx ON holdgate.task_log USING btree (at DESC, id DESC) WHERE (actor < 0);
+
+CREATE INDEX task_log_task_idx ON holdgate.task_log USING btree (task_id);
 
 CREATE INDEX task_minutes_age_idx ON holdgate.task_minutes USING btree (span, minute);
 
@@ -1722,17 +1913,19 @@ CREATE INDEX tasks_nameless_idx ON holdgate.tasks USING btree (id) WHERE ((state
 
 CREATE INDEX tasks_open_errors_idx ON holdgate.tasks USING btree (fingerprint, created_at DESC, id DESC) INCLUDE (state, owner_id, finished_at) WHERE ((fingerprint IS NOT NULL) AND (resolved_at IS NULL));
 
-CREATE INDEX tasks_owner_created_idx ON holdgate.tasks USING btree (owner_id, created_at DESC, id DESC);
+CREATE INDEX tasks_owner_created_idx ON holdgate.tasks USING btree (owner_id, created_at DESC, id DESC) WHERE (owner_id IS NOT NULL);
 
 CREATE INDEX tasks_ready_idx ON holdgate.tasks USING btree (queue, priority DESC, "position") WHERE ((state = 'queued'::text) AND (NOT limited));
 
 CREATE INDEX tasks_run_state_idx ON holdgate.tasks USING btree (run_id, state) WHERE (run_id IS NOT NULL);
 
+CREATE UNIQUE INDEX tasks_run_subject_key ON holdgate.tasks USING btree (run_id, subject) WHERE (run_id IS NOT NULL);
+
 CREATE INDEX tasks_running_idx ON holdgate.tasks USING btree (id) WHERE (state = 'running'::text);
 
 CREATE INDEX tasks_share_idx ON holdgate.tasks USING btree (COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid), queue, priority, ((- "position"))) WHERE ((state = 'queued'::text) AND (NOT limited));
 
-CREATE INDEX tasks_state_created_idx ON holdgate.tasks USING btree (state, created_at DESC, id DESC);
+CREATE INDEX tasks_state_created_idx ON holdgate.tasks USING btree (state, created_at DESC, id DESC) WHERE (state <> ALL (ARRAY['running'::text, 'succeeded'::text]));
 
 CREATE INDEX tasks_subject_idx ON holdgate.tasks USING btree (subject) WHERE (subject IS NOT NULL);
 
@@ -1768,13 +1961,15 @@ CREATE TRIGGER task_counts_add AFTER INSERT ON holdgate.task_counts REFERENCING 
 
 CREATE TRIGGER task_counts_change AFTER UPDATE ON holdgate.task_counts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.task_counts_change();
 
-CREATE TRIGGER task_events_immutable BEFORE UPDATE ON holdgate.task_events FOR EACH STATEMENT EXECUTE FUNCTION holdgate.task_events_immutable();
+CREATE TRIGGER task_log_immutable BEFORE UPDATE ON holdgate.task_log FOR EACH STATEMENT EXECUTE FUNCTION holdgate.task_log_immutable();
 
 CREATE TRIGGER tasks_close_approvals AFTER UPDATE ON holdgate.tasks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.approvals_close_with_hold();
 
 CREATE TRIGGER tasks_errors_change AFTER UPDATE ON holdgate.tasks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.tasks_errors_change();
 
 CREATE TRIGGER tasks_errors_delete AFTER DELETE ON holdgate.tasks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.tasks_errors_delete();
+
+CREATE TRIGGER tasks_lane BEFORE INSERT ON holdgate.tasks FOR EACH ROW WHEN ((new.lane IS NULL)) EXECUTE FUNCTION holdgate.tasks_lane();
 
 CREATE TRIGGER tasks_log_delete AFTER DELETE ON holdgate.tasks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.tasks_log_delete();
 
@@ -1787,8 +1982,6 @@ CREATE TRIGGER tasks_withdraw_approvals AFTER UPDATE OF payload ON holdgate.task
 CREATE TRIGGER tasks_words_change AFTER UPDATE OF title, payload, created_at, queue ON holdgate.tasks FOR EACH ROW WHEN (((old.title IS DISTINCT FROM new.title) OR (old.payload IS DISTINCT FROM new.payload) OR (old.created_at <> new.created_at) OR (old.queue <> new.queue))) EXECUTE FUNCTION holdgate.tasks_words_change();
 
 CREATE TRIGGER tasks_words_delete AFTER DELETE ON holdgate.tasks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.tasks_words_delete();
-
-CREATE TRIGGER tasks_words_insert AFTER INSERT ON holdgate.tasks REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.tasks_words_insert();
 
 CREATE TRIGGER users_audit AFTER INSERT OR UPDATE OF role, disabled_at ON holdgate.users FOR EACH ROW EXECUTE FUNCTION holdgate.users_audit();
 

@@ -14,7 +14,52 @@ from migrations import sql_files, transitions
 revision = "0001"
 down_revision = None
 
-FOLLOWERS = ("mail", "minutes", "runs", "webhooks")
+STATES = postgresql.ENUM(
+    "queued",
+    "scheduled",
+    "running",
+    "retrying",
+    "pending_approval",
+    "needs_input",
+    "needs_auth",
+    "paused",
+    "succeeded",
+    "dead_letter",
+    "resolved",
+    "rejected",
+    "expired",
+    "cancelled",
+    name="task_state",
+    create_type=False,
+)
+VERBS = postgresql.ENUM(
+    "enqueue",
+    "claim",
+    "succeed",
+    "retry_later",
+    "bury",
+    "hold",
+    "snooze",
+    "requeue",
+    "promote",
+    "pause",
+    "unpause",
+    "approve",
+    "answer",
+    "take_back",
+    "reject",
+    "expire",
+    "retry",
+    "resume",
+    "cancel",
+    "prioritise",
+    "delete",
+    "resolve",
+    "reopen",
+    name="task_verb",
+    create_type=False,
+)
+FOLLOWERS = ("mail", "minutes", "runs", "webhooks", "words")
 
 
 def upgrade() -> None:
@@ -30,6 +75,15 @@ def upgrade() -> None:
 
 
 def tables() -> None:
+    for type in (STATES, VERBS):
+        type.create(op.get_bind())
+    op.create_table(
+        "actors",
+        sa.Column("id", sa.Integer(), sa.Identity(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("actors_pkey")),
+    )
+    op.create_index("actors_name_idx", "actors", ["name"], unique=False)
     op.create_table(
         "audit_events",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -120,6 +174,16 @@ def tables() -> None:
         ),
         sa.PrimaryKeyConstraint("kind", name=op.f("kind_limits_pkey")),
     )
+    op.create_table(
+        "lanes",
+        sa.Column("id", sa.Integer(), sa.Identity(always=True), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=True),
+        sa.Column("run_id", sa.Uuid(), nullable=True),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("lanes_pkey")),
+    )
+    op.create_index("lanes_key_idx", "lanes", ["kind", "queue", "run_id", "owner_id"], unique=False)
     op.create_table(
         "log_followers",
         sa.Column("name", sa.Text(), nullable=False),
@@ -254,44 +318,41 @@ def tables() -> None:
     )
     op.create_index("task_counts_run_idx", "task_counts", ["run_id"], unique=False)
     op.create_table(
-        "task_events",
+        "task_log",
+        sa.Column("xid", Xid8(), nullable=False),
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("xid", Xid8(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("task_id", sa.Uuid(), nullable=False),
-        sa.Column("run_id", sa.Uuid(), nullable=True),
-        sa.Column("owner_id", sa.Uuid(), nullable=True),
-        sa.Column("queue", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("verb", sa.Text(), nullable=False),
-        sa.Column("from_state", sa.Text(), nullable=True),
-        sa.Column("to_state", sa.Text(), nullable=True),
-        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("lane", sa.Integer(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("actor", sa.Integer(), nullable=False),
+        sa.Column("from_state", STATES, nullable=True),
+        sa.Column("to_state", STATES, nullable=True),
+        sa.Column("verb", VERBS, nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("fingerprint", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("task_events_pkey")),
+        sa.PrimaryKeyConstraint("xid", "id", name=op.f("task_log_pkey")),
     )
     op.create_index(
-        "task_events_actor_idx",
-        "task_events",
+        "task_log_actor_idx",
+        "task_log",
         ["actor", sa.literal_column("at DESC"), sa.literal_column("id DESC")],
         unique=False,
-        postgresql_where=sa.text("actor NOT LIKE 'worker:%' AND actor <> 'system'"),
+        postgresql_where=sa.text("actor < 0"),
     )
     op.create_index(
-        "task_events_deleted_idx", "task_events", ["at"], unique=False, postgresql_where=sa.text("to_state IS NULL")
+        "task_log_deleted_idx", "task_log", ["at"], unique=False, postgresql_where=sa.text("to_state IS NULL")
     )
     op.create_index(
-        "task_events_people_idx",
-        "task_events",
+        "task_log_people_idx",
+        "task_log",
         [sa.literal_column("at DESC"), sa.literal_column("id DESC")],
         unique=False,
-        postgresql_where=sa.text("actor NOT LIKE 'worker:%' AND actor <> 'system'"),
+        postgresql_where=sa.text("actor < 0"),
     )
-    op.create_index("task_events_task_id_idx", "task_events", ["task_id", "id"], unique=False)
-    op.create_index("task_events_xid_idx", "task_events", ["xid"], unique=False)
+    op.create_index("task_log_task_idx", "task_log", ["task_id"], unique=False)
     op.create_table(
         "task_minutes",
         sa.Column("owner_id", sa.Uuid(), nullable=True),
@@ -731,6 +792,7 @@ def tables() -> None:
         sa.Column("title", sa.Text(), server_default="", nullable=False),
         sa.Column("queue", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("lane", sa.Integer(), nullable=False),
         sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
         sa.Column("state", sa.Text(), server_default="queued", nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
@@ -798,7 +860,6 @@ def tables() -> None:
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("tasks_owner_id_fkey")),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("tasks_run_id_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("tasks_pkey")),
-        sa.UniqueConstraint("run_id", "subject", name="tasks_run_subject_key"),
         postgresql_with={"fillfactor": "80"},
     )
     op.create_index(
@@ -887,6 +948,7 @@ def tables() -> None:
         "tasks",
         ["owner_id", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
         unique=False,
+        postgresql_where=sa.text("owner_id IS NOT NULL"),
     )
     op.create_index(
         "tasks_ready_idx",
@@ -900,6 +962,13 @@ def tables() -> None:
         "tasks",
         ["run_id", "state"],
         unique=False,
+        postgresql_where=sa.text("run_id IS NOT NULL"),
+    )
+    op.create_index(
+        "tasks_run_subject_key",
+        "tasks",
+        ["run_id", "subject"],
+        unique=True,
         postgresql_where=sa.text("run_id IS NOT NULL"),
     )
     op.create_index("tasks_running_idx", "tasks", ["id"], unique=False, postgresql_where=sa.text("state = 'running'"))
@@ -920,6 +989,7 @@ def tables() -> None:
         "tasks",
         ["state", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
         unique=False,
+        postgresql_where=sa.text("state NOT IN ('running', 'succeeded')"),
     )
     op.create_index(
         "tasks_subject_idx", "tasks", ["subject"], unique=False, postgresql_where=sa.text("subject IS NOT NULL")
@@ -1326,6 +1396,11 @@ def downgrade() -> None:
           FOR name IN SELECT quote_ident(tablename) FROM pg_tables
             WHERE schemaname = current_schema() AND tablename <> 'alembic_version'
           LOOP EXECUTE 'DROP TABLE ' || name || ' CASCADE'; END LOOP;
+          FOR name IN SELECT quote_ident(viewname) FROM pg_views WHERE schemaname = current_schema()
+          LOOP EXECUTE 'DROP VIEW ' || name || ' CASCADE'; END LOOP;
+          FOR name IN SELECT CAST(CAST(oid AS regtype) AS text) FROM pg_type
+            WHERE typnamespace = CAST(current_schema() AS regnamespace) AND typtype = 'e'
+          LOOP EXECUTE 'DROP TYPE ' || name || ' CASCADE'; END LOOP;
           FOR name IN SELECT CAST(CAST(oid AS regprocedure) AS text) FROM pg_proc
             WHERE pronamespace = CAST(current_schema() AS regnamespace)
           LOOP EXECUTE 'DROP FUNCTION ' || name || ' CASCADE'; END LOOP;

@@ -15,7 +15,8 @@ from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.runs.service import start_run
 from holdgate.stats.counts import counts_by_state
-from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.models import Task
+from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState

@@ -14,7 +14,8 @@ from sqlalchemy import func, select, text
 
 from holdgate.core.db import Database
 from holdgate.kinds.sample_task import TRACE
-from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.models import Task
+from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.factories.workers import until
 from tests.processes import Process, environment

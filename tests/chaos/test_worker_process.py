@@ -12,7 +12,7 @@ import tests.chaos.kinds  # noqa: F401
 from holdgate.core.db import Database
 from holdgate.embedded import valkey
 from holdgate.runtime.doorbell import Doorbell
-from holdgate.tasks.models import TaskEvent
+from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.service import TaskRequest, enqueue
 from tests.factories.workers import task_of, until, until_state, verbs_of
 from tests.processes import environment, worker

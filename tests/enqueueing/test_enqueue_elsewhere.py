@@ -158,7 +158,7 @@ async def test_the_function_and_our_own_statement_make_the_same_rows_and_events(
     for elsewhere in (False, True):
         async with database.write("system") as session:
             await session.execute(text("DELETE FROM tasks"))
-            await session.execute(text("DELETE FROM task_events"))
+            await session.execute(text("DELETE FROM task_log"))
         if elsewhere:
             async with await psycopg.AsyncConnection.connect(dsn) as connection:
                 ids = await enqueue_many(connection, wished)
@@ -277,7 +277,8 @@ async def test_a_role_with_the_right_to_call_it_can_enqueue_and_nothing_else(
 ) -> None:
     # What stands in for our tables must not be written with our rights, nor in another's name.
     await clerk.execute("CREATE TEMP TABLE tasks (LIKE pg_class); CREATE TEMP TABLE task_keys (key text)")
-    await clerk.execute("CREATE TEMP TABLE kind_limits (kind text); CREATE TEMP TABLE task_events (id int)")
+    await clerk.execute("CREATE TEMP TABLE kind_limits (kind text); CREATE TEMP TABLE task_log (id int)")
+    await clerk.execute("CREATE TEMP TABLE lanes (id int); CREATE TEMP TABLE actors (id int, name text)")
     await clerk.execute("SET holdgate.actor = 'user:root@example.org'")
     made = await find_kind("test.steps").enqueue(clerk, PAYLOAD, unique="once")
     assert [row.id for row in await rows(database, "id")] == [made]

@@ -6,10 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 import holdgate.kinds.email_send  # noqa: F401
 import tests.runtime.kinds  # noqa: F401
 from holdgate.accounts.service import add_user
+from holdgate.approvals import versions
 from holdgate.approvals.evidence import receipts
 from holdgate.approvals.evidence.receipts import Receipt
 from holdgate.approvals.forms import FormField
@@ -103,7 +105,8 @@ async def put_question(
             take_back=take_back,
             **policy,
         )
-        assert await requesting.ask(session, task, question, signup=signup)
+        before = await versions.latest(session, task.id, question.step)
+        assert await requesting.ask(session, task, question, before, signup=signup)
     tokens: list[str] = []
     async with database.read() as session:
         newest = select(Approval).where(Approval.task_id == task_id).order_by(Approval.round.desc()).limit(1)
@@ -114,6 +117,11 @@ async def put_question(
         stored = [checked_address(email) for email in recipients]
         tokens = [await delivered(database, settings, people[email]) for email in stored if email in people]
     return Asked(task_id, approval.id, approval.version, tokens)
+
+
+async def decision_on(session: AsyncSession, task_id: UUID, step: str, version: str, round: int) -> Approval | None:
+    """What counts for a step that asks with this version in this round."""
+    return versions.decision_on(await versions.latest(session, task_id, step), version, round)
 
 
 async def delivered(database: Database, settings: Settings, recipient_id: UUID) -> str:

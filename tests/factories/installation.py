@@ -30,9 +30,11 @@ from holdgate.schedules.models import Schedule
 from holdgate.stats.counts import fold_events
 from holdgate.tasks import service as tasks
 from holdgate.tasks.models import Task
-from holdgate.tasks.queue.claims import claim_tasks, store_step
-from holdgate.tasks.queue.moves import move_tasks, resolve_tasks
+from holdgate.tasks.queue.claims import claim_tasks
+from holdgate.tasks.queue.marks import resolve_tasks
+from holdgate.tasks.queue.moves import move_tasks
 from holdgate.tasks.queue.retention import prune_tasks
+from holdgate.tasks.queue.steps import store_step
 from holdgate.tasks.search import saved
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest

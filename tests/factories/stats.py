@@ -5,6 +5,7 @@ from sqlalchemy import text
 from holdgate.core.db import Database
 from holdgate.runs.upkeep import TIMED
 from holdgate.stats import rollups
+from holdgate.tasks.search import words
 from tests.factories.workers import until
 
 _FINAL = text(
@@ -16,8 +17,16 @@ _FINAL = text(
 # The log cannot be changed; a test moves its past by taking the guard away for one transaction.
 BACKDATE = text(
     """
-    UPDATE task_events
-    SET at = now() - ((SELECT max(id) FROM task_events) - id) * interval '37 s' * random()
+    UPDATE task_log
+    SET at = now() - ((SELECT max(id) FROM task_log) - id) * interval '37 s' * random()
+    """
+)
+_SINCE = text(
+    """
+    UPDATE task_log e SET since = q.since
+    FROM (SELECT id, lag(at) OVER (PARTITION BY task_id ORDER BY id) AS since FROM task_log
+          WHERE from_state IS DISTINCT FROM to_state) AS q
+    WHERE q.id = e.id
     """
 )
 
@@ -34,9 +43,19 @@ async def all_final(database: Database) -> None:
 
 async def backdate(database: Database) -> None:
     async with database.engine.begin() as connection:
-        await connection.execute(text("ALTER TABLE task_events DISABLE TRIGGER task_events_immutable"))
+        await connection.execute(text("ALTER TABLE task_log DISABLE TRIGGER task_log_immutable"))
         await connection.execute(BACKDATE)
-        await connection.execute(text("ALTER TABLE task_events ENABLE TRIGGER task_events_immutable"))
+        await connection.execute(_SINCE)
+        await connection.execute(text("ALTER TABLE task_log ENABLE TRIGGER task_log_immutable"))
+
+
+async def index_words(database: Database) -> None:
+    """Of all tasks there are, as the sweeper does."""
+    await all_final(database)
+    more = True
+    while more:
+        async with database.write("system") as session:
+            more = await words.follow_log(session)
 
 
 async def fold_all(database: Database) -> None:

@@ -17,7 +17,9 @@ from holdgate.tasks.states import FINISHED, TASK_MACHINE, TaskState
 LEASE = timedelta(seconds=15)
 _SET = text(
     """
-    UPDATE tasks SET state = :state, attempt = attempt + CASE WHEN :state = 'running' THEN 1 ELSE 0 END,
+    UPDATE tasks SET state = :state, queued_at = CASE WHEN :state = 'queued' THEN now() ELSE queued_at END,
+        claimed_at = CASE WHEN :state = 'running' THEN now() ELSE claimed_at END,
+        attempt = attempt + CASE WHEN :state = 'running' THEN 1 ELSE 0 END,
       lease_expires_at = CASE WHEN :state = 'running' THEN now() + interval '15 s' END,
       finished_at = CASE WHEN :finished THEN now() END,
       run_at = CASE WHEN :state IN ('scheduled', 'retrying') THEN now() + interval '1 h' END

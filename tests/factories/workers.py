@@ -14,7 +14,8 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.runtime.dispatcher import Dispatcher
 from holdgate.runtime.sweeper import Sweeper
-from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.models import Task
+from holdgate.tasks.queue.log import TaskEvent
 
 
 @asynccontextmanager

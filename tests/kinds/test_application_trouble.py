@@ -12,7 +12,7 @@ from holdgate.core.db import Database
 from holdgate.postings import service as postings
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import TaskEnded
-from holdgate.tasks.queue import claims, moves
+from holdgate.tasks.queue import moves, steps
 from holdgate.testing import KindTester
 from tests.careers.careers_site import PDF, Site
 from tests.factories.workers import until
@@ -246,16 +246,16 @@ async def _with_a_death(
     tester: KindTester, database: Database, monkeypatch: pytest.MonkeyPatch, task_id: UUID, write: int, when: str
 ) -> None:
     """One try in which the worker dies before or after it commits the `write`-th step; its lease runs out."""
-    owner, name = (claims, "store_step") if when == "before" else (Context, "_finish")
+    owner, name = (steps, "store_step") if when == "before" else (Context, "_finish")
     real = getattr(owner, name)
     calls = 0
 
-    async def dying(*args: Any) -> Any:
+    async def dying(*args: Any, **options: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == write and when == "before":
             raise Killed
-        result = await real(*args)
+        result = await real(*args, **options)
         if calls == write:
             raise Killed
         return result

@@ -21,7 +21,8 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.doctor import checks_core, checks_topology
 from holdgate.doctor.findings import Finding, Health, Installation
-from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.models import Task
+from holdgate.tasks.queue.log import TaskEvent
 from tests.conftest import make_database, with_name
 from tests.factories.programs import V1
 from tests.factories.workers import until

@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import select, text
 
 import tests.tasks.kinds  # noqa: F401
+from holdgate.approvals import versions
 from holdgate.approvals.errors import AlreadyDecided, QuestionExpired, QuestionImpossible
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import deciding, requesting
@@ -34,7 +35,7 @@ from holdgate.runs.states import RunVerb
 from holdgate.stats import counts as stats
 from holdgate.stats.consistency import problems
 from holdgate.tasks import service
-from holdgate.tasks.queue import claims, moves
+from holdgate.tasks.queue import claims, moves, steps
 from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import BUTTONS, TaskState, TaskVerb
@@ -240,7 +241,7 @@ class Life(RuleBasedStateMachine):
 
         async def store() -> bool:
             async with self.database.write("worker:test") as session:
-                return await claims.store_step(session, c.id, c.attempt, f"step {self.steps}", "1")
+                return await steps.store_step(session, c.id, c.attempt, f"step {self.steps}", "1")
 
         task = self.world.tasks[c.id]
         assert self.wait(store()) == task.runs_as(c.attempt)
@@ -266,7 +267,8 @@ class Life(RuleBasedStateMachine):
 
         async def ask() -> Any:
             async with self.database.write("worker:test") as session:
-                if not await requesting.ask(session, c, question):
+                before = await versions.latest(session, c.id, question.step)
+                if not await requesting.ask(session, c, question, before):
                     return None
                 approval = await session.scalar(
                     select(Approval.id).where(Approval.task_id == c.id, Approval.state == "pending")

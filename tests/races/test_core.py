@@ -22,7 +22,7 @@ from holdgate.runs.states import RunVerb
 from holdgate.runtime.dispatcher import Dispatcher
 from holdgate.tasks import service
 from holdgate.tasks.models import Task
-from holdgate.tasks.queue import claims, moves
+from holdgate.tasks.queue import claims, moves, steps
 from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState, TaskVerb
@@ -236,12 +236,12 @@ async def test_a_step_is_not_stored_by_an_attempt_that_has_just_lost_its_task(da
     task_id = await make_task(database)
     [late] = await claim(database, now=datetime.now(UTC) - timedelta(hours=1))
     async with database.write("worker:late") as slow:
-        stored = await claims.store_step(slow, task_id, late.attempt, "pay", '"late"')
+        stored = await steps.store_step(slow, task_id, late.attempt, "pay", '"late"')
         async with database.write("system") as session:
             await moves.recover_lost(session, most=3)
         fresh = await claim(database)
         async with database.read() as session:
-            seen = await claims.stored_steps(session, task_id)
+            seen = await steps.stored_steps(session, task_id)
     # Either the late one was in time and nobody took its task, or somebody did and it was refused.
     assert not (fresh and stored and not seen), "stored behind the back of the next attempt"
     if not fresh:
@@ -249,7 +249,7 @@ async def test_a_step_is_not_stored_by_an_attempt_that_has_just_lost_its_task(da
             assert [row.id for row in await moves.recover_lost(session, most=3)] == [task_id]
         [fresh_one] = await claim(database)
         async with database.read() as session:
-            assert await claims.stored_steps(session, task_id) == {"pay": '"late"'}
+            assert await steps.stored_steps(session, task_id) == {"pay": '"late"'}
         assert fresh_one.attempt == late.attempt + 1
 
 

@@ -262,7 +262,7 @@ async def test_the_time_of_tasks_is_split_exactly_whether_folded_or_not(database
         for number, minute in enumerate((0, 5, 7, 37, 38, 48)):
             await connection.execute(
                 text(
-                    "UPDATE task_events SET at = timestamptz '2026-01-01' + :at WHERE id = (SELECT id FROM task_events"
+                    "UPDATE task_log SET at = timestamptz '2026-01-01' + :at WHERE id = (SELECT id FROM task_events"
                     " WHERE run_id = :run ORDER BY id OFFSET :number LIMIT 1)"
                 ),
                 {"at": minute * MINUTE, "run": run_id, "number": number},

@@ -17,7 +17,7 @@ from holdgate.runtime.dispatcher import Dispatcher
 from holdgate.tasks import kinds
 from holdgate.tasks.kinds import find_kind
 from holdgate.tasks.models import Task
-from holdgate.tasks.queue import claims, moves
+from holdgate.tasks.queue import moves, steps
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskVerb
 from tests.factories.tasks import put
@@ -153,7 +153,7 @@ async def test_shutting_down_uses_up_no_try_and_loses_no_finished_step(database:
 
 async def stored(database: Database, task_id: UUID) -> bool:
     async with database.read() as session:
-        return bool(await claims.stored_steps(session, task_id))
+        return bool(await steps.stored_steps(session, task_id))
 
 
 async def _true(value: bool) -> bool:

@@ -10,8 +10,9 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.runtime.attempts.context import Context
 from holdgate.tasks.kinds import Rate, all_kinds, kind
-from holdgate.tasks.models import KindLimit, Task
+from holdgate.tasks.models import Task
 from holdgate.tasks.queue import limits
+from holdgate.tasks.queue.models import KindLimit
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.factories.workers import until, working
 from tests.runtime.kinds import Named

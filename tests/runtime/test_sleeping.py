@@ -8,7 +8,7 @@ from sqlalchemy import text
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.tasks.models import Task
-from holdgate.tasks.queue import claims, moves
+from holdgate.tasks.queue import moves, steps
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import TaskVerb
 from holdgate.testing import KindTester
@@ -56,21 +56,21 @@ async def test_who_is_woken_early_sleeps_for_the_rest_and_not_anew(database: Dat
     start = datetime.now(UTC)
     [first] = await claim(database)
     async with database.write("worker:test") as session:
-        assert await claims.snooze(session, task_id, first.attempt, "nap", HOUR, now=start) is False
+        assert await steps.snooze(session, task_id, first.attempt, "nap", HOUR, now=start) is False
     async with database.write("user:ann@example.org") as session:
         await moves.move_tasks(session, TaskVerb.CANCEL, Task.id == task_id)
         await moves.move_tasks(session, TaskVerb.RETRY, Task.id == task_id)
     [again] = await claim(database)
     async with database.write("worker:test") as session:
         later = start + HOUR / 2
-        assert await claims.snooze(session, task_id, again.attempt, "nap", HOUR, now=later) is False
+        assert await steps.snooze(session, task_id, again.attempt, "nap", HOUR, now=later) is False
     assert (await task_of(database, task_id)).run_at == start + HOUR
     async with database.write("system") as session:
         assert len(await moves.promote_due(session, now=start + HOUR)) == 1
     [last] = await claim(database)
     async with database.write("worker:test") as session:
         over = start + HOUR
-        assert await claims.snooze(session, task_id, last.attempt, "nap", HOUR, now=over) is True
+        assert await steps.snooze(session, task_id, last.attempt, "nap", HOUR, now=over) is True
 
 
 async def test_a_late_worker_cannot_lay_a_task_to_sleep(database: Database) -> None:
@@ -80,7 +80,7 @@ async def test_a_late_worker_cannot_lay_a_task_to_sleep(database: Database) -> N
         await moves.recover_lost(session, most=3)
     [fresh] = await claim(database)
     async with database.write("worker:late") as session:
-        assert await claims.snooze(session, task_id, late.attempt, "nap", HOUR) is None
+        assert await steps.snooze(session, task_id, late.attempt, "nap", HOUR) is None
     task = await task_of(database, task_id)
     assert (task.state, task.attempt) == ("running", fresh.attempt)
 

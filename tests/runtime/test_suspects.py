@@ -12,8 +12,9 @@ from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.runtime.dispatcher import Dispatcher
 from holdgate.runtime.sweeper import Sweeper
-from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.models import Task
 from holdgate.tasks.queue.claims import claim_tasks
+from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.factories.workers import until, until_state, working
 from tests.runtime.kinds import gates, ran

@@ -22,10 +22,10 @@ from tests.factories.tasks import _SET, make_task
 RECOUNT = text(
     """
     WITH moves AS (
-      SELECT *, lag(at) OVER (PARTITION BY task_id ORDER BY id) AS since FROM task_events
+      SELECT *, lag(at) OVER (PARTITION BY task_id ORDER BY id) AS began FROM task_events
       WHERE from_state IS DISTINCT FROM to_state),
     told AS (
-      SELECT owner_id, at, queue, kind, from_state, to_state, greatest(extract(epoch FROM at - since), 0) AS took
+      SELECT owner_id, at, queue, kind, from_state, to_state, greatest(extract(epoch FROM at - began), 0) AS took
       FROM moves WHERE to_state IS NOT NULL)
     SELECT o.owner_id, w.span, to_timestamp(floor(extract(epoch FROM at) / 60 / w.span) * 60 * w.span) AS minute,
            queue, kind, to_state, count(*), coalesce(sum(took) FILTER (WHERE from_state = 'queued'), 0),
@@ -43,8 +43,8 @@ TOOK = text(
     """
     SELECT date_trunc('minute', at), kind, CASE from_state WHEN 'queued' THEN 'queue' WHEN 'running' THEN 'work'
            WHEN 'pending_approval' THEN 'people' WHEN 'needs_input' THEN 'people' WHEN 'needs_auth' THEN 'people' END,
-           greatest(CAST(extract(epoch FROM at - since) AS float8), 0)
-    FROM (SELECT *, lag(at) OVER (PARTITION BY task_id ORDER BY id) AS since FROM task_events
+           greatest(CAST(extract(epoch FROM at - began) AS float8), 0)
+    FROM (SELECT *, lag(at) OVER (PARTITION BY task_id ORDER BY id) AS began FROM task_events
           WHERE from_state IS DISTINCT FROM to_state) AS moves
     WHERE to_state IS NOT NULL AND from_state IN ('queued', 'running', 'pending_approval', 'needs_input', 'needs_auth')
     """

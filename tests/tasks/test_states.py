@@ -10,9 +10,10 @@ from sqlalchemy.exc import IntegrityError
 
 from holdgate.core.db import Database, WriteSession
 from holdgate.core.ids import uuid7
-from holdgate.tasks.models import Task, TaskEvent, TaskTransition
-from holdgate.tasks.queue import claims, moves
+from holdgate.tasks.models import Task
+from holdgate.tasks.queue import claims, moves, steps
 from holdgate.tasks.queue.claims import Outcome
+from holdgate.tasks.queue.log import TaskEvent, TaskTransition
 from holdgate.tasks.states import FINISHED, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
 from tests.factories.tasks import make_task
 
@@ -55,7 +56,7 @@ async def apply(session: WriteSession, verb: TaskVerb, task_id: UUID) -> list[UU
         outcome = Outcome(task_id, attempt, TASK_MACHINE.moves[verb].targets[0], delay=delay)
         return list(await claims.finish_tasks(session, [outcome]))
     if verb is TaskVerb.SNOOZE:
-        slept = await claims.snooze(session, task_id, attempt, "nap", timedelta(hours=1))
+        slept = await steps.snooze(session, task_id, attempt, "nap", timedelta(hours=1))
         return [task_id] if slept is False else []
     return [moved.id for moved in await moves.move_tasks(session, verb, Task.id == task_id)]
 
@@ -129,4 +130,4 @@ async def test_the_log_cannot_be_changed(database: Database) -> None:
     await make_task(database, TaskState.QUEUED)
     with pytest.raises(IntegrityError, match="cannot be changed"):
         async with database.engine.begin() as connection:
-            await connection.execute(text("UPDATE task_events SET actor = 'nobody'"))
+            await connection.execute(text("UPDATE task_log SET actor = 0"))

@@ -4,7 +4,7 @@ Two things withdraw it: the step asks for another version (here), or the task ge
 no way of changing one can pass it by).
 """
 
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,13 +17,18 @@ from holdgate.approvals.values import Answer, Question
 from holdgate.core.db import WriteSession
 from holdgate.tasks.queue.claims import Claimed
 
+Latest: TypeAlias = Approval | None  # what a step has asked last
 MOST_VERSIONS = 5  # of one step in one round: people are not to be asked for ever
 
 
-async def decision_on(session: AsyncSession, task_id: UUID, step: str, version: str, round: int) -> Approval | None:
-    """What was decided on this version, or None when it must be asked (again)."""
-    found = await _that_counts(session, task_id, step, round)
-    return found if found is not None and found.version == version else None
+async def latest(session: AsyncSession, task_id: UUID, step: str) -> Latest:
+    """What the step has asked last, whatever became of it."""
+    return await queries.latest_question(session, task_id, step)
+
+
+def decision_on(found: Approval | None, version: str, round: int) -> Approval | None:
+    """What was decided on this version, by what the step has asked last; None when it must be asked (again)."""
+    return found if found is not None and found.version == version and _counts(found, round) else None
 
 
 async def has_asked(session: AsyncSession, task_id: UUID) -> bool:
@@ -33,7 +38,8 @@ async def has_asked(session: AsyncSession, task_id: UUID) -> bool:
 
 async def is_decided(session: AsyncSession, task_id: UUID, step: str, round: int) -> bool:
     """Whether a decision counts for whatever version it was made for; for a handler that may ask for another one."""
-    return await _that_counts(session, task_id, step, round) is not None
+    found = await queries.latest_question(session, task_id, step)
+    return found is not None and _counts(found, round)
 
 
 def answer_of(decided: Approval) -> Answer[dict[str, Any]]:
@@ -41,29 +47,30 @@ def answer_of(decided: Approval) -> Answer[dict[str, Any]]:
     return Answer(state, decided.answer or {}, by, decided.reason)
 
 
-async def _that_counts(session: AsyncSession, task_id: UUID, step: str, round: int) -> Approval | None:
-    found = await queries.latest_question(session, task_id, step)
-    if found is None or found.withdrawn_at or found.state in (ApprovalState.PENDING, ApprovalState.CANCELLED):
-        return None
-    refused = found.state in (ApprovalState.REJECTED, ApprovalState.EXPIRED)
-    if refused and found.round < round:
-        return None  # a person has resumed the task since
-    return found
+def _counts(found: Approval, round: int) -> bool:
+    if found.withdrawn_at or found.state in (ApprovalState.PENDING, ApprovalState.CANCELLED):
+        return False
+    # One that was refused in an earlier round a person has resumed since.
+    return found.round >= round or found.state not in (ApprovalState.REJECTED, ApprovalState.EXPIRED)
 
 
-async def replace(session: WriteSession, task: Claimed, question: Question) -> bool:
+async def replace(session: WriteSession, task: Claimed, question: Question, before: Approval | None) -> bool:
     """Make way for a question: what was decided on another version counts no longer. Returns whether there was one.
+
+    Args:
+        before: what the step has asked last.
 
     Raises:
         QuestionImpossible: it has changed too often already.
     """
+    if before is None:
+        return False
     if await queries.count_versions(session, task.id, question.step, task.round) >= MOST_VERSIONS:
         raise QuestionImpossible(
             f"The approval request {question.step!r} has shown something else {MOST_VERSIONS} times, so nobody is "
             "asked again. What it shows must depend on the payload and on steps only, not on the time or on chance."
         )
-    before = await queries.latest_question(session, task.id, question.step)
-    if before is None or before.version == question.version:
+    if before.version == question.version:
         return False
     await queries.withdraw(session, before.id)
     return True

@@ -21,7 +21,6 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    text,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -93,7 +92,7 @@ def _newest(source: Source, wanted: AuditFilter, before: AuditPlace | None, limi
     ).select_from(source.joined)
     query = query.where(source.where, *_conditions(source, columns, area, wanted))
     if source.people:
-        query = query.where(and_(log.actor.not_like(text("'worker:%'")), log.actor != text("'system'")))
+        query = query.where(source.by_people)
     if before is not None:
         query = query.where(log.id < before.id if source.by_number else _behind(source, log, before))
     order = (log.id.desc(),) if source.by_number else (log.at.desc(), log.id.desc())

@@ -3,7 +3,21 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, String, case, cast, column, func, literal, table, true
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    String,
+    and_,
+    case,
+    cast,
+    column,
+    func,
+    literal,
+    literal_column,
+    table,
+    text,
+    true,
+)
 
 from holdgate.audit.entries import AuditFilter
 
@@ -28,6 +42,14 @@ class Source(NamedTuple):
     people: bool = True
     by_number: bool = False
 
+    @property
+    def by_people(self) -> ColumnElement[bool]:
+        """As the indexes have it: the log of tasks numbers who does something, people below zero."""
+        log = self.log.c
+        if "actor_id" in log:
+            return log.actor_id < literal_column("0")
+        return and_(log.actor.not_like(text("'worker:%'")), log.actor != text("'system'"))
+
 
 def _log(name: str, *more: str) -> Any:
     return table(name, *(column(each) for each in ("id", "at", "actor", *more)))
@@ -46,7 +68,7 @@ def sources_for(wanted: AuditFilter) -> Iterable[Source]:
 
 
 def tasks_log(everything: bool) -> Source:
-    log = _log("task_events", "verb", "task_id", "kind", "to_state", "reason", "data")
+    log = _log("task_events", "actor_id", "verb", "task_id", "kind", "to_state", "reason", "data")
     tasks = table("tasks", column("id"), column("title"))
     named = func.coalesce(func.nullif(tasks.c.title, ""), log.c.kind)
     columns = {

@@ -21,6 +21,7 @@ from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
 from holdgate.core.telemetry import log
 from holdgate.tasks.models import Task
+from holdgate.tasks.queue import marks
 from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.search.counts import tellable, totals
 from holdgate.tasks.search.filters import TaskFilter
@@ -191,9 +192,9 @@ async def _apply(session: WriteSession, action: BulkAction, chunk: list[UUID], *
     which = Task.id.in_(chunk) & wanted.where() & _owned(action.scope)
     reason = f"Bulk action {action.id}"
     if verb is BulkVerb.PRIORITISE:
-        return await tasks.set_priority(session, which, action.priority or 0, reason=reason, now=now)
+        return await marks.set_priority(session, which, action.priority or 0, reason=reason, now=now)
     if verb is BulkVerb.RESOLVE:
-        return await tasks.resolve_tasks(session, which, action.actor, action.note, now=now)
+        return await marks.resolve_tasks(session, which, action.actor, action.note, now=now)
     priority = RESUMED_PRIORITY if verb is BulkVerb.RESUME else None
     runs = await tasks.lock_runs_of(session, chunk)
     if verb is not BulkVerb.CANCEL and runs.cancelled:

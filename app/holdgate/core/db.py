@@ -70,6 +70,10 @@ def stored_with(**parameters: str) -> dict[str, Any]:
     return {} if sqlalchemy_version.startswith("2.0.") else {"postgresql_with": parameters}
 
 
+class View(DeclarativeBase):
+    """The parent of what is mapped onto a view: none of the tables that migrations are held against."""
+
+
 # Of a time in SQL: that Python can read it. Beyond are infinity and years of five digits.
 READABLE = "BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 00:00:00+00'"
 
@@ -348,6 +352,17 @@ class Database:
         """As `read` for one statement alone, without a BEGIN and ROLLBACK around it."""
         async with self._turn, ReadSession(self._glancing, expire_on_commit=False) as session:
             yield session
+
+    @asynccontextmanager
+    async def write_one(self, actor: str) -> AsyncIterator[WriteSession]:
+        """As `write` for a single statement that the event log is told nothing of, without a BEGIN and COMMIT around
+        it."""
+        if self._pooler:
+            async with self.write(actor) as session:
+                yield session
+        else:
+            async with self._turn, WriteSession(self._glancing, expire_on_commit=False) as session:
+                yield session
 
     @asynccontextmanager
     async def write(self, actor: str) -> AsyncIterator[WriteSession]:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
 from holdgate.runtime.process_stats import Pulse, Vitals
-from holdgate.tasks.models import Worker
+from holdgate.tasks.queue.models import Worker
 
 FORGET = timedelta(hours=1)
 NAME = "holdgate worker"  # of its connections

@@ -19,11 +19,14 @@ _HORIZON = text("SELECT CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text)")
 _FOLD = text(
     """
     INSERT INTO task_counts AS c (owner_id, run_id, queue, kind, state, n)
-    SELECT e.owner_id, e.run_id, e.queue, e.kind, v.state, sum(v.n)
-    FROM task_events e, LATERAL (VALUES (e.from_state, -1), (e.to_state, 1)) AS v(state, n)
-    WHERE e.xid >= CAST(CAST(:upto AS text) AS xid8) AND e.xid < CAST(CAST(:horizon AS text) AS xid8)
-      AND v.state IS NOT NULL
-    GROUP BY 1, 2, 3, 4, 5 HAVING sum(v.n) <> 0
+    SELECT l.owner_id, l.run_id, l.queue, l.kind, CAST(q.state AS text), sum(q.n)
+    FROM (SELECT e.lane, v.state, sum(v.n) AS n
+          FROM task_log e, LATERAL (VALUES (e.from_state, -1), (e.to_state, 1)) AS v(state, n)
+          WHERE e.xid >= CAST(CAST(:upto AS text) AS xid8) AND e.xid < CAST(CAST(:horizon AS text) AS xid8)
+            AND v.state IS NOT NULL
+          GROUP BY 1, 2 HAVING sum(v.n) <> 0) AS q
+    JOIN lanes l ON l.id = q.lane
+    GROUP BY 1, 2, 3, 4, 5 HAVING sum(q.n) <> 0
     ON CONFLICT (owner_id, run_id, queue, kind, state) DO UPDATE SET n = c.n + EXCLUDED.n
     """
 )
@@ -49,14 +52,16 @@ _COUNTS = """
     SELECT {key}, sum(n) FROM (
       SELECT {columns}, c.state, c.n FROM {folded} c WHERE {where_c}
       UNION ALL
-      SELECT {columns_e}, v.state, v.n
-      FROM task_events e, LATERAL (VALUES (e.from_state, -1), (e.to_state, 1)) AS v(state, n)
-      WHERE e.xid >= (SELECT upto FROM rollup) AND v.state IS NOT NULL AND {where_e}) AS q
+      SELECT {columns_l}, CAST(u.state AS text), u.n
+      FROM (SELECT e.lane, v.state, sum(v.n) AS n
+            FROM task_log e, LATERAL (VALUES (e.from_state, -1), (e.to_state, 1)) AS v(state, n)
+            WHERE e.xid >= (SELECT upto FROM rollup) AND v.state IS NOT NULL GROUP BY 1, 2) AS u
+      JOIN lanes l ON l.id = u.lane WHERE {where_l}) AS q
     GROUP BY {key} HAVING sum(n) <> 0
 """
-_TOTALS = {"folded": "task_totals", "columns": "c.queue, c.kind", "columns_e": "e.queue, e.kind"}
-_ALL = {**_TOTALS, "where_c": "true", "where_e": "true"}
-_OF_OWNER = {**_TOTALS, "where_c": "c.owner_id = :owner", "where_e": "e.owner_id = :owner"}
+_TOTALS = {"folded": "task_totals", "columns": "c.queue, c.kind", "columns_l": "l.queue, l.kind"}
+_ALL = {**_TOTALS, "where_c": "true", "where_l": "true"}
+_OF_OWNER = {**_TOTALS, "where_c": "c.owner_id = :owner", "where_l": "l.owner_id = :owner"}
 _BY_STATE = text(_COUNTS.format(key="state", **_ALL))
 _BY_STATE_OF_OWNER = text(_COUNTS.format(key="state", **_OF_OWNER))
 _BY_QUEUE = text(_COUNTS.format(key="queue, state", **_ALL))
@@ -67,10 +72,10 @@ _BY_RUN = text(
     _COUNTS.format(
         folded="task_counts",
         columns="c.run_id",
-        columns_e="e.run_id",
+        columns_l="l.run_id",
         key="run_id, state",
         where_c="c.run_id = ANY(CAST(:runs AS uuid[]))",
-        where_e="e.run_id = ANY(CAST(:runs AS uuid[]))",
+        where_l="l.run_id = ANY(CAST(:runs AS uuid[]))",
     )
 )
 

@@ -31,7 +31,7 @@ _UPTO = text("SELECT CAST(upto AS text) FROM log_followers WHERE name = :name FO
 _HORIZON = text("SELECT CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text)")
 _ANY = text(
     """
-    SELECT EXISTS (SELECT FROM task_events WHERE xid >= CAST(CAST(:upto AS text) AS xid8)
+    SELECT EXISTS (SELECT FROM task_log WHERE xid >= CAST(CAST(:upto AS text) AS xid8)
                                              AND xid < CAST(CAST(:horizon AS text) AS xid8))
         OR EXISTS (SELECT FROM run_events WHERE xid >= CAST(CAST(:upto AS text) AS xid8)
                                             AND xid < CAST(CAST(:horizon AS text) AS xid8))
@@ -40,7 +40,7 @@ _ANY = text(
 # The transaction in which the event after the first `most` was written.
 _BOUND = text(
     """
-    SELECT CAST(xid AS text) FROM task_events
+    SELECT CAST(xid AS text) FROM task_log
     WHERE xid >= CAST(CAST(:upto AS text) AS xid8) AND xid < CAST(CAST(:horizon AS text) AS xid8)
     ORDER BY xid OFFSET :most LIMIT 1
     """

@@ -16,11 +16,11 @@ LONGEST = 2000  # characters of a message that are kept
 _FOLD = text(
     """
     WITH brief AS MATERIALIZED (
-      SELECT owner_id, fingerprint, date_bin(interval '1 minute', at, CAST(:epoch AS timestamptz)) AS minute,
-             count(*) AS n, max(id) AS last
-      FROM task_events
-      WHERE xid >= CAST(CAST(:upto AS text) AS xid8) AND xid < CAST(CAST(:horizon AS text) AS xid8)
-        AND fingerprint IS NOT NULL
+      SELECT l.owner_id, e.fingerprint, date_bin(interval '1 minute', e.at, CAST(:epoch AS timestamptz)) AS minute,
+             count(*) AS n, max(e.id) AS last
+      FROM task_log e JOIN lanes l ON l.id = e.lane
+      WHERE e.xid >= CAST(CAST(:upto AS text) AS xid8) AND e.xid < CAST(CAST(:horizon AS text) AS xid8)
+        AND e.fingerprint IS NOT NULL
       GROUP BY 1, 2, 3),
     failed AS (
       SELECT o.owner_id, b.fingerprint, b.minute, b.n, b.last FROM brief b
@@ -31,6 +31,7 @@ _FOLD = text(
              left(coalesce(t.data ->> 'message', t.reason, ''), :longest), t.at
       FROM (SELECT owner_id, fingerprint, max(last) AS id FROM failed GROUP BY 1, 2) AS newest
       JOIN task_events t USING (id)
+      WHERE t.xid >= CAST(CAST(:upto AS text) AS xid8) AND t.xid < CAST(CAST(:horizon AS text) AS xid8)
       ON CONFLICT (owner_id, fingerprint) DO UPDATE
       SET message = EXCLUDED.message, last_at = greatest(e.last_at, EXCLUDED.last_at))
     INSERT INTO error_minutes AS m (owner_id, span, minute, fingerprint, n)

@@ -25,7 +25,7 @@ _FOREIGN = text(
 _LOCKS = (
     text("SELECT FROM rollup FOR UPDATE"),
     text("SELECT FROM log_followers ORDER BY name FOR UPDATE"),
-    text("LOCK TABLE task_events, run_events IN SHARE ROW EXCLUSIVE MODE"),
+    text("LOCK TABLE task_log, run_events IN SHARE ROW EXCLUSIVE MODE"),
 )
 _CURSORS = text(
     """
@@ -41,13 +41,13 @@ _EVENTS = """
     WHERE age(e.xmin) >= (SELECT age(i.xmin) FROM pg_index i WHERE i.indexrelid = CAST(:index AS regclass))
        OR e.xid >= pg_snapshot_xmax(pg_current_snapshot())
 """
-_TASK_EVENTS, _RUN_EVENTS = text(_EVENTS.format(table="task_events")), text(_EVENTS.format(table="run_events"))
+_TASK_EVENTS, _RUN_EVENTS = text(_EVENTS.format(table="task_log")), text(_EVENTS.format(table="run_events"))
 _CURSOR = """
     UPDATE {table} SET upto = CAST(CAST(width_bucket(upto, CAST(CAST(:cursors AS text) AS xid8[])) AS text) AS xid8)
 """
 _ROLLUP, _FOLLOWERS = text(_CURSOR.format(table="rollup")), text(_CURSOR.format(table="log_followers"))
-_UNLOCK = text("ALTER TABLE task_events DISABLE TRIGGER task_events_immutable")
-_LOCK_AGAIN = text("ALTER TABLE task_events ENABLE TRIGGER task_events_immutable")
+_UNLOCK = text("ALTER TABLE task_log DISABLE TRIGGER task_log_immutable")
+_LOCK_AGAIN = text("ALTER TABLE task_log ENABLE TRIGGER task_log_immutable")
 
 
 async def rebase(session: WriteSession) -> int | None:
@@ -63,7 +63,7 @@ async def rebase(session: WriteSession) -> int | None:
         return None
     cursors = (await session.execute(_CURSORS)).scalar_one()
     await session.execute(_UNLOCK)
-    changed: Any = await session.execute(_TASK_EVENTS, {"cursors": cursors, "index": "task_events_xid_idx"})
+    changed: Any = await session.execute(_TASK_EVENTS, {"cursors": cursors, "index": "task_log_pkey"})
     await session.execute(_RUN_EVENTS, {"cursors": cursors, "index": "run_events_xid_idx"})
     await session.execute(_LOCK_AGAIN)
     for statement in (_ROLLUP, _FOLLOWERS):

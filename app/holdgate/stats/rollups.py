@@ -27,27 +27,27 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 # Minutes of a span → how long it is kept.
 KEPT = {1: timedelta(days=1), 15: timedelta(days=7), 120: timedelta(days=90)}
 
-# A stay began with the event before: found by its id, never by its place in the window, which may end between the two.
-# Added up by the minute first: each event belongs to three spans, of its owner and of everybody.
+# Added up by lane and minute first: each event belongs to three spans, of its owner and of everybody.
 _FOLD = text(
     """
-    WITH stays AS MATERIALIZED (
-      SELECT e.owner_id, e.at, e.queue, e.kind, e.to_state, s.stage, l.seconds,
-             CASE WHEN l.seconds IS NOT NULL THEN CAST(least(:last, ceil(
-               :per_doubling * ln(greatest(CAST(l.seconds AS float8) * 1000, 1)) / ln(2))) AS smallint) END AS bucket
-      FROM task_events e
-      LEFT JOIN unnest(CAST(:states AS text[]), CAST(:stages AS text[])) AS s(state, stage) ON s.state = e.from_state
-      LEFT JOIN LATERAL (
-        SELECT greatest(extract(epoch FROM e.at - b.at), 0) AS seconds FROM task_events b
-        WHERE s.stage IS NOT NULL AND b.task_id = e.task_id AND b.id < e.id
-          AND b.from_state IS DISTINCT FROM b.to_state
-        ORDER BY b.id DESC LIMIT 1) AS l ON true
+    WITH stays AS (
+      SELECT e.lane, date_bin(interval '1 minute', e.at, CAST(:epoch AS timestamptz)) AS minute, e.to_state, s.stage,
+             CASE WHEN s.stage IS NOT NULL THEN greatest(extract(epoch FROM e.at - e.since), 0) END AS seconds
+      FROM task_log e
+      LEFT JOIN unnest(CAST(CAST(:states AS text[]) AS task_state[]), CAST(:stages AS text[])) AS s(state, stage)
+                ON s.state = e.from_state
       WHERE e.xid >= CAST(CAST(:upto AS text) AS xid8) AND e.xid < CAST(CAST(:horizon AS text) AS xid8)
         AND e.to_state IS NOT NULL AND e.from_state IS DISTINCT FROM e.to_state),
+    counted AS (
+      SELECT lane, minute, to_state, stage,
+             CASE WHEN seconds IS NOT NULL THEN CAST(least(:last, ceil(
+               :per_doubling * ln(greatest(CAST(seconds AS float8) * 1000, 1)) / ln(2))) AS smallint) END AS bucket,
+             count(*) AS n, sum(seconds) AS seconds
+      FROM stays GROUP BY 1, 2, 3, 4, 5),
     brief AS MATERIALIZED (
-      SELECT owner_id, date_bin(interval '1 minute', at, CAST(:epoch AS timestamptz)) AS minute, queue, kind, to_state,
-             stage, bucket, count(*) AS n, sum(seconds) AS seconds
-      FROM stays GROUP BY 1, 2, 3, 4, 5, 6, 7),
+      SELECT l.owner_id, c.minute, l.queue, l.kind, CAST(c.to_state AS text) AS to_state, c.stage, c.bucket,
+             sum(c.n) AS n, sum(c.seconds) AS seconds
+      FROM counted c JOIN lanes l ON l.id = c.lane GROUP BY 1, 2, 3, 4, 5, 6, 7),
     seen AS (
       SELECT o.owner_id, w.span,
              date_bin(make_interval(mins => w.span), s.minute, CAST(:epoch AS timestamptz)) AS minute, s.queue,
@@ -78,7 +78,7 @@ _FOLD = text(
             SELECT * FROM unnest(m.buckets, m.counts) AS t(bucket, n)
             UNION ALL SELECT * FROM unnest(EXCLUDED.buckets, EXCLUDED.counts) AS t(bucket, n)) AS both_sides
           GROUP BY bucket) AS together))
-    SELECT count(*) FROM stays
+    SELECT count(*) FROM brief
     """
 )
 

@@ -7,10 +7,10 @@ from holdgate.core.upkeep import MINUTE, SAFETY, Round, Upkeep
 from holdgate.stats import counts, restore, rollups
 
 # An event that is not final yet counts as well: its transaction may end before the chore begins.
-NEW_EVENTS = text("(SELECT upto FROM rollup) <= (SELECT xid FROM task_events ORDER BY xid DESC LIMIT 1)")
+NEW_EVENTS = text("(SELECT upto FROM rollup) <= (SELECT xid FROM task_log ORDER BY xid DESC LIMIT 1)")
 TO_FOLLOW = text(
     """
-    EXISTS (SELECT FROM log_followers WHERE upto <= (SELECT xid FROM task_events ORDER BY xid DESC LIMIT 1)
+    EXISTS (SELECT FROM log_followers WHERE upto <= (SELECT xid FROM task_log ORDER BY xid DESC LIMIT 1)
                                          OR upto <= (SELECT xid FROM run_events ORDER BY xid DESC LIMIT 1))
     """
 )

@@ -65,7 +65,7 @@ def enqueue_rows(where: Any, rows: Sequence[CheckedTask]) -> Any:
     """
     db = sys.modules.get("holdgate.core.db")
     if db is not None and isinstance(where, db.WriteSession):
-        from holdgate.tasks.queue.inserting import insert  # loads SQLAlchemy, which is loaded already
+        from holdgate.tasks.queue.enqueueing import insert  # loads SQLAlchemy, which is loaded already
 
         return insert(where, rows)
     modules = [base.__module__ for base in type(where).__mro__]

@@ -13,7 +13,7 @@ from holdgate.core.db import WriteSession
 from holdgate.core.errors import NotFound
 from holdgate.core.principal import Principal
 from holdgate.core.settings.types import QUEUE_NAME
-from holdgate.tasks.models import Queue, QueueEvent
+from holdgate.tasks.queue.models import Queue, QueueEvent
 from holdgate.tasks.search.lists import LivingWorker
 from holdgate.tasks.states import HOLDS, TaskState
 

@@ -8,7 +8,8 @@ import msgspec
 
 from holdgate.api.paging import Paged, unpaged
 from holdgate.core.text.masking import masked, masked_text
-from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.models import Task
+from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.search.filters import FIELDS, Standing
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import DEFAULT_PRIORITY, TaskState

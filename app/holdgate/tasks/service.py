@@ -14,8 +14,8 @@ from holdgate.tasks.errors import IllegalMove, TaskNotFound
 from holdgate.tasks.kinds import find_kind
 from holdgate.tasks.models import Task
 from holdgate.tasks.payloads.secrets import changes_between, refuse_masks
-from holdgate.tasks.queue import moves
-from holdgate.tasks.queue.inserting import insert
+from holdgate.tasks.queue import marks, moves, steps
+from holdgate.tasks.queue.enqueueing import insert
 from holdgate.tasks.requests import CheckedTask, check_request, plain_payload
 from holdgate.tasks.requests import TaskRequest as TaskRequest
 from holdgate.tasks.states import BUTTONS, RESUMED_PRIORITY, TASK_MACHINE, TaskState, TaskVerb
@@ -146,10 +146,10 @@ async def retry_edited(
         raise Conflict(f"The payload of {task.kind} is made by Holdgate itself. Retry it as it is.")
     refuse_masks(payload)
     plain = plain_payload(find_kind(task.kind), payload)
-    if again is None and plain != task.payload and await moves.has_steps(session, task_id):
+    if again is None and plain != task.payload and await steps.has_steps(session, task_id):
         raise Invalid(AGAIN_OR_NOT, {"again": AGAIN_OR_NOT})
     if again:
-        await moves.forget_steps(session, task_id)
+        await steps.forget_steps(session, task_id)
     await moves.tell_changes(session, changes_between(task.payload, plain))
     reason = "Its finished steps run again." if again else None
     moved = await moves.move_tasks(session, TaskVerb.RETRY, Task.id == task_id, payload=plain, reason=reason)
@@ -161,7 +161,7 @@ async def retry_edited(
 async def prioritise(session: WriteSession, by: Principal, task_id: UUID, priority: int) -> None:
     """Let an unfinished task come earlier or later, from 0 to 1000. Raises TaskNotFound, Conflict."""
     mine = true() if by.scope is None else Task.owner_id == by.scope
-    if not await moves.set_priority(session, (Task.id == task_id) & mine, priority):
+    if not await marks.set_priority(session, (Task.id == task_id) & mine, priority):
         await _known(session, by, task_id)
         raise Conflict("This task has ended, so its priority does not matter any more.")
 
@@ -172,7 +172,7 @@ async def resolve(session: WriteSession, by: Principal, task_id: UUID, note: str
         sentence = f"At most {MOST_NOTE} characters, please."
         raise Invalid(sentence, {"note": sentence})
     mine = true() if by.scope is None else Task.owner_id == by.scope
-    if not await moves.resolve_tasks(session, (Task.id == task_id) & mine, by.actor, note):
+    if not await marks.resolve_tasks(session, (Task.id == task_id) & mine, by.actor, note):
         await _known(session, by, task_id)
         raise Conflict("Only a dead letter that is still open can be marked as resolved.")
 

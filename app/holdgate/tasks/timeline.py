@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.core.principal import Principal
 from holdgate.core.text.masking import masked
 from holdgate.feature import parts
-from holdgate.tasks.models import Task, TaskEvent, TaskStep
+from holdgate.tasks.models import Task, TaskStep
+from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.reason_links import source_of, spoken
 from holdgate.tasks.search import lists
 

@@ -7,10 +7,11 @@ from sqlalchemy import text
 from holdgate.core.db import WriteSession
 from holdgate.core.telemetry import log
 from holdgate.core.upkeep import CHUNK, MINUTE, SAFETY, Round, Upkeep
-from holdgate.stats.upkeep import NEW_EVENTS
+from holdgate.stats.upkeep import NEW_EVENTS, TO_FOLLOW
 from holdgate.tasks.artifacts import forget_files
 from holdgate.tasks.failures import fingerprints, groups
 from holdgate.tasks.queue import limits, moves, orphans, retention
+from holdgate.tasks.search import words
 from holdgate.tasks.service import announce_ready
 
 PRUNE_CHUNK = 500
@@ -72,10 +73,15 @@ async def _name_errors(session: WriteSession, _: Round) -> bool:
     return await fingerprints.fill_missing(session, limit=CHUNK) == CHUNK
 
 
+async def _index_words(session: WriteSession, _: Round) -> bool:
+    return await words.follow_log(session)
+
+
 UPKEEP = (
     Upkeep("promote", SAFETY, _promote, _TIME_HAS_COME),
     Upkeep("mark_limited", SAFETY, _mark_limited, _NEW_LIMITS),
     Upkeep("bury_overdue", SAFETY, _bury_overdue, _OVERDUE),
+    Upkeep("index_words", SAFETY, _index_words, TO_FOLLOW),
     Upkeep("add_up_errors", MINUTE, _add_up_errors, NEW_EVENTS, share=ADD_UP_PART),
     Upkeep("prune", MINUTE, _prune),
     Upkeep("bury_strays", STRAYS_EVERY, _bury_strays),

@@ -3,6 +3,9 @@
 CREATE OR REPLACE FUNCTION approvals_close_with_hold() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 BEGIN
+  IF NOT EXISTS (SELECT FROM old_rows WHERE state IN ('pending_approval', 'needs_input', 'needs_auth')) THEN
+    RETURN NULL;
+  END IF;
   UPDATE approvals a
   SET state = CASE WHEN n.state = 'expired' THEN 'expired' ELSE 'cancelled' END,
       decided_at = now(), decided_by = holdgate_actor(), reason = n.reason

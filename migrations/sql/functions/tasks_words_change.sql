@@ -1,9 +1,10 @@
+-- Also for a task that the words' follower is about to read: of the two who write its words the later one waits.
 CREATE OR REPLACE FUNCTION tasks_words_change() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 BEGIN
-  UPDATE task_words
-  SET words = holdgate_words(NEW.kind, NEW.title, NEW.payload) || array_to_tsvector(ARRAY['@' || NEW.queue]),
-      created_at = NEW.created_at
-  WHERE task_id = NEW.id;
+  INSERT INTO task_words AS w (task_id, created_at, words)
+  VALUES (NEW.id, NEW.created_at,
+          holdgate_words(NEW.kind, NEW.title, NEW.payload) || array_to_tsvector(ARRAY['@' || NEW.queue]))
+  ON CONFLICT (task_id) DO UPDATE SET words = EXCLUDED.words, created_at = EXCLUDED.created_at;
   RETURN NULL;
 END $$;

@@ -21,7 +21,8 @@ from holdgate.core.db import Database
 from holdgate.runs import service as runs
 from holdgate.runs.states import RunVerb
 from holdgate.tasks import service as tasks
-from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.models import Task
+from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import TaskVerb
 from holdgate.web import zone

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from holdgate.approvals import versions
 from holdgate.approvals.errors import AlreadyDecided, ApprovalNotFound, NotAsked, QuestionChanged, QuestionExpired
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import deciding, mails, requesting
@@ -16,12 +15,14 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid, TooMany
 from holdgate.tasks import service as task_service
-from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves as tasks
+from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.states import TaskVerb
 from tests.factories.approvals import (
     approval_of,
     approve,
+    decision_on,
     principal,
     put_question,
     recipients_of,
@@ -66,7 +67,7 @@ async def test_a_refusal_can_let_the_task_go_on_with_the_decision_as_a_value(
     assert (await task_of(database, asked.task_id)).state == "queued"
     assert (await verbs_of(database, asked.task_id))[-1] == "reject"
     async with database.read() as session:
-        answer = await versions.decision_on(session, asked.task_id, "go", asked.version, 0)
+        answer = await decision_on(session, asked.task_id, "go", asked.version, 0)
     assert answer is not None
     assert answer.state == "rejected"
     assert answer.reason == "not like this"
@@ -283,22 +284,20 @@ async def test_a_fresh_link_resumes_an_expired_task_once_and_is_limited(database
         async with database.write("recipient:owner@example.org") as session:
             await requesting.send_fresh_link(session, asked.hashes()[0])
     async with database.read() as session:
-        assert (
-            await versions.decision_on(session, asked.task_id, "go", asked.version, 1) is None
-        )  # it will be asked again
+        assert await decision_on(session, asked.task_id, "go", asked.version, 1) is None  # it will be asked again
 
 
 async def test_a_rejection_is_remembered_until_a_person_resumes(database: Database, settings: Settings) -> None:
     asked = await put_question(database, settings)
     async with database.write("recipient:x") as session:
         await deciding.decide_by_link(session, asked.hashes()[0], reject(asked), source="")
-        answer = await versions.decision_on(session, asked.task_id, "go", asked.version, 0)
+        answer = await decision_on(session, asked.task_id, "go", asked.version, 0)
     assert answer is not None
     assert answer.state == "rejected"
     owner = await principal(database)
     async with database.write(owner.actor) as session:
         await task_service.act(session, owner, asked.task_id, TaskVerb.RESUME)
-        assert await versions.decision_on(session, asked.task_id, "go", asked.version, 1) is None
+        assert await decision_on(session, asked.task_id, "go", asked.version, 1) is None
     assert (await task_of(database, asked.task_id)).priority == 100
 
 

@@ -7,7 +7,6 @@ import httpx
 import pytest
 from sqlalchemy import func, select, text
 
-from holdgate.approvals import versions
 from holdgate.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
 from holdgate.approvals.models import ApprovalEvent
 from holdgate.approvals.pages import review
@@ -18,11 +17,12 @@ from holdgate.core.errors import AppError
 from holdgate.runs import queries as run_queries
 from holdgate.runs import service as runs
 from holdgate.runs.states import RunVerb
-from holdgate.tasks.models import Task, TaskEvent
+from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves as tasks
+from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskVerb
-from tests.factories.approvals import OWNER, Asked, approval_of, approve, principal, put_question, reject
+from tests.factories.approvals import OWNER, Asked, approval_of, approve, decision_on, principal, put_question, reject
 from tests.factories.people import words
 from tests.factories.site import browser_of, hidden, site_of, stranger
 from tests.factories.workers import task_of, verbs_of
@@ -111,7 +111,7 @@ async def test_taking_back_opens_the_question_again_with_what_was_typed_and_the_
     assert (approval.state, approval.decided_by, approval.answer) == ("pending", None, {"wish": "granted"})
     assert before.expires_at and before.decided_at and approval.expires_at
     async with database.read() as session:
-        assert await versions.decision_on(session, asked.task_id, "go", asked.version, 0) is None
+        assert await decision_on(session, asked.task_id, "go", asked.version, 0) is None
         event = (await session.execute(select(ApprovalEvent).where(ApprovalEvent.verb == "take_back"))).scalar_one()
     assert (event.actor, event.data["decided_by"]) == (OWNER, OWNER)
     assert approval.expires_at - event.at == before.expires_at - before.decided_at

@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from holdgate.approvals import versions
 from holdgate.approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
@@ -39,6 +38,7 @@ from tests.factories.approvals import (
     approval_of,
     approve,
     by_link,
+    decision_on,
     delivered,
     principal,
     put_question,
@@ -101,7 +101,7 @@ async def test_a_rejected_quorum_can_let_the_task_go_on(database: Database, sett
     assert await by_link(database, asked, 0, reject(asked, "no")) == "rejected"
     assert (await task_of(database, asked.task_id)).state == "queued"
     async with database.read() as session:
-        answer = await versions.decision_on(session, asked.task_id, "go", asked.version, 0)
+        answer = await decision_on(session, asked.task_id, "go", asked.version, 0)
     assert answer is not None and answer.state == "rejected"
 
 

@@ -12,7 +12,7 @@ from holdgate.stats.consistency import problems
 from holdgate.tasks.failures.fingerprints import digest, fill_missing, fingerprint
 from holdgate.tasks.failures.groups import FailureGroup, add_up, list_groups
 from holdgate.tasks.models import Task, error_counts
-from holdgate.tasks.queue import moves
+from holdgate.tasks.queue import marks, moves
 from holdgate.tasks.queue.retention import prune_tasks
 from holdgate.tasks.states import TaskState, TaskVerb
 from tests.factories.bulk import buried, fail, succeed
@@ -73,7 +73,7 @@ async def test_every_way_into_and_out_of_an_error_is_counted(database: Database,
     assert await numbers(database, ann.id) == {"No": 4}
     async with database.write("system") as session:
         await moves.move_tasks(session, TaskVerb.RETRY, Task.id == a)
-        await moves.resolve_tasks(session, Task.id == b, "ann@example.org", "Done by hand.")
+        await marks.resolve_tasks(session, Task.id == b, "ann@example.org", "Done by hand.")
         await moves.move_tasks(session, TaskVerb.CANCEL, Task.id == again[0])
         await session.execute(text("UPDATE tasks SET run_at = now() WHERE state = 'retrying'"))
         await moves.promote_due(session)

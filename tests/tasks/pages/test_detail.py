@@ -14,7 +14,8 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.runs.service import start_run
-from holdgate.tasks.models import Task, TaskEvent, TaskStep
+from holdgate.tasks.models import Task, TaskStep
+from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
 from holdgate.web import zone

@@ -12,9 +12,10 @@ from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
 from holdgate.tasks.errors import PayloadMismatch, UnknownKind
-from holdgate.tasks.models import Task, TaskEvent
-from holdgate.tasks.queue import claims, moves
+from holdgate.tasks.models import Task
+from holdgate.tasks.queue import claims, moves, steps
 from holdgate.tasks.queue.claims import Losses, Outcome
+from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.service import enqueue, enqueue_many
 from holdgate.tasks.states import TaskState, TaskVerb
 from tests.factories.tasks import LEASE, claim, finish, make_task, request
@@ -99,7 +100,7 @@ async def test_a_late_worker_cannot_store_a_step_or_renew_its_lease(database: Da
         await moves.recover_lost(session, most=3)
     await claim(database)
     async with database.write("worker:late") as session:
-        assert not await claims.store_step(session, task_id, late.attempt, "step", "1")
+        assert not await steps.store_step(session, task_id, late.attempt, "step", "1")
         assert await claims.extend_leases(session, [(task_id, late.attempt)], LEASE) == set()
 
 

@@ -14,10 +14,11 @@ from holdgate.core.errors import NotFound
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
 from holdgate.tasks.kinds import AnyKind, Rate, find_kind
-from holdgate.tasks.models import KindLimit, Task
-from holdgate.tasks.queue import claims, limits, moves
+from holdgate.tasks.models import Task
+from holdgate.tasks.queue import claims, limits, marks, moves
 from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.queue.limits import Claim, KindLimits
+from holdgate.tasks.queue.models import KindLimit
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import TaskState, TaskVerb
 from tests.factories.people import add_user
@@ -163,7 +164,7 @@ async def test_another_priority_changes_the_place_and_not_the_limit(database: Da
     await allow(database, root, KindLimits(concurrency=1))
     _, second = await put(database, 2)
     async with database.write(root.actor) as session:
-        await moves.set_priority(session, Task.id == second, 300)
+        await marks.set_priority(session, Task.id == second, 300)
     assert [task.id for task in await claim(database)] == [second]
 
 

@@ -14,10 +14,11 @@ from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.runtime import workers
 from holdgate.stats.counts import counts_by_kind
-from holdgate.tasks.models import Orphan, Task, Worker
+from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves
 from holdgate.tasks.queue import orphans as orphan_queries
 from holdgate.tasks.queue.claims import Outcome
+from holdgate.tasks.queue.models import Orphan, Worker
 from holdgate.tasks.queue.orphans import OrphanLine
 from holdgate.tasks.search import lists
 from holdgate.tasks.states import TaskState, TaskVerb

@@ -7,12 +7,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, text
 
-import holdgate.runtime.sweeper
+import holdgate.tasks.upkeep
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.stats.counts import counts_by_state, fold_events
 from holdgate.stats.event_consumer import next_window
-from holdgate.tasks.models import Task, TaskEvent, TaskStep
+from holdgate.tasks.models import Task, TaskStep
+from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.queue.retention import prune_tasks
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import FINISHED, TaskState
@@ -41,7 +42,7 @@ async def fold(database: Database) -> None:
     await all_final(database)
     async with database.write("system") as session:
         await fold_events(session)
-        for name in ("runs", "webhooks", "minutes", "mail"):
+        for name in ("runs", "webhooks", "minutes", "mail", "words"):
             await next_window(session, name)
 
 
@@ -114,7 +115,7 @@ async def test_the_last_traces_go_a_retention_later_even_of_what_was_not_folded(
 async def test_pruning_goes_in_chunks_until_nothing_is_left_and_work_goes_on_beside_it(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holdgate.runtime.sweeper, "PRUNE_CHUNK", 7)
+    monkeypatch.setattr(holdgate.tasks.upkeep, "PRUNE_CHUNK", 7)
     await age(database, *[await make_task(database, TaskState.SUCCEEDED) for _ in range(20)])
     async with database.write("system") as session:
         await enqueue_many(session, [TaskRequest(kind="test.nothing", payload={})] * 50)

@@ -14,6 +14,7 @@ from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.search.lists import list_tasks
 from holdgate.tasks.search.words import few_hits
 from holdgate.tasks.service import TaskRequest, enqueue_many
+from tests.factories.stats import index_words
 from tests.statements import explaining
 
 TASKS = 500
@@ -39,9 +40,39 @@ async def letters(database: Database, ann: Principal) -> Database:
         await session.execute(
             text("UPDATE tasks SET state = 'cancelled', finished_at = now() WHERE title LIKE 'Letter %5 to%'")
         )
+    await index_words(database)
     async with database.engine.connect() as connection:
         await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("ANALYZE task_words"))
     return database
+
+
+async def found(database: Database, wanted: TaskFilter) -> list[str]:
+    async with database.read() as session:
+        return [task.title for task in await list_tasks(session, None, wanted, None, 50)]
+
+
+async def test_a_task_is_found_at_once_and_by_the_index_soon_after(database: Database) -> None:
+    async with database.write("system") as session:
+        one, _ = await enqueue_many(
+            session,
+            [
+                TaskRequest(kind="test.free", title="Letter one", payload={"word": "deep"}),
+                TaskRequest(kind="test.free", title="Letter two", payload={}),
+            ],
+        )
+    deep = TaskFilter(q="deep")
+    assert await found(database, deep) == ["Letter one"], "before anybody has indexed it"
+    async with database.write("system") as session:
+        # It has words of its own before the sweeper comes to it.
+        await session.execute(text("""UPDATE tasks SET payload = '{"word": "shallow"}' WHERE id = :id"""), {"id": one})
+    for _ in range(2):
+        assert await found(database, deep) == []
+        assert await found(database, TaskFilter(q="shallow")) == ["Letter one"]
+        assert len(await found(database, TaskFilter(q="letter", kind="test.free"))) == 2
+        await index_words(database)
+    async with database.read() as session:
+        assert await session.scalar(text("SELECT count(*) FROM task_words")) == 2
+        assert (await session.execute(text("SELECT * FROM holdgate_unindexed()"))).all() == []
 
 
 SOUGHT = (

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.accounts import service as accounts
@@ -106,8 +107,8 @@ async def _decide(
     standing = await standing_of(session, current)
     check_may_vote(standing, by)
     vote = {"verb": decision.verb.value, "reason": reason, "answer": answer, "source": source}
-    await _vote(session, current, by, vote, now)
-    settled = _settled(await standing_of(session, current, access=True), decision.verb)
+    standing = await _with_vote(session, standing, await _vote(session, current, by, vote, now))
+    settled = _settled(standing, decision.verb)
     if settled is None:
         return current
     votes, verb = settled
@@ -151,12 +152,21 @@ def check_may_vote(standing: Standing, email: str) -> None:
         raise PassedOn(successor.email)
 
 
-async def _vote(session: WriteSession, approval: Approval, by: str, vote: dict[str, Any], now: datetime | None) -> None:
+async def _vote(session: WriteSession, approval: Approval, by: str, vote: dict[str, Any], now: datetime | None) -> Vote:
     known = {"id": uuid7(), "approval_id": approval.id, "person": canonical_address(by), "email": by}
-    stored = await policy_queries.insert_vote(session, {**known, "version": approval.version, **vote}, now=now)
-    assert stored is not None, "checked under the lock of the task"
     data = {"reason": vote["reason"]} if vote["reason"] else {}
-    await events.record(session, approval.id, vote["verb"], by, data=data, now=now)
+    event = events.line(approval.id, vote["verb"], by, data=data, now=now)
+    stored = await policy_queries.insert_vote(session, {**known, "version": approval.version, **vote}, event, now=now)
+    assert stored is not None, "checked under the lock of the task"
+    return stored
+
+
+async def _with_vote(session: WriteSession, standing: Standing, vote: Vote) -> Standing:
+    """The task is locked, so nobody else has voted since. Who is disabled matters only where several must agree."""
+    disabled: frozenset[str] = frozenset()
+    if standing.needed > 1:
+        disabled = await accounts.disabled_among(session, [one.email for one in standing.recipients])
+    return msgspec.structs.replace(standing, votes=[*standing.votes, vote], disabled=disabled)
 
 
 def _settled(standing: Standing, verb: ApprovalVerb) -> tuple[list[Vote], ApprovalVerb] | None:

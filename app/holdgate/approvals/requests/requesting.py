@@ -55,10 +55,13 @@ async def wait_for_undo(session: WriteSession, task: Claimed, approval: Approval
     return bool(moved)
 
 
-async def ask(session: WriteSession, task: Claimed, question: Question, *, signup: str = "open") -> bool:
+async def ask(
+    session: WriteSession, task: Claimed, question: Question, before: Approval | None, *, signup: str = "open"
+) -> bool:
     """Hold the task on a question and mail those asked, in one transaction. False: the task is not ours any more.
 
     Args:
+        before: what the step has asked last.
         signup: the setting SIGNUP; where signing in is required, who may not do so is not mailed.
 
     Raises:
@@ -73,7 +76,7 @@ async def ask(session: WriteSession, task: Claimed, question: Question, *, signu
     )
     if not held:
         return False
-    changed = await versions.replace(session, task, question)
+    changed = await versions.replace(session, task, question, before)
     approval_id = uuid7()
     people = await _people(session, task, question, signup)
     await queries.insert_approval(
@@ -100,8 +103,8 @@ async def ask(session: WriteSession, task: Claimed, question: Question, *, signu
             "alike": None if changed else question.alike(task.run_id, task.kind),
         },
         people,
+        events.line(approval_id, "ask", "system", data={"people": [person.email for person in people]}),
     )
-    await events.record(session, approval_id, "ask", "system", data={"people": [person.email for person in people]})
     for person in people:
         if person.problem is None:
             await mail_question(session, person.id, person.email, question.hold, task.owner_id, question.title)
@@ -118,9 +121,12 @@ async def _people(session: WriteSession, task: Claimed, question: Question, sign
         barred = await starters(session, task.id, task.owner_id, task.run_id)
     _check(question, list(distinct), barred)
     people = []
+    disabled = await accounts.disabled_among(session, distinct.values())
     for person, address in reversed(distinct.items()):
         problem = BARRED if person in barred else None
-        if problem is None and not await _may_be_mailed(session, address, question, signup):
+        if problem is None and (
+            address.lower() in disabled or not await _may_be_mailed(session, address, question, signup)
+        ):
             problem = UNREACHABLE
         people.append(queries.Person(uuid7(), address, "undelivered" if problem else "waiting", problem))
     return people
@@ -172,8 +178,6 @@ def _check(question: Question, people: list[str], barred: frozenset[str]) -> Non
 
 
 async def _may_be_mailed(session: WriteSession, address: str, question: Question, signup: str) -> bool:
-    if await accounts.disabled_among(session, [address]):
-        return False
     signs_in = question.level == "sign-in"
     return not signs_in or may_sign_in(await accounts.find_user_by_email(session, address), address, signup)
 

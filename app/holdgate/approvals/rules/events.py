@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, insert, literal, select
+from sqlalchemy import ColumnElement, Insert, func, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.approvals.models import ApprovalEvent
@@ -31,6 +31,19 @@ async def record(
         actor: an address, or `system`.
         recipient_id: the person asked whom it is about.
     """
+    await session.execute(line(approval_id, verb, actor, recipient_id=recipient_id, data=data, now=now))
+
+
+def line(
+    approval_id: UUID,
+    verb: str,
+    actor: str,
+    *,
+    recipient_id: UUID | None = None,
+    data: dict[str, Any] | None = None,
+    now: datetime | None = None,
+) -> Insert:
+    """The statement that writes it, for who has more to write with it."""
     values = {
         "approval_id": approval_id,
         "recipient_id": recipient_id,
@@ -39,7 +52,7 @@ async def record(
         "data": data or {},
         "at": func.now() if now is None else literal(now, ApprovalEvent.at.type),
     }
-    await session.execute(insert(ApprovalEvent).values(values))
+    return insert(ApprovalEvent).values(values)
 
 
 async def events_of(session: AsyncSession, approval_id: UUID) -> Sequence[ApprovalEvent]:

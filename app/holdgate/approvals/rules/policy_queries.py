@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Interval, and_, case, func, insert, null, or_, select, update
+from sqlalchemy import ColumnElement, Insert, Interval, and_, case, func, insert, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -42,13 +42,16 @@ async def open_approval(
 # Votes
 
 
-async def insert_vote(session: WriteSession, values: dict[str, Any], *, now: datetime | None = None) -> Vote | None:
-    """The vote, or None when this person has voted already."""
+async def insert_vote(
+    session: WriteSession, values: dict[str, Any], event: Insert, *, now: datetime | None = None
+) -> Vote | None:
+    """The vote, with the line of the timeline; None when this person has voted already."""
     rows = await session.execute(
         upsert(Vote)
         .values(**values, at=at(now))
         .on_conflict_do_nothing(index_elements=[Vote.approval_id, Vote.person])
         .returning(Vote)
+        .add_cte(event.cte("told"))
     )
     return rows.scalars().first()
 

@@ -5,7 +5,20 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Interval, ScalarSelect, case, delete, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Insert,
+    Interval,
+    ScalarSelect,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -35,12 +48,13 @@ class Person(NamedTuple):
     problem: str | None = None
 
 
-async def insert_approval(session: WriteSession, values: dict[str, Any], people: list[Person]) -> None:
-    """A question (`values` are its columns) and those asked."""
-    await session.execute(insert(Approval).values(values))
-    if people:
-        rows = [{"approval_id": values["id"], **person._asdict()} for person in people]
-        await session.execute(insert(Recipient), rows)
+async def insert_approval(session: WriteSession, values: dict[str, Any], people: list[Person], event: Insert) -> None:
+    """A question (`values` are its columns), those asked, and the line of its timeline, as one statement."""
+    rows = [{"approval_id": values["id"], **person._asdict()} for person in people]
+    with_it = [insert(Approval).values(values).cte("asked")]
+    if rows:
+        with_it.append(insert(Recipient).values(rows).cte("people"))
+    await session.execute(event.add_cte(*with_it))
 
 
 async def latest_question(session: AsyncSession, task_id: UUID, step: str) -> Approval | None:

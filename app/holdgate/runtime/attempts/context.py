@@ -36,7 +36,7 @@ from holdgate.runtime.resources import Resource, Resources
 from holdgate.tasks import artifacts
 from holdgate.tasks.artifacts import StoredArtifact
 from holdgate.tasks.kinds import LONGEST_WAIT
-from holdgate.tasks.queue import claims
+from holdgate.tasks.queue import steps as stored
 from holdgate.tasks.queue.claims import Claimed
 
 P = ParamSpec("P")
@@ -125,7 +125,7 @@ class Context:
                 async def store(session: WriteSession) -> str:
                     return await self._store(session, name, result)
 
-                stored = await self._finish(name, store)
+                stored = await self._finish(name, store, one=True)
             value: R = steps.decode(name, stored, wanted)
             return value
 
@@ -152,7 +152,7 @@ class Context:
             async def keep(session: WriteSession) -> str:
                 return await self._store(session, step, first)
 
-            stored = await self._finish(step, keep)
+            stored = await self._finish(step, keep, one=True)
         chosen = int(stored)
         if chosen > current:
             raise PermanentError(
@@ -275,7 +275,7 @@ class Context:
             raise PermanentError(f"The sleep {name!r} is longer than ten years. Let it sleep for less.")
 
         async def snooze(session: WriteSession) -> bool | None:
-            return await claims.snooze(session, self.task_id, self.attempt, name, duration)
+            return await stored.snooze(session, self.task_id, self.attempt, name, duration)
 
         async def sleeps(session: ReadSession) -> bool | None:
             return None if await self._runs(session) else False
@@ -302,7 +302,7 @@ class Context:
             return
         try:
             async with asyncio.timeout(PROGRESS_PATIENCE), self.database.write(self._actor) as session:
-                await claims.write_progress(session, self.task_id, self.attempt, *shown)
+                await stored.write_progress(session, self.task_id, self.attempt, *shown)
         except AWAY as error:
             self.log.debug("progress_not_shown", error=repr(error))
 
@@ -372,19 +372,26 @@ class Context:
         self._go_on()
         task = self.task
 
+        async def before(session: ReadSession) -> versions.Latest:
+            return await versions.latest(session, task.id, question.step)
+
+        # It stays the latest: only this attempt can ask for more, or is refused by the fence.
+        latest = await self._insist.read(question.step, before)
+        decided = versions.decision_on(latest, question.version, task.round)
+
         async def put(session: WriteSession) -> Answer[dict[str, Any]] | TaskEnded:
-            found = await versions.decision_on(session, task.id, question.step, question.version, task.round)
-            if found is None:
-                with _permanent():
-                    held = await requesting.ask(session, task, question, signup=self.settings.signup)
-                return Held() if held else LeaseLost(task.id)
-            if await requesting.wait_for_undo(session, task, found):
-                return Asleep()
-            return versions.answer_of(found)
+            if decided is not None:
+                waits = await requesting.wait_for_undo(session, task, decided)
+                return Asleep() if waits else versions.answer_of(decided)
+            with _permanent():
+                held = await requesting.ask(session, task, question, latest, signup=self.settings.signup)
+            return Held() if held else LeaseLost(task.id)
 
         async def holds(session: ReadSession) -> Answer[dict[str, Any]] | TaskEnded | None:
             return None if await self._runs(session) else Held()
 
+        if decided is not None and decided.goes_on_at is None:
+            return versions.answer_of(decided)
         answer = await self._insist.write(question.step, put, holds)
         if isinstance(answer, TaskEnded):
             raise self._end(answer)
@@ -392,14 +399,14 @@ class Context:
 
     async def _runs(self, session: ReadSession) -> bool:
         """False: it has left this attempt's hands, by what was last written or by somebody else."""
-        return await claims.still_runs(session, self.task_id, self.attempt)
+        return await stored.still_runs(session, self.task_id, self.attempt)
 
     async def _stored(self, name: str) -> str | None:
         self._go_on()
         if self._steps is None:
 
             async def finished(session: ReadSession) -> dict[str, str]:
-                return await claims.stored_steps(session, self.task_id)
+                return await stored.stored_steps(session, self.task_id)
 
             # A first attempt has nothing behind it: no look-up on the way of most tasks.
             self._steps = {} if self.attempt == 1 else await self._insist.read("steps", finished)
@@ -408,7 +415,7 @@ class Context:
 
     async def _store(self, session: WriteSession, name: str, result: str) -> str:
         try:
-            mine = await claims.store_step(session, self.task_id, self.attempt, name, result)
+            mine = await stored.store_step(session, self.task_id, self.attempt, name, result)
         except StatementError as error:
             if refuses_data(error):  # what has been done cannot be remembered, however often it is done
                 raise PermanentError(f"The result of the step {name!r} could not be stored.") from error
@@ -417,13 +424,13 @@ class Context:
             raise self._end(LeaseLost(self.task_id))
         return result
 
-    async def _finish(self, name: str, work: Callable[[WriteSession], Awaitable[str]]) -> str:
+    async def _finish(self, name: str, work: Callable[[WriteSession], Awaitable[str]], *, one: bool = False) -> str:
         """Store a step. What has been done must not be done twice because the database was away for a moment."""
 
         async def done(session: ReadSession) -> str | None:
-            return await claims.step_of_attempt(session, self.task_id, name, self.attempt)
+            return await stored.step_of_attempt(session, self.task_id, name, self.attempt)
 
-        stored = await self._insist.write(name, work, done)
+        stored = await self._insist.write(name, work, done, one=one)
         assert self._steps is not None
         self._steps[name] = stored
         return stored

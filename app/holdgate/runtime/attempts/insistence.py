@@ -19,8 +19,10 @@ class Insistence:
         self._logger = logger
 
     async def read(self, what: str, look: Callable[[ReadSession], Awaitable[R]]) -> R:
+        """One statement."""
+
         async def once() -> R:
-            async with self._database.read() as session:
+            async with self._database.read_one() as session:
                 return await look(session)
 
         return await insist(once, tell=self._tell(what))
@@ -30,8 +32,10 @@ class Insistence:
         what: str,
         work: Callable[[WriteSession], Awaitable[R]],
         done: Callable[[ReadSession], Awaitable[R | None]] | None = None,
+        *,
+        one: bool = False,
     ) -> R:
-        """One transaction.
+        """One transaction; `one`: of a single statement that the event log is told nothing of.
 
         Args:
             done: finds what an earlier one has done whose commit counted although its answer was lost. None: such a
@@ -39,7 +43,8 @@ class Insistence:
         """
 
         async def once() -> R:
-            async with self._database.write(self._actor) as session:
+            begin = self._database.write_one if one else self._database.write
+            async with begin(self._actor) as session:
                 return await work(session)
 
         async def look() -> R | None:

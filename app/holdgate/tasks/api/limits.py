@@ -12,9 +12,9 @@ from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.tasks import queues
 from holdgate.tasks.kinds import MOST_AT_ONCE, Rate, all_kinds
-from holdgate.tasks.models import KindLimit
 from holdgate.tasks.queue import limits
 from holdgate.tasks.queue.limits import KindLimits
+from holdgate.tasks.queue.models import KindLimit
 from holdgate.tasks.queues import QueueVerb
 
 TAG = "Catalogue"

@@ -12,12 +12,12 @@ from holdgate.core.db import ReadSession, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.tasks.models import SavedView
 from holdgate.tasks.pages.list import OLDEST
 from holdgate.tasks.pages.saved import query_of
 from holdgate.tasks.schemas import Moment
 from holdgate.tasks.search import saved
 from holdgate.tasks.search.filters import BY_PARAM
+from holdgate.tasks.search.models import SavedView
 
 TAG = "Tasks"
 NEWEST = "newest"

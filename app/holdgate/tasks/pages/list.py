@@ -17,10 +17,11 @@ from msgspec.structs import replace
 from holdgate.core.db import Session
 from holdgate.core.paging import Cursor, Page, paginate
 from holdgate.core.principal import Principal
-from holdgate.tasks.models import SavedView, Task
+from holdgate.tasks.models import Task
 from holdgate.tasks.search import lists, saved
 from holdgate.tasks.search.counts import tellable, totals
 from holdgate.tasks.search.filters import TaskFilter
+from holdgate.tasks.search.models import SavedView
 from holdgate.tasks.search.parameters import FilterForm, parse_filter
 from holdgate.tasks.search.values import ONLY, WITH, WITHOUT
 from holdgate.tasks.states import STANDINGS

@@ -13,9 +13,9 @@ from holdgate.stats import rollups
 from holdgate.stats.summaries import by_queue as done_by_queue
 from holdgate.tasks import queues
 from holdgate.tasks.kinds import MOST_AT_ONCE, Rate, all_kinds
-from holdgate.tasks.models import KindLimit, KindLimitEvent, QueueEvent
 from holdgate.tasks.queue import limits
 from holdgate.tasks.queue.limits import KindLimits
+from holdgate.tasks.queue.models import KindLimit, KindLimitEvent, QueueEvent
 from holdgate.tasks.queues import QueueLine, QueueVerb
 from holdgate.tasks.search import lists
 from holdgate.tasks.states import TaskState

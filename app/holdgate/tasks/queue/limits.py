@@ -20,7 +20,6 @@ from holdgate.core.db import WriteSession
 from holdgate.core.errors import NotFound
 from holdgate.core.principal import Principal
 from holdgate.tasks.kinds import AnyKind, Rate, all_kinds
-from holdgate.tasks.models import KindLimit, KindLimitEvent
 from holdgate.tasks.queue import claims
 from holdgate.tasks.queue.claims import (
     AMONG,
@@ -35,6 +34,7 @@ from holdgate.tasks.queue.claims import (
     FreePlaces,
     Losses,
 )
+from holdgate.tasks.queue.models import KindLimit, KindLimitEvent
 
 TOPIC = "limits"  # rung when a limit has changed
 

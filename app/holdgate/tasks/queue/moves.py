@@ -12,78 +12,30 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import (
-    CTE,
-    BigInteger,
     ColumnElement,
     Text,
     case,
-    delete,
     func,
     literal,
     literal_column,
     null,
     select,
     text,
-    tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
 from holdgate.tasks.failures.fingerprints import digest
-from holdgate.tasks.models import SHARE, Task, TaskStep
-from holdgate.tasks.requests import TaskInsert
-from holdgate.tasks.states import FINISHED, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
+from holdgate.tasks.models import SHARE, Task
+from holdgate.tasks.queue.lines import LINE, lined_up
+from holdgate.tasks.states import FINISHED, TASK_MACHINE, TaskState, TaskVerb
 
 
 class MovedTask(NamedTuple):
     id: UUID
     queue: str
     state: str
-
-
-# The ordinal keeps the order of one batch: its rows share now(), and each share is looked up once.
-_INSERT = text(
-    """
-    WITH n AS (
-      SELECT n.*, coalesce(run_id, owner_id, CAST('00000000-0000-0000-0000-000000000000' AS uuid)) AS share,
-             coalesce(l.kind, '') AS line
-      FROM unnest(CAST(:id AS uuid[]), CAST(:kind AS text[]), CAST(:payload AS jsonb[]), CAST(:queue AS text[]),
-                  CAST(:priority AS int[]), CAST(:max_attempts AS int[]), CAST(:title AS text[]),
-                  CAST(:run_id AS uuid[]), CAST(:owner_id AS uuid[]), CAST(:subject AS text[]),
-                  CAST(:run_at AS timestamptz[]), CAST(:deadline_at AS timestamptz[]))
-           WITH ORDINALITY AS n(id, kind, payload, queue, priority, max_attempts, title, run_id, owner_id, subject,
-                                run_at, deadline_at, ordinal)
-           LEFT JOIN kind_limits l ON l.kind = n.kind AND l.limited),
-    places AS MATERIALIZED (
-      SELECT queue, priority, share, line,
-             holdgate_place(queue, priority, share, coalesce(CAST(:now AS timestamptz), now()), line) AS place
-      FROM (SELECT DISTINCT queue, priority, share, line FROM n) AS shares)
-    INSERT INTO tasks (id, kind, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
-                       deadline_at, state, queued_at, position, limited)
-    SELECT n.id, n.kind, n.payload, n.queue, n.priority, n.max_attempts, n.title, n.run_id, n.owner_id, n.subject,
-           n.run_at, n.deadline_at,
-           CASE WHEN CAST(:paused AS bool) THEN 'paused'
-                WHEN n.run_at > coalesce(CAST(:now AS timestamptz), now()) THEN 'scheduled' ELSE 'queued' END,
-           coalesce(CAST(:now AS timestamptz), now()) + n.ordinal * interval '1 microsecond',
-           places.place + row_number() OVER (PARTITION BY n.queue, n.priority, n.share, n.line
-                                            ORDER BY n.ordinal),
-           n.line <> ''
-    FROM n JOIN places USING (queue, priority, share, line)
-    """
-)
-
-
-async def insert_tasks(
-    session: WriteSession, tasks: list[TaskInsert], *, paused: bool = False, now: datetime | None = None
-) -> None:
-    """One INSERT; `paused` puts them into a paused run."""
-    columns = {name: [getattr(task, name) for task in tasks] for name in TaskInsert.__struct_fields__}
-    await session.execute(_INSERT, {**columns, "paused": paused, "now": now})
-
-
-# In which line a task stands, if it is ready: the free one, or that of its limited kind.
-_LINE = case((Task.limited, Task.kind), else_="")
 
 
 async def move_tasks(
@@ -118,7 +70,7 @@ async def move_tasks(
     target = to or moves.targets[0]
     if target not in moves.targets:
         raise ValueError(f"{verb} does not lead to {target}")
-    at: ColumnElement[datetime] = func.now() if now is None else literal(now, Task.run_at.type)
+    at = _at(now)
     sources = [state.value for state in moves.sources]
     urgency = Task.priority if priority is None else func.greatest(Task.priority, priority)
     chosen = (
@@ -135,6 +87,42 @@ async def move_tasks(
         .with_for_update(key_share=True, skip_locked=skip_locked)
         .cte("chosen")
     )
+    values = _values(verb, target, at, reason, delay) | _error(verb, error, reason)
+    if payload is not None:
+        values[Task.payload] = payload
+    if verb is TaskVerb.REQUEUE:
+        values[Task.position] = func.holdgate_front(Task.queue, Task.priority, Task.position, LINE)
+    elif target is TaskState.QUEUED:
+        chosen = lined_up(chosen, at)
+        values |= {Task.position: chosen.c.position, Task.limited: chosen.c.line != ""}
+    if priority is not None:
+        values[Task.priority] = urgency
+    unusual = target is not moves.targets[0] and verb is not TaskVerb.UNPAUSE
+    if unusual:
+        await session.execute(select(func.set_config("holdgate.verb", verb.value, True)))
+    rows = await session.execute(
+        update(Task)
+        # The state again, and not as an index has it: just after a run was paused the planner believes that hardly any
+        # task is, and would go through all of them once for every one that was chosen.
+        .where(Task.id == chosen.c.id, Task.state.concat("").in_(sources))
+        .values(values)
+        .returning(Task.id, Task.queue, Task.state, Task.run_id)
+        .execution_options(synchronize_session=False)
+    )
+    found = rows.all()
+    moved = [MovedTask(*row[:3]) for row in found]
+    if unusual:
+        await session.execute(select(func.set_config("holdgate.verb", "", True)))
+    in_runs = any(row.run_id is not None for row in found)
+    if in_runs and target in (TaskState.QUEUED, TaskState.SCHEDULED) and verb is not TaskVerb.UNPAUSE:
+        moved = await follow_runs(session, moved, skip_locked=skip_locked, now=now)
+    return moved
+
+
+def _values(
+    verb: TaskVerb, target: TaskState, at: ColumnElement[datetime], reason: str | None, delay: timedelta | None
+) -> dict[Any, Any]:
+    """What a move writes, but for the place in the queue."""
     values: dict[Any, Any] = {
         Task.state: target.value,
         Task.reason: reason,
@@ -155,45 +143,20 @@ async def move_tasks(
         # that has passed, which would bury the task at once.
         values |= {Task.failures: 0, Task.lease_losses: 0, Task.round: Task.round + 1}
         values[Task.deadline_at] = case((Task.deadline_at > at, Task.deadline_at))
-        if payload is not None:
-            values[Task.payload] = payload
     if verb is TaskVerb.HOLD:
         values[Task.lease_losses] = 0  # they count in a row, and here its worker was not lost
+    return values
+
+
+def _error(verb: TaskVerb, error: str | None, reason: str | None) -> dict[Any, Any]:
     if error is not None:
-        values[Task.error] = {"type": error, "message": reason or ""}
-        values[Task.fingerprint] = Task.kind + literal(":" + digest(error, reason or ""), Text())
-    elif verb is TaskVerb.RETRY:
-        values |= {
-            Task.fingerprint: null(),
-            Task.resolved_at: null(),
-            Task.resolved_by: null(),
-            Task.resolution: null(),
+        return {
+            Task.error: {"type": error, "message": reason or ""},
+            Task.fingerprint: Task.kind + literal(":" + digest(error, reason or ""), Text()),
         }
-    if verb is TaskVerb.REQUEUE:
-        values[Task.position] = func.holdgate_front(Task.queue, Task.priority, Task.position, _LINE)
-    elif target is TaskState.QUEUED:
-        chosen = _lined_up(chosen, at)
-        values |= {Task.position: chosen.c.position, Task.limited: chosen.c.line != ""}
-    if priority is not None:
-        values[Task.priority] = func.greatest(Task.priority, priority)
-    unusual = target is not moves.targets[0] and verb is not TaskVerb.UNPAUSE
-    if unusual:
-        await session.execute(select(func.set_config("holdgate.verb", verb.value, True)))
-    rows = await session.execute(
-        update(Task)
-        # The state again, and not as an index has it: just after a run was paused the planner believes that hardly any
-        # task is, and would go through all of them once for every one that was chosen.
-        .where(Task.id == chosen.c.id, Task.state.concat("").in_(sources))
-        .values(values)
-        .returning(Task.id, Task.queue, Task.state)
-        .execution_options(synchronize_session=False)
-    )
-    moved = [MovedTask(*row) for row in rows]
-    if unusual:
-        await session.execute(select(func.set_config("holdgate.verb", "", True)))
-    if target in (TaskState.QUEUED, TaskState.SCHEDULED) and verb is not TaskVerb.UNPAUSE:
-        moved = await follow_runs(session, moved, skip_locked=skip_locked, now=now)
-    return moved
+    if verb is TaskVerb.RETRY:
+        return dict.fromkeys((Task.fingerprint, Task.resolved_at, Task.resolved_by, Task.resolution), null())
+    return {}
 
 
 async def follow_runs(
@@ -237,16 +200,6 @@ async def lock_task(session: WriteSession, task_id: UUID) -> Task | None:
     return found.scalars().first()
 
 
-async def has_steps(session: AsyncSession, task_id: UUID) -> bool:
-    return (
-        await session.execute(select(TaskStep.name).where(TaskStep.task_id == task_id).limit(1))
-    ).first() is not None
-
-
-async def forget_steps(session: WriteSession, task_id: UUID) -> None:
-    await session.execute(delete(TaskStep).where(TaskStep.task_id == task_id))
-
-
 async def tell_changes(session: WriteSession, changes: list[dict[str, Any]] | None) -> None:
     """What the log says of payloads that this transaction changes, until it is told otherwise."""
     text = "" if changes is None else msgspec.json.encode(changes).decode()
@@ -278,95 +231,6 @@ async def lock_runs_of(session: WriteSession, ids: list[UUID], *, skip_locked: b
     for task_id, state in await session.execute(_RUN_STATES_AT_ONCE if skip_locked else _RUN_STATES, {"ids": ids}):
         found[state].append(task_id)
     return RunStates(found["cancelled"], found["paused"])
-
-
-async def set_priority(
-    session: WriteSession,
-    which: ColumnElement[bool],
-    priority: int,
-    *,
-    reason: str = "",
-    now: datetime | None = None,
-) -> list[UUID]:
-    """Give unfinished tasks this priority. Returns all that match, also those that had it already.
-
-    What is ready lines up behind its share at the new priority; `reason` is for the log.
-    """
-    at: ColumnElement[datetime] = func.now() if now is None else literal(now, Task.run_at.type)
-    sources = [state.value for state in UNFINISHED]
-    new = literal(priority, Task.priority.type)
-    chosen = (
-        select(
-            Task.id,
-            Task.queue,
-            Task.state,
-            Task.priority.label("before"),
-            new.label("priority"),
-            literal_column(SHARE).label("share"),
-            _LINE.label("line"),
-        )
-        .where(which, Task.state.in_(sources))
-        .order_by(Task.id)
-        .with_for_update(key_share=True)
-        .cte("chosen")
-    )
-    ready = select(chosen).where(chosen.c.state == TaskState.QUEUED, chosen.c.before != new).cte("ready")
-    lined = _lined_up(ready, at)
-    placed = (
-        select(chosen.c.id, lined.c.position).outerjoin_from(chosen, lined, lined.c.id == chosen.c.id).cte("placed")
-    )
-    await session.execute(select(func.set_config("holdgate.reason", reason, True)))
-    rows = await session.execute(
-        update(Task)
-        .where(Task.id == placed.c.id, Task.state.in_(sources))
-        .values(
-            {
-                Task.priority: priority,
-                Task.position: func.coalesce(placed.c.position, Task.position),
-            }
-        )
-        .returning(Task.id)
-        .execution_options(synchronize_session=False)
-    )
-    found = list(rows.scalars())
-    await session.execute(select(func.set_config("holdgate.reason", "", True)))
-    return found
-
-
-async def resolve_tasks(
-    session: WriteSession, which: ColumnElement[bool], by: str, reason: str, *, now: datetime | None = None
-) -> list[UUID]:
-    """Mark dead letters as dealt with; a retry takes the mark off. Returns those that had none."""
-    at: ColumnElement[datetime] = func.now() if now is None else literal(now, Task.run_at.type)
-    open_ = (Task.state == TaskState.DEAD_LETTER) & Task.resolved_at.is_(None)
-    chosen = select(Task.id).where(which, open_).order_by(Task.id).with_for_update(key_share=True).cte("chosen")
-    rows = await session.execute(
-        update(Task)
-        .where(Task.id == chosen.c.id, Task.state.concat("") == TaskState.DEAD_LETTER, Task.resolved_at.is_(None))
-        .values(resolved_at=at, resolved_by=by, resolution=reason)
-        .returning(Task.id)
-        .execution_options(synchronize_session=False)
-    )
-    return list(rows.scalars())
-
-
-def _lined_up(chosen: CTE, at: ColumnElement[datetime]) -> CTE:
-    """The chosen tasks with their new places, each behind the last of its share. Every share is looked up once."""
-    shares = select(chosen.c.queue, chosen.c.priority, chosen.c.share, chosen.c.line).distinct().cte("shares")
-    place = func.holdgate_place(shares.c.queue, shares.c.priority, shares.c.share, at, shares.c.line, type_=BigInteger)
-    places = (
-        select(shares.c.queue, shares.c.priority, shares.c.share, shares.c.line, place.label("place"))
-        .cte("places")
-        .prefix_with("MATERIALIZED")
-    )
-    share = (chosen.c.queue, chosen.c.priority, chosen.c.share, chosen.c.line)
-    number = func.row_number().over(partition_by=share, order_by=chosen.c.id)
-    same = tuple_(*share) == tuple_(places.c.queue, places.c.priority, places.c.share, places.c.line)
-    return (
-        select(chosen.c.id, chosen.c.line, (places.c.place + number).label("position"))
-        .join(places, same)
-        .cte("lined_up")
-    )
 
 
 # A lease that ran out: requeued in its place, or buried when that has happened too often in a row (a poison task).
@@ -413,20 +277,22 @@ async def recover_lost(
 
 async def promote_due(session: WriteSession, *, limit: int = 1000, now: datetime | None = None) -> list[MovedTask]:
     """Scheduled and retrying tasks whose time has come become ready."""
-    at: ColumnElement[datetime] = func.now() if now is None else literal(now, Task.run_at.type)
-    return await move_tasks(session, TaskVerb.PROMOTE, Task.run_at <= at, limit=limit, skip_locked=True, now=now)
+    return await move_tasks(session, TaskVerb.PROMOTE, Task.run_at <= _at(now), limit=limit, skip_locked=True, now=now)
 
 
 async def bury_overdue(session: WriteSession, *, limit: int = 1000, now: datetime | None = None) -> list[MovedTask]:
     """Tasks whose deadline has passed in nobody's hands, held ones too. A running one is ended by its worker."""
-    at: ColumnElement[datetime] = func.now() if now is None else literal(now, Task.deadline_at.type)
     return await move_tasks(
         session,
         TaskVerb.BURY,
-        (Task.deadline_at <= at) & Task.finished_at.is_(None) & (Task.state != TaskState.RUNNING),
+        (Task.deadline_at <= _at(now)) & Task.finished_at.is_(None) & (Task.state != TaskState.RUNNING),
         reason="Its deadline passed before it was done.",
         error="DeadlinePassed",
         limit=limit,
         skip_locked=True,
         now=now,
     )
+
+
+def _at(now: datetime | None) -> ColumnElement[datetime]:
+    return func.now() if now is None else literal(now, Task.run_at.type)

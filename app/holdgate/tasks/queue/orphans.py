@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
 from holdgate.stats import counts as stats
-from holdgate.tasks.models import Orphan, Task
+from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves
+from holdgate.tasks.queue.models import Orphan
 from holdgate.tasks.queue.moves import MovedTask
 from holdgate.tasks.search import lists
 from holdgate.tasks.search.lists import LivingWorker

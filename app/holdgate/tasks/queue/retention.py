@@ -13,7 +13,7 @@ from sqlalchemy import text
 from holdgate.core.db import WriteSession
 from holdgate.tasks.states import FINISHED
 
-# created_at for the index (state, created_at): a task is not finished before it is made.
+# created_at for tasks_created_idx: a task is not finished before it is made.
 _TASKS = text(
     """
     SELECT id FROM tasks
@@ -29,17 +29,17 @@ _FILES = text("DELETE FROM artifacts WHERE task_id = ANY(CAST(:ids AS uuid[])) R
 # Up to where the log is read: by the rollup, and by the one of its followers that is furthest behind.
 _EVENTS = text(
     """
-    DELETE FROM task_events WHERE task_id = ANY(CAST(:ids AS uuid[]))
+    DELETE FROM task_log WHERE task_id = ANY(CAST(:ids AS uuid[]))
       AND xid < (SELECT upto FROM rollup) AND xid < (SELECT upto FROM log_followers ORDER BY upto LIMIT 1)
     """
 )
 # The line "delete" stays as long again, and whatever was not read when its task went.
 _TRACES = text(
     """
-    DELETE FROM task_events
+    DELETE FROM task_log
     WHERE xid < (SELECT upto FROM rollup) AND xid < (SELECT upto FROM log_followers ORDER BY upto LIMIT 1)
       AND task_id IN (
-        SELECT task_id FROM task_events
+        SELECT task_id FROM task_log
         WHERE to_state IS NULL AND xid < (SELECT upto FROM rollup)
           AND at < coalesce(CAST(:now AS timestamptz), now()) - CAST(:retention AS interval)
         ORDER BY at LIMIT :limit)

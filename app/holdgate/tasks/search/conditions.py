@@ -7,11 +7,12 @@ from functools import reduce
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Interval, and_, cast, column, func, literal, or_, select, table
+from sqlalchemy import ColumnElement, Interval, and_, bindparam, cast, column, func, literal, or_, select, table
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from holdgate.tasks.kinds import all_kinds
-from holdgate.tasks.models import Task, TaskWords
+from holdgate.tasks.models import Task
+from holdgate.tasks.search.models import TaskSearch
 from holdgate.tasks.search.values import ONLY, parse_age, parse_payload, uuid_of
 from holdgate.tasks.states import RESOLVED, TaskState
 
@@ -50,7 +51,8 @@ def stands(states: Sequence[str]) -> ColumnElement[bool]:
     apart = [state for state in states if state in _STANDS_APART]
     if len(apart) != 1:  # both together are every dead letter
         states = [state for state in states if state != RESOLVED]
-        return Task.state == states[0] if len(states) == 1 else Task.state.in_(states)
+        # In plain words: indexes have states in their conditions, and a plan for any states could not use them.
+        return Task.state.in_(bindparam(None, states, expanding=True, literal_execute=True))
     rest = [state for state in states if state not in apart]
     return or_(_STANDS_APART[apart[0]], stands(rest)) if rest else _STANDS_APART[apart[0]]
 
@@ -109,7 +111,7 @@ def _contains(part: dict[str, Any], also: Sequence[Words]) -> ColumnElement[bool
 def found(queries: Sequence[Words]) -> ColumnElement[bool]:
     """All of them by one look: of two the planner takes one for rare where the other is, and lists both."""
     together = reduce(func.tsquery_and, queries)
-    return Task.id.in_(select(TaskWords.task_id).where(TaskWords.words.op("@@")(together)))
+    return Task.id.in_(select(TaskSearch.task_id).where(TaskSearch.words.op("@@")(together)))
 
 
 def words_query(mark: str, values: Sequence[str]) -> Words:

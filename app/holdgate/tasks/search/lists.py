@@ -24,7 +24,9 @@ from sqlalchemy.orm import defer
 
 from holdgate.core.paging import Cursor, before_cursor
 from holdgate.tasks.errors import TaskNotFound
-from holdgate.tasks.models import Task, TaskEvent, TaskStep, Worker
+from holdgate.tasks.models import Task, TaskStep
+from holdgate.tasks.queue.log import TaskEvent
+from holdgate.tasks.queue.models import Worker
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.search.words import few_hits
 from holdgate.tasks.states import UNFINISHED, TaskState, TaskVerb

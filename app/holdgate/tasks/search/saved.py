@@ -12,7 +12,7 @@ from holdgate.core.db import WriteSession, sqlstate
 from holdgate.core.errors import Invalid, NotFound
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
-from holdgate.tasks.models import SavedView
+from holdgate.tasks.search.models import SavedView
 
 MOST = 50
 MOST_NAME = 60

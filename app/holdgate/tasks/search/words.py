@@ -8,17 +8,22 @@ from math import sqrt
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Subquery, Text, cast, func, literal, select
+from sqlalchemy import Boolean, Subquery, Text, cast, func, literal, select, text
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.tasks.models import TaskWords
+from holdgate.core.db import WriteSession
+from holdgate.stats.event_consumer import next_window
 from holdgate.tasks.search.conditions import sought_value, sought_words
 from holdgate.tasks.search.filters import TaskFilter
+from holdgate.tasks.search.models import TaskSearch
 
 # Sorting all hits takes as long as walking over the tasks until a page of them is found when they are about so many
 # times the root of the number of tasks; fewer when a filter throws some away that had to be looked up for it.
 MOST, MOST_TO_FILTER = 20, 2
+
+FOLLOWER = "words"
+MOST_EVENTS = 10_000  # of which the tasks are indexed in one transaction
 
 
 async def few_hits(
@@ -36,14 +41,38 @@ async def few_hits(
     bare = scope is None and wanted == TaskFilter(q=wanted.q)
     if hits is None or hits > (MOST if bare else MOST_TO_FILTER) * sqrt(tasks):
         return None
-    found = select(TaskWords.task_id, TaskWords.created_at).where(TaskWords.words.op("@@")(_query(sought)))
+    found = select(TaskSearch.task_id, TaskSearch.created_at).where(TaskSearch.words.op("@@")(_query(sought)))
     if whole != sought:
         # As a function it is no condition of the index; as a subselect it is read once, and not for every row.
         once = select(_query(whole)).scalar_subquery()
-        found = found.where(func.ts_match_vq(TaskWords.words, once, type_=Boolean))
-    order = (TaskWords.created_at, TaskWords.task_id)
+        found = found.where(func.ts_match_vq(TaskSearch.words, once, type_=Boolean))
+    order = (TaskSearch.created_at, TaskSearch.task_id)
     return found.order_by(*order if oldest else (column.desc() for column in order)).subquery("hits")
 
 
-def _query(text: str) -> Any:
-    return cast(literal(text), TSQUERY)
+# OFFSET, so that each task is looked up: the planner expects many more events. One that was deleted meanwhile has none.
+_INDEX = text(
+    """
+    INSERT INTO task_words (task_id, created_at, words)
+    SELECT t.id, t.created_at, holdgate_words(t.kind, t.title, t.payload) || array_to_tsvector(ARRAY['@' || t.queue])
+    FROM task_log e
+    CROSS JOIN LATERAL (SELECT * FROM tasks WHERE id = e.task_id OFFSET 0) AS t
+    WHERE e.xid >= CAST(CAST(:upto AS text) AS xid8) AND e.xid < CAST(CAST(:horizon AS text) AS xid8)
+      AND e.from_state IS NULL
+    ON CONFLICT (task_id) DO NOTHING
+    """
+)
+
+
+async def follow_log(session: WriteSession) -> bool:
+    """The sweeper's chore: index the words of the tasks that were enqueued. Until then they are found without the index
+    (the view `task_search`). True: there may be more."""
+    window = await next_window(session, FOLLOWER, most=MOST_EVENTS)
+    if window is None:
+        return False
+    await session.execute(_INDEX, window.bounds)
+    return not window.last
+
+
+def _query(sought: str) -> Any:
+    return cast(literal(sought), TSQUERY)

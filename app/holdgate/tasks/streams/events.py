@@ -17,7 +17,7 @@ from holdgate.core.db import AWAY, Database, is_away
 from holdgate.core.errors import Invalid
 from holdgate.core.streams import Streams
 from holdgate.core.telemetry import log
-from holdgate.tasks.models import TaskEvent
+from holdgate.tasks.queue.log import TaskEvent
 
 EVERY = 1.0
 CHUNK = 1000

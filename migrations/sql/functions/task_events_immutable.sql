@@ -1,6 +1,0 @@
--- The log is written by these triggers and by nothing else; retention deletes, nobody changes.
-CREATE OR REPLACE FUNCTION task_events_immutable() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT
-AS $$
-BEGIN
-  RAISE EXCEPTION 'task_events cannot be changed' USING ERRCODE = 'check_violation';
-END $$;
