@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import AsyncIterator, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from sqlalchemy import text
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
+from holdgate.kinds import BUILT_IN
+from holdgate.tasks import kinds
 from holdgate.testing import KindTester
 from tests.servers import Servers
 
@@ -44,10 +47,14 @@ REVEALED = ("Kind[PayRefund, Transfer]", "UUID", "list[UUID]", "Transfer")
 
 @pytest.fixture
 def example(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Imports an example. Its modules and kinds are gone after the test."""
+    for built_in in BUILT_IN:
+        import_module(built_in)  # before: what is imported first by a test would be gone after it as well
+    monkeypatch.setattr(kinds, "_CATALOGUE", dict(kinds._CATALOGUE))
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    from importlib import import_module
-
     yield import_module
+    for path in EXAMPLES.glob("*.py"):
+        sys.modules.pop(path.stem, None)
 
 
 @pytest.fixture

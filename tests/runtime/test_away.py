@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -92,7 +92,9 @@ async def put(database: Database, what: str) -> UUID:
     gates.pop(what, None)
     ran[what] = 0
     async with database.write("system") as session:
-        return await enqueue(session, TaskRequest(kind="test.away", payload={"name": what}))
+        owner = uuid4()  # whom questions go to
+        await session.execute(text("INSERT INTO users (id, email) VALUES (:id, 'ada@example.org')"), {"id": owner})
+        return await enqueue(session, TaskRequest(kind="test.away", payload={"name": what}, owner_id=owner))
 
 
 @pytest.mark.parametrize("what", ENDS)
@@ -133,8 +135,8 @@ async def test_what_was_committed_although_its_answer_was_lost_is_not_done_twice
         mails = await session.scalar(text("SELECT count(*) FROM tasks WHERE kind = 'email.send'"))
         verbs = await verbs_of(database, task_id)
     assert counts["approvals"] == int(what in ("approval", "input", "sign-in"))
-    assert mails == int(what == "approval")
-    assert (counts["artifacts"], counts["users"]) == (int(what == "artifact"), int(what == "transact"))
+    assert mails == int(what in ("approval", "input", "sign-in"))
+    assert (counts["artifacts"], counts["users"]) == (int(what == "artifact"), 1 + int(what == "transact"))
     if what == "artifact":
         assert [one.read_bytes() for one in settings.data_dir.glob("artifacts/*/*")] == [b"kept"]
     assert len(verbs) == 3, verbs

@@ -36,7 +36,7 @@ from holdgate.runtime.resources import Resource, Resources
 from holdgate.tasks import artifacts
 from holdgate.tasks.artifacts import StoredArtifact
 from holdgate.tasks.kinds import LONGEST_WAIT
-from holdgate.tasks.queue import steps as stored
+from holdgate.tasks.queue import steps as queue_steps
 from holdgate.tasks.queue.claims import Claimed
 
 P = ParamSpec("P")
@@ -275,7 +275,7 @@ class Context:
             raise PermanentError(f"The sleep {name!r} is longer than ten years. Let it sleep for less.")
 
         async def snooze(session: WriteSession) -> bool | None:
-            return await stored.snooze(session, self.task_id, self.attempt, name, duration)
+            return await queue_steps.snooze(session, self.task_id, self.attempt, name, duration)
 
         async def sleeps(session: ReadSession) -> bool | None:
             return None if await self._runs(session) else False
@@ -302,7 +302,7 @@ class Context:
             return
         try:
             async with asyncio.timeout(PROGRESS_PATIENCE), self.database.write(self._actor) as session:
-                await stored.write_progress(session, self.task_id, self.attempt, *shown)
+                await queue_steps.write_progress(session, self.task_id, self.attempt, *shown)
         except AWAY as error:
             self.log.debug("progress_not_shown", error=repr(error))
 
@@ -399,14 +399,14 @@ class Context:
 
     async def _runs(self, session: ReadSession) -> bool:
         """False: it has left this attempt's hands, by what was last written or by somebody else."""
-        return await stored.still_runs(session, self.task_id, self.attempt)
+        return await queue_steps.still_runs(session, self.task_id, self.attempt)
 
     async def _stored(self, name: str) -> str | None:
         self._go_on()
         if self._steps is None:
 
             async def finished(session: ReadSession) -> dict[str, str]:
-                return await stored.stored_steps(session, self.task_id)
+                return await queue_steps.stored_steps(session, self.task_id)
 
             # A first attempt has nothing behind it: no look-up on the way of most tasks.
             self._steps = {} if self.attempt == 1 else await self._insist.read("steps", finished)
@@ -415,7 +415,7 @@ class Context:
 
     async def _store(self, session: WriteSession, name: str, result: str) -> str:
         try:
-            mine = await stored.store_step(session, self.task_id, self.attempt, name, result)
+            mine = await queue_steps.store_step(session, self.task_id, self.attempt, name, result)
         except StatementError as error:
             if refuses_data(error):  # what has been done cannot be remembered, however often it is done
                 raise PermanentError(f"The result of the step {name!r} could not be stored.") from error
@@ -428,7 +428,7 @@ class Context:
         """Store a step. What has been done must not be done twice because the database was away for a moment."""
 
         async def done(session: ReadSession) -> str | None:
-            return await stored.step_of_attempt(session, self.task_id, name, self.attempt)
+            return await queue_steps.step_of_attempt(session, self.task_id, name, self.attempt)
 
         stored = await self._insist.write(name, work, done, one=one)
         assert self._steps is not None
