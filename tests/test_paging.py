@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 from redis.asyncio import Redis
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 import holdgate.core.paging
 from holdgate.approvals.requests import deciding
@@ -34,6 +34,7 @@ from tests.factories.postings import make_postings
 from tests.factories.schedules import plan
 from tests.factories.site import browser_of, site_of
 from tests.factories.tasks import make_task
+from tests.factories.workers import until
 
 MANY = 5
 # The list, and what its rows are.
@@ -152,8 +153,14 @@ async def test_runs_are_found_by_state_and_name_and_exported_as_shown(
     async with database.write(ann.actor) as session:
         await act(session, ann, paused, RunVerb.PAUSE)
         await act(session, ann, cancelled, RunVerb.CANCEL)
-    async with database.write("system") as session:
-        await follow_log(session)
+
+    async def end_is_known() -> bool:  # what others write at the same time is waited for
+        async with database.write("system") as session:
+            await follow_log(session)
+            ended = text("SELECT finished_at IS NOT NULL FROM runs WHERE id = :id")
+            return bool(await session.scalar(ended, {"id": finished}))
+
+    await until(end_is_known)
     expected = {
         "?state=active": [going],
         "?state=paused": [paused],
