@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from holdgate.core.db import Database, is_away, refuses_data
+from holdgate.core.db import Database, _setting, is_away, refuses_data
 from tests.servers import Servers
 from tests.silence import way_to
 
@@ -63,3 +63,15 @@ async def test_a_server_that_falls_silent_is_left_after_the_limit(servers: Serve
             async with asyncio.timeout(10):
                 await direct.execute(PID, {})
         await silent.dispose()
+
+
+@pytest.mark.parametrize("conforming", ["on", "off"])
+@pytest.mark.parametrize("actor", ["user:o'neill", "user:\\' || pg_sleep(1) || '", 'user:"a\\\\b"@example.org'])
+async def test_an_actor_is_a_value_whatever_it_is_made_of(database: Database, conforming: str, actor: str) -> None:
+    async with database.write("system") as session:
+        await session.execute(text(f"SET LOCAL standard_conforming_strings = {conforming}"))
+        await session.execute(text("SET LOCAL escape_string_warning = off"))
+        connection = (await (await session.connection()).get_raw_connection()).driver_connection
+        assert connection is not None
+        await connection.execute(_setting("holdgate.actor", actor))
+        assert (await session.execute(WHO, {"number": 1})).one()[0] == actor

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 from collections.abc import AsyncIterator, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +19,7 @@ from holdgate.core.db import Database
 from holdgate.kinds import BUILT_IN
 from holdgate.tasks import kinds
 from holdgate.testing import KindTester
+from tests import wheels
 from tests.servers import Servers
 
 ROOT = Path(__file__).parents[2]
@@ -109,15 +109,8 @@ async def test_so_is_one_of_the_flask_shop(
 def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The examples beside an environment with the wheel; its other packages are ours, by a path."""
     place = tmp_path_factory.mktemp("product")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(place)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", place / "venv"], check=True)
-    [packages] = (place / "venv/lib").glob("python*/site-packages")
-    (packages / "theirs.pth").write_text(sysconfig.get_path("purelib"))
-    install = ["-m", "pip", "--python", str(place / "venv/bin/python"), "install", "--no-deps", "--no-index", "-q"]
-    [made] = place.glob("*.whl")
-    subprocess.run([sys.executable, *install, "--force-reinstall", str(made)], check=True, capture_output=True)
-    shutil.copytree(EXAMPLES, place / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+    files = {f"examples/{path.name}": path.read_text() for path in EXAMPLES.glob("*.py")}
+    wheels.install(wheels.build(place), place, files)
     (place / "checked.py").write_text(CHECKED)
     return place
 

@@ -185,8 +185,9 @@ def _setting(name: str, value: str, *, local: bool = True) -> str:
 
 
 def _literal(text: str) -> str:
-    """As a value in a statement that takes no parameters."""
-    return "'" + text.replace("'", "''") + "'"
+    """As a value in a statement that takes no parameters, whatever `standard_conforming_strings` is."""
+    quoted = text.replace("'", "''")
+    return f"'{quoted}'" if "\\" not in quoted else "E'" + quoted.replace("\\", "\\\\") + "'"
 
 
 def _tell_away(error: Exception) -> None:

@@ -26,12 +26,12 @@ from holdgate.postings.api.schemas import (
     ImportDone,
     ImportQuery,
     LeftOut,
-    LookAt,
     NewPosting,
     PostingDetail,
     PostingExportQuery,
     PostingPage,
     PostingQuery,
+    PostingWarning,
     detail,
     item,
 )
@@ -107,8 +107,8 @@ async def import_postings(
         named = {f"[{bad.row}].{bad.column}".rstrip("."): bad.message for bad in left_out[:NAMED]}
         raise Invalid("Some rows do not fit, so none was imported. Mend them, or leave them out.", named)
     done = await _import(session, by, "By API", parsed, leave_out=True)
-    look_at = [LookAt(warning.row, warning.column, warning.message) for warning in parsed.warnings]
-    return ImportDone(done.new, done.known, left_out, look_at)
+    warnings = [PostingWarning(warning.row, warning.column, warning.message) for warning in parsed.warnings]
+    return ImportDone(done.new, done.known, left_out, warnings)
 
 
 async def _import(

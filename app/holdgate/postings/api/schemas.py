@@ -96,7 +96,7 @@ class LeftOut(msgspec.Struct, frozen=True):
     message: str
 
 
-class LookAt(msgspec.Struct, frozen=True):
+class PostingWarning(msgspec.Struct, frozen=True):
     """What to look at in a row that was imported all the same. `row` is 0 for the whole file."""
 
     row: int
@@ -110,7 +110,7 @@ class ImportDone(msgspec.Struct, frozen=True):
     new: int
     known: int
     left_out: list[LeftOut]
-    warnings: list[LookAt]
+    warnings: list[PostingWarning]
 
 
 class ChosenPostings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
