@@ -25,17 +25,25 @@ class MountedApp:
         self._make = make
         self._made: tuple[ASGIApp, Litestar] | None = None
         self._life: AsyncExitStack | None = None
+        self._starting = asyncio.Lock()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if self._made is None:
             self._made = self._make()
         app, bare = self._made
-        if scope["type"] != "lifespan" and self._life is None:
+        if scope["type"] == "lifespan":  # it is the server's application itself
             self._life = AsyncExitStack()
-            await self._life.enter_async_context(bare.lifespan())
-        elif scope["type"] == "lifespan":  # it is the server's application itself
-            self._life = AsyncExitStack()
+        elif self._life is None:
+            await self._start(bare)
         await app(scope, receive, send)
+
+    async def _start(self, bare: Litestar) -> None:
+        """Those who come while the first one starts it wait; when it cannot start, the next one tries again."""
+        async with self._starting:
+            if self._life is None:
+                life = AsyncExitStack()
+                await life.enter_async_context(bare.lifespan())
+                self._life = life
 
 
 def end_streams_too(app: Litestar) -> None:
