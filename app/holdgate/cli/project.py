@@ -10,7 +10,7 @@ SCAFFOLD = Path(__file__).parent / "scaffold"
 TABLE = """
 [tool.holdgate]
 kinds = ["{package}.kinds"]
-queues = {{ default = 20, mail = 5, webhooks = 5 }}
+queues = {{ default = 100, mail = 5, webhooks = 5 }}
 """
 # So that the package is found however pytest is started; a product that is there has its own way.
 PYTEST = """
