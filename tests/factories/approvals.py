@@ -9,7 +9,8 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import holdgate.kinds.email_send  # noqa: F401
-import tests.runtime.kinds  # noqa: F401
+import tests.runtime.kinds
+import tests.tasks.kinds  # noqa: F401
 from holdgate.accounts.service import add_user
 from holdgate.approvals import versions
 from holdgate.approvals.evidence import receipts
@@ -17,7 +18,7 @@ from holdgate.approvals.evidence.receipts import Receipt
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.models import Approval, Note, Recipient, Vote
 from holdgate.approvals.requests import deciding, delegating, mails, requesting
-from holdgate.approvals.rules import policy_queries, queries
+from holdgate.approvals.rules import policy_queries, recipient_queries
 from holdgate.approvals.rules.access import asked_by_link
 from holdgate.approvals.states import ApprovalVerb, HoldType
 from holdgate.approvals.values import Decision, Question
@@ -111,7 +112,7 @@ async def put_question(
     async with database.read() as session:
         newest = select(Approval).where(Approval.task_id == task_id).order_by(Approval.round.desc()).limit(1)
         approval = (await session.execute(newest)).scalar_one()
-        asked = await queries.recipients_of(session, [approval.id])
+        asked = await recipient_queries.recipients_of(session, [approval.id])
         people = {person.email: person.id for person in asked if person.state == "waiting"}
     if deliver:
         stored = [checked_address(email) for email in recipients]
@@ -150,7 +151,7 @@ async def approval_of(database: Database, asked: Asked) -> Approval:
 
 async def recipients_of(database: Database, asked: Asked) -> list[Recipient]:
     async with database.read() as session:
-        return await queries.recipients_of(session, [asked.approval_id])
+        return await recipient_queries.recipients_of(session, [asked.approval_id])
 
 
 def agree(asked: Asked) -> Decision:

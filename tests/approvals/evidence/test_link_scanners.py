@@ -17,7 +17,7 @@ from holdgate.approvals.errors import SelfApproval, SignInNeeded
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.pages import review
 from holdgate.approvals.requests import clarifying, deciding
-from holdgate.approvals.rules import queries
+from holdgate.approvals.rules import recipient_queries
 from holdgate.approvals.rules.access import asked_by_link
 from holdgate.approvals.states import ApprovalVerb, HoldType
 from holdgate.approvals.values import Decision
@@ -234,6 +234,6 @@ async def test_at_level_sign_in_a_token_is_not_its_person(database: Database, se
     async with database.write("x") as session:
         with pytest.raises(SignInNeeded):
             await deciding.decide_signed_in(session, program, asked.approval_id, yes, source="")
-        assert await queries.recipients_of(session, [asked.approval_id])
+        assert await recipient_queries.recipients_of(session, [asked.approval_id])
         decided = await deciding.decide_signed_in(session, ann, asked.approval_id, yes, source="")
         assert decided.state == "approved"

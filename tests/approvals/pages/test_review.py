@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text
 from holdgate.accounts import service as accounts
 from holdgate.approvals.pages import review
 from holdgate.approvals.requests import deciding, mails
-from holdgate.approvals.rules.queries import recipients_of
+from holdgate.approvals.rules.recipient_queries import recipients_of
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.runs import service as runs

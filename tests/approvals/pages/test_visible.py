@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.requests import deciding, mails, requesting
-from holdgate.approvals.rules import queries
+from holdgate.approvals.rules import recipient_queries
 from holdgate.approvals.states import HoldType
 from holdgate.approvals.values import Question
 from holdgate.core.config import Settings
@@ -32,7 +32,7 @@ async def asked_about(database: Database, settings: Settings) -> Asked:
 
 async def mail_about(database: Database, settings: Settings, asked: Asked) -> EmailMessage:
     async with database.write("system") as session:
-        found = await queries.recipients_of(session, [asked.approval_id])
+        found = await recipient_queries.recipients_of(session, [asked.approval_id])
         values = await mails.ApprovalRequest().prepare(session, mails.AskedPerson(found[0].id), settings)
     return render("approval_request", values, to=OWNER, task_id=uuid7(), settings=settings)
 

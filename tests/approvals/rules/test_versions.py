@@ -14,7 +14,7 @@ from sqlalchemy import select
 from holdgate.approvals.errors import SelfApproval
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import deciding, mails, undoing
-from holdgate.approvals.rules import queries
+from holdgate.approvals.rules import recipient_queries
 from holdgate.approvals.states import ApprovalVerb
 from holdgate.approvals.values import Decision
 from holdgate.approvals.versions import MOST_VERSIONS
@@ -167,7 +167,7 @@ async def test_people_are_told_that_it_has_changed_what_and_that_the_earlier_dec
     assert before.alike is not None
     assert now.alike is None, "what has changed is decided alone"
     async with database.write("system") as session:
-        [boss] = await queries.recipients_of(session, [now.id])
+        [boss] = await recipient_queries.recipients_of(session, [now.id])
         values = await mails.ApprovalRequest().prepare(session, mails.AskedPerson(boss.id), settings)
     values.pop("to")
     mail = render("approval_request", values, to=BOSS, task_id=uuid7(), settings=settings)
@@ -208,7 +208,7 @@ async def test_all_plain_data_reaches_people_by_email_page_inbox_and_receipt(
     assert await tester.run(task_id) == "pending_approval", (await tester.task(task_id)).error
     [asked] = await requests_of(database, task_id)
     async with database.write("system") as session:
-        [boss] = await queries.recipients_of(session, [asked.id])
+        [boss] = await recipient_queries.recipients_of(session, [asked.id])
         values = await mails.ApprovalRequest().prepare(session, mails.AskedPerson(boss.id), settings)
     values.pop("to")
     mail = render("approval_request", values, to=BOSS, task_id=uuid7(), settings=settings)

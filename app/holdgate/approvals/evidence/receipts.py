@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.approvals import values
 from holdgate.approvals.errors import NoReceipt
 from holdgate.approvals.models import Approval, Recipient, Vote
-from holdgate.approvals.rules import queries
+from holdgate.approvals.rules import queries, recipient_queries
 from holdgate.approvals.states import ApprovalState
 from holdgate.core import signing
 from holdgate.core.config import Settings
@@ -55,7 +55,7 @@ async def receipt_of(session: AsyncSession, settings: Settings, approval: Approv
     if not await exists(session, approval):
         raise NoReceipt
     task = await session.get_one(Task, approval.task_id)
-    people = await queries.recipients_of(session, [approval.id])
+    people = await recipient_queries.recipients_of(session, [approval.id])
     votes = await session.execute(select(Vote).where(Vote.approval_id == approval.id).order_by(Vote.at, Vote.id))
     content = _content(approval, task, people, list(votes.scalars()), settings.base_url)
     return Receipt(approval.id, content, signing.sign(settings.secret_keys, content))

@@ -27,7 +27,7 @@ from holdgate.approvals.pages.view_model import ApprovalModel, course_of
 from holdgate.approvals.requests import deciding, requesting, undoing
 from holdgate.approvals.rules import queries
 from holdgate.approvals.rules.access import holder_of
-from holdgate.approvals.rules.queries import Asked
+from holdgate.approvals.rules.recipient_queries import Asked
 from holdgate.approvals.states import ApprovalState
 from holdgate.core.config import Settings
 from holdgate.core.db import Session, WriteSession

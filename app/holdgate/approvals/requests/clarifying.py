@@ -8,7 +8,7 @@ from holdgate.approvals.errors import ApprovalNotFound, NotAsked, QuestionExpire
 from holdgate.approvals.models import Approval, Note, Recipient
 from holdgate.approvals.requests.deciding import check_may_vote, refuse
 from holdgate.approvals.requests.requesting import MAIL_PRIORITY
-from holdgate.approvals.rules import events, policy_queries, queries
+from holdgate.approvals.rules import events, policy_queries, queries, recipient_queries
 from holdgate.approvals.rules.tally import standing_of
 from holdgate.approvals.states import HoldType
 from holdgate.core.db import WriteSession
@@ -88,7 +88,9 @@ async def answer_back(
     note = await _end(session, approval, note_id, by.email, _text(answer, "answer", "Please write an answer."), now)
     await events.record(session, approval.id, "answer_back", by.email, data={"text": note.answer}, now=now)
     asker = next(
-        person for person in await queries.recipients_of(session, [approval.id]) if person.id == note.recipient_id
+        person
+        for person in await recipient_queries.recipients_of(session, [approval.id])
+        if person.id == note.recipient_id
     )
     await mail.send(
         session,

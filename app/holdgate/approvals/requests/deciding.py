@@ -21,7 +21,7 @@ from holdgate.approvals.errors import (
     SelfApproval,
 )
 from holdgate.approvals.models import Approval, Vote
-from holdgate.approvals.rules import events, policy_queries, queries
+from holdgate.approvals.rules import events, policy_queries, queries, recipient_queries
 from holdgate.approvals.rules.access import asked_by_link, check_person
 from holdgate.approvals.rules.tally import Standing, standing_of
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
@@ -64,7 +64,7 @@ async def decide_signed_in(
     approval = await session.get(Approval, approval_id)
     if approval is None:
         raise ApprovalNotFound
-    people = await queries.recipients_of(session, [approval_id])
+    people = await recipient_queries.recipients_of(session, [approval_id])
     asked = any(person.email.lower() == by.email.lower() for person in people)
     owns = approval.owner_id == by.id
     if not (asked or owns or by.is_admin):

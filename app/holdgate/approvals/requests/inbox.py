@@ -11,7 +11,8 @@ from sqlalchemy.orm import aliased, defer
 
 from holdgate.approvals.errors import ApprovalNotFound
 from holdgate.approvals.models import Approval, Recipient
-from holdgate.approvals.rules.queries import another_version, id_before, recipients_of
+from holdgate.approvals.rules.queries import another_version, id_before
+from holdgate.approvals.rules.recipient_queries import recipients_of
 from holdgate.approvals.rules.tally import Standing, standings_of
 from holdgate.approvals.rules.visibility import asked, waits_for
 from holdgate.approvals.states import ApprovalState

@@ -8,7 +8,7 @@ import msgspec
 from holdgate.accounts import service as accounts
 from holdgate.approvals.evidence.form_diff import revision_of
 from holdgate.approvals.models import Approval, Note
-from holdgate.approvals.rules import events, policy_queries, queries
+from holdgate.approvals.rules import events, policy_queries, queries, recipient_queries
 from holdgate.approvals.rules.shown import rows
 from holdgate.approvals.rules.tally import standing_of
 from holdgate.approvals.states import ApprovalState, HoldType
@@ -33,7 +33,7 @@ class _Question(PlainLetter):
     Data: type[msgspec.Struct] = AskedPerson
 
     async def prepare(self, session: WriteSession, data: AskedPerson, settings: Settings) -> dict[str, Any]:
-        asked = await queries.by_recipient(session, data.recipient_id)
+        asked = await recipient_queries.by_recipient(session, data.recipient_id)
         if asked is None or asked.approval.state != ApprovalState.PENDING:
             raise NotNeeded("The question is not open any more.")
         recipient, approval = asked.recipient, asked.approval
@@ -41,7 +41,7 @@ class _Question(PlainLetter):
         if all(person.id != recipient.id for person in standing.able):
             raise NotNeeded("This person has decided already, or is not asked any more.")
         token = mint()
-        await queries.store_link(session, digest(token), recipient.id)
+        await recipient_queries.store_link(session, digest(token), recipient.id)
         owner = await accounts.find_user(session, approval.owner_id) if approval.owner_id else None
         sender = next((person for person in standing.recipients if person.id == recipient.forwarded_from), None)
         signs_in = approval.level == "sign-in"
@@ -66,22 +66,22 @@ class _Question(PlainLetter):
         }
 
     async def sent(self, session: WriteSession, data: AskedPerson, reply: str = "") -> None:
-        approval_id = await queries.mark_recipient(session, data.recipient_id, "sent")
+        approval_id = await recipient_queries.mark_recipient(session, data.recipient_id, "sent")
         if approval_id is not None:
             await policy_queries.start_clock(session, approval_id)
         await _tell(session, data, "mail_accepted", {"reply": reply})
 
     async def delayed(self, session: WriteSession, data: AskedPerson, problem: str) -> None:
-        await queries.note_delay(session, data.recipient_id, problem)
+        await recipient_queries.note_delay(session, data.recipient_id, problem)
 
     async def undelivered(self, session: WriteSession, data: AskedPerson, problem: str) -> None:
-        await queries.mark_recipient(session, data.recipient_id, "undelivered", problem)
+        await recipient_queries.mark_recipient(session, data.recipient_id, "undelivered", problem)
         await _tell(session, data, "mail_refused", {"problem": problem})
 
 
 async def _tell(session: WriteSession, data: AskedPerson, verb: str, told: dict[str, str]) -> None:
     """A line of the trail about a mail to this person."""
-    asked = await queries.by_recipient(session, data.recipient_id)
+    asked = await recipient_queries.by_recipient(session, data.recipient_id)
     if asked is not None:
         await events.record(session, asked.approval.id, verb, "system", recipient_id=data.recipient_id, data=told)
 

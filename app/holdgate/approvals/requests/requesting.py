@@ -11,7 +11,7 @@ from holdgate.approvals import forms, versions
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests.deciding import refuse
-from holdgate.approvals.rules import events, queries
+from holdgate.approvals.rules import events, queries, recipient_queries
 from holdgate.approvals.rules.access import holder_of
 from holdgate.approvals.rules.tally import starters
 from holdgate.approvals.states import ApprovalState, HoldType
@@ -214,7 +214,7 @@ async def send_fresh_link(session: WriteSession, token_hash: bytes, *, now: date
     approval, recipient = asked.approval, asked.recipient
     if approval.state not in (ApprovalState.PENDING, ApprovalState.EXPIRED):
         await refuse(session, approval.id, approval.version)
-    if not await queries.grant_fresh_link(session, recipient.id, most=FRESH_LINKS, now=now):
+    if not await recipient_queries.grant_fresh_link(session, recipient.id, most=FRESH_LINKS, now=now):
         raise TooMany("A fresh link is already on its way. Please look at your mail, or wait a minute.", 60)
     if approval.state == ApprovalState.PENDING:
         await mail_question(

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.accounts import service as accounts
 from holdgate.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
 from holdgate.approvals.models import Approval
-from holdgate.approvals.rules import events, queries
+from holdgate.approvals.rules import events, queries, recipient_queries
 from holdgate.approvals.rules.access import asked_by_link, check_person
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
@@ -50,7 +50,7 @@ async def take_back_signed_in(
 
 
 async def _concerns(session: AsyncSession, approval: Approval, by: Principal) -> bool:
-    people = await queries.recipients_of(session, [approval.id])
+    people = await recipient_queries.recipients_of(session, [approval.id])
     return by.is_admin or approval.owner_id == by.id or any(p.email.lower() == by.email.lower() for p in people)
 
 

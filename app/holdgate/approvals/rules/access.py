@@ -6,8 +6,8 @@ from holdgate.accounts import service as accounts
 from holdgate.accounts.errors import AccessEnded
 from holdgate.approvals.errors import ApprovalNotFound, NotAsked, SelfApproval, SignInNeeded
 from holdgate.approvals.models import Approval, Recipient
-from holdgate.approvals.rules import queries
-from holdgate.approvals.rules.queries import Asked
+from holdgate.approvals.rules import recipient_queries
+from holdgate.approvals.rules.recipient_queries import Asked
 from holdgate.approvals.rules.tally import standing_of
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.principal import Principal
@@ -15,7 +15,7 @@ from holdgate.core.principal import Principal
 
 async def holder_of(session: Session, token_hash: bytes) -> Asked:
     """The person of a link, and what they were asked. Raises ApprovalNotFound; AccessEnded for a disabled person."""
-    asked = await queries.by_link(session, token_hash)
+    asked = await recipient_queries.by_link(session, token_hash)
     if asked is None:
         raise ApprovalNotFound
     if await accounts.disabled_among(session, [asked.recipient.email]):
@@ -53,7 +53,7 @@ async def asked_signed_in(session: WriteSession, by: Principal, approval_id: UUI
     approval = await session.get(Approval, approval_id)
     if approval is None:
         raise ApprovalNotFound
-    for person in await queries.recipients_of(session, [approval_id]):
+    for person in await recipient_queries.recipients_of(session, [approval_id]):
         if person.email.lower() == by.email.lower():
             check_person(approval, by)
             return approval, person

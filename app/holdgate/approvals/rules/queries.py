@@ -1,6 +1,5 @@
-"""Statements about questions, those asked, and links. Lock order: the task first, then its approval."""
+"""Statements about approval requests. Lock order: the task first, then its approval."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -22,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from holdgate.approvals.models import Approval, ApprovalLink, Recipient, Vote
+from holdgate.approvals.models import Approval, Recipient, Vote
 from holdgate.approvals.states import APPROVAL_MACHINE, ApprovalState, ApprovalVerb
 from holdgate.core.db import WriteSession
 from holdgate.tasks.models import Task
@@ -232,95 +231,3 @@ async def expire_due(session: WriteSession, *, limit: int = 100, now: datetime |
         .execution_options(synchronize_session=False)
     )
     return list(rows.scalars())
-
-
-class Asked(NamedTuple):
-    """A link's question and the person it was sent to."""
-
-    recipient: Recipient
-    approval: Approval
-    task: Task
-
-
-async def by_link(session: AsyncSession, token_hash: bytes) -> Asked | None:
-    found = await session.execute(
-        select(Recipient, Approval, Task)
-        .join(ApprovalLink, ApprovalLink.recipient_id == Recipient.id)
-        .join(Approval, Approval.id == Recipient.approval_id)
-        .join(Task, Task.id == Approval.task_id)
-        .where(ApprovalLink.token_hash == token_hash)
-        .execution_options(populate_existing=True)
-    )
-    row = found.first()
-    return None if row is None else Asked(*row)
-
-
-async def by_recipient(session: AsyncSession, recipient_id: UUID) -> Asked | None:
-    found = await session.execute(
-        select(Recipient, Approval, Task)
-        .join(Approval, Approval.id == Recipient.approval_id)
-        .join(Task, Task.id == Approval.task_id)
-        .where(Recipient.id == recipient_id)
-    )
-    row = found.first()
-    return None if row is None else Asked(*row)
-
-
-async def store_link(session: WriteSession, token_hash: bytes, recipient_id: UUID) -> None:
-    await session.execute(insert(ApprovalLink).values(token_hash=token_hash, recipient_id=recipient_id))
-
-
-async def mark_recipient(
-    session: WriteSession, recipient_id: UUID, state: str, problem: str | None = None, *, now: datetime | None = None
-) -> UUID | None:
-    """`sent` or `undelivered`; a mail that arrived once stays sent. Returns the approval's id."""
-    rows = await session.execute(
-        update(Recipient)
-        .where(Recipient.id == recipient_id)
-        .values(
-            state=state if state == "sent" else case((Recipient.state == "sent", "sent"), else_=state),
-            sent_at=at(now) if state == "sent" else Recipient.sent_at,
-            problem=problem,
-        )
-        .returning(Recipient.approval_id)
-        .execution_options(synchronize_session=False)
-    )
-    return rows.scalars().first()
-
-
-async def note_delay(session: WriteSession, recipient_id: UUID, problem: str) -> None:
-    """Their first mail is still being delivered, and why it was not accepted so far; also one that is tried anew."""
-    await session.execute(
-        update(Recipient)
-        .where(Recipient.id == recipient_id, Recipient.state.in_(("waiting", "undelivered")))
-        .values(state="waiting", problem=problem)
-        .execution_options(synchronize_session=False)
-    )
-
-
-async def grant_fresh_link(
-    session: WriteSession, recipient_id: UUID, *, most: int, now: datetime | None = None
-) -> bool:
-    """Count one more mail to this person: at most one a minute and `most` in all."""
-    rows = await session.execute(
-        update(Recipient)
-        .where(
-            Recipient.id == recipient_id,
-            Recipient.fresh_links < most,
-            or_(
-                Recipient.fresh_link_at.is_(None),
-                Recipient.fresh_link_at < at(now) - func.make_interval(0, 0, 0, 0, 0, 1),
-            ),
-        )
-        .values(fresh_links=Recipient.fresh_links + 1, fresh_link_at=at(now))
-        .returning(Recipient.id)
-        .execution_options(synchronize_session=False)
-    )
-    return rows.first() is not None
-
-
-async def recipients_of(session: AsyncSession, approval_ids: Sequence[UUID]) -> list[Recipient]:
-    found = await session.execute(
-        select(Recipient).where(Recipient.approval_id.in_(approval_ids)).order_by(Recipient.email)
-    )
-    return list(found.scalars())

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.accounts import service as accounts
 from holdgate.approvals.models import Approval, Recipient, Vote
-from holdgate.approvals.rules import policy_queries, queries
+from holdgate.approvals.rules import policy_queries, recipient_queries
 from holdgate.approvals.states import ApprovalVerb
 from holdgate.core.db import Session
 from holdgate.core.text.addresses import canonical_address
@@ -82,7 +82,7 @@ async def standing_of(session: Session, approval: Approval, *, access: bool = Fa
     if not approval.self_approval:
         run_id = await policy_queries.run_of(session, approval.task_id)
         barred = await starters(session, approval.task_id, approval.owner_id, run_id)
-    recipients = await queries.recipients_of(session, [approval.id])
+    recipients = await recipient_queries.recipients_of(session, [approval.id])
     return Standing(
         needed=approval.needed,
         recipients=recipients,
@@ -97,7 +97,7 @@ async def standings_of(session: AsyncSession, approvals: Sequence[Approval]) -> 
     ids = [approval.id for approval in approvals]
     people: dict[UUID, list[Recipient]] = {id: [] for id in ids}
     votes: dict[UUID, list[Vote]] = {id: [] for id in ids}
-    for person in await queries.recipients_of(session, ids):
+    for person in await recipient_queries.recipients_of(session, ids):
         people[person.approval_id].append(person)
     for vote in await policy_queries.votes_of(session, ids):
         votes[vote.approval_id].append(vote)
