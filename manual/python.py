@@ -26,12 +26,11 @@ def page() -> str:
 
 
 def members(value: Any) -> Iterator[tuple[str, Any]]:
-    """What a class of ours offers by name, as it stands in the class."""
+    """What a class of ours offers by name, as it stands in it and in those it is made of."""
     if inspect.isclass(value):
-        for name, member in vars(value).items():
-            offered = inspect.isfunction(member) or isinstance(member, property)
-            if not name.startswith("_") and offered:
-                yield name, member
+        ours = [each for each in reversed(inspect.getmro(value)) if each.__module__.startswith("holdgate")]
+        offered = {name: member for each in ours for name, member in vars(each).items() if not name.startswith("_")}
+        yield from (each for each in offered.items() if inspect.isfunction(each[1]) or isinstance(each[1], property))
 
 
 def _section(name: str) -> str:

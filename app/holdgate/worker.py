@@ -27,7 +27,8 @@ from holdgate.core.telemetry import log, metrics, tracing
 from holdgate.embedded.attach import attached
 from holdgate.kinds import KindsNotLoaded, load_kinds
 from holdgate.runtime import occupied
-from holdgate.runtime.dispatcher import CLAIM_PATIENCE, FAREWELL, LAST_WORDS, Dispatcher
+from holdgate.runtime.attempts.hand import FAREWELL
+from holdgate.runtime.dispatcher import CLAIM_PATIENCE, LAST_WORDS, Dispatcher
 from holdgate.runtime.doorbell import Doorbell, listen_to_database
 from holdgate.runtime.leases import idle_limit, quick_limit
 from holdgate.runtime.resources import Resources

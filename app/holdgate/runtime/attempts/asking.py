@@ -1,0 +1,136 @@
+"""Questions to people. The first time each holds the task; when the handler runs again it returns the answer."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, Literal, TypeVar
+
+from holdgate.approvals import values as approval_values
+from holdgate.approvals import versions
+from holdgate.approvals.errors import QuestionImpossible
+from holdgate.approvals.forms import FormField
+from holdgate.approvals.requests import requesting
+from holdgate.approvals.states import HoldType
+from holdgate.approvals.values import Answer, Question
+from holdgate.core.db import ReadSession, WriteSession
+from holdgate.core.text.typed import read_as
+from holdgate.runtime.attempts.durable import DurableAttempt
+from holdgate.runtime.errors import Asleep, Held, LeaseLost, PermanentError, TaskEnded
+
+F = TypeVar("F")
+
+
+class AskingAttempt(DurableAttempt):
+    """An attempt that may ask."""
+
+    async def approval(
+        self,
+        step: str,
+        *,
+        title: str,
+        show: Any,
+        form: type[F] | None = None,
+        values: F | None = None,
+        recipients: tuple[str, ...] = (),
+        needed: int = 1,
+        self_approval: bool = True,
+        level: Literal["link", "sign-in"] = "link",
+        ttl: timedelta | None = None,
+        take_back: timedelta | None = None,
+        on_reject: Literal["stop", "continue"] = "stop",
+        on_expire: Literal["stop", "continue"] = "stop",
+    ) -> Answer[F]:
+        """Ask people whether to go on. Holds the task the first time; afterwards returns the decision.
+
+        What can never be had, two approvals of one person say, is a permanent error.
+
+        Args:
+            step: names the question; asking it again finds the answer, if what is shown is still the same. Another
+                title, `show` or form is another question: people are asked anew, and told what changed.
+            title: what exactly will be done, one line.
+            show: what is decided about, plain data or a struct; shown as it is. It must come from the payload and from
+                steps, so that it is the same when the handler runs again.
+            form: a struct, dataclass or pydantic model of text, number and choice fields that the person may edit;
+                `values` prefills it.
+            recipients: e-mail addresses; the task's owner when empty.
+            needed: how many different people must approve. With one, whoever is first decides; with several nobody can
+                change the form, and it is rejected as soon as too few are left.
+            self_approval: False bars the task's owner and whoever started its run.
+            level: `sign-in` asks people to sign in as the address they were asked at; no link and no token is enough.
+            ttl: time to decide, counted from the first delivered mail; `APPROVAL_TTL` by default.
+            take_back: how long the task waits once it is approved, so that the approval can still be taken back;
+                `APPROVAL_TAKE_BACK` by default.
+            on_reject, on_expire: `stop` ends the task so; `continue` returns the decision as a value.
+        """
+        with _permanent():
+            question = Question(
+                hold=HoldType.APPROVAL,
+                step=step,
+                title=title,
+                shown=show,
+                fields=approval_values.form_of(form, values),
+                recipients=recipients,
+                needed=needed,
+                self_approval=self_approval,
+                level=level,
+                ttl=ttl or self.settings.approval_ttl,
+                take_back=self.settings.approval_take_back if take_back is None else take_back,
+                continues_on_reject=on_reject == "continue",
+                continues_on_expire=on_expire == "continue",
+            )
+        answer = await self._ask(question)
+        filled = read_as(form, answer.form, strict=False) if answer.approved and form else None
+        return Answer(answer.decision, filled, answer.by, answer.reason)
+
+    async def ask(
+        self, step: str, *, title: str, fields: Sequence[FormField], show: Any = None, ttl: timedelta | None = None
+    ) -> Answer[dict[str, Any]]:
+        """Ask the task's owner for answers (`needs_input`). The answers are found by the fields' names."""
+        shown = {} if show is None else show
+        with _permanent():
+            question = Question(hold=HoldType.INPUT, step=step, title=title, shown=shown, fields=tuple(fields), ttl=ttl)
+        return await self._ask(question)
+
+    async def sign_in(self, step: str, *, title: str, url: str) -> Answer[dict[str, Any]]:
+        """Ask the task's owner to sign in somewhere (`needs_auth`) and to say when it is done."""
+        with _permanent():
+            question = Question(hold=HoldType.SIGN_IN, step=step, title=title, shown={"url": url})
+        return await self._ask(question)
+
+    async def _ask(self, question: Question) -> Answer[dict[str, Any]]:
+        self._go_on()
+        task = self.task
+
+        async def before(session: ReadSession) -> versions.Latest:
+            return await versions.latest(session, task.id, question.step)
+
+        # It stays the latest: only this attempt can ask for more, or is refused by the fence.
+        latest = await self._insist.read(question.step, before)
+        decided = versions.decision_on(latest, question.version, task.round)
+
+        async def put(session: WriteSession) -> Answer[dict[str, Any]] | TaskEnded:
+            if decided is not None:
+                waits = await requesting.wait_for_undo(session, task, decided)
+                return Asleep() if waits else versions.answer_of(decided)
+            with _permanent():
+                held = await requesting.ask(session, task, question, latest, signup=self.settings.signup)
+            return Held() if held else LeaseLost(task.id)
+
+        async def holds(session: ReadSession) -> Answer[dict[str, Any]] | TaskEnded | None:
+            return None if await self._runs(session) else Held()
+
+        if decided is not None and decided.goes_on_at is None:
+            return versions.answer_of(decided)
+        answer = await self._insist.write(question.step, put, holds)
+        if isinstance(answer, TaskEnded):
+            raise self._end(answer)
+        return answer
+
+
+@contextmanager
+def _permanent() -> Iterator[None]:
+    """What a handler asks and people can never answer is no use trying again."""
+    try:
+        yield
+    except QuestionImpossible as problem:
+        raise PermanentError(str(problem)) from None
