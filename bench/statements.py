@@ -26,8 +26,8 @@ import asyncpg
 import msgspec
 from sqlalchemy import text
 
-from holdgate.core.connections import connection_string
 from holdgate.core.db import Database
+from holdgate.core.postgres.connections import connection_string
 from holdgate.embedded import postgres
 from holdgate.runs.states import Stage
 from holdgate.runtime.attempts.context import Context

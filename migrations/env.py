@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.schema import CreateSchema
 
 from holdgate.core.config import load
-from holdgate.core.connections import make_engine, quoted, schema_of
-from holdgate.core.db import AWAY
+from holdgate.core.postgres.connections import make_engine, quoted, schema_of
+from holdgate.core.postgres.outages import AWAY
 from holdgate.core.revisions import LOCK_TIMEOUT
 from holdgate.schema import MigrationRuns, metadata
 

@@ -249,18 +249,13 @@ def test_commits_happen_in_one_place() -> None:
             assert not {"session.commit", "write.commit"} & calls(path), path
 
 
-# Long before the rule was: each leaves this list when it is cut.
-STILL_LONG = {
-    "core/db.py",
-}
 MOST_LINES = 300
 MOST_FILES = 20
 
 
 def test_files_are_short_and_folders_not_full() -> None:
     files = [path for path in APP.rglob("*.py") if path.is_file()]
-    long = {str(path.relative_to(APP)) for path in files if len(path.read_text().splitlines()) > MOST_LINES}
-    assert long == STILL_LONG
+    assert not [path for path in files if len(path.read_text().splitlines()) > MOST_LINES]
     full = Counter(path.parent for path in files)
     assert not [folder for folder, count in full.items() if count > MOST_FILES]
 

@@ -18,8 +18,8 @@ from click.testing import CliRunner
 from sqlalchemy import Connection, text
 
 from holdgate.cli import main
-from holdgate.core.connections import SCHEMA, make_engine
 from holdgate.core.paths import MIGRATIONS
+from holdgate.core.postgres.connections import SCHEMA, make_engine
 from holdgate.schema import Blocked, MigrationFailed, config, current, head, metadata, migrate, pending
 from tests.conftest import make_database, with_name
 from tests.servers import Servers

@@ -20,8 +20,9 @@ import click
 from holdgate.accounts import service as accounts
 from holdgate.accounts.sign_in.links import create_sign_in_link
 from holdgate.core.config import Settings, load
-from holdgate.core.db import AWAY, Database, WriteSession
+from holdgate.core.db import Database, WriteSession
 from holdgate.core.paths import CHECKOUT, HOME
+from holdgate.core.postgres.outages import AWAY
 from holdgate.embedded.attach import attached, stop_started
 from holdgate.embedded.children import Children, at_terminal
 from holdgate.embedded.reload import CodeWatch

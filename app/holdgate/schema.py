@@ -34,9 +34,11 @@ import holdgate.tasks.queue.models
 import holdgate.tasks.search.models
 import holdgate.webhooks.models  # noqa: F401
 from holdgate.core import revisions
-from holdgate.core.db import LONG, Base, Database, sqlstate
+from holdgate.core.db import LONG, Database
 from holdgate.core.errors import AppError
 from holdgate.core.paths import MIGRATIONS
+from holdgate.core.postgres.outages import sqlstate
+from holdgate.core.postgres.tables import Base
 from holdgate.core.revisions import LOCK_TIMEOUT, TIMEOUT
 from holdgate.stats.restore import rebase
 

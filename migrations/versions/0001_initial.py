@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from holdgate.core.db import Xid8
+from holdgate.core.postgres.tables import Xid8
 from migrations import sql_files, transitions
 
 revision = "0001"

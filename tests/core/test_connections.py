@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from holdgate.core.connections import Away, Hosts
-from holdgate.core.db import Database, is_away
+from holdgate.core.db import Database
+from holdgate.core.postgres.connections import Away, Hosts
+from holdgate.core.postgres.outages import is_away
 from tests.factories.workers import until
 from tests.servers import Servers
 from tests.silence import Way, tcp_options, way_to
@@ -112,7 +113,7 @@ async def test_what_the_driver_does_without_a_limit_has_one(way: tuple[Way, str]
 async def test_nobody_waits_for_a_server_that_lets_nobody_in(
     way: tuple[Way, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("holdgate.core.connections.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("holdgate.core.postgres.connections.CONNECT_SECONDS", 0.5)
     path, url = way
     path.swallow(new=True)
     database = Database(url, name="nobody", pool_size=1, limit=LIMIT)

@@ -8,7 +8,7 @@ from asyncpg import connect_utils
 from redis.asyncio import Redis, SSLConnection
 
 from holdgate.core.config import ConfigError, load
-from holdgate.core.connections import connection_string
+from holdgate.core.postgres.connections import connection_string
 
 CA = Path(__file__).parents[1] / "mail" / "localhost.pem"
 

@@ -7,7 +7,8 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from holdgate.core.db import Database, _setting, is_away, refuses_data
+from holdgate.core.db import Database, _setting
+from holdgate.core.postgres.outages import is_away, refuses_data
 from tests.servers import Servers
 from tests.silence import way_to
 

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import make_url, text
 
 import tests.chaos.kinds  # noqa: F401
-from holdgate.core import connections
-from holdgate.core.connections import Away
 from holdgate.core.db import Database
+from holdgate.core.postgres import connections
+from holdgate.core.postgres.connections import Away
 from holdgate.tasks.service import TaskRequest, enqueue
 from tests.factories.workers import until, until_state
 from tests.processes import ROOT, environment, free_port, web, worker

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from holdgate.core.config import Settings
-from holdgate.core.connections import connection_string
 from holdgate.core.db import Database, WriteSession
+from holdgate.core.postgres.connections import connection_string
 from holdgate.core.upkeep import Round, Upkeep
 from holdgate.runtime import sweeper
 from holdgate.runtime.sweeper import LOCK, Sweeper

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, DateTime, Identity, Index, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holdgate.core.db import Base
+from holdgate.core.postgres.tables import Base
 
 
 class AuditEvent(Base):

@@ -30,7 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.audit.entries import AuditEntry, AuditFilter, AuditPlace
 from holdgate.audit.errors import LookupTooSlow
 from holdgate.audit.sources import Source, sources_for, tasks_log
-from holdgate.core.db import sqlstate
+from holdgate.core.postgres.outages import sqlstate
 from holdgate.tasks.search.values import parse_age
 
 LIMIT = timedelta(seconds=5)  # for a rare actor in a long log

@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holdgate.bulk.states import BulkState, BulkVerb
-from holdgate.core.db import Base
+from holdgate.core.postgres.tables import Base
 
 Moment = DateTime(timezone=True)
 

@@ -15,9 +15,10 @@ from holdgate.bulk import queries, redrive
 from holdgate.bulk.errors import ActionEnded, ActionNotFound, CountTooSlow, NothingMatches, NotWaiting, Outgrown
 from holdgate.bulk.models import BulkAction
 from holdgate.bulk.states import OPEN, BulkMove, BulkVerb, standings_for
-from holdgate.core.db import Session, WriteSession, is_away, sqlstate
+from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
+from holdgate.core.postgres.outages import is_away, sqlstate
 from holdgate.core.principal import Principal
 from holdgate.core.telemetry import log
 from holdgate.tasks.models import Task

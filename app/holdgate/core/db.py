@@ -10,21 +10,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakSet
 
-import asyncpg
-from sqlalchemy import MetaData, select
-from sqlalchemy import __version__ as sqlalchemy_version
-from sqlalchemy.dialects.postgresql.base import ischema_names
-from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError, StatementError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
-from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import NullPool
-from sqlalchemy.types import UserDefinedType
 
-from holdgate.core.connections import (
+from holdgate.core.postgres.connections import (
     CONNECT_SECONDS,
     DatabaseConnection,
     ServerLine,
@@ -32,7 +25,8 @@ from holdgate.core.connections import (
     in_schema,
     make_engine,
 )
-from holdgate.core.direct import Direct
+from holdgate.core.postgres.direct import Direct
+from holdgate.core.postgres.outages import AWAY, insist
 from holdgate.core.telemetry import log, tracing
 
 REPLICA_PATIENCE = 30.0  # seconds in which a replica that did not answer is not asked again
@@ -42,53 +36,10 @@ LONG = timedelta(minutes=10)  # of one that reads whole tables: checks, recounts
 PLACE_SECONDS = 5.0  # to wait for a connection when all are in use
 NOTE_SECONDS = 1.0  # that a request waits for what is only noted on its way
 LOOKING_BACK = 2  # connections that exports have to themselves, and as many again for a while
-INSIST_SECONDS = 60.0  # how long a task that has work in hand asks a database that is away
 
 logger = log.get(__name__)
 
-R = TypeVar("R")
 Announce = Callable[[frozenset[str]], Awaitable[None]]
-
-
-class Base(DeclarativeBase):
-    """The parent of every mapped table. Names of constraints follow one pattern, so migrations can say them."""
-
-    metadata = MetaData(
-        naming_convention={
-            "pk": "%(table_name)s_pkey",
-            "fk": "%(table_name)s_%(column_0_name)s_fkey",
-            "uq": "%(table_name)s_%(column_0_name)s_key",
-            "ck": "%(table_name)s_%(constraint_name)s_check",
-            "ix": "%(table_name)s_%(column_0_name)s_idx",
-        }
-    )
-
-
-def stored_with(**parameters: str) -> dict[str, Any]:
-    """Storage parameters of a table, for its arguments. SQLAlchemy 2.0, which a product may have, knows none; it makes
-    no table either: migrations need 2.1."""
-    return {} if sqlalchemy_version.startswith("2.0.") else {"postgresql_with": parameters}
-
-
-class View(DeclarativeBase):
-    """The parent of what is mapped onto a view: none of the tables that migrations are held against."""
-
-
-# Of a time in SQL: that Python can read it. Beyond are infinity and years of five digits.
-READABLE = "BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 00:00:00+00'"
-
-
-class Xid8(UserDefinedType[str]):
-    """PostgreSQL's 64-bit transaction id, as text."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_kw: Any) -> str:
-        return "xid8"
-
-
-# So that reading the schema back knows the type, for the comparison of migrations and models.
-ischema_names["xid8"] = Xid8
 
 
 class ReadSession(AsyncSession):
@@ -104,79 +55,6 @@ class WriteSession(AsyncSession):
 
 
 Session = ReadSession | WriteSession
-
-
-# What a statement may raise while the server is away; also other things, see `is_away`. asyncpg's own errors come
-# through where SQLAlchemy sets up a connection that is cut at that moment.
-AWAY = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
-# SQLSTATE classes: connection exception, insufficient resources, operator intervention (starting, shutting down).
-_AWAY_STATES = ("08", "53", "57")
-_REFUSED = ("22", "23", "54")
-
-
-def is_away(error: Exception) -> bool:
-    """Whether the database could not be asked, so that asking again later can help; not an error of the statement."""
-    if isinstance(error, DBAPIError):
-        lost = error.connection_invalidated or isinstance(error, InterfaceError)
-        return lost or sqlstate(error)[:2] in _AWAY_STATES
-    if isinstance(error, asyncpg.PostgresError):
-        return str(error.sqlstate)[:2] in _AWAY_STATES
-    if isinstance(error, FileNotFoundError):
-        return error.filename is None  # the unix socket is gone; a missing file has a name
-    return isinstance(error, asyncpg.InterfaceError | PoolTimeout | ConnectionError | TimeoutError)
-
-
-def refuses_data(error: BaseException) -> bool:
-    """Whether the data is at fault (classes 22 and 23; 54: too large) and not the connection or a deadlock."""
-    if isinstance(error, DBAPIError):
-        return sqlstate(error)[:2] in _REFUSED
-    if isinstance(error, asyncpg.PostgresError):
-        return str(error.sqlstate)[:2] in _REFUSED
-    return isinstance(error, StatementError)  # it did not get as far as the driver
-
-
-def in_words(error: BaseException) -> str | None:
-    """An error of the database for people, who do not read SQL. None: it is another error."""
-    if not isinstance(error, SQLAlchemyError | asyncpg.PostgresError | asyncpg.InterfaceError):
-        return None
-    if is_away(error):
-        return "The database could not be reached. Trying again may help."
-    state = sqlstate(error) if isinstance(error, DBAPIError) else str(getattr(error, "sqlstate", None) or "")
-    code = f" (SQLSTATE {state})" if state else ""
-    return f"The database refused a statement{code}. The traceback says which."
-
-
-def sqlstate(error: DBAPIError) -> str:
-    """PostgreSQL's five-letter code, or nothing."""
-    return str(getattr(error.orig, "sqlstate", None) or "")
-
-
-async def insist(
-    work: Callable[[], Awaitable[R]],
-    *,
-    before: Callable[[], Awaitable[R | None]] | None = None,
-    tell: Callable[[Exception], None] = lambda error: None,
-) -> R:
-    """Do `work` again and again while the database is away, for about a minute.
-
-    Args:
-        before: is awaited before `work` is done again. A connection lost during a commit leaves open whether it
-            counted; what this finds, unless None, is the result.
-        tell: is told the first failure; the last is raised.
-    """
-    ends, pause, again = time.monotonic() + INSIST_SECONDS, 0.05, False
-    while True:
-        try:
-            if again and before is not None and (found := await before()) is not None:
-                return found
-            return await work()
-        except Exception as error:
-            if not is_away(error) or time.monotonic() + pause > ends:
-                raise
-            if not again:
-                tell(error)
-        await asyncio.sleep(pause)
-        pause, again = min(2 * pause, 2.0), True
 
 
 def _setting(name: str, value: str, *, local: bool = True) -> str:

@@ -8,7 +8,8 @@ from contextlib import suppress
 
 from redis.exceptions import RedisError
 
-from holdgate.core.db import AWAY, Base
+from holdgate.core.postgres.outages import AWAY
+from holdgate.core.postgres.tables import Base
 from holdgate.doctor import queries
 from holdgate.doctor.findings import Check, Finding, Installation, fail, fine, warn
 from holdgate.runtime.doorbell import Doorbell

@@ -5,7 +5,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from holdgate.core.db import AWAY, Database
+from holdgate.core.db import Database
+from holdgate.core.postgres.outages import AWAY
 from holdgate.doctor import queries
 from holdgate.doctor.findings import Check, Finding, Installation, fail, fine, warn
 

@@ -11,7 +11,8 @@ import msgspec
 from redis.asyncio import Redis
 
 from holdgate.core.config import Settings
-from holdgate.core.db import AWAY, Database
+from holdgate.core.db import Database
+from holdgate.core.postgres.outages import AWAY
 from holdgate.core.text.masking import masked_text
 
 LONGEST = 15.0  # seconds for one check

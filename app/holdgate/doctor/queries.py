@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from holdgate.core.db import sqlstate
+from holdgate.core.postgres.outages import sqlstate
 
 _SERVER = text(
     """

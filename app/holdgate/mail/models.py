@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import DateTime, Index, LargeBinary, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holdgate.core.db import Base
+from holdgate.core.postgres.tables import Base
 
 
 class MailboxMessage(Base):

@@ -8,7 +8,7 @@ from sqlalchemy import Computed, Date, DateTime, ForeignKey, Index, Text, Unique
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from holdgate.core.db import Base
+from holdgate.core.postgres.tables import Base
 
 Moment = DateTime(timezone=True)
 

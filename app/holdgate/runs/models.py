@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Identity, Index, Numeric, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holdgate.core.db import Base, Xid8
+from holdgate.core.postgres.tables import Base, Xid8
 
 
 class Run(Base):

@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from holdgate.core.db import AWAY, Database
+from holdgate.core.db import Database
+from holdgate.core.postgres.outages import AWAY
 from holdgate.core.telemetry import log, metrics
 from holdgate.runtime.attempts.executors import Executors, Pool
 from holdgate.schedules import declared as schedules

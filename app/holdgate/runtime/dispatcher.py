@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 
 from holdgate.core.config import Settings
-from holdgate.core.db import AWAY, Database
+from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
+from holdgate.core.postgres.outages import AWAY
 from holdgate.core.telemetry import log
 from holdgate.core.telemetry.metrics import Rows
 from holdgate.runtime import exits, workers

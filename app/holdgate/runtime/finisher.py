@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 from uuid import UUID
 
-from holdgate.core.db import AWAY, Database, refuses_data
+from holdgate.core.db import Database
+from holdgate.core.postgres.outages import AWAY, refuses_data
 from holdgate.core.telemetry import log
 from holdgate.runtime.attempts.endings import describe
 from holdgate.tasks.queue import claims

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from holdgate.core.config import Settings
-from holdgate.core.connections import ServerLine
-from holdgate.core.db import AWAY, Database, WriteSession
+from holdgate.core.db import Database, WriteSession
+from holdgate.core.postgres.connections import ServerLine
+from holdgate.core.postgres.outages import AWAY
 from holdgate.core.telemetry import log
 from holdgate.core.text.source_line import own_line
 from holdgate.runtime.workers import NAME

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from sqlalchemy import Select, TextClause, func, select
 
 from holdgate.core.config import Settings
-from holdgate.core.db import AWAY, Database, is_away
+from holdgate.core.db import Database
+from holdgate.core.postgres.outages import AWAY, is_away
 from holdgate.core.telemetry import log
 from holdgate.core.upkeep import Round, Upkeep
 from holdgate.feature import parts

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holdgate.core.db import Base
+from holdgate.core.postgres.tables import Base
 
 Moment = DateTime(timezone=True)
 

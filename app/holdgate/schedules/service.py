@@ -8,9 +8,10 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.exc import DBAPIError
 
-from holdgate.core.db import Session, WriteSession, is_away, sqlstate
+from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
+from holdgate.core.postgres.outages import is_away, sqlstate
 from holdgate.core.principal import Principal
 from holdgate.core.telemetry import log
 from holdgate.core.text.visible import is_blank

@@ -9,7 +9,8 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import text
 
-from holdgate.core.db import AWAY, Database
+from holdgate.core.db import Database
+from holdgate.core.postgres.outages import AWAY
 from holdgate.core.streams import Streams
 from holdgate.core.telemetry import log
 

@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holdgate.core.db import Base, Xid8
+from holdgate.core.postgres.tables import Base, Xid8
 
 # No primary key: a row is found by its unique index alone, in which NULL (no run) equals NULL.
 task_counts = Table(

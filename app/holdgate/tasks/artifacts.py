@@ -14,9 +14,10 @@ from sqlalchemy import select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.config import Settings
-from holdgate.core.db import Database, insist
+from holdgate.core.db import Database
 from holdgate.core.errors import Invalid, NotFound
 from holdgate.core.ids import uuid7
+from holdgate.core.postgres.outages import insist
 from holdgate.core.telemetry import log
 from holdgate.tasks.models import Artifact, Task
 from holdgate.tasks.queue.claims import Attempt

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holdgate.core.db import READABLE, Base, stored_with
+from holdgate.core.postgres.tables import READABLE, Base, stored_with
 from holdgate.tasks.reason_links import spoken
 from holdgate.tasks.states import FINISHED, RESOLVED, TaskState
 

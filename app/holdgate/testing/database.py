@@ -10,9 +10,9 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from holdgate.core.connections import connection_string
 from holdgate.core.db import Database
 from holdgate.core.paths import MIGRATIONS
+from holdgate.core.postgres.connections import connection_string
 from holdgate.schema import migrate
 
 TEMPLATE = "holdgate_template"

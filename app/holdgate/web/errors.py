@@ -13,9 +13,9 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, Valida
 from litestar.types import Scope
 from sqlalchemy.exc import DBAPIError
 
-from holdgate.core.db import is_away, sqlstate
 from holdgate.core.errors import AppError, Invalid, Unauthorized
 from holdgate.core.files import FilesAway
+from holdgate.core.postgres.outages import is_away, sqlstate
 from holdgate.core.telemetry import log
 from holdgate.web.http.request import WebRequest, is_api, request_id
 from holdgate.web.render import PageContext, leave, page_address, page_of, wants_fragment

@@ -8,7 +8,7 @@ from litestar import Response, get
 from redis.exceptions import RedisError
 from sqlalchemy import text
 
-from holdgate.core.db import AWAY
+from holdgate.core.postgres.outages import AWAY
 from holdgate.core.tokens import Signer
 from holdgate.web.http.request import WebRequest, client_address
 

@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError
 
 from holdgate.accounts import queries
 from holdgate.accounts.queries import SessionUser
-from holdgate.core.db import NOTE_SECONDS, Database, is_away
+from holdgate.core.db import NOTE_SECONDS, Database
+from holdgate.core.postgres.outages import is_away
 from holdgate.core.principal import Principal
 from holdgate.core.telemetry import log
 from holdgate.core.tokens import digest

@@ -16,7 +16,8 @@ from holdgate.accounts.tokens.personal import START
 from holdgate.accounts.tokens.queries import Holder
 from holdgate.api import access
 from holdgate.api.access import Access
-from holdgate.core.db import NOTE_SECONDS, Database, is_away
+from holdgate.core.db import NOTE_SECONDS, Database
+from holdgate.core.postgres.outages import is_away
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope as TokenScope
 from holdgate.core.telemetry import log

@@ -15,7 +15,8 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.approvals.models import LinkOpening, Recipient
-from holdgate.core.db import AWAY, Database, WriteSession
+from holdgate.core.db import Database, WriteSession
+from holdgate.core.postgres.outages import AWAY
 from holdgate.core.telemetry import log
 
 PATIENCE = 2.0  # seconds; what cannot be noted by then is not

@@ -12,7 +12,8 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from holdgate.core.config import Settings
-from holdgate.core.db import AWAY, Database
+from holdgate.core.db import Database
+from holdgate.core.postgres.outages import AWAY
 from holdgate.core.text.storable import storable_text
 from holdgate.runtime.attempts.asking import AskingAttempt
 from holdgate.runtime.attempts.executors import Executors

@@ -9,7 +9,8 @@ from sqlalchemy.exc import StatementError
 
 from holdgate.approvals import versions
 from holdgate.core.config import Settings
-from holdgate.core.db import Database, ReadSession, WriteSession, refuses_data
+from holdgate.core.db import Database, ReadSession, WriteSession
+from holdgate.core.postgres.outages import refuses_data
 from holdgate.runtime.attempts import steps
 from holdgate.runtime.attempts.attempt import RunningAttempt
 from holdgate.runtime.errors import Asleep, LeaseLost, PermanentError

@@ -8,7 +8,7 @@ from random import SystemRandom
 
 import msgspec
 
-from holdgate.core.db import in_words
+from holdgate.core.postgres.outages import in_words
 from holdgate.core.text.masking import masked_text
 from holdgate.core.text.source_line import source_line
 from holdgate.core.text.storable import storable_text

@@ -5,7 +5,8 @@ from typing import TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
-from holdgate.core.db import Database, ReadSession, WriteSession, insist
+from holdgate.core.db import Database, ReadSession, WriteSession
+from holdgate.core.postgres.outages import insist
 
 R = TypeVar("R")
 

@@ -19,7 +19,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.core.db import AWAY, Database
+from holdgate.core.db import Database
+from holdgate.core.postgres.outages import AWAY
 from holdgate.core.telemetry import log
 from holdgate.tasks.queue.claims import ANY, Attempt, Claimed, Losses
 from holdgate.tasks.queue.limits import Claim

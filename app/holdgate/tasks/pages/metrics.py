@@ -6,8 +6,9 @@ from litestar import Response, get
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.config import Settings
-from holdgate.core.db import AWAY, Database
+from holdgate.core.db import Database
 from holdgate.core.errors import NotFound
+from holdgate.core.postgres.outages import AWAY
 from holdgate.core.telemetry import metrics
 from holdgate.core.telemetry.metrics import Families, gauge
 from holdgate.stats import counts as stats

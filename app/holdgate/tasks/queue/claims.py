@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
-from holdgate.core.direct import Direct
+from holdgate.core.postgres.direct import Direct
 from holdgate.tasks.failures.fingerprints import digest_of
 from holdgate.tasks.queue import moves
 from holdgate.tasks.queue.moves import MovedTask

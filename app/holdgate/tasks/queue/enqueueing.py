@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from holdgate.core.db import WriteSession, sqlstate
+from holdgate.core.db import WriteSession
+from holdgate.core.postgres.outages import sqlstate
 from holdgate.tasks.errors import SubjectTaken
 from holdgate.tasks.places import by_sqlalchemy_async
 from holdgate.tasks.queue.inserting import insert_tasks

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Integer, T
 from sqlalchemy.dialects.postgresql import ENUM, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holdgate.core.db import Base, View, Xid8
+from holdgate.core.postgres.tables import Base, View, Xid8
 from holdgate.tasks.states import STANDINGS, TaskVerb
 
 Moment = DateTime(timezone=True)

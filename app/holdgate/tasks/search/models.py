@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Text, Uniqu
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holdgate.core.db import Base, View
+from holdgate.core.postgres.tables import Base, View
 
 Moment = DateTime(timezone=True)
 

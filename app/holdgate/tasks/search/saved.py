@@ -8,9 +8,10 @@ from sqlalchemy import CursorResult, UpdateBase, delete, func, insert, select, u
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.core.db import WriteSession, sqlstate
+from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid, NotFound
 from holdgate.core.ids import uuid7
+from holdgate.core.postgres.outages import sqlstate
 from holdgate.core.principal import Principal
 from holdgate.tasks.search.models import SavedView
 

@@ -13,8 +13,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.core.db import AWAY, Database, is_away
+from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
+from holdgate.core.postgres.outages import AWAY, is_away
 from holdgate.core.streams import Streams
 from holdgate.core.telemetry import log
 from holdgate.tasks.queue.log import TaskEvent

@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import ARRAY, any_, cast, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.core.db import AWAY, Database
+from holdgate.core.db import Database
+from holdgate.core.postgres.outages import AWAY
 from holdgate.tasks.models import Task
 
 EVERY = 0.5

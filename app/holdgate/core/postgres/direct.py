@@ -14,7 +14,7 @@ import asyncpg
 from sqlalchemy import TextClause
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
-from holdgate.core.connections import Away, DatabaseConnection, leaves
+from holdgate.core.postgres.connections import Away, DatabaseConnection, leaves
 
 _DIALECT = dialect()  # type: ignore[no-untyped-call]
 

@@ -1,0 +1,1 @@
+"""PostgreSQL underneath the sessions: connections that end, errors that mean "away", what tables are made of."""
