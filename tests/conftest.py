@@ -27,7 +27,10 @@ HOME = ROOT / ".holdgate" / "tests"
 TEMPLATE = "holdgate_template"
 # Parts that mostly wait for programs they start: browsers, workers that are killed, servers, package installations.
 # `make test` leaves them out and says so at its end; `make test-all`, and so CI, runs them.
-PROGRAMS = ("journeys", "chaos", "deploy", "embedded", "load", "pooler", "replica", "api/test_fuzz.py")
+PROGRAMS = (
+    *("journeys", "chaos", "deploy", "embedded", "load", "pooler", "replica", "bench", "product"),
+    *("api/test_fuzz.py", "enqueueing/test_examples.py"),
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,8 +66,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than processors: a third of the time of the tests is waiting for other processes."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than processors: half of the time of the tests is waiting for other processes."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from holdgate.core.db import Database
 from holdgate.core.paths import MIGRATIONS
 from holdgate.core.postgres.connections import connection_string
+from holdgate.core.postgres.outages import insist
 from holdgate.schema import migrate
 
 TEMPLATE = "holdgate_template"
@@ -42,8 +43,12 @@ _EMPTY = text(
 
 async def empty(database: Database) -> None:
     """Every row of every test before is gone; tables of other schemas stay as they are."""
-    async with database.engine.begin() as connection:
-        await connection.execute(_EMPTY)
+
+    async def once() -> None:
+        async with database.engine.begin() as connection:
+            await connection.execute(_EMPTY)
+
+    await insist(once)  # the test before may have ended the server, or our connections
 
 
 def with_name(url: str, name: str) -> str:

@@ -125,12 +125,13 @@ class Feed:
             self._queues[queue] = scope
         try:
             await self._start()
-            if place is None:
+            if place is None:  # whatever is behind this one comes by the queue
                 async with self._database.read() as session:
                     place = await newest(session)
-            while chunk := await self._look_back(place, scope):
-                place = chunk[-1].place
-                yield chunk
+            else:
+                while chunk := await self._look_back(place, scope):
+                    place = chunk[-1].place
+                    yield chunk
             while queue in self._queues or not queue.empty():
                 batch = [told for told in await queue.get() if told.place > place]
                 place = batch[-1].place if batch else place
