@@ -228,3 +228,19 @@ async def test_the_groups_of_dead_letters_take_no_longer_with_more_of_them(
     assert plan.count("tasks_died_idx" if owner is None else "tasks_died_of_owner_idx") == 2
     assert "Seq Scan on tasks" not in plan
     assert "Aggregate" not in plan.split("error_counts")[1]
+
+
+async def test_a_place_in_a_queue_that_was_never_analysed_is_found_without_reading_the_queue(
+    shared_database: Database,
+) -> None:
+    """All indexes look alike to the planner then, and it used to sort the whole queue for each task."""
+    await empty(shared_database)
+    nothing = TaskRequest(kind="test.nothing", payload={})
+    rows = text("SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'tasks'")
+    async with shared_database.write("system") as session:
+        await enqueue_many(session, [nothing] * 1000)
+    for number in (1, 100):
+        async with shared_database.write("system") as session:
+            before = (await session.execute(rows)).scalar_one()
+            await enqueue_many(session, [nothing] * number)
+            assert (await session.execute(rows)).scalar_one() - before < 20

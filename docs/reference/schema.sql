@@ -116,10 +116,25 @@ CREATE FUNCTION holdgate.enqueue_many(tasks jsonb, version integer DEFAULT 1) RE
 DECLARE
   nobody constant uuid := '00000000-0000-0000-0000-000000000000';
   told constant text := coalesce(current_setting('holdgate.actor', true), '');
-  ids uuid[];
-  rows jsonb;
   problem text;
   ready text;
+  ids uuid[];
+  kinds text[];
+  payloads jsonb[];
+  queues text[];
+  priorities int[];
+  attempts int[];
+  titles text[];
+  runs_ uuid[];
+  owners text[];
+  owner_ids uuid[];
+  subjects text[];
+  run_ats timestamptz[];
+  deadlines timestamptz[];
+  keys text[];
+  key_lasts double precision[];
+  paused boolean[];
+  found_ uuid[];
 BEGIN
   IF version IS DISTINCT FROM 1 THEN
     RAISE EXCEPTION 'This database knows version 1 of enqueue_many, not version %. Upgrade it, or the caller.', version
@@ -127,86 +142,82 @@ BEGIN
   ELSIF tasks IS NULL OR jsonb_typeof(tasks) <> 'array' OR jsonb_array_length(tasks) > 10000 THEN
     RAISE EXCEPTION 'enqueue_many takes an array of at most 10,000 tasks.' USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  SELECT format('tasks[%s].%s', n - 1, said) INTO problem
-  FROM jsonb_array_elements(tasks) WITH ORDINALITY AS t(item, n), holdgate_task_problem(item) AS said
-  WHERE said IS NOT NULL ORDER BY n LIMIT 1;
+  SELECT format('tasks[%s].%s', n - 1, holdgate_task_problem(item)) INTO problem
+  FROM jsonb_array_elements(tasks) WITH ORDINALITY AS t(item, n)
+  WHERE holdgate_task_problem(item) IS NOT NULL ORDER BY n LIMIT 1;
   IF problem IS NOT NULL THEN
     RAISE EXCEPTION '%', problem USING ERRCODE = 'invalid_parameter_value';
   END IF;
-
-  -- As everywhere, runs are locked before anything that is theirs. A run's tasks belong to whom it belongs to.
-  PERFORM FROM runs
-  WHERE id IN (SELECT (item ->> 'run')::uuid FROM jsonb_array_elements(tasks) AS t(item)) ORDER BY id FOR SHARE;
-  ids := ARRAY(SELECT holdgate_uuid7() FROM generate_series(1, jsonb_array_length(tasks)) ORDER BY 1);
-  SELECT jsonb_agg(item || jsonb_build_object('n', n, 'id', ids[n::integer], 'owner', owner, 'run_state', run_state) ORDER BY n),
-         (array_agg(format('tasks[%s].', n - 1) || CASE
-            WHEN item ->> 'run' IS NULL THEN 'owner: There is no such person.'
-            WHEN run_state IS NULL THEN 'run: There is no such run.'
-            ELSE 'run: It is cancelled, so it takes no more tasks.' END ORDER BY n)
-          FILTER (WHERE run_state = 'cancelled' OR owner IS NULL AND (item ? 'run' OR item ? 'owner')
-                        AND coalesce(item ->> 'run', item ->> 'owner') IS NOT NULL))[1]
-  INTO rows, problem
-  FROM (
-    SELECT item, n, r.state AS run_state, CASE
-             WHEN item ->> 'run' IS NOT NULL THEN r.owner_id
-             WHEN item ->> 'owner' LIKE '%@%' THEN (SELECT u.id FROM users u WHERE lower(u.email) = lower(item ->> 'owner'))
-             ELSE (SELECT u.id FROM users u WHERE u.id = (item ->> 'owner')::uuid) END AS owner
-    FROM jsonb_array_elements(tasks) WITH ORDINALITY AS t(item, n) LEFT JOIN runs r ON r.id = (item ->> 'run')::uuid
-  ) AS known;
-  IF problem IS NOT NULL THEN
-    RAISE EXCEPTION '%', problem USING ERRCODE = 'invalid_parameter_value';
+  SELECT array_agg(t.kind), array_agg(coalesce(t.payload, '{}')), array_agg(coalesce(t.queue, 'default')),
+         array_agg(coalesce(t.priority, 50)), array_agg(coalesce(t.max_attempts, 3)), array_agg(coalesce(t.title, '')),
+         array_agg(t.run), array_agg(t.owner), array_agg(NULL::uuid), array_agg(t.subject), array_agg(t.run_at),
+         array_agg(t.deadline), array_agg(t."unique"), array_agg(t.unique_for), array_agg(false)
+  INTO kinds, payloads, queues, priorities, attempts, titles, runs_, owners, owner_ids, subjects, run_ats, deadlines, keys,
+       key_lasts, paused
+  FROM jsonb_to_recordset(tasks)
+       AS t(kind text, payload jsonb, title text, queue text, priority integer, max_attempts integer, run uuid, owner text,
+            subject text, run_at timestamptz, deadline timestamptz, "unique" text, unique_for double precision);
+  IF kinds IS NULL THEN
+    RETURN;
   END IF;
+  ids := ARRAY(SELECT holdgate_uuid7() FROM generate_series(1, cardinality(kinds)) ORDER BY 1);
 
-  -- Whoever comes second waits here for whoever came first, and finds that one's task once it has committed. In the order
-  -- of the keys, so that two batches do not wait for each other.
-  INSERT INTO task_keys AS k (kind, owner_id, key, task_id, expires_at)
-  SELECT DISTINCT ON (1, 2, 3) kind, coalesce(owner, nobody), "unique", id, now() + make_interval(secs => unique_for)
-  FROM jsonb_to_recordset(rows)
-       AS w(n integer, id uuid, kind text, owner uuid, "unique" text, unique_for double precision)
-  WHERE "unique" IS NOT NULL ORDER BY 1, 2, 3, n
-  ON CONFLICT (kind, owner_id, key) DO UPDATE SET task_id = excluded.task_id, expires_at = excluded.expires_at
-  WHERE k.expires_at <= now();
+  IF array_remove(runs_, NULL) <> '{}' OR array_remove(owners, NULL) <> '{}' THEN
+    -- As everywhere, runs are locked before anything that is theirs. A run's tasks belong to whom it belongs to.
+    PERFORM FROM runs WHERE id = ANY (runs_) ORDER BY id FOR SHARE;
+    SELECT array_agg(t.owner_id ORDER BY n), array_agg(t.state IS NOT DISTINCT FROM 'paused' ORDER BY n),
+           (array_agg(format('tasks[%s].', n - 1) || CASE
+              WHEN t.run IS NULL THEN 'owner: There is no such person.'
+              WHEN t.state IS NULL THEN 'run: There is no such run.'
+              ELSE 'run: It is cancelled, so it takes no more tasks.' END ORDER BY n)
+            FILTER (WHERE t.state = 'cancelled' OR t.owner_id IS NULL AND (t.run IS NOT NULL OR t.owner IS NOT NULL)))[1]
+    INTO owner_ids, paused, problem
+    FROM (SELECT w.n, w.run, w.owner, r.state, CASE
+                   WHEN w.run IS NOT NULL THEN r.owner_id
+                   WHEN w.owner LIKE '%@%' THEN (SELECT u.id FROM users u WHERE lower(u.email) = lower(w.owner))
+                   ELSE (SELECT u.id FROM users u WHERE u.id = w.owner::uuid) END AS owner_id
+          FROM unnest(runs_, owners) WITH ORDINALITY AS w(run, owner, n) LEFT JOIN runs r ON r.id = w.run) AS t;
+    IF problem IS NOT NULL THEN
+      RAISE EXCEPTION '%', problem USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+  END IF;
 
   IF told = '' OR NOT pg_has_role(session_user, current_user, 'MEMBER') THEN
     PERFORM set_config('holdgate.actor', 'role:' || session_user, true);
   END IF;
-  WITH n AS (
-    SELECT w.n, w.id, w.kind, coalesce(w.payload, '{}') AS payload, coalesce(w.title, '') AS title,
-           coalesce(w.queue, 'default') AS queue, coalesce(w.priority, 50) AS priority,
-           coalesce(w.max_attempts, 3) AS max_attempts, w.run, w.run_state, w.owner, w.subject, w.run_at, w.deadline,
-           coalesce(w.run, w.owner, nobody) AS share, coalesce(l.kind, '') AS line
-    FROM jsonb_to_recordset(rows)
-         AS w(n integer, id uuid, kind text, payload jsonb, title text, queue text, priority integer,
-              max_attempts integer, run uuid, run_state text, owner uuid, subject text, run_at timestamptz,
-              deadline timestamptz, "unique" text)
-         LEFT JOIN kind_limits l ON l.kind = w.kind AND l.limited
-    WHERE w."unique" IS NULL OR EXISTS (SELECT FROM task_keys k WHERE k.task_id = w.id)),
-  places AS MATERIALIZED (
-    SELECT queue, priority, share, line, holdgate_place(queue, priority, share, now(), line) AS place
-    FROM (SELECT DISTINCT queue, priority, share, line FROM n) AS shares),
-  made AS (
-    INSERT INTO tasks (id, kind, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
-                       deadline_at, state, queued_at, position, limited)
-    SELECT n.id, n.kind, n.payload, n.queue, n.priority, n.max_attempts, n.title, n.run, n.owner, n.subject, n.run_at,
-           n.deadline,
-           CASE WHEN n.run_state = 'paused' THEN 'paused' WHEN n.run_at > now() THEN 'scheduled' ELSE 'queued' END,
-           now() + n.n * interval '1 microsecond',
-           places.place + row_number() OVER (PARTITION BY n.queue, n.priority, n.share, n.line ORDER BY n.n),
-           n.line <> ''
-    FROM n JOIN places USING (queue, priority, share, line)
-    RETURNING queue, state)
-  SELECT string_agg(DISTINCT 'queue:' || queue, ' ') FILTER (WHERE state = 'queued') INTO ready FROM made;
+  IF array_remove(keys, NULL) = '{}' THEN
+    PERFORM holdgate_insert(ids, kinds, payloads, queues, priorities, attempts, titles, runs_, owner_ids, subjects, run_ats,
+                            deadlines, paused, now());
+    found_ := ids;
+  ELSE
+    -- Whoever comes second waits here for whoever came first, and finds that one's task once it has committed. In the
+    -- order of the keys, so that two batches do not wait for each other.
+    INSERT INTO task_keys AS k (kind, owner_id, key, task_id, expires_at)
+    SELECT DISTINCT ON (1, 2, 3) t.kind, coalesce(t.owner_id, nobody), t.key, t.id, now() + make_interval(secs => t.lasts)
+    FROM unnest(ids, kinds, owner_ids, keys, key_lasts) WITH ORDINALITY AS t(id, kind, owner_id, key, lasts, n)
+    WHERE t.key IS NOT NULL ORDER BY 1, 2, 3, t.n
+    ON CONFLICT (kind, owner_id, key) DO UPDATE SET task_id = excluded.task_id, expires_at = excluded.expires_at
+    WHERE k.expires_at <= now();
+    found_ := ARRAY(SELECT coalesce(k.task_id, t.id)
+                    FROM unnest(ids, kinds, owner_ids, keys) WITH ORDINALITY AS t(id, kind, owner_id, key, n)
+                         LEFT JOIN task_keys k ON k.kind = t.kind AND k.owner_id = coalesce(t.owner_id, nobody) AND k.key = t.key
+                    ORDER BY t.n);
+    PERFORM holdgate_insert(array_agg(t.id), array_agg(t.kind), array_agg(t.payload), array_agg(t.queue), array_agg(t.priority),
+                            array_agg(t.attempts), array_agg(t.title), array_agg(t.run), array_agg(t.owner_id),
+                            array_agg(t.subject), array_agg(t.run_at), array_agg(t.deadline), array_agg(t.paused), now())
+    FROM unnest(ids, kinds, payloads, queues, priorities, attempts, titles, runs_, owner_ids, subjects, run_ats, deadlines, paused, found_)
+         AS t(id, kind, payload, queue, priority, attempts, title, run, owner_id, subject, run_at, deadline, paused, found)
+    WHERE t.id = t.found HAVING count(*) > 0;
+  END IF;
   PERFORM set_config('holdgate.actor', told, true);
+  SELECT string_agg(DISTINCT 'queue:' || t.queue, ' ') INTO ready
+  FROM unnest(ids, found_, queues, run_ats, paused) AS t(id, found, queue, run_at, paused)
+  WHERE t.id = t.found AND NOT t.paused AND (t.run_at > now()) IS NOT TRUE;
   IF ready IS NOT NULL THEN
     -- Workers hear it when this transaction commits. An empty one says: look at every queue.
     PERFORM pg_notify(current_schema(), CASE WHEN length(ready) < 7000 THEN ready ELSE '' END);
   END IF;
-
-  RETURN QUERY
-  SELECT coalesce(k.task_id, w.id), coalesce(k.task_id, w.id) = w.id
-  FROM jsonb_to_recordset(rows) AS w(n integer, id uuid, kind text, owner uuid, "unique" text)
-       LEFT JOIN task_keys k ON k.kind = w.kind AND k.owner_id = coalesce(w.owner, nobody) AND k.key = w."unique"
-  ORDER BY w.n;
+  RETURN QUERY SELECT t.found, t.found = t.id FROM unnest(found_, ids) AS t(found, id);
 END $$;
 
 CREATE FUNCTION holdgate.holdgate_actor() RETURNS text
@@ -251,6 +262,45 @@ BEGIN
           ORDER BY t.position LIMIT 1);
 END $$;
 
+CREATE FUNCTION holdgate.holdgate_insert(ids uuid[], kinds text[], payloads jsonb[], queues text[], priorities integer[], attempts integer[], titles text[], runs uuid[], owners uuid[], subjects text[], run_ats timestamp with time zone[], deadlines timestamp with time zone[], paused boolean[], at_ timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  nobody constant uuid := '00000000-0000-0000-0000-000000000000';
+  line_ text;
+BEGIN
+  IF cardinality(ids) = 1 THEN  -- for a single row the shares and lanes of many cost more than the row
+    line_ := holdgate_line(kinds[1]);
+    INSERT INTO tasks (id, kind, lane, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
+                       deadline_at, state, queued_at, position, limited)
+    VALUES (ids[1], kinds[1], holdgate_lane(owners[1], runs[1], queues[1], kinds[1]), payloads[1], queues[1], priorities[1],
+            attempts[1], titles[1], runs[1], owners[1], subjects[1], run_ats[1], deadlines[1],
+            CASE WHEN paused[1] THEN 'paused' WHEN run_ats[1] > at_ THEN 'scheduled' ELSE 'queued' END, at_,
+            holdgate_place(queues[1], priorities[1], coalesce(runs[1], owners[1], nobody), at_, line_) + 1, line_ <> '');
+    RETURN;
+  END IF;
+  WITH n AS (
+    SELECT t.*, coalesce(run, owner, nobody) AS share, coalesce(run, nobody) AS run_, coalesce(owner, nobody) AS owner_,
+           coalesce(l.kind, '') AS line
+    FROM unnest(ids, kinds, payloads, queues, priorities, attempts, titles, runs, owners, subjects, run_ats, deadlines, paused)
+         WITH ORDINALITY AS t(id, kind, payload, queue, priority, attempts, title, run, owner, subject, run_at, deadline, paused,
+                              ordinal)
+         LEFT JOIN kind_limits l ON l.kind = t.kind AND l.limited),
+  known AS MATERIALIZED (
+    SELECT owner_, run_, queue, kind, holdgate_lane(owner, run, queue, kind) AS lane
+    FROM (SELECT DISTINCT owner_, run_, owner, run, queue, kind FROM n) AS lanes),
+  places AS MATERIALIZED (
+    SELECT queue, priority, share, line, holdgate_place(queue, priority, share, at_, line) AS place
+    FROM (SELECT DISTINCT queue, priority, share, line FROM n) AS shares)
+  INSERT INTO tasks (id, kind, lane, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
+                     deadline_at, state, queued_at, position, limited)
+  SELECT n.id, n.kind, known.lane, n.payload, n.queue, n.priority, n.attempts, n.title, n.run, n.owner, n.subject, n.run_at,
+         n.deadline, CASE WHEN n.paused THEN 'paused' WHEN n.run_at > at_ THEN 'scheduled' ELSE 'queued' END, at_,
+         places.place + row_number() OVER (PARTITION BY n.queue, n.priority, n.share, n.line ORDER BY n.ordinal),
+         n.line <> ''
+  FROM n JOIN places USING (queue, priority, share, line) JOIN known USING (owner_, run_, queue, kind);
+END $$;
+
 CREATE FUNCTION holdgate.holdgate_lane(owner_ uuid, run_ uuid, queue_ text, kind_ text) RETURNS integer
     LANGUAGE plpgsql
     AS $$
@@ -273,27 +323,34 @@ CREATE FUNCTION holdgate.holdgate_line(kind_ text) RETURNS text
 
 CREATE FUNCTION holdgate.holdgate_place(queue_ text, priority_ integer, share_ uuid, at_ timestamp with time zone, line_ text DEFAULT ''::text) RETURNS bigint
     LANGUAGE plpgsql STABLE
+    SET enable_sort TO 'off'
     AS $$
 DECLARE
-  last_ bigint;
+  place_ bigint;
 BEGIN
   IF line_ = '' THEN
-    last_ := (SELECT t.position FROM tasks t
-              WHERE t.state = 'queued' AND NOT t.limited AND t.queue = queue_ AND t.priority = priority_::smallint
-                AND COALESCE(t.run_id, t.owner_id, '00000000-0000-0000-0000-000000000000'::uuid) = share_
-              ORDER BY -t.position LIMIT 1);
+    place_ := greatest((SELECT t.position FROM tasks t
+                        WHERE t.state = 'queued' AND NOT t.limited AND t.queue = queue_ AND t.priority = priority_::smallint
+                        ORDER BY t.position LIMIT 1),
+                       (SELECT t.position FROM tasks t
+                        WHERE t.state = 'queued' AND NOT t.limited AND t.queue = queue_ AND t.priority = priority_::smallint
+                          AND COALESCE(t.run_id, t.owner_id, '00000000-0000-0000-0000-000000000000'::uuid) = share_
+                        ORDER BY -t.position LIMIT 1));
   ELSE
-    last_ := (SELECT t.position FROM tasks t
-              WHERE t.state = 'queued' AND t.limited AND t.kind = line_ AND t.queue = queue_
-                AND t.priority = priority_::smallint
-                AND COALESCE(t.run_id, t.owner_id, '00000000-0000-0000-0000-000000000000'::uuid) = share_
-              ORDER BY -t.position LIMIT 1);
+    place_ := greatest(holdgate_head(queue_, priority_, line_),
+                       (SELECT t.position FROM tasks t
+                        WHERE t.state = 'queued' AND t.limited AND t.kind = line_ AND t.queue = queue_
+                          AND t.priority = priority_::smallint
+                          AND COALESCE(t.run_id, t.owner_id, '00000000-0000-0000-0000-000000000000'::uuid) = share_
+                        ORDER BY -t.position LIMIT 1));
   END IF;
-  -- A line that is empty begins where the others stand: it takes turns with them, neither ahead nor behind all.
-  RETURN coalesce(greatest(holdgate_head(queue_, priority_, line_), last_),
-                  holdgate_head(queue_, priority_),
-                  (SELECT min(holdgate_head(queue_, priority_, l.kind)) FROM kind_limits l WHERE l.limited),
-                  (extract(epoch FROM at_) * 1000000)::bigint);
+  IF place_ IS NULL THEN
+    -- A line that is empty begins where the others stand: it takes turns with them, neither ahead nor behind all.
+    place_ := coalesce(holdgate_head(queue_, priority_),
+                       (SELECT min(holdgate_head(queue_, priority_, l.kind)) FROM kind_limits l WHERE l.limited),
+                       (extract(epoch FROM at_) * 1000000)::bigint);
+  END IF;
+  RETURN place_;
 END $$;
 
 CREATE FUNCTION holdgate.holdgate_rarest(words text, otherwise tsquery, OUT sought tsquery, OUT hits double precision, OUT tasks double precision) RETURNS record
@@ -361,73 +418,59 @@ CREATE FUNCTION holdgate.holdgate_sought(words text) RETURNS tsquery
 $$;
 
 CREATE FUNCTION holdgate.holdgate_task_problem(item jsonb) RETURNS text
-    LANGUAGE plpgsql STABLE
+    LANGUAGE sql STABLE
     AS $_$
-DECLARE
-  field text;
-  value jsonb;
-  given text;
-BEGIN
-  IF jsonb_typeof(item) <> 'object' THEN
-    RETURN 'Use an object with kind and payload.';
-  END IF;
-  FOR field, value IN SELECT * FROM jsonb_each(item) LOOP
-    given := item ->> field;
-    CONTINUE WHEN given IS NULL;
-    CASE
-      WHEN field = 'kind' THEN
-        IF jsonb_typeof(value) <> 'string' OR given !~ '^[A-Za-z][A-Za-z0-9_.:-]{0,99}$' THEN
-          RETURN 'kind: Use the name of a kind.';
-        END IF;
-      WHEN field = 'payload' THEN
-        IF jsonb_typeof(value) <> 'object' THEN
-          RETURN 'payload: Use an object.';
-        ELSIF octet_length(given) > 4194304 + 20000 THEN  -- of which as many are spaces that others leave out
-          RETURN 'payload: It is longer than 4 MB as JSON.';
-        ELSIF octet_length(given) > 128 AND value @? 'strict $.**{65 to last}' THEN
-          RETURN 'payload: It is nested deeper than 64 levels.';
-        ELSIF octet_length(given) > 20000
-              AND (SELECT count(*) FROM jsonb_path_query(value, 'strict $.**')) > 10000 THEN
-          RETURN 'payload: It holds more than 10,000 values.';
-        END IF;
-      WHEN field IN ('priority', 'max_attempts') THEN
-        IF jsonb_typeof(value) <> 'number' OR given::numeric <> trunc(given::numeric)
-           OR given::numeric NOT BETWEEN (CASE field WHEN 'priority' THEN 0 ELSE 1 END) AND 1000 THEN
-          RETURN field || ': Use a whole number up to 1000.';
-        END IF;
-      WHEN field = 'queue' THEN
-        IF jsonb_typeof(value) <> 'string' OR given !~ '^[a-z][a-z0-9_-]{0,39}$' THEN
-          RETURN 'queue: Use small letters, digits, - and _, at most 40.';
-        END IF;
-      WHEN field IN ('run_at', 'deadline') THEN
-        -- With its offset: it must not depend on the time zone of a session.
-        IF jsonb_typeof(value) <> 'string'
-           OR given !~ '^(19[7-9]|[2-8]\d\d)\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)$' THEN
-          RETURN field || ': Use a time with its offset, as 2026-11-29T08:00:00Z.';
-        END IF;
-      WHEN field IN ('run', 'owner') THEN
-        IF jsonb_typeof(value) <> 'string'
-           OR given !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' AND (field = 'run' OR given !~ '^\S+@\S+$') THEN
-          RETURN field || CASE field WHEN 'run' THEN ': Use the id of a run.'
-                          ELSE ': Use the id or the email address of a person.' END;
-        END IF;
-      WHEN field IN ('title', 'subject', 'unique') THEN
-        IF jsonb_typeof(value) <> 'string' OR given = '' AND field <> 'title' OR length(given) > 300
-           OR length(given) > 200 AND field = 'unique' THEN
-          RETURN field || ': Use a text of at most ' || CASE field WHEN 'unique' THEN '200' ELSE '300' END
-                 || ' characters.';
-        END IF;
-      WHEN field = 'unique_for' THEN
-        IF jsonb_typeof(value) <> 'number' OR given::numeric <= 0 OR given::numeric > 315360000
-           OR item ->> 'unique' IS NULL THEN
-          RETURN 'unique_for: Use seconds, up to ten years, beside unique.';
-        END IF;
-      ELSE
-        RETURN field || ': There is no such field.';
-    END CASE;
-  END LOOP;
-  RETURN CASE WHEN item ->> 'kind' IS NULL THEN 'kind: Use the name of a kind.' END;
-END $_$;
+  SELECT coalesce(CASE
+    WHEN jsonb_typeof(item) <> 'object' THEN 'Use an object with kind and payload.'
+    WHEN jsonb_typeof(item -> 'kind') IS DISTINCT FROM 'string' OR item ->> 'kind' !~ '^[A-Za-z][A-Za-z0-9_.:-]{0,99}$' THEN
+      'kind: Use the name of a kind.'
+    WHEN jsonb_typeof(item -> 'payload') NOT IN ('object', 'null') THEN 'payload: Use an object.'
+    WHEN jsonb_typeof(item -> 'queue') NOT IN ('string', 'null') OR item ->> 'queue' !~ '^[a-z][a-z0-9_-]{0,39}$' THEN
+      'queue: Use small letters, digits, - and _, at most 40.'
+    WHEN CASE jsonb_typeof(item -> 'priority') WHEN 'number' THEN (item -> 'priority')::numeric NOT BETWEEN 0 AND 1000
+              OR (item -> 'priority')::numeric <> trunc((item -> 'priority')::numeric) WHEN 'null' THEN false ELSE item ? 'priority' END THEN
+      'priority: Use a whole number up to 1000.'
+    WHEN CASE jsonb_typeof(item -> 'max_attempts') WHEN 'number' THEN (item -> 'max_attempts')::numeric NOT BETWEEN 1 AND 1000
+              OR (item -> 'max_attempts')::numeric <> trunc((item -> 'max_attempts')::numeric) WHEN 'null' THEN false ELSE item ? 'max_attempts' END THEN
+      'max_attempts: Use a whole number up to 1000.'
+    WHEN jsonb_typeof(item -> 'title') NOT IN ('string', 'null') OR length(item ->> 'title') > 300 THEN
+      'title: Use a text of at most 300 characters.'
+    -- All there is, nearly always.
+    WHEN item - '{kind,payload,title,queue,priority,max_attempts}'::text[] = '{}' THEN NULL
+    WHEN jsonb_typeof(item -> 'subject') NOT IN ('string', 'null') OR length(item ->> 'subject') > 300 OR item ->> 'subject' = '' THEN
+      'subject: Use a text of at most 300 characters.'
+    WHEN jsonb_typeof(item -> 'unique') NOT IN ('string', 'null') OR length(item ->> 'unique') > 200 OR item ->> 'unique' = '' THEN
+      'unique: Use a text of at most 200 characters.'
+    WHEN jsonb_typeof(item -> 'unique_for') NOT IN ('number', 'null')
+         OR jsonb_typeof(item -> 'unique_for') = 'number' AND (
+              (item -> 'unique_for')::numeric <= 0 OR (item -> 'unique_for')::numeric > 315360000
+              OR item ->> 'unique' IS NULL) THEN
+      'unique_for: Use seconds, up to ten years, beside unique.'
+    WHEN jsonb_typeof(item -> 'run_at') NOT IN ('string', 'null') OR item ->> 'run_at' !~  -- it must not depend on a session's zone
+           '^(19[7-9]|[2-8]\d\d)\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)$' THEN
+      'run_at: Use a time with its offset, as 2026-11-29T08:00:00Z.'
+    WHEN jsonb_typeof(item -> 'deadline') NOT IN ('string', 'null') OR item ->> 'deadline' !~  -- it must not depend on a session's zone
+           '^(19[7-9]|[2-8]\d\d)\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)$' THEN
+      'deadline: Use a time with its offset, as 2026-11-29T08:00:00Z.'
+    WHEN jsonb_typeof(item -> 'run') NOT IN ('string', 'null')
+         OR item ->> 'run' !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
+      'run: Use the id of a run.'
+    WHEN jsonb_typeof(item -> 'owner') NOT IN ('string', 'null')
+         OR item ->> 'owner' !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' AND item ->> 'owner' !~ '^\S+@\S+$' THEN
+      'owner: Use the id or the email address of a person.'
+    ELSE jsonb_path_query_first(  -- no subquery: with one it would be called as a function for each task
+           jsonb_strip_nulls(item - '{kind,payload,title,queue,priority,max_attempts,subject,unique,unique_for,run_at,deadline,run,owner}'::text[]),
+           '$.keyvalue().key') #>> '{}' || ': There is no such field.'
+  END,
+  CASE WHEN octet_length(item ->> 'payload') > 128 THEN CASE
+    WHEN octet_length(item ->> 'payload') > 4194304 + 20000 THEN  -- of which as many are spaces that others leave out
+      'payload: It is longer than 4 MB as JSON.'
+    WHEN item -> 'payload' @? 'strict $.**{65 to last}' THEN 'payload: It is nested deeper than 64 levels.'
+    WHEN octet_length(item ->> 'payload') > 20000
+         AND jsonb_array_length(jsonb_path_query_array(item -> 'payload', 'strict $.**')) > 10000 THEN
+      'payload: It holds more than 10,000 values.'
+  END END)
+$_$;
 
 CREATE TABLE holdgate.kind_limits (
     kind text NOT NULL,

@@ -1,0 +1,39 @@
+-- Puts tasks into their queues: of our own programs and, by enqueue_many, of everybody else's. The ordinal keeps the order of
+-- one batch: its rows share now(), and each share and each lane is looked up once.
+CREATE OR REPLACE FUNCTION holdgate_insert(ids uuid[], kinds text[], payloads jsonb[], queues text[], priorities integer[], attempts integer[], titles text[], runs uuid[], owners uuid[], subjects text[], run_ats timestamp with time zone[], deadlines timestamp with time zone[], paused boolean[], at_ timestamp with time zone) RETURNS void LANGUAGE plpgsql
+AS $$
+DECLARE
+  nobody constant uuid := '00000000-0000-0000-0000-000000000000';
+  line_ text;
+BEGIN
+  IF cardinality(ids) = 1 THEN  -- for a single row the shares and lanes of many cost more than the row
+    line_ := holdgate_line(kinds[1]);
+    INSERT INTO tasks (id, kind, lane, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
+                       deadline_at, state, queued_at, position, limited)
+    VALUES (ids[1], kinds[1], holdgate_lane(owners[1], runs[1], queues[1], kinds[1]), payloads[1], queues[1], priorities[1],
+            attempts[1], titles[1], runs[1], owners[1], subjects[1], run_ats[1], deadlines[1],
+            CASE WHEN paused[1] THEN 'paused' WHEN run_ats[1] > at_ THEN 'scheduled' ELSE 'queued' END, at_,
+            holdgate_place(queues[1], priorities[1], coalesce(runs[1], owners[1], nobody), at_, line_) + 1, line_ <> '');
+    RETURN;
+  END IF;
+  WITH n AS (
+    SELECT t.*, coalesce(run, owner, nobody) AS share, coalesce(run, nobody) AS run_, coalesce(owner, nobody) AS owner_,
+           coalesce(l.kind, '') AS line
+    FROM unnest(ids, kinds, payloads, queues, priorities, attempts, titles, runs, owners, subjects, run_ats, deadlines, paused)
+         WITH ORDINALITY AS t(id, kind, payload, queue, priority, attempts, title, run, owner, subject, run_at, deadline, paused,
+                              ordinal)
+         LEFT JOIN kind_limits l ON l.kind = t.kind AND l.limited),
+  known AS MATERIALIZED (
+    SELECT owner_, run_, queue, kind, holdgate_lane(owner, run, queue, kind) AS lane
+    FROM (SELECT DISTINCT owner_, run_, owner, run, queue, kind FROM n) AS lanes),
+  places AS MATERIALIZED (
+    SELECT queue, priority, share, line, holdgate_place(queue, priority, share, at_, line) AS place
+    FROM (SELECT DISTINCT queue, priority, share, line FROM n) AS shares)
+  INSERT INTO tasks (id, kind, lane, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
+                     deadline_at, state, queued_at, position, limited)
+  SELECT n.id, n.kind, known.lane, n.payload, n.queue, n.priority, n.attempts, n.title, n.run, n.owner, n.subject, n.run_at,
+         n.deadline, CASE WHEN n.paused THEN 'paused' WHEN n.run_at > at_ THEN 'scheduled' ELSE 'queued' END, at_,
+         places.place + row_number() OVER (PARTITION BY n.queue, n.priority, n.share, n.line ORDER BY n.ordinal),
+         n.line <> ''
+  FROM n JOIN places USING (queue, priority, share, line) JOIN known USING (owner_, run_, queue, kind);
+END $$;
