@@ -2,10 +2,12 @@
 
 import inspect
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Generator, Iterator
+from types import GenericAlias
+from typing import Any, get_args, get_origin
 
 import holdgate
+from holdgate.client.calls import Listing
 from manual.tables import table
 
 HEAD = """# Python names
@@ -36,6 +38,8 @@ def members(value: Any) -> Iterator[tuple[str, Any]]:
 def _section(name: str) -> str:
     value = getattr(holdgate, name)
     parts = [f"## {name}\n", _text(name, value)]
+    if name == "AsyncClient":  # has those of Client
+        return "\n".join(parts)
     parts += [f"### {name}.{each}\n\n{_text(each, member)}" for each, member in members(value)]
     return "\n".join(parts)
 
@@ -54,8 +58,27 @@ def _text(name: str, value: Any) -> str:
 def _signature(value: Any) -> str:
     """With its types, by their short names."""
     found = inspect.signature(value)
-    shown = [each for each in found.parameters.values() if each.name != "self"]
-    return _MODULES.sub("", str(found.replace(parameters=shown)))
+    shown = [_shown(each) for each in found.parameters.values() if each.name != "self"]
+    given = _given(found.return_annotation)
+    return _MODULES.sub("", str(found.replace(parameters=shown, return_annotation=given)))
+
+
+def _shown(parameter: inspect.Parameter) -> inspect.Parameter:
+    """A function as default by its name: where it stands in memory is nobody's business."""
+    usual = parameter.default
+    return parameter.replace(default=_Named(usual.__name__)) if inspect.isroutine(usual) else parameter
+
+
+class _Named(str):
+    __repr__ = str.__str__
+
+
+def _given(annotation: Any) -> Any:
+    """A client's method gives what its flow returns (holdgate/client/flows.py), or what its list has."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Generator:
+        return args[2]
+    return GenericAlias(Iterator, args) if origin is Listing else annotation
 
 
 def _about(value: Any) -> str:

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from holdgate.approvals.forms import FormField as FormField
     from holdgate.approvals.values import Answer as Answer
+    from holdgate.client import AsyncClient as AsyncClient
     from holdgate.client import Client as Client
     from holdgate.client import Problem as Problem
+    from holdgate.client import WebhookMessage as WebhookMessage
+    from holdgate.client import WebhookRefused as WebhookRefused
+    from holdgate.client import verify_webhook as verify_webhook
     from holdgate.core.db import WriteSession as WriteSession
     from holdgate.runtime.attempts.context import Context as Context
     from holdgate.runtime.errors import PermanentError as PermanentError
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Answer": "approvals.values",
+    "AsyncClient": "client",
     "Backoff": "tasks.kinds",
     "Client": "client",
     "Context": "runtime.attempts.context",
@@ -45,6 +50,8 @@ _HOMES = {
     "StoredArtifact": "tasks.artifacts",
     "TaskOptions": "tasks.requests",
     "TaskRequest": "tasks.requests",
+    "WebhookMessage": "client",
+    "WebhookRefused": "client",
     "WriteSession": "core.db",
     "enqueue": "tasks.enqueue",
     "enqueue_many": "tasks.enqueue",
@@ -52,6 +59,7 @@ _HOMES = {
     "on_payload": "tasks.upgrades",
     "resource": "runtime.resources",
     "schedule": "schedules.declared",
+    "verify_webhook": "client",
 }
 __all__ = [*_HOMES]
 

@@ -114,10 +114,10 @@ def travel(image: Image, around: Around, ports: tuple[int, int], logs: Path, say
         say("the first page with its styles; signed in by the link in a mail")
         _works(program, browser, around, base)
         say("20 tasks done; one held, was approved by the link in its mail, and went on; a report was written")
-        slow = program.create_task("sample.task", {"seconds": 2})["id"]
-        _until(lambda: program.task(slow)["state"] == "running", "the slow task runs")
+        slow = program.enqueue("sample.task", {"seconds": 2})
+        _until(lambda: program.task(slow).state == "running", "the slow task runs")
         assert worker.stop() == 0, "the worker does not end well on SIGTERM"
-        assert program.task(slow)["state"] == "succeeded", "the task in hand was not let end"
+        assert program.task(slow).state == "succeeded", "the task in hand was not let end"
         assert not runs.healthy(**only_worker)
         assert web.stop() == 0, "the web server does not end well on SIGTERM"
         say("SIGTERM: the worker let its task end, both ended with 0")
@@ -152,20 +152,20 @@ def _signs_in(browser: httpx.Client, around: Around, version: str) -> None:
 
 def _works(program: Client, browser: httpx.Client, around: Around, base: str) -> None:
     tasks = [{"kind": "sample.task", "payload": {"steps": 2}} for _ in range(20)]
-    run = program.create_run("A first run", tasks)["id"]
-    held = program.create_task("sample.task", {"hold": "approval"}, title="One that asks")["id"]
+    run = program.create_run("A first run", tasks).id
+    held = program.enqueue("sample.task", {"hold": "approval"}, title="One that asks")
     link = _mailed(around, "let the sample task end", r"/review/[^\s>]+")
     page = browser.get(link)
-    assert program.task(held)["state"] == "pending_approval", "opening the link decided"
+    assert program.task(held).state == "pending_approval", "opening the link decided"
     time.sleep(2.5)  # an answer within two seconds is a robot's and is refused
     answer = _send(browser, page, "/review", decision="approve")
     assert answer.status_code == 200, answer.text
-    assert program.wait(held, SECONDS)["state"] == "succeeded"
-    _until(lambda: not list(program.tasks(run_id=run, state="queued")), "the run is worked off")
-    _until(lambda: len(list(program.tasks(run_id=run, state="succeeded"))) == 20, "all of the run succeeded")
-    report = program.create_task("report.generate", {"run_id": run})["id"]
+    assert program.wait(held, SECONDS).state == "succeeded"
+    _until(lambda: not list(program.iter_tasks(run_id=str(run), state="queued")), "the run is worked off")
+    _until(lambda: len(list(program.iter_tasks(run_id=str(run), state="succeeded"))) == 20, "all of the run succeeded")
+    report = program.enqueue("report.generate", {"run_id": str(run)})
     done = program.wait(report, SECONDS)
-    assert done["state"] == "succeeded", done
+    assert done.state == "succeeded", done
     files = re.findall(r'href="(/[^"]*artifacts[^"]*)"', browser.get(f"/tasks/{report}").text)
     assert len(set(files)) >= 3 and all(browser.get(html.unescape(one)).status_code == 200 for one in files), files
 

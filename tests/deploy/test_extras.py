@@ -33,13 +33,16 @@ async def handler(ctx: holdgate.Context, payload: Payload) -> None: ...
 
 
 for name in holdgate.__all__:
-    if name not in ("Client", "AsyncClient", "Problem"):
+    if holdgate._HOMES[name] != "client":
         getattr(holdgate, name)
 holdgate.kind("shop.pay")(handler)
 """
 USES = {
     "kinds": "from dataclasses import dataclass\n\n@dataclass\nclass Payload:\n    order: str\n" + DEFINE,
-    "client": "import holdgate\nholdgate.Client('https://hold.example.org', 'token')",
+    "client": "import holdgate, sys\nholdgate.Client('https://hold.example.org', 'token')\n"
+    "holdgate.AsyncClient('https://hold.example.org', 'token'), holdgate.verify_webhook\n"
+    "loaded = {name.partition('.')[0] for name in sys.modules}\n"
+    "assert not loaded & {'pydantic', 'sqlalchemy', 'litestar', 'asyncpg'}, loaded",
     "": "from click.testing import CliRunner\nfrom holdgate.cli import main\n"
     "assert CliRunner().invoke(main, ['init', 'shop']).exit_code == 0",
 }

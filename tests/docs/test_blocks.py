@@ -110,7 +110,7 @@ RUN = {
     "docs/stuck.md: holdgate doctor": {0, 1},
     'docs/stuck.md: curl -sf "$BASE_URL/api/v1/tasks?state=queued&limit=5" -H "A': {0},
 }
-WEBHOOK = "docs/webhooks.md: from standardwebhooks import Webhook"
+WEBHOOK = "docs/webhooks.md: from holdgate import WebhookRefused, verify_webhook"
 STATEMENTS = "docs/stuck.md: SELECT state, reason, attempt, failures, lease_expires_at, r"
 # By a test of its own below, or in test_tutorial.py.
 HERE = {
@@ -214,9 +214,9 @@ def test_the_webhook_that_is_shown_verifies() -> None:
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": Webhook(secret).sign("1", now, message),
     }
-    space: dict[str, Any] = {"request_body": message, "request_headers": headers}
+    space: dict[str, Any] = {"request_body": message.encode(), "request_headers": headers}
     exec(code.replace("whsec_…", secret), space)
-    assert space["event"]["type"] == "run.finished"
+    assert space["message"].type == "run.finished"
 
 
 async def test_the_statements_that_are_shown_find_a_task(

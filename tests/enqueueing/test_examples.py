@@ -25,7 +25,7 @@ from tests.servers import Servers
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 CHECKED = """
-from holdgate import Client
+from holdgate import AsyncClient, Client
 from refunds import PayRefund, Transfer, pay_refund
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
@@ -37,12 +37,20 @@ async def used(later: AsyncSession, now: Session, api: Client) -> None:
     reveal_type(pay_refund.enqueue_many(now, [PayRefund("A7", 1)], priority=9))
     reveal_type(pay_refund.enqueue(api, PayRefund("A7", 1)))
     reveal_type(pay_refund.read_result({}))
+    async with AsyncClient("https://h", "t") as hold:
+        reveal_type(await hold.wait("id"))
+        reveal_type([each.state async for each in hold.iter_tasks()])
+        reveal_type(await hold.enqueue(pay_refund, PayRefund("A7", 1), unique="A7"))
+    reveal_type(api.enqueue("refund.pay", {"order": "A7"}))
+    reveal_type(api.task)
     pay_refund.enqueue(now, Transfer("T", 1))
     pay_refund.enqueue(now, PayRefund("A7", 1), prio=9)
     pay_refund.enqueue(object(), PayRefund("A7", 1))
+    api.enqueue(pay_refund, Transfer("T", 1))
+    api.wait("id", minutes=3)
 """
-WRONG = ["14", "15", "16"]  # the lines of another payload, an unknown option, and a place that is none
-REVEALED = ("Kind[PayRefund, Transfer]", "UUID", "list[UUID]", "Transfer")
+WRONG = ["20", "21", "22", "23", "24"]  # another payload, an unknown option, a place that is none; by a client the same
+REVEALED = ("Kind[PayRefund, Transfer]", "UUID", "list[UUID]", "Transfer", "TaskDetail", "list[str]")
 
 
 @pytest.fixture

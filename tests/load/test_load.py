@@ -191,7 +191,7 @@ def test_whatever_comes_between_the_same_key_is_sent_until_there_is_an_answer() 
     asking, gate, keys = answers(
         waiting, broken, lambda: httpx.Response(502), busy, lambda: httpx.Response(201, json={"id": "1"})
     )
-    answer, seconds = asking.ask(lambda hold: hold.create_task("sample.task", once="k"))
+    answer, seconds = asking.ask(lambda hold: hold.post("/tasks", {"kind": "sample.task"}, once="k"))
     assert (answer, keys) == ({"id": "1"}, ["k"] * 5) and seconds < 1
     assert gate.seen == {"429": 1, "broken": 2, "busy": 1}
 
@@ -201,4 +201,4 @@ def test_who_stops_waits_for_nothing() -> None:
     gate.close_for(3600)
     gate.stop()
     with pytest.raises(Stopped):
-        asking.ask(lambda hold: hold.create_task("sample.task", once="k"))
+        asking.ask(lambda hold: hold.post("/tasks", {"kind": "sample.task"}, once="k"))

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from holdgate.client import Client, Problem
 from holdgate.load.client import Connect, Gate, Patient, Stopped
@@ -17,7 +18,7 @@ class Approver:
     def __init__(self, connect: Connect, gate: Gate, run_id: str) -> None:
         self._asking, self._gate = Patient(connect, gate), gate
         self._watcher = Watcher(self._asking, run_id)
-        self._decided: set[str] = set()
+        self._decided: set[UUID] = set()
         self._thread = threading.Thread(target=self._go_on, name="load-approver")
         self.fault: BaseException | None = None
 
@@ -41,16 +42,16 @@ class Approver:
             self._asking.close()
 
     def _approve_all(self) -> None:
-        ours = {task["id"] for task in self._watcher.tasks("pending_approval")}
+        ours = {task.id for task in self._watcher.tasks("pending_approval")}
         if ours:
-            asked, _ = self._asking.ask(lambda hold: list(hold.approvals(state="pending", limit=200)))
+            asked, _ = self._asking.ask(lambda hold: list(hold.iter_approvals(state="pending", limit=200)))
             for each in asked:
-                if each["task_id"] in ours and each["id"] not in self._decided:
-                    self._asking.ask(_decide(each["id"]))
-                    self._decided.add(each["id"])
+                if each.task_id in ours and each.id not in self._decided:
+                    self._asking.ask(_decide(each.id))
+                    self._decided.add(each.id)
 
 
-def _decide(id: str) -> Callable[[Client], Any]:
+def _decide(id: UUID) -> Callable[[Client], Any]:
     def decide(hold: Client) -> Any:
         try:
             return hold.decide(hold.approval(id), "approve", once=f"load-approve-{id}")

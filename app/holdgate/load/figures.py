@@ -67,29 +67,25 @@ def courses_of(tasks: Iterable[TaskItem]) -> dict[str, Course]:
     """Shape → how its tasks went."""
     found: dict[str, list[TaskItem]] = {}
     for task in tasks:
-        found.setdefault(task["title"], []).append(task)
+        found.setdefault(task.title, []).append(task)
     return {
         name: Course(
-            states=dict(Counter(task["state"] for task in its)),
-            wait=spread_of(_between(task["created_at"], task["started_at"]) for task in its if task["started_at"]),
-            work=spread_of(_between(task["started_at"], task["finished_at"]) for task in its if _worked(task)),
-            whole=spread_of(_between(task["created_at"], task["finished_at"]) for task in its if task["finished_at"]),
+            states=dict(Counter(task.state for task in its)),
+            wait=spread_of(_between(task.created_at, task.started_at) for task in its if task.started_at),
+            work=spread_of(_between(task.started_at, task.finished_at) for task in its if _worked(task)),
+            whole=spread_of(_between(task.created_at, task.finished_at) for task in its if task.finished_at),
         )
         for name, its in sorted(found.items())
     }
 
 
 def _worked(task: TaskItem) -> bool:
-    return task["started_at"] is not None and task["finished_at"] is not None
+    return task.started_at is not None and task.finished_at is not None
 
 
-def _between(begin: str | None, end: str | None) -> float:
+def _between(begin: datetime | None, end: datetime | None) -> float:
     assert begin is not None and end is not None
-    return max(0.0, (_moment(end) - _moment(begin)).total_seconds())
-
-
-def _moment(given: str) -> datetime:
-    return datetime.fromisoformat(given)
+    return max(0.0, (end - begin).total_seconds())
 
 
 def as_they_should(courses: Mapping[str, Course]) -> int:
@@ -100,8 +96,8 @@ def as_they_should(courses: Mapping[str, Course]) -> int:
 def pace(tasks: Iterable[TaskItem]) -> float:
     """Tasks that ended, for each second from the first one's making to the last one's end."""
     its = list(tasks)
-    ended = [_moment(task["finished_at"]) for task in its if task["finished_at"] is not None]
+    ended = [task.finished_at for task in its if task.finished_at is not None]
     if not ended:
         return 0.0
-    seconds = (max(ended) - min(_moment(task["created_at"]) for task in its)).total_seconds()
+    seconds = (max(ended) - min(task.created_at for task in its)).total_seconds()
     return len(ended) / max(seconds, 0.001)

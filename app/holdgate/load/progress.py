@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from holdgate.client import TaskItem
+from holdgate.client import Page, TaskItem
 from holdgate.load.client import Patient
 
 MOST = 200  # items of a page
@@ -35,15 +35,15 @@ class Watcher:
 
     def stand(self) -> Stand:
         run, _ = self._asking.ask(lambda hold: hold.run(self._run_id))
-        return Stand(run["counts"], run["total"], run["open"])
+        return Stand(run.counts, run.total, run.open)
 
     def queues(self) -> Queues:
         stats, _ = self._asking.ask(lambda hold: hold.stats())
         return Queues(
-            ready=sum(queue["ready"] for queue in stats["queues"]),
-            oldest=stats["oldest"] or 0.0,
-            workers=stats["workers"].get("online", 0),
-            in_hand=sum(queue["running"] for queue in stats["queues"]),
+            ready=sum(queue.ready for queue in stats.queues),
+            oldest=stats.oldest or 0.0,
+            workers=stats.workers.get("online", 0),
+            in_hand=sum(queue.running for queue in stats.queues),
         )
 
     def tasks(self, state: str = "") -> list[TaskItem]:
@@ -51,8 +51,9 @@ class Watcher:
         asked: dict[str, Any] = {"run_id": self._run_id, "limit": MOST, **({"state": state} if state else {})}
         found: list[TaskItem] = []
         while True:
-            page, _ = self._asking.ask(lambda hold: hold.get("/tasks", asked))
-            found += page["items"]
-            if page["next_cursor"] is None:
+            answer, _ = self._asking.ask(lambda hold: hold.get("/tasks", asked))
+            page = msgspec.convert(answer, Page[TaskItem])
+            found += page.items
+            if page.next_cursor is None:
                 return found
-            asked["cursor"] = page["next_cursor"]
+            asked["cursor"] = page.next_cursor

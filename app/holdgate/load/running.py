@@ -139,7 +139,7 @@ def _figures(plan: Plan, sender: Sender, tasks: list[TaskItem], gate: Gate, bega
         late=sender.late,
         requests=spread_of(sender.seconds),
         courses=courses,
-        ended=sum(task["finished_at"] is not None for task in tasks),
+        ended=sum(task.finished_at is not None for task in tasks),
         otherwise=len(tasks) - as_they_should(courses),
         missing=accepted - len(tasks),
         a_second=pace(tasks),

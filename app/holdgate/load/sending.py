@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from holdgate.client import Problem
+from holdgate.client import Client, Problem
 from holdgate.load.client import Connect, Gate, Patient, Stopped
 from holdgate.load.mix import Shape
 
@@ -60,7 +60,7 @@ class Sender:
             made, took = asking.ask(lambda hold: hold.create_run(name, tasks, once=once))
         finally:
             asking.close()
-        self.run_id = made["id"]
+        self.run_id = str(made.id)
         self._accept(self._parts[0], took)
         self._threads = [threading.Thread(target=self._send, name=f"load-{n}") for n in range(self._at_once)]
         for thread in self._threads:
@@ -110,11 +110,11 @@ class Sender:
         else:
             self._accept(part, took)
 
-    def _post(self, hold: Any, tasks: list[dict[str, Any]], once: str) -> Any:
+    def _post(self, hold: Client, tasks: list[dict[str, Any]], once: str) -> Any:
         if self._bulk > 1:
-            return hold.create_tasks(tasks, once=once)
+            return hold.post("/tasks/bulk", {"tasks": tasks}, once=once)
         [task] = tasks
-        return hold.create_task(once=once, **task)
+        return hold.post("/tasks", task, once=once)
 
     def _accept(self, part: Sequence[Shape], took: float) -> None:
         with self._lock:

@@ -36,22 +36,22 @@ class _Executes(Protocol):
     def execute(self) -> Callable[..., Any]: ...
 
 
-class _AsyncCreates(Protocol):
+class _AsyncAsks(Protocol):
     @property
-    def create_task(self) -> Callable[..., Awaitable[Any]]: ...
+    def task(self) -> Callable[..., Awaitable[Any]]: ...
 
 
-class _Creates(Protocol):
+class _Asks(Protocol):
     @property
-    def create_task(self) -> Callable[..., Any]: ...
+    def task(self) -> Callable[..., Any]: ...
 
 
-# By their shape, so that a type checker needs none of the libraries.
-AsyncPlace: TypeAlias = _AsyncExecutes | _AsyncCreates
-Place: TypeAlias = _Executes | _Creates
+# By their shape (a client has `task`), so that a type checker needs none of the libraries.
+AsyncPlace: TypeAlias = _AsyncExecutes | _AsyncAsks
+Place: TypeAlias = _Executes | _Asks
 UNKNOWN_PLACE = (
     "Tasks are enqueued in a SQLAlchemy Session, AsyncSession, Connection or AsyncConnection, an asyncpg or psycopg "
-    "connection, or by a Client, not in {where!r}."
+    "connection, or by a Client or AsyncClient, not in {where!r}."
 )
 
 

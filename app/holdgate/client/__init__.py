@@ -1,0 +1,76 @@
+"""Clients of the JSON API, for programs that need nothing else: httpx and msgspec, no web framework, no database.
+
+    with Client("https://hold.example.org", "hg_…") as hold:
+        task_id = hold.enqueue("sample.task", {"steps": 2}, once="monday-1")
+        print(hold.wait(task_id).state)
+
+`AsyncClient` has the same methods, awaited. Every refusal is a `Problem`. 429 and what is “not available just now” are
+tried again, changes only where that is safe: they had no effect, or carry an Idempotency-Key. Answers are structs
+(answers.py); docs/api.md tells the rest.
+"""
+
+from holdgate.client.answers import (
+    ApprovalDetail,
+    ApprovalItem,
+    AskedItem,
+    Created,
+    CreatedRun,
+    CreatedTasks,
+    Decided,
+    EventItem,
+    FailureItem,
+    FieldItem,
+    KindFigures,
+    Moved,
+    NeedItem,
+    NoteItem,
+    OverviewItem,
+    Page,
+    QueueItem,
+    RunForecast,
+    RunItem,
+    SpanFigures,
+    Stats,
+    TaskDetail,
+    TaskItem,
+    Times,
+)
+from holdgate.client.asynchronous import AsyncClient
+from holdgate.client.events import StreamedEvent
+from holdgate.client.problems import Problem
+from holdgate.client.sync import Client
+from holdgate.client.webhooks import WebhookMessage, WebhookRefused, verify_webhook
+
+__all__ = [
+    "ApprovalDetail",
+    "ApprovalItem",
+    "AskedItem",
+    "AsyncClient",
+    "Client",
+    "Created",
+    "CreatedRun",
+    "CreatedTasks",
+    "Decided",
+    "EventItem",
+    "FailureItem",
+    "FieldItem",
+    "KindFigures",
+    "Moved",
+    "NeedItem",
+    "NoteItem",
+    "OverviewItem",
+    "Page",
+    "Problem",
+    "QueueItem",
+    "RunForecast",
+    "RunItem",
+    "SpanFigures",
+    "Stats",
+    "StreamedEvent",
+    "TaskDetail",
+    "TaskItem",
+    "Times",
+    "WebhookMessage",
+    "WebhookRefused",
+    "verify_webhook",
+]

@@ -1,0 +1,183 @@
+"""What the API can be asked, each once: `Client` and `AsyncClient` have these as their methods."""
+
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from holdgate.client import flows
+from holdgate.client.answers import (
+    ApprovalDetail,
+    ApprovalItem,
+    Created,
+    CreatedRun,
+    CreatedTasks,
+    Decided,
+    Moved,
+    OverviewItem,
+    Page,
+    RunItem,
+    Stats,
+    TaskDetail,
+    TaskItem,
+)
+from holdgate.client.flows import Flow, Pause
+
+if TYPE_CHECKING:
+    from holdgate.tasks.requests import TaskOptions
+
+LONG_POLL = 30  # seconds
+Id = UUID | str
+T = TypeVar("T")
+
+
+class Listing(msgspec.Struct, Generic[T], frozen=True):
+    """A list, to be read page by page."""
+
+    kind: type[Page[T]]
+    path: str
+    filters: Mapping[str, Any] | None = None
+
+    def page(self, cursor: str | None) -> Flow[Page[T]]:
+        at = {} if cursor is None else {"cursor": cursor}
+        return (yield from flows.fetch(self.kind, self.path, {**(self.filters or {}), **at}))
+
+
+def enqueue_named(kind: str, payload: Any, options: "TaskOptions", once: str) -> Flow[UUID]:
+    made = yield from flows.post(Created, "/tasks", _task(kind, payload, options), once=once)
+    return made.id
+
+
+def enqueue_many_named(kind: str, payloads: Iterable[Any], options: "TaskOptions", once: str) -> Flow[list[UUID]]:
+    tasks = [_task(kind, payload, options) for payload in payloads]
+    return (yield from flows.post(CreatedTasks, "/tasks/bulk", {"tasks": tasks}, once=once)).ids
+
+
+def _task(kind: str, payload: Any, options: "TaskOptions") -> dict[str, Any]:
+    given = {name: value for name, value in options.items() if value is not None}
+    if "owner" in given:
+        raise TypeError("A client's tasks belong to the person whose token it has: leave out `owner`.")
+    if "run" in given:
+        given["run_id"] = given.pop("run")
+    return {"kind": kind, "payload": {} if payload is None else payload} | {
+        name: _plain(value) for name, value in given.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A time without a zone is the machine's, as everywhere in Python; a duration is told in seconds."""
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value.astimezone() if isinstance(value, datetime) else value
+
+
+def task(id: Id, *, wait: int = 0) -> Flow[TaskDetail]:
+    """One task; with `wait` (seconds, up to 60) the answer comes when it has ended, or then."""
+    return (yield from flows.fetch(TaskDetail, f"/tasks/{id}", {"wait": wait} if wait else {}, extra=wait))
+
+
+def wait(id: Id, seconds: float = 600.0) -> Flow[TaskDetail]:
+    """The task once it has ended. Raises TimeoutError when that takes longer; holds wait for people."""
+    ends = time.monotonic() + seconds
+    while True:
+        left = ends - time.monotonic()
+        found = yield from task(id, wait=max(0, min(LONG_POLL, int(left))))
+        if found.finished_at is not None:
+            return found
+        if left <= 0:
+            raise TimeoutError(f"Task {id} is still {found.state}.")
+        if left < 1:
+            yield Pause(left)
+
+
+def iter_tasks(**filters: Any) -> Listing[TaskItem]:
+    """Every task that matches (state, kind, queue, q, created_after, …), newest first, page by page."""
+    return Listing(Page[TaskItem], "/tasks", filters)
+
+
+def act(id: Id, verb: Literal["retry", "resume", "cancel"], *, once: str = "") -> Flow[Moved]:
+    """Tell a task what to do; returns its new state."""
+    return (yield from flows.post(Moved, f"/tasks/{id}/{verb}", once=once))
+
+
+def answer(id: Id, form: Mapping[str, Any], *, once: str = "") -> Flow[Decided]:
+    """Answer what a task asks of its owner."""
+    return (yield from flows.post(Decided, f"/tasks/{id}/answer", {"form": dict(form)}, once=once))
+
+
+def create_run(name: str, tasks: Iterable[Mapping[str, Any]], *, once: str = "") -> Flow[CreatedRun]:
+    """Start a run with these tasks, each as `POST /tasks` takes it: kind, payload, title, …"""
+    body = {"name": name, "tasks": [dict(each) for each in tasks]}
+    return (yield from flows.post(CreatedRun, "/runs", body, once=once))
+
+
+def run(id: Id) -> Flow[RunItem]:
+    """One run, with its progress."""
+    return (yield from flows.fetch(RunItem, f"/runs/{id}"))
+
+
+def iter_runs(**filters: Any) -> Listing[RunItem]:
+    """Every run that matches, newest first, page by page."""
+    return Listing(Page[RunItem], "/runs", filters)
+
+
+def iter_approvals(**filters: Any) -> Listing[ApprovalItem]:
+    """Every approval request that matches (state, task_id, mine), page by page."""
+    return Listing(Page[ApprovalItem], "/approvals", filters)
+
+
+def approval(id: Id) -> Flow[ApprovalDetail]:
+    """One approval request: what is shown, its form, who is asked."""
+    return (yield from flows.fetch(ApprovalDetail, f"/approvals/{id}"))
+
+
+def decide(
+    approval: ApprovalDetail,
+    decision: Literal["approve", "reject"],
+    *,
+    form: Mapping[str, Any] | None = None,
+    reason: str = "",
+    once: str = "",
+) -> Flow[Decided]:
+    """Decide what `approval` (from `approval()`) shows. When something else is shown by now: Problem 409."""
+    body: dict[str, Any] = {"version": approval.version, "decision": decision, "reason": reason}
+    if form is not None:
+        body["form"] = dict(form)
+    return (yield from flows.post(Decided, f"/approvals/{approval.id}/decision", body, once=once))
+
+
+def stats() -> Flow[Stats]:
+    """Counts of tasks by state, kind and queue."""
+    return (yield from flows.fetch(Stats, "/stats"))
+
+
+def overview(period: Literal["hour", "day", "week"] = "hour") -> Flow[OverviewItem]:
+    """What needs you now, and what was done and what failed in the last hour, day or week."""
+    return (yield from flows.fetch(OverviewItem, "/overview", {"period": period}))
+
+
+def get(path: str, query: Mapping[str, Any] | None = None, *, extra: float = 0.0) -> Flow[Any]:
+    """For what has no method: an answer as plain data. `path` may be a `url` that an answer names; `extra` are seconds
+    that it may take beyond the timeout."""
+    return (yield from flows.fetch(_ANYTHING, path, query, extra=extra))
+
+
+def post(path: str, body: Any = None, *, once: str = "") -> Flow[Any]:
+    """Send JSON to a route; its answer as plain data. `once`: an Idempotency-Key: with it, it is tried again safely."""
+    return (yield from flows.post(_ANYTHING, path, body, once=once))
+
+
+def each(path: str, filters: Mapping[str, Any] | None = None) -> Listing[Any]:
+    """Every item of a list, by its cursor, as plain data."""
+    return Listing(Page[Any], path, filters)
+
+
+def download(path: str, query: Mapping[str, Any] | None = None) -> Flow[bytes]:
+    """A file as it is: of a task, a receipt, an export."""
+    return (yield from flows.download(path, query))
+
+
+_ANYTHING: Any = Any
