@@ -187,6 +187,7 @@ HOMES = (
     ("obstore", ("holdgate.core.files",)),
     ("PIL", ("holdgate.kinds.image.",)),
     ("fpdf", ("holdgate.kinds.report.",)),
+    ("markdown_it", ("holdgate.web.markdown",)),
     ("jwt", ("holdgate.accounts.tokens.jwt", "holdgate.accounts.tokens.jwks")),
     ("httpx", ("holdgate.core.network.outgoing", "holdgate.kinds.", "holdgate.client.", "holdgate.load.")),
     ("prometheus_client", ("holdgate.core.telemetry.metrics",)),

@@ -8,6 +8,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from holdgate.approvals.blocks import DiffBlock as DiffBlock
+    from holdgate.approvals.blocks import FieldsBlock as FieldsBlock
+    from holdgate.approvals.blocks import FileBlock as FileBlock
+    from holdgate.approvals.blocks import ImageBlock as ImageBlock
+    from holdgate.approvals.blocks import JsonBlock as JsonBlock
+    from holdgate.approvals.blocks import LinkBlock as LinkBlock
+    from holdgate.approvals.blocks import MarkdownBlock as MarkdownBlock
+    from holdgate.approvals.blocks import TableBlock as TableBlock
+    from holdgate.approvals.blocks import TextBlock as TextBlock
     from holdgate.approvals.forms import FormField as FormField
     from holdgate.approvals.values import Answer as Answer
     from holdgate.client import AsyncClient as AsyncClient
@@ -40,18 +49,27 @@ _HOMES = {
     "Backoff": "tasks.kinds",
     "Client": "client",
     "Context": "runtime.attempts.context",
+    "DiffBlock": "approvals.blocks",
+    "FieldsBlock": "approvals.blocks",
+    "FileBlock": "approvals.blocks",
     "FormField": "approvals.forms",
+    "ImageBlock": "approvals.blocks",
+    "JsonBlock": "approvals.blocks",
     "Kind": "tasks.kinds",
+    "LinkBlock": "approvals.blocks",
+    "MarkdownBlock": "approvals.blocks",
     "PermanentError": "runtime.errors",
     "Problem": "client",
     "Rate": "tasks.kinds",
     "Resource": "runtime.resources",
     "RetryAfter": "runtime.errors",
     "StoredArtifact": "tasks.artifacts",
+    "TableBlock": "approvals.blocks",
     "TaskOptions": "tasks.requests",
     "TaskRequest": "tasks.requests",
     "WebhookMessage": "client",
     "WebhookRefused": "client",
+    "TextBlock": "approvals.blocks",
     "WriteSession": "core.db",
     "enqueue": "tasks.enqueue",
     "enqueue_many": "tasks.enqueue",

@@ -1,5 +1,6 @@
 """A task that holds on a question, and its links, without a worker and without mail."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -29,7 +30,7 @@ from holdgate.core.principal import Principal
 from holdgate.core.text.addresses import checked_address
 from holdgate.core.tokens import digest
 from holdgate.runs.service import start_run
-from holdgate.tasks.queue.claims import claim_tasks
+from holdgate.tasks.queue.claims import Claimed, claim_tasks
 from holdgate.tasks.service import TaskRequest, enqueue
 
 OWNER = "owner@example.org"
@@ -72,12 +73,13 @@ async def put_question(
     name: str = "x",
     ttl: timedelta = timedelta(minutes=20),
     signup: str = "open",
+    shown: Callable[[Claimed], Awaitable[Any]] | None = None,
     **policy: Any,
 ) -> Asked:
     """Claim a task and let it ask; `deliver` mints the links and starts the clock, as the mail's sending does.
 
-    `again`: a task that was resumed asks once more. `policy`: further fields of the question. Who is not mailed has no
-    token.
+    `again`: a task that was resumed asks once more. `shown`: what it shows instead of a name. `policy`: further fields
+    of the question. Who is not mailed has no token.
     """
     owner = await principal(database)
     async with database.write("system") as session:
@@ -93,11 +95,13 @@ async def put_question(
             lease=timedelta(seconds=15),
         )
         assert task.id == task_id
+    what = await shown(task) if shown else {"Name": name}
+    async with database.write("worker:test") as session:
         question = Question(
             hold=hold,
             step="go",
             title=policy.pop("title", "May it go on?"),
-            shown={"Name": name},
+            shown=what,
             fields=fields,
             recipients=recipients,
             ttl=ttl if hold is HoldType.APPROVAL else None,

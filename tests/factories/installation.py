@@ -41,6 +41,7 @@ from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import HOLDS, TaskState, TaskVerb
 from tests import servers as servers_module
 from tests.factories.approvals import OWNER, Asked, approve, decided, key_of, principal, put_question, reject
+from tests.factories.blocks import every_block
 from tests.factories.bulk import buried, finish, start
 from tests.factories.people import PEOPLE, csv
 from tests.factories.schedules import plan
@@ -91,6 +92,7 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         for fields in ((), (FormField("wish", "Wish", value="as it is"),))
         for n in range(2)
     ]
+    blocks = await put_question(database, settings, shown=every_block(database, settings))
     done = await decided(database, settings)
     await buried(database, 3, "Connection refused by smtp.example.org " + "x" * 80, owner_id=by.id)
     bulk = await start(database, by, BulkVerb.RETRY, TaskFilter(states=(TaskState.DEAD_LETTER,)))
@@ -133,6 +135,8 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         "mail": str(mail.id),
         "token": asked.tokens[0],
         "used": done.tokens[0],
+        "blocks": str(blocks.approval_id),
+        "shows": blocks.tokens[0],
     }
 
 

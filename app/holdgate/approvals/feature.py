@@ -7,6 +7,7 @@ FEATURE = Feature(
         "holdgate.approvals.pages.inbox",
         "holdgate.approvals.pages.review",
         "holdgate.approvals.pages.receipts",
+        "holdgate.approvals.pages.files",
         "holdgate.approvals.pages.groups",
         "holdgate.approvals.pages.side_actions",
     ),

@@ -12,7 +12,7 @@ from holdgate.approvals import forms
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.models import Approval
-from holdgate.approvals.rules.shown import plain
+from holdgate.approvals.rules.shown import normal, plain
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
 
 F = TypeVar("F")
@@ -41,7 +41,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         try:
-            title, shown = plain(self.title), plain(self.shown)
+            title, shown = plain(self.title), normal(self.shown)
             fields = tuple(msgspec.structs.replace(field, value=plain(field.value)) for field in self.fields)
             plain([self.step, msgspec.to_builtins(fields)])
         except QuestionImpossible as problem:

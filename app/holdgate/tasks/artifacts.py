@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from holdgate.core.files import FileStore
 
 MOST_BYTES = 64 * 1024 * 1024
+# What a browser may show. PDF is not among them: browsers refuse to show one inside of a sandbox.
+PICTURES = frozenset({"image/png", "image/jpeg", "image/webp"})
 
 CONTENT_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,99}(; charset=utf-8)?")
 

@@ -10,6 +10,7 @@ import msgspec
 from holdgate.core.principal import name_of
 from holdgate.core.text.visible import unseen
 from holdgate.core.text.zones import shown
+from holdgate.web.markdown import markdown
 
 EXCERPT = 64 * 1024  # characters of one value that a page shows
 TREE = 1_000  # values that are shown each in a fold of its own; more are shown as text
@@ -173,6 +174,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "json_pretty": json_pretty,
     "excerpt": excerpt,
     "unseen": unseen,
+    "markdown": markdown,
     "state_label": state_label,
     "actor_name": name_of,
 }

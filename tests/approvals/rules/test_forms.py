@@ -8,7 +8,7 @@ import pytest
 
 from holdgate.approvals import forms
 from holdgate.approvals.models import Approval
-from holdgate.approvals.pages.inbox import QuestionView, SentDecisions
+from holdgate.approvals.pages.question import QuestionView, SentDecisions
 from holdgate.core.errors import Invalid
 from holdgate.core.forms.fields import sent_of
 

@@ -2,6 +2,7 @@
 version of a request to the next."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any, Literal, TypeAlias
@@ -50,17 +51,25 @@ def changes_of(approval: Approval) -> list[FieldChange]:
     return _changes(pairs)
 
 
+def changes_between(label: str, before: str, after: str) -> list[FieldChange]:
+    """Of one text; nothing when it has stayed the same."""
+    return _changes([(label, before, after)])
+
+
 def revision_of(before: Approval, after: Approval) -> list[FieldChange]:
     """What a version of a request shows otherwise than another one: the title, what is shown, the form as proposed."""
     old, new = _told(before), _told(after)
     return _changes([(place[1], _compared(old.get(place)), _compared(new.get(place))) for place in {**new, **old}])
 
 
-def _told(approval: Approval) -> dict[tuple[str, str], Any]:
+def _told(approval: Approval) -> dict[tuple[str, str, int], Any]:
     """Everything under its label; the same label in two places is told apart."""
-    told: dict[tuple[str, str], Any] = {("title", "Title"): approval.title}
-    told |= {("shown", row.label): row.text for row in rows(approval.shown)}
-    return told | {("form", field.label): field.value for field in values.fields_of(approval)}
+    seen: Counter[str] = Counter()
+    told: dict[tuple[str, str, int], Any] = {("title", "Title", 1): approval.title}
+    for row in rows(approval.shown):
+        seen[row.label] += 1
+        told["shown", row.label, seen[row.label]] = row.text
+    return told | {("form", field.label, 1): field.value for field in values.fields_of(approval)}
 
 
 def _changes(pairs: list[tuple[str, str, str]]) -> list[FieldChange]:

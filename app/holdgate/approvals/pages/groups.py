@@ -7,7 +7,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from holdgate.approvals.pages.inbox import QuestionView, SentDecisions, question_view
+from holdgate.approvals.pages.question import QuestionView, SentDecisions, question_view
 from holdgate.approvals.requests import grouping
 from holdgate.approvals.requests.grouping import CHUNK, MOST, ApprovalGroup, Chosen, Result
 from holdgate.approvals.states import ApprovalVerb

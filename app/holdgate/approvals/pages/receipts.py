@@ -11,7 +11,7 @@ from holdgate.approvals.evidence import receipts
 from holdgate.approvals.evidence.form_diff import FieldChange, changes_of
 from holdgate.approvals.evidence.receipts import Receipt
 from holdgate.approvals.models import Approval
-from holdgate.approvals.pages.inbox import QuestionView, question_view
+from holdgate.approvals.pages.question import QuestionView, question_view
 from holdgate.approvals.pages.review import LIMIT
 from holdgate.approvals.requests import inbox
 from holdgate.approvals.rules import queries
@@ -21,6 +21,7 @@ from holdgate.core.db import Session
 from holdgate.core.tokens import digest
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.headers import PRIVATE_LINK
+from holdgate.web.http.limits import Limit
 from holdgate.web.http.request import WebRequest, client_address
 from holdgate.web.http.sessions import Read
 from holdgate.web.render import render, render_private
@@ -36,14 +37,19 @@ class ReceiptPage(msgspec.Struct, frozen=True):
     private: bool
 
 
-async def _page(request: WebRequest, session: Session, approval: Approval, back: str, private: bool) -> ReceiptPage:
+async def _page(request: WebRequest, session: Session, approval: Approval, token: str = "") -> ReceiptPage:
+    """Args:
+    token: of the personal link that the page is behind, if it is.
+    """
     receipt = await receipts.receipt_of(session, request.app.state.settings, approval)
-    question = question_view(approval, await queries.version_before(session, approval))
-    return ReceiptPage(question, receipt, changes_of(approval), back, private)
+    question = question_view(approval, await queries.version_before(session, approval), token=token)
+    back = f"/review/{token}" if token else f"/approvals/{approval.id}"
+    return ReceiptPage(question, receipt, changes_of(approval), back, bool(token))
 
 
-async def _linked(request: WebRequest, session: Session, token: str) -> Approval:
-    await request.app.state.limits.hit(LIMIT, client_address(request.scope))
+async def linked(request: WebRequest, session: Session, token: str, limit: Limit = LIMIT) -> Approval:
+    """What the holder of a personal link may read by that alone. Raises SignInNeeded."""
+    await request.app.state.limits.hit(limit, client_address(request.scope))
     asked = await holder_of(session, digest(token))
     if asked.approval.level != "link":
         raise SignInNeeded
@@ -58,7 +64,7 @@ def receipt_file(receipt: Receipt, headers: dict[str, str]) -> Response[bytes]:
 @get("/approvals/{approval_id:uuid}/receipt")
 async def show_receipt(request: WebRequest, user: SignedIn, read: Read, approval_id: FromPath[UUID]) -> Response[str]:
     detail = await inbox.detail(read, approval_id, user)
-    view = await _page(request, read, detail.approval, f"/approvals/{approval_id}", False)
+    view = await _page(request, read, detail.approval)
     return await render(request, "approvals/receipt.html", view, nav="approvals")
 
 
@@ -70,13 +76,13 @@ async def send_receipt(request: WebRequest, user: SignedIn, read: Read, approval
 
 @get("/review/{token:str}/receipt")
 async def show_receipt_by_link(request: WebRequest, read: Read, token: FromPath[str]) -> Response[str]:
-    view = await _page(request, read, await _linked(request, read, token), f"/review/{token}", True)
+    view = await _page(request, read, await linked(request, read, token), token)
     return await render_private(request, "approvals/receipt_private.html", view)
 
 
 @get("/review/{token:str}/receipt.json")
 async def send_receipt_by_link(request: WebRequest, read: Read, token: FromPath[str]) -> Response[bytes]:
-    approval = await _linked(request, read, token)
+    approval = await linked(request, read, token)
     return receipt_file(await receipts.receipt_of(read, request.app.state.settings, approval), PRIVATE_LINK)
 
 

@@ -14,7 +14,7 @@ from holdgate.approvals.errors import NotAsked, QuestionChanged, TooLateToTakeBa
 from holdgate.approvals.evidence import receipts
 from holdgate.approvals.evidence.link_opens import Opening, note, sign_of_scanner
 from holdgate.approvals.models import Approval, Recipient
-from holdgate.approvals.pages.inbox import (
+from holdgate.approvals.pages.question import (
     REFUSALS,
     QuestionView,
     SentDecisions,
@@ -109,7 +109,11 @@ async def _page(
     form_time = _form_time(request, asked.recipient, asked.approval.version)
     return ReviewPage(
         question=question_view(
-            asked.approval, await queries.version_before(session, asked.approval), sent=sent, message=message
+            asked.approval,
+            await queries.version_before(session, asked.approval),
+            token=token,
+            sent=sent,
+            message=message,
         ),
         course=course,
         asker=owner.named if owner else "Holdgate",

@@ -10,7 +10,8 @@ from litestar.params import FromPath
 
 from holdgate.approvals.errors import ApprovalNotFound
 from holdgate.approvals.models import Approval, Recipient
-from holdgate.approvals.pages.inbox import REFUSALS, SentDecisions, approval_page, refusal
+from holdgate.approvals.pages.inbox import approval_page
+from holdgate.approvals.pages.question import REFUSALS, SentDecisions, refusal
 from holdgate.approvals.pages.review import Form, act_by_link, read_link_form
 from holdgate.approvals.requests import clarifying, delegating
 from holdgate.approvals.rules.access import asked_by_link, asked_signed_in

@@ -9,7 +9,7 @@ from holdgate.accounts import service as accounts
 from holdgate.approvals.evidence.form_diff import revision_of
 from holdgate.approvals.models import Approval, Note
 from holdgate.approvals.rules import events, policy_queries, queries, recipient_queries
-from holdgate.approvals.rules.shown import rows
+from holdgate.approvals.rules.shown import in_brief
 from holdgate.approvals.rules.tally import standing_of
 from holdgate.approvals.states import ApprovalState, HoldType
 from holdgate.core.config import Settings
@@ -153,7 +153,7 @@ class QuestionBack(PlainLetter):
 
 def _what(shown: Any) -> list[tuple[str, str]]:
     """What the page shows, each value on a line that a template may cut short, and how many are left for the page."""
-    told = [(row.label, row.text) for row in rows(shown)]
+    told = in_brief(shown)
     left = len(told) - MOST_ROWS
     return told if left <= 0 else [*told[:MOST_ROWS], ("And more", f"{left} further values, on the page")]
 

@@ -7,7 +7,7 @@ import msgspec
 
 from holdgate.accounts import service as accounts
 from holdgate.accounts.sign_in.links import may_sign_in
-from holdgate.approvals import forms, versions
+from holdgate.approvals import blocks, forms, versions
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests.deciding import refuse
@@ -23,6 +23,7 @@ from holdgate.core.text.addresses import BadAddress, canonical_address, checked_
 from holdgate.core.text.shape import shape_problem
 from holdgate.core.text.visible import is_blank
 from holdgate.mail import service as mail
+from holdgate.tasks import artifacts
 from holdgate.tasks.kinds import LONGEST_WAIT
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves as tasks
@@ -76,6 +77,7 @@ async def ask(
     )
     if not held:
         return False
+    await _check_files(session, task, question)
     changed = await versions.replace(session, task, question, before)
     approval_id = uuid7()
     people = await _people(session, task, question, signup)
@@ -175,6 +177,18 @@ def _check(question: Question, people: list[str], barred: frozenset[str]) -> Non
                 f"Several people decide {question.step!r}, so nobody can change its form, which is not complete: "
                 f"{problem}"
             ) from None
+
+
+async def _check_files(session: WriteSession, task: Claimed, question: Question) -> None:
+    """What people open must be what the task keeps, and no file of anybody else's."""
+    shown = blocks.files_of(question.shown)
+    kept = {(file.id, file.sha256) for file in await artifacts.artifacts_of(session, task.id)} if shown else set()
+    for file in shown:
+        if (file.id, file.sha256) not in kept:
+            raise QuestionImpossible(
+                f"The approval request {question.step!r} shows the file {file.name!r}, which the task does not keep. "
+                "Show what ctx.artifact returned, and let no later one replace it."
+            )
 
 
 async def _may_be_mailed(session: WriteSession, address: str, question: Question, signup: str) -> bool:

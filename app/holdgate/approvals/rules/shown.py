@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from holdgate.approvals import blocks
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.core.text.shape import MOST_DEPTH
 from holdgate.core.text.typed import plain_of
@@ -22,24 +23,44 @@ class ShownRow(msgspec.Struct, frozen=True):
 
 
 def rows(shown: Any) -> list[ShownRow]:
-    """Everything that is shown, in its order."""
-    values = shown if isinstance(shown, dict) else {"Value": shown}
-    return [_row(label, value) for label, value in values.items()]
+    """Everything that is shown, in its order: labelled values, or what the blocks of a list say as text."""
+    if isinstance(shown, list):
+        return [_told(label, text) for block in blocks.stored(shown) for label, text in block.texts()]
+    return [_row(label, value) for label, value in shown.items()]
+
+
+def in_brief(shown: Any) -> list[tuple[str, str]]:
+    """For an email: a line for each, which a template may cut short."""
+    if isinstance(shown, list):
+        return [line for block in blocks.stored(shown) for line in blocks.in_brief(block)]
+    return [(row.label, row.text) for row in rows(shown)]
+
+
+def normal(shown: Any) -> dict[str, Any] | list[Any]:
+    """As it is stored: labelled values, or a list of blocks.
+
+    Raises:
+        QuestionImpossible
+    """
+    given = [shown] if blocks.is_block(shown) else shown
+    data = plain(given)
+    stored: dict[str, Any] | list[Any] = data if isinstance(data, dict) else {"Value": data}
+    if isinstance(given, list | tuple) and any(map(blocks.is_block, given)):
+        try:
+            stored = plain(msgspec.to_builtins(blocks.read(data)))
+        except blocks.BadBlock as problem:
+            raise QuestionImpossible(f"can’t be shown: {problem}") from None
+    return stored
 
 
 def _row(label: str, value: Any) -> ShownRow:
     if isinstance(value, dict | list) and value:
         return ShownRow(label, msgspec.json.format(msgspec.json.encode(value), indent=2).decode(), "data")
-    text = _text(value)
+    return _told(label, blocks.scalar_text(value))
+
+
+def _told(label: str, text: str) -> ShownRow:
     return ShownRow(label, text, "text" if "\n" in text or len(text) > LONG else "fact")
-
-
-def _text(value: Any) -> str:
-    if value is None or value == "":
-        return "–"
-    if isinstance(value, bool):
-        return "Yes" if value else "No"
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def plain(value: Any, depth: int = MOST_DEPTH) -> Any:

@@ -120,7 +120,7 @@ async def get_artifact(
 ) -> Stream:
     """With its content type, as an attachment; `ETag` is its SHA-256."""
     found = await artifacts.find_artifact(read, task_id, artifact_id, user.scope)
-    return await file_of(request, found, "attachment")
+    return await file_of(request, found, shown=False)
 
 
 def _export(ending: str, media: str, answer: Any) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:

@@ -13,14 +13,11 @@ from litestar.response import Stream
 from holdgate.core.files import FileStore
 from holdgate.core.ids import UUID
 from holdgate.tasks import artifacts
-from holdgate.tasks.artifacts import ArtifactNotFound
+from holdgate.tasks.artifacts import PICTURES, ArtifactNotFound
 from holdgate.tasks.models import Artifact
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
 from holdgate.web.http.sessions import Read
-
-# PDF is not among them: browsers refuse to show one inside of a sandbox.
-SHOWN = frozenset({"image/png", "image/jpeg", "image/webp"})
 
 
 @get("/tasks/{task_id:uuid}/artifacts/{artifact_id:uuid}")
@@ -28,11 +25,16 @@ async def download(
     request: WebRequest, user: SignedIn, read: Read, task_id: FromPath[UUID], artifact_id: FromPath[UUID]
 ) -> Stream:
     found = await artifacts.find_artifact(read, task_id, artifact_id, user.scope)
-    return await file_of(request, found, "inline" if found.content_type in SHOWN else "attachment")
+    return await file_of(request, found)
 
 
-async def file_of(request: WebRequest, found: Artifact, disposition: str) -> Stream:
-    """The file, in pieces. Raises ArtifactNotFound."""
+async def file_of(request: WebRequest, found: Artifact, *, shown: bool = True) -> Stream:
+    """The file, in pieces. Raises ArtifactNotFound.
+
+    Args:
+        shown: by the browser, if it is a picture.
+    """
+    disposition = "inline" if shown and found.content_type in PICTURES else "attachment"
     pieces = await FileStore(request.app.state.settings.artifact_store).open(found.key)
     if pieces is None:
         raise ArtifactNotFound  # replaced in this moment, or taken out of the store by hand

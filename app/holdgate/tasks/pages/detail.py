@@ -11,10 +11,9 @@ from litestar.params import FromPath
 from holdgate.core.errors import Invalid, NotFound
 from holdgate.core.text.masking import masked
 from holdgate.tasks import service
-from holdgate.tasks.artifacts import artifacts_of
+from holdgate.tasks.artifacts import PICTURES, artifacts_of
 from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.models import Artifact, Task, TaskStep
-from holdgate.tasks.pages.artifacts import SHOWN
 from holdgate.tasks.schemas import detail
 from holdgate.tasks.search import lists
 from holdgate.tasks.states import BUTTONS, HOLDS, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
@@ -64,7 +63,7 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
         steps=_within_reach(steps),
         edits=TASK_MACHINE.allows(TaskVerb.RETRY, state) and not _internal(task.kind),
         next_alike=await lists.next_of_error(read, user.scope, task) if state is TaskState.DEAD_LETTER else None,
-        shown=SHOWN,
+        shown=PICTURES,
         artifacts=await artifacts_of(read, task_id),
         buttons=[verb.value for verb in BUTTONS if TASK_MACHINE.allows(verb, state)],
         holds=state in HOLDS,

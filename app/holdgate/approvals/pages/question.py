@@ -1,0 +1,165 @@
+"""A request as pages show it, and what people send of its form: in the inbox and behind a personal link."""
+
+from typing import Any
+
+import msgspec
+
+from holdgate.approvals import blocks, values
+from holdgate.approvals.blocks import AnyBlock, DiffBlock
+from holdgate.approvals.errors import (
+    AlreadyDecided,
+    AlreadyVoted,
+    PassedOn,
+    QuestionChanged,
+    QuestionExpired,
+    SelfApproval,
+    SignInNeeded,
+)
+from holdgate.approvals.evidence.form_diff import FieldChange, as_text, changes_between, revision_of
+from holdgate.approvals.forms import FormField, texts_of
+from holdgate.approvals.models import Approval
+from holdgate.approvals.requests.clarifying import NoteEnded, OpenNote
+from holdgate.approvals.rules import shown as showing
+from holdgate.approvals.rules.shown import ShownRow
+from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
+from holdgate.approvals.values import Decision
+from holdgate.core.errors import AppError, Invalid
+from holdgate.core.forms.fields import shown, write
+from holdgate.web.http.request import WebRequest
+
+VERBS = (ApprovalVerb.APPROVE, ApprovalVerb.REJECT, ApprovalVerb.ANSWER)
+ANSWER = "answer."  # prefix of a form's fields, so that none can be taken for ours
+REFUSALS = (
+    Invalid,
+    AlreadyDecided,
+    AlreadyVoted,
+    NoteEnded,
+    OpenNote,
+    PassedOn,
+    QuestionChanged,
+    QuestionExpired,
+    SelfApproval,
+    SignInNeeded,
+)
+
+
+class SentDecisions(msgspec.Struct, frozen=True):
+    """What a person entered, to be shown again when it was refused. `answers`: the form's, once it was sent."""
+
+    decision: str = ""
+    version: str = ""
+    reason: str = ""
+    answers: dict[str, str | list[str]] | None = None
+    errors: dict[str, str] = {}
+    detour: dict[str, str] = {}  # of the forms beside the decision: passing on, asking back, answering
+
+
+class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A question as a page shows it: `rows` of labelled values, or `blocks` with their files below the path `files`.
+
+    `before`: another version, which the same step asked last.
+    """
+
+    approval: Approval
+    fields: tuple[FormField, ...]
+    rows: list[ShownRow]
+    blocks: list[AnyBlock] = []
+    files: str = ""
+    before: Approval | None = None
+    sent: SentDecisions = SentDecisions()
+    message: str = ""
+
+    @property
+    def open(self) -> bool:
+        return self.approval.state == ApprovalState.PENDING
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """The short values; `passages` are the others."""
+        return [(row.label, row.text) for row in self.rows if row.kind == "fact"]
+
+    @property
+    def passages(self) -> list[ShownRow]:
+        return [row for row in self.rows if row.kind != "fact"]
+
+    def diff(self, block: DiffBlock) -> list[FieldChange]:
+        return changes_between(block.heading, block.before, block.after)
+
+    @property
+    def revised(self) -> list[FieldChange]:
+        """What is not as it was in the version before."""
+        return revision_of(self.before, self.approval) if self.before else []
+
+    @property
+    def asks_approval(self) -> bool:
+        return self.approval.hold == HoldType.APPROVAL
+
+    @property
+    def asks_sign_in(self) -> bool:
+        return self.approval.hold == HoldType.SIGN_IN
+
+    @property
+    def proposed(self) -> list[tuple[str, str]]:
+        return [(field.label, as_text(field.value)) for field in self.fields]
+
+    @property
+    def answers(self) -> list[tuple[str, str]]:
+        """What came back, under the names the form has for it."""
+        labels = {field.name: field.label for field in self.fields}
+        return [(labels.get(name, name), as_text(value)) for name, value in (self.approval.answer or {}).items()]
+
+    def value(self, field: FormField) -> Any:
+        """As just sent, or as it was filled in for an approval that was taken back, or as proposed."""
+        if self.sent.answers is not None:
+            return shown(field.field, texts_of(field.field, self.sent.answers.get(field.name)))
+        return write(field.field, (self.approval.answer or {}).get(field.name, field.stored))
+
+
+def question_view(
+    approval: Approval,
+    before: Approval | None = None,
+    *,
+    token: str = "",
+    sent: SentDecisions | None = None,
+    message: str = "",
+) -> QuestionView:
+    """Args:
+    token: of the personal link that the page is behind, if it is.
+    """
+    in_blocks = isinstance(approval.shown, list)
+    return QuestionView(
+        approval=approval,
+        fields=values.fields_of(approval),
+        rows=[] if in_blocks else showing.rows(approval.shown),
+        blocks=blocks.stored(approval.shown),
+        files=f"/review/{token}/files" if token else f"/approvals/{approval.id}/files",
+        before=before,
+        sent=sent or SentDecisions(),
+        message=message,
+    )
+
+
+async def read_sent(request: WebRequest) -> SentDecisions:
+    """What the form of a decision sent."""
+    form = await request.form()
+    answers: dict[str, str | list[str]] = {}
+    for name in form:
+        if name.startswith(ANSWER):
+            texts = [value for value in form.getall(name) if isinstance(value, str)]
+            answers[name.removeprefix(ANSWER)] = texts[0] if len(texts) == 1 else texts
+    decision, version, reason = (str(form.get(name, "")) for name in ("decision", "version", "reason"))
+    return SentDecisions(decision=decision, version=version, reason=reason, answers=answers)
+
+
+def decision_of(sent: SentDecisions) -> Decision:
+    """Raises Invalid: none was chosen, as none is preselected."""
+    if sent.decision not in VERBS:
+        raise Invalid("Please choose one of the decisions offered.", {"decision": "Choose one."})
+    verb = ApprovalVerb(sent.decision)
+    return Decision(version=sent.version, verb=verb, form=dict(sent.answers or {}), reason=sent.reason)
+
+
+def refusal(sent: SentDecisions, problem: AppError) -> tuple[SentDecisions, str, int]:
+    """What to show when a decision did not count: the entries kept, the sentence, the status."""
+    errors = problem.fields if isinstance(problem, Invalid) else {}
+    return msgspec.structs.replace(sent, errors=errors), str(problem), problem.status
