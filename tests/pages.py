@@ -63,6 +63,8 @@ PAGES = (
     "/settings/webhooks",
     "/settings/webhooks/{webhook}",
     "/admin/users",
+    "/admin/groups",
+    "/admin/groups/{people}",
     "/admin/audit",
     "/admin/health",
     "/admin/health?all=yes",

@@ -36,6 +36,7 @@ ORDER = (
     "runs",
     "webhooks",
     "bulk",
+    "groups",
     "accounts",
     "mail",
     "tasks",

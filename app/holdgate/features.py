@@ -6,6 +6,7 @@ import holdgate.approvals.feature
 import holdgate.audit.feature
 import holdgate.bulk.feature
 import holdgate.doctor.feature
+import holdgate.groups.feature
 import holdgate.mail.feature
 import holdgate.overview.feature
 import holdgate.postings.feature
@@ -30,6 +31,7 @@ FEATURES = (
     holdgate.webhooks.feature.FEATURE,
     holdgate.mail.feature.FEATURE,
     holdgate.accounts.feature.FEATURE,
+    holdgate.groups.feature.FEATURE,
     holdgate.audit.feature.FEATURE,
     holdgate.doctor.feature.FEATURE,
     holdgate.api.feature.FEATURE,

@@ -23,6 +23,7 @@ import holdgate.api.models
 import holdgate.approvals.models
 import holdgate.audit.models
 import holdgate.bulk.models
+import holdgate.groups.models
 import holdgate.mail.models
 import holdgate.postings.models
 import holdgate.runs.models

@@ -220,6 +220,30 @@ BEGIN
   RETURN QUERY SELECT t.found, t.found = t.id FROM unnest(found_, ids) AS t(found, id);
 END $$;
 
+CREATE FUNCTION holdgate.group_members_audit() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate', 'pg_temp'
+    AS $$
+BEGIN
+  INSERT INTO audit_events (actor, area, verb, subject, data)
+  SELECT holdgate_actor(), 'group', CASE TG_OP WHEN 'INSERT' THEN 'add_member' ELSE 'remove_member' END,
+         c.group_name, jsonb_build_object('email', c.email)
+  FROM changed_rows c JOIN groups g ON g.name = c.group_name;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.groups_audit() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate', 'pg_temp'
+    AS $$
+BEGIN
+  INSERT INTO audit_events (actor, area, verb, subject)
+  SELECT holdgate_actor(), 'group', CASE TG_OP WHEN 'INSERT' THEN 'add' WHEN 'DELETE' THEN 'remove' ELSE 'change' END,
+         CASE TG_OP WHEN 'DELETE' THEN OLD.name ELSE NEW.name END
+  WHERE TG_OP <> 'UPDATE' OR NEW.description <> OLD.description;
+  RETURN NULL;
+END $$;
+
 CREATE FUNCTION holdgate.holdgate_actor() RETURNS text
     LANGUAGE sql STABLE
     AS $$ SELECT coalesce(nullif(current_setting('holdgate.actor', true), ''), 'role:' || current_user) $$;
@@ -937,6 +961,7 @@ CREATE TABLE holdgate.approval_recipients (
     fresh_link_at timestamp with time zone,
     forwarded_from uuid,
     forward_note text,
+    groups text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT approval_recipients_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'undelivered'::text, 'inbox'::text])))
 );
 
@@ -967,6 +992,7 @@ CREATE TABLE holdgate.approvals (
     version text NOT NULL,
     state text DEFAULT 'pending'::text NOT NULL,
     needed smallint DEFAULT '1'::smallint NOT NULL,
+    needed_by json,
     self_approval boolean DEFAULT true NOT NULL,
     level text DEFAULT 'link'::text NOT NULL,
     continues_on_reject boolean DEFAULT false NOT NULL,
@@ -1110,6 +1136,21 @@ CREATE TABLE holdgate.error_names (
     error_type text NOT NULL,
     message text NOT NULL,
     last_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE holdgate.group_members (
+    group_name text NOT NULL,
+    email text NOT NULL,
+    added_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT group_members_email_check CHECK (((email ~~ '%_@_%'::text) AND (length(email) <= 254)))
+);
+
+CREATE TABLE holdgate.groups (
+    name text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT groups_description_check CHECK ((length(description) <= 500)),
+    CONSTRAINT groups_name_check CHECK ((name ~ '^[a-z0-9]([a-z0-9._-]{0,48}[a-z0-9])?$'::text))
 );
 
 CREATE TABLE holdgate.kind_limit_events (
@@ -1680,6 +1721,12 @@ ALTER TABLE ONLY holdgate.bulk_events
 ALTER TABLE ONLY holdgate.bulk_tasks
     ADD CONSTRAINT bulk_tasks_pkey PRIMARY KEY (action_id, task_id);
 
+ALTER TABLE ONLY holdgate.group_members
+    ADD CONSTRAINT group_members_pkey PRIMARY KEY (group_name, email);
+
+ALTER TABLE ONLY holdgate.groups
+    ADD CONSTRAINT groups_pkey PRIMARY KEY (name);
+
 ALTER TABLE ONLY holdgate.kind_limit_events
     ADD CONSTRAINT kind_limit_events_pkey PRIMARY KEY (id);
 
@@ -1858,6 +1905,8 @@ CREATE INDEX error_names_age_idx ON holdgate.error_names USING btree (last_at);
 
 CREATE UNIQUE INDEX error_names_key ON holdgate.error_names USING btree (owner_id, fingerprint) NULLS NOT DISTINCT;
 
+CREATE INDEX group_members_email_idx ON holdgate.group_members USING btree (email);
+
 CREATE INDEX kind_limit_events_at_idx ON holdgate.kind_limit_events USING btree (at DESC, id DESC);
 
 CREATE INDEX lanes_key_idx ON holdgate.lanes USING btree (kind, queue, run_id, owner_id);
@@ -1990,6 +2039,12 @@ CREATE TRIGGER approvals_quorum BEFORE UPDATE OF state ON holdgate.approvals FOR
 
 CREATE TRIGGER bulk_actions_log AFTER INSERT OR UPDATE ON holdgate.bulk_actions FOR EACH ROW EXECUTE FUNCTION holdgate.bulk_actions_log();
 
+CREATE TRIGGER group_members_added AFTER INSERT ON holdgate.group_members REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.group_members_audit();
+
+CREATE TRIGGER group_members_removed AFTER DELETE ON holdgate.group_members REFERENCING OLD TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.group_members_audit();
+
+CREATE TRIGGER groups_audit AFTER INSERT OR DELETE OR UPDATE OF description ON holdgate.groups FOR EACH ROW EXECUTE FUNCTION holdgate.groups_audit();
+
 CREATE TRIGGER kind_limits_log AFTER INSERT OR UPDATE OF concurrency, rate_count, rate_per, set_by ON holdgate.kind_limits FOR EACH ROW EXECUTE FUNCTION holdgate.kind_limits_log();
 
 CREATE TRIGGER queues_log AFTER INSERT OR UPDATE ON holdgate.queues FOR EACH ROW EXECUTE FUNCTION holdgate.queues_log();
@@ -2080,6 +2135,9 @@ ALTER TABLE ONLY holdgate.bulk_events
 
 ALTER TABLE ONLY holdgate.bulk_tasks
     ADD CONSTRAINT bulk_tasks_action_id_fkey FOREIGN KEY (action_id) REFERENCES holdgate.bulk_actions(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.group_members
+    ADD CONSTRAINT group_members_group_name_fkey FOREIGN KEY (group_name) REFERENCES holdgate.groups(name) ON DELETE CASCADE;
 
 ALTER TABLE ONLY holdgate.posting_imports
     ADD CONSTRAINT posting_imports_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;

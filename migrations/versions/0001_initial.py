@@ -449,6 +449,27 @@ def tables() -> None:
     )
     op.create_index("users_email_key", "users", [sa.literal_column("lower(email)")], unique=True)
     op.create_table(
+        "groups",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), server_default="", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("name ~ '^[a-z0-9]([a-z0-9._-]{0,48}[a-z0-9])?$'", name=op.f("groups_name_check")),
+        sa.CheckConstraint("length(description) <= 500", name=op.f("groups_description_check")),
+        sa.PrimaryKeyConstraint("name", name=op.f("groups_pkey")),
+    )
+    op.create_table(
+        "group_members",
+        sa.Column("group_name", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("email LIKE '%_@_%' AND length(email) <= 254", name=op.f("group_members_email_check")),
+        sa.ForeignKeyConstraint(
+            ["group_name"], ["groups.name"], name=op.f("group_members_group_name_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("group_name", "email", name=op.f("group_members_pkey")),
+    )
+    op.create_index("group_members_email_idx", "group_members", ["email"], unique=False)
+    op.create_table(
         "workers",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("host", sa.Text(), nullable=False),
@@ -1018,6 +1039,7 @@ def tables() -> None:
         sa.Column("version", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), server_default="pending", nullable=False),
         sa.Column("needed", sa.SmallInteger(), server_default="1", nullable=False),
+        sa.Column("needed_by", sa.JSON(), nullable=True),
         sa.Column("self_approval", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("level", sa.Text(), server_default="link", nullable=False),
         sa.Column("continues_on_reject", sa.Boolean(), server_default=sa.text("false"), nullable=False),
@@ -1218,6 +1240,7 @@ def tables() -> None:
         sa.Column("fresh_link_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("forwarded_from", sa.Uuid(), nullable=True),
         sa.Column("forward_note", sa.Text(), nullable=True),
+        sa.Column("groups", sa.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.CheckConstraint(
             "state IN ('waiting', 'sent', 'undelivered', 'inbox')", name=op.f("approval_recipients_state_check")
         ),

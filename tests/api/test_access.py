@@ -17,6 +17,7 @@ from holdgate.asgi import API_HANDLERS
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.scopes import Scope
+from holdgate.groups import service as groups
 from tests.factories.approvals import put_question
 from tests.factories.programs import (
     ADMIN,
@@ -135,6 +136,13 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "POST /users/{user_id}/role": ({"role": "member"}, 403, 403, 200),
     "POST /users/{user_id}/disable": (None, 403, 403, 200),
     "POST /users/{user_id}/enable": (None, 403, 403, 200),
+    "GET /groups": (None, 200, 200, 200),
+    "POST /groups": ({"name": "finance"}, 403, 403, 201),
+    "GET /groups/{group}": (None, 200, 200, 200),
+    "POST /groups/{group}": ({"description": "Who knows"}, 403, 403, 200),
+    "POST /groups/{group}/members": ({"members": [OTHER]}, 403, 403, 200),
+    "POST /groups/{group}/members/remove": ({"members": [OTHER]}, 403, 403, 200),
+    "POST /groups/{group}/delete": (None, 403, 403, 200),
     "GET /audit": (None, 403, 403, 200),
     "GET /doctor": (None, 403, 403, 200),
     "GET /workers": (None, 200, 200, 200),
@@ -215,6 +223,8 @@ async def world(api: Api) -> AsyncIterator[World]:
     await program.post(f"{V1}/account/resume", content=b"A gardener.", headers={"Content-Type": FILE})
     webhook = await program.post(f"{V1}/webhooks", json=WEBHOOK)
     action = await program.post(f"{V1}/bulk", json={**BULK, "expected": 1000})
+    async with api.database.write("system") as session:
+        ids["group"] = await groups.create_group(session, "security", members=[OWNER])
     ids |= {"endpoint_id": webhook.json()["id"], "action_id": action.json()["id"]}
     ids |= {"user_id": str((await api.person("third@example.org")).id)} | await signed_in(api, OWNER)
     yield World(api, {**ids, "approval_id": str(asked.approval_id)})

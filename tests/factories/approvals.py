@@ -29,6 +29,8 @@ from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
 from holdgate.core.text.addresses import checked_address
 from holdgate.core.tokens import digest
+from holdgate.groups import service as groups
+from holdgate.groups.service import name_in as group_name
 from holdgate.runs.service import start_run
 from holdgate.tasks.queue.claims import Claimed, claim_tasks
 from holdgate.tasks.service import TaskRequest, enqueue
@@ -41,7 +43,8 @@ DAN, BOSS = "dan@example.org", "boss@example.org"
 
 @dataclass
 class Asked:
-    """A question that was put. `tokens` are those of its recipients' links, in the order of the addresses."""
+    """A question that was put. `tokens` are those of its recipients' links, in the order of the addresses; those of
+    groups by address."""
 
     task_id: UUID
     approval_id: UUID
@@ -50,6 +53,11 @@ class Asked:
 
     def hashes(self) -> list[bytes]:
         return [digest(token) for token in self.tokens]
+
+
+async def make_group(database: Database, name: str, *members: str) -> None:
+    async with database.write("system") as session:
+        await groups.create_group(session, name, members=members)
 
 
 async def principal(database: Database, email: str = OWNER, *, admin: bool = False) -> Principal:
@@ -119,7 +127,8 @@ async def put_question(
         asked = await recipient_queries.recipients_of(session, [approval.id])
         people = {person.email: person.id for person in asked if person.state == "waiting"}
     if deliver:
-        stored = [checked_address(email) for email in recipients]
+        named = [checked_address(email) for email in recipients if group_name(email) is None]
+        stored = list(dict.fromkeys([*named, *people]))
         tokens = [await delivered(database, settings, people[email]) for email in stored if email in people]
     return Asked(task_id, approval.id, approval.version, tokens)
 

@@ -20,6 +20,7 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
+from holdgate.groups import service as groups
 from holdgate.mail import mailbox
 from holdgate.postings.formats import parse
 from holdgate.postings.imports import service as imports
@@ -111,6 +112,9 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         await create_token(session, by.id, name="A program", scopes=USUAL, lasts=None)
         [key] = await queries.tokens_of(session, by.id)
         await session.execute(update(Schedule).values(token_id=key.id))
+        people = await groups.create_group(
+            session, "security", description="Who knows", members=[by.email, "y@x.example"]
+        )
         await saved.save(session, by, "Broken ones", "state=dead_letter")
         await mailbox.deliver(session, a_mail())
         [mail] = await mailbox.messages(session)
@@ -123,6 +127,7 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         "approval": str(asked.approval_id),
         "mine": str(alike[0].approval_id),
         "decided": str(done.approval_id),
+        "people": people,
         "group": await key_of(database, alike[0]),
         "bulk": str(bulk),
         "going": str(going),

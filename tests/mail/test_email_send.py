@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 
 from holdgate.accounts import service as accounts
 from holdgate.accounts.sign_in.queries import LINK_LASTS
-from holdgate.approvals.requests.requesting import UNREACHABLE
+from holdgate.approvals.requests.resolving import UNREACHABLE
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7

@@ -28,6 +28,7 @@ CONTEXT = {
     "note": "",
     "signs_in": False,
     "needed": 1,
+    "because": "",
     "replaces": "",
 }
 

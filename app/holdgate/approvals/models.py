@@ -1,10 +1,12 @@
 """Tables of the questions put to people, those asked, their links and votes, what they asked back, and the trail."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     JSON,
     BigInteger,
     CheckConstraint,
@@ -82,6 +84,8 @@ class Approval(Base):
     state: Mapped[str] = mapped_column(Text, server_default="pending")
     # Policy: how many different people must approve, whether whoever started it may, whether the link alone is enough.
     needed: Mapped[int] = mapped_column(SmallInteger, server_default="1")
+    # How many of them from which group; then `needed` is the sum.
+    needed_by: Mapped[dict[str, int] | None] = mapped_column(JSON)
     self_approval: Mapped[bool] = mapped_column(server_default=text("true"))
     level: Mapped[str] = mapped_column(Text, server_default="link")
     continues_on_reject: Mapped[bool] = mapped_column(server_default=text("false"))
@@ -116,6 +120,8 @@ class Approval(Base):
 class Recipient(Base):
     """A person asked. `state`: waiting (mail not yet accepted), sent, undelivered, inbox (asked there only).
 
+    `groups`: as members of which they were asked, they were asked;
+    whoever joins or leaves one later changes nothing about it.
     `forwarded_from` is the person who passed the question on to this one, with `forward_note`; they are not asked any
     more.
     """
@@ -144,6 +150,17 @@ class Recipient(Base):
     fresh_link_at: Mapped[datetime | None] = mapped_column(Moment)
     forwarded_from: Mapped[UUID | None] = mapped_column(ForeignKey("approval_recipients.id", ondelete="CASCADE"))
     forward_note: Mapped[str | None] = mapped_column(Text)
+    groups: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+
+    @property
+    def because(self) -> str:
+        """Why they were asked; "" for who was named, or stands in by a colleague's choice."""
+        return because(self.groups)
+
+
+def because(groups: Sequence[str]) -> str:
+    """Why somebody is asked: `member of security and finance`."""
+    return f"member of {' and '.join(groups)}" if groups else ""
 
 
 class ApprovalLink(Base):

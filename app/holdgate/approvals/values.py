@@ -1,5 +1,6 @@
 """What is asked and what is answered, as values: a question, a decision sent, the answer a handler sees."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -14,6 +15,7 @@ from holdgate.approvals.forms import FormField
 from holdgate.approvals.models import Approval
 from holdgate.approvals.rules.shown import normal, plain
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
+from holdgate.groups.service import name_in as group_name
 
 F = TypeVar("F")
 
@@ -35,7 +37,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     take_back: timedelta = timedelta()
     continues_on_reject: bool = False
     continues_on_expire: bool = False
-    needed: int = 1
+    needed: int | Mapping[str, int] = 1
     self_approval: bool = True
     level: Literal["link", "sign-in"] = "link"
 
@@ -48,6 +50,21 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
             raise QuestionImpossible(f"The approval request {self.step!r} {problem}.") from None
         for name, value in (("title", title), ("shown", shown), ("fields", fields)):
             msgspec.structs.force_setattr(self, name, value)
+
+    @property
+    def needed_by(self) -> Mapping[str, int]:
+        """How many of each group; empty where anybody asked counts."""
+        return {} if isinstance(self.needed, int) else self.needed
+
+    @property
+    def votes_needed(self) -> int:
+        return self.needed if isinstance(self.needed, int) else sum(self.needed.values())
+
+    @property
+    def group_names(self) -> list[str]:
+        """Those it asks, by whichever way."""
+        named = [name for each in self.recipients if (name := group_name(each)) is not None]
+        return list(dict.fromkeys([*named, *self.needed_by]))
 
     @property
     def version(self) -> str:

@@ -8,7 +8,7 @@ import msgspec
 
 from holdgate.core.errors import Invalid
 
-AREAS = ("task", "approval", "run", "bulk", "queue", "schedule", "limit", "user", "token", "webhook")
+AREAS = ("task", "approval", "run", "bulk", "queue", "schedule", "limit", "user", "group", "token", "webhook")
 
 
 class AuditPlace(NamedTuple):
@@ -85,4 +85,4 @@ class AuditEntry(NamedTuple):
         }
         if self.area in pages and self.target and self.verb not in ("delete", "remove"):
             return pages[self.area] + self.target
-        return {"queue": "/queues", "limit": "/queues", "user": "/admin/users"}.get(self.area)
+        return {"queue": "/queues", "limit": "/queues", "user": "/admin/users", "group": "/admin/groups"}.get(self.area)

@@ -59,7 +59,7 @@ def sources_for(wanted: AuditFilter) -> Iterable[Source]:
     """Those that can have lines that fit: the others are not asked."""
     every = [tasks_log(False), _approvals(), _runs(), _bulk(), _queues(), _schedules(), _limits(), _audit()]
     for source in every:
-        areas = ("user", "token", "webhook") if source.area == "user" else (source.area,)
+        areas = ("user", "group", "token", "webhook") if source.area == "user" else (source.area,)
         if wanted.area and wanted.area not in areas:
             continue
         if wanted.task is not None and source.of_task is None:

@@ -5,7 +5,7 @@ What a command needs is imported when it runs, so that `--help` and shell comple
 
 import click
 
-from holdgate.cli import database, people, processes, project, tasks
+from holdgate.cli import database, groups, people, processes, project, tasks
 from holdgate.load.command import load
 
 
@@ -50,5 +50,6 @@ for command in (
     processes.worker,
     people.user,
     people.token,
+    groups.group,
 ):
     main.add_command(command)

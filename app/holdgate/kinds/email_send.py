@@ -15,7 +15,7 @@ import msgspec
 
 # The letters of the features register themselves; who can send mail can send theirs.
 from holdgate.accounts import service as accounts
-from holdgate.approvals.requests.requesting import UNREACHABLE
+from holdgate.approvals.requests.resolving import UNREACHABLE
 from holdgate.core.postgres.outages import AWAY
 from holdgate.core.text.addresses import checked_address
 from holdgate.mail import mailbox, smtp

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.forms import FormField
-from holdgate.approvals.requests import deciding, mails, requesting
+from holdgate.approvals.requests import deciding, mails, resolving
 from holdgate.approvals.rules import recipient_queries
 from holdgate.approvals.states import HoldType
 from holdgate.approvals.values import Question
@@ -78,7 +78,7 @@ async def test_pages_emails_and_receipts_show_what_turns_a_text_around(
 def test_a_title_that_nobody_can_see_is_refused(title: str) -> None:
     question = Question(hold=HoldType.APPROVAL, step="go", title=title, shown={})
     with pytest.raises(QuestionImpossible, match="no title that can be seen"):
-        requesting._check(question, [OWNER], frozenset())
+        resolving.check_question(question)
 
 
 async def test_what_is_stored_is_exact(database: Database, settings: Settings, redis: Redis) -> None:

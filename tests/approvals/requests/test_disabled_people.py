@@ -7,7 +7,7 @@ from sqlalchemy import select, text
 
 from holdgate.accounts import service as accounts
 from holdgate.accounts.errors import AccessEnded
-from holdgate.approvals.requests import clarifying, deciding, delegating, reminding, requesting, undoing
+from holdgate.approvals.requests import clarifying, deciding, delegating, reminding, requesting, resolving, undoing
 from holdgate.approvals.requests import mails as approval_mails
 from holdgate.approvals.rules.access import asked_by_link, holder_of
 from holdgate.approvals.states import ApprovalVerb, HoldType
@@ -125,7 +125,7 @@ async def test_a_disabled_person_is_not_asked_and_nobody_learns_why(database: Da
     await disable(database, ANN)
     asked = await put_question(database, settings, recipients=(ANN, BOB))
     people = {person.email: (person.state, person.problem) for person in await recipients_of(database, asked)}
-    assert people == {ANN: ("undelivered", requesting.UNREACHABLE), BOB: ("sent", None)}
+    assert people == {ANN: ("undelivered", resolving.UNREACHABLE), BOB: ("sent", None)}
     async with database.read() as session:
         mails = await session.execute(select(Task.payload["to"].astext).where(Task.kind == "email.send"))
     assert list(mails.scalars()) == [BOB]

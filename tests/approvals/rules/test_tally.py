@@ -16,7 +16,7 @@ from holdgate.approvals.errors import (
     SignInNeeded,
 )
 from holdgate.approvals.forms import FormField
-from holdgate.approvals.requests import deciding, requesting
+from holdgate.approvals.requests import deciding, resolving
 from holdgate.approvals.rules import events
 from holdgate.approvals.values import Decision
 from holdgate.core.config import Settings
@@ -316,7 +316,7 @@ async def test_with_nobody_left_to_ask_it_holds_undelivered_and_does_not_expire(
 ) -> None:
     asked = await put_question(database, settings, recipients=(OWNER,), self_approval=False)
     [person] = await recipients_of(database, asked)
-    assert (person.state, person.problem) == ("undelivered", requesting.BARRED)
+    assert (person.state, person.problem) == ("undelivered", resolving.BARRED)
     assert (await approval_of(database, asked)).expires_at is None
     other = await principal(database, "admin@example.org", admin=True)
     async with database.write(other.actor) as session:
@@ -343,7 +343,7 @@ async def test_who_has_to_sign_in_and_may_not_is_not_mailed(database: Database, 
         database, settings, recipients=(OWNER, "eve@example.net"), level="sign-in", signup="invite"
     )
     people = {person.email: (person.state, person.problem) for person in await recipients_of(database, asked)}
-    assert people == {OWNER: ("sent", None), "eve@example.net": ("undelivered", requesting.UNREACHABLE)}
+    assert people == {OWNER: ("sent", None), "eve@example.net": ("undelivered", resolving.UNREACHABLE)}
 
 
 async def test_who_has_decided_gets_no_further_link(database: Database, settings: Settings) -> None:

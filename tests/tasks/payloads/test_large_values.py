@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 import holdgate.kinds.http_request  # noqa: F401
 from holdgate.approvals.errors import QuestionImpossible
-from holdgate.approvals.requests import requesting
+from holdgate.approvals.requests import resolving
 from holdgate.approvals.states import HoldType
 from holdgate.approvals.values import Question
 from holdgate.core.config import Settings
@@ -118,7 +118,7 @@ async def test_a_result_of_a_task_or_a_step_is_refused_for_good(
 @pytest.mark.parametrize("value", [{"a": deep(MOST_DEPTH)}, list(range(MOST_VALUES))])
 def test_what_is_shown_with_an_approval_request_is_refused_for_good(value: Any) -> None:
     with pytest.raises(QuestionImpossible):
-        requesting._check(Question(hold=HoldType.APPROVAL, step="go", title="T", shown=value), ["a@b.c"], frozenset())
+        resolving.check_question(Question(hold=HoldType.APPROVAL, step="go", title="T", shown=value))
 
 
 def test_an_import_that_is_nested_too_deep_is_refused() -> None:

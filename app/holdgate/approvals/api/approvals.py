@@ -23,6 +23,7 @@ from holdgate.approvals.api.schemas import (
 from holdgate.approvals.errors import ApprovalNotFound
 from holdgate.approvals.requests import deciding, exports, inbox
 from holdgate.approvals.rules import policy_queries
+from holdgate.approvals.rules.tally import standing_of
 from holdgate.approvals.states import ApprovalVerb
 from holdgate.approvals.values import Decision
 from holdgate.core.db import ReadSession, WriteSession
@@ -52,7 +53,7 @@ async def get_approval(user: Principal, read: ReadSession, approval_id: UUID) ->
     """What is shown is exactly what would be done."""
     found = await inbox.detail(read, approval_id, user)
     notes = await policy_queries.notes_of(read, approval_id)
-    return detail(found, notes)
+    return detail(found, notes, await standing_of(read, found.approval))
 
 
 @post(

@@ -9,6 +9,7 @@ import msgspec
 from holdgate.api.paging import Paged
 from holdgate.approvals.models import Approval, Note
 from holdgate.approvals.requests.inbox import Detail
+from holdgate.approvals.rules.tally import Standing
 from holdgate.approvals.states import ApprovalState, HoldType
 from holdgate.approvals.values import fields_of
 from holdgate.tasks.schemas import Moment
@@ -44,8 +45,19 @@ class FieldItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AskedItem(msgspec.Struct, frozen=True):
+    """`because`: why they were asked, `member of security` for one; empty for who was named."""
+
     email: str
     state: str
+    because: str
+
+
+class QuotaItem(msgspec.Struct, frozen=True):
+    """How many of a group have approved, each person counting once for one group, and how many must."""
+
+    group: str
+    approved: int
+    needed: int
 
 
 class NoteItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,10 +82,13 @@ class QuestionItem(ApprovalItem, frozen=True, kw_only=True):
 
 class ApprovalDetail(QuestionItem, frozen=True, kw_only=True):
     """A question whole. `stopped_at`: its clock stands still since then, for a question to the owner. `goes_on_at`:
-    until then the approval can be taken back. `group`: of questions that can be decided together."""
+    until then the approval can be taken back. `needed`: how many people must approve; `needed_by`: how many of which
+    group, where groups are counted. `group`: of questions that can be decided together."""
 
     answer: Any
     recipients: list[AskedItem]
+    needed: int
+    needed_by: list[QuotaItem]
     notes: list[NoteItem]
     stopped_at: Moment | None
     goes_on_at: Moment | None
@@ -137,12 +152,14 @@ def question(approval: Approval) -> QuestionItem:
     return QuestionItem(**_whole(approval))
 
 
-def detail(found: Detail, notes: Sequence[Note]) -> ApprovalDetail:
+def detail(found: Detail, notes: Sequence[Note], standing: Standing) -> ApprovalDetail:
     approval = found.approval
     return ApprovalDetail(
         **_whole(approval),
         answer=approval.answer,
-        recipients=[AskedItem(person.email, person.state) for person in found.recipients],
+        recipients=[AskedItem(person.email, person.state, person.because) for person in found.recipients],
+        needed=standing.needed,
+        needed_by=[QuotaItem(*each) for each in standing.progress],
         notes=[_note(note) for note in notes],
         stopped_at=approval.stopped_at,
         goes_on_at=approval.goes_on_at,

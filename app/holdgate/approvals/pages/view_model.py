@@ -83,7 +83,7 @@ async def course_of(session: Session, approval: Approval, viewer: str, *, by: Pr
         notes=await policy_queries.notes_of(session, approval.id),
         viewer=viewer,
         owner=owner.email if owner and owner.disabled_at is None else "",
-        decides_unasked=is_admin or (owns and approval.hold != HoldType.APPROVAL),
+        decides_unasked=(is_admin and not approval.needed_by) or (owns and approval.hold != HoldType.APPROVAL),
         answers=owns or is_admin,
         paused=await runs.holds_back(session, approval.task_id),
     )
@@ -147,5 +147,8 @@ def timeline_of(approval: Approval, events: Sequence[ApprovalEvent]) -> list[Tim
 
 def _detail(data: dict[str, Any]) -> str:
     to = f"to {data['to']}" if "to" in data else ""
-    texts = [to, ", ".join(data.get("people", ())), *(data.get(name) or "" for name in ("note", "text", "reason"))]
+    why = data.get("why", {})
+    people = ", ".join(f"{email} ({why[email]})" if email in why else email for email in data.get("people", ()))
+    left_out = f"not {', '.join(data['left_out'])}, who started or changed it" if "left_out" in data else ""
+    texts = [to, people, left_out, *(data.get(name) or "" for name in ("note", "text", "reason"))]
     return ": ".join(text for text in texts if text)

@@ -71,6 +71,8 @@ async def decide_signed_in(
         raise ApprovalNotFound
     if not (asked or by.is_admin or (owns and approval.hold != HoldType.APPROVAL)):
         raise NotAsked
+    if not asked and approval.needed_by:
+        raise NotAsked(f"People of {', '.join(approval.needed_by)} decide this, each for their group.")
     check_person(approval, by)
     return await _decide(session, approval, decision, by=by.email, source=f"signed in, {source}", now=now)
 

@@ -60,9 +60,7 @@ async def forward(
     _check_receiver(standing, sender, address)
     recipient_id = uuid7()
     text = note.strip()[:LONGEST_NOTE]
-    await policy_queries.insert_forwarded(
-        session, recipient_id, current.id, address, forwarded_from=sender.id, note=text
-    )
+    await policy_queries.insert_forwarded(session, recipient_id, current.id, address, forwarded_from=sender, note=text)
     await events.record(
         session,
         current.id,

@@ -63,6 +63,7 @@ class _Question(PlainLetter):
             "note": (recipient.forward_note or "") if sender else "",
             "signs_in": signs_in,
             "needed": approval.needed,
+            "because": recipient.because,
         }
 
     async def sent(self, session: WriteSession, data: AskedPerson, reply: str = "") -> None:

@@ -1,30 +1,24 @@
 """Putting questions to people: a task holds, those asked get a mail with a link of their own, or a fresh one."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
-from holdgate.accounts import service as accounts
-from holdgate.accounts.sign_in.links import may_sign_in
-from holdgate.approvals import blocks, forms, versions
+from holdgate.approvals import blocks, versions
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.models import Approval
+from holdgate.approvals.requests import resolving
 from holdgate.approvals.requests.deciding import refuse
 from holdgate.approvals.rules import events, queries, recipient_queries
 from holdgate.approvals.rules.access import holder_of
-from holdgate.approvals.rules.tally import starters
 from holdgate.approvals.states import ApprovalState, HoldType
 from holdgate.approvals.values import Question
 from holdgate.core.db import WriteSession
-from holdgate.core.errors import Conflict, Invalid, TooMany
+from holdgate.core.errors import Conflict, TooMany
 from holdgate.core.ids import uuid7
-from holdgate.core.text.addresses import BadAddress, canonical_address, checked_address
-from holdgate.core.text.shape import shape_problem
-from holdgate.core.text.visible import is_blank
 from holdgate.mail import service as mail
 from holdgate.tasks import artifacts
-from holdgate.tasks.kinds import LONGEST_WAIT
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.queue.claims import Claimed
@@ -33,9 +27,6 @@ from holdgate.tasks.states import RESUMED_PRIORITY, TaskState, TaskVerb
 
 FRESH_LINKS = 5  # mails one person can ask for about one question
 MAIL_PRIORITY = 300  # ahead of every other mail: twenty minutes are short
-BARRED = "started or changed it, so somebody else has to decide"
-# Whoever reads it is not to learn who has an account, or has one no more.
-UNREACHABLE = "no email could be sent to them; an administrator may know why"
 
 
 async def wait_for_undo(session: WriteSession, task: Claimed, approval: Approval) -> bool:
@@ -80,7 +71,8 @@ async def ask(
     await _check_files(session, task, question)
     changed = await versions.replace(session, task, question, before)
     approval_id = uuid7()
-    people = await _people(session, task, question, signup)
+    asked = await resolving.resolve(session, task, question, signup)
+    people = asked.people
     await queries.insert_approval(
         session,
         {
@@ -94,7 +86,8 @@ async def ask(
             "shown": question.shown,
             "form": {"fields": msgspec.to_builtins(question.fields)},
             "version": question.version,
-            "needed": question.needed,
+            "needed": question.votes_needed,
+            "needed_by": question.needed_by or None,
             "self_approval": question.self_approval,
             "level": question.level,
             "continues_on_reject": question.continues_on_reject,
@@ -105,78 +98,12 @@ async def ask(
             "alike": None if changed else question.alike(task.run_id, task.kind),
         },
         people,
-        events.line(approval_id, "ask", "system", data={"people": [person.email for person in people]}),
+        events.line(approval_id, "ask", "system", data=asked.told),
     )
     for person in people:
         if person.problem is None:
             await mail_question(session, person.id, person.email, question.hold, task.owner_id, question.title)
     return True
-
-
-async def _people(session: WriteSession, task: Claimed, question: Question, signup: str) -> list[queries.Person]:
-    """Those to ask, each once, and why some of them are not mailed."""
-    owner = await accounts.find_user(session, task.owner_id) if task.owner_id else None
-    addresses = [_address(question, each) for each in question.recipients] or ([owner.email] if owner else [])
-    distinct = {canonical_address(address): address for address in reversed(addresses)}
-    barred: frozenset[str] = frozenset()
-    if not question.self_approval:
-        barred = await starters(session, task.id, task.owner_id, task.run_id)
-    _check(question, list(distinct), barred)
-    people = []
-    disabled = await accounts.disabled_among(session, distinct.values())
-    for person, address in reversed(distinct.items()):
-        problem = BARRED if person in barred else None
-        if problem is None and (
-            address.lower() in disabled or not await _may_be_mailed(session, address, question, signup)
-        ):
-            problem = UNREACHABLE
-        people.append(queries.Person(uuid7(), address, "undelivered" if problem else "waiting", problem))
-    return people
-
-
-def _address(question: Question, text: str) -> str:
-    """As it is stored: whoever is named in two spellings is one person."""
-    try:
-        return checked_address(text)
-    except BadAddress as problem:
-        raise QuestionImpossible(f"The question {question.step!r} asks {text[:100]!r}. {problem}") from None
-
-
-def _check(question: Question, people: list[str], barred: frozenset[str]) -> None:
-    """Raises QuestionImpossible, for the author of the kind. That nobody is left to ask is shown to people instead."""
-    if max(question.ttl or timedelta(), question.take_back) > LONGEST_WAIT:
-        raise QuestionImpossible(f"The approval request {question.step!r} gives more than ten years. Give less time.")
-    if is_blank(question.title):
-        raise QuestionImpossible(
-            f"The approval request {question.step!r} has no title that can be seen. Say there what will be done."
-        )
-    if problem := shape_problem(question.shown):
-        raise QuestionImpossible(f"What the approval request {question.step!r} shows cannot be stored. {problem}")
-    if not people:
-        raise QuestionImpossible(
-            f"The approval request {question.step!r} asks nobody: it names no recipients, and the task has no owner. "
-            "Name recipients, or enqueue the task with an owner."
-        )
-    needed, left = question.needed, [person for person in people if person not in barred]
-    if needed < 1:
-        raise QuestionImpossible(f"The question {question.step!r} needs {needed} people; it must be at least one.")
-    if needed > max(1, len(people)):
-        raise QuestionImpossible(
-            f"The question {question.step!r} needs {needed} different people and asks {len(people)}."
-        )
-    if left and needed > len(left):
-        raise QuestionImpossible(
-            f"The question {question.step!r} needs {needed} people, and of those asked only {len(left)} may decide: "
-            "whoever started it is barred."
-        )
-    if needed > 1:
-        try:
-            forms.read(question.fields, {field.name: field.value for field in question.fields})
-        except Invalid as problem:
-            raise QuestionImpossible(
-                f"Several people decide {question.step!r}, so nobody can change its form, which is not complete: "
-                f"{problem}"
-            ) from None
 
 
 async def _check_files(session: WriteSession, task: Claimed, question: Question) -> None:
@@ -189,11 +116,6 @@ async def _check_files(session: WriteSession, task: Claimed, question: Question)
                 f"The approval request {question.step!r} shows the file {file.name!r}, which the task does not keep. "
                 "Show what ctx.artifact returned, and let no later one replace it."
             )
-
-
-async def _may_be_mailed(session: WriteSession, address: str, question: Question, signup: str) -> bool:
-    signs_in = question.level == "sign-in"
-    return not signs_in or may_sign_in(await accounts.find_user_by_email(session, address), address, signup)
 
 
 async def mail_question(

@@ -187,14 +187,16 @@ async def count_reminders(session: WriteSession, *, limit: int, now: datetime | 
 
 
 async def insert_forwarded(
-    session: WriteSession, recipient_id: UUID, approval_id: UUID, email: str, *, forwarded_from: UUID, note: str
+    session: WriteSession, recipient_id: UUID, approval_id: UUID, email: str, *, forwarded_from: Recipient, note: str
 ) -> None:
+    """A colleague counts for the groups of whoever they decide for."""
     await session.execute(
         insert(Recipient).values(
             id=recipient_id,
             approval_id=approval_id,
             email=email,
-            forwarded_from=forwarded_from,
+            forwarded_from=forwarded_from.id,
             forward_note=note or None,
+            groups=forwarded_from.groups,
         )
     )

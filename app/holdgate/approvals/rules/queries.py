@@ -1,5 +1,6 @@
 """Statements about approval requests. Lock order: the task first, then its approval."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -39,17 +40,19 @@ async def lock_task(session: WriteSession, task_id: UUID) -> None:
 
 
 class Person(NamedTuple):
-    """Somebody to be asked; `undelivered` for the `problem` named when there is no use in mailing them."""
+    """Somebody to be asked, as a member of `groups` if of any; `undelivered` for the `problem` named when there is no
+    use in mailing them."""
 
     id: UUID
     email: str
     state: str = "waiting"
     problem: str | None = None
+    groups: Sequence[str] = ()
 
 
 async def insert_approval(session: WriteSession, values: dict[str, Any], people: list[Person], event: Insert) -> None:
     """A question (`values` are its columns), those asked, and the line of its timeline, as one statement."""
-    rows = [{"approval_id": values["id"], **person._asdict()} for person in people]
+    rows = [{"approval_id": values["id"], **person._asdict(), "groups": list(person.groups)} for person in people]
     with_it = [insert(Approval).values(values).cte("asked")]
     if rows:
         with_it.append(insert(Recipient).values(rows).cte("people"))

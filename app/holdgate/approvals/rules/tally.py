@@ -1,6 +1,6 @@
 """How a question stands: who was asked, who has decided what, who still can. Pages show it, deciding settles by it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from uuid import UUID
 
 import msgspec
@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.accounts import service as accounts
 from holdgate.approvals.models import Approval, Recipient, Vote
-from holdgate.approvals.rules import policy_queries, recipient_queries
+from holdgate.approvals.rules import policy_queries, quotas, recipient_queries
 from holdgate.approvals.states import ApprovalVerb
 from holdgate.core.db import Session
 from holdgate.core.text.addresses import canonical_address
@@ -17,10 +17,11 @@ from holdgate.tasks.search import lists
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """`barred` are canonical addresses of those who started it, or changed it, and may not decide; `disabled` addresses
-    of people who may not decide any more."""
+    """`needed_by`: how many of which group, where groups are counted. `barred` are canonical addresses of those who
+    started it, or changed it, and may not decide; `disabled` addresses of people who may not decide any more."""
 
     needed: int
+    needed_by: Mapping[str, int] = {}
     recipients: Sequence[Recipient]
     votes: Sequence[Vote]
     barred: frozenset[str] = frozenset()
@@ -37,7 +38,22 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def lacking(self) -> int:
         """How many more must approve."""
-        return max(0, self.needed - len(self.approved))
+        return self._lacking_with([vote.person for vote in self.approved])
+
+    def _lacking_with(self, people: Collection[str]) -> int:
+        """How many more would have to approve, once these persons have."""
+        counted = sum(self._filled(people).values()) if self.needed_by else len(people)
+        return max(0, self.needed - counted)
+
+    def _filled(self, people: Iterable[str]) -> dict[str, int]:
+        stand_for = {canonical_address(person.email): person.groups for person in self.recipients}
+        return quotas.filled(self.needed_by, [stand_for.get(person, ()) for person in people])
+
+    @property
+    def progress(self) -> list[tuple[str, int, int]]:
+        """Of each group that is counted: its name, how many of it have approved, how many must."""
+        found = self._filled(vote.person for vote in self.approved)
+        return [(group, found[group], number) for group, number in self.needed_by.items()]
 
     @property
     def still_asked(self) -> list[Recipient]:
@@ -57,7 +73,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def out_of_reach(self) -> bool:
         """Whether not enough people are left to approve, whatever they decide."""
-        return self.lacking > len({canonical_address(person.email) for person in self.able})
+        able = {canonical_address(person.email) for person in self.able}
+        return self._lacking_with({*able, *(vote.person for vote in self.approved)}) > 0
 
     def recipient(self, email: str) -> Recipient | None:
         """The one asked at exactly this address."""
@@ -85,6 +102,7 @@ async def standing_of(session: Session, approval: Approval, *, access: bool = Fa
     recipients = await recipient_queries.recipients_of(session, [approval.id])
     return Standing(
         needed=approval.needed,
+        needed_by=approval.needed_by or {},
         recipients=recipients,
         votes=await policy_queries.votes_of(session, [approval.id]),
         barred=barred,
@@ -102,7 +120,12 @@ async def standings_of(session: AsyncSession, approvals: Sequence[Approval]) -> 
     for vote in await policy_queries.votes_of(session, ids):
         votes[vote.approval_id].append(vote)
     return {
-        approval.id: Standing(needed=approval.needed, recipients=people[approval.id], votes=votes[approval.id])
+        approval.id: Standing(
+            needed=approval.needed,
+            needed_by=approval.needed_by or {},
+            recipients=people[approval.id],
+            votes=votes[approval.id],
+        )
         for approval in approvals
     }
 

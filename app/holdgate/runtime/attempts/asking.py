@@ -1,6 +1,6 @@
 """Questions to people. The first time each holds the task; when the handler runs again it returns the answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Literal, TypeVar
@@ -32,7 +32,7 @@ class AskingAttempt(DurableAttempt):
         form: type[F] | None = None,
         values: F | None = None,
         recipients: tuple[str, ...] = (),
-        needed: int = 1,
+        needed: int | Mapping[str, int] = 1,
         self_approval: bool = True,
         level: Literal["link", "sign-in"] = "link",
         ttl: timedelta | None = None,
@@ -52,9 +52,11 @@ class AskingAttempt(DurableAttempt):
                 steps, so that it is the same when the handler runs again.
             form: a struct, dataclass or pydantic model of text, number and choice fields that the person may edit;
                 `values` prefills it.
-            recipients: e-mail addresses; the task's owner when empty.
+            recipients: e-mail addresses, and groups as `group:security`; the task's owner when empty. Who is in a group
+                is settled when it asks.
             needed: how many different people must approve. With one, whoever is first decides; with several nobody can
-                change the form, and it is rejected as soon as too few are left.
+                change the form, and it is rejected as soon as too few are left. Or how many of which groups, each
+                person counting once: `{"security": 1, "finance": 1}`; those groups are asked then.
             self_approval: False bars the task's owner and whoever started its run.
             level: `sign-in` asks people to sign in as the address they were asked at; no link and no token is enough.
             ttl: time to decide, counted from the first delivered mail; `APPROVAL_TTL` by default.

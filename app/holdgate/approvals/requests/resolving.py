@@ -1,0 +1,204 @@
+"""Whom a request asks: addresses and groups become people, each once, with the reason why they were asked.
+
+It is settled when the request is made. Whoever started the task, or changed it, is asked as a member of no group.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from holdgate.accounts import service as accounts
+from holdgate.accounts.sign_in.links import may_sign_in
+from holdgate.approvals import forms
+from holdgate.approvals.errors import QuestionImpossible
+from holdgate.approvals.models import because
+from holdgate.approvals.rules import queries, quotas
+from holdgate.approvals.rules.tally import starters
+from holdgate.approvals.values import Question
+from holdgate.core.db import WriteSession
+from holdgate.core.errors import Invalid
+from holdgate.core.ids import uuid7
+from holdgate.core.text.addresses import BadAddress, canonical_address, checked_address
+from holdgate.core.text.shape import shape_problem
+from holdgate.core.text.visible import is_blank
+from holdgate.groups import service as groups
+from holdgate.groups.errors import GroupNotFound
+from holdgate.tasks.kinds import LONGEST_WAIT
+from holdgate.tasks.queue.claims import Claimed
+
+BARRED = "started or changed it, so somebody else has to decide"
+# Whoever reads it is not to learn who has an account, or has one no more.
+UNREACHABLE = "no email could be sent to them; an administrator may know why"
+
+
+class ResolvedPeople(NamedTuple):
+    """`left_out`: members of the groups who are not asked, because they started the task or changed it."""
+
+    people: list[queries.Person]
+    left_out: list[str]
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """For the timeline: who is asked, why, and who is not."""
+        why = {person.email: reason for person in self.people if (reason := because(person.groups))}
+        told: dict[str, Any] = {"people": [person.email for person in self.people]}
+        return told | ({"why": why} if why else {}) | ({"left_out": self.left_out} if self.left_out else {})
+
+
+class _Named(NamedTuple):
+    """Canonical address → address as it is mailed, and the groups that name it."""
+
+    addresses: dict[str, str]
+    groups: dict[str, list[str]]
+    left_out: list[str]
+
+
+async def resolve(session: WriteSession, task: Claimed, question: Question, signup: str) -> ResolvedPeople:
+    """Those to ask, each once, and why some of them are not mailed.
+
+    Raises:
+        QuestionImpossible: for the author of the kind. That nobody is left to ask is shown to people instead.
+    """
+    check_question(question)
+    requesters: frozenset[str] = frozenset()
+    if not question.self_approval or question.group_names:
+        requesters = await starters(session, task.id, task.owner_id, task.run_id)
+    named = await _named(session, question, requesters)
+    if not named.addresses and not question.group_names and task.owner_id:
+        owner = await accounts.find_user(session, task.owner_id)
+        if owner is not None:
+            named.addresses[canonical_address(owner.email)] = owner.email
+    barred = frozenset() if question.self_approval else requesters
+    _check_people(question, named, barred)
+    people = []
+    disabled = await accounts.disabled_among(session, named.addresses.values())
+    for person, address in named.addresses.items():
+        problem = BARRED if person in barred else None
+        if problem is None and (
+            address.lower() in disabled or not await _may_be_mailed(session, address, question, signup)
+        ):
+            problem = UNREACHABLE
+        state = "undelivered" if problem else "waiting"
+        people.append(queries.Person(uuid7(), address, state, problem, named.groups.get(person, [])))
+    return ResolvedPeople(people, named.left_out)
+
+
+async def _named(session: WriteSession, question: Question, requesters: frozenset[str]) -> _Named:
+    """Addresses stand for themselves, groups for who is in them now."""
+    found = _Named({}, {}, [])
+    members = await _members(session, question)
+    for recipient in (*question.recipients, *map(groups.PREFIX.__add__, question.needed_by)):
+        group = groups.name_in(recipient)
+        if group is None:
+            address = _address(question, recipient)
+            found.addresses.setdefault(canonical_address(address), address)
+            continue
+        for email in members[group]:
+            person = canonical_address(email)
+            if person in requesters:
+                if email not in found.left_out:
+                    found.left_out.append(email)
+                continue
+            found.addresses.setdefault(person, email)
+            if group not in (of := found.groups.setdefault(person, [])):
+                of.append(group)
+        if members[group] and not any(group in of for of in found.groups.values()):
+            raise QuestionImpossible(
+                f"The approval request {question.step!r} asks the group {group!r}, in which is nobody but who started "
+                "or changed the task. Add other people to it."
+            )
+    return found
+
+
+async def _members(session: WriteSession, question: Question) -> Mapping[str, list[str]]:
+    try:
+        members = await groups.members_of(session, question.group_names)
+    except GroupNotFound as problem:
+        raise QuestionImpossible(
+            f"The approval request {question.step!r} asks a group that is not there. {problem} Create it under "
+            "/admin/groups, or correct the name."
+        ) from None
+    for name, emails in members.items():
+        if not emails:
+            raise QuestionImpossible(
+                f"The approval request {question.step!r} asks the group {name!r}, and nobody is in it. "
+                "Add people to it."
+            )
+    return members
+
+
+def _address(question: Question, text: str) -> str:
+    """As it is stored: whoever is named in two spellings is one person."""
+    try:
+        return checked_address(text)
+    except BadAddress as problem:
+        raise QuestionImpossible(f"The question {question.step!r} asks {text[:100]!r}. {problem}") from None
+
+
+def check_question(question: Question) -> None:
+    """What is known without looking anybody up. Raises QuestionImpossible."""
+    if max(question.ttl or timedelta(), question.take_back) > LONGEST_WAIT:
+        raise QuestionImpossible(f"The approval request {question.step!r} gives more than ten years. Give less time.")
+    if is_blank(question.title):
+        raise QuestionImpossible(
+            f"The approval request {question.step!r} has no title that can be seen. Say there what will be done."
+        )
+    if problem := shape_problem(question.shown):
+        raise QuestionImpossible(f"What the approval request {question.step!r} shows cannot be stored. {problem}")
+    if question.votes_needed < 1 or any(number < 1 for number in question.needed_by.values()):
+        raise QuestionImpossible(
+            f"The question {question.step!r} needs {question.needed} people; it must be at least one."
+        )
+
+
+def _check_people(question: Question, named: _Named, barred: frozenset[str]) -> None:
+    people = list(named.addresses)
+    if not people:
+        raise QuestionImpossible(
+            f"The approval request {question.step!r} asks nobody: it names no recipients, and the task has no owner. "
+            "Name recipients, or enqueue the task with an owner."
+        )
+    needed, left = question.votes_needed, [person for person in people if person not in barred]
+    if needed > len(people):
+        raise QuestionImpossible(
+            f"The question {question.step!r} needs {needed} different people and asks {len(people)}."
+        )
+    if left and needed > len(left):
+        raise QuestionImpossible(
+            f"The question {question.step!r} needs {needed} people, and of those asked only {len(left)} may decide: "
+            "whoever started it is barred."
+        )
+    _check_groups(question, named)
+    if needed > 1:
+        try:
+            forms.read(question.fields, {field.name: field.value for field in question.fields})
+        except Invalid as problem:
+            raise QuestionImpossible(
+                f"Several people decide {question.step!r}, so nobody can change its form, which is not complete: "
+                f"{problem}"
+            ) from None
+
+
+def _check_groups(question: Question, named: _Named) -> None:
+    """Where groups are counted everybody asked must count for one, and each group have enough people of its own."""
+    needed = question.needed_by
+    if not needed:
+        return
+    for person, address in named.addresses.items():
+        if not set(named.groups.get(person, ())) & needed.keys():
+            raise QuestionImpossible(
+                f"The approval request {question.step!r} asks {address}, who is in none of the groups that it needs "
+                f"({', '.join(needed)}) and could never count."
+            )
+    found = quotas.filled(needed, named.groups.values())
+    for group, number in needed.items():
+        if found[group] < number:
+            raise QuestionImpossible(
+                f"The approval request {question.step!r} needs {number} of the group {group!r}, and only "
+                f"{found[group]} can be asked for it: each person counts once, and whoever started the task not at all."
+            )
+
+
+async def _may_be_mailed(session: WriteSession, address: str, question: Question, signup: str) -> bool:
+    signs_in = question.level == "sign-in"
+    return not signs_in or may_sign_in(await accounts.find_user_by_email(session, address), address, signup)

@@ -1,0 +1,1 @@
+"""Groups: named sets of people, to be asked together."""
