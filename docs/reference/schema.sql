@@ -1250,6 +1250,7 @@ CREATE TABLE holdgate.postings (
     source text NOT NULL,
     questions jsonb DEFAULT '[]'::jsonb NOT NULL,
     extra jsonb DEFAULT '{}'::jsonb NOT NULL,
+    channel text DEFAULT 'direct'::text NOT NULL,
     valid_through date,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     applied_at timestamp with time zone,

@@ -1152,6 +1152,7 @@ def tables() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("questions", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
         sa.Column("extra", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("channel", sa.Text(), server_default="direct", nullable=False),
         sa.Column("valid_through", sa.Date(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),

@@ -92,15 +92,6 @@ async def test_a_missing_resume_is_asked_for_until_it_is_there(ada: Applicant, t
     assert await tester.run(task_id) == "pending_approval"
 
 
-async def test_a_file_that_cannot_be_sent_is_said_at_once(ada: Applicant, tester: KindTester, site: Site) -> None:
-    portfolio = {"name": "portfolio", "label": "Your portfolio", "required": True, "type": "file", "options": []}
-    task_id = await ada.apply("wants-file", questions=[portfolio])
-    assert await tester.run(task_id) == "dead_letter"
-    reason = str((await tester.task(task_id)).reason)
-    assert "Your portfolio" in reason
-    assert f"{site.url}/jobs/wants-file/apply" in reason
-
-
 async def test_an_answer_the_site_refused_is_asked_again_after_a_retry(
     ada: Applicant, tester: KindTester, site: Site
 ) -> None:

@@ -44,6 +44,7 @@ def test_a_full_row_is_read() -> None:
         external_id="",
         questions=[],
         extra={},
+        channel_reason="Sent to harrow.example.",
     )
 
 
@@ -113,7 +114,7 @@ def test_a_missing_required_value_is_an_error_of_that_row_and_column(column: str
     assert error == RowError(2, column, f"This row has no {column}.", "")
 
 
-@pytest.mark.parametrize("bad", ["harrow", "ftp://harrow.example", "javascript:alert(1)", "mailto:a@b.example"])
+@pytest.mark.parametrize("bad", ["harrow", "ftp://harrow.example", "javascript:alert(1)"])
 @pytest.mark.parametrize("column", ["url", "apply_url"])
 def test_an_address_that_is_not_http_is_an_error_of_that_row_and_column(column: str, bad: str) -> None:
     values = {"url": "https://harrow.example/1", "apply_url": "https://harrow.example/2"} | {column: bad}
@@ -285,3 +286,12 @@ def test_what_is_written_is_read_with_the_right_row_numbers(
     parsed = parse(out.getvalue().encode())
     assert {row.row: (row.title, row.company) for row in parsed.rows} == good
     assert [error.row for error in parsed.errors] == bad
+
+
+@pytest.mark.parametrize("given", ["mailto:Jobs@harrow.example?subject=x", "mailto:jobs@harrow.example"])
+def test_an_email_address_takes_applications(given: str) -> None:
+    row = only(HEADER, f"Clerk,Harrow,,https://harrow.example/1,{given},")
+    assert (row.apply_url, row.channel) == (given, "email")
+    assert only(HEADER, "Clerk,Harrow,,https://harrow.example/1,jobs@harrow.example,").apply_url == (
+        "mailto:jobs@harrow.example"
+    )

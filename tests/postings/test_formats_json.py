@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from holdgate.postings.channels import Channel
 from holdgate.postings.formats import Parsed, PostingQuestion, PostingRow, parse
 
 GREENHOUSE = {
@@ -73,6 +74,8 @@ def test_a_greenhouse_job_is_read() -> None:
             "requisition_id": "50",
             "updated_at": "2026-01-14T10:55:28-05:00",
         },
+        channel=Channel.BY_HAND,
+        channel_reason="Greenhouse takes applications on its own page only.",
     )
 
 
@@ -180,6 +183,8 @@ def test_a_lever_posting_is_read() -> None:
         external_id="0f8b3c2e-1d2a-4b5c-9e7f-123456789abc",
         questions=[],
         extra={"team": "Operations", "commitment": "Full-time", "workplace": "on-site"},
+        channel=Channel.BY_HAND,
+        channel_reason="Lever takes applications on its own page only.",
     )
 
 

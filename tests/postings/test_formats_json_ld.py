@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from holdgate.postings.channels import Channel
 from holdgate.postings.formats import Parsed, PostingRow, UnreadableFile, parse
 
 NODE = {
@@ -53,6 +54,8 @@ def test_a_job_posting_is_read() -> None:
         external_id="W-1",
         questions=[],
         extra={"employment_type": "FULL_TIME, TEMPORARY", "date_posted": "2026-11-09"},
+        channel=Channel.BY_HAND,
+        channel_reason="The posting names a page to read, but no address that takes applications.",
     )
 
 

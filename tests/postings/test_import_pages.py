@@ -42,7 +42,7 @@ async def test_the_preview_names_row_column_and_value_of_every_error(browser: Br
     said = words(await browser.get(sent.headers["location"]))
     assert "New 3 will be imported" in said
     assert "3 title This row has no title. empty" in said
-    assert "5 apply_url The address must begin with http:// or https://. mailto:jobs@kestrel.example" in said
+    assert "5 apply_url The address must begin with http:// or https://. ftp://kestrel.example/jobs" in said
     assert "6 The same posting as row 2. It is imported once." in said
     assert "9 company This row has no company." in said
 

@@ -16,8 +16,8 @@ import msgspec
 
 from holdgate.approvals import versions
 from holdgate.kinds.application.compose import Given, compose
-from holdgate.kinds.application.packet import CoverLetterForm, Missing, SiteReceipt
-from holdgate.kinds.application.sending import numbered, send
+from holdgate.kinds.application.packet import CoverLetterForm, Missing, SiteReceipt, numbered
+from holdgate.kinds.application.sending import send
 from holdgate.postings import service as postings
 from holdgate.postings.service import KIND
 from holdgate.runtime.attempts.context import Context

@@ -28,7 +28,16 @@ class MailError(Exception):
 
 
 class TemporaryMailError(MailError):
-    """Worth trying again: the server is away, slow, busy, greylisting, or itself set up wrongly."""
+    """Worth trying again: the server is away, slow, busy, greylisting, or itself set up wrongly.
+
+    `unanswered`: it may have had the message already when it fell silent, so another try may make two of it.
+    """
+
+    unanswered = False
+
+
+class UnansweredMail(TemporaryMailError):
+    unanswered = True
 
 
 class PermanentMailError(MailError):

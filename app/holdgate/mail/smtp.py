@@ -21,7 +21,7 @@ import aiosmtplib
 
 from holdgate.core.text.storable import storable_text
 from holdgate.mail.addresses import sender
-from holdgate.mail.errors import MailError, PermanentMailError, TemporaryMailError
+from holdgate.mail.errors import MailError, PermanentMailError, TemporaryMailError, UnansweredMail
 
 FAREWELL_SECONDS = 2.0
 
@@ -112,14 +112,16 @@ def _explained(error: Exception, place: str, timeout: timedelta) -> MailError:
             return _temporary(f"{place} refused the sender", error)
         case aiosmtplib.SMTPResponseException():
             return _temporary(f"{place} would not talk to us", error)
-        case aiosmtplib.SMTPConnectTimeoutError() | TimeoutError():
+        case aiosmtplib.SMTPConnectTimeoutError():
             return TemporaryMailError(f"{place} did not answer within {timeout.total_seconds():g} s.")
+        case TimeoutError():
+            return UnansweredMail(f"{place} did not answer within {timeout.total_seconds():g} s.")
         case ssl.SSLError() | aiosmtplib.SMTPException(__cause__=ssl.SSLError()):
             return TemporaryMailError(f"{place} could not be trusted: its certificate or TLS did not fit.")
         case aiosmtplib.SMTPConnectError():
             return TemporaryMailError(f"{place} cannot be reached.")
         case aiosmtplib.SMTPServerDisconnected() | OSError():
-            return TemporaryMailError(f"{place} broke off the connection.")
+            return UnansweredMail(f"{place} broke off the connection.")
         case aiosmtplib.SMTPException():
             return TemporaryMailError(f"{place} cannot do what SMTP_URL asks for: {_tidy(error.message)}")
     return PermanentMailError("The message cannot be put into SMTP commands.")

@@ -14,8 +14,9 @@ Moment = DateTime(timezone=True)
 
 
 class Posting(Base):
-    """A job posting of one person. `questions` is what its form asks, `applied_at` that it has been applied to, and
-    `valid_through` the last day on which it takes applications, where it tells one; then it is `closed`."""
+    """A job posting of one person. `channel` is how an application is sent (channels.py), `questions` what its form
+    asks, `applied_at` that it has been applied to, and `valid_through` the last day on which it takes applications,
+    where it tells one; then it is `closed`."""
 
     __tablename__ = "postings"
     __table_args__ = (
@@ -39,6 +40,7 @@ class Posting(Base):
     source: Mapped[str] = mapped_column(Text)
     questions: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
     extra: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    channel: Mapped[str] = mapped_column(Text, server_default="direct")
     valid_through: Mapped[date | None] = mapped_column(Date)
     closed: Mapped[bool] = column_property(func.coalesce(valid_through < func.current_date(), false()))
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())

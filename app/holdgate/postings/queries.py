@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
 from holdgate.core.paging import Cursor, before_cursor
+from holdgate.postings.channels import Channel
 from holdgate.postings.formats import PostingRow
 from holdgate.postings.models import Posting
 
@@ -30,6 +31,7 @@ class Listed(NamedTuple):
     created_at: datetime
     applied_at: datetime | None
     closed: bool
+    channel: Channel
     applied_task_id: UUID | None
 
 
@@ -52,6 +54,7 @@ _LISTED: tuple[Any, ...] = (
     Posting.created_at,
     Posting.applied_at,
     Posting.closed,
+    Posting.channel,
     Posting.applied_task_id,
 )
 _NEWEST = (Posting.created_at.desc(), Posting.id.desc())
@@ -121,22 +124,25 @@ async def ids_of(session: AsyncSession, owner_id: UUID, search: Search, limit: i
     return list((await session.execute(found)).scalars())
 
 
-async def count_postings(session: AsyncSession, owner_id: UUID, search: Search) -> int:
-    return int((await session.execute(_found(owner_id, search, func.count()))).scalar_one())
+async def count_postings(session: AsyncSession, owner_id: UUID, search: Search) -> dict[Channel, int]:
+    """How many are to be sent in each way."""
+    found = _found(owner_id, search, Posting.channel, func.count()).group_by(Posting.channel)
+    return {Channel(channel): number for channel, number in await session.execute(found)}
 
 
 # Of two that are the same but for the port, the newer one.
 _FOLLOW = text(
     """
     WITH moved AS (
-      SELECT DISTINCT ON (r.canonical_url) p.id, r.url, r.canonical_url, r.apply_url
-      FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(url text, canonical_url text, apply_url text)
+      SELECT DISTINCT ON (r.canonical_url) p.id, r.url, r.canonical_url, r.apply_url, r.channel
+      FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(url text, canonical_url text, apply_url text, channel text)
       JOIN postings p ON p.owner_id = :owner AND p.canonical_url LIKE 'https://127.0.0.1:%'
         AND split_part(p.canonical_url, '/', 3) <> split_part(r.canonical_url, '/', 3)
         AND regexp_replace(p.canonical_url, ':\\d+/', '/') = regexp_replace(r.canonical_url, ':\\d+/', '/')
       WHERE NOT EXISTS (SELECT FROM postings k WHERE k.owner_id = :owner AND k.canonical_url = r.canonical_url)
       ORDER BY r.canonical_url, p.created_at DESC)
-    UPDATE postings p SET url = m.url, canonical_url = m.canonical_url, apply_url = m.apply_url
+    UPDATE postings p SET url = m.url, canonical_url = m.canonical_url, apply_url = m.apply_url,
+                          channel = m.channel
     FROM moved m WHERE p.id = m.id
     """
 )

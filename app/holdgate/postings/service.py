@@ -10,6 +10,7 @@ from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.postings import queries
+from holdgate.postings.channels import Channel, Way, way_of
 from holdgate.postings.errors import PostingNotFound
 from holdgate.postings.formats import PostingQuestion
 from holdgate.postings.models import Posting
@@ -44,11 +45,17 @@ class PostingView(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     questions: list[PostingQuestion]
     extra: dict[str, str]
+    channel: Channel
     valid_through: date | None
     closed: bool
     created_at: datetime
     applied_at: datetime | None
     applied_task_id: UUID | None
+
+    @property
+    def way(self) -> Way:
+        """How an application is sent, and why so."""
+        return way_of(self.url, self.apply_url, self.questions)
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -69,8 +76,10 @@ async def load(session: Session, posting_id: UUID, owner_id: UUID | None) -> Pos
 
 
 def _view(posting: Posting) -> PostingView:
-    values = {name: getattr(posting, name) for name in PostingView.__struct_fields__ if name != "questions"}
-    return PostingView(questions=msgspec.convert(posting.questions, list[PostingQuestion]), **values)
+    values = {name: getattr(posting, name) for name in PostingView.__struct_fields__}
+    values["questions"] = msgspec.convert(posting.questions, list[PostingQuestion])
+    values["channel"] = Channel(posting.channel)
+    return PostingView(**values)
 
 
 async def begin_sending(session: WriteSession, posting_id: UUID, task_id: UUID) -> bool:

@@ -16,6 +16,7 @@ from holdgate.runtime.attempts.context import Context
 
 RECEIPTS = ("receipt", "receipt_id", "application_id", "applicationId", "confirmation", "reference", "id")
 REFUSED_FOR_NOW = (408, 425, 429, 503)  # by their meaning the application has not been taken
+NO_FORM = (404, 405, 410, 501)  # a page to read, or none any more: nothing there takes applications
 UNKNOWN = (409,)  # and every other 5xx; 409: taken before, or the attempt before is still being worked on
 KEEPS_KEYS = "Accept-Idempotency-Key"
 LONGEST = 1000  # characters of a site's words that are passed on
@@ -51,6 +52,9 @@ async def judge(
         if keeps_keys(response):
             raise SiteBusy(busy)
         return Unclear(round=ctx.task.round, status=status, host=host, at=await now(ctx), said=busy)
+    if status in NO_FORM:
+        reason = f"{host} takes no applications at this address ({status})."
+        return Refusal(round=ctx.task.round, reason=reason, no_form=True)
     if status >= 400 or (said and _denies(response)):
         return Refusal(round=ctx.task.round, reason=f"{host} refused the application ({status}): {said or 'no reason'}")
     receipt = _receipt_in(response)

@@ -15,6 +15,7 @@ from holdgate.approvals.forms import FormField
 from holdgate.kinds.application.packet import Missing, Packet, Resume, SiteReply
 from holdgate.kinds.application.questions import field_for, reply_to
 from holdgate.postings import service as postings
+from holdgate.postings.channels import Channel, Way
 from holdgate.postings.errors import PostingNotFound
 from holdgate.postings.service import PostingView
 from holdgate.runtime.attempts.context import Context
@@ -48,14 +49,12 @@ async def compose(ctx: Context, posting_id: UUID, given: Given) -> Packet | Miss
         except PostingNotFound as error:
             raise PermanentError(str(error)) from error
         document = await load_resume(session, profile.user_id)
-    _refuse_files(posting)
-
     name = profile.name.strip() or str(given.answers.get(NAME, "")).strip()
     replies = [reply_to(question, profile.answers, given.answers) for question in posting.questions]
     fields = [
         field_for(question, given.earlier.get(question.name, ""))
         for question, reply in zip(posting.questions, replies, strict=True)
-        if question.required and reply is None
+        if question.required and reply is None and question.type != "file"
     ]
     if not name:
         fields.insert(0, FormField(NAME, "Your name", required=True, value=given.earlier.get(NAME, "")))
@@ -70,21 +69,15 @@ async def compose(ctx: Context, posting_id: UUID, given: Given) -> Packet | Miss
             posting_id=posting.id,
         )
     await ctx.progress(1, 3, "Composed")
-    return _packet(ctx.task.round, posting, profile, name, document, [r for r in replies if r], given.letter)
-
-
-def _refuse_files(posting: PostingView) -> None:
-    for question in posting.questions:
-        if question.type == "file" and question.required:
-            raise PermanentError(
-                f"{posting.company} asks for another file ({question.label}), which cannot be sent from here. "
-                f"Please apply by hand: {posting.apply_url}"
-            )
+    return _packet(
+        ctx.task.round, posting, posting.way, profile, name, document, [r for r in replies if r], given.letter
+    )
 
 
 def _packet(
     round: int,
     posting: PostingView,
+    way: Way,
     profile: ProfileView,
     name: str,
     document: Document,
@@ -115,6 +108,8 @@ def _packet(
         cover_letter=letter or fill(profile.cover_letter.strip() or cover_letter.DEFAULT, words),
         applied_at=posting.applied_at,
         posting_id=posting.id,
+        channel=way.channel,
+        by_hand_because=way.reason if way.channel is Channel.BY_HAND else "",
     )
 
 

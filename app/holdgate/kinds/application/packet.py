@@ -8,6 +8,7 @@ import msgspec
 
 from holdgate.accounts.profile.cover_letter import LONGEST
 from holdgate.approvals.forms import FormField
+from holdgate.postings.channels import Channel, mailbox_of, subject_of
 
 
 class Resume(msgspec.Struct, frozen=True):
@@ -44,6 +45,13 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, tag="packet"):
     cover_letter: str
     applied_at: datetime | None
     posting_id: UUID | None = None  # None: composed by a release that did not note it
+    channel: Channel = Channel.DIRECT
+    by_hand_because: str = ""
+
+    @property
+    def subject(self) -> str:
+        """Of an application by email: what the employer asked for, or the position."""
+        return subject_of(self.apply_url) or f"Application for {self.title}"
 
     def shown(self) -> dict[str, str]:
         """Everything that will be sent but the cover letter, which is the form, in reading order."""
@@ -55,13 +63,30 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, tag="packet"):
             "Company": self.company,
             "Location": self.location,
             "Posting": self.url,
-            "Sent to": self.apply_url,
+            **self._way(),
             "Name": self.name,
             "E-mail": self.email,
             "Phone": self.phone,
             "Résumé": f"{self.resume.name} ({self.resume.size:,} bytes)",
             "SHA-256 of the résumé": self.resume.sha256,
         }
+        for reply in self.replies:
+            label = reply.label if reply.label not in facts else f"{reply.label} ({reply.name})"
+            facts[label] = reply.value
+        return {label: value for label, value in facts.items() if value}
+
+    def _way(self) -> dict[str, str]:
+        match self.channel:
+            case Channel.EMAIL:
+                return {"Sent by email to": mailbox_of(self.apply_url), "Subject": self.subject}
+            case Channel.BY_HAND:
+                return {"Sent by hand": f"You send it yourself. {self.by_hand_because}", "Page": self.apply_url}
+            case Channel.DIRECT:
+                return {"Sent to": self.apply_url}
+
+    def texts(self, letter: str) -> dict[str, str]:
+        """What goes into a form or a mail beside the résumé, in a form's usual order."""
+        facts = {"Name": self.name, "E-mail": self.email, "Phone": self.phone, "Cover letter": letter}
         for reply in self.replies:
             label = reply.label if reply.label not in facts else f"{reply.label} ({reply.name})"
             facts[label] = reply.value
@@ -97,21 +122,25 @@ class CoverLetterForm(msgspec.Struct, frozen=True):
 
 
 class SiteReceipt(msgspec.Struct, frozen=True, kw_only=True, tag="receipt"):
-    """The site has the application. `receipt` is its word for it, empty when it has none."""
+    """It has been sent. `receipt` is the employer's word for it (the Message-ID of an email), empty when there is none;
+    `channel` is how; by hand a person has said so."""
 
     receipt: str
     status: int
     url: str
     sent_at: datetime
     cover_letter_sha256: str
+    channel: Channel = Channel.DIRECT
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag="refusal"):
-    """Nothing was received. `outdated`: because the packet is; a new one can be composed at once."""
+    """Nothing was received. `outdated`: because the packet is; a new one can be composed at once. `no_form`: what was
+    asked takes no applications, so that only a person can find the way."""
 
     round: int
     reason: str
     outdated: bool = False
+    no_form: bool = False
 
 
 class NotTaken(msgspec.Struct, frozen=True, kw_only=True, tag="not_taken"):
@@ -139,3 +168,8 @@ class SignInWanted(msgspec.Struct, frozen=True, kw_only=True, tag="sign_in"):
     url: str
     host: str
     said: str = ""
+
+
+def numbered(name: str, n: int) -> str:
+    """`send`, `send-2`, `send-3`"""
+    return name if n == 1 else f"{name}-{n}"

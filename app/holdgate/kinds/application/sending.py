@@ -8,15 +8,12 @@ whether that request arrived. Unless the site says that it keeps keys, a person 
 
 import asyncio
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from hashlib import sha256
+from datetime import timedelta
 from uuid import UUID
 
 import httpx
 
-from holdgate.accounts.profile.profiles import load_resume
 from holdgate.approvals.forms import FormField
-from holdgate.core.db import Session, WriteSession
 from holdgate.core.network import outgoing
 from holdgate.core.network.outgoing import (
     AnswerTooLarge,
@@ -26,10 +23,9 @@ from holdgate.core.network.outgoing import (
     RefusedRequest,
     Unreachable,
 )
-from holdgate.kinds.application import answers
-from holdgate.kinds.application.packet import NotTaken, Packet, Refusal, SignInWanted, SiteReceipt, Unclear
-from holdgate.postings import service as postings
-from holdgate.postings.errors import PostingNotFound
+from holdgate.kinds.application import answers, by_email, by_hand, readiness
+from holdgate.kinds.application.packet import NotTaken, Packet, Refusal, SignInWanted, SiteReceipt, Unclear, numbered
+from holdgate.postings.channels import Channel
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError, RetryAfter
 
@@ -38,9 +34,6 @@ PATIENCE = timedelta(seconds=10)  # of a Retry-After is waited for in place; wha
 HOPS = 3
 SIGN_INS = 2  # after as many in vain a person may end it otherwise
 SIGNED_IN, BY_HAND, GIVE_UP = "I have signed in: send it", "I have applied on the site", "Give up"
-ANOTHER = timedelta(minutes=1)  # how long an application waits for another one of the same posting
-
-CHANGED = "Your résumé has changed since you approved the application, so nothing was sent."
 
 
 async def send(
@@ -53,15 +46,18 @@ async def send(
         tries: numbers the tries whose outcome is known; shared by all packets of the task.
     """
     step = numbered("send", draft)
-    stale = await ctx.transact(numbered("sending", draft), check_fresh, ctx, packet, posting_id)
+    stale = await ctx.transact(numbered("sending", draft), readiness.check_fresh, ctx, packet, posting_id)
     if stale is not None:
         return stale
+    if packet.channel is Channel.BY_HAND:
+        return await by_hand.hand_off(ctx, packet, letter, packet.by_hand_because, draft)
+    deliver = by_email.send if packet.channel is Channel.EMAIL else post
     signed_in = 0
     while True:
         n = next(tries)
         key = ctx.idempotency_key(step)
         begun = await ctx.step(numbered("trying", n), _this_attempt, ctx)
-        outcome = await ctx.step(numbered("send", n), post, ctx, packet, letter, key, posting_id, begun)
+        outcome = await ctx.step(numbered("send", n), deliver, ctx, packet, letter, key, posting_id, begun)
         match outcome:
             case NotTaken():
                 if outcome.attempt == ctx.attempt:
@@ -73,6 +69,8 @@ async def send(
                 ended = await _sign_in(ctx, packet, letter, outcome, n, last=signed_in > SIGN_INS)
                 if ended is not None:
                     return ended
+            case Refusal(no_form=True):
+                return await by_hand.hand_off(ctx, packet, letter, outcome.reason, draft)
             case _:
                 return outcome
 
@@ -107,7 +105,7 @@ async def _sign_in(
     )
     if answer.form["next"] == GIVE_UP:
         return Refusal(round=ctx.task.round, reason=f"{wanted.host} wants a sign-in, and you gave up.")
-    return _by_hand(packet, letter, await answers.now(ctx), 0) if answer.form["next"] == BY_HAND else None
+    return by_hand.sent(packet, letter, await answers.now(ctx)) if answer.form["next"] == BY_HAND else None
 
 
 async def _look(ctx: Context, packet: Packet, letter: str, unclear: Unclear, n: int) -> SiteReceipt | Refusal:
@@ -124,57 +122,7 @@ async def _look(ctx: Context, packet: Packet, letter: str, unclear: Unclear, n: 
     if answer.form["arrived"] != "yes":
         why = unclear.said or f"{unclear.host} answered {unclear.status}."
         return Refusal(round=unclear.round, reason=f"{unclear.host} has not taken the application. {why}")
-    return _by_hand(packet, letter, unclear.at, unclear.status)
-
-
-def _by_hand(packet: Packet, letter: str, at: datetime, status: int) -> SiteReceipt:
-    """A person says that the site has it, which gave no receipt."""
-    return SiteReceipt(
-        receipt="",
-        status=status,
-        url=packet.apply_url,
-        sent_at=at,
-        cover_letter_sha256=sha256(letter.encode()).hexdigest(),
-    )
-
-
-def numbered(name: str, n: int) -> str:
-    """`send`, `send-2`, `send-3`"""
-    return name if n == 1 else f"{name}-{n}"
-
-
-async def check_fresh(session: WriteSession, ctx: Context, packet: Packet, posting_id: UUID) -> Refusal | None:
-    """None when the packet is still right; storing that begins the sending. Raises RetryAfter as `_begin` does."""
-    await _begin(session, ctx, posting_id)
-    if await _resume(session, ctx, packet) is None:
-        return Refusal(round=ctx.task.round, reason=CHANGED, outdated=True)
-    if await _applied_since(session, ctx, packet, posting_id):
-        reason = "Somebody has applied for this posting since you approved the application, so nothing was sent."
-        return Refusal(round=ctx.task.round, reason=reason, outdated=True)
-    return None
-
-
-async def _applied_since(session: Session, ctx: Context, packet: Packet, posting_id: UUID) -> bool:
-    try:
-        posting = await postings.load(session, posting_id, ctx.owner_id)
-    except PostingNotFound as error:
-        raise PermanentError(str(error)) from error
-    return posting.applied_at != packet.applied_at
-
-
-async def _begin(session: WriteSession, ctx: Context, posting_id: UUID) -> None:
-    """Raises RetryAfter while another task is sending: once it has, what was approved here may be out of date."""
-    if not await postings.begin_sending(session, posting_id, ctx.task_id):
-        raise RetryAfter(ANOTHER, "Another application for this posting is being sent, so this one waits.")
-
-
-async def _resume(session: Session, ctx: Context, packet: Packet) -> bytes | None:
-    """The bytes that were shown, or None when the profile has others now."""
-    assert ctx.owner_id is not None
-    document = await load_resume(session, ctx.owner_id)
-    if document is None or sha256(document.content).hexdigest() != packet.resume.sha256:
-        return None
-    return document.content
+    return by_hand.sent(packet, letter, unclear.at, status=unclear.status)
 
 
 async def post(
@@ -187,20 +135,7 @@ async def post(
         RetryAfter: another application of this posting is being sent.
         PermanentError: not worth another attempt.
     """
-    async with ctx.database.write("system") as session:
-        await _begin(session, ctx, posting_id)  # again: this may be a retry of days later
-        applied = await _applied_since(session, ctx, packet, posting_id)
-        resume = await _resume(session, ctx, packet)
-    if resume is None:
-        raise PermanentError(
-            "Your résumé has changed since the sending began, so the same application cannot be sent again. Nobody "
-            f"knows whether {packet.company} has received it. Put back {packet.resume.name} and retry, or ask them."
-        )
-    if applied:
-        raise PermanentError(
-            "Somebody has applied for this posting since the sending began, so it is not sent once more. Nobody knows "
-            f"whether {packet.company} has received this one as well. Ask them."
-        )
+    resume = await readiness.resume_to_send(ctx, packet, posting_id)
     await ctx.progress(2, 3, "Sending")
     try:
         async with outgoing.client(ctx.settings, timeout=TIMEOUT) as http:

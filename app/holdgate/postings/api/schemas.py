@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from holdgate.api.paging import Paged, unpaged
+from holdgate.postings.channels import Channel
 from holdgate.postings.formats import ENCODINGS
 from holdgate.postings.queries import Listed
 from holdgate.postings.service import MOST, PostingView
@@ -21,6 +22,7 @@ class PostingItem(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     company: str
     location: str
+    channel: Annotated[Channel, msgspec.Meta(description="How an application is sent: by us, or by hand.")]
     created_at: Moment
     applied_at: Moment | None
     applied_task_id: UUID | None
@@ -31,6 +33,7 @@ class PostingDetail(PostingItem, frozen=True, kw_only=True):
 
     url: str
     apply_url: str
+    channel_reason: str
     description: str
     external_id: str
     source: str
@@ -148,6 +151,7 @@ def detail(view: PostingView) -> PostingDetail:
         **_plain(view),
         url=view.url,
         apply_url=view.apply_url,
+        channel_reason=view.way.reason,
         description=view.description,
         external_id=view.external_id,
         source=view.source,

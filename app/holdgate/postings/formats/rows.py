@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from holdgate.core.errors import Invalid
+from holdgate.core.text.addresses import BadAddress
 from holdgate.postings.canonical_url import canonical_url
+from holdgate.postings.channels import Channel, is_email, mailbox_of, way_of
 from holdgate.postings.formats.description import sanitised
 
 MAX_BYTES = 10 * 1024 * 1024
@@ -20,6 +22,7 @@ MAX_SHOWN = 80
 # them a title can read otherwise than it is stored.
 _UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_MAILBOX = re.compile(r"[^\s@/:?]+@[^\s@/:?]+\.[^\s@/:?]+")
 _BARE_HOST = re.compile(r"(?:[^\W_](?:[\w-]*[^\W_])?\.)+[^\W\d_]{2,}(?::\d+)?(?:[/?#]|$)")
 
 UNKNOWN = "unknown"
@@ -63,7 +66,7 @@ class PostingRow(msgspec.Struct, frozen=True):
     `description` is sanitised HTML; absent texts are empty.
 
     `applied_on`: it was applied to elsewhere on this day, or `UNKNOWN`; "" if not. `valid_through` is the last day on
-    which it takes applications. Both are ISO dates.
+    which it takes applications. Both are ISO dates. `channel`: how an application is sent, with the reason.
     """
 
     row: int
@@ -79,6 +82,8 @@ class PostingRow(msgspec.Struct, frozen=True):
     extra: dict[str, str]
     applied_on: str = ""
     valid_through: str = ""
+    channel: Channel = Channel.DIRECT
+    channel_reason: str = ""
 
 
 class Parsed(msgspec.Struct, frozen=True):
@@ -190,7 +195,7 @@ def labelled(**values: object) -> dict[str, str]:
 def _row(draft: Draft) -> PostingRow | list[RowError]:
     title, company, location = one_line(draft.title), one_line(draft.company), one_line(draft.location)
     url = with_scheme(draft.url.strip())
-    apply_url = with_scheme(draft.apply_url.strip()) or url
+    apply_url = _apply_address(draft.apply_url.strip()) or url
     errors = [*draft.errors, *_lines(draft.row, title=title, company=company, location=location)]
     canonical = ""
     if not url:
@@ -202,7 +207,9 @@ def _row(draft: Draft) -> PostingRow | list[RowError]:
             errors.append(row_error(draft.row, "url", str(error), url))
     if apply_url != url:
         try:
-            canonical_url(apply_url)
+            mailbox_of(apply_url) if is_email(apply_url) else canonical_url(apply_url)
+        except BadAddress as error:
+            errors.append(row_error(draft.row, "apply_url", str(error), apply_url))
         except ValueError as error:
             errors.append(row_error(draft.row, "apply_url", str(error), apply_url))
     try:
@@ -211,10 +218,17 @@ def _row(draft: Draft) -> PostingRow | list[RowError]:
         errors.append(row_error(draft.row, "description", str(error), draft.description))
     if errors:
         return errors
+    channel, reason = way_of(url, apply_url, draft.questions)
     return PostingRow(
         draft.row, title, company, location, url, canonical, apply_url, description,
         one_line(draft.external_id), draft.questions, draft.extra, draft.applied_on, draft.valid_through,
+        channel, reason,
     )  # fmt: skip
+
+
+def _apply_address(given: str) -> str:
+    """A page or a `mailto:`; an email address as people type it becomes one."""
+    return f"mailto:{given}" if _MAILBOX.fullmatch(given) else with_scheme(given)
 
 
 def with_scheme(url: str) -> str:

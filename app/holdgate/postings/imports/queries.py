@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, delete, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
+from holdgate.postings.channels import Channel
 from holdgate.postings.formats import RowError, RowWarning
 from holdgate.postings.models import PostingImport
 
@@ -46,6 +47,8 @@ class Candidate(NamedTuple):
     applied_on: str
     valid_through: date | None
     closed: bool
+    channel: Channel
+    channel_reason: str
     known_id: UUID | None
 
 
@@ -90,11 +93,12 @@ _CANDIDATES = text(
     """
     SELECT r.row, r.title, r.company, r.location, r.url, jsonb_array_length(r.questions), r.applied_on,
            CAST(nullif(r.valid_through, '') AS date),
-           coalesce(CAST(nullif(r.valid_through, '') AS date) < current_date, false), p.id
+           coalesce(CAST(nullif(r.valid_through, '') AS date) < current_date, false), coalesce(r.channel, 'direct'),
+           coalesce(r.channel_reason, ''), p.id
     FROM posting_imports i
     CROSS JOIN LATERAL jsonb_to_recordset(i.rows)
       AS r(row int, title text, company text, location text, url text, canonical_url text, questions jsonb,
-           applied_on text, valid_through text)
+           applied_on text, valid_through text, channel text, channel_reason text)
     LEFT JOIN postings p ON p.owner_id = i.owner_id AND p.canonical_url = r.canonical_url
     WHERE i.id = :id
     ORDER BY r.row
@@ -104,7 +108,8 @@ _CANDIDATES = text(
 
 async def candidates(session: AsyncSession, import_id: UUID) -> list[Candidate]:
     """Every row that can be imported, in the order of the file."""
-    return [Candidate(*row) for row in await session.execute(_CANDIDATES, {"id": import_id})]
+    found = [Candidate(*row) for row in await session.execute(_CANDIDATES, {"id": import_id})]
+    return [each._replace(channel=Channel(each.channel)) for each in found]
 
 
 _CLAIM = text(
@@ -134,18 +139,18 @@ _CARRY_OUT = text(
     """
     WITH added AS (
       INSERT INTO postings (id, owner_id, title, company, location, url, canonical_url, apply_url, description,
-                            external_id, source, questions, extra, valid_through, applied_at)
+                            external_id, source, questions, extra, valid_through, channel, applied_at)
       SELECT (CAST(:ids AS uuid[]))[r.place], i.owner_id, r.title, r.company, r.location, r.url, r.canonical_url,
              r.apply_url, r.description, r.external_id, i.format, r.questions, r.extra,
-             CAST(nullif(r.valid_through, '') AS date),
+             CAST(nullif(r.valid_through, '') AS date), coalesce(r.channel, 'direct'),
              CASE r.applied_on WHEN '' THEN NULL WHEN 'unknown' THEN now() ELSE CAST(r.applied_on AS timestamptz) END
       FROM posting_imports i
       CROSS JOIN LATERAL ROWS FROM (
         jsonb_to_recordset(i.rows) AS (title text, company text, location text, url text, canonical_url text,
                                        apply_url text, description text, external_id text, questions jsonb,
-                                       extra jsonb, valid_through text, applied_on text)
+                                       extra jsonb, valid_through text, channel text, applied_on text)
       ) WITH ORDINALITY AS r(title, company, location, url, canonical_url, apply_url, description, external_id,
-                             questions, extra, valid_through, applied_on, place)
+                             questions, extra, valid_through, channel, applied_on, place)
       WHERE i.id = :id
       ORDER BY r.canonical_url
       ON CONFLICT (owner_id, canonical_url) DO NOTHING

@@ -1,6 +1,7 @@
 """Pages of the import: the form, the preview of what would be imported, and its two buttons."""
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -21,6 +22,7 @@ from holdgate.postings.formats.rows import host_of, with_scheme
 from holdgate.postings.imports import service
 from holdgate.postings.imports.service import Imported, ImportPreview
 from holdgate.postings.pages.new_run import said_started, usual_name
+from holdgate.postings.pages.selection import said_ways
 from holdgate.runs import lookup as runs
 from holdgate.web.forms import Form, blank, read_form, uploaded
 from holdgate.web.http.guards import SignedIn
@@ -94,6 +96,7 @@ class PreviewView(msgspec.Struct, frozen=True):
     format: str
     shown: int
     then: str
+    ways: str
 
 
 @get("/postings/import", include_in_schema=False)
@@ -179,8 +182,9 @@ async def show_import(
 async def _preview_page(
     request: WebRequest, preview: ImportPreview, form: Form[Any], status: int, then: str = ""
 ) -> Response[str]:
+    by_channel = Counter(row.channel for row in preview.new if not row.applied_on and not row.closed)
     format = FORMAT_LABELS.get(preview.format, preview.format)
-    view = PreviewView(preview, form, format, SHOWN, "run" if then == "run" else "")
+    view = PreviewView(preview, form, format, SHOWN, "run" if then == "run" else "", said_ways(by_channel))
     return await render(request, "postings/preview.html", view, nav="postings", status=status)
 
 

@@ -1,5 +1,6 @@
 """Choosing postings for a run, a new one or one that gets more: what a page has to offer."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from holdgate.accounts.profile.profiles import load_profile
 from holdgate.core.db import Session
 from holdgate.core.principal import Principal
 from holdgate.postings import queries
+from holdgate.postings.channels import Channel
 from holdgate.postings.queries import Listed, Search
 from holdgate.postings.service import MOST
 from holdgate.web.forms import Form
@@ -19,7 +21,8 @@ SHOWN = 50  # postings offered at once; the search finds the others
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """What can be chosen: `fresh` is not yet applied to, `again` is; the chosen ones come first in both.
 
-    `count` not yet applied to match the search `q` and would be started by `all`; `more` of them are not shown.
+    `count` not yet applied to match the search `q` and would be started by `all`, `ways` of them in each way; `more`
+    of them are not shown.
     """
 
     q: str
@@ -27,6 +30,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     fresh: list[Listed]
     again: list[Listed]
     count: int
+    ways: str
     more: int
     all: bool
     force: bool
@@ -40,17 +44,27 @@ async def offered(session: Session, user: Principal, form: Form[Any]) -> Choice:
     taken = {row.id for row in chosen}
     unapplied = await queries.list_postings(session, user.id, Search(q, applied=False, closed=False), SHOWN)
     applied = await queries.list_postings(session, user.id, Search(q, applied=True), SHOWN)
-    count = await queries.count_postings(session, user.id, Search(q, applied=False, closed=False))
+    by_channel = await queries.count_postings(session, user.id, Search(q, applied=False, closed=False))
+    count = sum(by_channel.values())
     return Choice(
         q=q,
         chosen=taken,
         fresh=_first([row for row in chosen if row.applied_at is None], unapplied, taken),
         again=_first([row for row in chosen if row.applied_at is not None], applied, taken),
         count=min(count, MOST),
+        ways=said_ways(by_channel),
         more=count - len(unapplied),
         all=form.value("all", False),
         force=form.value("force", False),
     )
+
+
+def said_ways(by_channel: Mapping[Channel, int]) -> str:
+    """How many are sent in which way, as a part of a sentence; nothing if all are sent from here."""
+    if set(by_channel) <= {Channel.DIRECT}:
+        return ""
+    words = {Channel.DIRECT: "sent to the employer’s site", Channel.EMAIL: "sent by email", Channel.BY_HAND: "by hand"}
+    return ", ".join(f"{by_channel[each]:,} {said}" for each, said in words.items() if by_channel.get(each))
 
 
 def _first(chosen: list[Listed], found: list[Listed], taken: set[UUID]) -> list[Listed]:

@@ -1,0 +1,71 @@
+"""Whether an application that was approved may still be sent: nobody has applied since, and the résumé is the same."""
+
+from datetime import timedelta
+from hashlib import sha256
+from uuid import UUID
+
+from holdgate.accounts.profile.profiles import load_resume
+from holdgate.core.db import Session, WriteSession
+from holdgate.kinds.application.packet import Packet, Refusal
+from holdgate.postings import service as postings
+from holdgate.postings.errors import PostingNotFound
+from holdgate.runtime.attempts.context import Context
+from holdgate.runtime.errors import PermanentError, RetryAfter
+
+ANOTHER = timedelta(minutes=1)  # how long an application waits for another one of the same posting
+
+CHANGED = "Your résumé has changed since you approved the application, so nothing was sent."
+
+
+async def check_fresh(session: WriteSession, ctx: Context, packet: Packet, posting_id: UUID) -> Refusal | None:
+    """None when the packet is still right; storing that begins the sending. Raises RetryAfter as `_begin` does."""
+    await _begin(session, ctx, posting_id)
+    if await _resume(session, ctx, packet) is None:
+        return Refusal(round=ctx.task.round, reason=CHANGED, outdated=True)
+    if await _applied_since(session, ctx, packet, posting_id):
+        reason = "Somebody has applied for this posting since you approved the application, so nothing was sent."
+        return Refusal(round=ctx.task.round, reason=reason, outdated=True)
+    return None
+
+
+async def _applied_since(session: Session, ctx: Context, packet: Packet, posting_id: UUID) -> bool:
+    try:
+        posting = await postings.load(session, posting_id, ctx.owner_id)
+    except PostingNotFound as error:
+        raise PermanentError(str(error)) from error
+    return posting.applied_at != packet.applied_at
+
+
+async def _begin(session: WriteSession, ctx: Context, posting_id: UUID) -> None:
+    """Raises RetryAfter while another task is sending: once it has, what was approved here may be out of date."""
+    if not await postings.begin_sending(session, posting_id, ctx.task_id):
+        raise RetryAfter(ANOTHER, "Another application for this posting is being sent, so this one waits.")
+
+
+async def _resume(session: Session, ctx: Context, packet: Packet) -> bytes | None:
+    """The bytes that were shown, or None when the profile has others now."""
+    assert ctx.owner_id is not None
+    document = await load_resume(session, ctx.owner_id)
+    if document is None or sha256(document.content).hexdigest() != packet.resume.sha256:
+        return None
+    return document.content
+
+
+async def resume_to_send(ctx: Context, packet: Packet, posting_id: UUID) -> bytes:
+    """The résumé's bytes, right before each request. Raises RetryAfter: another application of this posting is being
+    sent. PermanentError: the same cannot, or must not, be sent again."""
+    async with ctx.database.write("system") as session:
+        await _begin(session, ctx, posting_id)  # again: this may be a retry of days later
+        applied = await _applied_since(session, ctx, packet, posting_id)
+        resume = await _resume(session, ctx, packet)
+    if resume is None:
+        raise PermanentError(
+            "Your résumé has changed since the sending began, so the same application cannot be sent again. Nobody "
+            f"knows whether {packet.company} has received it. Put back {packet.resume.name} and retry, or ask them."
+        )
+    if applied:
+        raise PermanentError(
+            "Somebody has applied for this posting since the sending began, so it is not sent once more. Nobody knows "
+            f"whether {packet.company} has received this one as well. Ask them."
+        )
+    return resume
