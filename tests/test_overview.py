@@ -19,7 +19,7 @@ from holdgate.core.principal import Principal
 from holdgate.runtime import process_stats, workers
 from holdgate.runtime.process_stats import Vitals
 from holdgate.schedules import service as schedules
-from holdgate.schedules.service import SchedulePlan
+from holdgate.schedules.plan import SchedulePlan
 from holdgate.tasks.queue.claims import claim_tasks
 from holdgate.tasks.states import TaskState
 from tests.factories.approvals import principal, put_question

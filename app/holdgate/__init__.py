@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from holdgate.runtime.resources import Resource as Resource
     from holdgate.runtime.resources import resource as resource
     from holdgate.schedules.declared import schedule as schedule
-    from holdgate.tasks.artifacts import StoredArtifact as StoredArtifact
     from holdgate.tasks.enqueue import enqueue as enqueue
     from holdgate.tasks.enqueue import enqueue_many as enqueue_many
     from holdgate.tasks.kinds import Backoff as Backoff
     from holdgate.tasks.kinds import Kind as Kind
     from holdgate.tasks.kinds import Rate as Rate
     from holdgate.tasks.kinds import kind as kind
+    from holdgate.tasks.payloads.artifact import StoredArtifact as StoredArtifact
     from holdgate.tasks.requests import TaskOptions as TaskOptions
     from holdgate.tasks.requests import TaskRequest as TaskRequest
     from holdgate.tasks.upgrades import on_payload as on_payload
@@ -63,7 +63,7 @@ _HOMES = {
     "Rate": "tasks.kinds",
     "Resource": "runtime.resources",
     "RetryAfter": "runtime.errors",
-    "StoredArtifact": "tasks.artifacts",
+    "StoredArtifact": "tasks.payloads.artifact",
     "TableBlock": "approvals.blocks",
     "TaskOptions": "tasks.requests",
     "TaskRequest": "tasks.requests",
@@ -88,12 +88,7 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(import_module(f"holdgate.{_HOMES[name]}"), name)
     except ModuleNotFoundError as missing:
-        if str(missing.name).startswith("holdgate"):
-            raise
-        extra = "client" if _HOMES[name] == "client" else "kinds"
-        raise ImportError(
-            f"holdgate.{name} needs the package {missing.name}. Install Holdgate with its extra: holdgate[{extra}]."
-        ) from missing
+        raise import_module("holdgate.core.later").missing_extra(missing, "kinds") from missing
 
 
 def __dir__() -> list[str]:

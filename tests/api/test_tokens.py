@@ -17,7 +17,7 @@ from holdgate.accounts.tokens import cache, queries
 from holdgate.accounts.tokens.personal import USUAL
 from holdgate.core.scopes import Scope
 from holdgate.schedules import service as schedules
-from holdgate.schedules.service import SchedulePlan
+from holdgate.schedules.plan import SchedulePlan
 from tests import processes
 from tests.factories.accounts import Browser
 from tests.factories.programs import ADMIN, OTHER, OWNER, SCHEDULE, V1, WEBHOOK, Api, is_problem

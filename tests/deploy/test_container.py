@@ -12,7 +12,7 @@ import yaml
 from deploy.container import base, context
 from holdgate.cli import main
 from holdgate.core import paths
-from holdgate.core.config import VERSION
+from holdgate.core.process.release import VERSION
 from tests.processes import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

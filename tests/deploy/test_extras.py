@@ -1,18 +1,15 @@
 """Each extra of the wheel is enough for what it is for: other packages are hidden, as if they were not there."""
 
-import re
 import subprocess
 import sys
-import tomllib
-from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
-from tests.processes import ROOT
+import holdgate
+from tests.deploy.installed import canonical, installed_with
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 HIDE = """
 import sys
 
@@ -48,32 +45,6 @@ USES = {
 }
 
 
-def canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def installed_with(extra: str) -> set[str]:
-    """The distributions that the package brings with this extra, with all that these need."""
-    waiting = [(Requirement(text), {""}) for text in PROJECT["dependencies"]]
-    waiting += [(Requirement(text), {""}) for text in PROJECT["optional-dependencies"].get(extra, [])]
-    found: set[str] = set()
-    while waiting:
-        requirement, extras = waiting.pop()
-        marker = requirement.marker
-        if marker and not any(marker.evaluate({"extra": each}) for each in extras):
-            continue
-        name = canonical(requirement.name)
-        if name in found:
-            continue
-        found.add(name)
-        try:
-            needed = requires(requirement.name) or []
-        except PackageNotFoundError:
-            continue
-        waiting += [(Requirement(text), {"", *requirement.extras}) for text in needed]
-    return found
-
-
 @pytest.mark.parametrize("extra", USES)
 def test_an_extra_is_enough_for_what_it_is_for(extra: str, tmp_path: Path) -> None:
     there = installed_with(extra) | {"holdgate"}
@@ -89,9 +60,20 @@ def test_an_extra_is_enough_for_what_it_is_for(extra: str, tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
 
 
-def test_a_name_whose_extra_is_missing_says_which() -> None:
+def test_what_needs_an_extra_that_is_missing_says_which() -> None:
     hidden = {"sqlalchemy", "httpx"}
     program = f"HIDDEN = {hidden!r}\n{HIDE}\nimport holdgate\n"
-    for name, extra in (("Context", "kinds"), ("Client", "client")):
-        done = subprocess.run([sys.executable, "-c", f"{program}holdgate.{name}"], capture_output=True, text=True)
+    for use, extra in (("WriteSession", "kinds"), ("Client('https://hold.example.org', 'token')", "client")):
+        done = subprocess.run([sys.executable, "-c", f"{program}holdgate.{use}"], capture_output=True, text=True)
         assert f"holdgate[{extra}]" in done.stderr
+
+
+def test_a_product_that_imports_the_public_names_loads_no_database_and_no_web() -> None:
+    """`WriteSession` is a session of SQLAlchemy: who writes it has loaded that."""
+    names = sorted({*holdgate.__all__} - {"WriteSession"})
+    measure = "import sys; from time import process_time; began = process_time()"
+    told = "print(f'{process_time() - began:.3f}', *sorted({name.partition('.')[0] for name in sys.modules}))"
+    program = f"{measure}; from holdgate import {', '.join(names)}; {told}"
+    tries = [subprocess.check_output([sys.executable, "-c", program], text=True).split() for _ in range(3)]
+    assert not {"sqlalchemy", "asyncpg", "structlog", "httpx", "litestar", "pydantic"} & {*tries[0]}
+    assert min(float(seconds) for seconds, *_ in tries) < 0.15

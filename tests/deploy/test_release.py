@@ -3,7 +3,7 @@
 import pytest
 
 from deploy.release import problems
-from holdgate.core.config import VERSION
+from holdgate.core.process.release import VERSION
 from tests.processes import ROOT
 
 LABEL = 'LABEL org.opencontainers.image.version="{}"'

@@ -12,7 +12,7 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.schedules import service
 from holdgate.schedules.models import Schedule, ScheduleEvent
-from holdgate.schedules.service import SchedulePlan
+from holdgate.schedules.plan import SchedulePlan
 from holdgate.tasks.models import Task
 
 NOON = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)

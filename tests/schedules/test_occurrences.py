@@ -14,7 +14,8 @@ from holdgate.core.principal import Principal
 from holdgate.schedules import queries, service
 from holdgate.schedules.errors import OwnerDisabled, ScheduleNotFound
 from holdgate.schedules.models import Schedule, ScheduleBeat
-from holdgate.schedules.service import SchedulePlan, ScheduleVerb
+from holdgate.schedules.plan import SchedulePlan
+from holdgate.schedules.service import ScheduleVerb
 from holdgate.tasks.errors import PayloadMismatch, UnknownKind
 from tests.factories.people import add_user
 from tests.factories.schedules import NOON, fire, happened, plan, schedule_of, tasks_of

@@ -11,17 +11,18 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from holdgate.core import db
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
 from holdgate.core.files import FilesAway, FileStore
 from holdgate.core.ids import uuid7
+from holdgate.core.postgres import outages
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.sweeper import Sweeper
-from holdgate.tasks.artifacts import StoredArtifact, artifacts_of, store_artifact
+from holdgate.tasks.artifacts import artifacts_of, store_artifact
 from holdgate.tasks.kinds import kind
 from holdgate.tasks.models import Artifact
+from holdgate.tasks.payloads.artifact import StoredArtifact
 from holdgate.testing import KindTester
 from tests.factories.tasks import make_task
 from tests.factories.workers import until
@@ -119,7 +120,7 @@ async def test_a_late_worker_can_neither_add_nor_replace_a_file(database: Databa
 async def test_a_crash_before_the_row_is_written_leaves_no_row(
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(db, "INSIST_SECONDS", 0.1)  # for a minute it would be tried again
+    monkeypatch.setattr(outages, "INSIST_SECONDS", 0.1)  # for a minute it would be tried again
     task_id = await make_task(database, "running")  # type: ignore[arg-type]
     nowhere = Database("postgresql+asyncpg://nobody@127.0.0.1:1/none", name="tests")
     with pytest.raises(OSError):

@@ -14,7 +14,7 @@ from holdgate.core.errors import Invalid
 from holdgate.core.text.visible import is_blank
 from holdgate.core.text.web_address import MOST as MOST_URL
 from holdgate.core.text.web_address import is_web_address
-from holdgate.tasks.artifacts import PICTURES, StoredArtifact
+from holdgate.tasks.payloads.artifact import PICTURES, StoredArtifact
 
 MOST_BLOCKS = 50
 MOST_TEXT = 100_000  # characters of one text

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -12,10 +12,15 @@ import msgspec
 from holdgate.approvals import forms
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.forms import FormField
-from holdgate.approvals.models import Approval
 from holdgate.approvals.rules.shown import normal, plain
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
-from holdgate.groups.service import name_in as group_name
+from holdgate.core.later import Later
+
+if TYPE_CHECKING:
+    from holdgate.approvals.models import Approval
+    from holdgate.groups import service as groups
+else:
+    groups = Later("holdgate.groups.service")
 
 F = TypeVar("F")
 
@@ -63,7 +68,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def group_names(self) -> list[str]:
         """Those it asks, by whichever way."""
-        named = [name for each in self.recipients if (name := group_name(each)) is not None]
+        named = [name for each in self.recipients if (name := groups.name_in(each)) is not None]
         return list(dict.fromkeys([*named, *self.needed_by]))
 
     @property
@@ -118,12 +123,12 @@ def _shown(title: str, shown: Any, fields: tuple[FormField, ...]) -> bytes:
     return msgspec.json.encode([title, shown, fields], order="sorted")
 
 
-def as_shown(approval: Approval) -> bytes:
+def as_shown(approval: "Approval") -> bytes:
     """The very bytes (JSON) whose SHA-256 is the version."""
     return _shown(approval.title, approval.shown, fields_of(approval))
 
 
-def fields_of(approval: Approval) -> tuple[FormField, ...]:
+def fields_of(approval: "Approval") -> tuple[FormField, ...]:
     return msgspec.convert((approval.form or {}).get("fields", ()), tuple[FormField, ...])
 
 

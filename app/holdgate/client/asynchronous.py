@@ -6,18 +6,21 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 from uuid import UUID
 
-import httpx
-
 from holdgate.client import calls
 from holdgate.client.calls import Listing
 from holdgate.client.events import PATH, EventStream, StreamedEvent
 from holdgate.client.flows import PREFIX, TRIES, Flow, Request, Transmission, Wish, as_httpx, sent
+from holdgate.core.later import Later
 
 if TYPE_CHECKING:
     from typing import Unpack
 
+    import httpx
+
     from holdgate.client.typed import TypedKind
     from holdgate.tasks.requests import TaskOptions
+else:
+    httpx = Later("httpx", extra="client")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,7 +64,7 @@ class AsyncClient:
         timeout: float = 30.0,
         tries: int = TRIES,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: "httpx.AsyncBaseTransport | None" = None,
     ) -> None:
         base, headers = f"{base_url.rstrip('/')}{PREFIX}", {"Authorization": f"Bearer {token}"}
         self._http = httpx.AsyncClient(base_url=base, headers=headers, timeout=timeout, transport=transport)

@@ -1,13 +1,15 @@
 """The stream of events (server-sent events): what is read, and when and from where it is asked for again."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import httpx
 import msgspec
 
 from holdgate.client.answers import EventItem
 from holdgate.client.flows import LONGEST_PAUSE
 from holdgate.client.problems import Problem, problem_of
+
+if TYPE_CHECKING:
+    import httpx
 
 PASSING = (429, 502, 503, 504)  # of a server that is busy, starts, ends, or stands behind a proxy
 PATH = "/events"
@@ -48,7 +50,7 @@ class EventStream:
             self._data += value.strip()
         return None
 
-    def refused(self, answer: httpx.Response) -> None:
+    def refused(self, answer: "httpx.Response") -> None:
         """An answer that is no stream, and has been read. Raises Problem unless it will pass."""
         problem = problem_of(answer)
         self._asked = problem.retry_after or 0.0
@@ -56,7 +58,7 @@ class EventStream:
             raise problem
         self.broken(problem)
 
-    def broken(self, error: Problem | httpx.TransportError) -> None:
+    def broken(self, error: "Problem | httpx.TransportError") -> None:
         """Raises it when it is one too many."""
         self._failed += 1
         if self._failed >= self._tries:

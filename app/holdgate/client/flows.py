@@ -5,12 +5,17 @@ What a client does is a flow: a generator that yields what it wants done (`Reque
 """
 
 from collections.abc import Generator, Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-import httpx
 import msgspec
 
 from holdgate.client.problems import Problem, problem_of
+from holdgate.core.later import Later
+
+if TYPE_CHECKING:
+    import httpx
+else:
+    httpx = Later("httpx", extra="client")
 
 PREFIX = "/api/v1"
 TRIES = 5
@@ -53,7 +58,7 @@ Wish: TypeAlias = Request | Transmission | Pause
 Flow: TypeAlias = Generator[Wish, Any, T]
 
 
-def sent(request: Request, tries: int) -> Flow[httpx.Response]:
+def sent(request: Request, tries: int) -> "Flow[httpx.Response]":
     """Send it until it is answered, `tries` times at most.
 
     Raises:

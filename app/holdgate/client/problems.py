@@ -1,9 +1,10 @@
 """Refusals of the API (RFC 9457)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
+if TYPE_CHECKING:
+    import httpx
 
 NAMED = 5  # places that the sentence of a problem names; all of them are in its `errors`
 
@@ -24,7 +25,7 @@ class Problem(Exception):
         super().__init__(f"{status} {self.title}: {self.detail}{f' ({places})' if places else ''}")
 
 
-def problem_of(answer: httpx.Response) -> Problem:
+def problem_of(answer: "httpx.Response") -> Problem:
     """Of an answer that has been read."""
     try:
         body = answer.json()

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -14,7 +13,6 @@ from msgspec.structs import replace
 from holdgate.core.settings.table import SETTINGS, Setting
 from holdgate.core.settings.types import LogLevel
 
-VERSION = version("holdgate")
 DEFAULT_SCHEMA = "holdgate"
 
 

@@ -19,8 +19,9 @@ from holdgate.core.text.masking import masked_text
 from holdgate.core.text.storable import storable_text
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError, RetryAfter
-from holdgate.tasks.artifacts import CONTENT_TYPE, StoredArtifact
+from holdgate.tasks.artifacts import CONTENT_TYPE
 from holdgate.tasks.kinds import Backoff, kind
+from holdgate.tasks.payloads.artifact import StoredArtifact
 
 MOST_BYTES = 10 * 1024 * 1024
 INLINE = 16 * 1024  # characters of an answer that are kept in the result itself

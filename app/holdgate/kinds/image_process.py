@@ -17,8 +17,9 @@ from holdgate.core.network.outgoing import RefusedRequest
 from holdgate.kinds.image.editing import Crop, Edit, Format, RefusedPicture, Resize, edit_picture
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
-from holdgate.tasks.artifacts import StoredArtifact, find_owners_artifact
+from holdgate.tasks.artifacts import find_owners_artifact
 from holdgate.tasks.kinds import kind
+from holdgate.tasks.payloads.artifact import StoredArtifact
 
 MOST_BYTES = 20 * 1024 * 1024
 LIMIT = timedelta(seconds=60)

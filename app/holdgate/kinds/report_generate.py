@@ -19,8 +19,8 @@ from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
 from holdgate.stats import reports
 from holdgate.stats.reports import TaskLine, Which
-from holdgate.tasks.artifacts import StoredArtifact
 from holdgate.tasks.kinds import kind
+from holdgate.tasks.payloads.artifact import StoredArtifact
 
 CHUNK = 1000
 MOST_TASKS = 100_000

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from holdgate.core.config import VERSION
+from holdgate.core.process.release import VERSION
 
 _STATM = Path("/proc/self/statm")
 

@@ -7,16 +7,19 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from inspect import isasyncgenfunction
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from holdgate.core.telemetry import log
+from holdgate.core.later import Later
+
+if TYPE_CHECKING:
+    from holdgate.core.telemetry import log
+else:
+    log = Later("holdgate.core.telemetry.log")
 
 T = TypeVar("T")
 
 OPEN_SECONDS = 60.0  # that one may take to open
 CLOSE_SECONDS = 5.0  # that all of them may take to close
-
-logger = log.get(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,4 +120,4 @@ async def _end(began: AsyncIterator[Any]) -> None:
         async for _ in began:
             raise RuntimeError(f"{began!r} yields more than once.")
     except Exception as error:
-        logger.warning("resource_not_closed", error=repr(error))
+        log.get(__name__).warning("resource_not_closed", error=repr(error))

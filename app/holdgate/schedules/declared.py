@@ -1,25 +1,31 @@
 """Schedules that code declares. Workers write them down when they start; from then on they are like all others."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID, uuid5
 
 import msgspec
 
-from holdgate.accounts import service as accounts
-from holdgate.core.db import WriteSession
 from holdgate.core.errors import AppError
+from holdgate.core.later import Later
 from holdgate.core.principal import Principal
-from holdgate.core.telemetry import log
-from holdgate.schedules import queries, service
 from holdgate.schedules.cron import parse
-from holdgate.schedules.service import SchedulePlan
+from holdgate.schedules.plan import SchedulePlan, checked
 from holdgate.tasks.kinds import AnyKind
 from holdgate.tasks.states import DEFAULT_PRIORITY
 
-NAMESPACE = UUID("0d1f2e3c-6f57-4f5e-9a0c-5a1f3c8d7b21")  # of their ids, so that one name is one schedule
+if TYPE_CHECKING:
+    from holdgate.accounts import service as accounts
+    from holdgate.core.db import WriteSession
+    from holdgate.core.telemetry import log
+    from holdgate.schedules import queries, service
+else:
+    accounts = Later("holdgate.accounts.service")
+    log = Later("holdgate.core.telemetry.log")
+    queries = Later("holdgate.schedules.queries")
+    service = Later("holdgate.schedules.service")
 
-logger = log.get(__name__)
+NAMESPACE = UUID("0d1f2e3c-6f57-4f5e-9a0c-5a1f3c8d7b21")  # of their ids, so that one name is one schedule
 
 
 @dataclass(frozen=True)
@@ -76,21 +82,21 @@ def schedule(
         priority=priority,
         missed=missed,
     )
-    made = DeclaredSchedule(service.checked(plan), owner)
+    made = DeclaredSchedule(checked(plan), owner)
     if _DECLARED.setdefault(made.plan.name, made) != made:
         raise ValueError(f"There are two schedules {name!r}. Give each a name of its own.")
 
 
-async def write_down(session: WriteSession) -> None:
+async def write_down(session: "WriteSession") -> None:
     """Those of this process's code. One that cannot be is logged, and keeps nobody from working."""
     for each in _DECLARED.values():
         try:
             await _write(session, each)
         except AppError as error:
-            logger.warning("schedule_not_declared", schedule=each.plan.name, problem=str(error))
+            log.get(__name__).warning("schedule_not_declared", schedule=each.plan.name, problem=str(error))
 
 
-async def _write(session: WriteSession, declared: DeclaredSchedule) -> None:
+async def _write(session: "WriteSession", declared: DeclaredSchedule) -> None:
     person = await accounts.find_user_by_email(session, declared.owner)
     if person is None:
         raise AppError(f"There is no person {declared.owner}. Add them (holdgate user add), or name another owner.")

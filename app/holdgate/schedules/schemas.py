@@ -9,7 +9,7 @@ from holdgate.api.paging import Paged
 from holdgate.core.text.masking import masked
 from holdgate.schedules import service
 from holdgate.schedules.models import Schedule
-from holdgate.schedules.service import SchedulePlan
+from holdgate.schedules.plan import SchedulePlan
 from holdgate.tasks.schemas import Moment
 from holdgate.tasks.states import DEFAULT_PRIORITY
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -14,16 +14,15 @@ from holdgate.core.ids import uuid7
 from holdgate.core.postgres.outages import is_away, sqlstate
 from holdgate.core.principal import Principal
 from holdgate.core.telemetry import log
-from holdgate.core.text.visible import is_blank
 from holdgate.schedules import queries
 from holdgate.schedules.cron import parse
 from holdgate.schedules.errors import OwnerDisabled, ScheduleNotFound
 from holdgate.schedules.models import Schedule
+from holdgate.schedules.plan import SchedulePlan, checked
 from holdgate.tasks import service as tasks
 from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.payloads.secrets import with_secrets
 from holdgate.tasks.service import TaskRequest
-from holdgate.tasks.states import DEFAULT_PRIORITY
 
 MISSED_AFTER = timedelta(minutes=5)  # so late, a beat counts as missed
 TRY_AGAIN = timedelta(minutes=1)  # a beat that could not be enqueued
@@ -40,27 +39,13 @@ class ScheduleVerb(StrEnum):
     DELETE = "delete"
 
 
-class SchedulePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a schedule is to enqueue, and when. `missed`: beats that nobody was there for are caught up by one task, or
-    skipped."""
-
-    name: str
-    kind: str
-    payload: dict[str, Any]
-    cron: str
-    zone: str = "UTC"
-    queue: str | None = None
-    priority: int = DEFAULT_PRIORITY
-    missed: Literal["catch_up", "skip"] = "catch_up"
-
-
 async def create(session: WriteSession, by: Principal, plan: SchedulePlan, *, now: datetime | None = None) -> UUID:
     """A new schedule of `by`; its first beat is the next after now.
 
     Raises:
         Invalid: also for an unknown kind and a payload that does not fit it.
     """
-    plan, schedule_id = checked(plan), uuid7()
+    plan, schedule_id = _fit(plan), uuid7()
     first = parse(plan.cron, plan.zone).next(await queries.time_of(session, now))
     values = {**msgspec.structs.asdict(plan), "next_at": first, "token_id": by.token_id}
     await queries.insert_schedule(session, schedule_id, by.id, values)
@@ -77,7 +62,7 @@ async def edit(
     schedule = await _locked(session, by, schedule_id)
     # A secret was given to one kind: another might show it.
     old = schedule.payload if plan.kind == schedule.kind else {}
-    plan = checked(msgspec.structs.replace(plan, payload=with_secrets(plan.payload, old)))
+    plan = _fit(msgspec.structs.replace(plan, payload=with_secrets(plan.payload, old)))
     fresh = {"problem": None, "retry_at": None, "token_id": by.token_id}
     values: dict[str, Any] = {**msgspec.structs.asdict(plan), **fresh}
     if (plan.cron, plan.zone) != (schedule.cron, schedule.zone):
@@ -193,14 +178,11 @@ def _request(schedule: Schedule) -> TaskRequest:
     )
 
 
-def checked(plan: SchedulePlan) -> SchedulePlan:
-    """As it is stored. Raises Invalid, also for an unknown kind and a payload that does not fit."""
-    name, cron = " ".join(plan.name.split()), " ".join(plan.cron.split())
-    if is_blank(name) or len(name) > 200:
-        raise Invalid("A schedule needs a name of at most 200 characters.", {"name": "From 1 to 200 characters."})
-    parse(cron, plan.zone)
-    tasks.check_one(TaskRequest(kind=plan.kind, payload=plan.payload, queue=plan.queue, priority=plan.priority))
-    return msgspec.structs.replace(plan, name=name, cron=cron)
+def _fit(plan: SchedulePlan) -> SchedulePlan:
+    """As it is stored, if a person may ask for it. Raises Invalid."""
+    plan = checked(plan)
+    tasks.check_one(plan.request())
+    return plan
 
 
 async def _locked(session: WriteSession, by: Principal, schedule_id: UUID) -> Schedule:

@@ -17,7 +17,8 @@ from holdgate.schedules import queries, service
 from holdgate.schedules.cron import parse
 from holdgate.schedules.errors import ScheduleNotFound
 from holdgate.schedules.models import Schedule, ScheduleBeat, ScheduleEvent
-from holdgate.schedules.service import SchedulePlan, ScheduleVerb
+from holdgate.schedules.plan import SchedulePlan
+from holdgate.schedules.service import ScheduleVerb
 from holdgate.tasks.kinds import AnyKind
 from holdgate.tasks.pages.new import kinds_to_choose
 from holdgate.tasks.pages.payload_input import read_payload

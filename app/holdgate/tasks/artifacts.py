@@ -6,10 +6,9 @@ A crash in between leaves at most a file without a row, below the directory of i
 
 import re
 from hashlib import sha256
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,15 +19,13 @@ from holdgate.core.ids import uuid7
 from holdgate.core.postgres.outages import insist
 from holdgate.core.telemetry import log
 from holdgate.tasks.models import Artifact, Task
+from holdgate.tasks.payloads.artifact import StoredArtifact
 from holdgate.tasks.queue.claims import Attempt
 
 if TYPE_CHECKING:
     from holdgate.core.files import FileStore
 
 MOST_BYTES = 64 * 1024 * 1024
-# What a browser may show. PDF is not among them: browsers refuse to show one inside of a sandbox.
-PICTURES = frozenset({"image/png", "image/jpeg", "image/webp"})
-
 CONTENT_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,99}(; charset=utf-8)?")
 
 logger = log.get("holdgate.tasks")
@@ -37,16 +34,6 @@ logger = log.get("holdgate.tasks")
 class ArtifactNotFound(NotFound):
     def __init__(self) -> None:
         super().__init__("There is no such file, or it belongs to somebody else.")
-
-
-class StoredArtifact(msgspec.Struct, frozen=True):
-    """What a handler may keep and hand on. `sha256` is in hexadecimal."""
-
-    id: UUID
-    name: str
-    content_type: str
-    size: Annotated[int, msgspec.Meta(description="Bytes.")]
-    sha256: str
 
 
 # Fenced like a step. The row of an earlier try keeps its id, so that links to it stay right.

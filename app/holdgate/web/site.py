@@ -11,9 +11,10 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from redis.asyncio import Redis
 
-from holdgate.core.config import VERSION, Settings
+from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.paths import STATIC, TEMPLATES
+from holdgate.core.process.release import VERSION
 from holdgate.web import assets, errors
 from holdgate.web.assets import Assets
 from holdgate.web.http import guards, sessions

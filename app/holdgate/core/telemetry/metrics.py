@@ -18,7 +18,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from holdgate.core.config import VERSION
+from holdgate.core.process.release import VERSION
 
 Families: TypeAlias = list[Metric]
 Rows: TypeAlias = Mapping[tuple[str, ...], float]

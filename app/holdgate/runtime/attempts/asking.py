@@ -3,19 +3,25 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from holdgate.approvals import values as approval_values
-from holdgate.approvals import versions
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.forms import FormField
-from holdgate.approvals.requests import requesting
 from holdgate.approvals.states import HoldType
 from holdgate.approvals.values import Answer, Question
-from holdgate.core.db import ReadSession, WriteSession
+from holdgate.core.later import Later
 from holdgate.core.text.typed import read_as
 from holdgate.runtime.attempts.durable import DurableAttempt
 from holdgate.runtime.errors import Asleep, Held, LeaseLost, PermanentError, TaskEnded
+
+if TYPE_CHECKING:
+    from holdgate.approvals import versions
+    from holdgate.approvals.requests import requesting
+    from holdgate.core.db import ReadSession, WriteSession
+else:
+    versions = Later("holdgate.approvals.versions")
+    requesting = Later("holdgate.approvals.requests.requesting")
 
 F = TypeVar("F")
 
@@ -103,14 +109,14 @@ class AskingAttempt(DurableAttempt):
         self._go_on()
         task = self.task
 
-        async def before(session: ReadSession) -> versions.Latest:
+        async def before(session: "ReadSession") -> "versions.Latest":
             return await versions.latest(session, task.id, question.step)
 
         # It stays the latest: only this attempt can ask for more, or is refused by the fence.
         latest = await self._insist.read(question.step, before)
         decided = versions.decision_on(latest, question.version, task.round)
 
-        async def put(session: WriteSession) -> Answer[dict[str, Any]] | TaskEnded:
+        async def put(session: "WriteSession") -> Answer[dict[str, Any]] | TaskEnded:
             if decided is not None:
                 waits = await requesting.wait_for_undo(session, task, decided)
                 return Asleep() if waits else versions.answer_of(decided)
@@ -118,7 +124,7 @@ class AskingAttempt(DurableAttempt):
                 held = await requesting.ask(session, task, question, latest, signup=self.settings.signup)
             return Held() if held else LeaseLost(task.id)
 
-        async def holds(session: ReadSession) -> Answer[dict[str, Any]] | TaskEnded | None:
+        async def holds(session: "ReadSession") -> Answer[dict[str, Any]] | TaskEnded | None:
             return None if await self._runs(session) else Held()
 
         if decided is not None and decided.goes_on_at is None:

@@ -1,23 +1,31 @@
 """One attempt of a task: what it knows, what it may still write, and what has ended it."""
 
 from functools import cached_property
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING
 
 from holdgate.core.config import Settings
-from holdgate.core.db import Database, ReadSession
-from holdgate.core.telemetry import log
-from holdgate.runtime.attempts.insistence import Insistence
-from holdgate.runtime.clock import Clock
+from holdgate.core.later import Later
 from holdgate.runtime.errors import TaskEnded
-from holdgate.tasks.queue import steps as queue_steps
-from holdgate.tasks.queue.claims import Claimed
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from holdgate.core.db import Database, ReadSession
+    from holdgate.core.telemetry import log
+    from holdgate.runtime.attempts import insistence
+    from holdgate.runtime.clock import Clock
+    from holdgate.tasks.queue import steps as queue_steps
+    from holdgate.tasks.queue.claims import Claimed
+else:
+    log = Later("holdgate.core.telemetry.log")
+    insistence = Later("holdgate.runtime.attempts.insistence")
+    queue_steps = Later("holdgate.tasks.queue.steps")
 
 
 class RunningAttempt:
     """The ground of `Context`, which a handler gets: three layers, each a file."""
 
-    def __init__(self, task: Claimed, *, database: Database, settings: Settings, actor: str) -> None:
+    def __init__(self, task: "Claimed", *, database: "Database", settings: Settings, actor: str) -> None:
         self.task = task
         self.task_id = task.id
         self.attempt = task.attempt
@@ -32,13 +40,13 @@ class RunningAttempt:
         self._ended: TaskEnded | None = None
 
     @cached_property
-    def log(self) -> FilteringBoundLogger:
+    def log(self) -> "FilteringBoundLogger":
         """A logger that names the task in every line."""
         return log.get("holdgate.kinds").bind(task=str(self.task_id), kind=self.task.kind, attempt=self.attempt)
 
     @cached_property
-    def _insist(self) -> Insistence:
-        return Insistence(self.database, self._actor, lambda: self.log)
+    def _insist(self) -> "insistence.Insistence":
+        return insistence.Insistence(self.database, self._actor, lambda: self.log)
 
     @property
     def last_try(self) -> bool:
@@ -59,6 +67,6 @@ class RunningAttempt:
         self._ended = self._ended or by
         return by
 
-    async def _runs(self, session: ReadSession) -> bool:
+    async def _runs(self, session: "ReadSession") -> bool:
         """False: it has left this attempt's hands, by what was last written or by somebody else."""
         return await queue_steps.still_runs(session, self.task_id, self.attempt)

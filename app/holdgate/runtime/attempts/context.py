@@ -9,20 +9,29 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from holdgate.core.config import Settings
-from holdgate.core.db import Database
-from holdgate.core.postgres.outages import AWAY
+from holdgate.core.later import Later
 from holdgate.core.text.storable import storable_text
 from holdgate.runtime.attempts.asking import AskingAttempt
-from holdgate.runtime.attempts.executors import Executors
 from holdgate.runtime.errors import LeaseLost
 from holdgate.runtime.resources import Resource, Resources
-from holdgate.tasks import artifacts
-from holdgate.tasks.artifacts import StoredArtifact
-from holdgate.tasks.queue import steps as queue_steps
-from holdgate.tasks.queue.claims import Claimed
+from holdgate.tasks.payloads.artifact import StoredArtifact
+
+if TYPE_CHECKING:
+    from holdgate.core.db import Database
+    from holdgate.core.postgres import outages
+    from holdgate.runtime.attempts import executors as executing
+    from holdgate.runtime.attempts.executors import Executors
+    from holdgate.tasks import artifacts
+    from holdgate.tasks.queue import steps as queue_steps
+    from holdgate.tasks.queue.claims import Claimed
+else:
+    outages = Later("holdgate.core.postgres.outages")
+    executing = Later("holdgate.runtime.attempts.executors")
+    artifacts = Later("holdgate.tasks.artifacts")
+    queue_steps = Later("holdgate.tasks.queue.steps")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,16 +48,16 @@ class Context(AskingAttempt):
 
     def __init__(
         self,
-        task: Claimed,
+        task: "Claimed",
         *,
-        database: Database,
+        database: "Database",
         settings: Settings,
         actor: str,
-        executors: Executors | None = None,
+        executors: "Executors | None" = None,
         resources: Resources | None = None,
     ) -> None:
         super().__init__(task, database=database, settings=settings, actor=actor)
-        self._executors = executors or Executors()
+        self._executors = executors or executing.Executors()
         self._resources = resources or Resources()
         self._progress_at = 0.0
 
@@ -73,7 +82,7 @@ class Context(AskingAttempt):
         try:
             async with asyncio.timeout(PROGRESS_PATIENCE), self.database.write(self._actor) as session:
                 await queue_steps.write_progress(session, self.task_id, self.attempt, *shown)
-        except AWAY as error:
+        except outages.AWAY as error:
             self.log.debug("progress_not_shown", error=repr(error))
 
     async def artifact(self, name: str, data: bytes, content_type: str) -> StoredArtifact:

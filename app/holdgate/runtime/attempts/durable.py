@@ -3,20 +3,28 @@
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy.exc import StatementError
-
-from holdgate.approvals import versions
 from holdgate.core.config import Settings
-from holdgate.core.db import Database, ReadSession, WriteSession
-from holdgate.core.postgres.outages import refuses_data
+from holdgate.core.later import Later
 from holdgate.runtime.attempts import steps
 from holdgate.runtime.attempts.attempt import RunningAttempt
 from holdgate.runtime.errors import Asleep, LeaseLost, PermanentError
 from holdgate.tasks.kinds import LONGEST_WAIT
-from holdgate.tasks.queue import steps as queue_steps
-from holdgate.tasks.queue.claims import Claimed
+
+if TYPE_CHECKING:
+    from sqlalchemy import exc
+
+    from holdgate.approvals import versions
+    from holdgate.core.db import Database, ReadSession, WriteSession
+    from holdgate.core.postgres import outages
+    from holdgate.tasks.queue import steps as queue_steps
+    from holdgate.tasks.queue.claims import Claimed
+else:
+    exc = Later("sqlalchemy.exc")
+    versions = Later("holdgate.approvals.versions")
+    outages = Later("holdgate.core.postgres.outages")
+    queue_steps = Later("holdgate.tasks.queue.steps")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,7 +35,7 @@ VERSION = "version:"  # before the name of the step that keeps one
 class DurableAttempt(RunningAttempt):
     """An attempt that passes over what an earlier one has finished."""
 
-    def __init__(self, task: Claimed, *, database: Database, settings: Settings, actor: str) -> None:
+    def __init__(self, task: "Claimed", *, database: "Database", settings: Settings, actor: str) -> None:
         super().__init__(task, database=database, settings=settings, actor=actor)
         self._steps: dict[str, str] | None = None
         self._begun: set[str] = set()
@@ -50,7 +58,7 @@ class DurableAttempt(RunningAttempt):
                 self._go_on()
                 result = steps.encode(name, await function(*args, **kwargs), wanted)
 
-                async def store(session: WriteSession) -> str:
+                async def store(session: "WriteSession") -> str:
                     return await self._store(session, name, result)
 
                 stored = await self._finish(name, store, one=True)
@@ -77,7 +85,7 @@ class DurableAttempt(RunningAttempt):
             begun = self.attempt > 1 and await self._insist.read(step, self._has_begun)
             first = "0" if begun else str(current)
 
-            async def keep(session: WriteSession) -> str:
+            async def keep(session: "WriteSession") -> str:
                 return await self._store(session, step, first)
 
             stored = await self._finish(step, keep, one=True)
@@ -91,7 +99,7 @@ class DurableAttempt(RunningAttempt):
     async def transact(
         self,
         name: str,
-        function: Callable[Concatenate[WriteSession, P], Awaitable[R]],
+        function: Callable[Concatenate["WriteSession", P], Awaitable[R]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
@@ -104,7 +112,7 @@ class DurableAttempt(RunningAttempt):
             stored = await self._stored(name)
             if stored is None:
 
-                async def work(session: WriteSession) -> str:
+                async def work(session: "WriteSession") -> str:
                     result = steps.encode(name, await function(session, *args, **kwargs), wanted)
                     # Last, so that a late worker's effects roll back.
                     return await self._store(session, name, result)
@@ -128,10 +136,10 @@ class DurableAttempt(RunningAttempt):
         if duration > LONGEST_WAIT:
             raise PermanentError(f"The sleep {name!r} is longer than ten years. Let it sleep for less.")
 
-        async def snooze(session: WriteSession) -> bool | None:
+        async def snooze(session: "WriteSession") -> bool | None:
             return await queue_steps.snooze(session, self.task_id, self.attempt, name, duration)
 
-        async def sleeps(session: ReadSession) -> bool | None:
+        async def sleeps(session: "ReadSession") -> bool | None:
             return None if await self._runs(session) else False
 
         slept = await self._insist.write(f"sleep {name}", snooze, sleeps)
@@ -156,7 +164,7 @@ class DurableAttempt(RunningAttempt):
             self._begun.discard(name)
             raise
 
-    async def _has_begun(self, session: ReadSession) -> bool:
+    async def _has_begun(self, session: "ReadSession") -> bool:
         """Whether an earlier attempt has done or asked for anything."""
         if any(not name.startswith(VERSION) for name in self._before):
             return True
@@ -166,7 +174,7 @@ class DurableAttempt(RunningAttempt):
         self._go_on()
         if self._steps is None:
 
-            async def finished(session: ReadSession) -> dict[str, str]:
+            async def finished(session: "ReadSession") -> dict[str, str]:
                 return await queue_steps.stored_steps(session, self.task_id)
 
             # A first attempt has nothing behind it: no look-up on the way of most tasks.
@@ -174,21 +182,21 @@ class DurableAttempt(RunningAttempt):
             self._before = frozenset(self._steps)
         return self._steps.get(name)
 
-    async def _store(self, session: WriteSession, name: str, result: str) -> str:
+    async def _store(self, session: "WriteSession", name: str, result: str) -> str:
         try:
             mine = await queue_steps.store_step(session, self.task_id, self.attempt, name, result)
-        except StatementError as error:
-            if refuses_data(error):  # what has been done cannot be remembered, however often it is done
+        except exc.StatementError as error:
+            if outages.refuses_data(error):  # what has been done cannot be remembered, however often it is done
                 raise PermanentError(f"The result of the step {name!r} could not be stored.") from error
             raise
         if not mine:
             raise self._end(LeaseLost(self.task_id))
         return result
 
-    async def _finish(self, name: str, work: Callable[[WriteSession], Awaitable[str]], *, one: bool = False) -> str:
+    async def _finish(self, name: str, work: Callable[["WriteSession"], Awaitable[str]], *, one: bool = False) -> str:
         """Store a step. What has been done must not be done twice because the database was away for a moment."""
 
-        async def done(session: ReadSession) -> str | None:
+        async def done(session: "ReadSession") -> str | None:
             return await queue_steps.step_of_attempt(session, self.task_id, name, self.attempt)
 
         stored = await self._insist.write(name, work, done, one=one)

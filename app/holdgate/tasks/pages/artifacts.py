@@ -13,8 +13,9 @@ from litestar.response import Stream
 from holdgate.core.files import FileStore
 from holdgate.core.ids import UUID
 from holdgate.tasks import artifacts
-from holdgate.tasks.artifacts import PICTURES, ArtifactNotFound
+from holdgate.tasks.artifacts import ArtifactNotFound
 from holdgate.tasks.models import Artifact
+from holdgate.tasks.payloads.artifact import PICTURES
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
 from holdgate.web.http.sessions import Read

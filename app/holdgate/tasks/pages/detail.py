@@ -11,9 +11,10 @@ from litestar.params import FromPath
 from holdgate.core.errors import Invalid, NotFound
 from holdgate.core.text.masking import masked
 from holdgate.tasks import service
-from holdgate.tasks.artifacts import PICTURES, artifacts_of
+from holdgate.tasks.artifacts import artifacts_of
 from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.models import Artifact, Task, TaskStep
+from holdgate.tasks.payloads.artifact import PICTURES
 from holdgate.tasks.schemas import detail
 from holdgate.tasks.search import lists
 from holdgate.tasks.states import BUTTONS, HOLDS, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
