@@ -46,6 +46,23 @@ CREATE TYPE holdgate.task_verb AS ENUM (
     'reopen'
 );
 
+CREATE FUNCTION holdgate.absences_audit() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate', 'pg_temp'
+    AS $$
+DECLARE
+  absence record;
+BEGIN
+  IF TG_OP = 'DELETE' THEN absence := OLD; ELSE absence := NEW; END IF;
+  -- What is forgotten long after its end is no news.
+  IF TG_OP = 'DELETE' AND absence.ends_at < now() THEN RETURN NULL; END IF;
+  INSERT INTO audit_events (actor, area, verb, subject, subject_id, data)
+  SELECT holdgate_actor(), 'user', CASE TG_OP WHEN 'INSERT' THEN 'add_absence' ELSE 'remove_absence' END, u.email, u.id,
+         jsonb_build_object('from', absence.starts_at, 'to', absence.ends_at, 'substitute', absence.substitute)
+  FROM users u WHERE u.id = absence.user_id;
+  RETURN NULL;
+END $$;
+
 CREATE FUNCTION holdgate.api_tokens_audit() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'holdgate', 'pg_temp'
@@ -862,6 +879,16 @@ BEGIN
   RETURN NULL;
 END $$;
 
+CREATE TABLE holdgate.absences (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    substitute text,
+    CONSTRAINT absences_ends_at_check CHECK ((ends_at > starts_at)),
+    CONSTRAINT absences_substitute_check CHECK (((substitute ~~ '%_@_%'::text) AND (length(substitute) <= 254)))
+);
+
 CREATE TABLE holdgate.actors (
     id integer NOT NULL,
     name text NOT NULL
@@ -962,6 +989,8 @@ CREATE TABLE holdgate.approval_recipients (
     forwarded_from uuid,
     forward_note text,
     groups text[] DEFAULT '{}'::text[] NOT NULL,
+    substitute_for text,
+    escalated boolean DEFAULT false NOT NULL,
     CONSTRAINT approval_recipients_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'undelivered'::text, 'inbox'::text])))
 );
 
@@ -997,6 +1026,8 @@ CREATE TABLE holdgate.approvals (
     level text DEFAULT 'link'::text NOT NULL,
     continues_on_reject boolean DEFAULT false NOT NULL,
     continues_on_expire boolean DEFAULT false NOT NULL,
+    escalates_to text,
+    escalated_at timestamp with time zone,
     ttl interval,
     take_back interval DEFAULT '00:00:00'::interval NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -1671,6 +1702,9 @@ CREATE TABLE holdgate.workers (
     cpu double precision
 );
 
+ALTER TABLE ONLY holdgate.absences
+    ADD CONSTRAINT absences_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY holdgate.actors
     ADD CONSTRAINT actors_pkey PRIMARY KEY (id);
 
@@ -1835,6 +1869,8 @@ ALTER TABLE ONLY holdgate.webhook_endpoints
 
 ALTER TABLE ONLY holdgate.workers
     ADD CONSTRAINT workers_pkey PRIMARY KEY (id);
+
+CREATE INDEX absences_user_idx ON holdgate.absences USING btree (user_id, ends_at);
 
 CREATE INDEX actors_name_idx ON holdgate.actors USING btree (name);
 
@@ -2034,6 +2070,8 @@ CREATE INDEX webhook_deliveries_task_id_idx ON holdgate.webhook_deliveries USING
 
 CREATE INDEX webhook_endpoints_owner_id_idx ON holdgate.webhook_endpoints USING btree (owner_id);
 
+CREATE TRIGGER absences_audit AFTER INSERT OR DELETE ON holdgate.absences FOR EACH ROW EXECUTE FUNCTION holdgate.absences_audit();
+
 CREATE TRIGGER api_tokens_audit AFTER INSERT OR DELETE ON holdgate.api_tokens FOR EACH ROW EXECUTE FUNCTION holdgate.api_tokens_audit();
 
 CREATE TRIGGER approvals_quorum BEFORE UPDATE OF state ON holdgate.approvals FOR EACH ROW WHEN (((new.state = 'approved'::text) AND (old.state <> 'approved'::text) AND (new.needed > 1))) EXECUTE FUNCTION holdgate.approvals_quorum();
@@ -2085,6 +2123,9 @@ CREATE TRIGGER tasks_words_delete AFTER DELETE ON holdgate.tasks REFERENCING OLD
 CREATE TRIGGER users_audit AFTER INSERT OR UPDATE OF role, disabled_at ON holdgate.users FOR EACH ROW EXECUTE FUNCTION holdgate.users_audit();
 
 CREATE TRIGGER webhook_endpoints_audit AFTER INSERT OR DELETE OR UPDATE OF url, events, everyone, secret, disabled_at ON holdgate.webhook_endpoints FOR EACH ROW EXECUTE FUNCTION holdgate.webhook_endpoints_audit();
+
+ALTER TABLE ONLY holdgate.absences
+    ADD CONSTRAINT absences_user_id_fkey FOREIGN KEY (user_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY holdgate.api_replies
     ADD CONSTRAINT api_replies_user_id_fkey FOREIGN KEY (user_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;

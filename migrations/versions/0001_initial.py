@@ -1026,6 +1026,21 @@ def tables() -> None:
         "tasks_waiting_idx", "tasks", ["queue", "queued_at"], unique=False, postgresql_where=sa.text("state = 'queued'")
     )
     op.create_table(
+        "absences",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("substitute", sa.Text(), nullable=True),
+        sa.CheckConstraint("ends_at > starts_at", name=op.f("absences_ends_at_check")),
+        sa.CheckConstraint(
+            "substitute LIKE '%_@_%' AND length(substitute) <= 254", name=op.f("absences_substitute_check")
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("absences_user_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("absences_pkey")),
+    )
+    op.create_index("absences_user_idx", "absences", ["user_id", "ends_at"], unique=False)
+    op.create_table(
         "approvals",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("task_id", sa.Uuid(), nullable=False),
@@ -1044,6 +1059,8 @@ def tables() -> None:
         sa.Column("level", sa.Text(), server_default="link", nullable=False),
         sa.Column("continues_on_reject", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("continues_on_expire", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("escalates_to", sa.Text(), nullable=True),
+        sa.Column("escalated_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ttl", sa.Interval(), nullable=True),
         sa.Column("take_back", sa.Interval(), server_default=sa.text("'0'::interval"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -1242,6 +1259,8 @@ def tables() -> None:
         sa.Column("forwarded_from", sa.Uuid(), nullable=True),
         sa.Column("forward_note", sa.Text(), nullable=True),
         sa.Column("groups", sa.ARRAY(sa.Text()), server_default="{}", nullable=False),
+        sa.Column("substitute_for", sa.Text(), nullable=True),
+        sa.Column("escalated", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.CheckConstraint(
             "state IN ('waiting', 'sent', 'undelivered', 'inbox')", name=op.f("approval_recipients_state_check")
         ),

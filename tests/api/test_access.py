@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from holdgate.accounts.api.resume import FILE
+from holdgate.accounts.availability import absences
 from holdgate.accounts.tokens.personal import USUAL
 from holdgate.api.openapi import document
 from holdgate.asgi import API_HANDLERS
@@ -37,6 +39,7 @@ from tests.factories.programs import (
 
 TASK = {"kind": "sample.task"}
 DECISION = {"version": "0" * 64, "decision": "approve"}
+AWAY = {"starts_at": "2100-01-01T00:00:00Z", "ends_at": "2100-01-02T00:00:00Z"}
 NOTE = {"note_id": str(UUID(int=1))}
 TOGETHER = {"questions": [{"id": str(UUID(int=1)), "version": "0" * 64}], "decision": "approve"}
 BULK = {"verb": "cancel", "filter": {"kind": "sample.task"}}
@@ -136,6 +139,12 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "POST /users/{user_id}/role": ({"role": "member"}, 403, 403, 200),
     "POST /users/{user_id}/disable": (None, 403, 403, 200),
     "POST /users/{user_id}/enable": (None, 403, 403, 200),
+    "GET /account/absences": (None, 200, 200, 200),
+    "POST /account/absences": (AWAY, 201, 201, 201),
+    "POST /account/absences/{absence_id}/delete": (None, 200, 404, 404),
+    "GET /users/{user_id}/absences": (None, 403, 403, 200),
+    "POST /users/{user_id}/absences": (AWAY, 403, 403, 201),
+    "POST /users/{user_id}/absences/{absence_id}/delete": (None, 403, 403, 404),  # it is another person's
     "GET /groups": (None, 200, 200, 200),
     "POST /groups": ({"name": "finance"}, 403, 403, 201),
     "GET /groups/{group}": (None, 200, 200, 200),
@@ -224,6 +233,9 @@ async def world(api: Api) -> AsyncIterator[World]:
     webhook = await program.post(f"{V1}/webhooks", json=WEBHOOK)
     action = await program.post(f"{V1}/bulk", json={**BULK, "expected": 1000})
     async with api.database.write("system") as session:
+        day = datetime(2099, 1, 1, tzinfo=UTC)
+        owner = (await api.person(OWNER)).id
+        ids["absence_id"] = str(await absences.add_absence(session, owner, day, day + timedelta(days=1)))
         ids["group"] = await groups.create_group(session, "security", members=[OWNER])
     ids |= {"endpoint_id": webhook.json()["id"], "action_id": action.json()["id"]}
     ids |= {"user_id": str((await api.person("third@example.org")).id)} | await signed_in(api, OWNER)

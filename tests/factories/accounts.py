@@ -15,6 +15,7 @@ import holdgate.kinds.email_send  # noqa: F401  (registers the kind that carries
 from holdgate.accounts import service
 from holdgate.accounts.mails import SignInData, SignInLetter
 from holdgate.accounts.models import User, UserSession
+from holdgate.accounts.pages import absences as absence_pages
 from holdgate.accounts.pages import people
 from holdgate.accounts.pages import settings as settings_views
 from holdgate.accounts.pages import sign_in as sign_in_pages
@@ -39,7 +40,7 @@ async def overview(user: SignedIn) -> Response[str]:
 
 
 def accounts_site(settings: Settings, database: Database, **more: Any) -> Any:
-    handlers = [*sign_in_pages.handlers, *settings_views.handlers, *people.handlers, overview]
+    handlers = [*sign_in_pages.handlers, *settings_views.handlers, *people.handlers, *absence_pages.handlers, overview]
     shield, _ = make_site(settings, database, handlers, authenticate=session_middleware, **more)
     return shield
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from uuid import UUID
@@ -11,10 +11,11 @@ from uuid import UUID
 from redis.asyncio import Redis
 from sqlalchemy import text, update
 
+from holdgate.accounts.availability import absences
 from holdgate.accounts.tokens import queries
 from holdgate.accounts.tokens.personal import USUAL, create_token
 from holdgate.approvals.forms import FormField
-from holdgate.approvals.requests import deciding, undoing
+from holdgate.approvals.requests import deciding, expiring, undoing
 from holdgate.bulk.states import BulkVerb
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
@@ -112,6 +113,8 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         await create_token(session, by.id, name="A program", scopes=USUAL, lasts=None)
         [key] = await queries.tokens_of(session, by.id)
         await session.execute(update(Schedule).values(token_id=key.id))
+        away = absences.days(date(2190, 1, 1), date(2190, 1, 9), "UTC")
+        await absences.add_absence(session, by.id, *away, "y@x.example")
         people = await groups.create_group(
             session, "security", description="Who knows", members=[by.email, "y@x.example"]
         )
@@ -127,6 +130,7 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         "approval": str(asked.approval_id),
         "mine": str(alike[0].approval_id),
         "decided": str(done.approval_id),
+        "person": str(by.id),
         "people": people,
         "group": await key_of(database, alike[0]),
         "bulk": str(bulk),
@@ -199,7 +203,7 @@ async def lived(database: Database, settings: Settings) -> Asked:
     async with database.write("system") as session:
         await session.execute(text("UPDATE approvals SET expires_at = now() WHERE id = :id"), {"id": late.approval_id})
     async with database.write("system") as session:
-        assert await deciding.expire_due(session) == 1
+        assert await expiring.expire_due(session) == 1
     admin = await principal(database, "admin@example.org", admin=True)
     async with database.write(admin.actor) as session:
         await tasks.act(session, admin, refused.task_id, TaskVerb.RESUME)

@@ -21,7 +21,7 @@ import tests.tasks.kinds  # noqa: F401
 from holdgate.approvals import versions
 from holdgate.approvals.errors import AlreadyDecided, QuestionExpired, QuestionImpossible
 from holdgate.approvals.models import Approval
-from holdgate.approvals.requests import deciding, requesting
+from holdgate.approvals.requests import deciding, expiring, requesting
 from holdgate.approvals.rules import policy_queries as questions
 from holdgate.approvals.states import ApprovalVerb, HoldType
 from holdgate.approvals.values import Decision
@@ -396,7 +396,7 @@ class Life(RuleBasedStateMachine):
 
         async def expire() -> int:
             async with self.database.write("system") as session:
-                return await deciding.expire_due(session, now=self.world.now)
+                return await expiring.expire_due(session, now=self.world.now)
 
         assert self.wait(expire()) == self.world.expire()
 

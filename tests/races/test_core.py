@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from sqlalchemy import text, update
 
-from holdgate.approvals.requests import deciding, requesting
+from holdgate.approvals.requests import deciding, expiring, requesting
 from holdgate.approvals.rules.queries import lock_task
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
@@ -186,7 +186,7 @@ async def test_a_fresh_link_does_not_resume_a_task_of_a_cancelled_run(database: 
     await claim(database)
     asked = await put_question(database, settings, run_id=run_id)
     async with database.write("system") as session:
-        assert await deciding.expire_due(session, now=(await approval_of(database, asked)).expires_at) == 1
+        assert await expiring.expire_due(session, now=(await approval_of(database, asked)).expires_at) == 1
     await press(database, run_id, RunVerb.CANCEL)
     with pytest.raises(Conflict, match="cancelled"):
         async with database.write("recipient:owner@example.org") as session:
@@ -205,7 +205,7 @@ async def test_a_fresh_link_wanted_while_the_question_expires_puts_it_again(
             return await requesting.send_fresh_link(session, asked.hashes()[0])
 
     async with database.write("system") as session:
-        assert await deciding.expire_due(session, now=deadline) == 1
+        assert await expiring.expire_due(session, now=deadline) == 1
         wanted = asyncio.create_task(fresh())
         await until_somebody_waits(database)
     assert await wanted == "owner@example.org"
@@ -216,7 +216,7 @@ async def test_pruning_and_a_fresh_link_do_not_lock_each_other_out(database: Dat
     """The link's row is locked after the task, as everywhere."""
     asked = await put_question(database, settings)
     async with database.write("system") as session:
-        await deciding.expire_due(session, now=(await approval_of(database, asked)).expires_at)
+        await expiring.expire_due(session, now=(await approval_of(database, asked)).expires_at)
 
     async def fresh() -> str:
         async with database.write("recipient:owner@example.org") as session:

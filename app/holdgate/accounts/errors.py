@@ -63,3 +63,8 @@ class BadToken(Unauthorized):
     def __init__(self, why: str = "It is unknown, revoked or expired.") -> None:
         super().__init__(why)
         self.headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+
+
+class AbsenceNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("There is no such absence. It may have been deleted already.")

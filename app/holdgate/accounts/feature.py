@@ -8,11 +8,13 @@ FEATURE = Feature(
         "holdgate.accounts.pages.settings",
         "holdgate.accounts.pages.tokens",
         "holdgate.accounts.pages.people",
+        "holdgate.accounts.pages.absences",
     ),
     api=(
         "holdgate.accounts.api.people",
         "holdgate.accounts.api.account",
         "holdgate.accounts.api.resume",
+        "holdgate.accounts.api.absences",
     ),
     navigation=(
         NavigationItem(

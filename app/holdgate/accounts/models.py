@@ -126,6 +126,25 @@ class ApiToken(Base):
     used_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
+class Absence(Base):
+    """A time in which a person is away, and who is asked in their place. They are asked themselves if there is nobody:
+    a request that asks nobody would be worse. None of one person's overlap (the service sees to it).
+    """
+
+    __tablename__ = "absences"
+    __table_args__ = (
+        CheckConstraint("ends_at > starts_at", name="ends_at"),
+        CheckConstraint("substitute LIKE '%_@_%' AND length(substitute) <= 254", name="substitute"),
+        Index("absences_user_idx", "user_id", "ends_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    starts_at: Mapped[datetime] = mapped_column(Moment)
+    ends_at: Mapped[datetime] = mapped_column(Moment)
+    substitute: Mapped[str | None] = mapped_column(Text)
+
+
 class Profile(Base):
     """What a person's applications are made from. `answers` maps a question's label to the standing answer."""
 

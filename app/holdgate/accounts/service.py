@@ -6,6 +6,7 @@ from typing import Literal
 from uuid import UUID
 
 from holdgate.accounts import queries
+from holdgate.accounts.availability import queries as availability_queries
 from holdgate.accounts.errors import AccessEnded, LastAdmin, SessionNotFound, UserNotFound
 from holdgate.accounts.mails import InvitationData
 from holdgate.accounts.models import User
@@ -161,7 +162,8 @@ async def end_sessions(session: WriteSession, user_id: UUID, *, but: UUID | None
 
 
 async def forget_ended(session: WriteSession, *, now: datetime | None = None) -> None:
-    """Delete sign-in links and sessions that ended more than a day ago, and tokens that expired long ago."""
+    """Delete sign-in links and sessions that ended more than a day ago; tokens and absences that are long over."""
     await link_queries.delete_ended_links(session, now=now)
     await queries.delete_ended_sessions(session, now=now)
     await token_queries.delete_ended_tokens(session, now=now)
+    await availability_queries.delete_ended(session, now=now)

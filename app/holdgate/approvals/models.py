@@ -90,6 +90,9 @@ class Approval(Base):
     level: Mapped[str] = mapped_column(Text, server_default="link")
     continues_on_reject: Mapped[bool] = mapped_column(server_default=text("false"))
     continues_on_expire: Mapped[bool] = mapped_column(server_default=text("false"))
+    # The group that is asked, once, when time is over, with a clock of its own.
+    escalates_to: Mapped[str | None] = mapped_column(Text)
+    escalated_at: Mapped[datetime | None] = mapped_column(Moment)
     ttl: Mapped[timedelta | None] = mapped_column(Interval)
     # How long after the approval the task waits, and the approval can be taken back.
     take_back: Mapped[timedelta] = mapped_column(Interval, server_default=text("'0'::interval"))
@@ -120,8 +123,8 @@ class Approval(Base):
 class Recipient(Base):
     """A person asked. `state`: waiting (mail not yet accepted), sent, undelivered, inbox (asked there only).
 
-    `groups`: as members of which they were asked, they were asked;
-    whoever joins or leaves one later changes nothing about it.
+    `groups`: as members of which they were asked; whoever joins or leaves one later changes nothing about it.
+    `substitute_for`: in place of whom, who is away. `escalated`: when the first time to decide was over.
     `forwarded_from` is the person who passed the question on to this one, with `forward_note`; they are not asked any
     more.
     """
@@ -151,16 +154,24 @@ class Recipient(Base):
     forwarded_from: Mapped[UUID | None] = mapped_column(ForeignKey("approval_recipients.id", ondelete="CASCADE"))
     forward_note: Mapped[str | None] = mapped_column(Text)
     groups: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    substitute_for: Mapped[str | None] = mapped_column(Text)
+    # Asked when the first time to decide was over.
+    escalated: Mapped[bool] = mapped_column(server_default=text("false"))
 
     @property
     def because(self) -> str:
         """Why they were asked; "" for who was named, or stands in by a colleague's choice."""
-        return because(self.groups)
+        return because(self.groups, self.substitute_for, self.escalated)
 
 
-def because(groups: Sequence[str]) -> str:
-    """Why somebody is asked: `member of security and finance`."""
-    return f"member of {' and '.join(groups)}" if groups else ""
+def because(groups: Sequence[str], substitute_for: str | None, escalated: bool) -> str:
+    """Why somebody is asked: `member of security and finance`, `substitute of ann@example.org, member of security`."""
+    reasons = [f"substitute of {substitute_for}"] if substitute_for else []
+    if escalated:
+        reasons.append(f"escalated to {groups[0]}")
+    elif groups:
+        reasons.append(f"member of {' and '.join(groups)}")
+    return ", ".join(reasons)
 
 
 class ApprovalLink(Base):

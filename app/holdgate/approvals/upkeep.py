@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from holdgate.approvals.requests import deciding, reminding
+from holdgate.approvals.requests import expiring, reminding
 from holdgate.core.db import WriteSession
 from holdgate.core.upkeep import SAFETY, Round, Upkeep
 
@@ -10,8 +10,8 @@ _EXPIRED = text("EXISTS (SELECT FROM approvals WHERE state = 'pending' AND expir
 _TO_REMIND = text("EXISTS (SELECT FROM approvals WHERE state = 'pending' AND remind_at <= now())")
 
 
-async def _expire(session: WriteSession, _: Round) -> bool:
-    return await deciding.expire_due(session) > 0
+async def _expire(session: WriteSession, round: Round) -> bool:
+    return await expiring.expire_due(session, signup=round.settings.signup) > 0
 
 
 async def _remind(session: WriteSession, _: Round) -> bool:

@@ -42,6 +42,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     take_back: timedelta = timedelta()
     continues_on_reject: bool = False
     continues_on_expire: bool = False
+    # The group to go on with, once, when nobody has decided in time.
+    escalates_to: str | None = None
     needed: int | Mapping[str, int] = 1
     self_approval: bool = True
     level: Literal["link", "sign-in"] = "link"
@@ -82,7 +84,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         if run_id is None or self.hold is not HoldType.APPROVAL:
             return None
         form = [{**msgspec.to_builtins(field), "value": None} for field in self.fields]
-        rules = [self.needed, self.self_approval, self.level, self.continues_on_reject, self.continues_on_expire]
+        ends = [self.continues_on_reject, self.continues_on_expire, self.escalates_to]
+        rules = [self.needed, self.self_approval, self.level, ends]
         times = [self.ttl.total_seconds() if self.ttl else None, self.take_back.total_seconds()]
         same = [str(run_id), kind, self.step, form, rules, times]
         return sha256(msgspec.json.encode(same, order="sorted")).hexdigest()
@@ -134,3 +137,17 @@ def fields_of(approval: "Approval") -> tuple[FormField, ...]:
 
 def form_of(form: type[Any] | None, values: Any) -> tuple[FormField, ...]:
     return () if form is None else forms.from_type(form, values)
+
+
+def escalation_of(step: str, on_expire: str) -> str | None:
+    """The group of `escalate:group:leads`; None for `stop` and `continue`. Raises QuestionImpossible for the rest."""
+    if on_expire in ("stop", "continue"):
+        return None
+    verb, _, group = on_expire.partition(":")
+    name = group_name(group) if verb == "escalate" else None
+    if not name:
+        raise QuestionImpossible(
+            f"The approval request {step!r} has on_expire={on_expire[:100]!r}. Use 'stop', 'continue', or "
+            "'escalate:group:NAME' with a group's name."
+        )
+    return name

@@ -17,7 +17,7 @@ from sqlalchemy import select, text
 from holdgate.accounts import service as accounts
 from holdgate.approvals import values
 from holdgate.approvals.models import Approval
-from holdgate.approvals.requests import deciding
+from holdgate.approvals.requests import deciding, expiring
 from holdgate.approvals.rules import policy_queries
 from holdgate.approvals.rules.tally import standing_of
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
@@ -239,7 +239,7 @@ class KindTester:
             end = await session.scalar(select(Approval.expires_at).where(Approval.id == approval.id))
             if end is None:
                 raise LookupError(f"The question {approval.step!r} has no time limit.")
-            await deciding.expire_due(session, now=end)
+            await expiring.expire_due(session, now=end)
 
     async def question(self, task_id: UUID) -> AskedQuestion:
         """The open question. Raises LookupError when there is none."""

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from holdgate.approvals.errors import SelfApproval, SignInNeeded
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.pages import review
-from holdgate.approvals.requests import clarifying, deciding
+from holdgate.approvals.requests import clarifying, deciding, expiring
 from holdgate.approvals.rules import recipient_queries
 from holdgate.approvals.rules.access import asked_by_link
 from holdgate.approvals.states import ApprovalVerb, HoldType
@@ -110,7 +110,7 @@ async def one_to_be_undone(database: Database, settings: Settings) -> Asked:
 async def an_expired_one(database: Database, settings: Settings) -> Asked:
     asked = await an_approval(database, settings)
     async with database.write("system") as session:
-        await deciding.expire_due(session, now=(await approval_of(database, asked)).expires_at)
+        await expiring.expire_due(session, now=(await approval_of(database, asked)).expires_at)
     return asked
 
 

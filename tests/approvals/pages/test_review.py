@@ -14,7 +14,7 @@ from sqlalchemy import func, select, text
 
 from holdgate.accounts import service as accounts
 from holdgate.approvals.pages import review
-from holdgate.approvals.requests import deciding, mails
+from holdgate.approvals.requests import expiring, mails
 from holdgate.approvals.rules.recipient_queries import recipients_of
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
@@ -196,7 +196,7 @@ async def test_an_unknown_link_is_a_404_without_a_hint(
 async def expire(database: Database, asked: Asked) -> None:
     deadline = (await approval_of(database, asked)).expires_at
     async with database.write("system") as session:
-        await deciding.expire_due(session, now=deadline)
+        await expiring.expire_due(session, now=deadline)
 
 
 async def test_an_expired_link_offers_a_fresh_one_to_the_same_address_only(
@@ -331,7 +331,7 @@ async def test_a_question_that_nobody_could_be_told_about_is_undelivered_and_doe
     async with working(database, settings):
         await until_state(database, task_id, "pending_approval")
     async with database.write("system") as session:
-        assert await deciding.expire_due(session, now=datetime.now(UTC) + timedelta(days=30)) == 0
+        assert await expiring.expire_due(session, now=datetime.now(UTC) + timedelta(days=30)) == 0
     async with site_of(settings, database, redis) as transport, browser_of(transport, admin) as browser:
         inbox = words(await browser.get("/approvals?show=all"))
         assert "undelivered" in inbox

@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 
 from holdgate.approvals.errors import AlreadyDecided, AlreadyVoted, ApprovalNotFound, NotAsked, QuestionExpired
 from holdgate.approvals.models import Note
-from holdgate.approvals.requests import clarifying, deciding, reminding
+from holdgate.approvals.requests import clarifying, expiring, reminding
 from holdgate.approvals.requests import mails as approval_mails
 from holdgate.approvals.requests.clarifying import NoteEnded
 from holdgate.approvals.rules import events
@@ -70,7 +70,7 @@ async def started(database: Database, asked: Asked) -> datetime:
 
 async def expired(database: Database, now: datetime) -> int:
     async with database.write("system") as session:
-        return await deciding.expire_due(session, now=now)
+        return await expiring.expire_due(session, now=now)
 
 
 async def test_the_clock_stands_still_until_the_answer_and_goes_on_with_what_was_left(
@@ -224,7 +224,7 @@ async def test_at_the_instant_of_expiry_it_has_either_expired_or_not(
             async with database.write("system") as session:
                 await session.execute(text("SELECT 1"))
                 await barrier.wait()
-                return await deciding.expire_due(session, now=deadline)
+                return await expiring.expire_due(session, now=deadline)
 
         acted, ended = await asyncio.gather(act(), expire())
         approval = await approval_of(database, asked)

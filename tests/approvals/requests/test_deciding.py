@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 
 from holdgate.approvals.errors import AlreadyDecided, ApprovalNotFound, NotAsked, QuestionChanged, QuestionExpired
 from holdgate.approvals.models import Approval
-from holdgate.approvals.requests import deciding, mails, requesting
+from holdgate.approvals.requests import deciding, expiring, mails, requesting
 from holdgate.approvals.states import ApprovalVerb, HoldType
 from holdgate.approvals.values import Decision
 from holdgate.core.config import Settings
@@ -130,7 +130,7 @@ async def test_at_the_instant_of_expiry_the_decision_and_the_sweeper_do_not_both
             async with database.write("system") as session:
                 await session.execute(text("SELECT 1"))
                 await barrier.wait()
-                return await deciding.expire_due(session, now=deadline) == 1
+                return await expiring.expire_due(session, now=deadline) == 1
 
         decided, expired = await asyncio.gather(decide(), expire())
         assert decided or expired
@@ -177,7 +177,7 @@ async def test_the_clock_starts_with_the_first_delivered_mail_and_not_before(
     approval = await approval_of(database, asked)
     assert approval.expires_at is None
     async with database.write("system") as session:
-        assert await deciding.expire_due(session, now=datetime.now(UTC) + timedelta(days=30)) == 0
+        assert await expiring.expire_due(session, now=datetime.now(UTC) + timedelta(days=30)) == 0
     assert (await task_of(database, asked.task_id)).state == "pending_approval"
     delivered = await put_question(database, settings)
     approval = await approval_of(database, delivered)
@@ -216,7 +216,7 @@ async def test_the_sweeper_expires_a_question_and_its_task_together(database: Da
     asked = await put_question(database, settings)
     deadline = (await approval_of(database, asked)).expires_at
     async with database.write("system") as session:
-        assert await deciding.expire_due(session, now=deadline) == 1
+        assert await expiring.expire_due(session, now=deadline) == 1
     task, approval = await task_of(database, asked.task_id), await approval_of(database, asked)
     assert (task.state, approval.state, approval.decided_by) == ("expired", "expired", "system")
 
@@ -275,7 +275,7 @@ async def test_a_fresh_link_resumes_an_expired_task_once_and_is_limited(database
     asked = await put_question(database, settings)
     deadline = (await approval_of(database, asked)).expires_at
     async with database.write("system") as session:
-        await deciding.expire_due(session, now=deadline)
+        await expiring.expire_due(session, now=deadline)
     async with database.write("recipient:owner@example.org") as session:
         assert await requesting.send_fresh_link(session, asked.hashes()[0]) == "owner@example.org"
     task = await task_of(database, asked.task_id)

@@ -17,7 +17,7 @@ from holdgate.approvals.errors import (
     SignInNeeded,
 )
 from holdgate.approvals.models import Recipient
-from holdgate.approvals.requests import deciding, delegating, requesting
+from holdgate.approvals.requests import deciding, delegating, expiring, requesting
 from holdgate.approvals.rules import events
 from holdgate.approvals.rules.access import asked_by_link, asked_signed_in
 from holdgate.approvals.states import HoldType
@@ -308,7 +308,7 @@ async def test_after_the_end_only_who_was_asked_first_puts_the_question_again(
     await pass_on(database, asked.hashes()[0], DAN)
     asked.tokens.append(await delivered(database, settings, (await person_of(database, asked, DAN)).id))
     async with database.write("system") as session:
-        await deciding.expire_due(session, now=(await approval_of(database, asked)).expires_at)
+        await expiring.expire_due(session, now=(await approval_of(database, asked)).expires_at)
     with pytest.raises(Conflict, match="colleague"):
         async with database.write("recipient:x") as session:
             await requesting.send_fresh_link(session, asked.hashes()[1])

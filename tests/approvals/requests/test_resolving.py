@@ -1,13 +1,17 @@
 """Whom a request asks: members of groups, each once and for a reason, and how many of which group must approve."""
 
-import pytest
-from sqlalchemy import select
+from datetime import timedelta
 
+import pytest
+from sqlalchemy import func, select
+
+from holdgate.accounts.availability import absences
 from holdgate.approvals.errors import NotAsked, QuestionImpossible
 from holdgate.approvals.models import ApprovalEvent
-from holdgate.approvals.requests import deciding, delegating
+from holdgate.approvals.requests import deciding, delegating, expiring
 from holdgate.approvals.rules.access import asked_by_link
 from holdgate.approvals.rules.tally import standing_of
+from holdgate.approvals.values import escalation_of
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.groups import service as groups
@@ -21,6 +25,7 @@ from tests.factories.approvals import (
     agree,
     approval_of,
     by_link,
+    delivered,
     make_group,
     principal,
     put_question,
@@ -28,6 +33,8 @@ from tests.factories.approvals import (
     recipients_of,
     reject,
 )
+
+DAY = timedelta(days=1)
 
 
 async def asked_of(database: Database, asked: Asked) -> dict[str, str]:
@@ -163,3 +170,95 @@ async def test_an_administrator_of_none_of_the_groups_decides_nothing_in_their_p
         async with database.write("system") as session:
             await deciding.decide_signed_in(session, root, asked.approval_id, agree(asked), source="here")
     assert await by_link(database, asked, 0, agree(asked)) == "approved"
+
+
+async def be_away(database: Database, email: str, substitute: str = "") -> None:
+    person = await principal(database, email)
+    if substitute:
+        await principal(database, substitute)
+    async with database.write("system") as session:
+        now = (await session.execute(select(func.now()))).scalar_one()
+        await absences.add_absence(session, person.id, now - DAY, now + DAY, substitute)
+
+
+async def test_a_substitute_is_asked_in_the_place_and_for_the_groups_of_who_is_away(
+    database: Database, settings: Settings
+) -> None:
+    await make_group(database, "security", ANN)
+    await make_group(database, "finance", CID)
+    await be_away(database, ANN, BOB)
+    asked = await put_question(database, settings, recipients=(), needed={"security": 1, "finance": 1})
+    assert await asked_of(database, asked) == {
+        BOB: f"substitute of {ANN}, member of security",
+        CID: "member of finance",
+    }
+    assert await by_link(database, asked, 0, agree(asked)) == "pending"
+    assert await by_link(database, asked, 1, agree(asked)) == "approved"
+
+
+@pytest.mark.parametrize("substitute", [OWNER, CID, "bob+x@example.org"])
+async def test_nobody_stands_in_who_started_it_or_is_asked_already(
+    substitute: str, database: Database, settings: Settings
+) -> None:
+    await be_away(database, ANN, substitute)
+    await be_away(database, DAN, BOB)  # Bob is taken by the time that Ann's turn comes
+    asked = await put_question(database, settings, recipients=(DAN, ANN, CID))
+    assert await asked_of(database, asked) == {BOB: f"substitute of {DAN}", ANN: "", CID: ""}
+    async with database.read() as session:
+        [told] = await session.scalars(select(ApprovalEvent.data).where(ApprovalEvent.verb == "ask"))
+    assert told["away"] == [ANN]
+
+
+async def test_what_people_have_started_themselves_waits_for_them(database: Database, settings: Settings) -> None:
+    await be_away(database, OWNER, BOB)
+    assert await asked_of(database, await put_question(database, settings, recipients=())) == {OWNER: ""}
+
+
+async def test_when_time_is_over_another_group_is_asked_once_with_time_of_its_own(
+    database: Database, settings: Settings
+) -> None:
+    await make_group(database, "security", ANN)
+    await make_group(database, "finance", CID)
+    await make_group(database, "leads", ANN, DAN, OWNER)
+    needed = {"security": 1, "finance": 1}
+    asked = await put_question(database, settings, recipients=(), needed=needed, escalates_to="leads")
+    assert await by_link(database, asked, 0, agree(asked)) == "pending"
+    deadline = (await approval_of(database, asked)).expires_at
+    async with database.write("system") as session:
+        assert await expiring.expire_due(session, now=deadline) == 1
+    open_again = await approval_of(database, asked)
+    assert (open_again.state, open_again.expires_at, open_again.escalated_at) == ("pending", None, deadline)
+    people = {person.email: person for person in await recipients_of(database, asked)}
+    assert set(people) == {ANN, CID, DAN}, "whoever was asked, or started it, is not asked again"
+    assert people[DAN].because == "escalated to leads"
+    await delivered(database, settings, people[DAN].id)
+    again = (await approval_of(database, asked)).expires_at
+    assert again is not None
+    async with database.write("system") as session:
+        dan = await principal(database, DAN)
+        decided = await deciding.decide_signed_in(session, dan, asked.approval_id, agree(asked), source="here")
+    assert decided.state == "approved", "in the place of finance, which has not answered"
+
+
+async def test_it_expires_the_second_time_and_at_once_when_nobody_else_can_be_asked(
+    database: Database, settings: Settings
+) -> None:
+    await make_group(database, "leads", DAN)
+    await make_group(database, "same", ANN, OWNER)
+    for group in ("leads", "same"):
+        asked = await put_question(database, settings, recipients=(ANN,), escalates_to=group)
+        async with database.write("system") as session:
+            await expiring.expire_due(session, now=(await approval_of(database, asked)).expires_at)
+        if group == "leads":
+            [dan] = [person for person in await recipients_of(database, asked) if person.email == DAN]
+            await delivered(database, settings, dan.id)
+            async with database.write("system") as session:
+                await expiring.expire_due(session, now=(await approval_of(database, asked)).expires_at)
+        assert (await approval_of(database, asked)).state == "expired"
+
+
+@pytest.mark.parametrize("wanted", ["escalate", "escalate:leads", "escalate:group:", "go"])
+def test_what_to_do_when_time_is_over_is_one_of_three_things(wanted: str) -> None:
+    assert [escalation_of("go", each) for each in ("stop", "continue", "escalate:group:leads")] == [None, None, "leads"]
+    with pytest.raises(QuestionImpossible, match="escalate:group:NAME"):
+        escalation_of("go", wanted)

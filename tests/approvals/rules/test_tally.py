@@ -16,7 +16,7 @@ from holdgate.approvals.errors import (
     SignInNeeded,
 )
 from holdgate.approvals.forms import FormField
-from holdgate.approvals.requests import deciding, resolving
+from holdgate.approvals.requests import deciding, expiring, resolving
 from holdgate.approvals.rules import events
 from holdgate.approvals.values import Decision
 from holdgate.core.config import Settings
@@ -116,7 +116,7 @@ async def test_one_of_two_votes_does_not_save_it_from_expiring(
         async with database.write("recipient:x") as session:
             await deciding.decide_by_link(session, asked.hashes()[1], agree(asked), source="", now=deadline)
     async with database.write("system") as session:
-        assert await deciding.expire_due(session, now=deadline) == 1
+        assert await expiring.expire_due(session, now=deadline) == 1
     assert (await approval_of(database, asked)).state == "expired"
     assert (await task_of(database, asked.task_id)).state == ("queued" if continues else "expired")
     assert len(await votes_of(database, asked)) == 1

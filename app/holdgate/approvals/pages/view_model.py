@@ -110,6 +110,7 @@ TITLES = {
     "withdraw": "Withdrew the question; the clock goes on",
     "remind": "Reminded",
     "expire": "Expired",
+    "escalate": "Time was over; more people were asked",
     "take_back": "Took the approval back; the question is open again",
 }
 STATES = {
@@ -150,5 +151,7 @@ def _detail(data: dict[str, Any]) -> str:
     why = data.get("why", {})
     people = ", ".join(f"{email} ({why[email]})" if email in why else email for email in data.get("people", ()))
     left_out = f"not {', '.join(data['left_out'])}, who started or changed it" if "left_out" in data else ""
-    texts = [to, people, left_out, *(data.get(name) or "" for name in ("note", "text", "reason"))]
+    away = f"{', '.join(data['away'])} away, and nobody can stand in" if "away" in data else ""
+    group = f"group {data['group']}" if "group" in data else ""
+    texts = [to, group, people, left_out, away, *(data.get(name) or "" for name in ("note", "text", "reason"))]
     return ": ".join(text for text in texts if text)

@@ -126,7 +126,7 @@ async def _decide(
         now=now,
     )
     assert decided is not None, "the task is locked, so its open question cannot have changed"
-    await _move_on(session, decided, TaskVerb(verb.value), decided.reason, now=now)
+    await move_on(session, decided, TaskVerb(verb.value), decided.reason, now=now)
     return decided
 
 
@@ -206,7 +206,7 @@ async def refuse(session: AsyncSession, approval_id: UUID, version: str) -> None
         raise QuestionChanged
 
 
-async def _move_on(
+async def move_on(
     session: WriteSession, approval: Approval, verb: TaskVerb, reason: str | None, *, now: datetime | None
 ) -> None:
     """Let the task go on, or end it, after its question was closed."""
@@ -234,13 +234,3 @@ async def _move_on(
 def _next(verb: TaskVerb, approval: Approval) -> TaskState:
     """Where a task goes that goes on: it may have to wait until its approval cannot be taken back any more."""
     return TaskState.SCHEDULED if verb is TaskVerb.APPROVE and approval.take_back else TaskState.QUEUED
-
-
-async def expire_due(session: WriteSession, *, now: datetime | None = None) -> int:
-    """The sweeper's beat: questions whose time is over end their tasks, or let them go on without an answer."""
-    expired = await queries.expire_due(session, now=now)
-    for approval in expired:
-        await events.record(session, approval.id, "expire", "system", now=now)
-        reason = "Nobody decided in time." if approval.needed == 1 else "Not enough people decided in time."
-        await _move_on(session, approval, TaskVerb.EXPIRE, reason, now=now)
-    return len(expired)

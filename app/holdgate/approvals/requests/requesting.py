@@ -92,6 +92,7 @@ async def ask(
             "level": question.level,
             "continues_on_reject": question.continues_on_reject,
             "continues_on_expire": question.continues_on_expire,
+            "escalates_to": question.escalates_to,
             "ttl": question.ttl,
             "take_back": question.take_back,
             # What has changed is decided alone, with the changes in sight.

@@ -3,17 +3,20 @@
 It is settled when the request is made. Whoever started the task, or changed it, is asked as a member of no group.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from holdgate.accounts import service as accounts
+from holdgate.accounts.availability import absences
 from holdgate.accounts.sign_in.links import may_sign_in
 from holdgate.approvals import forms
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.models import because
-from holdgate.approvals.rules import queries, quotas
+from holdgate.approvals.rules import quotas
+from holdgate.approvals.rules.queries import Person
 from holdgate.approvals.rules.tally import starters
+from holdgate.approvals.states import HoldType
 from holdgate.approvals.values import Question
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid
@@ -32,17 +35,24 @@ UNREACHABLE = "no email could be sent to them; an administrator may know why"
 
 
 class ResolvedPeople(NamedTuple):
-    """`left_out`: members of the groups who are not asked, because they started the task or changed it."""
+    """`left_out`: members of the groups who are not asked, because they started the task or changed it. `away`: asked
+    although they are, since nobody can stand in for them."""
 
-    people: list[queries.Person]
+    people: list[Person]
     left_out: list[str]
+    away: list[str]
 
     @property
     def told(self) -> dict[str, Any]:
         """For the timeline: who is asked, why, and who is not."""
-        why = {person.email: reason for person in self.people if (reason := because(person.groups))}
         told: dict[str, Any] = {"people": [person.email for person in self.people]}
-        return told | ({"why": why} if why else {}) | ({"left_out": self.left_out} if self.left_out else {})
+        why = {
+            person.email: reason
+            for person in self.people
+            if (reason := because(person.groups, person.substitute_for, person.escalated))
+        }
+        more = {"why": why, "left_out": self.left_out, "away": self.away}
+        return told | {name: value for name, value in more.items() if value}
 
 
 class _Named(NamedTuple):
@@ -60,27 +70,70 @@ async def resolve(session: WriteSession, task: Claimed, question: Question, sign
         QuestionImpossible: for the author of the kind. That nobody is left to ask is shown to people instead.
     """
     check_question(question)
-    requesters: frozenset[str] = frozenset()
+    requesters: frozenset[str] | None = None
     if not question.self_approval or question.group_names:
         requesters = await starters(session, task.id, task.owner_id, task.run_id)
-    named = await _named(session, question, requesters)
+    named = await _named(session, question, requesters or frozenset())
     if not named.addresses and not question.group_names and task.owner_id:
         owner = await accounts.find_user(session, task.owner_id)
         if owner is not None:
             named.addresses[canonical_address(owner.email)] = owner.email
-    barred = frozenset() if question.self_approval else requesters
+    barred = frozenset() if question.self_approval or requesters is None else requesters
     _check_people(question, named, barred)
-    people = []
-    disabled = await accounts.disabled_among(session, named.addresses.values())
-    for person, address in named.addresses.items():
-        problem = BARRED if person in barred else None
-        if problem is None and (
-            address.lower() in disabled or not await _may_be_mailed(session, address, question, signup)
+    people = [Person(uuid7(), address, groups=named.groups.get(one, ())) for one, address in named.addresses.items()]
+    away: list[str] = []
+    if question.hold is HoldType.APPROVAL:  # what an owner has to answer nobody can answer for them
+        absent = await absences.substitutes_of(session, named.addresses.values(), signup)
+        if absent and requesters is None:
+            requesters = await starters(session, task.id, task.owner_id, task.run_id)
+        people, away = replace_absent(people, absent, requesters or frozenset())
+    people = [
+        person._replace(state="undelivered", problem=BARRED) if canonical_address(person.email) in barred else person
+        for person in people
+    ]
+    return ResolvedPeople(await reachable(session, people, question.level, signup), named.left_out, away)
+
+
+def replace_absent(
+    people: Sequence[Person], absent: Mapping[str, str | None], requesters: frozenset[str], taken: Iterable[str] = ()
+) -> tuple[list[Person], list[str]]:
+    """Put substitutes in the places of those who are away. Returns also who is away and keeps theirs.
+
+    Nobody stands in who is asked already, for somebody else or for themselves, nor whoever started it; and what people
+    have started themselves, which they were named for, waits for them.
+
+    Args:
+        taken: canonical addresses of further people who are asked already.
+    """
+    counted = {canonical_address(person.email) for person in people} | set(taken)
+    placed: list[Person] = []
+    away: list[str] = []
+    for person in people:
+        if person.email.lower() not in absent or canonical_address(person.email) in requesters:
+            placed.append(person)
+            continue
+        substitute = absent[person.email.lower()]
+        if substitute is None or canonical_address(substitute) in counted | requesters:
+            away.append(person.email)
+            placed.append(person)
+            continue
+        counted.add(canonical_address(substitute))
+        placed.append(person._replace(email=substitute, substitute_for=person.email))
+    return placed, away
+
+
+async def reachable(session: WriteSession, people: Sequence[Person], level: str, signup: str) -> list[Person]:
+    """The same people, with the reason for those whom no email is to be sent."""
+    disabled = await accounts.disabled_among(session, [person.email for person in people])
+    found = []
+    for person in people:
+        if person.problem is None and (
+            person.email.lower() in disabled
+            or (level == "sign-in" and not await _may_sign_in(session, person.email, signup))
         ):
-            problem = UNREACHABLE
-        state = "undelivered" if problem else "waiting"
-        people.append(queries.Person(uuid7(), address, state, problem, named.groups.get(person, [])))
-    return ResolvedPeople(people, named.left_out)
+            person = person._replace(state="undelivered", problem=UNREACHABLE)
+        found.append(person)
+    return found
 
 
 async def _named(session: WriteSession, question: Question, requesters: frozenset[str]) -> _Named:
@@ -112,7 +165,8 @@ async def _named(session: WriteSession, question: Question, requesters: frozense
 
 async def _members(session: WriteSession, question: Question) -> Mapping[str, list[str]]:
     try:
-        members = await groups.members_of(session, question.group_names)
+        wanted = [*question.group_names, *([question.escalates_to] if question.escalates_to else ())]
+        members = await groups.members_of(session, list(dict.fromkeys(wanted)))
     except GroupNotFound as problem:
         raise QuestionImpossible(
             f"The approval request {question.step!r} asks a group that is not there. {problem} Create it under "
@@ -199,6 +253,5 @@ def _check_groups(question: Question, named: _Named) -> None:
             )
 
 
-async def _may_be_mailed(session: WriteSession, address: str, question: Question, signup: str) -> bool:
-    signs_in = question.level == "sign-in"
-    return not signs_in or may_sign_in(await accounts.find_user_by_email(session, address), address, signup)
+async def _may_sign_in(session: WriteSession, address: str, signup: str) -> bool:
+    return may_sign_in(await accounts.find_user_by_email(session, address), address, signup)

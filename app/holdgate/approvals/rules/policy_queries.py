@@ -131,6 +131,16 @@ async def resume_clock(session: WriteSession, approval_id: UUID, *, now: datetim
     )
 
 
+async def restart_clock(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> None:
+    """Others are asked from now on: the time to decide starts anew, when the first of them has been told."""
+    await session.execute(
+        update(Approval)
+        .where(Approval.id == approval_id)
+        .values(escalated_at=at(now), clock_started_at=null(), expires_at=null(), remind_at=null(), reminders=0)
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def time_left(session: AsyncSession, approval_id: UUID, *, now: datetime | None = None) -> timedelta | None:
     """None: it has no deadline."""
     running = Approval.expires_at - at(now)

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Insert,
     Interval,
     ScalarSelect,
+    and_,
     case,
     delete,
     func,
@@ -40,23 +41,30 @@ async def lock_task(session: WriteSession, task_id: UUID) -> None:
 
 
 class Person(NamedTuple):
-    """Somebody to be asked, as a member of `groups` if of any; `undelivered` for the `problem` named when there is no
-    use in mailing them."""
+    """Somebody to be asked, and why (models.py); `undelivered` for the `problem` named when there is no use in mailing
+    them."""
 
     id: UUID
     email: str
     state: str = "waiting"
     problem: str | None = None
     groups: Sequence[str] = ()
+    substitute_for: str | None = None
+    escalated: bool = False
 
 
 async def insert_approval(session: WriteSession, values: dict[str, Any], people: list[Person], event: Insert) -> None:
     """A question (`values` are its columns), those asked, and the line of its timeline, as one statement."""
-    rows = [{"approval_id": values["id"], **person._asdict(), "groups": list(person.groups)} for person in people]
     with_it = [insert(Approval).values(values).cte("asked")]
-    if rows:
-        with_it.append(insert(Recipient).values(rows).cte("people"))
+    if people:
+        with_it.append(insert_people(values["id"], people).cte("people"))
     await session.execute(event.add_cte(*with_it))
+
+
+def insert_people(approval_id: UUID, people: Sequence[Person]) -> Insert:
+    """The statement that makes them recipients, for who has more to write with it."""
+    rows = [{"approval_id": approval_id, **one._asdict(), "groups": list(one.groups)} for one in people]
+    return insert(Recipient).values(rows)
 
 
 async def latest_question(session: AsyncSession, task_id: UUID, step: str) -> Approval | None:
@@ -212,8 +220,8 @@ async def withdraw_votes(session: WriteSession, approval_id: UUID, person: str) 
         await session.execute(delete(Vote).where(Vote.approval_id == approval_id))
 
 
-async def expire_due(session: WriteSession, *, limit: int = 100, now: datetime | None = None) -> list[Approval]:
-    """Close the questions whose time is over. Their tasks are locked first and skipped when somebody is deciding."""
+async def lock_due(session: WriteSession, *, limit: int = 100, now: datetime | None = None) -> list[UUID]:
+    """The tasks of requests whose time is over, locked; those are left out of which somebody is deciding."""
     due = (
         select(Approval.task_id)
         .where(Approval.state == ApprovalState.PENDING, Approval.expires_at <= at(now))
@@ -223,14 +231,28 @@ async def expire_due(session: WriteSession, *, limit: int = 100, now: datetime |
     locked = await session.execute(
         select(Task.id).where(Task.id.in_(due)).order_by(Task.id).with_for_update(key_share=True, skip_locked=True)
     )
-    tasks = list(locked.scalars())
-    if not tasks:
-        return []
+    return list(locked.scalars())
+
+
+async def to_escalate(session: WriteSession, tasks: list[UUID], *, now: datetime | None = None) -> list[Approval]:
+    """Of the requests of these tasks whose time is over, those that go on with another group."""
+    found = await session.execute(
+        select(Approval).where(_over(tasks, now), Approval.escalates_to.is_not(None), Approval.escalated_at.is_(None))
+    )
+    return list(found.scalars())
+
+
+async def expire(session: WriteSession, tasks: list[UUID], *, now: datetime | None = None) -> list[Approval]:
+    """Close the requests of these tasks whose time is over."""
     rows = await session.execute(
         update(Approval)
-        .where(Approval.task_id.in_(tasks), Approval.state == ApprovalState.PENDING, Approval.expires_at <= at(now))
+        .where(_over(tasks, now))
         .values(state=ApprovalState.EXPIRED.value, decided_at=at(now), decided_by="system")
         .returning(Approval)
-        .execution_options(synchronize_session=False)
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
     return list(rows.scalars())
+
+
+def _over(tasks: list[UUID], now: datetime | None) -> ColumnElement[bool]:
+    return and_(Approval.task_id.in_(tasks), Approval.state == ApprovalState.PENDING, Approval.expires_at <= at(now))

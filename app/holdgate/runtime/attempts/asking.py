@@ -44,7 +44,7 @@ class AskingAttempt(DurableAttempt):
         ttl: timedelta | None = None,
         take_back: timedelta | None = None,
         on_reject: Literal["stop", "continue"] = "stop",
-        on_expire: Literal["stop", "continue"] = "stop",
+        on_expire: str = "stop",
     ) -> Answer[F]:
         """Ask people whether to go on. Holds the task the first time; afterwards returns the decision.
 
@@ -68,7 +68,8 @@ class AskingAttempt(DurableAttempt):
             ttl: time to decide, counted from the first delivered mail; `APPROVAL_TTL` by default.
             take_back: how long the task waits once it is approved, so that the approval can still be taken back;
                 `APPROVAL_TAKE_BACK` by default.
-            on_reject, on_expire: `stop` ends the task so; `continue` returns the decision as a value.
+            on_reject, on_expire: `stop` ends the task so; `continue` returns the decision as a value. `on_expire` may
+                also be `escalate:group:leads`: once, that group is asked as well, with as much time again.
         """
         with _permanent():
             question = Question(
@@ -85,6 +86,7 @@ class AskingAttempt(DurableAttempt):
                 take_back=self.settings.approval_take_back if take_back is None else take_back,
                 continues_on_reject=on_reject == "continue",
                 continues_on_expire=on_expire == "continue",
+                escalates_to=approval_values.escalation_of(step, on_expire),
             )
         answer = await self._ask(question)
         filled = read_as(form, answer.form, strict=False) if answer.approved and form else None

@@ -1,0 +1,1 @@
+"""When people can be asked: absences and their substitutes."""

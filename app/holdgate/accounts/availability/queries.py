@@ -1,0 +1,59 @@
+"""Statements about absences. Times are the database's; `now=` is for tests."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, func, insert, literal, select
+
+from holdgate.accounts.models import Absence, User
+from holdgate.accounts.queries import at
+from holdgate.core.db import Session, WriteSession
+
+KEPT = timedelta(days=30)  # after its end, for whoever asks why somebody else was asked
+
+
+async def lock_person(session: WriteSession, user_id: UUID) -> User | None:
+    """One change of their absences at a time."""
+    return (await session.execute(select(User).where(User.id == user_id).with_for_update())).scalar_one_or_none()
+
+
+async def absences_of(session: Session, user_id: UUID, *, now: datetime | None = None) -> Sequence[Absence]:
+    """Those that are not over, the next first."""
+    statement = select(Absence).where(Absence.user_id == user_id, Absence.ends_at > at(now)).order_by(Absence.starts_at)
+    return (await session.execute(statement)).scalars().all()
+
+
+async def away_among(session: Session, emails: Iterable[str], *, now: datetime | None = None) -> dict[str, str | None]:
+    """Address → the substitute's, or None without one, of those who are away now."""
+    rows = await session.execute(
+        select(func.lower(User.email), Absence.substitute)
+        .join(Absence, Absence.user_id == User.id)
+        .where(
+            func.lower(User.email).in_(sorted({email.lower() for email in emails})),
+            Absence.starts_at <= at(now),
+            Absence.ends_at > at(now),
+        )
+    )
+    return {email: substitute for email, substitute in rows}
+
+
+async def is_over(session: Session, moment: datetime) -> bool:
+    return bool(await session.scalar(select(literal(moment, User.created_at.type) <= func.now())))
+
+
+async def insert_absence(
+    session: WriteSession, id: UUID, user_id: UUID, starts_at: datetime, ends_at: datetime, substitute: str | None
+) -> None:
+    await session.execute(
+        insert(Absence).values(id=id, user_id=user_id, starts_at=starts_at, ends_at=ends_at, substitute=substitute)
+    )
+
+
+async def delete_absence(session: WriteSession, user_id: UUID, absence_id: UUID) -> bool:
+    gone = delete(Absence).where(Absence.id == absence_id, Absence.user_id == user_id).returning(Absence.id)
+    return (await session.execute(gone)).first() is not None
+
+
+async def delete_ended(session: WriteSession, *, now: datetime | None = None) -> None:
+    await session.execute(delete(Absence).where(Absence.ends_at < at(now) - KEPT))
