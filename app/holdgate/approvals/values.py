@@ -144,7 +144,7 @@ def escalation_of(step: str, on_expire: str) -> str | None:
     if on_expire in ("stop", "continue"):
         return None
     verb, _, group = on_expire.partition(":")
-    name = group_name(group) if verb == "escalate" else None
+    name = groups.name_in(group) if verb == "escalate" else None
     if not name:
         raise QuestionImpossible(
             f"The approval request {step!r} has on_expire={on_expire[:100]!r}. Use 'stop', 'continue', or "
