@@ -93,6 +93,87 @@ BEGIN
   RETURN NULL;
 END $$;
 
+CREATE FUNCTION holdgate.approvals_give_turns(people text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate', 'pg_temp'
+    AS $$
+DECLARE
+  someone text;
+  seen int := 0;
+  room int;
+  given int;
+BEGIN
+  FOR someone IN SELECT DISTINCT p FROM unnest(people) AS p ORDER BY p LOOP
+    seen := seen + 1;
+    IF seen > 50 OR NOT pg_try_advisory_xact_lock(1416982126, hashtext(someone)) THEN
+      INSERT INTO approval_turns (person) VALUES (someone);
+      CONTINUE;
+    END IF;
+    SELECT w.pace - (SELECT count(*) FROM approval_recipients o WHERE o.person = someone AND o.turn = 'open')
+    INTO room
+    FROM approval_recipients w
+    WHERE w.person = someone AND w.turn = 'waiting'
+    ORDER BY w.urgency DESC, w.asked_at, w.id
+    LIMIT 1;
+    CONTINUE WHEN NOT FOUND OR room <= 0;
+    UPDATE approval_recipients r SET turn = 'open', tell_at = now() + interval '2 seconds'
+    FROM (
+      SELECT w.id FROM approval_recipients w
+      WHERE w.person = someone AND w.turn = 'waiting'
+      ORDER BY w.urgency DESC, w.asked_at, w.id
+      LIMIT room
+      FOR NO KEY UPDATE SKIP LOCKED
+    ) AS next
+    WHERE r.id = next.id;
+    GET DIAGNOSTICS given = ROW_COUNT;
+    IF given < room AND EXISTS (SELECT FROM approval_recipients w WHERE w.person = someone AND w.turn = 'waiting') THEN
+      -- Somebody is closing the others just now, or fails to.
+      INSERT INTO approval_turns (person) VALUES (someone);
+    END IF;
+  END LOOP;
+END $$;
+
+CREATE FUNCTION holdgate.approvals_line_up() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate', 'pg_temp'
+    AS $$
+BEGIN
+  UPDATE approval_recipients r SET turn = NULL, tell_at = NULL
+  FROM new_rows n
+  WHERE r.id = n.forwarded_from AND r.turn IS NOT NULL;
+  PERFORM approvals_give_turns(ARRAY(
+    SELECT n.person FROM new_rows n WHERE n.turn = 'waiting'
+    UNION
+    SELECT r.person FROM new_rows n JOIN approval_recipients r ON r.id = n.forwarded_from));
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.approvals_make_room() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate', 'pg_temp'
+    AS $$
+DECLARE
+  people text[];
+BEGIN
+  IF NOT EXISTS (SELECT FROM new_rows n JOIN old_rows o USING (id) WHERE n.state <> o.state) THEN
+    RETURN NULL;
+  END IF;
+  UPDATE approval_recipients r SET turn = 'open'
+  FROM new_rows n JOIN old_rows o USING (id)
+  WHERE r.approval_id = n.id AND n.state = 'pending' AND o.state <> 'pending' AND r.state <> 'undelivered'
+    AND NOT EXISTS (SELECT FROM approval_recipients f WHERE f.forwarded_from = r.id)
+    AND NOT EXISTS (SELECT FROM approval_votes v WHERE v.approval_id = r.approval_id AND v.person = r.person);
+  WITH over AS (
+    UPDATE approval_recipients r SET turn = NULL, tell_at = NULL
+    FROM new_rows n JOIN old_rows o USING (id)
+    WHERE r.approval_id = n.id AND o.state = 'pending' AND n.state <> 'pending' AND r.turn IS NOT NULL
+    RETURNING r.person
+  )
+  SELECT array_agg(DISTINCT person) INTO people FROM over;
+  PERFORM approvals_give_turns(people);
+  RETURN NULL;
+END $$;
+
 CREATE FUNCTION holdgate.approvals_quorum() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'holdgate', 'pg_temp'
@@ -102,6 +183,27 @@ BEGIN
     RAISE EXCEPTION 'approval % needs % people', NEW.id, NEW.needed USING ERRCODE = 'check_violation';
   END IF;
   RETURN NEW;
+END $$;
+
+CREATE FUNCTION holdgate.approvals_vote_room() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate', 'pg_temp'
+    AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    UPDATE approval_recipients r SET turn = 'open'
+    FROM approvals a
+    WHERE a.id = r.approval_id AND a.state = 'pending' AND r.approval_id = OLD.approval_id AND r.person = OLD.person
+      AND r.turn IS NULL AND r.state <> 'undelivered'
+      AND NOT EXISTS (SELECT FROM approval_recipients f WHERE f.forwarded_from = r.id);
+    RETURN NULL;
+  END IF;
+  UPDATE approval_recipients r SET turn = NULL, tell_at = NULL
+  WHERE r.approval_id = NEW.approval_id AND r.person = NEW.person AND r.turn IS NOT NULL;
+  IF FOUND THEN
+    PERFORM approvals_give_turns(ARRAY[NEW.person]);
+  END IF;
+  RETURN NULL;
 END $$;
 
 CREATE FUNCTION holdgate.approvals_withdraw() RETURNS trigger
@@ -927,6 +1029,22 @@ CREATE TABLE holdgate.api_tokens (
     CONSTRAINT api_tokens_scopes_check CHECK ((cardinality(scopes) >= 1))
 );
 
+CREATE TABLE holdgate.approval_digest_links (
+    token_hash bytea NOT NULL,
+    digest_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE holdgate.approval_digests (
+    id uuid NOT NULL,
+    person text NOT NULL,
+    email text NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    used_at timestamp with time zone
+);
+
 CREATE TABLE holdgate.approval_events (
     id bigint NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
@@ -991,7 +1109,30 @@ CREATE TABLE holdgate.approval_recipients (
     groups text[] DEFAULT '{}'::text[] NOT NULL,
     substitute_for text,
     escalated boolean DEFAULT false NOT NULL,
-    CONSTRAINT approval_recipients_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'undelivered'::text, 'inbox'::text])))
+    person text GENERATED ALWAYS AS (regexp_replace(lower(btrim(email)), '^([^+@]+)\+[^@]*@'::text, '\1@'::text)) STORED NOT NULL,
+    asked_at timestamp with time zone DEFAULT now() NOT NULL,
+    turn text,
+    urgency smallint DEFAULT '0'::smallint NOT NULL,
+    pace smallint DEFAULT '10'::smallint NOT NULL,
+    tell_at timestamp with time zone,
+    told_at timestamp with time zone,
+    digest_id uuid,
+    CONSTRAINT approval_recipients_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'undelivered'::text, 'inbox'::text, 'shown'::text]))),
+    CONSTRAINT approval_recipients_turn_check CHECK ((turn = ANY (ARRAY['waiting'::text, 'open'::text])))
+);
+
+CREATE TABLE holdgate.approval_turns (
+    id bigint NOT NULL,
+    person text NOT NULL
+);
+
+ALTER TABLE holdgate.approval_turns ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME holdgate.approval_turns_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE holdgate.approval_votes (
@@ -1714,6 +1855,12 @@ ALTER TABLE ONLY holdgate.api_replies
 ALTER TABLE ONLY holdgate.api_tokens
     ADD CONSTRAINT api_tokens_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY holdgate.approval_digest_links
+    ADD CONSTRAINT approval_digest_links_pkey PRIMARY KEY (token_hash);
+
+ALTER TABLE ONLY holdgate.approval_digests
+    ADD CONSTRAINT approval_digests_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY holdgate.approval_events
     ADD CONSTRAINT approval_events_pkey PRIMARY KEY (id);
 
@@ -1728,6 +1875,9 @@ ALTER TABLE ONLY holdgate.approval_openings
 
 ALTER TABLE ONLY holdgate.approval_recipients
     ADD CONSTRAINT approval_recipients_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.approval_turns
+    ADD CONSTRAINT approval_turns_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY holdgate.approval_votes
     ADD CONSTRAINT approval_votes_approval_person_key UNIQUE (approval_id, person);
@@ -1880,6 +2030,10 @@ CREATE UNIQUE INDEX api_tokens_token_hash_key ON holdgate.api_tokens USING btree
 
 CREATE INDEX api_tokens_user_id_idx ON holdgate.api_tokens USING btree (user_id);
 
+CREATE INDEX approval_digest_links_digest_idx ON holdgate.approval_digest_links USING btree (digest_id);
+
+CREATE INDEX approval_digests_person_idx ON holdgate.approval_digests USING btree (person, created_at);
+
 CREATE INDEX approval_events_approval_idx ON holdgate.approval_events USING btree (approval_id, id);
 
 CREATE INDEX approval_events_at_idx ON holdgate.approval_events USING btree (at DESC, id DESC);
@@ -1898,11 +2052,23 @@ CREATE INDEX approval_openings_last_at_idx ON holdgate.approval_openings USING b
 
 CREATE UNIQUE INDEX approval_recipients_approval_email_key ON holdgate.approval_recipients USING btree (approval_id, lower(email));
 
+CREATE INDEX approval_recipients_asked_idx ON holdgate.approval_recipients USING btree (person, asked_at);
+
+CREATE INDEX approval_recipients_digest_idx ON holdgate.approval_recipients USING btree (digest_id) WHERE (digest_id IS NOT NULL);
+
 CREATE INDEX approval_recipients_email_idx ON holdgate.approval_recipients USING btree (lower(email));
 
 CREATE UNIQUE INDEX approval_recipients_forwarded_key ON holdgate.approval_recipients USING btree (forwarded_from) WHERE (forwarded_from IS NOT NULL);
 
+CREATE INDEX approval_recipients_open_idx ON holdgate.approval_recipients USING btree (person) WHERE (turn = 'open'::text);
+
+CREATE INDEX approval_recipients_tell_idx ON holdgate.approval_recipients USING btree (tell_at) WHERE (tell_at IS NOT NULL);
+
+CREATE INDEX approval_recipients_told_idx ON holdgate.approval_recipients USING btree (person, told_at) WHERE (told_at IS NOT NULL);
+
 CREATE INDEX approval_recipients_undelivered_idx ON holdgate.approval_recipients USING btree (approval_id) WHERE (state = 'undelivered'::text);
+
+CREATE INDEX approval_recipients_waiting_idx ON holdgate.approval_recipients USING btree (person, urgency DESC, asked_at, id) WHERE (turn = 'waiting'::text);
 
 CREATE INDEX approvals_alike_idx ON holdgate.approvals USING btree (alike) WHERE ((state = 'pending'::text) AND (alike IS NOT NULL));
 
@@ -2074,7 +2240,13 @@ CREATE TRIGGER absences_audit AFTER INSERT OR DELETE ON holdgate.absences FOR EA
 
 CREATE TRIGGER api_tokens_audit AFTER INSERT OR DELETE ON holdgate.api_tokens FOR EACH ROW EXECUTE FUNCTION holdgate.api_tokens_audit();
 
+CREATE TRIGGER approvals_line_up AFTER INSERT ON holdgate.approval_recipients REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.approvals_line_up();
+
+CREATE TRIGGER approvals_make_room AFTER UPDATE ON holdgate.approvals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.approvals_make_room();
+
 CREATE TRIGGER approvals_quorum BEFORE UPDATE OF state ON holdgate.approvals FOR EACH ROW WHEN (((new.state = 'approved'::text) AND (old.state <> 'approved'::text) AND (new.needed > 1))) EXECUTE FUNCTION holdgate.approvals_quorum();
+
+CREATE TRIGGER approvals_vote_room AFTER INSERT OR DELETE ON holdgate.approval_votes FOR EACH ROW EXECUTE FUNCTION holdgate.approvals_vote_room();
 
 CREATE TRIGGER bulk_actions_log AFTER INSERT OR UPDATE ON holdgate.bulk_actions FOR EACH ROW EXECUTE FUNCTION holdgate.bulk_actions_log();
 
@@ -2133,6 +2305,9 @@ ALTER TABLE ONLY holdgate.api_replies
 ALTER TABLE ONLY holdgate.api_tokens
     ADD CONSTRAINT api_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY holdgate.approval_digest_links
+    ADD CONSTRAINT approval_digest_links_digest_id_fkey FOREIGN KEY (digest_id) REFERENCES holdgate.approval_digests(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY holdgate.approval_events
     ADD CONSTRAINT approval_events_approval_id_fkey FOREIGN KEY (approval_id) REFERENCES holdgate.approvals(id) ON DELETE CASCADE;
 
@@ -2153,6 +2328,9 @@ ALTER TABLE ONLY holdgate.approval_openings
 
 ALTER TABLE ONLY holdgate.approval_recipients
     ADD CONSTRAINT approval_recipients_approval_id_fkey FOREIGN KEY (approval_id) REFERENCES holdgate.approvals(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.approval_recipients
+    ADD CONSTRAINT approval_recipients_digest_id_fkey FOREIGN KEY (digest_id) REFERENCES holdgate.approval_digests(id) ON DELETE SET NULL;
 
 ALTER TABLE ONLY holdgate.approval_recipients
     ADD CONSTRAINT approval_recipients_forwarded_from_fkey FOREIGN KEY (forwarded_from) REFERENCES holdgate.approval_recipients(id) ON DELETE CASCADE;

@@ -1247,6 +1247,38 @@ def tables() -> None:
     )
     op.create_index("webhook_deliveries_task_id_idx", "webhook_deliveries", ["task_id"], unique=False)
     op.create_table(
+        "approval_digests",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("approval_digests_pkey")),
+    )
+    op.create_index("approval_digests_person_idx", "approval_digests", ["person", "created_at"], unique=False)
+    op.create_table(
+        "approval_digest_links",
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("digest_id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["digest_id"],
+            ["approval_digests.id"],
+            name=op.f("approval_digest_links_digest_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("approval_digest_links_pkey")),
+    )
+    op.create_index("approval_digest_links_digest_idx", "approval_digest_links", ["digest_id"], unique=False)
+    op.create_table(
+        "approval_turns",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("approval_turns_pkey")),
+    )
+    op.create_table(
         "approval_recipients",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("approval_id", sa.Uuid(), nullable=False),
@@ -1261,8 +1293,29 @@ def tables() -> None:
         sa.Column("groups", sa.ARRAY(sa.Text()), server_default="{}", nullable=False),
         sa.Column("substitute_for", sa.Text(), nullable=True),
         sa.Column("escalated", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column(
+            "person",
+            sa.Text(),
+            sa.Computed(r"regexp_replace(lower(btrim(email)), '^([^+@]+)\+[^@]*@', '\1@')", persisted=True),
+            nullable=False,
+        ),
+        sa.Column("asked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("turn", sa.Text(), nullable=True),
+        sa.Column("urgency", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("pace", sa.SmallInteger(), server_default="10", nullable=False),
+        sa.Column("tell_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("digest_id", sa.Uuid(), nullable=True),
         sa.CheckConstraint(
-            "state IN ('waiting', 'sent', 'undelivered', 'inbox')", name=op.f("approval_recipients_state_check")
+            "state IN ('waiting', 'sent', 'undelivered', 'inbox', 'shown')",
+            name=op.f("approval_recipients_state_check"),
+        ),
+        sa.CheckConstraint("turn IN ('waiting', 'open')", name=op.f("approval_recipients_turn_check")),
+        sa.ForeignKeyConstraint(
+            ["digest_id"],
+            ["approval_digests.id"],
+            name=op.f("approval_recipients_digest_id_fkey"),
+            ondelete="SET NULL",
         ),
         sa.ForeignKeyConstraint(
             ["approval_id"], ["approvals.id"], name=op.f("approval_recipients_approval_id_fkey"), ondelete="CASCADE"
@@ -1297,6 +1350,42 @@ def tables() -> None:
         ["approval_id"],
         unique=False,
         postgresql_where=sa.text("state = 'undelivered'"),
+    )
+    op.create_index(
+        "approval_recipients_waiting_idx",
+        "approval_recipients",
+        ["person", sa.literal_column("urgency DESC"), "asked_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("turn = 'waiting'"),
+    )
+    op.create_index(
+        "approval_recipients_open_idx",
+        "approval_recipients",
+        ["person"],
+        unique=False,
+        postgresql_where=sa.text("turn = 'open'"),
+    )
+    op.create_index(
+        "approval_recipients_tell_idx",
+        "approval_recipients",
+        ["tell_at"],
+        unique=False,
+        postgresql_where=sa.text("tell_at IS NOT NULL"),
+    )
+    op.create_index(
+        "approval_recipients_told_idx",
+        "approval_recipients",
+        ["person", "told_at"],
+        unique=False,
+        postgresql_where=sa.text("told_at IS NOT NULL"),
+    )
+    op.create_index("approval_recipients_asked_idx", "approval_recipients", ["person", "asked_at"], unique=False)
+    op.create_index(
+        "approval_recipients_digest_idx",
+        "approval_recipients",
+        ["digest_id"],
+        unique=False,
+        postgresql_where=sa.text("digest_id IS NOT NULL"),
     )
     op.create_table(
         "approval_votes",

@@ -22,7 +22,7 @@ from holdgate.approvals.requests import deciding, delegating, mails, requesting
 from holdgate.approvals.rules import policy_queries, recipient_queries
 from holdgate.approvals.rules.access import asked_by_link
 from holdgate.approvals.states import ApprovalVerb, HoldType
-from holdgate.approvals.values import Decision, Question
+from holdgate.approvals.values import ApprovalPace, Decision, Question
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
@@ -36,6 +36,7 @@ from holdgate.tasks.queue.claims import Claimed, claim_tasks
 from holdgate.tasks.service import TaskRequest, enqueue
 
 OWNER = "owner@example.org"
+NO_PACE = ApprovalPace(1000, 1000)
 ANN, BOB, CID = "ann@example.org", "bob@example.org", "cid@example.org"
 THREE = (ANN, BOB, CID)
 DAN, BOSS = "dan@example.org", "boss@example.org"
@@ -82,6 +83,7 @@ async def put_question(
     ttl: timedelta = timedelta(minutes=20),
     signup: str = "open",
     shown: Callable[[Claimed], Awaitable[Any]] | None = None,
+    pace: ApprovalPace = NO_PACE,
     **policy: Any,
 ) -> Asked:
     """Claim a task and let it ask; `deliver` mints the links and starts the clock, as the mail's sending does.
@@ -119,7 +121,7 @@ async def put_question(
             **policy,
         )
         before = await versions.latest(session, task.id, question.step)
-        assert await requesting.ask(session, task, question, before, signup=signup)
+        assert await requesting.ask(session, task, question, before, signup=signup, pace=pace)
     tokens: list[str] = []
     async with database.read() as session:
         newest = select(Approval).where(Approval.task_id == task_id).order_by(Approval.round.desc()).limit(1)

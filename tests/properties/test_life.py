@@ -24,7 +24,7 @@ from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import deciding, expiring, requesting
 from holdgate.approvals.rules import policy_queries as questions
 from holdgate.approvals.states import ApprovalVerb, HoldType
-from holdgate.approvals.values import Decision
+from holdgate.approvals.values import ApprovalPace, Decision
 from holdgate.approvals.values import Question as Asking
 from holdgate.core.db import Database
 from holdgate.core.errors import Conflict
@@ -268,7 +268,7 @@ class Life(RuleBasedStateMachine):
         async def ask() -> Any:
             async with self.database.write("worker:test") as session:
                 before = await versions.latest(session, c.id, question.step)
-                if not await requesting.ask(session, c, question, before):
+                if not await requesting.ask(session, c, question, before, pace=ApprovalPace(1000, 1000)):
                     return None
                 approval = await session.scalar(
                     select(Approval.id).where(Approval.task_id == c.id, Approval.state == "pending")

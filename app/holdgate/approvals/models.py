@@ -10,13 +10,13 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    Computed,
     DateTime,
     ForeignKey,
     Identity,
     Index,
     Integer,
     Interval,
-    LargeBinary,
     SmallInteger,
     Text,
     UniqueConstraint,
@@ -127,11 +127,16 @@ class Recipient(Base):
     `substitute_for`: in place of whom, who is away. `escalated`: when the first time to decide was over.
     `forwarded_from` is the person who passed the question on to this one, with `forward_note`; they are not asked any
     more.
+
+    `turn` is kept by triggers: `waiting` behind the `pace` requests that the person has open, the most urgent first;
+    `open`: theirs to decide; NULL: over for them, or never to be told. From `tell_at` on they are to be told of what is
+    open, which was done at `told_at`: by an email of its own, by a digest, or in a review session.
     """
 
     __tablename__ = "approval_recipients"
     __table_args__ = (
-        CheckConstraint("state IN ('waiting', 'sent', 'undelivered', 'inbox')", name="state"),
+        CheckConstraint("state IN ('waiting', 'sent', 'undelivered', 'inbox', 'shown')", name="state"),
+        CheckConstraint("turn IN ('waiting', 'open')", name="turn"),
         Index("approval_recipients_approval_email_key", "approval_id", text("lower(email)"), unique=True),
         Index("approval_recipients_email_idx", text("lower(email)")),
         Index("approval_recipients_undelivered_idx", "approval_id", postgresql_where=text("state = 'undelivered'")),
@@ -141,6 +146,19 @@ class Recipient(Base):
             unique=True,
             postgresql_where=text("forwarded_from IS NOT NULL"),
         ),
+        Index(
+            "approval_recipients_waiting_idx",
+            "person",
+            text("urgency DESC"),
+            "asked_at",
+            "id",
+            postgresql_where=text("turn = 'waiting'"),
+        ),
+        Index("approval_recipients_open_idx", "person", postgresql_where=text("turn = 'open'")),
+        Index("approval_recipients_tell_idx", "tell_at", postgresql_where=text("tell_at IS NOT NULL")),
+        Index("approval_recipients_told_idx", "person", "told_at", postgresql_where=text("told_at IS NOT NULL")),
+        Index("approval_recipients_asked_idx", "person", "asked_at"),
+        Index("approval_recipients_digest_idx", "digest_id", postgresql_where=text("digest_id IS NOT NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -157,6 +175,18 @@ class Recipient(Base):
     substitute_for: Mapped[str | None] = mapped_column(Text)
     # Asked when the first time to decide was over.
     escalated: Mapped[bool] = mapped_column(server_default=text("false"))
+    # As holdgate.core.text.addresses.canonical_address: two addresses of one person have one pace.
+    person: Mapped[str] = mapped_column(
+        Text, Computed(r"regexp_replace(lower(btrim(email)), '^([^+@]+)\+[^@]*@', '\1@')", persisted=True)
+    )
+    asked_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    turn: Mapped[str | None] = mapped_column(Text)
+    # What comes first of those that wait: that of a request whose clock runs, then by the priority of its task.
+    urgency: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    pace: Mapped[int] = mapped_column(SmallInteger, server_default="10")
+    tell_at: Mapped[datetime | None] = mapped_column(Moment)
+    told_at: Mapped[datetime | None] = mapped_column(Moment)
+    digest_id: Mapped[UUID | None] = mapped_column(ForeignKey("approval_digests.id", ondelete="SET NULL"))
 
     @property
     def because(self) -> str:
@@ -172,17 +202,6 @@ def because(groups: Sequence[str], substitute_for: str | None, escalated: bool) 
     elif groups:
         reasons.append(f"member of {' and '.join(groups)}")
     return ", ".join(reasons)
-
-
-class ApprovalLink(Base):
-    """A minted link: only the SHA-256 of its token. One per mail rendered, so a mail sent twice has two that work."""
-
-    __tablename__ = "approval_links"
-    __table_args__ = (Index("approval_links_recipient_id_idx", "recipient_id"),)
-
-    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    recipient_id: Mapped[UUID] = mapped_column(ForeignKey("approval_recipients.id", ondelete="CASCADE"))
-    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
 
 
 class LinkOpening(Base):

@@ -1,24 +1,46 @@
-"""What approval requests need from time to time: their end when time is over, and a reminder before."""
+"""What approval requests need from time to time: turns, emails, reminders, and an end when time is over."""
 
 from sqlalchemy import text
 
-from holdgate.approvals.requests import expiring, reminding
+from holdgate.approvals.requests import expiring, reminding, telling
+from holdgate.approvals.rules import turn_queries
+from holdgate.approvals.values import ApprovalPace
 from holdgate.core.db import WriteSession
 from holdgate.core.upkeep import SAFETY, Round, Upkeep
 
 _EXPIRED = text("EXISTS (SELECT FROM approvals WHERE state = 'pending' AND expires_at <= now())")
 _TO_REMIND = text("EXISTS (SELECT FROM approvals WHERE state = 'pending' AND remind_at <= now())")
 
+_TURNS = text("EXISTS (SELECT FROM approval_turns)")
+_TO_TELL = text("EXISTS (SELECT FROM approval_recipients WHERE tell_at <= now())")
+
 
 async def _expire(session: WriteSession, round: Round) -> bool:
-    return await expiring.expire_due(session, signup=round.settings.signup) > 0
+    pace = ApprovalPace(round.settings.approvals_at_once)
+    return await expiring.expire_due(session, signup=round.settings.signup, pace=pace) > 0
 
 
 async def _remind(session: WriteSession, _: Round) -> bool:
     return await reminding.remind_due(session) == reminding.CHUNK
 
 
+async def _give_turns(session: WriteSession, _: Round) -> bool:
+    return await turn_queries.give_due(session) == turn_queries.CHUNK
+
+
+async def _look_again(session: WriteSession, round: Round) -> bool:
+    await turn_queries.look_again(session, at_once=round.settings.approvals_at_once)
+    return False
+
+
+async def _tell(session: WriteSession, _: Round) -> bool:
+    return await telling.tell_due(session) == turn_queries.CHUNK
+
+
 UPKEEP = (
     Upkeep("expire_approvals", SAFETY, _expire, _EXPIRED),
     Upkeep("remind", SAFETY, _remind, _TO_REMIND),
+    Upkeep("look_at_turns", SAFETY, _look_again),
+    Upkeep("give_turns", SAFETY, _give_turns, _TURNS),
+    Upkeep("tell_people", SAFETY, _tell, _TO_TELL),
 )

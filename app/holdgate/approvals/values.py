@@ -122,6 +122,16 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class ApprovalPace(msgspec.Struct, frozen=True):
+    """How many requests one person has open at once; and of how many within a minute they are told one by one."""
+
+    at_once: int = 10
+    digest_after: int = 3
+
+
+PACE = ApprovalPace()
+
+
 def _shown(title: str, shown: Any, fields: tuple[FormField, ...]) -> bytes:
     return msgspec.json.encode([title, shown, fields], order="sorted")
 

@@ -49,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     orphan_timeout: timedelta | None = None
     allow_private_addresses: bool = True
     approval_ttl: timedelta = timedelta(minutes=20)
+    approvals_at_once: int = 10
     approval_take_back: timedelta = timedelta()
     retention: timedelta | None = timedelta(days=30)
     data_dir: Path = Path(".holdgate")

@@ -44,11 +44,15 @@ class FieldItem(msgspec.Struct, frozen=True, kw_only=True):
     hint: str
 
 
-class AskedItem(msgspec.Struct, frozen=True):
-    """`because`: why they were asked, `member of security` for one; empty for who was named."""
+class AskedItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A person asked. `turn`: `open` is theirs to decide; `waiting` has to wait until they have decided others, `ahead`
+    of which come before it; null is over for them. The clock starts when the first of them is told.
+    `because`: why they were asked, `member of security` for one; empty for who was named."""
 
     email: str
     state: str
+    turn: Literal["open", "waiting"] | None
+    ahead: int | None
     because: str
 
 
@@ -110,8 +114,11 @@ class ApprovalQuery(Paged, frozen=True, kw_only=True):
 
 class ApprovalExportQuery(msgspec.Struct, frozen=True):
     show: Annotated[
-        Literal["mine", "all", "decided"],
-        msgspec.Meta(description="What waits for this person, all that is open, or what is decided."),
+        Literal["mine", "later", "all", "decided"],
+        msgspec.Meta(
+            description="What waits for this person, what waits for its turn with them, all that is open, or what is "
+            "decided."
+        ),
     ] = "mine"
 
 
@@ -157,7 +164,16 @@ def detail(found: Detail, notes: Sequence[Note], standing: Standing) -> Approval
     return ApprovalDetail(
         **_whole(approval),
         answer=approval.answer,
-        recipients=[AskedItem(person.email, person.state, person.because) for person in found.recipients],
+        recipients=[
+            AskedItem(
+                email=person.email,
+                state=person.state,
+                turn=msgspec.convert(person.turn, Literal["open", "waiting"] | None),
+                ahead=found.ahead.get(person.id),
+                because=person.because,
+            )
+            for person in found.recipients
+        ],
         needed=standing.needed,
         needed_by=[QuotaItem(*each) for each in standing.progress],
         notes=[_note(note) for note in notes],

@@ -39,7 +39,7 @@ from holdgate.web.http.sessions import Read, Write
 from holdgate.web.pager import Pager, pager
 from holdgate.web.render import render, see_other
 
-TABS = (("mine", "For me"), ("all", "All open"), ("decided", "Decided"))
+TABS = (("mine", "For me"), ("later", "Waiting for their turn"), ("all", "All open"), ("decided", "Decided"))
 WHAT_NEXT: dict[str, str] = {
     TaskState.QUEUED: "The task goes on from here.",
     TaskState.PAUSED: "Its run is paused: the task goes on when the run does.",

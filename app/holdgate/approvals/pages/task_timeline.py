@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.approvals.models import Approval, ApprovalEvent, LinkOpening, Recipient
 from holdgate.approvals.pages.view_model import STATES, TITLES
+from holdgate.approvals.rules import turn_queries
 from holdgate.tasks.models import Task
 from holdgate.tasks.timeline import TimelineEntry, TimelineParts
 
@@ -38,14 +39,19 @@ async def tell(session: AsyncSession, task: Task) -> TimelineParts:
         .where(Recipient.approval_id.in_(approvals))
         .order_by(Recipient.id)
     )
+    rows_of_people = people.all()
+    ahead = await turn_queries.ahead(session, [person.id for person, _ in rows_of_people if person.turn == "waiting"])
     waiting: set[UUID] = set()
-    for person, opening in people:
+    for person, opening in rows_of_people:
         if opening is not None:
             lines.append(_opened(opening, person))
         asked = approvals[person.approval_id]
         if person.state == "waiting" and asked.state == "pending" and person.id not in waiting:
             waiting.add(person.id)
-            lines.append(_plain(asked.created_at, f"Mail to {person.email} on its way", "pending"))
+            said = f"Mail to {person.email} on its way"
+            if person.id in ahead:
+                said = f"Waits for its turn with {person.email}: {ahead[person.id]:,} before it"
+            lines.append(_plain(asked.created_at, said, "pending"))
     return TimelineParts(lines)
 
 

@@ -14,9 +14,10 @@ from holdgate.approvals.errors import QuestionExpired
 from holdgate.approvals.models import Approval, Recipient
 from holdgate.approvals.requests.deciding import check_may_vote, refuse
 from holdgate.approvals.requests.requesting import mail_question
-from holdgate.approvals.rules import events, policy_queries, queries
+from holdgate.approvals.rules import events, policy_queries, queries, turn_queries
 from holdgate.approvals.rules.tally import Standing, standing_of
 from holdgate.approvals.states import HoldType
+from holdgate.approvals.values import PACE, ApprovalPace
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
@@ -34,6 +35,7 @@ async def forward(
     to: str,
     note: str,
     signup: str,
+    pace: ApprovalPace = PACE,
     now: datetime | None = None,
 ) -> str:
     """Ask `to` in place of `sender`. The clock goes on. Returns the address.
@@ -60,7 +62,11 @@ async def forward(
     _check_receiver(standing, sender, address)
     recipient_id = uuid7()
     text = note.strip()[:LONGEST_NOTE]
-    await policy_queries.insert_forwarded(session, recipient_id, current.id, address, forwarded_from=sender, note=text)
+    user = await accounts.find_user_by_email(session, address)
+    mailed = may_sign_in(user, address, "invite" if signup == "open" else signup) or (
+        signup == ANYBODY and user is None
+    )
+    await policy_queries.insert_forwarded(session, recipient_id, address, sender=sender, note=text, mailed=mailed)
     await events.record(
         session,
         current.id,
@@ -72,9 +78,8 @@ async def forward(
     )
     # Whoever passes it on has read it. Its time must not stand still because the colleague is never told.
     await policy_queries.start_clock(session, current.id, now=now)
-    user = await accounts.find_user_by_email(session, address)
-    if may_sign_in(user, address, "invite" if signup == "open" else signup) or (signup == ANYBODY and user is None):
-        await mail_question(session, recipient_id, address, HoldType.APPROVAL, current.owner_id, current.title)
+    for id, email in await turn_queries.tell_at_once(session, current.id, None, few=pace.digest_after):
+        await mail_question(session, id, email, HoldType.APPROVAL, current.owner_id, current.title)
     return address
 
 

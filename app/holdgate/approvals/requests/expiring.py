@@ -7,10 +7,11 @@ from holdgate.approvals.models import Approval
 from holdgate.approvals.requests.deciding import move_on
 from holdgate.approvals.requests.requesting import mail_question
 from holdgate.approvals.requests.resolving import ResolvedPeople, reachable, replace_absent
-from holdgate.approvals.rules import events, policy_queries, queries
+from holdgate.approvals.rules import events, policy_queries, queries, turn_queries
 from holdgate.approvals.rules.queries import Person
 from holdgate.approvals.rules.tally import standing_of, starters
 from holdgate.approvals.states import HoldType
+from holdgate.approvals.values import PACE, ApprovalPace
 from holdgate.core.db import WriteSession
 from holdgate.core.ids import uuid7
 from holdgate.core.text.addresses import canonical_address
@@ -19,7 +20,9 @@ from holdgate.groups.errors import GroupNotFound
 from holdgate.tasks.states import TaskVerb
 
 
-async def expire_due(session: WriteSession, *, signup: str = "open", now: datetime | None = None) -> int:
+async def expire_due(
+    session: WriteSession, *, signup: str = "open", pace: ApprovalPace = PACE, now: datetime | None = None
+) -> int:
     """The sweeper's beat. Returns how many requests it has dealt with.
 
     Args:
@@ -29,7 +32,7 @@ async def expire_due(session: WriteSession, *, signup: str = "open", now: dateti
     if not tasks:
         return 0
     waiting = await queries.to_escalate(session, tasks, now=now)
-    escalated = [await _escalate(session, approval, signup, now) for approval in waiting]
+    escalated = [await _escalate(session, approval, signup, pace, now) for approval in waiting]
     expired = await queries.expire(session, tasks, now=now)
     for approval in expired:
         await events.record(session, approval.id, "expire", "system", now=now)
@@ -38,19 +41,20 @@ async def expire_due(session: WriteSession, *, signup: str = "open", now: dateti
     return len(expired) + sum(escalated)
 
 
-async def _escalate(session: WriteSession, approval: Approval, signup: str, now: datetime | None) -> bool:
+async def _escalate(
+    session: WriteSession, approval: Approval, signup: str, pace: ApprovalPace, now: datetime | None
+) -> bool:
     """Ask the group beside those who were asked, once. False: nobody in it can be, so the request ends."""
     asked = await _more_people(session, approval, signup, now)
     if not any(person.problem is None for person in asked.people):
         return False
     told = {**asked.told, "group": approval.escalates_to}
     event = events.line(approval.id, "escalate", "system", data=told, now=now)
-    await session.execute(event.add_cte(queries.insert_people(approval.id, asked.people).cte("people")))
+    people = queries.insert_people(approval.id, approval.task_id, asked.people, pace=pace.at_once)
+    await session.execute(event.add_cte(people.cte("people")))
     await policy_queries.restart_clock(session, approval.id, now=now)
-    for person in asked.people:
-        if person.problem is None:
-            hold = HoldType(approval.hold)
-            await mail_question(session, person.id, person.email, hold, approval.owner_id, approval.title)
+    for id, email in await turn_queries.tell_at_once(session, approval.id, None, few=pace.digest_after):
+        await mail_question(session, id, email, HoldType(approval.hold), approval.owner_id, approval.title)
     return True
 
 

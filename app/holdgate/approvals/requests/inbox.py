@@ -1,5 +1,6 @@
 """What pages show of approvals: the inbox, one request with those asked."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -11,10 +12,11 @@ from sqlalchemy.orm import aliased, defer
 
 from holdgate.approvals.errors import ApprovalNotFound
 from holdgate.approvals.models import Approval, Recipient
+from holdgate.approvals.rules import turn_queries
 from holdgate.approvals.rules.queries import another_version, id_before
 from holdgate.approvals.rules.recipient_queries import recipients_of
 from holdgate.approvals.rules.tally import Standing, standings_of
-from holdgate.approvals.rules.visibility import asked, waits_for
+from holdgate.approvals.rules.visibility import asked, to_come, waits_for
 from holdgate.approvals.states import ApprovalState
 from holdgate.core.paging import Cursor, before_cursor
 from holdgate.core.principal import Principal
@@ -38,15 +40,18 @@ class InboxRow(NamedTuple):
     task: Task
     standing: Standing
     undelivered: bool  # nobody could be told: its clock does not run
+    ahead: int | None = None  # with everybody asked it waits for its turn, behind so many at the best
 
 
 class Detail(msgspec.Struct, frozen=True):
-    """A request, its task, the people asked, and another version, if its step asked that last before."""
+    """A request, its task, the people asked, and another version, if its step asked that last before. `ahead`: how many
+    requests come before it with each of those, by their ids, with whom it waits for its turn."""
 
     approval: Approval
     task: Task
     recipients: list[Recipient]
     before: Approval | None = None
+    ahead: Mapping[UUID, int] = {}
 
     @property
     def undelivered(self) -> bool:
@@ -57,8 +62,9 @@ class Detail(msgspec.Struct, frozen=True):
 async def inbox(
     session: AsyncSession, by: Principal, which: str, *, after: Cursor | None = None, limit: int, turned: bool = False
 ) -> list[InboxRow]:
-    """`mine` wait for this person and `all` are open, both with the nearest deadline first and those without one last;
-    `decided` are the newest decisions. From behind the cursor `after`; `turned`: in the opposite order.
+    """`mine` wait for this person, `later` for their turn with them, and `all` are open, with the nearest deadline
+    first and those without one last; `decided` are the newest decisions. From behind the cursor `after`; `turned`: in
+    the opposite order.
 
     `all` shows everybody's to an admin, and a member what they own or were asked.
     """
@@ -72,12 +78,20 @@ async def inbox(
         query = query.where(Approval.state == ApprovalState.PENDING)
         if which == "mine":
             query = query.where(waits_for(by))
+        elif which == "later":
+            query = query.where(to_come(by))
         elif not by.is_admin:
             query = query.where(asked(by))
         query = before_cursor(query, _DEADLINE, Approval.id, after, oldest=not turned)
     rows = list(await session.execute(query))
     standings = await standings_of(session, [row[0] for row in rows])
-    return [InboxRow(approval, task, standings[approval.id], undelivered) for approval, task, undelivered in rows]
+    lined = {id: one.in_line for id, one in standings.items()}
+    ahead = await turn_queries.ahead(session, [person.id for people in lined.values() for person in people])
+    first = {id: min((ahead.get(person.id, 0) for person in people), default=None) for id, people in lined.items()}
+    return [
+        InboxRow(approval, task, standings[approval.id], undelivered, first[approval.id])
+        for approval, task, undelivered in rows
+    ]
 
 
 def place_of(row: InboxRow) -> Cursor:
@@ -191,7 +205,9 @@ async def detail(session: AsyncSession, approval_id: UUID, by: Principal) -> Det
     row = found.first()
     if row is None:
         raise ApprovalNotFound
-    return Detail(row[0], row[1], await recipients_of(session, [approval_id]), another_version(row[0], row[2]))
+    people = await recipients_of(session, [approval_id])
+    ahead = await turn_queries.ahead(session, [person.id for person in people if person.turn == "waiting"])
+    return Detail(row[0], row[1], people, another_version(row[0], row[2]), ahead)
 
 
 async def open_question(session: AsyncSession, task_id: UUID, by: Principal) -> UUID:

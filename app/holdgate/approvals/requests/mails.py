@@ -37,6 +37,8 @@ class _Question(PlainLetter):
         if asked is None or asked.approval.state != ApprovalState.PENDING:
             raise NotNeeded("The question is not open any more.")
         recipient, approval = asked.recipient, asked.approval
+        if recipient.turn == "waiting":
+            raise NotNeeded("This person has enough to decide: it waits for its turn, and is mailed then.")
         standing = await standing_of(session, approval, access=True)
         if all(person.id != recipient.id for person in standing.able):
             raise NotNeeded("This person has decided already, or is not asked any more.")

@@ -10,10 +10,10 @@ from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import resolving
 from holdgate.approvals.requests.deciding import refuse
-from holdgate.approvals.rules import events, queries, recipient_queries
+from holdgate.approvals.rules import events, queries, recipient_queries, turn_queries
 from holdgate.approvals.rules.access import holder_of
 from holdgate.approvals.states import ApprovalState, HoldType
-from holdgate.approvals.values import Question
+from holdgate.approvals.values import PACE, ApprovalPace, Question
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Conflict, TooMany
 from holdgate.core.ids import uuid7
@@ -48,9 +48,16 @@ async def wait_for_undo(session: WriteSession, task: Claimed, approval: Approval
 
 
 async def ask(
-    session: WriteSession, task: Claimed, question: Question, before: Approval | None, *, signup: str = "open"
+    session: WriteSession,
+    task: Claimed,
+    question: Question,
+    before: Approval | None,
+    *,
+    signup: str = "open",
+    pace: ApprovalPace = PACE,
 ) -> bool:
-    """Hold the task on a question and mail those asked, in one transaction. False: the task is not ours any more.
+    """Hold the task on a question and mail those asked whose turn it is, in one transaction. False: the task is not
+    ours any more.
 
     Args:
         before: what the step has asked last.
@@ -100,10 +107,10 @@ async def ask(
         },
         people,
         events.line(approval_id, "ask", "system", data=asked.told),
+        pace=pace.at_once,
     )
-    for person in people:
-        if person.problem is None:
-            await mail_question(session, person.id, person.email, question.hold, task.owner_id, question.title)
+    for id, email in await turn_queries.tell_at_once(session, approval_id, task.run_id, few=pace.digest_after):
+        await mail_question(session, id, email, question.hold, task.owner_id, question.title)
     return True
 
 

@@ -15,6 +15,7 @@ from holdgate.approvals.states import ApprovalState
 from holdgate.core.db import WriteSession
 from holdgate.tasks.models import Task
 
+HURRY = 2000  # added to the priority of a task, which is at most 1000
 # A question with less time than this gets no reminder: its first mail has hardly been read by then.
 REMIND_FROM = timedelta(minutes=10)
 REMIND_LEFT = (0.5, 0.15)  # of the time, when the first and the second reminder go out
@@ -109,6 +110,13 @@ async def start_clock(session: WriteSession, approval_id: UUID, *, now: datetime
         )
         .execution_options(synchronize_session=False)
     )
+    # For those who still wait for their turn there is not much time: it comes next.
+    await session.execute(
+        update(Recipient)
+        .where(Recipient.approval_id == approval_id, Recipient.turn == "waiting", Recipient.urgency < HURRY)
+        .values(urgency=Recipient.urgency + HURRY)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def stop_clock(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> None:
@@ -197,16 +205,19 @@ async def count_reminders(session: WriteSession, *, limit: int, now: datetime | 
 
 
 async def insert_forwarded(
-    session: WriteSession, recipient_id: UUID, approval_id: UUID, email: str, *, forwarded_from: Recipient, note: str
+    session: WriteSession, recipient_id: UUID, email: str, *, sender: Recipient, note: str, mailed: bool
 ) -> None:
-    """A colleague counts for the groups of whoever they decide for."""
+    """A colleague counts for the groups of whoever they decide for; one who is mailed waits for their turn."""
     await session.execute(
         insert(Recipient).values(
             id=recipient_id,
-            approval_id=approval_id,
+            approval_id=sender.approval_id,
             email=email,
-            forwarded_from=forwarded_from.id,
+            forwarded_from=sender.id,
             forward_note=note or None,
-            groups=forwarded_from.groups,
+            groups=sender.groups,
+            turn="waiting" if mailed else None,
+            urgency=sender.urgency,
+            pace=sender.pace,
         )
     )

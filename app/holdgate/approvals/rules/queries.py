@@ -53,17 +53,33 @@ class Person(NamedTuple):
     escalated: bool = False
 
 
-async def insert_approval(session: WriteSession, values: dict[str, Any], people: list[Person], event: Insert) -> None:
+async def insert_approval(
+    session: WriteSession, values: dict[str, Any], people: list[Person], event: Insert, *, pace: int
+) -> None:
     """A question (`values` are its columns), those asked, and the line of its timeline, as one statement."""
     with_it = [insert(Approval).values(values).cte("asked")]
     if people:
-        with_it.append(insert_people(values["id"], people).cte("people"))
+        with_it.append(insert_people(values["id"], values["task_id"], people, pace=pace).cte("people"))
     await session.execute(event.add_cte(*with_it))
 
 
-def insert_people(approval_id: UUID, people: Sequence[Person]) -> Insert:
-    """The statement that makes them recipients, for who has more to write with it."""
-    rows = [{"approval_id": approval_id, **one._asdict(), "groups": list(one.groups)} for one in people]
+def insert_people(approval_id: UUID, task_id: UUID, people: Sequence[Person], *, pace: int) -> Insert:
+    """The statement that makes them recipients, for who has more to write with it.
+
+    Those who can be told wait for their turn, and a trigger gives it to who has room.
+    """
+    urgency = select(Task.priority).where(Task.id == task_id).scalar_subquery()
+    rows = [
+        {
+            "approval_id": approval_id,
+            **one._asdict(),
+            "groups": list(one.groups),
+            "turn": "waiting" if one.state == "waiting" else None,
+            "urgency": urgency,
+            "pace": pace,
+        }
+        for one in people
+    ]
     return insert(Recipient).values(rows)
 
 

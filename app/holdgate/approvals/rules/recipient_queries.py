@@ -8,8 +8,11 @@ from uuid import UUID
 from sqlalchemy import case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.approvals.models import Approval, ApprovalLink, Recipient
+from holdgate.approvals.models import Approval, Recipient
+from holdgate.approvals.rules import turn_queries
+from holdgate.approvals.rules.models import ApprovalLink
 from holdgate.approvals.rules.queries import at
+from holdgate.approvals.states import ApprovalState
 from holdgate.core.db import WriteSession
 from holdgate.tasks.models import Task
 
@@ -53,7 +56,15 @@ async def store_link(session: WriteSession, token_hash: bytes, recipient_id: UUI
 async def mark_recipient(
     session: WriteSession, recipient_id: UUID, state: str, problem: str | None = None, *, now: datetime | None = None
 ) -> UUID | None:
-    """`sent` or `undelivered`; a mail that arrived once stays sent. Returns the approval's id."""
+    """`sent` or `undelivered`; a mail that arrived once stays sent. Returns the approval's id.
+
+    Whom no mail reaches makes room: what waits behind it would never be tried. Reached after all, it is open again.
+    """
+    again = select(Approval.id).where(Approval.id == Recipient.approval_id, Approval.state == ApprovalState.PENDING)
+    turn = {
+        "sent": case(((Recipient.state == "undelivered") & again.exists(), "open"), else_=Recipient.turn),
+        "undelivered": case((Recipient.state == "sent", Recipient.turn)),
+    }
     rows = await session.execute(
         update(Recipient)
         .where(Recipient.id == recipient_id)
@@ -61,11 +72,15 @@ async def mark_recipient(
             state=state if state == "sent" else case((Recipient.state == "sent", "sent"), else_=state),
             sent_at=at(now) if state == "sent" else Recipient.sent_at,
             problem=problem,
+            turn=turn[state],
         )
-        .returning(Recipient.approval_id)
+        .returning(Recipient.approval_id, Recipient.person)
         .execution_options(synchronize_session=False)
     )
-    return rows.scalars().first()
+    row = rows.first()
+    if row is not None and state == "undelivered":
+        await turn_queries.give(session, [row.person])
+    return row.approval_id if row else None
 
 
 async def note_delay(session: WriteSession, recipient_id: UUID, problem: str) -> None:

@@ -66,6 +66,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
     @property
+    def in_line(self) -> list[Recipient]:
+        """Those with whom it waits for its turn, while it is open for nobody."""
+        turns = [person.turn for person in self.still_asked]
+        return [] if "open" in turns else [person for person in self.still_asked if person.turn == "waiting"]
+
+    @property
     def able(self) -> list[Recipient]:
         """Those of them who are not disabled. Not for pages: who has an account is not for everybody to know."""
         return [person for person in self.still_asked if person.email.lower() not in self.disabled]

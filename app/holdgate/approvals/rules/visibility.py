@@ -18,12 +18,23 @@ def asked(by: Principal) -> ColumnElement[bool]:
 
 
 def to_decide(by: Principal) -> ColumnElement[bool]:
-    """Open, put to this person, and neither decided nor passed on by them, nor barred to them."""
+    """Open, this person's turn, and neither decided nor passed on by them, nor barred to them."""
     passed_on = exists().where(_Next.forwarded_from == Recipient.id)
     voted = exists().where(Vote.approval_id == Recipient.approval_id, Vote.person == canonical_address(by.email))
-    theirs = select(Recipient.approval_id).where(func.lower(Recipient.email) == by.email.lower(), ~passed_on, ~voted)
+    mine = (func.lower(Recipient.email) == by.email.lower(), Recipient.turn.is_distinct_from("waiting"))
+    theirs = select(Recipient.approval_id).where(*mine, ~passed_on, ~voted)
     barred = and_(~Approval.self_approval, func.coalesce(Approval.owner_id == by.id, False))
     return and_(Approval.state == ApprovalState.PENDING, Approval.id.in_(theirs), ~barred)
+
+
+def to_come(by: Principal) -> ColumnElement[bool]:
+    """Waits for its turn with this person, behind what they have open."""
+    theirs = select(Recipient.approval_id).where(
+        Recipient.person == canonical_address(by.email),
+        func.lower(Recipient.email) == by.email.lower(),
+        Recipient.turn == "waiting",
+    )
+    return and_(Approval.state == ApprovalState.PENDING, Approval.id.in_(theirs))
 
 
 def waits_for(by: Principal) -> ColumnElement[bool]:

@@ -208,6 +208,13 @@ SETTINGS = (
     ),
     Setting("approval_ttl", duration(1), APPROVALS, "time to decide, from the delivery of the first email"),
     Setting(
+        "approvals_at_once",
+        integer(1, 1000),
+        APPROVALS,
+        "open approval requests of one person at once; further ones wait for their turn, without an email and without a"
+        " running clock",
+    ),
+    Setting(
         "approval_take_back",
         duration(0),
         APPROVALS,

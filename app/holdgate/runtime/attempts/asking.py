@@ -9,7 +9,7 @@ from holdgate.approvals import values as approval_values
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.states import HoldType
-from holdgate.approvals.values import Answer, Question
+from holdgate.approvals.values import Answer, ApprovalPace, Question
 from holdgate.core.later import Later
 from holdgate.core.text.typed import read_as
 from holdgate.runtime.attempts.durable import DurableAttempt
@@ -123,7 +123,8 @@ class AskingAttempt(DurableAttempt):
                 waits = await requesting.wait_for_undo(session, task, decided)
                 return Asleep() if waits else versions.answer_of(decided)
             with _permanent():
-                held = await requesting.ask(session, task, question, latest, signup=self.settings.signup)
+                pace = ApprovalPace(self.settings.approvals_at_once)
+                held = await requesting.ask(session, task, question, latest, signup=self.settings.signup, pace=pace)
             return Held() if held else LeaseLost(task.id)
 
         async def holds(session: "ReadSession") -> Answer[dict[str, Any]] | TaskEnded | None:

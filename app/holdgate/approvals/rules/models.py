@@ -1,0 +1,59 @@
+"""Tables of the pace at which people are asked, and of links: whose turn is to be looked at, digests, minted links."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Identity, Index, LargeBinary, Text, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from holdgate.core.postgres.tables import Base
+
+Moment = DateTime(timezone=True)
+
+
+class TurnDue(Base):
+    """Somebody who may have got room while another transaction saw to their requests: the sweeper looks again."""
+
+    __tablename__ = "approval_turns"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    person: Mapped[str] = mapped_column(Text)
+
+
+class Digest(Base):
+    """One email for many requests. Its link opens a review session: what its person has been asked from `starts_at`
+    until `ends_at`. `used_at`: when they last acted there; whoever does needs no email about what is new in it.
+    """
+
+    __tablename__ = "approval_digests"
+    __table_args__ = (Index("approval_digests_person_idx", "person", "created_at"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    person: Mapped[str] = mapped_column(Text)
+    email: Mapped[str] = mapped_column(Text)
+    starts_at: Mapped[datetime] = mapped_column(Moment)
+    ends_at: Mapped[datetime] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    used_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class DigestLink(Base):
+    """A minted link of a digest, as `ApprovalLink` is one of a request."""
+
+    __tablename__ = "approval_digest_links"
+    __table_args__ = (Index("approval_digest_links_digest_idx", "digest_id"),)
+
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    digest_id: Mapped[UUID] = mapped_column(ForeignKey("approval_digests.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+
+class ApprovalLink(Base):
+    """A minted link: only the SHA-256 of its token. One per mail rendered, so a mail sent twice has two that work."""
+
+    __tablename__ = "approval_links"
+    __table_args__ = (Index("approval_links_recipient_id_idx", "recipient_id"),)
+
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    recipient_id: Mapped[UUID] = mapped_column(ForeignKey("approval_recipients.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
