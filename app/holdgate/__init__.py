@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from holdgate.client import verify_webhook as verify_webhook
     from holdgate.core.db import WriteSession as WriteSession
     from holdgate.runtime.attempts.context import Context as Context
+    from holdgate.runtime.attempts.reporting import on_error as on_error
     from holdgate.runtime.errors import PermanentError as PermanentError
     from holdgate.runtime.errors import RetryAfter as RetryAfter
     from holdgate.runtime.resources import Resource as Resource
@@ -74,6 +75,7 @@ _HOMES = {
     "enqueue": "tasks.enqueue",
     "enqueue_many": "tasks.enqueue",
     "kind": "tasks.kinds",
+    "on_error": "runtime.attempts.reporting",
     "on_payload": "tasks.upgrades",
     "resource": "runtime.resources",
     "schedule": "schedules.declared",

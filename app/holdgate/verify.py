@@ -14,6 +14,9 @@ from holdgate.core.db import LONG, Database
 from holdgate.core.errors import Invalid
 from holdgate.stats import consistency as counts
 
+OTHER_KEYS = (
+    "Who issued it shows the public keys at /.well-known/holdgate-keys.json: save them, and name the file by --keys."
+)
 SHOWN = 20  # problems told of one check
 Say = Callable[[str], Any]
 
@@ -25,7 +28,8 @@ def verify_files(files: Sequence[Path], keys: list[dict[str, str]], say: Say) ->
         verdict = receipts.check(path.read_bytes(), keys)
         if verdict.problem:
             fine = False
-            say(f"{path}: NOT GENUINE. {verdict.problem}")
+            unknown = verdict.problem.startswith(signing.UNKNOWN_KEY)
+            say(f"{path}: {f'unknown key. {OTHER_KEYS}' if unknown else 'NOT GENUINE.'} {verdict.problem}")
         else:
             decision, issuer = verdict.content["decision"], verdict.content["issuer"]
             by = f"by {decision['by']} " if decision["by"] else ""

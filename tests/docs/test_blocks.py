@@ -62,6 +62,7 @@ NOT_RUN = {
     'docs/tutorial.md: git clone "$REPOSITORY" holdgate': "nothing to clone here; tried by hand",
     "docs/tutorial.md: KINDS=greetings make run": "it does not end; test_tutorial.py runs the kind",
     "docs/operations.md: TRACES_URL=http://collector:4318/v1/traces": "another machine's address; the setting is read",
+    "docs/operations.md: import sentry_sdk": "of others; tests/runtime/test_reporting.py",
     "docs/kinds.md: KINDS=shop.refunds make run": "it does not end; tests/kinds/test_docs.py runs the kind",
     "docs/approvals.md: holdgate verify holdgate-receipt-….json": (
         "the name of the file is cut; tests/approvals/evidence/test_receipts.py runs the command"

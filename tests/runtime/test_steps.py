@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import pytest
@@ -113,6 +113,28 @@ async def test_a_type_that_cannot_be_read_ends_the_task_at_once(tester: KindTest
     task = await tester.task(task_id)
     assert (task.failures, "'work'" in (task.reason or "")) == (1, True)
     assert ran["too early"] == 0  # that it cannot be resolved is known before
+
+
+async def mistyped() -> int:
+    ran["mistyped"] += 1
+    wrong: Any = "seven" if ran["mistyped"] == 1 else 7
+    return cast(int, wrong)
+
+
+WORK["mistyped"] = mistyped
+
+
+async def test_a_result_of_another_type_is_refused_before_it_is_stored_and_mended_by_the_next_attempt(
+    database: Database, tester: KindTester
+) -> None:
+    task_id = await tester.enqueue("steps.one", {"name": "mistyped"})
+    assert await tester.run(task_id) is TaskState.DEAD_LETTER
+    assert "'work'" in ((await tester.task(task_id)).reason or "")
+    async with database.read() as session:
+        assert (await session.execute(text("SELECT count(*) FROM task_steps"))).scalar_one() == 0
+    await tester.act(task_id, "retry")
+    assert await tester.finish(task_id) is TaskState.SUCCEEDED
+    assert await tester.result(task_id) == 7
 
 
 NAMES = {"NUL": "a\0b", "surrogate": "caf\udce9", "long": "x" * 501}

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 ALGORITHM = "EdDSA"
 PURPOSE = b"holdgate receipts Ed25519 1"
+UNKNOWN_KEY = "It was signed with a key that is not known here"
 
 
 def canonical(value: Any) -> bytes:
@@ -47,7 +48,7 @@ def verify(value: Any, signature: Any, keys: Iterable[Mapping[str, str]]) -> str
     known = {key_id(key): key for key in keys if key.get("crv") == "Ed25519"}
     key = known.get(str(signature.get("kid")))
     if key is None:
-        return f"It was signed with a key that is not known here ({signature.get('kid')})."
+        return f"{UNKNOWN_KEY} ({signature.get('kid')})."
     try:
         public = Ed25519PublicKey.from_public_bytes(_bytes(key["x"]))
         public.verify(_bytes(str(signature.get("value"))), canonical(value))

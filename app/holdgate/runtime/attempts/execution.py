@@ -9,6 +9,7 @@ import msgspec
 from holdgate.core.telemetry import log
 from holdgate.core.text.storable import Unstorable, json_of
 from holdgate.core.text.typed import decode_as
+from holdgate.runtime.attempts import reporting
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.attempts.endings import buried, failed, left
 from holdgate.runtime.clock import Clock
@@ -61,6 +62,7 @@ async def execute(
         return None
     except PermanentError as error:
         watch(error)
+        reporting.tell(error, task)
         return buried(task, error)
     except asyncio.CancelledError:
         raise
@@ -71,7 +73,9 @@ async def execute(
             return buried(task, DeadlinePassed("Its deadline passed while it was running."), failed=False)
         watch(failure)
         late = TimeoutError(f"It took longer than {kind.timeout.total_seconds():g} seconds.")
-        return failed(task, late if limit.expired() else failure)
+        cause = late if limit.expired() else failure
+        reporting.tell(cause, task)
+        return failed(task, cause)
 
 
 def _payload(kind: AnyKind, stored: str) -> Any:
