@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import pytest
 from sqlalchemy import event
 
 from holdgate.core.db import Database
+from holdgate.core.postgres.connections import DatabaseConnection
 
 MOST = 12  # that a page may send, however much there is
 
@@ -37,3 +40,22 @@ def statements(database: Database) -> Iterator[list[str]]:
         yield sent
     finally:
         event.remove(database.engine.sync_engine, "before_cursor_execute", count)
+
+
+@contextmanager
+def round_trips(database: Database) -> Iterator[list[str]]:
+    """All that goes to the server and back meanwhile: also BEGIN and COMMIT, and what goes past SQLAlchemy."""
+
+    def noting(sent: list[str], name: str) -> Any:
+        real = getattr(DatabaseConnection, name)
+
+        async def note(self: DatabaseConnection, query: str, *args: Any, **options: Any) -> Any:
+            sent.append(query)
+            return await real(self, query, *args, **options)
+
+        return note
+
+    with statements(database) as sent, pytest.MonkeyPatch.context() as patch:
+        for name in ("execute", "fetch"):
+            patch.setattr(DatabaseConnection, name, noting(sent, name))
+        yield sent

@@ -1,9 +1,7 @@
-"""How many statements a task that holds on a person costs the database, beside its claims and its end.
-
-What stands around them (BEGIN, COMMIT, who it is) is the connection's.
-"""
+"""How often a task that holds on a person goes to the database and back: from its enqueueing to its end."""
 
 from datetime import timedelta
+from secrets import token_hex
 
 import pytest
 from sqlalchemy import select
@@ -16,20 +14,21 @@ from holdgate.approvals.values import Decision
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
+from holdgate.core.postgres.direct import Direct
 from holdgate.core.tokens import digest
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import Held
-from holdgate.tasks.queue.claims import claim_tasks
+from holdgate.tasks.queue.claims import Outcome, claim_tasks, finish_tasks
 from holdgate.tasks.service import TaskRequest, enqueue
+from holdgate.tasks.states import TaskState
 from tests.factories.approvals import OWNER, delivered, principal
-from tests.statements import statements
+from tests.statements import round_trips
+
+LEASE = timedelta(seconds=15)
 
 
-async def attempt(database: Database, settings: Settings) -> Context:
-    async with database.write("worker:test") as session:
-        [task] = await claim_tasks(
-            session, queue="default", kinds=["test.asks"], worker=uuid7(), limit=1, lease=timedelta(seconds=15)
-        )
+async def attempt(database: Database, settings: Settings, direct: Direct) -> Context:
+    [task] = await claim_tasks(direct, queue="default", kinds=["test.asks"], worker=uuid7(), limit=1, lease=LEASE)
     return Context(task, database=database, settings=settings, actor="worker:test")
 
 
@@ -37,35 +36,62 @@ async def one() -> int:
     return 1
 
 
-async def test_a_task_that_holds_on_an_approval_costs_few_statements(database: Database, settings: Settings) -> None:
+async def test_a_task_that_holds_on_an_approval_takes_few_round_trips(database: Database, settings: Settings) -> None:
     owner = await principal(database)
-    async with database.write(owner.actor) as session:
-        await enqueue(session, TaskRequest(kind="test.asks", payload={"name": "x"}, owner_id=owner.id))
-    ctx = await attempt(database, settings)
+    direct = database.direct("worker:test")
+    await claim_tasks(direct, queue="default", kinds=["test.asks"], worker=uuid7(), limit=1, lease=LEASE)  # connects
 
-    with statements(database) as sent:
+    with round_trips(database) as sent:
+        async with database.write(owner.actor) as session:
+            await enqueue(session, TaskRequest(kind="test.asks", payload={"name": "x"}, owner_id=owner.id))
+    assert len(sent) == 3, "\n".join(sent)
+
+    with round_trips(database) as sent:
+        ctx = await attempt(database, settings, direct)
         await ctx.step("first", one)
-    assert len(sent) == 1, sent
+    assert len(sent) == 2, "\n".join(sent)
 
-    with statements(database) as sent, pytest.raises(Held):
+    with round_trips(database) as sent, pytest.raises(Held):
         await ctx.approval("go", title="May it go on?", show={"a": 1}, take_back=timedelta())
-    # What was asked last, the hold, its owner, who is disabled, the request, its email; and who it is.
-    assert len(sent) <= 7, "\n".join(sent)
+    # What was asked last, the hold, its owner, who is away or disabled, the request, who is told, the email, and
+    # around all but the first BEGIN and COMMIT.
+    assert len(sent) <= 10, "\n".join(sent)
 
     async with database.read() as session:
         version = (await session.execute(select(Approval.version))).scalar_one()
         recipient = (await session.execute(select(Recipient.id))).scalar_one()
     token = await delivered(database, settings, recipient)
-    with statements(database) as sent:
+    with round_trips(database) as sent:
         async with database.write(f"recipient:{OWNER}") as session:
             decision = Decision(version=version, verb=ApprovalVerb.APPROVE)
             await deciding.decide_by_link(session, digest(token), decision, source="192.0.2.1")
-    # The link, who is disabled (twice, the second time locked), the task, the request, who is asked, votes, the vote,
-    # the decision, the move; and who it is.
-    assert len(sent) <= 11, "\n".join(sent)
+    # The link, the request with its task, who is disabled, who is asked, the vote and the decision, the move.
+    assert len(sent) <= 8, "\n".join(sent)
 
-    ctx = await attempt(database, settings)
-    with statements(database) as sent:
+    with round_trips(database) as sent:
+        ctx = await attempt(database, settings, direct)
         assert await ctx.step("first", one) == 1
         assert (await ctx.approval("go", title="May it go on?", show={"a": 1}, take_back=timedelta())).approved
-    assert len(sent) == 2, "\n".join(sent)
+        await finish_tasks(direct, [Outcome(ctx.task_id, ctx.attempt, TaskState.SUCCEEDED)])
+    # The claim brings the steps; the answer; the end.
+    assert len(sent) == 3, "\n".join(sent)
+
+
+@pytest.mark.parametrize(("number", "brought"), [(1, True), (3000, False)])
+async def test_a_claim_brings_what_was_finished_unless_it_is_much(
+    database: Database, settings: Settings, number: int, brought: bool
+) -> None:
+    async def ids() -> list[str]:
+        return [token_hex(30) for _ in range(number)]  # which nothing compresses
+
+    async with database.write("system") as session:
+        await enqueue(session, TaskRequest(kind="test.asks", payload={"name": "x"}))
+    direct = database.direct("worker:test")
+    ctx = await attempt(database, settings, direct)
+    assert ctx.task.steps is None, "a first attempt has none"
+    kept = await ctx.step("ids", ids)
+    async with database.write("worker:test") as session:
+        await finish_tasks(session, [Outcome(ctx.task_id, ctx.attempt, TaskState.QUEUED)])
+    ctx = await attempt(database, settings, direct)
+    assert (ctx.task.steps is not None) == brought
+    assert await ctx.step("ids", ids) == kept

@@ -166,7 +166,9 @@ class Database:
 
             async def connect() -> DatabaseConnection:
                 connection = await self._connect()
-                await connection.execute(_setting("holdgate.actor", actor, local=False), timeout=CONNECT_SECONDS)
+                # One plan for all values is right for each of these statements; it is never made anew.
+                said = _setting("holdgate.actor", actor, local=False) + ";SET plan_cache_mode = force_generic_plan"
+                await connection.execute(said, timeout=CONNECT_SECONDS)
                 return connection
 
             made = Direct(connect)

@@ -3,6 +3,7 @@
 import os
 from typing import ClassVar
 
+import asyncpg
 import msgspec
 from arq.worker import run_worker
 from redis.asyncio import Redis
@@ -11,11 +12,12 @@ from sqlalchemy import text
 from bench.peers.program import Payload, Peer, main, note
 from holdgate.core.config import load
 from holdgate.core.db import Database
+from holdgate.core.postgres.connections import connection_string
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.doorbell import Doorbell
 from holdgate.schema import migrate
 from holdgate.tasks.kinds import kind
-from holdgate.tasks.service import TaskRequest, enqueue, enqueue_many
+from holdgate.tasks.service import TaskRequest, enqueue_many
 
 ACTOR = "bench"
 PRODUCTION = {
@@ -57,14 +59,14 @@ class Holdgate(Peer):
     async def open(self) -> None:
         doorbell = Doorbell(Redis.from_url(self._settings.redis_url), self._settings.doorbell_scope)
         self._database = Database(self._settings.database_url, name="bench", announce=doorbell.ring)
+        self._connection = await asyncpg.connect(connection_string(self._settings.database_url))
 
     @staticmethod
     def _request(given: Payload) -> TaskRequest:
         return TaskRequest(kind="bench.nothing", payload=given)
 
     async def one(self, given: Payload) -> None:
-        async with self._database.write(ACTOR) as session:
-            await enqueue(session, self._request(given))
+        await nothing.enqueue(self._connection, given)
 
     async def many(self, given: list[Payload]) -> None:
         async with self._database.write(ACTOR) as session:

@@ -66,7 +66,8 @@ async def test_an_old_link_of_a_disabled_person_does_nothing_until_they_are_enab
                 elif act == "fresh":
                     await requesting.send_fresh_link(session, link)
                 else:
-                    await asked_by_link(session, link)
+                    approval, person = await asked_by_link(session, link)
+                    await delegating.forward(session, approval, person, to="bob@example.org", note="", signup="open")
     assert await votes_of(database, asked) == []
     await enable(database, ANN)
     assert await by_link(database, asked, 0, approve(asked)) == "approved"

@@ -8,7 +8,7 @@ from holdgate.approvals.errors import ApprovalNotFound, NotAsked, QuestionExpire
 from holdgate.approvals.models import Approval, Note, Recipient
 from holdgate.approvals.requests.deciding import check_may_vote, refuse
 from holdgate.approvals.requests.requesting import MAIL_PRIORITY
-from holdgate.approvals.rules import events, policy_queries, queries, recipient_queries
+from holdgate.approvals.rules import events, policy_queries, recipient_queries
 from holdgate.approvals.rules.tally import standing_of
 from holdgate.approvals.states import HoldType
 from holdgate.core.db import WriteSession
@@ -134,9 +134,8 @@ async def _end(
 
 
 async def _locked(session: WriteSession, approval: Approval, by: str, now: datetime | None) -> Approval:
-    await queries.lock_task(session, approval.task_id)
-    await accounts.check_access(session, by)
     current = await policy_queries.open_approval(session, approval.id, now=now)
+    await accounts.check_access(session, by)
     if current is None:
         await refuse(session, approval.id, approval.version)
         raise QuestionExpired

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from sqlalchemy import Insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.accounts import service as accounts
@@ -100,16 +101,16 @@ async def _decide(
         answer = _answer(approval, decision)
     elif reason is None:
         raise Invalid("Please say why you reject it.", {"reason": "A reason is needed to reject."})
-    await queries.lock_task(session, approval.task_id)
-    await accounts.check_access(session, by)
     current = await policy_queries.open_approval(session, approval.id, version=decision.version, now=now)
+    await accounts.check_access(session, by)
     if current is None:
         await refuse(session, approval.id, decision.version)
         raise QuestionExpired
     standing = await standing_of(session, current)
     check_may_vote(standing, by)
     vote = {"verb": decision.verb.value, "reason": reason, "answer": answer, "source": source}
-    standing = await _with_vote(session, standing, await _vote(session, current, by, vote, now))
+    stored, along = await _vote(session, current, by, vote, now)
+    standing = await _with_vote(session, standing, stored)
     settled = _settled(standing, decision.verb)
     if settled is None:
         return current
@@ -123,6 +124,7 @@ async def _decide(
         source=source,
         reason=_reasons(votes),
         answer=answer,
+        along=along,
         now=now,
     )
     assert decided is not None, "the task is locked, so its open question cannot have changed"
@@ -154,13 +156,20 @@ def check_may_vote(standing: Standing, email: str) -> None:
         raise PassedOn(successor.email)
 
 
-async def _vote(session: WriteSession, approval: Approval, by: str, vote: dict[str, Any], now: datetime | None) -> Vote:
+async def _vote(
+    session: WriteSession, approval: Approval, by: str, vote: dict[str, Any], now: datetime | None
+) -> tuple[Vote, Sequence[Insert]]:
+    """The vote, and what is still to be written of it: all, where it decides alone, by the statement that decides."""
     known = {"id": uuid7(), "approval_id": approval.id, "person": canonical_address(by), "email": by}
     data = {"reason": vote["reason"]} if vote["reason"] else {}
     event = events.line(approval.id, vote["verb"], by, data=data, now=now)
-    stored = await policy_queries.insert_vote(session, {**known, "version": approval.version, **vote}, event, now=now)
+    values = {**known, "version": approval.version, **vote}
+    voting = policy_queries.voting(values, now=now)
+    if approval.needed == 1:
+        return Vote(**values), (voting, event)
+    stored = await policy_queries.insert_vote(session, voting, event)
     assert stored is not None, "checked under the lock of the task"
-    return stored
+    return stored, ()
 
 
 async def _with_vote(session: WriteSession, standing: Standing, vote: Vote) -> Standing:

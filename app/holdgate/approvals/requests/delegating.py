@@ -14,7 +14,7 @@ from holdgate.approvals.errors import QuestionExpired
 from holdgate.approvals.models import Approval, Recipient
 from holdgate.approvals.requests.deciding import check_may_vote, refuse
 from holdgate.approvals.requests.requesting import mail_question
-from holdgate.approvals.rules import events, policy_queries, queries, turn_queries
+from holdgate.approvals.rules import events, policy_queries, turn_queries
 from holdgate.approvals.rules.tally import Standing, standing_of
 from holdgate.approvals.states import HoldType
 from holdgate.approvals.values import PACE, ApprovalPace
@@ -51,9 +51,8 @@ async def forward(
     if approval.hold != HoldType.APPROVAL:
         raise Invalid("Only an approval can be passed on; this waits for the owner.")
     address = _address(to)
-    await queries.lock_task(session, approval.task_id)
-    await accounts.check_access(session, sender.email)
     current = await policy_queries.open_approval(session, approval.id, now=now)
+    await accounts.check_access(session, sender.email)
     if current is None:
         await refuse(session, approval.id, approval.version)
         raise QuestionExpired

@@ -26,15 +26,19 @@ async def holder_of(session: Session, token_hash: bytes) -> Asked:
 async def asked_by_link(
     session: WriteSession, token_hash: bytes, holder: Principal | None = None
 ) -> tuple[Approval, Recipient]:
-    """Args:
+    """For whoever acts at once, under the lock of the task: there they are refused if they are disabled.
+
+    Args:
         holder: who is signed in where the link is used; whoever started it does not decide it by another's link either.
 
     Raises:
-        As `holder_of` does.
+        ApprovalNotFound
         SignInNeeded: the link alone is not enough.
         SelfApproval
     """
-    asked = await holder_of(session, token_hash)
+    asked = await recipient_queries.by_link(session, token_hash)
+    if asked is None:
+        raise ApprovalNotFound
     if asked.approval.level != "link":
         raise SignInNeeded
     if holder is not None and (await standing_of(session, asked.approval)).bars(holder.email):

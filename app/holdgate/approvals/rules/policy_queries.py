@@ -28,11 +28,17 @@ async def run_of(session: AsyncSession, task_id: UUID) -> UUID | None:
 async def open_approval(
     session: WriteSession, approval_id: UUID, *, version: str | None = None, now: datetime | None = None
 ) -> Approval | None:
-    """The question, if it can still be decided on what was shown. For whoever holds its task's lock."""
-    query = select(Approval).where(
-        Approval.id == approval_id,
-        Approval.state == ApprovalState.PENDING,
-        or_(Approval.expires_at.is_(None), Approval.expires_at > at(now)),
+    """The question, if it can still be decided on what was shown. Its task is locked, then it; whoever comes second
+    sees what the first has made of both."""
+    query = (
+        select(Approval)
+        .join(Task, Task.id == Approval.task_id)
+        .where(
+            Approval.id == approval_id,
+            Approval.state == ApprovalState.PENDING,
+            or_(Approval.expires_at.is_(None), Approval.expires_at > at(now)),
+        )
+        .with_for_update(key_share=True, of=(Task, Approval))
     )
     if version is not None:
         query = query.where(Approval.version == version)
@@ -43,17 +49,15 @@ async def open_approval(
 # Votes
 
 
-async def insert_vote(
-    session: WriteSession, values: dict[str, Any], event: Insert, *, now: datetime | None = None
-) -> Vote | None:
+def voting(values: dict[str, Any], *, now: datetime | None = None) -> Insert:
+    """The statement that stores a vote, unless this person has voted already."""
+    vote = upsert(Vote).values(**values, at=at(now))
+    return vote.on_conflict_do_nothing(index_elements=[Vote.approval_id, Vote.person])
+
+
+async def insert_vote(session: WriteSession, vote: Insert, event: Insert) -> Vote | None:
     """The vote, with the line of the timeline; None when this person has voted already."""
-    rows = await session.execute(
-        upsert(Vote)
-        .values(**values, at=at(now))
-        .on_conflict_do_nothing(index_elements=[Vote.approval_id, Vote.person])
-        .returning(Vote)
-        .add_cte(event.cte("told"))
-    )
+    rows = await session.execute(vote.returning(Vote).add_cte(event.cte("told")))
     return rows.scalars().first()
 
 

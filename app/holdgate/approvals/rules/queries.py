@@ -158,9 +158,14 @@ async def decide(
     source: str,
     reason: str | None,
     answer: dict[str, Any] | None,
+    along: Sequence[Insert] = (),
     now: datetime | None = None,
 ) -> Approval | None:
-    """The one UPDATE that decides. None: it is not pending, its time is over, or another version was shown."""
+    """The one UPDATE that decides. None: it is not pending, its time is over, or another version was shown.
+
+    Args:
+        along: what is written by the same statement.
+    """
     rows = await session.execute(
         update(Approval)
         .where(
@@ -177,6 +182,7 @@ async def decide(
             reason=reason,
             answer=answer,
         )
+        .add_cte(*(each.cte(f"along{number}") for number, each in enumerate(along)))
         .returning(Approval)
         .execution_options(synchronize_session=False, populate_existing=True)
     )

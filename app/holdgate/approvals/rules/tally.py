@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.accounts import service as accounts
 from holdgate.approvals.models import Approval, Recipient, Vote
 from holdgate.approvals.rules import policy_queries, quotas, recipient_queries
-from holdgate.approvals.states import ApprovalVerb
+from holdgate.approvals.states import ApprovalState, ApprovalVerb
 from holdgate.core.db import Session
 from holdgate.core.text.addresses import canonical_address
 from holdgate.runs import lookup as runs
@@ -106,11 +106,12 @@ async def standing_of(session: Session, approval: Approval, *, access: bool = Fa
         run_id = await policy_queries.run_of(session, approval.task_id)
         barred = await starters(session, approval.task_id, approval.owner_id, run_id)
     recipients = await recipient_queries.recipients_of(session, [approval.id])
+    undecided = approval.state == ApprovalState.PENDING and approval.needed == 1  # the first vote decides it
     return Standing(
         needed=approval.needed,
         needed_by=approval.needed_by or {},
         recipients=recipients,
-        votes=await policy_queries.votes_of(session, [approval.id]),
+        votes=[] if undecided else await policy_queries.votes_of(session, [approval.id]),
         barred=barred,
         disabled=await accounts.disabled_among(session, [one.email for one in recipients]) if access else frozenset(),
     )

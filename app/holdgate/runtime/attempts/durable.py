@@ -178,7 +178,12 @@ class DurableAttempt(RunningAttempt):
                 return await queue_steps.stored_steps(session, self.task_id)
 
             # A first attempt has nothing behind it: no look-up on the way of most tasks.
-            self._steps = {} if self.attempt == 1 else await self._insist.read("steps", finished)
+            if self.attempt == 1:
+                self._steps = {}
+            elif self.task.steps is not None:
+                self._steps = queue_steps.steps_of(self.task.steps)
+            else:
+                self._steps = await self._insist.read("steps", finished)
             self._before = frozenset(self._steps)
         return self._steps.get(name)
 

@@ -25,7 +25,8 @@ Attempt: TypeAlias = tuple[UUID, int]
 
 class Claimed(NamedTuple):
     """A task in a worker's hands. `attempt` is its fencing token; `payload` is JSON text; `time_left` are the seconds
-    from its claim to its deadline, if it has one."""
+    from its claim to its deadline, if it has one; `steps` is what earlier attempts have finished, in JSON, where
+    the claim has brought it."""
 
     id: UUID
     attempt: int
@@ -42,6 +43,7 @@ class Claimed(NamedTuple):
     time_left: float | None = None
     traceparent: str | None = None
     lease_losses: int = 0
+    steps: str | None = None
 
 
 class FreePlaces(msgspec.Struct, frozen=True):
@@ -126,7 +128,14 @@ TAKE = """
     RETURNING t.id, t.attempt, t.kind, CAST(t.payload AS text), t.queue, t.run_id, t.owner_id, t.subject, t.title,
               t.failures, t.max_attempts, t.round,
               CAST(extract(epoch FROM t.deadline_at - coalesce(CAST(:now AS timestamptz), now())) AS float8)
-              AS time_left, t.traceparent, t.lease_losses
+              AS time_left, t.traceparent, t.lease_losses,
+              -- Unless it is much. And not if another worker, or a person, has had the task since this statement began:
+              -- what they have finished or forgotten is not to be seen from here.
+              CASE WHEN t.attempt > 1 AND (t.attempt - 1, t.round) =
+                                          (SELECT seen.attempt, seen.round FROM tasks seen WHERE seen.id = t.id)
+                   THEN (SELECT CAST(coalesce(json_object_agg(s.name, s.result), '{}') AS text)
+                         FROM task_steps s WHERE s.task_id = t.id
+                         HAVING coalesce(sum(pg_column_size(s.result)), 0) <= 65536) END AS steps
 """
 _REST = "), c AS MATERIALIZED (" + FITTING + ")" + TAKE
 _CLAIM = text("WITH ready AS MATERIALIZED (" + FREE + _REST)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import Text, cast, delete, exists, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -43,6 +44,12 @@ async def stored_steps(session: AsyncSession, task_id: UUID) -> dict[str, str]:
     """Finished steps of a task: name → result as JSON text."""
     rows: Any = await session.execute(_STEPS, {"task_id": task_id})
     return {row[0]: row[1] for row in rows}
+
+
+def steps_of(claimed: str) -> dict[str, str]:
+    """The same of what a claim has brought."""
+    found = msgspec.json.decode(claimed, type=dict[str, msgspec.Raw])
+    return {name: bytes(result).decode() for name, result in found.items()}
 
 
 # The time to wake up is a step: stored once, so that a task that runs again knows how much of its sleep is left.
