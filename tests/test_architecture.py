@@ -341,3 +341,34 @@ def is_module(parts: list[str]) -> bool:
 def test_folders_of_tests_are_not_full() -> None:
     full = Counter(path.parent for path in TESTS.rglob("test_*.py"))
     assert not [str(folder.relative_to(ROOT)) for folder, count in full.items() if count > MOST_FILES]
+
+
+# What a test holds against a page, or a part of one.
+OF_A_PAGE = re.compile(r"\.text\b|\bpage\b|\bhtml\b|\b(words|texts|alerts|notices|invalid)\(")
+WORD = re.compile(r"(?<!\S)[“(]?[A-Za-zé’']+[.,:;?!”)]*(?!\S)")
+# Whose words are no copy of ours.
+MAY_ASSERT_SENTENCES = {"docs/test_site.py": "the test's own text, made into a page of the documentation"}
+
+
+def sentences(path: Path) -> list[str]:
+    """Those of three words and more that a test wants in a page, or not in it. What it made itself has a name there."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Compare) or not isinstance(node.ops[0], ast.In | ast.NotIn):
+            continue
+        parts = node.left.values if isinstance(node.left, ast.JoinedStr) else [node.left]
+        text = "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in parts)
+        if len(WORD.findall(text)) >= 3 and OF_A_PAGE.search(ast.unparse(node.comparators[0])):
+            found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {text}")
+    return found
+
+
+def test_pages_are_asserted_by_roles_names_and_data_attributes() -> None:
+    """By tests/elements.py: a sentence of a page can be improved without a test."""
+    tests = ROOT / "tests"
+    assert [
+        line
+        for path in sorted(tests.rglob("*.py"))
+        if str(path.relative_to(tests)) not in MAY_ASSERT_SENTENCES
+        for line in sentences(path)
+    ] == []

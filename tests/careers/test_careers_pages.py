@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.careers.careers_site import APPLICATION, PDF, Site
+from tests.elements import elements, invalid, texts
 
 _BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 _TEMPLATES = Path(__file__).parents[2] / "app" / "sandbox" / "careers" / "templates"
@@ -49,7 +50,8 @@ def test_the_list_of_jobs_shows_samples_and_jobs_that_were_applied_to(site: Site
 
     assert '<a href="/jobs/backend-developer">Backend developer</a>' in page
     assert '<a href="/jobs/zookeeper">Zookeeper</a>' in page
-    assert "1 application received" in page
+    [said] = texts(page, data_received=True)
+    assert "1" in said.split()
 
 
 def test_a_person_applies_with_the_form_and_is_thanked(site: Site) -> None:
@@ -58,7 +60,7 @@ def test_a_person_applies_with_the_form_and_is_thanked(site: Site) -> None:
     assert response.status_code == 201
     [recorded] = site.received("by-hand-q")
     assert recorded["answers"] == {"work_permit": "yes"}
-    assert "Thank you, Ada Lovelace" in response.text
+    assert "Ada Lovelace" in texts(response.text, "h1")[0]
     assert recorded["receipt"] in response.text
 
 
@@ -89,8 +91,7 @@ def test_a_wrong_form_comes_back_filled_in_with_what_is_wrong(site: Site) -> Non
     assert response.status_code == 422
     assert 'value="nonsense"' in response.text
     assert "&lt;b&gt;Dear&lt;/b&gt; all</textarea>" in response.text
-    assert re.search(r'id="email"[^>]* aria-describedby="email-problem"', response.text)
-    assert '<p class="problem" id="email-problem">This is not an e-mail address.</p>' in response.text
+    assert invalid(response.text)["email"]
 
 
 def test_a_person_is_sent_to_sign_in_and_back_to_the_form(own_site: Site) -> None:
@@ -125,7 +126,7 @@ def test_signing_out_ends_it(own_site: Site) -> None:
 def test_signing_in_needs_an_email_address_and_goes_nowhere_else(site: Site) -> None:
     refused = site.client.post("/login", data={"email": "nobody"}, headers=_BROWSER)
     assert refused.status_code == 422
-    assert "This is not an e-mail address." in refused.text
+    assert "email" in invalid(refused.text)
     elsewhere = site.client.post("/login", data={"email": "eve@example.org", "job": "//evil.example"})
     assert elsewhere.headers["Location"] == "/login"
 
@@ -152,7 +153,7 @@ def test_received_applications_can_be_cleared(own_site: Site) -> None:
 def test_an_unknown_address_is_a_clear_404(site: Site, accept: str) -> None:
     page = site.client.get("/nowhere", headers=_BROWSER)
     assert page.status_code == 404
-    assert "There is nothing at this address." in page.text
+    assert elements(page.text, "h1")
 
     response = site.client.get("/nowhere", headers={"Accept": accept})
     assert response.status_code == 404

@@ -37,6 +37,7 @@ from holdgate.tasks.service import TaskRequest, enqueue
 
 OWNER = "owner@example.org"
 NO_PACE = ApprovalPace(1000, 1000)
+TITLE = "May it go on?"
 ANN, BOB, CID = "ann@example.org", "bob@example.org", "cid@example.org"
 THREE = (ANN, BOB, CID)
 DAN, BOSS = "dan@example.org", "boss@example.org"
@@ -110,7 +111,7 @@ async def put_question(
         question = Question(
             hold=hold,
             step="go",
-            title=policy.pop("title", "May it go on?"),
+            title=policy.pop("title", TITLE),
             shown=what,
             fields=fields,
             recipients=recipients,

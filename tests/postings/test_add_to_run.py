@@ -12,6 +12,7 @@ from holdgate.postings import service
 from holdgate.postings.service import start_applications
 from holdgate.runs import service as runs
 from holdgate.runs.states import RunVerb
+from tests.elements import alerts
 from tests.factories.people import HTMX, Browser, ids, words
 from tests.factories.postings import make_postings, make_task
 
@@ -76,7 +77,7 @@ async def test_what_was_applied_to_needs_an_explicit_again_and_an_empty_choice_i
     for form in ({"posting": [str(done)]}, {"posting": [str(first)], "force": "true"}, {}):
         refused = await browser.send_form(here, form)
         assert refused.status_code == 422
-        assert "Nothing has been added" in words(refused)
+        assert alerts(refused)
     assert (await browser.send_form(here, {"posting": [str(done)], "force": "true"})).status_code == 303
     assert len(await tasks(database, run_id)) == 2
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.postings import service
+from tests.elements import alerts
 from tests.factories.people import HTMX, Browser, ids, is_empty, words
 from tests.factories.postings import listed, make_postings, make_task, row
 
@@ -62,7 +63,7 @@ async def test_strange_addresses_are_answered(browser: Browser, query: str) -> N
 async def test_a_damaged_cursor_is_refused_with_a_sentence(browser: Browser, cursor: str) -> None:
     refused = await browser.get(f"/postings?cursor={cursor}")
     assert refused.status_code == 422
-    assert "This page address is damaged." in words(refused)
+    assert alerts(refused)
 
 
 def _link(response: httpx.Response, rel: str) -> str | None:

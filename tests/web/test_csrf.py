@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from tests.elements import alerts
 from tests.web.conftest import FIELD, Client
 
 People = Callable[[], Awaitable[list[str]]]
@@ -14,7 +15,7 @@ async def test_a_form_without_its_token_is_refused(client: Client, people: Peopl
     for data in ({}, {"_csrf_token": "x"}, {"_csrf_token": "A" * 43}):
         answer = await client.post("/notes", data={"title": "one", **data})
         assert answer.status_code == 403
-        assert "Reload the page" in answer.text
+        assert alerts(answer)
     assert await people() == []
 
 

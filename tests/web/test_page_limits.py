@@ -19,6 +19,7 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.core.tokens import digest, mint
 from tests import processes
+from tests.elements import alerts
 from tests.factories.approvals import principal
 from tests.factories.people import HTMX, Browser, words
 from tests.factories.site import browser_of, hidden, site_of, stranger
@@ -78,7 +79,7 @@ async def test_answers_tell_how_the_limit_stands_and_when_to_go_on(site: httpx.A
         assert refused.status_code == 429
         assert 3500 < int(refused.headers["retry-after"]) <= 3600
         assert refused.headers["ratelimit"].startswith('"page-write";r=0;t=')
-        assert words(refused).count("Too many requests") == 1 and "Please wait 60 minutes" in words(refused)
+        assert words(refused).count("Too many requests") == 1 and "60 minutes" in alerts(refused)
         assert (await browser.get("/settings")).status_code == 200, "reading goes on"
 
 

@@ -19,6 +19,7 @@ from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
 from holdgate.web import zone
+from tests.elements import alerts, elements, texts
 from tests.factories.approvals import principal, put_question
 from tests.factories.bulk import buried
 from tests.factories.people import Browser, words
@@ -76,10 +77,10 @@ async def test_a_task_names_its_run_and_the_next_of_its_error(
         run_id = await start_run(session, ann, "The autumn run", [TaskRequest(kind="test.nothing", payload={})])
         task_id = (await session.execute(select(Task.id).where(Task.run_id == run_id))).scalar_one()
     page = await member.get(f"/tasks/{task_id}")
-    assert "The autumn run" in words(page)
+    assert texts(page, "a", href=f"/runs/{run_id}") == ["The autumn run"]
     first, second = await buried(database, 2, owner_id=ann.id)
-    assert f'href="/tasks/{first}">Next of the same error' in (await member.get(f"/tasks/{second}")).text
-    assert f'href="/tasks/{second}">Next of the same error' in (await member.get(f"/tasks/{first}")).text
+    for here, there in ((first, second), (second, first)):
+        assert elements(await member.get(f"/tasks/{here}"), "a", href=f"/tasks/{there}", data_next_alike=True)
 
 
 async def test_the_next_of_the_same_error_is_never_another_owners(
@@ -90,7 +91,7 @@ async def test_the_next_of_the_same_error_is_never_another_owners(
     first, of_eve, second, newest = [(await buried(database, 1, owner_id=owner.id))[0] for owner in owners]
     for here, there in ((second, first), (first, second)):  # on to an older one, and from the oldest to the newest
         page = await member.get(f"/tasks/{here}")
-        assert f'href="/tasks/{there}">Next of the same error' in page.text
+        assert elements(page, "a", href=f"/tasks/{there}", data_next_alike=True)
         assert str(of_eve) not in page.text and str(newest) not in page.text
 
 
@@ -136,8 +137,7 @@ async def test_a_retry_with_another_payload_keeps_secrets_and_is_written_into_th
         ]
     }
     page = await member.get(f"/tasks/{task_id}")
-    assert "with another payload" in words(page)
-    assert "http://127.0.0.1:9/" in words(page)
+    assert "http://127.0.0.1:9/" in texts(page, "dl", class_="timeline-more changes")[0]
     assert "abcdefghijklm" not in page.text
     assert (await member.send_form(f"/tasks/{task_id}/edit", sent)).status_code == 409
 
@@ -172,7 +172,7 @@ async def test_whether_finished_steps_run_again_with_another_payload_is_for_a_pe
     assert " checked" not in (await member.get(f"/tasks/{task_id}/edit")).text
     refused = await member.send_form(f"/tasks/{task_id}/edit", sent)
     assert (refused.status_code, (await task_of(database, task_id)).payload) == (422, CALL)
-    assert "Say whether they run again" in words(refused)
+    assert alerts(refused)
     sent["again"] = "true" if again else "false"
     assert (await member.send_form(f"/tasks/{task_id}/edit", sent)).status_code == 303
     async with database.read() as session:
