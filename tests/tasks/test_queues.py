@@ -89,9 +89,9 @@ async def test_the_page_shows_depth_and_an_administrator_pauses_without_htmx(
         await make_task(database, state, queue="slow")
     async with database.write("worker:x") as session:
         await workers.beat(session, uuid7(), "host", 1, {"served": 3}, 0, False)
-    page = words(await admin.get("/queues"))
-    assert "slow" in page
-    assert "served" in page
+    shown = words(await admin.get("/queues"))
+    assert "slow" in shown
+    assert "served" in shown
     answer = await admin.send_form("/queues/slow/pause")
     assert (answer.status_code, answer.headers["location"]) == (303, "/queues")
     page = await admin.get("/queues")
