@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from holdgate.approvals.blocks import MarkdownBlock as MarkdownBlock
     from holdgate.approvals.blocks import TableBlock as TableBlock
     from holdgate.approvals.blocks import TextBlock as TextBlock
+    from holdgate.approvals.choices import Option as Option
     from holdgate.approvals.forms import FormField as FormField
     from holdgate.approvals.values import Answer as Answer
     from holdgate.client import AsyncClient as AsyncClient
@@ -59,6 +60,7 @@ _HOMES = {
     "Kind": "tasks.kinds",
     "LinkBlock": "approvals.blocks",
     "MarkdownBlock": "approvals.blocks",
+    "Option": "approvals.choices",
     "PermanentError": "runtime.errors",
     "Problem": "client",
     "Rate": "tasks.kinds",

@@ -36,6 +36,7 @@ CREATE TYPE holdgate.task_verb AS ENUM (
     'answer',
     'take_back',
     'reject',
+    'request_changes',
     'expire',
     'retry',
     'resume',
@@ -237,7 +238,7 @@ DECLARE
   told constant text := coalesce(current_setting('holdgate.actor', true), '');
   problem text;
   ready text;
-  ids uuid[];
+  ids uuid[] := '{}';
   kinds text[];
   payloads jsonb[];
   queues text[];
@@ -261,11 +262,18 @@ BEGIN
   ELSIF tasks IS NULL OR jsonb_typeof(tasks) <> 'array' OR jsonb_array_length(tasks) > 10000 THEN
     RAISE EXCEPTION 'enqueue_many takes an array of at most 10,000 tasks.' USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  SELECT format('tasks[%s].%s', n - 1, holdgate_task_problem(item)) INTO problem
-  FROM jsonb_array_elements(tasks) WITH ORDINALITY AS t(item, n)
-  WHERE holdgate_task_problem(item) IS NOT NULL ORDER BY n LIMIT 1;
-  IF problem IS NOT NULL THEN
-    RAISE EXCEPTION '%', problem USING ERRCODE = 'invalid_parameter_value';
+  -- Expressions alone, here and below where one task is all there is: each statement costs more than they do.
+  FOR n IN 0 .. jsonb_array_length(tasks) - 1 LOOP
+    problem := holdgate_task_problem(tasks -> n);
+    IF problem IS NOT NULL THEN
+      RAISE EXCEPTION 'tasks[%].%', n, problem USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    ids := ids || holdgate_uuid7();
+  END LOOP;
+  IF cardinality(ids) = 0 THEN
+    RETURN;
+  ELSIF cardinality(ids) > 1 THEN
+    ids := ARRAY(SELECT id FROM unnest(ids) AS t(id) ORDER BY 1);
   END IF;
   SELECT array_agg(t.kind), array_agg(coalesce(t.payload, '{}')), array_agg(coalesce(t.queue, 'default')),
          array_agg(coalesce(t.priority, 50)), array_agg(coalesce(t.max_attempts, 3)), array_agg(coalesce(t.title, '')),
@@ -276,10 +284,6 @@ BEGIN
   FROM jsonb_to_recordset(tasks)
        AS t(kind text, payload jsonb, title text, queue text, priority integer, max_attempts integer, run uuid, owner text,
             subject text, run_at timestamptz, deadline timestamptz, "unique" text, unique_for double precision);
-  IF kinds IS NULL THEN
-    RETURN;
-  END IF;
-  ids := ARRAY(SELECT holdgate_uuid7() FROM generate_series(1, cardinality(kinds)) ORDER BY 1);
 
   IF array_remove(runs_, NULL) <> '{}' OR array_remove(owners, NULL) <> '{}' THEN
     -- As everywhere, runs are locked before anything that is theirs. A run's tasks belong to whom it belongs to.
@@ -329,9 +333,13 @@ BEGIN
     WHERE t.id = t.found HAVING count(*) > 0;
   END IF;
   PERFORM set_config('holdgate.actor', told, true);
-  SELECT string_agg(DISTINCT 'queue:' || t.queue, ' ') INTO ready
-  FROM unnest(ids, found_, queues, run_ats, paused) AS t(id, found, queue, run_at, paused)
-  WHERE t.id = t.found AND NOT t.paused AND (t.run_at > now()) IS NOT TRUE;
+  IF cardinality(ids) = 1 AND run_ats[1] IS NULL AND NOT paused[1] AND found_ = ids THEN
+    ready := 'queue:' || queues[1];
+  ELSE
+    SELECT string_agg(DISTINCT 'queue:' || t.queue, ' ') INTO ready
+    FROM unnest(ids, found_, queues, run_ats, paused) AS t(id, found, queue, run_at, paused)
+    WHERE t.id = t.found AND NOT t.paused AND (t.run_at > now()) IS NOT TRUE;
+  END IF;
   IF ready IS NOT NULL THEN
     -- Workers hear it when this transaction commits. An empty one says: look at every queue.
     PERFORM pg_notify(current_schema(), CASE WHEN length(ready) < 7000 THEN ready ELSE '' END);
@@ -1143,10 +1151,11 @@ CREATE TABLE holdgate.approval_votes (
     verb text NOT NULL,
     reason text,
     answer json,
+    option text,
     source text NOT NULL,
     version text NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT approval_votes_verb_check CHECK ((verb = ANY (ARRAY['approve'::text, 'reject'::text, 'answer'::text])))
+    CONSTRAINT approval_votes_verb_check CHECK ((verb = ANY (ARRAY['approve'::text, 'reject'::text, 'request_changes'::text, 'answer'::text])))
 );
 
 CREATE TABLE holdgate.approvals (
@@ -1159,6 +1168,7 @@ CREATE TABLE holdgate.approvals (
     title text NOT NULL,
     shown json NOT NULL,
     form json,
+    choices json DEFAULT '{}'::json NOT NULL,
     version text NOT NULL,
     state text DEFAULT 'pending'::text NOT NULL,
     needed smallint DEFAULT '1'::smallint NOT NULL,
@@ -1183,6 +1193,7 @@ CREATE TABLE holdgate.approvals (
     decided_from text,
     reason text,
     answer json,
+    option text,
     withdrawn_at timestamp with time zone,
     alike text,
     CONSTRAINT approvals_decided_check CHECK (((state = 'pending'::text) = (decided_at IS NULL))),
@@ -1191,7 +1202,7 @@ CREATE TABLE holdgate.approvals (
     CONSTRAINT approvals_level_check CHECK ((level = ANY (ARRAY['link'::text, 'sign-in'::text]))),
     CONSTRAINT approvals_needed_check CHECK ((needed >= 1)),
     CONSTRAINT approvals_remind_at_check CHECK (((remind_at >= '0001-01-02 00:00:00+00'::timestamp with time zone) AND (remind_at <= '9999-12-30 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT approvals_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'approved'::text, 'answered'::text, 'rejected'::text, 'expired'::text, 'cancelled'::text])))
+    CONSTRAINT approvals_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'approved'::text, 'answered'::text, 'rejected'::text, 'changes_requested'::text, 'expired'::text, 'cancelled'::text])))
 );
 
 CREATE TABLE holdgate.artifacts (

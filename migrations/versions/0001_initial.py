@@ -48,6 +48,7 @@ VERBS = postgresql.ENUM(
     "answer",
     "take_back",
     "reject",
+    "request_changes",
     "expire",
     "retry",
     "resume",
@@ -1051,6 +1052,7 @@ def tables() -> None:
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("shown", sa.JSON(), nullable=False),
         sa.Column("form", sa.JSON(), nullable=True),
+        sa.Column("choices", sa.JSON(), server_default="{}", nullable=False),
         sa.Column("version", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), server_default="pending", nullable=False),
         sa.Column("needed", sa.SmallInteger(), server_default="1", nullable=False),
@@ -1075,6 +1077,7 @@ def tables() -> None:
         sa.Column("decided_from", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("answer", sa.JSON(), nullable=True),
+        sa.Column("option", sa.Text(), nullable=True),
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("alike", sa.Text(), nullable=True),
         sa.CheckConstraint("(state = 'pending') = (decided_at IS NULL)", name=op.f("approvals_decided_check")),
@@ -1091,7 +1094,7 @@ def tables() -> None:
             name=op.f("approvals_remind_at_check"),
         ),
         sa.CheckConstraint(
-            "state IN ('pending', 'approved', 'answered', 'rejected', 'expired', 'cancelled')",
+            "state IN ('pending', 'approved', 'answered', 'rejected', 'changes_requested', 'expired', 'cancelled')",
             name=op.f("approvals_state_check"),
         ),
         sa.CheckConstraint("needed >= 1", name=op.f("approvals_needed_check")),
@@ -1396,10 +1399,13 @@ def tables() -> None:
         sa.Column("verb", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("answer", sa.JSON(), nullable=True),
+        sa.Column("option", sa.Text(), nullable=True),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("version", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("verb IN ('approve', 'reject', 'answer')", name=op.f("approval_votes_verb_check")),
+        sa.CheckConstraint(
+            "verb IN ('approve', 'reject', 'request_changes', 'answer')", name=op.f("approval_votes_verb_check")
+        ),
         sa.ForeignKeyConstraint(
             ["approval_id"], ["approvals.id"], name=op.f("approval_votes_approval_id_fkey"), ondelete="CASCADE"
         ),

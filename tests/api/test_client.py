@@ -47,11 +47,16 @@ SHOWN = ApprovalDetail(
     expires_at=None,
     decided_at=None,
     decided_by=None,
+    option=None,
     reason=None,
     withdrawn_at=None,
     version="0" * 64,
     shown=None,
     fields=[],
+    options=[],
+    request_changes=False,
+    needed=1,
+    needed_by=[],
     answer=None,
     recipients=[],
     notes=[],
@@ -101,7 +106,7 @@ OWN_TYPES = {"Page", "StreamedEvent", "WebhookMessage"}
 
 
 def test_the_clients_types_are_those_of_the_description() -> None:
-    """A field that the API gains belongs into client/answers.py as well."""
+    """A field that the API gains belongs into client/answers.py or client/approvals.py as well."""
     described = document(API_HANDLERS, "")["components"]["schemas"]
     types = {name: vars(module)[name] for name in module.__all__ if hasattr(vars(module)[name], "__struct_fields__")}
     told = {name: set(kind.__struct_fields__) for name, kind in types.items() if name not in OWN_TYPES}

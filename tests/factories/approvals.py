@@ -125,7 +125,7 @@ async def put_question(
         assert await requesting.ask(session, task, question, before, signup=signup, pace=pace)
     tokens: list[str] = []
     async with database.read() as session:
-        newest = select(Approval).where(Approval.task_id == task_id).order_by(Approval.round.desc()).limit(1)
+        newest = select(Approval).where(Approval.task_id == task_id).order_by(Approval.created_at.desc()).limit(1)
         approval = (await session.execute(newest)).scalar_one()
         asked = await recipient_queries.recipients_of(session, [approval.id])
         people = {person.email: person.id for person in asked if person.state == "waiting"}

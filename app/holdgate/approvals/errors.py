@@ -51,8 +51,9 @@ class AlreadyVoted(Conflict):
     """A second decision by the same person, perhaps by another way or from another address of theirs."""
 
     def __init__(self, verb: str, at: datetime) -> None:
-        done = {"approve": "approved", "reject": "rejected", "answer": "answered"}[verb]
-        super().__init__(f"You have {done} this already, at {clock_of(at)}. It counts once.")
+        done = {"approve": "approved this", "reject": "rejected this", "answer": "answered this"}
+        done["request_changes"] = "requested changes of this"
+        super().__init__(f"You have {done[verb]} already, at {clock_of(at)}. It counts once.")
 
 
 class PassedOn(Conflict):

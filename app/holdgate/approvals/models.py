@@ -34,7 +34,7 @@ Moment = DateTime(timezone=True)
 class Approval(Base):
     """A question put to people while its task holds; also a hold for input or for a sign-in (`hold`).
 
-    `version` is the SHA-256 (hex) of exactly what is shown: `title`, `shown` and `form`. `round` is the task's
+    `version` is the SHA-256 (hex) of exactly what is shown: `title`, `shown`, `form`, `choices`. `round` is the task's
     round when it was asked: a refusal of an earlier round does not count any more. From `withdrawn_at` on nothing that
     was decided counts: the step has asked for another version, or the task got another payload (a trigger sets that).
 
@@ -46,7 +46,8 @@ class Approval(Base):
     __tablename__ = "approvals"
     __table_args__ = (
         CheckConstraint(
-            "state IN ('pending', 'approved', 'answered', 'rejected', 'expired', 'cancelled')", name="state"
+            "state IN ('pending', 'approved', 'answered', 'rejected', 'changes_requested', 'expired', 'cancelled')",
+            name="state",
         ),
         CheckConstraint("hold IN ('pending_approval', 'needs_input', 'needs_auth')", name="hold"),
         CheckConstraint("level IN ('link', 'sign-in')", name="level"),
@@ -80,6 +81,8 @@ class Approval(Base):
     # Here and of answers not JSONB, which forgets the order they are read in.
     shown: Mapped[dict[str, Any]] = mapped_column(JSON)
     form: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    # What may be chosen instead of approving and rejecting; empty: these two.
+    choices: Mapped[dict[str, Any]] = mapped_column(JSON, server_default="{}")
     version: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text, server_default="pending")
     # Policy: how many different people must approve, whether whoever started it may, whether the link alone is enough.
@@ -108,6 +111,7 @@ class Approval(Base):
     decided_from: Mapped[str | None] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
     answer: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    option: Mapped[str | None] = mapped_column(Text)  # which was chosen, where there were some
     withdrawn_at: Mapped[datetime | None] = mapped_column(Moment)
     # The same for the questions of a run that can be decided together.
     alike: Mapped[str | None] = mapped_column(Text)
@@ -232,7 +236,7 @@ class Vote(Base):
 
     __tablename__ = "approval_votes"
     __table_args__ = (
-        CheckConstraint("verb IN ('approve', 'reject', 'answer')", name="verb"),
+        CheckConstraint("verb IN ('approve', 'reject', 'request_changes', 'answer')", name="verb"),
         UniqueConstraint("approval_id", "person", name="approval_votes_approval_person_key"),
     )
 
@@ -243,6 +247,7 @@ class Vote(Base):
     verb: Mapped[str] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
     answer: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    option: Mapped[str | None] = mapped_column(Text)
     source: Mapped[str] = mapped_column(Text)
     version: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())

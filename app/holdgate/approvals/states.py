@@ -14,6 +14,8 @@ class ApprovalState(StrEnum):
     """answers were given, or the sign-in was confirmed"""
     REJECTED = "rejected"
     """a person said no, or too few are left to say yes"""
+    CHANGES_REQUESTED = "changes_requested"
+    """a person wants something else to be shown"""
     EXPIRED = "expired"
     """nobody decided in time"""
     CANCELLED = "cancelled"
@@ -25,6 +27,7 @@ class ApprovalVerb(StrEnum):
     ANSWER = "answer"
     TAKE_BACK = "take_back"
     REJECT = "reject"
+    REQUEST_CHANGES = "request_changes"
     EXPIRE = "expire"
     CANCEL = "cancel"
 
@@ -46,6 +49,7 @@ APPROVAL_MACHINE: Machine[ApprovalState, ApprovalVerb] = Machine(
         ApprovalVerb.TAKE_BACK: ((ApprovalState.APPROVED,), _PENDING),
         ApprovalVerb.ANSWER: (_PENDING, (ApprovalState.ANSWERED,)),
         ApprovalVerb.REJECT: (_PENDING, (ApprovalState.REJECTED,)),
+        ApprovalVerb.REQUEST_CHANGES: (_PENDING, (ApprovalState.CHANGES_REQUESTED,)),
         ApprovalVerb.EXPIRE: (_PENDING, (ApprovalState.EXPIRED,)),
         ApprovalVerb.CANCEL: (_PENDING, (ApprovalState.CANCELLED,)),
     },

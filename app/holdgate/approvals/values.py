@@ -9,7 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.approvals import forms
+from holdgate.approvals import choices, forms
+from holdgate.approvals.choices import Choices
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.rules.shown import normal, plain
@@ -37,6 +38,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     shown: Any
     fields: tuple[FormField, ...] = ()
+    choices: Choices = Choices()
     recipients: tuple[str, ...] = ()
     ttl: timedelta | None = None
     take_back: timedelta = timedelta()
@@ -52,7 +54,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         try:
             title, shown = plain(self.title), normal(self.shown)
             fields = tuple(msgspec.structs.replace(field, value=plain(field.value)) for field in self.fields)
-            plain([self.step, msgspec.to_builtins(fields)])
+            plain([self.step, msgspec.to_builtins(fields), msgspec.to_builtins(self.choices)])
+            choices.check(self.choices.options, needed=self.votes_needed)
         except QuestionImpossible as problem:
             raise QuestionImpossible(f"The approval request {self.step!r} {problem}.") from None
         for name, value in (("title", title), ("shown", shown), ("fields", fields)):
@@ -76,7 +79,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def version(self) -> str:
         """SHA-256 (hex) of what is shown; a decision names it."""
-        return sha256(_shown(self.title, self.shown, self.fields)).hexdigest()
+        return sha256(_shown(self.title, self.shown, self.fields, self.choices)).hexdigest()
 
     def alike(self, run_id: UUID | None, kind: str) -> str | None:
         """The same (SHA-256, hex) for the questions of a run that can be decided together: the same step of the same
@@ -85,7 +88,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
             return None
         form = [{**msgspec.to_builtins(field), "value": None} for field in self.fields]
         ends = [self.continues_on_reject, self.continues_on_expire, self.escalates_to]
-        rules = [self.needed, self.self_approval, self.level, ends]
+        rules = [self.choices, self.needed, self.self_approval, self.level, ends]
         times = [self.ttl.total_seconds() if self.ttl else None, self.take_back.total_seconds()]
         same = [str(run_id), kind, self.step, form, rules, times]
         return sha256(msgspec.json.encode(same, order="sorted")).hexdigest()
@@ -93,12 +96,13 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Answer(Generic[F]):
-    """A decision as the handler sees it."""
+    """A decision as the handler sees it. `option`: which was chosen, where the request offered some."""
 
     decision: ApprovalState
     filled: F | None
     by: str
     reason: str | None
+    option: str | None = None
 
     @property
     def form(self) -> F:
@@ -112,12 +116,19 @@ class Answer(Generic[F]):
         """Whether they agreed, or answered."""
         return self.decision in (ApprovalState.APPROVED, ApprovalState.ANSWERED)
 
+    @property
+    def changes(self) -> str | None:
+        """What somebody wants changed, who neither approved nor rejected."""
+        return self.reason if self.decision is ApprovalState.CHANGES_REQUESTED else None
+
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person sends: the version they saw, what they decided, the form as they left it."""
+    """What a person sends: the version they saw, what they decided, the form as they left it. Where options are offered
+    `option` names one, and says the verb."""
 
     version: str
-    verb: ApprovalVerb
+    verb: ApprovalVerb | None = None
+    option: str | None = None
     form: dict[str, Any] = {}
     reason: str = ""
 
@@ -132,17 +143,21 @@ class ApprovalPace(msgspec.Struct, frozen=True):
 PACE = ApprovalPace()
 
 
-def _shown(title: str, shown: Any, fields: tuple[FormField, ...]) -> bytes:
-    return msgspec.json.encode([title, shown, fields], order="sorted")
+def _shown(title: str, shown: Any, fields: tuple[FormField, ...], choices: Choices) -> bytes:
+    return msgspec.json.encode([title, shown, fields, choices], order="sorted")
 
 
 def as_shown(approval: "Approval") -> bytes:
     """The very bytes (JSON) whose SHA-256 is the version."""
-    return _shown(approval.title, approval.shown, fields_of(approval))
+    return _shown(approval.title, approval.shown, fields_of(approval), choices_of(approval))
 
 
 def fields_of(approval: "Approval") -> tuple[FormField, ...]:
     return msgspec.convert((approval.form or {}).get("fields", ()), tuple[FormField, ...])
+
+
+def choices_of(approval: "Approval") -> Choices:
+    return msgspec.convert(approval.choices, Choices)
 
 
 def form_of(form: type[Any] | None, values: Any) -> tuple[FormField, ...]:

@@ -1,9 +1,12 @@
 """Which decision counts: the newest of a step, for the very version it was made for, until it is withdrawn.
 
-Two things withdraw it: the step asks for another version (here), or the task gets another payload (a trigger, so that
-no way of changing one can pass it by).
+A request for changes counts for good for the version it was made for: it is why the step asks for another one.
+
+Two things withdraw a decision: the step asks for another version (here), or the task gets another payload (a trigger,
+so that no way of changing one can pass it by).
 """
 
+from collections.abc import Collection
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -31,6 +34,14 @@ def decision_on(found: Approval | None, version: str, round: int) -> Approval | 
     return found if found is not None and found.version == version and _counts(found, round) else None
 
 
+async def changes_requested(
+    session: AsyncSession, task_id: UUID, step: str, version: str, passed: Collection[UUID]
+) -> Approval | None:
+    """What people wanted changed in this version, the first that the handler has not `passed` in this attempt."""
+    found = await queries.changes_requested(session, task_id, step, version)
+    return next((each for each in found if each.id not in passed), None)
+
+
 async def has_asked(session: AsyncSession, task_id: UUID) -> bool:
     """Whether the task has asked for anything that still counts."""
     return await queries.any_question(session, task_id)
@@ -44,18 +55,19 @@ async def is_decided(session: AsyncSession, task_id: UUID, step: str, round: int
 
 def answer_of(decided: Approval) -> Answer[dict[str, Any]]:
     state, by = ApprovalState(decided.state), decided.decided_by or "system"
-    return Answer(state, decided.answer or {}, by, decided.reason)
+    return Answer(state, decided.answer or {}, by, decided.reason, decided.option)
 
 
 def _counts(found: Approval, round: int) -> bool:
-    if found.withdrawn_at or found.state in (ApprovalState.PENDING, ApprovalState.CANCELLED):
+    open_or_over = (ApprovalState.PENDING, ApprovalState.CHANGES_REQUESTED, ApprovalState.CANCELLED)
+    if found.withdrawn_at or found.state in open_or_over:
         return False
     # One that was refused in an earlier round a person has resumed since.
     return found.round >= round or found.state not in (ApprovalState.REJECTED, ApprovalState.EXPIRED)
 
 
 async def replace(session: WriteSession, task: Claimed, question: Question, before: Approval | None) -> bool:
-    """Make way for a question: what was decided on another version counts no longer. Returns whether there was one.
+    """Make way for a question: what was decided on another version counts no longer. Returns whether it is changed.
 
     Args:
         before: what the step has asked last.
@@ -70,6 +82,8 @@ async def replace(session: WriteSession, task: Claimed, question: Question, befo
             f"The approval request {question.step!r} has shown something else {MOST_VERSIONS} times, so nobody is "
             "asked again. What it shows must depend on the payload and on steps only, not on the time or on chance."
         )
+    if before.state == ApprovalState.CHANGES_REQUESTED:
+        return True
     if before.version == question.version:
         return False
     await queries.withdraw(session, before.id)

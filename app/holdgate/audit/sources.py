@@ -22,7 +22,7 @@ from sqlalchemy import (
 from holdgate.audit.entries import AuditFilter
 
 # Who decided is told by the trail of the question, with its receipt.
-_TOLD_BY_APPROVALS = ("approve", "reject", "answer", "take_back")
+_TOLD_BY_APPROVALS = ("approve", "reject", "request_changes", "answer", "take_back")
 # The mail server's, not a person's.
 _MAILS = ("mail_accepted", "mail_refused")
 

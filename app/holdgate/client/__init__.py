@@ -10,20 +10,14 @@ tried again, changes only where that is safe: they had no effect, or carry an Id
 """
 
 from holdgate.client.answers import (
-    ApprovalDetail,
-    ApprovalItem,
-    AskedItem,
     Created,
     CreatedRun,
     CreatedTasks,
-    Decided,
     EventItem,
     FailureItem,
-    FieldItem,
     KindFigures,
     Moved,
     NeedItem,
-    NoteItem,
     OverviewItem,
     Page,
     QueueItem,
@@ -35,6 +29,7 @@ from holdgate.client.answers import (
     TaskItem,
     Times,
 )
+from holdgate.client.approvals import ApprovalDetail, ApprovalItem, AskedItem, Decided, FieldItem, NoteItem
 from holdgate.client.asynchronous import AsyncClient
 from holdgate.client.events import StreamedEvent
 from holdgate.client.problems import Problem

@@ -10,12 +10,9 @@ import msgspec
 
 from holdgate.client import flows
 from holdgate.client.answers import (
-    ApprovalDetail,
-    ApprovalItem,
     Created,
     CreatedRun,
     CreatedTasks,
-    Decided,
     Moved,
     OverviewItem,
     Page,
@@ -24,6 +21,7 @@ from holdgate.client.answers import (
     TaskDetail,
     TaskItem,
 )
+from holdgate.client.approvals import ApprovalDetail, ApprovalItem, Decided
 from holdgate.client.flows import Flow, Pause
 
 if TYPE_CHECKING:
@@ -136,14 +134,19 @@ def approval(id: Id) -> Flow[ApprovalDetail]:
 
 def decide(
     approval: ApprovalDetail,
-    decision: Literal["approve", "reject"],
+    decision: Literal["approve", "reject", "request_changes"] | None = None,
     *,
+    option: str | None = None,
     form: Mapping[str, Any] | None = None,
     reason: str = "",
     once: str = "",
 ) -> Flow[Decided]:
-    """Decide what `approval` (from `approval()`) shows. When something else is shown by now: Problem 409."""
-    body: dict[str, Any] = {"version": approval.version, "decision": decision, "reason": reason}
+    """Decide what `approval` (from `approval()`) shows. When something else is shown by now: Problem 409.
+
+    Args:
+        option: the name of one of `approval.options`, in place of a decision.
+    """
+    body: dict[str, Any] = {"version": approval.version, "decision": decision, "option": option, "reason": reason}
     if form is not None:
         body["form"] = dict(form)
     return (yield from flows.post(Decided, f"/approvals/{approval.id}/decision", body, once=once))

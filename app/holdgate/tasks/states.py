@@ -50,6 +50,7 @@ class TaskVerb(StrEnum):
     ANSWER = "answer"
     TAKE_BACK = "take_back"
     REJECT = "reject"
+    REQUEST_CHANGES = "request_changes"
     EXPIRE = "expire"
     RETRY = "retry"
     RESUME = "resume"
@@ -87,6 +88,7 @@ TASK_MACHINE: Machine[TaskState, TaskVerb] = Machine(
         _V.TAKE_BACK: ((_T.SCHEDULED, _T.PAUSED), (_T.PENDING_APPROVAL,)),
         _V.ANSWER: ((_T.NEEDS_INPUT, _T.NEEDS_AUTH), (_T.QUEUED,)),
         _V.REJECT: ((_T.PENDING_APPROVAL,), (_T.REJECTED, _T.QUEUED)),
+        _V.REQUEST_CHANGES: ((_T.PENDING_APPROVAL,), (_T.QUEUED,)),
         _V.EXPIRE: (HOLDS, (_T.EXPIRED, _T.QUEUED)),
         _V.RETRY: ((_T.DEAD_LETTER, _T.CANCELLED), (_T.QUEUED,)),
         _V.RESUME: ((_T.REJECTED, _T.EXPIRED), (_T.QUEUED,)),

@@ -197,6 +197,8 @@ class KindTester:
         approve: bool = True,
         form: Mapping[str, Any] | None = None,
         reason: str = "Not like this.",
+        option: str | None = None,
+        changes: str = "",
         by: Principal | None = None,
     ) -> None:
         """Answer the open question: approve or reject it, or send what was asked for.
@@ -204,17 +206,22 @@ class KindTester:
         Args:
             form: replaces single values of the form as it was shown.
             reason: for a rejection.
+            option: the one to choose, where the question offers some.
+            changes: to be requested instead.
             by: an admin unless told otherwise.
         """
         approval = await self._open(task_id)
-        verb = ApprovalVerb.APPROVE if approve else ApprovalVerb.REJECT
+        verb = None if option else ApprovalVerb.APPROVE if approve else ApprovalVerb.REJECT
+        if changes:
+            verb = ApprovalVerb.REQUEST_CHANGES
         if approval.hold != HoldType.APPROVAL:
             verb = ApprovalVerb.ANSWER
         decision = Decision(
             version=approval.version,
             verb=verb,
+            option=option,
             form=_values(approval) | dict(form or {}),
-            reason="" if approve else reason,
+            reason=changes or ("" if approve else reason),
         )
         who = by or self._judge
         async with self._database.write(who.actor) as session:

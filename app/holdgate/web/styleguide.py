@@ -16,7 +16,7 @@ from holdgate.web.render import render
 # tests/test_architecture.py holds them against the enums.
 STATES = (
     *("queued", "scheduled", "running", "retrying", "pending_approval", "needs_input", "needs_auth", "paused"),
-    *("succeeded", "dead_letter", "rejected", "expired", "cancelled"),
+    *("succeeded", "dead_letter", "rejected", "changes_requested", "expired", "cancelled"),
     *("resolved", "active", "finished", "waiting", "stopped", "pending", "approved", "answered"),
     *("online", "draining", "lost", "delivered", "undelivered"),
 )

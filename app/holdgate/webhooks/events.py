@@ -25,6 +25,7 @@ OF_STATE: dict[str, str] = {
 OF_VERB: dict[str, str] = {
     TaskVerb.APPROVE: "approval.approved",
     TaskVerb.REJECT: "approval.rejected",
+    TaskVerb.REQUEST_CHANGES: "approval.changes_requested",
     TaskVerb.EXPIRE: "approval.expired",
 }
 REQUESTED, WITHDRAWN = "approval.requested", "approval.cancelled"

@@ -13,6 +13,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
+from holdgate.approvals.choices import Choices, Option
 from holdgate.approvals.errors import SelfApproval, SignInNeeded
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.pages import review
@@ -26,6 +27,7 @@ from holdgate.core.db import Database
 from holdgate.web import form_time
 from tests.elements import alerts, notices, texts
 from tests.factories.approvals import OWNER, Asked, approval_of, principal, put_question
+from tests.factories.blocks import every_block
 from tests.factories.people import words
 from tests.factories.site import browser_of, hidden, site_of, stranger
 
@@ -81,6 +83,12 @@ async def an_approval(database: Database, settings: Settings) -> Asked:
     return await put_question(database, settings, recipients=(ANN,), fields=FIELDS)
 
 
+async def one_with_options(database: Database, settings: Settings) -> Asked:
+    choices = Choices((Option("Ship now"), Option("Ship on Monday"), Option("Do not ship", False)), changes=True)
+    shown = every_block(database, settings)
+    return await put_question(database, settings, recipients=(ANN,), fields=FIELDS, choices=choices, shown=shown)
+
+
 async def an_input(database: Database, settings: Settings) -> Asked:
     return await put_question(database, settings, hold=HoldType.INPUT, fields=FIELDS)
 
@@ -115,7 +123,7 @@ async def an_expired_one(database: Database, settings: Settings) -> Asked:
     return asked
 
 
-CASES = (an_approval, an_input, a_sign_in, one_asked_back, one_to_be_undone, an_expired_one)
+CASES = (an_approval, one_with_options, an_input, a_sign_in, one_asked_back, one_to_be_undone, an_expired_one)
 
 
 @pytest.fixture

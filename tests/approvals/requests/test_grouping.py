@@ -12,6 +12,7 @@ from holdgate.approvals.errors import AlreadyDecided
 from holdgate.approvals.requests import deciding, grouping
 from holdgate.approvals.requests.grouping import Chosen, Result
 from holdgate.approvals.states import ApprovalVerb
+from holdgate.approvals.values import Decision
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
@@ -38,8 +39,9 @@ async def together(
 ) -> list[Result]:
     key = await key_of(database, asked[0])
     chosen = [Chosen(one.approval_id, one.version) for one in asked]
+    decision = Decision(version="", verb=verb, reason=reason)
     async with database.write(by.actor) as session:
-        return await grouping.decide_chunk(session, by, key, chosen, verb, reason, source="192.0.2.1, together")
+        return await grouping.decide_chunk(session, by, key, chosen, decision, source="192.0.2.1, together")
 
 
 async def states(database: Database, asked: list[Asked]) -> list[str]:

@@ -67,7 +67,8 @@ async def decide_approval(
     request: WebRequest, session: WriteSession, by: Principal, sent: NewDecision, approval_id: UUID
 ) -> Decided:
     """One decision counts: who comes second is told 409, who comes too late 410."""
-    decision = Decision(version=sent.version, verb=ApprovalVerb(sent.decision), form=sent.form, reason=sent.reason)
+    verb = ApprovalVerb(sent.decision) if sent.decision else None
+    decision = Decision(version=sent.version, verb=verb, option=sent.option, form=sent.form, reason=sent.reason)
     return decided(await deciding.decide_signed_in(session, by, approval_id, decision, source=source(request)))
 
 

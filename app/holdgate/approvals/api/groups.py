@@ -9,11 +9,12 @@ import msgspec
 from holdgate.api.routes import get, post
 from holdgate.api.signatures import Query
 from holdgate.approvals.api.approvals import source
-from holdgate.approvals.api.schemas import QuestionItem, Reason, Version, question
+from holdgate.approvals.api.schemas import OptionName, QuestionItem, Reason, Version, question
 from holdgate.approvals.errors import ApprovalNotFound
-from holdgate.approvals.requests import grouping
+from holdgate.approvals.requests import deciding, grouping
 from holdgate.approvals.requests.grouping import Chosen
 from holdgate.approvals.states import ApprovalVerb
+from holdgate.approvals.values import Decision
 from holdgate.core.db import ReadSession, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
@@ -65,10 +66,12 @@ class ChosenItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NewGroupDecision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One decision for all of `questions`, with their forms as proposed. A rejection needs a `reason`."""
+    """One decision for all of `questions`, with their forms as proposed; `option` where they offer some. Rejecting and
+    requesting changes need a `reason`."""
 
     questions: Annotated[list[ChosenItem], msgspec.Meta(min_length=1, max_length=MOST)]
-    decision: Literal["approve", "reject"]
+    decision: Literal["approve", "reject", "request_changes"] | None = None
+    option: OptionName | None = None
     reason: Reason = ""
 
 
@@ -118,12 +121,13 @@ async def decide_group(
 ) -> GroupDecided:
     """Each counts by the same rules as a single one; one that is refused takes no other with it. 404 when none of them
     is there."""
-    verb = ApprovalVerb(sent.decision)
-    if verb is ApprovalVerb.REJECT and not sent.reason.strip():
-        raise Invalid("Please say why you reject them.", {"reason": "A reason is needed to reject."})
+    verb = ApprovalVerb(sent.decision) if sent.decision else None
+    if verb in deciding.WHY and not (sent.reason.strip() or sent.option):
+        raise Invalid(*deciding.WHY[verb])
+    decision = Decision(version="", verb=verb, option=sent.option, reason=sent.reason)
     chosen = list(dict.fromkeys(Chosen(each.id, each.version) for each in sent.questions))
     where = f"{source(request)}, {len(chosen)} decided together"
-    done = await grouping.decide_chunk(session, by, _checked(key), chosen, verb, sent.reason, source=where)
+    done = await grouping.decide_chunk(session, by, _checked(key), chosen, decision, source=where)
     if all(one.status == ApprovalNotFound.status for one in done):
         raise ApprovalNotFound
     items = [GroupResult(one.id, one.status, one.problem or None) for one in done]

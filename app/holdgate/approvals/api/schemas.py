@@ -7,17 +7,19 @@ from uuid import UUID
 import msgspec
 
 from holdgate.api.paging import Paged
+from holdgate.approvals.choices import MOST_NAME, Option
 from holdgate.approvals.models import Approval, Note
 from holdgate.approvals.requests.inbox import Detail
 from holdgate.approvals.rules.tally import Standing
 from holdgate.approvals.states import ApprovalState, HoldType
-from holdgate.approvals.values import fields_of
+from holdgate.approvals.values import choices_of, fields_of
 from holdgate.tasks.schemas import Moment
 
 
 class ApprovalItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A question put to people. `expires_at` is null until the first of them could be told. `withdrawn_at`: from
-    then on what was decided does not count any more: the request, or the payload of its task, has changed."""
+    """A question put to people. `expires_at` is null until the first of them could be told. `option`: which was chosen,
+    where there were some. `withdrawn_at`: from then on what was decided does not count any more: the request, or the
+    payload of its task, has changed."""
 
     id: UUID
     task_id: UUID
@@ -28,6 +30,7 @@ class ApprovalItem(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: Moment | None
     decided_at: Moment | None
     decided_by: str | None
+    option: str | None
     reason: str | None
     withdrawn_at: Moment | None
 
@@ -77,11 +80,16 @@ class NoteItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QuestionItem(ApprovalItem, frozen=True, kw_only=True):
-    """A question as it is decided. A decision names `version`, so that what was seen and what is done are the same."""
+    """A question as it is decided. A decision names `version`, so that what was seen and what is done are the same.
+    Where there are `options`, it names one of them instead of approving or rejecting. `request_changes`: that may be
+    done, too.
+    """
 
     version: str
     shown: Any
     fields: list[FieldItem]
+    options: list[Option]
+    request_changes: bool
 
 
 class ApprovalDetail(QuestionItem, frozen=True, kw_only=True):
@@ -124,14 +132,17 @@ class ApprovalExportQuery(msgspec.Struct, frozen=True):
 
 Form = dict[str, str | int | float | bool | None]
 Version = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+OptionName = Annotated[str, msgspec.Meta(max_length=MOST_NAME)]
 Reason = Annotated[str, msgspec.Meta(max_length=2000)]
 
 
 class NewDecision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`answer` is for questions that need input. A rejection needs a `reason`. `form` holds the fields' values."""
+    """`answer` is for questions that need input; `option` is one of those offered and needs no `decision`. A rejection
+    and a request for changes need a `reason`. `form` holds the fields' values."""
 
     version: Version
-    decision: Literal["approve", "reject", "answer"]
+    decision: Literal["approve", "reject", "request_changes", "answer"] | None = None
+    option: OptionName | None = None
     reason: Reason = ""
     form: Form = {}
 
@@ -204,7 +215,15 @@ def _whole(approval: Approval) -> dict[str, Any]:
         )
         for field in fields_of(approval)
     ]
-    return {**_plain(approval), "version": approval.version, "shown": approval.shown, "fields": fields}
+    choices = choices_of(approval)
+    return {
+        **_plain(approval),
+        "version": approval.version,
+        "shown": approval.shown,
+        "fields": fields,
+        "options": list(choices.options),
+        "request_changes": choices.changes,
+    }
 
 
 def _plain(approval: Approval) -> dict[str, Any]:

@@ -24,7 +24,13 @@ from holdgate.core.config import Settings
 from holdgate.tasks.models import Task
 
 FORMAT = "holdgate-receipt-1"
-DECIDED = (ApprovalState.APPROVED, ApprovalState.ANSWERED, ApprovalState.REJECTED, ApprovalState.EXPIRED)
+DECIDED = (
+    ApprovalState.APPROVED,
+    ApprovalState.ANSWERED,
+    ApprovalState.REJECTED,
+    ApprovalState.CHANGES_REQUESTED,
+    ApprovalState.EXPIRED,
+)
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -85,6 +91,7 @@ def _content(approval: Approval, task: Task, people: list[Recipient], votes: lis
             "by": approval.decided_by,
             "at": _moment(approval.decided_at),
             "from": approval.decided_from,
+            "option": approval.option,
             "reason": approval.reason,
             "answer": _json(approval.answer),
         },
@@ -94,6 +101,7 @@ def _content(approval: Approval, task: Task, people: list[Recipient], votes: lis
                 "by": vote.email,
                 "at": _moment(vote.at),
                 "from": vote.source,
+                "option": vote.option,
                 "reason": vote.reason,
                 "answer": _json(vote.answer),
                 "version": vote.version,

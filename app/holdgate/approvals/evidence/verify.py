@@ -34,6 +34,7 @@ _DECISIONS = text(
       SELECT FROM task_events e
       WHERE e.task_id = a.task_id AND e.at = a.decided_at AND e.from_state = a.hold
         AND CASE a.state WHEN 'approved' THEN e.verb = 'approve' WHEN 'rejected' THEN e.verb = 'reject'
+                         WHEN 'changes_requested' THEN e.verb = 'request_changes'
                          WHEN 'answered' THEN e.verb = 'answer' WHEN 'expired' THEN e.verb = 'expire' ELSE true END
         AND (a.state IN ('cancelled', 'expired')
              OR lower(substr(e.actor, strpos(e.actor, ':') + 1)) = ANY(string_to_array(lower(a.decided_by), ', '))))
@@ -44,7 +45,7 @@ _MOVES = text(
     """
     SELECT format('task %s: %s by %s at %s is a decision that no question knows', e.task_id, e.verb, e.actor, e.at)
     FROM task_events e JOIN tasks t ON t.id = e.task_id
-    WHERE e.verb IN ('approve', 'reject', 'answer')
+    WHERE e.verb IN ('approve', 'reject', 'request_changes', 'answer')
       AND NOT EXISTS (SELECT FROM approvals a WHERE a.task_id = e.task_id AND a.decided_at = e.at)
       AND NOT EXISTS (SELECT FROM task_events b WHERE b.task_id = e.task_id AND b.id > e.id AND b.verb = 'take_back')
     LIMIT :limit

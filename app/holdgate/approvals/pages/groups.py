@@ -7,10 +7,10 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from holdgate.approvals.pages.question import QuestionView, SentDecisions, question_view
-from holdgate.approvals.requests import grouping
+from holdgate.approvals.pages.question import QuestionView, SentDecisions, decision_of, question_view
+from holdgate.approvals.requests import deciding, grouping
 from holdgate.approvals.requests.grouping import CHUNK, MOST, ApprovalGroup, Chosen, Result
-from holdgate.approvals.states import ApprovalVerb
+from holdgate.approvals.values import Decision
 from holdgate.core.db import Session
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
@@ -19,7 +19,7 @@ from holdgate.web.http.request import WebRequest, client_address
 from holdgate.web.http.sessions import Read
 from holdgate.web.render import render, see_other
 
-VERBS = {"approve": ApprovalVerb.APPROVE, "reject": ApprovalVerb.REJECT}
+DONE = {"approve": "approved", "reject": "rejected", "request_changes": "sent back for changes"}
 
 
 class GroupPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +76,7 @@ async def decide_group(request: WebRequest, user: SignedIn, key: FromPath[str]) 
     entries = [str(entry) for entry in form.getall("shown" if everything else "item", [])]
     sent = SentDecisions(decision=str(form.get("decision", "")), reason=str(form.get("reason", "")))
     try:
-        verb, chosen = _checked(sent, entries)
+        decision, chosen = _checked(sent, entries)
     except Invalid as problem:
         sent = msgspec.structs.replace(sent, errors=problem.fields)
         ticked = frozenset(entry.partition(":")[0] for entry in entries)
@@ -88,16 +88,16 @@ async def decide_group(request: WebRequest, user: SignedIn, key: FromPath[str]) 
     for start in range(0, len(chosen), CHUNK):
         async with request.app.state.database.write(user.actor) as write:
             chunk = chosen[start : start + CHUNK]
-            results += await grouping.decide_chunk(write, user, key, chunk, verb, sent.reason, source=source)
+            results += await grouping.decide_chunk(write, user, key, chunk, decision, source=source)
     if all(not result.problem for result in results):
-        word = "approved" if verb is ApprovalVerb.APPROVE else "rejected"
+        word = DONE.get(decision.verb or "", "decided")
         return see_other(request, "/approvals", f"{len(results)} {word} together.")
     async with request.app.state.database.read() as read:
         view = await _page(read, user, key, results=results)
     return await render(request, "approvals/group.html", view, nav="approvals", status=409)
 
 
-def _checked(sent: SentDecisions, entries: list[str]) -> tuple[ApprovalVerb, list[Chosen]]:
+def _checked(sent: SentDecisions, entries: list[str]) -> tuple[Decision, list[Chosen]]:
     """Raises Invalid: nothing was decided."""
     problems: dict[str, str] = {}
     chosen = []
@@ -109,13 +109,16 @@ def _checked(sent: SentDecisions, entries: list[str]) -> tuple[ApprovalVerb, lis
             problems["item"] = "Please choose among those listed."
     if not 1 <= len(entries) <= MOST:
         problems["item"] = f"Please choose from 1 to {MOST}."
-    if sent.decision not in VERBS:
-        problems["decision"] = "Choose one."
-    if sent.decision == "reject" and not sent.reason.strip():
-        problems["reason"] = "A reason is needed to reject."
-    if problems:
+    decision = None
+    try:
+        decision = decision_of(sent)
+    except Invalid as problem:
+        problems |= problem.fields
+    if decision and decision.verb in deciding.WHY and not sent.reason.strip():
+        problems |= deciding.WHY[decision.verb][1]
+    if problems or decision is None:
         raise Invalid("Nothing was decided yet. " + " ".join(problems.values()), problems)
-    return VERBS[sent.decision], chosen
+    return decision, chosen
 
 
 handlers = [show_together, show_group, decide_group]

@@ -154,7 +154,9 @@ async def decide(request: WebRequest, user: SignedIn, write: Write, approval_id:
         return see_other(request, f"/approvals/{approval_id}")
     task = await write.get_one(Task, decided.task_id, populate_existing=True)
     what_next = "It can be taken back for a while." if decided.goes_on_at else WHAT_NEXT.get(task.state, "")
-    return see_other(request, "/approvals", f"“{decided.title}”: {decided.state}. {what_next}".strip())
+    return see_other(
+        request, "/approvals", f"“{decided.title}”: {decided.state.replace('_', ' ')}. {what_next}".strip()
+    )
 
 
 @post("/approvals/{approval_id:uuid}/take-back")

@@ -1,6 +1,6 @@
 """A request as pages show it, and what people send of its form: in the inbox and behind a personal link."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -27,7 +27,8 @@ from holdgate.core.errors import AppError, Invalid
 from holdgate.core.forms.fields import shown, write
 from holdgate.web.http.request import WebRequest
 
-VERBS = (ApprovalVerb.APPROVE, ApprovalVerb.REJECT, ApprovalVerb.ANSWER)
+VERBS = (ApprovalVerb.APPROVE, ApprovalVerb.REJECT, ApprovalVerb.REQUEST_CHANGES, ApprovalVerb.ANSWER)
+OPTION = "option:"  # before the name of a chosen option, so that none can be taken for ours
 ANSWER = "answer."  # prefix of a form's fields, so that none can be taken for ours
 REFUSALS = (
     Invalid,
@@ -41,6 +42,23 @@ REFUSALS = (
     SelfApproval,
     SignInNeeded,
 )
+
+
+class OfferedChoice(NamedTuple):
+    """A radio button: what it sends, its words, its id and key. `asks_why`: a reason goes with it."""
+
+    value: str
+    words: str
+    id: str = ""
+    key: str = ""
+    asks_why: bool = False
+
+
+EITHER = (
+    OfferedChoice("approve", "Approve", "decide-approve", "a"),
+    OfferedChoice("reject", "Reject", "decide-reject", "r", asks_why=True),
+)
+CHANGES = OfferedChoice("request_changes", "Request changes", "decide-changes", "c", asks_why=True)
 
 
 class SentDecisions(msgspec.Struct, frozen=True):
@@ -81,6 +99,14 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def passages(self) -> list[ShownRow]:
         return [row for row in self.rows if row.kind != "fact"]
+
+    @property
+    def offered(self) -> list[OfferedChoice]:
+        """What can be chosen, in its order."""
+        choices = values.choices_of(self.approval)
+        offered = [OfferedChoice(OPTION + each.name, each.name, asks_why=not each.goes_on) for each in choices.options]
+        offered = offered or [*EITHER]
+        return [*offered, CHANGES] if choices.changes else offered
 
     def diff(self, block: DiffBlock) -> list[FieldChange]:
         return changes_between(block.heading, block.before, block.after)
@@ -153,10 +179,12 @@ async def read_sent(request: WebRequest) -> SentDecisions:
 
 def decision_of(sent: SentDecisions) -> Decision:
     """Raises Invalid: none was chosen, as none is preselected."""
-    if sent.decision not in VERBS:
+    option = sent.decision.removeprefix(OPTION) if sent.decision.startswith(OPTION) else None
+    if option is None and sent.decision not in VERBS:
         raise Invalid("Please choose one of the decisions offered.", {"decision": "Choose one."})
-    verb = ApprovalVerb(sent.decision)
-    return Decision(version=sent.version, verb=verb, form=dict(sent.answers or {}), reason=sent.reason)
+    verb = ApprovalVerb(sent.decision) if option is None else None
+    form = dict(sent.answers or {})
+    return Decision(version=sent.version, verb=verb, option=option, form=form, reason=sent.reason)
 
 
 def refusal(sent: SentDecisions, problem: AppError) -> tuple[SentDecisions, str, int]:

@@ -8,13 +8,13 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.approvals.models import Approval, ApprovalEvent, LinkOpening, Recipient
-from holdgate.approvals.pages.view_model import STATES, TITLES
+from holdgate.approvals.pages.view_model import STATES, title_of
 from holdgate.approvals.rules import turn_queries
 from holdgate.tasks.models import Task
 from holdgate.tasks.timeline import TimelineEntry, TimelineParts
 
 MAILS = {"mail_accepted": "Mail accepted", "mail_refused": "Mail refused"}
-_DECIDING = ("approve", "reject", "answer")
+_DECIDING = ("approve", "reject", "request_changes", "answer")
 
 
 async def tell(session: AsyncSession, task: Task) -> TimelineParts:
@@ -69,7 +69,7 @@ def _line(approval: Approval, event: ApprovalEvent, email: str) -> TimelineEntry
     elif event.verb == "ask":
         title, state = f"Asked: {approval.title}", "pending"
     else:
-        title, state = TITLES.get(event.verb, event.verb.replace("_", " ").capitalize()), STATES.get(event.verb)
+        title, state = title_of(event), STATES.get(event.verb)
     decides = event.verb in _DECIDING and approval.decided_at == event.at
     return TimelineEntry(
         at=event.at,

@@ -103,6 +103,7 @@ TITLES = {
     "ask": "Asked",
     "approve": "Approved",
     "reject": "Rejected",
+    "request_changes": "Requested changes",
     "answer": "Answered",
     "forward": "Passed on",
     "ask_back": "Asked the owner; the clock stands still",
@@ -117,10 +118,17 @@ STATES = {
     "ask": "pending",
     "approve": "approved",
     "reject": "rejected",
+    "request_changes": "changes_requested",
     "answer": "answered",
     "expire": "expired",
     "take_back": "pending",
 }
+
+
+def title_of(event: ApprovalEvent) -> str:
+    if option := event.data.get("option"):
+        return f"Chose “{option}”"
+    return TITLES.get(event.verb, event.verb.replace("_", " ").capitalize())
 
 
 def timeline_of(approval: Approval, events: Sequence[ApprovalEvent]) -> list[TimelineLine]:
@@ -128,7 +136,7 @@ def timeline_of(approval: Approval, events: Sequence[ApprovalEvent]) -> list[Tim
     lines = [
         TimelineLine(
             event.at,
-            TITLES.get(event.verb, event.verb.replace("_", " ").capitalize()),
+            title_of(event),
             "" if event.actor == "system" else event.actor,
             _detail(event.data),
             STATES.get(event.verb),
@@ -139,7 +147,9 @@ def timeline_of(approval: Approval, events: Sequence[ApprovalEvent]) -> list[Tim
     if approval.decided_at is not None and approval.state not in said:
         by = name_of(approval.decided_by or "")
         reason = approval.reason or ""
-        lines.append(TimelineLine(approval.decided_at, approval.state.capitalize(), by, reason, approval.state))
+        lines.append(
+            TimelineLine(approval.decided_at, approval.state.replace("_", " ").capitalize(), by, reason, approval.state)
+        )
     if approval.withdrawn_at is not None:
         detail = "The request or the task's payload has changed: what was decided does not count any more."
         lines.append(TimelineLine(approval.withdrawn_at, "Withdrawn", detail=detail, state="cancelled"))

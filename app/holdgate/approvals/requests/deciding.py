@@ -26,7 +26,7 @@ from holdgate.approvals.rules import events, policy_queries, queries, recipient_
 from holdgate.approvals.rules.access import asked_by_link, check_person
 from holdgate.approvals.rules.tally import Standing, standing_of
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
-from holdgate.approvals.values import Decision, fields_of
+from holdgate.approvals.values import Decision, choices_of, fields_of
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Conflict, Invalid
 from holdgate.core.ids import uuid7
@@ -36,6 +36,11 @@ from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.service import announce_ready
 from holdgate.tasks.states import APPROVED_PRIORITY, RESUMED_PRIORITY, TaskState, TaskVerb
+
+WHY = {
+    ApprovalVerb.REJECT: ("Please say why you reject it.", {"reason": "A reason is needed to reject."}),
+    ApprovalVerb.REQUEST_CHANGES: ("Please say what should change.", {"reason": "Say what should change."}),
+}
 
 
 async def decide_by_link(
@@ -91,16 +96,14 @@ async def _decide(
         AlreadyDecided, AlreadyVoted, QuestionExpired, QuestionChanged: nothing was changed.
         SelfApproval, PassedOn, AccessEnded: not this person.
     """
-    hold = HoldType(approval.hold)
-    approving = (ApprovalVerb.APPROVE, ApprovalVerb.REJECT)
-    if decision.verb not in (approving if hold is HoldType.APPROVAL else (ApprovalVerb.ANSWER,)):
-        raise Invalid("Please choose one of the decisions offered.", {"decision": "Choose one."})
+    verb = _verb(approval, decision)
+    option = decision.option if verb in (ApprovalVerb.APPROVE, ApprovalVerb.REJECT) else None
     reason = decision.reason.strip()[:2000] or None
     answer: dict[str, Any] | None = None
-    if decision.verb is not ApprovalVerb.REJECT:
+    if verb in (ApprovalVerb.APPROVE, ApprovalVerb.ANSWER):
         answer = _answer(approval, decision)
-    elif reason is None:
-        raise Invalid("Please say why you reject it.", {"reason": "A reason is needed to reject."})
+    elif reason is None and option is None:
+        raise Invalid(*WHY[verb])
     current = await policy_queries.open_approval(session, approval.id, version=decision.version, now=now)
     await accounts.check_access(session, by)
     if current is None:
@@ -108,10 +111,10 @@ async def _decide(
         raise QuestionExpired
     standing = await standing_of(session, current)
     check_may_vote(standing, by)
-    vote = {"verb": decision.verb.value, "reason": reason, "answer": answer, "source": source}
+    vote = {"verb": verb.value, "reason": reason, "answer": answer, "option": option, "source": source}
     stored, along = await _vote(session, current, by, vote, now)
     standing = await _with_vote(session, standing, stored)
-    settled = _settled(standing, decision.verb)
+    settled = _settled(standing, verb)
     if settled is None:
         return current
     votes, verb = settled
@@ -124,12 +127,22 @@ async def _decide(
         source=source,
         reason=_reasons(votes),
         answer=answer,
+        option=votes[-1].option,
         along=along,
         now=now,
     )
     assert decided is not None, "the task is locked, so its open question cannot have changed"
     await move_on(session, decided, TaskVerb(verb.value), decided.reason, now=now)
     return decided
+
+
+def _verb(approval: Approval, decision: Decision) -> ApprovalVerb:
+    """Raises Invalid: it was not offered."""
+    if approval.hold == HoldType.APPROVAL:
+        return choices_of(approval).verb_of(decision.verb, decision.option)
+    if decision.verb is not ApprovalVerb.ANSWER:
+        raise Invalid("Please choose one of the decisions offered.", {"decision": "Choose one."})
+    return decision.verb
 
 
 def _answer(approval: Approval, decision: Decision) -> dict[str, Any]:
@@ -161,7 +174,7 @@ async def _vote(
 ) -> tuple[Vote, Sequence[Insert]]:
     """The vote, and what is still to be written of it: all, where it decides alone, by the statement that decides."""
     known = {"id": uuid7(), "approval_id": approval.id, "person": canonical_address(by), "email": by}
-    data = {"reason": vote["reason"]} if vote["reason"] else {}
+    data = {name: vote[name] for name in ("option", "reason") if vote[name]}
     event = events.line(approval.id, vote["verb"], by, data=data, now=now)
     values = {**known, "version": approval.version, **vote}
     voting = policy_queries.voting(values, now=now)
@@ -183,8 +196,11 @@ async def _with_vote(session: WriteSession, standing: Standing, vote: Vote) -> S
 def _settled(standing: Standing, verb: ApprovalVerb) -> tuple[list[Vote], ApprovalVerb] | None:
     """The votes that settle the question and how, or None while it stays open.
 
-    Any one decides alone. Of several, enough must approve, and it ends as soon as that can no longer be.
+    Any one decides alone. Of several, enough must approve, and it ends as soon as that can no longer be, or as one of
+    them wants something else to be shown.
     """
+    if verb is ApprovalVerb.REQUEST_CHANGES:
+        return [vote for vote in standing.votes if vote.verb == verb], verb
     if standing.needed == 1:
         return list(standing.votes), verb
     if standing.lacking == 0:
@@ -220,7 +236,7 @@ async def move_on(
 ) -> None:
     """Let the task go on, or end it, after its question was closed."""
     goes_on = (
-        verb in (TaskVerb.APPROVE, TaskVerb.ANSWER)
+        verb in (TaskVerb.APPROVE, TaskVerb.ANSWER, TaskVerb.REQUEST_CHANGES)
         or (verb is TaskVerb.REJECT and approval.continues_on_reject)
         or (verb is TaskVerb.EXPIRE and approval.continues_on_expire)
     )

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import ColumnElement, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,7 +14,7 @@ from holdgate.approvals.models import Approval, Vote
 from holdgate.approvals.requests import deciding
 from holdgate.approvals.rules import queries
 from holdgate.approvals.rules.visibility import to_decide
-from holdgate.approvals.states import ApprovalState, ApprovalVerb
+from holdgate.approvals.states import ApprovalState
 from holdgate.approvals.values import Decision, fields_of
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import AppError
@@ -95,13 +96,16 @@ async def decide_chunk(
     by: Principal,
     key: str,
     chunk: Sequence[Chosen],
-    verb: ApprovalVerb,
-    reason: str,
+    decided: Decision,
     *,
     source: str,
     now: datetime | None = None,
 ) -> list[Result]:
-    """Decide each as a single one is decided, with its form as proposed. One that is refused takes no other with it."""
+    """Decide each as a single one is decided, with its form as proposed. One that is refused takes no other with it.
+
+    Args:
+        decided: the decision, but for the version and the form.
+    """
     known = await session.execute(
         select(Approval.id, Approval.task_id, Approval.title).where(
             Approval.id.in_([one.id for one in chunk]), Approval.alike == key
@@ -120,7 +124,7 @@ async def decide_chunk(
             async with session.begin_nested():
                 approval = await session.get_one(Approval, one.id)
                 form = {field.name: field.value for field in fields_of(approval)}
-                decision = Decision(version=one.version, verb=verb, form=form, reason=reason)
+                decision = msgspec.structs.replace(decided, version=one.version, form=form)
                 await deciding.decide_signed_in(session, by, one.id, decision, source=source, now=now)
         except AppError as refusal:
             problem, status = str(refusal), refusal.status

@@ -169,5 +169,7 @@ async def _replaces(session: WriteSession, approval: Approval) -> str:
     by = f" by {name_of(before.decided_by)}" if before.decided_by and before.decided_by != "system" else ""
     labels = [] if approval.level == "sign-in" else [change.label for change in revision_of(before, approval)]
     changed = f" Changed: {', '.join(labels)}." if labels else ""
+    if before.state == ApprovalState.CHANGES_REQUESTED:
+        return f"This is a new version, after changes were requested{by}: “{before.reason}”.{changed}"
     said = f"This is a changed request: an earlier version was {before.state}{by}, which does not count for this one."
     return said + changed

@@ -92,6 +92,7 @@ async def ask(
             "title": question.title,
             "shown": question.shown,
             "form": {"fields": msgspec.to_builtins(question.fields)},
+            "choices": msgspec.to_builtins(question.choices),
             "version": question.version,
             "needed": question.votes_needed,
             "needed_by": question.needed_by or None,

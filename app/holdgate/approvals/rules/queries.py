@@ -29,6 +29,8 @@ from holdgate.core.db import WriteSession
 from holdgate.tasks.models import Task
 from holdgate.tasks.states import TASK_MACHINE, TaskVerb
 
+_CHANGES = Approval.state == ApprovalState.CHANGES_REQUESTED
+
 
 def at(now: datetime | None) -> ColumnElement[datetime]:
     """The statement's time: the database's, or a test's."""
@@ -100,9 +102,20 @@ async def any_question(session: AsyncSession, task_id: UUID) -> bool:
     return bool(await session.scalar(select(select(Approval.id).where(*counts).exists())))
 
 
+async def changes_requested(session: AsyncSession, task_id: UUID, step: str, version: str) -> Sequence[Approval]:
+    """Oldest first."""
+    found = await session.execute(
+        select(Approval)
+        .where(Approval.task_id == task_id, Approval.step == step, Approval.version == version, _CHANGES)
+        .where(Approval.withdrawn_at.is_(None))
+        .order_by(Approval.created_at, Approval.id)
+    )
+    return found.scalars().all()
+
+
 async def count_versions(session: AsyncSession, task_id: UUID, step: str, round: int) -> int:
-    """How often a step has asked in this round: once for each version."""
-    of_step = (Approval.task_id == task_id, Approval.step == step, Approval.round == round)
+    """How often a step has asked in this round: once for each version that nobody wanted changed."""
+    of_step = (Approval.task_id == task_id, Approval.step == step, Approval.round == round, ~_CHANGES)
     return (await session.execute(select(func.count()).select_from(Approval).where(*of_step))).scalar_one()
 
 
@@ -126,7 +139,7 @@ def id_before() -> ScalarSelect[UUID]:
 
 
 async def version_before(session: AsyncSession, approval: Approval) -> Approval | None:
-    """What the same step asked last, if that was another version."""
+    """What the same step asked last, if that was another version, or somebody wanted it changed."""
     before = aliased(Approval)
     found = await session.execute(
         select(before).join(Approval, before.id == id_before()).where(Approval.id == approval.id)
@@ -135,7 +148,9 @@ async def version_before(session: AsyncSession, approval: Approval) -> Approval 
 
 
 def another_version(approval: Approval, before: Approval | None) -> Approval | None:
-    return before if before is not None and before.version != approval.version else None
+    if before is None or (before.version == approval.version and before.state != ApprovalState.CHANGES_REQUESTED):
+        return None
+    return before
 
 
 async def withdraw(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> None:
@@ -158,6 +173,7 @@ async def decide(
     source: str,
     reason: str | None,
     answer: dict[str, Any] | None,
+    option: str | None = None,
     along: Sequence[Insert] = (),
     now: datetime | None = None,
 ) -> Approval | None:
@@ -181,6 +197,7 @@ async def decide(
             decided_from=source,
             reason=reason,
             answer=answer,
+            option=option,
         )
         .add_cte(*(each.cte(f"along{number}") for number, each in enumerate(along)))
         .returning(Approval)
@@ -209,6 +226,7 @@ async def reopen(session: WriteSession, approval_id: UUID, *, now: datetime | No
             decided_by=None,
             decided_from=None,
             reason=None,
+            option=None,
         )
         .returning(Approval)
         .execution_options(synchronize_session=False, populate_existing=True)

@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from uuid import UUID
 
 from holdgate.approvals import values as approval_values
+from holdgate.approvals.choices import Choices, Option
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.states import HoldType
@@ -29,6 +32,11 @@ F = TypeVar("F")
 class AskingAttempt(DurableAttempt):
     """An attempt that may ask."""
 
+    @cached_property
+    def _changes_passed(self) -> set[UUID]:
+        """Requests for changes that the handler has been given: what it asks after one is the next version."""
+        return set()
+
     async def approval(
         self,
         step: str,
@@ -43,6 +51,8 @@ class AskingAttempt(DurableAttempt):
         level: Literal["link", "sign-in"] = "link",
         ttl: timedelta | None = None,
         take_back: timedelta | None = None,
+        options: Sequence[Option] = (),
+        request_changes: bool = False,
         on_reject: Literal["stop", "continue"] = "stop",
         on_expire: str = "stop",
     ) -> Answer[F]:
@@ -68,6 +78,9 @@ class AskingAttempt(DurableAttempt):
             ttl: time to decide, counted from the first delivered mail; `APPROVAL_TTL` by default.
             take_back: how long the task waits once it is approved, so that the approval can still be taken back;
                 `APPROVAL_TAKE_BACK` by default.
+            options: up to five named decisions in place of approving and rejecting; `answer.option` is the one chosen.
+            request_changes: people may ask for changes instead: `answer.changes` is what they want. Asking again under
+                the same step is the next version, and shows them what has changed.
             on_reject, on_expire: `stop` ends the task so; `continue` returns the decision as a value. `on_expire` may
                 also be `escalate:group:leads`: once, that group is asked as well, with as much time again.
         """
@@ -84,13 +97,14 @@ class AskingAttempt(DurableAttempt):
                 level=level,
                 ttl=ttl or self.settings.approval_ttl,
                 take_back=self.settings.approval_take_back if take_back is None else take_back,
+                choices=Choices(tuple(options), request_changes),
                 continues_on_reject=on_reject == "continue",
                 continues_on_expire=on_expire == "continue",
                 escalates_to=approval_values.escalation_of(step, on_expire),
             )
         answer = await self._ask(question)
         filled = read_as(form, answer.form, strict=False) if answer.approved and form else None
-        return Answer(answer.decision, filled, answer.by, answer.reason)
+        return Answer(answer.decision, filled, answer.by, answer.reason, answer.option)
 
     async def ask(
         self, step: str, *, title: str, fields: Sequence[FormField], show: Any = None, ttl: timedelta | None = None
@@ -111,11 +125,18 @@ class AskingAttempt(DurableAttempt):
         self._go_on()
         task = self.task
 
-        async def before(session: "ReadSession") -> "versions.Latest":
-            return await versions.latest(session, task.id, question.step)
+        async def before(session: "ReadSession") -> "tuple[versions.Latest, versions.Latest]":
+            latest = await versions.latest(session, task.id, question.step)
+            if latest is None or not question.choices.changes:
+                return latest, None
+            asked = (task.id, question.step, question.version)
+            return latest, await versions.changes_requested(session, *asked, self._changes_passed)
 
         # It stays the latest: only this attempt can ask for more, or is refused by the fence.
-        latest = await self._insist.read(question.step, before)
+        latest, changes = await self._insist.read(question.step, before)
+        if changes is not None:
+            self._changes_passed.add(changes.id)
+            return versions.answer_of(changes)
         decided = versions.decision_on(latest, question.version, task.round)
 
         async def put(session: "WriteSession") -> Answer[dict[str, Any]] | TaskEnded:

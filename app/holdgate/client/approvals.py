@@ -1,0 +1,103 @@
+"""Approval requests as the API tells them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+
+class ApprovalItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An approval request as lists have it. `expires_at` is None until the first person was told. `option`: which was
+    chosen, where there were some."""
+
+    id: UUID
+    task_id: UUID
+    hold: str
+    title: str
+    state: str
+    created_at: datetime
+    expires_at: datetime | None
+    decided_at: datetime | None
+    decided_by: str | None
+    option: str | None
+    reason: str | None
+    withdrawn_at: datetime | None
+
+
+class Option(msgspec.Struct, frozen=True):
+    """A decision under a name of its own. One that does not go on rejects."""
+
+    name: str
+    goes_on: bool
+
+
+class FieldItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A field of the form that goes with a decision. `value` is what it shows at first."""
+
+    name: str
+    label: str
+    type: str
+    required: bool
+    options: list[str]
+    value: Any
+    hint: str
+
+
+class AskedItem(msgspec.Struct, frozen=True):
+    """A person who is asked, how far they are, and why they are asked, where nobody named them."""
+
+    email: str
+    state: str
+    because: str
+
+
+class QuotaItem(msgspec.Struct, frozen=True):
+    """How many of a group have approved, and how many must."""
+
+    group: str
+    approved: int
+    needed: int
+
+
+class NoteItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A request for clarification, and its answer."""
+
+    id: UUID
+    asked_by: str
+    question: str
+    asked_at: datetime
+    answer: str | None
+    ended_by: str | None
+    ended_at: datetime | None
+
+
+class ApprovalDetail(ApprovalItem, frozen=True, kw_only=True):
+    """An approval request whole. A decision names its `version`: what was seen is what is decided."""
+
+    version: str
+    shown: Any
+    fields: list[FieldItem]
+    options: list[Option]
+    request_changes: bool
+    needed: int
+    needed_by: list[QuotaItem]
+    answer: Any
+    recipients: list[AskedItem]
+    notes: list[NoteItem]
+    stopped_at: datetime | None
+    goes_on_at: datetime | None
+    group: str | None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The form as it is proposed, to be decided as it is or with changes."""
+        return {field.name: field.value for field in self.fields}
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """How the request stands: still `pending` when more people have to agree."""
+
+    id: UUID
+    task_id: UUID
+    state: str
