@@ -253,7 +253,7 @@ DECLARE
   deadlines timestamptz[];
   keys text[];
   key_lasts double precision[];
-  paused boolean[];
+  states text[];
   found_ uuid[];
 BEGIN
   IF version IS DISTINCT FROM 1 THEN
@@ -278,9 +278,9 @@ BEGIN
   SELECT array_agg(t.kind), array_agg(coalesce(t.payload, '{}')), array_agg(coalesce(t.queue, 'default')),
          array_agg(coalesce(t.priority, 50)), array_agg(coalesce(t.max_attempts, 3)), array_agg(coalesce(t.title, '')),
          array_agg(t.run), array_agg(t.owner), array_agg(NULL::uuid), array_agg(t.subject), array_agg(t.run_at),
-         array_agg(t.deadline), array_agg(t."unique"), array_agg(t.unique_for), array_agg(false)
+         array_agg(t.deadline), array_agg(t."unique"), array_agg(t.unique_for), array_agg(NULL::text)
   INTO kinds, payloads, queues, priorities, attempts, titles, runs_, owners, owner_ids, subjects, run_ats, deadlines, keys,
-       key_lasts, paused
+       key_lasts, states
   FROM jsonb_to_recordset(tasks)
        AS t(kind text, payload jsonb, title text, queue text, priority integer, max_attempts integer, run uuid, owner text,
             subject text, run_at timestamptz, deadline timestamptz, "unique" text, unique_for double precision);
@@ -288,13 +288,13 @@ BEGIN
   IF array_remove(runs_, NULL) <> '{}' OR array_remove(owners, NULL) <> '{}' THEN
     -- As everywhere, runs are locked before anything that is theirs. A run's tasks belong to whom it belongs to.
     PERFORM FROM runs WHERE id = ANY (runs_) ORDER BY id FOR SHARE;
-    SELECT array_agg(t.owner_id ORDER BY n), array_agg(t.state IS NOT DISTINCT FROM 'paused' ORDER BY n),
+    SELECT array_agg(t.owner_id ORDER BY n), array_agg(CASE WHEN t.state = 'paused' THEN t.state END ORDER BY n),
            (array_agg(format('tasks[%s].', n - 1) || CASE
               WHEN t.run IS NULL THEN 'owner: There is no such person.'
               WHEN t.state IS NULL THEN 'run: There is no such run.'
               ELSE 'run: It is cancelled, so it takes no more tasks.' END ORDER BY n)
             FILTER (WHERE t.state = 'cancelled' OR t.owner_id IS NULL AND (t.run IS NOT NULL OR t.owner IS NOT NULL)))[1]
-    INTO owner_ids, paused, problem
+    INTO owner_ids, states, problem
     FROM (SELECT w.n, w.run, w.owner, r.state, CASE
                    WHEN w.run IS NOT NULL THEN r.owner_id
                    WHEN w.owner LIKE '%@%' THEN (SELECT u.id FROM users u WHERE lower(u.email) = lower(w.owner))
@@ -310,7 +310,7 @@ BEGIN
   END IF;
   IF array_remove(keys, NULL) = '{}' THEN
     PERFORM holdgate_insert(ids, kinds, payloads, queues, priorities, attempts, titles, runs_, owner_ids, subjects, run_ats,
-                            deadlines, paused, now());
+                            deadlines, states, now());
     found_ := ids;
   ELSE
     -- Whoever comes second waits here for whoever came first, and finds that one's task once it has committed. In the
@@ -327,18 +327,18 @@ BEGIN
                     ORDER BY t.n);
     PERFORM holdgate_insert(array_agg(t.id), array_agg(t.kind), array_agg(t.payload), array_agg(t.queue), array_agg(t.priority),
                             array_agg(t.attempts), array_agg(t.title), array_agg(t.run), array_agg(t.owner_id),
-                            array_agg(t.subject), array_agg(t.run_at), array_agg(t.deadline), array_agg(t.paused), now())
-    FROM unnest(ids, kinds, payloads, queues, priorities, attempts, titles, runs_, owner_ids, subjects, run_ats, deadlines, paused, found_)
-         AS t(id, kind, payload, queue, priority, attempts, title, run, owner_id, subject, run_at, deadline, paused, found)
+                            array_agg(t.subject), array_agg(t.run_at), array_agg(t.deadline), array_agg(t.state), now())
+    FROM unnest(ids, kinds, payloads, queues, priorities, attempts, titles, runs_, owner_ids, subjects, run_ats, deadlines, states, found_)
+         AS t(id, kind, payload, queue, priority, attempts, title, run, owner_id, subject, run_at, deadline, state, found)
     WHERE t.id = t.found HAVING count(*) > 0;
   END IF;
   PERFORM set_config('holdgate.actor', told, true);
-  IF cardinality(ids) = 1 AND run_ats[1] IS NULL AND NOT paused[1] AND found_ = ids THEN
+  IF cardinality(ids) = 1 AND run_ats[1] IS NULL AND states[1] IS NULL AND found_ = ids THEN
     ready := 'queue:' || queues[1];
   ELSE
     SELECT string_agg(DISTINCT 'queue:' || t.queue, ' ') INTO ready
-    FROM unnest(ids, found_, queues, run_ats, paused) AS t(id, found, queue, run_at, paused)
-    WHERE t.id = t.found AND NOT t.paused AND (t.run_at > now()) IS NOT TRUE;
+    FROM unnest(ids, found_, queues, run_ats, states) AS t(id, found, queue, run_at, state)
+    WHERE t.id = t.found AND t.state IS NULL AND (t.run_at > now()) IS NOT TRUE;
   END IF;
   IF ready IS NOT NULL THEN
     -- Workers hear it when this transaction commits. An empty one says: look at every queue.
@@ -413,7 +413,7 @@ BEGIN
           ORDER BY t.position LIMIT 1);
 END $$;
 
-CREATE FUNCTION holdgate.holdgate_insert(ids uuid[], kinds text[], payloads jsonb[], queues text[], priorities integer[], attempts integer[], titles text[], runs uuid[], owners uuid[], subjects text[], run_ats timestamp with time zone[], deadlines timestamp with time zone[], paused boolean[], at_ timestamp with time zone) RETURNS void
+CREATE FUNCTION holdgate.holdgate_insert(ids uuid[], kinds text[], payloads jsonb[], queues text[], priorities integer[], attempts integer[], titles text[], runs uuid[], owners uuid[], subjects text[], run_ats timestamp with time zone[], deadlines timestamp with time zone[], states text[], at_ timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
     AS $$
 DECLARE
@@ -426,15 +426,15 @@ BEGIN
                        deadline_at, state, queued_at, position, limited)
     VALUES (ids[1], kinds[1], holdgate_lane(owners[1], runs[1], queues[1], kinds[1]), payloads[1], queues[1], priorities[1],
             attempts[1], titles[1], runs[1], owners[1], subjects[1], run_ats[1], deadlines[1],
-            CASE WHEN paused[1] THEN 'paused' WHEN run_ats[1] > at_ THEN 'scheduled' ELSE 'queued' END, at_,
+            coalesce(states[1], CASE WHEN run_ats[1] > at_ THEN 'scheduled' ELSE 'queued' END), at_,
             holdgate_place(queues[1], priorities[1], coalesce(runs[1], owners[1], nobody), at_, line_) + 1, line_ <> '');
     RETURN;
   END IF;
   WITH n AS (
     SELECT t.*, coalesce(run, owner, nobody) AS share, coalesce(run, nobody) AS run_, coalesce(owner, nobody) AS owner_,
            coalesce(l.kind, '') AS line
-    FROM unnest(ids, kinds, payloads, queues, priorities, attempts, titles, runs, owners, subjects, run_ats, deadlines, paused)
-         WITH ORDINALITY AS t(id, kind, payload, queue, priority, attempts, title, run, owner, subject, run_at, deadline, paused,
+    FROM unnest(ids, kinds, payloads, queues, priorities, attempts, titles, runs, owners, subjects, run_ats, deadlines, states)
+         WITH ORDINALITY AS t(id, kind, payload, queue, priority, attempts, title, run, owner, subject, run_at, deadline, state,
                               ordinal)
          LEFT JOIN kind_limits l ON l.kind = t.kind AND l.limited),
   known AS MATERIALIZED (
@@ -446,7 +446,7 @@ BEGIN
   INSERT INTO tasks (id, kind, lane, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
                      deadline_at, state, queued_at, position, limited)
   SELECT n.id, n.kind, known.lane, n.payload, n.queue, n.priority, n.attempts, n.title, n.run, n.owner, n.subject, n.run_at,
-         n.deadline, CASE WHEN n.paused THEN 'paused' WHEN n.run_at > at_ THEN 'scheduled' ELSE 'queued' END, at_,
+         n.deadline, coalesce(n.state, CASE WHEN n.run_at > at_ THEN 'scheduled' ELSE 'queued' END), at_,
          places.place + row_number() OVER (PARTITION BY n.queue, n.priority, n.share, n.line ORDER BY n.ordinal),
          n.line <> ''
   FROM n JOIN places USING (queue, priority, share, line) JOIN known USING (owner_, run_, queue, kind);
@@ -855,7 +855,7 @@ DECLARE
 BEGIN
   INSERT INTO task_log (xid, at, task_id, lane, attempt, actor, to_state, verb, reason)
   SELECT pg_current_xact_id(), now(), n.id, n.lane, n.attempt, actor_, CAST(n.state AS task_state),
-         CASE WHEN n.state IN ('queued', 'scheduled', 'paused') THEN 'enqueue'
+         CASE WHEN n.state IN ('queued', 'scheduled', 'paused', 'pending_approval') THEN 'enqueue'
               ELSE CAST(holdgate_refuse(NULL, n.state) AS task_verb) END,
          n.reason
   FROM new_rows n;
@@ -1196,6 +1196,9 @@ CREATE TABLE holdgate.approvals (
     option text,
     withdrawn_at timestamp with time zone,
     alike text,
+    asker text,
+    asker_id uuid,
+    CONSTRAINT approvals_asker_check CHECK (((asker IS NULL) = (asker_id IS NULL))),
     CONSTRAINT approvals_decided_check CHECK (((state = 'pending'::text) = (decided_at IS NULL))),
     CONSTRAINT approvals_expires_at_check CHECK (((expires_at >= '0001-01-02 00:00:00+00'::timestamp with time zone) AND (expires_at <= '9999-12-30 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT approvals_hold_check CHECK ((hold = ANY (ARRAY['pending_approval'::text, 'needs_input'::text, 'needs_auth'::text]))),
@@ -1453,6 +1456,13 @@ CREATE TABLE holdgate.profiles (
     cover_letter text DEFAULT ''::text NOT NULL,
     answers jsonb DEFAULT '{}'::jsonb NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE holdgate.program_requests (
+    task_id uuid NOT NULL,
+    asked json NOT NULL,
+    digest bytea NOT NULL,
+    metadata json NOT NULL
 );
 
 CREATE TABLE holdgate.queue_events (
@@ -1959,6 +1969,9 @@ ALTER TABLE ONLY holdgate.postings
 ALTER TABLE ONLY holdgate.profiles
     ADD CONSTRAINT profiles_pkey PRIMARY KEY (user_id);
 
+ALTER TABLE ONLY holdgate.program_requests
+    ADD CONSTRAINT program_requests_pkey PRIMARY KEY (task_id);
+
 ALTER TABLE ONLY holdgate.queue_events
     ADD CONSTRAINT queue_events_pkey PRIMARY KEY (id);
 
@@ -2082,6 +2095,10 @@ CREATE INDEX approval_recipients_undelivered_idx ON holdgate.approval_recipients
 CREATE INDEX approval_recipients_waiting_idx ON holdgate.approval_recipients USING btree (person, urgency DESC, asked_at, id) WHERE (turn = 'waiting'::text);
 
 CREATE INDEX approvals_alike_idx ON holdgate.approvals USING btree (alike) WHERE ((state = 'pending'::text) AND (alike IS NOT NULL));
+
+CREATE INDEX approvals_asker_idx ON holdgate.approvals USING btree (asker_id, created_at) WHERE (asker_id IS NOT NULL);
+
+CREATE INDEX approvals_asker_open_idx ON holdgate.approvals USING btree (asker_id) WHERE ((state = 'pending'::text) AND (asker_id IS NOT NULL));
 
 CREATE INDEX approvals_deadline_idx ON holdgate.approvals USING btree (expires_at) WHERE (state = 'pending'::text);
 
@@ -2381,6 +2398,9 @@ ALTER TABLE ONLY holdgate.postings
 
 ALTER TABLE ONLY holdgate.profiles
     ADD CONSTRAINT profiles_user_id_fkey FOREIGN KEY (user_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.program_requests
+    ADD CONSTRAINT program_requests_task_id_fkey FOREIGN KEY (task_id) REFERENCES holdgate.tasks(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY holdgate.run_events
     ADD CONSTRAINT run_events_run_id_fkey FOREIGN KEY (run_id) REFERENCES holdgate.runs(id) ON DELETE CASCADE;

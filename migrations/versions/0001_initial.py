@@ -1080,6 +1080,9 @@ def tables() -> None:
         sa.Column("option", sa.Text(), nullable=True),
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("alike", sa.Text(), nullable=True),
+        sa.Column("asker", sa.Text(), nullable=True),
+        sa.Column("asker_id", sa.Uuid(), nullable=True),
+        sa.CheckConstraint("(asker IS NULL) = (asker_id IS NULL)", name=op.f("approvals_asker_check")),
         sa.CheckConstraint("(state = 'pending') = (decided_at IS NULL)", name=op.f("approvals_decided_check")),
         sa.CheckConstraint(
             "expires_at BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 00:00:00+00'",
@@ -1108,6 +1111,20 @@ def tables() -> None:
         ["alike"],
         unique=False,
         postgresql_where=sa.text("state = 'pending' AND alike IS NOT NULL"),
+    )
+    op.create_index(
+        "approvals_asker_idx",
+        "approvals",
+        ["asker_id", "created_at"],
+        unique=False,
+        postgresql_where=sa.text("asker_id IS NOT NULL"),
+    )
+    op.create_index(
+        "approvals_asker_open_idx",
+        "approvals",
+        ["asker_id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending' AND asker_id IS NOT NULL"),
     )
     op.create_index(
         "approvals_deadline_idx",
@@ -1141,6 +1158,17 @@ def tables() -> None:
         postgresql_where=sa.text("state = 'pending' AND remind_at IS NOT NULL"),
     )
     op.create_index("approvals_step_idx", "approvals", ["task_id", "step", "round"], unique=False)
+    op.create_table(
+        "program_requests",
+        sa.Column("task_id", sa.Uuid(), nullable=False),
+        sa.Column("asked", sa.JSON(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("metadata", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["task_id"], ["tasks.id"], name=op.f("program_requests_task_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("task_id", name=op.f("program_requests_pkey")),
+    )
     op.create_table(
         "artifacts",
         sa.Column("id", sa.Uuid(), nullable=False),

@@ -27,15 +27,18 @@ def known_scopes(names: list[str]) -> frozenset[Scope]:
     return frozenset(Scope(name) for name in names if name in set(Scope))
 
 
-def needs(wanted: Scope) -> Callable[[Connection, BaseRouteHandler], Awaitable[None]]:
-    """A guard: 401 without a token, 403 when its scopes do not suffice."""
+def needs(wanted: Scope, instead: Scope | None = None) -> Callable[[Connection, BaseRouteHandler], Awaitable[None]]:
+    """A guard: 401 without a token, 403 when its scopes do not suffice. `instead`: another scope that is enough."""
 
     async def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
         access = connection.scope.get("auth")
         if principal(connection.scope) is None or not isinstance(access, Access):
             raise Unauthorized("Send a token: “Authorization: Bearer hg_…”. People make them in their settings.")
-        if not access.allows(wanted):
+        if not access.allows(wanted) and (instead is None or not access.allows(instead)):
             raise MissingScope(wanted)
+        # Whoever asks never decides: a token that is given both scopes would pass its own requests.
+        if wanted is Scope.APPROVALS_DECIDE and Scope.APPROVALS_CREATE in access.scopes:
+            raise Forbidden("A token that asks for approvals decides none. Use one without approvals:create.")
 
     return guard
 

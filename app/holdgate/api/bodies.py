@@ -1,5 +1,7 @@
 """Bodies and query strings as typed structs, strictly: what does not fit is refused with the place where it is."""
 
+import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
@@ -8,7 +10,7 @@ import msgspec
 from holdgate.api.endpoints import JSON
 from holdgate.core.errors import AppError, Invalid, UnsupportedMedia
 from holdgate.core.text.shape import json_problem
-from holdgate.core.text.storable import NUL, holds_nul
+from holdgate.core.text.storable import NUL, has_half, holds_nul, place_of
 from holdgate.web.errors import MISSING_FIELD
 from holdgate.web.http.request import WebRequest
 
@@ -16,6 +18,7 @@ T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 
 PLACE = " - at `$"
+SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 MAX_LINE = 1024 * 1024
 
 
@@ -51,10 +54,21 @@ def decode(text: bytes, kind: type[T], within: str = "") -> T:
     except msgspec.ValidationError as error:
         raise misfit(str(error), within) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if SURROGATE.search(text) and (place := _place_of_half(text)) is not None:
+            sentence = "A text holds half of a character (a lone surrogate), which cannot be stored."
+            raise Invalid(sentence, {f"{within}{place}".lstrip("."): "Remove the lone surrogate."}) from error
         raise Malformed(f"The body is not JSON: {error}.") from error
     if NUL in text and holds_nul(msgspec.json.decode(text)):
         raise Invalid("A text holds a NUL character, which cannot be stored.", {within: "Remove \\u0000."})
     return found
+
+
+def _place_of_half(text: bytes) -> str | None:
+    """Where the first text with a lone surrogate is; None: there is none, or it is no JSON either."""
+    try:
+        return place_of(json.loads(text), has_half)
+    except (ValueError, RecursionError):
+        return None
 
 
 def misfit(problem: str, within: str = "") -> Invalid:

@@ -24,6 +24,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         once: takes an Idempotency-Key.
         headers: those that a request may have beside, with what they say.
         also: another scope that it needs.
+        instead: another scope that is enough, for what the program has asked for itself (`Principal.asks_only`).
     """
 
     scope: Scope
@@ -38,6 +39,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     media: str = JSON
     headers: Mapping[str, str] = {}
     also: Scope | None = None
+    instead: Scope | None = None
 
 
 def register(
@@ -47,5 +49,5 @@ def register(
     is called."""
     route = get if method == "GET" else post
     opt = {"endpoint": made, **({"name": name} if name else {})}
-    guards = [needs(scope) for scope in (made.scope, made.also) if scope is not None]
+    guards = [needs(made.scope, made.instead), *([needs(made.also)] if made.also else [])]
     return route(path, guards=guards, opt=opt, status_code=min(made.answers))

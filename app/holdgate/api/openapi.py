@@ -99,6 +99,7 @@ class _Schemas:
 
 def _operation(handler: HTTPRouteHandler, path: str, schemas: _Schemas) -> dict[str, Any]:
     made: Endpoint = handler.opt["endpoint"]
+    enough = [scope.value for scope in (made.scope, made.instead) if scope]
     body = {
         "requestBody": {
             "required": True,
@@ -108,10 +109,10 @@ def _operation(handler: HTTPRouteHandler, path: str, schemas: _Schemas) -> dict[
     return {
         "operationId": handler.opt.get("name") or handler.handler_name.rsplit(".", 1)[-1],
         "summary": made.summary,
-        "description": f"Needs the scope `{made.scope}`."
+        "description": f"Needs the scope `{'` or `'.join(enough)}`."
         + (f" {_flowing(handler.fn.__doc__)}" if handler.fn.__doc__ else ""),
         "tags": [made.tag],
-        "security": [{"token": [made.scope.value]}, {"jwt": [made.scope.value]}],
+        "security": [{by: [scope]} for scope in enough for by in ("token", "jwt")],
         "parameters": _parameters(made, path, schemas),
         **(body if made.bodies else {}),
         "responses": _responses(made, path, schemas),

@@ -46,6 +46,7 @@ class Declared(TypedDict, total=False):
     media: str
     headers: Mapping[str, str]
     also: Scope
+    instead: Scope
     bodies: Mapping[str, Any]
     answer: Any
     after: Callable[[WebRequest], None]
@@ -88,6 +89,7 @@ def _endpoint(taken: HandlerSignature, declared: Declared) -> Endpoint:
         media=declared.get("media", JSON),
         headers=declared.get("headers", {}),
         also=declared.get("also"),
+        instead=declared.get("instead"),
     )
 
 

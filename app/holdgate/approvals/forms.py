@@ -64,10 +64,13 @@ class FormField(msgspec.Struct, frozen=True, omit_defaults=True):
 def from_type(form: type[Any], values: Any = None) -> tuple[FormField, ...]:
     """The fields of a struct, dataclass or pydantic model. Its JSON schema decides: `title`, `description`,
     `format: textarea`, `enum`."""
-    whole = schema_of(form)
+    return from_schema(schema_of(form), plain_of(values) if values is not None else {})
+
+
+def from_schema(whole: Mapping[str, Any], present: Mapping[str, Any]) -> tuple[FormField, ...]:
+    """The fields of the JSON schema of an object, with their `present` values."""
     definitions = whole.get("$defs", {})
     asked = schema.resolved(whole, definitions)
-    present = plain_of(values) if values is not None else {}
     required = set(asked.get("required", ()))
     return tuple(
         _field(name, part, definitions, name in required, present.get(name, part.get("default", "")))

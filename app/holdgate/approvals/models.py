@@ -69,6 +69,11 @@ class Approval(Base):
             "approvals_remind_idx", "remind_at", postgresql_where=text("state = 'pending' AND remind_at IS NOT NULL")
         ),
         Index("approvals_decided_idx", text("decided_at DESC"), postgresql_where=text("state <> 'pending'")),
+        CheckConstraint("(asker IS NULL) = (asker_id IS NULL)", name="asker"),
+        Index(
+            "approvals_asker_open_idx", "asker_id", postgresql_where=text("state = 'pending' AND asker_id IS NOT NULL")
+        ),
+        Index("approvals_asker_idx", "asker_id", "created_at", postgresql_where=text("asker_id IS NOT NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -115,6 +120,10 @@ class Approval(Base):
     withdrawn_at: Mapped[datetime | None] = mapped_column(Moment)
     # The same for the questions of a run that can be decided together.
     alike: Mapped[str | None] = mapped_column(Text)
+    # The program that asks: the name of its token and the token's id (its person's, where it came with a JWT). NULL:
+    # a handler asks.
+    asker: Mapped[str | None] = mapped_column(Text)
+    asker_id: Mapped[UUID | None] = mapped_column()
 
     @property
     def goes_on_at(self) -> datetime | None:

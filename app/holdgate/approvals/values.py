@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -24,6 +24,13 @@ else:
     groups = Later("holdgate.groups.service")
 
 F = TypeVar("F")
+
+
+class Asker(NamedTuple):
+    """The program that asks: the name of its token, which people are shown, and by what its requests are known."""
+
+    name: str
+    id: UUID
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +56,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     needed: int | Mapping[str, int] = 1
     self_approval: bool = True
     level: Literal["link", "sign-in"] = "link"
+    asker: Asker | None = None
 
     def __post_init__(self) -> None:
         try:

@@ -7,7 +7,7 @@ so that no way of changing one can pass it by).
 """
 
 from collections.abc import Collection
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,10 +18,24 @@ from holdgate.approvals.rules import queries
 from holdgate.approvals.states import ApprovalState
 from holdgate.approvals.values import Answer, Question
 from holdgate.core.db import WriteSession
-from holdgate.tasks.queue.claims import Claimed
 
 Latest: TypeAlias = Approval | None  # what a step has asked last
 MOST_VERSIONS = 5  # of one step in one round: people are not to be asked for ever
+
+
+class AskingTask(Protocol):
+    """Of the task that asks: a worker's, or one that is just being made."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def run_id(self) -> UUID | None: ...
+    @property
+    def owner_id(self) -> UUID | None: ...
+    @property
+    def round(self) -> int: ...
 
 
 async def latest(session: AsyncSession, task_id: UUID, step: str) -> Latest:
@@ -66,7 +80,7 @@ def _counts(found: Approval, round: int) -> bool:
     return found.round >= round or found.state not in (ApprovalState.REJECTED, ApprovalState.EXPIRED)
 
 
-async def replace(session: WriteSession, task: Claimed, question: Question, before: Approval | None) -> bool:
+async def replace(session: WriteSession, task: AskingTask, question: Question, before: Approval | None) -> bool:
     """Make way for a question: what was decided on another version counts no longer. Returns whether it is changed.
 
     Args:

@@ -51,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     approval_ttl: timedelta = timedelta(minutes=20)
     approvals_at_once: int = 10
     approval_take_back: timedelta = timedelta()
+    approval_requests_open: int = 200
+    approval_requests_per_hour: int = 500
     retention: timedelta | None = timedelta(days=30)
     data_dir: Path = Path(".holdgate")
     artifacts_url: str = ""

@@ -27,11 +27,18 @@ class Principal(msgspec.Struct, frozen=True):
     token_id: UUID | None = None
     # Whether a program acts for them, by a token or a JWT.
     by_program: bool = False
+    # Whether it may see only what it has asked for itself.
+    asks_only: bool = False
 
     @property
     def actor(self) -> str:
         """As the event log names them."""
         return f"user:{self.email}"
+
+    @property
+    def asker_id(self) -> UUID:
+        """By what the requests of this program are known: its token, or without one its person."""
+        return self.token_id or self.id
 
     @property
     def is_admin(self) -> bool:

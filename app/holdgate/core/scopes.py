@@ -7,6 +7,7 @@ class Scope(StrEnum):
     TASKS_READ = "tasks:read"
     TASKS_WRITE = "tasks:write"
     APPROVALS_DECIDE = "approvals:decide"
+    APPROVALS_CREATE = "approvals:create"
     ADMIN = "admin"
 
 
@@ -15,5 +16,6 @@ MEANINGS = {
     Scope.TASKS_WRITE: "Start, change and cancel tasks, runs, bulk actions, schedules and webhooks; import postings; "
     "change one's own settings.",
     Scope.APPROVALS_DECIDE: "Decide approvals, pass them on, take them back; answer questions.",
+    Scope.APPROVALS_CREATE: "Ask people for approval, and see what came of it. Such a token decides nothing.",
     Scope.ADMIN: "All of it, and everybody's: only for administrators.",
 }

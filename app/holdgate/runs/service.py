@@ -59,9 +59,8 @@ async def add_tasks(session: WriteSession, by: Principal, run_id: UUID, requests
     if run.state == RunState.CANCELLED:
         raise RunRefuses("take more tasks", run.state)
     service.check_asked(requests)
-    return await service.enqueue_many(
-        session, [_in_run(r, run_id, by) for r in requests], paused=run.state == RunState.PAUSED
-    )
+    state = TaskState.PAUSED if run.state == RunState.PAUSED else None
+    return await service.enqueue_many(session, [_in_run(r, run_id, by) for r in requests], state=state)
 
 
 def _in_run(request: TaskRequest, run_id: UUID, by: Principal) -> TaskRequest:

@@ -29,18 +29,23 @@ AGAIN_OR_NOT = (
 RUN_CANCELLED = "Its run was cancelled, so this task stays ended. Start a new run for it."
 
 
-async def enqueue(session: WriteSession, request: TaskRequest, *, paused: bool = False) -> UUID:
+async def enqueue(session: WriteSession, request: TaskRequest, *, state: TaskState | None = None) -> UUID:
     """Enqueue one task; see `enqueue_many`."""
-    return (await enqueue_many(session, [request], paused=paused))[0]
+    return (await enqueue_many(session, [request], state=state))[0]
 
 
-async def enqueue_many(session: WriteSession, requests: Sequence[TaskRequest], *, paused: bool = False) -> list[UUID]:
+async def enqueue_many(
+    session: WriteSession, requests: Sequence[TaskRequest], *, state: TaskState | None = None
+) -> list[UUID]:
     """Enqueue tasks in a transaction of ours: they exist if and only if it commits. Workers are told after that.
+
+    Args:
+        state: in which they begin: paused, in a paused run; pending_approval, with the request that they hold on.
 
     Raises:
         UnknownKind, PayloadMismatch, Invalid: before anything is written.
     """
-    return await insert(session, [_checked(request) for request in requests], paused=paused)
+    return await insert(session, [_checked(request) for request in requests], state=state)
 
 
 async def submit(session: WriteSession, by: Principal, request: TaskRequest) -> UUID:

@@ -65,6 +65,6 @@ def end_streams_too(app: Litestar) -> None:
 
 
 def end_streams(app: Litestar) -> None:
-    for name in ("changes", "feed", "waiting_tasks"):
+    for name in ("changes", "feed", "waiting_tasks", "waiting_approvals"):
         if name in app.state:
             app.state[name].end()

@@ -26,7 +26,7 @@ DECLARE
   deadlines timestamptz[];
   keys text[];
   key_lasts double precision[];
-  paused boolean[];
+  states text[];
   found_ uuid[];
 BEGIN
   IF version IS DISTINCT FROM 1 THEN
@@ -51,9 +51,9 @@ BEGIN
   SELECT array_agg(t.kind), array_agg(coalesce(t.payload, '{}')), array_agg(coalesce(t.queue, 'default')),
          array_agg(coalesce(t.priority, 50)), array_agg(coalesce(t.max_attempts, 3)), array_agg(coalesce(t.title, '')),
          array_agg(t.run), array_agg(t.owner), array_agg(NULL::uuid), array_agg(t.subject), array_agg(t.run_at),
-         array_agg(t.deadline), array_agg(t."unique"), array_agg(t.unique_for), array_agg(false)
+         array_agg(t.deadline), array_agg(t."unique"), array_agg(t.unique_for), array_agg(NULL::text)
   INTO kinds, payloads, queues, priorities, attempts, titles, runs_, owners, owner_ids, subjects, run_ats, deadlines, keys,
-       key_lasts, paused
+       key_lasts, states
   FROM jsonb_to_recordset(tasks)
        AS t(kind text, payload jsonb, title text, queue text, priority integer, max_attempts integer, run uuid, owner text,
             subject text, run_at timestamptz, deadline timestamptz, "unique" text, unique_for double precision);
@@ -61,13 +61,13 @@ BEGIN
   IF array_remove(runs_, NULL) <> '{}' OR array_remove(owners, NULL) <> '{}' THEN
     -- As everywhere, runs are locked before anything that is theirs. A run's tasks belong to whom it belongs to.
     PERFORM FROM runs WHERE id = ANY (runs_) ORDER BY id FOR SHARE;
-    SELECT array_agg(t.owner_id ORDER BY n), array_agg(t.state IS NOT DISTINCT FROM 'paused' ORDER BY n),
+    SELECT array_agg(t.owner_id ORDER BY n), array_agg(CASE WHEN t.state = 'paused' THEN t.state END ORDER BY n),
            (array_agg(format('tasks[%s].', n - 1) || CASE
               WHEN t.run IS NULL THEN 'owner: There is no such person.'
               WHEN t.state IS NULL THEN 'run: There is no such run.'
               ELSE 'run: It is cancelled, so it takes no more tasks.' END ORDER BY n)
             FILTER (WHERE t.state = 'cancelled' OR t.owner_id IS NULL AND (t.run IS NOT NULL OR t.owner IS NOT NULL)))[1]
-    INTO owner_ids, paused, problem
+    INTO owner_ids, states, problem
     FROM (SELECT w.n, w.run, w.owner, r.state, CASE
                    WHEN w.run IS NOT NULL THEN r.owner_id
                    WHEN w.owner LIKE '%@%' THEN (SELECT u.id FROM users u WHERE lower(u.email) = lower(w.owner))
@@ -83,7 +83,7 @@ BEGIN
   END IF;
   IF array_remove(keys, NULL) = '{}' THEN
     PERFORM holdgate_insert(ids, kinds, payloads, queues, priorities, attempts, titles, runs_, owner_ids, subjects, run_ats,
-                            deadlines, paused, now());
+                            deadlines, states, now());
     found_ := ids;
   ELSE
     -- Whoever comes second waits here for whoever came first, and finds that one's task once it has committed. In the
@@ -100,18 +100,18 @@ BEGIN
                     ORDER BY t.n);
     PERFORM holdgate_insert(array_agg(t.id), array_agg(t.kind), array_agg(t.payload), array_agg(t.queue), array_agg(t.priority),
                             array_agg(t.attempts), array_agg(t.title), array_agg(t.run), array_agg(t.owner_id),
-                            array_agg(t.subject), array_agg(t.run_at), array_agg(t.deadline), array_agg(t.paused), now())
-    FROM unnest(ids, kinds, payloads, queues, priorities, attempts, titles, runs_, owner_ids, subjects, run_ats, deadlines, paused, found_)
-         AS t(id, kind, payload, queue, priority, attempts, title, run, owner_id, subject, run_at, deadline, paused, found)
+                            array_agg(t.subject), array_agg(t.run_at), array_agg(t.deadline), array_agg(t.state), now())
+    FROM unnest(ids, kinds, payloads, queues, priorities, attempts, titles, runs_, owner_ids, subjects, run_ats, deadlines, states, found_)
+         AS t(id, kind, payload, queue, priority, attempts, title, run, owner_id, subject, run_at, deadline, state, found)
     WHERE t.id = t.found HAVING count(*) > 0;
   END IF;
   PERFORM set_config('holdgate.actor', told, true);
-  IF cardinality(ids) = 1 AND run_ats[1] IS NULL AND NOT paused[1] AND found_ = ids THEN
+  IF cardinality(ids) = 1 AND run_ats[1] IS NULL AND states[1] IS NULL AND found_ = ids THEN
     ready := 'queue:' || queues[1];
   ELSE
     SELECT string_agg(DISTINCT 'queue:' || t.queue, ' ') INTO ready
-    FROM unnest(ids, found_, queues, run_ats, paused) AS t(id, found, queue, run_at, paused)
-    WHERE t.id = t.found AND NOT t.paused AND (t.run_at > now()) IS NOT TRUE;
+    FROM unnest(ids, found_, queues, run_ats, states) AS t(id, found, queue, run_at, state)
+    WHERE t.id = t.found AND t.state IS NULL AND (t.run_at > now()) IS NOT TRUE;
   END IF;
   IF ready IS NOT NULL THEN
     -- Workers hear it when this transaction commits. An empty one says: look at every queue.

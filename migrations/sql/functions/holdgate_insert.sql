@@ -1,6 +1,7 @@
 -- Puts tasks into their queues: of our own programs and, by enqueue_many, of everybody else's. The ordinal keeps the order of
--- one batch: its rows share now(), and each share and each lane is looked up once.
-CREATE OR REPLACE FUNCTION holdgate_insert(ids uuid[], kinds text[], payloads jsonb[], queues text[], priorities integer[], attempts integer[], titles text[], runs uuid[], owners uuid[], subjects text[], run_ats timestamp with time zone[], deadlines timestamp with time zone[], paused boolean[], at_ timestamp with time zone) RETURNS void LANGUAGE plpgsql
+-- one batch: its rows share now(), and each share and each lane is looked up once. A state is that of a paused run's tasks, or of
+-- one that begins with its request; NULL: ready, or at its time.
+CREATE OR REPLACE FUNCTION holdgate_insert(ids uuid[], kinds text[], payloads jsonb[], queues text[], priorities integer[], attempts integer[], titles text[], runs uuid[], owners uuid[], subjects text[], run_ats timestamp with time zone[], deadlines timestamp with time zone[], states text[], at_ timestamp with time zone) RETURNS void LANGUAGE plpgsql
 AS $$
 DECLARE
   nobody constant uuid := '00000000-0000-0000-0000-000000000000';
@@ -12,15 +13,15 @@ BEGIN
                        deadline_at, state, queued_at, position, limited)
     VALUES (ids[1], kinds[1], holdgate_lane(owners[1], runs[1], queues[1], kinds[1]), payloads[1], queues[1], priorities[1],
             attempts[1], titles[1], runs[1], owners[1], subjects[1], run_ats[1], deadlines[1],
-            CASE WHEN paused[1] THEN 'paused' WHEN run_ats[1] > at_ THEN 'scheduled' ELSE 'queued' END, at_,
+            coalesce(states[1], CASE WHEN run_ats[1] > at_ THEN 'scheduled' ELSE 'queued' END), at_,
             holdgate_place(queues[1], priorities[1], coalesce(runs[1], owners[1], nobody), at_, line_) + 1, line_ <> '');
     RETURN;
   END IF;
   WITH n AS (
     SELECT t.*, coalesce(run, owner, nobody) AS share, coalesce(run, nobody) AS run_, coalesce(owner, nobody) AS owner_,
            coalesce(l.kind, '') AS line
-    FROM unnest(ids, kinds, payloads, queues, priorities, attempts, titles, runs, owners, subjects, run_ats, deadlines, paused)
-         WITH ORDINALITY AS t(id, kind, payload, queue, priority, attempts, title, run, owner, subject, run_at, deadline, paused,
+    FROM unnest(ids, kinds, payloads, queues, priorities, attempts, titles, runs, owners, subjects, run_ats, deadlines, states)
+         WITH ORDINALITY AS t(id, kind, payload, queue, priority, attempts, title, run, owner, subject, run_at, deadline, state,
                               ordinal)
          LEFT JOIN kind_limits l ON l.kind = t.kind AND l.limited),
   known AS MATERIALIZED (
@@ -32,7 +33,7 @@ BEGIN
   INSERT INTO tasks (id, kind, lane, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
                      deadline_at, state, queued_at, position, limited)
   SELECT n.id, n.kind, known.lane, n.payload, n.queue, n.priority, n.attempts, n.title, n.run, n.owner, n.subject, n.run_at,
-         n.deadline, CASE WHEN n.paused THEN 'paused' WHEN n.run_at > at_ THEN 'scheduled' ELSE 'queued' END, at_,
+         n.deadline, coalesce(n.state, CASE WHEN n.run_at > at_ THEN 'scheduled' ELSE 'queued' END), at_,
          places.place + row_number() OVER (PARTITION BY n.queue, n.priority, n.share, n.line ORDER BY n.ordinal),
          n.line <> ''
   FROM n JOIN places USING (queue, priority, share, line) JOIN known USING (owner_, run_, queue, kind);

@@ -5,7 +5,7 @@ DECLARE
 BEGIN
   INSERT INTO task_log (xid, at, task_id, lane, attempt, actor, to_state, verb, reason)
   SELECT pg_current_xact_id(), now(), n.id, n.lane, n.attempt, actor_, CAST(n.state AS task_state),
-         CASE WHEN n.state IN ('queued', 'scheduled', 'paused') THEN 'enqueue'
+         CASE WHEN n.state IN ('queued', 'scheduled', 'paused', 'pending_approval') THEN 'enqueue'
               ELSE CAST(holdgate_refuse(NULL, n.state) AS task_verb) END,
          n.reason
   FROM new_rows n;

@@ -111,4 +111,5 @@ def _principal(id: UUID, email: str, name: str, role: str, found: Access) -> tup
     acts_as: Literal["member", "admin"] = "admin" if admin else "member"
     if not admin:  # the scope outlives the role
         found = Access(found.via, found.label, found.scopes - {TokenScope.ADMIN})
-    return Principal(id, email, name, acts_as, by_program=True), found
+    asks_only = found.allows(TokenScope.APPROVALS_CREATE) and not found.allows(TokenScope.TASKS_READ)
+    return Principal(id, email, name, acts_as, by_program=True, asks_only=asks_only), found

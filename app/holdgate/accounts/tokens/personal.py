@@ -8,7 +8,7 @@ from holdgate.accounts import queries
 from holdgate.accounts.errors import TokenNotFound, UserNotFound
 from holdgate.accounts.mails import NewTokenData
 from holdgate.accounts.tokens import queries as token_queries
-from holdgate.core.db import WriteSession
+from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Conflict, Invalid
 from holdgate.core.ids import uuid7
 from holdgate.core.scopes import Scope
@@ -43,6 +43,9 @@ async def create_token(
         raise Invalid("A token needs at least one scope.", {"scopes": "Choose at least one."})
     if lasts is not None and not timedelta(0) < lasts <= LONGEST:
         raise Invalid("A token lasts at most ten years.", {"days": "At most 3,650 days."})
+    if {Scope.APPROVALS_CREATE, Scope.APPROVALS_DECIDE} <= set(scopes):
+        sentence = "A token that asks decides nothing: leave out approvals:create or approvals:decide."
+        raise Invalid(sentence, {"scopes": sentence})
     user = await queries.user_by_id(session, user_id)
     if user is None:
         raise UserNotFound
@@ -65,6 +68,12 @@ async def create_token(
     data = NewTokenData(user.id, token_id)
     await mail.send(session, template="token_created", to=user.email, data=data, owner_id=user.id)
     return token
+
+
+async def name_of(session: Session, user_id: UUID, token_id: UUID) -> str:
+    """What its person calls it; "" once it is revoked."""
+    token = await token_queries.find_token(session, user_id, token_id)
+    return token.name if token else ""
 
 
 async def revoke_token(session: WriteSession, user_id: UUID, token_id: UUID) -> None:

@@ -8,11 +8,13 @@ from holdgate.api.exports import export_routes
 from holdgate.api.paging import page, position
 from holdgate.api.routes import get, post
 from holdgate.api.signatures import Query
+from holdgate.approvals.api.programs import waiting
 from holdgate.approvals.api.schemas import (
     ApprovalDetail,
     ApprovalExportQuery,
     ApprovalPage,
     ApprovalQuery,
+    ApprovalWait,
     Decided,
     NewAnswer,
     NewDecision,
@@ -21,12 +23,15 @@ from holdgate.approvals.api.schemas import (
     item,
 )
 from holdgate.approvals.errors import ApprovalNotFound
+from holdgate.approvals.evidence import receipts
+from holdgate.approvals.programs.queries import metadata_of
 from holdgate.approvals.requests import deciding, exports, inbox
 from holdgate.approvals.rules import policy_queries
 from holdgate.approvals.rules.tally import standing_of
-from holdgate.approvals.states import ApprovalVerb
+from holdgate.approvals.states import ApprovalState, ApprovalVerb
 from holdgate.approvals.values import Decision
-from holdgate.core.db import ReadSession, WriteSession
+from holdgate.core.config import Settings
+from holdgate.core.db import Database, ReadSession, WriteSession
 from holdgate.core.errors import Conflict
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
@@ -37,23 +42,56 @@ from holdgate.web.http.request import WebRequest, client_address
 TAG = "Approvals"
 
 
-@get("/approvals", scope=Scope.TASKS_READ, tag=TAG, summary="List approvals")
+@get("/approvals", scope=Scope.TASKS_READ, instead=Scope.APPROVALS_CREATE, tag=TAG, summary="List approvals")
 async def list_approvals(
     request: WebRequest, user: Principal, read: ReadSession, wanted: Query[ApprovalQuery]
 ) -> Response[ApprovalPage]:
-    """Newest first: those one was asked or owns; with the scope `admin` everybody's."""
+    """Newest first: those one was asked or owns; with the scope `admin` everybody's. A token that may only ask sees
+    what it has asked."""
     rows = await inbox.list_approvals(
         read, user, wanted.state, wanted.task_id, position(wanted), wanted.limit + 1, mine=wanted.mine
     )
     return page(request, ApprovalPage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id))
 
 
-@get("/approvals/{approval_id:uuid}", scope=Scope.TASKS_READ, tag=TAG, summary="Read an approval")
-async def get_approval(user: Principal, read: ReadSession, approval_id: UUID) -> ApprovalDetail:
-    """What is shown is exactly what would be done."""
-    found = await inbox.detail(read, approval_id, user)
-    notes = await policy_queries.notes_of(read, approval_id)
-    return detail(found, notes, await standing_of(read, found.approval))
+@get(
+    "/approvals/{approval_id:uuid}",
+    scope=Scope.TASKS_READ,
+    instead=Scope.APPROVALS_CREATE,
+    tag=TAG,
+    summary="Read an approval, or wait for its decision",
+)
+async def get_approval(
+    request: WebRequest, user: Principal, wanted: Query[ApprovalWait], approval_id: UUID
+) -> ApprovalDetail:
+    """What is shown is exactly what would be done. With `wait` the answer comes when the decision stands; if it does
+    not within so many seconds, as it was when the waiting began."""
+    if not wanted.wait:
+        return await _detail(request, user, approval_id)
+    polls = waiting(request)
+    async with polls.room:
+        found = await _detail(request, user, approval_id)
+    is_open = found.receipt is None and found.state in (ApprovalState.PENDING, ApprovalState.APPROVED)
+    # Without a connection meanwhile, and without a look at what has not changed.
+    if is_open and await polls.for_end(approval_id, wanted.wait):
+        async with polls.room:
+            return await _detail(request, user, approval_id)
+    return found
+
+
+async def _detail(request: WebRequest, user: Principal, approval_id: UUID) -> ApprovalDetail:
+    settings: Settings = request.app.state.settings
+    database: Database = request.app.state.database
+    async with database.read() as read:
+        found = await inbox.detail(read, approval_id, user)
+        approval = found.approval
+        notes = await policy_queries.notes_of(read, approval_id)
+        stands = await receipts.exists(read, approval)
+        receipt = await receipts.receipt_of(read, settings, approval) if stands else None
+        asks = approval.asker_id == user.asker_id or approval.owner_id == user.id or user.is_admin
+        metadata = await metadata_of(read, approval.task_id) if asks and approval.asker_id else None
+        standing = await standing_of(read, approval)
+    return detail(found, notes, standing, receipt=receipt, metadata=metadata, base_url=settings.base_url)
 
 
 @post(

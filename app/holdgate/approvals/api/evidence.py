@@ -90,7 +90,13 @@ class ReceiptFile(msgspec.Struct, frozen=True):
     signature: dict[str, str]
 
 
-@get("/approvals/{approval_id:uuid}/trail", scope=Scope.TASKS_READ, tag=TAG, summary="Read the trail of an approval")
+@get(
+    "/approvals/{approval_id:uuid}/trail",
+    scope=Scope.TASKS_READ,
+    instead=Scope.APPROVALS_CREATE,
+    tag=TAG,
+    summary="Read the trail of an approval",
+)
 async def get_trail(user: Principal, read: ReadSession, approval_id: UUID) -> Trail:
     """What people did, what became of each mail and link, and the votes."""
     found = await inbox.detail(read, approval_id, user)
@@ -104,6 +110,7 @@ async def get_trail(user: Principal, read: ReadSession, approval_id: UUID) -> Tr
 @get(
     "/approvals/{approval_id:uuid}/receipt",
     scope=Scope.TASKS_READ,
+    instead=Scope.APPROVALS_CREATE,
     tag=TAG,
     summary="Download the receipt of a decision",
     answer=ReceiptFile,

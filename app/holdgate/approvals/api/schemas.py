@@ -8,6 +8,7 @@ import msgspec
 
 from holdgate.api.paging import Paged
 from holdgate.approvals.choices import MOST_NAME, Option
+from holdgate.approvals.evidence.receipts import Receipt
 from holdgate.approvals.models import Approval, Note
 from holdgate.approvals.requests.inbox import Detail
 from holdgate.approvals.rules.tally import Standing
@@ -19,7 +20,7 @@ from holdgate.tasks.schemas import Moment
 class ApprovalItem(msgspec.Struct, frozen=True, kw_only=True):
     """A question put to people. `expires_at` is null until the first of them could be told. `option`: which was chosen,
     where there were some. `withdrawn_at`: from then on what was decided does not count any more: the request, or the
-    payload of its task, has changed."""
+    payload of its task, has changed. `asker`: the program that asks; null for a task."""
 
     id: UUID
     task_id: UUID
@@ -33,6 +34,7 @@ class ApprovalItem(msgspec.Struct, frozen=True, kw_only=True):
     option: str | None
     reason: str | None
     withdrawn_at: Moment | None
+    asker: str | None
 
 
 class FieldItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,10 +94,29 @@ class QuestionItem(ApprovalItem, frozen=True, kw_only=True):
     request_changes: bool
 
 
+class DecisionItem(msgspec.Struct, frozen=True, kw_only=True):
+    """What was decided, once that stands. `option`: the one chosen of those offered, else `approve`, `reject`,
+    `request_changes` or `answer`. `form`: as the approver left it."""
+
+    option: str
+    form: dict[str, Any]
+    by: str
+    at: Moment
+    reason: str | None
+
+
+class SignedReceipt(msgspec.Struct, frozen=True):
+    """`receipt` is what is signed: `holdgate verify` checks it."""
+
+    receipt: dict[str, Any]
+    signature: dict[str, str]
+
+
 class ApprovalDetail(QuestionItem, frozen=True, kw_only=True):
     """A question whole. `stopped_at`: its clock stands still since then, for a question to the owner. `goes_on_at`:
     until then the approval can be taken back. `needed`: how many people must approve; `needed_by`: how many of which
-    group, where groups are counted. `group`: of questions that can be decided together."""
+    group, where groups are counted. `group`: of questions that can be decided together. `decision` and `receipt` are
+    null until the decision stands; `metadata` is null for whoever did not ask."""
 
     answer: Any
     recipients: list[AskedItem]
@@ -105,6 +126,10 @@ class ApprovalDetail(QuestionItem, frozen=True, kw_only=True):
     stopped_at: Moment | None
     goes_on_at: Moment | None
     group: str | None
+    url: str
+    decision: DecisionItem | None
+    receipt: SignedReceipt | None
+    metadata: dict[str, Any] | None
 
 
 class ApprovalPage(msgspec.Struct, frozen=True):
@@ -118,6 +143,12 @@ class ApprovalQuery(Paged, frozen=True, kw_only=True):
     state: ApprovalState | None = None
     task_id: UUID | None = None
     mine: Annotated[bool, msgspec.Meta(description="Only what waits for this person now.")] = False
+
+
+class ApprovalWait(msgspec.Struct, frozen=True):
+    wait: Annotated[
+        int, msgspec.Meta(ge=0, le=60, description="Answer once the decision stands, or after so many seconds.")
+    ] = 0
 
 
 class ApprovalExportQuery(msgspec.Struct, frozen=True):
@@ -170,7 +201,15 @@ def question(approval: Approval) -> QuestionItem:
     return QuestionItem(**_whole(approval))
 
 
-def detail(found: Detail, notes: Sequence[Note], standing: Standing) -> ApprovalDetail:
+def detail(
+    found: Detail,
+    notes: Sequence[Note],
+    standing: Standing,
+    *,
+    receipt: Receipt | None = None,
+    metadata: dict[str, Any] | None = None,
+    base_url: str = "",
+) -> ApprovalDetail:
     approval = found.approval
     return ApprovalDetail(
         **_whole(approval),
@@ -191,6 +230,32 @@ def detail(found: Detail, notes: Sequence[Note], standing: Standing) -> Approval
         stopped_at=approval.stopped_at,
         goes_on_at=approval.goes_on_at,
         group=approval.alike,
+        url=f"{base_url}/approvals/{approval.id}",
+        decision=_decision(approval) if receipt else None,
+        receipt=SignedReceipt(receipt.content, receipt.signature) if receipt else None,
+        metadata=metadata,
+    )
+
+
+OPTIONS = {
+    ApprovalState.APPROVED: "approve",
+    ApprovalState.REJECTED: "reject",
+    ApprovalState.CHANGES_REQUESTED: "request_changes",
+    ApprovalState.ANSWERED: "answer",
+}
+
+
+def _decision(approval: Approval) -> DecisionItem | None:
+    """None: it ended without one."""
+    option = OPTIONS.get(ApprovalState(approval.state))
+    if option is None or approval.decided_at is None:
+        return None
+    return DecisionItem(
+        option=approval.option or option,
+        form=approval.answer or {},
+        by=approval.decided_by or "system",
+        at=approval.decided_at,
+        reason=approval.reason,
     )
 
 

@@ -112,6 +112,7 @@ TITLES = {
     "remind": "Reminded",
     "expire": "Expired",
     "escalate": "Time was over; more people were asked",
+    "cancel": "Cancelled",
     "take_back": "Took the approval back; the question is open again",
 }
 STATES = {
@@ -121,6 +122,7 @@ STATES = {
     "request_changes": "changes_requested",
     "answer": "answered",
     "expire": "expired",
+    "cancel": "cancelled",
     "take_back": "pending",
 }
 

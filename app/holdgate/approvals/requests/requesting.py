@@ -14,6 +14,7 @@ from holdgate.approvals.rules import events, queries, recipient_queries, turn_qu
 from holdgate.approvals.rules.access import holder_of
 from holdgate.approvals.states import ApprovalState, HoldType
 from holdgate.approvals.values import PACE, ApprovalPace, Question
+from holdgate.approvals.versions import AskingTask
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Conflict, TooMany
 from holdgate.core.ids import uuid7
@@ -75,6 +76,21 @@ async def ask(
     )
     if not held:
         return False
+    await open_request(session, task, question, before, signup=signup, pace=pace)
+    return True
+
+
+async def open_request(
+    session: WriteSession,
+    task: AskingTask,
+    question: Question,
+    before: Approval | None,
+    *,
+    signup: str = "open",
+    pace: ApprovalPace = PACE,
+) -> UUID:
+    """Put the question for a task that holds already in this transaction. Returns the request's id. Args and Raises as
+    of `ask`."""
     await _check_files(session, task, question)
     changed = await versions.replace(session, task, question, before)
     approval_id = uuid7()
@@ -105,6 +121,8 @@ async def ask(
             "take_back": question.take_back,
             # What has changed is decided alone, with the changes in sight.
             "alike": None if changed else question.alike(task.run_id, task.kind),
+            "asker": question.asker.name if question.asker else None,
+            "asker_id": question.asker.id if question.asker else None,
         },
         people,
         events.line(approval_id, "ask", "system", data=asked.told),
@@ -112,10 +130,10 @@ async def ask(
     )
     for id, email in await turn_queries.tell_at_once(session, approval_id, task.run_id, few=pace.digest_after):
         await mail_question(session, id, email, question.hold, task.owner_id, question.title)
-    return True
+    return approval_id
 
 
-async def _check_files(session: WriteSession, task: Claimed, question: Question) -> None:
+async def _check_files(session: WriteSession, task: AskingTask, question: Question) -> None:
     """What people open must be what the task keeps, and no file of anybody else's."""
     shown = blocks.files_of(question.shown)
     kept = {(file.id, file.sha256) for file in await artifacts.artifacts_of(session, task.id)} if shown else set()

@@ -18,6 +18,7 @@ from holdgate.approvals.rules.queries import Person
 from holdgate.approvals.rules.tally import starters
 from holdgate.approvals.states import HoldType
 from holdgate.approvals.values import Question
+from holdgate.approvals.versions import AskingTask
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
@@ -27,7 +28,6 @@ from holdgate.core.text.visible import is_blank
 from holdgate.groups import service as groups
 from holdgate.groups.errors import GroupNotFound
 from holdgate.tasks.kinds import LONGEST_WAIT
-from holdgate.tasks.queue.claims import Claimed
 
 BARRED = "started or changed it, so somebody else has to decide"
 # Whoever reads it is not to learn who has an account, or has one no more.
@@ -63,7 +63,7 @@ class _Named(NamedTuple):
     left_out: list[str]
 
 
-async def resolve(session: WriteSession, task: Claimed, question: Question, signup: str) -> ResolvedPeople:
+async def resolve(session: WriteSession, task: AskingTask, question: Question, signup: str) -> ResolvedPeople:
     """Those to ask, each once, and why some of them are not mailed.
 
     Raises:

@@ -47,9 +47,18 @@ async def asked_by_link(
 
 
 def check_person(approval: Approval, by: Principal) -> None:
-    """Raises SignInNeeded for a program that acts for a person where that person has to sign in."""
-    if approval.level != "link" and by.by_program:
+    """For a program that acts for a person.
+
+    Raises:
+        SignInNeeded: that person has to sign in.
+        NotAsked: it has asked for this itself, or another program of the same person has.
+    """
+    if not by.by_program:
+        return
+    if approval.level != "link":
         raise SignInNeeded("This needs the person themselves, signed in. A token is not enough.")
+    if approval.asker_id is not None and (approval.asker_id == by.asker_id or approval.owner_id == by.id):
+        raise NotAsked("A program of yours asked for this, so no program of yours decides it. Decide it yourself.")
 
 
 async def asked_signed_in(session: WriteSession, by: Principal, approval_id: UUID) -> tuple[Approval, Recipient]:

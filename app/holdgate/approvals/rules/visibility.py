@@ -12,7 +12,10 @@ _Next = aliased(Recipient)
 
 
 def asked(by: Principal) -> ColumnElement[bool]:
-    """The person is among those asked, or the task is theirs and waits for its owner."""
+    """The person is among those asked, or the task is theirs and waits for its owner. Of a program that only asks:
+    what it has asked for."""
+    if by.asks_only:
+        return Approval.asker_id == by.asker_id
     among = select(Recipient.approval_id).where(func.lower(Recipient.email) == by.email.lower()).scalar_subquery()
     return or_(Approval.id.in_(among), Approval.owner_id == by.id)
 

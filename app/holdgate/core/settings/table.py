@@ -58,6 +58,7 @@ class Setting(msgspec.Struct, frozen=True):
 
 SERVERS, WEB, MAIL, WORKERS = "Servers", "Web and sign-in", "Mail", "Workers"
 APPROVALS, FILES, API, WATCHING, DEVELOPMENT = "Approvals", "Files and data", "API", "Observability", "Development"
+MANY = integer(1, 100_000)
 
 SETTINGS = (
     Setting("environment", choice("development", "production"), SERVERS, "`development` or `production`"),
@@ -221,6 +222,8 @@ SETTINGS = (
         "how long an approved task waits before it goes on, so that the approval can be undone; `0`: it "
         "goes on at once",
     ),
+    Setting("approval_requests_open", MANY, APPROVALS, "how many requests of one token may be open at once"),
+    Setting("approval_requests_per_hour", MANY, APPROVALS, "how many requests one token may make within an hour"),
     Setting(
         "retention",
         duration(0, never=True),

@@ -26,6 +26,25 @@ def storable_text(text: str, most: int | None = None) -> str:
     return text.replace("\0", "\\x00")[:most]
 
 
+def has_half(text: str) -> bool:
+    """Whether it holds a lone surrogate, which is half of a character."""
+    return not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def place_of(value: Any, bad: Callable[[str], bool], place: str = "") -> str | None:
+    """Where in plain data the first text is that is `bad`, as `.show.name[3]`; None: nowhere. Of a bad name, where the
+    object is that has it."""
+    if isinstance(value, str):
+        return place if bad(value) else None
+    if isinstance(value, dict):
+        if any(bad(name) for name in value):
+            return place
+        inner = ((f"{place}.{name}", each) for name, each in value.items())
+    else:
+        inner = ((f"{place}[{number}]", each) for number, each in enumerate(value if isinstance(value, list) else ()))
+    return next((found for where, each in inner if (found := place_of(each, bad, where)) is not None), None)
+
+
 def holds_nul(value: Any) -> bool:
     """Whether a text or a name somewhere in this plain data holds a NUL character."""
     return _any(value, lambda item: isinstance(item, str) and "\0" in item)

@@ -159,6 +159,11 @@ class AskingAttempt(DurableAttempt):
         return answer
 
 
+async def put_question(attempt: AskingAttempt, question: Question) -> Answer[dict[str, Any]]:
+    """Put a question that is ready made, for the kinds of Holdgate itself."""
+    return await attempt._ask(question)
+
+
 @contextmanager
 def _permanent() -> Iterator[None]:
     """What a handler asks and people can never answer is no use trying again."""

@@ -15,19 +15,20 @@ from holdgate.tasks.errors import SubjectTaken
 from holdgate.tasks.places import by_sqlalchemy_async
 from holdgate.tasks.queue.inserting import insert_tasks
 from holdgate.tasks.requests import CheckedTask
+from holdgate.tasks.states import TaskState
 
 UNIQUE_VIOLATION = "23505"
 
 
-async def insert(session: WriteSession, rows: Sequence[CheckedTask], *, paused: bool = False) -> list[UUID]:
-    """Their ids. `paused`: into a paused run. Raises SubjectTaken."""
+async def insert(session: WriteSession, rows: Sequence[CheckedTask], *, state: TaskState | None = None) -> list[UUID]:
+    """Their ids. `state`: as in `insert_tasks`. Raises SubjectTaken."""
     if not rows:
         return []
     try:
         if any(row.decided_by_database for row in rows):
             ids = await by_sqlalchemy_async(session, rows, schema=await _schema(session))
         else:
-            await insert_tasks(session, list(rows), paused=paused)
+            await insert_tasks(session, list(rows), state=state)
             ids = [row.id for row in rows]
     except IntegrityError as error:
         if sqlstate(error) != UNIQUE_VIOLATION:

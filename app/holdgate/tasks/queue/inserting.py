@@ -6,6 +6,7 @@ from sqlalchemy import text
 
 from holdgate.core.db import WriteSession
 from holdgate.tasks.requests import TaskInsert
+from holdgate.tasks.states import TaskState
 
 _INSERT = text(
     """
@@ -13,14 +14,14 @@ _INSERT = text(
       CAST(:id AS uuid[]), CAST(:kind AS text[]), CAST(:payload AS jsonb[]), CAST(:queue AS text[]),
       CAST(:priority AS int[]), CAST(:max_attempts AS int[]), CAST(:title AS text[]), CAST(:run_id AS uuid[]),
       CAST(:owner_id AS uuid[]), CAST(:subject AS text[]), CAST(:run_at AS timestamptz[]),
-      CAST(:deadline_at AS timestamptz[]), CAST(:paused AS bool[]), coalesce(CAST(:now AS timestamptz), now()))
+      CAST(:deadline_at AS timestamptz[]), CAST(:states AS text[]), coalesce(CAST(:now AS timestamptz), now()))
     """
 )
 
 
 async def insert_tasks(
-    session: WriteSession, tasks: list[TaskInsert], *, paused: bool = False, now: datetime | None = None
+    session: WriteSession, tasks: list[TaskInsert], *, state: TaskState | None = None, now: datetime | None = None
 ) -> None:
-    """One statement; `paused` puts them into a paused run."""
+    """One statement. `state`: paused, in a paused run, or pending_approval; None: ready, or at their time."""
     columns = {name: [getattr(task, name) for task in tasks] for name in TaskInsert.__struct_fields__}
-    await session.execute(_INSERT, {**columns, "paused": [paused] * len(tasks), "now": now})
+    await session.execute(_INSERT, {**columns, "states": [state] * len(tasks), "now": now})

@@ -1,0 +1,140 @@
+"""Asking people by program, waiting for their decision, and cancelling what was asked."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from holdgate.api.idempotency import MutationReply
+from holdgate.api.routes import post
+from holdgate.approvals.api.schemas import Decided, decided
+from holdgate.approvals.programs import service
+from holdgate.approvals.programs.queries import settled_among
+from holdgate.approvals.programs.service import NewRequest
+from holdgate.approvals.states import ApprovalState
+from holdgate.core.config import Settings
+from holdgate.core.db import WriteSession
+from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
+from holdgate.tasks.streams.long_poll import LongPolls
+from holdgate.web.http.request import WebRequest
+
+TAG = "Approvals"
+MOST_PEOPLE = 50
+
+Places: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MOST_PEOPLE)]
+Length: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10**9)] | timedelta
+EXAMPLE = {
+    "title": "Deploy shop 4.2 to production",
+    "show": {"Version": "4.2", "Changes": "Prices with tax"},
+    "form": {"properties": {"note": {"type": "string", "title": "Note for the log"}}},
+    "recipients": ["ann@example.org"],
+    "ttl": "PT20M",
+}
+
+
+class NewApproval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What people are asked. The answer comes at once, the decision later: wait for it, or poll.
+
+    `title`: what will be done, in one line. `show`: what is decided about, values by their labels or a list of blocks.
+    `form`: a JSON schema of an object, whose fields the approver may change; `values` fill it in. `recipients`:
+    addresses, and groups as `group:NAME`; empty: the token's person. `needed`: how many of them must approve, or how
+    many of which group. `level`: `sign-in` asks them to sign in, a link is not enough. `ttl`, `take_back`: seconds, or
+    a duration such as `PT20M`: the time to decide, from the delivery of the first email, and for how long an approval
+    can be undone. `on_expire`: with `stop` people can ask for a fresh link after it, with `continue` it is over;
+    `escalate:group:NAME` asks that group as well. `metadata` is given back, and never shown. `dedupe`: the same
+    request, if it is open, is answered again.
+    """
+
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+    show: dict[str, Any] | list[Any] = {}
+    form: dict[str, Any] | None = None
+    values: dict[str, Any] = {}
+    recipients: Annotated[list[str], msgspec.Meta(max_length=MOST_PEOPLE)] = []
+    needed: Places | Annotated[dict[str, Places], msgspec.Meta(min_length=1, max_length=MOST_PEOPLE)] = 1
+    level: Literal["link", "sign-in"] = "link"
+    ttl: Length | None = None
+    take_back: Length | None = None
+    on_expire: Annotated[str, msgspec.Meta(max_length=80)] = "stop"
+    metadata: dict[str, Any] = {}
+    dedupe: bool = False
+
+
+class NewApprovalMade(msgspec.Struct, frozen=True, kw_only=True):
+    """The request as it was made. `url` is its page; `GET /approvals/{id}?wait=30` waits for the decision."""
+
+    id: UUID
+    task_id: UUID
+    state: ApprovalState
+    version: str
+    url: str
+
+
+@post(
+    "/approvals",
+    scope=Scope.APPROVALS_CREATE,
+    tag=TAG,
+    summary="Ask people for approval",
+    problems=(429,),
+    example=EXAMPLE,
+)
+async def create_approval(
+    request: WebRequest, session: WriteSession, by: Principal, sent: NewApproval
+) -> MutationReply[NewApprovalMade]:
+    """Those asked get an email with a link of their own. Whoever asks decides nothing. 429 when too many are open, or
+    were made within an hour."""
+    settings: Settings = request.app.state.settings
+    wanted = NewRequest(
+        title=sent.title,
+        show=sent.show,
+        form=sent.form,
+        values=sent.values,
+        recipients=sent.recipients,
+        needed=sent.needed,
+        level=sent.level,
+        ttl=_length(sent.ttl),
+        take_back=_length(sent.take_back),
+        on_expire=sent.on_expire,
+        metadata=sent.metadata,
+        dedupe=sent.dedupe,
+    )
+    approval, made = await service.ask(session, by, wanted, settings)
+    answer = NewApprovalMade(
+        id=approval.id,
+        task_id=approval.task_id,
+        state=ApprovalState(approval.state),
+        version=approval.version,
+        url=f"{settings.base_url}/approvals/{approval.id}",
+    )
+    return MutationReply(answer, 201 if made else 200, f"/approvals/{approval.id}")
+
+
+def _length(given: int | timedelta | None) -> timedelta | None:
+    return timedelta(seconds=given) if isinstance(given, int) else given
+
+
+@post(
+    "/approvals/{approval_id:uuid}/cancel",
+    scope=Scope.TASKS_WRITE,
+    instead=Scope.APPROVALS_CREATE,
+    tag=TAG,
+    summary="Cancel a request",
+    problems=(409, 410),
+)
+async def cancel_approval(session: WriteSession, by: Principal, approval_id: UUID) -> Decided:
+    """For the program that asked, and its person: people are asked no longer. 409 once it is decided, or where a task
+    asks."""
+    return decided(await service.cancel(session, by, approval_id))
+
+
+def waiting(request: WebRequest) -> LongPolls:
+    """Who waits for a decision in this process."""
+    state = request.app.state
+    if "waiting_approvals" not in state:
+        state["waiting_approvals"] = LongPolls(state.database, settled_among)
+    found: LongPolls = state["waiting_approvals"]
+    return found
+
+
+handlers = [create_approval, cancel_approval]

@@ -1,0 +1,21 @@
+"""The table of what programs have asked for."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, ForeignKey, LargeBinary
+from sqlalchemy.orm import Mapped, mapped_column
+
+from holdgate.core.postgres.tables import Base
+
+
+class ProgramRequest(Base):
+    """What a program has asked for, by the task that holds on it. `asked` is whole, so that it can be asked again;
+    `digest` (SHA-256) tells whether another one is the same. `given`: metadata that it gets back, never shown."""
+
+    __tablename__ = "program_requests"
+
+    task_id: Mapped[UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
+    asked: Mapped[dict[str, Any]] = mapped_column(JSON)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    given: Mapped[dict[str, Any]] = mapped_column("metadata", JSON)
