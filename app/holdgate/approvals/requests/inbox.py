@@ -16,7 +16,7 @@ from holdgate.approvals.rules import turn_queries
 from holdgate.approvals.rules.queries import another_version, id_before
 from holdgate.approvals.rules.recipient_queries import recipients_of
 from holdgate.approvals.rules.tally import Standing, standings_of
-from holdgate.approvals.rules.visibility import asked, to_come, waits_for
+from holdgate.approvals.rules.visibility import WAITS, asked, parameters_of, to_come, waits_for
 from holdgate.approvals.states import ApprovalState
 from holdgate.core.paging import Cursor, before_cursor
 from holdgate.core.principal import Principal
@@ -128,10 +128,12 @@ async def list_approvals(
     return list((await session.execute(query)).scalars())
 
 
+_COUNT_WAITING = select(func.count()).select_from(Approval).where(WAITS)  # which every page asks
+
+
 async def count_waiting(session: AsyncSession, by: Principal) -> int:
     """How many open questions wait for this person: the rows of `mine`."""
-    found = await session.execute(select(func.count()).select_from(Approval).where(waits_for(by)))
-    return found.scalar_one()
+    return (await session.execute(_COUNT_WAITING, parameters_of(by))).scalar_one()
 
 
 class WaitingRow(NamedTuple):

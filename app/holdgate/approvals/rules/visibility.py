@@ -1,6 +1,8 @@
 """Whose turn it is: which questions a person was asked, and which of them still wait for that very person."""
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from holdgate.approvals.models import Approval, Recipient, Vote
@@ -9,6 +11,18 @@ from holdgate.core.principal import Principal
 from holdgate.core.text.addresses import canonical_address
 
 _Next = aliased(Recipient)
+
+
+class _Whose(NamedTuple):
+    """A person as these conditions know them: by values, or by the parameters of a statement that is built once."""
+
+    email: Any
+    person: Any  # the canonical address
+    id: Any
+
+
+def _whose(by: Principal) -> _Whose:
+    return _Whose(by.email.lower(), canonical_address(by.email), by.id)
 
 
 def asked(by: Principal) -> ColumnElement[bool]:
@@ -22,9 +36,13 @@ def asked(by: Principal) -> ColumnElement[bool]:
 
 def to_decide(by: Principal) -> ColumnElement[bool]:
     """Open, this person's turn, and neither decided nor passed on by them, nor barred to them."""
+    return _to_decide(_whose(by))
+
+
+def _to_decide(by: _Whose) -> ColumnElement[bool]:
     passed_on = exists().where(_Next.forwarded_from == Recipient.id)
-    voted = exists().where(Vote.approval_id == Recipient.approval_id, Vote.person == canonical_address(by.email))
-    mine = (func.lower(Recipient.email) == by.email.lower(), Recipient.turn.is_distinct_from("waiting"))
+    voted = exists().where(Vote.approval_id == Recipient.approval_id, Vote.person == by.person)
+    mine = (func.lower(Recipient.email) == by.email, Recipient.turn.is_distinct_from("waiting"))
     theirs = select(Recipient.approval_id).where(*mine, ~passed_on, ~voted)
     barred = and_(~Approval.self_approval, func.coalesce(Approval.owner_id == by.id, False))
     return and_(Approval.state == ApprovalState.PENDING, Approval.id.in_(theirs), ~barred)
@@ -42,6 +60,18 @@ def to_come(by: Principal) -> ColumnElement[bool]:
 
 def waits_for(by: Principal) -> ColumnElement[bool]:
     """Theirs to decide; or theirs to answer, as the owner."""
+    return _waits_for(_whose(by))
+
+
+def _waits_for(by: _Whose) -> ColumnElement[bool]:
     to_answer = or_(Approval.hold != HoldType.APPROVAL, Approval.stopped_at.is_not(None))
     mine = and_(Approval.state == ApprovalState.PENDING, Approval.owner_id == by.id, to_answer)
-    return or_(to_decide(by), mine)
+    return or_(_to_decide(by), mine)
+
+
+# The same for whomever `parameters_of` says, for a statement that is built once.
+WAITS = _waits_for(_Whose(bindparam("email"), bindparam("person"), bindparam("id")))
+
+
+def parameters_of(by: Principal) -> dict[str, Any]:
+    return _whose(by)._asdict()

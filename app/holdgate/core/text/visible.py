@@ -23,6 +23,7 @@ _UNSEEN = re.compile(
     "\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
     "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+_PRINTABLE = bytes([9, 10, *range(0x20, 0x7F)])
 _JOINERS = "\u200c\u200d"
 # Letters of Arabic, Syriac, N'Ko, Mandaic and Mongolian: what stands between two of them changes their shapes.
 _CURSIVE = re.compile("[\u0620-\u065f\u066e-\u06d3\u06d5\u06fa-\u06ff\u0710-\u08ff\u1820-\u18aa]")
@@ -45,7 +46,9 @@ def visible_html(html: str) -> str:
 
     All others, and what is in a textarea, stay exact: they are what a form sends back.
     """
-    if visible(html) == html:  # nearly every page
+    # Nearly every page: what is no printable ASCII is little, and looked at alone.
+    rest = html.encode("utf-8", "surrogatepass").translate(None, _PRINTABLE)
+    if not _UNSEEN.search(rest.decode("utf-8", "surrogatepass")) or visible(html) == html:
         return html
     pieces = _TAG.split(html)
     editing = False

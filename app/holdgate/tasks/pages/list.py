@@ -19,7 +19,7 @@ from holdgate.core.paging import Cursor, Page, paginate
 from holdgate.core.principal import Principal
 from holdgate.tasks.models import Task
 from holdgate.tasks.search import lists, saved
-from holdgate.tasks.search.counts import tellable, totals
+from holdgate.tasks.search.counts import tellable, totals, totals_with_mail
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.search.models import SavedView
 from holdgate.tasks.search.parameters import FilterForm, parse_filter
@@ -103,8 +103,8 @@ async def task_list(session: Session, user: Principal, form: FilterForm, asked: 
     """
     wanted = form.wanted or TaskFilter()
     shown = await _page(session, user, wanted, asked) if form.wanted else Page[Task]([], None, None, False)
-    counts = await totals(session, user.scope, wanted)
     address = _Address(path, wanted, asked.oldest)
+    counts, mail = await _counts(session, user, wanted, hides_mail=address.hides_mail(wanted))
     return TaskList(
         tasks=shown.rows,
         form=form,
@@ -122,7 +122,7 @@ async def task_list(session: Session, user: Principal, form: FilterForm, asked: 
         oldest=asked.oldest,
         sort_url=_Address(path, wanted, not asked.oldest).of(),
         mail=wanted.mail,
-        mail_count=await _mail_count(session, user, wanted) if address.hides_mail(wanted) else 0,
+        mail_count=_matching(mail, replace(wanted, mail=ONLY)) or 0,
         mail_url=address.of(mail=WITHOUT if not wanted.mail else ""),
     )
 
@@ -141,10 +141,13 @@ def _matching(counts: dict[str, int], wanted: TaskFilter) -> int | None:
     return sum(counts.get(state, 0) for state in wanted.states or counts) if tellable(wanted) else None
 
 
-async def _mail_count(session: Session, user: Principal, wanted: TaskFilter) -> int:
-    """How many of what the filter matches, or would, are mail and webhooks; 0 where that is not known."""
-    own = replace(wanted, mail=ONLY)
-    return _matching(await totals(session, user.scope, own), own) or 0
+async def _counts(
+    session: Session, user: Principal, wanted: TaskFilter, *, hides_mail: bool
+) -> tuple[dict[str, int], dict[str, int]]:
+    """By state what the filter matches; and what is mail and webhooks of that, or would be, where they are hidden."""
+    if hides_mail:
+        return await totals_with_mail(session, user.scope, wanted)
+    return await totals(session, user.scope, wanted), {}
 
 
 async def _page(session: Session, user: Principal, wanted: TaskFilter, asked: Turn) -> Page[Task]:

@@ -27,9 +27,21 @@ async def totals(session: AsyncSession, scope: UUID | None, wanted: TaskFilter) 
         return (await stats.counts_by_run(session, [wanted.run_id]))[wanted.run_id]
     if not wanted.kind and not wanted.queue and not wanted.mail:
         return await stats.counts_by_state(session, scope)
+    return _of(await stats.counts_by_kind(session, scope), wanted)
+
+
+async def totals_with_mail(
+    session: AsyncSession, scope: UUID | None, wanted: TaskFilter
+) -> tuple[dict[str, int], dict[str, int]]:
+    """The same, and besides what is mail and webhooks of what the filter matches, or would; of no run. One look."""
+    counts = await stats.counts_by_kind(session, scope)
+    return _of(counts, wanted), _of(counts, msgspec.structs.replace(wanted, mail=ONLY))
+
+
+def _of(counts: stats.CountsByKind, wanted: TaskFilter) -> dict[str, int]:
     own = own_kinds()
     found: dict[str, int] = {}
-    for (queue, kind), states in (await stats.counts_by_kind(session, scope)).items():
+    for (queue, kind), states in counts.items():
         of_kind = wanted.kind in ("", kind) and wanted.queue in ("", queue)
         if of_kind and wanted.mail in ("", ONLY if kind in own else WITHOUT):
             for state, n in states.items():
