@@ -33,6 +33,10 @@ RECEIPTS = "tests.approvals.evidence.test_docs:"
 ELSEWHERE = {
     ("docs/api.md", "sh"): API,
     ("docs/api.md", "python"): API,
+    ("docs/add.md", "python"): (
+        "tests.product.test_add_to_product:test_the_page_holds_from_its_first_step_to_its_last"
+    ),
+    ("docs/cookbook.md", "python"): "tests.docs.test_cookbook:test_every_recipe_does_what_it_says",
     ("docs/testing.md", "python"): (
         "tests.product.test_plugin:test_a_product_tests_its_kinds_on_an_embedded_server_in_parallel"
     ),
@@ -63,6 +67,8 @@ NOT_RUN = {
     "docs/tutorial.md: KINDS=greetings make run": "it does not end; test_tutorial.py runs the kind",
     "docs/operations.md: TRACES_URL=http://collector:4318/v1/traces": "another machine's address; the setting is read",
     "docs/operations.md: import sentry_sdk": "of others; tests/runtime/test_reporting.py",
+    "docs/add.md: holdgate init": "tests/product/test_add_to_product.py runs it where the page is",
+    "docs/add.md: holdgate dev --reload": "it does not end; tests/product/test_init.py runs it",
     "docs/kinds.md: KINDS=shop.refunds make run": "it does not end; tests/kinds/test_docs.py runs the kind",
     "docs/approvals.md: holdgate verify holdgate-receipt-….json": (
         "the name of the file is cut; tests/approvals/evidence/test_receipts.py runs the command"

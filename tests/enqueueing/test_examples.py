@@ -2,11 +2,8 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +11,18 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from holdgate.accounts.service import add_user
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from holdgate.kinds import BUILT_IN
-from holdgate.tasks import kinds
-from holdgate.testing import KindTester
-from tests import wheels
+from tests import processes
+from tests.enqueueing.refunds import EXAMPLES, agreed
+from tests.factories.programs import token_for
+from tests.processes import environment, free_port
 from tests.servers import Servers
+from tests.type_checkers import CHECKERS, missing
 
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples"
+# Django says its types to nobody.
+TYPED = [f"examples/{path.name}" for path in EXAMPLES.glob("*.py") if not path.name.startswith("django_")]
 CHECKED = """
 from holdgate import AsyncClient, Client
 from refunds import PayRefund, Transfer, pay_refund
@@ -53,39 +52,6 @@ WRONG = ["20", "21", "22", "23", "24"]  # another payload, an unknown option, a 
 REVEALED = ("Kind[PayRefund, Transfer]", "UUID", "list[UUID]", "Transfer", "TaskDetail", "list[str]")
 
 
-@pytest.fixture
-def example(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Imports an example. Its modules and kinds are gone after the test."""
-    for built_in in BUILT_IN:
-        import_module(built_in)  # before: what is imported first by a test would be gone after it as well
-    monkeypatch.setattr(kinds, "_CATALOGUE", dict(kinds._CATALOGUE))
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    yield import_module
-    for path in EXAMPLES.glob("*.py"):
-        sys.modules.pop(path.stem, None)
-
-
-@pytest.fixture
-async def shop(database: Database) -> AsyncIterator[None]:
-    yield
-    async with database.write("system") as session:
-        await session.execute(text("DROP TABLE IF EXISTS public.shop_refunds, shop_refunds"))
-
-
-async def agreed(database: Database, settings: Settings) -> list[str]:
-    """Two people approve what was enqueued; the state and the result of each task."""
-    async with database.read() as session:
-        tasks = list((await session.execute(text("SELECT id FROM tasks WHERE kind = 'refund.pay'"))).scalars())
-    found = []
-    async with KindTester(database, settings) as tester:
-        for task in tasks:
-            assert await tester.run(task) == "pending_approval"
-            await tester.approve(task, by="ann@shop.example")
-            await tester.approve(task, by="bob@shop.example")
-            found.append(f"{await tester.finish(task)} {(await tester.result(task))['cents']}")
-    return found
-
-
 @pytest.mark.usefixtures("shop")
 async def test_a_refund_of_the_fastapi_shop_is_there_with_its_row_or_not_at_all(
     example: Any, servers: Servers, database: Database, settings: Settings
@@ -103,48 +69,41 @@ async def test_a_refund_of_the_fastapi_shop_is_there_with_its_row_or_not_at_all(
 
 
 @pytest.mark.usefixtures("shop")
-async def test_so_is_one_of_the_flask_shop(
-    example: Any, servers: Servers, database: Database, settings: Settings
+async def test_so_is_one_of_the_flask_shop_which_asks_by_the_api_how_far_it_is(
+    example: Any,
+    servers: Servers,
+    database: Database,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    async with database.write("system") as session:
+        owner = await add_user(session, "shop@shop.example")
+        token = await token_for(session, owner.id)
+    port = free_port()
+    for name, value in (("BASE_URL", f"http://127.0.0.1:{port}"), ("TOKEN", token), ("OWNER", owner.email)):
+        monkeypatch.setenv(name, value)
     shop = example("flask_shop").create_app(servers.database_url.replace("+asyncpg", "")).test_client()
     made = [shop.post("/orders/A7/refund?cents=1250") for _ in range(2)]
     assert {answer.status_code for answer in made} == {202} and made[0].json == made[1].json
     assert shop.post("/orders/A8/refund?cents=60000").status_code == 409
-    assert await agreed(database, settings) == ["succeeded 1250"]
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The examples beside an environment with the wheel; its other packages are ours, by a path."""
-    place = tmp_path_factory.mktemp("product")
-    files = {f"examples/{path.name}": path.read_text() for path in EXAMPLES.glob("*.py")}
-    wheels.install(wheels.build(place), place, files)
-    (place / "checked.py").write_text(CHECKED)
-    return place
-
-
-def _pyright_missing() -> str:
-    """Why pyright does not start here: it is a program for node, fetched by npm at its first start."""
-    if shutil.which("node") is None:
-        return "pyright is a program for node, which is not here: apt-get install nodejs npm"
-    begun = subprocess.run([sys.executable, "-m", "pyright", "--version"], capture_output=True, text=True)
-    return "" if begun.returncode == 0 else f"pyright does not start, npm could not fetch it: {begun.stderr[-300:]}"
-
-
-CHECKERS = {
-    "mypy": ["-m", "mypy", "--strict", "--config-file=", "--cache-dir=cache", "--python-executable=venv/bin/python"],
-    "pyright": ["-m", "pyright", "--pythonpath=venv/bin/python"],
-}
+    with processes.web(environment(servers, tmp_path), tmp_path / "web.log", port):
+        path = f"/refunds/{made[0].get_json()['task']}"
+        assert shop.get(path).json == {"state": "queued", "waits_for": []}
+        assert await agreed(database, settings) == ["succeeded 1250"]
+        assert shop.get(path).json == {"state": "succeeded", "waits_for": ["Pay 12.50 € back for order A7"]}
+        assert shop.get(f"/refunds/{owner.id}").status_code == 404
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("checker", CHECKERS)
 def test_type_checkers_agree_about_the_installed_package(checker: str, product: Path) -> None:
-    if checker == "pyright" and (missing := _pyright_missing()):
-        pytest.skip(missing)
+    if reason := missing(checker):
+        pytest.skip(reason)
+    (product / "checked.py").write_text(CHECKED)
     (product / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict", "extraPaths": ["examples"]}')
     done = subprocess.run(
-        [sys.executable, *CHECKERS[checker], "examples", "checked.py"],
+        [sys.executable, *CHECKERS[checker], *TYPED, "checked.py"],
         cwd=product,
         env={**os.environ, "MYPYPATH": "examples"},
         capture_output=True,
