@@ -60,7 +60,7 @@ async def test_an_application_by_email_goes_once_with_the_file_and_its_message_i
     assert await mailing.run(task_id) == "needs_input"
     await mailing.decide(task_id, form={"work_permit": "yes"})
     assert await mailing.run(task_id) == "pending_approval"
-    shown = (await mailing.question(task_id)).shown
+    shown = (await mailing.question(task_id)).told
     assert (shown["Sent by email to"], shown["Subject"]) == ("jobs@harrow.example", "Ref 12")
     await mailing.decide(task_id)
     assert await mailing.run(task_id) == "succeeded"
@@ -115,12 +115,12 @@ async def test_an_application_by_hand_is_prepared_approved_and_handed_over(
     more = {"questions": [portfolio]} if job == "wants-file" else {"apply_url": f"{site.url}/jobs/{job}"}
     task_id = await ada.apply(job, **more)
     assert await tester.run(task_id) == "pending_approval"
-    assert "Sent by hand" in (await tester.question(task_id)).shown
+    assert "Sent by hand" in (await tester.question(task_id)).told
     await tester.decide(task_id)
     assert await tester.run(task_id) == "needs_input"
     question = await tester.question(task_id)
     assert question.step == "hand-off-1"
-    assert question.shown["Cover letter"] == LETTER and question.shown["Name"] == "Ada Lovelace"
+    assert question.shown["Cover letter"] == LETTER and question.told["Name"] == "Ada Lovelace"
     await tester.decide(task_id, form={"next": SENT, "confirmation": "C-17"})
     assert await tester.run(task_id) == "succeeded"
     result = await tester.result(task_id)

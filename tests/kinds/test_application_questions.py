@@ -21,7 +21,7 @@ async def test_a_required_question_without_an_answer_is_asked_and_then_the_appro
     await tester.decide(task_id, form={"work_permit": "yes"})
     assert ((await tester.task(task_id)).state, (await tester.task(task_id)).priority) == ("queued", 100)
     assert await tester.run(task_id) == "pending_approval"
-    assert (await tester.question(task_id)).shown["Are you allowed to work in the EU?"] == "yes"
+    assert (await tester.question(task_id)).told["Are you allowed to work in the EU?"] == "yes"
 
     await tester.decide(task_id)
     assert await tester.run(task_id) == "succeeded"
@@ -72,7 +72,7 @@ async def test_a_missing_name_can_be_given_by_form(ada: Applicant, tester: KindT
     await tester.decide(task_id, form={"applicant_name": "Ada King"})
     assert await tester.run(task_id) == "pending_approval"
     question = await tester.question(task_id)
-    assert question.shown["Name"] == "Ada King"
+    assert question.told["Name"] == "Ada King"
     assert question.form["cover_letter"].endswith("\n\nAda King")
 
 

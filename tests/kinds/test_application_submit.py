@@ -1,12 +1,18 @@
 """From a posting to a receipt, at the real careers site."""
 
+from datetime import timedelta
 from hashlib import sha256
 
 import msgspec
 import pytest
+from sqlalchemy import select
 
+from holdgate.approvals import blocks
+from holdgate.approvals.models import Approval
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
+from holdgate.core.files import FileStore
+from holdgate.tasks import artifacts
 from holdgate.tasks.errors import PayloadMismatch
 from holdgate.testing import KindTester
 from tests.careers.careers_site import PDF, Site
@@ -20,11 +26,11 @@ async def test_an_application_is_composed_approved_sent_and_recorded(
     assert await tester.run(task_id) == "pending_approval", (await tester.task(task_id)).error
     assert site.received("happy") == []
 
-    question = await tester.question(task_id)
+    question, digest = await tester.question(task_id), sha256(PDF).hexdigest()
     assert question.title == "Apply for Engineer at Gantry & Rail"
     assert question.form == {"cover_letter": LETTER}
     assert question.recipients == ["ada@example.org"]
-    assert list(question.shown.items()) == [
+    assert list(question.told.items()) == [
         ("Position", "Engineer"),
         ("Company", "Gantry & Rail"),
         ("Posting", f"{site.url}/jobs/happy"),
@@ -32,8 +38,7 @@ async def test_an_application_is_composed_approved_sent_and_recorded(
         ("Name", "Ada Lovelace"),
         ("E-mail", "ada@example.org"),
         ("Phone", "+44 20 7946 0018"),
-        ("Résumé", f"cv.pdf ({len(PDF)} bytes)"),
-        ("SHA-256 of the résumé", sha256(PDF).hexdigest()),
+        ("Résumé", f"cv ({digest[:8]}).pdf ({len(PDF)} bytes, SHA-256 {digest})"),
     ]
 
     await tester.decide(task_id)
@@ -56,6 +61,22 @@ async def test_an_application_is_composed_approved_sent_and_recorded(
     assert posting.applied_task_id == task_id
     assert (await tester.task(task_id)).progress == {"done": 3, "total": 3, "note": "Sent"}
     assert list(await tester.steps(task_id)) == ["compose", "sending", "trying", "send", "applied"]
+
+
+async def test_whoever_decides_reads_the_job_opens_the_resume_and_has_a_day(
+    ada: Applicant, tester: KindTester, database: Database, settings: Settings
+) -> None:
+    job = "<p>We print <strong>books</strong>.</p><ul><li>Set type</li><li>Read proofs &amp; more</li></ul>"
+    task_id = await ada.apply("shown", description=job)
+    await tester.run(task_id)
+    question = await tester.question(task_id)
+    assert question.told["The job"] == "We print books.\n\n- Set type\n- Read proofs & more"
+    [file] = blocks.files_of(question.shown)
+    async with database.read() as session:
+        kept = await artifacts.find_artifact(session, task_id, file.id, None)
+        approval = (await session.execute(select(Approval).where(Approval.task_id == task_id))).scalar_one()
+    assert await FileStore(settings.artifact_store).read(kept.key) == PDF
+    assert approval.ttl == timedelta(hours=24)
 
 
 async def test_the_edited_letter_arrives_byte_for_byte(ada: Applicant, tester: KindTester, site: Site) -> None:
@@ -117,7 +138,7 @@ async def test_after_a_rejection_a_resumed_task_is_composed_from_the_changed_pro
     assert await tester.act(task_id, "resume") == "queued"
     assert await tester.run(task_id) == "pending_approval"
     question = await tester.question(task_id)
-    assert (question.step, question.shown["Phone"]) == ("submit-2", "+44 1")
+    assert (question.step, question.told["Phone"]) == ("submit-2", "+44 1")
     await tester.decide(task_id)
     assert await tester.run(task_id) == "succeeded"
     assert [sent["phone"] for sent in site.received("second-thoughts")] == ["+44 1"]
@@ -167,7 +188,7 @@ async def test_a_posting_that_was_applied_to_before_says_so_and_keeps_its_first_
     before = await ada.posting_of(first)
     second = await ada.apply_for(before.id)
     await tester.run(second)
-    assert "You have applied for this posting before" in (await tester.question(second)).shown["Please note"]
+    assert "You have applied for this posting before" in (await tester.question(second)).told["Please note"]
     await tester.decide(second)
     assert await tester.run(second) == "succeeded"
     after = await ada.posting_of(second)
@@ -185,7 +206,7 @@ async def test_of_two_tasks_for_a_posting_the_second_asks_again_before_it_sends(
         await tester.decide(task_id)
     assert await tester.run(first) == "succeeded"
     assert await tester.run(second) == "pending_approval"
-    assert "before" in (await tester.question(second)).shown["Please note"]
+    assert "before" in (await tester.question(second)).told["Please note"]
     assert len(site.received("twins")) == 1
 
 
@@ -199,7 +220,7 @@ async def test_an_approved_application_is_never_sent_for_another_posting(
     await tester.edit(task_id, {"posting_id": str(other)}, again=again)
     if again:
         assert await tester.run(task_id) == "pending_approval"
-        assert (await tester.question(task_id)).shown["Sent to"] == f"{site.url}/jobs/other/apply"
+        assert (await tester.question(task_id)).told["Sent to"] == f"{site.url}/jobs/other/apply"
     else:
         assert await tester.run(task_id) == "dead_letter"
         assert "about another posting" in str((await tester.task(task_id)).reason)

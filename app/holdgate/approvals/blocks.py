@@ -75,7 +75,7 @@ class MarkdownBlock(TextBlock, frozen=True, tag="markdown"):
 class FieldsBlock(_Block, frozen=True, tag="fields"):
     """Values under their names, in their order: given as a mapping, kept as pairs."""
 
-    fields: dict[str, Scalar] | Sequence[tuple[str, Scalar]]
+    fields: Mapping[str, Scalar] | Sequence[tuple[str, Scalar]]
     label: str = ""
 
     def __post_init__(self) -> None:

@@ -37,7 +37,7 @@ class SubmitApplication(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     posting_id: UUID
 
 
-@kind(KIND, max_attempts=5, timeout=timedelta(minutes=2), backoff=BACKOFF)
+@kind(KIND, max_attempts=5, timeout=timedelta(minutes=2), backoff=BACKOFF, approval_ttl=timedelta(hours=24))
 async def submit_application(ctx: Context, payload: SubmitApplication) -> SiteReceipt:
     """Apply for a posting with the profile of the task's owner, once they have approved it."""
     tries = count(1)

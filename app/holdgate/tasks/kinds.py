@@ -73,10 +73,8 @@ class Rate:
 
 @dataclass(frozen=True)
 class Kind(Generic[P, R]):
-    """A handler under its name: what `@kind` returns. `P` is the type of its payload, `R` that of its result.
-
-    Called, it calls the handler.
-    """
+    """A handler under its name: what `@kind` returns. Called, it calls the handler. `P` is its payload's type, `R` its
+    result's."""
 
     name: str
     handler: Callable[..., Awaitable[R]] | Callable[..., R]
@@ -91,6 +89,7 @@ class Kind(Generic[P, R]):
     about: str
     concurrency: int | None
     rate: Rate | None
+    approval_ttl: timedelta | None = None
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         return self.handler(*args, **options)
@@ -130,9 +129,8 @@ class Kind(Generic[P, R]):
     def enqueue_many(self, where: Any, payloads: Iterable[P], **options: Unpack[TaskOptions]) -> Any:
         """As `enqueue`, all of them or none, each with the same options. For options of their own, or several kinds:
         `holdgate.enqueue_many(where, [kind.request(payload, …), …])`. Returns their ids in the same order."""
-        return places.enqueue_rows(
-            where, [check_request(self, self.request(payload, **options)) for payload in payloads]
-        )
+        requests = [check_request(self, self.request(payload, **options)) for payload in payloads]
+        return places.enqueue_rows(where, requests)
 
     def request(self, payload: P, **options: Unpack[TaskOptions]) -> TaskRequest:
         """A task to be enqueued together with others."""
@@ -214,6 +212,7 @@ def kind(
     internal: bool = ...,
     concurrency: int | None = ...,
     rate: Rate | None = ...,
+    approval_ttl: timedelta | None = ...,
 ) -> _Declares: ...
 @overload
 def kind(
@@ -227,6 +226,7 @@ def kind(
     internal: bool = ...,
     concurrency: int | None = ...,
     rate: Rate | None = ...,
+    approval_ttl: timedelta | None = ...,
 ) -> _DeclaresPlain: ...
 def kind(
     name: str,
@@ -239,12 +239,12 @@ def kind(
     internal: bool = False,
     concurrency: int | None = None,
     rate: Rate | None = None,
+    approval_ttl: timedelta | None = None,
 ) -> Any:
     """Declare a kind: the function below becomes the handler of tasks under this name, and a `Kind` to enqueue by.
 
     A handler for the event loop is `async def handler(ctx: Context, payload: P) -> R`. With `runs_in="thread"` or
-    `"process"` it is a plain `def handler(payload: P) -> R`, for work that would block the loop. `P` is a dataclass,
-    a msgspec struct or a pydantic model.
+    `"process"` it is a plain `def handler(payload: P) -> R`. `P` is a dataclass, a msgspec struct or a pydantic model.
 
     Args:
         queue: where its tasks wait unless the caller says otherwise.
@@ -254,6 +254,7 @@ def kind(
         internal: enqueued by other code only, never as somebody asks for it by name (mail, say).
         concurrency: how many of its tasks run at once, over all workers together.
         rate: how many start within a time, over all workers together. Administrators can set both otherwise.
+        approval_ttl: how long people have to decide what its tasks ask; `APPROVAL_TTL` by default.
 
     Raises:
         ValueError: a name, a number, a time or a queue that cannot be worked by.
@@ -261,7 +262,7 @@ def kind(
     """
     declaring.check_name(name)
     limit = None if rate is None else (rate.count, rate.per)
-    declaring.check_bounds(name, queue, max_attempts, timeout, concurrency, limit)
+    declaring.check_bounds(name, queue, max_attempts, timeout, concurrency, limit, approval_ttl)
 
     def register(handler: Callable[..., Any]) -> AnyKind:
         payload, result = declaring.types_of(name, handler, runs_in)
@@ -281,6 +282,7 @@ def kind(
             about=(handler.__doc__ or "").strip().split("\n")[0],
             concurrency=concurrency,
             rate=rate,
+            approval_ttl=approval_ttl,
         )
         return _CATALOGUE[name]
 

@@ -7,13 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from holdgate.testing.asked import AskedQuestion as AskedQuestion
     from holdgate.testing.blocking import BlockingTester as BlockingTester
     from holdgate.testing.enqueued import AssertEnqueued as AssertEnqueued
-    from holdgate.testing.tester import AskedQuestion as AskedQuestion
     from holdgate.testing.tester import KindTester as KindTester
 
 _HOMES = {
-    "AskedQuestion": "tester",
+    "AskedQuestion": "asked",
     "AssertEnqueued": "enqueued",
     "BlockingTester": "blocking",
     "KindTester": "tester",

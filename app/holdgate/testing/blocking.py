@@ -7,8 +7,9 @@ from uuid import UUID
 from holdgate.core.principal import Principal
 from holdgate.tasks.models import Task
 from holdgate.tasks.states import TaskState
+from holdgate.testing.asked import AskedQuestion
 from holdgate.testing.loops import BlockingRunner
-from holdgate.testing.tester import AskedQuestion, KindTester
+from holdgate.testing.tester import KindTester
 
 
 class BlockingTester:

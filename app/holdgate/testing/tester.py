@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Literal
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import select, text
 
 from holdgate.accounts import service as accounts
@@ -40,6 +39,7 @@ from holdgate.tasks.queue import claims, moves
 from holdgate.tasks.queue.claims import Claimed
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState, TaskVerb
+from holdgate.testing.asked import AskedQuestion
 
 ACTOR = "worker:tester"
 LEASE = timedelta(hours=1)  # nobody renews it
@@ -59,19 +59,6 @@ _UNDOABLE = text(
     WHERE task_id = :id AND state = 'approved' AND decided_at + take_back > now()
     """
 )
-
-
-class AskedQuestion(msgspec.Struct, frozen=True):
-    """The question a task waits on. `form` is what its fields show at first; `approved` are those who have, so far."""
-
-    hold: HoldType
-    step: str
-    title: str
-    shown: Any
-    form: dict[str, Any]
-    recipients: list[str]
-    needed: int = 1
-    approved: tuple[str, ...] = ()
 
 
 class KindTester:

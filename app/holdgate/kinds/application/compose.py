@@ -17,9 +17,11 @@ from holdgate.kinds.application.questions import field_for, reply_to
 from holdgate.postings import service as postings
 from holdgate.postings.channels import Channel, Way
 from holdgate.postings.errors import PostingNotFound
+from holdgate.postings.formats.description import as_text
 from holdgate.postings.service import PostingView
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
+from holdgate.tasks.payloads.artifact import StoredArtifact
 
 NAME = "applicant_name"  # not "name": a posting may ask a question of that name
 
@@ -69,9 +71,16 @@ async def compose(ctx: Context, posting_id: UUID, given: Given) -> Packet | Miss
             posting_id=posting.id,
         )
     await ctx.progress(1, 3, "Composed")
-    return _packet(
+    packet = _packet(
         ctx.task.round, posting, posting.way, profile, name, document, [r for r in replies if r], given.letter
     )
+    return msgspec.structs.replace(packet, resume_file=await _kept(ctx, document, packet.resume.sha256))
+
+
+async def _kept(ctx: Context, document: Document, digest: str) -> StoredArtifact:
+    """The résumé, to be opened by whoever decides; another one has another name, so that what was shown stays there."""
+    stem, dot, suffix = document.name.rpartition(".")
+    return await ctx.artifact(f"{stem} ({digest[:8]}){dot}{suffix}", document.content, document.media_type)
 
 
 def _packet(
@@ -108,6 +117,7 @@ def _packet(
         cover_letter=letter or fill(profile.cover_letter.strip() or cover_letter.DEFAULT, words),
         applied_at=posting.applied_at,
         posting_id=posting.id,
+        job=as_text(posting.description),
         channel=way.channel,
         by_hand_because=way.reason if way.channel is Channel.BY_HAND else "",
     )

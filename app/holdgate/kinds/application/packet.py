@@ -7,8 +7,12 @@ from uuid import UUID
 import msgspec
 
 from holdgate.accounts.profile.cover_letter import LONGEST
+from holdgate.approvals.blocks import AnyBlock, FieldsBlock, FileBlock, TextBlock
 from holdgate.approvals.forms import FormField
 from holdgate.postings.channels import Channel, mailbox_of, subject_of
+from holdgate.tasks.payloads.artifact import StoredArtifact
+
+LONG = 200  # characters: what is longer is a text of its own
 
 
 class Resume(msgspec.Struct, frozen=True):
@@ -45,6 +49,8 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, tag="packet"):
     cover_letter: str
     applied_at: datetime | None
     posting_id: UUID | None = None  # None: composed by a release that did not note it
+    job: str = ""  # what the posting says, as text
+    resume_file: StoredArtifact | None = None  # the résumé, kept with the task to be shown
     channel: Channel = Channel.DIRECT
     by_hand_because: str = ""
 
@@ -53,8 +59,16 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, tag="packet"):
         """Of an application by email: what the employer asked for, or the position."""
         return subject_of(self.apply_url) or f"Application for {self.title}"
 
-    def shown(self) -> dict[str, str]:
-        """Everything that will be sent but the cover letter, which is the form, in reading order."""
+    def shown(self) -> list[AnyBlock]:
+        """The job, and everything that will be sent but the cover letter, which is the form, in reading order."""
+        facts = self._facts()
+        short = {label: text for label, text in facts.items() if "\n" not in text and len(text) <= LONG}
+        blocks: list[AnyBlock] = [FieldsBlock(short)]
+        blocks += [TextBlock(text, label) for label, text in facts.items() if label not in short]
+        blocks += [TextBlock(self.job, "The job")] if self.job else []
+        return [*blocks, FileBlock(self.resume_file, "Résumé")] if self.resume_file else blocks
+
+    def _facts(self) -> dict[str, str]:
         day = f"{self.applied_at.day} {self.applied_at:%B %Y}" if self.applied_at else ""
         warning = f"You have applied for this posting before, on {day}." if day else ""
         facts = {
@@ -67,9 +81,10 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, tag="packet"):
             "Name": self.name,
             "E-mail": self.email,
             "Phone": self.phone,
-            "Résumé": f"{self.resume.name} ({self.resume.size:,} bytes)",
-            "SHA-256 of the résumé": self.resume.sha256,
         }
+        if self.resume_file is None:
+            facts["Résumé"] = f"{self.resume.name} ({self.resume.size:,} bytes)"
+            facts["SHA-256 of the résumé"] = self.resume.sha256
         for reply in self.replies:
             label = reply.label if reply.label not in facts else f"{reply.label} ({reply.name})"
             facts[label] = reply.value

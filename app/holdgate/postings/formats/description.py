@@ -27,6 +27,8 @@ _INSTEAD = {
     **dict.fromkeys(("table", "td", "th", "tr"), "p"),
 }
 _EMPTY = re.compile(r"<(p|h3|h4|li|ul|ol)>(?:\s|&nbsp;|<br>)*</\1>")
+_LINE_END = re.compile(r"<br>|</(?:p|h3|h4|ul|ol)>")
+_ANY_TAG = re.compile(r"<[^<>]*>")
 _CLEANER = nh3.Cleaner(
     tags={"p", "br", "ul", "ol", "li", "strong", "em", "b", "i", "h3", "h4", "a"},
     attributes={"a": {"href"}},
@@ -56,6 +58,12 @@ def sanitised(text: str) -> str:
     if len(clean) > MAX_DESCRIPTION:
         raise ValueError(f"The description is longer than {MAX_DESCRIPTION:,} characters as HTML.")
     return clean
+
+
+def as_text(description: str) -> str:
+    """Return a sanitised description as plain text: its lines, with a dash before those of a list."""
+    lines = _ANY_TAG.sub("", _LINE_END.sub("\n", description.replace("<li>", "<br>- ")))
+    return re.sub(r"\n\s*\n", "\n\n", html.unescape(lines)).strip()
 
 
 def is_html(text: str) -> bool:

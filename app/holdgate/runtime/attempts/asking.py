@@ -17,6 +17,7 @@ from holdgate.core.later import Later
 from holdgate.core.text.typed import read_as
 from holdgate.runtime.attempts.durable import DurableAttempt
 from holdgate.runtime.errors import Asleep, Held, LeaseLost, PermanentError, TaskEnded
+from holdgate.tasks.kinds import find_kind
 
 if TYPE_CHECKING:
     from holdgate.approvals import versions
@@ -75,7 +76,8 @@ class AskingAttempt(DurableAttempt):
                 person counting once: `{"security": 1, "finance": 1}`; those groups are asked then.
             self_approval: False bars the task's owner and whoever started its run.
             level: `sign-in` asks people to sign in as the address they were asked at; no link and no token is enough.
-            ttl: time to decide, counted from the first delivered mail; `APPROVAL_TTL` by default.
+            ttl: time to decide, counted from the first delivered mail; what the kind says, or
+                `APPROVAL_TTL`, by default.
             take_back: how long the task waits once it is approved, so that the approval can still be taken back;
                 `APPROVAL_TAKE_BACK` by default.
             options: up to five named decisions in place of approving and rejecting; `answer.option` is the one chosen.
@@ -95,7 +97,7 @@ class AskingAttempt(DurableAttempt):
                 needed=needed,
                 self_approval=self_approval,
                 level=level,
-                ttl=ttl or self.settings.approval_ttl,
+                ttl=ttl or find_kind(self.task.kind).approval_ttl or self.settings.approval_ttl,
                 take_back=self.settings.approval_take_back if take_back is None else take_back,
                 choices=Choices(tuple(options), request_changes),
                 continues_on_reject=on_reject == "continue",
