@@ -35,6 +35,7 @@ PAGES = (
     "/approvals",
     "/approvals?show=all",
     "/approvals?show=decided",
+    "/approvals/people",
     "/approvals/together?run={run}",
     "/approvals/group/{group}",
     "/approvals/{approval}",

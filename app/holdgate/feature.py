@@ -36,6 +36,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
         reasons: the page that a task's reason leads to (tasks/reason_links.py).
         people_waiting: counts the people that runs wait for (runs/waiting.py).
         waiting: counts what waits for a person, for the navigation.
+        metrics: its figures for Prometheus, read at each look.
         made_by_tokens: what goes on after the token that made it is revoked (accounts/tokens/uses.py).
         intake: adds tasks to something that `run_id` names (tasks/creating.py).
         upkeep: its chores (core/upkeep.py).
@@ -49,12 +50,13 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     reasons: str = ""
     people_waiting: str = ""
     waiting: str = ""
+    metrics: str = ""
     made_by_tokens: str = ""
     intake: str = ""
     upkeep: str = ""
 
 
-Part = Literal["timeline", "reasons", "people_waiting", "waiting", "made_by_tokens", "intake", "upkeep"]
+Part = Literal["timeline", "reasons", "people_waiting", "waiting", "metrics", "made_by_tokens", "intake", "upkeep"]
 
 
 def features() -> Sequence[Feature]:

@@ -450,6 +450,50 @@ def tables() -> None:
     )
     op.create_index("users_email_key", "users", [sa.literal_column("lower(email)")], unique=True)
     op.create_table(
+        "answer_notes",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("group_name", sa.Text(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("seconds", sa.Double(), nullable=True),
+        sa.CheckConstraint(
+            "event IN ('requested', 'delivered', 'undelivered', 'decided', 'expired')",
+            name=op.f("answer_notes_event_check"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("answer_notes_pkey")),
+    )
+    op.create_table(
+        "answer_counts",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("group_name", sa.Text(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.Column("seconds", sa.Double(), nullable=False),
+        sa.CheckConstraint(
+            "event IN ('requested', 'delivered', 'undelivered', 'decided', 'expired')",
+            name=op.f("answer_counts_event_check"),
+        ),
+        sa.PrimaryKeyConstraint("kind", "group_name", "event", name=op.f("answer_counts_pkey")),
+    )
+    op.create_table(
+        "answer_times",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("group_name", sa.Text(), nullable=False),
+        sa.Column("bucket", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "group_name", "bucket", name=op.f("answer_times_pkey")),
+    )
+    op.create_table(
+        "person_times",
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("bucket", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("person", "month", "bucket", name=op.f("person_times_pkey")),
+    )
+    op.create_table(
         "groups",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), server_default="", nullable=False),
@@ -1130,6 +1174,13 @@ def tables() -> None:
         "approvals_deadline_idx",
         "approvals",
         ["expires_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending'"),
+    )
+    op.create_index(
+        "approvals_open_since_idx",
+        "approvals",
+        ["created_at"],
         unique=False,
         postgresql_where=sa.text("state = 'pending'"),
     )

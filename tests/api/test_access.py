@@ -90,6 +90,8 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "GET /approvals/{approval_id}/trail": (None, 200, 404, 200),
     "GET /approvals/{approval_id}/receipt": (None, 404, 404, 404),  # there is none yet
     # Those of existing groups are in test_approvals_api.py.
+    "GET /approvals/people": (None, 200, 200, 200),
+    "GET /approvals/forecast": (None, 422, 422, 422),  # of which kind?
     "GET /approvals/groups": (None, 200, 200, 200),
     "GET /approvals/groups/{key}": (None, 404, 404, 404),
     "POST /approvals/groups/{key}/decision": (TOGETHER, 404, 404, 404),
@@ -143,7 +145,7 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "POST /users/{user_id}/disable": (None, 403, 403, 200),
     "POST /users/{user_id}/enable": (None, 403, 403, 200),
     "GET /account/absences": (None, 200, 200, 200),
-    "POST /account/absences": (AWAY, 201, 201, 201),
+    "POST /account/absences": (AWAY, 201, 201, 422),  # by then they have one of that time
     "POST /account/absences/{absence_id}/delete": (None, 200, 404, 404),
     "GET /users/{user_id}/absences": (None, 403, 403, 200),
     "POST /users/{user_id}/absences": (AWAY, 403, 403, 201),

@@ -11,6 +11,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 from sqlalchemy import text, update
 
+from holdgate.accounts import service as accounts
 from holdgate.accounts.availability import absences
 from holdgate.accounts.tokens import queries
 from holdgate.accounts.tokens.personal import USUAL, create_token
@@ -113,8 +114,10 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         await create_token(session, by.id, name="A program", scopes=USUAL, lasts=None)
         [key] = await queries.tokens_of(session, by.id)
         await session.execute(update(Schedule).values(token_id=key.id))
+        other = await accounts.add_user(session, "owner@example.org")
         away = absences.days(date(2190, 1, 1), date(2190, 1, 9), "UTC")
-        await absences.add_absence(session, by.id, *away, "y@x.example")
+        for person in (by.id, other.id):
+            await absences.add_absence(session, person, *away, "y@x.example")
         people = await groups.create_group(
             session, "security", description="Who knows", members=[by.email, "y@x.example"]
         )
@@ -130,7 +133,7 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         "approval": str(asked.approval_id),
         "mine": str(alike[0].approval_id),
         "decided": str(done.approval_id),
-        "person": str(by.id),
+        "person": str(other.id),
         "people": people,
         "group": await key_of(database, alike[0]),
         "bulk": str(bulk),

@@ -10,6 +10,7 @@ FEATURE = Feature(
         "holdgate.approvals.pages.files",
         "holdgate.approvals.pages.groups",
         "holdgate.approvals.pages.side_actions",
+        "holdgate.approvals.pages.answers",
     ),
     api=(
         "holdgate.approvals.api.approvals",
@@ -17,6 +18,7 @@ FEATURE = Feature(
         "holdgate.approvals.api.side_actions",
         "holdgate.approvals.api.groups",
         "holdgate.approvals.api.evidence",
+        "holdgate.approvals.api.answers",
     ),
     navigation=(
         NavigationItem(
@@ -27,6 +29,14 @@ FEATURE = Feature(
             rank=40,
             keys="g a",
             words="inbox decide sign holds",
+        ),
+        NavigationItem(
+            key="answers",
+            label="Response times",
+            href="/approvals/people",
+            group="more",
+            rank=50,
+            words="people median approvals forecast",
         ),
     ),
     mails={
@@ -39,5 +49,6 @@ FEATURE = Feature(
     timeline="holdgate.approvals.pages.task_timeline:tell",
     people_waiting="holdgate.approvals.evidence.people_waiting:people_of_runs",
     waiting="holdgate.approvals.requests.inbox:count_waiting",
+    metrics="holdgate.approvals.figures.metrics:families",
     upkeep="holdgate.approvals.upkeep:UPKEEP",
 )

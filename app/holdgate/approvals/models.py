@@ -57,6 +57,7 @@ class Approval(Base):
         CheckConstraint(f"remind_at {READABLE}", name="remind_at"),
         Index("approvals_step_idx", "task_id", "step", "round"),
         Index("approvals_open_key", "task_id", unique=True, postgresql_where=text("state = 'pending'")),
+        Index("approvals_open_since_idx", "created_at", postgresql_where=text("state = 'pending'")),
         Index("approvals_deadline_idx", "expires_at", postgresql_where=text("state = 'pending'")),
         Index(
             "approvals_inbox_idx",

@@ -1,7 +1,8 @@
-"""What approval requests need from time to time: turns, emails, reminders, and an end when time is over."""
+"""What approval requests need from time to time: turns, emails, reminders, an end when time is over, and counting."""
 
 from sqlalchemy import text
 
+from holdgate.approvals.figures import queries as figures
 from holdgate.approvals.requests import expiring, reminding, telling
 from holdgate.approvals.rules import turn_queries
 from holdgate.approvals.values import ApprovalPace
@@ -10,9 +11,9 @@ from holdgate.core.upkeep import SAFETY, Round, Upkeep
 
 _EXPIRED = text("EXISTS (SELECT FROM approvals WHERE state = 'pending' AND expires_at <= now())")
 _TO_REMIND = text("EXISTS (SELECT FROM approvals WHERE state = 'pending' AND remind_at <= now())")
-
 _TURNS = text("EXISTS (SELECT FROM approval_turns)")
 _TO_TELL = text("EXISTS (SELECT FROM approval_recipients WHERE tell_at <= now())")
+_TO_FOLD = text("EXISTS (SELECT FROM answer_notes)")
 
 
 async def _expire(session: WriteSession, round: Round) -> bool:
@@ -37,10 +38,21 @@ async def _tell(session: WriteSession, _: Round) -> bool:
     return await telling.tell_due(session) == turn_queries.CHUNK
 
 
+async def _fold_answers(session: WriteSession, round: Round) -> bool:
+    return await figures.fold(session, people=round.settings.people_figures)
+
+
+async def _forget_answers(session: WriteSession, round: Round) -> bool:
+    await figures.forget(session, people=round.settings.people_figures)
+    return False
+
+
 UPKEEP = (
     Upkeep("expire_approvals", SAFETY, _expire, _EXPIRED),
     Upkeep("remind", SAFETY, _remind, _TO_REMIND),
     Upkeep("look_at_turns", SAFETY, _look_again),
     Upkeep("give_turns", SAFETY, _give_turns, _TURNS),
     Upkeep("tell_people", SAFETY, _tell, _TO_TELL),
+    Upkeep("fold_answers", SAFETY, _fold_answers, _TO_FOLD),
+    Upkeep("forget_answers", SAFETY, _forget_answers),
 )

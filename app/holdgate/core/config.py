@@ -53,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     approval_take_back: timedelta = timedelta()
     approval_requests_open: int = 200
     approval_requests_per_hour: int = 500
+    people_figures: bool = True
     retention: timedelta | None = timedelta(days=30)
     data_dir: Path = Path(".holdgate")
     artifacts_url: str = ""

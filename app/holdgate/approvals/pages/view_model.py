@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from holdgate.accounts import service as accounts
+from holdgate.approvals.figures import answers
 from holdgate.approvals.models import Approval, ApprovalEvent, Note, Recipient, Vote
 from holdgate.approvals.rules import policy_queries
 from holdgate.approvals.rules.tally import Standing, standing_of
@@ -17,7 +18,8 @@ from holdgate.runs import lookup as runs
 
 
 class ApprovalModel(msgspec.Struct, frozen=True, kw_only=True):
-    """As `viewer`, an address, sees it. `owner` is the address that can be asked back, or "". `paused`: by its run."""
+    """As `viewer`, an address, sees it. `owner` is the address that can be asked back, or "". `paused`: by its run.
+    `likely_by`: when it is likely answered, for signed-in people."""
 
     approval: Approval
     standing: Standing
@@ -27,6 +29,7 @@ class ApprovalModel(msgspec.Struct, frozen=True, kw_only=True):
     decides_unasked: bool
     answers: bool
     paused: bool
+    likely_by: datetime | None
 
     @property
     def vote(self) -> Vote | None:
@@ -86,6 +89,7 @@ async def course_of(session: Session, approval: Approval, viewer: str, *, by: Pr
         decides_unasked=(is_admin and not approval.needed_by) or (owns and approval.hold != HoldType.APPROVAL),
         answers=owns or is_admin,
         paused=await runs.holds_back(session, approval.task_id),
+        likely_by=await answers.likely_by(session, approval) if by is not None else None,
     )
 
 

@@ -225,6 +225,13 @@ SETTINGS = (
     Setting("approval_requests_open", MANY, APPROVALS, "how many requests of one token may be open at once"),
     Setting("approval_requests_per_hour", MANY, APPROVALS, "how many requests one token may make within an hour"),
     Setting(
+        "people_figures",
+        BOOLEAN,
+        APPROVALS,
+        "whether people see how many requests wait for them and how long they take, and administrators everybody's; "
+        "`no` also deletes what is kept of each person's times",
+    ),
+    Setting(
         "retention",
         duration(0, never=True),
         FILES,

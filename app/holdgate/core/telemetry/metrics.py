@@ -112,6 +112,29 @@ def gauge(name: str, about: str, labels: Sequence[str], rows: Rows) -> Metric:
     return family
 
 
+def counter(name: str, about: str, labels: Sequence[str], rows: Rows) -> Metric:
+    """What only grows, counted elsewhere: label values → number. The name without `_total`."""
+    family = CounterMetricFamily(name, about, labels=labels)
+    for values, number in rows.items():
+        family.add_metric(values, number)
+    return family
+
+
+def histogram(
+    name: str,
+    about: str,
+    labels: Sequence[str],
+    bounds: Sequence[float],
+    rows: Mapping[tuple[str, ...], tuple[Sequence[int], float]],
+) -> Metric:
+    """Counted elsewhere: label values → how many are up to each of the `bounds` and in all, and their sum."""
+    family = HistogramMetricFamily(name, about, labels=labels)
+    names = [*map(floatToGoString, bounds), "+Inf"]
+    for values, (numbers, together) in rows.items():
+        family.add_metric(values, list(zip(names, numbers, strict=True)), together)
+    return family
+
+
 class _Together:
     """What the process counts and what was read for this answer."""
 

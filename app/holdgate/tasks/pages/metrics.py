@@ -11,6 +11,7 @@ from holdgate.core.errors import NotFound
 from holdgate.core.postgres.outages import AWAY
 from holdgate.core.telemetry import metrics
 from holdgate.core.telemetry.metrics import Families, gauge
+from holdgate.feature import parts
 from holdgate.stats import counts as stats
 from holdgate.tasks import queues
 from holdgate.tasks.queue import orphans as orphan_queries
@@ -48,7 +49,7 @@ async def _figures(request: WebRequest) -> Families:
 
 
 async def standing(session: AsyncSession) -> Families:
-    """How the queues stand at this moment, everybody's tasks together."""
+    """How the queues stand at this moment, everybody's tasks together, and what features tell beside."""
     by_kind = await stats.counts_by_kind(session)
     by_queue: dict[str, dict[str, int]] = {}
     for (queue, _), states in by_kind.items():
@@ -105,6 +106,7 @@ async def standing(session: AsyncSession) -> Families:
             (),
             {} if swept is None else {(): swept.total_seconds()},
         ),
+        *[family for told in parts("metrics") for family in await told(session)],
     ]
 
 

@@ -1,0 +1,1 @@
+"""How people answer: counters and times, folded from what triggers note, so that nobody counts history."""
