@@ -35,7 +35,7 @@ FEATURE = Feature(
             label="Response times",
             href="/approvals/people",
             group="more",
-            rank=50,
+            rank=55,
             words="people median approvals forecast",
         ),
     ),

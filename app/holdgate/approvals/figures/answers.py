@@ -33,7 +33,7 @@ class PersonFigures(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
 
 
-class KindFigures(msgspec.Struct, frozen=True, kw_only=True):
+class KindAnswers(msgspec.Struct, frozen=True, kw_only=True):
     """`group`: "" for people who were named. `most`: the time that nine of ten do not exceed. `suggested`: a time to
     decide that leaves room, from twenty decisions on."""
 
@@ -45,7 +45,7 @@ class KindFigures(msgspec.Struct, frozen=True, kw_only=True):
     suggested: timedelta | None
 
 
-class Forecast(msgspec.Struct, frozen=True):
+class AnswerForecast(msgspec.Struct, frozen=True):
     """When half of the requests of a kind are answered, and what time to give one."""
 
     median: timedelta
@@ -73,13 +73,13 @@ async def figures_of_people(session: Session) -> list[PersonFigures]:
     return sorted(found, key=lambda one: (-one.waiting, -one.decisions, one.person))[:MOST]
 
 
-async def figures_of_kinds(session: Session) -> list[KindFigures]:
+async def figures_of_kinds(session: Session) -> list[KindAnswers]:
     """By kind and group, the most asked first."""
     found = [_of_kind(kind, group, times) for (kind, group), times in (await queries.times(session)).items()]
     return sorted(found, key=lambda one: (-one.decisions, one.kind, one.group))[:MOST]
 
 
-async def forecast(session: Session, kind: str) -> Forecast | None:
+async def forecast(session: Session, kind: str) -> AnswerForecast | None:
     """None: too little is known."""
     together: Histogram = {}
     for histogram in (await queries.times(session, kind=kind)).values():
@@ -87,7 +87,7 @@ async def forecast(session: Session, kind: str) -> Forecast | None:
     if not together:
         return None
     found = _of_kind(kind, "", together)
-    return Forecast(found.median, found.suggested) if found.suggested else None
+    return AnswerForecast(found.median, found.suggested) if found.suggested else None
 
 
 async def likely_by(session: Session, approval: Approval) -> datetime | None:
@@ -109,10 +109,10 @@ def _figures(person: str, times: Histogram, waiting: int) -> PersonFigures:
     )
 
 
-def _of_kind(kind: str, group: str, times: Histogram) -> KindFigures:
+def _of_kind(kind: str, group: str, times: Histogram) -> KindAnswers:
     n = sum(times.values())
     most = timedelta(seconds=percentile(times, 0.9) or 0.0)
-    return KindFigures(
+    return KindAnswers(
         kind=kind,
         group=group,
         decisions=n,

@@ -5,7 +5,7 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from holdgate.approvals.figures import answers
-from holdgate.approvals.figures.answers import KindFigures, PersonFigures
+from holdgate.approvals.figures.answers import KindAnswers, PersonFigures
 from holdgate.core.config import Settings
 from holdgate.core.errors import NotFound
 from holdgate.web.http.guards import SignedIn
@@ -19,7 +19,7 @@ class AnswersView(msgspec.Struct, frozen=True, kw_only=True):
 
     own: PersonFigures
     people: list[PersonFigures]
-    kinds: list[KindFigures]
+    kinds: list[KindAnswers]
     fewest: int = answers.FEWEST_PEOPLE
 
 
