@@ -60,8 +60,9 @@ async def test_a_handler_that_blocks_the_loop_costs_its_neighbours_no_lease_and_
     database: Database, servers: Servers, tmp_path: Path
 ) -> None:
     neighbours = await put(database, "chaos.sleeps", 5, seconds=1.0)
-    [blocker] = await put(database, "chaos.blocks-briefly", seconds=6.0)
-    environ = environment(servers, tmp_path, LEASE_SECONDS="2")
+    [blocker] = await put(database, "chaos.blocks-briefly", seconds=8.0)
+    # Renewed at a third of it: a loaded machine may stand still for longer than two seconds.
+    environ = environment(servers, tmp_path, LEASE_SECONDS="5")
     with worker(environ, tmp_path / "blocked.log") as process, worker(environ, tmp_path / "other.log") as other:
         for task_id in (*neighbours, blocker):
             task = await until_state(database, task_id, "succeeded", seconds=60)

@@ -2,18 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
 import pytest
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 
 import holdgate.kinds.email_send  # noqa: F401
 from holdgate.core import db
 from holdgate.core.config import Settings
 from holdgate.core.db import Database, WriteSession
+from holdgate.core.postgres.connections import Away
+from holdgate.core.postgres.direct import Direct
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.dispatcher import Dispatcher
 from holdgate.tasks.kinds import kind
@@ -140,6 +143,28 @@ async def test_what_was_committed_although_its_answer_was_lost_is_not_done_twice
     if what == "artifact":
         assert [one.read_bytes() for one in settings.data_dir.glob("artifacts/*/*")] == [b"kept"]
     assert len(verbs) == 3, verbs
+
+
+async def test_a_claim_whose_answer_was_lost_is_read_again_and_costs_no_lease(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Direct.execute
+    lost: list[list[Any]] = []
+
+    async def losing(self: Direct, clause: TextClause, values: Mapping[str, Any]) -> list[Any]:
+        rows = await real(self, clause, values)
+        if rows and not lost and "limit" in values:
+            lost.append(rows)
+            raise Away("PostgreSQL has not answered in time.")
+        return rows
+
+    monkeypatch.setattr(Direct, "execute", losing)
+    task_id = await put(database, "progress")
+    gates["progress"].set()
+    async with working(database, settings):
+        task = await until_state(database, task_id, "succeeded")
+    assert len(lost) == 1
+    assert (task.attempt, task.lease_losses) == (1, 0)
 
 
 async def waits_at_its_gate(dispatcher: Dispatcher, what: str) -> None:

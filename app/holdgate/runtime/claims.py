@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -13,19 +14,31 @@ from holdgate.runtime.attempts.executors import Executors, Pool
 from holdgate.schedules import declared as schedules
 from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.queue import claims, limits
-from holdgate.tasks.queue.claims import FreePlaces, Losses
+from holdgate.tasks.queue.claims import Attempt, Claimed, FreePlaces, Losses
 from holdgate.tasks.queue.limits import Claim
 
 logger = log.get(__name__)
 
 
 class Claims:
-    """The claims of one worker, of all its queues."""
+    """The claims of one worker, of all its queues.
 
-    def __init__(self, database: Database, worker: UUID, actor: str, lease: timedelta, executors: Executors) -> None:
+    Args:
+        held: the attempts in hand.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        worker: UUID,
+        actor: str,
+        lease: timedelta,
+        executors: Executors,
+        held: Callable[[], list[Attempt]],
+    ) -> None:
         self._database, self._direct = database, database.direct(actor)
         self._worker, self._actor, self._lease = worker, actor, lease
-        self._executors = executors
+        self._executors, self._held = executors, held
         self.kinds = [kind.name for kind in all_kinds()]
         self._pools: dict[str, Pool] = {kind.name: kind.runs_in for kind in all_kinds() if kind.runs_in != "loop"}
         # Which kinds have limits: only whether to ask for their tasks. What they allow, the claim finds out.
@@ -33,6 +46,7 @@ class Claims:
         self._limits_known = False
         self.under_way = 0
         self.held_back: set[str] = set()  # queues in which the last claim may have left tasks for want of places
+        self._unanswered: set[str] = set()  # queues of which a claim may have taken tasks without our knowing
 
     async def close(self) -> None:
         await self._direct.close()
@@ -70,15 +84,28 @@ class Claims:
         except AWAY as error:
             logger.warning("claim_failed", queue=queue, error=repr(error))
             self._limits_known = False
+            self._unanswered.add(queue)
             await asyncio.sleep(0.5)
-            return Claim([])
+            return Claim([], again=True)
         finally:
             self.under_way -= 1
         if claim.tasks:
             metrics.observe_claims(queue, len(claim.tasks))
         return claim
 
+    async def _untold(self, queue: str) -> list[Claimed]:
+        """What a claim has taken whose answer was lost, or came too late because something blocked the loop: it is
+        leased to us, and would run out in nobody's hands."""
+        before = self._held()  # what ends meanwhile may still be found running
+        found = await claims.leased_tasks(self._direct, queue=queue, worker=self._worker)
+        self._unanswered.discard(queue)
+        held = {*before, *self._held()}
+        return [task for task in found if (task.id, task.attempt) not in held]
+
     async def _claim(self, queue: str, limit: int, losses: Losses) -> Claim:
+        # What another claim under way has taken is no secret: its answer is to come.
+        if queue in self._unanswered and self.under_way == 1 and (untold := await self._untold(queue)):
+            return Claim(untold, again=True)
         if not self._limits_known:
             self._limits_known = True  # before the look: what changes during it is looked at again
             async with self._database.read_one() as looking:

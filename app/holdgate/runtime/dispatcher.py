@@ -72,7 +72,7 @@ class Dispatcher:
         self._hand = Hand(self._context, self._ended)
         self._finisher = Finisher(database, self.actor, self._written)
         self._executors = Executors(settings.threads, settings.processes, freed=self._place_freed)
-        self._claims = Claims(self._quick, self.id, self.actor, settings.lease, self._executors)
+        self._claims = Claims(self._quick, self.id, self.actor, settings.lease, self._executors, self._hand.attempts)
         self._leases = Leases(
             settings,
             self.actor,

@@ -118,17 +118,20 @@ FITTING = """
       ORDER BY priority DESC, position
       LIMIT :limit
 """
+_CLAIMED = """t.id, t.attempt, t.kind, CAST(t.payload AS text), t.queue, t.run_id, t.owner_id, t.subject, t.title,
+              t.failures, t.max_attempts, t.round,
+              CAST(extract(epoch FROM t.deadline_at - coalesce(CAST(:now AS timestamptz), now())) AS float8)
+              AS time_left, t.traceparent, t.lease_losses
+"""
 # Of the tasks in `c`.
-TAKE = """
+_UPDATE = """
     UPDATE tasks t
     SET state = 'running', attempt = t.attempt + 1, worker_id = :worker, reason = NULL,
         lease_expires_at = coalesce(CAST(:now AS timestamptz), now()) + CAST(:lease AS interval),
         started_at = coalesce(t.started_at, :now, now()), claimed_at = coalesce(CAST(:now AS timestamptz), now())
     FROM c WHERE t.id = c.id
-    RETURNING t.id, t.attempt, t.kind, CAST(t.payload AS text), t.queue, t.run_id, t.owner_id, t.subject, t.title,
-              t.failures, t.max_attempts, t.round,
-              CAST(extract(epoch FROM t.deadline_at - coalesce(CAST(:now AS timestamptz), now())) AS float8)
-              AS time_left, t.traceparent, t.lease_losses,
+    RETURNING """
+_STEPS = """,
               -- Unless it is much. And not if another worker, or a person, has had the task since this statement began:
               -- what they have finished or forgotten is not to be seen from here.
               CASE WHEN t.attempt > 1 AND (t.attempt - 1, t.round) =
@@ -137,9 +140,16 @@ TAKE = """
                          FROM task_steps s WHERE s.task_id = t.id
                          HAVING coalesce(sum(pg_column_size(s.result)), 0) <= 65536) END AS steps
 """
+TAKE = _UPDATE + _CLAIMED + _STEPS
 _REST = "), c AS MATERIALIZED (" + FITTING + ")" + TAKE
 _CLAIM = text("WITH ready AS MATERIALIZED (" + FREE + _REST)
 _CLAIM_SUSPECTS = text("WITH ready AS MATERIALIZED (" + FREE_SUSPECTS + _REST)
+_OF_WORKER = """, NULL AS steps
+    FROM tasks t
+    WHERE t.state = 'running' AND t.worker_id = :worker AND t.queue = :queue
+      AND t.lease_expires_at > coalesce(CAST(:now AS timestamptz), now())
+"""
+_LEASED = text("SELECT " + _CLAIMED + _OF_WORKER)
 
 
 async def claim_tasks(
@@ -159,6 +169,12 @@ async def claim_tasks(
     values = {"queue": queue, "kinds": kinds, "worker": worker, "limit": limit, "lease": lease, "now": now}
     values |= {"look": places.look(limit), **places.parameters(), **losses._asdict()}
     rows = await session.execute(_CLAIM_SUSPECTS if losses.least else _CLAIM, values)
+    return [Claimed(*row) for row in rows]
+
+
+async def leased_tasks(direct: Direct, *, queue: str, worker: UUID, now: datetime | None = None) -> list[Claimed]:
+    """What the worker has claimed of `queue` and holds: among it what it was not told."""
+    rows = await direct.execute(_LEASED, {"queue": queue, "worker": worker, "now": now})
     return [Claimed(*row) for row in rows]
 
 

@@ -46,7 +46,7 @@ class KindLimits(msgspec.Struct, frozen=True):
 
 class Claim(msgspec.Struct, frozen=True):
     """What was claimed. `wait`: the seconds until a rate lets the next waiting task start. `again`: one of a limited
-    kind was among them, so that only another claim knows whether there are more."""
+    kind was among them, or the answer was lost, so that only another claim knows whether there are more."""
 
     tasks: list[Claimed]
     wait: float | None = None
