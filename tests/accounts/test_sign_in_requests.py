@@ -255,9 +255,9 @@ async def test_a_link_does_not_outlive_the_permission(settings: Settings, databa
         browser = await world.browser()
         await browser.ask("new@example.com")
         token = await world.token()
-        closed = accounts_site(msgspec.structs.replace(settings, signup="invite"), database)
-        other = await world.browser(site=closed)
-        other.client.cookies = browser.client.cookies
-        answer = await other.press(token)
+        async with accounts_site(msgspec.structs.replace(settings, signup="invite"), database) as closed:
+            other = await world.browser(site=closed)
+            other.client.cookies = browser.client.cookies
+            answer = await other.press(token)
         assert answer.status_code == 403
         assert await world.sessions() == []

@@ -254,19 +254,22 @@ def test_every_route_is_in_the_matrix() -> None:
 async def test_who_may_read(world: World) -> None:
     """All of them in one world, since none changes it."""
     wrong = {}
+    token = world.api.token
+    without = {scope: await token(OWNER, [one for one in USUAL if one != scope]) for scope in Scope}
+    member, plain_admin = await token(OTHER), await token(ADMIN, admin=True)
+    own, whole = await token(OWNER), await token(ADMIN, ALL)
     for route, (_, owner, other, admin) in ROUTES.items():
         if route.startswith("GET "):
-            without = await world.api.token(OWNER, [scope for scope in USUAL if scope != Scope(SCOPES[route])])
             callers = {
                 "nobody": (None, 401),
-                "a token without the scope": (without, 403),
-                "another member": (await world.api.token(OTHER), other),
-                "an administrator's token without the right": (await world.api.token(ADMIN, admin=True), other),
-                "the owner": (await world.api.token(OWNER), owner),
-                "an administrator": (await world.api.token(ADMIN, ALL), admin),
+                "a token without the scope": (without[Scope(SCOPES[route])], 403),
+                "another member": (member, other),
+                "an administrator's token without the right": (plain_admin, other),
+                "the owner": (own, owner),
+                "an administrator": (whole, admin),
             }
-            for caller, (token, wanted) in callers.items():
-                if (found := await world.call(route, token)) != wanted:
+            for caller, (used, wanted) in callers.items():
+                if (found := await world.call(route, used)) != wanted:
                     wrong[f"{route} by {caller}"] = (found, wanted)
     assert wrong == {}
 

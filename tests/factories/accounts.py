@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +27,8 @@ from holdgate.core.ids import uuid7
 from holdgate.core.tokens import digest
 from holdgate.mail.message import render
 from holdgate.web.http.guards import SignedIn
-from holdgate.web.site import make_site
+from holdgate.web.http.security import Shield
+from tests.factories.applications import site_with
 
 TOKEN = re.compile(r"/login/([A-Za-z0-9_-]{43})")
 FIELD = re.compile(r'name="_csrf_token" value="([^"]+)"')
@@ -39,10 +40,11 @@ async def overview(user: SignedIn) -> Response[str]:
     return Response(f"overview of {user.email}", media_type="text/plain")
 
 
-def accounts_site(settings: Settings, database: Database, **more: Any) -> Any:
-    handlers = [*sign_in_pages.handlers, *settings_views.handlers, *people.handlers, *absence_pages.handlers, overview]
-    shield, _ = make_site(settings, database, handlers, authenticate=session_middleware, **more)
-    return shield
+HANDLERS = (*sign_in_pages.handlers, *settings_views.handlers, *people.handlers, *absence_pages.handlers, overview)
+
+
+def accounts_site(settings: Settings, database: Database) -> AbstractAsyncContextManager[Shield]:
+    return site_with(settings, database, None, session_middleware, HANDLERS)
 
 
 class Browser:
@@ -81,9 +83,9 @@ class Browser:
 class World:
     """A site, its database and the browsers in front of it."""
 
-    def __init__(self, settings: Settings, database: Database, stack: AsyncExitStack) -> None:
+    def __init__(self, settings: Settings, database: Database, site: Shield, stack: AsyncExitStack) -> None:
         self.settings, self.database = settings, database
-        self.site = accounts_site(settings, database)
+        self.site = site
         self._stack = stack
 
     async def browser(self, *, site: Any = None, address: str = "127.0.0.1", **headers: str) -> Browser:
@@ -144,5 +146,5 @@ MakeWorld = Callable[..., World]
 
 @asynccontextmanager
 async def world_of(settings: Settings, database: Database) -> AsyncIterator[World]:
-    async with AsyncExitStack() as stack:
-        yield World(settings, database, stack)
+    async with accounts_site(settings, database) as site, AsyncExitStack() as stack:
+        yield World(settings, database, site, stack)

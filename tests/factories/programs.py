@@ -22,8 +22,6 @@ from holdgate.accounts.service import add_user
 from holdgate.accounts.sign_in.session_auth import session_middleware
 from holdgate.accounts.tokens import queries
 from holdgate.accounts.tokens.personal import SHOWN, START, USUAL
-from holdgate.approvals.requests.inbox import count_waiting
-from holdgate.asgi import HANDLERS
 from holdgate.core.config import Settings
 from holdgate.core.db import Database, WriteSession
 from holdgate.core.files import FileStore
@@ -31,8 +29,7 @@ from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.core.tokens import digest, mint
-from holdgate.schema import head
-from holdgate.web.site import make_site
+from tests.factories.applications import site_with
 
 V1 = "/api/v1"
 OWNER, OTHER, ADMIN = "owner@example.org", "other@example.org", "admin@example.org"
@@ -109,18 +106,8 @@ class Api:
 
 @asynccontextmanager
 async def api_of(settings: Settings, database: Database, redis: Redis | None) -> AsyncIterator[Api]:
-    shield, _ = make_site(
-        settings,
-        database,
-        HANDLERS,
-        authenticate=session_middleware,
-        redis=redis,
-        waiting=count_waiting,
-        state={"schema_head": head()},
-        openapi_config=None,
-    )
-    transport = httpx.ASGITransport(shield, raise_app_exceptions=False)
-    async with AsyncExitStack() as stack:
+    async with site_with(settings, database, redis, session_middleware) as shield, AsyncExitStack() as stack:
+        transport = httpx.ASGITransport(shield, raise_app_exceptions=False)
         yield Api(settings, database, shield, transport, stack)
 
 

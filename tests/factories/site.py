@@ -12,15 +12,12 @@ from redis.asyncio import Redis
 
 import holdgate.kinds.email_send
 import holdgate.kinds.sample_task  # noqa: F401
-from holdgate.approvals.requests.inbox import count_waiting
-from holdgate.asgi import HANDLERS
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from holdgate.schema import head
 from holdgate.stats.live import Changes
 from holdgate.web.http.security import Shield
-from holdgate.web.site import make_site
+from tests.factories.applications import site_with
 from tests.factories.people import PEOPLE, Browser, authenticate
 from tests.processes import free_port
 
@@ -28,17 +25,8 @@ from tests.processes import free_port
 @asynccontextmanager
 async def shield_of(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[Shield]:
     changes = Changes(database, interval=0.05)
-    shield, _ = make_site(
-        settings,
-        database,
-        HANDLERS,
-        authenticate=authenticate,
-        redis=redis,
-        waiting=count_waiting,
-        state={"schema_head": head(), "changes": changes},
-        openapi_config=None,
-    )
-    yield shield
+    async with site_with(settings, database, redis, authenticate, changes=changes) as shield:
+        yield shield
     await changes.stop()
 
 

@@ -9,8 +9,7 @@ import holdgate.kinds.application_submit  # noqa: F401
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from holdgate.postings.pages.list import handlers
-from holdgate.web.site import make_site
+from tests.factories.applications import site_with
 from tests.factories.people import Browser, add_user, authenticate
 
 
@@ -30,9 +29,9 @@ async def admin(database: Database) -> Principal:
 
 
 @pytest.fixture
-async def site(database: Database, settings: Settings) -> httpx.ASGITransport:
-    shield, _ = make_site(settings, database, handlers, authenticate=authenticate)
-    return httpx.ASGITransport(shield)
+async def site(database: Database, settings: Settings) -> AsyncIterator[httpx.ASGITransport]:
+    async with site_with(settings, database, None, authenticate) as shield:
+        yield httpx.ASGITransport(shield)
 
 
 @pytest.fixture
