@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
+from secrets import token_hex
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -27,8 +28,9 @@ from tests.servers import Servers
 from tests.silence import Way, way_to
 
 
-async def nothing() -> None:
-    return None
+async def much() -> str:
+    """More than a claim brings along, so that the next attempt looks it up."""
+    return token_hex(100_000)
 
 
 @kind("test.away", backoff=QUICK, max_attempts=2)
@@ -36,7 +38,7 @@ async def away(ctx: Context, payload: Named) -> str:
     """Does one thing in the database when its gate opens."""
     what = payload.name
     if what == "steps" and ctx.attempt == 1:
-        await ctx.step("before", nothing)
+        await ctx.step("before", much)
         raise RuntimeError("so that there is a second attempt, which looks up the first one's steps")
     ran[what] += 1
     await gates[what].wait()
@@ -54,7 +56,7 @@ async def away(ctx: Context, payload: Named) -> str:
         case "artifact":
             await ctx.artifact("a.txt", b"kept", "text/plain")
         case "steps":
-            await ctx.step("before", nothing)
+            await ctx.step("before", much)
         case _:
             await ctx.transact("write", note)
     return "done"
