@@ -1273,6 +1273,7 @@ CREATE TABLE holdgate.approvals (
     needed_by json,
     self_approval boolean DEFAULT true NOT NULL,
     level text DEFAULT 'link'::text NOT NULL,
+    asks_others boolean DEFAULT false NOT NULL,
     continues_on_reject boolean DEFAULT false NOT NULL,
     continues_on_expire boolean DEFAULT false NOT NULL,
     escalates_to text,

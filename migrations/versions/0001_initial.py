@@ -1103,6 +1103,7 @@ def tables() -> None:
         sa.Column("needed_by", sa.JSON(), nullable=True),
         sa.Column("self_approval", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("level", sa.Text(), server_default="link", nullable=False),
+        sa.Column("asks_others", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("continues_on_reject", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("continues_on_expire", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("escalates_to", sa.Text(), nullable=True),

@@ -39,6 +39,8 @@ class FormField(msgspec.Struct, frozen=True, omit_defaults=True):
         limits: dict[str, Any] = {"maxLength": self.most, **self.limits}
         if self.type == "number":
             limits = {"type": "integer" if self.whole else "number", **self.limits}
+        if self.type == "date":
+            limits = {"format": "date", **limits}
         return Field(
             name=self.name,
             type=self.type,

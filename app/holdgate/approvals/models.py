@@ -97,6 +97,8 @@ class Approval(Base):
     needed_by: Mapped[dict[str, int] | None] = mapped_column(JSON)
     self_approval: Mapped[bool] = mapped_column(server_default=text("true"))
     level: Mapped[str] = mapped_column(Text, server_default="link")
+    # Of what is no approval: it asks those named, and not the task's owner.
+    asks_others: Mapped[bool] = mapped_column(server_default=text("false"))
     continues_on_reject: Mapped[bool] = mapped_column(server_default=text("false"))
     continues_on_expire: Mapped[bool] = mapped_column(server_default=text("false"))
     # The group that is asked, once, when time is over, with a clock of its own.

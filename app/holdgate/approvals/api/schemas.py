@@ -1,7 +1,7 @@
 """Approvals as programs read and decide them."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -161,7 +161,8 @@ class ApprovalExportQuery(msgspec.Struct, frozen=True):
     ] = "mine"
 
 
-Form = dict[str, str | int | float | bool | None]
+Entry: TypeAlias = str | int | float | bool | None
+Form = dict[str, Entry | list[Entry]]
 Version = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 OptionName = Annotated[str, msgspec.Meta(max_length=MOST_NAME)]
 Reason = Annotated[str, msgspec.Meta(max_length=2000)]

@@ -10,6 +10,7 @@ from holdgate.accounts import service as accounts
 from holdgate.approvals.figures import answers
 from holdgate.approvals.models import Approval, ApprovalEvent, Note, Recipient, Vote
 from holdgate.approvals.rules import policy_queries
+from holdgate.approvals.rules.access import answered_by_owner
 from holdgate.approvals.rules.tally import Standing, standing_of
 from holdgate.approvals.states import ApprovalState, HoldType
 from holdgate.core.db import Session
@@ -86,7 +87,7 @@ async def course_of(session: Session, approval: Approval, viewer: str, *, by: Pr
         notes=await policy_queries.notes_of(session, approval.id),
         viewer=viewer,
         owner=owner.email if owner and owner.disabled_at is None else "",
-        decides_unasked=(is_admin and not approval.needed_by) or (owns and approval.hold != HoldType.APPROVAL),
+        decides_unasked=(is_admin and not approval.needed_by) or (owns and answered_by_owner(approval)),
         answers=owns or is_admin,
         paused=await runs.holds_back(session, approval.task_id),
         likely_by=await answers.likely_by(session, approval) if by is not None else None,

@@ -23,7 +23,7 @@ from holdgate.approvals.errors import (
 )
 from holdgate.approvals.models import Approval, Vote
 from holdgate.approvals.rules import events, policy_queries, queries, recipient_queries
-from holdgate.approvals.rules.access import asked_by_link, check_person
+from holdgate.approvals.rules.access import answered_by_owner, asked_by_link, check_person
 from holdgate.approvals.rules.tally import Standing, standing_of
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from holdgate.approvals.values import Decision, choices_of, fields_of
@@ -66,7 +66,7 @@ async def decide_signed_in(
     source: str,
     now: datetime | None = None,
 ) -> Approval:
-    """A signed-in person decides: one of those asked, the owner for input and sign-in, or an admin."""
+    """A signed-in person decides: one of those asked, the owner where others were not named to answer, or an admin."""
     approval = await session.get(Approval, approval_id)
     if approval is None:
         raise ApprovalNotFound
@@ -75,7 +75,7 @@ async def decide_signed_in(
     owns = approval.owner_id == by.id
     if not (asked or owns or by.is_admin):
         raise ApprovalNotFound
-    if not (asked or by.is_admin or (owns and approval.hold != HoldType.APPROVAL)):
+    if not (asked or by.is_admin or (owns and answered_by_owner(approval))):
         raise NotAsked
     if not asked and approval.needed_by:
         raise NotAsked(f"People of {', '.join(approval.needed_by)} decide this, each for their group.")

@@ -65,6 +65,7 @@ class _Question(PlainLetter):
             "note": (recipient.forward_note or "") if sender else "",
             "signs_in": signs_in,
             "needed": approval.needed,
+            "named": approval.asks_others,
             "because": recipient.because,
         }
 

@@ -114,6 +114,7 @@ async def open_request(
             "needed_by": question.needed_by or None,
             "self_approval": question.self_approval,
             "level": question.level,
+            "asks_others": question.hold is not HoldType.APPROVAL and bool(question.recipients),
             "continues_on_reject": question.continues_on_reject,
             "continues_on_expire": question.continues_on_expire,
             "escalates_to": question.escalates_to,

@@ -9,6 +9,7 @@ from holdgate.approvals.models import Approval, Recipient
 from holdgate.approvals.rules import recipient_queries
 from holdgate.approvals.rules.recipient_queries import Asked
 from holdgate.approvals.rules.tally import standing_of
+from holdgate.approvals.states import HoldType
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.principal import Principal
 
@@ -44,6 +45,12 @@ async def asked_by_link(
     if holder is not None and (await standing_of(session, asked.approval)).bars(holder.email):
         raise SelfApproval
     return asked.approval, asked.recipient
+
+
+def answered_by_owner(approval: Approval) -> bool:
+    """Whether the task's owner may answer it without having been asked: input and sign-ins are theirs, unless others
+    were named."""
+    return approval.hold != HoldType.APPROVAL and not approval.asks_others
 
 
 def check_person(approval: Approval, by: Principal) -> None:

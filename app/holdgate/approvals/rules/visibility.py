@@ -64,7 +64,8 @@ def waits_for(by: Principal) -> ColumnElement[bool]:
 
 
 def _waits_for(by: _Whose) -> ColumnElement[bool]:
-    to_answer = or_(Approval.hold != HoldType.APPROVAL, Approval.stopped_at.is_not(None))
+    theirs = and_(Approval.hold != HoldType.APPROVAL, ~Approval.asks_others)
+    to_answer = or_(theirs, Approval.stopped_at.is_not(None))
     mine = and_(Approval.state == ApprovalState.PENDING, Approval.owner_id == by.id, to_answer)
     return or_(_to_decide(by), mine)
 

@@ -109,12 +109,32 @@ class AskingAttempt(DurableAttempt):
         return Answer(answer.decision, filled, answer.by, answer.reason, answer.option)
 
     async def ask(
-        self, step: str, *, title: str, fields: Sequence[FormField], show: Any = None, ttl: timedelta | None = None
+        self,
+        step: str,
+        *,
+        title: str,
+        fields: Sequence[FormField],
+        show: Any = None,
+        recipients: tuple[str, ...] = (),
+        ttl: timedelta | None = None,
     ) -> Answer[dict[str, Any]]:
-        """Ask the task's owner for answers (`needs_input`). The answers are found by the fields' names."""
+        """Ask people for answers (`needs_input`). The answers are found by the fields' names.
+
+        Args:
+            recipients: email addresses and groups (`group:finance`), of whom one answers; the task's owner when empty.
+            ttl: time to answer; without it there is no end.
+        """
         shown = {} if show is None else show
         with _permanent():
-            question = Question(hold=HoldType.INPUT, step=step, title=title, shown=shown, fields=tuple(fields), ttl=ttl)
+            question = Question(
+                hold=HoldType.INPUT,
+                step=step,
+                title=title,
+                shown=shown,
+                fields=tuple(fields),
+                recipients=recipients,
+                ttl=ttl,
+            )
         return await self._ask(question)
 
     async def sign_in(self, step: str, *, title: str, url: str) -> Answer[dict[str, Any]]:
