@@ -74,8 +74,12 @@ class Place:
 
     async def empty(self, peer: str) -> None:
         """As it was made; nothing of what was before is still being written."""
-        await self._ask(f"DROP DATABASE IF EXISTS bench_{peer} WITH (FORCE)")
-        await self._ask(f"CREATE DATABASE bench_{peer} TEMPLATE bench_{peer}_new")
+        await self.copy(f"{peer}_new", peer)
+
+    async def copy(self, name: str, to: str) -> None:
+        """The database of one name as another's, which is new; and Redis empty."""
+        await self._ask(f"DROP DATABASE IF EXISTS bench_{to} WITH (FORCE)")
+        await self._ask(f"CREATE DATABASE bench_{to} TEMPLATE bench_{name}")
         client = Redis.from_url(self.redis)
         await client.flushall()
         await client.aclose()
