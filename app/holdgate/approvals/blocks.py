@@ -35,10 +35,12 @@ class _Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     @property
     def type(self) -> str:
+        """The name by which it is stored and told to programs."""
         return str(self.__struct_config__.tag)
 
     @property
     def heading(self) -> str:
+        """Its label, or what it is."""
         return getattr(self, "label", "") or self.name_of_one
 
     def problems(self) -> Iterable[tuple[str, str]]:
@@ -84,6 +86,7 @@ class FieldsBlock(_Block, frozen=True, tag="fields"):
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
+        """Name and value, as texts."""
         given: Any = self.fields
         return [(label, scalar_text(value)) for label, value in given]
 
@@ -111,6 +114,7 @@ class TableBlock(_Block, frozen=True, tag="table"):
 
     @property
     def lines(self) -> list[list[str]]:
+        """The rows, as texts."""
         return [[scalar_text(value) for value in row] for row in self.rows]
 
     @property
@@ -163,6 +167,7 @@ class JsonBlock(_Block, frozen=True, tag="json"):
 
     @property
     def text(self) -> str:
+        """The value as JSON, indented."""
         return msgspec.json.format(msgspec.json.encode(self.value), indent=2).decode()
 
     def problems(self) -> Iterable[tuple[str, str]]:
@@ -210,6 +215,7 @@ class LinkBlock(_Block, frozen=True, tag="link"):
 
     @property
     def host(self) -> str:
+        """Where it leads, for people to look at."""
         return urlsplit(self.url).hostname or ""
 
     def problems(self) -> Iterable[tuple[str, str]]:

@@ -21,6 +21,7 @@ class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def verb(self) -> ApprovalVerb:
+        """What choosing it does to the request."""
         return ApprovalVerb.APPROVE if self.goes_on else ApprovalVerb.REJECT
 
 

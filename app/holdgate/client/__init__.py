@@ -29,7 +29,18 @@ from holdgate.client.answers import (
     TaskItem,
     Times,
 )
-from holdgate.client.approvals import ApprovalDetail, ApprovalItem, AskedItem, Decided, FieldItem, NoteItem
+from holdgate.client.approvals import (
+    ApprovalDetail,
+    ApprovalItem,
+    AskedItem,
+    Decided,
+    DecisionItem,
+    FieldItem,
+    NoteItem,
+    Option,
+    QuotaItem,
+    SignedReceipt,
+)
 from holdgate.client.asynchronous import AsyncClient
 from holdgate.client.events import StreamedEvent
 from holdgate.client.problems import Problem
@@ -46,6 +57,7 @@ __all__ = [
     "CreatedRun",
     "CreatedTasks",
     "Decided",
+    "DecisionItem",
     "EventItem",
     "FailureItem",
     "FieldItem",
@@ -53,12 +65,15 @@ __all__ = [
     "Moved",
     "NeedItem",
     "NoteItem",
+    "Option",
     "OverviewItem",
     "Page",
     "Problem",
     "QueueItem",
+    "QuotaItem",
     "RunForecast",
     "RunItem",
+    "SignedReceipt",
     "SpanFigures",
     "Stats",
     "StreamedEvent",

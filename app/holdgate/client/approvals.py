@@ -9,7 +9,7 @@ import msgspec
 
 class ApprovalItem(msgspec.Struct, frozen=True, kw_only=True):
     """An approval request as lists have it. `expires_at` is None until the first person was told. `option`: which was
-    chosen, where there were some."""
+    chosen, where there were some. `asker`: the program that asks; None for a task."""
 
     id: UUID
     task_id: UUID
@@ -23,6 +23,7 @@ class ApprovalItem(msgspec.Struct, frozen=True, kw_only=True):
     option: str | None
     reason: str | None
     withdrawn_at: datetime | None
+    asker: str | None = None
 
 
 class Option(msgspec.Struct, frozen=True):
@@ -45,11 +46,14 @@ class FieldItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AskedItem(msgspec.Struct, frozen=True):
-    """A person who is asked, how far they are, and why they are asked, where nobody named them."""
+    """A person who is asked, and how far they are. `turn`: `open` is theirs to decide, `waiting` has `ahead` others
+    before it, None is over for them. `because`: why they are asked, where nobody named them."""
 
     email: str
     state: str
     because: str
+    turn: str | None = None
+    ahead: int | None = None
 
 
 class QuotaItem(msgspec.Struct, frozen=True):
@@ -72,8 +76,27 @@ class NoteItem(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
 
 
+class DecisionItem(msgspec.Struct, frozen=True, kw_only=True):
+    """What was decided, once that stands. `option`: the one chosen, else `approve`, `reject`, `request_changes` or
+    `answer`. `form`: as the approver left it."""
+
+    option: str
+    form: dict[str, Any]
+    by: str
+    at: datetime
+    reason: str | None
+
+
+class SignedReceipt(msgspec.Struct, frozen=True):
+    """`receipt` is what is signed: `holdgate verify` checks it."""
+
+    receipt: dict[str, Any]
+    signature: dict[str, str]
+
+
 class ApprovalDetail(ApprovalItem, frozen=True, kw_only=True):
-    """An approval request whole. A decision names its `version`: what was seen is what is decided."""
+    """An approval request whole. A decision names its `version`: what was seen is what is decided. `decision` and
+    `receipt` are None until the decision stands, `metadata` for whoever did not ask."""
 
     version: str
     shown: Any
@@ -88,6 +111,10 @@ class ApprovalDetail(ApprovalItem, frozen=True, kw_only=True):
     stopped_at: datetime | None
     goes_on_at: datetime | None
     group: str | None
+    url: str = ""
+    decision: DecisionItem | None = None
+    receipt: SignedReceipt | None = None
+    metadata: dict[str, Any] | None = None
 
     @property
     def values(self) -> dict[str, Any]:
