@@ -60,6 +60,7 @@ PAGES = (
     "/search?q=task",
     "/settings",
     "/settings/absences",
+    "/settings/working-time",
     "/settings/tokens",
     "/settings/tokens/{key}/revoke",
     "/settings/webhooks",

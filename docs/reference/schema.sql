@@ -1278,6 +1278,8 @@ CREATE TABLE holdgate.approvals (
     continues_on_expire boolean DEFAULT false NOT NULL,
     escalates_to text,
     escalated_at timestamp with time zone,
+    clock text DEFAULT 'wall'::text NOT NULL,
+    urgent boolean DEFAULT false NOT NULL,
     ttl interval,
     take_back interval DEFAULT '00:00:00'::interval NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -1298,6 +1300,7 @@ CREATE TABLE holdgate.approvals (
     asker text,
     asker_id uuid,
     CONSTRAINT approvals_asker_check CHECK (((asker IS NULL) = (asker_id IS NULL))),
+    CONSTRAINT approvals_clock_check CHECK ((clock = ANY (ARRAY['wall'::text, 'working'::text]))),
     CONSTRAINT approvals_decided_check CHECK (((state = 'pending'::text) = (decided_at IS NULL))),
     CONSTRAINT approvals_expires_at_check CHECK (((expires_at >= '0001-01-02 00:00:00+00'::timestamp with time zone) AND (expires_at <= '9999-12-30 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT approvals_hold_check CHECK ((hold = ANY (ARRAY['pending_approval'::text, 'needs_input'::text, 'needs_auth'::text]))),
@@ -1970,6 +1973,17 @@ CREATE TABLE holdgate.workers (
     cpu double precision
 );
 
+CREATE TABLE holdgate.working_times (
+    user_id uuid NOT NULL,
+    days smallint[] NOT NULL,
+    starts time without time zone NOT NULL,
+    ends time without time zone NOT NULL,
+    zone text NOT NULL,
+    quiet boolean DEFAULT false NOT NULL,
+    CONSTRAINT working_times_days_check CHECK (((cardinality(days) >= 1) AND (days <@ '{1,2,3,4,5,6,7}'::smallint[]))),
+    CONSTRAINT working_times_ends_check CHECK ((ends > starts))
+);
+
 ALTER TABLE ONLY holdgate.absences
     ADD CONSTRAINT absences_pkey PRIMARY KEY (id);
 
@@ -2161,6 +2175,9 @@ ALTER TABLE ONLY holdgate.webhook_endpoints
 
 ALTER TABLE ONLY holdgate.workers
     ADD CONSTRAINT workers_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.working_times
+    ADD CONSTRAINT working_times_pkey PRIMARY KEY (user_id);
 
 CREATE INDEX absences_user_idx ON holdgate.absences USING btree (user_id, ends_at);
 
@@ -2568,5 +2585,8 @@ ALTER TABLE ONLY holdgate.webhook_deliveries
 
 ALTER TABLE ONLY holdgate.webhook_endpoints
     ADD CONSTRAINT webhook_endpoints_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.working_times
+    ADD CONSTRAINT working_times_user_id_fkey FOREIGN KEY (user_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
 
 REVOKE ALL ON FUNCTION holdgate.enqueue_many(tasks jsonb, version integer) FROM PUBLIC;

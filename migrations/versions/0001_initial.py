@@ -1086,6 +1086,21 @@ def tables() -> None:
     )
     op.create_index("absences_user_idx", "absences", ["user_id", "ends_at"], unique=False)
     op.create_table(
+        "working_times",
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("days", sa.ARRAY(sa.SmallInteger()), nullable=False),
+        sa.Column("starts", sa.Time(), nullable=False),
+        sa.Column("ends", sa.Time(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("quiet", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.CheckConstraint(
+            "cardinality(days) >= 1 AND days <@ '{1,2,3,4,5,6,7}'", name=op.f("working_times_days_check")
+        ),
+        sa.CheckConstraint("ends > starts", name=op.f("working_times_ends_check")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("working_times_user_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("working_times_pkey")),
+    )
+    op.create_table(
         "approvals",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("task_id", sa.Uuid(), nullable=False),
@@ -1108,6 +1123,8 @@ def tables() -> None:
         sa.Column("continues_on_expire", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("escalates_to", sa.Text(), nullable=True),
         sa.Column("escalated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("clock", sa.Text(), server_default="wall", nullable=False),
+        sa.Column("urgent", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("ttl", sa.Interval(), nullable=True),
         sa.Column("take_back", sa.Interval(), server_default=sa.text("'0'::interval"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -1136,6 +1153,7 @@ def tables() -> None:
         sa.CheckConstraint(
             "hold IN ('pending_approval', 'needs_input', 'needs_auth')", name=op.f("approvals_hold_check")
         ),
+        sa.CheckConstraint("clock IN ('wall', 'working')", name=op.f("approvals_clock_check")),
         sa.CheckConstraint("level IN ('link', 'sign-in')", name=op.f("approvals_level_check")),
         sa.CheckConstraint(
             "remind_at BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 00:00:00+00'",

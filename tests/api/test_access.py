@@ -40,6 +40,7 @@ from tests.factories.programs import (
 TASK = {"kind": "sample.task"}
 DECISION = {"version": "0" * 64, "decision": "approve"}
 AWAY = {"starts_at": "2100-01-01T00:00:00Z", "ends_at": "2100-01-02T00:00:00Z"}
+HOURS = {"days": [1], "starts": "09:00:00", "ends": "12:00:00", "zone": "UTC"}
 NOTE = {"note_id": str(UUID(int=1))}
 TOGETHER = {"questions": [{"id": str(UUID(int=1)), "version": "0" * 64}], "decision": "approve"}
 BULK = {"verb": "cancel", "filter": {"kind": "sample.task"}}
@@ -147,6 +148,8 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "GET /account/absences": (None, 200, 200, 200),
     "POST /account/absences": (AWAY, 201, 201, 422),  # by then they have one of that time
     "POST /account/absences/{absence_id}/delete": (None, 200, 404, 404),
+    "GET /account/working-time": (None, 200, 200, 200),
+    "POST /account/working-time": (HOURS, 200, 200, 200),
     "GET /users/{user_id}/absences": (None, 403, 403, 200),
     "POST /users/{user_id}/absences": (AWAY, 403, 403, 201),
     "POST /users/{user_id}/absences/{absence_id}/delete": (None, 403, 403, 404),  # it is another person's

@@ -16,7 +16,7 @@ from holdgate.accounts import service
 from holdgate.accounts.mails import SignInData, SignInLetter
 from holdgate.accounts.models import User, UserSession
 from holdgate.accounts.pages import absences as absence_pages
-from holdgate.accounts.pages import people
+from holdgate.accounts.pages import people, working_time
 from holdgate.accounts.pages import settings as settings_views
 from holdgate.accounts.pages import sign_in as sign_in_pages
 from holdgate.accounts.sign_in.links import create_sign_in_link
@@ -40,7 +40,14 @@ async def overview(user: SignedIn) -> Response[str]:
     return Response(f"overview of {user.email}", media_type="text/plain")
 
 
-HANDLERS = (*sign_in_pages.handlers, *settings_views.handlers, *people.handlers, *absence_pages.handlers, overview)
+HANDLERS = (
+    *sign_in_pages.handlers,
+    *settings_views.handlers,
+    *people.handlers,
+    *absence_pages.handlers,
+    *working_time.handlers,
+    overview,
+)
 
 
 def accounts_site(settings: Settings, database: Database) -> AbstractAsyncContextManager[Shield]:

@@ -9,12 +9,14 @@ FEATURE = Feature(
         "holdgate.accounts.pages.tokens",
         "holdgate.accounts.pages.people",
         "holdgate.accounts.pages.absences",
+        "holdgate.accounts.pages.working_time",
     ),
     api=(
         "holdgate.accounts.api.people",
         "holdgate.accounts.api.account",
         "holdgate.accounts.api.resume",
         "holdgate.accounts.api.absences",
+        "holdgate.accounts.api.working_time",
     ),
     navigation=(
         NavigationItem(

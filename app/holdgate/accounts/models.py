@@ -1,6 +1,6 @@
 """Tables of people, their sign-in links and sessions. No secret is stored, only SHA-256 digests."""
 
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from sqlalchemy import (
     LargeBinary,
     SmallInteger,
     Text,
+    Time,
     func,
     text,
 )
@@ -143,6 +144,24 @@ class Absence(Base):
     starts_at: Mapped[datetime] = mapped_column(Moment)
     ends_at: Mapped[datetime] = mapped_column(Moment)
     substitute: Mapped[str | None] = mapped_column(Text)
+
+
+class WorkingTime(Base):
+    """When a person works (accounts/availability/working_hours.py); without a row, Monday to Friday from nine to five
+    in their zone. `quiet`: no reminders come at other times."""
+
+    __tablename__ = "working_times"
+    __table_args__ = (
+        CheckConstraint("cardinality(days) >= 1 AND days <@ '{1,2,3,4,5,6,7}'", name="days"),
+        CheckConstraint("ends > starts", name="ends"),
+    )
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    days: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
+    starts: Mapped[time] = mapped_column(Time)
+    ends: Mapped[time] = mapped_column(Time)
+    zone: Mapped[str] = mapped_column(Text)
+    quiet: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class Profile(Base):

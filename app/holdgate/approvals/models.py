@@ -51,6 +51,7 @@ class Approval(Base):
         ),
         CheckConstraint("hold IN ('pending_approval', 'needs_input', 'needs_auth')", name="hold"),
         CheckConstraint("level IN ('link', 'sign-in')", name="level"),
+        CheckConstraint("clock IN ('wall', 'working')", name="clock"),
         CheckConstraint("(state = 'pending') = (decided_at IS NULL)", name="decided"),
         CheckConstraint("needed >= 1", name="needed"),
         CheckConstraint(f"expires_at {READABLE}", name="expires_at"),
@@ -105,6 +106,8 @@ class Approval(Base):
     escalates_to: Mapped[str | None] = mapped_column(Text)
     escalated_at: Mapped[datetime | None] = mapped_column(Moment)
     ttl: Mapped[timedelta | None] = mapped_column(Interval)
+    clock: Mapped[str] = mapped_column(Text, server_default="wall")
+    urgent: Mapped[bool] = mapped_column(server_default=text("false"))
     # How long after the approval the task waits, and the approval can be taken back.
     take_back: Mapped[timedelta] = mapped_column(Interval, server_default=text("'0'::interval"))
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())

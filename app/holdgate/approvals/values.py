@@ -54,6 +54,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     # The group to go on with, once, when nobody has decided in time.
     escalates_to: str | None = None
     needed: int | Mapping[str, int] = 1
+    clock: Literal["wall", "working"] = "wall"
+    urgent: bool = False
     self_approval: bool = True
     level: Literal["link", "sign-in"] = "link"
     asker: Asker | None = None
@@ -97,7 +99,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         form = [{**msgspec.to_builtins(field), "value": None} for field in self.fields]
         ends = [self.continues_on_reject, self.continues_on_expire, self.escalates_to]
         rules = [self.choices, self.needed, self.self_approval, self.level, ends]
-        times = [self.ttl.total_seconds() if self.ttl else None, self.take_back.total_seconds()]
+        times = [self.ttl.total_seconds() if self.ttl else None, self.take_back.total_seconds(), self.clock]
         same = [str(run_id), kind, self.step, form, rules, times]
         return sha256(msgspec.json.encode(same, order="sorted")).hexdigest()
 

@@ -1,5 +1,6 @@
 """Sending mail: a task of kind `email.send`, which exists if and only if the caller's transaction commits."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -36,12 +37,14 @@ async def send(
     owner_id: UUID | None = None,
     title: str = "",
     priority: int | None = None,
+    run_at: datetime | None = None,
 ) -> UUID:
     """Enqueue one mail in the caller's transaction. Returns its task's id.
 
     Args:
         template: a registered letter.
         data: the letter's `Data`, or plain data that fit it.
+        run_at: not before then.
 
     Raises:
         BadAddress, UnknownLetter, LetterMismatch: before anything is written.
@@ -57,6 +60,7 @@ async def send(
             title=title or f"Mail “{template.replace('_', ' ')}” to {address}",
             priority=DEFAULT_PRIORITY if priority is None else priority,
             owner_id=owner_id,
+            run_at=run_at,
             max_attempts=ATTEMPTS_OF.get(template, ATTEMPTS),
         ),
     )

@@ -16,8 +16,7 @@ from sqlalchemy import select, text
 from holdgate.accounts import service as accounts
 from holdgate.approvals import values
 from holdgate.approvals.models import Approval
-from holdgate.approvals.requests import deciding, expiring
-from holdgate.approvals.rules import policy_queries
+from holdgate.approvals.requests import clock, deciding, expiring
 from holdgate.approvals.rules.tally import standing_of
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from holdgate.approvals.values import Decision
@@ -229,7 +228,7 @@ class KindTester:
         """Let the time to decide pass (and that of every other question that ends earlier)."""
         approval = await self._open(task_id)
         async with self._database.write("system") as session:
-            await policy_queries.start_clock(session, approval.id)
+            await clock.start(session, approval.id)
             end = await session.scalar(select(Approval.expires_at).where(Approval.id == approval.id))
             if end is None:
                 raise LookupError(f"The question {approval.step!r} has no time limit.")

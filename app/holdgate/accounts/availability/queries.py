@@ -1,12 +1,16 @@
-"""Statements about absences. Times are the database's; `now=` is for tests."""
+"""Statements about absences and working times. Times are the database's; `now=` is for tests."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import delete, func, insert, literal, select
+from sqlalchemy.dialects.postgresql import insert as upsert
 
-from holdgate.accounts.models import Absence, User
+from holdgate.accounts.availability.working_hours import WorkingHours
+from holdgate.accounts.models import Absence, User, WorkingTime
 from holdgate.accounts.queries import at
 from holdgate.core.db import Session, WriteSession
 
@@ -57,3 +61,40 @@ async def delete_absence(session: WriteSession, user_id: UUID, absence_id: UUID)
 
 async def delete_ended(session: WriteSession, *, now: datetime | None = None) -> None:
     await session.execute(delete(Absence).where(Absence.ends_at < at(now) - KEPT))
+
+
+# Working time: zone, days, starts, ends, quiet; the zone alone of who has chosen nothing else.
+
+_CHOSEN = (
+    func.coalesce(WorkingTime.zone, User.time_zone),
+    WorkingTime.days,
+    WorkingTime.starts,
+    WorkingTime.ends,
+    WorkingTime.quiet,
+)
+
+
+async def working_times_of(session: Session, emails: Sequence[str]) -> list[Any]:
+    """Of many people at once, each after their address."""
+    rows = await session.execute(
+        select(func.lower(User.email), *_CHOSEN)
+        .outerjoin(WorkingTime, WorkingTime.user_id == User.id)
+        .where(func.lower(User.email).in_(emails))
+    )
+    return list(rows)
+
+
+async def working_time_of(session: Session, user_id: UUID) -> Any:
+    rows = await session.execute(
+        select(*_CHOSEN)
+        .select_from(User)
+        .outerjoin(WorkingTime, WorkingTime.user_id == User.id)
+        .where(User.id == user_id)
+    )
+    return rows.first()
+
+
+async def upsert_working_time(session: WriteSession, user_id: UUID, hours: WorkingHours) -> None:
+    values = {**msgspec.structs.asdict(hours), "days": list(hours.days)}
+    statement = upsert(WorkingTime).values(user_id=user_id, **values)
+    await session.execute(statement.on_conflict_do_update(index_elements=[WorkingTime.user_id], set_=values))

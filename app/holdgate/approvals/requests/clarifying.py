@@ -6,6 +6,7 @@ from uuid import UUID
 from holdgate.accounts import service as accounts
 from holdgate.approvals.errors import ApprovalNotFound, NotAsked, QuestionExpired
 from holdgate.approvals.models import Approval, Note, Recipient
+from holdgate.approvals.requests import clock
 from holdgate.approvals.requests.deciding import check_may_vote, refuse
 from holdgate.approvals.requests.requesting import MAIL_PRIORITY
 from holdgate.approvals.rules import events, policy_queries, recipient_queries
@@ -59,7 +60,7 @@ async def ask_back(
     note_id = uuid7()
     note = {"id": note_id, "approval_id": current.id, "recipient_id": person.id}
     await policy_queries.insert_note(session, {**note, "asked_by": person.email, "question": text}, now=now)
-    await policy_queries.stop_clock(session, current.id, now=now)
+    await clock.stop(session, current.id, now=now)
     await events.record(session, current.id, "ask_back", person.email, data={"text": text}, now=now)
     await mail.send(
         session,
@@ -129,7 +130,7 @@ async def _end(
         raise NoteEnded
     note = await policy_queries.end_note(session, note_id, by=by, answer=answer, now=now)
     assert note is not None, "notes end under the lock of the task"
-    await policy_queries.resume_clock(session, current.id, now=now)
+    await clock.resume(session, current.id, now=now)
     return note
 
 

@@ -12,6 +12,7 @@ from holdgate.accounts import service as accounts
 from holdgate.accounts.sign_in.links import may_sign_in
 from holdgate.approvals.errors import QuestionExpired
 from holdgate.approvals.models import Approval, Recipient
+from holdgate.approvals.requests import clock
 from holdgate.approvals.requests.deciding import check_may_vote, refuse
 from holdgate.approvals.requests.requesting import mail_question
 from holdgate.approvals.rules import events, policy_queries, turn_queries
@@ -76,7 +77,7 @@ async def forward(
         now=now,
     )
     # Whoever passes it on has read it. Its time must not stand still because the colleague is never told.
-    await policy_queries.start_clock(session, current.id, now=now)
+    await clock.start(session, current.id, now=now)
     for id, email in await turn_queries.tell_at_once(session, current.id, None, few=pace.digest_after):
         await mail_question(session, id, email, HoldType.APPROVAL, current.owner_id, current.title)
     return address

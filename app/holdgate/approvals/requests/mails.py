@@ -8,6 +8,7 @@ import msgspec
 from holdgate.accounts import service as accounts
 from holdgate.approvals.evidence.form_diff import revision_of
 from holdgate.approvals.models import Approval, Note
+from holdgate.approvals.requests import clock
 from holdgate.approvals.rules import events, policy_queries, queries, recipient_queries
 from holdgate.approvals.rules.shown import in_brief
 from holdgate.approvals.rules.tally import standing_of
@@ -72,7 +73,7 @@ class _Question(PlainLetter):
     async def sent(self, session: WriteSession, data: AskedPerson, reply: str = "") -> None:
         approval_id = await recipient_queries.mark_recipient(session, data.recipient_id, "sent")
         if approval_id is not None:
-            await policy_queries.start_clock(session, approval_id)
+            await clock.start(session, approval_id)
         await _tell(session, data, "mail_accepted", {"reply": reply})
 
     async def delayed(self, session: WriteSession, data: AskedPerson, problem: str) -> None:

@@ -119,6 +119,8 @@ async def open_request(
             "continues_on_expire": question.continues_on_expire,
             "escalates_to": question.escalates_to,
             "ttl": question.ttl,
+            "clock": question.clock,
+            "urgent": question.urgent,
             "take_back": question.take_back,
             # What has changed is decided alone, with the changes in sight.
             "alike": None if changed else question.alike(task.run_id, task.kind),

@@ -29,6 +29,7 @@ from holdgate.groups import service as groups
 from holdgate.groups.errors import GroupNotFound
 from holdgate.tasks.kinds import LONGEST_WAIT
 
+LONGEST_WORK = timedelta(days=90)  # of 24 hours: some fourteen months at eight hours on five days
 BARRED = "started or changed it, so somebody else has to decide"
 # Whoever reads it is not to learn who has an account, or has one no more.
 UNREACHABLE = "no email could be sent to them; an administrator may know why"
@@ -193,6 +194,11 @@ def check_question(question: Question) -> None:
     """What is known without looking anybody up. Raises QuestionImpossible."""
     if max(question.ttl or timedelta(), question.take_back) > LONGEST_WAIT:
         raise QuestionImpossible(f"The approval request {question.step!r} gives more than ten years. Give less time.")
+    if question.clock == "working" and (question.ttl is None or question.ttl > LONGEST_WORK):
+        raise QuestionImpossible(
+            f"The approval request {question.step!r} counts working hours, for which it needs a time to decide of at "
+            f"most {LONGEST_WORK.days} days of 24 hours."
+        )
     if is_blank(question.title):
         raise QuestionImpossible(
             f"The approval request {question.step!r} has no title that can be seen. Say there what will be done."

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Insert, Interval, and_, case, func, insert, null, or_, select, update
+from sqlalchemy import ColumnElement, Insert, Interval, and_, case, func, insert, null, or_, select, type_coerce, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -99,11 +99,14 @@ async def end_note(
     return rows.scalars().first()
 
 
-async def start_clock(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> None:
-    """The first delivery starts the time to decide; later ones change nothing. Stopped, it starts when it goes on."""
+async def start_clock(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> Approval | None:
+    """The first delivery starts the time to decide; later ones change nothing. Stopped, it starts when it goes on.
+
+    Returns the request whose clock has started: requests/clock.py has the rest for working hours.
+    """
     runs = Approval.stopped_at.is_(None)
     ends = at(now) + Approval.ttl
-    await session.execute(
+    started = await session.execute(
         update(Approval)
         .where(Approval.id == approval_id, Approval.clock_started_at.is_(None), Approval.state == ApprovalState.PENDING)
         .values(
@@ -112,8 +115,10 @@ async def start_clock(session: WriteSession, approval_id: UUID, *, now: datetime
             time_left=case((~runs, Approval.ttl)),
             remind_at=case((and_(runs, Approval.ttl >= REMIND_FROM), ends - _share(REMIND_LEFT[0]))),
         )
-        .execution_options(synchronize_session=False)
+        .returning(Approval)
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
+    found = started.scalars().first()
     # For those who still wait for their turn there is not much time: it comes next.
     await session.execute(
         update(Recipient)
@@ -121,24 +126,56 @@ async def start_clock(session: WriteSession, approval_id: UUID, *, now: datetime
         .values(urgency=Recipient.urgency + HURRY)
         .execution_options(synchronize_session=False)
     )
+    return found
 
 
-async def stop_clock(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> None:
-    await session.execute(
+async def stop_clock(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> Approval | None:
+    """None: it stands still already."""
+    rows = await session.execute(
         update(Approval)
         .where(Approval.id == approval_id, Approval.stopped_at.is_(None))
         .values(stopped_at=at(now), time_left=Approval.expires_at - at(now), expires_at=null(), remind_at=null())
+        .returning(Approval)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    return rows.scalars().first()
+
+
+class Resumed(NamedTuple):
+    approval: Approval
+    time: timedelta  # what was left of it
+
+
+async def resume_clock(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> Resumed | None:
+    """Go on with the time that was left, and with the reminders that had not been sent. None: it has no deadline."""
+    ends = at(now) + Approval.time_left
+    rows = await session.execute(
+        update(Approval)
+        .where(Approval.id == approval_id, Approval.stopped_at.is_not(None))
+        .values(stopped_at=null(), time_left=null(), expires_at=ends, remind_at=_next_reminder(ends))
+        .returning(Approval, type_coerce(Approval.expires_at - at(now), Interval()))
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    row = rows.first()
+    return None if row is None or row[1] is None else Resumed(row[0], row[1])
+
+
+async def set_deadline(
+    session: WriteSession, approval_id: UUID, expires_at: datetime, remind_at: datetime | None
+) -> None:
+    await session.execute(
+        update(Approval)
+        .where(Approval.id == approval_id)
+        .values(expires_at=expires_at, remind_at=remind_at)
         .execution_options(synchronize_session=False)
     )
 
 
-async def resume_clock(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> None:
-    """Go on with the time that was left, and with the reminders that had not been sent."""
-    ends = at(now) + Approval.time_left
+async def set_time_left(session: WriteSession, approval_id: UUID, left: timedelta) -> None:
     await session.execute(
         update(Approval)
-        .where(Approval.id == approval_id, Approval.stopped_at.is_not(None))
-        .values(stopped_at=null(), time_left=null(), expires_at=ends, remind_at=_next_reminder(ends))
+        .where(Approval.id == approval_id)
+        .values(time_left=left)
         .execution_options(synchronize_session=False)
     )
 

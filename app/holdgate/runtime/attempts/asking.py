@@ -51,6 +51,8 @@ class AskingAttempt(DurableAttempt):
         self_approval: bool = True,
         level: Literal["link", "sign-in"] = "link",
         ttl: timedelta | None = None,
+        clock: Literal["wall", "working"] = "wall",
+        urgent: bool = False,
         take_back: timedelta | None = None,
         options: Sequence[Option] = (),
         request_changes: bool = False,
@@ -78,6 +80,8 @@ class AskingAttempt(DurableAttempt):
             level: `sign-in` asks people to sign in as the address they were asked at; no link and no token is enough.
             ttl: time to decide, counted from the first delivered mail; what the kind says, or
                 `APPROVAL_TTL`, by default.
+            clock: `working` counts the working hours of those asked alone; it ends when the last of them had all of it.
+            urgent: reminders come in people's quiet hours as well. Nothing else is different.
             take_back: how long the task waits once it is approved, so that the approval can still be taken back;
                 `APPROVAL_TAKE_BACK` by default.
             options: up to five named decisions in place of approving and rejecting; `answer.option` is the one chosen.
@@ -98,6 +102,8 @@ class AskingAttempt(DurableAttempt):
                 self_approval=self_approval,
                 level=level,
                 ttl=ttl or find_kind(self.task.kind).approval_ttl or self.settings.approval_ttl,
+                clock=clock,
+                urgent=urgent,
                 take_back=self.settings.approval_take_back if take_back is None else take_back,
                 choices=Choices(tuple(options), request_changes),
                 continues_on_reject=on_reject == "continue",

@@ -1,0 +1,56 @@
+"""One's working time for programs."""
+
+from datetime import time
+from typing import Annotated
+
+import msgspec
+
+from holdgate.accounts.availability import working_times
+from holdgate.accounts.availability.working_hours import WorkingHours
+from holdgate.api.routes import get, post
+from holdgate.core.db import ReadSession, WriteSession
+from holdgate.core.principal import Principal
+from holdgate.core.scopes import Scope
+
+TAG = "Absence"
+Weekday = Annotated[int, msgspec.Meta(ge=1, le=7)]
+
+
+class WorkingTimeItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`days`: 1 is Monday. `quiet`: no reminders at other times, but for urgent requests."""
+
+    days: Annotated[list[Weekday], msgspec.Meta(min_length=1, max_length=7)]
+    starts: time
+    ends: time
+    zone: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+    quiet: bool = False
+
+
+EXAMPLE = {"days": [1, 2, 3, 4], "starts": "09:00:00", "ends": "17:00:00", "zone": "Europe/Berlin", "quiet": True}
+
+
+@get("/account/working-time", scope=Scope.TASKS_READ, tag=TAG, summary="Read one's working time")
+async def read_working_time(user: Principal, read: ReadSession) -> WorkingTimeItem:
+    """Monday to Friday from nine to five, until another one is chosen."""
+    return _item(await working_times.own_hours(read, user.id))
+
+
+@post("/account/working-time", scope=Scope.TASKS_WRITE, tag=TAG, summary="Change one's working time", example=EXAMPLE)
+async def change_working_time(session: WriteSession, by: Principal, wanted: WorkingTimeItem) -> WorkingTimeItem:
+    """Requests whose time runs keep their deadlines."""
+    hours = WorkingHours(
+        days=tuple(sorted(set(wanted.days))),
+        starts=wanted.starts.replace(tzinfo=None),
+        ends=wanted.ends.replace(tzinfo=None),
+        zone=wanted.zone,
+        quiet=wanted.quiet,
+    )
+    await working_times.choose_hours(session, by.id, hours)
+    return _item(hours)
+
+
+def _item(hours: WorkingHours) -> WorkingTimeItem:
+    return WorkingTimeItem(**{**msgspec.structs.asdict(hours), "days": list(hours.days)})
+
+
+handlers = [read_working_time, change_working_time]
