@@ -28,7 +28,7 @@ TEMPLATE = "holdgate_template"
 # Parts that mostly wait for programs they start: browsers, workers that are killed, servers, package installations.
 # `make test` leaves them out and says so at its end; `make test-all`, and so CI, runs them.
 PROGRAMS = (
-    *("journeys", "chaos", "deploy", "embedded", "load", "pooler", "replica", "bench", "product"),
+    *("journeys", "chaos", "deploy", "embedded", "load", "pooler", "replica", "bench", "product", "asking"),
     *("api/test_fuzz.py", "enqueueing/test_examples.py"),
 )
 

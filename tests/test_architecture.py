@@ -223,6 +223,7 @@ MAY_READ_ENVIRONMENT = {
     "health.py",
     "cli/attached.py",
     "cli/processes.py",
+    "client/environment.py",
     "tasks/places.py",
     "testing/plugin.py",
 }

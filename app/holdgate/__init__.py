@@ -20,12 +20,19 @@ if TYPE_CHECKING:
     from holdgate.approvals.choices import Option as Option
     from holdgate.approvals.forms import FormField as FormField
     from holdgate.approvals.values import Answer as Answer
+    from holdgate.client import AskOptions as AskOptions
     from holdgate.client import AsyncClient as AsyncClient
     from holdgate.client import Client as Client
+    from holdgate.client import CreatedApproval as CreatedApproval
+    from holdgate.client import Decision as Decision
     from holdgate.client import Problem as Problem
     from holdgate.client import WebhookMessage as WebhookMessage
     from holdgate.client import WebhookRefused as WebhookRefused
     from holdgate.client import verify_webhook as verify_webhook
+    from holdgate.client.guard import AlreadyUsed as AlreadyUsed
+    from holdgate.client.guard import Approved as Approved
+    from holdgate.client.guard import NotApproved as NotApproved
+    from holdgate.client.guard import requires_approval as requires_approval
     from holdgate.core.db import WriteSession as WriteSession
     from holdgate.runtime.attempts.context import Context as Context
     from holdgate.runtime.attempts.reporting import on_error as on_error
@@ -46,11 +53,16 @@ if TYPE_CHECKING:
     from holdgate.tasks.upgrades import on_payload as on_payload
 
 _HOMES = {
+    "AlreadyUsed": "client.guard",
     "Answer": "approvals.values",
+    "Approved": "client.guard",
+    "AskOptions": "client",
     "AsyncClient": "client",
     "Backoff": "tasks.kinds",
     "Client": "client",
+    "CreatedApproval": "client",
     "Context": "runtime.attempts.context",
+    "Decision": "client",
     "DiffBlock": "approvals.blocks",
     "FieldsBlock": "approvals.blocks",
     "FileBlock": "approvals.blocks",
@@ -61,6 +73,7 @@ _HOMES = {
     "LinkBlock": "approvals.blocks",
     "MarkdownBlock": "approvals.blocks",
     "Option": "approvals.choices",
+    "NotApproved": "client.guard",
     "PermanentError": "runtime.errors",
     "Problem": "client",
     "Rate": "tasks.kinds",
@@ -79,6 +92,7 @@ _HOMES = {
     "kind": "tasks.kinds",
     "on_error": "runtime.attempts.reporting",
     "on_payload": "tasks.upgrades",
+    "requires_approval": "client.guard",
     "resource": "runtime.resources",
     "schedule": "schedules.declared",
     "verify_webhook": "client",
@@ -93,6 +107,12 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(f"holdgate.{_HOMES[name]}"), name)
     except ModuleNotFoundError as missing:
         raise import_module("holdgate.core.later").missing_extra(missing, "kinds") from missing
+        if str(missing.name).startswith("holdgate"):
+            raise
+        extra = "client" if _HOMES[name].startswith("client") else "kinds"
+        raise ImportError(
+            f"holdgate.{name} needs the package {missing.name}. Install Holdgate with its extra: holdgate[{extra}]."
+        ) from missing
 
 
 def __dir__() -> list[str]:

@@ -1571,7 +1571,8 @@ CREATE TABLE holdgate.program_requests (
     task_id uuid NOT NULL,
     asked json NOT NULL,
     digest bytea NOT NULL,
-    metadata json NOT NULL
+    metadata json NOT NULL,
+    used_at timestamp with time zone
 );
 
 CREATE TABLE holdgate.queue_events (

@@ -1234,6 +1234,7 @@ def tables() -> None:
         sa.Column("asked", sa.JSON(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("metadata", sa.JSON(), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["task_id"], ["tasks.id"], name=op.f("program_requests_task_id_fkey"), ondelete="CASCADE"
         ),

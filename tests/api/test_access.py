@@ -80,6 +80,7 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     # Who reads, waits and cancels with a token that asks: tests/approvals/programs.
     "POST /approvals": ({"title": "t"}, 201, 201, 201),
     "POST /approvals/{approval_id}/cancel": (None, 409, 404, 409),  # a task asks it
+    "POST /approvals/{approval_id}/use": (None, 404, 404, 404),  # likewise
     "GET /approvals/{approval_id}": (None, 200, 404, 200),
     "POST /approvals/{approval_id}/decision": (DECISION, 409, 404, 409),
     # Administrators decide unasked; what else is for those asked, they were not asked for.

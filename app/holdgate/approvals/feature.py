@@ -15,6 +15,7 @@ FEATURE = Feature(
     api=(
         "holdgate.approvals.api.approvals",
         "holdgate.approvals.api.programs",
+        "holdgate.approvals.api.using",
         "holdgate.approvals.api.side_actions",
         "holdgate.approvals.api.groups",
         "holdgate.approvals.api.evidence",

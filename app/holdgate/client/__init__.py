@@ -41,6 +41,8 @@ from holdgate.client.approvals import (
     QuotaItem,
     SignedReceipt,
 )
+from holdgate.client.approvals import ApprovalDetail, ApprovalItem, AskedItem, Decided, FieldItem, NoteItem
+from holdgate.client.asking import AskOptions, CreatedApproval, Decision
 from holdgate.client.asynchronous import AsyncClient
 from holdgate.client.events import StreamedEvent
 from holdgate.client.problems import Problem
@@ -50,14 +52,17 @@ from holdgate.client.webhooks import WebhookMessage, WebhookRefused, verify_webh
 __all__ = [
     "ApprovalDetail",
     "ApprovalItem",
+    "AskOptions",
     "AskedItem",
     "AsyncClient",
     "Client",
     "Created",
+    "CreatedApproval",
     "CreatedRun",
     "CreatedTasks",
     "Decided",
     "DecisionItem",
+    "Decision",
     "EventItem",
     "FailureItem",
     "FieldItem",

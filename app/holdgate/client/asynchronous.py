@@ -6,7 +6,9 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 from uuid import UUID
 
-from holdgate.client import calls
+from holdgate.client import asking, calls
+from holdgate.client.answers import TaskDetail
+from holdgate.client.asking import CreatedApproval, Decision
 from holdgate.client.calls import Listing
 from holdgate.client.events import PATH, EventStream, StreamedEvent
 from holdgate.client.flows import PREFIX, TRIES, Flow, Request, Transmission, Wish, as_httpx, sent
@@ -113,7 +115,17 @@ class AsyncClient:
         return found
 
     task = _does(calls.task)
-    wait = _does(calls.wait)
+
+    @overload
+    async def wait(self, what: CreatedApproval, seconds: float | None = None) -> Decision: ...
+    @overload
+    async def wait(self, what: UUID | str, seconds: float | None = None) -> TaskDetail: ...
+    async def wait(self, what: Any, seconds: float | None = None) -> Any:
+        """As `Client.wait`."""
+        if isinstance(what, CreatedApproval):
+            return await self._perform(asking.wait_decision(what.id, seconds))
+        return await self._perform(calls.wait(what, 600.0 if seconds is None else seconds))
+
     iter_tasks = _lists(calls.iter_tasks)
     act = _does(calls.act)
     answer = _does(calls.answer)
@@ -123,6 +135,12 @@ class AsyncClient:
     iter_approvals = _lists(calls.iter_approvals)
     approval = _does(calls.approval)
     decide = _does(calls.decide)
+    ask = _does(asking.ask)
+    create_approval = _does(asking.create_approval)
+    decision = _does(asking.decision)
+    cancel_approval = _does(asking.cancel_approval)
+    use = _does(asking.use)
+    receipt = _does(asking.receipt)
     stats = _does(calls.stats)
     overview = _does(calls.overview)
     get = _does(calls.get)

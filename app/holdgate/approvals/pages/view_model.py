@@ -119,6 +119,7 @@ TITLES = {
     "escalate": "Time was over; more people were asked",
     "cancel": "Cancelled",
     "take_back": "Took the approval back; the question is open again",
+    "use": "Used: what was approved is being done",
 }
 STATES = {
     "ask": "pending",

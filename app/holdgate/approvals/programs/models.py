@@ -1,9 +1,10 @@
 """The table of what programs have asked for."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, ForeignKey, LargeBinary
+from sqlalchemy import JSON, DateTime, ForeignKey, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holdgate.core.postgres.tables import Base
@@ -19,3 +20,5 @@ class ProgramRequest(Base):
     asked: Mapped[dict[str, Any]] = mapped_column(JSON)
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     given: Mapped[dict[str, Any]] = mapped_column("metadata", JSON)
+    # When the program took the approval, to do what was asked: it can do so once.
+    used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
