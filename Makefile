@@ -82,7 +82,7 @@ UV_LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11.0 --ge
 lock: ## renew the requirements files from pyproject.toml, for every Python and system at once
 	@$(BIN)/python -m pip install --quiet uv
 	@$(UV_LOCK) --extra dev --extra embedded pyproject.toml -o requirements.txt
-	@$(UV_LOCK) --extra server --extra embedded --group pyproject.toml:build --constraint requirements.txt pyproject.toml -o requirements-run.txt
-	@$(UV_LOCK) --extra server --extra tracing --constraint requirements.txt pyproject.toml -o requirements-production.txt
+	@$(UV_LOCK) --extra server --extra mcp --extra embedded --group pyproject.toml:build --constraint requirements.txt pyproject.toml -o requirements-run.txt
+	@$(UV_LOCK) --extra server --extra mcp --extra tracing --constraint requirements.txt pyproject.toml -o requirements-production.txt
 	@$(UV_LOCK) --group pyproject.toml:build --constraint requirements.txt -o deploy/container/requirements-build.txt
 	@$(UV_LOCK) --group pyproject.toml:container -o deploy/container/requirements-check.txt

@@ -47,8 +47,8 @@ ORDER = (
     "core",
 )
 # Stand for themselves: the development servers know only settings, and who sends load is a program like others: it
-# knows the API by its client.
-APART = {"embedded": {"core"}, "load": {"core", "client"}}
+# knows the API by its client. So are the tools of MCP, which the web server offers beside the API.
+APART = {"embedded": {"core"}, "load": {"core", "client"}, "mcp": {"core", "client", "web", "api"}}
 # Within a feature: pages and API → service → queries → models.
 LAYERS = ("service", "queries", "models")
 # Where a feature meets a browser or a program.
@@ -190,7 +190,14 @@ HOMES = (
     ("fpdf", ("holdgate.kinds.report.",)),
     ("markdown_it", ("holdgate.web.markdown",)),
     ("jwt", ("holdgate.accounts.tokens.jwt", "holdgate.accounts.tokens.jwks")),
-    ("httpx", ("holdgate.core.network.outgoing", "holdgate.kinds.", "holdgate.client.", "holdgate.load.")),
+    (
+        "httpx",
+        (
+            *("holdgate.core.network.outgoing", "holdgate.kinds."),
+            *("holdgate.client.", "holdgate.load.", "holdgate.mcp.", "holdgate.cli.ask"),
+        ),
+    ),
+    ("mcp", ("holdgate.mcp.",)),
     ("prometheus_client", ("holdgate.core.telemetry.metrics",)),
     ("opentelemetry", ("holdgate.core.telemetry.tracing",)),
 )

@@ -31,6 +31,7 @@ from holdgate.embedded.attach import attached
 from holdgate.feature import handlers, parts
 from holdgate.features import FEATURES
 from holdgate.kinds import KindsNotLoaded, load_kinds
+from holdgate.mcp.views import mcp_router
 from holdgate.runtime.doorbell import Doorbell
 from holdgate.stats.live import Changes
 from holdgate.web.http.prefix import Prefix
@@ -60,6 +61,7 @@ HANDLERS = [
     *(handler for feature in FEATURES for handler in handlers(feature.pages)),
     *docs_views.handlers(API_HANDLERS),
     api_router(API_HANDLERS, authenticate=bearer_middleware),
+    mcp_router(authenticate=bearer_middleware),
 ]
 
 

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from litestar import Router
+
 from holdgate.asgi import API_HANDLERS, HANDLERS
 from holdgate.web import assets
 from tests.docs.pages import PAGES, anchors, inline_code, links, name
@@ -53,6 +55,7 @@ def test_every_file_a_page_names_is_in_the_repository() -> None:
 
 def _routes() -> list[re.Pattern[str]]:
     paths = [path for handler in [*HANDLERS, *assets.handlers] for path in getattr(handler, "paths", ())]
+    paths += [handler.path for handler in HANDLERS if isinstance(handler, Router)]
     paths += [f"/api/v1{path}" for handler in API_HANDLERS for path in handler.paths]
     return [re.compile(re.sub(r"\\\{.*?\\\}", "[^/]+", re.escape(path))) for path in paths]
 

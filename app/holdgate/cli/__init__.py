@@ -5,7 +5,7 @@ What a command needs is imported when it runs, so that `--help` and shell comple
 
 import click
 
-from holdgate.cli import database, groups, people, processes, project, tasks
+from holdgate.cli import ask, database, groups, people, processes, project, tasks
 from holdgate.load.command import load
 
 
@@ -51,5 +51,7 @@ for command in (
     people.user,
     people.token,
     groups.group,
+    ask.ask,
+    ask.mcp,
 ):
     main.add_command(command)

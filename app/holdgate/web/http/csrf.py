@@ -18,7 +18,7 @@ from holdgate.web.http.cookies import CSRF, read_cookie, set_cookie
 from holdgate.web.http.request import WebRequest
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-EXEMPT = re.compile(r"/(api|static|review)(/|$)")
+EXEMPT = re.compile(r"/(api|mcp|static|review)(/|$)")
 FIELD, HEADER = "_csrf_token", "x-csrf-token"
 SHAPE = re.compile(r"[A-Za-z0-9_-]{43}")
 A_YEAR = 365 * 86400

@@ -14,7 +14,7 @@ from holdgate.web.http.limits import RateLimits, shared_limits, telling
 from holdgate.web.http.request import WebRequest, client_address, principal
 from holdgate.web.http.sessions import SAFE_METHODS
 
-APART = re.compile(r"/(api|login|review)(/|$)")
+APART = re.compile(r"/(api|mcp|login|review)(/|$)")
 
 
 def page_limits_middleware(app: ASGIApp) -> ASGIApp:

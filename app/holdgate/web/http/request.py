@@ -111,7 +111,7 @@ def method_sent(scope: Mapping[str, Any]) -> str:
 
 def is_api(scope: Mapping[str, Any]) -> bool:
     """Whether programs ask: they are answered in JSON."""
-    return f"{scope['path']}/".startswith("/api/")
+    return f"{scope['path']}/".startswith(("/api/", "/mcp/"))
 
 
 def client_address(scope: Mapping[str, Any]) -> str:

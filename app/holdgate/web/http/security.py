@@ -20,7 +20,7 @@ from holdgate.core.telemetry import log, tracing
 from holdgate.web import errors
 from holdgate.web.http.exchange import Exchange
 from holdgate.web.http.headers import SCRIPTLESS, security_headers
-from holdgate.web.http.request import PROBES, check_fields, principal
+from holdgate.web.http.request import PROBES, check_fields, is_api, principal
 
 logger = log.get("holdgate.access")
 
@@ -103,7 +103,7 @@ class Shield:
     def _own(self, exchange: Exchange) -> bool:
         """Whether an unsafe request comes from a page of ours, or from a program (which sends neither header)."""
         path, given = exchange.scope["path"], exchange.header
-        if path.startswith("/api/") and given("authorization").lower().startswith("bearer "):
+        if is_api(exchange.scope) and given("authorization").lower().startswith("bearer "):
             return True
         site, origin = given("sec-fetch-site"), given("origin").lower()
         if site:
