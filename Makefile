@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup run test test-all fuzz check screenshots reference docs bench container kubernetes release format lock
+.PHONY: help setup run test test-all fuzz check screenshots reference docs examples bench container kubernetes release format lock
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -61,6 +61,13 @@ kubernetes: .holdgate/kubernetes/ready ## render deploy/kubernetes and hold it a
 	@.holdgate/kubernetes/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/kubernetes/requirements.txt
 	@touch $@
 
+examples: .holdgate/agents/ready ## the environment of examples/agents: agent frameworks, to try them in
+.holdgate/agents/ready: examples/agents/requirements.txt
+	@mkdir -p .holdgate
+	@$(PYTHON) -m venv .holdgate/agents
+	@.holdgate/agents/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r examples/agents/requirements.txt
+	@touch $@
+
 bench: setup ## speed beside other queues, in one run; writes bench/RESULTS.md
 	@$(BIN)/python -m bench.peers
 	@$(BIN)/python -m bench.growth --finished 1000,10000,100000,1000000,10000000 --plot bench/growth.svg --append bench/RESULTS.md
@@ -85,4 +92,5 @@ lock: ## renew the requirements files from pyproject.toml, for every Python and 
 	@$(UV_LOCK) --extra server --extra mcp --extra embedded --group pyproject.toml:build --constraint requirements.txt pyproject.toml -o requirements-run.txt
 	@$(UV_LOCK) --extra server --extra mcp --extra tracing --constraint requirements.txt pyproject.toml -o requirements-production.txt
 	@$(UV_LOCK) --group pyproject.toml:build --constraint requirements.txt -o deploy/container/requirements-build.txt
+	@$(UV_LOCK) examples/agents/requirements.in -o examples/agents/requirements.txt
 	@$(UV_LOCK) --group pyproject.toml:container -o deploy/container/requirements-check.txt

@@ -29,6 +29,7 @@ SHELL = ("sh", "bash", "shell", "console")
 
 # Run elsewhere: the pages' only blocks of a language, or a block → the test that does.
 API = "tests.api.test_client:test_the_pages_commands_and_code_run_as_they_stand"
+ASKING = "tests.asking.test_docs:"
 RECEIPTS = "tests.approvals.evidence.test_docs:"
 ELSEWHERE = {
     ("docs/api.md", "sh"): API,
@@ -37,6 +38,9 @@ ELSEWHERE = {
         "tests.product.test_add_to_product:test_the_page_holds_from_its_first_step_to_its_last"
     ),
     ("docs/cookbook.md", "python"): "tests.docs.test_cookbook:test_every_recipe_does_what_it_says",
+    ("docs/pipelines.md", "sh"): f"{ASKING}test_a_script_that_waits_goes_on_with_the_approval",
+    ("docs/pipelines.md", "yaml"): f"{ASKING}test_a_workflow_that_asks_and_ends_deploys_once",
+    ("docs/agents.md", "python"): f"{ASKING}test_the_python_of_the_page_runs",
     ("docs/testing.md", "python"): (
         "tests.product.test_plugin:test_a_product_tests_its_kinds_on_an_embedded_server_in_parallel"
     ),
