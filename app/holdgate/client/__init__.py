@@ -41,7 +41,6 @@ from holdgate.client.approvals import (
     QuotaItem,
     SignedReceipt,
 )
-from holdgate.client.approvals import ApprovalDetail, ApprovalItem, AskedItem, Decided, FieldItem, NoteItem
 from holdgate.client.asking import AskOptions, CreatedApproval, Decision
 from holdgate.client.asynchronous import AsyncClient
 from holdgate.client.events import StreamedEvent
@@ -61,8 +60,8 @@ __all__ = [
     "CreatedRun",
     "CreatedTasks",
     "Decided",
-    "DecisionItem",
     "Decision",
+    "DecisionItem",
     "EventItem",
     "FailureItem",
     "FieldItem",
