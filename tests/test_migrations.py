@@ -314,6 +314,22 @@ def test_the_command_says_what_is_missing_and_whether_something_is(empty_url: st
     assert run(empty_url, "--plan") == (0, "")
 
 
+def test_another_programs_revision_stands_in_nobodys_way_unless_it_is_in_our_schema(empty_url: str) -> None:
+    async def theirs(schema: str) -> None:
+        connection = await asyncpg.connect(empty_url.replace("+asyncpg", ""), server_settings={"search_path": schema})
+        await connection.execute("CREATE TABLE IF NOT EXISTS alembic_version (version_num text)")
+        await connection.execute("DELETE FROM alembic_version")
+        await connection.execute("INSERT INTO alembic_version VALUES ('9f3c2a7b51de')")
+        await connection.close()
+
+    asyncio.run(theirs("public"))
+    assert run(empty_url) == (0, f"The schema is at {head()}, which this release needs.\n")
+    asyncio.run(theirs(SCHEMA))
+    for arguments in ((), ("--check",), ("--plan",)):
+        status, said = run(empty_url, *arguments)
+        assert (status, "none of Holdgate's" in said, "newer" in said) == (1, True, False), said
+
+
 def test_a_schema_newer_than_the_code_is_left_alone(empty_url: str) -> None:
     migrate(empty_url)
     newer = f"{int(head()) + 1:04}"

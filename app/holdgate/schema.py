@@ -101,11 +101,6 @@ def migrate(
     """
     if revision == "head":
         at = current(url, pooler=pooler)
-        if at is not None and not REVISION.fullmatch(at):
-            raise MigrationFailed(
-                f"The schema is at the Alembic revision {at!r}, which is none of Holdgate's: it has another program's"
-                " tables. Set DATABASE_SCHEMA to a schema that Holdgate has for itself."
-            )
         if at is not None and at > head():
             return
     ends, pause = time.monotonic() + timeout, 0.5
@@ -150,8 +145,18 @@ def head() -> str:
 
 
 def current(url: str, *, pooler: bool = False) -> str | None:
-    """The revision of the database at `url`; None: nothing has been migrated. Not from a running event loop."""
-    return asyncio.run(_current(url, pooler))
+    """The revision of the database at `url`; None: nothing has been migrated. Not from a running event loop.
+
+    Raises:
+        MigrationFailed: it is of another program.
+    """
+    at = asyncio.run(_current(url, pooler))
+    if at is not None and not REVISION.fullmatch(at):
+        raise MigrationFailed(
+            f"The schema is at the Alembic revision {at!r}, which is none of Holdgate's: it has another program's"
+            " tables. Set DATABASE_SCHEMA to a schema that Holdgate has for itself."
+        )
+    return at
 
 
 def pending(at: str | None) -> list[tuple[str, str]]:
