@@ -118,6 +118,10 @@ def ask(**given: Any) -> None:
         _refuse(str(problem), one_line, problem)
     except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         _refuse(f"{given['url']} does not answer: {error or type(error).__name__}", one_line)
+    except OSError as error:
+        _refuse(str(error), one_line)
+    except KeyboardInterrupt:  # before the request was there
+        sys.exit(INTERRUPTED)
     _print(_plain(decision), one_line)
     sys.exit(status)
 
@@ -168,11 +172,19 @@ def _wait(hold: "Client", request_id: UUID) -> "Decision":
     except KeyboardInterrupt:
         click.echo("", err=True)
         if sys.stdin.isatty() and _wants_to_cancel():
-            hold.cancel_approval(request_id)
-            click.echo("The request is cancelled.", err=True)
-            return hold.decision(request_id)
+            return _cancel(hold, request_id)
         click.echo(f"The request is still open. Wait for it: holdgate ask --id {request_id}", err=True)
         sys.exit(INTERRUPTED)
+
+
+def _cancel(hold: "Client", request_id: UUID) -> "Decision":
+    from holdgate.client import Problem
+
+    try:
+        hold.cancel_approval(request_id)
+    except Problem as problem:  # somebody has decided in this moment
+        click.echo(problem.detail, err=True)
+    return hold.decision(request_id)
 
 
 def _wants_to_cancel() -> bool:
