@@ -223,29 +223,6 @@ def because(groups: Sequence[str], substitute_for: str | None, escalated: bool) 
     return ", ".join(reasons)
 
 
-class LinkOpening(Base):
-    """How often a person's link was opened: one row for people and one for scanners, whatever the number.
-
-    `address` is the last one's, `sign` tells by what it was taken for a scanner.
-    """
-
-    __tablename__ = "approval_openings"
-    __table_args__ = (
-        CheckConstraint("opener IN ('person', 'scanner')", name="opener"),
-        Index("approval_openings_last_at_idx", "last_at"),
-    )
-
-    recipient_id: Mapped[UUID] = mapped_column(
-        ForeignKey("approval_recipients.id", ondelete="CASCADE"), primary_key=True
-    )
-    opener: Mapped[str] = mapped_column(Text, primary_key=True)
-    n: Mapped[int] = mapped_column(Integer)
-    first_at: Mapped[datetime] = mapped_column(Moment)
-    last_at: Mapped[datetime] = mapped_column(Moment)
-    address: Mapped[str] = mapped_column(Text)
-    sign: Mapped[str] = mapped_column(Text)
-
-
 class Vote(Base):
     """What one person decided, once. `person` is the canonical address: several addresses of one person are one."""
 

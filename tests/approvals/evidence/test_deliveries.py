@@ -9,9 +9,9 @@ from sqlalchemy import func, select, text
 
 from holdgate.approvals.evidence import link_opens
 from holdgate.approvals.evidence.link_opens import AT_ONCE, TOGETHER, Opening, sign_of_scanner
-from holdgate.approvals.models import LinkOpening
 from holdgate.approvals.pages import review
 from holdgate.approvals.requests import mails
+from holdgate.approvals.rules.models import LinkOpening
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from tests.factories.approvals import OWNER, TITLE, Asked, principal, put_question, recipients_of

@@ -9,11 +9,12 @@ from litestar import Response
 from holdgate.api.routes import get
 from holdgate.approvals.evidence import receipts
 from holdgate.approvals.evidence.deliveries import RecipientDelivery, deliveries
-from holdgate.approvals.models import LinkOpening, Vote
+from holdgate.approvals.models import Vote
 from holdgate.approvals.pages.receipts import receipt_file
 from holdgate.approvals.requests import inbox
 from holdgate.approvals.rules import policy_queries
 from holdgate.approvals.rules.events import events_of
+from holdgate.approvals.rules.models import LinkOpening
 from holdgate.core.db import ReadSession
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope

@@ -7,8 +7,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.approvals.evidence.link_opens import openings_of
-from holdgate.approvals.models import ApprovalEvent, LinkOpening, Recipient
+from holdgate.approvals.models import ApprovalEvent, Recipient
 from holdgate.approvals.rules.events import mails_of
+from holdgate.approvals.rules.models import LinkOpening
 
 
 class RecipientDelivery(NamedTuple):

@@ -14,7 +14,8 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.approvals.models import LinkOpening, Recipient
+from holdgate.approvals.models import Recipient
+from holdgate.approvals.rules.models import LinkOpening
 from holdgate.core.db import Database, WriteSession
 from holdgate.core.postgres.outages import AWAY
 from holdgate.core.telemetry import log

@@ -7,9 +7,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.approvals.models import Approval, ApprovalEvent, LinkOpening, Recipient
+from holdgate.approvals.models import Approval, ApprovalEvent, Recipient
 from holdgate.approvals.pages.view_model import STATES, title_of
 from holdgate.approvals.rules import turn_queries
+from holdgate.approvals.rules.models import LinkOpening
 from holdgate.tasks.models import Task
 from holdgate.tasks.timeline import TimelineEntry, TimelineParts
 

@@ -1,9 +1,21 @@
-"""Tables of the pace at which people are asked, and of links: whose turn is to be looked at, digests, minted links."""
+"""Tables of the pace at which people are asked, and of links: whose turn is to be looked at, digests, minted links,
+who opened them."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Identity, Index, LargeBinary, Text, func
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    func,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holdgate.core.postgres.tables import Base
@@ -57,3 +69,26 @@ class ApprovalLink(Base):
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     recipient_id: Mapped[UUID] = mapped_column(ForeignKey("approval_recipients.id", ondelete="CASCADE"))
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+
+class LinkOpening(Base):
+    """How often a person's link was opened: one row for people and one for scanners, whatever the number.
+
+    `address` is the last one's, `sign` tells by what it was taken for a scanner.
+    """
+
+    __tablename__ = "approval_openings"
+    __table_args__ = (
+        CheckConstraint("opener IN ('person', 'scanner')", name="opener"),
+        Index("approval_openings_last_at_idx", "last_at"),
+    )
+
+    recipient_id: Mapped[UUID] = mapped_column(
+        ForeignKey("approval_recipients.id", ondelete="CASCADE"), primary_key=True
+    )
+    opener: Mapped[str] = mapped_column(Text, primary_key=True)
+    n: Mapped[int] = mapped_column(Integer)
+    first_at: Mapped[datetime] = mapped_column(Moment)
+    last_at: Mapped[datetime] = mapped_column(Moment)
+    address: Mapped[str] = mapped_column(Text)
+    sign: Mapped[str] = mapped_column(Text)
