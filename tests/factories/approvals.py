@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from holdgate.approvals.evidence import receipts
 from holdgate.approvals.evidence.receipts import Receipt
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.models import Approval, Note, Recipient, Vote
-from holdgate.approvals.requests import deciding, delegating, mails, requesting
+from holdgate.approvals.requests import deciding, delegating, digest_mails, mails, requesting, telling
 from holdgate.approvals.rules import policy_queries, recipient_queries
 from holdgate.approvals.rules.access import asked_by_link
 from holdgate.approvals.states import ApprovalVerb, HoldType
@@ -32,6 +32,7 @@ from holdgate.core.tokens import digest
 from holdgate.groups import service as groups
 from holdgate.groups.service import name_in as group_name
 from holdgate.runs.service import start_run
+from holdgate.tasks.models import Task
 from holdgate.tasks.queue.claims import Claimed, claim_tasks
 from holdgate.tasks.service import TaskRequest, enqueue
 
@@ -212,6 +213,26 @@ async def letters(database: Database, settings: Settings, n: int, run: UUID | No
     run = run or await new_run(database)
     more = {"recipients": (BOSS,), **more}
     return [await put_question(database, settings, run_id=run, name=f"letter {i}", **more) for i in range(n)]
+
+
+async def put_session(
+    database: Database, settings: Settings, n: int, *, at_once: int = 1000, run: bool = False, **more: Any
+) -> tuple[list[Asked], str]:
+    """Requests to Ann of which a digest has told her, and the token of its link."""
+    more = {"recipients": (ANN,), "run_id": await new_run(database) if run else None, **more}
+    pace = ApprovalPace(at_once, 0)
+    found = [
+        await put_question(database, settings, name=f"letter {i}", deliver=False, pace=pace, **more) for i in range(n)
+    ]
+    letter = digest_mails.ApprovalDigest()
+    async with database.write("system") as session:
+        await telling.tell_due(session, few=0, now=datetime.now(UTC) + timedelta(seconds=3))
+        mails_sent = select(Task.payload).where(Task.kind == "email.send").order_by(Task.id.desc()).limit(1)
+        payload = (await session.execute(mails_sent)).scalar_one()
+        data = digest_mails.DigestData(UUID(payload["data"]["digest_id"]))
+        values = await letter.prepare(session, data, settings)
+        await letter.sent(session, data)
+    return found, values["url"].rsplit("/", 1)[1]
 
 
 async def key_of(database: Database, asked: Asked) -> str:

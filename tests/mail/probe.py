@@ -42,7 +42,12 @@ class Probe(PlainLetter):
         self.tokens.append(mint())
         await note(session, "minted", digest(self.tokens[-1]).hex())
         self._fail("prepare")
-        context = {"title": data.title, "reason": "", "url": f"{settings.base_url}/review/{self.tokens[-1]}"}
+        context = {
+            "title": data.title,
+            "reason": "",
+            "deadline": "",
+            "url": f"{settings.base_url}/review/{self.tokens[-1]}",
+        }
         return context if self.to is None else {**context, "to": self.to}
 
     async def sent(self, session: WriteSession, data: ProbeData, reply: str = "") -> None:

@@ -14,7 +14,7 @@ from holdgate.mail.reading import links_opening_outside, read
 
 
 async def deliver(database: Database, title: str, to: str = "ada@example.org", task_id: UUID | None = None) -> None:
-    context = {"title": title, "reason": "", "url": "http://127.0.0.1:8000/review/x"}
+    context = {"title": title, "reason": "", "deadline": "", "url": "http://127.0.0.1:8000/review/x"}
     message = render("input_needed", context, to=to, task_id=task_id or uuid7(), settings=Settings())
     async with database.write("system") as session:
         await mailbox.deliver(session, message)

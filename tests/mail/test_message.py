@@ -29,6 +29,7 @@ CONTEXT = {
     "signs_in": False,
     "needed": 1,
     "because": "",
+    "deadline": "",
     "replaces": "",
 }
 
@@ -147,7 +148,12 @@ def test_without_a_deadline_no_time_is_named() -> None:
 
 def test_the_request_for_input_names_what_is_needed_and_says_it_once() -> None:
     settings = Settings()
-    context = {"title": "Which start date?", "reason": "Which start date?", "url": "http://127.0.0.1:8000/review/x"}
+    context = {
+        "title": "Which start date?",
+        "reason": "Which start date?",
+        "deadline": "",
+        "url": "http://127.0.0.1:8000/review/x",
+    }
     message = render("input_needed", context, to="ada@example.org", task_id=TASK, settings=settings)
     assert str(message["Subject"]) == "Needs you: Which start date?"
     assert part(message, "plain").count("Which start date?") == 1

@@ -15,7 +15,7 @@ from tests.mail.smtp_server import CERTIFICATE, PASSWORD, USER, MailServer, gree
 
 LONG = timedelta(seconds=10)
 TOKEN = "Zq3vYb8kTn5wXc1rLm7dPf2hJs9gAe4uBi6oCyDtEvF"
-CONTEXT = {"title": "A letter", "reason": "A reason", "url": f"http://127.0.0.1:8000/review/{TOKEN}"}
+CONTEXT = {"title": "A letter", "reason": "A reason", "deadline": "", "url": f"http://127.0.0.1:8000/review/{TOKEN}"}
 MESSAGE = render("input_needed", CONTEXT, to="ada@example.org", task_id=uuid7(), settings=Settings())
 
 

@@ -6,6 +6,7 @@ FEATURE = Feature(
     pages=(
         "holdgate.approvals.pages.inbox",
         "holdgate.approvals.pages.review",
+        "holdgate.approvals.pages.session",
         "holdgate.approvals.pages.receipts",
         "holdgate.approvals.pages.files",
         "holdgate.approvals.pages.groups",
@@ -44,6 +45,8 @@ FEATURE = Feature(
         "approval_request": "holdgate.approvals.requests.mails:ApprovalRequest",
         "input_needed": "holdgate.approvals.requests.mails:InputNeeded",
         "approval_reminder": "holdgate.approvals.requests.mails:ApprovalReminder",
+        "approval_digest": "holdgate.approvals.requests.digest_mails:ApprovalDigest",
+        "approval_reminder_digest": "holdgate.approvals.requests.digest_mails:ReminderDigest",
         "question_answered": "holdgate.approvals.requests.mails:QuestionAnswered",
         "question_back": "holdgate.approvals.requests.mails:QuestionBack",
     },

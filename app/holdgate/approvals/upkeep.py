@@ -4,7 +4,7 @@ from sqlalchemy import text
 
 from holdgate.approvals.figures import queries as figures
 from holdgate.approvals.requests import expiring, reminding, telling
-from holdgate.approvals.rules import turn_queries
+from holdgate.approvals.rules import digest_queries, turn_queries
 from holdgate.approvals.values import ApprovalPace
 from holdgate.core.db import WriteSession
 from holdgate.core.upkeep import SAFETY, Round, Upkeep
@@ -17,7 +17,7 @@ _TO_FOLD = text("EXISTS (SELECT FROM answer_notes)")
 
 
 async def _expire(session: WriteSession, round: Round) -> bool:
-    pace = ApprovalPace(round.settings.approvals_at_once)
+    pace = ApprovalPace(round.settings.approvals_at_once, round.settings.digest_after)
     return await expiring.expire_due(session, signup=round.settings.signup, pace=pace) > 0
 
 
@@ -31,11 +31,12 @@ async def _give_turns(session: WriteSession, _: Round) -> bool:
 
 async def _look_again(session: WriteSession, round: Round) -> bool:
     await turn_queries.look_again(session, at_once=round.settings.approvals_at_once)
+    await digest_queries.prune(session)
     return False
 
 
-async def _tell(session: WriteSession, _: Round) -> bool:
-    return await telling.tell_due(session) == turn_queries.CHUNK
+async def _tell(session: WriteSession, round: Round) -> bool:
+    return await telling.tell_due(session, few=round.settings.digest_after) == turn_queries.CHUNK
 
 
 async def _fold_answers(session: WriteSession, round: Round) -> bool:

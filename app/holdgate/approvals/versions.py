@@ -67,6 +67,15 @@ async def is_decided(session: AsyncSession, task_id: UUID, step: str, round: int
     return found is not None and _counts(found, round)
 
 
+async def successor(session: AsyncSession, approval: Approval) -> Approval | None:
+    """The same request, put again since this one expired, and decided."""
+    if approval.state != ApprovalState.EXPIRED:
+        return None
+    latest = await queries.latest_question(session, approval.task_id, approval.step)
+    newer = latest is not None and latest.created_at > approval.created_at
+    return latest if latest and newer and latest.state != ApprovalState.PENDING else None
+
+
 def answer_of(decided: Approval) -> Answer[dict[str, Any]]:
     state, by = ApprovalState(decided.state), decided.decided_by or "system"
     return Answer(state, decided.answer or {}, by, decided.reason, decided.option)

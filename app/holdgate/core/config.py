@@ -50,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_private_addresses: bool = True
     approval_ttl: timedelta = timedelta(minutes=20)
     approvals_at_once: int = 10
+    digest_after: int = 3
     approval_take_back: timedelta = timedelta()
     approval_requests_open: int = 200
     approval_requests_per_hour: int = 500

@@ -3,8 +3,9 @@
 What a good transactional mail has: a text part always and HTML beside it; one recipient; a From that is an address
 of ours; a Message-ID that stays the same when the same mail is sent again, so that mail programs can show
 it once; Date; Content-Language; `Auto-Submitted` (RFC 3834) and `X-Auto-Response-Suppress` (Exchange), so that no
-out-of-office note answers it; `X-Entity-Ref-ID`, so that equal subjects are not stacked into one thread; only ASCII on
-the wire with short lines, which no relay has to rewrite. No Precedence, no List-*: those are for bulk mail. No
+out-of-office note answers it; `X-Entity-Ref-ID`, so that equal subjects are not stacked into one thread, unless a
+letter names its `thread`: then `References`, so that a reminder stands beside what it reminds of; only ASCII on the
+wire with short lines, which no relay has to rewrite. No Precedence, no List-*: those are for bulk mail. No
 image and no tracking.
 """
 
@@ -67,7 +68,10 @@ def render(
     message["Message-ID"] = f"<{task_id}@{author.domain}>"
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
-    message["X-Entity-Ref-ID"] = str(task_id)
+    thread = context.get("thread")
+    if thread:  # the first of a thread names it, too: some programs gather by this alone
+        message["In-Reply-To"] = message["References"] = f"<{thread}@{author.domain}>"
+    message["X-Entity-Ref-ID"] = str(thread or task_id)
     message.set_content(_text(_part(template, "body.txt", values)), cte="quoted-printable")
     message.add_alternative(_part(template, "body.html", values), subtype="html", cte="quoted-printable")
     # Not of quoted-printable's letters, and the same at every flattening.

@@ -26,7 +26,7 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.web import form_time
 from tests.elements import alerts, notices, texts
-from tests.factories.approvals import OWNER, Asked, approval_of, principal, put_question
+from tests.factories.approvals import OWNER, Asked, approval_of, principal, put_question, put_session
 from tests.factories.blocks import every_block
 from tests.factories.people import words
 from tests.factories.site import browser_of, hidden, site_of, stranger
@@ -48,11 +48,14 @@ class Scanner(HTMLParser):
         super().__init__()
         self._takes = takes
         self.sends: list[Send] = []
+        self.links: list[str] = []
         self._select = ""
 
     def handle_starttag(self, tag: str, given: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in given}
         name, value = attributes.get("name", ""), attributes.get("value", "")
+        if tag == "a" and attributes.get("href", "").startswith("/review/"):
+            self.links.append(attributes["href"])
         if tag == "form":
             self.sends.append((attributes["action"], {}))
             return
@@ -123,7 +126,30 @@ async def an_expired_one(database: Database, settings: Settings) -> Asked:
     return asked
 
 
-CASES = (an_approval, one_with_options, an_input, a_sign_in, one_asked_back, one_to_be_undone, an_expired_one)
+async def a_session(database: Database, settings: Settings) -> Asked:
+    """All that its pages lead to is scanned with it."""
+    [first, *_], token = await put_session(database, settings, 3, at_once=2, run=True, fields=FIELDS)
+    first.tokens = [f"session/{token}"]
+    return first
+
+
+async def those_alike(database: Database, settings: Settings) -> Asked:
+    first = await a_session(database, settings)
+    first.tokens = [f"{first.tokens[0]}/together/{(await approval_of(database, first)).alike}"]
+    return first
+
+
+CASES = (
+    an_approval,
+    one_with_options,
+    an_input,
+    a_sign_in,
+    one_asked_back,
+    one_to_be_undone,
+    an_expired_one,
+    a_session,
+    those_alike,
+)
 
 
 @pytest.fixture
@@ -137,7 +163,8 @@ async def phone(
 
 async def everything(database: Database) -> list[object]:
     """What a form can change, but not how often a link was opened."""
-    tables = ("tasks", "approvals", "approval_votes", "approval_notes", "approval_links", "approval_events")
+    tables = ["tasks", "approvals", "approval_votes", "approval_notes", "approval_links", "approval_events"]
+    tables += ["approval_recipients", "approval_digests", "approval_digest_links"]
     digest = "SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM {} t"
     async with database.read() as session:
         people = await session.scalar(text("SELECT string_agg(email, ',') FROM approval_recipients"))
@@ -152,11 +179,15 @@ async def test_a_patient_scanner_does_nothing(
     asked = await case(database, settings)
     before = await everything(database)
     pages, pressed = [await phone.get(f"/review/{asked.tokens[0]}")], 0
-    for depth in range(2):  # what the buttons lead to is scanned, too
+    seen: set[str] = set()
+    for depth in range(2):  # what the buttons and links lead to is scanned, too
         found = []
         for page in pages:
             scanner = Scanner(takes)
             scanner.feed(page.text)
+            fresh = [link for link in dict.fromkeys(scanner.links) if link not in seen]
+            seen.update(fresh)
+            pages += [await phone.get(link) for link in fresh]
             for action, fields in scanner.sends:
                 found.append(await phone.post(action, data=fields))
                 assert found[-1].status_code in (409, 410, 422, 429), (depth, action, words(found[-1]))

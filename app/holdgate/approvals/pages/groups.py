@@ -76,7 +76,7 @@ async def decide_group(request: WebRequest, user: SignedIn, key: FromPath[str]) 
     entries = [str(entry) for entry in form.getall("shown" if everything else "item", [])]
     sent = SentDecisions(decision=str(form.get("decision", "")), reason=str(form.get("reason", "")))
     try:
-        decision, chosen = _checked(sent, entries)
+        decision, chosen = checked(sent, entries)
     except Invalid as problem:
         sent = msgspec.structs.replace(sent, errors=problem.fields)
         ticked = frozenset(entry.partition(":")[0] for entry in entries)
@@ -97,7 +97,7 @@ async def decide_group(request: WebRequest, user: SignedIn, key: FromPath[str]) 
     return await render(request, "approvals/group.html", view, nav="approvals", status=409)
 
 
-def _checked(sent: SentDecisions, entries: list[str]) -> tuple[Decision, list[Chosen]]:
+def checked(sent: SentDecisions, entries: list[str]) -> tuple[Decision, list[Chosen]]:
     """Raises Invalid: nothing was decided."""
     problems: dict[str, str] = {}
     chosen = []

@@ -16,9 +16,9 @@ from holdgate.approvals.pages.review import LIMIT
 from holdgate.approvals.requests import inbox
 from holdgate.approvals.rules import queries
 from holdgate.approvals.rules.access import holder_of
+from holdgate.approvals.rules.links import key_of
 from holdgate.core import signing
 from holdgate.core.db import Session
-from holdgate.core.tokens import digest
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.headers import PRIVATE_LINK
 from holdgate.web.http.limits import Limit
@@ -50,7 +50,7 @@ async def _page(request: WebRequest, session: Session, approval: Approval, token
 async def linked(request: WebRequest, session: Session, token: str, limit: Limit = LIMIT) -> Approval:
     """What the holder of a personal link may read by that alone. Raises SignInNeeded."""
     await request.app.state.limits.hit(limit, client_address(request.scope))
-    asked = await holder_of(session, digest(token))
+    asked = await holder_of(session, key_of(token))
     if asked.approval.level != "link":
         raise SignInNeeded
     return asked.approval

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
@@ -10,6 +11,7 @@ from litestar.background_tasks import BackgroundTask
 from litestar.params import FromPath
 
 from holdgate.accounts import service as accounts
+from holdgate.approvals import versions
 from holdgate.approvals.errors import NotAsked, QuestionChanged, TooLateToTakeBack
 from holdgate.approvals.evidence import receipts
 from holdgate.approvals.evidence.link_opens import Opening, note, sign_of_scanner
@@ -24,16 +26,18 @@ from holdgate.approvals.pages.question import (
     refusal,
 )
 from holdgate.approvals.pages.view_model import ApprovalModel, course_of
-from holdgate.approvals.requests import deciding, requesting, undoing
+from holdgate.approvals.requests import deciding, requesting, sessions, undoing
+from holdgate.approvals.requests.sessions import ReviewSession
 from holdgate.approvals.rules import queries
 from holdgate.approvals.rules.access import holder_of
+from holdgate.approvals.rules.digest_queries import SessionItem
+from holdgate.approvals.rules.links import key_of, parts_of, session_of
 from holdgate.approvals.rules.recipient_queries import Asked
 from holdgate.approvals.states import ApprovalState
 from holdgate.core.config import Settings
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
-from holdgate.core.tokens import digest
 from holdgate.runs import lookup as runs
 from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.states import TaskState
@@ -44,7 +48,7 @@ from holdgate.web.http.sessions import Read
 from holdgate.web.render import render_private, see_other
 
 TOO_QUICK = 2.0  # seconds: nobody reads and decides faster, but a mail scanner that presses buttons does
-LIMIT = Limit("review", 60, timedelta(minutes=1))
+LIMIT = Limit("review", 120, timedelta(minutes=1))
 TRAP = "leave_empty"  # a box that no person sees
 
 Form = dict[str, str]
@@ -56,8 +60,8 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """`token` and `stamp` travel in the forms; a page without any has no stamp. `resumable`: an expired question
     can be put again.
 
-    `successor` is the same question, put again since and decided. `taker`: this person may take the
-    approval back. `receipt`: there is one.
+    `session`: it is one of a review session, where `handled` came just before. `successor` is the same question, put
+    again since and decided. `taker`: this person may take the approval back. `receipt`: there is one.
     """
 
     question: QuestionView
@@ -74,6 +78,12 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     taker: bool = False
     receipt: bool = False
     signed_in_as: str = ""
+    session: ReviewSession | None = None
+    handled: SessionItem | None = None
+
+    @property
+    def recipient_id(self) -> UUID:
+        return UUID(bytes=key_of(self.token)[-16:])
 
     @property
     def hidden(self) -> bool:
@@ -90,6 +100,7 @@ async def _page(
     sent: SentDecisions | None = None,
     message: str = "",
     fresh: bool = False,
+    after: UUID | None = None,
 ) -> ReviewPage:
     owner = await accounts.find_user(session, asked.approval.owner_id) if asked.approval.owner_id else None
     by_link = asked.approval.level == "link"
@@ -107,6 +118,8 @@ async def _page(
     taker = by_link and await undoing.offered(session, asked.approval, course.viewer)
     has_form = asked.approval.state == ApprovalState.PENDING or resumable or taker
     form_time = _form_time(request, asked.recipient, asked.approval.version)
+    in_session = session_of(token)
+    session_here = await sessions.session_of(session, key_of(token), in_session) if in_session else None
     return ReviewPage(
         question=question_view(
             asked.approval,
@@ -122,36 +135,36 @@ async def _page(
         token=token,
         stamp=await form_time.stamp(session) if has_form else "",
         resumable=resumable,
-        successor=await _successor(session, asked.approval),
+        successor=await versions.successor(session, asked.approval),
         fresh=fresh,
         in_place_of_another=asked.recipient.forwarded_from is not None,
         taker=taker,
         receipt=by_link and await receipts.exists(session, asked.approval),
         signed_in_as=user.email if user else "",
+        session=session_here,
+        handled=session_here.item(after) if session_here and after else None,
     )
 
 
-async def _successor(session: Session, approval: Approval) -> Approval | None:
-    if approval.state != ApprovalState.EXPIRED:
-        return None
-    latest = await queries.latest_question(session, approval.task_id, approval.step)
-    newer = latest is not None and latest.created_at > approval.created_at
-    return latest if latest and newer and latest.state != ApprovalState.PENDING else None
-
-
 async def _asked(session: Session, token: str) -> Asked:
-    return await holder_of(session, digest(token))
+    return await holder_of(session, key_of(token))
 
 
 @get("/review/{token:str}")
 async def show_review(request: WebRequest, read: Read, token: FromPath[str]) -> Response[str]:
     """Any number of times, by anyone and anything: nothing changes. That it was opened is noted once it is sent."""
     await request.app.state.limits.hit(LIMIT, client_address(request.scope))
-    asked = await _asked(read, token)
+    return await show_asked(request, read, token, await _asked(read, token))
+
+
+async def show_asked(
+    request: WebRequest, read: Session, token: str, asked: Asked, *, after: UUID | None = None
+) -> Response[str]:
+    """The page of a link, or of the next request of a session, `after` another."""
     user = principal(request.scope)
     if asked.approval.level != "link" and user and user.email.lower() == asked.recipient.email.lower():
         return see_other(request, f"/approvals/{asked.approval.id}")
-    view = await _page(request, read, token, asked)
+    view = await _page(request, read, token, asked, after=after)
     status = 410 if asked.approval.state == ApprovalState.EXPIRED else 200
     answer = await render_private(request, "approvals/review.html", view, status=status)
     sign = sign_of_scanner(method_sent(request.scope), request.headers)
@@ -170,7 +183,7 @@ async def send_decision(request: WebRequest) -> Response[Any]:
         await deciding.decide_by_link(write, token_hash, decision_of(sent), source=source, holder=holder)
 
     # What is chosen is the decision itself, and its version is compared when it is taken.
-    return await act_by_link(request, form, act, sent=sent, chosen=True)
+    return await act_by_link(request, form, act, sent=sent, chosen=True, onward=True)
 
 
 async def read_link_form(request: WebRequest) -> Form:
@@ -188,6 +201,7 @@ async def act_by_link(
     chosen: bool = False,
     limit: Limit | None = None,
     fresh: bool = False,
+    onward: bool = False,
 ) -> Response[Any]:
     """Do what the form of a link's page asks, if a person sent it; otherwise the page again, with what was entered.
 
@@ -195,8 +209,11 @@ async def act_by_link(
         chosen: the form has a choice of its own, in place of “Yes”.
         limit: counted for the person whose link it is.
         fresh: the page afterwards says that a link is on its way.
+        onward: with this one over, a review session goes on to the next.
     """
     token = form.get("token", "")
+    in_session = session_of(token)
+    onward = onward and bool(in_session)
     async with request.app.state.database.read() as read:
         asked = await _asked(read, token)
     if limit is not None:
@@ -204,11 +221,16 @@ async def act_by_link(
     try:
         await _check_person(request, asked, form, chosen=chosen)
         async with request.app.state.database.write(f"recipient:{asked.recipient.email}") as write:
-            await act(write, digest(token), principal(request.scope))
+            await act(write, key_of(token), principal(request.scope))
+            if onward:
+                await sessions.go_on(write, key_of(token))
     except (*REFUSALS, NotAsked, TooLateToTakeBack) as problem:
         sent, message, status = refusal(sent or SentDecisions(), problem)
         return await render_review(request, token, sent=sent, message=message, status=status)
-    return await render_review(request, token, fresh=True) if fresh else see_other(request, f"/review/{token}")
+    if fresh:
+        return await render_review(request, token, fresh=True)
+    here = parts_of(key_of(token))[1]
+    return see_other(request, f"/review/session/{in_session}?after={here}" if onward else f"/review/{token}")
 
 
 async def _check_person(request: WebRequest, asked: Asked, form: Form, *, chosen: bool) -> None:
@@ -220,15 +242,20 @@ async def _check_person(request: WebRequest, asked: Asked, form: Form, *, chosen
     """
     version = form.get("version", "")
     async with request.app.state.database.read() as read:
-        await _form_time(request, asked.recipient, version).check(read, form.get("stamp", ""), quickest=TOO_QUICK)
-    if form.get(TRAP):
-        raise Invalid("This was filled in by a program, so it did not count. Please look again, then press.")
+        await check_robot(read, _form_time(request, asked.recipient, version), form, quickest=TOO_QUICK)
     if chosen:
         return
     if version != asked.approval.version:
         raise QuestionChanged
     if form.get("confirm") != "yes":
         raise Invalid("Nothing was done yet. Choose “Yes”, then press again.")
+
+
+async def check_robot(session: Session, form_time: FormTime, form: Form, *, quickest: float) -> None:
+    """Raises Invalid: not at this pace, not with this box ticked."""
+    await form_time.check(session, form.get("stamp", ""), quickest=quickest)
+    if form.get(TRAP):
+        raise Invalid("This was filled in by a program, so it did not count. Please look again, then press.")
 
 
 def _form_time(request: WebRequest, recipient: Recipient, version: str) -> FormTime:

@@ -60,7 +60,8 @@ async def _by_link(request: WebRequest, work: Detour) -> Response[Any]:
         approval, person = await asked_by_link(write, token_hash, holder)
         await work(write, approval, person, form)
 
-    return await act_by_link(request, form, act, sent=SentDecisions(detour=form), limit=DETOURS)
+    sent = SentDecisions(detour=form)
+    return await act_by_link(request, form, act, sent=sent, limit=DETOURS, onward="to" in form)
 
 
 def _forward(request: WebRequest) -> Detour:

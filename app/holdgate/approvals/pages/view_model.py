@@ -115,6 +115,7 @@ TITLES = {
     "answer_back": "Owner answered; the clock goes on",
     "withdraw": "Withdrew the question; the clock goes on",
     "remind": "Reminded",
+    "show": "Shown in a review session",
     "expire": "Expired",
     "escalate": "Time was over; more people were asked",
     "cancel": "Cancelled",

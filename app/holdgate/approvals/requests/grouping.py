@@ -1,6 +1,6 @@
 """One decision for many: the open questions of a run that differ only in what they are about."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -26,6 +26,10 @@ from holdgate.tasks.models import Task
 MOST = 200  # questions of one decision, and of the page
 CHUNK = 25  # of one transaction
 GROUPS = 20
+
+
+# Decides one request, or raises what refuses it.
+Decide = Callable[[UUID, Decision], Awaitable[None]]
 
 
 class ApprovalGroup(NamedTuple):
@@ -106,6 +110,28 @@ async def decide_chunk(
     Args:
         decided: the decision, but for the version and the form.
     """
+
+    async def decide(approval_id: UUID, decision: Decision) -> None:
+        await deciding.decide_signed_in(session, by, approval_id, decision, source=source, now=now)
+
+    return await decide_each(session, key, chunk, decided, decide)
+
+
+def by_links(session: WriteSession, keys: Mapping[UUID, bytes], *, source: str, holder: Principal | None) -> Decide:
+    """Decides those of a review session: by the keys of their links, by the requests' ids."""
+
+    async def decide(approval_id: UUID, decision: Decision) -> None:
+        if approval_id not in keys:
+            raise ApprovalNotFound
+        await deciding.decide_by_link(session, keys[approval_id], decision, source=source, holder=holder)
+
+    return decide
+
+
+async def decide_each(
+    session: WriteSession, key: str, chunk: Sequence[Chosen], decided: Decision, decide: Decide
+) -> list[Result]:
+    """Each in a savepoint of its own."""
     known = await session.execute(
         select(Approval.id, Approval.task_id, Approval.title).where(
             Approval.id.in_([one.id for one in chunk]), Approval.alike == key
@@ -124,8 +150,7 @@ async def decide_chunk(
             async with session.begin_nested():
                 approval = await session.get_one(Approval, one.id)
                 form = {field.name: field.value for field in fields_of(approval)}
-                decision = msgspec.structs.replace(decided, version=one.version, form=form)
-                await deciding.decide_signed_in(session, by, one.id, decision, source=source, now=now)
+                await decide(one.id, msgspec.structs.replace(decided, version=one.version, form=form))
         except AppError as refusal:
             problem, status = str(refusal), refusal.status
         # Who may not see it learns no title either.

@@ -8,7 +8,7 @@ import msgspec
 from holdgate.accounts import service as accounts
 from holdgate.approvals.evidence.form_diff import revision_of
 from holdgate.approvals.models import Approval, Note
-from holdgate.approvals.requests import clock
+from holdgate.approvals.requests import clock, deadlines
 from holdgate.approvals.rules import events, policy_queries, queries, recipient_queries
 from holdgate.approvals.rules.shown import in_brief
 from holdgate.approvals.rules.tally import standing_of
@@ -49,6 +49,7 @@ class _Question(PlainLetter):
         sender = next((person for person in standing.recipients if person.id == recipient.forwarded_from), None)
         signs_in = approval.level == "sign-in"
         left = await policy_queries.time_left(session, approval.id)
+        ends = deadlines.ends_at(approval, await deadlines.time_now(session))
         running = approval.expires_at is not None
         return {
             "to": recipient.email,
@@ -59,7 +60,9 @@ class _Question(PlainLetter):
             "what": [] if signs_in else _what(approval.shown),
             "replaces": await _replaces(session, approval),
             "url": f"{settings.base_url}/review/{token}",
-            "minutes": max(1, round(left.total_seconds() / 60)) if left else None,
+            "minutes": deadlines.minutes(left),
+            "deadline": deadlines.written(ends, await deadlines.zone_of(session, recipient.email)),
+            "thread": str(recipient.digest_id or recipient.id),
             "expires_hint": "The time is running already." if running else "",
             "reason": approval.title if approval.hold != HoldType.APPROVAL else "",
             "sender": sender.email if sender else "",

@@ -1,10 +1,12 @@
-"""Reminders at half and at 85 % of the time, to those asked who have not decided."""
+"""Reminders at half and at 85 % of the time, to those asked who have not decided: one email for all of a person's."""
 
 from datetime import datetime
 
 from sqlalchemy import select
 
 from holdgate.accounts.availability import working_times
+from holdgate.approvals.models import Approval, Recipient
+from holdgate.approvals.requests import telling
 from holdgate.approvals.requests.requesting import MAIL_PRIORITY
 from holdgate.approvals.rules import events, policy_queries, queries
 from holdgate.approvals.rules.tally import standing_of
@@ -21,26 +23,40 @@ async def remind_due(session: WriteSession, *, now: datetime | None = None) -> i
     wants quiet outside their working hours is reminded when those begin.
     """
     due = await policy_queries.count_reminders(session, limit=CHUNK, now=now)
+    theirs: dict[tuple[str, datetime | None], list[tuple[Recipient, Approval]]] = {}
     for approval in due:
-        people = [
-            person for person in (await standing_of(session, approval, access=True)).able if person.state == "sent"
-        ]
+        able = (await standing_of(session, approval, access=True)).able
+        people = [person for person in able if person.state in ("sent", "shown") and person.turn == "open"]
         times = {} if approval.urgent else await _quiet_until(session, [person.email for person in people], now)
         for person in people:
-            await mail.send(
-                session,
-                template="approval_reminder",
-                to=person.email,
-                data={"recipient_id": str(person.id)},
-                owner_id=approval.owner_id,
-                title=f"Remind {person.email}: {approval.title}",
-                run_at=times.get(person.email.lower()),
-                priority=MAIL_PRIORITY,
-            )
+            email = person.email.lower()
+            theirs.setdefault((email, times.get(email)), []).append((person, approval))
         reminded = {"people": [person.email for person in people]}
         if people:
             await events.record(session, approval.id, "remind", "system", data=reminded, now=now)
+    for (_, run_at), of_one in theirs.items():
+        await _remind(session, of_one, run_at, now)
     return len(due)
+
+
+async def _remind(
+    session: WriteSession, of_one: list[tuple[Recipient, Approval]], run_at: datetime | None, now: datetime | None
+) -> None:
+    """One email to one person, whatever the number."""
+    person, approval = of_one[0]
+    if len(of_one) > 1:
+        await telling.remind_of_many(session, person.email, len(of_one), run_at=run_at, now=now)
+        return
+    await mail.send(
+        session,
+        template="approval_reminder",
+        to=person.email,
+        data={"recipient_id": str(person.id)},
+        owner_id=approval.owner_id,
+        title=f"Remind {person.email}: {approval.title}",
+        run_at=run_at,
+        priority=MAIL_PRIORITY,
+    )
 
 
 async def _quiet_until(session: WriteSession, emails: list[str], now: datetime | None) -> dict[str, datetime]:

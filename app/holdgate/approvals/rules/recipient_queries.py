@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.approvals.models import Approval, Recipient
 from holdgate.approvals.rules import turn_queries
-from holdgate.approvals.rules.models import ApprovalLink
+from holdgate.approvals.rules.digest_queries import within
+from holdgate.approvals.rules.links import parts_of
+from holdgate.approvals.rules.models import ApprovalLink, Digest, DigestLink
 from holdgate.approvals.rules.queries import at
 from holdgate.approvals.states import ApprovalState
 from holdgate.core.db import WriteSession
@@ -25,13 +27,33 @@ class Asked(NamedTuple):
     task: Task
 
 
-async def by_link(session: AsyncSession, token_hash: bytes) -> Asked | None:
+async def by_link(session: AsyncSession, key: bytes) -> Asked | None:
+    """Args:
+    key: of the link of a request, or of a request in a review session (rules/links.py).
+    """
+    token_hash, item = parts_of(key)
+    if item is not None:
+        return await _in_session(session, token_hash, item)
     found = await session.execute(
         select(Recipient, Approval, Task)
         .join(ApprovalLink, ApprovalLink.recipient_id == Recipient.id)
         .join(Approval, Approval.id == Recipient.approval_id)
         .join(Task, Task.id == Approval.task_id)
         .where(ApprovalLink.token_hash == token_hash)
+        .execution_options(populate_existing=True)
+    )
+    row = found.first()
+    return None if row is None else Asked(*row)
+
+
+async def _in_session(session: AsyncSession, token_hash: bytes, recipient_id: UUID) -> Asked | None:
+    found = await session.execute(
+        select(Recipient, Approval, Task)
+        .join(Digest, within(Digest))
+        .join(DigestLink, DigestLink.digest_id == Digest.id)
+        .join(Approval, Approval.id == Recipient.approval_id)
+        .join(Task, Task.id == Approval.task_id)
+        .where(DigestLink.token_hash == token_hash, Recipient.id == recipient_id)
         .execution_options(populate_existing=True)
     )
     row = found.first()

@@ -64,6 +64,9 @@ _TELL_AT_ONCE = text(
            WHERE o.person = r.person AND o.told_at > now() - interval '1 minute') < :few
       AND NOT EXISTS (SELECT FROM approval_recipients o
                       WHERE o.person = r.person AND o.turn = 'open' AND o.tell_at IS NOT NULL AND o.id <> r.id)
+      AND NOT EXISTS (SELECT FROM approval_digests d
+                      WHERE d.person = r.person AND d.created_at > now() - interval '2 days'
+                        AND d.used_at > now() - interval '5 minutes')
     RETURNING r.id, r.email
     """
 )

@@ -216,6 +216,12 @@ SETTINGS = (
         " running clock",
     ),
     Setting(
+        "digest_after",
+        integer(1, 1000),
+        APPROVALS,
+        "so many requests to one person within a minute are an email each; more are one email, with one link to all",
+    ),
+    Setting(
         "approval_take_back",
         duration(0),
         APPROVALS,

@@ -172,7 +172,7 @@ class AskingAttempt(DurableAttempt):
                 waits = await requesting.wait_for_undo(session, task, decided)
                 return Asleep() if waits else versions.answer_of(decided)
             with _permanent():
-                pace = ApprovalPace(self.settings.approvals_at_once)
+                pace = ApprovalPace(self.settings.approvals_at_once, self.settings.digest_after)
                 held = await requesting.ask(session, task, question, latest, signup=self.settings.signup, pace=pace)
             return Held() if held else LeaseLost(task.id)
 

@@ -1,0 +1,98 @@
+"""The emails of many requests: one link opens the review session. Its token is minted while the email is rendered."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from holdgate.approvals.requests import clock, deadlines
+from holdgate.approvals.rules import digest_queries, events, recipient_queries
+from holdgate.approvals.rules.digest_queries import SessionItem
+from holdgate.approvals.rules.models import Digest
+from holdgate.core.config import Settings
+from holdgate.core.db import WriteSession
+from holdgate.core.tokens import digest as hash_of
+from holdgate.core.tokens import mint
+from holdgate.mail.errors import NotNeeded
+from holdgate.mail.letters import PlainLetter
+
+MOST_LINES = 10  # requests named in the email; the page has all
+
+
+class DigestData(msgspec.Struct):
+    digest_id: UUID
+
+
+class ApprovalDigest(PlainLetter):
+    """Many decisions wait. Its delivery starts the clocks of those it tells of."""
+
+    Data = DigestData
+
+    async def prepare(self, session: WriteSession, data: DigestData, settings: Settings) -> dict[str, Any]:
+        digest = await session.get(Digest, data.digest_id)
+        told = await self._told(session, digest) if digest else []
+        if digest is None or not told:
+            raise NotNeeded("None of these requests is open any more.")
+        token = mint()
+        await digest_queries.store_digest_link(session, hash_of(token), digest.id)
+        now, zone = await deadlines.time_now(session), await deadlines.zone_of(session, digest.email)
+        ends = {item.approval.id: deadlines.ends_at(item.approval, now) for item in told}
+        first = min((end for end in ends.values() if end), default=None)
+        others = [item for item in await digest_queries.items(session, digest) if item.recipient.turn == "waiting"]
+        lines = [(item.approval.title, deadlines.written(ends[item.approval.id], zone)) for item in told[:MOST_LINES]]
+        return {
+            "to": digest.email,
+            "n": len(told),
+            "lines": lines,
+            "more": len(told) - len(lines),
+            "waiting": len(others),
+            "deadline": deadlines.written(first, zone),
+            "minutes": deadlines.minutes(_left(first, now)),
+            "url": f"{settings.base_url}/review/session/{token}",
+            "thread": str(digest.id),
+        }
+
+    async def _told(self, session: WriteSession, digest: Digest) -> Sequence[SessionItem]:
+        return await digest_queries.told_by(session, digest.id)
+
+    async def sent(self, session: WriteSession, data: DigestData, reply: str = "") -> None:
+        for item in await digest_queries.told_by(session, data.digest_id):
+            await recipient_queries.mark_recipient(session, item.recipient.id, "sent")
+            await clock.start(session, item.approval.id)
+            await _note(session, item, "mail_accepted", {"reply": reply})
+
+    async def delayed(self, session: WriteSession, data: DigestData, problem: str) -> None:
+        for item in await digest_queries.told_by(session, data.digest_id):
+            await recipient_queries.note_delay(session, item.recipient.id, problem)
+
+    async def undelivered(self, session: WriteSession, data: DigestData, problem: str) -> None:
+        for item in await digest_queries.told_by(session, data.digest_id):
+            await recipient_queries.mark_recipient(session, item.recipient.id, "undelivered", problem)
+            await _note(session, item, "mail_refused", {"problem": problem})
+
+
+class ReminderDigest(ApprovalDigest):
+    """Many decisions still wait. Another link to the same session; nothing follows from its delivery."""
+
+    async def _told(self, session: WriteSession, digest: Digest) -> Sequence[SessionItem]:
+        items = await digest_queries.items(session, digest)
+        return [item for item in items if item.open and item.approval.expires_at is not None]
+
+    async def sent(self, session: WriteSession, data: DigestData, reply: str = "") -> None:
+        pass
+
+    async def delayed(self, session: WriteSession, data: DigestData, problem: str) -> None:
+        pass
+
+    async def undelivered(self, session: WriteSession, data: DigestData, problem: str) -> None:
+        pass
+
+
+def _left(first: datetime | None, now: datetime) -> Any:
+    return first - now if first else None
+
+
+async def _note(session: WriteSession, item: SessionItem, verb: str, told: dict[str, str]) -> None:
+    await events.record(session, item.approval.id, verb, "system", recipient_id=item.recipient.id, data=told)
