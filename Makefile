@@ -28,10 +28,12 @@ setup: .venv/ready ## the virtual environment with locked packages, those of tes
 run: .venv/run ## set up and start everything; prints a sign-in link
 	@exec $(BIN)/holdgate dev
 
+# By name: some packages are here for a few tests, and each process would import their plugins before it begins.
+PLUGINS = PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 PYTEST_PLUGINS=pytest_asyncio.plugin,xdist.plugin,_hypothesis_pytestplugin,holdgate.testing.plugin
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist worksteal -q
 test: setup ## most tests, in minutes, on real PostgreSQL and Valkey; says what it left out (ALL=1: none)
 	@$(BIN)/python -m tests.chromium
-	@$(PYTEST) $(if $(ALL),,--quick)
+	@$(if $(ALL),,$(PLUGINS)) $(PYTEST) $(if $(ALL),,--quick)
 
 test-all: ## every test: also browsers, crashes, fuzzing, installations
 	@$(MAKE) --no-print-directory test ALL=1

@@ -55,6 +55,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job; what it starts would not hear it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
+        for name in ("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_PLUGINS"):  # `make test` says them for this pytest,
+            os.environ.pop(name, None)  # not for those that tests start
         return
     given = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
     database = given[0] or postgres.start(HOME, fast=True)
