@@ -365,7 +365,8 @@ def sentences(path: Path) -> list[str]:
         if not isinstance(node, ast.Compare) or not isinstance(node.ops[0], ast.In | ast.NotIn):
             continue
         parts = node.left.values if isinstance(node.left, ast.JoinedStr) else [node.left]
-        text = "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in parts)
+        said = (part.value if isinstance(part, ast.Constant) else "{}" for part in parts)
+        text = "".join(part for part in said if isinstance(part, str))
         if len(WORD.findall(text)) >= 3 and OF_A_PAGE.search(ast.unparse(node.comparators[0])):
             found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {text}")
     return found

@@ -191,7 +191,7 @@ async def test_a_protected_pdf_is_kept_with_a_warning(world: World) -> None:
     browser = await signed_in(world)
     content = (CASES / "resume-encrypted.pdf").read_bytes()
     await browser.post("/settings/profile", PROFILE, files={"resume": ("cv.pdf", content)})
-    assert elements(await browser.get("/settings"), data_level="warning")
+    assert elements(await browser.get("/settings"), role="status", data_level="warning")
 
 
 def test_a_resume_of_more_than_five_megabytes_is_refused() -> None:

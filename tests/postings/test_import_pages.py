@@ -177,7 +177,7 @@ async def test_confirming_again_says_so_and_imports_nothing(browser: Browser, da
     await browser.send_form(where)
     again = await browser.send_form(where)
     assert (again.status_code, again.headers["location"]) == (303, where)
-    assert len(elements(await browser.get(where), data_level=True)) == 2, "what it has done, and that it did it before"
+    assert len(elements(await browser.get(where), role="status", data_level=True)) == 2, "done, and done before"
     assert await count(database, "postings") == 1
     assert (await browser.send_form(f"{where}/discard")).status_code == 409
 

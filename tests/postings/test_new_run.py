@@ -143,7 +143,7 @@ async def test_sending_the_form_twice_at_once_makes_one_run(
     assert tasks == 2
     late = await send(browser, page, posting=wanted[:1])
     assert late.headers["location"] == f"/runs/{run_id}"
-    assert elements(await browser.get("/postings"), data_level=True)
+    assert elements(await browser.get("/postings"), role="status", data_level=True)
 
 
 @pytest.mark.parametrize("form", ["", "x", "WyJhIiwgImIiXQ.aa.bb"])
