@@ -56,7 +56,7 @@ class _Renderer(RendererHTML):
         return f"<h{_level(tokens[at])}>"
 
     def heading_close(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
-        return f"</h{_level(tokens[at])}>"
+        return f"</h{_level(tokens[at])}>\n"
 
     def link_open(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
         href = str(tokens[at].attrs["href"])

@@ -13,8 +13,10 @@ from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import deciding, mails
 from holdgate.approvals.requests.mails import AskedPerson
+from holdgate.approvals.values import Asker
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
 from holdgate.tasks.artifacts import store_artifact
 from holdgate.tasks.queue.claims import Claimed
 from holdgate.tasks.states import TaskState
@@ -126,3 +128,14 @@ async def test_a_file_of_another_task_can_not_be_shown(database: Database, setti
 
     with pytest.raises(QuestionImpossible, match=r"'a\.txt', which the task does not keep"):
         await put_question(database, settings, shown=shown)
+
+
+async def test_links_of_a_program_are_told_and_lead_nowhere(
+    database: Database, settings: Settings, transport: httpx.ASGITransport
+) -> None:
+    asker = Asker("Deploy bot", uuid7())
+    asked = await put_question(database, settings, shown=every_block(database, settings), asker=asker)
+    async with stranger(transport) as phone:
+        page = await phone.get(f"/review/{asked.tokens[0]}")
+    assert "wiki.example.org/plan" in words(page)
+    assert 'href="https://wiki.example.org' not in page.text

@@ -108,6 +108,11 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
         offered = offered or [*EITHER]
         return [*offered, CHANGES] if choices.changes else offered
 
+    @property
+    def leads_on(self) -> bool:
+        """Whether its links can be followed. What a program asks may have been written by anybody."""
+        return self.approval.asker_id is None
+
     def diff(self, block: DiffBlock) -> list[FieldChange]:
         return changes_between(block.heading, block.before, block.after)
 
