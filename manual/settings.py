@@ -6,7 +6,8 @@ from itertools import groupby
 from pathlib import Path
 
 from holdgate.core.config import default_of
-from holdgate.core.settings.table import SETTINGS, Setting
+from holdgate.core.settings.setting import Setting
+from holdgate.core.settings.table import SETTINGS
 from manual.tables import table
 
 BEGIN, END = "<!-- settings -->\n", "<!-- /settings -->\n"

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from holdgate.core.config import ConfigError, Settings, default_of, load
-from holdgate.core.settings.table import SETTINGS, Setting
+from holdgate.core.settings.setting import Setting
+from holdgate.core.settings.table import SETTINGS
 
 
 def test_development_needs_nothing() -> None:

@@ -274,19 +274,6 @@ def files_of(shown: Any) -> list[StoredArtifact]:
     return [block.file for block in stored(shown) if isinstance(block, FileBlock)]
 
 
-def in_brief(block: AnyBlock) -> list[tuple[str, str]]:
-    """For a line of an email, which may cut it short; the whole is on the page."""
-    match block:
-        case TableBlock():
-            return [(block.heading, f"{len(block.rows):,} rows of {', '.join(block.columns)}, on the page")]
-        case DiffBlock():
-            return [(block.heading, "on the page")]
-        case FileBlock():
-            return [(block.heading, f"{block.file.name} ({block.file.size:,} bytes), on the page")]
-        case _:
-            return block.texts()
-
-
 def scalar_text(value: Scalar) -> str:
     """A value in the words of every page, email and receipt."""
     if value is None or value == "":

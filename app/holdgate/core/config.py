@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec.structs import replace
 
-from holdgate.core.settings.table import SETTINGS, Setting
+from holdgate.core.settings.setting import Setting
+from holdgate.core.settings.table import SETTINGS
 from holdgate.core.settings.types import LogLevel
 
 DEFAULT_SCHEMA = "holdgate"

@@ -30,7 +30,7 @@ from holdgate.approvals.requests import deciding, requesting, sessions, undoing
 from holdgate.approvals.requests.sessions import ReviewSession
 from holdgate.approvals.rules import queries
 from holdgate.approvals.rules.access import holder_of
-from holdgate.approvals.rules.digest_queries import SessionItem
+from holdgate.approvals.rules.digest_queries import DigestRequest
 from holdgate.approvals.rules.links import key_of, parts_of, session_of
 from holdgate.approvals.rules.recipient_queries import Asked
 from holdgate.approvals.states import ApprovalState
@@ -79,7 +79,7 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     receipt: bool = False
     signed_in_as: str = ""
     session: ReviewSession | None = None
-    handled: SessionItem | None = None
+    handled: DigestRequest | None = None
 
     @property
     def recipient_id(self) -> UUID:

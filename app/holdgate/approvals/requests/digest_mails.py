@@ -9,7 +9,7 @@ import msgspec
 
 from holdgate.approvals.requests import clock, deadlines
 from holdgate.approvals.rules import digest_queries, events, recipient_queries
-from holdgate.approvals.rules.digest_queries import SessionItem
+from holdgate.approvals.rules.digest_queries import DigestRequest
 from holdgate.approvals.rules.models import Digest
 from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
@@ -54,7 +54,7 @@ class ApprovalDigest(PlainLetter):
             "thread": str(digest.id),
         }
 
-    async def _told(self, session: WriteSession, digest: Digest) -> Sequence[SessionItem]:
+    async def _told(self, session: WriteSession, digest: Digest) -> Sequence[DigestRequest]:
         return await digest_queries.told_by(session, digest.id)
 
     async def sent(self, session: WriteSession, data: DigestData, reply: str = "") -> None:
@@ -76,7 +76,7 @@ class ApprovalDigest(PlainLetter):
 class ReminderDigest(ApprovalDigest):
     """Many decisions still wait. Another link to the same session; nothing follows from its delivery."""
 
-    async def _told(self, session: WriteSession, digest: Digest) -> Sequence[SessionItem]:
+    async def _told(self, session: WriteSession, digest: Digest) -> Sequence[DigestRequest]:
         items = await digest_queries.items(session, digest)
         return [item for item in items if item.open and item.approval.expires_at is not None]
 
@@ -94,5 +94,5 @@ def _left(first: datetime | None, now: datetime) -> Any:
     return first - now if first else None
 
 
-async def _note(session: WriteSession, item: SessionItem, verb: str, told: dict[str, str]) -> None:
+async def _note(session: WriteSession, item: DigestRequest, verb: str, told: dict[str, str]) -> None:
     await events.record(session, item.approval.id, verb, "system", recipient_id=item.recipient.id, data=told)

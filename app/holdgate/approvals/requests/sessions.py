@@ -11,7 +11,7 @@ from holdgate.accounts.errors import AccessEnded
 from holdgate.approvals.errors import ApprovalNotFound
 from holdgate.approvals.requests import clock
 from holdgate.approvals.rules import digest_queries, events
-from holdgate.approvals.rules.digest_queries import SessionItem
+from holdgate.approvals.rules.digest_queries import DigestRequest
 from holdgate.approvals.rules.links import item_token, parts_of
 from holdgate.approvals.rules.models import Digest
 from holdgate.core.db import Session, WriteSession
@@ -22,10 +22,10 @@ class ReviewSession(msgspec.Struct, frozen=True, kw_only=True):
 
     token: str
     digest: Digest
-    items: list[SessionItem]
+    items: list[DigestRequest]
 
     @property
-    def open(self) -> list[SessionItem]:
+    def open(self) -> list[DigestRequest]:
         return [item for item in self.items if item.open]
 
     @property
@@ -40,10 +40,10 @@ class ReviewSession(msgspec.Struct, frozen=True, kw_only=True):
         """From 1."""
         return 1 + next(i for i, item in enumerate(self.items) if item.recipient.id == recipient_id)
 
-    def item(self, recipient_id: UUID) -> SessionItem | None:
+    def item(self, recipient_id: UUID) -> DigestRequest | None:
         return next((item for item in self.items if item.recipient.id == recipient_id), None)
 
-    def beside(self, recipient_id: UUID | None, step: int = 1) -> SessionItem | None:
+    def beside(self, recipient_id: UUID | None, step: int = 1) -> DigestRequest | None:
         """The next open one after it, or before it with -1, around the end; the first without one."""
         place = next((i for i, item in enumerate(self.items) if item.recipient.id == recipient_id), -1)
         after = [*self.items[place + 1 :], *self.items[: max(0, place)]]
@@ -54,7 +54,7 @@ class ReviewSession(msgspec.Struct, frozen=True, kw_only=True):
         n = Counter(item.approval.alike for item in self.open if item.approval.level == "link")[key] if key else 0
         return n if n > 1 else 0
 
-    def link(self, item: SessionItem) -> str:
+    def link(self, item: DigestRequest) -> str:
         return f"/review/{item_token(self.token, item.recipient.id)}"
 
 

@@ -55,7 +55,7 @@ _PRUNE = text(
 )
 
 
-class SessionItem(NamedTuple):
+class DigestRequest(NamedTuple):
     """A request of a review session, without the large columns."""
 
     recipient: Recipient
@@ -121,7 +121,7 @@ def within(digest: type[Digest] | Digest) -> ColumnElement[bool]:
     )
 
 
-async def items(session: AsyncSession, digest: Digest) -> list[SessionItem]:
+async def items(session: AsyncSession, digest: Digest) -> list[DigestRequest]:
     """All requests of the session, in the order in which they were asked."""
     found = await session.execute(
         select(Recipient, Approval)
@@ -131,10 +131,10 @@ async def items(session: AsyncSession, digest: Digest) -> list[SessionItem]:
         .options(*(defer(column) for column in (Approval.shown, Approval.form, Approval.answer)))
         .execution_options(populate_existing=True)
     )
-    return [SessionItem(*row) for row in found]
+    return [DigestRequest(*row) for row in found]
 
 
-async def told_by(session: AsyncSession, digest_id: UUID) -> list[SessionItem]:
+async def told_by(session: AsyncSession, digest_id: UUID) -> list[DigestRequest]:
     """What a digest tells of and is still open."""
     found = await session.execute(
         select(Recipient, Approval)
@@ -143,7 +143,7 @@ async def told_by(session: AsyncSession, digest_id: UUID) -> list[SessionItem]:
         .order_by(Recipient.asked_at, Recipient.id)
         .options(*(defer(column) for column in (Approval.shown, Approval.form, Approval.answer)))
     )
-    return [SessionItem(*row) for row in found]
+    return [DigestRequest(*row) for row in found]
 
 
 async def mark_used(session: WriteSession, digest_id: UUID, *, now: datetime | None = None) -> None:

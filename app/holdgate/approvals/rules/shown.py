@@ -32,8 +32,21 @@ def rows(shown: Any) -> list[ShownRow]:
 def in_brief(shown: Any) -> list[tuple[str, str]]:
     """For an email: a line for each, which a template may cut short."""
     if isinstance(shown, list):
-        return [line for block in blocks.stored(shown) for line in blocks.in_brief(block)]
+        return [line for block in blocks.stored(shown) for line in _block_in_brief(block)]
     return [(row.label, row.text) for row in rows(shown)]
+
+
+def _block_in_brief(block: blocks.AnyBlock) -> list[tuple[str, str]]:
+    """For a line of an email, which may cut it short; the whole is on the page."""
+    match block:
+        case blocks.TableBlock():
+            return [(block.heading, f"{len(block.rows):,} rows of {', '.join(block.columns)}, on the page")]
+        case blocks.DiffBlock():
+            return [(block.heading, "on the page")]
+        case blocks.FileBlock():
+            return [(block.heading, f"{block.file.name} ({block.file.size:,} bytes), on the page")]
+        case _:
+            return block.texts()
 
 
 def normal(shown: Any) -> dict[str, Any] | list[Any]:
