@@ -15,6 +15,7 @@ from holdgate.accounts import service as accounts
 from holdgate.accounts.availability import absences
 from holdgate.accounts.tokens import queries
 from holdgate.accounts.tokens.personal import USUAL, create_token
+from holdgate.approvals.choices import Choices, Option
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.requests import deciding, expiring, undoing
 from holdgate.bulk.states import BulkVerb
@@ -95,7 +96,10 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         for fields in ((), (FormField("wish", "Wish", value="as it is"),))
         for n in range(2)
     ]
-    blocks = await put_question(database, settings, shown=every_block(database, settings))
+    choices = Choices(
+        (Option("Ship now"), Option("Ship on Monday"), Option("Do not ship", goes_on=False)), changes=True
+    )
+    blocks = await put_question(database, settings, shown=every_block(database, settings), choices=choices)
     done = await decided(database, settings)
     await buried(database, 3, "Connection refused by smtp.example.org " + "x" * 80, owner_id=by.id)
     bulk = await start(database, by, BulkVerb.RETRY, TaskFilter(states=(TaskState.DEAD_LETTER,)))

@@ -226,9 +226,8 @@ class LinkBlock(_Block, frozen=True, tag="link"):
         return [(self.heading, self.url)]
 
 
-AnyBlock: TypeAlias = (
-    TextBlock | MarkdownBlock | FieldsBlock | TableBlock | DiffBlock | JsonBlock | ImageBlock | FileBlock | LinkBlock
-)
+_OfText: TypeAlias = TextBlock | MarkdownBlock | FieldsBlock | TableBlock | DiffBlock | JsonBlock
+AnyBlock: TypeAlias = _OfText | ImageBlock | FileBlock | LinkBlock
 
 
 class BadBlock(Invalid):
