@@ -56,7 +56,7 @@ _QUEUED = """
     SELECT holdgate_insert(array_agg(holdgate_uuid7()), array_agg(kind), array_agg(payload), array_agg(queue),
                            array_agg(10), array_agg(3), array_agg(''::text), array_agg(NULL::uuid),
                            array_agg(NULL::uuid), array_agg(NULL::text), array_agg(NULL::timestamptz),
-                           array_agg(NULL::timestamptz), array_agg(false), now())
+                           array_agg(NULL::timestamptz), array_agg(NULL::text), now())
     FROM (SELECT 'bench.nothing'::text AS kind, 'default'::text AS queue, jsonb_build_object(
                    'number', n, 'email', 'person' || n % 5000 || '@example.org', 'sent', 0) AS payload
           FROM generate_series(1, {number}) AS n) AS wanted

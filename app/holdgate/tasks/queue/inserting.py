@@ -1,6 +1,7 @@
 """Putting tasks into their queues: one call of `holdgate_insert`, whatever the number."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import text
 
@@ -23,5 +24,10 @@ async def insert_tasks(
     session: WriteSession, tasks: list[TaskInsert], *, state: TaskState | None = None, now: datetime | None = None
 ) -> None:
     """One statement. `state`: paused, in a paused run, or pending_approval; None: ready, or at their time."""
-    columns = {name: [getattr(task, name) for task in tasks] for name in TaskInsert.__struct_fields__}
-    await session.execute(_INSERT, {**columns, "states": [state] * len(tasks), "now": now})
+    columns = {name: _column([getattr(task, name) for task in tasks]) for name in TaskInsert.__struct_fields__}
+    await session.execute(_INSERT, {**columns, "states": _column([state] * len(tasks)), "now": now})
+
+
+def _column(values: list[Any]) -> list[Any] | None:
+    """A column in which nothing stands is left out: unnest() fills it up, and the driver looks at each value."""
+    return None if values.count(None) == len(values) else values
