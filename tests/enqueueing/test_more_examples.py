@@ -107,12 +107,12 @@ async def test_a_starlette_application_has_it_below_a_path(
         while "Uvicorn running" not in log.read_text():
             assert host.poll() is None and time.monotonic() < ends, log.read_text()
             await asyncio.sleep(0.05)
-        assert httpx.get(f"{base}/").text == "The shop."
-        page = httpx.get(f"{base}/holdgate/login")
+        assert httpx.get(f"{base}/", timeout=PATIENCE).text == "The shop."
+        page = httpx.get(f"{base}/holdgate/login", timeout=PATIENCE)
         addresses = re.findall(r'(?:href|src|action)="(/[^"]*)"', page.text)
         assert page.status_code == 200 and addresses
         assert [each for each in addresses if not each.startswith("/holdgate/")] == []
-        with Client(environ["BASE_URL"], token) as hold:
+        with Client(environ["BASE_URL"], token, timeout=PATIENCE) as hold:
             made = hold.enqueue("sample.task", {"steps": 1})
             assert [each.id for each in hold.iter_tasks()] == [made]
             assert hold.get(f"/tasks/{made}")["state"] == "queued"
