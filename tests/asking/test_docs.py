@@ -13,7 +13,7 @@ from tests.asking.conftest import Desk
 from tests.docs.pages import blocks
 
 # What is on a runner; nothing is installed here, since the command is there.
-RUNNER = 'pip() { echo "$@" | grep -q "holdgate\\[client\\]"; }\n'
+RUNNER = 'pip() { echo "$@" | grep -q "\\[client\\]"; }\n'
 
 
 def scripts() -> list[str]:

@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from holdgate.core.errors import Invalid
+from holdgate.core.text import web_address
 from holdgate.core.text.visible import is_blank
-from holdgate.core.text.web_address import MOST as MOST_URL
-from holdgate.core.text.web_address import is_web_address
 from holdgate.tasks.payloads.artifact import PICTURES, StoredArtifact
 
 MOST_BLOCKS = 50
@@ -219,8 +218,8 @@ class LinkBlock(_Block, frozen=True, tag="link"):
         return urlsplit(self.url).hostname or ""
 
     def problems(self) -> Iterable[tuple[str, str]]:
-        if not is_web_address(self.url):
-            yield "url", f"A link is an http or https address of at most {MOST_URL:,} characters."
+        if not web_address.is_web_address(self.url):
+            yield "url", f"A link is an http or https address of at most {web_address.MOST:,} characters."
 
     def texts(self) -> list[tuple[str, str]]:
         return [(self.heading, self.url)]
