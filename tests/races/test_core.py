@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from sqlalchemy import text, update
 
-from holdgate.approvals.requests import deciding, expiring, requesting
+from holdgate.approvals.requests import clock, deciding, expiring, requesting
+from holdgate.approvals.rules import recipient_queries
 from holdgate.approvals.rules.queries import lock_task
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
@@ -26,7 +27,7 @@ from holdgate.tasks.queue import claims, moves, steps
 from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState, TaskVerb
-from tests.factories.approvals import Asked, approval_of, approve, principal, put_question
+from tests.factories.approvals import Asked, approval_of, approve, principal, put_question, recipients_of
 from tests.factories.tasks import make_task
 from tests.factories.workers import task_of, until
 
@@ -291,3 +292,23 @@ async def test_a_task_claimed_while_its_worker_begins_to_drain_is_put_back(
 
 async def claimed(database: Database, task_id: UUID) -> bool:
     return (await task_of(database, task_id)).attempt == 1
+
+
+async def test_a_decision_while_the_first_email_is_accepted_waits_for_that(
+    database: Database, settings: Settings
+) -> None:
+    ann = await principal(database, "ann@example.org")
+    asked = await put_question(database, settings, recipients=(ann.email,), deliver=False)
+    [person] = await recipients_of(database, asked)
+
+    async def decide() -> None:
+        async with database.write(ann.actor) as session:
+            await deciding.decide_signed_in(session, ann, asked.approval_id, approve(asked), source="test")
+
+    async with database.write("system") as session:
+        await recipient_queries.mark_recipient(session, person.id, "sent")
+        decision = asyncio.create_task(decide())
+        await until_somebody_waits(database)
+        await clock.start(session, asked.approval_id)
+    await decision
+    assert (await approval_of(database, asked)).state == "approved"

@@ -82,6 +82,9 @@ async def mark_recipient(
 
     Whom no mail reaches makes room: what waits behind it would never be tried. Reached after all, it is open again.
     """
+    # The request before its people, as a decision takes them: that moves the turns of all of them.
+    its = select(Approval.id).join(Recipient, Recipient.approval_id == Approval.id).where(Recipient.id == recipient_id)
+    await session.execute(its.with_for_update(of=Approval, key_share=True))
     again = select(Approval.id).where(Approval.id == Recipient.approval_id, Approval.state == ApprovalState.PENDING)
     turn = {
         "sent": case(((Recipient.state == "undelivered") & again.exists(), "open"), else_=Recipient.turn),
