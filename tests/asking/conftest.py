@@ -50,7 +50,7 @@ class Desk:
         self._person = Client(self.url, decides)
         self._hands = ThreadPoolExecutor(1)
 
-    def open_request(self, seconds: float = 20.0) -> ApprovalDetail:
+    def open_request(self, seconds: float = 60.0) -> ApprovalDetail:
         """What waits for the approver; waits for that."""
         ends = time.monotonic() + seconds
         while True:

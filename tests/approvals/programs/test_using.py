@@ -53,7 +53,7 @@ async def test_what_is_rejected_or_can_still_be_undone_is_not_used(api: Api) -> 
     ("email", "scopes", "status"),
     [
         (OTHER, (Scope.APPROVALS_CREATE,), 404),
-        (ANN, (Scope.TASKS_READ, Scope.TASKS_WRITE, Scope.APPROVALS_DECIDE), 404),
+        (ANN, (Scope.TASKS_READ, Scope.TASKS_WRITE, Scope.APPROVALS_DECIDE), 403),
         (OTHER, (Scope.TASKS_READ,), 403),
     ],
 )
