@@ -61,6 +61,7 @@ PAGES = (
     "/settings",
     "/settings/absences",
     "/settings/working-time",
+    "/settings/ask",
     "/settings/tokens",
     "/settings/tokens/{key}/revoke",
     "/settings/webhooks",

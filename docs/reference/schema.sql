@@ -132,9 +132,10 @@ CREATE FUNCTION holdgate.api_tokens_audit() RETURNS trigger
     AS $$
 DECLARE token record;
 BEGIN
-  IF TG_OP = 'INSERT' THEN token := NEW; ELSE token := OLD; END IF;
+  IF TG_OP = 'DELETE' THEN token := OLD; ELSE token := NEW; END IF;
   INSERT INTO audit_events (actor, area, verb, subject, subject_id, data)
-  VALUES (holdgate_actor(), 'token', CASE WHEN TG_OP = 'INSERT' THEN 'make' ELSE 'revoke' END, token.name, token.id,
+  VALUES (holdgate_actor(), 'token', CASE WHEN TG_OP = 'INSERT' THEN 'make' WHEN TG_OP = 'DELETE' THEN 'revoke'
+                                         WHEN token.trusted_by IS NULL THEN 'distrust' ELSE 'trust' END, token.name, token.id,
           jsonb_build_object('of', (SELECT email FROM users WHERE id = token.user_id), 'scopes', token.scopes));
   RETURN NULL;
 END $$;
@@ -1035,6 +1036,7 @@ DECLARE
   done text[] := CASE TG_OP WHEN 'INSERT' THEN ARRAY['add'] WHEN 'DELETE' THEN ARRAY['remove'] ELSE ARRAY[]::text[] END;
 BEGIN
   IF TG_OP = 'DELETE' THEN endpoint := OLD; ELSE endpoint := NEW; END IF;
+  IF endpoint.task_id IS NOT NULL THEN RETURN NULL; END IF;  -- a callback of one request, which nobody tends
   IF TG_OP = 'UPDATE' THEN
     IF NEW.url <> OLD.url OR NEW.events <> OLD.events OR NEW.everyone <> OLD.everyone THEN
       done := done || 'change'::text;
@@ -1131,6 +1133,7 @@ CREATE TABLE holdgate.api_tokens (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     expires_at timestamp with time zone,
     used_at timestamp with time zone,
+    trusted_by text,
     CONSTRAINT api_tokens_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
     CONSTRAINT api_tokens_scopes_check CHECK ((cardinality(scopes) >= 1))
 );
@@ -1572,7 +1575,8 @@ CREATE TABLE holdgate.program_requests (
     asked json NOT NULL,
     digest bytea NOT NULL,
     metadata json NOT NULL,
-    used_at timestamp with time zone
+    used_at timestamp with time zone,
+    calls_back boolean DEFAULT false NOT NULL
 );
 
 CREATE TABLE holdgate.queue_events (
@@ -1953,6 +1957,7 @@ CREATE TABLE holdgate.webhook_endpoints (
     failures integer DEFAULT 0 NOT NULL,
     failing_since timestamp with time zone,
     token_id uuid,
+    task_id uuid,
     CONSTRAINT webhook_endpoints_disabled_check CHECK (((disabled_at IS NULL) = (disabled_reason IS NULL))),
     CONSTRAINT webhook_endpoints_failing_check CHECK (((failures > 0) = (failing_since IS NOT NULL))),
     CONSTRAINT webhook_endpoints_old_check CHECK (((old_secret IS NULL) = (old_secret_until IS NULL)))
@@ -2296,6 +2301,8 @@ CREATE INDEX postings_owner_created_idx ON holdgate.postings USING btree (owner_
 
 CREATE INDEX postings_words_idx ON holdgate.postings USING gin (words);
 
+CREATE INDEX program_requests_calls_back_idx ON holdgate.program_requests USING btree (task_id) WHERE calls_back;
+
 CREATE INDEX queue_events_at_idx ON holdgate.queue_events USING btree (at DESC, id DESC);
 
 CREATE INDEX run_events_at_idx ON holdgate.run_events USING btree (at DESC, id DESC);
@@ -2402,6 +2409,8 @@ CREATE INDEX webhook_deliveries_task_id_idx ON holdgate.webhook_deliveries USING
 
 CREATE INDEX webhook_endpoints_owner_id_idx ON holdgate.webhook_endpoints USING btree (owner_id);
 
+CREATE UNIQUE INDEX webhook_endpoints_task_id_key ON holdgate.webhook_endpoints USING btree (task_id) WHERE (task_id IS NOT NULL);
+
 CREATE TRIGGER absences_audit AFTER INSERT OR DELETE ON holdgate.absences FOR EACH ROW EXECUTE FUNCTION holdgate.absences_audit();
 
 CREATE TRIGGER answer_notes_ask AFTER INSERT ON holdgate.approval_recipients REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.answer_notes_ask();
@@ -2412,7 +2421,7 @@ CREATE TRIGGER answer_notes_mail AFTER UPDATE OF state ON holdgate.approval_reci
 
 CREATE TRIGGER answer_notes_vote AFTER INSERT ON holdgate.approval_votes FOR EACH ROW EXECUTE FUNCTION holdgate.answer_notes_vote();
 
-CREATE TRIGGER api_tokens_audit AFTER INSERT OR DELETE ON holdgate.api_tokens FOR EACH ROW EXECUTE FUNCTION holdgate.api_tokens_audit();
+CREATE TRIGGER api_tokens_audit AFTER INSERT OR DELETE OR UPDATE OF trusted_by ON holdgate.api_tokens FOR EACH ROW EXECUTE FUNCTION holdgate.api_tokens_audit();
 
 CREATE TRIGGER approvals_line_up AFTER INSERT ON holdgate.approval_recipients REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.approvals_line_up();
 
@@ -2586,6 +2595,9 @@ ALTER TABLE ONLY holdgate.webhook_deliveries
 
 ALTER TABLE ONLY holdgate.webhook_endpoints
     ADD CONSTRAINT webhook_endpoints_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.webhook_endpoints
+    ADD CONSTRAINT webhook_endpoints_task_id_fkey FOREIGN KEY (task_id) REFERENCES holdgate.tasks(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY holdgate.working_times
     ADD CONSTRAINT working_times_user_id_fkey FOREIGN KEY (user_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;

@@ -555,6 +555,7 @@ def tables() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("trusted_by", sa.Text(), nullable=True),
         sa.CheckConstraint("cardinality(scopes) >= 1", name=op.f("api_tokens_scopes_check")),
         sa.CheckConstraint("length(name) BETWEEN 1 AND 100", name=op.f("api_tokens_name_check")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("api_tokens_user_id_fkey"), ondelete="CASCADE"),
@@ -751,37 +752,6 @@ def tables() -> None:
         sa.UniqueConstraint("id", name=op.f("sessions_id_key")),
     )
     op.create_index("sessions_user_id_idx", "sessions", ["user_id"], unique=False)
-    op.create_table(
-        "webhook_endpoints",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("owner_id", sa.Uuid(), nullable=False),
-        sa.Column("url", sa.Text(), nullable=False),
-        sa.Column("events", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("everyone", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.Column("secret", sa.Text(), nullable=False),
-        sa.Column("old_secret", sa.Text(), nullable=True),
-        sa.Column("old_secret_until", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("disabled_reason", sa.Text(), nullable=True),
-        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("token_id", sa.Uuid(), nullable=True),
-        sa.CheckConstraint(
-            "(disabled_at IS NULL) = (disabled_reason IS NULL)", name=op.f("webhook_endpoints_disabled_check")
-        ),
-        sa.CheckConstraint(
-            "(failures > 0) = (failing_since IS NOT NULL)", name=op.f("webhook_endpoints_failing_check")
-        ),
-        sa.CheckConstraint(
-            "(old_secret IS NULL) = (old_secret_until IS NULL)", name=op.f("webhook_endpoints_old_check")
-        ),
-        sa.ForeignKeyConstraint(
-            ["owner_id"], ["users.id"], name=op.f("webhook_endpoints_owner_id_fkey"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("webhook_endpoints_pkey")),
-    )
-    op.create_index("webhook_endpoints_owner_id_idx", "webhook_endpoints", ["owner_id"], unique=False)
     op.create_table(
         "bulk_events",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -1229,16 +1199,66 @@ def tables() -> None:
     )
     op.create_index("approvals_step_idx", "approvals", ["task_id", "step", "round"], unique=False)
     op.create_table(
+        "webhook_endpoints",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("events", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("everyone", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("old_secret", sa.Text(), nullable=True),
+        sa.Column("old_secret_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("token_id", sa.Uuid(), nullable=True),
+        sa.Column("task_id", sa.Uuid(), nullable=True),
+        sa.CheckConstraint(
+            "(disabled_at IS NULL) = (disabled_reason IS NULL)", name=op.f("webhook_endpoints_disabled_check")
+        ),
+        sa.CheckConstraint(
+            "(failures > 0) = (failing_since IS NOT NULL)", name=op.f("webhook_endpoints_failing_check")
+        ),
+        sa.CheckConstraint(
+            "(old_secret IS NULL) = (old_secret_until IS NULL)", name=op.f("webhook_endpoints_old_check")
+        ),
+        sa.ForeignKeyConstraint(
+            ["owner_id"], ["users.id"], name=op.f("webhook_endpoints_owner_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["task_id"], ["tasks.id"], name=op.f("webhook_endpoints_task_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("webhook_endpoints_pkey")),
+    )
+    op.create_index("webhook_endpoints_owner_id_idx", "webhook_endpoints", ["owner_id"], unique=False)
+    op.create_index(
+        "webhook_endpoints_task_id_key",
+        "webhook_endpoints",
+        ["task_id"],
+        unique=True,
+        postgresql_where=sa.text("task_id IS NOT NULL"),
+    )
+    op.create_table(
         "program_requests",
         sa.Column("task_id", sa.Uuid(), nullable=False),
         sa.Column("asked", sa.JSON(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("metadata", sa.JSON(), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("calls_back", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.ForeignKeyConstraint(
             ["task_id"], ["tasks.id"], name=op.f("program_requests_task_id_fkey"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("task_id", name=op.f("program_requests_pkey")),
+    )
+    op.create_index(
+        "program_requests_calls_back_idx",
+        "program_requests",
+        ["task_id"],
+        unique=False,
+        postgresql_where=sa.text("calls_back"),
     )
     op.create_table(
         "artifacts",

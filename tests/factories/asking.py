@@ -40,7 +40,7 @@ async def link_of(api: Api, approval_id: str, person: int = 0) -> str:
 
 
 async def answer_by_link(
-    api: Api, approval_id: str, verb: ApprovalVerb = ApprovalVerb.APPROVE, *, person: int = 0, **decision: Any
+    api: Api, approval_id: str, verb: ApprovalVerb | None = ApprovalVerb.APPROVE, *, person: int = 0, **decision: Any
 ) -> Approval:
     """One of those asked decides by the link in their mail."""
     link = await link_of(api, approval_id, person)

@@ -125,6 +125,8 @@ class ApiToken(Base):
     # NULL: for as long as it is not revoked.
     expires_at: Mapped[datetime | None] = mapped_column(Moment)
     used_at: Mapped[datetime | None] = mapped_column(Moment)
+    # The administrator by whom links in what it asks people can be followed; NULL: they are text.
+    trusted_by: Mapped[str | None] = mapped_column(Text)
 
 
 class Absence(Base):

@@ -12,6 +12,7 @@ FEATURE = Feature(
         "holdgate.approvals.pages.groups",
         "holdgate.approvals.pages.side_actions",
         "holdgate.approvals.pages.answers",
+        "holdgate.approvals.pages.programs",
     ),
     api=(
         "holdgate.approvals.api.approvals",

@@ -3,6 +3,7 @@
 from sqlalchemy import text
 
 from holdgate.approvals.figures import queries as figures
+from holdgate.approvals.programs import callbacks
 from holdgate.approvals.requests import expiring, reminding, telling
 from holdgate.approvals.rules import digest_queries, turn_queries
 from holdgate.approvals.values import ApprovalPace
@@ -48,6 +49,10 @@ async def _forget_answers(session: WriteSession, round: Round) -> bool:
     return False
 
 
+async def _call_back(session: WriteSession, round: Round) -> bool:
+    return await callbacks.call_back(session, round.settings)
+
+
 UPKEEP = (
     Upkeep("expire_approvals", SAFETY, _expire, _EXPIRED),
     Upkeep("remind", SAFETY, _remind, _TO_REMIND),
@@ -56,4 +61,5 @@ UPKEEP = (
     Upkeep("tell_people", SAFETY, _tell, _TO_TELL),
     Upkeep("fold_answers", SAFETY, _fold_answers, _TO_FOLD),
     Upkeep("forget_answers", SAFETY, _forget_answers),
+    Upkeep("call_back", SAFETY, _call_back, callbacks.DUE),
 )

@@ -17,9 +17,10 @@ from holdgate.tasks.kinds import kind
 
 
 class ProgramDecision(msgspec.Struct, frozen=True):
-    """What people decided. `by` is an address, or `system`."""
+    """What people decided. `by` is an address, or `system`. `option`: the one chosen of those offered."""
 
     state: ApprovalState
+    option: str | None
     form: dict[str, Any]
     by: str
     reason: str | None
@@ -31,4 +32,4 @@ async def request_approval(ctx: Context, payload: AskedTask) -> ProgramDecision:
     async with ctx.database.read() as session:
         question = await service.question_of(session, ctx.task_id)
     answer = await put_question(ctx, question)
-    return ProgramDecision(answer.decision, answer.filled or {}, answer.by, answer.reason)
+    return ProgramDecision(answer.decision, answer.option, answer.filled or {}, answer.by, answer.reason)

@@ -36,6 +36,7 @@ class WebhookEndpoint(Base):
         CheckConstraint("(failures > 0) = (failing_since IS NOT NULL)", name="failing"),
         CheckConstraint("(disabled_at IS NULL) = (disabled_reason IS NULL)", name="disabled"),
         Index("webhook_endpoints_owner_id_idx", "owner_id"),
+        Index("webhook_endpoints_task_id_key", "task_id", unique=True, postgresql_where=text("task_id IS NOT NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -54,6 +55,8 @@ class WebhookEndpoint(Base):
     failing_since: Mapped[datetime | None] = mapped_column(Moment)
     # The token of the program that made it, or changed it last. No foreign key: revoked tokens are deleted.
     token_id: Mapped[UUID | None] = mapped_column()
+    # Told once, of what becomes of this task alone; people neither see nor tend it.
+    task_id: Mapped[UUID | None] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
 
     @property
     def state(self) -> str:

@@ -15,7 +15,7 @@ from holdgate.webhooks.models import WebhookDelivery, WebhookEndpoint
 
 
 def _mine(scope: UUID | None) -> ColumnElement[bool]:
-    return true() if scope is None else WebhookEndpoint.owner_id == scope
+    return WebhookEndpoint.task_id.is_(None) & (true() if scope is None else WebhookEndpoint.owner_id == scope)
 
 
 async def insert_endpoint(session: WriteSession, values: dict[str, Any]) -> None:
@@ -29,11 +29,7 @@ async def list_endpoints(session: AsyncSession, scope: UUID | None) -> list[Webh
 
 async def endpoints_of_token(session: AsyncSession, owner_id: UUID, token_id: UUID) -> list[WebhookEndpoint]:
     """Those that are on."""
-    made = (
-        (WebhookEndpoint.owner_id == owner_id)
-        & (WebhookEndpoint.token_id == token_id)
-        & WebhookEndpoint.disabled_at.is_(None)
-    )
+    made = _mine(owner_id) & (WebhookEndpoint.token_id == token_id) & WebhookEndpoint.disabled_at.is_(None)
     return list((await session.execute(select(WebhookEndpoint).where(made).order_by(WebhookEndpoint.id))).scalars())
 
 
@@ -59,10 +55,13 @@ async def find_endpoint(session: AsyncSession, endpoint_id: UUID, scope: UUID | 
     return (await session.execute(found)).scalars().first()
 
 
+async def callback_of(session: AsyncSession, task_id: UUID) -> WebhookEndpoint | None:
+    found = await session.execute(select(WebhookEndpoint).where(WebhookEndpoint.task_id == task_id))
+    return found.scalars().first()
+
+
 async def count_endpoints(session: AsyncSession, owner_id: UUID) -> int:
-    return len(
-        list((await session.execute(select(WebhookEndpoint.id).where(WebhookEndpoint.owner_id == owner_id))).scalars())
-    )
+    return len(list((await session.execute(select(WebhookEndpoint.id).where(_mine(owner_id)))).scalars()))
 
 
 async def change_endpoint(session: WriteSession, endpoint_id: UUID, values: dict[str, Any]) -> None:
@@ -99,13 +98,13 @@ async def rotate_secret(
 _DISABLE = text(
     """
     UPDATE webhook_endpoints SET disabled_at = now(), disabled_reason = :reason
-    WHERE id = :id AND disabled_at IS NULL RETURNING owner_id
+    WHERE id = :id AND disabled_at IS NULL RETURNING CASE WHEN task_id IS NULL THEN owner_id END
     """
 )
 
 
 async def disable(session: WriteSession, endpoint_id: UUID, reason: str) -> UUID | None:
-    """Its owner's id; None when it was disabled already."""
+    """The id of its owner, who is to know; None when it was disabled already, or is a callback."""
     return (await session.execute(_DISABLE, {"id": endpoint_id, "reason": reason})).scalar()
 
 
@@ -133,7 +132,7 @@ _LISTENING = text(
     """
     SELECT e.id, e.owner_id, e.events, e.everyone AND u.role = 'admin'
     FROM webhook_endpoints e JOIN users u ON u.id = e.owner_id
-    WHERE e.disabled_at IS NULL AND u.disabled_at IS NULL
+    WHERE e.disabled_at IS NULL AND u.disabled_at IS NULL AND e.task_id IS NULL
     ORDER BY e.id FOR KEY SHARE OF e
     """
 )
@@ -163,7 +162,7 @@ _OF_TASKS = """
              (SELECT a.id FROM approvals a WHERE a.task_id = x.task_id AND a.created_at <= x.at
               ORDER BY a.created_at DESC LIMIT 1) END
     FROM task_events x LEFT JOIN tasks t ON t.id = x.task_id
-    WHERE {window} AND x.kind <> ALL (CAST(:internal AS text[]))
+    WHERE {window} AND (x.kind <> ALL (CAST(:internal AS text[])) OR 'pending_approval' IN (x.from_state, x.to_state))
       AND (x.to_state = ANY(CAST(:states AS text[])) OR x.from_state = 'pending_approval' AND x.to_state IS NOT NULL)
     ORDER BY x.id
 """
@@ -178,7 +177,7 @@ _RUNS = text(_OF_RUNS.format(window=_WINDOW.format(owner="r.owner_id")))
 async def tasks_in(
     session: AsyncSession, window: Window, owners: list[UUID] | None, states: list[str], internal: list[str]
 ) -> list[TaskHappening]:
-    """What happened to these owners' tasks (None: everybody's), in its order; never to those of `internal` kinds."""
+    """What happened to these owners' tasks (None: everybody's), in its order; of `internal` kinds only what asks."""
     values = {**window.bounds, "owners": owners, "states": states, "internal": internal}
     return [TaskHappening(*row) for row in await session.execute(_TASKS, values)]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -19,7 +20,7 @@ from holdgate.mail import service as mail
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.webhooks import queries
 from holdgate.webhooks.errors import EndpointDisabled, EndpointNotFound
-from holdgate.webhooks.events import PING, TYPES, message
+from holdgate.webhooks.events import PING, REQUESTED, TYPES, message
 from holdgate.webhooks.mails import Disabled
 from holdgate.webhooks.models import WebhookEndpoint
 from holdgate.webhooks.signing import new_secret
@@ -70,6 +71,26 @@ async def create(session: WriteSession, by: Principal, wanted: Wanted, settings:
     made = {"id": endpoint_id, "owner_id": by.id, "secret": secret, "token_id": by.token_id}
     await queries.insert_endpoint(session, {**values, **made})
     return endpoint_id, secret
+
+
+async def create_callback(session: WriteSession, by: Principal, url: str, task_id: UUID, settings: Settings) -> str:
+    """Have one address told what becomes of one task (`call_back`). Returns the secret that signs it.
+
+    Raises:
+        Invalid: `url`.
+    """
+    values = _checked(by, Wanted(url=url, events=[REQUESTED]), settings)
+    secret = new_secret()
+    made = {"id": uuid7(), "owner_id": by.id, "secret": secret, "token_id": by.token_id, "task_id": task_id}
+    await queries.insert_endpoint(session, {**values, **made})
+    return secret
+
+
+async def call_back(session: WriteSession, task_id: UUID, type: str, at: datetime, data: dict[str, Any]) -> None:
+    """Send a message to the address of `create_callback`, with the attempts that every webhook has."""
+    endpoint = await queries.callback_of(session, task_id)
+    if endpoint is not None:
+        await send(session, [Message(endpoint.id, endpoint.owner_id, type, message(type, at, data))])
 
 
 async def change(session: WriteSession, by: Principal, endpoint_id: UUID, wanted: Wanted, settings: Settings) -> None:

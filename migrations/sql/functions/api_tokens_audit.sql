@@ -2,9 +2,10 @@ CREATE OR REPLACE FUNCTION api_tokens_audit() RETURNS trigger LANGUAGE plpgsql S
 AS $$
 DECLARE token record;
 BEGIN
-  IF TG_OP = 'INSERT' THEN token := NEW; ELSE token := OLD; END IF;
+  IF TG_OP = 'DELETE' THEN token := OLD; ELSE token := NEW; END IF;
   INSERT INTO audit_events (actor, area, verb, subject, subject_id, data)
-  VALUES (holdgate_actor(), 'token', CASE WHEN TG_OP = 'INSERT' THEN 'make' ELSE 'revoke' END, token.name, token.id,
+  VALUES (holdgate_actor(), 'token', CASE WHEN TG_OP = 'INSERT' THEN 'make' WHEN TG_OP = 'DELETE' THEN 'revoke'
+                                         WHEN token.trusted_by IS NULL THEN 'distrust' ELSE 'trust' END, token.name, token.id,
           jsonb_build_object('of', (SELECT email FROM users WHERE id = token.user_id), 'scopes', token.scopes));
   RETURN NULL;
 END $$;

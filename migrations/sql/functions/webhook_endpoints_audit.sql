@@ -5,6 +5,7 @@ DECLARE
   done text[] := CASE TG_OP WHEN 'INSERT' THEN ARRAY['add'] WHEN 'DELETE' THEN ARRAY['remove'] ELSE ARRAY[]::text[] END;
 BEGIN
   IF TG_OP = 'DELETE' THEN endpoint := OLD; ELSE endpoint := NEW; END IF;
+  IF endpoint.task_id IS NOT NULL THEN RETURN NULL; END IF;  -- a callback of one request, which nobody tends
   IF TG_OP = 'UPDATE' THEN
     IF NEW.url <> OLD.url OR NEW.events <> OLD.events OR NEW.everyone <> OLD.everyone THEN
       done := done || 'change'::text;

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from holdgate.accounts import queries
@@ -9,8 +10,9 @@ from holdgate.accounts.errors import TokenNotFound, UserNotFound
 from holdgate.accounts.mails import NewTokenData
 from holdgate.accounts.tokens import queries as token_queries
 from holdgate.core.db import Session, WriteSession
-from holdgate.core.errors import Conflict, Invalid
+from holdgate.core.errors import Conflict, Forbidden, Invalid
 from holdgate.core.ids import uuid7
+from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.core.tokens import digest, mint
 from holdgate.mail import service as mail
@@ -18,6 +20,7 @@ from holdgate.mail import service as mail
 START = "hg_"
 SHOWN = len(START) + 6  # characters by which people know a token
 MOST = 50
+MOST_SHOWN = 200  # of everybody's
 LONGEST = timedelta(days=3650)
 USUAL = (Scope.TASKS_READ, Scope.TASKS_WRITE, Scope.APPROVALS_DECIDE)
 
@@ -74,6 +77,35 @@ async def name_of(session: Session, user_id: UUID, token_id: UUID) -> str:
     """What its person calls it; "" once it is revoked."""
     token = await token_queries.find_token(session, user_id, token_id)
     return token.name if token else ""
+
+
+class AskingToken(NamedTuple):
+    """One that may ask people, and whose it is. `trusted_by`: an administrator's address."""
+
+    id: UUID
+    name: str
+    prefix: str
+    owner: str
+    trusted_by: str | None
+
+
+async def asking_tokens(session: Session) -> list[AskingToken]:
+    """Everybody's, the newest first."""
+    found = await token_queries.asking_tokens(session, limit=MOST_SHOWN)
+    return [AskingToken(token.id, token.name, token.prefix, owner, token.trusted_by) for token, owner in found]
+
+
+async def is_trusted(session: Session, token_id: UUID) -> bool:
+    """Whether links in what it asks can be followed. A revoked one is not, nor what is no token."""
+    return await token_queries.trusted_by(session, token_id) is not None
+
+
+async def trust_token(session: WriteSession, by: Principal, token_id: UUID, *, trusted: bool) -> None:
+    """For administrators. Raises Forbidden, TokenNotFound."""
+    if not by.is_admin:
+        raise Forbidden("Only administrators decide which programs are trusted.")
+    if not await token_queries.set_trusted(session, token_id, by.email if trusted else None):
+        raise TokenNotFound
 
 
 async def revoke_token(session: WriteSession, user_id: UUID, token_id: UUID) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from holdgate.accounts.models import ApiToken, User
 from holdgate.accounts.queries import at
 from holdgate.core.db import Session, WriteSession
+from holdgate.core.scopes import Scope
 
 USED_EVERY = timedelta(minutes=1)
 
@@ -90,6 +91,31 @@ async def tokens_of(session: Session, user_id: UUID) -> Sequence[ApiToken]:
 async def find_token(session: Session, user_id: UUID, token_id: UUID) -> ApiToken | None:
     mine = (ApiToken.id == token_id) & (ApiToken.user_id == user_id)
     return (await session.execute(select(ApiToken).where(mine))).scalar()
+
+
+async def asking_tokens(session: Session, *, limit: int) -> list[tuple[ApiToken, str]]:
+    """Everybody's that may ask people, with the addresses of their owners; newest first."""
+    asks = ApiToken.scopes.contains([Scope.APPROVALS_CREATE.value])
+    rows = select(ApiToken, User.email).join(User, User.id == ApiToken.user_id).where(asks)
+    found = await session.execute(rows.order_by(ApiToken.id.desc()).limit(limit))
+    return [(token, email) for token, email in found]
+
+
+async def trusted_by(session: Session, token_id: UUID) -> str | None:
+    """The administrator who trusts it; None also for one that is revoked."""
+    found = await session.execute(select(ApiToken.trusted_by).where(ApiToken.id == token_id))
+    return found.scalar_one_or_none()
+
+
+async def set_trusted(session: WriteSession, token_id: UUID, by: str | None) -> bool:
+    changed = await session.execute(
+        update(ApiToken)
+        .where(ApiToken.id == token_id)
+        .values(trusted_by=by)
+        .returning(ApiToken.id)
+        .execution_options(synchronize_session=False)
+    )
+    return changed.first() is not None
 
 
 async def count_tokens(session: Session, user_id: UUID) -> int:

@@ -7,8 +7,10 @@ from uuid import UUID
 import msgspec
 
 from holdgate.api.idempotency import MutationReply
+from holdgate.api.router import PATH
 from holdgate.api.routes import post
 from holdgate.approvals.api.schemas import Decided, decided
+from holdgate.approvals.choices import MOST_OPTIONS, Option
 from holdgate.approvals.programs import service
 from holdgate.approvals.programs.queries import settled_among
 from holdgate.approvals.programs.service import NewRequest
@@ -38,12 +40,14 @@ class NewApproval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What people are asked. The answer comes at once, the decision later: wait for it, or poll.
 
     `title`: what will be done, in one line. `show`: what is decided about, values by their labels or a list of blocks.
-    `form`: a JSON schema of an object, whose fields the approver may change; `values` fill it in. `recipients`:
-    addresses, and groups as `group:NAME`; empty: the token's person. `needed`: how many of them must approve, or how
-    many of which group. `level`: `sign-in` asks them to sign in, a link is not enough. `ttl`, `take_back`: seconds, or
-    a duration such as `PT20M`: the time to decide, from the delivery of the first email, and for how long an approval
-    can be undone. `on_expire`: with `stop` people can ask for a fresh link after it, with `continue` it is over;
-    `escalate:group:NAME` asks that group as well. `metadata` is given back, and never shown. `dedupe`: the same
+    `form`: a JSON schema of an object, whose fields the approver may change; `values` fill it in. `options`: up to five
+    named choices in place of approving and rejecting, as names or `{"name": …, "goes_on": false}`; `request_changes`:
+    people may say what should be different. `recipients`: addresses, and groups as `group:NAME`; empty: the token's
+    person. `needed`: how many of them must approve, or how many of which group. `level`: `sign-in` asks them to sign
+    in, a link is not enough. `ttl`, `take_back`: seconds, or a duration such as `PT20M`: the time to decide, from the
+    delivery of the first email, and for how long an approval can be undone. `on_expire`: with `stop` people can ask for
+    a fresh link after it, with `continue` it is over; `escalate:group:NAME` asks that group as well. `callback_url` is
+    sent the decision once it stands, as a signed webhook. `metadata` is given back, and never shown. `dedupe`: the same
     request, if it is open, is answered again.
     """
 
@@ -51,24 +55,29 @@ class NewApproval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     show: dict[str, Any] | list[Any] = {}
     form: dict[str, Any] | None = None
     values: dict[str, Any] = {}
+    options: Annotated[list[str | Option], msgspec.Meta(max_length=MOST_OPTIONS)] = []
+    request_changes: bool = False
     recipients: Annotated[list[str], msgspec.Meta(max_length=MOST_PEOPLE)] = []
     needed: Places | Annotated[dict[str, Places], msgspec.Meta(min_length=1, max_length=MOST_PEOPLE)] = 1
     level: Literal["link", "sign-in"] = "link"
     ttl: Length | None = None
     take_back: Length | None = None
     on_expire: Annotated[str, msgspec.Meta(max_length=80)] = "stop"
+    callback_url: Annotated[str, msgspec.Meta(max_length=2000)] = ""
     metadata: dict[str, Any] = {}
     dedupe: bool = False
 
 
-class NewApprovalMade(msgspec.Struct, frozen=True, kw_only=True):
-    """The request as it was made. `url` is its page; `GET /approvals/{id}?wait=30` waits for the decision."""
+class NewApprovalMade(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The request as it was made. `url` is its page; `GET /approvals/{id}?wait=30` waits for the decision.
+    `callback_secret` verifies what is sent to `callback_url`: keep it."""
 
     id: UUID
     task_id: UUID
     state: ApprovalState
     version: str
     url: str
+    callback_secret: str | None = None
 
 
 @post(
@@ -90,24 +99,28 @@ async def create_approval(
         show=sent.show,
         form=sent.form,
         values=sent.values,
+        options=[Option(each) if isinstance(each, str) else each for each in sent.options],
+        request_changes=sent.request_changes,
         recipients=sent.recipients,
         needed=sent.needed,
         level=sent.level,
         ttl=_length(sent.ttl),
         take_back=_length(sent.take_back),
         on_expire=sent.on_expire,
+        callback_url=sent.callback_url,
         metadata=sent.metadata,
         dedupe=sent.dedupe,
     )
-    approval, made = await service.ask(session, by, wanted, settings)
+    approval, made, secret = await service.ask(session, by, wanted, settings)
     answer = NewApprovalMade(
         id=approval.id,
         task_id=approval.task_id,
         state=ApprovalState(approval.state),
         version=approval.version,
         url=f"{settings.base_url}/approvals/{approval.id}",
+        callback_secret=secret,
     )
-    return MutationReply(answer, 201 if made else 200, f"/approvals/{approval.id}")
+    return MutationReply(answer, 201 if made else 200, f"{PATH}/approvals/{approval.id}")
 
 
 def _length(given: int | timedelta | None) -> timedelta | None:

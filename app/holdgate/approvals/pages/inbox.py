@@ -25,6 +25,7 @@ from holdgate.approvals.pages.view_model import ApprovalModel, TimelineLine, cou
 from holdgate.approvals.requests import deciding, exports, grouping, inbox, undoing
 from holdgate.approvals.requests.grouping import ApprovalGroup
 from holdgate.approvals.requests.inbox import Detail, InboxRow
+from holdgate.approvals.rules.askers import asker_of
 from holdgate.approvals.rules.events import events_of
 from holdgate.approvals.states import ApprovalState
 from holdgate.core.db import Session
@@ -122,7 +123,13 @@ async def approval_page(
     timeline = timeline_of(detail.approval, await events_of(session, approval_id))
     view = ApprovalView(
         detail,
-        question_view(detail.approval, detail.before, sent=sent, message=message),
+        question_view(
+            detail.approval,
+            detail.before,
+            asker=await asker_of(session, detail.approval),
+            sent=sent,
+            message=message,
+        ),
         course,
         timeline,
         taker=await undoing.offered(session, detail.approval, user.email, is_admin=user.is_admin),

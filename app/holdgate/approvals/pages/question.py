@@ -20,11 +20,13 @@ from holdgate.approvals.forms import FormField, texts_of
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests.clarifying import NoteEnded, OpenNote
 from holdgate.approvals.rules import shown as showing
+from holdgate.approvals.rules.askers import AskerName
 from holdgate.approvals.rules.shown import ShownRow
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from holdgate.approvals.values import Decision
 from holdgate.core.errors import AppError, Invalid
 from holdgate.core.forms.fields import shown, write
+from holdgate.core.text.web_address import hosts_in
 from holdgate.web.http.request import WebRequest
 
 VERBS = (ApprovalVerb.APPROVE, ApprovalVerb.REJECT, ApprovalVerb.REQUEST_CHANGES, ApprovalVerb.ANSWER)
@@ -83,6 +85,7 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[ShownRow]
     blocks: list[AnyBlock] = []
     files: str = ""
+    asker: AskerName = AskerName("Holdgate")
     before: Approval | None = None
     sent: SentDecisions = SentDecisions()
     message: str = ""
@@ -90,6 +93,12 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def open(self) -> bool:
         return self.approval.state == ApprovalState.PENDING
+
+    @property
+    def hosts(self) -> list[str]:
+        """Where the links lead that stand in the texts of an asker who is not trusted."""
+        texts = [text for _, text in (*showing.texts(self.approval.shown), *self.proposed)]
+        return [] if self.asker.trusted else hosts_in("\n".join([self.approval.title, *texts]))
 
     @property
     def facts(self) -> list[tuple[str, str]]:
@@ -107,11 +116,6 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
         offered = [OfferedChoice(OPTION + each.name, each.name, asks_why=not each.goes_on) for each in choices.options]
         offered = offered or [*EITHER]
         return [*offered, CHANGES] if choices.changes else offered
-
-    @property
-    def leads_on(self) -> bool:
-        """Whether its links can be followed. What a program asks may have been written by anybody."""
-        return self.approval.asker_id is None
 
     def diff(self, block: DiffBlock) -> list[FieldChange]:
         return changes_between(block.heading, block.before, block.after)
@@ -150,11 +154,13 @@ def question_view(
     approval: Approval,
     before: Approval | None = None,
     *,
+    asker: AskerName | None = None,
     token: str = "",
     sent: SentDecisions | None = None,
     message: str = "",
 ) -> QuestionView:
     """Args:
+    asker: None: where it is not told who asks.
     token: of the personal link that the page is behind, if it is.
     """
     in_blocks = isinstance(approval.shown, list)
@@ -164,6 +170,7 @@ def question_view(
         rows=[] if in_blocks else showing.rows(approval.shown),
         blocks=blocks.stored(approval.shown),
         files=f"/review/{token}/files" if token else f"/approvals/{approval.id}/files",
+        asker=asker or AskerName("Holdgate", trusted=approval.asker is None),
         before=before,
         sent=sent or SentDecisions(),
         message=message,

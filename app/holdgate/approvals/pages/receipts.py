@@ -16,6 +16,7 @@ from holdgate.approvals.pages.review import LIMIT
 from holdgate.approvals.requests import inbox
 from holdgate.approvals.rules import queries
 from holdgate.approvals.rules.access import holder_of
+from holdgate.approvals.rules.askers import asker_of
 from holdgate.approvals.rules.links import key_of
 from holdgate.core import signing
 from holdgate.core.db import Session
@@ -42,7 +43,8 @@ async def _page(request: WebRequest, session: Session, approval: Approval, token
     token: of the personal link that the page is behind, if it is.
     """
     receipt = await receipts.receipt_of(session, request.app.state.settings, approval)
-    question = question_view(approval, await queries.version_before(session, approval), token=token)
+    before, asker = await queries.version_before(session, approval), await asker_of(session, approval)
+    question = question_view(approval, before, asker=asker, token=token)
     back = f"/review/{token}" if token else f"/approvals/{approval.id}"
     return ReceiptPage(question, receipt, changes_of(approval), back, bool(token))
 

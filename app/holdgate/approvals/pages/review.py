@@ -10,7 +10,6 @@ from litestar import Response, get, post
 from litestar.background_tasks import BackgroundTask
 from litestar.params import FromPath
 
-from holdgate.accounts import service as accounts
 from holdgate.approvals import versions
 from holdgate.approvals.errors import NotAsked, QuestionChanged, TooLateToTakeBack
 from holdgate.approvals.evidence import receipts
@@ -30,6 +29,7 @@ from holdgate.approvals.requests import deciding, requesting, sessions, undoing
 from holdgate.approvals.requests.sessions import ReviewSession
 from holdgate.approvals.rules import queries
 from holdgate.approvals.rules.access import holder_of
+from holdgate.approvals.rules.askers import asker_of
 from holdgate.approvals.rules.digest_queries import DigestRequest
 from holdgate.approvals.rules.links import key_of, parts_of, session_of
 from holdgate.approvals.rules.recipient_queries import Asked
@@ -66,7 +66,6 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
 
     question: QuestionView
     course: ApprovalModel
-    asker: str
     run_name: str
     email: str
     token: str
@@ -102,7 +101,7 @@ async def _page(
     fresh: bool = False,
     after: UUID | None = None,
 ) -> ReviewPage:
-    owner = await accounts.find_user(session, asked.approval.owner_id) if asked.approval.owner_id else None
+    asker = await asker_of(session, asked.approval)
     by_link = asked.approval.level == "link"
     course = await course_of(session, asked.approval, asked.recipient.email)
     user = principal(request.scope)
@@ -124,12 +123,12 @@ async def _page(
         question=question_view(
             asked.approval,
             await queries.version_before(session, asked.approval),
+            asker=asker,
             token=token,
             sent=sent,
             message=message,
         ),
         course=course,
-        asker=owner.named if owner else "Holdgate",
         run_name=await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
         email=asked.recipient.email,
         token=token,

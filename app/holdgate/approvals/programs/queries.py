@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, and_, any_, cast, func, insert, literal, or_, select, text
+from sqlalchemy import ARRAY, ColumnElement, and_, any_, cast, func, insert, literal, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.approvals.models import Approval
@@ -61,11 +61,15 @@ async def find_open(session: WriteSession, asker_id: UUID, digest: bytes) -> App
 
 
 async def insert_request(
-    session: WriteSession, task_id: UUID, asked: ProgramQuestion, metadata: dict[str, Any]
+    session: WriteSession, task_id: UUID, asked: ProgramQuestion, metadata: dict[str, Any], *, calls_back: bool
 ) -> None:
     await session.execute(
         insert(ProgramRequest).values(
-            task_id=task_id, asked=msgspec.to_builtins(asked), digest=asked.digest, given=metadata
+            task_id=task_id,
+            asked=msgspec.to_builtins(asked),
+            digest=asked.digest,
+            given=metadata,
+            calls_back=calls_back,
         )
     )
 
@@ -81,16 +85,42 @@ async def metadata_of(session: AsyncSession, task_id: UUID) -> dict[str, Any] | 
     return found.scalar_one_or_none()
 
 
+async def take_callbacks(session: WriteSession, *, limit: int) -> list[tuple[Approval, dict[str, Any]]]:
+    """Requests whose decision stands and is to be told, with their metadata; from now on they count as told."""
+    due = (
+        select(ProgramRequest.task_id)
+        .join(Approval, Approval.task_id == ProgramRequest.task_id)
+        .where(ProgramRequest.calls_back, Approval.state != ApprovalState.PENDING, ~_undoable())
+        .limit(limit)
+        .with_for_update(of=ProgramRequest, skip_locked=True)
+    )
+    rows = await session.execute(
+        update(ProgramRequest)
+        .where(ProgramRequest.task_id.in_(due), ProgramRequest.calls_back)
+        .values(calls_back=False)
+        .returning(ProgramRequest.task_id, ProgramRequest.given)
+        .execution_options(synchronize_session=False)
+    )
+    given = {task_id: metadata for task_id, metadata in rows}
+    newest = select(Approval).where(Approval.task_id.in_(given)).order_by(Approval.round, Approval.created_at)
+    latest = {approval.task_id: approval for approval in (await session.execute(newest)).scalars()}
+    return [(latest[task_id], metadata) for task_id, metadata in given.items()]
+
+
 async def settled_among(session: AsyncSession, ids: Iterable[UUID]) -> set[UUID]:
     """The requests whose decision stands: decided, and past the time in which that can be undone. Or they are gone."""
     wanted = list(ids)
-    undoable = and_(
+    among = Approval.id == any_(cast(wanted, ARRAY(Approval.id.type)))
+    found = await session.execute(
+        select(Approval.id).where(among, or_(Approval.state == ApprovalState.PENDING, _undoable()))
+    )
+    return set(wanted) - set(found.scalars())
+
+
+def _undoable() -> ColumnElement[bool]:
+    """Approved, and that can still be undone."""
+    return and_(
         Approval.state == ApprovalState.APPROVED,
         Approval.take_back > literal(timedelta(), Approval.take_back.type),
         Approval.decided_at + Approval.take_back > func.now(),
     )
-    among = Approval.id == any_(cast(wanted, ARRAY(Approval.id.type)))
-    found = await session.execute(
-        select(Approval.id).where(among, or_(Approval.state == ApprovalState.PENDING, undoable))
-    )
-    return set(wanted) - set(found.scalars())

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from holdgate.approvals import blocks
+from holdgate.approvals.choices import Choices
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.states import HoldType
 from holdgate.approvals.values import Asker, Question, escalation_of
@@ -29,6 +30,7 @@ class ProgramQuestion(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     show: Any
     fields: tuple[FormField, ...]
+    choices: Choices
     recipients: tuple[str, ...]
     needed: int | dict[str, int]
     level: Literal["link", "sign-in"]
@@ -52,6 +54,7 @@ class ProgramQuestion(msgspec.Struct, frozen=True, kw_only=True):
             title=self.title,
             shown=blocks.read(self.show) if isinstance(self.show, list) else self.show,
             fields=self.fields,
+            choices=self.choices,
             recipients=self.recipients,
             needed=self.needed,
             level=self.level,

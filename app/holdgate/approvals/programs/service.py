@@ -9,8 +9,9 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.accounts.tokens import personal
-from holdgate.approvals import blocks, forms
+from holdgate.approvals import blocks, choices, forms
 from holdgate.approvals.blocks import BadBlock
+from holdgate.approvals.choices import Choices, Option
 from holdgate.approvals.errors import ApprovalNotFound, NotAsked, QuestionExpired, QuestionImpossible
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.models import Approval
@@ -35,6 +36,7 @@ from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import TaskState, TaskVerb
+from holdgate.webhooks import service as webhooks
 
 SHORTEST = timedelta(seconds=3)  # a personal link takes no answer in its first two
 LONGEST = timedelta(days=90)
@@ -49,24 +51,28 @@ class NewRequest(msgspec.Struct, frozen=True, kw_only=True):
     `needed`: how many people, or how many of which group."""
 
     title: str
-    show: dict[str, Any] | list[Any]
-    form: dict[str, Any] | None
-    values: dict[str, Any]
-    recipients: Sequence[str]
-    needed: int | dict[str, int]
-    level: Literal["link", "sign-in"]
-    ttl: timedelta | None
-    take_back: timedelta | None
-    on_expire: str
-    metadata: dict[str, Any]
-    dedupe: bool
+    show: dict[str, Any] | list[Any] = {}
+    form: dict[str, Any] | None = None
+    values: dict[str, Any] = {}
+    options: Sequence[Option] = ()
+    request_changes: bool = False
+    recipients: Sequence[str] = ()
+    needed: int | dict[str, int] = 1
+    level: Literal["link", "sign-in"] = "link"
+    ttl: timedelta | None = None
+    take_back: timedelta | None = None
+    on_expire: str = "stop"
+    callback_url: str = ""
+    metadata: dict[str, Any] = {}
+    dedupe: bool = False
 
 
 class AskedNow(NamedTuple):
-    """`made`: False for an open one that was there."""
+    """`made`: False for an open one that was there. `secret`: signs what its callback is sent."""
 
     approval: Approval
     made: bool
+    secret: str | None = None
 
 
 class _Asking(NamedTuple):
@@ -96,7 +102,8 @@ async def ask(session: WriteSession, by: Principal, wanted: NewRequest, settings
         TaskRequest(kind=KIND, payload=AskedTask(asked.title, asked.asker), title=asked.title, owner_id=by.id),
         state=TaskState.PENDING_APPROVAL,
     )
-    await queries.insert_request(session, task_id, asked, wanted.metadata)
+    await queries.insert_request(session, task_id, asked, wanted.metadata, calls_back=bool(wanted.callback_url))
+    secret = await _callback(session, by, wanted.callback_url, task_id, settings) if wanted.callback_url else None
     task = _Asking(task_id, KIND, None, by.id, 0)
     pace = ApprovalPace(settings.approvals_at_once)
     try:
@@ -106,7 +113,14 @@ async def ask(session: WriteSession, by: Principal, wanted: NewRequest, settings
     except QuestionImpossible as problem:  # of the people in groups, and of files that a task would have to keep
         place = "show" if blocks.files_of(wanted.show) else "recipients"
         raise Invalid(str(problem), {place: str(problem)}) from None
-    return AskedNow(await session.get_one(Approval, approval_id), True)
+    return AskedNow(await session.get_one(Approval, approval_id), True, secret)
+
+
+async def _callback(session: WriteSession, by: Principal, url: str, task_id: UUID, settings: Settings) -> str:
+    try:
+        return await webhooks.create_callback(session, by, url, task_id, settings)
+    except Invalid as problem:
+        raise Invalid(str(problem), {"callback_url": problem.fields.get("url", str(problem))}) from None
 
 
 async def _check_limits(session: WriteSession, by: Principal, settings: Settings) -> None:
@@ -146,6 +160,11 @@ async def _checked(session: WriteSession, by: Principal, wanted: NewRequest, set
         problems["ttl"] = f"From {SHORTEST.seconds} seconds to {LONGEST.days} days."
     if wanted.take_back is not None and not timedelta() <= take_back <= LONGEST_TAKE_BACK:
         problems["take_back"] = f"From 0 to {LONGEST_TAKE_BACK.days} days."
+    options = tuple(wanted.options)
+    try:
+        choices.check(options, needed=1 if isinstance(wanted.needed, int) and wanted.needed == 1 else 2)
+    except QuestionImpossible as problem:
+        problems["options"] = f"This request {problem}."
     await _check_escalation(session, wanted.on_expire, problems)
     await _check_needed(session, recipients, wanted.needed, problems)
     fields = form_schema.read(wanted.form, wanted.values, problems)
@@ -157,6 +176,7 @@ async def _checked(session: WriteSession, by: Principal, wanted: NewRequest, set
         title=wanted.title.strip(),
         show=wanted.show,
         fields=fields,
+        choices=Choices(options, wanted.request_changes),
         recipients=tuple(recipients),
         needed=wanted.needed,
         level=wanted.level,
@@ -224,7 +244,7 @@ def _check_complete(fields: tuple[FormField, ...], problems: dict[str, str]) -> 
 async def _name(session: WriteSession, by: Principal) -> str:
     """What people are told of the program: its token's name, or its person's where there is none."""
     name = await personal.name_of(session, by.id, by.token_id) if by.token_id else ""
-    return name or by.name or by.email
+    return name or (by.name or by.email if by.by_program else "Test request")
 
 
 async def question_of(session: AsyncSession, task_id: UUID) -> Question:

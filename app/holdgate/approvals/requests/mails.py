@@ -5,17 +5,18 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.accounts import service as accounts
 from holdgate.approvals.evidence.form_diff import revision_of
 from holdgate.approvals.models import Approval, Note
 from holdgate.approvals.requests import clock, deadlines
 from holdgate.approvals.rules import events, policy_queries, queries, recipient_queries
+from holdgate.approvals.rules.askers import asker_of
 from holdgate.approvals.rules.shown import in_brief
 from holdgate.approvals.rules.tally import standing_of
 from holdgate.approvals.states import ApprovalState, HoldType
 from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import name_of
+from holdgate.core.text.web_address import unlinked
 from holdgate.core.tokens import digest, mint
 from holdgate.mail.errors import NotNeeded
 from holdgate.mail.letters import PlainLetter
@@ -45,7 +46,8 @@ class _Question(PlainLetter):
             raise NotNeeded("This person has decided already, or is not asked any more.")
         token = mint()
         await recipient_queries.store_link(session, digest(token), recipient.id)
-        owner = await accounts.find_user(session, approval.owner_id) if approval.owner_id else None
+        asker = await asker_of(session, approval)
+        written = str if asker.trusted else unlinked
         sender = next((person for person in standing.recipients if person.id == recipient.forwarded_from), None)
         signs_in = approval.level == "sign-in"
         left = await policy_queries.time_left(session, approval.id)
@@ -53,11 +55,11 @@ class _Question(PlainLetter):
         running = approval.expires_at is not None
         return {
             "to": recipient.email,
-            "title": approval.title,
-            "asker": owner.named if owner else "Holdgate",
+            "title": written(approval.title),
+            "asker": written(asker.text),
             "run_name": await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
             # What is decided is shown to people who have signed in, so a mail must not show it either.
-            "what": [] if signs_in else _what(approval.shown),
+            "what": [] if signs_in else [(written(label), written(text)) for label, text in _what(approval.shown)],
             "replaces": await _replaces(session, approval),
             "url": f"{settings.base_url}/review/{token}",
             "minutes": deadlines.minutes(left),

@@ -29,6 +29,11 @@ def rows(shown: Any) -> list[ShownRow]:
     return [_row(label, value) for label, value in shown.items()]
 
 
+def texts(shown: Any) -> list[tuple[str, str]]:
+    """Everything that is shown, as plain text under its names."""
+    return [(row.label, row.text) for row in rows(shown)]
+
+
 def in_brief(shown: Any) -> list[tuple[str, str]]:
     """For an email: a line for each, which a template may cut short."""
     if isinstance(shown, list):
