@@ -185,12 +185,7 @@ SETTINGS = (
         "open approval requests of one person at once; further ones wait for their turn, without an email and without a"
         " running clock",
     ),
-    Setting(
-        "digest_after",
-        integer(1, 1000),
-        APPROVALS,
-        "so many requests to one person within a minute are an email each; more are one email, with one link to all",
-    ),
+    Setting("digest_after", integer(1, 1000), APPROVALS, "more requests to one person within a minute are one email"),
     Setting(
         "approval_take_back",
         duration(0),
