@@ -631,6 +631,17 @@ CREATE FUNCTION holdgate.holdgate_sought(words text) RETURNS tsquery
   FROM unnest(tsvector_to_array(to_tsvector('simple', translate(words, '/', ' ')))) AS l
 $$;
 
+CREATE FUNCTION holdgate.holdgate_steps(task_ uuid, attempt_ integer, round_ integer) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM tasks t WHERE t.id = task_ AND t.attempt = attempt_ - 1 AND t.round = round_) THEN
+    RETURN NULL;
+  END IF;
+  RETURN (SELECT coalesce(json_object_agg(s.name, s.result), '{}')::text FROM task_steps s WHERE s.task_id = task_
+          HAVING coalesce(sum(pg_column_size(s.result)), 0) <= 65536);
+END $$;
+
 CREATE FUNCTION holdgate.holdgate_task_problem(item jsonb) RETURNS text
     LANGUAGE sql STABLE
     AS $_$

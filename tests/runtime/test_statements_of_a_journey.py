@@ -4,7 +4,7 @@ from datetime import timedelta
 from secrets import token_hex
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 import tests.runtime.kinds  # noqa: F401
 from holdgate.approvals.models import Approval, Recipient
@@ -95,3 +95,17 @@ async def test_a_claim_brings_what_was_finished_unless_it_is_much(
     ctx = await attempt(database, settings, direct)
     assert (ctx.task.steps is not None) == brought
     assert await ctx.step("ids", ids) == kept
+
+
+async def test_a_claim_brings_nothing_that_others_may_have_changed_since_it_began(
+    database: Database, settings: Settings
+) -> None:
+    async with database.write("system") as session:
+        await enqueue(session, TaskRequest(kind="test.asks", payload={"name": "x"}))
+    ctx = await attempt(database, settings, database.direct("worker:test"))
+    await ctx.step("one", one)
+    brought = text("SELECT holdgate_steps(:id, :attempt, :round)")
+    async with database.read() as session:
+        for claimed, round_, found in ((2, 0, '{ "one" : 1 }'), (3, 0, None), (2, 1, None)):
+            values = {"id": ctx.task_id, "attempt": claimed, "round": round_}
+            assert (await session.execute(brought, values)).scalar_one() == found

@@ -132,13 +132,7 @@ _UPDATE = """
     FROM c WHERE t.id = c.id
     RETURNING """
 _STEPS = """,
-              -- Unless it is much. And not if another worker, or a person, has had the task since this statement began:
-              -- what they have finished or forgotten is not to be seen from here.
-              CASE WHEN t.attempt > 1 AND (t.attempt - 1, t.round) =
-                                          (SELECT seen.attempt, seen.round FROM tasks seen WHERE seen.id = t.id)
-                   THEN (SELECT CAST(coalesce(json_object_agg(s.name, s.result), '{}') AS text)
-                         FROM task_steps s WHERE s.task_id = t.id
-                         HAVING coalesce(sum(pg_column_size(s.result)), 0) <= 65536) END AS steps
+              CASE WHEN t.attempt > 1 THEN holdgate_steps(t.id, t.attempt, t.round) END AS steps
 """
 TAKE = _UPDATE + _CLAIMED + _STEPS
 _REST = "), c AS MATERIALIZED (" + FITTING + ")" + TAKE
