@@ -7,12 +7,14 @@ from uuid import UUID
 
 import msgspec
 
+from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import clock, deadlines
 from holdgate.approvals.rules import digest_queries, events, recipient_queries
 from holdgate.approvals.rules.digest_queries import DigestRequest
 from holdgate.approvals.rules.models import Digest
 from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
+from holdgate.core.text.web_address import unlinked
 from holdgate.core.tokens import digest as hash_of
 from holdgate.core.tokens import mint
 from holdgate.mail.errors import NotNeeded
@@ -41,7 +43,7 @@ class ApprovalDigest(PlainLetter):
         ends = {item.approval.id: deadlines.ends_at(item.approval, now) for item in told}
         first = min((end for end in ends.values() if end), default=None)
         others = [item for item in await digest_queries.items(session, digest) if item.recipient.turn == "waiting"]
-        lines = [(item.approval.title, deadlines.written(ends[item.approval.id], zone)) for item in told[:MOST_LINES]]
+        lines = [(_title(item.approval), deadlines.written(ends[item.approval.id], zone)) for item in told[:MOST_LINES]]
         return {
             "to": digest.email,
             "n": len(told),
@@ -96,3 +98,8 @@ def _left(first: datetime | None, now: datetime) -> Any:
 
 async def _note(session: WriteSession, item: DigestRequest, verb: str, told: dict[str, str]) -> None:
     await events.record(session, item.approval.id, verb, "system", recipient_id=item.recipient.id, data=told)
+
+
+def _title(approval: Approval) -> str:
+    """A program's without an address that mail programs would make a link of."""
+    return approval.title if approval.asker is None else unlinked(approval.title)
