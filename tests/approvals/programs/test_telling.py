@@ -75,6 +75,8 @@ async def test_pages_and_emails_say_which_program_asks_and_make_no_link_of_what_
     assert re.search(r'data-fact="asker">[^<]*<bdi>tests</bdi>', inbox.text)
 
     assert await trust(api, site, await api.person("third@example.org")) == 403
+    programs = await browser_of(site, await api.person(ADMIN, admin=True)).get("/settings/ask")
+    assert programs.status_code == 200 and programs.text.count('id="program-') == 1
     assert await trust(api, site, await api.person(ADMIN, admin=True)) == 303
     page = await stranger(site).get(f"/review/{link}")
     assert 'href="https://bank.example/x"' in page.text and 'href="https://linked.example/y"' in page.text

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import any_, bindparam, delete, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdgate.accounts.models import ApiToken, User
@@ -95,7 +95,7 @@ async def find_token(session: Session, user_id: UUID, token_id: UUID) -> ApiToke
 
 async def asking_tokens(session: Session, *, limit: int) -> list[tuple[ApiToken, str]]:
     """Everybody's that may ask people, with the addresses of their owners; newest first."""
-    asks = ApiToken.scopes.contains([Scope.APPROVALS_CREATE.value])
+    asks = literal(Scope.APPROVALS_CREATE.value) == any_(ApiToken.scopes)
     rows = select(ApiToken, User.email).join(User, User.id == ApiToken.user_id).where(asks)
     found = await session.execute(rows.order_by(ApiToken.id.desc()).limit(limit))
     return [(token, email) for token, email in found]
