@@ -36,7 +36,8 @@ from holdgate.runtime.doorbell import Doorbell
 from holdgate.schema import migrate
 from holdgate.tasks.kinds import kind
 from holdgate.tasks.service import TaskRequest, enqueue
-from tests.processes import Servers, environment, worker
+from tests.processes import environment, worker
+from tests.servers import Servers
 
 HOME = Path(".holdgate/bench-journeys")
 AT_ONCE = 16
