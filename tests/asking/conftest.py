@@ -68,6 +68,12 @@ class Desk:
         self._person.decide(asked, decision, reason=reason, form={**asked.values, **form})
         return asked
 
+    def choose(self, option: str) -> None:
+        """One of the options that are offered."""
+        asked = self.open_request()
+        body = {"version": asked.version, "option": option, "reason": "Because."}
+        self._person.post(f"/approvals/{asked.id}/decision", body)
+
     def will_decide(self, decision: Literal["approve", "reject"] = "approve", **more: Any) -> "Future[ApprovalDetail]":
         """Beside the test."""
         return self._hands.submit(self.decide, decision, **more)

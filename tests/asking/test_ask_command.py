@@ -84,6 +84,15 @@ def test_a_pipeline_asks_ends_and_looks_again(desk: Desk) -> None:
     ]
 
 
+def test_a_choice_that_stops_is_status_1(desk: Desk) -> None:
+    choices = ("--option", "All at once", "--option", "Not today:stop", "--callback", "https://hooks.example.org/x")
+    status, made, _ = ended(start(desk, "--title", "Deploy", "--to", desk.approver, *choices, "--no-wait"))
+    assert status == 0 and made["callback_secret"].startswith("whsec_")
+    desk.choose("Not today")
+    status, said, _ = ended(start(desk, "--id", made["id"]))
+    assert (status, said["state"], said["decision"]["option"]) == (1, "rejected", "Not today")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -39,13 +39,15 @@ class AskOptions(TypedDict, total=False):
 
 
 class CreatedApproval(msgspec.Struct, frozen=True, kw_only=True):
-    """An approval request that is there now. `url` is its page; `client.wait` gives its decision."""
+    """An approval request that is there now. `url` is its page; `client.wait` gives its decision. `callback_secret`
+    verifies what its `callback_url` is sent (`verify_webhook`): keep it."""
 
     id: UUID
     task_id: UUID
     state: str
     version: str
     url: str
+    callback_secret: str | None = None
 
 
 class UsedApproval(msgspec.Struct, frozen=True):
