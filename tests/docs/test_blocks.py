@@ -54,13 +54,13 @@ ELSEWHERE = {
         "python",
     ): f"{RECEIPTS}test_the_python_of_the_page_tells_a_genuine_receipt_from_a_changed_one",
 }
-ASKING = "tests/journeys/test_asking.py::test_a_program_asks_with_curl_and_gets_a_decision_with_a_receipt"
+CURL = "tests.journeys.test_asking:test_a_program_asks_with_curl_and_gets_a_decision_with_a_receipt"
 ELSEWHERE_BLOCKS = {
     "docs/approvals.md: sed -e 's/^{\"receipt\"://' -e 's/,\"signature\":{[^{]*$//' rece": (
         f"{RECEIPTS}test_the_openssl_lines_of_the_page_do_so_too"
     ),
-    'docs/ask.md: curl -sS "$HOLDGATE_URL/api/v1/approvals" -H "Authorization:': ASKING,
-    'docs/ask.md: curl -sS "$HOLDGATE_URL/api/v1/approvals/$ID?wait=60" -H "Au': ASKING,
+    'docs/ask.md: curl -sS "$HOLDGATE_URL/api/v1/approvals" -H "Authorization:': CURL,
+    'docs/ask.md: curl -sS "$HOLDGATE_URL/api/v1/approvals/$ID?wait=60" -H "Au': CURL,
 }
 # Not run, and why. What they name is looked up all the same.
 NOT_RUN = {
