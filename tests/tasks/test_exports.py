@@ -81,10 +81,10 @@ async def test_a_filter_that_does_not_fit_exports_nothing(member: Browser) -> No
         assert (await member.get(f"/tasks/export.{kind}?state=nonsense")).status_code == 422
 
 
-async def test_ten_thousand_tasks_start_at_once_and_never_are_in_memory_together(
+async def test_twenty_thousand_tasks_start_at_once_and_never_are_in_memory_together(
     database: Database, ann: Principal
 ) -> None:
-    n = 10_000
+    n = 20_000
     async with database.write("system") as session:
         await session.execute(_MANY, {"owner": ann.id, "n": n})
     rows = msgspec.json.Decoder(list[Row]).decode  # of the rest nothing is kept: to count its memory takes long

@@ -27,6 +27,15 @@ class Machine(Generic[S, V]):
             state for state in states if not any(state in move.sources for move in self.moves.values())
         )
 
+    def is_usual(self, verb: V, target: S) -> bool:
+        """Whether a change to `target` is taken for this verb's unless something else is said: of the verbs of an edge
+        the first declared is meant."""
+        first: dict[S, V] = {}
+        for source, to, each in self.edges():
+            if to == target:
+                first.setdefault(source, each)
+        return all(first[source] == verb for source in self.moves[verb].sources)
+
     def sources(self, verb: V) -> frozenset[S]:
         return self.moves[verb].sources
 

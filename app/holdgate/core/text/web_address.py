@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 MOST = 2000  # characters
 
 
-# What people, or the programs that show their mail, take for an address: with a scheme, or by its dots.
-_LINK = re.compile(r"https?://[^\s<>\"]+|(?:[\w-]+\.)+[^\W\d_]{2,}", re.IGNORECASE)
+# What people, or the programs that show their mail, take for an address: with a scheme, or by its dots. It begins where
+# neither a letter nor a dot stands before, or each of its characters would be tried as a beginning.
+_LINK = re.compile(r"https?://[^\s<>\"]+|(?<![\w.-])\.*(?:[\w-]+\.+)+[^\W\d_]{2,}", re.IGNORECASE)
 
 
 def hosts_in(text: str) -> list[str]:
