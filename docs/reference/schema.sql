@@ -243,7 +243,7 @@ CREATE FUNCTION holdgate.approvals_quorum() RETURNS trigger
     SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
-  IF (SELECT count(*) FROM approval_votes v WHERE v.approval_id = NEW.id AND v.verb = 'approve') < NEW.needed THEN
+  IF (SELECT count(*) FROM approval_votes v WHERE v.approval_id = NEW.id AND v.verb = 'approve' AND v.version = NEW.version) < NEW.needed THEN
     RAISE EXCEPTION 'approval % needs % people', NEW.id, NEW.needed USING ERRCODE = 'check_violation';
   END IF;
   RETURN NEW;

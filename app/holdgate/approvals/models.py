@@ -34,7 +34,8 @@ Moment = DateTime(timezone=True)
 class Approval(Base):
     """A question put to people while its task holds; also a hold for input or for a sign-in (`hold`).
 
-    `version` is the SHA-256 (hex) of exactly what is shown: `title`, `shown`, `form`, `choices`. `round` is the task's
+    `version` is the SHA-256 (hex) of exactly what is shown: `title`, `shown`, `form`, `choices`. Several who decide may
+    change the form, and with it the version; `form` then tells what was earlier (values.py). `round` is the task's
     round when it was asked: a refusal of an earlier round does not count any more. From `withdrawn_at` on nothing that
     was decided counts: the step has asked for another version, or the task got another payload (a trigger sets that).
 
@@ -130,6 +131,12 @@ class Approval(Base):
     # a handler asks.
     asker: Mapped[str | None] = mapped_column(Text)
     asker_id: Mapped[UUID | None] = mapped_column()
+
+    @property
+    def asked_version(self) -> str:
+        """The version that the step asked, before anybody changed the form."""
+        earlier = (self.form or {}).get("earlier")
+        return str(earlier[0]["version"]) if earlier else self.version
 
     @property
     def goes_on_at(self) -> datetime | None:

@@ -134,13 +134,21 @@ class Answer(Generic[F]):
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What a person sends: the version they saw, what they decided, the form as they left it. Where options are offered
-    `option` names one, and says the verb."""
+    `option` names one, and says the verb. Without a `form` several who decide leave it as it is shown."""
 
     version: str
     verb: ApprovalVerb | None = None
     option: str | None = None
-    form: dict[str, Any] = {}
+    form: dict[str, Any] | None = None
     reason: str = ""
+
+
+class EarlierForm(msgspec.Struct, frozen=True, kw_only=True):
+    """A version that is over because one of several who decide changed the form: `values` are those they replaced."""
+
+    version: str
+    values: dict[str, Any]
+    changed_by: str
 
 
 class ApprovalPace(msgspec.Struct, frozen=True):
@@ -157,13 +165,29 @@ def _shown(title: str, shown: Any, fields: tuple[FormField, ...], choices: Choic
     return msgspec.json.encode([title, shown, fields, choices], order="sorted")
 
 
-def as_shown(approval: "Approval") -> bytes:
-    """The very bytes (JSON) whose SHA-256 is the version."""
-    return _shown(approval.title, approval.shown, fields_of(approval), choices_of(approval))
+def as_shown(approval: "Approval", fields: tuple[FormField, ...] | None = None) -> bytes:
+    """The very bytes (JSON) whose SHA-256 is the version; or would be, with these fields."""
+    return _shown(
+        approval.title, approval.shown, fields_of(approval) if fields is None else fields, choices_of(approval)
+    )
 
 
 def fields_of(approval: "Approval") -> tuple[FormField, ...]:
     return msgspec.convert((approval.form or {}).get("fields", ()), tuple[FormField, ...])
+
+
+def earlier_forms(approval: "Approval") -> list[EarlierForm]:
+    """Oldest first."""
+    return msgspec.convert((approval.form or {}).get("earlier", ()), list[EarlierForm])
+
+
+def asked_fields(approval: "Approval") -> tuple[FormField, ...]:
+    """As the step asked, before anybody changed one."""
+    asked: dict[str, Any] = {}
+    for earlier in reversed(earlier_forms(approval)):
+        asked |= earlier.values
+    fields = fields_of(approval)
+    return tuple(msgspec.structs.replace(each, value=asked.get(each.name, each.value)) for each in fields)
 
 
 def choices_of(approval: "Approval") -> Choices:

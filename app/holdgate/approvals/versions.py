@@ -45,15 +45,15 @@ async def latest(session: AsyncSession, task_id: UUID, step: str) -> Latest:
 
 def decision_on(found: Approval | None, version: str, round: int) -> Approval | None:
     """What was decided on this version, by what the step has asked last; None when it must be asked (again)."""
-    return found if found is not None and found.version == version and _counts(found, round) else None
+    return found if found is not None and found.asked_version == version and _counts(found, round) else None
 
 
 async def changes_requested(
     session: AsyncSession, task_id: UUID, step: str, version: str, passed: Collection[UUID]
 ) -> Approval | None:
     """What people wanted changed in this version, the first that the handler has not `passed` in this attempt."""
-    found = await queries.changes_requested(session, task_id, step, version)
-    return next((each for each in found if each.id not in passed), None)
+    found = await queries.changes_requested(session, task_id, step)
+    return next((each for each in found if each.asked_version == version and each.id not in passed), None)
 
 
 async def has_asked(session: AsyncSession, task_id: UUID) -> bool:
@@ -107,7 +107,7 @@ async def replace(session: WriteSession, task: AskingTask, question: Question, b
         )
     if before.state == ApprovalState.CHANGES_REQUESTED:
         return True
-    if before.version == question.version:
+    if before.asked_version == question.version:
         return False
     await queries.withdraw(session, before.id)
     return True

@@ -106,7 +106,7 @@ async def decide_approval(
 ) -> Decided:
     """One decision counts: who comes second is told 409, who comes too late 410."""
     verb = ApprovalVerb(sent.decision) if sent.decision else None
-    decision = Decision(version=sent.version, verb=verb, option=sent.option, form=sent.form, reason=sent.reason)
+    decision = Decision(version=sent.version, verb=verb, option=sent.option, form=sent.form or None, reason=sent.reason)
     return decided(await deciding.decide_signed_in(session, by, approval_id, decision, source=source(request)))
 
 
@@ -122,7 +122,7 @@ async def answer_task(
 ) -> Decided:
     """For a task that needs input or a sign-in. 409 when it asks nothing."""
     approval_id, version = await _question(session, task_id, by)
-    decision = Decision(version=sent.version or version, verb=ApprovalVerb.ANSWER, form=sent.form)
+    decision = Decision(version=sent.version or version, verb=ApprovalVerb.ANSWER, form=sent.form or None)
     return decided(await deciding.decide_signed_in(session, by, approval_id, decision, source=source(request)))
 
 

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -43,12 +43,32 @@ class FieldChange(msgspec.Struct, frozen=True):
 
 
 def changes_of(approval: Approval) -> list[FieldChange]:
-    """The fields that were answered otherwise than proposed, in the form's order."""
+    """The fields that were answered otherwise than the step proposed, in the form's order."""
     answer = approval.answer or {}
     pairs = [
         (field.label, _compared(field.value), _compared(answer.get(field.name))) for field in _asked(approval, answer)
     ]
     return _changes(pairs)
+
+
+class FormRevision(NamedTuple):
+    """What one of several who decide changed in the form."""
+
+    by: str
+    changes: list[FieldChange]
+
+
+def form_revisions(approval: Approval) -> list[FormRevision]:
+    """Oldest first."""
+    fields = values.fields_of(approval)
+    after = {field.name: field.value for field in fields}
+    found: list[FormRevision] = []
+    for earlier in reversed(values.earlier_forms(approval)):
+        before = after | earlier.values
+        pairs = [(each.label, _compared(before[each.name]), _compared(after[each.name])) for each in fields]
+        found.insert(0, FormRevision(earlier.changed_by, _changes(pairs)))
+        after = before
+    return found
 
 
 def changes_between(label: str, before: str, after: str) -> list[FieldChange]:
@@ -77,7 +97,7 @@ def _changes(pairs: list[tuple[str, str, str]]) -> list[FieldChange]:
 
 
 def _asked(approval: Approval, answer: dict[str, Any]) -> list[Any]:
-    return [field for field in values.fields_of(approval) if field.name in answer]
+    return [field for field in values.asked_fields(approval) if field.name in answer]
 
 
 def as_text(value: Any) -> str:

@@ -15,7 +15,14 @@ from holdgate.approvals.errors import (
     SelfApproval,
     SignInNeeded,
 )
-from holdgate.approvals.evidence.form_diff import FieldChange, as_text, changes_between, revision_of
+from holdgate.approvals.evidence.form_diff import (
+    FieldChange,
+    FormRevision,
+    as_text,
+    changes_between,
+    form_revisions,
+    revision_of,
+)
 from holdgate.approvals.forms import FormField, texts_of
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests.clarifying import NoteEnded, OpenNote
@@ -126,6 +133,16 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
         return revision_of(self.before, self.approval) if self.before else []
 
     @property
+    def form_revisions(self) -> list[FormRevision]:
+        """What others who decide have changed in the form."""
+        return form_revisions(self.approval) if self.open else []
+
+    @property
+    def outdated(self) -> bool:
+        """Whether what was sent was entered into another version than the one that is shown."""
+        return bool(self.sent.version) and self.sent.version != self.approval.version
+
+    @property
     def asks_approval(self) -> bool:
         return self.approval.hold == HoldType.APPROVAL
 
@@ -145,7 +162,7 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
 
     def value(self, field: FormField) -> Any:
         """As just sent, or as it was filled in for an approval that was taken back, or as proposed."""
-        if self.sent.answers is not None:
+        if self.sent.answers is not None and not self.outdated:
             return shown(field.field, texts_of(field.field, self.sent.answers.get(field.name)))
         return write(field.field, (self.approval.answer or {}).get(field.name, field.stored))
 
@@ -195,11 +212,12 @@ def decision_of(sent: SentDecisions) -> Decision:
     if option is None and sent.decision not in VERBS:
         raise Invalid("Please choose one of the decisions offered.", {"decision": "Choose one."})
     verb = ApprovalVerb(sent.decision) if option is None else None
-    form = dict(sent.answers or {})
-    return Decision(version=sent.version, verb=verb, option=option, form=form, reason=sent.reason)
+    return Decision(version=sent.version, verb=verb, option=option, form=dict(sent.answers or {}), reason=sent.reason)
 
 
 def refusal(sent: SentDecisions, problem: AppError) -> tuple[SentDecisions, str, int]:
     """What to show when a decision did not count: the entries kept, the sentence, the status."""
     errors = problem.fields if isinstance(problem, Invalid) else {}
-    return msgspec.structs.replace(sent, errors=errors), str(problem), problem.status
+    # What was chosen was meant for another version.
+    decision = "" if isinstance(problem, QuestionChanged) else sent.decision
+    return msgspec.structs.replace(sent, decision=decision, errors=errors), str(problem), problem.status

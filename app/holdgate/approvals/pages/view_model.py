@@ -110,6 +110,7 @@ TITLES = {
     "reject": "Rejected",
     "request_changes": "Requested changes",
     "answer": "Answered",
+    "propose": "Changed the form",
     "forward": "Passed on",
     "ask_back": "Asked the owner; the clock stands still",
     "answer_back": "Owner answered; the clock goes on",
@@ -172,5 +173,16 @@ def _detail(data: dict[str, Any]) -> str:
     left_out = f"not {', '.join(data['left_out'])}, who started or changed it" if "left_out" in data else ""
     away = f"{', '.join(data['away'])} away, and nobody can stand in" if "away" in data else ""
     group = f"group {data['group']}" if "group" in data else ""
-    texts = [to, group, people, left_out, away, *(data.get(name) or "" for name in ("note", "text", "reason"))]
+    fields = ", ".join(data.get("fields", ()))
+    again = f"asked again: {', '.join(data['again'])}" if data.get("again") else ""
+    texts = [
+        to,
+        fields,
+        again,
+        group,
+        people,
+        left_out,
+        away,
+        *(data.get(name) or "" for name in ("note", "text", "reason")),
+    ]
     return ": ".join(text for text in texts if text)

@@ -231,12 +231,12 @@ async def _check_needed(
 
 
 def _check_complete(fields: tuple[FormField, ...], problems: dict[str, str]) -> None:
-    """Several people agree on the same, so nobody fills it in."""
+    """Several people agree on the same, so it has to be there to be approved as it is."""
     try:
         forms.read(fields, {field.name: field.value for field in fields})
     except Invalid as problem:
         problems |= {
-            f"values.{name}": f"Several people decide, so nobody can change the form. {sentence}"
+            f"values.{name}": f"Several people decide on the same form, so it must be complete. {sentence}"
             for name, sentence in problem.fields.items()
         }
 

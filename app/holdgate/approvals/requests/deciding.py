@@ -22,6 +22,7 @@ from holdgate.approvals.errors import (
     SelfApproval,
 )
 from holdgate.approvals.models import Approval, Vote
+from holdgate.approvals.requests import proposing
 from holdgate.approvals.rules import events, policy_queries, queries, recipient_queries
 from holdgate.approvals.rules.access import answered_by_owner, asked_by_link, check_person
 from holdgate.approvals.rules.tally import Standing, standing_of
@@ -111,6 +112,8 @@ async def _decide(
         raise QuestionExpired
     standing = await standing_of(session, current)
     check_may_vote(standing, by)
+    if answer is not None and await proposing.propose(session, current, answer, by=by, now=now):
+        standing = msgspec.structs.replace(standing, votes=standing.rejected)
     vote = {"verb": verb.value, "reason": reason, "answer": answer, "option": option, "source": source}
     stored, along = await _vote(session, current, by, vote, now)
     standing = await _with_vote(session, standing, stored)
@@ -122,7 +125,7 @@ async def _decide(
         session,
         approval.id,
         verb,
-        version=decision.version,
+        version=current.version,
         by=", ".join(one.email for one in votes),
         source=source,
         reason=_reasons(votes),
@@ -146,14 +149,10 @@ def _verb(approval: Approval, decision: Decision) -> ApprovalVerb:
 
 
 def _answer(approval: Approval, decision: Decision) -> dict[str, Any]:
-    """The form as it was left. Where several must agree they agree on the same: nobody changes it."""
-    fields = fields_of(approval)
-    if approval.needed == 1:
-        return forms.read(fields, decision.form)
-    shown = forms.read(fields, {field.name: field.value for field in fields})
-    if decision.form and forms.read(fields, decision.form) != shown:
-        raise Invalid("Several people decide this together, so nobody can change what it says.")
-    return shown
+    """The form as it was left; several leave it as it is shown by sending none."""
+    if decision.form is None and approval.needed > 1:
+        return proposing.as_proposed(approval)
+    return forms.read(fields_of(approval), decision.form or {})
 
 
 def check_may_vote(standing: Standing, email: str) -> None:

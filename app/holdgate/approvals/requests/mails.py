@@ -1,5 +1,6 @@
 """The mails that put a question to a person. The link's token is minted while the mail is rendered."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from holdgate.approvals.rules.askers import asker_of
 from holdgate.approvals.rules.shown import in_brief
 from holdgate.approvals.rules.tally import standing_of
 from holdgate.approvals.states import ApprovalState, HoldType
+from holdgate.approvals.values import EarlierForm, earlier_forms, fields_of
 from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import name_of
@@ -60,7 +62,7 @@ class _Question(PlainLetter):
             "run_name": await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
             # What is decided is shown to people who have signed in, so a mail must not show it either.
             "what": [] if signs_in else [(written(label), written(text)) for label, text in _what(approval.shown)],
-            "replaces": await _replaces(session, approval),
+            "replaces": await _replaces(session, approval, written),
             "url": f"{settings.base_url}/review/{token}",
             "minutes": deadlines.minutes(left),
             "deadline": deadlines.written(ends, await deadlines.zone_of(session, recipient.email)),
@@ -168,15 +170,26 @@ def _what(shown: Any) -> list[tuple[str, str]]:
     return told if left <= 0 else [*told[:MOST_ROWS], ("And more", f"{left} further values, on the page")]
 
 
-async def _replaces(session: WriteSession, approval: Approval) -> str:
+async def _replaces(session: WriteSession, approval: Approval, written: Callable[[str], str]) -> str:
     """Why somebody is asked again; "" for what is asked for the first time."""
+    if earlier := earlier_forms(approval):
+        return _changed_form(approval, earlier[-1], written)
     before = await queries.version_before(session, approval)
     if before is None:
         return ""
     by = f" by {name_of(before.decided_by)}" if before.decided_by and before.decided_by != "system" else ""
-    labels = [] if approval.level == "sign-in" else [change.label for change in revision_of(before, approval)]
+    labels = [] if approval.level == "sign-in" else [written(change.label) for change in revision_of(before, approval)]
     changed = f" Changed: {', '.join(labels)}." if labels else ""
     if before.state == ApprovalState.CHANGES_REQUESTED:
         return f"This is a new version, after changes were requested{by}: “{before.reason}”.{changed}"
     said = f"This is a changed request: an earlier version was {before.state}{by}, which does not count for this one."
     return said + changed
+
+
+def _changed_form(approval: Approval, last: EarlierForm, written: Callable[[str], str]) -> str:
+    """For those who had approved before, and for all whom an email reaches later."""
+    labels = [written(field.label) for field in fields_of(approval) if field.name in last.values]
+    what = "the form" if approval.level == "sign-in" else f"the form ({', '.join(labels)})"
+    return (
+        f"{last.changed_by} has changed {what}. Approvals given before do not count: please decide on it as it is now."
+    )

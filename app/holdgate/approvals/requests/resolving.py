@@ -234,8 +234,7 @@ def _check_people(question: Question, named: _Named, barred: frozenset[str]) -> 
             forms.read(question.fields, {field.name: field.value for field in question.fields})
         except Invalid as problem:
             raise QuestionImpossible(
-                f"Several people decide {question.step!r}, so nobody can change its form, which is not complete: "
-                f"{problem}"
+                f"Several people decide {question.step!r} on the same form, which is not complete: {problem}"
             ) from None
 
 

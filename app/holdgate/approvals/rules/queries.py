@@ -102,11 +102,11 @@ async def any_question(session: AsyncSession, task_id: UUID) -> bool:
     return bool(await session.scalar(select(select(Approval.id).where(*counts).exists())))
 
 
-async def changes_requested(session: AsyncSession, task_id: UUID, step: str, version: str) -> Sequence[Approval]:
+async def changes_requested(session: AsyncSession, task_id: UUID, step: str) -> Sequence[Approval]:
     """Oldest first."""
     found = await session.execute(
         select(Approval)
-        .where(Approval.task_id == task_id, Approval.step == step, Approval.version == version, _CHANGES)
+        .where(Approval.task_id == task_id, Approval.step == step, _CHANGES)
         .where(Approval.withdrawn_at.is_(None))
         .order_by(Approval.created_at, Approval.id)
     )
@@ -148,9 +148,10 @@ async def version_before(session: AsyncSession, approval: Approval) -> Approval 
 
 
 def another_version(approval: Approval, before: Approval | None) -> Approval | None:
-    if before is None or (before.version == approval.version and before.state != ApprovalState.CHANGES_REQUESTED):
+    if before is None:
         return None
-    return before
+    same = before.asked_version == approval.asked_version and before.state != ApprovalState.CHANGES_REQUESTED
+    return None if same else before
 
 
 async def withdraw(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> None:
