@@ -181,6 +181,8 @@ def question_view(
     token: of the personal link that the page is behind, if it is.
     """
     in_blocks = isinstance(approval.shown, list)
+    if sent is not None and sent.version != approval.version:
+        sent = msgspec.structs.replace(sent, decision="")  # it was chosen for what another version shows
     return QuestionView(
         approval=approval,
         fields=values.fields_of(approval),
@@ -218,6 +220,4 @@ def decision_of(sent: SentDecisions) -> Decision:
 def refusal(sent: SentDecisions, problem: AppError) -> tuple[SentDecisions, str, int]:
     """What to show when a decision did not count: the entries kept, the sentence, the status."""
     errors = problem.fields if isinstance(problem, Invalid) else {}
-    # What was chosen was meant for another version.
-    decision = "" if isinstance(problem, QuestionChanged) else sent.decision
-    return msgspec.structs.replace(sent, decision=decision, errors=errors), str(problem), problem.status
+    return msgspec.structs.replace(sent, errors=errors), str(problem), problem.status
