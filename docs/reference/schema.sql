@@ -180,15 +180,16 @@ BEGIN
     ORDER BY w.urgency DESC, w.asked_at, w.id
     LIMIT 1;
     CONTINUE WHEN NOT FOUND OR room <= 0;
-    UPDATE approval_recipients r SET turn = 'open', tell_at = now() + interval '2 seconds'
-    FROM (
+    -- Materialised: a plan that looks for them once for each row would give more turns than there is room.
+    WITH next AS MATERIALIZED (
       SELECT w.id FROM approval_recipients w
       WHERE w.person = someone AND w.turn = 'waiting'
       ORDER BY w.urgency DESC, w.asked_at, w.id
       LIMIT room
       FOR NO KEY UPDATE SKIP LOCKED
-    ) AS next
-    WHERE r.id = next.id;
+    )
+    UPDATE approval_recipients r SET turn = 'open', tell_at = now() + interval '2 seconds'
+    FROM next WHERE r.id = next.id;
     GET DIAGNOSTICS given = ROW_COUNT;
     IF given < room AND EXISTS (SELECT FROM approval_recipients w WHERE w.person = someone AND w.turn = 'waiting') THEN
       -- Somebody is closing the others just now, or fails to.

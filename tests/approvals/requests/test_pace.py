@@ -112,8 +112,8 @@ async def test_a_decision_and_a_cancellation_make_room_in_the_same_transaction(
     assert await turns(database, requests) == [None, None, "open", "open"]
     async with database.write("system") as session:
         later = datetime.now(UTC) + timedelta(seconds=5)
-        assert await telling.tell_due(session, now=later) == 1
-        assert await telling.tell_due(session, now=later) == 0
+        assert await telling.tell_due(session, few=TWO.digest_after, now=later) == 1
+        assert await telling.tell_due(session, few=TWO.digest_after, now=later) == 0
     assert await mailed(database) == 4
     for one in requests[2:]:
         await by_link(database, await told(database, settings, one), 0, agree(one))

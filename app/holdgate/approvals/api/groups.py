@@ -91,14 +91,14 @@ class GroupDecided(msgspec.Struct, frozen=True):
 
 
 @get("/approvals/groups", scope=Scope.TASKS_READ, tag=TAG, summary="List what can be decided together")
-async def list_groups(user: Principal, read: ReadSession, wanted: Query[GroupQuery]) -> GroupList:
+async def list_alike_approvals(user: Principal, read: ReadSession, wanted: Query[GroupQuery]) -> GroupList:
     """Questions put to this person; of one run, with the scope `admin`, everybody's."""
     found = [GroupItem(**group._asdict()) for group in await grouping.groups(read, user, wanted.run_id)]
     return GroupList(found)
 
 
 @get("/approvals/groups/{key:str}", scope=Scope.TASKS_READ, tag=TAG, summary="Read what can be decided together")
-async def get_group(user: Principal, read: ReadSession, key: str) -> GroupDetail:
+async def get_alike_approvals(user: Principal, read: ReadSession, key: str) -> GroupDetail:
     """Every question whole, with the version that a decision names."""
     found = await grouping.members(read, user, _checked(key))
     if not found:
@@ -140,4 +140,4 @@ def _checked(key: str) -> str:
     return key
 
 
-handlers = [list_groups, get_group, decide_group]
+handlers = [list_alike_approvals, get_alike_approvals, decide_group]
