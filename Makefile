@@ -92,7 +92,7 @@ lock: ## renew the requirements files from pyproject.toml, for every Python and 
 	@$(BIN)/python -m pip install --quiet uv
 	@$(UV_LOCK) --extra dev --extra embedded pyproject.toml -o requirements.txt
 	@$(UV_LOCK) --extra server --extra mcp --extra embedded --group pyproject.toml:build --constraint requirements.txt pyproject.toml -o requirements-run.txt
-	@$(UV_LOCK) --extra server --extra mcp --extra tracing --constraint requirements.txt pyproject.toml -o requirements-production.txt
+	@$(UV_LOCK) --extra server --extra mcp --extra tracing --extra holidays --constraint requirements.txt pyproject.toml -o requirements-production.txt
 	@$(UV_LOCK) --group pyproject.toml:build --constraint requirements.txt -o deploy/container/requirements-build.txt
 	@$(UV_LOCK) examples/agents/requirements.in -o examples/agents/requirements.txt
 	@$(UV_LOCK) --group pyproject.toml:container -o deploy/container/requirements-check.txt

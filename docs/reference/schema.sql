@@ -1998,6 +1998,7 @@ CREATE TABLE holdgate.working_times (
     ends time without time zone NOT NULL,
     zone text NOT NULL,
     quiet boolean DEFAULT false NOT NULL,
+    holidays text DEFAULT ''::text NOT NULL,
     CONSTRAINT working_times_days_check CHECK (((cardinality(days) >= 1) AND (days <@ '{1,2,3,4,5,6,7}'::smallint[]))),
     CONSTRAINT working_times_ends_check CHECK ((ends > starts))
 );

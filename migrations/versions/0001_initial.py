@@ -1063,6 +1063,7 @@ def tables() -> None:
         sa.Column("ends", sa.Time(), nullable=False),
         sa.Column("zone", sa.Text(), nullable=False),
         sa.Column("quiet", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("holidays", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint(
             "cardinality(days) >= 1 AND days <@ '{1,2,3,4,5,6,7}'", name=op.f("working_times_days_check")
         ),

@@ -150,7 +150,7 @@ class Absence(Base):
 
 class WorkingTime(Base):
     """When a person works (accounts/availability/working_hours.py); without a row, Monday to Friday from nine to five
-    in their zone. `quiet`: no reminders come at other times."""
+    in their zone. `quiet`: no reminders come at other times. `holidays`: of which country, or "" for none."""
 
     __tablename__ = "working_times"
     __table_args__ = (
@@ -164,6 +164,7 @@ class WorkingTime(Base):
     ends: Mapped[time] = mapped_column(Time)
     zone: Mapped[str] = mapped_column(Text)
     quiet: Mapped[bool] = mapped_column(server_default=text("false"))
+    holidays: Mapped[str] = mapped_column(Text, server_default="")
 
 
 class Profile(Base):

@@ -17,13 +17,15 @@ Weekday = Annotated[int, msgspec.Meta(ge=1, le=7)]
 
 
 class WorkingTimeItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`days`: 1 is Monday. `quiet`: no reminders at other times, but for urgent requests."""
+    """`days`: 1 is Monday. `quiet`: no reminders at other times, but for urgent requests. `holidays`: the country whose
+    public holidays are no working days, or a part of it (`DE`, `DE-BY`); needs `holdgate[holidays]` on the server."""
 
     days: Annotated[list[Weekday], msgspec.Meta(min_length=1, max_length=7)]
     starts: time
     ends: time
     zone: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
     quiet: bool = False
+    holidays: Annotated[str, msgspec.Meta(max_length=6)] = ""
 
 
 EXAMPLE = {"days": [1, 2, 3, 4], "starts": "09:00:00", "ends": "17:00:00", "zone": "Europe/Berlin", "quiet": True}
@@ -44,6 +46,7 @@ async def change_working_time(session: WriteSession, by: Principal, wanted: Work
         ends=wanted.ends.replace(tzinfo=None),
         zone=wanted.zone,
         quiet=wanted.quiet,
+        holidays=wanted.holidays,
     )
     await working_times.choose_hours(session, by.id, hours)
     return _item(hours)

@@ -63,7 +63,7 @@ async def delete_ended(session: WriteSession, *, now: datetime | None = None) ->
     await session.execute(delete(Absence).where(Absence.ends_at < at(now) - KEPT))
 
 
-# Working time: zone, days, starts, ends, quiet; the zone alone of who has chosen nothing else.
+# Working time: zone, days, starts, ends, quiet, holidays; the zone alone of who has chosen nothing else.
 
 _CHOSEN = (
     func.coalesce(WorkingTime.zone, User.time_zone),
@@ -71,6 +71,7 @@ _CHOSEN = (
     WorkingTime.starts,
     WorkingTime.ends,
     WorkingTime.quiet,
+    WorkingTime.holidays,
 )
 
 

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from holdgate.accounts.availability.public_holidays import is_holiday
+
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DAY = timedelta(days=1)
 
@@ -16,7 +18,8 @@ _DAY = timedelta(days=1)
 class WorkingHours(msgspec.Struct, frozen=True, kw_only=True):
     """From `starts` to `ends` on each of `days` (1 is Monday, as in ISO 8601) in the zone `zone`.
 
-    `quiet`: no reminders come at other times.
+    `quiet`: no reminders come at other times. `holidays`: the country whose public holidays are no such days, or a part
+    of it (ISO 3166: DE, DE-BY); "" for none.
     """
 
     days: tuple[int, ...] = (1, 2, 3, 4, 5)
@@ -24,6 +27,7 @@ class WorkingHours(msgspec.Struct, frozen=True, kw_only=True):
     ends: time = time(17)
     zone: str = "UTC"
     quiet: bool = False
+    holidays: str = ""
 
     def after(self, begin: datetime, amount: timedelta) -> datetime:
         """When `amount` of working time has passed since `begin`."""
@@ -53,7 +57,7 @@ class WorkingHours(msgspec.Struct, frozen=True, kw_only=True):
         day = begin.astimezone(zone).date() - _DAY
         while True:
             day += _DAY
-            if day.isoweekday() in self.days:
+            if day.isoweekday() in self.days and not is_holiday(self.holidays, day):
                 start, end = (self._moment(day, at, zone) for at in (self.starts, self.ends))
                 if end > begin:
                     yield max(start, begin.astimezone(UTC)), end

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import time
 from uuid import UUID
 
-from holdgate.accounts.availability import queries
+from holdgate.accounts.availability import public_holidays, queries
 from holdgate.accounts.availability.working_hours import WorkingHours
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid
@@ -32,14 +32,23 @@ async def choose_hours(session: WriteSession, user_id: UUID, hours: WorkingHours
         raise Invalid(sentence, {"ends": sentence})
     if not zones.is_zone(hours.zone):
         raise Invalid("There is no such time zone.", {"zone": "Choose one of the offered zones."})
+    if problem := public_holidays.problem_with(hours.holidays):
+        raise Invalid(problem, {"holidays": problem})
     await queries.upsert_working_time(session, user_id, hours)
 
 
 def _hours(
-    zone: str | None, days: list[int] | None, starts: time | None, ends: time | None, quiet: bool | None
+    zone: str | None,
+    days: list[int] | None,
+    starts: time | None,
+    ends: time | None,
+    quiet: bool | None,
+    holidays: str | None,
 ) -> WorkingHours:
     """Without a choice of their own the usual hours, in the zone in which they read times."""
     zone = zone if zone and zones.is_zone(zone) else "UTC"
     if not days or starts is None or ends is None:
         return WorkingHours(zone=zone)
-    return WorkingHours(days=tuple(days), starts=starts, ends=ends, zone=zone, quiet=bool(quiet))
+    return WorkingHours(
+        days=tuple(days), starts=starts, ends=ends, zone=zone, quiet=bool(quiet), holidays=holidays or ""
+    )

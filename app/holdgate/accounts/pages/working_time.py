@@ -28,6 +28,7 @@ class WorkingTimeForm(msgspec.Struct):
     zone: Annotated[str, msgspec.Meta(max_length=60)]
     days: list[str] = []
     quiet: bool = False
+    holidays: Annotated[str, msgspec.Meta(max_length=6)] = ""
 
 
 class WorkingTimeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +57,14 @@ async def save(request: WebRequest, write: Write, user: SignedIn) -> Response[st
 def _hours(sent: WorkingTimeForm) -> WorkingHours:
     days = tuple(sorted({int(day) for day in sent.days if day in "1234567"}))
     starts, ends = time.fromisoformat(sent.starts), time.fromisoformat(sent.ends)
-    return WorkingHours(days=days, starts=starts, ends=ends, zone=sent.zone, quiet=sent.quiet)
+    return WorkingHours(
+        days=days,
+        starts=starts,
+        ends=ends,
+        zone=sent.zone,
+        quiet=sent.quiet,
+        holidays=sent.holidays.strip().upper(),
+    )
 
 
 async def _page(
@@ -71,6 +79,7 @@ async def _page(
                 "ends": f"{hours.ends:%H:%M}",
                 "zone": hours.zone,
                 "quiet": hours.quiet,
+                "holidays": hours.holidays,
             }
         )
     status = 422 if form.errors else 200
