@@ -11,6 +11,7 @@ from sqlalchemy import text
 from holdgate.approvals.figures import answers, metrics, queries
 from holdgate.approvals.requests import deciding, expiring
 from holdgate.approvals.rules import recipient_queries
+from holdgate.approvals.values import ApprovalPace
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from tests.factories.approvals import (
@@ -105,6 +106,16 @@ async def test_prometheus_is_told_the_time_from_the_email_to_the_decision(
     bounds = {float(le): n for (_, le), n in values.items() if le}
     assert bounds[65.536] == 0 and bounds[262.144] == 1 and bounds[float("inf")] == 1
     assert values[(f"{name}_count", None)] == 1 and values[(f"{name}_sum", None)] == pytest.approx(180)
+
+
+async def test_what_waits_for_its_turn_is_a_gauge(database: Database, settings: Settings) -> None:
+    for recipients in ((ANN,), (ANN, BOB), (ANN, BOB)):
+        await put_question(database, settings, recipients=recipients, deliver=False, pace=ApprovalPace(1))
+    async with database.read() as session:
+        families = await metrics.families(session)
+    values = {each.name: each.value for family in families for each in family.samples}
+    assert values["holdgate_approvals_waiting_for_turn"] == 3, "two for Ann, one for Bob"
+    assert values["holdgate_approvals_people_without_room"] == 2
 
 
 async def test_people_see_their_own_figures_and_administrators_everybodys_from_five_on(

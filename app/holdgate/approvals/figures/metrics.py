@@ -17,6 +17,7 @@ async def families(session: AsyncSession) -> Families:
     counts = await queries.counts(session)
     seconds = {(row.kind, row.group_name): row.seconds for row in counts if row.event == "decided"}
     oldest = await queries.oldest_open(session)
+    waiting, people = await queries.waiting_turns(session)
     return [
         counter(
             "holdgate_approval_events",
@@ -36,6 +37,18 @@ async def families(session: AsyncSession) -> Families:
             "How long ago the oldest open request was made; 0 without one.",
             (),
             {(): oldest.total_seconds() if oldest else 0.0},
+        ),
+        gauge(
+            "holdgate_approvals_waiting_for_turn",
+            "Requests that wait until their people have room for them (APPROVALS_AT_ONCE), for each person asked.",
+            (),
+            {(): waiting},
+        ),
+        gauge(
+            "holdgate_approvals_people_without_room",
+            "People for whom requests wait.",
+            (),
+            {(): people},
         ),
     ]
 

@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.approvals.figures.models import AnswerCount, AnswerTime, PersonTime
-from holdgate.approvals.models import Approval
+from holdgate.approvals.models import Approval, Recipient
 from holdgate.approvals.rules.queries import at
 from holdgate.approvals.states import ApprovalState
 from holdgate.core.db import WriteSession
@@ -114,6 +114,15 @@ async def oldest_open(session: AsyncSession) -> timedelta | None:
         select(func.now() - oldest).where(Approval.state == ApprovalState.PENDING)
     )
     return found
+
+
+async def waiting_turns(session: AsyncSession) -> tuple[int, int]:
+    """How many requests wait for their turn, counted once for each person asked, and how many people they wait for."""
+    row = await session.execute(
+        select(func.count(), func.count(Recipient.person.distinct())).where(Recipient.turn == "waiting")
+    )
+    n, people = row.one()
+    return n, people
 
 
 async def kind_of(session: AsyncSession, task_id: UUID) -> str:
