@@ -70,6 +70,7 @@ async def test_an_agent_asks_waits_and_reads_the_receipt(desk: Desk, transport: 
         assert list(listed) == list(TOOLS)
         assert all(tool.annotations and tool.output_schema for tool in listed.values())
         wanted = {"title": "Drop the table", "to": [desk.approver], "show": {"SQL": "DROP TABLE x"}, "minutes": 5}
+        wanted["working_hours"] = True
         made = await call(client, "request_approval", **wanted)
         again = await call(client, "request_approval", **wanted)
         assert made["state"] == "pending" and made["id"] == again["id"], "it is not asked twice"

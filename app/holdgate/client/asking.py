@@ -31,6 +31,8 @@ class AskOptions(TypedDict, total=False):
     needed: int | Mapping[str, int]
     level: Literal["link", "sign-in"]
     ttl: timedelta | int | str
+    clock: Literal["wall", "working"]
+    urgent: bool
     on_expire: str
     take_back: timedelta | int | str
     callback_url: str

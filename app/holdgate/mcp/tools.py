@@ -34,6 +34,7 @@ Minutes = Annotated[
     Annotated[int, Meta(ge=1, le=30 * 24 * 60)] | None,
     Meta(description="How long they have. Left out: what this installation usually gives."),
 ]
+WorkingHours = Annotated[bool, Meta(description="Count their time in people's working hours alone.")]
 ApprovalId = Annotated[UUID, Meta(description="The id that request_approval or ask_person returned.")]
 
 
@@ -56,6 +57,7 @@ class RequestApproval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ] = []
     needed: Needed = 1
     minutes: Minutes = None
+    working_hours: WorkingHours = False
 
 
 class AskPerson(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,6 +76,7 @@ class AskPerson(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     values: Annotated[dict[str, Any], Meta(description="What the fields show at first.")] = {}
     show: Show = {}
     minutes: Minutes = None
+    working_hours: WorkingHours = False
 
 
 class GetApproval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -142,6 +145,8 @@ async def ask_person(hold: AsyncClient, sent: AskPerson) -> ApprovalStatus:
 async def _ask(hold: AsyncClient, sent: RequestApproval | AskPerson, more: AskOptions) -> ApprovalStatus:
     if sent.minutes is not None:
         more["ttl"] = sent.minutes * 60
+    if sent.working_hours:
+        more["clock"] = "working"
     more["dedupe"] = True
     made = await hold.create_approval(sent.title, to=sent.to, show=sent.show, **more)
     return ApprovalStatus(

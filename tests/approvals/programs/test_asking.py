@@ -29,12 +29,15 @@ async def test_a_request_is_open_at_once_and_its_decision_comes_with_a_receipt(a
         "properties": {"amount": {"type": "integer", "minimum": 1, "maximum": 9}, "why": {"type": "string"}},
         "required": ["amount"],
     }
-    made = await ask(program, form=form, values={"amount": 3}, recipients=[BOB], metadata={"build": 7}, ttl="PT1H")
+    more = {"metadata": {"build": 7}, "ttl": "PT1H", "clock": "working", "urgent": True}
+    made = await ask(program, form=form, values={"amount": 3}, recipients=[BOB], **more)
     assert set(made) == {"id", "task_id", "state", "version", "url"} and made["state"] == "pending"
     assert made["url"] == f"{api.settings.base_url}/approvals/{made['id']}"
     [[state, attempt]] = await api.sql("SELECT state, attempt FROM tasks WHERE id = :id", id=made["task_id"])
     assert (state, attempt) == ("pending_approval", 0), "no worker has to run first"
 
+    [[clock, urgent]] = await api.sql("SELECT clock, urgent FROM approvals WHERE id = :id", id=made["id"])
+    assert (clock, urgent) == ("working", True)
     path = f"{APPROVALS}/{made['id']}"
     whole = (await program.get(path)).json()
     assert (whole["state"], whole["decision"], whole["receipt"]) == ("pending", None, None)
@@ -97,6 +100,7 @@ async def test_an_approval_that_can_be_undone_is_no_decision_yet(api: Api) -> No
         ({"ttl": "P365D"}, "#/ttl"),
         ({"ttl": "P1Y"}, "#/ttl"),
         ({"ttl": -5}, "#/ttl"),
+        ({"clock": "lunar"}, "#/clock"),
         ({"take_back": "P30D"}, "#/take_back"),
         ({"show": {"Log": "x" * 300_000}}, "#/show"),
         ({"metadata": {"x": "x" * 20_000}}, "#/metadata"),

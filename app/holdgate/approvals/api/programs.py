@@ -45,10 +45,11 @@ class NewApproval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     people may say what should be different. `recipients`: addresses, and groups as `group:NAME`; empty: the token's
     person. `needed`: how many of them must approve, or how many of which group. `level`: `sign-in` asks them to sign
     in, a link is not enough. `ttl`, `take_back`: seconds, or a duration such as `PT20M`: the time to decide, from the
-    delivery of the first email, and for how long an approval can be undone. `on_expire`: with `stop` people can ask for
-    a fresh link after it, with `continue` it is over; `escalate:group:NAME` asks that group as well. `callback_url` is
-    sent the decision once it stands, as a signed webhook. `metadata` is given back, and never shown. `dedupe`: the same
-    request, if it is open, is answered again.
+    delivery of the first email, and for how long an approval can be undone. `clock`: `working` counts the working hours
+    of those asked alone. `urgent`: reminders come in their quiet hours as well. `on_expire`: with `stop` people can ask
+    for a fresh link after it, with `continue` it is over; `escalate:group:NAME` asks that group as well. `callback_url`
+    is sent the decision once it stands, as a signed webhook. `metadata` is given back, and never shown. `dedupe`: the
+    same request, if it is open, is answered again.
     """
 
     title: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
@@ -61,6 +62,8 @@ class NewApproval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     needed: Places | Annotated[dict[str, Places], msgspec.Meta(min_length=1, max_length=MOST_PEOPLE)] = 1
     level: Literal["link", "sign-in"] = "link"
     ttl: Length | None = None
+    clock: Literal["wall", "working"] = "wall"
+    urgent: bool = False
     take_back: Length | None = None
     on_expire: Annotated[str, msgspec.Meta(max_length=80)] = "stop"
     callback_url: Annotated[str, msgspec.Meta(max_length=2000)] = ""
@@ -105,6 +108,8 @@ async def create_approval(
         needed=sent.needed,
         level=sent.level,
         ttl=_length(sent.ttl),
+        clock=sent.clock,
+        urgent=sent.urgent,
         take_back=_length(sent.take_back),
         on_expire=sent.on_expire,
         callback_url=sent.callback_url,

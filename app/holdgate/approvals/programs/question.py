@@ -39,6 +39,8 @@ class ProgramQuestion(msgspec.Struct, frozen=True, kw_only=True):
     on_expire: str
     asker: str
     asker_id: UUID
+    clock: Literal["wall", "working"] = "wall"
+    urgent: bool = False
 
     @property
     def digest(self) -> bytes:
@@ -59,6 +61,8 @@ class ProgramQuestion(msgspec.Struct, frozen=True, kw_only=True):
             needed=self.needed,
             level=self.level,
             ttl=self.ttl,
+            clock=self.clock,
+            urgent=self.urgent,
             take_back=self.take_back,
             continues_on_reject=True,
             continues_on_expire=self.on_expire == "continue",

@@ -60,6 +60,8 @@ class NewRequest(msgspec.Struct, frozen=True, kw_only=True):
     needed: int | dict[str, int] = 1
     level: Literal["link", "sign-in"] = "link"
     ttl: timedelta | None = None
+    clock: Literal["wall", "working"] = "wall"
+    urgent: bool = False
     take_back: timedelta | None = None
     on_expire: str = "stop"
     callback_url: str = ""
@@ -156,7 +158,7 @@ async def _checked(session: WriteSession, by: Principal, wanted: NewRequest, set
         recipients = [by.email]
     ttl = settings.approval_ttl if wanted.ttl is None else wanted.ttl
     take_back = settings.approval_take_back if wanted.take_back is None else wanted.take_back
-    if wanted.ttl is not None and not SHORTEST <= ttl <= LONGEST:
+    if (wanted.ttl is not None or wanted.clock == "working") and not SHORTEST <= ttl <= LONGEST:
         problems["ttl"] = f"From {SHORTEST.seconds} seconds to {LONGEST.days} days."
     if wanted.take_back is not None and not timedelta() <= take_back <= LONGEST_TAKE_BACK:
         problems["take_back"] = f"From 0 to {LONGEST_TAKE_BACK.days} days."
@@ -181,6 +183,8 @@ async def _checked(session: WriteSession, by: Principal, wanted: NewRequest, set
         needed=wanted.needed,
         level=wanted.level,
         ttl=ttl,
+        clock=wanted.clock,
+        urgent=wanted.urgent,
         take_back=take_back,
         on_expire=wanted.on_expire,
         asker=await _name(session, by),
