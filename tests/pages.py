@@ -33,6 +33,7 @@ PAGES = (
     "/bulk/{bulk}",
     "/bulk/{going}",
     "/approvals",
+    "/approvals?show=later",
     "/approvals?show=all",
     "/approvals?show=decided",
     "/approvals/people",
@@ -84,7 +85,8 @@ PAGES = (
 )
 
 
-# Signed out; {token} is a personal link's, {used} one's that has decided.
+# Signed out; {token} is a personal link's, {used} one's that has decided; {session} is that of a digest, {next} a
+# request of it, and {over} a digest of which nothing is left.
 OPEN = (
     "/",
     "/login",
@@ -94,6 +96,11 @@ OPEN = (
     "/review/{shows}",
     "/review/{used}",
     "/review/{used}/receipt",
+    "/review/session/{session}",
+    "/review/session/{session}/together/{alike}",
+    "/review/{next}",
+    "/review/session/{over}",
+    "/review/session/none",
     "/review/none",
     "/no/such/page",
 )
@@ -181,6 +188,7 @@ NO_PAGES = {
 
 REFUSED_PAGES = (
     *("/no/such/page", "/runs/00000000-0000-0000-0000-000000000000", "/review/none", "/login/none"),
+    "/review/session/none",
     *("/tasks?run_id=none", "/admin/audit?since=nonsense"),
 )
 

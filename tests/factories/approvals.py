@@ -21,6 +21,7 @@ from holdgate.approvals.models import Approval, Note, Recipient, Vote
 from holdgate.approvals.requests import deciding, delegating, digest_mails, mails, requesting, telling
 from holdgate.approvals.rules import policy_queries, recipient_queries
 from holdgate.approvals.rules.access import asked_by_link
+from holdgate.approvals.rules.links import item_token
 from holdgate.approvals.states import ApprovalVerb, HoldType
 from holdgate.approvals.values import ApprovalPace, Decision, Question
 from holdgate.core.config import Settings
@@ -233,6 +234,12 @@ async def put_session(
         values = await letter.prepare(session, data, settings)
         await letter.sent(session, data)
     return found, values["url"].rsplit("/", 1)[1]
+
+
+async def in_session(database: Database, token: str, asked: Asked) -> str:
+    """What stands in the link of a request in the session of `token`."""
+    [person] = await recipients_of(database, asked)
+    return item_token(token, person.id)
 
 
 async def key_of(database: Database, asked: Asked) -> str:

@@ -18,6 +18,8 @@ from holdgate.accounts.tokens.personal import USUAL, create_token
 from holdgate.approvals.choices import Choices, Option
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.requests import deciding, expiring, undoing
+from holdgate.approvals.rules.links import key_of as key_of_link
+from holdgate.approvals.values import ApprovalPace
 from holdgate.bulk.states import BulkVerb
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
@@ -44,7 +46,20 @@ from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import HOLDS, TaskState, TaskVerb
 from tests import servers as servers_module
-from tests.factories.approvals import OWNER, Asked, approve, decided, key_of, principal, put_question, reject
+from tests.factories.approvals import (
+    BOB,
+    OWNER,
+    Asked,
+    agree,
+    approve,
+    decided,
+    in_session,
+    key_of,
+    principal,
+    put_question,
+    put_session,
+    reject,
+)
 from tests.factories.blocks import every_block
 from tests.factories.bulk import buried, finish, start
 from tests.factories.people import PEOPLE, csv
@@ -100,7 +115,13 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         (Option("Ship now"), Option("Ship on Monday"), Option("Do not ship", goes_on=False)), changes=True
     )
     blocks = await put_question(database, settings, shown=every_block(database, settings), choices=choices)
+    await put_question(database, settings, recipients=(by.email,), deliver=False, pace=ApprovalPace(1))
+    opened, session_token = await put_session(database, settings, 4, at_once=3, run_id=run)
+    [left], over = await put_session(database, settings, 1, recipients=(BOB,))
     done = await decided(database, settings)
+    async with database.write(f"recipient:{BOB}") as session:
+        link = key_of_link(await in_session(database, over, left))
+        await deciding.decide_by_link(session, link, agree(left), source="192.0.2.1")
     await buried(database, 3, "Connection refused by smtp.example.org " + "x" * 80, owner_id=by.id)
     bulk = await start(database, by, BulkVerb.RETRY, TaskFilter(states=(TaskState.DEAD_LETTER,)))
     await finish(database)
@@ -153,6 +174,10 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         "used": done.tokens[0],
         "blocks": str(blocks.approval_id),
         "shows": blocks.tokens[0],
+        "session": session_token,
+        "alike": await key_of(database, opened[0]),
+        "next": await in_session(database, session_token, opened[1]),
+        "over": over,
     }
 
 

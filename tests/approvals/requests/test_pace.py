@@ -273,9 +273,10 @@ async def test_pages_and_the_api_say_what_waits_and_behind_how_many(
         async with browser_of(transport, ann) as browser:
             mine, later = await browser.get("/approvals"), await browser.get("/approvals?show=later")
             assert [rows(page, requests) for page in (mine, later)] == [{0, 1}, {2, 3}]
+            assert "is next" in words(later)
             assert "1 before it" in words(await browser.get(f"/approvals/{requests[3].approval_id}"))
         async with browser_of(transport, await principal(database, OWNER)) as owner:
-            assert "0 before it" in words(await owner.get(f"/tasks/{requests[2].task_id}"))
+            assert "is next" in words(await owner.get(f"/tasks/{requests[2].task_id}"))
 
 
 def rows(page: httpx.Response, requests: Sequence[Asked]) -> set[int]:

@@ -30,7 +30,6 @@ from holdgate.approvals.requests.sessions import ReviewSession
 from holdgate.approvals.rules import queries
 from holdgate.approvals.rules.access import holder_of
 from holdgate.approvals.rules.askers import asker_of
-from holdgate.approvals.rules.digest_queries import DigestRequest
 from holdgate.approvals.rules.links import key_of, parts_of, session_of
 from holdgate.approvals.rules.recipient_queries import Asked
 from holdgate.approvals.states import ApprovalState
@@ -60,8 +59,8 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """`token` and `stamp` travel in the forms; a page without any has no stamp. `resumable`: an expired question
     can be put again.
 
-    `session`: it is one of a review session, where `handled` came just before. `successor` is the same question, put
-    again since and decided. `taker`: this person may take the approval back. `receipt`: there is one.
+    `session`: it is one of a review session. `successor` is the same question, put again since and decided.
+    `taker`: this person may take the approval back. `receipt`: there is one.
     """
 
     question: QuestionView
@@ -78,7 +77,6 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     receipt: bool = False
     signed_in_as: str = ""
     session: ReviewSession | None = None
-    handled: DigestRequest | None = None
 
     @property
     def recipient_id(self) -> UUID:
@@ -99,7 +97,7 @@ async def _page(
     sent: SentDecisions | None = None,
     message: str = "",
     fresh: bool = False,
-    after: UUID | None = None,
+    here: ReviewSession | None = None,
 ) -> ReviewPage:
     asker = await asker_of(session, asked.approval)
     by_link = asked.approval.level == "link"
@@ -118,7 +116,8 @@ async def _page(
     has_form = asked.approval.state == ApprovalState.PENDING or resumable or taker
     form_time = _form_time(request, asked.recipient, asked.approval.version)
     in_session = session_of(token)
-    session_here = await sessions.session_of(session, key_of(token), in_session) if in_session else None
+    if here is None and in_session:
+        here = await sessions.session_of(session, key_of(token), in_session)
     return ReviewPage(
         question=question_view(
             asked.approval,
@@ -140,8 +139,7 @@ async def _page(
         taker=taker,
         receipt=by_link and await receipts.exists(session, asked.approval),
         signed_in_as=user.email if user else "",
-        session=session_here,
-        handled=session_here.item(after) if session_here and after else None,
+        session=here,
     )
 
 
@@ -157,13 +155,13 @@ async def show_review(request: WebRequest, read: Read, token: FromPath[str]) -> 
 
 
 async def show_asked(
-    request: WebRequest, read: Session, token: str, asked: Asked, *, after: UUID | None = None
+    request: WebRequest, read: Session, token: str, asked: Asked, *, here: ReviewSession | None = None
 ) -> Response[str]:
-    """The page of a link, or of the next request of a session, `after` another."""
+    """The page of a link, or of the next request of the session `here`."""
     user = principal(request.scope)
     if asked.approval.level != "link" and user and user.email.lower() == asked.recipient.email.lower():
         return see_other(request, f"/approvals/{asked.approval.id}")
-    view = await _page(request, read, token, asked, after=after)
+    view = await _page(request, read, token, asked, here=here)
     status = 410 if asked.approval.state == ApprovalState.EXPIRED else 200
     answer = await render_private(request, "approvals/review.html", view, status=status)
     sign = sign_of_scanner(method_sent(request.scope), request.headers)

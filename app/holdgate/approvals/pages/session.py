@@ -57,12 +57,12 @@ async def show_session(
 ) -> Response[str]:
     """What is next, after the one named. As every page of a link it changes nothing."""
     await request.app.state.limits.hit(LIMIT, client_address(request.scope))
-    session = await sessions.session_of(read, key_of(token), token)
+    session = msgspec.structs.replace(await sessions.session_of(read, key_of(token), token), after=after)
     item = session.beside(after)
     if item is None:
         return await render_private(request, "approvals/session.html", SessionPage(session))
     named = item_token(token, item.recipient.id)
-    return await show_asked(request, read, named, await holder_of(read, key_of(named)), after=after)
+    return await show_asked(request, read, named, await holder_of(read, key_of(named)), here=session)
 
 
 @get("/review/session/{token:str}/together/{key:str}")

@@ -51,7 +51,8 @@ async def tell(session: AsyncSession, task: Task) -> TimelineParts:
             waiting.add(person.id)
             said = f"Mail to {person.email} on its way"
             if person.id in ahead:
-                said = f"Waits for its turn with {person.email}: {ahead[person.id]:,} before it"
+                place = f"{ahead[person.id]:,} before it" if ahead[person.id] else "it is next"
+                said = f"Waits for its turn with {person.email}: {place}"
             lines.append(_plain(asked.created_at, said, "pending"))
     return TimelineParts(lines)
 

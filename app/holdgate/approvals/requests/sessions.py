@@ -18,11 +18,12 @@ from holdgate.core.db import Session, WriteSession
 
 
 class ReviewSession(msgspec.Struct, frozen=True, kw_only=True):
-    """`items` in the order in which they were asked; `token` is that of the session."""
+    """`items` in the order in which they were asked; `token` is that of the session. `after`: whose page was before."""
 
     token: str
     digest: Digest
     items: list[DigestRequest]
+    after: UUID | None = None
 
     @property
     def open(self) -> list[DigestRequest]:
@@ -35,6 +36,11 @@ class ReviewSession(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def waiting(self) -> int:
         return sum(item.recipient.turn == "waiting" for item in self.items)
+
+    @property
+    def handled(self) -> DigestRequest | None:
+        """The one that came just before."""
+        return self.item(self.after) if self.after else None
 
     def number(self, recipient_id: UUID) -> int:
         """From 1."""
