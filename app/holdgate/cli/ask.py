@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from holdgate.client import Client, Decision
 
 REJECTED, UNUSABLE, NEVER_DECIDED, STILL_OPEN, ALREADY_USED, INTERRUPTED = 1, 2, 3, 4, 5, 130
-PATIENCE = 600.0  # seconds for which a server that was there may be away
 
 url_option = click.option(
     "--url", envvar=["HOLDGATE_URL", "BASE_URL"], required=True, help="Where Holdgate is. Or HOLDGATE_URL, or BASE_URL."
@@ -167,8 +166,10 @@ def _read_json(path: str) -> Any:
 
 def _wait(hold: "Client", request_id: UUID) -> "Decision":
     """Until it is decided or over. Ctrl-C asks what shall become of the request."""
+    from holdgate.client.asking import wait_decision
+
     try:
-        return _patient(hold, request_id)
+        return hold._perform(wait_decision(request_id, None))
     except KeyboardInterrupt:
         click.echo("", err=True)
         if sys.stdin.isatty() and _wants_to_cancel():
@@ -192,30 +193,6 @@ def _wants_to_cancel() -> bool:
         return click.confirm("Cancel the request?", err=True, default=False)
     except click.Abort:  # Ctrl-C once more
         return False
-
-
-def _patient(hold: "Client", request_id: UUID) -> "Decision":
-    import time
-
-    import httpx
-
-    from holdgate.client import Problem
-    from holdgate.client.asking import LONG_POLL
-
-    lost: float | None = None
-    while True:
-        try:
-            found = hold.decision(request_id, wait=LONG_POLL)
-        except (httpx.TransportError, Problem) as error:
-            away = isinstance(error, httpx.TransportError) or error.status in (502, 503, 504)
-            lost = lost or time.monotonic()
-            if not away or time.monotonic() - lost > PATIENCE:
-                raise
-            time.sleep(2)
-            continue
-        lost = None
-        if not found.pending:
-            return found
 
 
 def _plain(decision: "Decision") -> Any:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
 from uuid import UUID, uuid4
 
@@ -144,11 +145,12 @@ def decision(id: Id, *, wait: int = 0) -> Flow[Decision]:
 
 
 def wait_decision(id: Id, seconds: float | None) -> Flow[Decision]:
-    """Raises TimeoutError after `seconds`; None: the request ends by itself when its time is over."""
+    """Goes on while the server is away for some minutes. Raises TimeoutError after `seconds`; None: the request ends
+    by itself when its time is over."""
     ends = None if seconds is None else time.monotonic() + seconds
     while True:
         left = LONG_POLL if ends is None else ends - time.monotonic()
-        found = yield from decision(id, wait=max(0, min(LONG_POLL, int(left))))
+        found = yield from flows.outlast(partial(decision, id, wait=max(0, min(LONG_POLL, int(left)))), ends)
         if not found.pending:
             return found
         if left <= 0:

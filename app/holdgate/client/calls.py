@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
@@ -82,7 +83,7 @@ def wait(id: Id, seconds: float = 600.0) -> Flow[TaskDetail]:
     ends = time.monotonic() + seconds
     while True:
         left = ends - time.monotonic()
-        found = yield from task(id, wait=max(0, min(LONG_POLL, int(left))))
+        found = yield from flows.outlast(partial(task, id, wait=max(0, min(LONG_POLL, int(left)))), ends)
         if found.finished_at is not None:
             return found
         if left <= 0:

@@ -4,7 +4,8 @@ What a client does is a flow: a generator that yields what it wants done (`Reque
 `Client` and `AsyncClient` only do what is yielded, each in its way.
 """
 
-from collections.abc import Generator, Mapping
+import time
+from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import msgspec
@@ -20,6 +21,9 @@ else:
 PREFIX = "/api/v1"
 TRIES = 5
 LONGEST_PAUSE = 60.0  # seconds; a server that wants more is told to the caller
+PATIENCE = 600.0  # seconds for which a server may be away, while something is waited for: also a deployment takes time
+AGAIN = 2.0
+AWAY = (502, 503, 504)
 
 T = TypeVar("T")
 
@@ -83,6 +87,24 @@ def sent(request: Request, tries: int) -> "Flow[httpx.Response]":
             raise problem
         yield Pause(max(wait, pause))
     raise AssertionError("unreachable")
+
+
+def outlast(ask: Callable[[], Flow[T]], ends: float | None = None) -> Flow[T]:
+    """What `ask` finds, asked again while the server is away, for PATIENCE or until `ends` (of `time.monotonic`).
+
+    Raises:
+        Problem, httpx.TransportError: it stays away, or it refuses.
+    """
+    last = time.monotonic() + PATIENCE
+    last = last if ends is None else min(last, ends)
+    while True:
+        try:
+            return (yield from ask())
+        except (httpx.TransportError, Problem) as error:
+            away = not isinstance(error, Problem) or error.status in AWAY
+            if not away or time.monotonic() + AGAIN > last:
+                raise
+        yield Pause(AGAIN)
 
 
 def fetch(kind: type[T], path: str, query: Mapping[str, Any] | None = None, *, extra: float = 0.0) -> Flow[T]:
