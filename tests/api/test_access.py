@@ -161,6 +161,8 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "POST /groups/{group}/members": ({"members": [OTHER]}, 403, 403, 200),
     "POST /groups/{group}/members/remove": ({"members": [OTHER]}, 403, 403, 200),
     "POST /groups/{group}/delete": (None, 403, 403, 200),
+    "GET /programs": (None, 403, 403, 200),
+    "POST /programs/{token_id}/trust": ({"trusted": True}, 403, 403, 200),
     "GET /audit": (None, 403, 403, 200),
     "GET /doctor": (None, 403, 403, 200),
     "GET /workers": (None, 200, 200, 200),

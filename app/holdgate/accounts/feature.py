@@ -14,6 +14,7 @@ FEATURE = Feature(
     api=(
         "holdgate.accounts.api.people",
         "holdgate.accounts.api.account",
+        "holdgate.accounts.api.programs",
         "holdgate.accounts.api.resume",
         "holdgate.accounts.api.absences",
         "holdgate.accounts.api.working_time",

@@ -69,3 +69,26 @@ def create_token(email: str, scopes: tuple[str, ...], name: str, days: int | Non
     with servers() as settings:
         made = in_transaction(settings, make)
     click.echo(made)
+
+
+@token.command("trust")
+@click.argument("prefix")
+@click.option("--stop", is_flag=True, help="Links become text again.")
+def trust_token(prefix: str, stop: bool) -> None:
+    """Trust the program whose token begins with PREFIX: people can follow links in what it asks."""
+    from holdgate.accounts.tokens import personal
+    from holdgate.core.errors import AppError
+    from holdgate.development import in_transaction
+
+    async def trust(session: "WriteSession") -> personal.AskingToken:
+        found = await personal.asking_tokens(session, prefix) if prefix else []
+        if len(found) != 1:
+            many = "Several tokens begin" if found else "No token that may ask people begins"
+            raise AppError(f"{many} with {prefix[: personal.SHOWN]}. “Ask from a program” in the settings lists them.")
+        await personal.trust_token(session, None, found[0].id, trusted=not stop)
+        return found[0]
+
+    with servers() as settings:
+        done = in_transaction(settings, trust)
+    said = "are text again" if stop else "can be followed now"
+    click.echo(f"Links in what “{done.name}” of {done.owner} asks {said}.")

@@ -22,6 +22,7 @@ SHOWN = len(START) + 6  # characters by which people know a token
 MOST = 50
 MOST_SHOWN = 200  # of everybody's
 LONGEST = timedelta(days=3650)
+OPERATOR = "an operator"
 USUAL = (Scope.TASKS_READ, Scope.TASKS_WRITE, Scope.APPROVALS_DECIDE)
 
 
@@ -80,7 +81,7 @@ async def name_of(session: Session, user_id: UUID, token_id: UUID) -> str:
 
 
 class AskingToken(NamedTuple):
-    """One that may ask people, and whose it is. `trusted_by`: an administrator's address."""
+    """One that may ask people, and whose it is. `trusted_by`: an administrator's address, or OPERATOR."""
 
     id: UUID
     name: str
@@ -89,9 +90,9 @@ class AskingToken(NamedTuple):
     trusted_by: str | None
 
 
-async def asking_tokens(session: Session) -> list[AskingToken]:
-    """Everybody's, the newest first."""
-    found = await token_queries.asking_tokens(session, limit=MOST_SHOWN)
+async def asking_tokens(session: Session, prefix: str = "") -> list[AskingToken]:
+    """Everybody's, the newest first; with a `prefix`, a whole token too, those that begin with it."""
+    found = await token_queries.asking_tokens(session, prefix=prefix[:SHOWN], limit=MOST_SHOWN)
     return [AskingToken(token.id, token.name, token.prefix, owner, token.trusted_by) for token, owner in found]
 
 
@@ -100,11 +101,12 @@ async def is_trusted(session: Session, token_id: UUID) -> bool:
     return await token_queries.trusted_by(session, token_id) is not None
 
 
-async def trust_token(session: WriteSession, by: Principal, token_id: UUID, *, trusted: bool) -> None:
-    """For administrators. Raises Forbidden, TokenNotFound."""
-    if not by.is_admin:
+async def trust_token(session: WriteSession, by: Principal | None, token_id: UUID, *, trusted: bool) -> None:
+    """For administrators, and operators at the command line (None). Raises Forbidden, TokenNotFound."""
+    if by is not None and not by.is_admin:
         raise Forbidden("Only administrators decide which programs are trusted.")
-    if not await token_queries.set_trusted(session, token_id, by.email if trusted else None):
+    name = by.email if by else OPERATOR
+    if not await token_queries.set_trusted(session, token_id, name if trusted else None):
         raise TokenNotFound
 
 

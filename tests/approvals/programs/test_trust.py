@@ -1,0 +1,43 @@
+"""Trusting a program by the API and at the command line; the page is in test_telling.py."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from holdgate.core.scopes import Scope
+from tests.factories.asking import ASKS
+from tests.factories.programs import ADMIN, ALL, OWNER, V1, Api, is_problem
+from tests.processes import ROOT, environment
+from tests.servers import Servers
+
+
+async def test_administrators_and_operators_trust_a_program(api: Api, servers: Servers, tmp_path: Path) -> None:
+    token = await api.token(OWNER, ASKS)
+    await api.token(OWNER, [Scope.TASKS_READ])
+    admin = await api.program(ADMIN, ALL, admin=True)
+    environ = environment(servers, tmp_path)
+
+    async def trusted_by() -> str | None:
+        [program] = (await admin.get(f"{V1}/programs")).json()["items"]
+        assert (program["name"], program["owner"], program["prefix"]) == ("tests", OWNER, token[:9])
+        found: str | None = program["trusted_by"]
+        return found
+
+    def trust(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "holdgate.cli", "token", "trust", *words]
+        return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60)
+
+    [program] = (await admin.get(f"{V1}/programs")).json()["items"]
+    assert await trusted_by() is None
+    path = f"{V1}/programs/{program['id']}/trust"
+    assert (await admin.post(path, json={"trusted": True})).json() == {"id": program["id"], "trusted": True}
+    assert await trusted_by() == ADMIN
+    assert trust(token[:9], "--stop").returncode == 0 and await trusted_by() is None
+    done = trust(token[:9])
+    assert done.returncode == 0 and "“tests” of owner@example.org" in done.stdout
+    assert await trusted_by() == "an operator"
+    refused = trust("hg_nobody")
+    assert refused.returncode == 1 and "No token that may ask people" in refused.stderr
+    is_problem(
+        await admin.post(f"{V1}/programs/{'0' * 8}-0000-7000-8000-{'0' * 12}/trust", json={"trusted": True}), 404
+    )
