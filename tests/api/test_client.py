@@ -24,7 +24,7 @@ from holdgate.accounts.service import add_user
 from holdgate.accounts.tokens.personal import USUAL
 from holdgate.api.openapi import document
 from holdgate.asgi import API_HANDLERS
-from holdgate.client import ApprovalDetail, AsyncClient, Client, Problem, asking, calls
+from holdgate.client import ApprovalDetail, AsyncClient, Client, CreatedApproval, Problem, asking, calls
 from holdgate.client.flows import PREFIX
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
@@ -320,6 +320,30 @@ def test_a_change_is_sent_again_after_a_broken_connection_only_with_a_key() -> N
     with Client("http://h", "t", transport=transport, sleep=lambda _: None) as hold, pytest.raises(httpx.ReadError):
         hold.enqueue("k")
     assert keys == [""]
+
+
+def test_a_wait_goes_on_while_the_server_is_away_and_ends_with_a_refusal_or_its_bound() -> None:
+    made = CreatedApproval(id=ID, task_id=ID, state="pending", version="v", url="/")
+    away: list[httpx.Response | Exception] = [
+        httpx.ConnectError("away"),
+        httpx.Response(503, headers=BUSY, json={}),
+    ] * 6
+    rejected = httpx.Response(200, json={"id": str(ID), "task_id": str(ID), "state": "rejected"})
+    transport, keys = answers(*away, rejected)
+    with Client("http://h", "t", transport=transport, sleep=lambda _: None) as hold:
+        assert hold.wait(made).state == "rejected"
+    assert len(keys) == 13
+    transport, keys = answers(*away, httpx.Response(403, json={"title": "No"}))
+    with (
+        Client("http://h", "t", transport=transport, sleep=lambda _: None) as hold,
+        pytest.raises(Problem, match="403"),
+    ):
+        hold.wait(made)
+    transport, keys = answers(*away)
+    hold = Client("http://h", "t", tries=1, transport=transport, sleep=lambda _: None)
+    with hold, pytest.raises(httpx.ConnectError):
+        hold.wait(ID, 1)
+    assert len(keys) == 1
 
 
 def test_a_server_that_stays_busy_is_a_problem_in_the_end() -> None:
