@@ -142,45 +142,54 @@ async def test_whoever_only_asks_sees_nobody_elses_requests(desk: Desk, database
             assert "404" in await refusal(client, "get_approval", id=str(theirs[0].id), wait_seconds=0)
 
 
-# token → what it is told when it asks, reads, and cancels what the desk's program has asked; "" is success.
+# token → what it is told when it asks, and when it reads, waits for and cancels what the desk's program has asked.
+# "" is success. There is no tool that decides, whatever a token may.
 MAY = {
-    "the program": ("", "", ""),
-    "another program of its person": ("", "404", "404"),
-    "its person's token": ("403", "", ""),
-    "a token that may not ask": ("403", "", "403"),
-    "an approver's token": ("403", "", "403"),
-    "another member's token": ("403", "404", "404"),
-    "an administrator's token": ("", "", ""),
+    "the program": ("", "", "", ""),
+    "another program of its person": ("", "404", "404", "404"),
+    "its person's token": ("403", "", "", ""),
+    "its person's token that reads": ("403", "", "", "403"),
+    "its person's token that writes": ("403", "403", "403", ""),
+    "its person's token that decides": ("403", "403", "403", "403"),
+    "an approver's token": ("403", "", "", "403"),
+    "an approver's program": ("", "404", "404", "404"),
+    "another member's token": ("403", "404", "404", "404"),
+    "an administrator's token": ("", "", "", ""),
 }
-SCOPES = {
-    "another program of its person": [Scope.APPROVALS_CREATE],
-    "its person's token": list(USUAL),
-    "a token that may not ask": [Scope.TASKS_READ],
-    "an administrator's token": [Scope.ADMIN],
+USES: dict[str, tuple[str, list[Scope]]] = {
+    "another program of its person": ("owner", [Scope.APPROVALS_CREATE]),
+    "its person's token": ("owner", list(USUAL)),
+    "its person's token that reads": ("owner", [Scope.TASKS_READ]),
+    "its person's token that writes": ("owner", [Scope.TASKS_WRITE]),
+    "its person's token that decides": ("owner", [Scope.APPROVALS_DECIDE]),
+    "an approver's program": ("approver", [Scope.APPROVALS_CREATE]),
+    "another member's token": ("other", list(USUAL)),
+    "an administrator's token": ("admin", [Scope.ADMIN]),
 }
 
 
 @pytest.mark.parametrize("who", MAY)
 async def test_by_mcp_a_token_may_do_what_it_may_by_the_api(who: str, desk: Desk, database: Database) -> None:
+    token = {"the program": desk.token, "an approver's token": desk.decides}.get(who, "")
     async with database.write("system") as session:
-        tokens = {
-            "the program": desk.token,
-            "an approver's token": desk.decides,
-            "another member's token": await token_for(session, (await add_user(session, "other@example.org")).id),
-        }
-        if who in SCOPES:
-            admin = await add_user(session, "admin@example.org", admin=True)
-            person = admin.id if who.startswith("an administrator") else desk.owner
-            tokens[who] = await token_for(session, person, SCOPES[who])
+        if who in USES:
+            person, scopes = USES[who]
+            email = desk.approver if person == "approver" else f"{person}@example.org"
+            found = await add_user(session, email, admin=person == "admin")
+            token = await token_for(session, desk.owner if person == "owner" else found.id, scopes)
     async with agent(desk, "http") as client:
         made = await call(client, "request_approval", title="Deploy", to=[desk.approver])
-    async with agent(desk, "http", token=tokens[who]) as client:
+    async with agent(desk, "http", token=token) as client:
         told = [
             await said(client, "request_approval", title="Mine", to=["bob@example.org"]),
             await said(client, "get_approval", id=made["id"], wait_seconds=0),
+            await said(client, "get_approval", id=made["id"], wait_seconds=1),
             await said(client, "cancel_approval", id=made["id"]),
         ]
-        assert not any("decide" in tool.name for tool in (await client.list_tools()).tools), "nobody decides here"
+        assert list(TOOLS) == [tool.name for tool in (await client.list_tools()).tools], "nobody decides here"
+        for tool in ("decide", "decide_approval", "use_approval"):
+            with pytest.raises(MCPError, match="no tool"):
+                await client.call_tool(tool, {"id": made["id"], "version": "0" * 64, "decision": "approve"})
     assert tuple(told) == MAY[who]
 
 
