@@ -33,21 +33,27 @@ TEST_TTL = timedelta(minutes=20)
 # As they stand they ask the token's person and wait for up to a minute, or until the decision.
 CURL = """\
 curl -sS -o asked.json {api} \\
-  -H 'Authorization: Bearer {token}' -H 'Content-Type: application/json' \\
+  -H 'Authorization: Bearer {token}' \\
+  -H 'Content-Type: application/json' \\
   -d '{{"title": "Deploy 4.2", "show": {{"Version": "4.2"}}}}'
 id=$(sed 's/^{{"id":"\\([^"]*\\).*/\\1/' asked.json)
-curl -sS "{api}/$id?wait=60" -H 'Authorization: Bearer {token}'
+curl -sS "{api}/$id?wait=60" \\
+  -H 'Authorization: Bearer {token}'
 """
 PYTHON = """\
 import json
 from urllib.request import Request, urlopen
 
-HEADERS = {{"Authorization": "Bearer {token}", "Content-Type": "application/json"}}
+API = "{api}"
+HEADERS = {{
+    "Authorization": "Bearer {token}",
+    "Content-Type": "application/json",
+}}
 
 
 def call(path="", body=None):
     data = None if body is None else json.dumps(body).encode()
-    with urlopen(Request("{api}" + path, data, HEADERS)) as answer:
+    with urlopen(Request(API + path, data, HEADERS)) as answer:
         return json.load(answer)
 
 
@@ -61,7 +67,11 @@ print(found["state"], found["decision"])
 MCP = """\
 {{
   "mcpServers": {{
-    "holdgate": {{"type": "http", "url": "{mcp}", "headers": {{"Authorization": "Bearer {token}"}}}}
+    "holdgate": {{
+      "type": "http",
+      "url": "{mcp}",
+      "headers": {{"Authorization": "Bearer {token}"}}
+    }}
   }}
 }}
 """
