@@ -208,7 +208,6 @@ ELSEWHERE = {
     "/review/withdraw",
     "/settings/ask/{token_id:uuid}/trust",
     "/settings/resume/remove",
-    "/settings/ask/{token_id:uuid}/trust",
     "/settings/sessions/revoke-others",
     "/settings/sessions/{session_id:uuid}/revoke",
 }

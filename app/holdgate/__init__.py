@@ -107,12 +107,6 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(f"holdgate.{_HOMES[name]}"), name)
     except ModuleNotFoundError as missing:
         raise import_module("holdgate.core.later").missing_extra(missing, "kinds") from missing
-        if str(missing.name).startswith("holdgate"):
-            raise
-        extra = "client" if _HOMES[name].startswith("client") else "kinds"
-        raise ImportError(
-            f"holdgate.{name} needs the package {missing.name}. Install Holdgate with its extra: holdgate[{extra}]."
-        ) from missing
 
 
 def __dir__() -> list[str]:

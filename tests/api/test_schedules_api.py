@@ -3,6 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
+import holdgate.kinds.email_send
 import holdgate.kinds.http_request  # noqa: F401
 from holdgate.tasks.kinds import Rate
 from holdgate.tasks.queue.limits import KindLimits, find_limit, limits_of

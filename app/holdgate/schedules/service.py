@@ -180,9 +180,8 @@ def _request(schedule: Schedule) -> TaskRequest:
 
 def _fit(plan: SchedulePlan) -> SchedulePlan:
     """As it is stored, if a person may ask for it. Raises Invalid."""
-    plan = checked(plan)
     tasks.check_one(plan.request())
-    return plan
+    return checked(plan)
 
 
 async def _locked(session: WriteSession, by: Principal, schedule_id: UUID) -> Schedule:
