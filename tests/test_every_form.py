@@ -204,7 +204,6 @@ ELSEWHERE = {
     "/login/verify",
     "/review/fresh",
     "/review/take-back",
-    "/review/together",
     "/review/withdraw",
     "/settings/ask/{token_id:uuid}/trust",
     "/settings/resume/remove",
