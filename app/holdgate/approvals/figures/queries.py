@@ -126,4 +126,5 @@ async def waiting_turns(session: AsyncSession) -> tuple[int, int]:
 
 
 async def kind_of(session: AsyncSession, task_id: UUID) -> str:
-    return (await session.execute(select(Task.kind).where(Task.id == task_id))).scalar_one()
+    """Without a statement where the session has read the task, as a request's page has."""
+    return (await session.get_one(Task, task_id)).kind

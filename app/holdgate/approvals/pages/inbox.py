@@ -9,6 +9,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
+from holdgate.accounts import service as accounts
 from holdgate.approvals.evidence import receipts
 from holdgate.approvals.evidence.deliveries import RecipientDelivery, deliveries
 from holdgate.approvals.evidence.form_diff import FieldChange, changes_of
@@ -119,6 +120,8 @@ async def approval_page(
 ) -> Response[str]:
     """The page of one request, perhaps with what was entered and refused."""
     detail = await inbox.detail(session, approval_id, user)
+    # Held, so that the session need not read them again for each of the two that name them.
+    _owner = detail.approval.owner_id and await accounts.find_user(session, detail.approval.owner_id)
     course = await course_of(session, detail.approval, user.email, by=user)
     timeline = timeline_of(detail.approval, await events_of(session, approval_id))
     view = ApprovalView(
