@@ -16,6 +16,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
+import holdgate.kinds.email_send  # noqa: F401
 import tests.chaos.kinds  # noqa: F401
 from holdgate.accounts.queries import insert_session
 from holdgate.accounts.service import add_user
