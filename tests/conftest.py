@@ -68,8 +68,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two more than processors: half of the time of the tests is waiting for other processes."""
-    return (os.cpu_count() or 1) + 2
+    """More than processors: much of the time of the tests is waiting. Programs that some start need them, too."""
+    return (os.cpu_count() or 1) + (2 if config.getoption("quick") else 1)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
