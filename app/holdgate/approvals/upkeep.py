@@ -6,7 +6,7 @@ from holdgate.approvals.figures import queries as figures
 from holdgate.approvals.programs import callbacks
 from holdgate.approvals.requests import expiring, reminding, telling
 from holdgate.approvals.rules import digest_queries, turn_queries
-from holdgate.approvals.values import ApprovalPace
+from holdgate.approvals.values import pace_of
 from holdgate.core.db import WriteSession
 from holdgate.core.upkeep import SAFETY, Round, Upkeep
 
@@ -18,8 +18,7 @@ _TO_FOLD = text("EXISTS (SELECT FROM answer_notes)")
 
 
 async def _expire(session: WriteSession, round: Round) -> bool:
-    pace = ApprovalPace(round.settings.approvals_at_once, round.settings.digest_after)
-    return await expiring.expire_due(session, signup=round.settings.signup, pace=pace) > 0
+    return await expiring.expire_due(session, signup=round.settings.signup, pace=pace_of(round.settings)) > 0
 
 
 async def _remind(session: WriteSession, _: Round) -> bool:

@@ -19,6 +19,7 @@ from holdgate.core.later import Later
 
 if TYPE_CHECKING:
     from holdgate.approvals.models import Approval
+    from holdgate.core.config import Settings
     from holdgate.groups import service as groups
 else:
     groups = Later("holdgate.groups.service")
@@ -159,6 +160,11 @@ class ApprovalPace(msgspec.Struct, frozen=True):
 
 
 PACE = ApprovalPace()
+
+
+def pace_of(settings: "Settings") -> ApprovalPace:
+    """What `APPROVALS_AT_ONCE` and `DIGEST_AFTER` say."""
+    return ApprovalPace(settings.approvals_at_once, settings.digest_after)
 
 
 def _shown(title: str, shown: Any, fields: tuple[FormField, ...], choices: Choices) -> bytes:

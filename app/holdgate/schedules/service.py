@@ -180,7 +180,7 @@ def _request(schedule: Schedule) -> TaskRequest:
 
 def _fit(plan: SchedulePlan) -> SchedulePlan:
     """As it is stored, if a person may ask for it. Raises Invalid."""
-    tasks.check_one(plan.request())
+    tasks.refuse_unfit(plan.request())
     return checked(plan)
 
 

@@ -50,7 +50,7 @@ async def enqueue_many(
 
 async def submit(session: WriteSession, by: Principal, request: TaskRequest) -> UUID:
     """A task that a person asks for by its kind's name; it becomes theirs. Raises as `enqueue_many` does."""
-    _refuse_unfit(request)
+    refuse_unfit(request)
     return await enqueue(session, msgspec.structs.replace(request, owner_id=by.id))
 
 
@@ -70,7 +70,7 @@ def check_asked(requests: Sequence[TaskRequest]) -> None:
     wrong = 0
     for number, request in enumerate(requests):
         try:
-            _refuse_unfit(request)
+            refuse_unfit(request)
             _checked(request)
         except Invalid as problem:
             wrong += 1
@@ -83,7 +83,7 @@ def check_asked(requests: Sequence[TaskRequest]) -> None:
 
 def check_one(request: TaskRequest) -> None:
     """Whether a person may ask for this task; writes nothing. Raises as `submit` does."""
-    _refuse_unfit(request)
+    refuse_unfit(request)
     _checked(request)
 
 
@@ -92,8 +92,9 @@ def check(request: TaskRequest) -> None:
     _checked(request)
 
 
-def _refuse_unfit(request: TaskRequest) -> None:
-    """What nobody may ask for: an internal kind, and a payload that has the mask of a secret for a value."""
+def refuse_unfit(request: TaskRequest) -> None:
+    """Raises Invalid for what nobody may ask for: an internal kind, and a payload that has the mask of a secret for a
+    value; UnknownKind."""
     if find_kind(request.kind).internal:
         sentence = f"Tasks of kind {request.kind} are made by Holdgate itself. Choose another kind."
         raise Invalid(sentence, {"kind": sentence})

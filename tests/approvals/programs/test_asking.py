@@ -244,6 +244,17 @@ async def test_the_same_open_request_is_answered_again_where_that_is_wanted(api:
     assert (await ask(program, dedupe=True))["id"] != made["id"], "it is not open any more"
 
 
+async def test_what_is_more_than_the_setting_allows_within_a_minute_waits_for_a_digest(
+    settings: Settings, database: Database
+) -> None:
+    async with api_of(msgspec.structs.replace(settings, digest_after=1), database, None) as api:
+        program = await asking_program(api)
+        for number in range(2):
+            await ask(program, title=f"Deploy {number}", recipients=[BOB])
+        [[mails]] = await api.sql("SELECT count(*) FROM tasks WHERE kind = 'email.send'")
+    assert mails == 1
+
+
 async def test_open_requests_and_requests_within_an_hour_are_limited_for_each_program(
     settings: Settings, database: Database
 ) -> None:

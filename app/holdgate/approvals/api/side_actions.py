@@ -10,6 +10,7 @@ from holdgate.approvals.api.schemas import Decided, decided
 from holdgate.approvals.pages import side_actions
 from holdgate.approvals.requests import clarifying, delegating, undoing
 from holdgate.approvals.rules.access import asked_signed_in
+from holdgate.approvals.values import pace_of
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
@@ -72,7 +73,8 @@ async def forward_approval(
     await _count(request, by.email)
     approval, person = await asked_signed_in(session, by, approval_id)
     signup = side_actions.signup(request)
-    to = await delegating.forward(session, approval, person, to=sent.to, note=sent.note, signup=signup)
+    pace = pace_of(request.app.state.settings)
+    to = await delegating.forward(session, approval, person, to=sent.to, note=sent.note, signup=signup, pace=pace)
     return Forwarded(approval_id, to)
 
 

@@ -15,6 +15,7 @@ from holdgate.approvals.pages.question import REFUSALS, SentDecisions, refusal
 from holdgate.approvals.pages.review import Form, act_by_link, read_link_form
 from holdgate.approvals.requests import clarifying, delegating
 from holdgate.approvals.rules.access import asked_by_link, asked_signed_in
+from holdgate.approvals.values import pace_of
 from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
@@ -66,9 +67,9 @@ async def _by_link(request: WebRequest, work: Detour) -> Response[Any]:
 
 def _forward(request: WebRequest) -> Detour:
     async def work(write: WriteSession, approval: Approval, person: Recipient, form: Form) -> object:
-        return await delegating.forward(
-            write, approval, person, to=form.get("to", ""), note=form.get("note", ""), signup=signup(request)
-        )
+        told = {"to": form.get("to", ""), "note": form.get("note", "")}
+        pace = pace_of(request.app.state.settings)
+        return await delegating.forward(write, approval, person, **told, signup=signup(request), pace=pace)
 
     return work
 

@@ -22,7 +22,7 @@ from holdgate.approvals.requests.deciding import refuse
 from holdgate.approvals.rules import events, recipient_queries
 from holdgate.approvals.rules import queries as approval_queries
 from holdgate.approvals.states import ApprovalState
-from holdgate.approvals.values import ApprovalPace, Question, escalation_of
+from holdgate.approvals.values import Question, escalation_of, pace_of
 from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Conflict, Invalid, TooMany
@@ -107,10 +107,9 @@ async def ask(session: WriteSession, by: Principal, wanted: NewRequest, settings
     await queries.insert_request(session, task_id, asked, wanted.metadata, calls_back=bool(wanted.callback_url))
     secret = await _callback(session, by, wanted.callback_url, task_id, settings) if wanted.callback_url else None
     task = _Asking(task_id, KIND, None, by.id, 0)
-    pace = ApprovalPace(settings.approvals_at_once)
     try:
         approval_id = await requesting.open_request(
-            session, task, asked.question, None, signup=settings.signup, pace=pace
+            session, task, asked.question, None, signup=settings.signup, pace=pace_of(settings)
         )
     except QuestionImpossible as problem:  # of the people in groups, and of files that a task would have to keep
         place = "show" if blocks.files_of(wanted.show) else "recipients"

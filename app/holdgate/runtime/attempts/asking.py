@@ -12,7 +12,7 @@ from holdgate.approvals.choices import Choices, Option
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.states import HoldType
-from holdgate.approvals.values import Answer, ApprovalPace, Question
+from holdgate.approvals.values import Answer, Question, pace_of
 from holdgate.core.later import Later
 from holdgate.core.text.typed import read_as
 from holdgate.runtime.attempts.durable import DurableAttempt
@@ -172,7 +172,7 @@ class AskingAttempt(DurableAttempt):
                 waits = await requesting.wait_for_undo(session, task, decided)
                 return Asleep() if waits else versions.answer_of(decided)
             with _permanent():
-                pace = ApprovalPace(self.settings.approvals_at_once, self.settings.digest_after)
+                pace = pace_of(self.settings)
                 held = await requesting.ask(session, task, question, latest, signup=self.settings.signup, pace=pace)
             return Held() if held else LeaseLost(task.id)
 
