@@ -67,9 +67,8 @@ async def _by_link(request: WebRequest, work: Detour) -> Response[Any]:
 
 def _forward(request: WebRequest) -> Detour:
     async def work(write: WriteSession, approval: Approval, person: Recipient, form: Form) -> object:
-        told = {"to": form.get("to", ""), "note": form.get("note", "")}
-        pace = pace_of(request.app.state.settings)
-        return await delegating.forward(write, approval, person, **told, signup=signup(request), pace=pace)
+        to, note, pace = form.get("to", ""), form.get("note", ""), pace_of(request.app.state.settings)
+        return await delegating.forward(write, approval, person, to=to, note=note, signup=signup(request), pace=pace)
 
     return work
 
