@@ -54,8 +54,11 @@ if (palette) {
     window.htmx?.trigger(field, "palette:open");
   });
   field.addEventListener("htmx:beforeRequest", () => (listed = null));
+  // One that is replaced by a newer one has failed at nothing: only these have.
+  for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"])
+    field.addEventListener(failure, () => wanted && form.submit());
   field.addEventListener("htmx:afterRequest", ({ detail }) => {
-    if (!detail.successful) return wanted && form.submit();
+    if (!detail.successful) return;
     listed = detail.requestConfig.parameters.q ?? detail.requestConfig.formData?.get("q");
     if (wanted) setTimeout(() => listed === field.value && openFirst());
   });

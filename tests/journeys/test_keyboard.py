@@ -1,9 +1,11 @@
 """The command palette and the shortcuts."""
 
+import asyncio
+import contextlib
 import re
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Error, Route, expect
 
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
@@ -44,8 +46,20 @@ async def test_enter_opens_the_first_that_is_found_and_escape_leaves_all_as_it_w
     await page.keyboard.press("Escape")
     await expect(page.locator("#palette")).to_be_hidden()
     await expect(page).to_have_url(re.compile("/overview$"))
+    asked, answered = asyncio.Queue[None](), asyncio.Event()
+
+    async def slowly(route: Route) -> None:
+        asked.put_nowait(None)
+        await answered.wait()
+        with contextlib.suppress(Error):  # the first is given up for the second
+            await route.continue_()
+
+    await page.route("**/search?*", slowly)
     await page.keyboard.press("Control+k")
+    await asked.get()
     await page.keyboard.press("Enter")
+    await asked.get()
+    answered.set()
     await expect(page).to_have_url(re.compile("/dead-letters$"))
 
 

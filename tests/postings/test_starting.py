@@ -29,7 +29,7 @@ async def tasks_of(database: Database, run_id: UUID) -> list[tuple[Any, ...]]:
         rows = await session.execute(
             text(
                 "SELECT kind, title, subject, payload ->> 'posting_id', owner_id, state FROM tasks"
-                " WHERE run_id = :run ORDER BY queued_at"
+                " WHERE run_id = :run ORDER BY position"
             ),
             {"run": run_id},
         )
