@@ -1,9 +1,7 @@
 """Asking people from a program: a request, its decision, and the wait in between."""
 
-import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
 from uuid import UUID, uuid4
 
@@ -11,10 +9,8 @@ import msgspec
 
 from holdgate.client import flows
 from holdgate.client.approvals import Decided
-from holdgate.client.flows import Flow, Pause
+from holdgate.client.flows import Flow, Id
 
-LONG_POLL = 30  # seconds
-Id = UUID | str
 F = TypeVar("F")
 Shown = Mapping[str, Any] | Sequence[Any]
 
@@ -145,18 +141,11 @@ def decision(id: Id, *, wait: int = 0) -> Flow[Decision]:
 
 
 def wait_decision(id: Id, seconds: float | None) -> Flow[Decision]:
-    """Goes on while the server is away for some minutes. Raises TimeoutError after `seconds`; None: the request ends
-    by itself when its time is over."""
-    ends = None if seconds is None else time.monotonic() + seconds
-    while True:
-        left = LONG_POLL if ends is None else ends - time.monotonic()
-        found = yield from flows.outlast(partial(decision, id, wait=max(0, min(LONG_POLL, int(left)))), ends)
-        if not found.pending:
-            return found
-        if left <= 0:
-            raise TimeoutError(f"The approval request {id} is still open.")
-        if left < 1:
-            yield Pause(left)
+    """Raises TimeoutError after `seconds`; None: the request ends by itself when its time is over."""
+    found = yield from flows.poll(lambda wait: decision(id, wait=wait), lambda found: not found.pending, seconds)
+    if found.pending:
+        raise TimeoutError(f"The approval request {id} is still open.")
+    return found
 
 
 def ask(

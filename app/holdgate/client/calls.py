@@ -1,9 +1,7 @@
 """What the API can be asked, each once: `Client` and `AsyncClient` have these as their methods."""
 
-import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
@@ -23,13 +21,11 @@ from holdgate.client.answers import (
     TaskItem,
 )
 from holdgate.client.approvals import ApprovalDetail, ApprovalItem, Decided
-from holdgate.client.flows import Flow, Pause
+from holdgate.client.flows import Flow, Id
 
 if TYPE_CHECKING:
     from holdgate.tasks.requests import TaskOptions
 
-LONG_POLL = 30  # seconds
-Id = UUID | str
 T = TypeVar("T")
 
 
@@ -80,16 +76,10 @@ def task(id: Id, *, wait: int = 0) -> Flow[TaskDetail]:
 
 def wait(id: Id, seconds: float = 600.0) -> Flow[TaskDetail]:
     """The task once it has ended. Raises TimeoutError when that takes longer; holds wait for people."""
-    ends = time.monotonic() + seconds
-    while True:
-        left = ends - time.monotonic()
-        found = yield from flows.outlast(partial(task, id, wait=max(0, min(LONG_POLL, int(left)))), ends)
-        if found.finished_at is not None:
-            return found
-        if left <= 0:
-            raise TimeoutError(f"Task {id} is still {found.state}.")
-        if left < 1:
-            yield Pause(left)
+    found = yield from flows.poll(lambda left: task(id, wait=left), lambda task: task.finished_at is not None, seconds)
+    if found.finished_at is None:
+        raise TimeoutError(f"Task {id} is still {found.state}.")
+    return found
 
 
 def iter_tasks(**filters: Any) -> Listing[TaskItem]:

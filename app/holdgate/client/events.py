@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from holdgate.client.answers import EventItem
-from holdgate.client.flows import LONGEST_PAUSE
+from holdgate.client.flows import AWAY, LONGEST_PAUSE
 from holdgate.client.problems import Problem, problem_of
 
 if TYPE_CHECKING:
     import httpx
 
-PASSING = (429, 502, 503, 504)  # of a server that is busy, starts, ends, or stands behind a proxy
+PASSING = (429, *AWAY)  # of a server that is busy, starts, ends, or stands behind a proxy
 PATH = "/events"
 
 

@@ -6,7 +6,9 @@ What a client does is a flow: a generator that yields what it wants done (`Reque
 
 import time
 from collections.abc import Callable, Generator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -23,8 +25,10 @@ TRIES = 5
 LONGEST_PAUSE = 60.0  # seconds; a server that wants more is told to the caller
 PATIENCE = 600.0  # seconds for which a server may be away, while something is waited for: also a deployment takes time
 AGAIN = 2.0
+LONG_POLL = 30  # seconds for which the server is asked to wait, each time
 AWAY = (502, 503, 504)
 
+Id = UUID | str
 T = TypeVar("T")
 
 
@@ -87,6 +91,19 @@ def sent(request: Request, tries: int) -> "Flow[httpx.Response]":
             raise problem
         yield Pause(max(wait, pause))
     raise AssertionError("unreachable")
+
+
+def poll(look: Callable[[int], Flow[T]], over: Callable[[T], bool], seconds: float | None) -> Flow[T]:
+    """What `look` finds, when that is `over` or `seconds` have passed; None: however long it takes. `look` is told for
+    how many seconds the server may wait. Goes on while the server is away for some minutes."""
+    ends = None if seconds is None else time.monotonic() + seconds
+    while True:
+        left = LONG_POLL if ends is None else ends - time.monotonic()
+        found = yield from outlast(partial(look, max(0, min(LONG_POLL, int(left)))), ends)
+        if over(found) or left <= 0:
+            return found
+        if left < 1:
+            yield Pause(left)
 
 
 def outlast(ask: Callable[[], Flow[T]], ends: float | None = None) -> Flow[T]:
