@@ -1988,7 +1988,9 @@ CREATE TABLE holdgate.workers (
     draining boolean DEFAULT false NOT NULL,
     version text,
     memory bigint,
-    cpu double precision
+    cpu double precision,
+    locks boolean DEFAULT false NOT NULL,
+    missed_at timestamp with time zone
 );
 
 CREATE TABLE holdgate.working_times (

@@ -529,6 +529,8 @@ def tables() -> None:
         sa.Column("version", sa.Text(), nullable=True),
         sa.Column("memory", sa.BigInteger(), nullable=True),
         sa.Column("cpu", sa.Double(), nullable=True),
+        sa.Column("locks", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("missed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("workers_pkey")),
     )
     op.create_table(

@@ -31,10 +31,10 @@ async def put(database: Database, name: str, seconds: float = 0.0) -> UUID:
         return await enqueue(session, TaskRequest(kind="chaos.two-steps", payload=payload))
 
 
-async def test_a_task_of_a_killed_worker_is_recovered_in_time_and_its_finished_step_not_repeated(
+async def test_a_task_of_a_killed_worker_is_recovered_soon_and_its_finished_step_not_repeated(
     evidence: Database, servers: Servers, tmp_path: Path
 ) -> None:
-    environ = environment(servers, tmp_path, LEASE_SECONDS="3")
+    environ = environment(servers, tmp_path, LEASE_SECONDS="60")
     with worker(environ, tmp_path / "first.log") as first, worker(environ, tmp_path / "second.log") as second:
         task_id = await put(evidence, "killed", seconds=2.0)
         await until_traced(evidence, "killed.first")
@@ -48,7 +48,7 @@ async def test_a_task_of_a_killed_worker_is_recovered_in_time_and_its_finished_s
         again = await session.scalar(
             select(TaskEvent.at).where(TaskEvent.task_id == task_id, TaskEvent.verb == "claim", TaskEvent.attempt == 2)
         )
-    assert again - killed_at <= timedelta(seconds=3 + 2)
+    assert again - killed_at <= timedelta(seconds=15), "it does not wait for the lease"
     assert await traces(evidence) == {"killed.first": 1, "killed.second": 1}
     assert (task.failures, task.lease_losses, task.attempt) == (0, 1, 2)
 

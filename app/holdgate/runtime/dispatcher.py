@@ -25,7 +25,7 @@ from holdgate.runtime.claims import Claims
 from holdgate.runtime.finisher import BATCH, Finisher
 from holdgate.runtime.leases import Leases
 from holdgate.runtime.resources import Resources
-from holdgate.runtime.workers import Heart
+from holdgate.runtime.workers import Heart, Presence
 from holdgate.tasks.queue import limits
 from holdgate.tasks.queue.claims import INNOCENT, Attempt, Claimed, Losses, Outcome
 from holdgate.tasks.queue.limits import Claim
@@ -80,6 +80,7 @@ class Dispatcher:
             works_for=self._hand.task_of,
             beat=Heart(self.id, self.host, settings, self._claims.kinds, lambda: self._draining, swept).beat,
             renewed=self._renewed,
+            presence=Presence(self.id, possible=not settings.database_pooler),
             line=self._quick.line,
         )
         self._suspects = Suspects(

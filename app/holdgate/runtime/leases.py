@@ -23,7 +23,7 @@ from holdgate.core.postgres.connections import ServerLine
 from holdgate.core.postgres.outages import AWAY
 from holdgate.core.telemetry import log
 from holdgate.core.text.source_line import own_line
-from holdgate.runtime.workers import NAME
+from holdgate.runtime.workers import NAME, Presence
 from holdgate.tasks.kinds import find_kind
 from holdgate.tasks.queue import claims
 from holdgate.tasks.queue.claims import Attempt, Claimed
@@ -62,7 +62,7 @@ class Leases:
     Args:
         held: the attempts in hand; called in the thread, as is `beat`.
         works_for: what an asyncio task of the worker works for; called in the thread.
-        beat: writes the heartbeat of a worker that holds so many.
+        beat: writes the heartbeat of a worker that holds so many, and that shows its presence or does not.
         renewed: called in the loop after each renewal with (the attempts asked for, those that are still held).
         line: the worker's other connections: that the server has fallen silent on one is true for all.
     """
@@ -74,13 +74,15 @@ class Leases:
         *,
         held: Callable[[], list[Attempt]],
         works_for: Callable[[asyncio.Task[Any]], Claimed | None],
-        beat: Callable[[WriteSession, int], Awaitable[None]],
+        beat: Callable[[WriteSession, int, bool], Awaitable[None]],
         renewed: Callable[[list[Attempt], set[Attempt]], None],
+        presence: Presence,
         line: ServerLine | None = None,
     ) -> None:
         self._settings = settings
         self._actor = actor
         self._held, self._works_for, self._beat, self._renewed = held, works_for, beat, renewed
+        self._presence = presence
         self._line = line
         self._turned = time.monotonic()
         self._given_up = False
@@ -151,9 +153,10 @@ class Leases:
             try:
                 async with database.write(self._actor) as session:
                     still = await claims.extend_leases(session, held, lease) if held else set()
+                    shown = await self._presence.show(session)
                     # Whoever looks for a living worker must not find one whose loop stands still.
                     if heard := self.blocked < SILENT:
-                        await self._beat(session, len(held))
+                        await self._beat(session, len(held), shown)
             except AWAY as error:
                 logger.warning("heartbeat_failed", error=repr(error))
                 await asyncio.sleep(min(every, 0.5))
@@ -162,7 +165,7 @@ class Leases:
                 self.beat_at = time.monotonic()
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._renewed, held, still)
-            await asyncio.sleep(every)
+            await self._presence.pause(every)
 
     async def _watch(self) -> None:
         """Say who blocks the loop, at growing intervals, and end the renewal of leases when it is for too long."""

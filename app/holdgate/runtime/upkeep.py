@@ -1,4 +1,4 @@
-"""The workers' own upkeep: leases that ran out, workers that have frozen or were killed."""
+"""The workers' own upkeep: leases that ran out, workers that have frozen or are gone."""
 
 from sqlalchemy import text
 
@@ -33,12 +33,26 @@ async def _recover_lost(session: WriteSession, sweep: Round) -> bool:
     # While the database is away nobody can renew a lease. Back again, workers first get the time to do so.
     if sweep.answered_for < sweep.settings.lease.total_seconds() / 3:
         return False
+    return await _take_back(session, sweep)
+
+
+async def _take_back(session: WriteSession, sweep: Round) -> bool:
     moved = await moves.recover_lost(session, most=sweep.settings.max_lease_losses, limit=CHUNK)
     for row in moved:
         logger.warning("lease_lost", task=str(row.id), state=row.state)
     if moved:
         session.announce(suspects.TOPIC)
     return len(moved) == CHUNK
+
+
+async def _recover_gone(session: WriteSession, sweep: Round) -> bool:
+    """As soon as a worker is gone, without waiting for its leases."""
+    if sweep.answered_for < sweep.settings.lease.total_seconds() / 3:
+        return False
+    gone, missed = await workers.end_leases_of_gone(session)
+    for worker in gone:
+        logger.warning("worker_gone", worker=str(worker))
+    return await _take_back(session, sweep) or missed
 
 
 async def _forget_dead(session: WriteSession, _: Round) -> bool:
@@ -50,5 +64,6 @@ UPKEEP = (
     # Without the lock: that is what a frozen connection keeps.
     Upkeep("end_frozen", SAFETY, _end_frozen, _FROZEN, locked=False),
     Upkeep("recover_lost", SAFETY, _recover_lost, _LOST),
+    Upkeep("recover_gone", SAFETY, _recover_gone, workers.GONE),
     Upkeep("forget_workers", MINUTE, _forget_dead),
 )

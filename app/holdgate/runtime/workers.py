@@ -1,8 +1,18 @@
-"""The table of worker processes, for people to look at, and the connections of those that have frozen."""
+"""The table of worker processes, for people to look at; workers that are gone, and connections of those that froze.
 
+That a process is gone is noticed by a session lock, which PostgreSQL frees when its connection closes. The lock is on
+the connection that renews the worker's leases. A process that is killed loses it in that moment, and after `PATIENCE`
+the sweeper ends its leases. A worker that lives and has lost the connection alone has taken the lock again by then.
+Where nobody closes the connection (a frozen process, a dead network), and behind a pooler that gives out connections by
+the transaction, the leases stay the rule.
+"""
+
+import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, func, null, text
@@ -15,6 +25,8 @@ from holdgate.tasks.queue.models import Worker
 
 FORGET = timedelta(hours=1)
 NAME = "holdgate worker"  # of its connections
+PATIENCE = timedelta(seconds=1)  # in which a worker that was only cut off is back
+_TRIES = 3  # to take the lock, for a sweeper may look in that moment
 
 
 async def beat(
@@ -28,11 +40,14 @@ async def beat(
     kinds: list[str] | None = None,
     swept: float | None = None,
     vitals: Vitals | None = None,
+    *,
+    locks: bool = False,
 ) -> None:
     """Say that this worker lives, what it serves, and what it needs; `swept`: so many seconds ago it did a beat of the
-    sweeper."""
+    sweeper; `locks`: it holds its lock (`Presence`)."""
     vitals = vitals or Vitals()
     values = {"in_hand": in_hand, "draining": draining, "seen_at": func.now(), **vitals._asdict()}
+    values |= {"locks": locks, "missed_at": None}
     if swept is not None:
         values["swept_at"] = func.now() - timedelta(seconds=swept)
     await session.execute(
@@ -59,12 +74,11 @@ class Heart:
         self._draining, self._swept = draining, swept
         self._pulse = Pulse()
 
-    async def beat(self, session: WriteSession, in_hand: int) -> None:
+    async def beat(self, session: WriteSession, in_hand: int, locks: bool) -> None:
         vitals = self._pulse.take()
         draining, swept = self._draining(), self._swept()
-        await beat(
-            session, self._id, self._host, os.getpid(), self._queues, in_hand, draining, self._kinds, swept, vitals
-        )
+        whose = (session, self._id, self._host, os.getpid())
+        await beat(*whose, self._queues, in_hand, draining, self._kinds, swept, vitals, locks=locks)
 
 
 async def leave(session: WriteSession, id: UUID) -> None:
@@ -90,3 +104,81 @@ async def end_frozen(session: WriteSession, limit: timedelta) -> list[int]:
     """End connections whose worker was stopped, or cut off, between the two halves of a statement that was new to it:
     the locks of its transaction would stay. Returns the server's process ids."""
     return list((await session.execute(_END_FROZEN, {"name": NAME, "frozen": limit})).scalars())
+
+
+# Shared, so that those who look do not meet one another; it ends with the statement's transaction.
+GONE = text(
+    """
+    EXISTS (SELECT FROM workers
+            WHERE locks AND pg_try_advisory_xact_lock_shared(hashtextextended(CAST(id AS text), 0)))
+    """
+)
+_MISS = text(
+    """
+    UPDATE workers SET missed_at = now()
+    WHERE locks AND missed_at IS NULL AND pg_try_advisory_xact_lock_shared(hashtextextended(CAST(id AS text), 0))
+    """
+)
+_END = text(
+    """
+    WITH gone AS (
+      UPDATE workers SET locks = false
+      WHERE locks AND missed_at < now() - CAST(:patience AS interval)
+        AND pg_try_advisory_xact_lock_shared(hashtextextended(CAST(id AS text), 0))
+      RETURNING id),
+    held AS (
+      SELECT id FROM tasks WHERE state = 'running' AND worker_id IN (SELECT id FROM gone)
+      ORDER BY id FOR NO KEY UPDATE SKIP LOCKED),
+    ended AS (
+      UPDATE tasks t SET lease_expires_at = now() - interval '1 second' FROM held WHERE t.id = held.id)
+    SELECT id FROM gone
+    """
+)
+_MISSED = text("SELECT EXISTS (SELECT FROM workers WHERE locks AND missed_at IS NOT NULL)")
+_LOCK = text("SELECT pg_try_advisory_lock(hashtextextended(:id, 0))")
+
+
+class Presence:
+    """A worker's lock, on whatever connection renews its leases at the time.
+
+    Args:
+        id: the worker's.
+        possible: whether there are connections of one's own: not behind a pooler.
+    """
+
+    def __init__(self, id: UUID, *, possible: bool) -> None:
+        self._id, self._possible = id, possible
+        self._on: Any = None
+        self._cut = asyncio.Event()
+
+    async def show(self, session: WriteSession) -> bool:
+        """Take the lock, unless this session's connection has it. False: it could not be taken, since the server
+        still believes in a connection that was lost, say."""
+        if not self._possible:
+            return False
+        connection = (await (await session.connection()).get_raw_connection()).driver_connection
+        if connection is not self._on:
+            self._on = None
+            self._cut.clear()
+            for _ in range(_TRIES):
+                if await session.scalar(_LOCK, {"id": str(self._id)}):
+                    self._on = connection
+                    self._on.add_termination_listener(self._lost)
+                    break
+        return self._on is not None
+
+    def _lost(self, connection: object) -> None:
+        if connection is self._on:
+            self._cut.set()
+
+    async def pause(self, seconds: float) -> None:
+        """So long, or until the connection is lost."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._cut.wait(), seconds)
+
+
+async def end_leases_of_gone(session: WriteSession) -> tuple[list[UUID], bool]:
+    """Of workers whose lock has been free for `PATIENCE`: their ids, and whether others are missed."""
+    await session.execute(_MISS)
+    gone = list((await session.execute(_END, {"patience": PATIENCE})).scalars())
+    return gone, bool(await session.scalar(_MISSED))

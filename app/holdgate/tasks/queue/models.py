@@ -104,7 +104,7 @@ class Orphan(Base):
 
 
 class Worker(Base):
-    """A worker process, for people to look at. No statement decides about a lease by this table."""
+    """A worker process, for people to look at, and to notice at once that one is gone (runtime/workers.py)."""
 
     __tablename__ = "workers"
 
@@ -123,6 +123,10 @@ class Worker(Base):
     version: Mapped[str | None] = mapped_column(Text)
     memory: Mapped[int | None] = mapped_column(BigInteger)  # bytes resident
     cpu: Mapped[float | None] = mapped_column(Double)  # of one core, since the beat before
+    # It keeps a session lock for as long as it is connected; false: its leases alone say that it lives.
+    locks: Mapped[bool] = mapped_column(server_default=text("false"))
+    # When that lock was first found free.
+    missed_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
 # Written by the function enqueue_many alone. Nobody's tasks have an owner of zeros here. A task is inserted after its
