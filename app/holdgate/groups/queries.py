@@ -34,20 +34,17 @@ async def lock_group(session: WriteSession, name: str) -> bool:
     return found.first() is not None
 
 
-async def known_names(session: Session, names: Sequence[str]) -> set[str]:
-    return set((await session.execute(select(Group.name).where(Group.name.in_(names)))).scalars())
-
-
 async def members_of(session: Session, names: Sequence[str]) -> dict[str, list[str]]:
-    """Group → its members' addresses, in order; a group without members is left out."""
+    """Group → its members' addresses, in order; a group that is not there is left out."""
     found: dict[str, list[str]] = {}
     rows = await session.execute(
-        select(GroupMember.group_name, GroupMember.email)
-        .where(GroupMember.group_name.in_(names))
-        .order_by(GroupMember.group_name, GroupMember.email)
+        select(Group.name, GroupMember.email)
+        .outerjoin(GroupMember, GroupMember.group_name == Group.name)
+        .where(Group.name.in_(names))
+        .order_by(Group.name, GroupMember.email)
     )
     for name, email in rows:
-        found.setdefault(name, []).append(email)
+        found.setdefault(name, []).extend([email] if email else [])
     return found
 
 

@@ -68,11 +68,11 @@ async def members_of(session: Session, names: Sequence[str]) -> dict[str, list[s
     """Group → addresses of its members, of many groups at once, for whoever asks them. Raises GroupNotFound."""
     if not names:
         return {}
-    known = await queries.known_names(session, names)
+    found = await queries.members_of(session, names)
     for name in names:
-        if name not in known:
+        if name not in found:
             raise GroupNotFound(name)
-    return {name: [] for name in names} | await queries.members_of(session, names)
+    return found
 
 
 def _description(text: str) -> str:
