@@ -54,6 +54,14 @@ def test_a_country_without_known_holidays_is_refused_with_what_to_enter(code: st
     assert "like DE-BY" in public_holidays.problem_with(code)
 
 
+def test_hours_over_which_the_clocks_are_put_forward_are_none() -> None:
+    """In Berlin two o'clock became three on 29 March 2026."""
+    night = WorkingHours(days=(7,), starts=time(2, 30), ends=time(3, 10), zone="Europe/Berlin")
+    begin = datetime(2026, 3, 28, 12, tzinfo=BERLIN)
+    assert night.next(begin) == datetime(2026, 4, 5, 2, 30, tzinfo=BERLIN)
+    assert night.between(begin, datetime(2026, 3, 30, tzinfo=BERLIN)) == timedelta()
+
+
 @pytest.fixture
 def without_package(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(sys.modules, "holidays", None)
@@ -107,7 +115,10 @@ async def test_a_person_chooses_their_hours_and_is_told_what_does_not_fit(world:
     assert found == {"ann@example.com": wanted, "nobody@example.com": WorkingHours()}
     for wrong, field in (
         ({"days": []}, "days"),
+        ({"days": [""]}, "days"),
+        ({"days": ["12"]}, "days"),
         ({"ends": "08:00"}, "ends"),
+        ({"ends": "09:15"}, "ends"),
         ({"zone": "Mars/Base"}, "zone"),
         ({"starts": "25:00"}, "starts"),
         ({"holidays": "XX"}, "holidays"),

@@ -6,14 +6,13 @@ from typing import Annotated
 import msgspec
 
 from holdgate.accounts.availability import working_times
-from holdgate.accounts.availability.working_hours import WorkingHours
+from holdgate.accounts.availability.working_hours import Weekday, WorkingHours
 from holdgate.api.routes import get, post
 from holdgate.core.db import ReadSession, WriteSession
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 
 TAG = "Absence"
-Weekday = Annotated[int, msgspec.Meta(ge=1, le=7)]
 
 
 class WorkingTimeItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,6 +5,7 @@ Whole days of the calendar of a zone, so that nine o'clock stays nine o'clock wh
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -12,6 +13,8 @@ import msgspec
 from holdgate.accounts.availability.public_holidays import is_holiday
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+SHORTEST = timedelta(hours=1)  # of a day: with seconds of it, the end of a request would be thousands of years away
+Weekday = Annotated[int, msgspec.Meta(ge=1, le=7)]
 _DAY = timedelta(days=1)
 
 
@@ -28,6 +31,11 @@ class WorkingHours(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = "UTC"
     quiet: bool = False
     holidays: str = ""
+
+    @property
+    def length(self) -> timedelta:
+        """Of a day."""
+        return datetime.combine(date.min, self.ends) - datetime.combine(date.min, self.starts)
 
     def after(self, begin: datetime, amount: timedelta) -> datetime:
         """When `amount` of working time has passed since `begin`."""
@@ -59,8 +67,9 @@ class WorkingHours(msgspec.Struct, frozen=True, kw_only=True):
             day += _DAY
             if day.isoweekday() in self.days and not is_holiday(self.holidays, day):
                 start, end = (self._moment(day, at, zone) for at in (self.starts, self.ends))
-                if end > begin:
-                    yield max(start, begin.astimezone(UTC)), end
+                start = max(start, begin.astimezone(UTC))
+                if start < end:  # not so where the clocks are put forward over the whole of it
+                    yield start, end
 
     @staticmethod
     def _moment(day: date, at: time, zone: ZoneInfo) -> datetime:

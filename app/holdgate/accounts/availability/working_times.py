@@ -5,7 +5,7 @@ from datetime import time
 from uuid import UUID
 
 from holdgate.accounts.availability import public_holidays, queries
-from holdgate.accounts.availability.working_hours import WorkingHours
+from holdgate.accounts.availability.working_hours import SHORTEST, WorkingHours
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.text import zones
@@ -27,8 +27,8 @@ async def choose_hours(session: WriteSession, user_id: UUID, hours: WorkingHours
     """Requests whose time runs keep their deadlines. Raises Invalid."""
     if not hours.days or not set(hours.days) <= set(range(1, 8)):
         raise Invalid("Choose at least one day.", {"days": "Choose at least one day."})
-    if hours.ends <= hours.starts:
-        sentence = "The end must be after the beginning, on the same day."
+    if hours.length < SHORTEST:
+        sentence = "The end must be at least an hour after the beginning, on the same day."
         raise Invalid(sentence, {"ends": sentence})
     if not zones.is_zone(hours.zone):
         raise Invalid("There is no such time zone.", {"zone": "Choose one of the offered zones."})

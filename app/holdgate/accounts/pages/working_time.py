@@ -7,7 +7,7 @@ import msgspec
 from litestar import Response, get, post
 
 from holdgate.accounts.availability import working_times
-from holdgate.accounts.availability.working_hours import DAYS, WorkingHours
+from holdgate.accounts.availability.working_hours import DAYS, Weekday, WorkingHours
 from holdgate.core.db import Session
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
@@ -26,7 +26,7 @@ class WorkingTimeForm(msgspec.Struct):
     starts: Clock
     ends: Clock
     zone: Annotated[str, msgspec.Meta(max_length=60)]
-    days: list[str] = []
+    days: list[Weekday] = []
     quiet: bool = False
     holidays: Annotated[str, msgspec.Meta(max_length=6)] = ""
 
@@ -55,10 +55,9 @@ async def save(request: WebRequest, write: Write, user: SignedIn) -> Response[st
 
 
 def _hours(sent: WorkingTimeForm) -> WorkingHours:
-    days = tuple(sorted({int(day) for day in sent.days if day in "1234567"}))
     starts, ends = time.fromisoformat(sent.starts), time.fromisoformat(sent.ends)
     return WorkingHours(
-        days=days,
+        days=tuple(sorted(set(sent.days))),
         starts=starts,
         ends=ends,
         zone=sent.zone,
