@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from holdgate.accounts.availability import absences
+from holdgate.accounts.availability import absences, queries
 from holdgate.core.errors import Invalid
 from tests.factories.accounts import World
 
@@ -27,7 +27,7 @@ async def test_a_person_says_when_they_are_away_and_an_administrator_for_them(wo
     given = {"first": "2190-03-01", "last": "2190-03-02", "substitute": "BOB@example.com"}
     assert (await browser.post("/settings/absences", given)).status_code == 303
     async with world.database.read() as session:
-        [kept] = await absences.absences_of(session, ann.id)
+        [kept] = await queries.absences_of(session, ann.id)
     assert (kept.starts_at, kept.ends_at) == (datetime(2190, 3, 1, tzinfo=UTC), datetime(2190, 3, 3, tzinfo=UTC))
     assert kept.substitute == BOB
     root = await world.sign_in("root@example.com")

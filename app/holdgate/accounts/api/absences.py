@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from holdgate.accounts import service
-from holdgate.accounts.availability import absences
+from holdgate.accounts.availability import absences, queries
 from holdgate.accounts.errors import UserNotFound
 from holdgate.accounts.models import Absence
 from holdgate.api.idempotency import MutationReply
@@ -100,7 +100,7 @@ async def delete_theirs(session: WriteSession, user_id: UUID, absence_id: UUID) 
 
 
 async def _list(session: Session, user_id: UUID) -> AbsenceList:
-    return AbsenceList([_item(each) for each in await absences.absences_of(session, user_id)])
+    return AbsenceList([_item(each) for each in await queries.absences_of(session, user_id)])
 
 
 async def _add(session: WriteSession, user_id: UUID, wanted: NewAbsence) -> MutationReply[AbsenceItem]:

@@ -1,13 +1,12 @@
 """Being away: from when until when, and who is asked in one's place meanwhile."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from holdgate.accounts.availability import queries
 from holdgate.accounts.errors import AbsenceNotFound, UserNotFound
-from holdgate.accounts.models import Absence
 from holdgate.accounts.queries import user_by_email
 from holdgate.accounts.sign_in.links import may_sign_in
 from holdgate.core.db import Session, WriteSession
@@ -17,11 +16,6 @@ from holdgate.core.text.addresses import BadAddress, checked_address, same_perso
 
 MOST = 20  # of one person that are not over
 LONGEST = timedelta(days=2 * 366)
-
-
-async def absences_of(session: Session, user_id: UUID, *, now: datetime | None = None) -> Sequence[Absence]:
-    """Those that are not over, the next first."""
-    return await queries.absences_of(session, user_id, now=now)
 
 
 async def add_absence(

@@ -22,9 +22,9 @@ async def lock_person(session: WriteSession, user_id: UUID) -> User | None:
     return (await session.execute(select(User).where(User.id == user_id).with_for_update())).scalar_one_or_none()
 
 
-async def absences_of(session: Session, user_id: UUID, *, now: datetime | None = None) -> Sequence[Absence]:
+async def absences_of(session: Session, user_id: UUID) -> Sequence[Absence]:
     """Those that are not over, the next first."""
-    statement = select(Absence).where(Absence.user_id == user_id, Absence.ends_at > at(now)).order_by(Absence.starts_at)
+    statement = select(Absence).where(Absence.user_id == user_id, Absence.ends_at > func.now()).order_by(Absence.starts_at)
     return (await session.execute(statement)).scalars().all()
 
 

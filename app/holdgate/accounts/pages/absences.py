@@ -9,7 +9,7 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath
 
 from holdgate.accounts import service
-from holdgate.accounts.availability import absences
+from holdgate.accounts.availability import absences, queries
 from holdgate.accounts.errors import UserNotFound
 from holdgate.accounts.models import Absence, User
 from holdgate.core.db import Session
@@ -121,7 +121,7 @@ async def _page(
     if form is not None:
         await discard(request)
     view = AbsencesView(
-        absences=list(await absences.absences_of(session, person.id)),
+        absences=list(await queries.absences_of(session, person.id)),
         form=form or blank(),
         path=path,
         name=person.email if name else "",
