@@ -31,7 +31,7 @@ async def answer(question: str, hold: AsyncClient, model: str | Model = "gpt-5")
             decision = await hold.ask(
                 f"The service desk wants to use {call.name}",
                 to=APPROVERS,
-                show={"Customer": question, **json.loads(call.arguments or "{}")},
+                show={**json.loads(call.arguments or "{}"), "Customer": question},
             )
             if decision.approved:
                 state.approve(call)
