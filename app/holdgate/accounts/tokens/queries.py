@@ -96,8 +96,8 @@ async def find_token(session: Session, user_id: UUID, token_id: UUID) -> ApiToke
 async def asking_tokens(session: Session, *, prefix: str = "", limit: int) -> list[tuple[ApiToken, str]]:
     """Everybody's that may ask people, with the addresses of their owners; newest first. `prefix`: only those."""
     asks = literal(Scope.APPROVALS_CREATE.value) == any_(ApiToken.scopes)
-    these = asks & (ApiToken.prefix == prefix) if prefix else asks
-    rows = select(ApiToken, User.email).join(User, User.id == ApiToken.user_id).where(these)
+    these = ApiToken.prefix.startswith(prefix, autoescape=True)
+    rows = select(ApiToken, User.email).join(User, User.id == ApiToken.user_id).where(asks, these)
     found = await session.execute(rows.order_by(ApiToken.id.desc()).limit(limit))
     return [(token, email) for token, email in found]
 
