@@ -106,7 +106,9 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(import_module(f"holdgate.{_HOMES[name]}"), name)
     except ModuleNotFoundError as missing:
-        raise import_module("holdgate.core.later").missing_extra(missing, "kinds") from missing
+        from holdgate.core.extras import missing_extra
+
+        raise missing_extra(missing, "kinds") from missing
 
 
 def __dir__() -> list[str]:

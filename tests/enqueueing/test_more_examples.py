@@ -17,7 +17,7 @@ from holdgate import Client
 from holdgate.accounts.service import add_user
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from holdgate.schedules import declared, service
+from holdgate.schedules import registration, service
 from holdgate.testing import KindTester
 from holdgate.webhooks.events import message
 from holdgate.webhooks.signing import new_secret, signed_headers
@@ -64,7 +64,7 @@ async def test_the_nightly_report_comes_by_the_calendar_and_is_kept_as_a_file(
     owner = example("nightly_report").OWNER
     async with database.write("system") as session:
         await add_user(session, owner)
-        await declared.write_down(session)
+        await registration.write_down(session)
         await session.execute(text("UPDATE schedules SET next_at = now() - interval '1 minute'"))
         assert await service.fire_due(session) == 1
         [task] = (await session.execute(text("SELECT id FROM tasks WHERE kind = 'report.nightly'"))).scalars()

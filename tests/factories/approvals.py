@@ -31,7 +31,7 @@ from holdgate.core.principal import Principal
 from holdgate.core.text.addresses import checked_address
 from holdgate.core.tokens import digest
 from holdgate.groups import service as groups
-from holdgate.groups.service import name_in as group_name
+from holdgate.groups.names import name_in as group_name
 from holdgate.runs.service import start_run
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue.claims import Claimed, claim_tasks

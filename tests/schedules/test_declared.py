@@ -10,7 +10,7 @@ from holdgate import schedule
 from holdgate.accounts.service import add_user
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
-from holdgate.schedules import declared
+from holdgate.schedules import declared, registration
 from holdgate.tasks.errors import PayloadMismatch
 from holdgate.tasks.kinds import find_kind
 from tests.runtime.kinds import Named
@@ -25,7 +25,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def written(database: Database) -> list[Any]:
     async with database.write("worker:a") as session:
-        await declared.write_down(session)
+        await registration.write_down(session)
     found = text(
         "SELECT s.name, cron, zone, payload, email, next_at > now() AS waits, paused_at IS NOT NULL AS paused"
         " FROM schedules s JOIN users u ON u.id = owner_id"

@@ -15,14 +15,11 @@ from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.rules.shown import normal, plain
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
-from holdgate.core.later import Later
+from holdgate.groups.names import name_in
 
 if TYPE_CHECKING:
     from holdgate.approvals.models import Approval
     from holdgate.core.config import Settings
-    from holdgate.groups import service as groups
-else:
-    groups = Later("holdgate.groups.service")
 
 F = TypeVar("F")
 
@@ -84,7 +81,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def group_names(self) -> list[str]:
         """Those it asks, by whichever way."""
-        named = [name for each in self.recipients if (name := groups.name_in(each)) is not None]
+        named = [name for each in self.recipients if (name := name_in(each)) is not None]
         return list(dict.fromkeys([*named, *self.needed_by]))
 
     @property
@@ -209,7 +206,7 @@ def escalation_of(step: str, on_expire: str) -> str | None:
     if on_expire in ("stop", "continue"):
         return None
     verb, _, group = on_expire.partition(":")
-    name = groups.name_in(group) if verb == "escalate" else None
+    name = name_in(group) if verb == "escalate" else None
     if not name:
         raise QuestionImpossible(
             f"The approval request {step!r} has on_expire={on_expire[:100]!r}. Use 'stop', 'continue', or "

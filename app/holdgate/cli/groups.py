@@ -32,9 +32,10 @@ def group() -> None:
 def create_group(name: str, emails: tuple[str, ...], description: str) -> None:
     """Create the group NAME, with the people EMAILS in it."""
     from holdgate.groups import service
+    from holdgate.groups.names import PREFIX
 
     made = _do(lambda session: service.create_group(session, name, description=description, members=emails))
-    click.echo(f"The group {made} has been created. Ask it as {service.PREFIX}{made}.")
+    click.echo(f"The group {made} has been created. Ask it as {PREFIX}{made}.")
 
 
 @group.command("list")

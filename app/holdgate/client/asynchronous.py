@@ -12,7 +12,7 @@ from holdgate.client.asking import CreatedApproval, Decision
 from holdgate.client.calls import Listing
 from holdgate.client.events import PATH, EventStream, StreamedEvent
 from holdgate.client.flows import PREFIX, TRIES, Flow, Request, Transmission, Wish, as_httpx, sent
-from holdgate.core.later import Later
+from holdgate.core.extras import missing_extra
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from holdgate.client.typed import TypedKind
     from holdgate.tasks.requests import TaskOptions
-else:
-    httpx = Later("httpx", extra="client")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,6 +66,10 @@ class AsyncClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         transport: "httpx.AsyncBaseTransport | None" = None,
     ) -> None:
+        try:
+            import httpx
+        except ModuleNotFoundError as missing:
+            raise missing_extra(missing, "client") from missing
         base, headers = f"{base_url.rstrip('/')}{PREFIX}", {"Authorization": f"Bearer {token}"}
         self._http = httpx.AsyncClient(base_url=base, headers=headers, timeout=timeout, transport=transport)
         self._timeout, self._tries, self._sleep = timeout, tries, sleep
@@ -150,6 +152,8 @@ class AsyncClient:
 
     async def iter_events(self, after: str = "") -> AsyncGenerator[StreamedEvent, None]:
         """As `Client.iter_events`."""
+        import httpx
+
         stream = EventStream(after, self._tries)
         while True:
             try:

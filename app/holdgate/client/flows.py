@@ -13,12 +13,9 @@ from uuid import UUID
 import msgspec
 
 from holdgate.client.problems import Problem, problem_of
-from holdgate.core.later import Later
 
 if TYPE_CHECKING:
     import httpx
-else:
-    httpx = Later("httpx", extra="client")
 
 PREFIX = "/api/v1"
 TRIES = 5
@@ -72,6 +69,8 @@ def sent(request: Request, tries: int) -> "Flow[httpx.Response]":
     Raises:
         Problem: a refusal, or one that stays. httpx.TransportError: no answer.
     """
+    import httpx
+
     for left in reversed(range(tries)):
         pause = 2.0 ** (tries - 1 - left) / 4
         try:
@@ -112,6 +111,8 @@ def outlast(ask: Callable[[], Flow[T]], ends: float | None = None) -> Flow[T]:
     Raises:
         Problem, httpx.TransportError: it stays away, or it refuses.
     """
+    import httpx
+
     last = time.monotonic() + PATIENCE
     last = last if ends is None else min(last, ends)
     while True:

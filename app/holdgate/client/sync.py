@@ -12,7 +12,7 @@ from holdgate.client.asking import CreatedApproval, Decision
 from holdgate.client.calls import Listing
 from holdgate.client.events import PATH, EventStream, StreamedEvent
 from holdgate.client.flows import PREFIX, TRIES, Flow, Request, Transmission, Wish, as_httpx, sent
-from holdgate.core.later import Later
+from holdgate.core.extras import missing_extra
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from holdgate.client.typed import TypedKind
     from holdgate.tasks.requests import TaskOptions
-else:
-    httpx = Later("httpx", extra="client")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -64,6 +62,10 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         transport: "httpx.BaseTransport | None" = None,
     ) -> None:
+        try:
+            import httpx
+        except ModuleNotFoundError as missing:
+            raise missing_extra(missing, "client") from missing
         base, headers = f"{base_url.rstrip('/')}{PREFIX}", {"Authorization": f"Bearer {token}"}
         self._http = httpx.Client(base_url=base, headers=headers, timeout=timeout, transport=transport)
         self._timeout, self._tries, self._sleep = timeout, tries, sleep
@@ -156,6 +158,8 @@ class Client:
         Connects again by itself when the stream breaks off. Ends with Problem, or with httpx.TransportError when no
         connection can be made any more.
         """
+        import httpx
+
         stream = EventStream(after, self._tries)
         while True:
             try:

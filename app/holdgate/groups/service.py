@@ -12,13 +12,6 @@ from holdgate.groups.errors import BadGroupName, FullGroup, GroupExists, GroupNo
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,48}[a-z0-9])?")
 MOST_MEMBERS = 200
 LONGEST_DESCRIPTION = 500
-PREFIX = "group:"  # before a group's name where an address could stand
-
-
-def name_in(recipient: str) -> str | None:
-    """The group that a recipient names: `security` of `group:security`; None for an address."""
-    text = recipient.strip()
-    return text[len(PREFIX) :].strip() if text.lower().startswith(PREFIX) else None
 
 
 async def create_group(session: WriteSession, name: str, *, description: str = "", members: Iterable[str] = ()) -> str:

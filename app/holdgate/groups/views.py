@@ -10,6 +10,7 @@ from holdgate.core.db import Session
 from holdgate.core.errors import Invalid
 from holdgate.groups import queries, service
 from holdgate.groups.errors import GroupExists, GroupNotFound
+from holdgate.groups.names import PREFIX
 from holdgate.groups.queries import GroupRow
 from holdgate.web.forms import Form, blank, read_form
 from holdgate.web.http.guards import admin_only
@@ -133,7 +134,7 @@ async def _detail(
     found = await queries.find_group(session, name)
     if found is None:
         raise GroupNotFound(name)
-    view = GroupView(row=found, form=form or blank(), recipient=service.PREFIX + name)
+    view = GroupView(row=found, form=form or blank(), recipient=PREFIX + name)
     return await render(request, "groups/detail.html", view, nav="groups", status=422 if form else 200)
 
 

@@ -11,7 +11,7 @@ from holdgate.core.db import Database
 from holdgate.core.postgres.outages import AWAY
 from holdgate.core.telemetry import log, metrics
 from holdgate.runtime.attempts.executors import Executors, Pool
-from holdgate.schedules import declared as schedules
+from holdgate.schedules import registration as schedules
 from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.queue import claims, limits
 from holdgate.tasks.queue.claims import Attempt, Claimed, FreePlaces, Losses

@@ -7,14 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from inspect import isasyncgenfunction
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
-
-from holdgate.core.later import Later
-
-if TYPE_CHECKING:
-    from holdgate.core.telemetry import log
-else:
-    log = Later("holdgate.core.telemetry.log")
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -120,4 +113,6 @@ async def _end(began: AsyncIterator[Any]) -> None:
         async for _ in began:
             raise RuntimeError(f"{began!r} yields more than once.")
     except Exception as error:
+        from holdgate.core.telemetry import log  # heavy, for a name that products import
+
         log.get(__name__).warning("resource_not_closed", error=repr(error))

@@ -1,29 +1,12 @@
-"""Schedules that code declares. Workers write them down when they start; from then on they are like all others."""
+"""Schedules that code declares; workers write them down (registration.py)."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from uuid import UUID, uuid5
 
-import msgspec
-
-from holdgate.core.errors import AppError
-from holdgate.core.later import Later
-from holdgate.core.principal import Principal
-from holdgate.schedules.cron import parse
 from holdgate.schedules.plan import SchedulePlan, checked
 from holdgate.tasks.kinds import AnyKind
 from holdgate.tasks.states import DEFAULT_PRIORITY
-
-if TYPE_CHECKING:
-    from holdgate.accounts import service as accounts
-    from holdgate.core.db import WriteSession
-    from holdgate.core.telemetry import log
-    from holdgate.schedules import queries, service
-else:
-    accounts = Later("holdgate.accounts.service")
-    log = Later("holdgate.core.telemetry.log")
-    queries = Later("holdgate.schedules.queries")
-    service = Later("holdgate.schedules.service")
 
 NAMESPACE = UUID("0d1f2e3c-6f57-4f5e-9a0c-5a1f3c8d7b21")  # of their ids, so that one name is one schedule
 
@@ -87,25 +70,6 @@ def schedule(
         raise ValueError(f"There are two schedules {name!r}. Give each a name of its own.")
 
 
-async def write_down(session: "WriteSession") -> None:
-    """Those of this process's code. One that cannot be is logged, and keeps nobody from working."""
-    for each in _DECLARED.values():
-        try:
-            await _write(session, each)
-        except AppError as error:
-            log.get(__name__).warning("schedule_not_declared", schedule=each.plan.name, problem=str(error))
-
-
-async def _write(session: "WriteSession", declared: DeclaredSchedule) -> None:
-    person = await accounts.find_user_by_email(session, declared.owner)
-    if person is None:
-        raise AppError(f"There is no person {declared.owner}. Add them (holdgate user add), or name another owner.")
-    values = msgspec.structs.asdict(declared.plan)
-    first = parse(declared.plan.cron, declared.plan.zone).next(await queries.time_of(session, None))
-    if await queries.insert_declared(session, declared.id, person.id, {**values, "next_at": first}):
-        return
-    there = await queries.lock_schedule(session, declared.id, None)
-    if there is not None and (there.owner_id != person.id or any(getattr(there, n) != v for n, v in values.items())):
-        by = Principal(person.id, person.email, person.name, "admin")
-        await queries.update_schedule(session, declared.id, {"owner_id": person.id})
-        await service.edit(session, by, declared.id, declared.plan)
+def all_declared() -> list[DeclaredSchedule]:
+    """Those of this process's code."""
+    return list(_DECLARED.values())

@@ -24,7 +24,9 @@ async def lock_person(session: WriteSession, user_id: UUID) -> User | None:
 
 async def absences_of(session: Session, user_id: UUID) -> Sequence[Absence]:
     """Those that are not over, the next first."""
-    statement = select(Absence).where(Absence.user_id == user_id, Absence.ends_at > func.now()).order_by(Absence.starts_at)
+    statement = (
+        select(Absence).where(Absence.user_id == user_id, Absence.ends_at > func.now()).order_by(Absence.starts_at)
+    )
     return (await session.execute(statement)).scalars().all()
 
 

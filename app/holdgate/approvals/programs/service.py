@@ -32,6 +32,7 @@ from holdgate.core.text.shape import shape_problem
 from holdgate.core.text.visible import is_blank
 from holdgate.groups import service as groups
 from holdgate.groups.errors import GroupNotFound
+from holdgate.groups.names import name_in
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.service import TaskRequest, enqueue
@@ -200,7 +201,7 @@ def _size_problem(value: Any, most: int) -> str | None:
 async def _recipients(session: WriteSession, given: Sequence[str], problems: dict[str, str]) -> list[str]:
     found = []
     for number, text in enumerate(given):
-        group = groups.name_in(text)
+        group = name_in(text)
         try:
             found.append(checked_address(text) if group is None else text)
             await groups.members_of(session, [group] if group else [])
@@ -229,7 +230,7 @@ async def _check_needed(
                 problems[f"needed.{name}"] = str(problem)
         return
     people = len({canonical_address(each) for each in recipients})
-    if needed > people and not any(map(groups.name_in, recipients)):
+    if needed > people and not any(map(name_in, recipients)):
         problems.setdefault("needed", f"Of {people} who are asked, {needed} cannot decide. Ask more people.")
 
 

@@ -27,6 +27,7 @@ from holdgate.core.text.shape import shape_problem
 from holdgate.core.text.visible import is_blank
 from holdgate.groups import service as groups
 from holdgate.groups.errors import GroupNotFound
+from holdgate.groups.names import PREFIX, name_in
 from holdgate.tasks.kinds import LONGEST_WAIT
 
 LONGEST_WORK = timedelta(days=90)  # of 24 hours: some fourteen months at eight hours on five days
@@ -141,8 +142,8 @@ async def _named(session: WriteSession, question: Question, requesters: frozense
     """Addresses stand for themselves, groups for who is in them now."""
     found = _Named({}, {}, [])
     members = await _members(session, question)
-    for recipient in (*question.recipients, *map(groups.PREFIX.__add__, question.needed_by)):
-        group = groups.name_in(recipient)
+    for recipient in (*question.recipients, *map(PREFIX.__add__, question.needed_by)):
+        group = name_in(recipient)
         if group is None:
             address = _address(question, recipient)
             found.addresses.setdefault(canonical_address(address), address)

@@ -13,19 +13,14 @@ from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.states import HoldType
 from holdgate.approvals.values import Answer, Question, pace_of
-from holdgate.core.later import Later
 from holdgate.core.text.typed import read_as
 from holdgate.runtime.attempts.durable import DurableAttempt
 from holdgate.runtime.errors import Asleep, Held, LeaseLost, PermanentError, TaskEnded
 from holdgate.tasks.kinds import find_kind
 
 if TYPE_CHECKING:
-    from holdgate.approvals import versions
-    from holdgate.approvals.requests import requesting
+    from holdgate.approvals.versions import Latest
     from holdgate.core.db import ReadSession, WriteSession
-else:
-    versions = Later("holdgate.approvals.versions")
-    requesting = Later("holdgate.approvals.requests.requesting")
 
 F = TypeVar("F")
 
@@ -150,10 +145,13 @@ class AskingAttempt(DurableAttempt):
         return await self._ask(question)
 
     async def _ask(self, question: Question) -> Answer[dict[str, Any]]:
+        from holdgate.approvals import versions
+        from holdgate.approvals.requests import requesting
+
         self._go_on()
         task = self.task
 
-        async def before(session: "ReadSession") -> "tuple[versions.Latest, versions.Latest]":
+        async def before(session: "ReadSession") -> "tuple[Latest, Latest]":
             latest = await versions.latest(session, task.id, question.step)
             if latest is None or not question.choices.changes:
                 return latest, None

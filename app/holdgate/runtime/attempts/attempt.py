@@ -4,26 +4,23 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from holdgate.core.config import Settings
-from holdgate.core.later import Later
 from holdgate.runtime.errors import TaskEnded
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from holdgate.core.db import Database, ReadSession
-    from holdgate.core.telemetry import log
-    from holdgate.runtime.attempts import insistence
+    from holdgate.runtime.attempts.insistence import Insistence
     from holdgate.runtime.clock import Clock
-    from holdgate.tasks.queue import steps as queue_steps
     from holdgate.tasks.queue.claims import Claimed
-else:
-    log = Later("holdgate.core.telemetry.log")
-    insistence = Later("holdgate.runtime.attempts.insistence")
-    queue_steps = Later("holdgate.tasks.queue.steps")
 
 
 class RunningAttempt:
-    """The ground of `Context`, which a handler gets: three layers, each a file."""
+    """The ground of `Context`, which a handler gets: three layers, each a file.
+
+    Products import `Context` for its name, in web processes, too. What only a running attempt needs, the database and
+    the log, its methods import.
+    """
 
     def __init__(self, task: "Claimed", *, database: "Database", settings: Settings, actor: str) -> None:
         self.task = task
@@ -42,11 +39,15 @@ class RunningAttempt:
     @cached_property
     def log(self) -> "FilteringBoundLogger":
         """A logger that names the task in every line."""
+        from holdgate.core.telemetry import log
+
         return log.get("holdgate.kinds").bind(task=str(self.task_id), kind=self.task.kind, attempt=self.attempt)
 
     @cached_property
-    def _insist(self) -> "insistence.Insistence":
-        return insistence.Insistence(self.database, self._actor, lambda: self.log)
+    def _insist(self) -> "Insistence":
+        from holdgate.runtime.attempts.insistence import Insistence
+
+        return Insistence(self.database, self._actor, lambda: self.log)
 
     @property
     def last_try(self) -> bool:
@@ -69,4 +70,6 @@ class RunningAttempt:
 
     async def _runs(self, session: "ReadSession") -> bool:
         """False: it has left this attempt's hands, by what was last written or by somebody else."""
-        return await queue_steps.still_runs(session, self.task_id, self.attempt)
+        from holdgate.tasks.queue import steps
+
+        return await steps.still_runs(session, self.task_id, self.attempt)

@@ -12,7 +12,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from holdgate.core.config import Settings
-from holdgate.core.later import Later
 from holdgate.core.text.storable import storable_text
 from holdgate.runtime.attempts.asking import AskingAttempt
 from holdgate.runtime.errors import LeaseLost
@@ -21,17 +20,8 @@ from holdgate.tasks.payloads.artifact import StoredArtifact
 
 if TYPE_CHECKING:
     from holdgate.core.db import Database
-    from holdgate.core.postgres import outages
-    from holdgate.runtime.attempts import executors as executing
     from holdgate.runtime.attempts.executors import Executors
-    from holdgate.tasks import artifacts
-    from holdgate.tasks.queue import steps as queue_steps
     from holdgate.tasks.queue.claims import Claimed
-else:
-    outages = Later("holdgate.core.postgres.outages")
-    executing = Later("holdgate.runtime.attempts.executors")
-    artifacts = Later("holdgate.tasks.artifacts")
-    queue_steps = Later("holdgate.tasks.queue.steps")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,8 +46,10 @@ class Context(AskingAttempt):
         executors: "Executors | None" = None,
         resources: Resources | None = None,
     ) -> None:
+        from holdgate.runtime.attempts.executors import Executors
+
         super().__init__(task, database=database, settings=settings, actor=actor)
-        self._executors = executors or executing.Executors()
+        self._executors = executors or Executors()
         self._resources = resources or Resources()
         self._progress_at = 0.0
 
@@ -79,9 +71,12 @@ class Context(AskingAttempt):
         except (TypeError, ValueError, OverflowError) as error:  # no number: that is no reason to fail
             self.log.warning("progress_left_out", error=repr(error))
             return
+        from holdgate.core.postgres import outages
+        from holdgate.tasks.queue import steps
+
         try:
             async with asyncio.timeout(PROGRESS_PATIENCE), self.database.write(self._actor) as session:
-                await queue_steps.write_progress(session, self.task_id, self.attempt, *shown)
+                await steps.write_progress(session, self.task_id, self.attempt, *shown)
         except outages.AWAY as error:
             self.log.debug("progress_not_shown", error=repr(error))
 
@@ -91,9 +86,11 @@ class Context(AskingAttempt):
         Raises:
             Invalid: the name, the type or the size (64 MB) does not fit. FilesAway: the store does not answer.
         """
+        from holdgate.tasks.artifacts import store_artifact
+
         self._go_on()
         of = (self.task_id, self.attempt)
-        stored = await artifacts.store_artifact(self.database, self.settings, self._actor, of, name, data, content_type)
+        stored = await store_artifact(self.database, self.settings, self._actor, of, name, data, content_type)
         if stored is None:
             raise self._end(LeaseLost(self.task_id))
         return stored

@@ -6,25 +6,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from holdgate.core.config import Settings
-from holdgate.core.later import Later
 from holdgate.runtime.attempts import steps
 from holdgate.runtime.attempts.attempt import RunningAttempt
 from holdgate.runtime.errors import Asleep, LeaseLost, PermanentError
 from holdgate.tasks.kinds import LONGEST_WAIT
 
 if TYPE_CHECKING:
-    from sqlalchemy import exc
-
-    from holdgate.approvals import versions
     from holdgate.core.db import Database, ReadSession, WriteSession
-    from holdgate.core.postgres import outages
-    from holdgate.tasks.queue import steps as queue_steps
     from holdgate.tasks.queue.claims import Claimed
-else:
-    exc = Later("sqlalchemy.exc")
-    versions = Later("holdgate.approvals.versions")
-    outages = Later("holdgate.core.postgres.outages")
-    queue_steps = Later("holdgate.tasks.queue.steps")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -136,8 +125,10 @@ class DurableAttempt(RunningAttempt):
         if duration > LONGEST_WAIT:
             raise PermanentError(f"The sleep {name!r} is longer than ten years. Let it sleep for less.")
 
+        from holdgate.tasks.queue import steps as stored_steps
+
         async def snooze(session: "WriteSession") -> bool | None:
-            return await queue_steps.snooze(session, self.task_id, self.attempt, name, duration)
+            return await stored_steps.snooze(session, self.task_id, self.attempt, name, duration)
 
         async def sleeps(session: "ReadSession") -> bool | None:
             return None if await self._runs(session) else False
@@ -168,30 +159,38 @@ class DurableAttempt(RunningAttempt):
         """Whether an earlier attempt has done or asked for anything."""
         if any(not name.startswith(VERSION) for name in self._before):
             return True
-        return await versions.has_asked(session, self.task_id)
+        from holdgate.approvals.versions import has_asked
+
+        return await has_asked(session, self.task_id)
 
     async def _stored(self, name: str) -> str | None:
         self._go_on()
         if self._steps is None:
+            from holdgate.tasks.queue import steps as stored_steps
 
             async def finished(session: "ReadSession") -> dict[str, str]:
-                return await queue_steps.stored_steps(session, self.task_id)
+                return await stored_steps.stored_steps(session, self.task_id)
 
             # A first attempt has nothing behind it: no look-up on the way of most tasks.
             if self.attempt == 1:
                 self._steps = {}
             elif self.task.steps is not None:
-                self._steps = queue_steps.steps_of(self.task.steps)
+                self._steps = stored_steps.steps_of(self.task.steps)
             else:
                 self._steps = await self._insist.read("steps", finished)
             self._before = frozenset(self._steps)
         return self._steps.get(name)
 
     async def _store(self, session: "WriteSession", name: str, result: str) -> str:
+        from sqlalchemy.exc import StatementError
+
+        from holdgate.core.postgres.outages import refuses_data
+        from holdgate.tasks.queue import steps as stored_steps
+
         try:
-            mine = await queue_steps.store_step(session, self.task_id, self.attempt, name, result)
-        except exc.StatementError as error:
-            if outages.refuses_data(error):  # what has been done cannot be remembered, however often it is done
+            mine = await stored_steps.store_step(session, self.task_id, self.attempt, name, result)
+        except StatementError as error:
+            if refuses_data(error):  # what has been done cannot be remembered, however often it is done
                 raise PermanentError(f"The result of the step {name!r} could not be stored.") from error
             raise
         if not mine:
@@ -201,8 +200,10 @@ class DurableAttempt(RunningAttempt):
     async def _finish(self, name: str, work: Callable[["WriteSession"], Awaitable[str]], *, one: bool = False) -> str:
         """Store a step. What has been done must not be done twice because the database was away for a moment."""
 
+        from holdgate.tasks.queue import steps as stored_steps
+
         async def done(session: "ReadSession") -> str | None:
-            return await queue_steps.step_of_attempt(session, self.task_id, name, self.attempt)
+            return await stored_steps.step_of_attempt(session, self.task_id, name, self.attempt)
 
         stored = await self._insist.write(name, work, done, one=one)
         assert self._steps is not None

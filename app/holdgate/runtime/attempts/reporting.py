@@ -3,13 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from holdgate.core.later import Later
-
 if TYPE_CHECKING:
-    from holdgate.core.telemetry import log
     from holdgate.tasks.queue.claims import Claimed
-else:
-    log = Later("holdgate.core.telemetry.log")
 
 Report = TypeVar("Report", bound=Callable[[BaseException], Any])
 
@@ -36,4 +31,6 @@ def tell(error: BaseException, task: "Claimed") -> None:
         try:
             report(error)
         except Exception as problem:
+            from holdgate.core.telemetry import log  # heavy, for a name that products import
+
             log.get(__name__).warning("error_not_reported", task=str(task.id), error=repr(problem))
