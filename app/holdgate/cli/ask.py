@@ -66,7 +66,7 @@ class Duration(click.ParamType[int | str]):
 @click.option("--needed", type=click.IntRange(1), help="How many must approve.")
 @click.option("--level", type=click.Choice(["link", "sign-in"]), help="Whether the emailed link alone is enough.")
 @click.option("--callback", metavar="URL", help="Is told the decision, by a signed webhook.")
-@click.option("--key", default="", help="Run again with the same key, nobody is asked twice. For pipelines.")
+@click.option("--key", default="", help="Run again with the same key within 24 hours, nobody is asked twice.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the decision, or print the request.")
 @click.option("--id", "request_id", type=click.UUID, help="Do not ask anew: wait for this request.")
 @click.option("--use", is_flag=True, help="Take the approval: it is good for one run, whoever else looks at it.")
@@ -105,7 +105,7 @@ def ask(**given: Any) -> None:
                 if not given["wait"]:
                     _print(made, one_line)
                     return
-            else:
+            elif given["wait"]:
                 hold.decision(request_id)  # so that a wrong id or address is told at once
             decision = _wait(hold, request_id) if given["wait"] else hold.decision(request_id)
             if given["receipt"] and decision.receipt:

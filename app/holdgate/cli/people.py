@@ -49,7 +49,8 @@ def token() -> None:
 @click.option("--name", default="command line", show_default=True, help="What its owner sees it by in the settings.")
 @click.option("--days", type=click.IntRange(1, 3650), help="When it expires; never, if left out.")
 def create_token(email: str, scopes: tuple[str, ...], name: str, days: int | None) -> None:
-    """Make a token for EMAIL and print it, alone, on standard output. Without --scope: everything but admin."""
+    """Make a token for EMAIL and print it, alone, on standard output. Without --scope:
+    tasks:read, tasks:write and approvals:decide."""
     from datetime import timedelta
 
     import holdgate.kinds.email_send  # noqa: F401  (its person is told by email)

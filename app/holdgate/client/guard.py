@@ -58,8 +58,8 @@ class requires_approval:
         title: with the function's arguments in braces; or a function of them.
         show: what is shown; or a function of the arguments. By default all of them, under their names.
         key: by what two calls are the same; with braces, or a function of the arguments. By default the function and
-            its arguments. The same call asks nobody twice, and runs nothing twice: whoever comes second gets
-            AlreadyUsed, in another process, too. Say `key` where the same call shall be possible again.
+            its arguments. For 24 hours the same call asks nobody twice, and runs nothing twice: whoever comes second
+            gets AlreadyUsed, in another process, too. Say `key` where the same call shall be possible again.
         client: `Client`, or `AsyncClient` for an `async def`. By default made of HOLDGATE_URL and HOLDGATE_TOKEN.
         seconds: how long to wait at most; by default until the request's own time is over.
         options: as for `Client.ask`.
