@@ -99,6 +99,7 @@ def test_a_choice_that_stops_is_status_1(desk: Desk) -> None:
         (["--title", ""], "--title"),
         (["--title", "Deploy", "--to", "nobody"], "recipients"),
         (["--title", "Deploy", "--ttl", "soon"], "no duration"),
+        (["--title", "Deploy", "--metadata", "commit"], "NAME=VALUE"),
         (["--id", "0192e0a5-7d3c-7a61-9a3e-0c4d5e6f7a8b"], "404"),
         (["--title", "Deploy", "--token", "hg_wrong"], "401"),
     ],

@@ -66,6 +66,9 @@ class Duration(click.ParamType[int | str]):
 @click.option("--needed", type=click.IntRange(1), help="How many must approve.")
 @click.option("--level", type=click.Choice(["link", "sign-in"]), help="Whether the emailed link alone is enough.")
 @click.option("--callback", metavar="URL", help="Is told the decision, by a signed webhook.")
+@click.option(
+    "--metadata", multiple=True, metavar="NAME=VALUE", help="Comes back with the decision, and is shown to nobody."
+)
 @click.option("--key", default="", help="Run again with the same key within 24 hours, nobody is asked twice.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the decision, or print the request.")
 @click.option("--id", "request_id", type=click.UUID, help="Do not ask anew: wait for this request.")
@@ -136,8 +139,16 @@ def _body(given: dict[str, Any]) -> dict[str, Any]:
         "needed": given["needed"],
         "level": given["level"],
         "callback_url": given["callback"],
+        "metadata": dict(_metadata(text) for text in given["metadata"]),
     }
-    return {name: value for name, value in body.items() if value not in (None, [], "")}
+    return {name: value for name, value in body.items() if value not in (None, [], {}, "")}
+
+
+def _metadata(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise click.UsageError(f"--metadata {text!r} has no value. Write NAME=VALUE.")
+    return name, value
 
 
 def _option(text: str) -> dict[str, Any]:
