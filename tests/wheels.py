@@ -5,8 +5,13 @@ import re
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
+from shutil import copy
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.processes import ROOT
 
@@ -23,13 +28,55 @@ def install(wheel: Path, folder: Path, files: Mapping[str, str]) -> Path:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
-    [packages] = (folder / "venv/lib").glob("python*/site-packages")
+    packages = _environment(folder)
     # A .pth is not read in what a .pth adds, so the checkout itself is not found there.
     (packages / "theirs.pth").write_text(sysconfig.get_path("purelib"))
-    into = ["-m", "pip", "--python", str(folder / "venv/bin/python"), "install", "--no-deps", "--no-index", "-q"]
-    subprocess.run([sys.executable, *into, "--force-reinstall", str(wheel)], check=True, capture_output=True)
+    pip(folder, "--no-index", "--force-reinstall", str(wheel))
     return folder / "venv/bin"
+
+
+def install_alone(wheel: Path, folder: Path, extra: str, *beside: str) -> Path:
+    """`venv` with the wheel and what its extra brings, and nothing else: copies of our own packages, so that no network
+    is needed, without byte code. `beside`: more requirements. Returns where its packages are."""
+    packages = _environment(folder)
+    pip(folder, "--no-index", "--no-compile", str(wheel))
+    [ours] = distributions(path=[str(packages)])
+    needs = [Requirement(each) for each in (*(ours.requires or ()), *beside)]
+    for found in _closure([need for need in needs if need.marker is None or need.marker.evaluate({"extra": extra})]):
+        for file in found.files or ():
+            source = Path(str(file.locate()))
+            if source.suffix != ".pyc" and ".." not in file.parts and source.is_file():
+                (packages / file).parent.mkdir(parents=True, exist_ok=True)
+                copy(source, packages / file)
+    return packages
+
+
+def pip(folder: Path, *arguments: str) -> None:
+    command = ["-m", "pip", "--python", str(folder / "venv/bin/python"), "install", "--no-deps", "-q"]
+    subprocess.run([sys.executable, *command, *arguments], check=True, capture_output=True)
+
+
+def _environment(folder: Path) -> Path:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    [packages] = (folder / "venv/lib").glob("python*/site-packages")
+    return packages
+
+
+def _closure(needs: list[Requirement]) -> Iterator[Distribution]:
+    """What they lead to, each once for each of its extras."""
+    seen: set[tuple[str, str]] = set()
+    while needs:
+        need = needs.pop()
+        name = canonicalize_name(need.name)
+        new = {"", *need.extras} - {extra for known, extra in seen if known == name}
+        if not new:
+            continue
+        seen |= {(name, extra) for extra in new}
+        found = distribution(name)
+        yield found
+        for each in map(Requirement, found.requires or ()):
+            if each.marker is None or any(each.marker.evaluate({"extra": extra}) for extra in new):
+                needs.append(each)
 
 
 def run_tests(folder: Path, *arguments: str, **environ: str) -> str:
