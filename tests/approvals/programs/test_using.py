@@ -1,14 +1,23 @@
 """An approval is taken by the program that asked, and by nobody twice."""
 
 import asyncio
+from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import text
 
+from holdgate.approvals.errors import TooLateToTakeBack
+from holdgate.approvals.models import Approval
+from holdgate.approvals.programs import using
+from holdgate.approvals.requests import undoing
 from holdgate.approvals.states import ApprovalVerb
+from holdgate.core.errors import Conflict
+from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from tests.factories.asking import APPROVALS, answer_by_link, ask, asking_program
-from tests.factories.programs import OTHER, Api, is_problem
+from tests.factories.programs import ADMIN, OTHER, OWNER, Api, is_problem
+from tests.factories.workers import until
 
 ANN = "ann@example.org"
 
@@ -47,6 +56,51 @@ async def test_what_is_rejected_or_can_still_be_undone_is_not_used(api: Api) -> 
     assert "undone" in is_problem(await use(program, made["id"]), 409)["detail"]
     await api.sql("UPDATE approvals SET decided_at = decided_at - interval '11 minutes' WHERE id = :id", id=made["id"])
     assert (await use(program, made["id"])).status_code == 200
+
+
+async def test_an_approval_that_was_used_is_not_undone_by_who_began_in_time(api: Api) -> None:
+    program = await asking_program(api)
+    made = await ask(program, recipients=[ANN], take_back=600)
+    await answer_by_link(api, made["id"])
+    admin = await api.person(ADMIN, admin=True)
+    with pytest.raises(TooLateToTakeBack):
+        async with api.database.write(admin.actor) as late:
+            await late.execute(text("SELECT"))  # its time stands from here on, before the end
+            await api.sql(
+                "WITH a AS (UPDATE approvals SET decided_at = clock_timestamp() - take_back"
+                " WHERE id = :id RETURNING *) "
+                "UPDATE tasks t SET run_at = a.decided_at + a.take_back FROM a WHERE t.id = a.task_id",
+                id=made["id"],
+            )
+            assert (await use(program, made["id"])).status_code == 200
+            await undoing.take_back_signed_in(late, admin, UUID(made["id"]))
+
+
+async def test_an_approval_that_is_being_undone_is_not_used(api: Api) -> None:
+    program = await asking_program(api)
+    made = await ask(program, recipients=[ANN], take_back=600)
+    await answer_by_link(api, made["id"])
+    admin = await api.person(ADMIN, admin=True)
+    async with api.database.write(admin.actor) as undone:
+        await undoing.take_back_signed_in(undone, admin, UUID(made["id"]))
+        used = asyncio.create_task(_use_after_the_end(api, UUID(made["id"])))
+        await until(lambda: _waits_for_a_lock(api))
+    with pytest.raises(Conflict, match="pending"):
+        await used
+
+
+async def _use_after_the_end(api: Api, approval_id: UUID) -> None:
+    async with api.database.write("system") as session:
+        approval = await session.get_one(Approval, approval_id)
+        assert approval.owner_id is not None and approval.goes_on_at is not None
+        owner = Principal(approval.owner_id, OWNER, "", "member")
+        await using.use(session, owner, approval_id, now=approval.goes_on_at)
+
+
+async def _waits_for_a_lock(api: Api) -> bool:
+    return bool(
+        await api.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+    )
 
 
 @pytest.mark.parametrize(

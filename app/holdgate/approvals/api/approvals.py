@@ -27,6 +27,7 @@ from holdgate.approvals.evidence import receipts
 from holdgate.approvals.programs.queries import metadata_of
 from holdgate.approvals.requests import deciding, exports, inbox
 from holdgate.approvals.rules import policy_queries
+from holdgate.approvals.rules.access import owns
 from holdgate.approvals.rules.tally import standing_of
 from holdgate.approvals.states import ApprovalState, ApprovalVerb
 from holdgate.approvals.values import Decision
@@ -88,7 +89,7 @@ async def _detail(request: WebRequest, user: Principal, approval_id: UUID) -> Ap
         notes = await policy_queries.notes_of(read, approval_id)
         stands = await receipts.exists(read, approval)
         receipt = await receipts.receipt_of(read, settings, approval) if stands else None
-        asks = approval.asker_id == user.asker_id or approval.owner_id == user.id or user.is_admin
+        asks = owns(approval, user) or user.is_admin
         metadata = await metadata_of(read, approval.task_id) if asks and approval.asker_id else None
         standing = await standing_of(read, approval)
     return detail(found, notes, standing, receipt=receipt, metadata=metadata, base_url=settings.base_url)

@@ -21,6 +21,7 @@ from holdgate.approvals.requests import requesting
 from holdgate.approvals.requests.deciding import refuse
 from holdgate.approvals.rules import events, recipient_queries
 from holdgate.approvals.rules import queries as approval_queries
+from holdgate.approvals.rules.access import owns
 from holdgate.approvals.states import ApprovalState
 from holdgate.approvals.values import Question, escalation_of, pace_of
 from holdgate.core.config import Settings
@@ -164,7 +165,7 @@ async def _checked(session: WriteSession, by: Principal, wanted: NewRequest, set
         problems["take_back"] = f"From 0 to {LONGEST_TAKE_BACK.days} days."
     options = tuple(wanted.options)
     try:
-        choices.check(options, needed=1 if isinstance(wanted.needed, int) and wanted.needed == 1 else 2)
+        choices.check(options, needed=1 if wanted.needed == 1 else 2)
     except QuestionImpossible as problem:
         problems["options"] = f"This request {problem}."
     await _check_escalation(session, wanted.on_expire, problems)
@@ -266,8 +267,7 @@ async def cancel(session: WriteSession, by: Principal, approval_id: UUID) -> App
     approval = await session.get(Approval, approval_id)
     if approval is None:
         raise ApprovalNotFound
-    owns = approval.asker_id == by.asker_id if by.asks_only else approval.owner_id == by.id
-    if not (owns or by.is_admin):
+    if not (owns(approval, by) or by.is_admin):
         people = await recipient_queries.recipients_of(session, [approval_id])
         if by.asks_only or all(person.email.lower() != by.email.lower() for person in people):
             raise ApprovalNotFound

@@ -8,7 +8,8 @@ from sqlalchemy import select, update
 from holdgate.approvals.errors import ApprovalNotFound
 from holdgate.approvals.models import Approval
 from holdgate.approvals.programs.models import ProgramRequest
-from holdgate.approvals.rules import events
+from holdgate.approvals.rules import events, queries
+from holdgate.approvals.rules.access import owns
 from holdgate.approvals.rules.queries import at
 from holdgate.approvals.states import ApprovalState
 from holdgate.core.db import WriteSession
@@ -25,18 +26,14 @@ async def use(session: WriteSession, by: Principal, approval_id: UUID, *, now: d
         Conflict: it has been taken, or there is nothing to take: not approved, or not for good.
     """
     approval = await session.get(Approval, approval_id)
-    owns = approval is not None and approval.asker_id is not None
-    if approval is None or not owns or not _may(approval, by):
+    if approval is None or approval.asker_id is None or not owns(approval, by):
         raise ApprovalNotFound
+    await queries.lock_task(session, approval.task_id)  # as whoever undoes it does: one of the two comes first
     used_at = await _mark(session, approval_id, now)
     if used_at is None:
         raise Conflict(await _why_not(session, approval))
     await events.record(session, approval_id, "use", by.email, now=now)
     return used_at
-
-
-def _may(approval: Approval, by: Principal) -> bool:
-    return approval.asker_id == by.asker_id if by.asks_only else approval.owner_id == by.id
 
 
 async def _mark(session: WriteSession, approval_id: UUID, now: datetime | None) -> datetime | None:
@@ -62,6 +59,9 @@ async def _why_not(session: WriteSession, approval: Approval) -> str:
     used_at = await session.scalar(select(ProgramRequest.used_at).where(ProgramRequest.task_id == approval.task_id))
     if used_at is not None:
         return f"This approval was used at {clock_of(used_at)}: what it is for has been done, or begun. Ask again."
+    await session.refresh(approval)
     if approval.state != ApprovalState.APPROVED:
-        return f"This request is {approval.state}, so it can’t be used."
+        return f"The state of this request is {approval.state}, so it can’t be used."
+    if approval.withdrawn_at is not None:
+        return "What was approved has changed since, so this approval does not count any more. Ask again."
     return "This approval can still be undone. Wait until it stands."

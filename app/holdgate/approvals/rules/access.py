@@ -53,6 +53,11 @@ def answered_by_owner(approval: Approval) -> bool:
     return approval.hold != HoldType.APPROVAL and not approval.asks_others
 
 
+def owns(approval: Approval, by: Principal) -> bool:
+    """Whether the task that asks is this person's; a program that may only ask has what it asked for itself."""
+    return approval.asker_id == by.asker_id if by.asks_only else approval.owner_id == by.id
+
+
 def check_person(approval: Approval, by: Principal) -> None:
     """For a program that acts for a person.
 

@@ -218,7 +218,8 @@ async def reopen(session: WriteSession, approval_id: UUID, *, now: datetime | No
         .where(
             Approval.id == approval_id,
             Approval.state.in_(APPROVAL_MACHINE.sources(ApprovalVerb.TAKE_BACK)),
-            Approval.decided_at + Approval.take_back > at(now),
+            # Not as the transaction began: while it waited, a program may have used the approval (programs/using.py).
+            Approval.decided_at + Approval.take_back > (func.clock_timestamp() if now is None else at(now)),
         )
         .values(
             state=APPROVAL_MACHINE.moves[ApprovalVerb.TAKE_BACK].targets[0].value,
