@@ -15,7 +15,8 @@ from holdgate.core import paging
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.paging import parse_cursor
-from tests.factories.approvals import ANN, BOB, BOSS, OWNER, letters, principal, put_question
+from tests.elements import elements
+from tests.factories.approvals import ANN, BOB, BOSS, OWNER, letters, make_group, principal, put_question
 from tests.factories.people import words
 from tests.factories.site import browser_of, site_of
 from tests.statements import MOST
@@ -86,6 +87,19 @@ async def test_the_pages_are_linked_and_stay_on_their_tab(
         assert not set(ROW.findall(first)) & set(ROW.findall(second))
         assert 'aria-current="page">All open' in second
         assert (await ann.get("/approvals?cursor=nonsense")).status_code == 422
+
+
+async def test_an_admin_is_offered_no_decision_that_is_for_people_of_a_group(
+    database: Database, settings: Settings, site: httpx.ASGITransport
+) -> None:
+    await make_group(database, "security", BOB)
+    counted = await put_question(database, settings, recipients=("group:security",), needed={"security": 1})
+    free = await put_question(database, settings, recipients=(BOB,))
+    async with browser_of(site, await principal(database, BOSS, admin=True)) as boss:
+        page = await boss.get("/approvals?show=all")
+    assert str(counted.approval_id) in ROW.findall(page.text)
+    [offered] = elements(page, "a", data_keys="a")
+    assert offered["href"] == f"/approvals/{free.approval_id}#decide-approve"
 
 
 async def test_many_groups_take_no_more_statements(
