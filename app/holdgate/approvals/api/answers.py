@@ -1,11 +1,9 @@
-"""How quickly people answer, for programs: one's own figures, everybody's for administrators, and the forecast."""
+"""How quickly people answer, for programs: your own figures, everybody's for administrators, and the forecast."""
 
 from typing import Annotated
 
 import msgspec
-from litestar import Response
 
-from holdgate.api.endpoints import JSON
 from holdgate.api.routes import get
 from holdgate.api.signatures import Query
 from holdgate.approvals.figures import answers
@@ -48,13 +46,13 @@ class ForecastItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @get("/approvals/people", scope=Scope.TASKS_READ, tag=TAG, summary="Read how quickly people answer")
-async def read_people(request: WebRequest, user: Principal, read: ReadSession) -> Response[PeopleAnswers]:
-    """One's own figures; an administrator's token everybody's. 404 where the setting PEOPLE_FIGURES is off."""
+async def read_people(request: WebRequest, user: Principal, read: ReadSession) -> PeopleAnswers:
+    """Your own figures; with the scope `admin` everybody's. 404 where the setting PEOPLE_FIGURES is off."""
     settings: Settings = request.app.state.settings
     if not settings.people_figures:
         raise NotFound("Figures about people are switched off here (PEOPLE_FIGURES).")
     found = await answers.figures_of_people(read) if user.is_admin else [await answers.own_figures(read, user)]
-    return Response(PeopleAnswers([_item(one) for one in found]), media_type=JSON)
+    return PeopleAnswers([_item(one) for one in found])
 
 
 @get("/approvals/forecast", scope=Scope.TASKS_READ, tag=TAG, summary="Read when requests of a kind are likely answered")

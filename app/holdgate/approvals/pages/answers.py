@@ -1,4 +1,4 @@
-"""/approvals/people: how many requests wait for oneself and how long one takes; for administrators everybody's."""
+"""/approvals/people: how many requests wait for you and how long you take; for administrators everybody's."""
 
 import msgspec
 from litestar import Response, get

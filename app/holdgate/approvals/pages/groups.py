@@ -38,10 +38,6 @@ class GroupPage(msgspec.Struct, frozen=True, kw_only=True):
     def full(self) -> bool:
         return len(self.questions) == MOST
 
-    @property
-    def decided(self) -> int:
-        return sum(not result.problem for result in self.results)
-
 
 class Together(msgspec.Struct, frozen=True):
     groups: list[ApprovalGroup]

@@ -30,7 +30,7 @@ from holdgate.approvals.requests.sessions import ReviewSession
 from holdgate.approvals.rules import queries
 from holdgate.approvals.rules.access import holder_of
 from holdgate.approvals.rules.askers import asker_of
-from holdgate.approvals.rules.links import key_of, parts_of, session_of
+from holdgate.approvals.rules.links import key_of, session_of
 from holdgate.approvals.rules.recipient_queries import Asked
 from holdgate.approvals.states import ApprovalState
 from holdgate.core.config import Settings
@@ -67,6 +67,7 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     course: ApprovalModel
     run_name: str
     email: str
+    recipient_id: UUID
     token: str
     stamp: str
     resumable: bool
@@ -77,10 +78,6 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     receipt: bool = False
     signed_in_as: str = ""
     session: ReviewSession | None = None
-
-    @property
-    def recipient_id(self) -> UUID:
-        return UUID(bytes=key_of(self.token)[-16:])
 
     @property
     def hidden(self) -> bool:
@@ -130,6 +127,7 @@ async def _page(
         course=course,
         run_name=await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
         email=asked.recipient.email,
+        recipient_id=asked.recipient.id,
         token=token,
         stamp=await form_time.stamp(session) if has_form else "",
         resumable=resumable,
@@ -226,8 +224,8 @@ async def act_by_link(
         return await render_review(request, token, sent=sent, message=message, status=status)
     if fresh:
         return await render_review(request, token, fresh=True)
-    here = parts_of(key_of(token))[1]
-    return see_other(request, f"/review/session/{in_session}?after={here}" if onward else f"/review/{token}")
+    onto = f"/review/session/{in_session}?after={asked.recipient.id}" if onward else f"/review/{token}"
+    return see_other(request, onto)
 
 
 async def _check_person(request: WebRequest, asked: Asked, form: Form, *, chosen: bool) -> None:

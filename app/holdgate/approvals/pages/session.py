@@ -6,22 +6,16 @@ from uuid import UUID
 import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
-from sqlalchemy import select
 
 from holdgate.approvals.errors import ApprovalNotFound
-from holdgate.approvals.models import Approval
 from holdgate.approvals.pages import review
 from holdgate.approvals.pages.groups import checked
 from holdgate.approvals.pages.question import QuestionView, SentDecisions, question_view
-from holdgate.approvals.pages.review import (
-    LIMIT,
-    check_robot,
-    read_link_form,
-    show_asked,
-)
+from holdgate.approvals.pages.review import LIMIT, check_robot, read_link_form, show_asked
 from holdgate.approvals.requests import grouping, sessions
 from holdgate.approvals.requests.grouping import Result
 from holdgate.approvals.requests.sessions import ReviewSession
+from holdgate.approvals.rules import digest_queries
 from holdgate.approvals.rules.access import holder_of
 from holdgate.approvals.rules.links import item_token, key_of
 from holdgate.core.db import Session
@@ -116,19 +110,14 @@ async def _again(request: WebRequest, token: str, key: str, status: int, **more:
 async def _together(request: WebRequest, session: Session, token: str, key: str, **more: Any) -> TogetherPage:
     """Raises ApprovalNotFound."""
     found = await sessions.session_of(session, key_of(token), token)
-    alike = {
-        item.approval.id: item for item in found.open if item.approval.alike == key and item.approval.level == "link"
-    }
+    alike = found.alike(key)
     if not alike and not more:
         raise ApprovalNotFound
-    whole = select(Approval).where(Approval.id.in_(alike)).execution_options(populate_existing=True)
-    approvals = {approval.id: approval for approval in (await session.execute(whole)).scalars()}
+    await digest_queries.load_whole(session, [item.approval for item in alike])
     return TogetherPage(
         session=found,
         key=key,
-        questions=[
-            question_view(approvals[id], token=item_token(token, item.recipient.id)) for id, item in alike.items()
-        ],
+        questions=[question_view(item.approval, token=item_token(token, item.recipient.id)) for item in alike],
         stamp=await _form_time(request, found, key).stamp(session),
         **more,
     )

@@ -1,6 +1,5 @@
 """A review session: all that one digest's link opens, one request after the other, until none is left."""
 
-from collections import Counter
 from datetime import datetime
 from uuid import UUID
 
@@ -55,10 +54,9 @@ class ReviewSession(msgspec.Struct, frozen=True, kw_only=True):
         after = [*self.items[place + 1 :], *self.items[: max(0, place)]]
         return next((item for item in after[::step] if item.open), None)
 
-    def alike(self, key: str | None) -> int:
-        """How many open ones could be decided together with one that has this key; 0 where it would be alone."""
-        n = Counter(item.approval.alike for item in self.open if item.approval.level == "link")[key] if key else 0
-        return n if n > 1 else 0
+    def alike(self, key: str | None) -> list[DigestRequest]:
+        """The open ones that can be decided together with one that has this key, itself among them."""
+        return [item for item in self.open if key and item.approval.alike == key and item.approval.level == "link"]
 
     def link(self, item: DigestRequest) -> str:
         return f"/review/{item_token(self.token, item.recipient.id)}"

@@ -1,6 +1,6 @@
 """Statements about digests: one email for many requests, and the review session behind its link."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -132,6 +132,15 @@ async def items(session: AsyncSession, digest: Digest) -> list[DigestRequest]:
         .execution_options(populate_existing=True)
     )
     return [DigestRequest(*row) for row in found]
+
+
+async def load_whole(session: AsyncSession, approvals: Iterable[Approval]) -> None:
+    """With the large columns, which `items` leaves out."""
+    ids = [approval.id for approval in approvals]
+    whole = await session.execute(
+        select(Approval).where(Approval.id.in_(ids)).execution_options(populate_existing=True)
+    )
+    whole.all()
 
 
 async def told_by(session: AsyncSession, digest_id: UUID) -> list[DigestRequest]:
