@@ -208,9 +208,7 @@ def _row(draft: Draft) -> PostingRow | list[RowError]:
     if apply_url != url:
         try:
             mailbox_of(apply_url) if is_email(apply_url) else canonical_url(apply_url)
-        except BadAddress as error:
-            errors.append(row_error(draft.row, "apply_url", str(error), apply_url))
-        except ValueError as error:
+        except (BadAddress, ValueError) as error:
             errors.append(row_error(draft.row, "apply_url", str(error), apply_url))
     try:
         description = sanitised(_UNSEEN.sub("", draft.description))

@@ -63,7 +63,11 @@ def said_ways(by_channel: Mapping[Channel, int]) -> str:
     """How many are sent in which way, as a part of a sentence; nothing if all are sent from here."""
     if set(by_channel) <= {Channel.DIRECT}:
         return ""
-    words = {Channel.DIRECT: "sent to the employer’s site", Channel.EMAIL: "sent by email", Channel.BY_HAND: "by hand"}
+    words = {
+        Channel.DIRECT: "to the employer’s site",
+        Channel.EMAIL: "by email",
+        Channel.BY_HAND: "by hand (prepared for you to send on the employer’s page)",
+    }
     return ", ".join(f"{by_channel[each]:,} {said}" for each, said in words.items() if by_channel.get(each))
 
 
