@@ -90,8 +90,7 @@ BEGIN
   JOIN tasks t ON t.id = NEW.task_id
   WHERE r.approval_id = NEW.id AND r.state <> 'undelivered'
     AND NOT EXISTS (SELECT FROM approval_recipients n WHERE n.forwarded_from = r.id)
-    AND NOT EXISTS (SELECT FROM approval_votes v WHERE v.approval_id = NEW.id
-                      AND v.person = regexp_replace(lower(r.email), '^([^+@]+)\+[^@]*@', '\1@'));
+    AND NOT EXISTS (SELECT FROM approval_votes v WHERE v.approval_id = NEW.id AND v.person = r.person);
   RETURN NULL;
 END $$;
 
@@ -120,7 +119,7 @@ BEGIN
   JOIN tasks t ON t.id = a.task_id
   LEFT JOIN LATERAL (
     SELECT * FROM approval_recipients p
-    WHERE p.approval_id = a.id AND regexp_replace(lower(p.email), '^([^+@]+)\+[^@]*@', '\1@') = NEW.person
+    WHERE p.approval_id = a.id AND p.person = NEW.person
     LIMIT 1) AS r ON true
   WHERE a.id = NEW.approval_id;
   RETURN NULL;
@@ -223,11 +222,10 @@ BEGIN
   IF NOT EXISTS (SELECT FROM new_rows n JOIN old_rows o USING (id) WHERE n.state <> o.state) THEN
     RETURN NULL;
   END IF;
-  UPDATE approval_recipients r SET turn = 'open'
-  FROM new_rows n JOIN old_rows o USING (id)
-  WHERE r.approval_id = n.id AND n.state = 'pending' AND o.state <> 'pending' AND r.state <> 'undelivered'
-    AND NOT EXISTS (SELECT FROM approval_recipients f WHERE f.forwarded_from = r.id)
-    AND NOT EXISTS (SELECT FROM approval_votes v WHERE v.approval_id = r.approval_id AND v.person = r.person);
+  PERFORM approvals_wait_again(array_agg(r.id))
+  FROM approval_recipients r JOIN new_rows n ON n.id = r.approval_id JOIN old_rows o ON o.id = n.id
+  WHERE n.state = 'pending' AND o.state <> 'pending'
+  HAVING count(*) > 0;
   WITH over AS (
     UPDATE approval_recipients r SET turn = NULL, tell_at = NULL
     FROM new_rows n JOIN old_rows o USING (id)
@@ -256,11 +254,10 @@ CREATE FUNCTION holdgate.approvals_vote_room() RETURNS trigger
     AS $$
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    UPDATE approval_recipients r SET turn = 'open'
-    FROM approvals a
-    WHERE a.id = r.approval_id AND a.state = 'pending' AND r.approval_id = OLD.approval_id AND r.person = OLD.person
-      AND r.turn IS NULL AND r.state <> 'undelivered'
-      AND NOT EXISTS (SELECT FROM approval_recipients f WHERE f.forwarded_from = r.id);
+    PERFORM approvals_wait_again(array_agg(r.id))
+    FROM approval_recipients r JOIN approvals a ON a.id = r.approval_id
+    WHERE a.state = 'pending' AND r.approval_id = OLD.approval_id AND r.person = OLD.person
+    HAVING count(*) > 0;
     RETURN NULL;
   END IF;
   UPDATE approval_recipients r SET turn = NULL, tell_at = NULL
@@ -269,6 +266,27 @@ BEGIN
     PERFORM approvals_give_turns(ARRAY[NEW.person]);
   END IF;
   RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.approvals_wait_again(ids uuid[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate', 'pg_temp'
+    AS $$
+DECLARE
+  people text[];
+BEGIN
+  WITH again AS (
+    UPDATE approval_recipients r
+    SET turn = 'waiting', urgency = CASE WHEN r.urgency < 2000 THEN r.urgency + 2000 ELSE r.urgency END
+    WHERE r.id = ANY (ids) AND r.turn IS NULL AND r.pace > 0 AND r.state <> 'undelivered'
+      AND NOT EXISTS (SELECT FROM approval_recipients f WHERE f.forwarded_from = r.id)
+      AND NOT EXISTS (SELECT FROM approval_votes v WHERE v.approval_id = r.approval_id AND v.person = r.person)
+    RETURNING r.person
+  )
+  SELECT array_agg(DISTINCT person) INTO people FROM again;
+  PERFORM approvals_give_turns(people);
+  UPDATE approval_recipients r SET tell_at = NULL
+  WHERE r.id = ANY (ids) AND r.turn = 'open' AND r.told_at IS NOT NULL;
 END $$;
 
 CREATE FUNCTION holdgate.approvals_withdraw() RETURNS trigger

@@ -36,6 +36,7 @@ from holdgate.runs.service import start_run
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue.claims import Claimed, claim_tasks
 from holdgate.tasks.service import TaskRequest, enqueue
+from holdgate.tasks.states import DEFAULT_PRIORITY
 
 OWNER = "owner@example.org"
 NO_PACE = ApprovalPace(1000, 1000)
@@ -87,6 +88,7 @@ async def put_question(
     signup: str = "open",
     shown: Callable[[Claimed], Awaitable[Any]] | None = None,
     pace: ApprovalPace = NO_PACE,
+    priority: int = DEFAULT_PRIORITY,
     **policy: Any,
 ) -> Asked:
     """Claim a task and let it ask; `deliver` mints the links and starts the clock, as the mail's sending does.
@@ -96,7 +98,8 @@ async def put_question(
     """
     owner = await principal(database)
     async with database.write("system") as session:
-        request = TaskRequest(kind="test.asks", payload={"name": name}, owner_id=owner.id, run_id=run_id)
+        payload = {"name": name}
+        request = TaskRequest(kind="test.asks", payload=payload, owner_id=owner.id, run_id=run_id, priority=priority)
         task_id = again or await enqueue(session, request)
     async with database.write("worker:test") as session:
         [task] = await claim_tasks(

@@ -22,7 +22,7 @@ from holdgate.approvals import versions
 from holdgate.approvals.errors import AlreadyDecided, QuestionExpired, QuestionImpossible
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import deciding, expiring, requesting
-from holdgate.approvals.rules import policy_queries as questions
+from holdgate.approvals.rules import clock_queries
 from holdgate.approvals.states import ApprovalVerb, HoldType
 from holdgate.approvals.values import ApprovalPace, Decision
 from holdgate.approvals.values import Question as Asking
@@ -275,7 +275,7 @@ class Life(RuleBasedStateMachine):
                 )
                 assert approval is not None
                 if told:
-                    await questions.start_clock(session, approval, now=self.world.now)
+                    await clock_queries.start_clock(session, approval, now=self.world.now)
                 return approval
 
         task = self.world.tasks[c.id]

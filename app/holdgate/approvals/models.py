@@ -154,7 +154,8 @@ class Recipient(Base):
     `forwarded_from` is the person who passed the question on to this one, with `forward_note`; they are not asked any
     more.
 
-    `turn` is kept by triggers: `waiting` behind the `pace` requests that the person has open, the most urgent first;
+    `turn` is kept by triggers: `waiting` behind the `pace` requests that the person has open, the most urgent first
+    (pace 0: they are never mailed);
     `open`: theirs to decide; NULL: over for them, or never to be told. From `tell_at` on they are to be told of what is
     open, which was done at `told_at`: by an email of its own, by a digest, or in a review session.
     """

@@ -1,7 +1,7 @@
 """Groups: making them, who is in them, and whom a name stands for when somebody asks."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid
@@ -66,6 +66,12 @@ async def members_of(session: Session, names: Sequence[str]) -> dict[str, list[s
         if name not in found:
             raise GroupNotFound(name)
     return found
+
+
+async def unknown_among(session: Session, names: Collection[str]) -> dict[str, GroupNotFound]:
+    """Name → refusal, of those that are no group's."""
+    known = await queries.known_names(session, list(names)) if names else ()
+    return {name: GroupNotFound(name) for name in names if name not in known}
 
 
 def _description(text: str) -> str:

@@ -8,7 +8,6 @@ BEGIN
   JOIN tasks t ON t.id = NEW.task_id
   WHERE r.approval_id = NEW.id AND r.state <> 'undelivered'
     AND NOT EXISTS (SELECT FROM approval_recipients n WHERE n.forwarded_from = r.id)
-    AND NOT EXISTS (SELECT FROM approval_votes v WHERE v.approval_id = NEW.id
-                      AND v.person = regexp_replace(lower(r.email), '^([^+@]+)\+[^@]*@', '\1@'));
+    AND NOT EXISTS (SELECT FROM approval_votes v WHERE v.approval_id = NEW.id AND v.person = r.person);
   RETURN NULL;
 END $$;

@@ -9,7 +9,7 @@ BEGIN
   JOIN tasks t ON t.id = a.task_id
   LEFT JOIN LATERAL (
     SELECT * FROM approval_recipients p
-    WHERE p.approval_id = a.id AND regexp_replace(lower(p.email), '^([^+@]+)\+[^@]*@', '\1@') = NEW.person
+    WHERE p.approval_id = a.id AND p.person = NEW.person
     LIMIT 1) AS r ON true
   WHERE a.id = NEW.approval_id;
   RETURN NULL;

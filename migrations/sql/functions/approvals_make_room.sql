@@ -1,5 +1,5 @@
 -- A request that ends, by whichever statement, makes room for those that wait behind it, in the same transaction. One
--- that is open again is open again for those who have not decided it.
+-- that is open again is that for those who have not decided it.
 CREATE OR REPLACE FUNCTION approvals_make_room() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 DECLARE
@@ -8,11 +8,10 @@ BEGIN
   IF NOT EXISTS (SELECT FROM new_rows n JOIN old_rows o USING (id) WHERE n.state <> o.state) THEN
     RETURN NULL;
   END IF;
-  UPDATE approval_recipients r SET turn = 'open'
-  FROM new_rows n JOIN old_rows o USING (id)
-  WHERE r.approval_id = n.id AND n.state = 'pending' AND o.state <> 'pending' AND r.state <> 'undelivered'
-    AND NOT EXISTS (SELECT FROM approval_recipients f WHERE f.forwarded_from = r.id)
-    AND NOT EXISTS (SELECT FROM approval_votes v WHERE v.approval_id = r.approval_id AND v.person = r.person);
+  PERFORM approvals_wait_again(array_agg(r.id))
+  FROM approval_recipients r JOIN new_rows n ON n.id = r.approval_id JOIN old_rows o ON o.id = n.id
+  WHERE n.state = 'pending' AND o.state <> 'pending'
+  HAVING count(*) > 0;
   WITH over AS (
     UPDATE approval_recipients r SET turn = NULL, tell_at = NULL
     FROM new_rows n JOIN old_rows o USING (id)

@@ -1,13 +1,12 @@
--- Who has decided has room for another request, also while this one waits for others. A vote taken back opens it again.
+-- Who has decided has room for another request, also while this one waits for others. A vote taken back asks them again.
 CREATE OR REPLACE FUNCTION approvals_vote_room() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 BEGIN
   IF TG_OP = 'DELETE' THEN
-    UPDATE approval_recipients r SET turn = 'open'
-    FROM approvals a
-    WHERE a.id = r.approval_id AND a.state = 'pending' AND r.approval_id = OLD.approval_id AND r.person = OLD.person
-      AND r.turn IS NULL AND r.state <> 'undelivered'
-      AND NOT EXISTS (SELECT FROM approval_recipients f WHERE f.forwarded_from = r.id);
+    PERFORM approvals_wait_again(array_agg(r.id))
+    FROM approval_recipients r JOIN approvals a ON a.id = r.approval_id
+    WHERE a.state = 'pending' AND r.approval_id = OLD.approval_id AND r.person = OLD.person
+    HAVING count(*) > 0;
     RETURN NULL;
   END IF;
   UPDATE approval_recipients r SET turn = NULL, tell_at = NULL

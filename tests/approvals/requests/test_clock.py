@@ -8,11 +8,11 @@ from sqlalchemy import select
 from holdgate.accounts.availability import working_times
 from holdgate.accounts.availability.working_hours import WorkingHours
 from holdgate.approvals.errors import QuestionImpossible
-from holdgate.approvals.requests import clock, reminding
+from holdgate.approvals.requests import clock, deciding, reminding, undoing
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.tasks.models import Task
-from tests.factories.approvals import ANN, BOB, Asked, approval_of, principal, put_question
+from tests.factories.approvals import ANN, BOB, Asked, agree, approval_of, principal, put_question
 
 HOUR = timedelta(hours=1)
 FRIDAY = datetime(2030, 3, 1, 16, tzinfo=UTC)
@@ -82,3 +82,31 @@ async def test_whoever_wants_quiet_is_reminded_when_they_work_unless_it_is_urgen
 async def test_working_hours_need_a_time_that_can_pass(database: Database, settings: Settings) -> None:
     with pytest.raises(QuestionImpossible, match="working hours"):
         await put_question(database, settings, recipients=(ANN,), ttl=timedelta(days=91), clock="working")
+
+
+async def test_a_question_to_the_owner_takes_no_working_time_from_anybody(
+    database: Database, settings: Settings
+) -> None:
+    """Bob has had all of his on Friday; Ann works on Monday alone, and has all of hers."""
+    await works(database, ANN, days=(1,))
+    await works(database, BOB, days=(5,), starts=time(16), ends=time(20))
+    asked = await started(database, settings, recipients=(ANN, BOB), ttl=4 * HOUR, clock="working")
+    async with database.write("system") as session:
+        await clock.stop(session, asked.approval_id, now=FRIDAY + 4 * HOUR)
+        await clock.resume(session, asked.approval_id, now=FRIDAY + 5 * HOUR)
+    assert (await approval_of(database, asked)).time_left is None
+    ends = (await approval_of(database, asked)).expires_at
+    assert ends is not None and ends >= MONDAY + 13 * HOUR
+
+
+async def test_undone_it_has_the_working_hours_that_were_left(database: Database, settings: Settings) -> None:
+    ask = {"recipients": (ANN,), "ttl": 4 * HOUR, "clock": "working", "take_back": timedelta(days=3)}
+    asked = await started(database, settings, **ask)
+    ann = await principal(database, ANN)
+    async with database.write("system") as session:
+        await deciding.decide_signed_in(
+            session, ann, asked.approval_id, agree(asked), source="", now=MONDAY + 10 * HOUR
+        )
+    async with database.write("system") as session:
+        await undoing.take_back_signed_in(session, ann, asked.approval_id, now=MONDAY + 18 * HOUR)
+    assert (await approval_of(database, asked)).expires_at == MONDAY + timedelta(days=1, hours=11)

@@ -11,6 +11,7 @@ from holdgate.approvals.requests import clarifying, deciding, delegating, remind
 from holdgate.approvals.requests import mails as approval_mails
 from holdgate.approvals.rules.access import asked_by_link, holder_of
 from holdgate.approvals.states import ApprovalVerb, HoldType
+from holdgate.approvals.values import Decision
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
@@ -186,3 +187,15 @@ async def test_a_disabled_person_passes_nothing_on_signed_in(database: Database,
             await delegating.forward(
                 session, await approval_of(database, asked), sender, to=BOB, note="", signup="open"
             )
+
+
+async def test_a_change_is_refused_that_too_few_are_left_to_approve(database: Database, settings: Settings) -> None:
+    asked = await put_question(database, settings, recipients=(ANN, BOB, CID), needed=2)
+    await by_link(database, asked, 0, agree(asked))
+    await by_link(database, asked, 1, reject(asked))
+    await disable(database, ANN)
+    change = Decision(version=asked.version, verb=ApprovalVerb.APPROVE, form={"wish": "otherwise"})
+    with pytest.raises(Invalid, match="Too few"):
+        await by_link(database, asked, 2, change)
+    assert [vote.email for vote in await votes_of(database, asked)] == [ANN, BOB]
+    assert await by_link(database, asked, 2, agree(asked)) == "approved"

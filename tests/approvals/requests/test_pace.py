@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 
 from holdgate.approvals.api import schemas
 from holdgate.approvals.models import Recipient
-from holdgate.approvals.requests import deciding, expiring, inbox, mails, telling
+from holdgate.approvals.requests import deciding, expiring, inbox, mails, requesting, telling, undoing
 from holdgate.approvals.rules import recipient_queries, turn_queries
 from holdgate.approvals.rules.tally import standing_of
 from holdgate.approvals.values import ApprovalPace
@@ -34,6 +34,7 @@ from tests.factories.approvals import (
     principal,
     put_question,
 )
+from tests.factories.mails import accept_all
 from tests.factories.people import words
 from tests.factories.site import browser_of, site_of
 
@@ -178,7 +179,9 @@ async def test_whom_no_mail_reaches_makes_room_and_takes_it_when_one_does(
     assert await turns(database, requests) == [None, "open", "open"]
     async with database.write("system") as session:
         await letter.sent(session, data)
-    assert await turns(database, requests) == ["open", "open", "open"]
+    assert await turns(database, requests) == ["waiting", "open", "open"], "mailed, and beyond the pace"
+    await by_link(database, await told(database, settings, requests[1]), 0, agree(requests[1]))
+    assert await turns(database, requests) == ["open", None, "open"], "it comes first"
 
 
 async def unsent(database: Database, settings: Settings, n: int) -> list[Asked]:
@@ -193,13 +196,47 @@ async def test_whoever_passes_one_on_has_room_and_the_colleague_has_a_pace(
 ) -> None:
     ann = await asked(database, settings, 3)
     bob = await asked(database, settings, 2, recipients=(BOB,))
-    await pass_on(database, ann[0].hashes()[0], BOB)
+    await pass_on(database, ann[0].hashes()[0], BOB, pace=TWO)
     assert await turns(database, ann[1:]) == ["open", "open"]
     assert {p.email: p.turn for p in await people(database, ann[0])} == {ANN: None, BOB: "waiting"}
     before = await mailed(database)
     await by_link(database, bob[0], 0, agree(bob[0]))
     assert {p.email: p.turn for p in await people(database, ann[0])} == {ANN: None, BOB: "open"}
     assert await mailed(database) == before, "told by the sweeper"
+
+
+async def test_what_is_open_again_waits_for_room_ahead_of_the_others(database: Database, settings: Settings) -> None:
+    requests = await asked(database, settings, 1, take_back=timedelta(minutes=9)) + await asked(database, settings, 4)
+    hashes = requests[0].hashes()
+    await by_link(database, requests[0], 0, agree(requests[0]))
+    assert await turns(database, requests) == [None, "open", "open", "waiting", "waiting"]
+    before = await mailed(database)
+    async with database.write("x") as session:
+        await undoing.take_back_by_link(session, hashes[0])
+    assert await turns(database, requests) == ["waiting", "open", "open", "waiting", "waiting"]
+    await by_link(database, requests[1], 0, agree(requests[1]))
+    assert await turns(database, requests) == ["open", None, "open", "waiting", "waiting"]
+    async with database.write("x") as session:  # whoever has room has it again at once, and knows of it
+        await session.execute(text("DELETE FROM approval_recipients WHERE turn = 'waiting'"))
+        await deciding.decide_by_link(session, hashes[0], agree(requests[0]), source="")
+        await undoing.take_back_by_link(session, hashes[0])
+    [person] = await people(database, requests[0])
+    assert (person.turn, person.tell_at) == ("open", None)
+    assert await mailed(database) == before
+
+
+async def test_whoever_waits_again_for_what_they_were_mailed_gets_a_fresh_link(
+    database: Database, settings: Settings
+) -> None:
+    one, *_ = await asked(database, settings, 3, take_back=timedelta(minutes=9))
+    await by_link(database, one, 0, agree(one))
+    async with database.write("x") as session:
+        await undoing.take_back_by_link(session, one.hashes()[0])
+    assert await turns(database, [one]) == ["waiting"]
+    await accept_all(database, settings)
+    async with database.write("x") as session:
+        await requesting.send_fresh_link(session, one.hashes()[0])
+    assert await accept_all(database, settings) == 1
 
 
 async def test_two_who_ask_at_once_for_the_last_place_get_it_once(database: Database, settings: Settings) -> None:

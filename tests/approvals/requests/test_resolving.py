@@ -14,6 +14,8 @@ from holdgate.approvals.rules.tally import standing_of
 from holdgate.approvals.values import escalation_of
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
+from holdgate.core.errors import Invalid
+from holdgate.core.tokens import digest
 from holdgate.groups import service as groups
 from tests.factories.approvals import (
     ANN,
@@ -27,6 +29,7 @@ from tests.factories.approvals import (
     by_link,
     delivered,
     make_group,
+    pass_on,
     principal,
     put_question,
     receipt_of,
@@ -231,6 +234,8 @@ async def test_when_time_is_over_another_group_is_asked_once_with_time_of_its_ow
     people = {person.email: person for person in await recipients_of(database, asked)}
     assert set(people) == {ANN, CID, DAN}, "whoever was asked, or started it, is not asked again"
     assert people[DAN].because == "escalated to leads"
+    await delivered(database, settings, people[CID].id)  # a fresh link, to somebody who was asked before
+    assert (await approval_of(database, asked)).expires_at is None, "it is the leads' time, who know nothing yet"
     await delivered(database, settings, people[DAN].id)
     again = (await approval_of(database, asked)).expires_at
     assert again is not None
@@ -238,6 +243,19 @@ async def test_when_time_is_over_another_group_is_asked_once_with_time_of_its_ow
         dan = await principal(database, DAN)
         decided = await deciding.decide_signed_in(session, dan, asked.approval_id, agree(asked), source="here")
     assert decided.state == "approved", "in the place of finance, which has not answered"
+
+
+async def test_nobody_passes_a_group_s_decision_on_to_whoever_started_it(
+    database: Database, settings: Settings
+) -> None:
+    await make_group(database, "security", ANN)
+    asked = await put_question(database, settings, recipients=(), needed={"security": 1}, deliver=False)
+    [ann] = await recipients_of(database, asked)
+    token = await delivered(database, settings, ann.id)
+    with pytest.raises(Invalid, match="started it"):
+        await pass_on(database, digest(token), OWNER)
+    by_name = await put_question(database, settings, recipients=(ANN,))
+    assert await pass_on(database, by_name.hashes()[0], OWNER) == OWNER
 
 
 async def test_it_expires_the_second_time_and_at_once_when_nobody_else_can_be_asked(

@@ -23,7 +23,20 @@ from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskVerb
 from tests.elements import alerts, notices
-from tests.factories.approvals import OWNER, Asked, approval_of, approve, decision_on, principal, put_question, reject
+from tests.factories.approvals import (
+    OWNER,
+    THREE,
+    Asked,
+    agree,
+    approval_of,
+    approve,
+    by_link,
+    decision_on,
+    principal,
+    put_question,
+    reject,
+    votes_of,
+)
 from tests.factories.people import words
 from tests.factories.site import browser_of, hidden, site_of, stranger
 from tests.factories.workers import task_of, verbs_of
@@ -263,3 +276,13 @@ async def test_the_button_works_on_both_pages_without_scripts_and_is_gone_when_i
             assert (answer.status_code, answer.headers["location"]) == (303, path)
             assert (await task_of(database, asked.task_id)).state == "pending_approval"
             assert f'action="{path}/take-back"' not in (await browser.get(path)).text
+
+
+async def test_whoever_had_rejected_undoes_nothing(database: Database, settings: Settings) -> None:
+    asked = await put_question(database, settings, recipients=THREE, needed=2, take_back=WINDOW)
+    for place, decision in enumerate((reject(asked), agree(asked), agree(asked))):
+        await by_link(database, asked, place, decision)
+    with pytest.raises(NotAsked):
+        await take_back(database, asked, 0)
+    await take_back(database, asked, 1)
+    assert [vote.verb for vote in await votes_of(database, asked)] == ["reject", "approve"]

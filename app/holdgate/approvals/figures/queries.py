@@ -44,16 +44,14 @@ _FOLD = text(
 )
 # Open requests alone, however many have been decided.
 _OPEN = text(
-    r"""
-    SELECT regexp_replace(lower(r.email), '^([^+@]+)\+[^@]*@', '\1@') AS person, count(DISTINCT a.id)
+    """
+    SELECT r.person, count(DISTINCT a.id)
     FROM approvals a
     JOIN approval_recipients r ON r.approval_id = a.id
     WHERE a.state = 'pending'
       AND NOT EXISTS (SELECT FROM approval_recipients n WHERE n.forwarded_from = r.id)
-      AND NOT EXISTS (SELECT FROM approval_votes v WHERE v.approval_id = a.id
-                        AND v.person = regexp_replace(lower(r.email), '^([^+@]+)\+[^@]*@', '\1@'))
-      AND (CAST(:person AS text) IS NULL
-           OR regexp_replace(lower(r.email), '^([^+@]+)\+[^@]*@', '\1@') = CAST(:person AS text))
+      AND NOT EXISTS (SELECT FROM approval_votes v WHERE v.approval_id = a.id AND v.person = r.person)
+      AND (CAST(:person AS text) IS NULL OR r.person = CAST(:person AS text))
     GROUP BY 1
     """
 )

@@ -110,14 +110,15 @@ async def _decide(
     if current is None:
         await refuse(session, approval.id, decision.version)
         raise QuestionExpired
-    standing = await standing_of(session, current)
+    # Who is disabled matters only where several must agree.
+    standing = await standing_of(session, current, access=current.needed > 1)
     check_may_vote(standing, by)
-    if answer is not None and await proposing.propose(session, current, answer, by=by, now=now):
+    if answer is not None and await proposing.propose(session, current, standing, answer, by=by, now=now):
         standing = msgspec.structs.replace(standing, votes=standing.rejected)
     vote = {"verb": verb.value, "reason": reason, "answer": answer, "option": option, "source": source}
     stored, along = await _vote(session, current, by, vote, now)
-    standing = await _with_vote(session, standing, stored)
-    settled = _settled(standing, verb)
+    # The task is locked, so nobody else has voted since.
+    settled = _settled(msgspec.structs.replace(standing, votes=[*standing.votes, stored]), verb)
     if settled is None:
         return current
     votes, verb = settled
@@ -129,7 +130,7 @@ async def _decide(
         by=", ".join(one.email for one in votes),
         source=source,
         reason=_reasons(votes),
-        answer=answer,
+        answer=votes[-1].answer,
         option=votes[-1].option,
         along=along,
         now=now,
@@ -182,14 +183,6 @@ async def _vote(
     stored = await policy_queries.insert_vote(session, voting, event)
     assert stored is not None, "checked under the lock of the task"
     return stored, ()
-
-
-async def _with_vote(session: WriteSession, standing: Standing, vote: Vote) -> Standing:
-    """The task is locked, so nobody else has voted since. Who is disabled matters only where several must agree."""
-    disabled: frozenset[str] = frozenset()
-    if standing.needed > 1:
-        disabled = await accounts.disabled_among(session, [one.email for one in standing.recipients])
-    return msgspec.structs.replace(standing, votes=[*standing.votes, vote], disabled=disabled)
 
 
 def _settled(standing: Standing, verb: ApprovalVerb) -> tuple[list[Vote], ApprovalVerb] | None:

@@ -16,13 +16,13 @@ from holdgate.approvals.requests import clock
 from holdgate.approvals.requests.deciding import check_may_vote, refuse
 from holdgate.approvals.requests.requesting import mail_question
 from holdgate.approvals.rules import events, policy_queries, turn_queries
-from holdgate.approvals.rules.tally import Standing, standing_of
+from holdgate.approvals.rules.tally import Standing, standing_of, starters
 from holdgate.approvals.states import HoldType
 from holdgate.approvals.values import PACE, ApprovalPace
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
-from holdgate.core.text.addresses import BadAddress, checked_address, same_person
+from holdgate.core.text.addresses import BadAddress, canonical_address, checked_address, same_person
 
 LONGEST_NOTE = 1000
 ANYBODY = "anybody"  # in place of SIGNUP, in development: no address is a stranger's
@@ -59,14 +59,16 @@ async def forward(
         raise QuestionExpired
     standing = await standing_of(session, current)
     check_may_vote(standing, sender.email)
-    _check_receiver(standing, sender, address)
+    await _check_receiver(session, standing, current, sender, address)
     recipient_id = uuid7()
     text = note.strip()[:LONGEST_NOTE]
     user = await accounts.find_user_by_email(session, address)
     mailed = may_sign_in(user, address, "invite" if signup == "open" else signup) or (
         signup == ANYBODY and user is None
     )
-    await policy_queries.insert_forwarded(session, recipient_id, address, sender=sender, note=text, mailed=mailed)
+    await policy_queries.insert_forwarded(
+        session, recipient_id, address, sender=sender, note=text, pace=pace.at_once if mailed else 0
+    )
     await events.record(
         session,
         current.id,
@@ -90,10 +92,16 @@ def _address(text: str) -> str:
         raise Invalid(str(problem), {"to": str(problem)}) from None
 
 
-def _check_receiver(standing: Standing, sender: Recipient, address: str) -> None:
+async def _check_receiver(
+    session: WriteSession, standing: Standing, approval: Approval, sender: Recipient, address: str
+) -> None:
     if same_person(address, sender.email):
         _refuse("That is you. Please enter a colleague’s address.")
-    if standing.bars(address):
+    barred = standing.barred
+    if sender.groups:  # for a group nobody stands who started it, whoever they were passed it on by
+        run_id = await policy_queries.run_of(session, approval.task_id)
+        barred = await starters(session, approval.task_id, approval.owner_id, run_id)
+    if canonical_address(address) in barred:
         _refuse(f"{address} started it and may not decide.")
     if standing.vote_of(address) or any(same_person(address, person.email) for person in standing.recipients):
         _refuse(f"{address} has been asked already.")

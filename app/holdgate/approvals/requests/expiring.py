@@ -7,7 +7,7 @@ from holdgate.approvals.models import Approval
 from holdgate.approvals.requests.deciding import move_on
 from holdgate.approvals.requests.requesting import mail_question
 from holdgate.approvals.requests.resolving import ResolvedPeople, reachable, replace_absent
-from holdgate.approvals.rules import events, policy_queries, queries, turn_queries
+from holdgate.approvals.rules import clock_queries, events, policy_queries, queries, turn_queries
 from holdgate.approvals.rules.queries import Person
 from holdgate.approvals.rules.tally import standing_of, starters
 from holdgate.approvals.states import HoldType
@@ -52,7 +52,7 @@ async def _escalate(
     event = events.line(approval.id, "escalate", "system", data=told, now=now)
     people = queries.insert_people(approval.id, approval.task_id, asked.people, pace=pace.at_once)
     await session.execute(event.add_cte(people.cte("people")))
-    await policy_queries.restart_clock(session, approval.id, now=now)
+    await clock_queries.restart_clock(session, approval.id, now=now)
     for id, email in await turn_queries.tell_at_once(session, approval.id, None, few=pace.digest_after):
         await mail_question(session, id, email, HoldType(approval.hold), approval.owner_id, approval.title)
     return True

@@ -9,7 +9,7 @@ import msgspec
 from holdgate.approvals.evidence.form_diff import revision_of
 from holdgate.approvals.models import Approval, Note
 from holdgate.approvals.requests import clock, deadlines
-from holdgate.approvals.rules import events, policy_queries, queries, recipient_queries
+from holdgate.approvals.rules import clock_queries, events, queries, recipient_queries
 from holdgate.approvals.rules.askers import asker_of
 from holdgate.approvals.rules.shown import in_brief
 from holdgate.approvals.rules.tally import standing_of
@@ -41,7 +41,7 @@ class _Question(PlainLetter):
         if asked is None or asked.approval.state != ApprovalState.PENDING:
             raise NotNeeded("The question is not open any more.")
         recipient, approval = asked.recipient, asked.approval
-        if recipient.turn == "waiting":
+        if recipient.turn == "waiting" and recipient.told_at is None:
             raise NotNeeded("This person has enough to decide: it waits for its turn, and is mailed then.")
         standing = await standing_of(session, approval, access=True)
         if all(person.id != recipient.id for person in standing.able):
@@ -52,7 +52,7 @@ class _Question(PlainLetter):
         written = str if asker.trusted else unlinked
         sender = next((person for person in standing.recipients if person.id == recipient.forwarded_from), None)
         signs_in = approval.level == "sign-in"
-        left = await policy_queries.time_left(session, approval.id)
+        left = await clock_queries.time_left(session, approval.id)
         ends = deadlines.ends_at(approval, await deadlines.time_now(session))
         running = approval.expires_at is not None
         return {

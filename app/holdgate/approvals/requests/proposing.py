@@ -10,6 +10,7 @@ from holdgate.approvals import forms, values
 from holdgate.approvals.models import Approval
 from holdgate.approvals.rules import events, proposal_queries
 from holdgate.approvals.rules.shown import plain
+from holdgate.approvals.rules.tally import Standing
 from holdgate.approvals.values import EarlierForm
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid
@@ -24,14 +25,20 @@ def as_proposed(approval: Approval) -> dict[str, Any]:
 
 
 async def propose(
-    session: WriteSession, approval: Approval, answer: dict[str, Any], *, by: str, now: datetime | None
+    session: WriteSession,
+    approval: Approval,
+    standing: Standing,
+    answer: dict[str, Any],
+    *,
+    by: str,
+    now: datetime | None,
 ) -> bool:
     """Make the form of a request, which is locked, what `by` answers. False: it is that, or one person decides alone.
 
     Who had approved it as it was is asked again, and told so once; who had rejected it has.
 
     Raises:
-        Invalid: it was changed too often.
+        Invalid: it was changed too often; or of those whose approvals would end not enough are left to approve again.
     """
     if approval.needed == 1:
         return False
@@ -43,6 +50,10 @@ async def propose(
     earlier = values.earlier_forms(approval)
     if len(earlier) >= MOST:
         raise Invalid(f"The form has been changed {MOST} times already. Please approve it as it is, or reject it.")
+    if msgspec.structs.replace(standing, votes=standing.rejected).out_of_reach:
+        raise Invalid(
+            "Too few people are left who could approve this change. Please approve it as it is, or reject it."
+        )
     replaced = {field.name: field.value for field in changed}
     earlier.append(EarlierForm(version=approval.version, values=replaced, changed_by=by))
     new = {name: plain(answer[name]) for name in replaced}

@@ -8,7 +8,7 @@ from holdgate.accounts.availability import working_times
 from holdgate.approvals.models import Approval, Recipient
 from holdgate.approvals.requests import telling
 from holdgate.approvals.requests.requesting import MAIL_PRIORITY
-from holdgate.approvals.rules import events, policy_queries, queries
+from holdgate.approvals.rules import clock_queries, events, queries
 from holdgate.approvals.rules.tally import standing_of
 from holdgate.core.db import WriteSession
 from holdgate.mail import service as mail
@@ -22,7 +22,7 @@ async def remind_due(session: WriteSession, *, now: datetime | None = None) -> i
     Somebody whose first mail has not been accepted yet is not reminded of it, nor is one whom no mail reaches. Whoever
     wants quiet outside their working hours is reminded when those begin.
     """
-    due = await policy_queries.count_reminders(session, limit=CHUNK, now=now)
+    due = await clock_queries.count_reminders(session, limit=CHUNK, now=now)
     theirs: dict[tuple[str, datetime | None], list[tuple[Recipient, Approval]]] = {}
     for approval in due:
         able = (await standing_of(session, approval, access=True)).able

@@ -82,7 +82,7 @@ async def go_on(session: WriteSession, key: bytes, *, now: datetime | None = Non
     review = await session_of(session, key)
     await digest_queries.mark_used(session, review.digest.id, now=now)
     following = review.beside(parts_of(key)[1])
-    if following is None or following.recipient.state in ("sent", "shown"):
+    if following is None or (following.recipient.state in ("sent", "shown") and following.recipient.tell_at is None):
         return
     await digest_queries.mark_shown(session, following.recipient.id, now=now)
     await clock.start(session, following.approval.id, now=now)

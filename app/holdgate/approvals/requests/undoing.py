@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.accounts import service as accounts
 from holdgate.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
 from holdgate.approvals.models import Approval
-from holdgate.approvals.rules import events, queries, recipient_queries
+from holdgate.approvals.requests import clock
+from holdgate.approvals.rules import clock_queries, events, queries, recipient_queries
 from holdgate.approvals.rules.access import asked_by_link, check_person
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
@@ -27,7 +28,7 @@ async def offered(session: AsyncSession, approval: Approval, email: str, *, is_a
 
 async def _may(session: AsyncSession, approval: Approval, email: str, *, is_admin: bool) -> bool:
     """Whoever approved, alone or with others, and administrators."""
-    return is_admin or canonical_address(email) in await queries.voters(session, approval.id)
+    return is_admin or canonical_address(email) in await queries.approvers(session, approval.id)
 
 
 async def take_back_by_link(
@@ -75,10 +76,12 @@ async def _take_back(
     if not await _may(session, approval, email, is_admin=is_admin):
         raise NotAsked("Only the person who approved it can take it back.")
     taken = {"decided_by": approval.decided_by, "given": approval.reason}
-    reopened = await queries.reopen(session, approval_id, now=now)
+    decided_at, ended_at = approval.decided_at, approval.expires_at
+    reopened = await clock_queries.reopen(session, approval_id, now=now)
     if reopened is None:
         raise TooLateToTakeBack
     await queries.withdraw_votes(session, approval_id, canonical_address(email))
+    await clock.go_on(session, reopened, decided_at, ended_at)
     await events.record(session, approval_id, "take_back", email, data=taken, now=now)
     # Only where this approval has put it: the clock of a test or an operator may have let it go on before its time.
     held = await tasks.move_tasks(
@@ -90,4 +93,4 @@ async def _take_back(
     )
     if not held:
         raise TooLateToTakeBack
-    return reopened
+    return reopened.approval

@@ -15,25 +15,16 @@ from holdgate.approvals.rules.queries import at
 from holdgate.core.db import WriteSession
 
 # While somebody acts in a session, what is new waits for them there; so long after, it is mailed.
-_BUSY = text(
+_RECENTLY = text(
     """
-    SELECT max(used_at) + interval '5 minutes' FROM approval_digests
-    WHERE person = :person AND lower(email) = lower(:email)
-      AND used_at > coalesce(CAST(:now AS timestamptz), now()) - interval '5 minutes'
-    """
-)
-_MAILED = text(
-    """
-    SELECT max(created_at) + interval '1 minute' FROM approval_digests
-    WHERE person = :person AND lower(email) = lower(:email)
-      AND created_at > coalesce(CAST(:now AS timestamptz), now()) - interval '1 minute'
-    """
-)
-_LATELY = text(
-    """
-    SELECT count(*) FROM approval_recipients
-    WHERE person = :person AND lower(email) = lower(:email)
-      AND told_at > coalesce(CAST(:now AS timestamptz), now()) - interval '1 minute'
+    WITH t AS (SELECT coalesce(CAST(:now AS timestamptz), now()) AS at)
+    SELECT (SELECT count(*) FROM approval_recipients
+            WHERE person = :person AND lower(email) = lower(:email) AND told_at > t.at - interval '1 minute'),
+           max(d.used_at) FILTER (WHERE d.used_at > t.at - interval '5 minutes') + interval '5 minutes',
+           max(d.created_at) FILTER (WHERE d.created_at > t.at - interval '1 minute') + interval '1 minute'
+    FROM t LEFT JOIN approval_digests d
+      ON d.person = :person AND lower(d.email) = lower(:email)
+    GROUP BY t.at
     """
 )
 _INSERT = text(
@@ -75,10 +66,8 @@ class Recently(NamedTuple):
 
 
 async def recently(session: AsyncSession, person: str, email: str, *, now: datetime | None) -> Recently:
-    known = {"person": person, "email": email, "now": now}
-    n = (await session.execute(_LATELY, known)).scalar_one()
-    busy, mailed = [(await session.execute(look, known)).scalar_one() for look in (_BUSY, _MAILED)]
-    return Recently(n, busy, mailed)
+    found = await session.execute(_RECENTLY, {"person": person, "email": email, "now": now})
+    return Recently(*found.one())
 
 
 async def insert_digest(

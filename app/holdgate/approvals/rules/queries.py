@@ -1,17 +1,15 @@
 """Statements about approval requests. Lock order: the task first, then its approval."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     Insert,
-    Interval,
     ScalarSelect,
     and_,
-    case,
     delete,
     func,
     insert,
@@ -207,35 +205,6 @@ async def decide(
     return rows.scalars().first()
 
 
-async def reopen(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> Approval | None:
-    """Take an approval back while its task still waits for that. None: it is not approved, or its time is over.
-
-    The clock goes on with what was left at the decision, at least a minute. The answers stay, to be shown again.
-    """
-    left = func.greatest(Approval.expires_at - Approval.decided_at, literal(timedelta(minutes=1), Interval))
-    rows = await session.execute(
-        update(Approval)
-        .where(
-            Approval.id == approval_id,
-            Approval.state.in_(APPROVAL_MACHINE.sources(ApprovalVerb.TAKE_BACK)),
-            # Not as the transaction began: while it waited, a program may have used the approval (programs/using.py).
-            Approval.decided_at + Approval.take_back > (func.clock_timestamp() if now is None else at(now)),
-        )
-        .values(
-            state=APPROVAL_MACHINE.moves[ApprovalVerb.TAKE_BACK].targets[0].value,
-            expires_at=case((Approval.expires_at.is_not(None), at(now) + left)),
-            decided_at=None,
-            decided_by=None,
-            decided_from=None,
-            reason=None,
-            option=None,
-        )
-        .returning(Approval)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
-    return rows.scalars().first()
-
-
 async def is_to_come(session: AsyncSession, moment: datetime) -> bool:
     """By the database's clock."""
     return bool(await session.scalar(select(literal(moment, Approval.created_at.type) > func.now())))
@@ -250,16 +219,20 @@ async def waits_until(session: AsyncSession, task_id: UUID, until: datetime) -> 
     return found.first() is not None
 
 
-async def voters(session: AsyncSession, approval_id: UUID) -> set[str]:
-    """Who has decided so far, by their canonical addresses."""
-    return set((await session.execute(select(Vote.person).where(Vote.approval_id == approval_id))).scalars())
+async def approvers(session: AsyncSession, approval_id: UUID) -> set[str]:
+    """Who has approved so far, by their canonical addresses."""
+    return set((await session.execute(select(Vote.person).where(_approving(approval_id)))).scalars())
 
 
 async def withdraw_votes(session: WriteSession, approval_id: UUID, person: str) -> None:
-    """The vote of this person; everybody's when they have none."""
-    own = (Vote.approval_id == approval_id) & (Vote.person == person)
+    """The approval of this person; everybody's vote when they have not approved."""
+    own = _approving(approval_id) & (Vote.person == person)
     if (await session.execute(delete(Vote).where(own).returning(Vote.id))).first() is None:
         await session.execute(delete(Vote).where(Vote.approval_id == approval_id))
+
+
+def _approving(approval_id: UUID) -> ColumnElement[bool]:
+    return (Vote.approval_id == approval_id) & (Vote.verb == ApprovalVerb.APPROVE.value)
 
 
 async def lock_due(session: WriteSession, *, limit: int = 100, now: datetime | None = None) -> list[UUID]:

@@ -80,24 +80,21 @@ async def mark_recipient(
 ) -> UUID | None:
     """`sent` or `undelivered`; a mail that arrived once stays sent. Returns the approval's id.
 
-    Whom no mail reaches makes room: what waits behind it would never be tried. Reached after all, it is open again.
+    Whom no mail reaches makes room: what waits behind it would never be tried. Reached after all, they are asked again.
     """
     # The request before its people, as a decision takes them: that moves the turns of all of them.
-    its = select(Approval.id).join(Recipient, Recipient.approval_id == Approval.id).where(Recipient.id == recipient_id)
-    await session.execute(its.with_for_update(of=Approval, key_share=True))
-    again = select(Approval.id).where(Approval.id == Recipient.approval_id, Approval.state == ApprovalState.PENDING)
-    turn = {
-        "sent": case(((Recipient.state == "undelivered") & again.exists(), "open"), else_=Recipient.turn),
-        "undelivered": case((Recipient.state == "sent", Recipient.turn)),
-    }
+    its = select(Approval.state, Recipient.state).join(Recipient, Recipient.approval_id == Approval.id)
+    its = its.where(Recipient.id == recipient_id).with_for_update(of=Approval, key_share=True)
+    before = (await session.execute(its)).first()
     rows = await session.execute(
         update(Recipient)
         .where(Recipient.id == recipient_id)
         .values(
             state=state if state == "sent" else case((Recipient.state == "sent", "sent"), else_=state),
             sent_at=at(now) if state == "sent" else Recipient.sent_at,
+            told_at=func.coalesce(Recipient.told_at, at(now)) if state == "sent" else Recipient.told_at,
             problem=problem,
-            turn=turn[state],
+            turn=Recipient.turn if state == "sent" else case((Recipient.state == "sent", Recipient.turn)),
         )
         .returning(Recipient.approval_id, Recipient.person)
         .execution_options(synchronize_session=False)
@@ -105,6 +102,8 @@ async def mark_recipient(
     row = rows.first()
     if row is not None and state == "undelivered":
         await turn_queries.give(session, [row.person])
+    elif before == (ApprovalState.PENDING, "undelivered"):
+        await turn_queries.ask_again(session, [recipient_id])
     return row.approval_id if row else None
 
 

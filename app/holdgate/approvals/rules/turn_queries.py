@@ -27,6 +27,7 @@ _GIVE_DUE = text(
     """
 )
 _GIVE = text("SELECT approvals_give_turns(CAST(:people AS text[]))")
+_ASK_AGAIN = text("SELECT approvals_wait_again(CAST(:ids AS uuid[]))")
 _SET_PACE = text("UPDATE approval_recipients SET pace = :at_once WHERE turn = 'waiting' AND pace <> :at_once")
 # Triggers see to it; this is for what they can't: a request that ended while its mail was being accepted.
 _OVER = text(
@@ -115,6 +116,11 @@ async def give_due(session: WriteSession) -> int:
 
 async def give(session: WriteSession, people: Sequence[str]) -> None:
     await session.execute(_GIVE, {"people": list(people)})
+
+
+async def ask_again(session: WriteSession, ids: Sequence[UUID]) -> None:
+    """Those for whom a request was over: they have it at once if they have room, or wait for their turn."""
+    await session.execute(_ASK_AGAIN, {"ids": list(ids)})
 
 
 async def look_again(session: WriteSession, *, at_once: int) -> None:
