@@ -29,6 +29,7 @@ ORDER = (
     "doctor",
     "runtime",
     "overview",
+    "applications",
     "postings",
     "audit",
     "approvals",

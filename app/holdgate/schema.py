@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 import holdgate.accounts.models
 import holdgate.api.models
+import holdgate.applications.models
 import holdgate.approvals.figures.models
 import holdgate.approvals.models
 import holdgate.approvals.programs.models

@@ -139,6 +139,38 @@ BEGIN
   RETURN NULL;
 END $$;
 
+CREATE FUNCTION holdgate.applications_elsewhere() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate', 'pg_temp'
+    AS $$
+BEGIN
+  INSERT INTO applications (id, owner_id, posting_id, title, company, location, url, channel, status, status_at,
+                            sent_at)
+  SELECT holdgate_uuid7(), NEW.owner_id, NEW.id, NEW.title, NEW.company, NEW.location, NEW.url, 'elsewhere', 'sent',
+         NEW.applied_at, NEW.applied_at
+  WHERE NOT EXISTS (SELECT FROM applications a WHERE a.posting_id = NEW.id AND a.sent_at IS NOT NULL);
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION holdgate.applications_resolved() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate', 'pg_temp'
+    AS $_$
+BEGIN
+  IF EXISTS (SELECT FROM applications a WHERE a.task_id = NEW.id AND a.status = 'put_aside') THEN
+    RETURN NULL;
+  END IF;
+  UPDATE applications
+  SET status = 'sent', status_at = NEW.resolved_at, sent_at = NEW.resolved_at, channel = 'by_hand',
+      history = history || jsonb_build_array(jsonb_build_object('status', status, 'at', status_at))
+  WHERE task_id = NEW.id AND status = 'prepared';
+  UPDATE postings SET applied_at = NEW.resolved_at, applied_task_id = NEW.id
+  WHERE id = CASE WHEN NEW.payload ->> 'posting_id' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                  THEN CAST(NEW.payload ->> 'posting_id' AS uuid) END
+    AND owner_id = NEW.owner_id AND applied_at IS NULL;
+  RETURN NULL;
+END $_$;
+
 CREATE FUNCTION holdgate.approvals_close_with_hold() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'holdgate', 'pg_temp'
@@ -1168,6 +1200,42 @@ CREATE TABLE holdgate.api_tokens (
     CONSTRAINT api_tokens_scopes_check CHECK ((cardinality(scopes) >= 1))
 );
 
+CREATE TABLE holdgate.application_files (
+    owner_id uuid NOT NULL,
+    sha256 text NOT NULL,
+    content bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE holdgate.applications (
+    id uuid NOT NULL,
+    owner_id uuid NOT NULL,
+    posting_id uuid,
+    task_id uuid,
+    title text NOT NULL,
+    company text NOT NULL,
+    location text DEFAULT ''::text NOT NULL,
+    url text NOT NULL,
+    channel text NOT NULL,
+    status text NOT NULL,
+    status_at timestamp with time zone DEFAULT now() NOT NULL,
+    history jsonb DEFAULT '[]'::jsonb NOT NULL,
+    sent_at timestamp with time zone,
+    receipt text DEFAULT ''::text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    contact text DEFAULT ''::text NOT NULL,
+    notes text DEFAULT ''::text NOT NULL,
+    follow_up_at timestamp with time zone,
+    follow_up_task_id uuid,
+    copy jsonb,
+    host text DEFAULT ''::text NOT NULL,
+    begun_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT applications_channel_check CHECK ((channel = ANY (ARRAY['direct'::text, 'email'::text, 'by_hand'::text, 'elsewhere'::text]))),
+    CONSTRAINT applications_sent_at_check CHECK (((status = ANY (ARRAY['prepared'::text, 'put_aside'::text])) = (sent_at IS NULL))),
+    CONSTRAINT applications_status_check CHECK ((status = ANY (ARRAY['prepared'::text, 'put_aside'::text, 'sent'::text, 'replied'::text, 'interview'::text, 'offer'::text, 'rejected'::text, 'no_answer'::text])))
+);
+
 CREATE TABLE holdgate.approval_digest_links (
     token_hash bytea NOT NULL,
     digest_id uuid NOT NULL,
@@ -2044,6 +2112,12 @@ ALTER TABLE ONLY holdgate.api_replies
 ALTER TABLE ONLY holdgate.api_tokens
     ADD CONSTRAINT api_tokens_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY holdgate.application_files
+    ADD CONSTRAINT application_files_pkey PRIMARY KEY (owner_id, sha256);
+
+ALTER TABLE ONLY holdgate.applications
+    ADD CONSTRAINT applications_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY holdgate.approval_digest_links
     ADD CONSTRAINT approval_digest_links_pkey PRIMARY KEY (token_hash);
 
@@ -2227,6 +2301,18 @@ CREATE INDEX api_replies_created_idx ON holdgate.api_replies USING btree (create
 CREATE UNIQUE INDEX api_tokens_token_hash_key ON holdgate.api_tokens USING btree (token_hash);
 
 CREATE INDEX api_tokens_user_id_idx ON holdgate.api_tokens USING btree (user_id);
+
+CREATE INDEX applications_host_idx ON holdgate.applications USING btree (owner_id, host, begun_at) WHERE (begun_at IS NOT NULL);
+
+CREATE INDEX applications_owner_created_idx ON holdgate.applications USING btree (owner_id, created_at DESC, id DESC);
+
+CREATE INDEX applications_owner_status_idx ON holdgate.applications USING btree (owner_id, status);
+
+CREATE INDEX applications_posting_idx ON holdgate.applications USING btree (posting_id) WHERE (posting_id IS NOT NULL);
+
+CREATE UNIQUE INDEX applications_task_key ON holdgate.applications USING btree (task_id) WHERE (task_id IS NOT NULL);
+
+CREATE INDEX applications_unanswered_idx ON holdgate.applications USING btree (status_at) WHERE (status = 'sent'::text);
 
 CREATE INDEX approval_digest_links_digest_idx ON holdgate.approval_digest_links USING btree (digest_id);
 
@@ -2456,6 +2542,10 @@ CREATE TRIGGER answer_notes_vote AFTER INSERT ON holdgate.approval_votes FOR EAC
 
 CREATE TRIGGER api_tokens_audit AFTER INSERT OR DELETE OR UPDATE OF trusted_by ON holdgate.api_tokens FOR EACH ROW EXECUTE FUNCTION holdgate.api_tokens_audit();
 
+CREATE TRIGGER applications_elsewhere AFTER INSERT OR UPDATE OF applied_at ON holdgate.postings FOR EACH ROW WHEN ((new.applied_at IS NOT NULL)) EXECUTE FUNCTION holdgate.applications_elsewhere();
+
+CREATE TRIGGER applications_resolved AFTER UPDATE OF resolved_at ON holdgate.tasks FOR EACH ROW WHEN (((old.resolved_at IS NULL) AND (new.resolved_at IS NOT NULL) AND (new.kind = 'application.submit'::text))) EXECUTE FUNCTION holdgate.applications_resolved();
+
 CREATE TRIGGER approvals_line_up AFTER INSERT ON holdgate.approval_recipients REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.approvals_line_up();
 
 CREATE TRIGGER approvals_make_room AFTER UPDATE ON holdgate.approvals REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.approvals_make_room();
@@ -2520,6 +2610,18 @@ ALTER TABLE ONLY holdgate.api_replies
 
 ALTER TABLE ONLY holdgate.api_tokens
     ADD CONSTRAINT api_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.application_files
+    ADD CONSTRAINT application_files_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.applications
+    ADD CONSTRAINT applications_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.applications
+    ADD CONSTRAINT applications_posting_id_fkey FOREIGN KEY (posting_id) REFERENCES holdgate.postings(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY holdgate.applications
+    ADD CONSTRAINT applications_task_id_fkey FOREIGN KEY (task_id) REFERENCES holdgate.tasks(id) ON DELETE SET NULL;
 
 ALTER TABLE ONLY holdgate.approval_digest_links
     ADD CONSTRAINT approval_digest_links_digest_id_fkey FOREIGN KEY (digest_id) REFERENCES holdgate.approval_digests(id) ON DELETE CASCADE;

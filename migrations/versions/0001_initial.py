@@ -1646,6 +1646,96 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("kind", "owner_id", "key", name=op.f("task_keys_pkey")),
     )
     op.create_index("task_keys_task_idx", "task_keys", ["task_id"], unique=False)
+    op.create_table(
+        "applications",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("posting_id", sa.Uuid(), nullable=True),
+        sa.Column("task_id", sa.Uuid(), nullable=True),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("company", sa.Text(), nullable=False),
+        sa.Column("location", sa.Text(), server_default="", nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("status_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("history", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("receipt", sa.Text(), server_default="", nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("contact", sa.Text(), server_default="", nullable=False),
+        sa.Column("notes", sa.Text(), server_default="", nullable=False),
+        sa.Column("follow_up_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("follow_up_task_id", sa.Uuid(), nullable=True),
+        sa.Column("copy", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("host", sa.Text(), server_default="", nullable=False),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint(
+            "channel IN ('direct', 'email', 'by_hand', 'elsewhere')", name=op.f("applications_channel_check")
+        ),
+        sa.CheckConstraint(
+            "status IN ('prepared', 'put_aside', 'sent', 'replied', 'interview', 'offer', 'rejected', 'no_answer')",
+            name=op.f("applications_status_check"),
+        ),
+        sa.CheckConstraint(
+            "(status IN ('prepared', 'put_aside')) = (sent_at IS NULL)", name=op.f("applications_sent_at_check")
+        ),
+        sa.ForeignKeyConstraint(
+            ["owner_id"], ["users.id"], name=op.f("applications_owner_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["posting_id"], ["postings.id"], name=op.f("applications_posting_id_fkey"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("applications_task_id_fkey"), ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("id", name=op.f("applications_pkey")),
+    )
+    op.create_index(
+        "applications_task_key",
+        "applications",
+        ["task_id"],
+        unique=True,
+        postgresql_where=sa.text("task_id IS NOT NULL"),
+    )
+    op.create_index(
+        "applications_posting_idx",
+        "applications",
+        ["posting_id"],
+        unique=False,
+        postgresql_where=sa.text("posting_id IS NOT NULL"),
+    )
+    op.create_index(
+        "applications_owner_created_idx",
+        "applications",
+        ["owner_id", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        unique=False,
+    )
+    op.create_index("applications_owner_status_idx", "applications", ["owner_id", "status"], unique=False)
+    op.create_index(
+        "applications_host_idx",
+        "applications",
+        ["owner_id", "host", "begun_at"],
+        unique=False,
+        postgresql_where=sa.text("begun_at IS NOT NULL"),
+    )
+    op.create_index(
+        "applications_unanswered_idx",
+        "applications",
+        ["status_at"],
+        unique=False,
+        postgresql_where=sa.text("status = 'sent'"),
+    )
+    op.create_table(
+        "application_files",
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["owner_id"], ["users.id"], name=op.f("application_files_owner_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("owner_id", "sha256", name=op.f("application_files_pkey")),
+    )
 
 
 def downgrade() -> None:
