@@ -1444,6 +1444,11 @@ ALTER TABLE holdgate.audit_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     CACHE 1
 );
 
+CREATE TABLE holdgate.board_hosts (
+    host text NOT NULL,
+    asked_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE holdgate.bulk_actions (
     id uuid NOT NULL,
     owner_id uuid NOT NULL,
@@ -1501,6 +1506,13 @@ CREATE TABLE holdgate.bulk_tasks (
     priority smallint,
     CONSTRAINT bulk_tasks_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'skipped'::text]))),
     CONSTRAINT bulk_tasks_watch_check CHECK ((watch = ANY (ARRAY['step'::text, 'passed'::text])))
+);
+
+CREATE TABLE holdgate.column_choices (
+    owner_id uuid NOT NULL,
+    header text NOT NULL,
+    fields jsonb NOT NULL,
+    chosen_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 CREATE TABLE holdgate.error_counts (
@@ -1628,6 +1640,11 @@ CREATE TABLE holdgate.posting_imports (
     rows jsonb NOT NULL,
     errors jsonb NOT NULL,
     warnings jsonb DEFAULT '[]'::jsonb NOT NULL,
+    data bytea,
+    reading jsonb DEFAULT '{}'::jsonb NOT NULL,
+    columns jsonb DEFAULT '[]'::jsonb NOT NULL,
+    encoding text DEFAULT ''::text NOT NULL,
+    board text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     confirmed_at timestamp with time zone
 );
@@ -1648,6 +1665,12 @@ CREATE TABLE holdgate.postings (
     extra jsonb DEFAULT '{}'::jsonb NOT NULL,
     channel text DEFAULT 'direct'::text NOT NULL,
     valid_through date,
+    board text DEFAULT ''::text NOT NULL,
+    gone_at timestamp with time zone,
+    archived_at timestamp with time zone,
+    edited_at timestamp with time zone,
+    resume_id uuid,
+    letter text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     applied_at timestamp with time zone,
     applied_task_id uuid,
@@ -2025,6 +2048,14 @@ CREATE TABLE holdgate.users (
     CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['member'::text, 'admin'::text])))
 );
 
+CREATE TABLE holdgate.watched_boards (
+    owner_id uuid NOT NULL,
+    watch text NOT NULL,
+    etag text DEFAULT ''::text NOT NULL,
+    modified text DEFAULT ''::text NOT NULL,
+    checked_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE holdgate.webhook_deliveries (
     id uuid NOT NULL,
     endpoint_id uuid NOT NULL,
@@ -2160,6 +2191,9 @@ ALTER TABLE ONLY holdgate.artifacts
 ALTER TABLE ONLY holdgate.audit_events
     ADD CONSTRAINT audit_events_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY holdgate.board_hosts
+    ADD CONSTRAINT board_hosts_pkey PRIMARY KEY (host);
+
 ALTER TABLE ONLY holdgate.bulk_actions
     ADD CONSTRAINT bulk_actions_pkey PRIMARY KEY (id);
 
@@ -2168,6 +2202,9 @@ ALTER TABLE ONLY holdgate.bulk_events
 
 ALTER TABLE ONLY holdgate.bulk_tasks
     ADD CONSTRAINT bulk_tasks_pkey PRIMARY KEY (action_id, task_id);
+
+ALTER TABLE ONLY holdgate.column_choices
+    ADD CONSTRAINT column_choices_pkey PRIMARY KEY (owner_id, header);
 
 ALTER TABLE ONLY holdgate.group_members
     ADD CONSTRAINT group_members_pkey PRIMARY KEY (group_name, email);
@@ -2279,6 +2316,9 @@ ALTER TABLE ONLY holdgate.tasks
 
 ALTER TABLE ONLY holdgate.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY holdgate.watched_boards
+    ADD CONSTRAINT watched_boards_pkey PRIMARY KEY (owner_id, watch);
 
 ALTER TABLE ONLY holdgate.webhook_deliveries
     ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id);
@@ -2415,6 +2455,8 @@ CREATE UNIQUE INDEX login_links_token_hash_key ON holdgate.login_links USING btr
 CREATE INDEX mailbox_messages_at_idx ON holdgate.mailbox_messages USING btree (at DESC);
 
 CREATE INDEX postings_applied_task_idx ON holdgate.postings USING btree (applied_task_id) WHERE (applied_task_id IS NOT NULL);
+
+CREATE INDEX postings_board_idx ON holdgate.postings USING btree (owner_id, board) WHERE (board <> ''::text);
 
 CREATE INDEX postings_owner_created_idx ON holdgate.postings USING btree (owner_id, created_at DESC, id DESC);
 
@@ -2674,6 +2716,9 @@ ALTER TABLE ONLY holdgate.bulk_events
 ALTER TABLE ONLY holdgate.bulk_tasks
     ADD CONSTRAINT bulk_tasks_action_id_fkey FOREIGN KEY (action_id) REFERENCES holdgate.bulk_actions(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY holdgate.column_choices
+    ADD CONSTRAINT column_choices_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY holdgate.group_members
     ADD CONSTRAINT group_members_group_name_fkey FOREIGN KEY (group_name) REFERENCES holdgate.groups(name) ON DELETE CASCADE;
 
@@ -2721,6 +2766,9 @@ ALTER TABLE ONLY holdgate.tasks
 
 ALTER TABLE ONLY holdgate.tasks
     ADD CONSTRAINT tasks_run_id_fkey FOREIGN KEY (run_id) REFERENCES holdgate.runs(id);
+
+ALTER TABLE ONLY holdgate.watched_boards
+    ADD CONSTRAINT watched_boards_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY holdgate.webhook_deliveries
     ADD CONSTRAINT webhook_deliveries_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES holdgate.webhook_endpoints(id) ON DELETE CASCADE;

@@ -624,6 +624,35 @@ def tables() -> None:
         unique=False,
     )
     op.create_table(
+        "board_hosts",
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("host", name=op.f("board_hosts_pkey")),
+    )
+    op.create_table(
+        "column_choices",
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("header", sa.Text(), nullable=False),
+        sa.Column("fields", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("chosen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["owner_id"], ["users.id"], name=op.f("column_choices_owner_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("owner_id", "header", name=op.f("column_choices_pkey")),
+    )
+    op.create_table(
+        "watched_boards",
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("watch", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text(), server_default="", nullable=False),
+        sa.Column("modified", sa.Text(), server_default="", nullable=False),
+        sa.Column("checked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["owner_id"], ["users.id"], name=op.f("watched_boards_owner_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("owner_id", "watch", name=op.f("watched_boards_pkey")),
+    )
+    op.create_table(
         "posting_imports",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("owner_id", sa.Uuid(), nullable=False),
@@ -632,6 +661,11 @@ def tables() -> None:
         sa.Column("rows", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("errors", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("warnings", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=True),
+        sa.Column("reading", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("columns", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
+        sa.Column("encoding", sa.Text(), server_default="", nullable=False),
+        sa.Column("board", sa.Text(), server_default="", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
@@ -1296,6 +1330,12 @@ def tables() -> None:
         sa.Column("extra", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
         sa.Column("channel", sa.Text(), server_default="direct", nullable=False),
         sa.Column("valid_through", sa.Date(), nullable=True),
+        sa.Column("board", sa.Text(), server_default="", nullable=False),
+        sa.Column("gone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("edited_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("resume_id", sa.Uuid(), nullable=True),
+        sa.Column("letter", sa.Text(), server_default="", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("applied_task_id", sa.Uuid(), nullable=True),
@@ -1321,6 +1361,9 @@ def tables() -> None:
         ["applied_task_id"],
         unique=False,
         postgresql_where=sa.text("applied_task_id IS NOT NULL"),
+    )
+    op.create_index(
+        "postings_board_idx", "postings", ["owner_id", "board"], unique=False, postgresql_where=sa.text("board <> ''")
     )
     op.create_index(
         "postings_owner_created_idx",
