@@ -3,16 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
+from holdgate.postings.boards import queries
 from holdgate.postings.boards.addresses import answer_of
 from holdgate.postings.boards.fetching import fetch
+from tests.elements import invalid
 from tests.factories.people import Browser, words
 from tests.factories.postings import count
 
@@ -83,14 +87,14 @@ async def site(pages: Mapping[str, tuple[str, bytes]]) -> AsyncIterator[str]:
         ("personio.xml", "Glasbläser (m/w/d)"),
     ],
 )
-async def test_what_an_address_answers_is_read(settings: Settings, case: str, title: str) -> None:
+async def test_what_an_address_answers_is_read(settings: Settings, database: Database, case: str, title: str) -> None:
     async with site({"/board": ("200 OK", (CASES / case).read_bytes())}) as url:
-        parsed = await fetch(settings, f"{url}/board")
+        parsed = await fetch(settings, database, f"{url}/board")
     assert parsed.errors == []
     assert [row.title for row in parsed.rows] == [title]
 
 
-async def test_smartrecruiters_answer_is_read(settings: Settings) -> None:
+async def test_smartrecruiters_answer_is_read(settings: Settings, database: Database) -> None:
     posting = {
         "id": "744000012",
         "name": "Thatcher",
@@ -100,34 +104,66 @@ async def test_smartrecruiters_answer_is_read(settings: Settings) -> None:
     }
     for document in (posting, {"totalFound": 1, "content": [posting]}):
         async with site({"/": ("200 OK", msgspec.json.encode(document))}) as url:
-            [row] = (await fetch(settings, url + "/")).rows
+            [row] = (await fetch(settings, database, url + "/")).rows
         assert (row.title, row.company, row.location) == ("Thatcher", "Reed & Co", "Diss, Norfolk, gb")
         assert row.url == "https://jobs.smartrecruiters.com/Reed/744000012"
         assert row.description == "<h3>You &amp; us</h3><p>Straw.</p>"
 
 
-async def test_a_page_without_its_own_address_has_the_one_it_was_fetched_at(settings: Settings) -> None:
+async def test_a_page_without_its_own_address_has_the_one_it_was_fetched_at(
+    settings: Settings, database: Database
+) -> None:
     page = b'<script type="application/ld+json">{"@type":"JobPosting","title":"Cook","url":"/jobs/7"}</script>'
     moved = ("301 Moved\r\nLocation: /jobs", b"")
     async with site({"/": moved, "/jobs": ("200 OK", page)}) as url:
-        [row] = (await fetch(settings, url + "/")).rows
+        [row] = (await fetch(settings, database, url + "/")).rows
     assert (row.url, row.company) == (f"{url}/jobs/7", "127.0.0.1")
 
 
 @pytest.mark.parametrize(
     ("head", "sentence"), [("404 Not Found", "answered 404"), ("301 Moved\r\nLocation: /", "answered 301")]
 )
-async def test_an_address_without_postings_says_what_was_answered(settings: Settings, head: str, sentence: str) -> None:
+async def test_an_address_without_postings_says_what_was_answered(
+    settings: Settings, database: Database, head: str, sentence: str
+) -> None:
     async with site({"/": (head, b"")}) as url:
         with pytest.raises(Invalid, match=sentence):
-            await fetch(settings, url + "/")
+            await fetch(settings, database, url + "/")
 
 
-async def test_an_address_inside_of_the_network_is_not_asked(settings: Settings) -> None:
+async def test_an_address_inside_of_the_network_is_not_asked(settings: Settings, database: Database) -> None:
     public_only = msgspec.structs.replace(settings, allow_private_addresses=False)
     async with site({"/": ("200 OK", b"[]")}) as url:
         with pytest.raises(Invalid, match="private addresses are not allowed"):
-            await fetch(public_only, url + "/")
+            await fetch(public_only, database, url + "/")
+
+
+async def let_a_minute_pass(database: Database) -> None:
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE board_hosts SET asked_at = asked_at - interval '1 minute'"))
+
+
+async def test_a_host_is_asked_once_a_minute_whoever_asks(database: Database) -> None:
+    now = datetime(2026, 11, 29, 9, tzinfo=UTC)
+
+    async def turn(reserve: bool = False, seconds: int = 0) -> int:
+        async with database.write("system") as session:
+            ask = queries.reserve_turn if reserve else queries.take_turn
+            return await ask(session, "boards.example", now=now + timedelta(seconds=seconds))
+
+    # Those who reserve a turn get one after the other; a person who waits at a form is told for how long.
+    assert sorted(await asyncio.gather(*(turn(reserve=True) for _ in range(3)))) == [0, 60, 120]
+    assert await turn(seconds=61) == 119
+    assert await turn(seconds=180) == 0
+    assert await turn(seconds=180) == 60
+
+
+async def test_a_board_that_tells_a_part_of_its_postings_says_so(settings: Settings, database: Database) -> None:
+    posting = {"id": "7", "name": "Thatcher", "company": {"identifier": "Reed", "name": "Reed & Co"}}
+    async with site({"/": ("200 OK", msgspec.json.encode({"totalFound": 250, "content": [posting]}))}) as url:
+        parsed = await fetch(settings, database, url + "/")
+    assert parsed.partial
+    assert "250 postings" in parsed.warnings[0].message
 
 
 async def test_the_form_takes_an_address(browser: Browser, database: Database) -> None:
@@ -136,7 +172,10 @@ async def test_the_form_takes_an_address(browser: Browser, database: Database) -
         assert "Recruitee offers" in words(await browser.get(sent.headers["location"]))
         await browser.send_form(sent.headers["location"])
         assert await count(database, "postings") == 1
+        busy = await browser.send_form("/postings/import", {"address": f"{url}/none"})
+        assert url.removeprefix("http://") in invalid(busy)["address"]
+        await let_a_minute_pass(database)
         refused = await browser.send_form("/postings/import", {"address": f"{url}/none"})
-    assert refused.status_code == 422
+    assert busy.status_code == refused.status_code == 422
     assert "answered 404" in words(refused)
     assert f'value="{url}/none"' in refused.text

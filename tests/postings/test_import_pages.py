@@ -59,18 +59,18 @@ async def test_rows_with_errors_are_left_out_only_when_somebody_says_so(browser:
     assert await count(database, "postings") == 3
 
 
-async def test_a_posting_that_is_known_stays_as_it_is(browser: Browser, database: Database) -> None:
+async def test_a_posting_that_is_known_gets_the_text_of_the_new_file(browser: Browser, database: Database) -> None:
     await browser.imported("title,company,url\nClerk,Harrow,https://harrow.example/1\n")
     sent = await browser.import_text(
         "title,company,url\nAnother title,Harrow,http://www.harrow.example/1/?utm_source=x\nNew,Harrow,https://harrow.example/2\n"
     )
     said = words(await browser.get(sent.headers["location"]))
-    assert "New 1 will be imported Known 1 stay as they are" in said
+    assert "New 1 will be imported Known 1 updated" in said
     await browser.send_form(sent.headers["location"])
     said = words(await browser.get("/postings"))
-    assert "1 posting imported. 1 row had been imported before." in said
-    assert "Clerk" in said
-    assert "Another title" not in said
+    assert "1 posting imported. 1 row had been imported before; 1 of them updated." in said
+    assert "Another title" in said
+    assert "Clerk" not in said
     assert await count(database, "postings") == 2
 
 

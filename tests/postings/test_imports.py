@@ -75,7 +75,7 @@ async def test_errors_have_to_be_accepted_and_a_refusal_changes_nothing(database
     async with database.read() as session:
         waiting = await service.preview(session, ada, import_id)
     assert (waiting.confirmed_at, waiting.bad_rows, len(waiting.errors)) == (None, 1, 2)
-    assert await confirm(database, ada, import_id, leave_out=True) == service.Imported(1, 0)
+    assert (await confirm(database, ada, import_id, leave_out=True)).new == 1
 
 
 async def test_an_import_without_any_good_row_cannot_be_confirmed(database: Database, ada: Principal) -> None:

@@ -10,6 +10,7 @@ from holdgate.core.text.source_line import source_line
 BUILT_IN: tuple[str, ...] = (
     "holdgate.kinds.application_submit",
     "holdgate.kinds.approval_request",
+    "holdgate.kinds.board_watch",
     "holdgate.kinds.email_send",
     "holdgate.kinds.http_request",
     "holdgate.kinds.image_process",

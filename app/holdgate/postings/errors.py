@@ -1,6 +1,6 @@
 """Refusals about postings and their import."""
 
-from holdgate.core.errors import Conflict, Invalid, NotFound
+from holdgate.core.errors import Conflict, Invalid, NotFound, TooMany
 
 
 class PostingNotFound(NotFound):
@@ -21,6 +21,16 @@ class ImportAlreadyConfirmed(Conflict):
     def __init__(self) -> None:
         super().__init__(
             "This import has been confirmed already: its postings are in your list. Nothing was imported twice."
+        )
+
+
+class HostBusy(TooMany):
+    """A site is asked for postings once a minute."""
+
+    def __init__(self, host: str, wait: int) -> None:
+        super().__init__(
+            f"{host} has been asked within the last minute, and is left alone for {wait} more seconds. Try again then.",
+            wait,
         )
 
 

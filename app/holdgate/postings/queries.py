@@ -1,7 +1,7 @@
 """Statements about postings. `scope` is whose postings to look at; None is everybody's."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from holdgate.postings.formats import PostingRow
 from holdgate.postings.models import Posting
 
 MAX_WORDS = 200  # characters of a search that are looked at
+NEW = timedelta(days=2)  # in which a posting of a board is marked as new
 
 
 class Listed(NamedTuple):
@@ -33,15 +34,23 @@ class Listed(NamedTuple):
     closed: bool
     channel: Channel
     applied_task_id: UUID | None
+    archived_at: datetime | None
+    is_new: bool
 
 
 class Search(msgspec.Struct, frozen=True):
     """Which postings: all words of `q`, the last one as the beginning of a word; applied to, not yet, or either; closed
-    (the last day for applications is over), open, or either."""
+    (gone, or the last day for applications is over), open, or either; archived, not, or either."""
 
     q: str = ""
     applied: bool | None = None
     closed: bool | None = None
+    archived: bool | None = None
+
+
+def open_ones(q: str) -> Search:
+    """What “all” means where applications are started."""
+    return Search(q, applied=False, closed=False, archived=False)
 
 
 _LISTED: tuple[Any, ...] = (
@@ -56,6 +65,8 @@ _LISTED: tuple[Any, ...] = (
     Posting.closed,
     Posting.channel,
     Posting.applied_task_id,
+    Posting.archived_at,
+    (Posting.board != "") & Posting.applied_at.is_(None) & (Posting.created_at > func.now() - NEW),
 )
 _NEWEST = (Posting.created_at.desc(), Posting.id.desc())
 
@@ -80,6 +91,8 @@ def _found(scope: UUID | None, search: Search, *columns: Any) -> Select[Any]:
         found = found.where(Posting.applied_at.is_not(None) if search.applied else Posting.applied_at.is_(None))
     if search.closed is not None:
         found = found.where(Posting.closed if search.closed else ~Posting.closed)
+    if search.archived is not None:
+        found = found.where(Posting.archived_at.is_not(None) if search.archived else Posting.archived_at.is_(None))
     if q := search.q.replace("\0", " ").replace("/", " ")[:MAX_WORDS].strip():
         *head, last = q.split()
         found = found.where(_WORDS.bindparams(head=" ".join(head), last=last))

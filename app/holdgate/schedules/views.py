@@ -160,11 +160,17 @@ async def show_schedule(request: WebRequest, user: SignedIn, read: Read, schedul
 
 @get("/schedules/new")
 async def new_schedule(
-    request: WebRequest, user: SignedIn, read: Read, kind: FromQuery[str] = "sample.task"
+    request: WebRequest,
+    user: SignedIn,
+    read: Read,
+    kind: FromQuery[str] = "sample.task",
+    payload: FromQuery[str] = "{}",
+    name: FromQuery[str] = "",
 ) -> Response[str]:
     start = {
         "kind": kind,
-        "payload": "{}",
+        "name": name[:200],
+        "payload": payload[:5000],
         "cron": "0 9 * * MON-FRI",
         "zone": zone.zone_of(user, request.cookies).key,
         "missed": "catch_up",

@@ -35,7 +35,7 @@ from holdgate.postings.api.schemas import (
     detail,
     item,
 )
-from holdgate.postings.boards.fetching import fetch
+from holdgate.postings.boards.fetching import fetch, target_of
 from holdgate.postings.formats import Parsed, parse
 from holdgate.postings.formats.rows import Draft, checked
 from holdgate.postings.imports import service as import_service
@@ -80,7 +80,7 @@ async def _read_file(request: WebRequest, wanted: ImportQuery) -> tuple[Parsed, 
     if wanted.address:
         if await request.body():
             raise Invalid("Both given.", {"address": "Give an address or a file, not both."})
-        return await fetch(request.app.state.settings, wanted.address), None
+        return await fetch(request.app.state.settings, request.app.state.database, wanted.address), None
     form = "csv" if content_type(request, CSV, JSON) == CSV else None
     encoding = None if wanted.encoding == "auto" else wanted.encoding
     return await asyncio.to_thread(parse, await request.body(), None, form, encoding), None
@@ -106,15 +106,16 @@ async def import_postings(
     if left_out and not wanted.leave_out_errors:
         named = {f"[{bad.row}].{bad.column}".rstrip("."): bad.message for bad in left_out[:NAMED]}
         raise Invalid("Some rows do not fit, so none was imported. Mend them, or leave them out.", named)
-    done = await _import(session, by, "By API", parsed, leave_out=True)
+    board = target_of(wanted.address) if wanted.address else ""
+    done = await _import(session, by, "By API", parsed, leave_out=True, board=board)
     warnings = [PostingWarning(warning.row, warning.column, warning.message) for warning in parsed.warnings]
-    return ImportDone(done.new, done.known, left_out, warnings)
+    return ImportDone(done.new, done.known, done.refreshed, left_out, warnings)
 
 
 async def _import(
-    session: WriteSession, by: Principal, name: str, parsed: Parsed, *, leave_out: bool
+    session: WriteSession, by: Principal, name: str, parsed: Parsed, *, leave_out: bool, board: str = ""
 ) -> import_service.Imported:
-    import_id = await import_service.keep(session, by, name, parsed)
+    import_id = await import_service.keep(session, by, name, parsed, board=board)
     return await import_service.confirm(session, by, import_id, leave_out_errors=leave_out)
 
 

@@ -10,7 +10,7 @@ from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.postings import queries, service
 from holdgate.postings.api.schemas import ApplicationsAdded, ChosenPostings, NewApplications
-from holdgate.postings.queries import Search
+from holdgate.postings.queries import open_ones
 from holdgate.postings.service import MOST, Started
 
 TAG = "Runs"
@@ -53,7 +53,7 @@ async def add_applications(
 async def _chosen(session: WriteSession, user: Principal, wanted: ChosenPostings) -> list[UUID]:
     ids = list(wanted.postings)
     if wanted.matching is not None:
-        ids += await queries.ids_of(session, user.id, Search(wanted.matching, applied=False, closed=False), MOST)
+        ids += await queries.ids_of(session, user.id, open_ones(wanted.matching), MOST)
     return ids
 
 

@@ -108,10 +108,12 @@ class PostingWarning(msgspec.Struct, frozen=True):
 
 
 class ImportDone(msgspec.Struct, frozen=True):
-    """How many postings are new and how many were known; the rows that were left out, and what to look at."""
+    """How many postings are new and how many were known, `refreshed` of them with another text or form; the rows that
+    were left out, and what to look at."""
 
     new: int
     known: int
+    refreshed: int
     left_out: list[LeftOut]
     warnings: list[PostingWarning]
 

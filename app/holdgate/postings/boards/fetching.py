@@ -2,40 +2,105 @@
 
 import asyncio
 from datetime import timedelta
+from typing import NamedTuple
 
 from holdgate.core.config import Settings
+from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
 from holdgate.core.network import outgoing
-from holdgate.core.network.outgoing import OutgoingError
+from holdgate.core.network.outgoing import RefusedRequest
+from holdgate.postings.boards import queries
 from holdgate.postings.boards.addresses import answer_of
+from holdgate.postings.errors import HostBusy
 from holdgate.postings.formats import MAX_BYTES, Parsed, parse
 from holdgate.postings.formats.rows import with_scheme
 
 TIMEOUT = timedelta(seconds=20)
 HOPS = 5
 ACCEPT = {"Accept": "application/json, application/ld+json, application/xml;q=0.9, text/html;q=0.8"}
+GONE = (404, 410)
 
 
-async def fetch(settings: Settings, url: str) -> Parsed:
-    """The postings that an address leads to.
+class NoPostings(Invalid):
+    """The site answered, with no postings. `status` is that of its answer."""
 
-    Raises:
-        Invalid: no address, or one that may not be asked; the site does not answer, answers with an error, or has
-            no posting to be read there (UnreadableFile).
-    """
-    target = answer_of(with_scheme(url.strip()))
-    try:
-        async with outgoing.client(settings, timeout=TIMEOUT, max_bytes=MAX_BYTES) as http:
-            response = await http.get(target, headers=ACCEPT)
-            for _ in range(HOPS):
-                if response.status_code not in outgoing.REDIRECTS:
-                    break
-                response = await http.follow(response)
-    except OutgoingError as error:
-        raise Invalid(f"{error} Nothing has been imported.") from error
-    if response.status_code != 200:
-        raise Invalid(
-            f"{response.url.host} answered {response.status_code} and no postings. Open the address in a browser: "
+    def __init__(self, host: str, status: int) -> None:
+        super().__init__(
+            f"{host} answered {status} and no postings. Open the address in a browser: "
             "where it shows the posting, save the page and import the file."
         )
-    return await asyncio.to_thread(parse, response.content, None, None, None, str(response.url))
+        self.status = status
+
+
+class Fetched(NamedTuple):
+    """`parsed` is None when nothing has changed since the answer that `etag` and `modified` are of."""
+
+    parsed: Parsed | None
+    etag: str
+    modified: str
+
+
+def target_of(url: str) -> str:
+    """What is fetched for an address as people type it; by this a board is known."""
+    return answer_of(with_scheme(url.strip()))
+
+
+def host_of_board(url: str) -> str:
+    """The host, with its port if it names one, that is asked for an address. Raises BadUrl"""
+    return outgoing.checked_url(target_of(url)).netloc.decode("ascii")
+
+
+async def fetch(settings: Settings, database: Database, url: str) -> Parsed:
+    """The postings that an address leads to, for a person who waits for them.
+
+    Raises:
+        Invalid: no address, or one that may not be asked; the site does not answer, answers with an error (NoPostings),
+            or has no posting to be read there (UnreadableFile).
+        HostBusy: it has been asked within the last minute.
+    """
+    try:
+        parsed = (await fetch_changed(settings, database, url)).parsed
+    except (RefusedRequest, outgoing.OutgoingError) as error:
+        raise Invalid(f"{error} Nothing has been imported.") from error
+    assert parsed is not None, "nothing was said of an answer before"
+    return parsed
+
+
+async def fetch_changed(
+    settings: Settings, database: Database, url: str, *, etag: str = "", modified: str = "", reserved: bool = False
+) -> Fetched:
+    """As `fetch`, unless nothing has changed since the answer with this `etag` and date.
+
+    Args:
+        reserved: the turn at the first host has been waited for already.
+
+    Raises:
+        As `fetch`, and OutgoingError where the site cannot be asked.
+    """
+    target = target_of(url)
+    known = {"If-None-Match": etag, "If-Modified-Since": modified}
+    headers = ACCEPT | {name: value for name, value in known.items() if value}
+    asked = {host_of_board(url)} if reserved else set()
+    async with outgoing.client(settings, timeout=TIMEOUT, max_bytes=MAX_BYTES) as http:
+        for _ in range(HOPS + 1):
+            host = outgoing.checked_url(target).netloc.decode("ascii")
+            if host not in asked:
+                await _take_turn(database, host)
+                asked.add(host)
+            response = await http.get(target, headers=headers)
+            if response.status_code not in outgoing.REDIRECTS:
+                break
+            target = str(outgoing.redirect_target(response))
+    if response.status_code == 304 and len(headers) > len(ACCEPT):
+        return Fetched(None, etag, modified)
+    if response.status_code != 200:
+        raise NoPostings(response.url.host, response.status_code)
+    parsed = await asyncio.to_thread(parse, response.content, None, None, None, str(response.url))
+    return Fetched(parsed, response.headers.get("ETag", "")[:500], response.headers.get("Last-Modified", "")[:100])
+
+
+async def _take_turn(database: Database, host: str) -> None:
+    async with database.write("system") as session:
+        wait = await queries.take_turn(session, host)
+    if wait:
+        raise HostBusy(host, wait)

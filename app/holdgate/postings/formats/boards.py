@@ -10,7 +10,17 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import unquote, urlsplit
 
 from holdgate.postings.formats.description import paragraphs
-from holdgate.postings.formats.rows import Draft, RowError, labelled, list_of, object_of, row_error, text_of
+from holdgate.postings.formats.rows import (
+    Draft,
+    PartialAnswer,
+    RowError,
+    RowWarning,
+    labelled,
+    list_of,
+    object_of,
+    row_error,
+    text_of,
+)
 
 
 def ashby(document: object) -> Iterator[Draft | RowError]:
@@ -33,9 +43,12 @@ def recruitee(document: object) -> Iterator[Draft | RowError]:
         yield _recruitee(row, offer) if isinstance(offer, dict) else row_error(row, "", "This entry is not an offer.")
 
 
-def smartrecruiters(document: object) -> Iterator[Draft | RowError]:
+def smartrecruiters(document: object) -> Iterator[Draft | RowError | RowWarning]:
     """Yield the postings of `{"content": [{"id": …, "company": …}]}`, or the one that a document is."""
     outer = object_of(document)
+    total, told = outer.get("totalFound"), len(list_of(outer.get("content")))
+    if isinstance(total, int) and "content" in outer and total > told:
+        yield PartialAnswer(0, "", f"The board has {total:,} postings, of which it tells the newest {told:,} at once.")
     for row, job in enumerate(list_of(outer.get("content", document)), 1):
         yield (
             _smartrecruiters(row, job) if isinstance(job, dict) else row_error(row, "", "This entry is not a posting.")

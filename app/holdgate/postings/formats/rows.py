@@ -61,6 +61,10 @@ class RowWarning(msgspec.Struct, frozen=True):
     message: str
 
 
+class PartialAnswer(RowWarning, frozen=True):
+    """The board has more postings than it tells at once."""
+
+
 class PostingRow(msgspec.Struct, frozen=True):
     """One posting. `row` is the spreadsheet row (the header is 1) or the 1-based place in the list;
     `description` is sanitised HTML; absent texts are empty.
@@ -87,12 +91,14 @@ class PostingRow(msgspec.Struct, frozen=True):
 
 
 class Parsed(msgspec.Struct, frozen=True):
-    """The postings of one file, the rows that were left out, and what to look at, in the order of the file."""
+    """The postings of one file, the rows that were left out, and what to look at, in the order of the file.
+    `partial`: there are more, which are not told."""
 
     format: str
     rows: list[PostingRow]
     errors: list[RowError]
     warnings: list[RowWarning] = []
+    partial: bool = False
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -144,7 +150,7 @@ def checked(format: str, drafts: Iterable[Draft | RowError | RowWarning]) -> Par
             message = f"Probably the same job as row {like.row}: the same employer and title on another site."
             warnings.append(RowWarning(outcome.row, "", message))
         rows.append(outcome)
-    return Parsed(format, rows, errors, warnings)
+    return Parsed(format, rows, errors, warnings, any(isinstance(each, PartialAnswer) for each in warnings))
 
 
 def _folded(text: str) -> str:

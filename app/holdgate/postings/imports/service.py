@@ -13,7 +13,7 @@ from holdgate.postings import service
 from holdgate.postings.errors import ErrorsNotAccepted, ImportAlreadyConfirmed, ImportNotFound, NothingToImport
 from holdgate.postings.formats import Parsed, RowError, RowWarning
 from holdgate.postings.imports import queries
-from holdgate.postings.imports.queries import Candidate
+from holdgate.postings.imports.queries import AddedPosting, Candidate
 from holdgate.postings.service import Started
 
 
@@ -37,14 +37,17 @@ class ImportPreview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Imported(msgspec.Struct, frozen=True):
-    """What an import has done, in rows."""
+    """What an import has done, in rows: of the `known` ones `refreshed` have another text or form now."""
 
     new: int
     known: int
+    refreshed: int = 0
+    added: list[AddedPosting] = []
 
 
-async def keep(session: WriteSession, by: Principal, name: str, parsed: Parsed) -> UUID:
-    """Store a parsed file until its owner decides. `name` is what they know it by."""
+async def keep(session: WriteSession, by: Principal, name: str, parsed: Parsed, *, board: str = "") -> UUID:
+    """Store a parsed file until its owner decides. `name` is what they know it by; `board` is the address that a
+    board's answer was fetched from."""
     import_id = uuid7()
     await queries.insert_import(
         session,
@@ -52,6 +55,7 @@ async def keep(session: WriteSession, by: Principal, name: str, parsed: Parsed) 
         owner_id=by.id,
         name=name,
         format=parsed.format,
+        board=board,
         rows=msgspec.json.encode(parsed.rows).decode(),
         errors=msgspec.json.encode(parsed.errors).decode(),
         warnings=msgspec.json.encode(parsed.warnings).decode(),
@@ -82,7 +86,8 @@ async def preview(session: Session, by: Principal, import_id: UUID) -> ImportPre
 async def confirm(
     session: WriteSession, by: Principal, import_id: UUID, *, leave_out_errors: bool, now: datetime | None = None
 ) -> Imported:
-    """All good rows become postings, in this transaction; those whose address is known stay as they are.
+    """All good rows become postings, in this transaction; those whose address is known get the text and the questions
+    of their rows, unless they have been applied to or changed by hand.
 
     Raises:
         ImportNotFound: discarded, forgotten, never there, or somebody else's.
@@ -93,8 +98,10 @@ async def confirm(
     if good is None:
         raise await _refusal(session, by, import_id)
     ids = sorted((uuid7() for _ in range(good)), reverse=True)
-    new = await queries.insert_postings(session, import_id, ids)
-    return Imported(new, good - new)
+    refreshed = await queries.refresh_postings(session, import_id)
+    await queries.note_known(session, import_id)
+    added = await queries.insert_postings(session, import_id, ids)
+    return Imported(len(added), good - len(added), refreshed, added)
 
 
 async def confirm_and_start(

@@ -13,7 +13,7 @@ from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.postings import queries, service
 from holdgate.postings.pages.selection import Choice, missing_parts, offered
-from holdgate.postings.queries import Search
+from holdgate.postings.queries import open_ones
 from holdgate.postings.service import MOST, Started
 from holdgate.web.forms import Form, blank, read_form
 from holdgate.web.http.guards import SignedIn
@@ -77,7 +77,7 @@ async def add_postings(request: WebRequest, user: SignedIn, write: Write, run_id
     if form.data is not None:
         ids = list(form.data.posting)
         if form.data.all:
-            ids += await queries.ids_of(write, user.id, Search(form.data.matching, applied=False, closed=False), MOST)
+            ids += await queries.ids_of(write, user.id, open_ones(form.data.matching), MOST)
         try:
             added = await service.add_applications(write, user, run_id, posting_ids=ids, force=form.data.force)
             return see_other(request, f"/runs/{run_id}", _said(added))

@@ -15,8 +15,8 @@ from litestar.params import FromPath, FromQuery
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
-from holdgate.postings.boards.fetching import fetch
-from holdgate.postings.errors import ErrorsNotAccepted, ImportAlreadyConfirmed, NothingToImport, rows
+from holdgate.postings.boards.fetching import fetch, target_of
+from holdgate.postings.errors import ErrorsNotAccepted, HostBusy, ImportAlreadyConfirmed, NothingToImport, rows
 from holdgate.postings.formats import ENCODINGS, FORMATS, MAX_BYTES, Parsed, parse
 from holdgate.postings.formats.rows import host_of, with_scheme
 from holdgate.postings.imports import service
@@ -32,7 +32,6 @@ from holdgate.web.http.sessions import Read, Write, discard
 from holdgate.web.render import render, see_other
 
 FETCHES = Limit("import-address", 20, timedelta(minutes=10))
-FETCHES_OF_HOST = Limit("import-host", 6, timedelta(minutes=1))
 SHOWN = 200  # rows, and errors, that a preview lists
 ENCODING_LABELS = {
     "utf-8": "UTF-8",
@@ -117,11 +116,12 @@ async def create_import(request: WebRequest, user: SignedIn) -> Response[str]:
         return await _form_page(request, form, 422)
     try:
         name, parsed = await _given(request, user, form.data)
+        board = target_of(form.data.address) if form.data.address.strip() else ""
     except Invalid as problem:
         return await _form_page(request, form.refused(problem), 422)
     database: Database = request.app.state.database
     async with database.write(user.actor) as session:
-        import_id = await service.keep(session, user, name, parsed)
+        import_id = await service.keep(session, user, name, parsed, board=board)
     return see_other(request, f"/postings/import/{import_id}{'?then=run' if form.data.then else ''}")
 
 
@@ -135,10 +135,12 @@ async def _given(request: WebRequest, user: Principal, form: ImportForm) -> tupl
             "Both given.", {"address": "Give an address or a file, not both. Clear this field to use a file."}
         )
     host = host_of(with_scheme(form.address.strip()))
-    await request.app.state.limits.hit_all((FETCHES, str(user.id)), (FETCHES_OF_HOST, host))
+    await request.app.state.limits.hit_all((FETCHES, str(user.id)))
     try:
-        return host or form.address[:120], await fetch(request.app.state.settings, form.address)
-    except Invalid as problem:
+        return host or form.address[:120], await fetch(
+            request.app.state.settings, request.app.state.database, form.address
+        )
+    except (Invalid, HostBusy) as problem:
         raise Invalid(str(problem), {"address": str(problem)}) from problem
 
 
@@ -229,8 +231,9 @@ async def start_from_import(
 
 def _said(done: Imported) -> str:
     new = f"{done.new:,} posting{'s' if done.new != 1 else ''} imported." if done.new else "Nothing new to import."
-    known = f" {rows(done.known)} had been imported before." if done.known else ""
-    return new + known
+    known = f" {rows(done.known)} had been imported before" if done.known else ""
+    refreshed = f"; {done.refreshed:,} of them updated" if done.refreshed else ""
+    return new + (f"{known}{refreshed}." if known else "")
 
 
 @post("/postings/import/{import_id:uuid}/discard", include_in_schema=False)

@@ -15,7 +15,7 @@ from holdgate.core.paging import Cursor, paginate
 from holdgate.core.principal import Principal
 from holdgate.postings import exports, queries, service
 from holdgate.postings.pages import add_to_run, imports, new_run
-from holdgate.postings.queries import Listed, Search
+from holdgate.postings.queries import Listed, Search, open_ones
 from holdgate.postings.service import PostingView
 from holdgate.web.downloads import export
 from holdgate.web.http.guards import SignedIn
@@ -24,8 +24,13 @@ from holdgate.web.http.sessions import Read
 from holdgate.web.pager import Pager, address, pager
 from holdgate.web.render import render
 
-APPLIED = {"": None, "no": False, "yes": True}
-TABS = (("", "All"), ("no", "Not yet applied to"), ("yes", "Applied to"))
+TABS = (
+    ("", "All", Search(archived=False)),
+    ("no", "Not yet applied to", open_ones("")),
+    ("yes", "Applied to", Search(applied=True, archived=False)),
+    ("closed", "Closed", Search(applied=False, closed=True, archived=False)),
+    ("archived", "Archived", Search(archived=True)),
+)
 
 
 class PostingList(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +42,7 @@ class PostingList(msgspec.Struct, frozen=True, kw_only=True):
     applied: str
     tabs: list[tuple[str, str, str, None]]
     all_url: str
+    watch_url: str
     query: str
     pager: Pager
 
@@ -57,15 +63,28 @@ async def show_postings(
     cursor: FromQuery[str | None] = None,
     back: FromQuery[str | None] = None,
 ) -> Response[str]:
-    view = await _page(read, user, q.strip(), applied if applied in APPLIED else "", cursor, back)
+    view = await _page(read, user, q.strip(), applied, cursor, back)
     return await render(request, "postings/list.html", view, nav="postings", fragment="postings/_list.html")
+
+
+def watch_url(board: str) -> str:
+    """The form of a schedule that watches a board."""
+    payload = msgspec.json.encode({"address": board, "words": "", "place": "", "remote": False}).decode()
+    return address("/schedules/new", [("kind", "board.watch"), ("name", "New postings"), ("payload", payload)])
+
+
+def _search(q: str, applied: str) -> tuple[Search, str]:
+    """What a tab shows, and which one it is."""
+    key, _, search = next((tab for tab in TABS if tab[0] == applied), TABS[0])
+    return msgspec.structs.replace(search, q=q), key
 
 
 async def _page(
     session: ReadSession, user: Principal, q: str, applied: str, cursor: str | None, back: str | None
 ) -> PostingList:
+    search, applied = _search(q, applied)
+
     async def postings(place: Cursor | None, limit: int, oldest: bool) -> list[Listed]:
-        search = Search(q, APPLIED[applied])
         return await queries.list_postings(session, user.scope, search, limit, place=place, oldest=oldest)
 
     turned = await paginate(postings, lambda row: Cursor(row.created_at, row.id), cursor, back)
@@ -75,8 +94,9 @@ async def _page(
         mine={row.id for row in turned.rows if row.owner_id == user.id},
         q=q,
         applied=applied,
-        tabs=[(key, label, address("/postings", [("q", q), ("applied", key)]), None) for key, label in TABS],
+        tabs=[(key, label, address("/postings", [("q", q), ("applied", key)]), None) for key, label, _ in TABS],
         all_url=address("/runs/new", [("q", q), ("all", "true")]),
+        watch_url=watch_url("https://"),
         query=urlencode(filters),
         pager=pager("/postings", turned, cursor, back, filters),
     )
@@ -86,7 +106,7 @@ async def _page(
 async def export_postings(
     request: WebRequest, user: SignedIn, q: FromQuery[str] = "", applied: FromQuery[str] = ""
 ) -> Stream:
-    search = Search(q.strip(), APPLIED.get(applied))
+    search, _ = _search(q.strip(), applied)
     return await export(
         request, "postings", exports.COLUMNS, exports.rows(request.app.state.database, user.scope, search)
     )

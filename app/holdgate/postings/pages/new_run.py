@@ -17,7 +17,7 @@ from holdgate.core.principal import Principal
 from holdgate.core.tokens import Signer
 from holdgate.postings import queries, service
 from holdgate.postings.pages.selection import Choice, as_uuid, missing_parts, offered
-from holdgate.postings.queries import Search
+from holdgate.postings.queries import open_ones
 from holdgate.postings.service import MOST, Started
 from holdgate.web.forms import Form, blank, read_form
 from holdgate.web.http.guards import SignedIn
@@ -137,7 +137,7 @@ async def _start(request: WebRequest, session: WriteSession, user: Principal, wa
         raise Invalid("This form was not made for you, or is out of date. Nothing has been started; send it again.")
     ids = list(wanted.posting)
     if wanted.all:
-        ids += await queries.ids_of(session, user.id, Search(wanted.matching, applied=False, closed=False), MOST)
+        ids += await queries.ids_of(session, user.id, open_ones(wanted.matching), MOST)
     return await service.start_applications(
         session, user, name=wanted.name, posting_ids=ids, force=wanted.force, form=run_id
     )

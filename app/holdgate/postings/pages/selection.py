@@ -11,7 +11,7 @@ from holdgate.core.db import Session
 from holdgate.core.principal import Principal
 from holdgate.postings import queries
 from holdgate.postings.channels import Channel
-from holdgate.postings.queries import Listed, Search
+from holdgate.postings.queries import Listed, Search, open_ones
 from holdgate.postings.service import MOST
 from holdgate.web.forms import Form
 
@@ -42,9 +42,9 @@ async def offered(session: Session, user: Principal, form: Form[Any]) -> Choice:
     ids = [id for text in form.value("posting", [])[:MOST] if (id := as_uuid(text))]
     chosen = await queries.chosen_postings(session, user.id, ids)
     taken = {row.id for row in chosen}
-    unapplied = await queries.list_postings(session, user.id, Search(q, applied=False, closed=False), SHOWN)
-    applied = await queries.list_postings(session, user.id, Search(q, applied=True), SHOWN)
-    by_channel = await queries.count_postings(session, user.id, Search(q, applied=False, closed=False))
+    unapplied = await queries.list_postings(session, user.id, open_ones(q), SHOWN)
+    applied = await queries.list_postings(session, user.id, Search(q, applied=True, archived=False), SHOWN)
+    by_channel = await queries.count_postings(session, user.id, open_ones(q))
     count = sum(by_channel.values())
     return Choice(
         q=q,
