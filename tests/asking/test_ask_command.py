@@ -40,8 +40,10 @@ def test_an_approval_is_status_0_and_its_receipt_verifies(desk: Desk, tmp_path: 
         desk,
         *("--title", "Deploy", "--to", desk.approver, "--show", str(tmp_path / "plan.md"), "--ttl", "20m"),
         *("--form", str(tmp_path / "form.json"), "--receipt", str(receipt), "--json"),
+        *("--clock", "working", "--urgent", "--request-changes"),
     )
     asked = desk.decide(note="Go.")
+    assert asked.request_changes
     assert [(each["type"], each["label"]) for each in asked.shown] == [("markdown", "plan.md")]
     status, said, errors = ended(asking)
     assert status == 0 and "/approvals/" in errors

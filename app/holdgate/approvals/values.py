@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from holdgate.core.config import Settings
 
 F = TypeVar("F")
+SUGGESTED: Literal["suggested"] = "suggested"  # in place of a time to decide
 
 
 class Asker(NamedTuple):
@@ -46,6 +47,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     choices: Choices = Choices()
     recipients: tuple[str, ...] = ()
     ttl: timedelta | None = None
+    # By what people needed so far, and `ttl` while too little is known of that.
+    suggested_ttl: bool = False
     take_back: timedelta = timedelta()
     continues_on_reject: bool = False
     continues_on_expire: bool = False

@@ -31,6 +31,8 @@ class Duration(click.ParamType[int | str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
         text = str(value).strip()
+        if text == "suggested":
+            return text
         if text.upper().startswith("P"):
             return text.upper()
         number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "s")
@@ -62,7 +64,14 @@ class Duration(click.ParamType[int | str]):
 @click.option(
     "--option", "options", multiple=True, metavar="NAME", help="A choice instead of approving. NAME:stop rejects."
 )
-@click.option("--ttl", type=Duration(), help="How long they have: 90s, 20m, 2h, 1d. Default: as the server has it.")
+@click.option(
+    "--ttl",
+    type=Duration(),
+    help="How long they have: 90s, 20m, 2h, 1d, or suggested, by what people needed so far. Default: the server's.",
+)
+@click.option("--clock", type=click.Choice(["wall", "working"]), help="working: count people's working hours alone.")
+@click.option("--urgent", is_flag=True, default=None, help="Remind people in their quiet hours as well.")
+@click.option("--request-changes", is_flag=True, default=None, help="They may also say what should be different.")
 @click.option("--needed", type=click.IntRange(1), help="How many must approve.")
 @click.option("--level", type=click.Choice(["link", "sign-in"]), help="Whether the emailed link alone is enough.")
 @click.option("--callback", metavar="URL", help="Is told the decision, by a signed webhook.")
@@ -136,6 +145,9 @@ def _body(given: dict[str, Any]) -> dict[str, Any]:
         "form": _read_json(given["form"]) if given["form"] else None,
         "options": [_option(name) for name in given["options"]],
         "ttl": given["ttl"],
+        "clock": given["clock"],
+        "urgent": given["urgent"],
+        "request_changes": given["request_changes"],
         "needed": given["needed"],
         "level": given["level"],
         "callback_url": given["callback"],

@@ -18,13 +18,15 @@ Shown = Mapping[str, Any] | Sequence[Any]
 class AskOptions(TypedDict, total=False):
     """What may be said of a request beside its title and whom it asks; docs/ask.md tells what each means.
 
-    form: a JSON Schema, or a type that has one (a dataclass, a struct, a pydantic model). ttl, take_back: a timedelta,
-    seconds, or ISO 8601. dedupe: the same request, if it is open, is returned. metadata: given back, never shown.
+    form: a JSON Schema, or a type that has one (a dataclass, a struct, a pydantic model). ttl, take_back: a
+    timedelta, seconds, or ISO 8601; ttl may be "suggested". dedupe: the same request, if it is open, is returned.
+    metadata: given back, never shown.
     """
 
     form: Mapping[str, Any] | type[Any] | None
     values: Any
     options: Sequence[str | Mapping[str, Any]]
+    request_changes: bool
     needed: int | Mapping[str, int]
     level: Literal["link", "sign-in"]
     ttl: timedelta | int | str

@@ -70,7 +70,7 @@ async def members_of(session: Session, names: Sequence[str]) -> dict[str, list[s
 
 async def unknown_among(session: Session, names: Collection[str]) -> dict[str, GroupNotFound]:
     """Name → refusal, of those that are no group's."""
-    known = await queries.known_names(session, list(names)) if names else ()
+    known = await queries.members_of(session, list(names)) if names else ()
     return {name: GroupNotFound(name) for name in names if name not in known}
 
 

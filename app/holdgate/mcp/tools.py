@@ -55,6 +55,9 @@ class RequestApproval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     options: Annotated[
         list[Choice], Meta(max_length=5, description="Named choices in place of approve and reject.")
     ] = []
+    request_changes: Annotated[
+        bool, Meta(description="They may also say what should be different; then ask again, changed.")
+    ] = False
     needed: Needed = 1
     minutes: Minutes = None
     working_hours: WorkingHours = False
@@ -134,7 +137,11 @@ class ApprovalList(msgspec.Struct, frozen=True):
 
 
 async def request_approval(hold: AsyncClient, sent: RequestApproval) -> ApprovalStatus:
-    more: AskOptions = {"needed": sent.needed, "options": [msgspec.structs.asdict(each) for each in sent.options]}
+    more: AskOptions = {
+        "needed": sent.needed,
+        "request_changes": sent.request_changes,
+        "options": [msgspec.structs.asdict(each) for each in sent.options],
+    }
     return await _ask(hold, sent, more)
 
 
@@ -184,7 +191,7 @@ def status_of(found: Decision) -> ApprovalStatus:
     return ApprovalStatus(
         id=str(found.id),
         state=found.state,
-        next="You may go on, with what was decided." if found.approved else "Do not do it. Tell whoever gave the task.",
+        next=_next(found),
         approved=found.approved,
         option=found.option,
         form=found.form or None,
@@ -193,6 +200,12 @@ def status_of(found: Decision) -> ApprovalStatus:
         reason=found.reason,
         receipt=receipt_uri(found.id) if found.receipt else "",
     )
+
+
+def _next(found: Decision) -> str:
+    if found.state == "changes_requested":
+        return "Do not do it. Change what the reason says, then ask again."
+    return "You may go on, with what was decided." if found.approved else "Do not do it. Tell whoever gave the task."
 
 
 RECEIPT = "holdgate://approvals/{id}/receipt"

@@ -76,7 +76,7 @@ def check_bounds(
     timeout: timedelta,
     concurrency: int | None,
     rate: tuple[int, timedelta] | None,
-    approval_ttl: timedelta | None = None,
+    approval_ttl: timedelta | Literal["suggested"] | None = None,
 ) -> None:
     """What no worker could work by, or the database not store."""
     numbers = {"max_attempts": (max_attempts, MOST_ATTEMPTS)}
@@ -88,7 +88,7 @@ def check_bounds(
         if type(number) is not int or not 1 <= number <= most:
             raise ValueError(f"The kind {name!r} has {what}={number!r}. Use a whole number from 1 to {most:,}.")
     times = {"timeout": timeout, **({"rate.per": rate[1]} if rate else {})}
-    if approval_ttl is not None:
+    if isinstance(approval_ttl, timedelta):
         times["approval_ttl"] = approval_ttl
     for what, time in times.items():
         if not timedelta(milliseconds=1) <= time <= LONGEST:

@@ -89,7 +89,7 @@ class Kind(Generic[P, R]):
     about: str
     concurrency: int | None
     rate: Rate | None
-    approval_ttl: timedelta | None = None
+    approval_ttl: timedelta | Literal["suggested"] | None = None
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         return self.handler(*args, **options)
@@ -212,7 +212,7 @@ def kind(
     internal: bool = ...,
     concurrency: int | None = ...,
     rate: Rate | None = ...,
-    approval_ttl: timedelta | None = ...,
+    approval_ttl: timedelta | Literal["suggested"] | None = ...,
 ) -> _Declares: ...
 @overload
 def kind(
@@ -226,7 +226,7 @@ def kind(
     internal: bool = ...,
     concurrency: int | None = ...,
     rate: Rate | None = ...,
-    approval_ttl: timedelta | None = ...,
+    approval_ttl: timedelta | Literal["suggested"] | None = ...,
 ) -> _DeclaresPlain: ...
 def kind(
     name: str,
@@ -239,7 +239,7 @@ def kind(
     internal: bool = False,
     concurrency: int | None = None,
     rate: Rate | None = None,
-    approval_ttl: timedelta | None = None,
+    approval_ttl: timedelta | Literal["suggested"] | None = None,
 ) -> Any:
     """Declare a kind: the function below becomes the handler of tasks under this name, and a `Kind` to enqueue by.
 
@@ -254,7 +254,7 @@ def kind(
         internal: enqueued by other code only, never as somebody asks for it by name (mail, say).
         concurrency: how many of its tasks run at once, over all workers together.
         rate: how many start within a time, over all workers together. Administrators can set both otherwise.
-        approval_ttl: how long people have to decide what its tasks ask; `APPROVAL_TTL` by default.
+        approval_ttl: time to decide what its tasks ask; `suggested`: by what people needed so far. Else `APPROVAL_TTL`.
 
     Raises:
         ValueError: a name, a number, a time or a queue that cannot be worked by.

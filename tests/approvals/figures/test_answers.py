@@ -14,6 +14,7 @@ from holdgate.approvals.rules import recipient_queries
 from holdgate.approvals.values import ApprovalPace
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
+from tests.factories.answers import NOTE, decide, fold
 from tests.factories.approvals import (
     ANN,
     BOB,
@@ -29,30 +30,12 @@ from tests.factories.approvals import (
 from tests.factories.people import Browser
 from tests.factories.site import browser_of, site_of
 
-NOTE = text(
-    "INSERT INTO answer_notes (kind, group_name, event, person, seconds)"
-    " VALUES (:kind, '', 'decided', :person, :seconds)"
-)
-
-
-async def fold(database: Database, *, people: bool = True) -> None:
-    async with database.write("system") as session:
-        while await queries.fold(session, people=people):
-            pass
-
 
 async def counted(database: Database) -> dict[tuple[str, str], int]:
     """(group, event) → how often."""
     await fold(database)
     async with database.read() as session:
         return {(row.group_name, row.event): row.n for row in await queries.counts(session)}
-
-
-async def decide(database: Database, seconds: float, *people: str, kind: str = "test.asks") -> None:
-    async with database.write("system") as session:
-        for person in people:
-            await session.execute(NOTE, {"kind": kind, "person": person, "seconds": seconds})
-    await fold(database)
 
 
 async def test_who_is_asked_who_is_told_and_who_decides_is_counted_once(database: Database, settings: Settings) -> None:
@@ -184,3 +167,11 @@ async def test_from_twenty_decisions_on_a_time_to_decide_is_suggested_and_the_an
     assert found is not None and found.suggested == timedelta(minutes=20)
     assert likely is not None and approval.clock_started_at is not None
     assert (likely - approval.clock_started_at).total_seconds() == pytest.approx(600, rel=0.1)
+
+
+async def test_the_suggested_time_is_given_once_enough_is_known(database: Database, settings: Settings) -> None:
+    usual = timedelta(minutes=7)
+    early = await put_question(database, settings, recipients=(BOB,), ttl=usual, suggested_ttl=True)
+    await decide(database, 3000, *[ANN] * answers.FEWEST)
+    later = await put_question(database, settings, recipients=(BOB,), ttl=usual, suggested_ttl=True)
+    assert [(await approval_of(database, one)).ttl for one in (early, later)] == [usual, timedelta(hours=2)]

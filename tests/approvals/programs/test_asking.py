@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.scopes import Scope
 from holdgate.groups.service import create_group
+from tests.factories.answers import decide
 from tests.factories.asking import APPROVALS, REQUEST, answer_by_link, ask, asking_program
 from tests.factories.programs import ADMIN, ALL, OTHER, OWNER, Api, api_of, is_problem, pointers
 from tests.statements import statements
@@ -59,6 +61,15 @@ async def test_a_request_is_open_at_once_and_its_decision_comes_with_a_receipt(a
     assert [each["id"] for each in (await program.get(APPROVALS)).json()["items"]] == [made["id"]]
 
 
+async def test_a_program_may_leave_the_time_to_what_people_needed_so_far(api: Api) -> None:
+    program = await asking_program(api)
+    early = await ask(program, recipients=[BOB], ttl="suggested")
+    await decide(api.database, 3000, *[BOB] * 20, kind="approval.request")
+    later = await ask(program, recipients=[BOB], ttl="suggested")
+    ttls = [(await api.sql("SELECT ttl FROM approvals WHERE id = :id", id=one["id"]))[0][0] for one in (early, later)]
+    assert ttls == [api.settings.approval_ttl, timedelta(hours=2)]
+
+
 async def test_a_rejection_is_an_answer_and_ends_the_task_with_it(api: Api) -> None:
     program = await asking_program(api)
     made = await ask(program)
@@ -99,6 +110,7 @@ async def test_an_approval_that_can_be_undone_is_no_decision_yet(api: Api) -> No
         ({"ttl": "PT1S"}, "#/ttl"),
         ({"ttl": "P365D"}, "#/ttl"),
         ({"ttl": "P1Y"}, "#/ttl"),
+        ({"ttl": "soon"}, "#/ttl"),
         ({"ttl": -5}, "#/ttl"),
         ({"clock": "lunar"}, "#/clock"),
         ({"take_back": "P30D"}, "#/take_back"),

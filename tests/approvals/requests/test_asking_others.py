@@ -18,6 +18,7 @@ from holdgate.core.errors import Invalid
 from holdgate.tasks import kinds
 from holdgate.tasks.kinds import kind
 from holdgate.testing import KindTester
+from tests.factories.answers import decide
 from tests.factories.approvals import ANN, BOB, principal, put_question
 from tests.factories.people import words
 from tests.factories.site import browser_of, site_of
@@ -85,6 +86,10 @@ async def test_a_kind_says_how_long_people_have(
 ) -> None:
     monkeypatch.setattr(kinds, "_CATALOGUE", dict(kinds._CATALOGUE))
 
+    @kind("test.suggests", approval_ttl="suggested")
+    async def suggests(ctx: Context, payload: Named) -> None:
+        await ctx.approval("go", title="Go?", show={"Name": payload.name})
+
     @kind("test.patient", approval_ttl=timedelta(days=3))
     async def patient(ctx: Context, payload: Named) -> None:
         await ctx.approval("go", title="Go?", show={"Name": payload.name})
@@ -93,5 +98,10 @@ async def test_a_kind_says_how_long_people_have(
     assert await tester.run(task_id) == "pending_approval"
     async with database.read() as session:
         assert await session.scalar(select(Approval.ttl).where(Approval.task_id == task_id)) == timedelta(days=3)
+    task_id = await tester.enqueue("test.suggests", {"name": "x"}, owner_id=await tester.person())
+    await decide(database, 3000, *[ANN] * 20, kind="test.suggests")
+    assert await tester.run(task_id) == "pending_approval"
+    async with database.read() as session:
+        assert await session.scalar(select(Approval.ttl).where(Approval.task_id == task_id)) == timedelta(hours=2)
     with pytest.raises(ValueError, match="approval_ttl"):
         kind("test.impatient", approval_ttl=timedelta())

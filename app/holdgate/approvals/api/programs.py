@@ -15,8 +15,10 @@ from holdgate.approvals.programs import service
 from holdgate.approvals.programs.queries import settled_among
 from holdgate.approvals.programs.service import NewRequest
 from holdgate.approvals.states import ApprovalState
+from holdgate.approvals.values import SUGGESTED
 from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
+from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.tasks.streams.long_poll import LongPolls
@@ -27,6 +29,8 @@ MOST_PEOPLE = 50
 
 Places: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MOST_PEOPLE)]
 Length: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10**9)] | timedelta
+# One word or a duration: a schema can't tell the two texts apart.
+TimeToDecide: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10**9)] | Annotated[str, msgspec.Meta(max_length=40)]
 EXAMPLE = {
     "title": "Deploy shop 4.2 to production",
     "show": {"Version": "4.2", "Changes": "Prices with tax"},
@@ -39,17 +43,19 @@ EXAMPLE = {
 class NewApproval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What people are asked. The answer comes at once, the decision later: wait for it, or poll.
 
-    `title`: what will be done, in one line. `show`: what is decided about, values by their labels or a list of blocks.
-    `form`: a JSON schema of an object, whose fields the approver may change; `values` fill it in. `options`: up to five
-    named choices in place of approving and rejecting, as names or `{"name": …, "goes_on": false}`; `request_changes`:
-    people may say what should be different. `recipients`: addresses, and groups as `group:NAME`; empty: the token's
-    person. `needed`: how many of them must approve, or how many of which group. `level`: `sign-in` asks them to sign
-    in, a link is not enough. `ttl`, `take_back`: seconds, or a duration such as `PT20M`: the time to decide, from the
-    delivery of the first email, and for how long an approval can be undone. `clock`: `working` counts the working hours
-    of those asked alone. `urgent`: reminders come in their quiet hours as well. `on_expire`: with `stop` people can ask
-    for a fresh link after it, with `continue` it is over; `escalate:group:NAME` asks that group as well. `callback_url`
-    is sent the decision once it stands, as a signed webhook. `metadata` is given back, and never shown. `dedupe`: the
-    same request, if it is open, is answered again.
+    `title`: what will be done, in one line. `show`: what is decided about, values by their labels or a list of
+    blocks. `form`: a JSON schema of an object, whose fields the approver may change; `values` fill it in.
+    `options`: up to five named choices in place of approving and rejecting, as names or `{"name": …, "goes_on":
+    false}`; `request_changes`: people may say what should be different. `recipients`: addresses, and groups as
+    `group:NAME`; empty: the token's person. `needed`: how many of them must approve, or how many of which group.
+    `level`: `sign-in` asks them to sign in, a link is not enough. `ttl`, `take_back`: seconds, or a duration such
+    as `PT20M`: the time to decide, from the delivery of the first email, and for how long an approval can be
+    undone; `ttl` may be `suggested`: by what people needed so far, as `GET /approvals/forecast` tells for the kind
+    `approval.request`. `clock`: `working` counts the working hours of those asked alone. `urgent`: reminders come
+    in their quiet hours as well. `on_expire`: with `stop` people can ask for a fresh link after it, with `continue`
+    it is over; `escalate:group:NAME` asks that group as well. `callback_url` is sent the decision once it stands,
+    as a signed webhook. `metadata` is given back, and never shown. `dedupe`: the same request, if it is open, is
+    answered again.
     """
 
     title: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
@@ -61,7 +67,7 @@ class NewApproval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     recipients: Annotated[list[str], msgspec.Meta(max_length=MOST_PEOPLE)] = []
     needed: Places | Annotated[dict[str, Places], msgspec.Meta(min_length=1, max_length=MOST_PEOPLE)] = 1
     level: Literal["link", "sign-in"] = "link"
-    ttl: Length | None = None
+    ttl: TimeToDecide | None = None
     clock: Literal["wall", "working"] = "wall"
     urgent: bool = False
     take_back: Length | None = None
@@ -107,7 +113,7 @@ async def create_approval(
         recipients=sent.recipients,
         needed=sent.needed,
         level=sent.level,
-        ttl=_length(sent.ttl),
+        ttl=_time_to_decide(sent.ttl),
         clock=sent.clock,
         urgent=sent.urgent,
         take_back=_length(sent.take_back),
@@ -126,6 +132,16 @@ async def create_approval(
         callback_secret=secret,
     )
     return MutationReply(answer, 201 if made else 200, f"{PATH}/approvals/{approval.id}")
+
+
+def _time_to_decide(given: int | str | None) -> timedelta | Literal["suggested"] | None:
+    if given is None or given == SUGGESTED:
+        return SUGGESTED if given else None
+    try:
+        return timedelta(seconds=given) if isinstance(given, int) else msgspec.convert(given, timedelta)
+    except msgspec.ValidationError:
+        sentence = "Write seconds, a duration such as PT20M, or “suggested”."
+        raise Invalid(sentence, {"ttl": sentence}) from None
 
 
 def _length(given: int | timedelta | None) -> timedelta | None:

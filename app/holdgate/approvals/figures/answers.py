@@ -90,6 +90,12 @@ async def forecast(session: Session, kind: str) -> AnswerForecast | None:
     return AnswerForecast(found.median, found.suggested) if found.suggested else None
 
 
+async def suggested_ttl(session: Session, kind: str, usual: timedelta) -> timedelta:
+    """What time to give a request of a kind; the usual one while too little is known."""
+    found = await forecast(session, kind)
+    return found.suggested if found else usual
+
+
 async def likely_by(session: Session, approval: Approval) -> datetime | None:
     """When an open request is likely answered, while that is to come."""
     if approval.state != ApprovalState.PENDING or approval.clock_started_at is None:

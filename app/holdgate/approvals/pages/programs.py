@@ -12,7 +12,10 @@ from litestar.params import FromPath
 from holdgate.accounts.tokens import personal
 from holdgate.accounts.tokens.personal import AskingToken
 from holdgate.api.router import PATH as API
+from holdgate.approvals.figures import answers
+from holdgate.approvals.figures.answers import AnswerForecast
 from holdgate.approvals.programs import service
+from holdgate.approvals.programs.question import KIND
 from holdgate.approvals.programs.service import NewRequest
 from holdgate.core.config import Settings
 from holdgate.core.db import Session
@@ -87,11 +90,14 @@ class TrustForm(msgspec.Struct):
 
 
 class AskView(msgspec.Struct, frozen=True, kw_only=True):
-    """`made` is the token that was just made, in full; empty otherwise. `programs`: for administrators, everybody's."""
+    """`made` is the token that was just made, in full; empty otherwise. `programs`: for administrators, everybody's.
+    `usual`: the time to decide where none is given."""
 
     form: Form[AskTokenForm]
     base_url: str
     programs: list[AskingToken]
+    usual: timedelta
+    forecast: AnswerForecast | None
     made: str = ""
 
     @property
@@ -164,9 +170,12 @@ async def _page(
     made: str = "",
     status: int = 200,
 ) -> Response[str]:
+    settings: Settings = request.app.state.settings
     view = AskView(
         form=form or blank({"name": "", "days": "90"}),
-        base_url=request.app.state.settings.base_url,
+        base_url=settings.base_url,
+        usual=settings.approval_ttl,
+        forecast=await answers.forecast(session, KIND),
         programs=await personal.asking_tokens(session) if user.is_admin else [],
         made=made,
     )

@@ -35,6 +35,7 @@ class ProgramQuestion(msgspec.Struct, frozen=True, kw_only=True):
     needed: int | dict[str, int]
     level: Literal["link", "sign-in"]
     ttl: timedelta
+    suggested_ttl: bool = False
     take_back: timedelta
     on_expire: str
     asker: str
@@ -61,6 +62,7 @@ class ProgramQuestion(msgspec.Struct, frozen=True, kw_only=True):
             needed=self.needed,
             level=self.level,
             ttl=self.ttl,
+            suggested_ttl=self.suggested_ttl,
             clock=self.clock,
             urgent=self.urgent,
             take_back=self.take_back,

@@ -1,8 +1,8 @@
 """Asking people for a program, and cancelling what it asked. Every rule about who may ask what is enforced here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -23,7 +23,7 @@ from holdgate.approvals.rules import events, recipient_queries
 from holdgate.approvals.rules import queries as approval_queries
 from holdgate.approvals.rules.access import owns
 from holdgate.approvals.states import ApprovalState
-from holdgate.approvals.values import Question, escalation_of, pace_of
+from holdgate.approvals.values import SUGGESTED, Question, escalation_of, pace_of
 from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Conflict, Invalid, TooMany
@@ -45,6 +45,7 @@ LONGEST = timedelta(days=90)
 LONGEST_TAKE_BACK = timedelta(days=7)
 MOST_SHOWN = 256 * 1024  # bytes of `show` as JSON: a page that somebody reads
 MOST_METADATA = 16 * 1024
+Unknown: TypeAlias = Mapping[str, GroupNotFound]
 OPEN_AGAIN = 60  # seconds after which it is worth asking again, while too many are open
 
 
@@ -61,7 +62,7 @@ class NewRequest(msgspec.Struct, frozen=True, kw_only=True):
     recipients: Sequence[str] = ()
     needed: int | dict[str, int] = 1
     level: Literal["link", "sign-in"] = "link"
-    ttl: timedelta | None = None
+    ttl: timedelta | Literal["suggested"] | None = None
     clock: Literal["wall", "working"] = "wall"
     urgent: bool = False
     take_back: timedelta | None = None
@@ -154,12 +155,13 @@ async def _checked(session: WriteSession, by: Principal, wanted: NewRequest, set
             blocks.read(wanted.show)
         except BadBlock as bad:
             problems |= bad.fields
-    recipients = await _recipients(session, wanted.recipients, problems)
+    unknown = await groups.unknown_among(session, _groups_in(wanted))
+    recipients = _recipients(wanted.recipients, unknown, problems)
     if not recipients and isinstance(wanted.needed, int):
         recipients = [by.email]
-    ttl = settings.approval_ttl if wanted.ttl is None else wanted.ttl
+    ttl = wanted.ttl if isinstance(wanted.ttl, timedelta) else settings.approval_ttl
     take_back = settings.approval_take_back if wanted.take_back is None else wanted.take_back
-    if (wanted.ttl is not None or wanted.clock == "working") and not SHORTEST <= ttl <= LONGEST:
+    if (ttl is wanted.ttl or wanted.clock == "working") and not SHORTEST <= ttl <= LONGEST:
         problems["ttl"] = f"From {SHORTEST.seconds} seconds to {LONGEST.days} days."
     if wanted.take_back is not None and not timedelta() <= take_back <= LONGEST_TAKE_BACK:
         problems["take_back"] = f"From 0 to {LONGEST_TAKE_BACK.days} days."
@@ -168,8 +170,8 @@ async def _checked(session: WriteSession, by: Principal, wanted: NewRequest, set
         choices.check(options, needed=1 if wanted.needed == 1 else 2)
     except QuestionImpossible as problem:
         problems["options"] = f"This request {problem}."
-    await _check_escalation(session, wanted.on_expire, problems)
-    await _check_needed(session, recipients, wanted.needed, problems)
+    _check_escalation(wanted.on_expire, unknown, problems)
+    _check_needed(recipients, wanted.needed, unknown, problems)
     fields = form_schema.read(wanted.form, wanted.values, problems)
     if wanted.needed != 1 and not problems:
         _check_complete(fields, problems)
@@ -184,6 +186,7 @@ async def _checked(session: WriteSession, by: Principal, wanted: NewRequest, set
         needed=wanted.needed,
         level=wanted.level,
         ttl=ttl,
+        suggested_ttl=wanted.ttl == SUGGESTED,
         clock=wanted.clock,
         urgent=wanted.urgent,
         take_back=take_back,
@@ -199,36 +202,41 @@ def _size_problem(value: Any, most: int) -> str | None:
     return shape_problem(value)
 
 
-async def _recipients(session: WriteSession, given: Sequence[str], problems: dict[str, str]) -> list[str]:
+def _groups_in(wanted: NewRequest) -> set[str]:
+    named = {name_in(each) for each in (*wanted.recipients, wanted.on_expire.removeprefix("escalate:"))}
+    named |= set(wanted.needed) if isinstance(wanted.needed, dict) else set()
+    return {name for name in named if name}
+
+
+def _recipients(given: Sequence[str], unknown: Unknown, problems: dict[str, str]) -> list[str]:
     found = []
     for number, text in enumerate(given):
         group = name_in(text)
         try:
             found.append(checked_address(text) if group is None else text)
-            await groups.members_of(session, [group] if group else [])
-        except (BadAddress, GroupNotFound) as problem:
+        except BadAddress as problem:
             problems[f"recipients[{number}]"] = str(problem)
+        if group and group in unknown:
+            problems[f"recipients[{number}]"] = str(unknown[group])
     return found
 
 
-async def _check_escalation(session: WriteSession, on_expire: str, problems: dict[str, str]) -> None:
+def _check_escalation(on_expire: str, unknown: Unknown, problems: dict[str, str]) -> None:
     try:
         group = escalation_of(STEP, on_expire)
-        await groups.members_of(session, [group] if group else [])
-    except (QuestionImpossible, GroupNotFound) as problem:
+    except QuestionImpossible as problem:
         problems["on_expire"] = str(problem)
+        return
+    if group and group in unknown:
+        problems["on_expire"] = str(unknown[group])
 
 
-async def _check_needed(
-    session: WriteSession, recipients: list[str], needed: int | dict[str, int], problems: dict[str, str]
+def _check_needed(
+    recipients: list[str], needed: int | dict[str, int], unknown: Unknown, problems: dict[str, str]
 ) -> None:
     """Whether there are enough, as far as it is known without who is in which group (requests/resolving.py)."""
     if isinstance(needed, dict):
-        for name in needed:
-            try:
-                await groups.members_of(session, [name])
-            except GroupNotFound as problem:
-                problems[f"needed.{name}"] = str(problem)
+        problems |= {f"needed.{name}": str(unknown[name]) for name in needed if name in unknown}
         return
     people = len({canonical_address(each) for each in recipients})
     if needed > people and not any(map(name_in, recipients)):

@@ -7,6 +7,7 @@ import msgspec
 
 from holdgate.approvals import blocks, versions
 from holdgate.approvals.errors import QuestionImpossible
+from holdgate.approvals.figures import answers
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import resolving
 from holdgate.approvals.requests.deciding import refuse
@@ -92,6 +93,9 @@ async def open_request(
     """Put the question for a task that holds already in this transaction. Returns the request's id. Args and Raises as
     of `ask`."""
     await _check_files(session, task, question)
+    if question.suggested_ttl and question.ttl is not None:
+        ttl = await answers.suggested_ttl(session, task.kind, question.ttl)
+        question = msgspec.structs.replace(question, ttl=ttl)
     changed = await versions.replace(session, task, question, before)
     approval_id = uuid7()
     asked = await resolving.resolve(session, task, question, signup)

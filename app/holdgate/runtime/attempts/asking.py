@@ -12,7 +12,7 @@ from holdgate.approvals.choices import Choices, Option
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.states import HoldType
-from holdgate.approvals.values import Answer, Question, pace_of
+from holdgate.approvals.values import SUGGESTED, Answer, Question, pace_of
 from holdgate.core.text.typed import read_as
 from holdgate.runtime.attempts.durable import DurableAttempt
 from holdgate.runtime.errors import Asleep, Held, LeaseLost, PermanentError, TaskEnded
@@ -45,7 +45,7 @@ class AskingAttempt(DurableAttempt):
         needed: int | Mapping[str, int] = 1,
         self_approval: bool = True,
         level: Literal["link", "sign-in"] = "link",
-        ttl: timedelta | None = None,
+        ttl: timedelta | Literal["suggested"] | None = None,
         clock: Literal["wall", "working"] = "wall",
         urgent: bool = False,
         take_back: timedelta | None = None,
@@ -73,8 +73,8 @@ class AskingAttempt(DurableAttempt):
                 person counting once: `{"security": 1, "finance": 1}`; those groups are asked then.
             self_approval: False bars the task's owner and whoever started its run.
             level: `sign-in` asks people to sign in as the address they were asked at; no link and no token is enough.
-            ttl: time to decide, counted from the first delivered mail; what the kind says, or
-                `APPROVAL_TTL`, by default.
+            ttl: time to decide, counted from the first delivered mail, or `suggested`: by what people needed so far for
+                tasks of the kind. By default what the kind says, or `APPROVAL_TTL`.
             clock: `working` counts the working hours of those asked alone; it ends when the last of them had all of it.
             urgent: reminders come in people's quiet hours as well. Nothing else is different.
             take_back: how long the task waits once it is approved, so that the approval can still be taken back;
@@ -85,6 +85,7 @@ class AskingAttempt(DurableAttempt):
             on_reject, on_expire: `stop` ends the task so; `continue` returns the decision as a value. `on_expire` may
                 also be `escalate:group:leads`: once, that group is asked as well, with as much time again.
         """
+        time = ttl or find_kind(self.task.kind).approval_ttl
         with _permanent():
             question = Question(
                 hold=HoldType.APPROVAL,
@@ -96,7 +97,8 @@ class AskingAttempt(DurableAttempt):
                 needed=needed,
                 self_approval=self_approval,
                 level=level,
-                ttl=ttl or find_kind(self.task.kind).approval_ttl or self.settings.approval_ttl,
+                ttl=time if isinstance(time, timedelta) else self.settings.approval_ttl,
+                suggested_ttl=time == SUGGESTED,
                 clock=clock,
                 urgent=urgent,
                 take_back=self.settings.approval_take_back if take_back is None else take_back,
