@@ -40,6 +40,15 @@ def test_links_and_pictures_are_found() -> None:
     assert "an-example" in anchors(ROOT / "docs/kinds.md")
 
 
+TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+
+
+def test_every_test_that_a_page_names_is_there() -> None:
+    named = [found for page in PAGES for found in TEST.findall(page.read_text())]
+    assert len(named) > 20
+    assert [f"{path}::{test}" for path, test in named if f"def {test}(" not in (ROOT / path).read_text()] == []
+
+
 # These tell of what was, and of what is to come.
 NOW = [page for page in PAGES if page.name not in ("CHANGELOG.md", "ROADMAP.md") and page.parent.name != "decisions"]
 
