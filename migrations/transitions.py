@@ -16,11 +16,10 @@ table = sa.table(
 
 def sync() -> None:
     """Call it in the migration of every change to the machine. Rows are only added before they are used."""
-    rows = []
-    seen: set[tuple[str, str]] = set()
-    for source, target, verb in TASK_MACHINE.edges():
-        usual = (source, target) not in seen
-        seen.add((source, target))
-        rows.append({"from_state": source, "to_state": target, "verb": verb, "usual": usual})
+    usual = TASK_MACHINE.usual
+    rows = [
+        {"from_state": source, "to_state": target, "verb": verb, "usual": usual[source, target] == verb}
+        for source, target, verb in TASK_MACHINE.edges()
+    ]
     op.execute(sa.delete(table))
     op.bulk_insert(table, rows)

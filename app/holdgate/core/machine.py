@@ -26,15 +26,14 @@ class Machine(Generic[S, V]):
         self.terminal = frozenset(
             state for state in states if not any(state in move.sources for move in self.moves.values())
         )
+        # For which verb's a change is taken unless something else is said: of the verbs of an edge the first declared.
+        self.usual: dict[tuple[S, S], V] = {}
+        for source, target, verb in self.edges():
+            self.usual.setdefault((source, target), verb)
 
     def is_usual(self, verb: V, target: S) -> bool:
-        """Whether a change to `target` is taken for this verb's unless something else is said: of the verbs of an edge
-        the first declared is meant."""
-        first: dict[S, V] = {}
-        for source, to, each in self.edges():
-            if to == target:
-                first.setdefault(source, each)
-        return all(first[source] == verb for source in self.moves[verb].sources)
+        """Whether a change to `target` is taken for this verb's from each of its sources."""
+        return all(self.usual[source, target] == verb for source in self.sources(verb))
 
     def sources(self, verb: V) -> frozenset[S]:
         return self.moves[verb].sources

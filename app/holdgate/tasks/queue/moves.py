@@ -97,7 +97,7 @@ async def move_tasks(
         values |= {Task.position: chosen.c.position, Task.limited: chosen.c.line != ""}
     if priority is not None:
         values[Task.priority] = urgency
-    unusual = verb is not TaskVerb.UNPAUSE and not TASK_MACHINE.is_usual(verb, target)
+    unusual = not TASK_MACHINE.is_usual(verb, target)
     if unusual:
         await session.execute(select(func.set_config("holdgate.verb", verb.value, True)))
     rows = await session.execute(
