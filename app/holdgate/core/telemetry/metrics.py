@@ -50,7 +50,7 @@ class _Attempts(Collector):
     rest of what is done for a small task."""
 
     def __init__(self) -> None:
-        self._ended: dict[tuple[str, str, str], int] = {}
+        self._ended: dict[tuple[str, ...], int] = {}
         self._took: dict[str, list[float]] = {}  # by kind: how many in each bucket, and their sum at the end
 
     def add(self, queue: str, kind: str, outcome: str, seconds: float) -> None:
@@ -64,18 +64,12 @@ class _Attempts(Collector):
 
     def collect(self) -> Iterable[Metric]:
         about = "Tries that ended in this worker, by outcome; `left`: held, asleep, cancelled or lost."
-        ended = CounterMetricFamily("holdgate_worker_tries", about, labels=("queue", "kind", "outcome"))
-        for key, number in list(self._ended.items()):
-            ended.add_metric(key, number)
-        yield ended
-        took = HistogramMetricFamily(
-            "holdgate_worker_try_seconds", "How long tries took in this worker.", labels=("kind",)
-        )
-        bounds = [*map(floatToGoString, TASK_SECONDS), "+Inf"]
-        for kind, numbers in list(self._took.items()):
-            *each, seconds = list(numbers)
-            took.add_metric((kind,), list(zip(bounds, accumulate(each), strict=True)), seconds)
-        yield took
+        yield counter("holdgate_worker_tries", about, ("queue", "kind", "outcome"), self._ended.copy())
+        took: dict[tuple[str, ...], tuple[Sequence[float], float]] = {
+            (kind,): (list(accumulate(each)), seconds) for kind, (*each, seconds) in self._took.copy().items()
+        }
+        about = "How long tries took in this worker."
+        yield histogram("holdgate_worker_try_seconds", about, ("kind",), TASK_SECONDS, took)
 
 
 _ATTEMPTS = _Attempts()
@@ -125,7 +119,7 @@ def histogram(
     about: str,
     labels: Sequence[str],
     bounds: Sequence[float],
-    rows: Mapping[tuple[str, ...], tuple[Sequence[int], float]],
+    rows: Mapping[tuple[str, ...], tuple[Sequence[float], float]],
 ) -> Metric:
     """Counted elsewhere: label values → how many are up to each of the `bounds` and in all, and their sum."""
     family = HistogramMetricFamily(name, about, labels=labels)
