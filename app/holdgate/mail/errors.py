@@ -28,16 +28,11 @@ class MailError(Exception):
 
 
 class TemporaryMailError(MailError):
-    """Worth trying again: the server is away, slow, busy, greylisting, or itself set up wrongly.
-
-    `unanswered`: it may have had the message already when it fell silent, so another try may make two of it.
-    """
-
-    unanswered = False
+    """Worth trying again: the server is away, slow, busy, greylisting, or itself set up wrongly."""
 
 
 class UnansweredMail(TemporaryMailError):
-    unanswered = True
+    """It may have had the message already when it fell silent, so another attempt may make two of it."""
 
 
 class PermanentMailError(MailError):

@@ -17,7 +17,7 @@ from holdgate.kinds.application import answers, readiness
 from holdgate.kinds.application.packet import NotTaken, Packet, Refusal, SiteReceipt, Unclear
 from holdgate.mail import mailbox, smtp
 from holdgate.mail.addresses import sender
-from holdgate.mail.errors import PermanentMailError, TemporaryMailError
+from holdgate.mail.errors import PermanentMailError, TemporaryMailError, UnansweredMail
 from holdgate.postings.channels import Channel, mailbox_of
 from holdgate.runtime.attempts.context import Context
 
@@ -47,9 +47,9 @@ async def send(
             return NotTaken(attempt=ctx.attempt, reason="SMTP_URL is not set.")
     except PermanentMailError as error:
         return Refusal(round=ctx.task.round, reason=str(error))
+    except UnansweredMail as error:
+        return await _unclear(ctx, packet, str(error))
     except TemporaryMailError as error:
-        if error.unanswered:
-            return await _unclear(ctx, packet, str(error))
         return NotTaken(attempt=ctx.attempt, reason=str(error))
     return SiteReceipt(
         receipt=str(message["Message-ID"]),
