@@ -12,6 +12,7 @@ from holdgate.core.postgres.outages import in_words
 from holdgate.core.text.masking import masked_text
 from holdgate.core.text.source_line import source_line
 from holdgate.core.text.storable import storable_text
+from holdgate.runtime.attempts import reporting
 from holdgate.runtime.errors import PermanentError, RetryAfter, TaskEnded
 from holdgate.tasks.kinds import AnyKind, find_kind
 from holdgate.tasks.queue.claims import Claimed, Outcome
@@ -33,7 +34,9 @@ def left(error: BaseException) -> bool:
 
 
 def failed(task: Claimed, error: BaseException) -> Outcome:
-    """The outcome of an attempt that ended by `error`: another attempt, or the dead letters. Never raises."""
+    """The outcome of an attempt that ended by `error`: another attempt, or the dead letters. Whoever wants to know of
+    errors is told. Never raises."""
+    reporting.tell(error, task)
     try:
         return _failed(task, find_kind(task.kind), error)
     except BaseException:  # whatever it is: a task without an outcome would run for ever

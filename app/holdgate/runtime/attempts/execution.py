@@ -44,6 +44,7 @@ async def execute(
         kind = find_kind(task.kind)
         payload = _payload(kind, task.payload)
     except (UnknownKind, PayloadMismatch) as error:
+        reporting.tell(error, task)
         return buried(task, error)
     seconds = kind.timeout.total_seconds()
     try:
@@ -62,8 +63,7 @@ async def execute(
         return None
     except PermanentError as error:
         watch(error)
-        reporting.tell(error, task)
-        return buried(task, error)
+        return failed(task, error)
     except asyncio.CancelledError:
         raise
     except BaseException as failure:  # sys.exit() too: it is the handler that wants to end, not the worker
@@ -73,9 +73,7 @@ async def execute(
             return buried(task, DeadlinePassed("Its deadline passed while it was running."), failed=False)
         watch(failure)
         late = TimeoutError(f"It took longer than {kind.timeout.total_seconds():g} seconds.")
-        cause = late if limit.expired() else failure
-        reporting.tell(cause, task)
-        return failed(task, cause)
+        return failed(task, late if limit.expired() else failure)
 
 
 def _payload(kind: AnyKind, stored: str) -> Any:

@@ -1,6 +1,7 @@
 """Who else is told of errors: the service that collects a product's (Sentry, say)."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def tell(error: BaseException, task: "Claimed") -> None:
     """Never raises."""
     if not _REPORTS:
         return
-    error.add_note(f"Holdgate: task {task.id} of kind {task.kind}, attempt {task.attempt}.")
+    with suppress(Exception):  # of an error whose own notes are none
+        error.add_note(f"Holdgate: task {task.id} of kind {task.kind}, attempt {task.attempt}.")
     for report in _REPORTS:
         try:
             report(error)
