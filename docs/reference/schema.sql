@@ -583,8 +583,11 @@ BEGIN
 END $$;
 
 CREATE FUNCTION holdgate.holdgate_line(kind_ text) RETURNS text
-    LANGUAGE sql STABLE
-    AS $$ SELECT coalesce((SELECT l.kind FROM kind_limits l WHERE l.kind = kind_ AND l.limited), '') $$;
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+  RETURN coalesce((SELECT l.kind FROM kind_limits l WHERE l.kind = kind_ AND l.limited), '');
+END $$;
 
 CREATE FUNCTION holdgate.holdgate_place(queue_ text, priority_ integer, share_ uuid, at_ timestamp with time zone, line_ text DEFAULT ''::text) RETURNS bigint
     LANGUAGE plpgsql STABLE
