@@ -1,13 +1,15 @@
 """Trusting a program by the API and at the command line; the page is in test_telling.py."""
 
-import subprocess
-import sys
+import asyncio
 from pathlib import Path
 
+from click.testing import CliRunner, Result
+
+from holdgate.cli import main
 from holdgate.core.scopes import Scope
 from tests.factories.asking import ASKS
 from tests.factories.programs import ADMIN, ALL, OWNER, V1, Api, is_problem
-from tests.processes import ROOT, environment
+from tests.processes import environment
 from tests.servers import Servers
 
 
@@ -15,7 +17,7 @@ async def test_administrators_and_operators_trust_a_program(api: Api, servers: S
     token = await api.token(OWNER, ASKS)
     await api.token(OWNER, [Scope.TASKS_READ])
     admin = await api.program(ADMIN, ALL, admin=True)
-    environ = environment(servers, tmp_path)
+    operator = CliRunner(env=environment(servers, tmp_path))
 
     async def trusted_by() -> str | None:
         [program] = (await admin.get(f"{V1}/programs")).json()["items"]
@@ -23,21 +25,20 @@ async def test_administrators_and_operators_trust_a_program(api: Api, servers: S
         found: str | None = program["trusted_by"]
         return found
 
-    def trust(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "holdgate.cli", "token", "trust", *words]
-        return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60)
+    async def trust(*words: str) -> Result:
+        return await asyncio.to_thread(operator.invoke, main, ["token", "trust", *words])
 
     [program] = (await admin.get(f"{V1}/programs")).json()["items"]
     assert await trusted_by() is None
     path = f"{V1}/programs/{program['id']}/trust"
     assert (await admin.post(path, json={"trusted": True})).json() == {"id": program["id"], "trusted": True}
     assert await trusted_by() == ADMIN
-    assert trust(token[:5], "--stop").returncode == 0 and await trusted_by() is None
-    done = trust(token[:9])
-    assert done.returncode == 0 and "“tests” of owner@example.org" in done.stdout
+    assert (await trust(token[:5], "--stop")).exit_code == 0 and await trusted_by() is None
+    done = await trust(token[:9])
+    assert done.exit_code == 0 and "“tests” of owner@example.org" in done.stdout
     assert await trusted_by() == "an operator"
-    refused = trust("hg_nobody")
-    assert refused.returncode == 1 and "No token that may ask people" in refused.stderr
+    refused = await trust("hg_nobody")
+    assert refused.exit_code == 1 and "No token that may ask people" in refused.stderr
     is_problem(
         await admin.post(f"{V1}/programs/{'0' * 8}-0000-7000-8000-{'0' * 12}/trust", json={"trusted": True}), 404
     )
