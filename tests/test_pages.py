@@ -16,6 +16,7 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.schema import head
 from holdgate.tasks.models import Task
+from holdgate.tasks.service import RUN_CANCELLED
 from holdgate.tasks.states import TaskState
 from tests.elements import alerts, texts
 from tests.factories.approvals import TITLE, principal, put_question
@@ -286,6 +287,6 @@ async def test_a_task_of_a_cancelled_run_stays_ended(
         task_id = await session.scalar(select(Task.id).where(Task.run_id == run_id).limit(1))
     answer = await member.send_form(f"/tasks/{task_id}/retry")
     assert answer.status_code == 409
-    assert alerts(answer)
+    assert RUN_CANCELLED in alerts(answer)
     assert task_id is not None
     assert (await task_of(database, task_id)).state == "cancelled"

@@ -19,7 +19,7 @@ from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
 from holdgate.web import zone
-from tests.elements import alerts, elements, texts
+from tests.elements import elements, texts
 from tests.factories.approvals import principal, put_question
 from tests.factories.bulk import buried
 from tests.factories.people import Browser, words
@@ -172,7 +172,7 @@ async def test_whether_finished_steps_run_again_with_another_payload_is_for_a_pe
     assert " checked" not in (await member.get(f"/tasks/{task_id}/edit")).text
     refused = await member.send_form(f"/tasks/{task_id}/edit", sent)
     assert (refused.status_code, (await task_of(database, task_id)).payload) == (422, CALL)
-    assert alerts(refused)
+    assert texts(refused, id="f-again-error")
     sent["again"] = "true" if again else "false"
     assert (await member.send_form(f"/tasks/{task_id}/edit", sent)).status_code == 303
     async with database.read() as session:
