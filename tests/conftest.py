@@ -54,6 +54,9 @@ def pytest_configure(config: pytest.Config) -> None:
     sites.share()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job; what it starts would not hear it
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # By nohup: these tests go on when the terminal hangs up, but what they start is to hear it.
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN or hasattr(config, "workerinput"):
+        signal.signal(signal.SIGHUP, lambda *_: None)
     if hasattr(config, "workerinput"):
         for name in ("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_PLUGINS"):  # `make test` says them for this pytest,
             os.environ.pop(name, None)  # not for those that tests start

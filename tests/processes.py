@@ -15,6 +15,8 @@ from urllib.request import urlopen
 from tests.servers import Servers
 
 ROOT = Path(__file__).parents[1]
+# Seconds after which what must come is given up: on a busy machine a process may take half a minute to start.
+PATIENCE = 90.0
 
 
 def environment(servers: Servers, data_dir: Path, **more: str) -> dict[str, str]:
@@ -66,12 +68,12 @@ class Process:
         self._child.wait()
         self._file.close()
 
-    def stop(self, seconds: float = 30.0) -> int:
+    def stop(self, seconds: float = PATIENCE) -> int:
         """SIGTERM; the exit status."""
         self.send(signal.SIGTERM)
         return self.ended(seconds)
 
-    def ended(self, seconds: float = 30.0) -> int:
+    def ended(self, seconds: float = PATIENCE) -> int:
         """The exit status, once it has ended."""
         try:
             return self._child.wait(seconds)
@@ -110,10 +112,10 @@ def web(environ: Mapping[str, str], log: Path, port: int, *, by_command: bool = 
     command = ("holdgate.cli", "web", "--host", "127.0.0.1") if by_command else plain
     process = Process(log, {**environ, "PORT": str(port)}, *command)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                with urlopen(f"http://127.0.0.1:{port}/livez", timeout=1):
+                with urlopen(f"http://127.0.0.1:{port}/livez", timeout=5):
                     break
             except (URLError, OSError):
                 assert process.alive, process.said()

@@ -113,10 +113,10 @@ async def test_work_goes_on_from_a_dump_taken_while_workers_worked(
     environ = environment(servers, tmp_path / "before", **more)
     (tmp_path / "before").mkdir()
     with worker(environ, tmp_path / "before.log"):
-        await until(lambda: steps_are_stored(database, TASKS), 30)
+        await until(lambda: steps_are_stored(database, TASKS))
         await asyncio.to_thread(dump, servers.database_url, tmp_path / "holdgate.dump")
         # What is done after the dump is unknown to it.
-        await until(lambda: steps_are_stored(database, TASKS + 8), 30)
+        await until(lambda: steps_are_stored(database, TASKS + 8))
     async with restored(tmp_path / "holdgate.dump", cluster) as after:
         assert await ask(after, IN_THE_FUTURE), "the trap is there"
         stored = await steps_of(after)
@@ -134,12 +134,12 @@ async def test_work_goes_on_from_a_dump_taken_while_workers_worked(
         there = environment(Servers(after.url, servers.redis_url), tmp_path / "after", **more)
         (tmp_path / "after").mkdir()
         with worker(there, tmp_path / "after.log"):
-            await until(lambda: has_finished(after, run_id), 60)
+            await until(lambda: has_finished(after, run_id))
             # A link that was mailed before the dump still opens its question.
             async with after.write(f"recipient:{OWNER}") as session:
                 await deciding.decide_by_link(session, asked.hashes()[0], approve(asked), source="")
-            await until_state(after, asked.task_id, "succeeded", seconds=20)
-            await until(lambda: is_read(after), 20)
+            await until_state(after, asked.task_id, "succeeded")
+            await until(lambda: is_read(after))
         fine, said = await verified(settings, after)
         assert fine, said
 

@@ -58,7 +58,7 @@ async def test_a_bulk_action_goes_on_where_a_killed_worker_left_it(
     for n in range(3):
         with worker(environ, tmp_path / f"{n}.log") as process:
             before = (await action_of(database, action_id)).done
-            await until(lambda before=before: _more(database, action_id, before), 30)  # type: ignore[misc]
+            await until(lambda before=before: _more(database, action_id, before))  # type: ignore[misc]
             process.kill()
         action = await action_of(database, action_id)
         assert action.state == "running", "it was done before it could be killed: make MANY larger"
@@ -89,11 +89,11 @@ async def test_a_redrive_goes_on_where_a_killed_worker_left_it_and_tries_nothing
     environ = environment(servers, tmp_path, LEASE_SECONDS="1")
     for n, reached in enumerate((1, 11)):
         with worker(environ, tmp_path / f"{n}.log") as process:
-            await until(lambda reached=reached: _more(database, action_id, reached - 1), 30)  # type: ignore[misc]
+            await until(lambda reached=reached: _more(database, action_id, reached - 1))  # type: ignore[misc]
             process.kill()
         assert (await action_of(database, action_id)).state == "running"
     with worker(environ, tmp_path / "last.log"):
-        await until(lambda: _ended(database, action_id), 60)
+        await until(lambda: _ended(database, action_id))
     action = await action_of(database, action_id)
     assert (action.state, action.done, action.skipped, action.step) == ("finished", 60, 0, 3)
     assert await verbs(database, "retry") == {1: 60}
@@ -113,12 +113,12 @@ async def test_a_redrive_into_the_same_error_stops_in_a_real_worker(
             return bool(await session.scalar(text("SELECT count(*) = 20 FROM tasks WHERE state = 'dead_letter'")))
 
     with worker(environment(servers, tmp_path), tmp_path / "worker.log"):
-        await until(buried_all, 30)
+        await until(buried_all)
         async with database.read() as reading:
             assert await reading.scalar(text("SELECT count(DISTINCT fingerprint) FROM tasks")) == 1
         wanted = TaskFilter(states=("dead_letter",))
         action_id = await start(database, ann, BulkVerb.RETRY, wanted, canary=True)
-        await until(lambda: _ended(database, action_id), 30)
+        await until(lambda: _ended(database, action_id))
     action = await action_of(database, action_id)
     assert (action.state, action.done) == ("stopped", 1)
     assert action.reason == "1 task failed again with the same error."

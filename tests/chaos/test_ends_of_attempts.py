@@ -39,7 +39,7 @@ async def put(database: Database, kind: str, name: str) -> UUID:
 
 
 async def ended(database: Database, tasks: dict[str, UUID]) -> dict[str, Task]:
-    return {name: await until_state(database, id, "dead_letter", seconds=40) for name, id in tasks.items()}
+    return {name: await until_state(database, id, "dead_letter") for name, id in tasks.items()}
 
 
 async def test_every_end_of_a_handler_is_a_failed_attempt(evidence: Database, process: Process) -> None:
@@ -85,7 +85,7 @@ async def test_what_cannot_be_stored_ends_its_task_at_once_and_is_never_done_aga
 async def test_a_task_with_odd_texts_in_its_progress_and_log_and_a_backslash_in_its_result_succeeds(
     evidence: Database, process: Process
 ) -> None:
-    task = await until_state(evidence, await put(evidence, "ends.well", "\\u0000"), "succeeded", seconds=30)
+    task = await until_state(evidence, await put(evidence, "ends.well", "\\u0000"), "succeeded")
     assert (task.payload, task.result) == ({"name": "\\u0000"}, "\\u0000")
     assert task.progress is not None
     assert task.progress["note"].startswith("half\\x00 of caf\\udce9")
@@ -94,7 +94,7 @@ async def test_a_task_with_odd_texts_in_its_progress_and_log_and_a_backslash_in_
 
 async def test_the_next_attempt_after_many_failures_is_planned_by_the_cap(evidence: Database, process: Process) -> None:
     task_id = await put(evidence, "ends.late", "late")
-    await until_state(evidence, task_id, "retrying", seconds=30)
+    await until_state(evidence, task_id, "retrying")
     async with evidence.write("system") as session:
         # The 47th failure is the first at which the doubled time is more than a timedelta holds.
         await session.execute(text("UPDATE tasks SET failures = 46, run_at = now()"))

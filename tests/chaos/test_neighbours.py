@@ -44,7 +44,7 @@ async def test_a_poison_task_is_buried_alone_and_its_fifteen_neighbours_succeed(
     while not await ended():
         assert deaths < 8, "it takes down one worker after the other"
         with worker(environ, tmp_path / f"{deaths}.log") as process:
-            await until(dead_or_done, 60)
+            await until(dead_or_done)
             deaths += not process.alive
     assert deaths == 3  # MAX_LEASE_LOSSES
     assert await states(database, neighbours) == {"succeeded": 15}
@@ -65,7 +65,7 @@ async def test_a_handler_that_blocks_the_loop_costs_its_neighbours_no_lease_and_
     environ = environment(servers, tmp_path, LEASE_SECONDS="5")
     with worker(environ, tmp_path / "blocked.log") as process, worker(environ, tmp_path / "other.log") as other:
         for task_id in (*neighbours, blocker):
-            task = await until_state(database, task_id, "succeeded", seconds=60)
+            task = await until_state(database, task_id, "succeeded")
             assert (task.attempt, task.lease_losses) == (1, 0)
         said = process.said() + other.said()
     warning = next(line for line in said.splitlines() if "loop_blocked" in line)
@@ -81,9 +81,9 @@ async def test_a_loop_that_is_blocked_for_too_long_keeps_no_leases(
     ids = await put(database, "chaos.sleeps", 3, seconds=60.0)
     environ = environment(servers, tmp_path, LEASE_SECONDS="2")
     with worker(environ, tmp_path / "stuck.log") as process:
-        await until_state(database, ids[0], "running", seconds=20)
+        await until_state(database, ids[0], "running")
         ids += await put(database, "chaos.stuck", seconds=60.0)
-        await until(lambda: said(process, "leases_given_up"), 30)
+        await until(lambda: said(process, "leases_given_up"))
         lost: set[UUID] = set()
 
         async def all_lost() -> bool:
@@ -91,7 +91,7 @@ async def test_a_loop_that_is_blocked_for_too_long_keeps_no_leases(
                 lost.update(row.id for row in await moves.recover_lost(session, most=3))
             return lost == set(ids)
 
-        await until(all_lost, 30)
+        await until(all_lost)
         warning = next(line for line in process.said().splitlines() if "leases_given_up" in line)
     assert "chaos.stuck" in warning
 

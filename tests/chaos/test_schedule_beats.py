@@ -47,12 +47,12 @@ async def test_a_worker_killed_in_the_middle_of_its_beats_leaves_each_to_be_take
             await gate.execute(text("SELECT pg_advisory_xact_lock(4711)"))
             with worker(environ, tmp_path / "killed.log") as killed:
                 # It has taken the beat and is inserting its task.
-                await until(lambda: waits(database), 25)
+                await until(lambda: waits(database))
                 killed.kill()
         async with database.read() as session:
             assert await session.scalar(select(func.count()).select_from(ScheduleBeat)) == 0
         with worker(environ, tmp_path / "one.log"), worker(environ, tmp_path / "two.log"):
-            await until(lambda: all_done(database), 60)
+            await until(lambda: all_done(database))
     finally:
         async with database.engine.begin() as connection:
             await connection.execute(text("DROP FUNCTION test_stall CASCADE"))

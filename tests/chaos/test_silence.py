@@ -44,17 +44,17 @@ async def test_a_worker_whose_connections_fall_silent_works_again_within_its_lea
                     async with evidence.read() as session:
                         return bool(await session.scalar(text("SELECT count(*) FROM task_steps")))
 
-                await until(stored, 20)
+                await until(stored)
                 way.swallow()
                 began = time.monotonic()
                 after, due = await put(evidence, "after"), await put(evidence, "due", later=0.5)
-                await until_state(evidence, after, "succeeded", seconds=20)
+                await until_state(evidence, after, "succeeded")
                 took = time.monotonic() - began
                 assert took < LEASE + 5, f"{took:.1f} s\n{process.said()[-3000:]}"
                 await until_state(
                     evidence, due, "succeeded", seconds=20
                 )  # the sweeper finds it, with limits of minutes
-                assert (await until_state(evidence, through, "succeeded", seconds=20)).failures == 0
+                assert (await until_state(evidence, through, "succeeded")).failures == 0
                 assert (await probe.get("/livez")).status_code == (await probe.get("/readyz")).status_code == 200
                 assert process.said().count("database_silent") == 1, process.said()
                 assert "Traceback" not in process.said()
@@ -117,7 +117,7 @@ async def test_a_web_request_on_a_silent_connection_ends_and_the_next_one_works(
                 async def ready() -> bool:
                     return (await get("/readyz"))[0] == 200
 
-                await until(ready, 10)
+                await until(ready)
         assert "Traceback" not in server.said()
 
 

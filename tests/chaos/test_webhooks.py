@@ -54,10 +54,10 @@ async def test_killed_workers_lose_no_event_and_repeat_a_delivery_under_its_id(
             async def dead(victim: Process = site.victim) -> bool:
                 return not victim.alive
 
-            await until(dead, seconds=60)
+            await until(dead)
     site.victim = None
     with worker(environ, tmp_path / "last.log"):
-        await until(all_told, seconds=60)
+        await until(all_told)
     listener.close()
     by_task: dict[str, set[str]] = {}
     for request in told(site):

@@ -43,7 +43,7 @@ async def test_a_task_of_a_killed_worker_is_recovered_soon_and_its_finished_step
             pid = await session.scalar(text("SELECT pid FROM workers WHERE id = :id"), {"id": task.worker_id})
         (first if first._child.pid == pid else second).kill()
         killed_at = await now(evidence)
-        task = await until_state(evidence, task_id, "succeeded", seconds=20)
+        task = await until_state(evidence, task_id, "succeeded")
     async with evidence.read() as session:
         again = await session.scalar(
             select(TaskEvent.at).where(TaskEvent.task_id == task_id, TaskEvent.verb == "claim", TaskEvent.attempt == 2)
@@ -59,7 +59,7 @@ async def until_traced(database: Database, name: str) -> None:
         async with database.read() as session:
             return bool(await session.scalar(text("SELECT count(*) FROM task_steps")))
 
-    await until(seen, 20)
+    await until(seen)
     assert name in await traces(database)
 
 
@@ -77,13 +77,13 @@ async def test_a_worker_stopped_past_its_lease_cannot_finish_what_another_took_o
         await until_traced(evidence, "stopped.first")
         stopped.send(signal.SIGSTOP)
         with worker(environ, tmp_path / "other.log"):
-            task = await until_state(evidence, task_id, "succeeded", seconds=20)
+            task = await until_state(evidence, task_id, "succeeded")
             finisher = task.result
             stopped.send(signal.SIGCONT)
             probe = await put(evidence, "probe")
             await until_state(evidence, probe, "succeeded")
             # Give the late one a whole lease to try.
-            await until(lambda: _quiet(stopped), 10)
+            await until(lambda: _quiet(stopped))
     task = await task_of(evidence, task_id)
     assert task.result == finisher
     assert await verbs_of(evidence, task_id) == ["enqueue", "claim", "requeue", "claim", "succeed"]
@@ -116,14 +116,14 @@ async def test_a_worker_goes_on_while_redis_is_stopped_and_wakes_quickly_when_it
     try:
         environ = environment(servers, tmp_path, REDIS_URL=redis_url)
         with worker(environ, tmp_path / "worker.log") as process:
-            await until_state(evidence, await put(evidence, "before"), "succeeded", seconds=20)
+            await until_state(evidence, await put(evidence, "before"), "succeeded")
             valkey.stop(home)
             for n in range(3):
-                await until_state(evidence, await put(evidence, f"away{n}"), "succeeded", seconds=10)
+                await until_state(evidence, await put(evidence, f"away{n}"), "succeeded")
             assert process.alive
             valkey.start(home)
-            await until_state(evidence, await put(evidence, "back"), "succeeded", seconds=10)
-            await until(lambda: _listening(redis_url), 10)
+            await until_state(evidence, await put(evidence, "back"), "succeeded")
+            await until(lambda: _listening(redis_url))
             assert process.alive
             valkey.stop(home)
             assert process.stop() == 0, process.said()
@@ -144,7 +144,7 @@ async def _listening(redis_url: str) -> bool:
 async def test_a_worker_starts_without_redis(evidence: Database, servers: Servers, tmp_path: Path) -> None:
     environ = environment(servers, tmp_path, REDIS_URL=f"unix://{tmp_path}/nothing.sock?db=0")
     with worker(environ, tmp_path / "worker.log") as process:
-        await until_state(evidence, await put(evidence, "alone"), "succeeded", seconds=20)
+        await until_state(evidence, await put(evidence, "alone"), "succeeded")
         assert process.stop() == 0, process.said()
 
 
@@ -153,7 +153,7 @@ async def test_flushing_redis_loses_nothing(evidence: Database, servers: Servers
         ids = [await put(evidence, f"f{n}", seconds=0.3) for n in range(10)]
         await redis.flushall()
         for task_id in ids:
-            await until_state(evidence, task_id, "succeeded", seconds=20)
+            await until_state(evidence, task_id, "succeeded")
         assert process.alive
 
 
@@ -171,8 +171,8 @@ async def test_an_idle_worker_wakes_up_in_milliseconds(
     ringing = Database(servers.database_url, name="tests", pool_size=2, announce=doorbell.ring)
     waits = []
     with worker(environ, tmp_path / "worker.log"):
-        await until_state(evidence, await put(evidence, "warm-up"), "succeeded", seconds=20)
-        await until(lambda: _listening(servers.redis_url), 10)
+        await until_state(evidence, await put(evidence, "warm-up"), "succeeded")
+        await until(lambda: _listening(servers.redis_url))
         for n in range(12):
             task_id = await put(ringing, f"wake{n}")
             task = await until_state(evidence, task_id, "succeeded")
@@ -187,7 +187,7 @@ async def test_all_of_a_terminated_database_connection_is_made_anew(
     evidence: Database, servers: Servers, tmp_path: Path
 ) -> None:
     with worker(environment(servers, tmp_path), tmp_path / "worker.log") as process:
-        await until_state(evidence, await put(evidence, "before"), "succeeded", seconds=20)
+        await until_state(evidence, await put(evidence, "before"), "succeeded")
         task_id = await put(evidence, "through", seconds=1.0)
         await until_state(evidence, task_id, "running")
         async with evidence.write("system") as session:
@@ -196,8 +196,8 @@ async def test_all_of_a_terminated_database_connection_is_made_anew(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdgate worker'"
                 )
             )
-        await until_state(evidence, task_id, "succeeded", "dead_letter", seconds=30)
-        await until_state(evidence, await put(evidence, "after"), "succeeded", seconds=20)
+        await until_state(evidence, task_id, "succeeded", "dead_letter")
+        await until_state(evidence, await put(evidence, "after"), "succeeded")
         assert process.alive
     assert (await task_of(evidence, task_id)).state == "succeeded"
 
@@ -215,7 +215,7 @@ async def test_with_far_more_places_than_connections_handlers_wait_and_none_fail
     most = 0
     with worker(environment(servers, tmp_path, QUEUES="default:200"), tmp_path / "worker.log") as process:
         for task_id in ids:
-            task = await until_state(evidence, task_id, "succeeded", "dead_letter", seconds=30)
+            task = await until_state(evidence, task_id, "succeeded", "dead_letter")
             assert (task.state, task.failures) == ("succeeded", 0), process.said()[-2000:]
             async with evidence.read() as session:
                 most = max(most, await session.scalar(open_now) or 0)

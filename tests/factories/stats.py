@@ -38,7 +38,7 @@ async def all_final(database: Database) -> None:
         async with database.read() as session:
             return bool(await session.scalar(_FINAL))
 
-    await until(final, 60)
+    await until(final)
 
 
 async def backdate(database: Database) -> None:

@@ -16,6 +16,7 @@ from holdgate.runtime.dispatcher import Dispatcher
 from holdgate.runtime.sweeper import Sweeper
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue.log import TaskEvent
+from tests.processes import PATIENCE
 
 
 @asynccontextmanager
@@ -39,14 +40,14 @@ async def working(
         assert fallen == [], "".join(fallen[0])
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 15.0) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = PATIENCE) -> None:
     """Wait for a condition; a failure names it."""
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.02)
 
 
-async def until_state(database: Database, task_id: UUID, *states: str, seconds: float = 15.0) -> Task:
+async def until_state(database: Database, task_id: UUID, *states: str, seconds: float = PATIENCE) -> Task:
     """Wait until the task is in one of `states`."""
     seen: Task | None = None
 

@@ -59,7 +59,7 @@ async def shows(page: Page, words: str, *, scripts: bool) -> None:
             await page.reload()
         return await page.get_by_text(words).first.is_visible()
 
-    await until(found, 20)
+    await until(found)
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "by forms alone"])
@@ -102,7 +102,7 @@ async def test_from_a_file_of_postings_to_a_sent_application(
         await phone.get_by_role("button", name="Send decision").click()
     await expect(phone.get_by_text("Approved").first).to_be_visible()
 
-    await until(lambda: received(installation), 20)
+    await until(lambda: received(installation))
     [application] = installation.site.received("typesetter")
     assert application["cover_letter"].replace("\r\n", "\n") == LETTER
     assert (application["name"], application["resume_name"], application["count_of_posts"]) == (

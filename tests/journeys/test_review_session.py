@@ -64,7 +64,7 @@ async def test_sixty_six_requests_are_decided_in_one_session(
         async with database.read() as session:
             return [tuple(row) for row in await session.execute(_STATES)] == [("approved", MANY)]
 
-    await until(done, 20)
+    await until(done)
     async with database.read() as session:
         assert await session.scalar(_CHANGED) == MANY
     mails = [path.read_text() for path in installation.mails.glob("*.eml")]

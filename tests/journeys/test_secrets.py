@@ -55,7 +55,7 @@ class Production:
                     return True
             return False
 
-        await until(arrived, 30)
+        await until(arrived)
         return found[0]
 
     async def link(self, subject: str, kind: str) -> str:
@@ -151,7 +151,7 @@ async def review(production: Production) -> None:
             answer = await phone.post("/review", data={**hidden, "decision": "approve", "reason": ""})
             return answer.status_code == 303
 
-        await until(counted, 30)
+        await until(counted)
         await phone.get("/review/" + token[::-1])
 
 
@@ -196,7 +196,7 @@ async def drive(production: Production, title: str) -> None:
                 wanted = {"kind": "http.request", "payload": {"method": "POST", "retry": [], **payload}}
                 answered = await program.post(f"{V1}/tasks", json=wanted)
                 if answered.status_code == 201:
-                    await until(partial(ended, program, answered.json()["id"]), 40)
+                    await until(partial(ended, program, answered.json()["id"]))
             bad = {"kind": "sample.task", "payload": {"password": known["bearer of a task"], "steps": -1}}
             assert (await program.post(f"{V1}/tasks", json=bad)).status_code == 422
             assert (await program.get(f"{V1}/tasks?access_token={known['query of a task']}")).status_code == 422
@@ -238,7 +238,7 @@ async def test_no_secret_is_in_what_the_processes_write_nor_in_the_errors_they_s
         async with database.read() as session:
             return all([(await session.execute(each)).scalar_one() for each in (sent, failed)])
 
-    await until(over, 40)
+    await until(over)
     async with database.read() as reading:
         stored = "\n".join((await reading.execute(_TOLD)).scalars())
     for process in production.processes:

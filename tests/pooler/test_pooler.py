@@ -192,7 +192,7 @@ async def test_an_installation_migrates_serves_works_holds_and_stops_behind_it(
                 async def asked() -> bool:
                     return bool((await program.get(f"{V1}/tasks/{held}")).json()["state"] == "pending_approval")
 
-                await until(asked, 30)
+                await until(asked)
                 [listed] = (await program.get(f"{V1}/approvals")).json()["items"]
                 approval = f"{V1}/approvals/{listed['id']}"
                 decision = {"decision": "approve", "version": (await program.get(approval)).json()["version"]}
@@ -203,7 +203,7 @@ async def test_an_installation_migrates_serves_works_holds_and_stops_behind_it(
                     states = (await program.get(f"{V1}/stats")).json()["kinds"]["sample.task"]
                     return bool(states == {"succeeded": 61})
 
-                await until(all_done, 45)
+                await until(all_done)
                 probes = httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports[1]}")
                 assert [(await probes.get(path)).status_code for path in ("/livez", "/readyz")] == [200, 200]
                 await probes.aclose()

@@ -54,7 +54,7 @@ async def until_somebody_waits(database: Database, of: str = "") -> None:
         async with database.read() as session:
             return bool(await session.scalar(_WAITING, {"of": of}))
 
-    await until(waiting, 5)
+    await until(waiting)
 
 
 async def a_run(database: Database, n: int = 2) -> UUID:
@@ -282,7 +282,7 @@ async def test_a_task_claimed_while_its_worker_begins_to_drain_is_put_back(
             await until_somebody_waits(database, "queues")
             drain = asyncio.create_task(dispatcher.drain())
             await asyncio.wait({drain}, timeout=0.2)
-        await until(lambda: claimed(database, task_id), 5)
+        await until(lambda: claimed(database, task_id))
     await drain
     task = await task_of(database, task_id)
     job.cancel()

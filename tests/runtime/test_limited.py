@@ -44,7 +44,7 @@ async def all_done(database: Database, kind: str, n: int) -> None:
             done = select(func.count()).select_from(Task).where(Task.state == "succeeded", Task.kind == kind)
             return (await session.execute(done)).scalar_one() == n
 
-    await until(there, 30)
+    await until(there)
 
 
 async def prepared(database: Database, kind: str, n: int) -> None:

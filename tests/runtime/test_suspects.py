@@ -1,11 +1,13 @@
 """Tasks whose worker was lost run apart from the others, in real dispatchers."""
 
 import asyncio
+import math
+import time
 from datetime import timedelta
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
@@ -18,6 +20,7 @@ from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.factories.workers import until, until_state, working
 from tests.runtime.kinds import gates, ran
+from tests.silence import way_to
 
 
 async def put(database: Database, name: str, losses: int = 0, n: int = 1) -> list[UUID]:
@@ -98,31 +101,32 @@ async def _ran(name: str, times: int) -> bool:
 async def test_after_the_database_was_away_workers_have_time_to_renew_their_leases(
     database: Database, settings: Settings
 ) -> None:
-    cut = Database(settings.database_url, name="sweeper to be cut", pool_size=1)
     [task_id] = await put(database, "renewing")
     hour = timedelta(hours=1)
     async with database.write("worker:test") as session:
         await claim_tasks(session, queue="default", kinds=["test.waits"], worker=uuid7(), limit=1, lease=hour)
-    sweeper = Sweeper(cut, msgspec.structs.replace(settings, lease=timedelta(seconds=6)))
-    sweeping = asyncio.create_task(sweeper.run())
-    try:
-        await until(lambda: _swept(sweeper))
-        async with database.write("system") as session:
-            await session.execute(_CUT)
-            await session.execute(update(Task).values(lease_expires_at=func.now() - timedelta(seconds=1)))
-            began = (await session.execute(select(func.now()))).scalar_one()
-        await until_state(database, task_id, "queued")
-    finally:
-        sweeping.cancel()
-        await asyncio.gather(sweeping, return_exceptions=True)
-        await cut.dispose()
-    async with database.read() as session:
-        requeued = select(func.max(TaskEvent.at)).where(TaskEvent.verb == "requeue")
-        assert (await session.execute(requeued)).scalar_one() - began >= timedelta(seconds=2)
-
-
-_CUT = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sweeper to be cut'")
+    with way_to(settings.database_url) as (way, url):
+        through = Database(url, name="sweeper", pool_size=1)
+        sweeper = Sweeper(through, msgspec.structs.replace(settings, lease=timedelta(seconds=6)))
+        sweeping = asyncio.create_task(sweeper.run())
+        try:
+            await until(lambda: _swept(sweeper))
+            way.refuse(True)
+            await until(lambda: _was_refused(sweeper))
+            async with database.write("system") as session:
+                await session.execute(update(Task).values(lease_expires_at=func.now() - timedelta(seconds=1)))
+            way.refuse(False)
+            await until_state(database, task_id, "queued")
+            assert time.monotonic() - sweeper._away_at >= 2
+        finally:
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
+            await through.dispose()
 
 
 async def _swept(sweeper: Sweeper) -> bool:
     return sweeper.age() is not None
+
+
+async def _was_refused(sweeper: Sweeper) -> bool:
+    return sweeper._away_at > -math.inf

@@ -62,7 +62,7 @@ async def test_a_worker_frozen_in_the_middle_of_a_statement_does_not_keep_the_lo
         async def ended() -> bool:
             return bool(frozen.is_closed())
 
-        await until(ended, 10)
+        await until(ended)
         sweeping.cancel()
     finally:
         frozen.terminate()

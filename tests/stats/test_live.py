@@ -50,7 +50,7 @@ async def looked(database: Database, looks: int = 2) -> None:
 
     event.listen(database.engine.sync_engine, "after_cursor_execute", count)
     try:
-        await until(enough, 5)
+        await until(enough)
     finally:
         event.remove(database.engine.sync_engine, "after_cursor_execute", count)
 
