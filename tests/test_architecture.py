@@ -26,6 +26,7 @@ ENTRY_FOLDERS = {"cli", "client", "testing"}
 # A folder may import those to its right, never to its left.
 ORDER = (
     "kinds",
+    "personal_data",
     "doctor",
     "runtime",
     "overview",

@@ -14,7 +14,7 @@ from holdgate.core.db import Database
 from holdgate.stats.counts import fold_events
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue.moves import move_tasks
-from holdgate.tasks.queue.retention import prune_tasks
+from holdgate.tasks.queue.retention import Rules, prune_tasks
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import TaskVerb
 from holdgate.verify import verify_database
@@ -115,7 +115,7 @@ async def test_it_is_right_while_others_write_fold_and_prune(database: Database,
         await move_tasks(session, TaskVerb.CANCEL, Task.kind == "test.nothing", limit=10, skip_locked=True)  # type: ignore[arg-type]
 
     async def prune(session: object) -> None:
-        await prune_tasks(session, timedelta(seconds=-1), limit=5)  # type: ignore[arg-type]
+        await prune_tasks(session, Rules(finished=timedelta(seconds=-1)), limit=5)  # type: ignore[arg-type]
 
     others = [asyncio.create_task(again(work)) for work in (enqueue, cancel, fold_events, prune)]
     try:

@@ -40,6 +40,9 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
         made_by_tokens: what goes on after the token that made it is revoked (accounts/tokens/uses.py).
         intake: adds tasks to something that `run_id` names (tasks/creating.py).
         upkeep: its chores (core/upkeep.py).
+        decided: a condition in SQL by which people have decided on a task, of which the id is `tasks.id`
+            (tasks/queue/retention.py).
+        archive: reads what it has of tasks that are about to be deleted (tasks/queue/archiving.py).
     """
 
     pages: Sequence[str] = ()
@@ -54,9 +57,22 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     made_by_tokens: str = ""
     intake: str = ""
     upkeep: str = ""
+    decided: str = ""
+    archive: str = ""
 
 
-Part = Literal["timeline", "reasons", "people_waiting", "waiting", "metrics", "made_by_tokens", "intake", "upkeep"]
+Part = Literal[
+    "timeline",
+    "reasons",
+    "people_waiting",
+    "waiting",
+    "metrics",
+    "made_by_tokens",
+    "intake",
+    "upkeep",
+    "decided",
+    "archive",
+]
 
 
 def features() -> Sequence[Feature]:

@@ -27,8 +27,10 @@ import holdgate.approvals.programs.models
 import holdgate.approvals.rules.models
 import holdgate.audit.models
 import holdgate.bulk.models
+import holdgate.doctor.models
 import holdgate.groups.models
 import holdgate.mail.models
+import holdgate.personal_data.models
 import holdgate.postings.models
 import holdgate.runs.models
 import holdgate.schedules.models

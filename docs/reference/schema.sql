@@ -326,7 +326,9 @@ CREATE FUNCTION holdgate.approvals_withdraw() RETURNS trigger
     SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
-  UPDATE approvals SET withdrawn_at = now() WHERE task_id = NEW.id AND withdrawn_at IS NULL;
+  IF coalesce(current_setting('holdgate.erasing', true), '') <> 'on' THEN
+    UPDATE approvals SET withdrawn_at = now() WHERE task_id = NEW.id AND withdrawn_at IS NULL;
+  END IF;
   RETURN NULL;
 END $$;
 
@@ -459,6 +461,16 @@ BEGIN
     PERFORM pg_notify(current_schema(), CASE WHEN length(ready) < 7000 THEN ready ELSE '' END);
   END IF;
   RETURN QUERY SELECT t.found, t.found = t.id FROM unnest(found_, ids) AS t(found, id);
+END $$;
+
+CREATE FUNCTION holdgate.erasures_audit() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate', 'pg_temp'
+    AS $$
+BEGIN
+  INSERT INTO audit_events (actor, area, verb, subject, subject_id)
+  VALUES (holdgate_actor(), 'user', 'erase', NEW.pseudonym, NEW.user_id);
+  RETURN NULL;
 END $$;
 
 CREATE FUNCTION holdgate.group_members_audit() RETURNS trigger
@@ -921,7 +933,10 @@ CREATE FUNCTION holdgate.task_log_immutable() RETURNS trigger
     SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
-  RAISE EXCEPTION 'task_log cannot be changed' USING ERRCODE = 'check_violation';
+  IF coalesce(current_setting('holdgate.erasing', true), '') <> 'on' THEN
+    RAISE EXCEPTION 'task_log cannot be changed' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
 END $$;
 
 CREATE FUNCTION holdgate.tasks_errors_change() RETURNS trigger
@@ -1401,6 +1416,7 @@ CREATE TABLE holdgate.approvals (
     option text,
     withdrawn_at timestamp with time zone,
     alike text,
+    erased_at timestamp with time zone,
     asker text,
     asker_id uuid,
     CONSTRAINT approvals_asker_check CHECK (((asker IS NULL) = (asker_id IS NULL))),
@@ -1516,6 +1532,23 @@ CREATE TABLE holdgate.column_choices (
     header text NOT NULL,
     fields jsonb NOT NULL,
     chosen_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE holdgate.doctor_notices (
+    "check" text NOT NULL,
+    told_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE holdgate.erasures (
+    id uuid NOT NULL,
+    address text,
+    user_id uuid,
+    pseudonym text NOT NULL,
+    step smallint DEFAULT '0'::smallint NOT NULL,
+    changed jsonb DEFAULT '{}'::jsonb NOT NULL,
+    requested_at timestamp with time zone DEFAULT now() NOT NULL,
+    done_at timestamp with time zone,
+    CONSTRAINT erasures_address_check CHECK (((done_at IS NULL) = (address IS NOT NULL)))
 );
 
 CREATE TABLE holdgate.error_counts (
@@ -1725,6 +1758,13 @@ CREATE TABLE holdgate.queues (
     paused_at timestamp with time zone,
     paused_by text,
     CONSTRAINT queues_paused_check CHECK (((paused_at IS NULL) = (paused_by IS NULL)))
+);
+
+CREATE TABLE holdgate.retention_walks (
+    name text NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    at timestamp with time zone NOT NULL,
+    id uuid NOT NULL
 );
 
 CREATE TABLE holdgate.rollup (
@@ -2044,6 +2084,7 @@ CREATE TABLE holdgate.users (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     signed_in_at timestamp with time zone,
     disabled_at timestamp with time zone,
+    erased_at timestamp with time zone,
     time_zone text,
     run_notices boolean DEFAULT true NOT NULL,
     shortcuts boolean DEFAULT true NOT NULL,
@@ -2209,6 +2250,12 @@ ALTER TABLE ONLY holdgate.bulk_tasks
 ALTER TABLE ONLY holdgate.column_choices
     ADD CONSTRAINT column_choices_pkey PRIMARY KEY (owner_id, header);
 
+ALTER TABLE ONLY holdgate.doctor_notices
+    ADD CONSTRAINT doctor_notices_pkey PRIMARY KEY ("check");
+
+ALTER TABLE ONLY holdgate.erasures
+    ADD CONSTRAINT erasures_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY holdgate.group_members
     ADD CONSTRAINT group_members_pkey PRIMARY KEY (group_name, email);
 
@@ -2262,6 +2309,9 @@ ALTER TABLE ONLY holdgate.queue_events
 
 ALTER TABLE ONLY holdgate.queues
     ADD CONSTRAINT queues_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY holdgate.retention_walks
+    ADD CONSTRAINT retention_walks_pkey PRIMARY KEY (name);
 
 ALTER TABLE ONLY holdgate.rollup
     ADD CONSTRAINT rollup_pkey PRIMARY KEY (id);
@@ -2430,6 +2480,8 @@ CREATE INDEX bulk_events_action_idx ON holdgate.bulk_events USING btree (action_
 CREATE INDEX bulk_events_at_idx ON holdgate.bulk_events USING btree (at DESC, id DESC);
 
 CREATE INDEX bulk_tasks_watch_idx ON holdgate.bulk_tasks USING btree (action_id, task_id) WHERE (watch IS NOT NULL);
+
+CREATE UNIQUE INDEX erasures_address_key ON holdgate.erasures USING btree (address) WHERE (done_at IS NULL);
 
 CREATE INDEX error_counts_owner_idx ON holdgate.error_counts USING btree (owner_id);
 
@@ -2600,6 +2652,8 @@ CREATE TRIGGER approvals_quorum BEFORE UPDATE OF state ON holdgate.approvals FOR
 CREATE TRIGGER approvals_vote_room AFTER INSERT OR DELETE ON holdgate.approval_votes FOR EACH ROW EXECUTE FUNCTION holdgate.approvals_vote_room();
 
 CREATE TRIGGER bulk_actions_log AFTER INSERT OR UPDATE ON holdgate.bulk_actions FOR EACH ROW EXECUTE FUNCTION holdgate.bulk_actions_log();
+
+CREATE TRIGGER erasures_audit AFTER INSERT ON holdgate.erasures FOR EACH ROW EXECUTE FUNCTION holdgate.erasures_audit();
 
 CREATE TRIGGER group_members_added AFTER INSERT ON holdgate.group_members REFERENCING NEW TABLE AS changed_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.group_members_audit();
 

@@ -176,6 +176,32 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("kind", name=op.f("kind_limits_pkey")),
     )
     op.create_table(
+        "doctor_notices",
+        sa.Column("check", sa.Text(), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("check", name=op.f("doctor_notices_pkey")),
+    )
+    op.create_table(
+        "erasures",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("user_id", sa.Uuid(), nullable=True),
+        sa.Column("pseudonym", sa.Text(), nullable=False),
+        sa.Column("step", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("changed", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("done_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(done_at IS NULL) = (address IS NOT NULL)", name=op.f("erasures_address_check")),
+        sa.PrimaryKeyConstraint("id", name=op.f("erasures_pkey")),
+    )
+    op.create_index(
+        "erasures_address_key",
+        "erasures",
+        ["address"],
+        unique=True,
+        postgresql_where=sa.text("done_at IS NULL"),
+    )
+    op.create_table(
         "lanes",
         sa.Column("id", sa.Integer(), sa.Identity(always=True), nullable=False),
         sa.Column("owner_id", sa.Uuid(), nullable=True),
@@ -258,6 +284,14 @@ def tables() -> None:
         sa.Column("paused_by", sa.Text(), nullable=True),
         sa.CheckConstraint("(paused_at IS NULL) = (paused_by IS NULL)", name=op.f("queues_paused_check")),
         sa.PrimaryKeyConstraint("name", name=op.f("queues_pkey")),
+    )
+    op.create_table(
+        "retention_walks",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("retention_walks_pkey")),
     )
     op.create_table(
         "rollup",
@@ -441,6 +475,7 @@ def tables() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("signed_in_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("time_zone", sa.Text(), nullable=True),
         sa.Column("run_notices", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("shortcuts", sa.Boolean(), server_default=sa.text("true"), nullable=False),
@@ -1149,6 +1184,7 @@ def tables() -> None:
         sa.Column("option", sa.Text(), nullable=True),
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("alike", sa.Text(), nullable=True),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("asker", sa.Text(), nullable=True),
         sa.Column("asker_id", sa.Uuid(), nullable=True),
         sa.CheckConstraint("(asker IS NULL) = (asker_id IS NULL)", name=op.f("approvals_asker_check")),

@@ -39,7 +39,7 @@ from holdgate.tasks.models import Task
 from holdgate.tasks.queue.claims import claim_tasks
 from holdgate.tasks.queue.marks import resolve_tasks
 from holdgate.tasks.queue.moves import move_tasks
-from holdgate.tasks.queue.retention import prune_tasks
+from holdgate.tasks.queue.retention import Rules, prune_tasks
 from holdgate.tasks.queue.steps import store_step
 from holdgate.tasks.search import saved
 from holdgate.tasks.search.filters import TaskFilter
@@ -214,7 +214,7 @@ async def lived(database: Database, settings: Settings) -> Asked:
     await all_final(database)
     async with database.write("system") as session:
         await fold_events(session)
-        await prune_tasks(session, timedelta(seconds=-1), limit=2)
+        await prune_tasks(session, Rules(finished=timedelta(seconds=-1)), limit=2)
     settled = await make_task(database, TaskState.DEAD_LETTER)
     async with database.write("user:ann@example.org") as session:
         await resolve_tasks(session, Task.id == settled, "ann@example.org", "Done by hand.")

@@ -323,7 +323,8 @@ async def test_the_times_of_a_run_stay_when_its_tasks_are_pruned_and_no_unread_e
         before = (await time_queries.times_of(session, [run_id]))[run_id][Stage.QUEUE].seconds
     later = datetime.now(UTC) + timedelta(days=40)
     async with database.write("system") as session:
-        assert (await retention.prune_tasks(session, timedelta(days=30), now=later)).tasks == 2
+        rules = retention.Rules(finished=timedelta(days=30), dead_letters=timedelta(days=30))
+        assert (await retention.prune_tasks(session, rules, now=later)).tasks == 2
     await follow(database)
     async with database.read() as session:
         after = (await time_queries.times_of(session, [run_id]))[run_id][Stage.QUEUE]

@@ -40,6 +40,8 @@ class User(Base):
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     signed_in_at: Mapped[datetime | None] = mapped_column(Moment)
     disabled_at: Mapped[datetime | None] = mapped_column(Moment)
+    # Their personal data was erased, and `email` is a pseudonym (personal_data/).
+    erased_at: Mapped[datetime | None] = mapped_column(Moment)
     # An IANA name; NULL: as their browser says.
     time_zone: Mapped[str | None] = mapped_column(Text)
     # Whether they want a mail when one of their runs has finished.

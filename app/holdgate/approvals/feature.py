@@ -56,4 +56,6 @@ FEATURE = Feature(
     waiting="holdgate.approvals.requests.inbox:count_waiting",
     metrics="holdgate.approvals.figures.metrics:families",
     upkeep="holdgate.approvals.upkeep:UPKEEP",
+    decided="holdgate.approvals.evidence.archive:DECIDED",
+    archive="holdgate.approvals.evidence.archive:requests_of",
 )

@@ -127,6 +127,8 @@ class Approval(Base):
     withdrawn_at: Mapped[datetime | None] = mapped_column(Moment)
     # The same for the questions of a run that can be decided together.
     alike: Mapped[str | None] = mapped_column(Text)
+    # Personal data was erased from it (personal_data/): `version` is still that of what was shown.
+    erased_at: Mapped[datetime | None] = mapped_column(Moment)
     # The program that asks: the name of its token and the token's id (its person's, where it came with a JWT). NULL:
     # a handler asks.
     asker: Mapped[str | None] = mapped_column(Text)

@@ -5,6 +5,7 @@ from holdgate.feature import Feature, NavigationItem
 FEATURE = Feature(
     pages=("holdgate.audit.views",),
     api=("holdgate.audit.api",),
+    upkeep="holdgate.audit.retention:UPKEEP",
     navigation=(
         NavigationItem(
             key="audit",

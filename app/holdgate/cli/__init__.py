@@ -5,7 +5,7 @@ What a command needs is imported when it runs, so that `--help` and shell comple
 
 import click
 
-from holdgate.cli import ask, database, groups, people, processes, project, tasks
+from holdgate.cli import ask, database, groups, people, processes, project, retention, tasks
 from holdgate.load.command import load
 
 
@@ -45,6 +45,7 @@ for command in (
     database.demo,
     database.verify,
     database.doctor,
+    retention.retention,
     load,
     processes.web,
     processes.worker,

@@ -57,6 +57,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     approval_requests_per_hour: int = 500
     people_figures: bool = True
     retention: timedelta | None = timedelta(days=30)
+    retention_approvals: timedelta | None = None
+    retention_dead_letters: timedelta | None = None
+    retention_audit: timedelta | None = None
+    retention_runs: timedelta | None = None
+    retention_archive: bool = False
     data_dir: Path = Path(".holdgate")
     artifacts_url: str = ""
     rate_limit_max: int = 60

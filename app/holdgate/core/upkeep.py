@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import TextClause
 
 from holdgate.core.config import Settings
-from holdgate.core.db import WriteSession
+from holdgate.core.db import Database, WriteSession
 
 CHUNK = 1000
 SAFETY = 300.0  # seconds after which a chore is done although nothing has been found due
@@ -21,13 +21,15 @@ class Round(NamedTuple):
     """What a chore is told beside its session.
 
     Args:
+        database: for what is done afterwards.
         answered_for: seconds since the database was last away.
         after: what is to be done once its transaction has been committed.
     """
 
+    database: Database
     settings: Settings
     answered_for: float
-    after: list[Callable[[], Awaitable[None]]]
+    after: list[Callable[[], Awaitable[object]]]
 
 
 class Upkeep(NamedTuple):

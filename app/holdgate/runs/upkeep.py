@@ -3,8 +3,10 @@
 from sqlalchemy import text
 
 from holdgate.core.db import WriteSession
-from holdgate.core.upkeep import SAFETY, Round, Upkeep
+from holdgate.core.retention.pruning import prune
+from holdgate.core.upkeep import MINUTE, SAFETY, Round, Upkeep
 from holdgate.runs import event_consumer, service
+from holdgate.runs.retention import RUNS
 from holdgate.runs.states import STAGES, Stage
 from holdgate.stats import rollups
 from holdgate.stats.upkeep import TO_FOLLOW
@@ -27,8 +29,14 @@ async def _fold_minutes(session: WriteSession, _: Round) -> bool:
     return await rollups.fold(session, TIMED)
 
 
+async def _prune(session: WriteSession, sweep: Round) -> bool:
+    kept = sweep.settings.retention_runs
+    return kept is not None and await prune(session, sweep, RUNS, kept)
+
+
 UPKEEP = (
     Upkeep("settle_runs", SAFETY, _settle, _UNSETTLED),
     Upkeep("follow_runs", SAFETY, _follow, TO_FOLLOW),
     Upkeep("fold_minutes", SAFETY, _fold_minutes, TO_FOLLOW),
+    Upkeep("prune_runs", MINUTE, _prune),
 )

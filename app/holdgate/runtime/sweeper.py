@@ -91,7 +91,7 @@ class Sweeper:
         logger.warning("sweep_failed", chore=chore, error=repr(error))
 
     async def _once(self, chore: Upkeep) -> bool:
-        round = Round(self._settings, time.monotonic() - self._away_at, [])
+        round = Round(self._database, self._settings, time.monotonic() - self._away_at, [])
         async with self._database.write("system") as session:
             mine = not chore.locked or await session.scalar(select(func.pg_try_advisory_xact_lock(LOCK)))
             more = await chore.work(session, round) if mine else False

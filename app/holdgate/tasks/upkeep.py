@@ -4,13 +4,14 @@ from functools import partial
 
 from sqlalchemy import text
 
+from holdgate.core.config import Settings
 from holdgate.core.db import WriteSession
 from holdgate.core.telemetry import log
 from holdgate.core.upkeep import CHUNK, MINUTE, SAFETY, Round, Upkeep
 from holdgate.stats.upkeep import NEW_EVENTS, TO_FOLLOW
 from holdgate.tasks.artifacts import forget_files
 from holdgate.tasks.failures import fingerprints, groups
-from holdgate.tasks.queue import limits, moves, orphans, retention
+from holdgate.tasks.queue import archiving, limits, moves, orphans, retention
 from holdgate.tasks.search import words
 from holdgate.tasks.service import announce_ready
 
@@ -45,14 +46,28 @@ async def _add_up_errors(session: WriteSession, _: Round) -> bool:
 
 
 async def _prune(session: WriteSession, sweep: Round) -> bool:
-    """Tasks that finished long ago."""
-    if sweep.settings.retention is None:
-        return False
-    pruned = await retention.prune_tasks(session, sweep.settings.retention, limit=PRUNE_CHUNK)
+    """Tasks that finished long ago, into the archive first where there is one."""
+    settings, rules = sweep.settings, rules_of(sweep.settings)
+    if settings.retention_archive:
+        old = await retention.find_old(session, rules, limit=archiving.CHUNK)
+        if old.ids:
+            sweep.after.append(partial(archiving.archive_old, sweep.database, settings, rules, old))
+        elif not old.more:
+            await retention.forget_traces(session, rules, limit=PRUNE_CHUNK)
+        return old.more
+    pruned = await retention.prune_tasks(session, rules, limit=PRUNE_CHUNK)
     if pruned.files:
         # Only after the commit: rows that came back by a rollback must have their files.
-        sweep.after.append(partial(forget_files, sweep.settings, pruned.files))
-    return pruned.tasks == PRUNE_CHUNK
+        sweep.after.append(partial(forget_files, settings, pruned.files))
+    return pruned.more
+
+
+def rules_of(settings: Settings) -> retention.Rules:
+    return retention.Rules(
+        finished=settings.retention,
+        decided=settings.retention_approvals,
+        dead_letters=settings.retention_dead_letters,
+    )
 
 
 async def _bury_strays(session: WriteSession, sweep: Round) -> bool:

@@ -13,7 +13,7 @@ from holdgate.tasks.failures.fingerprints import digest, fill_missing, fingerpri
 from holdgate.tasks.failures.groups import FailureGroup, add_up, list_groups
 from holdgate.tasks.models import Task, error_counts
 from holdgate.tasks.queue import marks, moves
-from holdgate.tasks.queue.retention import prune_tasks
+from holdgate.tasks.queue.retention import Rules, prune_tasks
 from holdgate.tasks.states import TaskState, TaskVerb
 from tests.factories.bulk import buried, fail, succeed
 from tests.factories.tasks import make_task
@@ -93,7 +93,7 @@ async def test_every_way_into_and_out_of_an_error_is_counted(database: Database,
     assert await added_up(database) == 2
     assert await numbers(database) == {"Never": 3, "No": 1}
     async with database.write("system") as session:
-        await prune_tasks(session, timedelta(seconds=-1))
+        await prune_tasks(session, Rules(finished=timedelta(seconds=-1), dead_letters=timedelta(seconds=-1)))
     assert await numbers(database) == {}
     assert await added_up(database) == 0
 

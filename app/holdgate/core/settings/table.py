@@ -3,17 +3,15 @@
 Its order is that of the docs. A new one is an entry here and a field with its default in `Settings` (core/config.py).
 """
 
+from holdgate.core.settings.operation import KEPT, WATCHED
 from holdgate.core.settings.setting import Setting
 from holdgate.core.settings.types import (
     BOOLEAN,
-    DIRECTORY,
     KEYS,
-    LOG_LEVEL,
     NAMES,
     POSTGRESQL,
     QUEUES,
     SCHEMA,
-    SECRET,
     SIGNUP,
     TEXT,
     choice,
@@ -27,7 +25,7 @@ from holdgate.core.settings.types import (
 )
 
 SERVERS, WEB, MAIL, WORKERS = "Servers", "Web and sign-in", "Mail", "Workers"
-APPROVALS, FILES, API, WATCHING, DEVELOPMENT = "Approvals", "Files and data", "API", "Observability", "Development"
+APPROVALS, API, DEVELOPMENT = "Approvals", "API", "Development"
 MANY = integer(1, 100_000)
 
 SETTINGS = (
@@ -202,25 +200,7 @@ SETTINGS = (
         "whether people see how many requests wait for them and how long they take, and administrators everybody's; "
         "`no` also deletes what is kept of each person's times",
     ),
-    Setting(
-        "retention",
-        duration(0, never=True),
-        FILES,
-        "how long finished tasks are kept, with their steps, approvals and events; `0`: for ever",
-    ),
-    Setting(
-        "data_dir",
-        DIRECTORY,
-        FILES,
-        "embedded servers, and a key for development",
-    ),
-    Setting(
-        "artifacts_url",
-        url("file", "s3", read=without_slash),
-        FILES,
-        "where files that tasks make are kept: `file:///directory` or `s3://bucket/prefix` ([below](#artifacts))",
-        unset="`DATA_DIR/artifacts`",
-    ),
+    *KEPT,
     Setting(
         "rate_limit_max",
         integer(1, 1_000_000),
@@ -238,33 +218,7 @@ SETTINGS = (
     ),
     Setting("jwt_issuer", TEXT, API, "the `iss` they must have; needed with `JWKS_URL`"),
     Setting("jwt_audience", TEXT, API, "the `aud` they must have; needed with `JWKS_URL`"),
-    Setting(
-        "log_level",
-        LOG_LEVEL,
-        WATCHING,
-        "the least that is logged: `debug`, `info`, `warning` or `error`; above `info` no line for each "
-        "request and attempt",
-    ),
-    Setting(
-        "metrics_token",
-        SECRET,
-        WATCHING,
-        "whoever reads `/metrics` sends it as a bearer token; without it `/metrics` is open in "
-        "development, closed in production",
-    ),
-    Setting(
-        "metrics_port",
-        integer(0, 65535),
-        WATCHING,
-        "a worker process answers `/metrics`, `/livez` and `/readyz` on this port; `0`: not at all "
-        "([operations.md](operations.md))",
-    ),
-    Setting(
-        "traces_url",
-        url("http", "https"),
-        WATCHING,
-        "where traces go by OTLP over HTTP (`http://collector:4318/v1/traces`); needs the extra `holdgate[tracing]`",
-    ),
+    *WATCHED,
     Setting(
         "careers_port",
         integer(1, 65535),

@@ -103,6 +103,17 @@ class Orphan(Base):
     since: Mapped[datetime] = mapped_column(Moment)
 
 
+class RetentionWalk(Base):
+    """How far retention has looked at what is old, so that what it keeps is not looked at again each minute."""
+
+    __tablename__ = "retention_walks"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    began_at: Mapped[datetime] = mapped_column(Moment)
+    at: Mapped[datetime] = mapped_column(Moment)
+    id: Mapped[UUID] = mapped_column()
+
+
 class Worker(Base):
     """A worker process, for people to look at, and to notice at once that one is gone (runtime/workers.py)."""
 

@@ -1,0 +1,91 @@
+"""The settings of whoever operates it, a part of the table: what is kept and where, and how it is watched."""
+
+from holdgate.core.settings.setting import Setting
+from holdgate.core.settings.types import BOOLEAN, DIRECTORY, LOG_LEVEL, SECRET, duration, integer, url, without_slash
+
+FILES, WATCHING = "Files and data", "Observability"
+
+KEPT = (
+    Setting(
+        "retention",
+        duration(0, never=True),
+        FILES,
+        "how long finished tasks are kept, with their steps and events; `0`: for ever. What has a decision, or is an "
+        "unresolved dead letter, has a setting of its own ([running.md](running.md#what-is-kept))",
+    ),
+    Setting(
+        "retention_approvals",
+        duration(0, never=True),
+        FILES,
+        "how long finished tasks on which people have decided are kept, with the requests and decisions that receipts "
+        "are made from; `0`: for ever",
+    ),
+    Setting(
+        "retention_dead_letters",
+        duration(0, never=True),
+        FILES,
+        "how long unresolved dead letters are kept; `0`: until they are resolved",
+    ),
+    Setting(
+        "retention_audit",
+        duration(0, never=True),
+        FILES,
+        "how long the audit says who did what; `0`: for ever",
+    ),
+    Setting(
+        "retention_runs",
+        duration(0, never=True),
+        FILES,
+        "how long finished runs are kept once none of their tasks is left; `0`: for ever",
+    ),
+    Setting(
+        "retention_archive",
+        BOOLEAN,
+        FILES,
+        "whether tasks, runs and lines of the audit are written to `ARTIFACTS_URL/archive`, as JSON lines with "
+        "checksums, before they are deleted",
+    ),
+    Setting(
+        "data_dir",
+        DIRECTORY,
+        FILES,
+        "embedded servers, and a key for development",
+    ),
+    Setting(
+        "artifacts_url",
+        url("file", "s3", read=without_slash),
+        FILES,
+        "where files that tasks make are kept: `file:///directory` or `s3://bucket/prefix` ([below](#artifacts))",
+        unset="`DATA_DIR/artifacts`",
+    ),
+)
+
+WATCHED = (
+    Setting(
+        "log_level",
+        LOG_LEVEL,
+        WATCHING,
+        "the least that is logged: `debug`, `info`, `warning` or `error`; above `info` no line for each "
+        "request and attempt",
+    ),
+    Setting(
+        "metrics_token",
+        SECRET,
+        WATCHING,
+        "whoever reads `/metrics` sends it as a bearer token; without it `/metrics` is open in "
+        "development, closed in production",
+    ),
+    Setting(
+        "metrics_port",
+        integer(0, 65535),
+        WATCHING,
+        "a worker process answers `/metrics`, `/livez` and `/readyz` on this port; `0`: not at all "
+        "([operations.md](operations.md))",
+    ),
+    Setting(
+        "traces_url",
+        url("http", "https"),
+        WATCHING,
+        "where traces go by OTLP over HTTP (`http://collector:4318/v1/traces`); needs the extra `holdgate[tracing]`",
+    ),
+)

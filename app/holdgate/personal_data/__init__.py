@@ -1,0 +1,1 @@
+"""The personal data of one person: exported, and erased."""
