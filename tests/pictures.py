@@ -5,6 +5,7 @@ the pictures that README and docs show. Nothing in them is made up.
 import asyncio
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,7 @@ NAMES = (
     "review-phone",
     "review-phone-dark",
 )
+LANDING = ("overview",)  # which the landing page shows, too
 WIDE, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=390, height=844)
 APPLICATION = "Apply for"
 COLOURS = 128  # of a picture; the pages have few
@@ -176,6 +178,8 @@ async def picture(page: Page, path: str, name: str) -> None:
         taken = Image.open(BytesIO(await page.screenshot(animations="disabled", caret="hide")))
         file = PICTURES / f"{each}.png"
         taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
+        if name in LANDING:
+            shutil.copy(file, ROOT / "static" / "pictures" / file.name)
         print(f"{file.relative_to(ROOT)}  {taken.width} x {taken.height}  {file.stat().st_size:,} bytes")
 
 

@@ -51,6 +51,12 @@ async def landing(request: WebRequest) -> Response[str] | Response[None]:
     return await render(request, "landing.html")
 
 
+@get("/about")
+async def about(request: WebRequest) -> Response[str]:
+    """The landing page, for those who are signed in, too."""
+    return await render(request, "landing.html", nav="about")
+
+
 # Seconds for a clean end. The command `web` gives requests three of them.
 END_WITHIN = 8.0
 
@@ -58,6 +64,7 @@ API_HANDLERS = [handler for feature in FEATURES for handler in handlers(feature.
 
 HANDLERS = [
     landing,
+    about,
     *(handler for feature in FEATURES for handler in handlers(feature.pages)),
     *docs_views.handlers(API_HANDLERS),
     api_router(API_HANDLERS, authenticate=bearer_middleware),

@@ -168,7 +168,7 @@ def _welcome(settings: Settings, link: str, *, own_database: bool) -> None:
         "Holdgate runs at": settings.base_url,
         "Sign in (once)": link,
         "The API": f"{settings.base_url}/api/docs",
-        "Mail arrives at": "your SMTP server" if settings.smtp_url else f"{settings.base_url}/mailbox",
+        "Email arrives at": "your SMTP server" if settings.smtp_url else f"{settings.base_url}/mailbox",
         "The database": settings.database_url.replace("+asyncpg", "") if own_database else "as DATABASE_URL says",
         "Your kinds": ", ".join(settings.kinds) or "none; name their modules in pyproject.toml or KINDS",
     }

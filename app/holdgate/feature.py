@@ -39,6 +39,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
         metrics: its figures for Prometheus, read at each look.
         made_by_tokens: what goes on after the token that made it is revoked (accounts/tokens/uses.py).
         intake: adds tasks to something that `run_id` names (tasks/creating.py).
+        profile_saved: tasks that the profile of a person lets go on; how many (accounts/pages/settings.py).
         upkeep: its chores (core/upkeep.py).
         decided: a condition in SQL by which people have decided on a task, of which the id is `tasks.id`
             (tasks/queue/retention.py).
@@ -56,6 +57,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     metrics: str = ""
     made_by_tokens: str = ""
     intake: str = ""
+    profile_saved: str = ""
     upkeep: str = ""
     decided: str = ""
     archive: str = ""
@@ -69,6 +71,7 @@ Part = Literal[
     "metrics",
     "made_by_tokens",
     "intake",
+    "profile_saved",
     "upkeep",
     "decided",
     "archive",

@@ -16,11 +16,16 @@ const offset = clockOffset();
 const secondsUntil = (time) => (Date.parse(time.dateTime) - Date.now() - offset) / 1000;
 const two = (number) => String(number).padStart(2, "0");
 
+// Two units, as the filter `ago`: nobody is told of an hour less than there is.
+function long(s) {
+  const [size, name, small, part] = s >= DAY ? [DAY, "d", HOUR, "h"] : [HOUR, "h", MINUTE, "min"];
+  const rest = Math.floor((s % size) / small);
+  return `${Math.floor(s / size)} ${name}${rest ? ` ${rest} ${part}` : ""}`;
+}
+
 function left(seconds) {
   const s = Math.floor(seconds);
-  if (s >= DAY) return `${Math.floor(s / DAY)} d ${Math.floor((s % DAY) / HOUR)} h left`;
-  if (s >= HOUR) return `${Math.floor(s / HOUR)} h ${Math.floor((s % HOUR) / MINUTE)} min left`;
-  return `${Math.floor(s / MINUTE)}:${two(s % MINUTE)} left`;
+  return s >= HOUR ? `${long(s)} left` : `${Math.floor(s / MINUTE)}:${two(s % MINUTE)} left`;
 }
 
 function relative(seconds) {
@@ -30,7 +35,7 @@ function relative(seconds) {
     : s < HOUR ? `${Math.floor(s / MINUTE)} min`
     : s < DAY ? `${Math.floor(s / HOUR)} h`
     : `${Math.floor(s / DAY)} d`;
-  return seconds > 0 ? `in ${span}` : `${span} ago`;
+  return seconds > 0 ? `in ${s >= HOUR ? long(s) : span}` : `${span} ago`;
 }
 
 function write(time, text) {
@@ -43,7 +48,7 @@ function countDown() {
     if (Number.isNaN(seconds)) continue;
     time.toggleAttribute("data-soon", seconds > 0 && seconds < SOON);
     time.toggleAttribute("data-over", seconds <= 0);
-    write(time, seconds > 0 ? left(seconds) : "time is up");
+    write(time, seconds > 0 ? left(seconds) : "expired");
   }
 }
 

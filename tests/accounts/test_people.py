@@ -57,7 +57,7 @@ async def test_who_is_added_is_invited_by_mail_if_wanted_and_the_choice_is_kept_
             session, letter_data("invitation", mail["data"]), world.settings
         )
     message = render("invitation", values, to="new@example.com", task_id=uuid7(), settings=world.settings)
-    assert message["Subject"] == f"{ADMIN} has given you access to Holdgate"
+    assert message["Subject"] == f"{ADMIN} invited you to Holdgate"
     for kind in ("plain", "html"):
         text = message.get_body((kind,)).get_content()  # type: ignore[union-attr]
         assert "as an administrator" in text
@@ -148,4 +148,4 @@ async def test_the_list_is_searched_and_paged_by_address(world: World, monkeypat
     found = (await admin.get("/admin/users?q=CLEO")).text
     assert "cleo@example.com" in found
     assert "dan@example.com" not in found
-    assert "Nobody found" in (await admin.get("/admin/users?q=100%25")).text
+    assert "No users found" in (await admin.get("/admin/users?q=100%25")).text

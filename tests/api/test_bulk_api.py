@@ -190,7 +190,7 @@ async def test_a_redrive_of_an_error_waits_for_a_program_and_goes_on(api: Api) -
     action = await started(program, verb="retry", filter=wanted, canary=True, expected=4)
     where = f"{BULK}/{action['id']}"
     assert (action["canary"], action["total"]) == (True, 4)
-    assert action["words"] == ["in the state Dead letter", f"with the error {fingerprint}"]
+    assert action["words"] == ["in the state Failed", f"with the error {fingerprint}"]
     now = datetime.now(UTC)
     for later in range(1, 4):
         while await beat(api.database, now + timedelta(minutes=later)):

@@ -142,4 +142,4 @@ async def test_data_too_deep_or_too_much_is_refused_with_the_place(api: Api) -> 
     for path, more in (("tasks", {}), ("schedules", {"name": "s", "cron": "* * * * *", "zone": "UTC"})):
         refused = await program.post(f"{V1}/{path}", json={**many, **more})
         is_problem(refused, 422)
-        assert refused.json()["errors"] == [{"pointer": "#/payload", "detail": f"The payload cannot be stored. {MANY}"}]
+        assert refused.json()["errors"] == [{"pointer": "#/payload", "detail": f"The payload can’t be stored. {MANY}"}]

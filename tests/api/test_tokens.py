@@ -184,10 +184,10 @@ def token_in(answer: httpx.Response) -> str:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"name": "", "scopes": ["tasks:read"], "days": "30"}, "Please fill this in."),
+        ({"name": "", "scopes": ["tasks:read"], "days": "30"}, "This field is required."),
         ({"name": "x", "days": "30"}, "Choose at least one."),
         ({"name": "x", "scopes": ["admin"], "days": "30"}, "Leave out admin."),
-        ({"name": "x", "scopes": ["everything"], "days": "30"}, "Choose one of the offered values."),
+        ({"name": "x", "scopes": ["everything"], "days": "30"}, "Choose an option from the list."),
         (
             {"name": "x", "scopes": ["tasks:read"], "days": "99999"},
             "Must be a whole number, at least 0 and at most 3650.",

@@ -39,7 +39,7 @@ async def test_all_that_match_a_filter_are_retried_by_forms_alone(
     page = await member.get("/bulk/new?state=dead_letter&queue=slow&verb=retry&which=all&id=" + str(other))
     said = words(page)
     assert "Retry 3 tasks" in said
-    assert "in the state Dead letter" in said
+    assert "in the state Failed" in said
     assert "in the queue slow" in said
     done = await confirm(member, page)
     assert done.status_code == 303
@@ -62,7 +62,7 @@ async def test_the_failed_tasks_of_a_run_are_run_again_from_its_page(
         of_runs = Task.run_id.in_([run, other])
         await move_tasks(session, TaskVerb.BURY, of_runs, reason="It failed.", error="ValueError")
     page = await member.get(f"/runs/{run}")
-    link = re.search(r'href="([^"]*)"[^>]*>Re-run the failed<', page.text)
+    link = re.search(r'href="([^"]*)"[^>]*>Retry failed<', page.text)
     assert link, words(page)
     asked = await member.get(unescape(link[1]))
     assert "Retry 3 tasks" in words(asked)
@@ -118,7 +118,7 @@ async def test_nothing_ticked_a_bad_filter_and_an_impossible_verb_are_said(membe
     for query, sentence in (
         ("verb=retry&which=selected", "No task is selected"),
         ("verb=retry&created_after=soon", "Write how long ago"),
-        ("verb=retry&state=succeeded", "cannot be told to retry"),
+        ("verb=retry&state=succeeded", "can’t be retried"),
     ):
         page = await member.get(f"/bulk/new?{query}")
         assert page.status_code == 422
@@ -171,7 +171,7 @@ async def test_dead_letters_are_grouped_by_error_and_a_group_is_resolved(
     await buried(database, 2, "Posting 9 is gone.")
     page = await member.get("/dead-letters")
     said = words(page)
-    assert "4 open of 2 kinds of errors" in said
+    assert "4 open, 2 errors" in said
     assert "Posting 1 is gone." in said
     assert "Out of paper." in said
     resolve = next(unescape(link) for link in re.findall(r'href="(/bulk/new[^"]*)"', page.text) if "resolve" in link)
@@ -215,7 +215,7 @@ async def test_a_redrive_is_followed_stopped_and_let_go_on_by_its_buttons(
     assert re.findall(r"\d+", texts(page, data_steps=True)[0]) == ["1", "10", "100", "500"]
     address = (await confirm(member, page)).headers["location"]
     await beat(database)
-    assert "1 retried" in words(await member.get(address))
+    assert "1 of 5 retried" in words(await member.get(address))
     assert (await member.send_form(f"{address}/continue")).status_code == 409
     stopped = await member.send_form(f"{address}/stop")
     assert (stopped.status_code, stopped.headers["location"]) == (303, address)
@@ -276,4 +276,4 @@ async def test_the_overview_counts_open_dead_letters_only(database: Database, me
     ids = await buried(database, 3, owner_id=ann.id)
     await start(database, ann, BulkVerb.RESOLVE, TaskFilter(ids=tuple(ids[:2])))
     await finish(database)
-    assert re.search(r"Dead letters\s+1\b", words(await member.get("/overview")))
+    assert re.search(r"Failed\s+1\b", words(await member.get("/overview")))

@@ -236,7 +236,7 @@ async def test_a_refusal_is_told_as_checks_in_python_are(dsn: str, database: Dat
         with pytest.raises(Invalid) as refused:
             await ask.enqueue(connection, PAYLOAD, owner="nobody@example.org")
     await engine.dispose()
-    assert refused.value.fields == {"owner": "There is no such person."}
+    assert refused.value.fields == {"owner": "No such user."}
     with psycopg.connect(dsn) as sync, pytest.raises(Invalid, match="no such run"):
         ask.enqueue(sync, PAYLOAD, run=UUID(int=9))
     async with database.write("system") as session:

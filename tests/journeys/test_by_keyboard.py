@@ -56,7 +56,7 @@ async def test_from_signing_in_to_a_finished_run(
     await keys.type("import")
     await keys.press("Enter")
     await heading(page, "Import")
-    await keys.to("Or the text of one, pasted")
+    await keys.to("Or paste text")
     url = installation.site.url
     await keys.type(
         f"title,company,location,url,apply_url\nTypesetter,Quillwork,Leeds,{url}/jobs/typesetter,{url}/jobs/typesetter/apply"
@@ -69,7 +69,7 @@ async def test_from_signing_in_to_a_finished_run(
     await keys.press("c", "r")
     await heading(page, "New run")
     await keys.go("Typesetter", press="Space")
-    await keys.to("Find postings by title, company or location")
+    await keys.to("Search postings by title, company or location")
     await keys.type("typ")
     await keys.press("Enter")
     await expect(page).to_have_url(re.compile(r"/runs/new\?.*q=typ"))

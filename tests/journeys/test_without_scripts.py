@@ -67,7 +67,7 @@ async def test_asking_back_and_passing_on(
     await page.reload()
     await expect(page.get_by_text("Blue.").first).to_be_visible()
     await page.get_by_text("Not mine: pass it on").click()
-    await page.get_by_label("Colleague’s e-mail address").fill("colleague@example.org")
+    await page.get_by_label("Colleague’s email").fill("colleague@example.org")
     await page.get_by_role("button", name="Pass on").click()
     await expect(page.get_by_text("You passed this on to colleague@example.org")).to_be_visible()
 
@@ -132,9 +132,9 @@ async def test_saving_the_settings(page: Page) -> None:
     await expect(page.get_by_label("Answer 1")).to_have_value("A month")
     await page.get_by_label("Time zone").select_option("Europe/Berlin")
     await page.get_by_role("button", name="Save the time zone").click()
-    await page.get_by_label("Mail me when one of my runs has finished").set_checked(False)
+    await page.get_by_label("Email me when a run finishes").set_checked(False)
     await page.get_by_role("button", name="Save notices").click()
-    await expect(page.get_by_label("Mail me when one of my runs has finished")).not_to_be_checked()
+    await expect(page.get_by_label("Email me when a run finishes")).not_to_be_checked()
 
 
 async def test_making_a_token_and_revoking_it(page: Page) -> None:

@@ -2,6 +2,9 @@
 
 import pytest
 
+from holdgate.accounts.profile.profiles import settle_profile
+from holdgate.core.db import Database
+from holdgate.core.principal import Principal
 from holdgate.testing import KindTester
 from tests.careers.careers_site import PDF, Site
 from tests.kinds.applying import SALARY, WORK_PERMIT, Applicant
@@ -115,3 +118,18 @@ async def test_an_answer_the_site_refused_is_asked_again_after_a_retry(
     assert await tester.run(task_id) == "succeeded"
     [sent] = site.received("outdated-options-q")
     assert (sent["answers"], sent["cover_letter"]) == ({"work_permit": "yes"}, "My own words.")
+
+
+async def test_a_saved_profile_answers_every_application_that_waits_for_it(
+    ada: Applicant, tester: KindTester, database: Database
+) -> None:
+    await ada.change(name="")
+    waiting = [await ada.apply(f"nameless-{n}", questions=[WORK_PERMIT]) for n in range(2)]
+    other = await ada.apply("nameless-salary", questions=[SALARY | {"required": True}])
+    assert [await tester.run(task_id) for task_id in (*waiting, other)] == ["needs_input"] * 3
+    await ada.change(name="Ada Lovelace", answers={WORK_PERMIT["label"]: "yes"})
+    person = Principal(ada.id, "ada@example.org", "Ada", "member")
+    async with database.write(person.actor) as session:
+        assert await settle_profile(session, person) == 2
+    assert [(await tester.task(task_id)).state for task_id in (*waiting, other)] == ["queued", "queued", "needs_input"]
+    assert await tester.run(waiting[0]) == "pending_approval"

@@ -94,7 +94,7 @@ async def test_the_edited_letter_arrives_byte_for_byte(ada: Applicant, tester: K
 async def test_a_letter_that_is_empty_or_too_long_cannot_be_approved(ada: Applicant, tester: KindTester) -> None:
     task_id = await ada.apply("letters")
     await tester.run(task_id)
-    for letter, problem in [("  \n ", "Please fill this in"), ("x" * 20_001, "At most 20,000")]:
+    for letter, problem in [("  \n ", "This field is required"), ("x" * 20_001, "At most 20,000")]:
         with pytest.raises(Exception, match="Some answers") as refusal:
             await tester.decide(task_id, form={"cover_letter": letter})
         assert problem in refusal.value.fields["cover_letter"]  # type: ignore[attr-defined]

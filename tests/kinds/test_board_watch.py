@@ -59,7 +59,7 @@ async def test_a_watch_imports_what_is_new_closes_what_has_gone_and_opens_what_i
         assert await postings(database, Search(closed=True)) == ["Hedger"]
         assert await postings(database, open_ones("")) == ["Dyker", "Master thatcher"]
         fourth = await look(tester, site.url)
-    # One row cannot be read: it may be any of those that seem to have gone.
+    # One row can’t be read: it may be any of those that seem to have gone.
     assert (fourth["known"], fourth["closed"], fourth["unreadable"]) == (1, 0, 1)
     assert await postings(database, open_ones("")) == ["Dyker", "Hedger", "Master thatcher"]
     asked = ["if-none-match" in head.lower() and head.lower().split('if-none-match: "')[1][0] for head in site.heads]

@@ -150,7 +150,7 @@ async def test_somebody_elses_run_is_as_good_as_none(tester: KindTester, databas
     for wanted in (run_id, uuid7()):
         task_id = await tester.enqueue("report.generate", {"run_id": str(wanted)}, owner_id=bob.id)
         assert await tester.run(task_id) == "dead_letter"
-        assert (await tester.task(task_id)).reason == "There is no such run, or it belongs to somebody else."
+        assert (await tester.task(task_id)).reason == "No such run, or it belongs to somebody else."
 
 
 async def test_it_is_read_in_chunks_and_says_what_is_left_out(

@@ -48,7 +48,7 @@ async def test_failing_more_often_than_it_is_tried_ends_in_the_dead_letters(test
 async def test_a_permanent_failure_is_not_tried_again(tester: KindTester) -> None:
     task_id = await tester.enqueue("sample.task", {"permanent": True})
     assert await tester.run(task_id) == "dead_letter"
-    assert (await tester.task(task_id)).reason == "It was told to fail for good."
+    assert (await tester.task(task_id)).reason == "Failed on purpose (permanent)."
 
 
 async def test_progress_ends_complete(tester: KindTester) -> None:

@@ -45,6 +45,9 @@ class Probe(PlainLetter):
         context = {
             "title": data.title,
             "reason": "",
+            "asker": "Ann",
+            "run_name": "",
+            "kind": "x",
             "deadline": "",
             "url": f"{settings.base_url}/review/{self.tokens[-1]}",
         }

@@ -181,7 +181,7 @@ async def test_a_mail_that_cannot_be_made_marks_the_recipient_undelivered_in_the
     await lose(database)
     with pytest.raises(KeyError):
         await handle(await claim(database), database, smtp_settings, last=True)
-    assert await notes(database, "undelivered") == ["The mail could not be made."]
+    assert await notes(database, "undelivered") == ["The email couldn’t be created."]
     assert mail_server.accepted == []
     assert await notes(database, "minted") == []
 
@@ -202,7 +202,7 @@ async def test_a_link_is_not_mailed_to_another_address_than_the_one_it_is_for(
 ) -> None:
     probe.to = "eve@example.org"
     await enqueue(database)
-    with pytest.raises(PermanentError, match="another address"):
+    with pytest.raises(PermanentError, match="different address"):
         await handle(await claim(database), database, smtp_settings)
     assert mail_server.accepted == []
     assert await notes(database, "minted") == []

@@ -35,7 +35,7 @@ async def client(settings: Settings, database: Database) -> AsyncIterator[httpx.
 
 async def deliver(database: Database, title: str, to: str = "ada@example.org") -> str:
     """Returns the path of its page."""
-    context = {"title": title, "reason": "", "deadline": "", "url": LINK}
+    context = {"title": title, "reason": "", "deadline": "", "asker": "Ann", "run_name": "", "kind": "x", "url": LINK}
     message = render("input_needed", context, to=to, task_id=uuid7(), settings=Settings())
     async with database.write("system") as session:
         await mailbox.deliver(session, message)

@@ -20,6 +20,7 @@ CONTEXT = {
     "title": "Send the application to Zürich Re",
     "asker": "Łucja Ünal",
     "run_name": "Week 48",
+    "kind": "application.submit",
     "what": [("Company", "Zürich Re"), ("Position", "Engineer <staff> & more")],
     "url": "https://hold.example/review/abc",
     "minutes": 20,
@@ -50,7 +51,7 @@ def part(message: EmailMessage, subtype: str) -> str:
 def test_the_headers_are_those_of_a_good_transactional_mail() -> None:
     message = rendered()
     assert {name: str(value) for name, value in message.items() if name != "Content-Type"} == {
-        "Subject": "Please decide: Send the application to Zürich Re (20 minutes)",
+        "Subject": "Approval needed: Send the application to Zürich Re",
         "From": "Höldpoint <hold@mail.example>",
         "To": "ada@example.org",
         "Date": "Mon, 23 Nov 2026 09:05:12 +0000",
@@ -96,7 +97,7 @@ def test_values_are_escaped_in_html_and_plain_in_text() -> None:
 def test_a_title_cannot_add_a_header() -> None:
     message = rendered(title="Hello\r\nBcc: eve@example.org\r\n\r\nA body")
     assert message["Bcc"] is None
-    assert str(message["Subject"]) == "Please decide: Hello Bcc: eve@example.org A body (20 minutes)"
+    assert str(message["Subject"]) == "Approval needed: Hello Bcc: eve@example.org A body"
 
 
 @pytest.mark.parametrize("to", ["ada@example.org\r\nBcc: eve@example.org", "ada@example.org, eve@example.org"])
@@ -141,7 +142,7 @@ def test_nothing_is_loaded_when_the_mail_is_opened() -> None:
 
 def test_without_a_deadline_no_time_is_named() -> None:
     message = rendered(minutes=None, run_name="", what=[])
-    assert str(message["Subject"]) == "Please decide: Send the application to Zürich Re"
+    assert str(message["Subject"]) == "Approval needed: Send the application to Zürich Re"
     assert "minutes" not in part(message, "plain")
     assert "in the run" not in part(message, "plain")
 
@@ -151,11 +152,14 @@ def test_the_request_for_input_names_what_is_needed_and_says_it_once() -> None:
     context = {
         "title": "Which start date?",
         "reason": "Which start date?",
+        "asker": "Ann",
+        "run_name": "",
+        "kind": "x",
         "deadline": "",
         "url": "http://127.0.0.1:8000/review/x",
     }
     message = render("input_needed", context, to="ada@example.org", task_id=TASK, settings=settings)
-    assert str(message["Subject"]) == "Needs you: Which start date?"
+    assert str(message["Subject"]) == "Input needed:  Which start date?"
     assert part(message, "plain").count("Which start date?") == 1
     context["reason"] = "The employer asks for it."
     message = render("input_needed", context, to="ada@example.org", task_id=TASK, settings=settings)

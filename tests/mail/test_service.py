@@ -31,7 +31,7 @@ async def test_a_mail_is_a_task_of_the_mail_queue(database: Database, probe: Pro
         task = await session.get_one(Task, task_id)
     assert (task.kind, task.queue, task.state, task.priority) == ("email.send", "mail", "queued", 300)
     assert task.payload == {"template": TEMPLATE, "to": "ada@example.org", "data": {"title": "Hello"}}
-    assert task.title == "Mail “input needed” to ada@example.org"
+    assert task.title == "Email “input needed” to ada@example.org"
 
 
 async def test_plain_data_are_checked_against_the_letter_and_get_its_defaults(database: Database, probe: Probe) -> None:

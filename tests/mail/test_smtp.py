@@ -15,7 +15,15 @@ from tests.mail.smtp_server import CERTIFICATE, PASSWORD, USER, MailServer, gree
 
 LONG = timedelta(seconds=10)
 TOKEN = "Zq3vYb8kTn5wXc1rLm7dPf2hJs9gAe4uBi6oCyDtEvF"
-CONTEXT = {"title": "A letter", "reason": "A reason", "deadline": "", "url": f"http://127.0.0.1:8000/review/{TOKEN}"}
+CONTEXT = {
+    "title": "A letter",
+    "reason": "A reason",
+    "deadline": "",
+    "asker": "Ann",
+    "run_name": "",
+    "kind": "x",
+    "url": f"http://127.0.0.1:8000/review/{TOKEN}",
+}
 MESSAGE = render("input_needed", CONTEXT, to="ada@example.org", task_id=uuid7(), settings=Settings())
 
 
@@ -95,13 +103,13 @@ async def test_a_refused_connection_is_temporary() -> None:
         reserved.bind(("127.0.0.1", 0))
         error = await refusal(f"smtp://127.0.0.1:{reserved.getsockname()[1]}")
     assert isinstance(error, TemporaryMailError)
-    assert "cannot be reached" in str(error)
+    assert "can’t be reached" in str(error)
 
 
 async def test_an_unknown_host_is_temporary() -> None:
     error = await refusal("smtp://mx.invalid:25")
     assert isinstance(error, TemporaryMailError)
-    assert "mx.invalid:25 cannot be reached" in str(error)
+    assert "mx.invalid:25 can’t be reached" in str(error)
 
 
 async def test_a_slow_server_is_given_up_after_the_timeout_and_is_temporary() -> None:

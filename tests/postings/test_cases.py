@@ -21,7 +21,7 @@ READ: dict[str, tuple[list[str], list[str]]] = {
     "greenhouse-multi-select.json": ([f"{KILN}501"], ["several answers"]),
     "greenhouse-compliance.json": ([f"{KILN}502"], ["demographic questions, consent"]),
     "greenhouse-file-question.json": ([f"{KILN}507"], []),
-    "greenhouse-new-type.json": ([f"{KILN}508"], ["optional, and left out"]),
+    "greenhouse-new-type.json": ([f"{KILN}508"], ["optional and was skipped"]),
     "greenhouse-departments.json": ([f"{KILN}505".replace("Marl Pottery", "marlpottery")], []),
     "greenhouse-no-company.json": (
         [

@@ -57,7 +57,7 @@ async def test_known_postings_of_the_file_are_in_the_run_except_those_applied_to
     await browser.send_form(f"{where}/start", {"name": "Monday"})
     said = words(await browser.get("/postings"))
     assert "1 posting imported. 2 rows had been imported before." in said
-    assert "The run has started with 2 tasks. 1 posting left out: applied to already." in said
+    assert "The run has started with 2 tasks. 1 posting skipped: already applied." in said
 
 
 async def test_a_refused_run_leaves_the_import_as_it_was_and_what_was_typed(
@@ -66,7 +66,7 @@ async def test_a_refused_run_leaves_the_import_as_it_was_and_what_was_typed(
     where = await previewed(browser, (SAMPLES / "broken.csv").read_text())
     for given, why in (
         ({"name": "Tuesday"}, "Tick the box"),
-        ({"name": "", "leave_out": "true"}, "Please fill this in."),
+        ({"name": "", "leave_out": "true"}, "This field is required."),
         ({"name": "x" * 201, "leave_out": "true"}, "At most 200 characters"),
     ):
         refused = await browser.send_form(f"{where}/start", given)

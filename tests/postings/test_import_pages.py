@@ -65,7 +65,7 @@ async def test_a_posting_that_is_known_gets_the_text_of_the_new_file(browser: Br
         "title,company,url\nAnother title,Harrow,http://www.harrow.example/1/?utm_source=x\nNew,Harrow,https://harrow.example/2\n"
     )
     said = words(await browser.get(sent.headers["location"]))
-    assert "New 1 will be imported Known 1 updated" in said
+    assert "New 1 will be imported Already imported 1 updated" in said
     await browser.send_form(sent.headers["location"])
     said = words(await browser.get("/postings"))
     assert "1 posting imported. 1 row had been imported before; 1 of them updated." in said

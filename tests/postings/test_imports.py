@@ -70,7 +70,7 @@ async def test_a_confirmation_that_fails_half_way_imports_nothing(database: Data
 
 async def test_errors_have_to_be_accepted_and_a_refusal_changes_nothing(database: Database, ada: Principal) -> None:
     import_id = await keep(database, ada, 1, errors=(ERROR, RowError(9, "title", "No title.", "")))
-    with pytest.raises(ErrorsNotAccepted, match="1 row with errors would be left out"):
+    with pytest.raises(ErrorsNotAccepted, match="1 row with errors would be skipped"):
         await confirm(database, ada, import_id)
     async with database.read() as session:
         waiting = await service.preview(session, ada, import_id)

@@ -153,7 +153,7 @@ async def test_a_posting_shows_description_questions_and_safe_links(browser: Bro
     assert "&lt;b&gt;Clerk&lt;/b&gt;" in page.text
     assert "<b>Clerk</b>" not in page.text
     said = words(page)
-    assert "May you work? One of: yes, no Required" in said
+    assert "May you work? Choice: yes, no Required" in said
     assert "industry Retail" in said
     for link in re.findall(r'<a [^>]*href="https://harrow[^>]*>', page.text):
         assert 'rel="noopener noreferrer"' in link

@@ -128,7 +128,7 @@ async def test_skipped_postings_are_counted_in_the_answer(browser: Browser, data
     await apply_to(database, done)
     await send(browser, await browser.get("/runs/new"), posting=[str(done), str(todo)])
     said = words(await browser.get("/postings"))
-    assert "The run has started with 1 task. 1 posting left out: applied to already." in said
+    assert "The run has started with 1 task. 1 posting skipped: already applied." in said
 
 
 async def test_sending_the_form_twice_at_once_makes_one_run(

@@ -110,9 +110,9 @@ async def test_the_mail_says_what_became_of_the_tasks_and_leads_to_the_run(
         data = letter_data("run_finished", mail["data"])
         values = await find_letter("run_finished").prepare(session, data, settings)
     message = render("run_finished", values, to=ann.email, task_id=run_id, settings=settings)
-    assert message["Subject"] == "Finished: A run (2 dead letters)"
+    assert message["Subject"] == "A run finished: 2 failed"
     plain = message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
-    for words in ("A run has finished after", "2 dead letter", "waiting in the queue", f"/runs/{run_id}", "/settings"):
+    for words in ("A run has finished after", "2 failed", "queued", f"/runs/{run_id}", "/settings"):
         assert words in plain
 
 

@@ -110,7 +110,7 @@ async def test_the_pages_say_when_it_is_likely_done_whom_it_waits_for_and_what_p
     async with site_of(settings, database, redis) as transport:
         async with browser_of(transport, ann) as browser:
             for path in ("/runs", f"/runs/{run_id}"):
-                assert "Likely done" in words(await browser.get(path))
+                assert "Done by about" in words(await browser.get(path))
                 assert f"by {ann.email}" not in words(await browser.get(path))
             async with database.write(ann.actor) as session:
                 await act(session, ann, run_id, RunVerb.PAUSE)

@@ -1,4 +1,4 @@
-"""Outcomes are written together, and one that cannot be stored keeps none of the others."""
+"""Outcomes are written together, and one that can’t be stored keeps none of the others."""
 
 import asyncio
 from uuid import UUID

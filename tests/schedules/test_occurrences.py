@@ -222,8 +222,8 @@ async def test_a_kind_that_is_gone_and_a_payload_that_no_longer_fits_hold_up_nob
     assert await fire(database, ONE) == 0
     assert [len(await tasks_of(database, each)) for each in (gone, unfit, sound)] == [0, 0, 1]
     refused, unknown = await schedule_of(database, unfit), await schedule_of(database, gone)
-    assert "does not fit test.nothing" in (refused.problem or "")
-    assert "no task kind 'test.gone'" in (service.problem_of(unknown) or "")
+    assert "Invalid payload for test.nothing" in (refused.problem or "")
+    assert "Unknown kind 'test.gone'" in (service.problem_of(unknown) or "")
     assert (refused.next_at, unknown.next_at) == (ONE, ONE)
     # Put right, both go on with the beat that waited.
     async with database.write("system") as session:

@@ -100,9 +100,9 @@ async def test_the_next_beats_are_shown_before_anything_is_saved(database: Datab
         ("zone", "Atlantis", "There is no time zone"),
         ("payload", "[]", "Not a JSON object"),
         ("payload", '{"word": 1}', "Expected `str`"),
-        ("kind", "test.gone", "There is no task kind"),
-        ("name", "", "Please fill this in"),
-        ("missed", "perhaps", "Choose one"),
+        ("kind", "test.gone", "Unknown kind"),
+        ("name", "", "This field is required"),
+        ("missed", "perhaps", "option from the list"),
         ("queue", "No Such", "small letters"),
     ],
 )
@@ -167,7 +167,7 @@ async def test_the_beats_and_their_tasks_are_listed_and_the_fragment_is_part_of_
     page = await member.get(f"/schedules/{schedule_id}")
     [task] = await tasks_of(database, schedule_id)
     assert f'href="/tasks/{task.id}"' in page.text
-    assert "Mon 23 Nov 2026, 13:00" in texts(page, "section", id="beats")[0]
+    assert "Mon 23 Nov 2026, 13:00" in texts(page, "section", id="run-history")[0]
     fragment = await member.get(f"/schedules/{schedule_id}", headers=HTMX)
     assert fragment.text.strip().splitlines()[0] in page.text
     listed = await member.get(f"/tasks?subject=schedule:{schedule_id}")

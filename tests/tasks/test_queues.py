@@ -96,7 +96,7 @@ async def test_the_page_shows_depth_and_an_administrator_pauses_without_htmx(
     assert (answer.status_code, answer.headers["location"]) == (303, "/queues")
     page = await admin.get("/queues")
     assert "root@example.org" in texts(page, data_cell="paused")[0]
-    assert "user:root@example.org" in texts(page, "section", id="queue-events")[0]
+    assert "root@example.org" in texts(page, "section", id="queue-events")[0]
     assert "Paused" in words(await admin.get("/overview"))
     assert (await admin.send_form("/queues/slow/resume")).status_code == 303
     assert "paused by" not in words(await admin.get("/queues"))

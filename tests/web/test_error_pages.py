@@ -44,7 +44,7 @@ def test_a_page_whose_address_does_not_fit_leads_to_the_page_without_it_and_neve
         text = write(problem, scope, PAGES, partial=False)[1].decode()
         assert '<a class="button button--primary" href="/tasks">Open the page</a>' in text
         sent = write(problem, {**scope, "method": "POST"}, PAGES, partial=False)[1].decode()
-        assert "Go back, correct what is named above" in sent
+        assert "Go back, fix what is named above" in sent
 
 
 async def test_an_address_no_route_knows_shows_who_is_signed_in_where_to_go_and_lets_them_sign_out(

@@ -72,7 +72,7 @@ async def test_an_endpoint_is_added_and_its_secret_shown_once(browser: Browser, 
         ({"url": "https://u:p@x.example", "events": ["task.held"]}, "user name or password"),
         ({"url": URL}, "Choose at least one event"),
         ({"url": URL, "events": ["no.such"]}, "There is no event"),
-        ({"url": "", "events": ["task.held"]}, "Please fill this in"),
+        ({"url": "", "events": ["task.held"]}, "This field is required"),
         ({"url": URL, "events": ["task.held"], "everyone": "true"}, "Only administrators"),
     ],
 )

@@ -35,24 +35,24 @@ class AccessEnded(Forbidden):
 
 class UserNotFound(NotFound):
     def __init__(self) -> None:
-        super().__init__("There is no such person.")
+        super().__init__("No such user.")
 
 
 class SessionNotFound(NotFound):
     def __init__(self) -> None:
-        super().__init__("There is no such session; it may have ended already.")
+        super().__init__("No such session. It may have already ended.")
 
 
 class LastAdmin(Conflict):
-    title = "Somebody must stay administrator"
+    title = "Last administrator"
 
     def __init__(self) -> None:
-        super().__init__("This is the last administrator who can sign in. Make somebody else administrator first.")
+        super().__init__("This is the last administrator who can sign in. Make another user administrator first.")
 
 
 class TokenNotFound(NotFound):
     def __init__(self) -> None:
-        super().__init__("There is no such token; it may have been revoked already.")
+        super().__init__("No such token. It may have been revoked.")
 
 
 class BadToken(Unauthorized):
@@ -67,4 +67,4 @@ class BadToken(Unauthorized):
 
 class AbsenceNotFound(NotFound):
     def __init__(self) -> None:
-        super().__init__("There is no such absence. It may have been deleted already.")
+        super().__init__("No such absence. It may have been deleted.")

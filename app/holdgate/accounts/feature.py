@@ -31,7 +31,7 @@ FEATURE = Feature(
         ),
         NavigationItem(
             key="users",
-            label="People",
+            label="Users",
             href="/admin/users",
             group="account",
             rank=20,

@@ -26,7 +26,7 @@ class SignInLetter(PlainLetter):
         token = mint()
         email = await link_queries.give_token(session, data.link_id, digest(token))
         if email is None:
-            raise NotNeeded("The link is over: used, expired, or replaced by a newer one.")
+            raise NotNeeded("The link has been used, has expired or was replaced by a newer one.")
         return {
             "to": email,
             "url": f"{settings.base_url}/login/{token}",

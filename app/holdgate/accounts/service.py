@@ -134,7 +134,7 @@ async def _keep_an_admin(session: WriteSession, user_id: UUID) -> None:
 async def choose_time_zone(session: WriteSession, user_id: UUID, name: str | None) -> None:
     """In which zone times are shown to them; None: their browser's. Raises Invalid."""
     if name is not None and not zones.is_zone(name):
-        raise Invalid("There is no such time zone.", {"time_zone": "Choose one of the offered zones."})
+        raise Invalid("Unknown time zone.", {"time_zone": "Choose one of the offered zones."})
     await queries.set_time_zone(session, user_id, name)
 
 

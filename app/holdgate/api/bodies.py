@@ -55,11 +55,11 @@ def decode(text: bytes, kind: type[T], within: str = "") -> T:
         raise misfit(str(error), within) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if SURROGATE.search(text) and (place := _place_of_half(text)) is not None:
-            sentence = "A text holds half of a character (a lone surrogate), which cannot be stored."
+            sentence = "A text contains half of a character (a lone surrogate), which can’t be stored."
             raise Invalid(sentence, {f"{within}{place}".lstrip("."): "Remove the lone surrogate."}) from error
         raise Malformed(f"The body is not JSON: {error}.") from error
     if NUL in text and holds_nul(msgspec.json.decode(text)):
-        raise Invalid("A text holds a NUL character, which cannot be stored.", {within: "Remove \\u0000."})
+        raise Invalid("A text contains a NUL character, which can’t be stored.", {within: "Remove \\u0000."})
     return found
 
 
@@ -77,24 +77,24 @@ def misfit(problem: str, within: str = "") -> Invalid:
     path = f"{within}{place.rstrip('`.')}".lstrip(".")
     if missing := MISSING_FIELD.search(sentence):
         path, sentence = f"{path}.{missing[1]}".lstrip("."), "This is missing."
-    return Invalid("The body does not fit.", {path: sentence})
+    return Invalid("The request body is invalid.", {path: sentence})
 
 
 def read_query(request: WebRequest, kind: type[S]) -> S:
     """The query string. Raises Invalid for what does not fit, and for parameters that do not exist."""
     given: dict[str, Any] = dict(request.query_params.items())
     known = {field.encode_name: field.name for field in msgspec.structs.fields(kind)}
-    unknown = {f"?{name}": "There is no such parameter." for name in given if name not in known}
+    unknown = {f"?{name}": "Unknown parameter." for name in given if name not in known}
     twice = {f"?{name}": "This may be given once." for name in known if len(request.query_params.getall(name, [])) > 1}
     if unknown or twice:
-        raise Invalid("The address does not fit.", {**unknown, **twice})
+        raise Invalid("The URL has invalid parameters.", {**unknown, **twice})
     if any("\0" in value for value in given.values()):
         raise Invalid("A parameter holds a NUL character.", {f"?{n}": "NUL" for n, v in given.items() if "\0" in v})
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         sentence, _, place = str(error).partition(PLACE)
-        raise Invalid("The address does not fit.", {f"?{place.strip('.`')}": sentence}) from error
+        raise Invalid("The URL has invalid parameters.", {f"?{place.strip('.`')}": sentence}) from error
 
 
 async def read_lines(request: WebRequest) -> AsyncIterator[bytes]:

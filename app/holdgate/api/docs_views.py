@@ -15,19 +15,19 @@ CACHE = "public, max-age=300"
 
 # What each status of a refusal means here, and what to do.
 REFUSALS = {
-    400: ("Not JSON", "The body cannot be read at all. Mend the program that made it."),
+    400: ("Not JSON", "The body can’t be read. Fix the request."),
     401: ("No token, or none that is valid", "Send Authorization: Bearer hg_…. WWW-Authenticate says more."),
-    403: ("Not allowed", "The token lacks a scope, which WWW-Authenticate names, or its person may not do this."),
-    404: ("Not found", "There is no such thing, or it is somebody else's: the answer is the same."),
+    403: ("Not allowed", "The token lacks a scope, which WWW-Authenticate names, or its user may not do this."),
+    404: ("Not found", "Not found, or it belongs to somebody else: the response is the same."),
     405: ("Wrong method", "Allow lists those that there are."),
     409: ("Conflict", "It is in another state, or a request with this Idempotency-Key is being worked on."),
-    410: ("Over", "The time to decide has passed."),
+    410: ("Expired", "The deadline has passed."),
     413: ("Too large", "At most 12 MB and 10,000 tasks can be sent at once."),
     415: ("Wrong type", "Say in Content-Type what is sent."),
-    422: ("Does not fit", "errors lists what and where: a JSON pointer into the body, or a parameter."),
+    422: ("Validation error", "errors lists what and where: a JSON pointer into the body, or a parameter."),
     429: ("Too many requests", "Wait as many seconds as Retry-After says."),
-    500: ("Our fault", "Tell whoever runs this Holdgate the request_id."),
-    503: ("Not available", "The database or the identity provider is away. Try again after Retry-After."),
+    500: ("Server error", "Report the request_id to your administrator."),
+    503: ("Not available", "The database or the identity provider is unavailable. Try again after Retry-After."),
 }
 
 

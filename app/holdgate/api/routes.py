@@ -1,7 +1,7 @@
 """Routes of the API: a handler is its work alone. Its annotations say what it takes and answers; what all of them have
 around it is here.
 
-    @get("/tasks/{task_id:uuid}/steps", scope=Scope.TASKS_READ, tag=TAG, summary="List the finished steps of a task")
+    @get("/tasks/{task_id:uuid}/steps", scope=Scope.TASKS_READ, tag=TAG, summary="List the completed steps of a task")
     async def list_steps(user: Principal, read: ReadSession, task_id: UUID) -> StepList: ...
 
 A parameter is given by its type: the request, who asks, a session, the query string (`Query[…]`), the JSON body

@@ -91,7 +91,7 @@ class FieldsBlock(_Block, frozen=True, tag="fields"):
 
     def problems(self) -> Iterable[tuple[str, str]]:
         if not 1 <= len(self.fields) <= MOST_PAIRS:
-            yield "fields", f"From 1 to {MOST_PAIRS} values, please."
+            yield "fields", f"From 1 to {MOST_PAIRS} values."
         for label, text in self.pairs:
             if is_blank(label):
                 yield "fields", "A value needs a name that can be seen."
@@ -126,9 +126,9 @@ class TableBlock(_Block, frozen=True, tag="table"):
 
     def problems(self) -> Iterable[tuple[str, str]]:
         if not 1 <= len(self.columns) <= MOST_COLUMNS:
-            yield "columns", f"From 1 to {MOST_COLUMNS} columns, please."
+            yield "columns", f"From 1 to {MOST_COLUMNS} columns."
         if len(self.rows) > MOST_ROWS:
-            yield "rows", f"At most {MOST_ROWS} rows, please. Keep more in a file and show that."
+            yield "rows", f"At most {MOST_ROWS} rows. Put more in a file and show that."
         for number, row in enumerate(self.rows):
             if len(row) != len(self.columns):
                 yield f"rows[{number}]", f"It has {len(row)} values for {len(self.columns)} columns."
@@ -200,7 +200,7 @@ class ImageBlock(FileBlock, frozen=True, tag="image"):
         if self.file.content_type not in PICTURES:
             yield "file", f"A picture is one of {', '.join(sorted(PICTURES))}. Show {self.file.content_type} as a file."
         if is_blank(self.alt):
-            yield "alt", "Say what the picture shows, for whoever cannot see it."
+            yield "alt", "Describe the picture for people who can’t see it."
         yield from _long("alt", self.alt, 1000)
 
 
@@ -283,4 +283,4 @@ def scalar_text(value: Scalar) -> str:
 
 def _long(part: str, text: str, most: int = MOST_TEXT) -> Iterable[tuple[str, str]]:
     if len(text) > most:
-        yield part, f"At most {most:,} characters, please. Keep more in a file and show that."
+        yield part, f"At most {most:,} characters. Put more in a file and show that."

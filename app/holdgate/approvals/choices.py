@@ -41,7 +41,7 @@ class Choices(msgspec.Struct, frozen=True, omit_defaults=True):
                 return found.verb
         elif option is None and verb in (ApprovalVerb.APPROVE, ApprovalVerb.REJECT):
             return verb
-        raise Invalid("Please choose one of the decisions offered.", {"decision": "Choose one."})
+        raise Invalid("Choose a decision.", {"decision": "Choose a decision."})
 
 
 def check(options: Sequence[Option], *, needed: int) -> None:
@@ -56,8 +56,8 @@ def check(options: Sequence[Option], *, needed: int) -> None:
             raise QuestionImpossible(f"offers {name[:80]!r}; an option has a name of 1 to {MOST_NAME} characters")
     going = sum(option.goes_on for option in options)
     if options and not going:
-        raise QuestionImpossible("offers no option that goes on")
+        raise QuestionImpossible("offers no option that approves")
     if needed > 1 and going > 1:
         raise QuestionImpossible(
-            "needs several people and offers more than one option that goes on; they might choose differently"
+            "needs several people and offers more than one option that approves; they might choose differently"
         )

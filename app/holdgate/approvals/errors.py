@@ -9,7 +9,7 @@ from holdgate.core.text.zones import clock_of
 
 class ApprovalNotFound(NotFound):
     def __init__(self) -> None:
-        super().__init__("There is no such request, or you are not among those asked.")
+        super().__init__("No such request, or you’re not one of its approvers.")
 
 
 class AlreadyDecided(Conflict):
@@ -17,33 +17,33 @@ class AlreadyDecided(Conflict):
 
     def __init__(self, outcome: str, by: str, at: datetime) -> None:
         self.outcome, self.by, self.at = outcome, by, at
-        super().__init__(f"This request was already {outcome} by {name_of(by)} at {clock_of(at)}. Nothing was changed.")
+        super().__init__(f"Already {outcome} by {name_of(by)} at {clock_of(at)}. Your decision wasn’t recorded.")
 
 
 class QuestionExpired(Gone):
     def __init__(self) -> None:
-        super().__init__("The time to decide is over, so nothing was changed. You can ask for a fresh link.")
+        super().__init__("This request has expired, so your decision wasn’t recorded. You can ask for a new link.")
 
 
 class QuestionChanged(Conflict):
     """What was shown is not what would be done now."""
 
     def __init__(self) -> None:
-        super().__init__("The request has changed since you opened it. Please look at it again, then decide.")
+        super().__init__("This request changed since you opened it. Please review it again, then decide.")
 
 
 class TooLateToTakeBack(Conflict):
     def __init__(self) -> None:
-        super().__init__("It cannot be taken back any more: the task has gone on or has ended.")
+        super().__init__("It’s too late to undo: the task has resumed or ended.")
 
 
 class NoReceipt(NotFound):
     def __init__(self) -> None:
-        super().__init__("There is no receipt yet: nothing is decided, or the decision can still be taken back.")
+        super().__init__("No receipt yet: the request is undecided, or the decision can still be undone.")
 
 
 class NotAsked(Forbidden):
-    def __init__(self, sentence: str = "Only the people asked can decide this.") -> None:
+    def __init__(self, sentence: str = "Only its approvers can decide this.") -> None:
         super().__init__(sentence)
 
 
@@ -52,30 +52,28 @@ class AlreadyVoted(Conflict):
 
     def __init__(self, verb: str, at: datetime) -> None:
         done = {"approve": "approved this", "reject": "rejected this", "answer": "answered this"}
-        done["request_changes"] = "requested changes of this"
-        super().__init__(f"You have {done[verb]} already, at {clock_of(at)}. It counts once.")
+        done["request_changes"] = "requested changes to this"
+        super().__init__(f"You already {done[verb]} at {clock_of(at)}. It counts once.")
 
 
 class PassedOn(Conflict):
     """It is a colleague's to decide now."""
 
     def __init__(self, to: str) -> None:
-        super().__init__(f"You have passed this on to {to}, who decides in your place. Nothing was changed.")
+        super().__init__(f"You delegated this to {to}, who now decides. Your decision wasn’t recorded.")
 
 
 class SelfApproval(Forbidden):
     """Whoever started it, or changed its payload, is barred."""
 
     def __init__(self) -> None:
-        super().__init__("You started or changed this yourself, and it needs somebody else to decide.")
+        super().__init__("You can’t approve your own request. Somebody else has to decide.")
 
 
 class SignInNeeded(Forbidden):
     """The personal link alone, or a token, is not enough for this question."""
 
-    def __init__(
-        self, sentence: str = "This is decided by people who have signed in; the link alone is not enough."
-    ) -> None:
+    def __init__(self, sentence: str = "Sign in to decide this. The link alone isn’t enough.") -> None:
         super().__init__(sentence)
 
 

@@ -82,7 +82,7 @@ def _filter(wanted: AuditQuery) -> AuditFilter:
         except ValueError as problem:
             problems[f"?{name}"] = str(problem)
     if problems:
-        raise Invalid("The address does not fit.", problems)
+        raise Invalid("The URL has invalid parameters.", problems)
     return AuditFilter(**{name: getattr(wanted, name) for name in AuditFilter.__struct_fields__})
 
 

@@ -9,7 +9,7 @@ FEATURE = Feature(
     navigation=(
         NavigationItem(
             key="audit",
-            label="Audit",
+            label="Audit log",
             href="/admin/audit",
             group="account",
             rank=30,

@@ -11,6 +11,7 @@ from litestar.response import Stream
 from holdgate.audit import exports, queries
 from holdgate.audit.entries import AREAS, AuditEntry, AuditFilter, parse_place
 from holdgate.audit.errors import LookupTooSlow
+from holdgate.audit.sentences import sentence
 from holdgate.core.errors import Invalid
 from holdgate.core.paging import PAGE
 from holdgate.core.text.masking import masked, masked_text
@@ -32,6 +33,7 @@ class AuditRow(msgspec.Struct, frozen=True):
     """A line with its secrets hidden; `more` is what else was noted, in short."""
 
     line: AuditEntry
+    sentence: str
     detail: str
     more: str
 
@@ -57,13 +59,13 @@ def _asked(request: WebRequest) -> tuple[AuditFilter | None, Form[Any]]:
     for name, text in list(values.items()):
         try:
             if len(text) > MOST_TEXT or "\0" in text:
-                raise ValueError(f"At most {MOST_TEXT} characters, please.")
+                raise ValueError(f"At most {MOST_TEXT} characters.")
             if name in ("since", "until"):
                 parse_age(text)
             if name == "task":
                 values[name] = _id(text)
             if name == "area" and text not in AREAS:
-                raise ValueError("Choose one of the offered areas.")
+                raise ValueError("Choose an option from the list.")
         except ValueError as problem:
             errors[name] = str(problem)
     return None if errors else AuditFilter(**values), Form(values=given, errors=errors)
@@ -73,7 +75,7 @@ def _id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise ValueError("This is not a valid id.") from None
+        raise ValueError("This is not a valid ID.") from None
 
 
 def _address(wanted: AuditFilter, everything: bool, path: str = PATH, before: str = "") -> str:
@@ -97,7 +99,7 @@ async def show_audit(request: WebRequest, user: SignedIn, read: Read) -> Respons
             form = form.refused(problem)
     shown, good = found[:PAGE], wanted or AuditFilter()
     view = AuditView(
-        rows=[AuditRow(line, masked_text(line.detail or ""), _more(line)) for line in shown],
+        rows=[AuditRow(line, sentence(line), masked_text(line.detail or ""), _more(line)) for line in shown],
         form=form,
         everything=everything,
         areas=AREAS,

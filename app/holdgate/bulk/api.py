@@ -132,5 +132,5 @@ handlers = [
     get_bulk,
     undo_bulk,
     _verb("stop", service.stop, BulkState.STOPPED, "Stop a bulk action"),
-    _verb("continue", service.go_on, BulkState.RUNNING, "Let a redrive that waits go on"),
+    _verb("continue", service.go_on, BulkState.RUNNING, "Continue a paused redrive"),
 ]

@@ -5,7 +5,7 @@ from holdgate.core.errors import Conflict, Invalid, NotFound
 
 class ActionNotFound(NotFound):
     def __init__(self) -> None:
-        super().__init__("There is no such bulk action, or it belongs to somebody else.")
+        super().__init__("No such bulk job, or it belongs to somebody else.")
 
 
 class NothingMatches(Invalid):
@@ -29,17 +29,14 @@ class Outgrown(Conflict):
 
 class NotWaiting(Conflict):
     def __init__(self) -> None:
-        super().__init__("This bulk action is under way by itself. Only a redrive that waits can be told to go on.")
+        super().__init__("This bulk job is already running. Only a paused redrive can be continued.")
 
 
 class NoWayBack(Conflict):
     def __init__(self) -> None:
-        super().__init__(
-            "This bulk action cannot be taken back: it is still under way, has changed nothing, or did what nothing "
-            "leads back from."
-        )
+        super().__init__("This bulk job can’t be undone: it is still running, changed nothing, or isn’t reversible.")
 
 
 class ActionEnded(Conflict):
     def __init__(self, state: str) -> None:
-        super().__init__(f"This bulk action is {state}, so nothing about it can be changed any more.")
+        super().__init__(f"This bulk job is {state}, so it can’t be changed.")

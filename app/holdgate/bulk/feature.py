@@ -6,7 +6,7 @@ FEATURE = Feature(
     pages=("holdgate.bulk.views",),
     api=("holdgate.bulk.api",),
     navigation=(
-        NavigationItem(key="bulk", label="Bulk actions", href="/bulk", group="more", rank=40, words="many filter"),
+        NavigationItem(key="bulk", label="Bulk jobs", href="/bulk", group="more", rank=40, words="many filter"),
     ),
     reasons="holdgate.bulk.timeline:find",
     upkeep="holdgate.bulk.upkeep:UPKEEP",

@@ -21,6 +21,7 @@ from holdgate.core.ids import uuid7
 from holdgate.core.postgres.outages import is_away, sqlstate
 from holdgate.core.principal import Principal
 from holdgate.core.telemetry import log
+from holdgate.core.text.verbs import past
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import marks
 from holdgate.tasks.queue import moves as tasks
@@ -213,7 +214,7 @@ def _narrowed(verb: BulkVerb, wanted: TaskFilter) -> TaskFilter:
     states = standings_for(verb, wanted.states, bool(wanted.ids))
     if not states:
         asked = " or ".join(state.replace("_", " ") for state in wanted.states)
-        raise Invalid(f"Tasks that are {asked} cannot be told to {verb}.")
+        raise Invalid(f"Tasks can’t be {past(verb)} while {asked}.")
     return msgspec.structs.replace(wanted, states=states)
 
 
@@ -225,7 +226,7 @@ def _check(verb: BulkVerb, priority: int | None, note: str, canary: bool, at: da
     if priority is not None and not 0 <= priority <= 1000:
         raise Invalid("The priority must be from 0 to 1000.", {"priority": "From 0 to 1000."})
     if len(note) > MOST_NOTE or "\0" in note:
-        sentence = f"At most {MOST_NOTE} characters, please."
+        sentence = f"At most {MOST_NOTE} characters."
         raise Invalid(sentence, {"note": sentence})
     if canary and verb is not BulkVerb.RETRY:
         raise Invalid("Only a retry can go in steps.")

@@ -137,7 +137,7 @@ async def _start(request: WebRequest, user: Principal, write: Any, name: str, se
 
 def _known(verb: str) -> str:
     if verb not in VERBS:
-        raise NotFound(f"Tasks cannot be told to {verb!r} in bulk.")
+        raise NotFound(f"Unknown bulk job: {verb!r}.")
     return verb
 
 
@@ -219,7 +219,7 @@ async def _undo(session: Session, action: BulkAction) -> UndoView | None:
         return None
     params = [("verb", back.verb.value), *back.wanted.params()]
     if back.priority is None:
-        note = "They go on behind their finished steps; what was asked is asked again, a try under way begins anew."
+        note = "They resume after their completed steps; requests are sent again, and running attempts start over."
         return UndoView("Undo: put them back into the queue…", f"/bulk/new?{urlencode(params)}", note)
     params.append(("priority", str(back.priority)))
     label = f"Undo: back to priority {back.priority}…"
@@ -235,7 +235,7 @@ async def stop(request: WebRequest, user: SignedIn, write: Write, action_id: Fro
 @post("/bulk/{action_id:uuid}/continue")
 async def go_on(request: WebRequest, user: SignedIn, write: Write, action_id: FromPath[UUID]) -> Response[Any]:
     await service.go_on(write, user, action_id)
-    return see_other(request, f"/bulk/{action_id}", "It goes on with the next step.")
+    return see_other(request, f"/bulk/{action_id}", "Bulk job continued.")
 
 
 handlers = [show_new, start, show_actions, show_action, stop, go_on]

@@ -23,7 +23,7 @@ from holdgate.core.revisions import LOCK_TIMEOUT, TIMEOUT
     type=click.FloatRange(0),
     default=TIMEOUT,
     show_default=True,
-    help="Seconds in which it tries again; then it ends with status 1 and names who is in the way.",
+    help="Seconds in which it retries; then it ends with status 1 and names who is in the way.",
 )
 @click.option("--check", is_flag=True, help="Change nothing. Exit status 1: the schema is behind.")
 @click.option("--plan", is_flag=True, help="Change nothing. List what would be done.")

@@ -47,7 +47,7 @@ def token() -> None:
     help="May be given several times.",
 )
 @click.option("--name", default="command line", show_default=True, help="What its owner sees it by in the settings.")
-@click.option("--days", type=click.IntRange(1, 3650), help="When it expires; never, if left out.")
+@click.option("--days", type=click.IntRange(1, 3650), help="When it expires; never by default.")
 def create_token(email: str, scopes: tuple[str, ...], name: str, days: int | None) -> None:
     """Make a token for EMAIL and print it, alone, on standard output. Without --scope:
     tasks:read, tasks:write and approvals:decide."""

@@ -33,7 +33,7 @@ def init(folder: Path) -> None:
     try:
         settings = tomllib.loads(existing or "")
     except tomllib.TOMLDecodeError as error:
-        raise click.ClickException(f"{pyproject} cannot be read: {error}. Correct it, and run this again.") from None
+        raise click.ClickException(f"{pyproject} can’t be read: {error}. Correct it, and run this again.") from None
     where, package = _package(folder, str(settings.get("project", {}).get("name", "")))
     for name, source in {
         f"{where}/__init__.py": None,

@@ -66,7 +66,7 @@ def verify_webhook(
     try:
         return msgspec.structs.replace(msgspec.json.decode(body, type=WebhookMessage), id=id)
     except msgspec.DecodeError as error:
-        raise WebhookRefused(f"The message cannot be read: {error}.") from error
+        raise WebhookRefused(f"The message can’t be read: {error}.") from error
 
 
 def _key(secret: str) -> bytes:

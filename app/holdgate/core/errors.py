@@ -8,7 +8,7 @@ class AppError(Exception):
     """An expected refusal: `str(error)` is a sentence that says what is wrong and what to do."""
 
     status = 400
-    title = "That did not work"
+    title = "Something went wrong"
     headers: Mapping[str, str] = MappingProxyType({})
 
 
@@ -16,7 +16,7 @@ class Unauthorized(AppError):
     """Nobody is signed in."""
 
     status = 401
-    title = "Please sign in"
+    title = "Sign in"
     headers: Mapping[str, str] = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
@@ -45,7 +45,7 @@ class Conflict(AppError):
     """The thing is no longer in a state in which this can be done."""
 
     status = 409
-    title = "Too late, or already done"
+    title = "Already completed"
 
 
 class Gone(AppError):
@@ -66,7 +66,7 @@ class UnsupportedMedia(AppError):
     """The body is of a type that is not read here."""
 
     status = 415
-    title = "Not a type that is read here"
+    title = "Unsupported file type"
 
 
 class Invalid(AppError):
@@ -76,7 +76,7 @@ class Invalid(AppError):
     """
 
     status = 422
-    title = "Please check what you entered"
+    title = "Check your input"
 
     def __init__(self, message: str, fields: dict[str, str] | None = None) -> None:
         super().__init__(message)
@@ -99,7 +99,7 @@ class Unavailable(AppError):
     """Something we depend on is away; asking again helps."""
 
     status = 503
-    title = "Not available just now"
+    title = "Temporarily unavailable"
 
     def __init__(self, message: str, retry_after: int = 5) -> None:
         super().__init__(message)

@@ -50,7 +50,7 @@ class FileStore:
         except FileNotFoundError:
             return None
         except (BaseError, OSError, ValueError) as error:
-            raise FilesAway(f"The file cannot be read: {_line(error)}") from error
+            raise FilesAway(f"The file can’t be read: {_line(error)}") from error
         return _pieces(found.stream(min_chunk_size=PIECE))
 
     async def read(self, key: str) -> bytes | None:
@@ -75,7 +75,7 @@ async def _pieces(stream: "BytesStream") -> AsyncIterator[bytes]:
         async for piece in stream:
             yield bytes(piece)
     except (BaseError, OSError) as error:
-        raise FilesAway(f"The file cannot be read to its end: {_line(error)}") from error
+        raise FilesAway(f"The file can’t be read to its end: {_line(error)}") from error
 
 
 @cache

@@ -7,9 +7,13 @@ import msgspec
 
 
 def name_of(actor: str) -> str:
-    """An actor of the event log as people read it: `ann@example.org` of `user:ann@example.org`."""
+    """An actor of the event log as people read it: `ann@example.org` of `user:ann@example.org`, `Worker vm (4711)` of
+    `worker:vm:4711`."""
     kind, _, name = actor.partition(":")
-    return name if kind in ("user", "recipient") and name else actor
+    if kind == "worker" and name:
+        host, _, process = name.rpartition(":")
+        return f"Worker {host} ({process})" if host else f"Worker {name}"
+    return "System" if actor == "system" else name if kind in ("user", "recipient") and name else actor
 
 
 class Principal(msgspec.Struct, frozen=True):

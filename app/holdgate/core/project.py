@@ -17,7 +17,7 @@ def environment(environ: Mapping[str, str], folder: Path | None = None) -> dict[
     """What `config.load` takes: the environment, completed by the project's files.
 
     Raises:
-        ConfigError: a file cannot be read, or its table `[tool.holdgate]` has something unknown.
+        ConfigError: a file can’t be read, or its table `[tool.holdgate]` has something unknown.
     """
     here = folder or Path()
     return {**_pyproject(here / PYPROJECT), **_dotenv(here / DOTENV), **environ}
@@ -37,7 +37,7 @@ def _pyproject(path: Path) -> dict[str, str]:
     try:
         table = tomllib.loads(path.read_text()).get("tool", {}).get("holdgate", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{PYPROJECT} cannot be read: {error}") from None
+        raise ConfigError(f"{PYPROJECT} can’t be read: {error}") from None
     readers = {"kinds": _kinds, "queues": _queues}
     problems = [
         f"{PYPROJECT} has {name!r} in [tool.holdgate]. It takes {' and '.join(readers)}; other settings come from"

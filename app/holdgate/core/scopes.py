@@ -12,10 +12,10 @@ class Scope(StrEnum):
 
 
 MEANINGS = {
-    Scope.TASKS_READ: "See tasks, runs, approvals, postings, schedules, webhooks, counts and one's own account.",
+    Scope.TASKS_READ: "View tasks, runs, approvals, postings, schedules, webhooks, counts and your account.",
     Scope.TASKS_WRITE: "Start, change and cancel tasks, runs, bulk actions, schedules and webhooks; import postings; "
-    "change one's own settings.",
-    Scope.APPROVALS_DECIDE: "Decide approvals, pass them on, take them back; answer questions.",
+    "change your settings.",
+    Scope.APPROVALS_DECIDE: "Decide, delegate and undo approvals; answer questions.",
     Scope.APPROVALS_CREATE: "Ask people for approval, and see what came of it. Such a token decides nothing.",
-    Scope.ADMIN: "All of it, and everybody's: only for administrators.",
+    Scope.ADMIN: "Full access to everyone’s data (admins only).",
 }

@@ -53,7 +53,7 @@ def verify(value: Any, signature: Any, keys: Iterable[Mapping[str, str]]) -> str
         public = Ed25519PublicKey.from_public_bytes(_bytes(key["x"]))
         public.verify(_bytes(str(signature.get("value"))), canonical(value))
     except (InvalidSignature, NotBase64, ValueError):
-        return "Its signature does not fit: it has been changed, or it was not made here."
+        return "Invalid signature: it was changed, or not made here."
     return None
 
 

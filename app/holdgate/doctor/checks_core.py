@@ -44,7 +44,7 @@ async def database(patient: Installation) -> Finding:
         if any(sign in str(problem) for sign in POOLER_SIGNS):
             do = "This is a pooler's answer: set DATABASE_POOLER=transaction for web, workers and commands."
             return fail(f"It refuses us: {said}", do)
-        return fail(f"It cannot be reached: {said}", "Look at DATABASE_URL, the server, and the network between.")
+        return fail(f"It can’t be reached: {said}", "Look at DATABASE_URL, the server, and the network between.")
     if number < 150000:
         return fail(f"PostgreSQL {version} is too old.", "Upgrade to PostgreSQL 15 or newer.")
     if not writes:
@@ -211,7 +211,7 @@ async def served(patient: Installation) -> Finding:
         return fine("A living worker serves every queue and kind with ready tasks.")
     told = ", ".join(f"{line.n:,} × {line.kind} in {line.queue}" for line in found[:5])
     return fail(
-        f"Nobody serves: {told}.",
+        f"No worker for {told}.",
         "Add the queue to QUEUES, or the kind's module to KINDS, of a worker; or cancel these tasks.",
     )
 
@@ -255,7 +255,7 @@ async def stored_steps(patient: Installation) -> Finding:
         found = await queries.stored_steps(session, WILL_RUN_AGAIN, [*known], MOST_TASKS)
     lost = [step for step in found if not known[step.kind].fullmatch(step.name)]
     if not lost:
-        return fine("The code knows the finished steps of all unfinished tasks.")
+        return fine("The code knows the completed steps of all unfinished tasks.")
     told = "; ".join(
         f"{step.name!r} of {step.kind} (tasks: {step.tasks:,}, such as {step.example})" for step in lost[:5]
     )

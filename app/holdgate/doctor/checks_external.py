@@ -89,7 +89,7 @@ async def files(patient: Installation) -> Finding:
     except FilesAway as problem:
         return fail(str(problem), "Look at ARTIFACTS_URL, its rights and its space; for S3 at the AWS_ variables.")
     if found != data:
-        return fail("What was written cannot be read back.", "Look at the store: it has to show a file at once.")
+        return fail("What was written can’t be read back.", "Look at the store: it has to show a file at once.")
     return fine("A file was written, read and removed.")
 
 

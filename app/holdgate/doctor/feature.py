@@ -8,7 +8,7 @@ FEATURE = Feature(
     navigation=(
         NavigationItem(
             key="health",
-            label="Health",
+            label="System health",
             href="/admin/health",
             group="account",
             rank=40,

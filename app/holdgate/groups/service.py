@@ -77,6 +77,6 @@ async def unknown_among(session: Session, names: Collection[str]) -> dict[str, G
 def _description(text: str) -> str:
     shown = " ".join(text.split())
     if len(shown) > LONGEST_DESCRIPTION or "\0" in shown:
-        sentence = f"At most {LONGEST_DESCRIPTION} characters of plain text, please."
+        sentence = f"At most {LONGEST_DESCRIPTION} characters of plain text."
         raise Invalid(sentence, {"description": sentence})
     return shown

@@ -92,23 +92,23 @@ async def add_members(request: WebRequest, write: Write, name: FromPath[str]) ->
         await service.add_members(write, name, _addresses(form.data.members))
     except Invalid as problem:
         return await _detail(request, write, name, form.refused(_of_members(problem)))
-    return see_other(request, f"{HOME}/{name}", "Added. Open requests stay with those who were asked.")
+    return see_other(request, f"{HOME}/{name}", "Added. Open requests keep their approvers.")
 
 
 @post("/{name:str}/members/remove", include_in_schema=False)
 async def remove_member(request: WebRequest, write: Write, name: FromPath[str]) -> Response[str]:
     form = await read_form(request, MembersForm)
     if form.data is None:
-        raise Invalid("Please say whom.", dict(form.errors))
+        raise Invalid("Enter at least one email.", dict(form.errors))
     await service.remove_members(write, name, [form.data.members])
-    said = f"{form.data.members} is no longer in the group. Open requests stay with those who were asked."
+    said = f"{form.data.members} removed from the group. Open requests keep their approvers."
     return see_other(request, f"{HOME}/{name}", said)
 
 
 @post("/{name:str}/delete", include_in_schema=False)
 async def delete_group(request: WebRequest, write: Write, name: FromPath[str]) -> Response[str]:
     await service.delete_group(write, name)
-    return see_other(request, HOME, f"The group {name} has been deleted. Open requests stay with those who were asked.")
+    return see_other(request, HOME, f"The group {name} deleted. Open requests keep their approvers.")
 
 
 async def _list(

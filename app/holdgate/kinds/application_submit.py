@@ -28,8 +28,8 @@ from holdgate.tasks.kinds import Backoff, kind
 BACKOFF = Backoff(base=timedelta(seconds=4), factor=5.0, cap=timedelta(minutes=30))
 
 MIXED = (
-    "Its finished steps are about another posting than its payload now names, so nothing was sent. Retry it with the "
-    "finished steps run again, or start a new application for that posting."
+    "Its completed steps are about another posting than its payload now names, so nothing was sent. Retry it and "
+    "re-run completed steps, or start a new application for that posting."
 )
 
 
@@ -77,7 +77,7 @@ async def _answered(ctx: Context, question: str) -> bool:
 
 
 async def _ask(ctx: Context, question: str, missing: Missing) -> dict[str, Any]:
-    title = f"What is missing to apply for {missing.title} at {missing.company}"
+    title = f"Complete your details to apply for {missing.title} at {missing.company}"
     answer = await ctx.ask(question, title=title, show=missing.shown(), fields=missing.fields)
     return answer.form
 

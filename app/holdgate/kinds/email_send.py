@@ -59,7 +59,7 @@ async def send_email(ctx: Context, payload: Email) -> EmailResult:
     except Exception as error:
         if ctx.last_try:
             # What is not about mail (a template that fails) is told in full by the task, not to the letter's feature.
-            problem = str(error) if isinstance(error, TemporaryMailError) else "The mail could not be made."
+            problem = str(error) if isinstance(error, TemporaryMailError) else "The email couldn’t be created."
             await ctx.transact("undelivered", letter.undelivered, data, problem)
         elif isinstance(error, TemporaryMailError):
             with suppress(*AWAY):  # told again after the next attempt
@@ -82,7 +82,7 @@ async def _deliver(ctx: Context, payload: Email) -> EmailResult:
             context = await letter.prepare(session, letter_data(payload.template, payload.data), ctx.settings)
             if checked_address(context.get("to", payload.to)) != checked_address(payload.to):
                 # Raised inside: the link just minted is rolled back.
-                raise PermanentError("The link in this mail is for another address than the mail.")
+                raise PermanentError("The link in this email is for a different address.")
     except NotNeeded as reason:
         return EmailResult(skipped=str(reason))
     message = render(payload.template, context, to=payload.to, task_id=ctx.task_id, settings=ctx.settings)

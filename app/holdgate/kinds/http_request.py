@@ -52,7 +52,7 @@ class HttpRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = {}
     text: Annotated[str | None, msgspec.Meta(description="The body as text.")] = None
     json: Annotated[Any, msgspec.Meta(description="The body as JSON.")] = None
-    timeout: Annotated[float, msgspec.Meta(ge=1, le=120, description="Seconds for one try.")] = 30
+    timeout: Annotated[float, msgspec.Meta(ge=1, le=120, description="Seconds for one attempt.")] = 30
     succeed: Annotated[tuple[Statuses, ...], msgspec.Meta(min_length=1, max_length=20)] = ("2xx",)
     retry: Annotated[
         tuple[Statuses, ...], msgspec.Meta(max_length=20, description="Tried again; every other status is permanent.")
@@ -61,7 +61,10 @@ class HttpRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         1024 * 1024
     )
     idempotency_header: Annotated[
-        str, msgspec.Meta(max_length=100, description="Carries a key that is the same in every try; empty for none.")
+        str,
+        msgspec.Meta(
+            max_length=100, description="Header with a key that is the same in every attempt; empty for none."
+        ),
     ] = "Idempotency-Key"
 
     def __post_init__(self) -> None:

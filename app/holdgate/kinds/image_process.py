@@ -94,5 +94,5 @@ async def _read(ctx: Context, artifact_id: UUID | None) -> bytes:
         found = await find_owners_artifact(session, artifact_id, ctx.owner_id)
     data = None if found is None else await FileStore(ctx.settings.artifact_store).read(found.key)
     if data is None:
-        raise PermanentError("There is no such file, or it belongs to somebody else.")
+        raise PermanentError("No such file, or it belongs to somebody else.")
     return data

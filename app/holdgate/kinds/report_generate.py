@@ -114,7 +114,7 @@ async def _scope(ctx: Context, wanted: GenerateReport) -> tuple[Which, str]:
         if wanted.run_id is not None:
             name = await reports.run_name(session, wanted.run_id, owner)
             if name is None:
-                raise PermanentError("There is no such run, or it belongs to somebody else.")
+                raise PermanentError("No such run, or it belongs to somebody else.")
             return Which(wanted.run_id, None, None, owner, ctx.task_id), f"Run: {name}"
     assert wanted.since is not None
     assert wanted.until is not None

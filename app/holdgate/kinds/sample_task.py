@@ -24,13 +24,13 @@ class SampleTask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     steps: Annotated[int, msgspec.Meta(ge=0, le=1000, description="Stored steps, one after the other.")] = 1
     seconds: Annotated[float, msgspec.Meta(ge=0, le=600, description="Time that each step takes.")] = 0
-    fail_times: Annotated[int, msgspec.Meta(ge=0, le=1000, description="Tries that fail before one succeeds.")] = 0
-    permanent: Annotated[bool, msgspec.Meta(description="Fail once and for all: straight to the dead letters.")] = False
+    fail_times: Annotated[int, msgspec.Meta(ge=0, le=1000, description="Attempts that fail before one succeeds.")] = 0
+    permanent: Annotated[bool, msgspec.Meta(description="Fail permanently, without retries.")] = False
     hold: Annotated[
         Literal["none", "approval", "input", "sign-in"], msgspec.Meta(description="Wait for a person before the end.")
     ] = "none"
     recipients: Annotated[
-        tuple[Address, ...], msgspec.Meta(max_length=20, description="Who is asked for approval; the owner if empty.")
+        tuple[Address, ...], msgspec.Meta(max_length=20, description="Approvers; the owner if empty.")
     ] = ()
     needed: Annotated[int, msgspec.Meta(ge=1, le=20, description="How many of them must approve.")] = 1
     self_approval: Annotated[bool, msgspec.Meta(description="Whether the owner may approve.")] = True
@@ -64,9 +64,9 @@ async def sample_task(ctx: Context, payload: SampleTask) -> SampleResult:
         if payload.progress:
             await ctx.progress(n, payload.steps, f"Step {n}")
     if payload.permanent:
-        raise PermanentError("It was told to fail for good.")
+        raise PermanentError("Failed on purpose (permanent).")
     if ctx.task.failures < payload.fail_times:
-        raise RuntimeError(f"It was told to fail {payload.fail_times} times; this is number {ctx.task.failures + 1}.")
+        raise RuntimeError(f"Failed on purpose {payload.fail_times} times; this is number {ctx.task.failures + 1}.")
     return SampleResult(done, await _hold(ctx, payload))
 
 

@@ -12,7 +12,7 @@ class LetterMismatch(Invalid):
     """The data given do not fit the letter's `Data`."""
 
     def __init__(self, name: str, problem: str) -> None:
-        super().__init__(f"The data do not fit the mail template {name}: {problem}.")
+        super().__init__(f"Invalid data for the email template {name}: {problem}.")
 
 
 class NotNeeded(Exception):

@@ -37,7 +37,9 @@ async def follow_log(session: WriteSession) -> bool:
     if window is not None:
         ended: Any = await session.execute(_ENDED, {**window.bounds, "kind": KIND})
         for template, data, state, reason in ended.all():
-            problem = "The mail was cancelled." if state == "cancelled" else f"The mail was not sent. {reason}".strip()
+            problem = (
+                "The email was cancelled." if state == "cancelled" else f"The email was not sent. {reason}".strip()
+            )
             try:
                 await find_letter(template).undelivered(session, letter_data(template, data), problem)
             except (UnknownLetter, LetterMismatch) as error:

@@ -7,7 +7,7 @@ FEATURE = Feature(
     navigation=(
         NavigationItem(
             key="mailbox",
-            label="Mailbox",
+            label="Dev mailbox",
             href="/mailbox",
             group="account",
             rank=50,

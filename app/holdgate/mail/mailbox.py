@@ -67,7 +67,7 @@ async def delivered(session: Session, message_id: UUID) -> RawMessage:
     """Raises NotFound."""
     found = await session.get(MailboxMessage, message_id)
     if found is None:
-        raise NotFound("There is no such message; perhaps the mailbox has been emptied.")
+        raise NotFound("No such message. The mailbox may have been emptied.")
     return RawMessage(MailboxEntry(found.id, found.recipient, found.subject, found.at), found.raw)
 
 

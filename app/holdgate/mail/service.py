@@ -57,7 +57,7 @@ async def send(
             kind=KIND,
             queue=QUEUE,
             payload=Email(template=template, to=address, data=checked),
-            title=title or f"Mail “{template.replace('_', ' ')}” to {address}",
+            title=title or f"Email “{template.replace('_', ' ')}” to {address}",
             priority=DEFAULT_PRIORITY if priority is None else priority,
             owner_id=owner_id,
             run_at=run_at,

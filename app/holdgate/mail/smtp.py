@@ -117,9 +117,9 @@ def _explained(error: Exception, place: str, timeout: timedelta) -> MailError:
         case TimeoutError():
             return UnansweredMail(f"{place} did not answer within {timeout.total_seconds():g} s.")
         case ssl.SSLError() | aiosmtplib.SMTPException(__cause__=ssl.SSLError()):
-            return TemporaryMailError(f"{place} could not be trusted: its certificate or TLS did not fit.")
+            return TemporaryMailError(f"{place} could not be trusted: its certificate or TLS settings don’t match.")
         case aiosmtplib.SMTPConnectError():
-            return TemporaryMailError(f"{place} cannot be reached.")
+            return TemporaryMailError(f"{place} can’t be reached.")
         case aiosmtplib.SMTPServerDisconnected() | OSError():
             return UnansweredMail(f"{place} broke off the connection.")
         case aiosmtplib.SMTPException():

@@ -50,7 +50,7 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
 
 async def mailbox_exists(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
     if not mailbox.in_use(connection.app.state.settings):
-        raise NotFound("There is no mailbox here: mail goes to the mail server.")
+        raise NotFound("There is no dev mailbox here: email goes to the mail server.")
 
 
 @get("/mailbox", guards=[mailbox_exists], include_in_schema=False)

@@ -125,5 +125,5 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
         return f"These arguments are not right: {error}."
     if isinstance(error, httpx.TransportError):
-        return f"Holdgate cannot be reached just now ({type(error).__name__}). Try again in a minute."
+        return f"Holdgate can’t be reached just now ({type(error).__name__}). Try again in a minute."
     return str(error)

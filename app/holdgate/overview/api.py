@@ -91,9 +91,7 @@ class OverviewItem(msgspec.Struct, frozen=True, kw_only=True):
     failures: list[FailureItem]
 
 
-@get(
-    "/overview", scope=Scope.TASKS_READ, tag="Catalogue", summary="Read what needs one now, and the figures of a period"
-)
+@get("/overview", scope=Scope.TASKS_READ, tag="Catalogue", summary="Get dashboard summary")
 async def get_overview(
     request: WebRequest, user: Principal, read: ReadSession, wanted: Query[OverviewQuery]
 ) -> OverviewItem:

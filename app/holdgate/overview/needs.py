@@ -59,8 +59,8 @@ async def _questions(session: Session, by: Principal) -> list[Need]:
     found = [
         Need(
             key=f"question-{row.id}",
-            state=row.hold,
-            word="",
+            state="needs_input" if row.owes_reply else row.hold,
+            word="Reply needed" if row.owes_reply else "",
             text=row.title,
             href=f"/approvals/{row.id}",
             note=row.task_title if row.task_title != row.title else "",
@@ -69,14 +69,14 @@ async def _questions(session: Session, by: Principal) -> list[Need]:
         for row in waiting.rows
     ]
     if (more := waiting.total - len(found)) > 0:
-        text = f"{_number(more, 'more question waits', 'more questions wait')} for you"
+        text = f"{_number(more, 'more request', 'more requests')} waiting for you"
         found.append(Need(key="questions", state="pending_approval", word="Inbox", text=text, href="/approvals"))
     return found + _undelivered(waiting.undelivered)
 
 
 def _undelivered(n: int) -> list[Need]:
-    text = f"{_number(n, 'question has', 'questions have')} reached nobody"
-    return _when(n, "undelivered", "undelivered", "Undelivered", text, "/approvals?show=all", "their clock stands")
+    text = f"{_number(n, 'request', 'requests')} could not be delivered"
+    return _when(n, "undelivered", "undelivered", "Undelivered", text, "/approvals?show=all", "deadline paused")
 
 
 def _dead(counts: CountsByKind) -> list[Need]:
@@ -85,53 +85,51 @@ def _dead(counts: CountsByKind) -> list[Need]:
         by_kind[kind] = by_kind.get(kind, 0) + states.get(TaskState.DEAD_LETTER, 0)
     n = sum(by_kind.values())
     most, kind = max(((dead, kind) for kind, dead in by_kind.items()), default=(0, ""))
-    share = "all of them" if most == n else _number(most, "of them", "of them")
+    share = "all" if most == n else f"{most:,}"
     note = f"{share} {kind}" if n > 1 else ""
-    return _when(
-        n, "dead", "dead_letter", "", _number(n, "open dead letter", "open dead letters"), "/dead-letters", note
-    )
+    return _when(n, "dead", "dead_letter", "", _number(n, "failed task", "failed tasks"), "/dead-letters", note)
 
 
 def _unserved(counts: CountsByKind, workers: list[LivingWorker]) -> list[Need]:
     lines = orphans.orphans(counts, workers)
     n = sum(line.n for line in lines)
     if n and all(item.state == "lost" for item in workers):
-        text = f"{_number(n, 'task waits', 'tasks wait')} and no worker runs"
-        return [Need(key="orphans", state="lost", word="No worker", text=text, href="/workers", note="start one")]
+        text = f"No workers running; {_number(n, 'task', 'tasks')} queued"
+        return [Need(key="orphans", state="lost", word="No worker", text=text, href="/workers", note="start a worker")]
     found = [
         Need(
             key=f"orphan-{line.queue}-{line.kind}",
             state="lost",
-            word="Nobody serves",
-            text=f"{_number(line.n, '×', '×')} {line.kind} in the queue {line.queue}",
+            word="No worker",
+            text=f"No worker for {line.queue} / {line.kind}",
             href="/tasks?" + urlencode({"state": "queued", "queue": line.queue, "kind": line.kind}),
-            note="no worker has this queue and kind",
+            note=_number(line.n, "task queued", "tasks queued"),
         )
         for line in lines[:SHOWN]
     ]
     n = sum(line.n for line in lines[SHOWN:])
-    text = f"{_number(n, 'more task', 'more tasks')} of other queues and kinds"
-    return found + _when(n, "orphans", "lost", "Nobody serves", text, "/workers", "all of them are listed there")
+    text = f"{_number(n, 'more task', 'more tasks')} without a worker"
+    return found + _when(n, "orphans", "lost", "No worker", text, "/workers", "see Workers")
 
 
 async def _stuck(session: Session, by: Principal, settings: Settings) -> list[Need]:
     n = await orphans.count_stuck(session, settings.stuck_timeout) if by.is_admin else 0
-    text = f"{_number(n, 'task seems', 'tasks seem')} stuck"
-    return _when(n, "stuck", "running", "Running", text, "/tasks?state=running&mail=with", "running far too long")
+    text = f"{_number(n, 'task', 'tasks')} may be stuck"
+    return _when(n, "stuck", "running", "Running", text, "/tasks?state=running&mail=with", "running too long")
 
 
 async def _late(session: Session, by: Principal) -> list[Need]:
     n = await schedules.count_late(session, by)
-    text = _number(n, "schedule is late", "schedules are late")
-    return _when(n, "late", "expired", "Late", text, "/schedules", "its beat has passed and nobody took it")
+    text = _number(n, "schedule is overdue", "schedules are overdue")
+    return _when(n, "late", "expired", "Overdue", text, "/schedules", "no worker started it")
 
 
 async def _webhooks(session: Session, by: Principal) -> list[Need]:
     failing = await webhooks.failing(session, by)
     found: list[UUID] = [each.id for each in failing]
     href = f"/settings/webhooks/{found[0]}" if len(found) == 1 else "/settings/webhooks"
-    text = f"{_number(len(found), 'webhook fails', 'webhooks fail')}"
-    return _when(len(found), "webhooks", "failed", "Failing", text, href, "its address does not take what it is told")
+    text = f"{_number(len(found), 'webhook', 'webhooks')} failing"
+    return _when(len(found), "webhooks", "failed", "Failing", text, href, "endpoint is rejecting events")
 
 
 def _paused(queues: list[QueueLine]) -> list[Need]:
@@ -140,7 +138,7 @@ def _paused(queues: list[QueueLine]) -> list[Need]:
             key=f"paused-{line.name}",
             state="paused",
             word="Paused",
-            text=f"{_number(line.ready, 'task waits', 'tasks wait')} in the queue {line.name}",
+            text=f"{_number(line.ready, 'task', 'tasks')} queued in {line.name}",
             href="/queues",
             note=f"paused by {line.paused_by}",
         )

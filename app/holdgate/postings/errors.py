@@ -5,14 +5,12 @@ from holdgate.core.errors import Conflict, Invalid, NotFound, TooMany
 
 class PostingNotFound(NotFound):
     def __init__(self) -> None:
-        super().__init__("There is no such posting, or it belongs to somebody else.")
+        super().__init__("No such posting, or it belongs to somebody else.")
 
 
 class ImportNotFound(NotFound):
     def __init__(self) -> None:
-        super().__init__(
-            "There is no such import. It may have been discarded; and after a day every import is forgotten."
-        )
+        super().__init__("No such import. It may have been discarded; imports are kept for a day.")
 
 
 class ImportAlreadyConfirmed(Conflict):
@@ -44,7 +42,7 @@ class ErrorsNotAccepted(Invalid):
 
     def __init__(self, good: int, bad: int) -> None:
         why = (
-            f"{rows(bad)} with errors would be left out. Tick the box to import the other {good:,} without them, "
+            f"{rows(bad)} with errors would be skipped. Tick the box to import the other {good:,} without them, "
             "or discard this import and correct the file."
         )
         super().__init__(why, {"leave_out": why})

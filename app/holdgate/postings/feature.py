@@ -26,5 +26,6 @@ FEATURE = Feature(
         ),
     ),
     timeline="holdgate.postings.task_timeline:tell",
+    profile_saved="holdgate.kinds.application.waiting:resume_waiting",
     upkeep="holdgate.postings.upkeep:UPKEEP",
 )

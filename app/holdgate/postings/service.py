@@ -134,7 +134,7 @@ async def run_for_more(session: Session, by: Principal, run_id: UUID) -> Run:
     if run is None:
         raise RunNotFound
     if run.state == RunState.CANCELLED:
-        raise RunRefuses("take more tasks", run.state)
+        raise RunRefuses("add_to", run.state)
     return run
 
 

@@ -1,11 +1,12 @@
 """Refusals about runs."""
 
 from holdgate.core.errors import Conflict, Invalid, NotFound
+from holdgate.core.text.verbs import past
 
 
 class RunNotFound(NotFound):
     def __init__(self) -> None:
-        super().__init__("There is no such run, or it belongs to somebody else.")
+        super().__init__("No such run, or it belongs to somebody else.")
 
 
 class EmptyRun(Invalid):
@@ -15,4 +16,4 @@ class EmptyRun(Invalid):
 
 class RunRefuses(Conflict):
     def __init__(self, verb: str, state: str) -> None:
-        super().__init__(f"A run that is {state} cannot be told to {verb}.")
+        super().__init__(f"Runs can’t be {past(verb)} while {state}.")

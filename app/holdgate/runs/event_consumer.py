@@ -73,5 +73,5 @@ async def _tell(session: WriteSession, run_id: UUID, *, now: datetime | None) ->
             stages={stage.value: spent.seconds for stage, spent in times.items()},
         ),
         owner_id=run.owner_id,
-        title=f"Tell {person.email}: {person.name} has finished",
+        title=f"Email {person.email}: {person.name} finished",
     )

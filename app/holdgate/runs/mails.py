@@ -24,7 +24,7 @@ class Summary(msgspec.Struct, frozen=True):
     stages: dict[str, float]
 
 
-WORDS = {Stage.QUEUE: "waiting in the queue", Stage.WORK: "at work", Stage.PEOPLE: "waiting for people"}
+WORDS = {Stage.QUEUE: "queued", Stage.WORK: "running", Stage.PEOPLE: "waiting on people"}
 
 
 class RunFinished(PlainLetter):
@@ -33,12 +33,12 @@ class RunFinished(PlainLetter):
     async def prepare(self, session: WriteSession, data: Summary, settings: Settings) -> dict[str, Any]:
         run = await lookup.find_run(session, data.run_id, None)
         if run is None:
-            raise NotNeeded("There is no such run any more.")
+            raise NotNeeded("The run no longer exists.")
         return {
             "name": run.name,
             "cancelled": run.state == "cancelled",
             "total": sum(data.counts.values()),
-            "counts": [(_label(state, n), n) for state in FINISHED if (n := data.counts.get(state))],
+            "counts": [(_label(state), n) for state in FINISHED if (n := data.counts.get(state))],
             "elapsed": duration(data.elapsed),
             "stages": [(word, duration(data.stages[stage])) for stage, word in WORDS.items() if data.stages.get(stage)],
             "url": f"{settings.base_url}/runs/{data.run_id}",
@@ -46,5 +46,5 @@ class RunFinished(PlainLetter):
         }
 
 
-def _label(state: TaskState, n: int) -> str:
-    return state_label(state) + ("s" if state is TaskState.DEAD_LETTER and n != 1 else "")
+def _label(state: TaskState) -> str:
+    return state_label(state)

@@ -49,6 +49,15 @@ class Progress(msgspec.Struct, frozen=True):
         return self.run.state
 
     @property
+    def look(self) -> str:
+        """As what a page draws its state: what has failed in it is no success."""
+        return "failed" if self.state == "finished" and self.failed else self.state
+
+    @property
+    def label(self) -> str:
+        return f"Finished · {self.failed:,} failed" if self.look == "failed" else self.state.capitalize()
+
+    @property
     def buttons(self) -> list[str]:
         if self.state == "finished":
             return []

@@ -12,10 +12,12 @@ from holdgate.core.paging import Cursor, before_cursor
 from holdgate.runs.models import Run, RunEvent
 from holdgate.runs.states import FOLLOW, RUN_MACHINE, RunState, RunVerb
 from holdgate.tasks.models import Task
-from holdgate.tasks.states import TASK_MACHINE
+from holdgate.tasks.states import TASK_MACHINE, TaskState
 
 SEARCHED = 1000  # so many of the newest are looked through for a name
-FINISHED = "finished"  # no state of its own, but shown as one: see runs/event_consumer.py
+# No states of their own, but shown as such: see runs/event_consumer.py. Of what has failed somebody has to see to it.
+FINISHED = "finished"
+FAILED = "failed"
 
 
 def at(now: datetime | None) -> ColumnElement[datetime]:
@@ -98,7 +100,8 @@ async def get_run(session: AsyncSession, run_id: UUID) -> Run:
 
 
 class RunFilter(msgspec.Struct, frozen=True):
-    """Which runs: in a state as pages show it, `finished` being one; with `q` in their name, or as their id."""
+    """Which runs: in a state as pages show it, `finished` and `failed` being two; with `q` in their name, or as their
+    id."""
 
     state: str = ""
     q: str = ""
@@ -119,8 +122,9 @@ async def list_runs(
 ) -> list[Run]:
     """Newest first, or `oldest` first, from behind `place`."""
     query = select(Run).where(_mine(scope)).limit(limit)
-    if wanted.state == FINISHED:
+    if wanted.state in (FINISHED, FAILED):
         query = query.where(Run.state == RunState.ACTIVE, Run.finished_at.is_not(None))
+        query = query.where(_FAILED) if wanted.state == FAILED else query
     elif wanted.state == RunState.ACTIVE:
         query = query.where(Run.state == RunState.ACTIVE, Run.finished_at.is_(None))
     elif wanted.state:
@@ -129,6 +133,9 @@ async def list_runs(
         query = query.where(_like(wanted.q))
     query = before_cursor(query, Run.created_at, Run.id, place, oldest=oldest)
     return list((await session.execute(query)).scalars())
+
+
+_FAILED = exists().where(Task.run_id == Run.id, Task.state == TaskState.DEAD_LETTER, Task.resolved_at.is_(None))
 
 
 def _like(words: str) -> ColumnElement[bool]:

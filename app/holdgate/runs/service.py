@@ -57,7 +57,7 @@ async def add_tasks(session: WriteSession, by: Principal, run_id: UUID, requests
     if run is None:
         raise RunNotFound
     if run.state == RunState.CANCELLED:
-        raise RunRefuses("take more tasks", run.state)
+        raise RunRefuses("add_to", run.state)
     service.check_asked(requests)
     state = TaskState.PAUSED if run.state == RunState.PAUSED else None
     return await service.enqueue_many(session, [_in_run(r, run_id, by) for r in requests], state=state)
@@ -93,7 +93,7 @@ async def retry_failed(session: WriteSession, by: Principal, run_id: UUID, *, ca
     if run is None:
         raise RunNotFound
     if run.state == RunState.CANCELLED:
-        raise RunRefuses("re-run its failed tasks", run.state)
+        raise RunRefuses("retry", run.state)
     failed = TaskFilter(run_id=run_id, states=(TaskState.DEAD_LETTER.value,))
     return await bulk.start_bulk(session, by, BulkVerb.RETRY, failed, canary=canary)
 

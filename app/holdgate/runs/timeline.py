@@ -12,4 +12,4 @@ async def tell(session: AsyncSession, task: Task) -> TimelineParts:
     if task.run_id is None:
         return TimelineParts()
     name = await session.scalar(select(Run.name).where(Run.id == task.run_id))
-    return TimelineParts(links=[("Run", f"/runs/{task.run_id}", name or "Open its run")])
+    return TimelineParts(links=[("Run", f"/runs/{task.run_id}", name or "View run")])

@@ -97,7 +97,7 @@ def parse(cron: str, zone: str) -> Rhythm:
         if rhythm.next(datetime(2026, 1, 1, tzinfo=UTC)) is None:
             raise _invalid("cron", "This never comes.")
     except (CronSimError, AssertionError, ValueError, TypeError) as error:
-        raise _invalid("cron", f"This is no cron expression: {error or 'it cannot be read'}.") from error
+        raise _invalid("cron", f"Not a cron expression: {error or 'it can’t be parsed'}.") from error
     return rhythm
 
 

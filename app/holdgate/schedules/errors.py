@@ -5,12 +5,12 @@ from holdgate.core.errors import Conflict, NotFound
 
 class ScheduleNotFound(NotFound):
     def __init__(self) -> None:
-        super().__init__("There is no such schedule, or it belongs to somebody else.")
+        super().__init__("No such schedule, or it belongs to somebody else.")
 
 
 class OwnerDisabled(Conflict):
     def __init__(self) -> None:
         super().__init__(
-            "The access of this schedule's owner has ended, so it starts nothing. "
-            "It goes on by itself when an administrator enables them."
+            "The access of this schedule's owner has ended, so it doesn’t run. "
+            "It resumes when an administrator enables them."
         )

@@ -7,7 +7,13 @@ FEATURE = Feature(
     api=("holdgate.schedules.api",),
     navigation=(
         NavigationItem(
-            key="schedules", label="Schedules", href="/schedules", group="more", rank=20, keys="g s", words="cron beats"
+            key="schedules",
+            label="Schedules",
+            href="/schedules",
+            group="more",
+            rank=20,
+            keys="g s",
+            words="cron calendar",
         ),
     ),
     timeline="holdgate.schedules.timeline:tell",

@@ -192,7 +192,7 @@ async def create_schedule(request: WebRequest, user: SignedIn, write: Write) -> 
             form = form.refused(problem)
             form = msgspec.structs.replace(form, errors={**_rhythm_errors(form), **form.errors})
         else:
-            return see_other(request, f"/schedules/{schedule_id}", "The schedule is on.")
+            return see_other(request, f"/schedules/{schedule_id}", "Schedule created.")
     return await _form(request, form, now, "/schedules", status=422)
 
 
@@ -229,7 +229,7 @@ async def change_schedule(
 
 SAID = {
     ScheduleVerb.PAUSE: "The schedule is paused.",
-    ScheduleVerb.RESUME: "The schedule goes on with its next beat.",
+    ScheduleVerb.RESUME: "Schedule resumed.",
     ScheduleVerb.DELETE: "The schedule was deleted. Its tasks stay.",
 }
 
@@ -239,11 +239,11 @@ async def act_on_schedule(
     request: WebRequest, user: SignedIn, write: Write, schedule_id: FromPath[UUID], verb: FromPath[str]
 ) -> Response[Any]:
     if verb not in set(ScheduleVerb):
-        raise NotFound(f"A schedule cannot be told to {verb!r}.")
+        raise NotFound(f"Unknown action: {verb!r}.")
     chosen = ScheduleVerb(verb)
     task_id = await service.act(write, user, schedule_id, chosen)
     if task_id is not None:
-        return see_other(request, f"/tasks/{task_id}", "The task is in the queue. The schedule goes on as before.")
+        return see_other(request, f"/tasks/{task_id}", "Task queued. The schedule is unchanged.")
     return see_other(request, "/schedules", SAID[chosen])
 
 

@@ -33,7 +33,7 @@ logger = log.get("holdgate.tasks")
 
 class ArtifactNotFound(NotFound):
     def __init__(self) -> None:
-        super().__init__("There is no such file, or it belongs to somebody else.")
+        super().__init__("No such file, or it belongs to somebody else.")
 
 
 # Fenced like a step. The row of an earlier try keeps its id, so that links to it stay right.

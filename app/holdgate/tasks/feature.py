@@ -8,6 +8,8 @@ FEATURE = Feature(
         "holdgate.tasks.pages.list",
         "holdgate.tasks.pages.saved",
         "holdgate.tasks.pages.exports",
+        "holdgate.tasks.pages.actions",
+        "holdgate.tasks.pages.compare",
         "holdgate.tasks.pages.detail",
         "holdgate.tasks.pages.workers",
         "holdgate.tasks.pages.edit",

@@ -28,7 +28,7 @@ P = TypeVar("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
-LONGEST_WAIT = timedelta(days=3650)  # that anything can be put off: what comes after the year 9999 cannot be read
+LONGEST_WAIT = timedelta(days=3650)  # that anything can be put off: what comes after the year 9999 can’t be read
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ class Kind(Generic[P, R]):
         try:
             read: R = read_as(self.result, plain)
         except msgspec.ValidationError as error:
-            raise ValueError(f"The result of {self.name} does not fit its return annotation: {error}.") from error
+            raise ValueError(f"The result of {self.name} doesn’t match its return annotation: {error}.") from error
         return read
 
 
@@ -258,7 +258,7 @@ def kind(
 
     Raises:
         ValueError: a name, a number, a time or a queue that cannot be worked by.
-        TypeError: a handler that cannot be called so, or a payload that cannot be read from JSON.
+        TypeError: a handler that cannot be called so, or a payload that can’t be read from JSON.
     """
     declaring.check_name(name)
     limit = None if rate is None else (rate.count, rate.per)

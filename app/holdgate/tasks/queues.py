@@ -45,10 +45,10 @@ async def act(session: WriteSession, by: Principal, name: str, verb: QueueVerb) 
     """Pause or resume. What runs goes on; nothing of a paused queue is claimed. False: it was so already.
 
     Raises:
-        NotFound: it cannot be a queue's name.
+        NotFound: it can’t be a queue name.
     """
     if not QUEUE_NAME.fullmatch(name):
-        raise NotFound("There is no such queue.")
+        raise NotFound("No such queue.")
     if verb is QueueVerb.PAUSE:
         paused = insert(Queue).values(name=name, paused_at=func.now(), paused_by=by.email)
         changed = await session.execute(

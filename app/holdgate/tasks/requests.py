@@ -116,7 +116,7 @@ def check_request(kind: "AnyKind", request: TaskRequest) -> CheckedTask:
         raise Invalid(BLANK_TITLE, {"title": BLANK_TITLE})
     queue = request.queue or kind.queue
     if not QUEUE_NAME.fullmatch(queue):
-        raise Invalid(f"{queue!r} cannot be a queue's name.", {"queue": "Use small letters, digits, - and _."})
+        raise Invalid(f"{queue!r} can’t be a queue name.", {"queue": "Use small letters, digits, - and _."})
     if not 0 <= request.priority <= 1000:
         raise Invalid("The priority must be from 0 to 1000.", {"priority": "From 0 to 1000."})
     max_attempts = request.max_attempts if request.max_attempts is not None else kind.max_attempts
@@ -166,7 +166,7 @@ def plain_payload(kind: "AnyKind", payload: Any) -> Any:
         plain = kind.plain(payload)
         check_plain(plain)
     except RecursionError:
-        raise _unfit(f"cannot be stored. {DEEP}") from None
+        raise _unfit(f"can’t be stored. {DEEP}") from None
     except Unstorable as problem:
         raise _unfit(str(problem)) from problem
     return plain

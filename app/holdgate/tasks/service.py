@@ -18,6 +18,7 @@ from holdgate.tasks.queue import marks, moves, steps
 from holdgate.tasks.queue.enqueueing import insert
 from holdgate.tasks.requests import CheckedTask, check_request, plain_payload
 from holdgate.tasks.requests import TaskRequest as TaskRequest
+from holdgate.tasks.search import lists
 from holdgate.tasks.states import BUTTONS, RESUMED_PRIORITY, TASK_MACHINE, TaskState, TaskVerb
 
 NAMED = 100  # of the tasks that do not fit
@@ -78,7 +79,7 @@ def check_asked(requests: Sequence[TaskRequest]) -> None:
                 fields = problem.fields or {"": str(problem)}
                 found |= {f"tasks[{number}].{name}".rstrip("."): sentence for name, sentence in fields.items()}
     if wrong:
-        raise Invalid(f"{wrong:,} of {len(requests):,} tasks do not fit. None was made.", found)
+        raise Invalid(f"{wrong:,} of {len(requests):,} tasks are invalid. None was created.", found)
 
 
 def check_one(request: TaskRequest) -> None:
@@ -113,7 +114,7 @@ async def act(session: WriteSession, by: Principal, task_id: UUID, verb: TaskVer
         IllegalMove: its state does not allow it.
     """
     if verb not in BUTTONS:
-        raise Invalid(f"A task cannot be told to {verb} by hand.")
+        raise Invalid(f"Unknown action: {verb}.")
     priority = RESUMED_PRIORITY if verb is TaskVerb.RESUME else None
     mine = true() if by.scope is None else Task.owner_id == by.scope
     if verb in (TaskVerb.RETRY, TaskVerb.RESUME) and (await moves.lock_runs_of(session, [task_id])).cancelled:
@@ -123,6 +124,40 @@ async def act(session: WriteSession, by: Principal, task_id: UUID, verb: TaskVer
         raise IllegalMove(verb, TaskState((await _known(session, by, task_id)).state))
     announce_ready(session, moved)
     return TaskState(moved[0].state)
+
+
+async def run_now(session: WriteSession, by: Principal, task_id: UUID) -> None:
+    """Let a task that waits for a time start at once. While an approval can still be undone nobody shortens that.
+
+    Raises:
+        TaskNotFound, IllegalMove
+    """
+    known = await _known(session, by, task_id)
+    state = TaskState(known.state)
+    if state not in (TaskState.SCHEDULED, TaskState.RETRYING) or await lists.undoable(session, task_id):
+        raise IllegalMove("start", state)
+    moved = await moves.move_tasks(session, TaskVerb.PROMOTE, Task.id == task_id)
+    if not moved:  # the sweeper was quicker: it starts
+        return
+    announce_ready(session, moved)
+
+
+async def run_again(session: WriteSession, by: Principal, task_id: UUID) -> UUID:
+    """A new task like this one, in the name of the one who asks; of no run. Its id.
+
+    Raises:
+        TaskNotFound, Invalid: a kind that nobody may ask for.
+    """
+    task = await _known(session, by, task_id)
+    request = TaskRequest(
+        kind=task.kind,
+        payload=task.payload,
+        title=task.title,
+        priority=task.priority,
+        queue=task.queue,
+        max_attempts=task.max_attempts,
+    )
+    return await submit(session, by, request)
 
 
 async def retry_edited(
@@ -157,7 +192,7 @@ async def retry_edited(
     if again:
         await steps.forget_steps(session, task_id)
     await moves.tell_changes(session, changes_between(task.payload, plain))
-    reason = "Its finished steps run again." if again else None
+    reason = "Its completed steps run again." if again else None
     moved = await moves.move_tasks(session, TaskVerb.RETRY, Task.id == task_id, payload=plain, reason=reason)
     await moves.tell_changes(session, None)
     announce_ready(session, moved)
@@ -175,12 +210,12 @@ async def prioritise(session: WriteSession, by: Principal, task_id: UUID, priori
 async def resolve(session: WriteSession, by: Principal, task_id: UUID, note: str) -> None:
     """Mark a dead letter as dealt with. Raises TaskNotFound, Conflict, Invalid."""
     if len(note) > MOST_NOTE or "\0" in note:
-        sentence = f"At most {MOST_NOTE} characters, please."
+        sentence = f"At most {MOST_NOTE} characters."
         raise Invalid(sentence, {"note": sentence})
     mine = true() if by.scope is None else Task.owner_id == by.scope
     if not await marks.resolve_tasks(session, (Task.id == task_id) & mine, by.actor, note):
         await _known(session, by, task_id)
-        raise Conflict("Only a dead letter that is still open can be marked as resolved.")
+        raise Conflict("Only failed tasks that are still open can be marked resolved.")
 
 
 async def _known(session: WriteSession, by: Principal, task_id: UUID) -> Task:

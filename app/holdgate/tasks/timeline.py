@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.principal import Principal
 from holdgate.core.text.masking import masked
+from holdgate.core.text.verbs import past
 from holdgate.feature import parts
 from holdgate.tasks.models import Task, TaskStep
 from holdgate.tasks.queue.log import TaskEvent
@@ -21,14 +22,48 @@ from holdgate.tasks.search import lists
 MOST = 500  # of the newest events
 # Which stage a task was in until the event, in words; by the state it left.
 _STAGES = {
-    "queued": "waited",
-    "scheduled": "waited",
+    "queued": "queued",
+    "scheduled": "scheduled",
     "retrying": "waited",
-    "paused": "paused for",
-    "running": "worked",
-    "pending_approval": "held",
-    "needs_input": "held",
-    "needs_auth": "held",
+    "paused": "paused",
+    "running": "ran",
+    "pending_approval": "on hold",
+    "needs_input": "on hold",
+    "needs_auth": "on hold",
+}
+# An event as a sentence, by its verb and the state it led to, or by its verb alone.
+_SENTENCES: dict[str | tuple[str, str], str] = {
+    ("enqueue", "queued"): "Queued",
+    ("enqueue", "scheduled"): "Scheduled",
+    ("enqueue", "paused"): "Created in a paused run",
+    ("hold", "pending_approval"): "Waiting for approval",
+    ("hold", "needs_input"): "Waiting for input",
+    ("hold", "needs_auth"): "Waiting for a sign-in",
+    ("approve", "scheduled"): "Approved; can still be undone",
+    ("reject", "queued"): "Rejected; the task continues",
+    ("expire", "queued"): "Nobody decided in time; the task continues",
+    ("unpause", "scheduled"): "Resumed with its run; scheduled",
+    "claim": "Attempt {attempt} started",
+    "succeed": "Succeeded",
+    "retry_later": "Attempt failed, retrying",
+    "bury": "Failed permanently",
+    "snooze": "Scheduled for later",
+    "requeue": "Requeued",
+    "promote": "Requeued",
+    "pause": "Paused with its run",
+    "unpause": "Resumed with its run",
+    "approve": "Approved",
+    "answer": "Answered",
+    "take_back": "Approval undone",
+    "reject": "Rejected",
+    "request_changes": "Changes requested",
+    "expire": "Expired: nobody decided in time",
+    "retry": "Retried",
+    "resume": "Resumed",
+    "cancel": "Cancelled",
+    "resolve": "Marked resolved",
+    "reopen": "Reopened",
+    "delete": "Deleted",
 }
 
 
@@ -53,6 +88,7 @@ class TimelineEntry(msgspec.Struct, frozen=True):
     link: tuple[str, str] | None = None  # where to, and its text
     changes: Sequence[ValueChange] = ()
     error: Any = None
+    since: timedelta | None = None  # after the task's creation
     # Of another feature: it tells more of the same than the queue's own event with this verb, of the same transaction.
     instead_of: str = ""
 
@@ -94,11 +130,12 @@ async def story_of(session: AsyncSession, task: Task, steps: Sequence[TaskStep],
             line = msgspec.structs.replace(instead, stage=line.stage, took=line.took)
         own.append(line)
     made = [
-        TimelineEntry(step.finished_at, f"Step “{step.name}” stored", "succeeded", "", f"attempt {step.attempt}")
+        TimelineEntry(step.finished_at, f"Step “{step.name}” completed", "succeeded", "", f"attempt {step.attempt}")
         for step in steps
     ]
     # Stable: of one instant the queue's own event comes last, as it does in the transaction.
     lines = sorted([*made, *others, *own], key=lambda line: line.at)
+    lines = [msgspec.structs.replace(line, since=line.at - task.created_at) for line in lines]
     return Story(lines, [link for each in told for link in each.links], len(events) > MOST, because)
 
 
@@ -134,16 +171,23 @@ def _line(event: TaskEvent, took: timedelta | None, by: Principal) -> TimelineEn
 
 
 def _words(event: TaskEvent, reason: str) -> tuple[str, str, list[ValueChange], Any]:
-    """Title, detail, changes of the payload, and the error of a failed try."""
+    """Title, detail, changes of the payload, and the error of a failed attempt."""
     data = event.data if isinstance(event.data, dict) else {}
     if event.verb == "prioritise" and data:
-        return f"Priority {data.get('from')} → {data.get('to')}", reason, [], None
-    state = (event.to_state or "deleted").replace("_", " ")
-    tries = f"attempt {event.attempt}" if event.attempt and event.from_state in (None, "running", "queued") else ""
-    detail = " · ".join(part for part in (tries, reason) if part)
-    title = f"{event.verb.replace('_', ' ').capitalize()} → {state}"
+        return f"Priority changed from {data.get('from')} to {data.get('to')}", reason, [], None
+    title, detail = _sentence(event, reason)
     if "payload" in data:
         changes = [ValueChange(each.get("path", ""), each.get("before"), each.get("after")) for each in data["payload"]]
-        return f"{title}, with another payload", detail, changes, None
+        return f"{title} with an edited payload", detail, changes, None
     failed = event.to_state in ("retrying", "dead_letter") and event.verb in ("retry_later", "bury") and data
     return title, detail, [], masked(data) if failed else None
+
+
+def _sentence(event: TaskEvent, reason: str) -> tuple[str, str]:
+    """The title, and what it leaves of the reason: “Attempt 1 of 3 failed: …” has the title in it already."""
+    if event.verb == "retry_later" and reason.startswith("Attempt ") and ": " in reason:
+        head, _, rest = reason.partition(": ")
+        return f"{head}, retrying", rest
+    found = _SENTENCES.get((event.verb, event.to_state or "")) or _SENTENCES.get(event.verb)
+    title = (found or past(event.verb).capitalize()).format(attempt=event.attempt)
+    return title, "" if event.verb in ("pause", "expire") and reason.startswith(("Its run", "Nobody")) else reason

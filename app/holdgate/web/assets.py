@@ -89,7 +89,7 @@ def _asset(path: Path, content: bytes) -> Asset:
 def answer(request: WebRequest, name: str, cache: str) -> Response[bytes]:
     found: Asset | None = request.app.state.assets.find(name)
     if found is None:
-        raise NotFound("There is no such file.")
+        raise NotFound("No such file.")
     headers = {"Cache-Control": cache, "Vary": "Accept-Encoding"}
     content = found.content
     if found.gzipped is not None and "gzip" in request.headers.get("accept-encoding", ""):

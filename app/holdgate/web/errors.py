@@ -35,8 +35,8 @@ DETAILS = {
     404: "There is nothing at this address.",
     405: "This address does not accept that kind of request.",
     413: "What was sent is too large.",
-    422: "Something in the request does not fit.",
-    503: "The database cannot be reached. Nothing has been lost.",
+    422: "The request is invalid.",
+    503: "The database can’t be reached. Nothing was lost.",
     500: "Something went wrong on our side.",
 }
 
@@ -104,11 +104,11 @@ def describe(error: Exception) -> ErrorDetails:
             headers=error.headers or {},
         )
     if isinstance(error, DBAPIError) and sqlstate(error) == UNSTORABLE:
-        return ErrorDetails(status=422, title=Invalid.title, detail="A text holds a character that cannot be stored.")
+        return ErrorDetails(status=422, title=Invalid.title, detail="A text contains a character that can’t be stored.")
     if is_away(error) or isinstance(error, FilesAway):
-        detail = "The store of files cannot be reached." if isinstance(error, FilesAway) else DETAILS[503]
+        detail = "The file storage can’t be reached." if isinstance(error, FilesAway) else DETAILS[503]
         return ErrorDetails(status=503, title="Not available just now", detail=detail, headers={"Retry-After": "5"})
-    return ErrorDetails(status=500, title="That is our fault", detail=DETAILS[500])
+    return ErrorDetails(status=500, title="Server error", detail=DETAILS[500])
 
 
 def write(

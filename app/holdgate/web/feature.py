@@ -9,6 +9,14 @@ FEATURE = Feature(
     ),
     navigation=(
         NavigationItem(
+            key="about",
+            label="About Holdgate",
+            href="/about",
+            group="account",
+            rank=55,
+            words="architecture stack",
+        ),
+        NavigationItem(
             key="styleguide",
             label="Style guide",
             href="/styleguide",

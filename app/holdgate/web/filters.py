@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from holdgate.core.principal import name_of
+from holdgate.core.text.verbs import past
 from holdgate.core.text.visible import unseen
 from holdgate.core.text.zones import shown
 from holdgate.web.markdown import markdown
@@ -16,6 +17,7 @@ EXCERPT = 64 * 1024  # characters of one value that a page shows
 TREE = 1_000  # values that are shown each in a fold of its own; more are shown as text
 
 STATE_LABELS = {
+    "dead_letter": "Failed",
     "pending_approval": "Waiting for approval",
     "needs_input": "Needs input",
     "needs_auth": "Needs sign-in",
@@ -33,13 +35,13 @@ def local(at: DateTime | None) -> str:
 
 
 def clock(at: DateTime | None) -> str:
-    """`10:05` today, `23 Nov 10:05` on another day, in the zone of the person who looks; a dash for None."""
+    """`10:05` today, `23 Nov, 10:05` on another day, in the zone of the person who looks; a dash for None."""
     if at is None:
         return "–"
     there, now = _local(at), _local(DateTime.now(UTC))
     if there.date() == now.date():
         return f"{there:%H:%M}"
-    return f"{there.day} {there:%b %H:%M}" if there.year == now.year else f"{there:%Y-%m-%d %H:%M}"
+    return f"{there.day} {there:%b, %H:%M}" if there.year == now.year else f"{there:%Y-%m-%d %H:%M}"
 
 
 def day(value: date | str) -> str:
@@ -53,23 +55,31 @@ def _local(at: DateTime) -> DateTime:
 
 
 def ago(at: DateTime | None) -> str:
-    """`3 min ago`, `in 12 min`, `just now`. For display only: it reads this machine's clock."""
+    """`3 min ago`, `in 2 h 53 min`, `just now`. For display only: it reads this machine's clock."""
     if at is None:
         return "–"
     distance = (at - DateTime.now(UTC)).total_seconds()
     seconds = int(abs(distance))
     if seconds < 5:
         return "just now"
-    span = _span(seconds)
-    return f"in {span}" if distance > 0 else f"{span} ago"
+    return f"in {_ahead(seconds)}" if distance > 0 else f"{_span(seconds)} ago"
 
 
 def left(at: DateTime | None) -> str:
-    """`12 min left`, `time is up`. For display only, as `ago`."""
+    """`2 h 53 min left`, `expired`. For display only, as `ago`."""
     if at is None:
         return "–"
     seconds = (at - DateTime.now(UTC)).total_seconds()
-    return f"{_span(int(seconds))} left" if seconds > 0 else "time is up"
+    return f"{_ahead(int(seconds))} left" if seconds > 0 else "expired"
+
+
+def _ahead(seconds: int) -> str:
+    """In two units: who is told of an hour less hurries for nothing."""
+    for size, name, small, small_name in ((86400, "d", 3600, "h"), (3600, "h", 60, "min")):
+        if seconds >= size:
+            rest = seconds % size // small
+            return f"{seconds // size} {name}" + (f" {rest} {small_name}" if rest else "")
+    return _span(seconds)
 
 
 def _span(seconds: int) -> str:
@@ -156,7 +166,7 @@ def excerpt(value: Any) -> Excerpt:
 
 
 def state_label(state: str) -> str:
-    """The word people read for a state: `dead_letter` → `Dead letter`."""
+    """The word people read for a state: `dead_letter` → `Failed`."""
     text = str(state)
     return STATE_LABELS.get(text) or text.replace("_", " ").replace("-", " ").capitalize()
 
@@ -177,4 +187,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "markdown": markdown,
     "state_label": state_label,
     "actor_name": name_of,
+    "past": past,
 }

@@ -37,12 +37,12 @@ class FormTime:
         """
         shown_at = self._signer.load(stamp)
         if not isinstance(shown_at, str):
-            raise Invalid("This page is out of date, so nothing was done. Please look again, then press.")
+            raise Invalid("This page is out of date, so nothing was recorded. Please review and submit again.")
         age = await _now(session) - datetime.fromisoformat(shown_at)
         if age > TOO_OLD:
-            raise Invalid("This page was open for too long, so nothing was done. Please look again, then press.")
+            raise Invalid("This page was open for too long, so nothing was recorded. Please review and submit again.")
         if age < timedelta(seconds=quickest):
-            raise Invalid("That was quicker than a person reads, so it did not count. Please look again, then press.")
+            raise Invalid("That was too fast, so it wasn’t recorded. Please review and submit again.")
 
 
 async def _now(session: Session) -> datetime:

@@ -41,7 +41,7 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
     except OverflowError:
         raise ValueError("From 1970 to 9000.") from None
     if not real:
-        raise ValueError(f"There is no such time in {zone}: the clocks are put forward over it.")
+        raise ValueError(f"That time doesn’t exist in {zone}: the clocks skip it.")
     return there
 
 

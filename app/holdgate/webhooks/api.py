@@ -49,7 +49,7 @@ async def get_webhook(user: Principal, read: ReadSession, endpoint_id: UUID) -> 
     return item(await service.find(read, user, endpoint_id))
 
 
-@get("/webhooks/{endpoint_id:uuid}/deliveries", scope=Scope.TASKS_READ, tag=TAG, summary="List what a webhook was told")
+@get("/webhooks/{endpoint_id:uuid}/deliveries", scope=Scope.TASKS_READ, tag=TAG, summary="List deliveries of a webhook")
 async def list_deliveries(
     request: WebRequest, user: Principal, read: ReadSession, wanted: Query[DeliveryQuery], endpoint_id: UUID
 ) -> Response[DeliveryPage]:

@@ -112,15 +112,15 @@ def _checked(by: Principal, wanted: Wanted, settings: Settings) -> dict[str, obj
     except outgoing.BadUrl as error:
         problems["url"] = str(error)
     if HIDDEN in wanted.url:
-        problems["url"] = f"Write the whole address: {HIDDEN} stands for a part that is not shown."
+        problems["url"] = f"Enter the full URL: {HIDDEN} stands for a hidden part."
     if not wanted.events:
         problems["events"] = "Choose at least one event."
     elif unknown := set(wanted.events) - set(TYPES):
         problems["events"] = f"There is no event {min(unknown)[:50]!r}."
     if wanted.everyone and not by.is_admin:
-        problems["everyone"] = "Only administrators are told about everybody's."
+        problems["everyone"] = "Only administrators can include all users’ events."
     if problems:
-        raise Invalid("Please check what you entered.", problems)
+        raise Invalid("Check your input.", problems)
     return {"url": wanted.url.strip(), "events": sorted(set(wanted.events)), "everyone": wanted.everyone}
 
 
@@ -251,5 +251,5 @@ async def _give_up(session: WriteSession, endpoint_id: UUID, reason: str) -> Non
             to=owner.email,
             data=Disabled(endpoint_id=endpoint_id),
             owner_id=owner_id,
-            title=f"Tell {owner.email}: a webhook was disabled",
+            title=f"Email {owner.email}: webhook disabled",
         )

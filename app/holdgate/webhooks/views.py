@@ -169,12 +169,12 @@ async def act_on_endpoint(
             said = "The webhook is disabled. What happens meanwhile is not sent later."
         case "enable":
             await service.enable(write, user, endpoint_id)
-            said = "The webhook is enabled, and told what happens from now on."
+            said = "Webhook enabled. New events will be sent."
         case "delete":
             await service.delete(write, user, endpoint_id)
             here, said = "/settings/webhooks", "The webhook was deleted."
         case _:
-            raise NotFound(f"A webhook cannot be told to {verb!r}.")
+            raise NotFound(f"Unknown action: {verb!r}.")
     return see_other(request, here, said)
 
 

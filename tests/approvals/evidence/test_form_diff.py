@@ -95,7 +95,7 @@ async def test_the_decision_s_page_and_the_receipt_show_what_was_changed_and_esc
         ):
             assert page.status_code == 200
             changed = page.text.split('id="changes"')[1].split("</section>")[0]
-            assert '<del><span class="visually-hidden">[taken out: </span>May<' in changed
+            assert '<del><span class="visually-hidden">[removed: </span>May<' in changed
             assert "&lt;b&gt;June&lt;/b&gt;" in changed
             assert "Remote" in changed
             assert "Place" not in changed

@@ -49,7 +49,7 @@ async def test_every_block_is_on_every_page_and_briefly_in_the_email(
 ) -> None:
     async with stranger(transport) as phone:
         page = await phone.get(f"/review/{asked.tokens[0]}")
-    told = ["of a text.", "Deploys eight services", "Rollback Yes", "eu-central", "[put in: 4 ]", "B, image/png"]
+    told = ["of a text.", "Deploys eight services", "Rollback Yes", "eu-central", "[added: 4 ]", "B, image/png"]
     told += ["plan.pdf", "wiki.example.org", '"image": "web:2.4"', "SHA-256"]
     assert [each for each in told if each not in words(page)] == []
     assert "<script" not in page.text

@@ -135,10 +135,10 @@ async def test_a_forged_time_of_showing_is_refused(
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"decision": ""}, "choose one of the decisions"),
-        ({"decision": "cancel"}, "choose one of the decisions"),
-        ({"decision": "answer"}, "choose one of the decisions"),
-        ({"decision": "reject"}, "say why"),
+        ({"decision": ""}, "Choose a decision"),
+        ({"decision": "cancel"}, "Choose a decision"),
+        ({"decision": "answer"}, "Choose a decision"),
+        ({"decision": "reject"}, "Enter a reason"),
     ],
 )
 async def test_an_incomplete_decision_is_refused_with_the_form(
@@ -166,7 +166,7 @@ async def test_a_changed_question_is_shown_anew_instead_of_decided(
         await session.execute(text("UPDATE approvals SET version = repeat('0', 64)"))
     answer = await phone.post("/review", data=form)
     assert answer.status_code == 409
-    assert "has changed" in words(answer)
+    assert "request changed since" in words(answer)
     assert hidden(answer.text, "version") == "0" * 64
     assert (await task_of(database, asked.task_id)).state == "pending_approval"
 
@@ -291,8 +291,8 @@ async def test_while_the_run_is_paused_both_pages_say_before_and_after_the_decis
     ann = await principal(database)
     async with site_of(settings, database, redis) as transport, browser_of(transport, ann) as browser:
         for paused, verb, said in (
-            (False, "approve", "The task goes on from here."),
-            (True, "approve", "Its run is paused: the task goes on when the run does."),
+            (False, "approve", "The task is resuming."),
+            (True, "approve", "Its run is paused: the task continues when the run resumes."),
             (True, "reject", "The task ends here."),
         ):
             asked = await put_question(database, settings, run_id=await a_run(database, paused=paused))
@@ -335,12 +335,12 @@ async def test_a_question_that_nobody_could_be_told_about_is_undelivered_and_doe
         assert await expiring.expire_due(session, now=datetime.now(UTC) + timedelta(days=30)) == 0
     async with site_of(settings, database, redis) as transport, browser_of(transport, admin) as browser:
         inbox = words(await browser.get("/approvals?show=all"))
-        assert "undelivered" in inbox
+        assert "Not delivered" in inbox
         assert "not yet delivered" not in inbox
         question = await browser.get(f"/tasks/{task_id}/question", follow_redirects=True)
     assert "undelivered" in notices(question)
     assert elements(question, data_decide=True)
-    assert "gone@example.org (undelivered" in words(question)
+    assert "gone@example.org (not delivered" in words(question)
 
 
 async def test_a_refusal_tells_the_time_in_the_reader_s_zone_and_the_person_by_their_address(
@@ -353,7 +353,7 @@ async def test_a_refusal_tells_the_time_in_the_reader_s_zone_and_the_person_by_t
         await tasks.act(session, owner, asked.task_id, TaskVerb.CANCEL)
     phone.cookies.set(zone.COOKIE, "Asia/Tokyo")
     refused = words(await phone.post("/review", data=form))
-    assert re.search(r"already cancelled by owner@example\.org at \d\d:\d\d:\d\d JST\.", refused), refused
+    assert re.search(r"Already cancelled by owner@example\.org at \d\d:\d\d:\d\d JST\.", refused), refused
     assert "user:" not in refused
 
 

@@ -135,7 +135,7 @@ async def test_the_inbox_tells_how_far_it_is_and_what_one_has_done(
         assert waiting_badge(await browser.get("/approvals")) == 1
         assert "voted" not in facts(await browser.get("/approvals"))
         trail = words(await browser.get(f"/approvals/{asked.approval_id}"))
-        assert "What happened" in trail
+        assert "Timeline" in trail
         assert f"Approved just now {ANN}" in trail
 
 
@@ -229,8 +229,8 @@ async def test_asking_back_by_link_stops_the_clock_and_everybody_sees_question_a
         late = await owner.send_form(f"{path}/answer-back", {"note_id": note_id, "answer": "The third."})
         assert late.status_code == 409
         trail = words(await owner.get(path))
-        assert "Asked the owner" in trail
-        assert "Owner answered" in trail
+        assert "Clarification requested" in trail
+        assert "Owner replied" in trail
     shown = await page_of(phone, asked, 1)
     [notes] = texts(shown, "section", id="notes")
     assert OWNER in notes
@@ -284,7 +284,7 @@ async def test_who_started_it_sees_that_somebody_else_decides(
         path = f"/approvals/{asked.approval_id}"
         page = await owner.get(path)
         assert set(notices(page)) == {"barred", "undelivered"}
-        assert f"{OWNER} (undelivered" in words(page)
+        assert f"{OWNER} (not delivered" in words(page)
         assert not elements(page, data_decide=True)
         posted = await owner.send_form(
             f"{path}/decision", {"version": asked.version, "decision": "approve", "answer.wish": "x"}

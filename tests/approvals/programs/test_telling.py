@@ -170,7 +170,7 @@ async def test_the_callback_is_told_once_signed_and_tried_again(api: Api, how: s
 
 async def test_a_callback_is_nobodys_webhook_and_goes_to_no_place_that_is_refused(api: Api) -> None:
     program = await asking_program(api)
-    for url in ("ftp://hooks.example/a", "not an address", "http://"):
+    for url in ("ftp://hooks.example/a", "Not a valid email", "http://"):
         assert pointers(await program.post(APPROVALS, json={**REQUEST, "callback_url": url})) == ["#/callback_url"]
     made = await ask(program, callback_url="https://hooks.example/a")
     assert "callback_secret" not in (await program.get(f"{APPROVALS}/{made['id']}")).text

@@ -49,7 +49,7 @@ async def test_approving_by_link_puts_the_task_ahead_of_the_queue(database: Data
 
 async def test_rejecting_needs_a_reason_and_ends_the_task(database: Database, settings: Settings) -> None:
     asked = await put_question(database, settings)
-    with pytest.raises(Invalid, match="why"):
+    with pytest.raises(Invalid, match="reason for rejecting"):
         async with database.write("recipient:x") as session:
             await deciding.decide_by_link(session, asked.hashes()[0], reject(asked, " "), source="")
     async with database.write("recipient:x") as session:
@@ -243,7 +243,7 @@ async def test_answers_to_a_form_are_checked_and_nothing_changes_when_they_do_no
     fields = (FormField("colour", "Colour", "select", required=True, options=("red", "blue")),)
     asked = await put_question(database, settings, hold=HoldType.INPUT, fields=fields)
     owner = await principal(database)
-    for form, problem in (({}, "fill this in"), ({"colour": "green"}, "offered")):
+    for form, problem in (({}, "required"), ({"colour": "green"}, "option from the list")):
         decision = Decision(version=asked.version, verb=ApprovalVerb.ANSWER, form=form)
         with pytest.raises(Invalid) as refused:
             async with database.write(owner.actor) as session:

@@ -218,7 +218,7 @@ async def test_each_email_says_the_deadline_in_the_reader_s_zone_and_that_replie
                 body = message.get_body((kind,))
                 assert body is not None
                 said = " ".join(body.get_content().split())
-                assert "15:30 IST on Monday 5 January" in said
+                assert "5 Jan, 15:30 IST" in said
                 assert "Replies are not read" in said
             assert message["References"] == f"<{person.id}@{message['Message-ID'].split('@')[1]}"
 

@@ -76,8 +76,8 @@ async def test_changed_decided_and_expired_ones_are_told_and_the_others_count(
     changed.version = "0" * 64
     boss = await principal(database, BOSS)
     told = [result.problem for result in await together(database, boss, asked)]
-    assert "has changed" in told[0]
-    assert f"already rejected by {OWNER}" in told[1]
+    assert "request changed since" in told[0]
+    assert f"Already rejected by {OWNER}" in told[1]
     assert "time to decide is over" in told[2]
     assert told[3:] == ["", ""]
     assert await states(database, fine) == ["queued", "queued"]
@@ -87,13 +87,13 @@ async def test_changed_decided_and_expired_ones_are_told_and_the_others_count(
 async def test_the_rules_of_a_single_decision_hold_for_each(database: Database, settings: Settings) -> None:
     barred = await letters(database, settings, 2, recipients=(OWNER, BOSS), self_approval=False)
     owner, eve = await principal(database), await principal(database, "eve@example.org")
-    for person, sentence in ((owner, "somebody else to decide"), (eve, "no such request")):
+    for person, sentence in ((owner, "Somebody else has to decide"), (eve, "No such request")):
         assert all(sentence in result.problem for result in await together(database, person, barred))
     two = await letters(database, settings, 2, recipients=(BOSS, "bob@example.org"), needed=2)
     boss = await principal(database, BOSS)
     assert [result.problem for result in await together(database, boss, two)] == ["", ""]
     assert await states(database, two) == ["pending_approval"] * 2
-    assert all("approved this already" in result.problem for result in await together(database, boss, two))
+    assert all("already approved this" in result.problem for result in await together(database, boss, two))
     foreign = await letters(database, settings, 1)
     mixed = await together(database, boss, [barred[0], foreign[0]])
     assert [bool(result.problem) for result in mixed] == [False, True]
@@ -170,11 +170,11 @@ async def test_the_pages_lead_from_run_and_inbox_to_one_decision_without_scripts
         shown = re.findall(r'name="shown" value="([^"]+)"', page.text)
         assert len(shown) == 3
         for form, sentence in (
-            ({"decision": "approve"}, "choose from 1 to 200"),
-            ({"decision": "", "item": shown[:1]}, "Choose one"),
-            ({"decision": "reject", "item": shown[:1]}, "A reason is needed"),
-            ({"decision": "approve", "item": ["nonsense"]}, "among those listed"),
-            ({"decision": "approve", "item": [f"{UUID(int=n)}:x" for n in range(201)]}, "choose from 1 to 200"),
+            ({"decision": "approve"}, "Choose 1 to 200"),
+            ({"decision": "", "item": shown[:1]}, "Choose a decision"),
+            ({"decision": "reject", "item": shown[:1]}, "Enter a reason"),
+            ({"decision": "approve", "item": ["nonsense"]}, "listed requests"),
+            ({"decision": "approve", "item": [f"{UUID(int=n)}:x" for n in range(201)]}, "Choose 1 to 200"),
         ):
             refused = await browser.send_form(path, form)
             assert (refused.status_code, sentence in words(refused)) == (422, True), words(refused)

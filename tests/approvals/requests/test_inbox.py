@@ -62,7 +62,7 @@ async def test_pages_follow_each_other_by_deadline_without_gap_or_repetition(
     async with database.read() as session:
         while rows := await inbox.inbox(session, ann, show, after=parse_cursor(cursor), limit=2):
             seen += rows
-            cursor = str(inbox.place_of(rows[-1]))
+            cursor = str(inbox.place_of(rows[-1], show, ann))
     assert len({row.approval.id for row in seen}) == len(seen) == len(minutes)
     times = [row.approval.decided_at if show == "decided" else row.approval.expires_at for row in seen]
     if show == "decided":
@@ -85,7 +85,7 @@ async def test_the_pages_are_linked_and_stay_on_their_tab(
         assert len(ROW.findall(first)) == 2
         assert len(ROW.findall(second)) == 1
         assert not set(ROW.findall(first)) & set(ROW.findall(second))
-        assert 'aria-current="page">All open' in second
+        assert 'aria-current="page">All pending' in second
         assert (await ann.get("/approvals?cursor=nonsense")).status_code == 422
 
 
@@ -118,5 +118,5 @@ async def test_many_groups_take_no_more_statements(
             page = await boss.get("/approvals")
         finally:
             event.remove(database.engine.sync_engine, "before_cursor_execute", count)
-    assert words(page).count("2 of run “Letters” wait for you") == 3
+    assert words(page).count("2 requests from “Letters”") == 3
     assert len(statements) <= MOST

@@ -125,7 +125,7 @@ async def test_a_change_is_checked_like_every_answer_and_ten_are_enough(
         await by_link(database, asked, 0, approve(asked, wish=""))
     await by_link(database, asked, 0, approve(asked))
     new = await now_shown(database, asked)
-    with pytest.raises(Invalid, match="1 times already"):
+    with pytest.raises(Invalid, match="already been changed 1 times"):
         await by_link(database, new, 1, approve(new, wish="another"))
     assert await by_link(database, new, 1, agree(new)) == "pending"
 

@@ -39,7 +39,7 @@ async def refusals(database: Database, asked: Asked) -> int:
 
 @pytest.mark.parametrize(
     ("verb", "problem"),
-    [(TaskVerb.CANCEL, "The mail was cancelled."), (TaskVerb.BURY, "The mail was not sent. Lost three times.")],
+    [(TaskVerb.CANCEL, "The email was cancelled."), (TaskVerb.BURY, "The email was not sent. Lost three times.")],
 )
 async def test_the_person_shows_as_undelivered_and_the_clock_does_not_start(
     database: Database, settings: Settings, verb: TaskVerb, problem: str

@@ -39,7 +39,7 @@ def question(shown: Any, title: str = "Go on?") -> Question:
         ([{"type": "table", "columns": ["a"], "rows": [[1], [1, 2]]}], "show[0].rows[1]", "2 values for 1 columns"),
         ([{"type": "table", "columns": ["a"], "rows": [[1]] * 501}], "show[0].rows", "At most 500 rows"),
         ([{"type": "image", "file": FILE, "alt": "x"}], "show[0].file", "Show image/svg+xml as a file"),
-        ([{"type": "image", "file": FILE | {"content_type": "image/png"}}], "show[0].alt", "Say what"),
+        ([{"type": "image", "file": FILE | {"content_type": "image/png"}}], "show[0].alt", "Describe the picture"),
         ([{"type": "link", "url": "javascript:alert(1)"}], "show[0].url", "http or https"),
         ([{"type": "link", "url": "https://bank.example@evil.example/"}], "show[0].url", "http or https"),
         ([{"type": "link", "url": "https://evil.example\\@bank.example/"}], "show[0].url", "http or https"),

@@ -46,13 +46,13 @@ def test_what_fits_is_what_the_handler_can_read() -> None:
         ("cents", "many", "Must be a whole number"),
         ("share", "0", "Must be a number, more than 0 and less than 1."),
         ("share", "1.0", "less than 1"),
-        ("share", "", "fill this in"),
+        ("share", "", "required"),
         ("dozens", "13", "a multiple of 12"),
         ("account", "FR0007", "must be of the form ^DE"),
         ("account", "DE0007\n1", "of the form"),
-        ("note", "ab", "At least 3 characters, please."),
-        ("note", "", "fill this in"),
-        ("speed", "", "fill this in"),
+        ("note", "ab", "At least 3 characters."),
+        ("note", "", "required"),
+        ("speed", "", "required"),
         ("tip", "0", "at least 1"),
         ("remark", "1", "of the form ^#"),
     ],
@@ -100,12 +100,12 @@ def test_every_type_of_field_goes_to_a_page_and_back() -> None:
 @pytest.mark.parametrize(
     ("name", "sent", "problem"),
     [
-        ("days", ["su"], "offered"),
+        ("days", ["su"], "option from the list"),
         ("sizes", "1\n0", "Must be a whole number, at least 1."),
         ("sizes", "1\n2\n3\n4", "At most 3"),
         ("on", "tomorrow", "Must be a date"),
         ("box", "{", "not JSON"),
-        ("title", "a\0b", "cannot be stored"),
+        ("title", "a\0b", "can’t be stored"),
     ],
 )
 def test_each_type_says_what_is_wrong(name: str, sent: Any, problem: str) -> None:

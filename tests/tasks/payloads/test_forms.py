@@ -74,14 +74,14 @@ def test_every_kind_that_can_be_asked_for_is_tried_here() -> None:
         ("sample.task", {"p.steps": "1.5"}, "p.steps", "whole"),
         ("sample.task", {"p.steps": "1001"}, "p.steps", "at most 1000"),
         ("sample.task", {"p.seconds": "nan"}, "p.seconds", "number"),
-        ("sample.task", {"p.hold": "for ever"}, "p.hold", "offered"),
+        ("sample.task", {"p.hold": "for ever"}, "p.hold", "option from the list"),
         ("sample.task", {"p.recipients": "a@example.org\nnobody"}, "p.recipients", "“nobody”"),
-        ("http.request", {}, "p.url", "fill this in"),
+        ("http.request", {}, "p.url", "required"),
         ("http.request", {"p.url": "http://x", "p.headers": "{"}, "p.headers", "not JSON"),
-        ("image.process", {"p.crop.left": "1"}, "p.crop.top", "fill this in"),
+        ("image.process", {"p.crop.left": "1"}, "p.crop.top", "required"),
         ("application.submit", {"p.posting_id": "7"}, "p.posting_id", "valid id"),
         ("report.generate", {"p.since": "yesterday"}, "p.since", "date"),
-        ("report.generate", {"p.formats": "doc"}, "p.formats", "offered"),
+        ("report.generate", {"p.formats": "doc"}, "p.formats", "option from the list"),
     ],
 )
 def test_what_does_not_fit_is_said_beside_its_field(name: str, sent: dict[str, str], field: str, sentence: str) -> None:

@@ -49,7 +49,7 @@ class DeletedAbsence(msgspec.Struct, frozen=True):
     id: UUID
 
 
-@get("/account/absences", scope=Scope.TASKS_READ, tag=TAG, summary="List one's absences")
+@get("/account/absences", scope=Scope.TASKS_READ, tag=TAG, summary="List your absences")
 async def list_own(user: Principal, read: ReadSession) -> AbsenceList:
     """Those that are not over, the next first."""
     return await _list(read, user.id)

@@ -48,7 +48,7 @@ PROFILE = {
 }
 
 
-@get("/account", scope=Scope.TASKS_READ, tag=TAG, summary="Read one's account")
+@get("/account", scope=Scope.TASKS_READ, tag=TAG, summary="Get your account")
 async def get_account(user: Principal, read: ReadSession) -> AccountItem:
     """Whose token this is."""
     return await _account(read, user.id)
@@ -65,7 +65,7 @@ async def _account(session: Session, user_id: UUID) -> AccountItem:
     "/account",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
-    summary="Change one's settings",
+    summary="Update settings",
     example={"time_zone": "Europe/Berlin", "run_notices": True},
 )
 async def change_account(session: WriteSession, by: Principal, wanted: AccountChange) -> AccountItem:
@@ -79,7 +79,7 @@ async def change_account(session: WriteSession, by: Principal, wanted: AccountCh
     return await _account(session, by.id)
 
 
-@get("/account/profile", scope=Scope.TASKS_READ, tag=TAG, summary="Read one's profile")
+@get("/account/profile", scope=Scope.TASKS_READ, tag=TAG, summary="Get your profile")
 async def get_profile(user: Principal, read: ReadSession) -> ProfileItem:
     """What one's applications are made from."""
     return await _profile(read, user.id)
@@ -92,14 +92,15 @@ async def _profile(session: Session, user_id: UUID) -> ProfileItem:
     return profile_item(found)
 
 
-@post("/account/profile", scope=Scope.TASKS_WRITE, tag=TAG, summary="Change one's profile", example=PROFILE)
+@post("/account/profile", scope=Scope.TASKS_WRITE, tag=TAG, summary="Update your profile", example=PROFILE)
 async def change_profile(session: WriteSession, by: Principal, wanted: NewProfile) -> ProfileItem:
     """All of it but the résumé. Applications that are made from then on have it."""
     await profiles.save_profile(session, by.id, ProfileChange(**msgspec.structs.asdict(wanted)))
+    await profiles.settle_profile(session, by)
     return await _profile(session, by.id)
 
 
-@get("/account/tokens", scope=Scope.TASKS_READ, tag=TAG, summary="List one's tokens")
+@get("/account/tokens", scope=Scope.TASKS_READ, tag=TAG, summary="List your tokens")
 async def list_tokens(user: Principal, read: ReadSession) -> TokenList:
     """Newest first. New ones are made by a person who is signed in, or by an operator."""
     items = [token_item(token) for token in await token_queries.tokens_of(read, user.id)]
@@ -110,7 +111,7 @@ async def list_tokens(user: Principal, read: ReadSession) -> TokenList:
     "/account/tokens/{token_id:uuid}/revoke",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
-    summary="Revoke one of one's tokens",
+    summary="Revoke a token",
     after=forget_holders,
 )
 async def revoke_token(session: WriteSession, by: Principal, wanted: Query[Revoking], token_id: UUID) -> RevokedToken:

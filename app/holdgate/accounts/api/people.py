@@ -53,7 +53,7 @@ async def get_user(user: Principal, read: ReadSession, user_id: UUID) -> UserIte
     "/users",
     scope=Scope.ADMIN,
     tag=TAG,
-    summary="Give somebody access",
+    summary="Invite a user",
     example={"email": "ann@example.org", "name": "Ann", "role": "member", "invite": True},
     after=forget_holders,
 )
@@ -104,8 +104,8 @@ handlers = [
     _verb(
         "disable",
         service.disable,
-        "Shut a person out",
+        "Disable a user",
         "Their sessions and tokens end at once. 409 for the last administrator.",
     ),
-    _verb("enable", service.enable, "Let a person in again", "Their tokens work again, too."),
+    _verb("enable", service.enable, "Enable a user", "Their tokens work again, too."),
 ]

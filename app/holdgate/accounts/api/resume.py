@@ -37,7 +37,7 @@ class ResumeKept(msgspec.Struct, frozen=True):
     warning: str = ""
 
 
-@get("/account/resume", scope=Scope.TASKS_READ, tag=TAG, summary="Download one's résumé", problems=(404,), media=FILE)
+@get("/account/resume", scope=Scope.TASKS_READ, tag=TAG, summary="Download your résumé", problems=(404,), media=FILE)
 async def get_resume(user: Principal, read: ReadSession) -> Response[bytes]:
     """The file as it was sent."""
     found = await profiles.load_resume(read, user.id)
@@ -52,9 +52,7 @@ async def _read_file(request: WebRequest, wanted: ResumeQuery) -> tuple[Document
     return document(wanted.name, await request.body()), None
 
 
-@post(
-    "/account/resume", scope=Scope.TASKS_WRITE, tag=TAG, summary="Put a résumé into one's profile", bodies={FILE: str}
-)
+@post("/account/resume", scope=Scope.TASKS_WRITE, tag=TAG, summary="Upload a résumé", bodies={FILE: str})
 async def put_resume(
     session: WriteSession,
     by: Principal,
@@ -63,10 +61,11 @@ async def put_resume(
 ) -> ResumeKept:
     """A PDF, Word, OpenDocument or plain text file of at most 5 MB, in place of the one before."""
     await profiles.save_resume(session, by.id, file)
+    await profiles.settle_profile(session, by)
     return ResumeKept(file.name, file.media_type, len(file.content), file.warning)
 
 
-@post("/account/resume/remove", scope=Scope.TASKS_WRITE, tag=TAG, summary="Remove one's résumé", problems=(404,))
+@post("/account/resume/remove", scope=Scope.TASKS_WRITE, tag=TAG, summary="Remove your résumé", problems=(404,))
 async def remove_resume(session: WriteSession, by: Principal) -> ResumeKept:
     """Answers which one it was."""
     found = await profiles.load_resume(session, by.id)

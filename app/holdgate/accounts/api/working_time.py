@@ -30,13 +30,13 @@ class WorkingTimeItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 EXAMPLE = {"days": [1, 2, 3, 4], "starts": "09:00:00", "ends": "17:00:00", "zone": "Europe/Berlin", "quiet": True}
 
 
-@get("/account/working-time", scope=Scope.TASKS_READ, tag=TAG, summary="Read one's working time")
+@get("/account/working-time", scope=Scope.TASKS_READ, tag=TAG, summary="Get your working time")
 async def read_working_time(user: Principal, read: ReadSession) -> WorkingTimeItem:
     """Monday to Friday from nine to five, until another one is chosen."""
     return _item(await working_times.own_hours(read, user.id))
 
 
-@post("/account/working-time", scope=Scope.TASKS_WRITE, tag=TAG, summary="Change one's working time", example=EXAMPLE)
+@post("/account/working-time", scope=Scope.TASKS_WRITE, tag=TAG, summary="Update your working time", example=EXAMPLE)
 async def change_working_time(session: WriteSession, by: Principal, wanted: WorkingTimeItem) -> WorkingTimeItem:
     """Requests whose time runs keep their deadlines."""
     hours = WorkingHours(

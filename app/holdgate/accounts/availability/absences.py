@@ -33,14 +33,14 @@ async def add_absence(
     if ends_at <= starts_at:
         _refuse("ends_at", "The end must be after the beginning.")
     if ends_at - starts_at > LONGEST:
-        _refuse("ends_at", "At most two years at a time, please.")
+        _refuse("ends_at", "At most two years at a time.")
     if await queries.is_over(session, ends_at):
-        _refuse("ends_at", "This time is over already.")
+        _refuse("ends_at", "This period is in the past.")
     others = await queries.absences_of(session, user_id)
     if any(other.starts_at < ends_at and starts_at < other.ends_at for other in others):
         _refuse("starts_at", "Another absence covers part of this time. Delete that one first.")
     if len(others) >= MOST:
-        _refuse("starts_at", f"At most {MOST} absences to come, please. Delete one first.")
+        _refuse("starts_at", f"You can plan at most {MOST} absences. Delete one first.")
     made = uuid7()
     await queries.insert_absence(session, made, user_id, starts_at, ends_at, in_place)
     return made
@@ -86,7 +86,7 @@ def _substitute(text: str, own: str) -> str | None:
     except BadAddress as problem:
         raise Invalid(str(problem), {"substitute": str(problem)}) from None
     if same_person(address, own):
-        _refuse("substitute", "That is the person who is away. Please enter a colleague’s address.")
+        _refuse("substitute", "That is the person who is away. Enter a colleague’s email.")
     return address
 
 

@@ -31,7 +31,7 @@ async def choose_hours(session: WriteSession, user_id: UUID, hours: WorkingHours
         sentence = "The end must be at least an hour after the beginning, on the same day."
         raise Invalid(sentence, {"ends": sentence})
     if not zones.is_zone(hours.zone):
-        raise Invalid("There is no such time zone.", {"zone": "Choose one of the offered zones."})
+        raise Invalid("Unknown time zone.", {"zone": "Choose one of the offered zones."})
     if problem := public_holidays.problem_with(hours.holidays):
         raise Invalid(problem, {"holidays": problem})
     await queries.upsert_working_time(session, user_id, hours)

@@ -99,13 +99,13 @@ async def _add(request: WebRequest, session: Any, person: User, path: str, *, na
         named = {"starts_at": "first", "ends_at": "last"}
         fields = {named.get(field, field): sentence for field, sentence in problem.fields.items()}
         return await _page(request, session, person, path, form=form.refused(Invalid(str(problem), fields)), name=name)
-    return see_other(request, path, "Saved. Requests that are open stay with whom they asked.")
+    return see_other(request, path, "Saved. Open requests keep their approvers.")
 
 
 def _time(given: AbsenceForm, zone: str) -> tuple[datetime, datetime]:
     for field in ("first", "last"):
         if not _FIRST <= getattr(given, field) <= _LAST:
-            raise Invalid("Please check the day.", {field: "Please enter a day of this century."})
+            raise Invalid("Enter a valid date.", {field: "Enter a date of this century."})
     return absences.days(given.first, given.last, zone)
 
 

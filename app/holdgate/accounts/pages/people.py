@@ -76,7 +76,7 @@ async def add_user(request: WebRequest, write: Write, user: SignedIn) -> Respons
             said = f"{added.email} can now sign in at {request.app.state.settings.base_url}/login"
             if new.invite:
                 await service.invite(write, user, added)
-                said += ", and is told so by mail"
+                said += "; an invitation was emailed"
             return see_other(request, "/admin/users", said)
     return await _page(request, write, user.id, form=form)
 
@@ -98,7 +98,7 @@ async def disable_user(request: WebRequest, write: Write, user: SignedIn, user_i
     changed = await service.disable(write, user_id)
     forget_holders(request)
     logger.info("user disabled", user=changed.email, by=user.email)
-    return see_other(request, "/admin/users", f"{changed.email} is signed out everywhere and cannot sign in any more.")
+    return see_other(request, "/admin/users", f"{changed.email} was signed out everywhere and can’t sign in.")
 
 
 @post("/{user_id:uuid}/enable", include_in_schema=False)

@@ -91,9 +91,11 @@ async def save_profile(request: WebRequest, write: Write, user: SignedIn) -> Res
             await profiles.save_resume(write, user.id, kept)
     except Invalid as problem:
         return await _page(request, write, user.id, form.refused(problem))
+    resumed = await profiles.settle_profile(write, user)
+    said = f"Saved. {resumed:,} waiting task{'' if resumed == 1 else 's'} resumed." if resumed else "Saved."
     if warning:
-        return see_other(request, "/settings", f"Saved. {warning}", level="warning")
-    return see_other(request, "/settings", "Saved.")
+        return see_other(request, "/settings", f"{said} {warning}", level="warning")
+    return see_other(request, "/settings", said)
 
 
 @post("/settings/time-zone", include_in_schema=False)

@@ -171,8 +171,8 @@ async def logout(request: WebRequest, write: Write) -> Response[str]:
 async def _wrong_code(request: WebRequest, tried: Using, left: int) -> Response[str]:
     if left <= 0:
         return await _dead(request, keep=True)
-    error = f"That is not the code. {left} more {'try' if left == 1 else 'tries'}."
-    view = LinkView(tried.token, True, error if tried.code.strip() else "Please enter the code.")
+    error = f"Incorrect code. {left} attempt{'' if left == 1 else 's'} left."
+    view = LinkView(tried.token, True, error if tried.code.strip() else "Enter the code.")
     return await render_private(request, "accounts/link.html", view, status=422, keep=True)
 
 

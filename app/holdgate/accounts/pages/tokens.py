@@ -98,7 +98,7 @@ async def revoke_token(request: WebRequest, write: Write, user: SignedIn, token_
     forget_holders(request)
     said = "The token is revoked: nothing can be done with it any more."
     if left:
-        said += f" What it made goes on: {', '.join(f'{use.what} {use.name}' for use in left[:5])}."
+        said += f" Still active: {', '.join(f'{use.what} {use.name}' for use in left[:5])}."
     return see_other(request, "/settings/tokens", said)
 
 

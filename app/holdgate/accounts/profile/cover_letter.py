@@ -10,7 +10,7 @@ PLACEHOLDERS = {
     "title": "the job’s title",
     "location": "where the job is",
     "name": "your name",
-    "email": "your e-mail address",
+    "email": "your email address",
     "phone": "your phone number",
 }
 DEFAULT = """Dear {company} team,

@@ -15,7 +15,9 @@ from holdgate.accounts.profile import cover_letter
 from holdgate.accounts.profile.resume_files import Document
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid
+from holdgate.core.principal import Principal
 from holdgate.core.text.addresses import checked_address
+from holdgate.feature import parts
 
 MOST_ANSWERS = 50
 
@@ -113,6 +115,11 @@ async def save_resume(session: WriteSession, user_id: UUID, resume: Document | N
         "updated_at": func.now(),
     }
     await session.execute(_upsert(user_id, values))
+
+
+async def settle_profile(session: WriteSession, by: Principal) -> int:
+    """Let go on what waited for the profile as it is saved now. How many tasks."""
+    return sum([await settle(session, by) for settle in parts("profile_saved")])
 
 
 def _upsert(user_id: UUID, values: dict[str, Any]) -> Insert:

@@ -38,7 +38,7 @@ def document(name: str, content: bytes) -> Document:
         Invalid: too large, empty, or of another kind.
     """
     if len(content) > MOST_BYTES:
-        _refuse(f"The file is too large: at most {MOST_BYTES // 1024**2} MB, please.")
+        _refuse(f"The file is too large. The limit is {MOST_BYTES // 1024**2} MB.")
     if not content.strip():
         _refuse("The file is empty.")
     content = _as_utf8(content)

@@ -100,7 +100,7 @@ async def _by_jwt(request: WebRequest, token: str) -> tuple[Principal, Access]:
     async with state.database.read() as session:
         user = await jwt.person_of(session, claims)
     if user is None:
-        raise BadToken("The JWT is valid, but nobody here has its verified e-mail address.")
+        raise BadToken("The JWT is valid, but no user here has its verified email address.")
     found = Access("jwt", claims.subject[:100], access.known_scopes(claims.scopes))
     return _principal(user.id, user.email, user.name, user.role, found)
 

@@ -71,7 +71,7 @@ class Jwks:
             self._waiting -= 1
         found = self._find(kid)
         if found is None and self._failed:
-            raise Unavailable("The identity provider's keys cannot be fetched.")
+            raise Unavailable("The identity provider's keys can’t be fetched.")
         return found
 
     def _find(self, kid: str | None) -> jwt.PyJWK | None:
@@ -93,7 +93,7 @@ class Jwks:
             keys = usable(await self._fetch())
         except Exception as problem:  # whatever it is, the keys at hand go on being served
             self._failed = True
-            logger.warning("the keys of the identity provider cannot be fetched", problem=repr(problem)[:300])
+            logger.warning("the keys of the identity provider can’t be fetched", problem=repr(problem)[:300])
             return
         finally:
             self._asking = False

@@ -50,7 +50,7 @@ async def read_people(request: WebRequest, user: Principal, read: ReadSession) -
     """Your own figures; with the scope `admin` everybody's. 404 where the setting PEOPLE_FIGURES is off."""
     settings: Settings = request.app.state.settings
     if not settings.people_figures:
-        raise NotFound("Figures about people are switched off here (PEOPLE_FIGURES).")
+        raise NotFound("Response times are turned off here (PEOPLE_FIGURES).")
     found = await answers.figures_of_people(read) if user.is_admin else [await answers.own_figures(read, user)]
     return PeopleAnswers([_item(one) for one in found])
 

@@ -90,14 +90,14 @@ class GroupDecided(msgspec.Struct, frozen=True):
     items: list[GroupResult]
 
 
-@get("/approvals/groups", scope=Scope.TASKS_READ, tag=TAG, summary="List what can be decided together")
+@get("/approvals/groups", scope=Scope.TASKS_READ, tag=TAG, summary="List groups of similar requests")
 async def list_alike_approvals(user: Principal, read: ReadSession, wanted: Query[GroupQuery]) -> GroupList:
     """Questions put to this person; of one run, with the scope `admin`, everybody's."""
     found = [GroupItem(**group._asdict()) for group in await grouping.groups(read, user, wanted.run_id)]
     return GroupList(found)
 
 
-@get("/approvals/groups/{key:str}", scope=Scope.TASKS_READ, tag=TAG, summary="Read what can be decided together")
+@get("/approvals/groups/{key:str}", scope=Scope.TASKS_READ, tag=TAG, summary="Get a group of similar requests")
 async def get_alike_approvals(user: Principal, read: ReadSession, key: str) -> GroupDetail:
     """Every question whole, with the version that a decision names."""
     found = await grouping.members(read, user, _checked(key))
@@ -110,7 +110,7 @@ async def get_alike_approvals(user: Principal, read: ReadSession, key: str) -> G
     "/approvals/groups/{key:str}/decision",
     scope=Scope.APPROVALS_DECIDE,
     tag=TAG,
-    summary="Decide many together",
+    summary="Decide a group of requests",
     example={
         "questions": [{"id": "0192e0a5-7d3c-7a61-9a3e-0c4d5e6f7a8b", "version": "0" * 64}],
         "decision": "approve",

@@ -99,7 +99,7 @@ async def ask_back(
     "/approvals/{approval_id:uuid}/answer-back",
     scope=Scope.APPROVALS_DECIDE,
     tag=TAG,
-    summary="Answer what was asked back",
+    summary="Reply to a clarification",
     problems=(409, 410),
     example={"note_id": NOTE, "answer": "It is."},
 )
@@ -112,7 +112,7 @@ async def answer_back(session: WriteSession, by: Principal, sent: NoteAnswer, ap
     "/approvals/{approval_id:uuid}/withdraw",
     scope=Scope.APPROVALS_DECIDE,
     tag=TAG,
-    summary="Withdraw what one asked back",
+    summary="Withdraw a clarification",
     problems=(409, 410),
     example={"note_id": NOTE},
 )

@@ -21,7 +21,7 @@ from holdgate.core.postgres.outages import AWAY
 from holdgate.core.telemetry import log
 
 PATIENCE = 2.0  # seconds; what cannot be noted by then is not
-AT_ONCE = "within 5 seconds of the mail"
+AT_ONCE = "within 5 seconds of the email"
 TOGETHER = "opened several people's links within a second"
 
 logger = log.get(__name__)
@@ -44,7 +44,7 @@ class Opening(NamedTuple):
 def sign_of_scanner(method: str, headers: Mapping[str, str]) -> str:
     """What in a request speaks for a program, or nothing. Headers are asked for in small letters."""
     if method == "HEAD":
-        return "asked for the headers only (HEAD)"
+        return "requested the headers only (HEAD)"
     agent = headers.get("user-agent", "")
     if not agent:
         return "does not say what program it is"

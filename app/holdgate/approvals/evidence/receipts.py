@@ -144,10 +144,10 @@ def check(text: bytes, keys: list[dict[str, str]]) -> Verdict:
     try:
         found = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError):
-        return Verdict("It is not a receipt: it cannot be read as JSON.")
+        return Verdict("Not a receipt: it isn’t valid JSON.")
     content = found.get("receipt") if isinstance(found, dict) else None
     if not isinstance(content, dict) or found.keys() != {"receipt", "signature"} or content.get("format") != FORMAT:
-        return Verdict("It is not a receipt of a kind that is known here.")
+        return Verdict("Not a receipt of a known kind.")
     problem = signing.verify(content, found["signature"], keys)
     if problem is not None:
         return Verdict(problem, content)

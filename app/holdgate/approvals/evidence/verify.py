@@ -76,7 +76,7 @@ async def changed_questions(session: AsyncSession, limit: int) -> list[str]:
             break
         after = chunk[-1].id
         found += [
-            f"question {one.id} of task {one.task_id} is not what was shown: its version does not fit"
+            f"question {one.id} of task {one.task_id} is not what was shown: its version doesn’t match"
             for one in chunk
             if sha256(values.as_shown(one)).hexdigest() != one.version
         ]

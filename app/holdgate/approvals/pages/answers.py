@@ -27,7 +27,7 @@ class AnswersView(msgspec.Struct, frozen=True, kw_only=True):
 async def show_answers(request: WebRequest, read: Read, user: SignedIn) -> Response[str]:
     settings: Settings = request.app.state.settings
     if not settings.people_figures:
-        raise NotFound("Figures about people are switched off here (PEOPLE_FIGURES).")
+        raise NotFound("Response times are turned off here (PEOPLE_FIGURES).")
     view = AnswersView(
         own=await answers.own_figures(read, user),
         people=await answers.figures_of_people(read) if user.is_admin else [],

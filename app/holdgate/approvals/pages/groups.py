@@ -87,7 +87,7 @@ async def decide_group(request: WebRequest, user: SignedIn, key: FromPath[str]) 
             results += await grouping.decide_chunk(write, user, key, chunk, decision, source=source)
     if all(not result.problem for result in results):
         word = DONE.get(decision.verb or "", "decided")
-        return see_other(request, "/approvals", f"{len(results)} {word} together.")
+        return see_other(request, "/approvals", f"{len(results)} {word}.")
     async with request.app.state.database.read() as read:
         view = await _page(read, user, key, results=results)
     return await render(request, "approvals/group.html", view, nav="approvals", status=409)
@@ -102,9 +102,9 @@ def checked(sent: SentDecisions, entries: list[str]) -> tuple[Decision, list[Cho
         try:
             chosen.append(Chosen(UUID(id), version))
         except ValueError:
-            problems["item"] = "Please choose among those listed."
+            problems["item"] = "Choose from the listed requests."
     if not 1 <= len(entries) <= MOST:
-        problems["item"] = f"Please choose from 1 to {MOST}."
+        problems["item"] = f"Choose 1 to {MOST} requests."
     decision = None
     try:
         decision = decision_of(sent)
@@ -113,7 +113,7 @@ def checked(sent: SentDecisions, entries: list[str]) -> tuple[Decision, list[Cho
     if decision and decision.verb in deciding.WHY and not sent.reason.strip():
         problems |= deciding.WHY[decision.verb][1]
     if problems or decision is None:
-        raise Invalid("Nothing was decided yet. " + " ".join(problems.values()), problems)
+        raise Invalid("Nothing was submitted. " + " ".join(problems.values()), problems)
     return decision, chosen
 
 

@@ -32,6 +32,7 @@ from holdgate.approvals.states import ApprovalState
 from holdgate.core.db import Session
 from holdgate.core.paging import Cursor, paginate
 from holdgate.core.principal import Principal
+from holdgate.runs import lookup as runs
 from holdgate.tasks.models import Task
 from holdgate.tasks.states import TaskState
 from holdgate.web.downloads import export
@@ -41,16 +42,19 @@ from holdgate.web.http.sessions import Read, Write
 from holdgate.web.pager import Pager, pager
 from holdgate.web.render import render, see_other
 
-TABS = (("mine", "For me"), ("later", "Waiting for their turn"), ("all", "All open"), ("decided", "Decided"))
+TABS = (("mine", "Assigned to me"), ("later", "Up next"), ("all", "All pending"), ("decided", "Completed"))
 WHAT_NEXT: dict[str, str] = {
-    TaskState.QUEUED: "The task goes on from here.",
-    TaskState.PAUSED: "Its run is paused: the task goes on when the run does.",
+    TaskState.QUEUED: "The task is resuming.",
+    TaskState.PAUSED: "Its run is paused: the task continues when the run resumes.",
     TaskState.REJECTED: "The task ends here.",
 }
 
 
 class Inbox(msgspec.Struct, frozen=True):
+    """`replies`: the ids of those that wait for this person's reply."""
+
     rows: list[InboxRow]
+    replies: set[UUID]
     tabs: list[tuple[str, str, str, None]]
     current: str
     email: str
@@ -59,9 +63,16 @@ class Inbox(msgspec.Struct, frozen=True):
 
 
 class ApprovalView(msgspec.Struct, frozen=True):
-    """`taker`: this person may take the approval back. `receipt`: there is one. `changes`: made in the form."""
+    """`taker`: this person may take the approval back. `receipt`: there is one. `changes`: made in the form.
+
+    `opens`: they may see its task and run, which an approver who does not own them may not. `replies`: it waits for
+    their reply.
+    """
 
     detail: Detail
+    opens: bool
+    replies: bool
+    run_name: str
     question: QuestionView
     course: ApprovalModel
     timeline: list[TimelineLine]
@@ -82,12 +93,16 @@ async def show_inbox(
 ) -> Response[str]:
     current = show if show in dict(TABS) else "mine"
 
-    async def rows(place: Cursor | None, limit: int, turned: bool) -> list[InboxRow]:
-        return await inbox.inbox(read, user, current, after=place, limit=limit, turned=turned)
+    async def rows(after: Cursor | None, limit: int, turned: bool) -> list[InboxRow]:
+        return await inbox.inbox(read, user, current, after=after, limit=limit, turned=turned)
 
-    shown = await paginate(rows, inbox.place_of, cursor, back)
+    def place(row: InboxRow) -> Cursor:
+        return inbox.place_of(row, current, user)
+
+    shown = await paginate(rows, place, cursor, back)
     view = Inbox(
         rows=shown.rows,
+        replies={row.approval.id for row in shown.rows if inbox.owes_reply(row.approval, user)},
         tabs=[(key, label, f"/approvals?show={key}", None) for key, label in TABS],
         current=current,
         email=user.email,
@@ -124,8 +139,12 @@ async def approval_page(
     _owner = detail.approval.owner_id and await accounts.find_user(session, detail.approval.owner_id)
     course = await course_of(session, detail.approval, user.email, by=user)
     timeline = timeline_of(detail.approval, await events_of(session, approval_id))
+    task = detail.task
     view = ApprovalView(
         detail,
+        user.scope in (None, task.owner_id),
+        inbox.owes_reply(detail.approval, user) and course.open_note is not None,
+        await runs.name_of(session, task.run_id) if task.run_id else "",
         question_view(
             detail.approval,
             detail.before,
@@ -163,7 +182,7 @@ async def decide(request: WebRequest, user: SignedIn, write: Write, approval_id:
     if decided.state == ApprovalState.PENDING:
         return see_other(request, f"/approvals/{approval_id}")
     task = await write.get_one(Task, decided.task_id, populate_existing=True)
-    what_next = "It can be taken back for a while." if decided.goes_on_at else WHAT_NEXT.get(task.state, "")
+    what_next = "You can undo it for a while." if decided.goes_on_at else WHAT_NEXT.get(task.state, "")
     return see_other(
         request, "/approvals", f"“{decided.title}”: {decided.state.replace('_', ' ')}. {what_next}".strip()
     )
@@ -172,7 +191,9 @@ async def decide(request: WebRequest, user: SignedIn, write: Write, approval_id:
 @post("/approvals/{approval_id:uuid}/take-back")
 async def take_back(request: WebRequest, user: SignedIn, write: Write, approval_id: FromPath[UUID]) -> Response[Any]:
     reopened = await undoing.take_back_signed_in(write, user, approval_id)
-    return see_other(request, f"/approvals/{approval_id}", f"“{reopened.title}”: taken back. It is open again.")
+    return see_other(
+        request, f"/approvals/{approval_id}", f"“{reopened.title}”: approval undone. The request is open again."
+    )
 
 
 handlers = [show_inbox, export_inbox, show_approval, show_question, decide, take_back]

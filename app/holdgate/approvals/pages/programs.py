@@ -149,7 +149,7 @@ async def send_test(request: WebRequest, write: Write, user: SignedIn) -> Respon
         ttl=TEST_TTL,
     )
     asked = await service.ask(write, user, wanted, settings)
-    return see_other(request, f"/approvals/{asked.approval.id}", f"Sent to {user.email}. You can decide here, too.")
+    return see_other(request, f"/approvals/{asked.approval.id}", f"Sent to {user.email}. You can also decide here.")
 
 
 @post(f"{PATH}/{{token_id:uuid}}/trust", include_in_schema=False)
@@ -157,7 +157,7 @@ async def trust(request: WebRequest, write: Write, user: SignedIn, token_id: Fro
     form: Form[TrustForm] = await read_form(request, TrustForm)
     trusted = form.data is not None and form.data.trusted
     await personal.trust_token(write, user, token_id, trusted=trusted)
-    said = "Links in what it asks can be followed now." if trusted else "Links in what it asks are text again."
+    said = "Links in its requests are clickable now." if trusted else "Links in its requests are plain text again."
     return see_other(request, f"{PATH}#programs", said)
 
 

@@ -212,7 +212,7 @@ def decision_of(sent: SentDecisions) -> Decision:
     """Raises Invalid: none was chosen, as none is preselected."""
     option = sent.decision.removeprefix(OPTION) if sent.decision.startswith(OPTION) else None
     if option is None and sent.decision not in VERBS:
-        raise Invalid("Please choose one of the decisions offered.", {"decision": "Choose one."})
+        raise Invalid("Choose a decision.", {"decision": "Choose a decision."})
     verb = ApprovalVerb(sent.decision) if option is None else None
     return Decision(version=sent.version, verb=verb, option=option, form=dict(sent.answers or {}), reason=sent.reason)
 

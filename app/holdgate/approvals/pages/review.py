@@ -66,6 +66,7 @@ class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     question: QuestionView
     course: ApprovalModel
     run_name: str
+    kind: str
     email: str
     recipient_id: UUID
     token: str
@@ -126,6 +127,7 @@ async def _page(
         ),
         course=course,
         run_name=await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
+        kind=asked.task.kind,
         email=asked.recipient.email,
         recipient_id=asked.recipient.id,
         token=token,
@@ -243,14 +245,14 @@ async def _check_person(request: WebRequest, asked: Asked, form: Form, *, chosen
     if version != asked.approval.version:
         raise QuestionChanged
     if form.get("confirm") != "yes":
-        raise Invalid("Nothing was done yet. Choose “Yes”, then press again.")
+        raise Invalid("Nothing was submitted yet. Choose “Yes”, then submit again.")
 
 
 async def check_robot(session: Session, form_time: FormTime, form: Form, *, quickest: float) -> None:
     """Raises Invalid: not at this pace, not with this box ticked."""
     await form_time.check(session, form.get("stamp", ""), quickest=quickest)
     if form.get(TRAP):
-        raise Invalid("This was filled in by a program, so it did not count. Please look again, then press.")
+        raise Invalid("This looked automated, so it wasn’t recorded. Please review and submit again.")
 
 
 def _form_time(request: WebRequest, recipient: Recipient, version: str) -> FormTime:

@@ -113,7 +113,7 @@ async def answer_back(request: WebRequest, user: SignedIn, write: Write, approva
         sent, message, status = refusal(SentDecisions(detour=form), problem)
         await write.rollback()
         return await approval_page(request, write, user, approval_id, sent=sent, message=message, status=status)
-    return see_other(request, f"/approvals/{approval_id}", "Your answer is on its way. The time to decide goes on.")
+    return see_other(request, f"/approvals/{approval_id}", "Reply sent. The deadline is running again.")
 
 
 @post("/review/forward")

@@ -14,7 +14,7 @@ from holdgate.approvals.rules.models import LinkOpening
 from holdgate.tasks.models import Task
 from holdgate.tasks.timeline import TimelineEntry, TimelineParts
 
-MAILS = {"mail_accepted": "Mail accepted", "mail_refused": "Mail refused"}
+MAILS = {"mail_accepted": "Email delivered to", "mail_refused": "Email rejected for"}
 _DECIDING = ("approve", "reject", "request_changes", "answer")
 
 
@@ -30,7 +30,7 @@ async def tell(session: AsyncSession, task: Task) -> TimelineParts:
     )
     lines = [_line(approvals[event.approval_id], event, email or "") for event, email in rows]
     lines += [
-        _plain(each.withdrawn_at, f"Withdrawn, as it has changed since: {each.title}", "cancelled")
+        _plain(each.withdrawn_at, f"Withdrawn because it changed: {each.title}", "cancelled")
         for each in approvals.values()
         if each.withdrawn_at and each.state != "cancelled"
     ]
@@ -49,10 +49,10 @@ async def tell(session: AsyncSession, task: Task) -> TimelineParts:
         asked = approvals[person.approval_id]
         if person.state == "waiting" and asked.state == "pending" and person.id not in waiting:
             waiting.add(person.id)
-            said = f"Mail to {person.email} on its way"
+            said = f"Sending email to {person.email}"
             if person.id in ahead:
                 place = f"{ahead[person.id]:,} before it" if ahead[person.id] else "it is next"
-                said = f"Waits for its turn with {person.email}: {place}"
+                said = f"Not yet sent to {person.email}: {place}"
             lines.append(_plain(asked.created_at, said, "pending"))
     return TimelineParts(lines)
 
@@ -66,10 +66,10 @@ def _line(approval: Approval, event: ApprovalEvent, email: str) -> TimelineEntry
     actor = "" if event.actor == "system" else event.actor
     state: str | None
     if event.verb in MAILS:
-        title, actor = f"{MAILS[event.verb]}: {email}", ""
+        title, actor = f"{MAILS[event.verb]} {email}", ""
         state = "succeeded" if event.verb == "mail_accepted" else "dead_letter"
     elif event.verb == "ask":
-        title, state = f"Asked: {approval.title}", "pending"
+        title, state = f"Approval requested: {approval.title}", "pending"
     else:
         title, state = title_of(event), STATES.get(event.verb)
     decides = event.verb in _DECIDING and approval.decided_at == event.at
@@ -87,21 +87,21 @@ def _line(approval: Approval, event: ApprovalEvent, email: str) -> TimelineEntry
 def _link(approval: Approval, verb: str, decides: bool) -> tuple[str, str] | None:
     if decides:
         return f"/approvals/{approval.id}/receipt", "Receipt"
-    return (f"/approvals/{approval.id}", "Open the question") if verb == "ask" else None
+    return (f"/approvals/{approval.id}", "View request") if verb == "ask" else None
 
 
 def _detail(data: dict[str, Any]) -> str:
     to = f"to {data['to']}" if data.get("to") else ""
-    how = {"link": "by the link", "sign-in": "signed in", "inbox": "signed in"}.get(str(data.get("source") or ""), "")
+    how = {"link": "by link", "sign-in": "signed in", "inbox": "signed in"}.get(str(data.get("source") or ""), "")
     texts = [data.get(name) for name in ("note", "text", "reason", "problem", "reply")]
     parts = [to, how, ", ".join(data.get("people") or ()), *(str(text) for text in texts if text)]
     return " · ".join(part for part in parts if part)
 
 
 def _opened(opening: LinkOpening, person: Recipient) -> TimelineEntry:
-    who = "a person" if opening.opener == "person" else "a scanner"
+    by = "" if opening.opener == "person" else " (probably an email scanner)"
     times = "" if opening.n == 1 else f" {opening.n} times"
-    return _plain(opening.first_at, f"Link of {person.email} opened by {who}{times}", None)
+    return _plain(opening.first_at, f"Link for {person.email} opened{times}{by}", None)
 
 
 def _plain(at: datetime, title: str, state: str | None) -> TimelineEntry:

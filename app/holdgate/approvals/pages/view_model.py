@@ -105,23 +105,23 @@ class TimelineLine(msgspec.Struct, frozen=True):
 
 
 TITLES = {
-    "ask": "Asked",
+    "ask": "Approval requested",
     "approve": "Approved",
     "reject": "Rejected",
     "request_changes": "Requested changes",
     "answer": "Answered",
     "propose": "Changed the form",
-    "forward": "Passed on",
-    "ask_back": "Asked the owner; the clock stands still",
-    "answer_back": "Owner answered; the clock goes on",
-    "withdraw": "Withdrew the question; the clock goes on",
-    "remind": "Reminded",
+    "forward": "Delegated",
+    "ask_back": "Clarification requested; deadline paused",
+    "answer_back": "Owner replied; deadline resumed",
+    "withdraw": "Question withdrawn; deadline resumed",
+    "remind": "Reminder sent",
     "show": "Shown in a review session",
     "expire": "Expired",
-    "escalate": "Time was over; more people were asked",
+    "escalate": "Deadline passed; escalated to more people",
     "cancel": "Cancelled",
-    "take_back": "Took the approval back; the question is open again",
-    "use": "Used: what was approved is being done",
+    "take_back": "Approval undone; request reopened",
+    "use": "Approval used",
 }
 STATES = {
     "ask": "pending",
@@ -161,7 +161,7 @@ def timeline_of(approval: Approval, events: Sequence[ApprovalEvent]) -> list[Tim
             TimelineLine(approval.decided_at, approval.state.replace("_", " ").capitalize(), by, reason, approval.state)
         )
     if approval.withdrawn_at is not None:
-        detail = "The request or the task's payload has changed: what was decided does not count any more."
+        detail = "The request or the task’s payload changed, so the decision no longer counts."
         lines.append(TimelineLine(approval.withdrawn_at, "Withdrawn", detail=detail, state="cancelled"))
     return lines
 
@@ -171,10 +171,10 @@ def _detail(data: dict[str, Any]) -> str:
     why = data.get("why", {})
     people = ", ".join(f"{email} ({why[email]})" if email in why else email for email in data.get("people", ()))
     left_out = f"not {', '.join(data['left_out'])}, who started or changed it" if "left_out" in data else ""
-    away = f"{', '.join(data['away'])} away, and nobody can stand in" if "away" in data else ""
+    away = f"{', '.join(data['away'])} away without a substitute" if "away" in data else ""
     group = f"group {data['group']}" if "group" in data else ""
     fields = ", ".join(data.get("fields", ()))
-    again = f"asked again: {', '.join(data['again'])}" if data.get("again") else ""
+    again = f"sent again to {', '.join(data['again'])}" if data.get("again") else ""
     texts = [
         to,
         fields,

@@ -132,7 +132,7 @@ def _check_part(part: Part, definitions: Part, place: str, problems: Problems, *
     allowed = BY_TYPE.get(kind, set()) if isinstance(kind, str) else set()
     if kind != "enum" and (not isinstance(kind, str) or kind not in BY_TYPE or (item and kind in ("array", "boolean"))):
         known = [name for name in BY_TYPE if not (item and name in ("array", "boolean"))]
-        problems[f"{place}.type"] = f"This type cannot be shown as a field. Use {', '.join(known)} or enum."
+        problems[f"{place}.type"] = f"This type can’t be shown as a field. Use {', '.join(known)} or enum."
         return
     _unknown(part, WORDS | allowed, place, problems)
     for name, most in (("title", LONGEST_LABEL), ("description", LONGEST_HINT)):

@@ -131,13 +131,13 @@ async def _check_limits(session: WriteSession, by: Principal, settings: Settings
     most = settings.approval_requests_open
     if await queries.count_open(session, by.asker_id, most=most) >= most:
         raise TooMany(
-            f"This program has {most} open requests, which is the most. Wait for decisions, or cancel some.",
+            f"This program has {most} open requests, the maximum. Wait for decisions, or cancel some.",
             OPEN_AGAIN,
         )
     wait = await queries.next_hour(session, by.asker_id, most=settings.approval_requests_per_hour)
     if wait is not None:
         raise TooMany(
-            f"This program has asked {settings.approval_requests_per_hour} times within an hour, which is the most.",
+            f"This program has asked {settings.approval_requests_per_hour} times within an hour, the maximum.",
             max(1, round(wait.total_seconds())),
         )
 
@@ -176,7 +176,7 @@ async def _checked(session: WriteSession, by: Principal, wanted: NewRequest, set
     if wanted.needed != 1 and not problems:
         _check_complete(fields, problems)
     if problems:
-        raise Invalid("The request does not fit. Nothing was asked.", problems)
+        raise Invalid("The request is invalid. Nobody was asked.", problems)
     return ProgramQuestion(
         title=wanted.title.strip(),
         show=wanted.show,
@@ -240,7 +240,9 @@ def _check_needed(
         return
     people = len({canonical_address(each) for each in recipients})
     if needed > people and not any(map(name_in, recipients)):
-        problems.setdefault("needed", f"Of {people} who are asked, {needed} cannot decide. Ask more people.")
+        problems.setdefault(
+            "needed", f"{needed} approvals are required but there are only {people} approvers. Add approvers."
+        )
 
 
 def _check_complete(fields: tuple[FormField, ...], problems: dict[str, str]) -> None:
@@ -279,15 +281,15 @@ async def cancel(session: WriteSession, by: Principal, approval_id: UUID) -> App
         people = await recipient_queries.recipients_of(session, [approval_id])
         if by.asks_only or all(person.email.lower() != by.email.lower() for person in people):
             raise ApprovalNotFound
-        raise NotAsked("Only whoever asked can cancel this. You can reject it.")
+        raise NotAsked("Only the requester can cancel this. You can reject it.")
     if approval.asker_id is None:
-        raise Conflict("A task asks this. Cancel the task instead.")
+        raise Conflict("A task requested this. Cancel the task instead.")
     await approval_queries.lock_task(session, approval.task_id)
     await session.refresh(approval)
     if approval.state != ApprovalState.PENDING:
         await refuse(session, approval_id, approval.version)
         raise QuestionExpired
-    await tasks.move_tasks(session, TaskVerb.CANCEL, Task.id == approval.task_id, reason="Whoever asked cancelled it.")
+    await tasks.move_tasks(session, TaskVerb.CANCEL, Task.id == approval.task_id, reason="Cancelled by the requester.")
     await events.record(session, approval_id, "cancel", by.email)
     await session.refresh(approval)
     return approval

@@ -63,5 +63,5 @@ async def _why_not(session: WriteSession, approval: Approval) -> str:
     if approval.state != ApprovalState.APPROVED:
         return f"The state of this request is {approval.state}, so it can’t be used."
     if approval.withdrawn_at is not None:
-        return "What was approved has changed since, so this approval does not count any more. Ask again."
-    return "This approval can still be undone. Wait until it stands."
+        return "What was approved has changed since, so this approval no longer counts. Ask again."
+    return "This approval can still be undone. Wait until it is final."

@@ -29,7 +29,7 @@ class NoteEnded(Conflict):
 
 class OpenNote(Conflict):
     def __init__(self) -> None:
-        super().__init__("There is an open question to the owner already. Please wait for the answer.")
+        super().__init__("The owner already has an open question. Wait for the reply.")
 
 
 async def ask_back(
@@ -41,7 +41,7 @@ async def ask_back(
         Invalid: no question, not an approval, nobody to ask, too often.
         OpenNote, AlreadyDecided, QuestionExpired, AlreadyVoted, PassedOn, SelfApproval: nothing was changed.
     """
-    text = _text(question, "question", "Please write your question.")
+    text = _text(question, "question", "Enter your question.")
     current = await _locked(session, approval, person.email, now)
     check_may_vote(await standing_of(session, current), person.email)
     owner = await accounts.find_user(session, current.owner_id) if current.owner_id else None
@@ -51,12 +51,12 @@ async def ask_back(
         or owner.disabled_at is not None
         or owner.email.lower() == person.email.lower()
     ):
-        raise Invalid("There is nobody to ask: it has no other owner.")
+        raise Invalid("There is nobody to ask: the task has no other owner.")
     notes = await policy_queries.notes_of(session, current.id)
     if any(note.ended_at is None for note in notes):
         raise OpenNote
     if len(notes) >= MOST:
-        raise Invalid(f"{MOST} questions have been asked about this already. Please decide, or reject it.")
+        raise Invalid(f"{MOST} questions have already been asked about this. Approve or reject it.")
     note_id = uuid7()
     note = {"id": note_id, "approval_id": current.id, "recipient_id": person.id}
     await policy_queries.insert_note(session, {**note, "asked_by": person.email, "question": text}, now=now)
@@ -86,7 +86,7 @@ async def answer_back(
     approval = await session.get(Approval, approval_id)
     if approval is None or not (by.is_admin or approval.owner_id == by.id):
         raise ApprovalNotFound
-    note = await _end(session, approval, note_id, by.email, _text(answer, "answer", "Please write an answer."), now)
+    note = await _end(session, approval, note_id, by.email, _text(answer, "answer", "Enter a reply."), now)
     await events.record(session, approval.id, "answer_back", by.email, data={"text": note.answer}, now=now)
     asker = next(
         person
@@ -148,6 +148,6 @@ def _text(text: str, field: str, missing: str) -> str:
     if not stripped:
         raise Invalid(missing, {field: missing})
     if len(stripped) > LONGEST or "\0" in stripped:
-        sentence = f"At most {LONGEST:,} characters of plain text, please."
+        sentence = f"At most {LONGEST:,} characters of plain text."
         raise Invalid(sentence, {field: sentence})
     return stripped

@@ -64,7 +64,7 @@ async def _count_hours(session: WriteSession, resumed: Resumed, left: timedelta 
 
 async def _left(session: WriteSession, approval: Approval, since: datetime, until: datetime) -> timedelta:
     """What is left of working hours: nobody loses any of theirs, so somebody who works at other times may gain some."""
-    assert approval.ttl is not None, "working hours are counted of a time to decide"
+    assert approval.ttl is not None, "working hours are counted of a deadline"
     return min(approval.ttl, max(one.between(since, until) for one in await _hours(session, approval)))
 
 

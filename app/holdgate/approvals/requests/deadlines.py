@@ -30,11 +30,11 @@ def ends_at(approval: Approval, now: datetime) -> datetime | None:
 
 
 def written(moment: datetime | None, zone: ZoneInfo) -> str:
-    """`14:35 CET on Sunday 29 November`; "" for none."""
+    """`29 Nov, 14:35 CET`; "" for none."""
     if moment is None:
         return ""
     there = moment.astimezone(zone)
-    return f"{there:%H:%M %Z} on {there:%A} {there.day} {there:%B}"
+    return f"{there.day} {there:%b, %H:%M %Z}"
 
 
 def minutes(left: timedelta | None) -> int | None:

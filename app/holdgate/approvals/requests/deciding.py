@@ -39,8 +39,8 @@ from holdgate.tasks.service import announce_ready
 from holdgate.tasks.states import APPROVED_PRIORITY, RESUMED_PRIORITY, TaskState, TaskVerb
 
 WHY = {
-    ApprovalVerb.REJECT: ("Please say why you reject it.", {"reason": "A reason is needed to reject."}),
-    ApprovalVerb.REQUEST_CHANGES: ("Please say what should change.", {"reason": "Say what should change."}),
+    ApprovalVerb.REJECT: ("Enter a reason for rejecting.", {"reason": "Enter a reason for rejecting."}),
+    ApprovalVerb.REQUEST_CHANGES: ("Describe what needs to change.", {"reason": "Describe what needs to change."}),
 }
 
 
@@ -145,7 +145,7 @@ def _verb(approval: Approval, decision: Decision) -> ApprovalVerb:
     if approval.hold == HoldType.APPROVAL:
         return choices_of(approval).verb_of(decision.verb, decision.option)
     if decision.verb is not ApprovalVerb.ANSWER:
-        raise Invalid("Please choose one of the decisions offered.", {"decision": "Choose one."})
+        raise Invalid("Choose a decision.", {"decision": "Choose a decision."})
     return decision.verb
 
 

@@ -50,7 +50,7 @@ async def forward(
         AlreadyDecided, QuestionExpired, AlreadyVoted, PassedOn, SelfApproval: nothing was changed.
     """
     if approval.hold != HoldType.APPROVAL:
-        raise Invalid("Only an approval can be passed on; this waits for the owner.")
+        raise Invalid("Only approvals can be delegated; this waits for the owner.")
     address = _address(to)
     current = await policy_queries.open_approval(session, approval.id, now=now)
     await accounts.check_access(session, sender.email)
@@ -96,15 +96,15 @@ async def _check_receiver(
     session: WriteSession, standing: Standing, approval: Approval, sender: Recipient, address: str
 ) -> None:
     if same_person(address, sender.email):
-        _refuse("That is you. Please enter a colleague’s address.")
+        _refuse("That is you. Enter a colleague’s email.")
     barred = standing.barred
     if sender.groups:  # for a group nobody stands who started it, whoever they were passed it on by
         run_id = await policy_queries.run_of(session, approval.task_id)
         barred = await starters(session, approval.task_id, approval.owner_id, run_id)
     if canonical_address(address) in barred:
-        _refuse(f"{address} started it and may not decide.")
+        _refuse(f"{address} started this task, so they can’t approve it.")
     if standing.vote_of(address) or any(same_person(address, person.email) for person in standing.recipients):
-        _refuse(f"{address} has been asked already.")
+        _refuse(f"{address} is already an approver.")
 
 
 def _refuse(sentence: str) -> None:

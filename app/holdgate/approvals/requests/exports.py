@@ -37,7 +37,7 @@ async def rows(
     async def read(session: ReadSession, after: Cursor | None, limit: int) -> Sequence[InboxRow]:
         return await inbox.inbox(session, by, which, after=after, limit=limit)
 
-    async for found in exports.chunks(database, read, inbox.place_of, size):
+    async for found in exports.chunks(database, read, lambda row: inbox.place_of(row, which, by), size):
         yield [_plain(row) for row in found]
 
 

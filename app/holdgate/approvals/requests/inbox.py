@@ -1,4 +1,4 @@
-"""What pages show of approvals: the inbox, one request with those asked."""
+"""What pages show of approvals: the inbox, one request with the people asked."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -6,10 +6,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, ScalarSelect, exists, func, literal_column, select, true, tuple_
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, exists, func, literal_column, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, defer
 
+from holdgate.accounts import service as accounts
 from holdgate.approvals.errors import ApprovalNotFound
 from holdgate.approvals.models import Approval, Recipient
 from holdgate.approvals.rules import turn_queries
@@ -18,11 +19,14 @@ from holdgate.approvals.rules.recipient_queries import recipients_of
 from holdgate.approvals.rules.tally import Standing, standings_of
 from holdgate.approvals.rules.visibility import WAITS, asked, parameters_of, to_come, waits_for
 from holdgate.approvals.states import ApprovalState
+from holdgate.core.db import Session
 from holdgate.core.paging import Cursor, before_cursor
 from holdgate.core.principal import Principal
+from holdgate.runs import lookup as runs
 from holdgate.tasks.models import Task
 
-# What stands for no deadline; the index of the inbox has the same in it.
+# In place of no deadline; the index of the inbox has the same in it. A reply that is awaited comes before all else.
+REPLY_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 NO_DEADLINE = datetime(9000, 1, 1, tzinfo=UTC)
 _DEADLINE: ColumnElement[datetime] = func.coalesce(
     Approval.expires_at, literal_column("'9000-01-01 00:00:00+00'::timestamptz", Approval.created_at.type)
@@ -41,6 +45,8 @@ class InboxRow(NamedTuple):
     standing: Standing
     undelivered: bool  # nobody could be told: its clock does not run
     ahead: int | None = None  # with everybody asked it waits for its turn, behind so many at the best
+    requester: str = ""
+    run_name: str = ""
 
 
 class Detail(msgspec.Struct, frozen=True):
@@ -60,11 +66,11 @@ class Detail(msgspec.Struct, frozen=True):
 
 
 async def inbox(
-    session: AsyncSession, by: Principal, which: str, *, after: Cursor | None = None, limit: int, turned: bool = False
+    session: Session, by: Principal, which: str, *, after: Cursor | None = None, limit: int, turned: bool = False
 ) -> list[InboxRow]:
     """`mine` wait for this person, `later` for their turn with them, and `all` are open, with the nearest deadline
-    first and those without one last; `decided` are the newest decisions. From behind the cursor `after`; `turned`: in
-    the opposite order.
+    first and those without one last, but in `mine` what waits for their reply before all others; `decided` are the
+    newest decisions. From behind the cursor `after`; `turned`: in the opposite order.
 
     `all` shows everybody's to an admin, and a member what they own or were asked.
     """
@@ -82,20 +88,43 @@ async def inbox(
             query = query.where(to_come(by))
         elif not by.is_admin:
             query = query.where(asked(by))
-        query = before_cursor(query, _DEADLINE, Approval.id, after, oldest=not turned)
+        due = _due_for(by) if which == "mine" else _DEADLINE
+        query = before_cursor(query, due, Approval.id, after, oldest=not turned)
     rows = list(await session.execute(query))
     standings = await standings_of(session, [row[0] for row in rows])
     lined = {id: one.in_line for id, one in standings.items()}
     ahead = await turn_queries.ahead(session, [person.id for people in lined.values() for person in people])
     first = {id: min((ahead.get(person.id, 0) for person in people), default=None) for id, people in lined.items()}
+    owners = await accounts.emails_of(session, [approval.owner_id for approval, *_ in rows if approval.owner_id])
+    names = await runs.names_of(session, [task.run_id for _, task, _ in rows if task.run_id])
     return [
-        InboxRow(approval, task, standings[approval.id], undelivered, first[approval.id])
+        InboxRow(
+            approval,
+            task,
+            standings[approval.id],
+            undelivered,
+            first[approval.id],
+            owners.get(approval.owner_id, "") if approval.owner_id else "",
+            names.get(task.run_id, "") if task.run_id else "",
+        )
         for approval, task, undelivered in rows
     ]
 
 
-def place_of(row: InboxRow) -> Cursor:
-    """Where it stands in its list."""
+def _due_for(by: Principal) -> ColumnElement[datetime]:
+    mine = and_(Approval.stopped_at.is_not(None), func.coalesce(Approval.owner_id == by.id, False))
+    return case((mine, REPLY_FIRST), else_=_DEADLINE)
+
+
+def owes_reply(approval: Approval, by: Principal) -> bool:
+    """Whether the deadline is paused until this person, whose task it is, replies."""
+    return approval.state == ApprovalState.PENDING and approval.stopped_at is not None and approval.owner_id == by.id
+
+
+def place_of(row: InboxRow, which: str, by: Principal) -> Cursor:
+    """Where it stands in the list `which` of this person."""
+    if which == "mine" and owes_reply(row.approval, by):
+        return Cursor(REPLY_FIRST, row.approval.id)
     return Cursor(row.approval.decided_at or row.approval.expires_at or NO_DEADLINE, row.approval.id)
 
 
@@ -142,6 +171,7 @@ class WaitingRow(NamedTuple):
     title: str
     task_title: str
     expires_at: datetime | None
+    owes_reply: bool
 
 
 class InboxSummary(NamedTuple):
@@ -156,7 +186,8 @@ class InboxSummary(NamedTuple):
 
 
 async def next_waiting(session: AsyncSession, by: Principal, limit: int) -> InboxSummary:
-    """The nearest deadline first. One statement."""
+    """A reply that is awaited first, then the nearest deadline. One statement."""
+    due = _due_for(by)
     waiting = (
         select(
             Approval.id,
@@ -165,21 +196,27 @@ async def next_waiting(session: AsyncSession, by: Principal, limit: int) -> Inbo
             Task.title.label("task_title"),
             Approval.expires_at,
             Approval.created_at,
+            due.label("due"),
+            (due == REPLY_FIRST).label("owes_reply"),
             func.count().over().label("total"),
         )
         .join(Task, Task.id == Approval.task_id)
         .where(waits_for(by))
-        .order_by(Approval.expires_at.asc().nulls_last(), Approval.created_at)
+        .order_by(due, Approval.created_at)
         .limit(limit)
         .subquery()
     )
     found = await session.execute(
         select(_undelivered(by.scope).label("undelivered"), waiting)
         .select_from(select(1).subquery().join(waiting, true(), isouter=True))
-        .order_by(waiting.c.expires_at.asc().nulls_last(), waiting.c.created_at)
+        .order_by(waiting.c.due, waiting.c.created_at)
     )
     rows = found.all()
-    shown = [WaitingRow(row.id, row.hold, row.title, row.task_title, row.expires_at) for row in rows if row.id]
+    shown = [
+        WaitingRow(row.id, row.hold, row.title, row.task_title, row.expires_at, row.owes_reply)
+        for row in rows
+        if row.id
+    ]
     return InboxSummary(shown, rows[0].total or 0, rows[0].undelivered)
 
 

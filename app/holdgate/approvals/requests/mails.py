@@ -39,13 +39,13 @@ class _Question(PlainLetter):
     async def prepare(self, session: WriteSession, data: AskedPerson, settings: Settings) -> dict[str, Any]:
         asked = await recipient_queries.by_recipient(session, data.recipient_id)
         if asked is None or asked.approval.state != ApprovalState.PENDING:
-            raise NotNeeded("The question is not open any more.")
+            raise NotNeeded("The request is no longer pending.")
         recipient, approval = asked.recipient, asked.approval
         if recipient.turn == "waiting" and recipient.told_at is None:
-            raise NotNeeded("This person has enough to decide: it waits for its turn, and is mailed then.")
+            raise NotNeeded("This person has enough open requests; the email follows when this one opens.")
         standing = await standing_of(session, approval, access=True)
         if all(person.id != recipient.id for person in standing.able):
-            raise NotNeeded("This person has decided already, or is not asked any more.")
+            raise NotNeeded("This person has already decided, or is no longer an approver.")
         token = mint()
         await recipient_queries.store_link(session, digest(token), recipient.id)
         asker = await asker_of(session, approval)
@@ -59,6 +59,7 @@ class _Question(PlainLetter):
             "to": recipient.email,
             "title": written(approval.title),
             "asker": written(asker.text),
+            "kind": asked.task.kind,
             "run_name": await runs.name_of(session, asked.task.run_id) if asked.task.run_id else "",
             # What is decided is shown to people who have signed in, so a mail must not show it either.
             "what": [] if signs_in else [(written(label), written(text)) for label, text in _what(approval.shown)],
@@ -67,7 +68,7 @@ class _Question(PlainLetter):
             "minutes": deadlines.minutes(left),
             "deadline": deadlines.written(ends, await deadlines.zone_of(session, recipient.email)),
             "thread": str(recipient.digest_id or recipient.id),
-            "expires_hint": "The time is running already." if running else "",
+            "expires_hint": "The deadline is already running." if running else "",
             "reason": approval.title if approval.hold != HoldType.APPROVAL else "",
             "sender": sender.email if sender else "",
             "note": (recipient.forward_note or "") if sender else "",
@@ -112,7 +113,7 @@ class ApprovalReminder(_Question):
     async def prepare(self, session: WriteSession, data: AskedPerson, settings: Settings) -> dict[str, Any]:
         values = await super().prepare(session, data, settings)
         if not values["expires_hint"]:
-            raise NotNeeded("Its time does not run.")
+            raise NotNeeded("Its deadline isn’t running.")
         return values
 
     async def sent(self, session: WriteSession, data: AskedPerson, reply: str = "") -> None:
@@ -154,7 +155,7 @@ class QuestionBack(PlainLetter):
         note = await session.get(Note, data.note_id)
         approval = await session.get(Approval, note.approval_id) if note else None
         if note is None or approval is None or note.ended_at or approval.state != ApprovalState.PENDING:
-            raise NotNeeded("The question is not open any more.")
+            raise NotNeeded("The request is no longer pending.")
         return {
             "title": approval.title,
             "asker": note.asked_by,
@@ -167,7 +168,7 @@ def _what(shown: Any) -> list[tuple[str, str]]:
     """What the page shows, each value on a line that a template may cut short, and how many are left for the page."""
     told = in_brief(shown)
     left = len(told) - MOST_ROWS
-    return told if left <= 0 else [*told[:MOST_ROWS], ("And more", f"{left} further values, on the page")]
+    return told if left <= 0 else [*told[:MOST_ROWS], ("More", f"{left} more values on the page")]
 
 
 async def _replaces(session: WriteSession, approval: Approval, written: Callable[[str], str]) -> str:
@@ -182,14 +183,12 @@ async def _replaces(session: WriteSession, approval: Approval, written: Callable
     changed = f" Changed: {', '.join(labels)}." if labels else ""
     if before.state == ApprovalState.CHANGES_REQUESTED:
         return f"This is a new version, after changes were requested{by}: “{before.reason}”.{changed}"
-    said = f"This is a changed request: an earlier version was {before.state}{by}, which does not count for this one."
-    return said + changed
+    said = f"This is a changed request: an earlier version was {before.state}{by}."
+    return f"{said} That decision doesn’t apply to this version.{changed}"
 
 
 def _changed_form(approval: Approval, last: EarlierForm, written: Callable[[str], str]) -> str:
     """For those who had approved before, and for all whom an email reaches later."""
     labels = [written(field.label) for field in fields_of(approval) if field.name in last.values]
     what = "the form" if approval.level == "sign-in" else f"the form ({', '.join(labels)})"
-    return (
-        f"{last.changed_by} has changed {what}. Approvals given before do not count: please decide on it as it is now."
-    )
+    return f"{last.changed_by} has changed {what}. Approvals given before don’t count. Please review it as it is now."

@@ -49,11 +49,9 @@ async def propose(
         return False
     earlier = values.earlier_forms(approval)
     if len(earlier) >= MOST:
-        raise Invalid(f"The form has been changed {MOST} times already. Please approve it as it is, or reject it.")
+        raise Invalid(f"The form has already been changed {MOST} times. Approve it as it is, or reject it.")
     if msgspec.structs.replace(standing, votes=standing.rejected).out_of_reach:
-        raise Invalid(
-            "Too few people are left who could approve this change. Please approve it as it is, or reject it."
-        )
+        raise Invalid("Too few people are left who could approve this change. Approve it as it is, or reject it.")
     replaced = {field.name: field.value for field in changed}
     earlier.append(EarlierForm(version=approval.version, values=replaced, changed_by=by))
     new = {name: plain(answer[name]) for name in replaced}

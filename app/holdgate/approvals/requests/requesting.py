@@ -185,7 +185,7 @@ async def send_fresh_link(session: WriteSession, token_hash: bytes, *, now: date
     if approval.state not in (ApprovalState.PENDING, ApprovalState.EXPIRED):
         await refuse(session, approval.id, approval.version)
     if not await recipient_queries.grant_fresh_link(session, recipient.id, most=FRESH_LINKS, now=now):
-        raise TooMany("A fresh link is already on its way. Please look at your mail, or wait a minute.", 60)
+        raise TooMany("A new link is already on its way. Check your email, or wait a minute.", 60)
     if approval.state == ApprovalState.PENDING:
         await mail_question(
             session, recipient.id, recipient.email, HoldType(approval.hold), approval.owner_id, approval.title
@@ -193,14 +193,14 @@ async def send_fresh_link(session: WriteSession, token_hash: bytes, *, now: date
         return recipient.email
     if recipient.forwarded_from is not None:
         # The handler asks those it named; whom they pass it on to is theirs to say again.
-        raise Conflict("You were asked in a colleague’s place. They can put the question again.")
+        raise Conflict("A colleague delegated this to you. They can reopen the request.")
     if in_cancelled_run:
         raise Conflict("The run that this question belongs to was cancelled, so it is not open any more.")
     moved = await tasks.move_tasks(
         session,
         TaskVerb.RESUME,
         (Task.id == approval.task_id) & (Task.round == approval.round),
-        reason=f"{recipient.email} asked for a fresh link.",
+        reason=f"{recipient.email} requested a new link.",
         priority=RESUMED_PRIORITY,
         now=now,
     )

@@ -197,7 +197,7 @@ def check_question(question: Question) -> None:
         raise QuestionImpossible(f"The approval request {question.step!r} gives more than ten years. Give less time.")
     if question.clock == "working" and (question.ttl is None or question.ttl > LONGEST_WORK):
         raise QuestionImpossible(
-            f"The approval request {question.step!r} counts working hours, for which it needs a time to decide of at "
+            f"The approval request {question.step!r} counts working hours, for which it needs a deadline of at "
             f"most {LONGEST_WORK.days} days of 24 hours."
         )
     if is_blank(question.title):
@@ -205,7 +205,7 @@ def check_question(question: Question) -> None:
             f"The approval request {question.step!r} has no title that can be seen. Say there what will be done."
         )
     if problem := shape_problem(question.shown):
-        raise QuestionImpossible(f"What the approval request {question.step!r} shows cannot be stored. {problem}")
+        raise QuestionImpossible(f"What the approval request {question.step!r} shows can’t be stored. {problem}")
     if question.votes_needed < 1 or any(number < 1 for number in question.needed_by.values()):
         raise QuestionImpossible(
             f"The question {question.step!r} needs {question.needed} people; it must be at least one."
@@ -226,8 +226,8 @@ def _check_people(question: Question, named: _Named, barred: frozenset[str]) -> 
         )
     if left and needed > len(left):
         raise QuestionImpossible(
-            f"The question {question.step!r} needs {needed} people, and of those asked only {len(left)} may decide: "
-            "whoever started it is barred."
+            f"The approval request {question.step!r} needs {needed} approvals, and only {len(left)} of its approvers "
+            "may decide: who started the task may not."
         )
     _check_groups(question, named)
     if needed > 1:

@@ -74,7 +74,7 @@ async def _take_back(
     if until is None:
         raise TooLateToTakeBack
     if not await _may(session, approval, email, is_admin=is_admin):
-        raise NotAsked("Only the person who approved it can take it back.")
+        raise NotAsked("Only the person who approved it can undo it.")
     taken = {"decided_by": approval.decided_by, "given": approval.reason}
     decided_at, ended_at = approval.decided_at, approval.expires_at
     reopened = await clock_queries.reopen(session, approval_id, now=now)

@@ -68,9 +68,9 @@ def check_person(approval: Approval, by: Principal) -> None:
     if not by.by_program:
         return
     if approval.level != "link":
-        raise SignInNeeded("This needs the person themselves, signed in. A token is not enough.")
+        raise SignInNeeded("Sign in to decide this. A token isn’t enough.")
     if approval.asker_id is not None and (approval.asker_id == by.asker_id or approval.owner_id == by.id):
-        raise NotAsked("A program of yours asked for this, so no program of yours decides it. Decide it yourself.")
+        raise NotAsked("One of your programs requested this, so your programs can’t decide it. Decide it yourself.")
 
 
 async def asked_signed_in(session: WriteSession, by: Principal, approval_id: UUID) -> tuple[Approval, Recipient]:

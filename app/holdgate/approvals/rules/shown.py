@@ -85,7 +85,7 @@ def plain(value: Any, depth: int = MOST_DEPTH) -> Any:
     """`value` as the data that is stored and comes back the same: texts, numbers, null, lists and objects.
 
     Raises:
-        QuestionImpossible: part of it cannot be stored or shown. The sentence goes on after the name of the request.
+        QuestionImpossible: part of it can’t be stored or shown. The sentence goes on after the name of the request.
     """
     if depth < 0:
         raise QuestionImpossible(f"shows data more than {MOST_DEPTH} levels deep")

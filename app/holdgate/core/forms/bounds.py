@@ -12,7 +12,7 @@ import msgspec
 
 Schema: TypeAlias = Mapping[str, Any]
 
-OFFERED = "Choose one of the offered values."
+OFFERED = "Choose an option from the list."
 _LIMITS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "minimum": (operator.ge, "at least {}"),
     "exclusiveMinimum": (operator.gt, "more than {}"),
@@ -51,9 +51,9 @@ def choice(options: Any, text: str) -> Any:
 def check_text(schema: Schema, text: str) -> None:
     shortest, longest = schema.get("minLength", 0), schema.get("maxLength")
     if len(text) < shortest:
-        raise ValueError(f"At least {shortest:,} characters, please.")
+        raise ValueError(f"At least {shortest:,} characters.")
     if longest is not None and len(text) > longest:
-        raise ValueError(f"At most {longest:,} characters, please.")
+        raise ValueError(f"At most {longest:,} characters.")
     if "pattern" in schema and not re.search(schema["pattern"], text):
         raise ValueError(f"“{text[:60]}” must be of the form {schema['pattern']}.")
     if schema.get("format") in FORMATS:
@@ -70,7 +70,7 @@ def check_length(schema: Schema, values: list[Any]) -> None:
     if len(values) < least:
         raise ValueError("Choose at least one." if least == 1 else f"Choose at least {least}.")
     if most is not None and len(values) > most:
-        raise ValueError(f"At most {most:,}, please.")
+        raise ValueError(f"At most {most:,}.")
 
 
 def _number(schema: Schema, text: str) -> int | float:

@@ -10,8 +10,8 @@ from holdgate.core.forms import bounds
 from holdgate.core.forms.bounds import Schema
 from holdgate.core.text.shape import DEEP
 
-MISSING = "Please fill this in."
-UNSTORABLE = "This holds a character that cannot be stored."
+MISSING = "This field is required."
+UNSTORABLE = "This contains a character that can’t be stored."
 TypeName: TypeAlias = Literal[
     "text", "textarea", "number", "boolean", "select", "checkboxes", "several", "lines", "date", "json"
 ]

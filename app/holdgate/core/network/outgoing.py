@@ -116,11 +116,11 @@ class OutgoingClient:
                 told.say({"http.response.status_code": answer.status_code})
                 return answer
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise NotSent(f"{target.host} cannot be reached: {_line(error)}") from error
+            raise NotSent(f"{target.host} can’t be reached: {_line(error)}") from error
         except (TimeoutError, httpx.TimeoutException) as error:
             raise TimedOut(f"{target.host} did not answer within {self._timeout:g} seconds.") from error
         except (httpx.RequestError, OSError) as error:
-            raise Unreachable(f"{target.host} cannot be reached: {_line(error)}") from error
+            raise Unreachable(f"{target.host} can’t be reached: {_line(error)}") from error
 
     async def follow(self, response: httpx.Response) -> httpx.Response:
         """Ask, by GET, for where a redirect leads; that is checked like every request. Raises as `request` does."""
@@ -174,7 +174,7 @@ def redirect_target(response: httpx.Response) -> httpx.URL:
     """Where a redirect leads, unchecked. Raises BadUrl when it leads nowhere."""
     location = response.headers.get("Location", "")
     if response.status_code not in REDIRECTS or not location:
-        raise BadUrl(f"{response.url.host} answered {response.status_code} without saying where to go on.")
+        raise BadUrl(f"{response.url.host} answered {response.status_code} without a redirect target.")
     try:
         return response.url.join(location)
     except (httpx.InvalidURL, UnicodeError) as error:
@@ -230,7 +230,7 @@ async def _resolve(host: str, port: int) -> list[Address]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise httpx.ConnectError(f"its name cannot be resolved ({_line(error)}).") from error
+        raise httpx.ConnectError(f"its name can’t be resolved ({_line(error)}).") from error
     return list(dict.fromkeys(ip_address(str(where[0])) for *_, where in found))
 
 

@@ -175,7 +175,9 @@ SETTINGS = (
         unset="`yes`, `no` in production",
         example="yes",
     ),
-    Setting("approval_ttl", duration(1), APPROVALS, "time to decide, from the delivery of the first email"),
+    Setting(
+        "approval_ttl", duration(1), APPROVALS, "time until a request expires, from the delivery of the first email"
+    ),
     Setting(
         "approvals_at_once",
         integer(1, 1000),

@@ -44,7 +44,7 @@ def _bounded_value(value: Any) -> Any:
 
 def _bounded(text: str) -> str:
     if len(text) > MOST:
-        text = f"{text[: MOST // 2]} … {len(text) - MOST:,} characters left out … {text[-MOST // 2 :]}"
+        text = f"{text[: MOST // 2]} … {len(text) - MOST:,} characters omitted … {text[-MOST // 2 :]}"
     return storable_text(text)
 
 

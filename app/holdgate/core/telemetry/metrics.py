@@ -63,12 +63,12 @@ class _Attempts(Collector):
         took[-1] += seconds
 
     def collect(self) -> Iterable[Metric]:
-        about = "Tries that ended in this worker, by outcome; `left`: held, asleep, cancelled or lost."
+        about = "Attempts that ended in this worker, by outcome; `left`: held, asleep, cancelled or lost."
         yield counter("holdgate_worker_tries", about, ("queue", "kind", "outcome"), self._ended.copy())
         took: dict[tuple[str, ...], tuple[Sequence[float], float]] = {
             (kind,): (list(accumulate(each)), seconds) for kind, (*each, seconds) in self._took.copy().items()
         }
-        about = "How long tries took in this worker."
+        about = "How long attempts took in this worker."
         yield histogram("holdgate_worker_try_seconds", about, ("kind",), TASK_SECONDS, took)
 
 

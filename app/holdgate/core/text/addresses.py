@@ -22,7 +22,7 @@ _LONGEST_TYPED = 1000
 
 class BadAddress(Invalid):
     def __init__(self, problem: str) -> None:
-        sentence = f"That is not an address mail can be sent to: {problem}."
+        sentence = f"Not a valid email address: {problem}."
         super().__init__(sentence, {"email": sentence})
 
 
@@ -37,13 +37,13 @@ def checked_address(text: str) -> str:
     seen = text.translate(_UNSEEN).strip()
     for character in seen:
         if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
-            raise BadAddress(f"it has a character that cannot be seen, U+{ord(character):04X}")
+            raise BadAddress(f"it contains an invisible character, U+{ord(character):04X}")
     mailbox, at, domain = unicodedata.normalize("NFKC", seen).rpartition("@")
     mailbox = mailbox.casefold()
     if not at:
         raise BadAddress("it has no @")
     if not _MAILBOX.fullmatch(mailbox) or len(mailbox) > 64:
-        raise BadAddress("the part before the @ has characters that not every mail server takes")
+        raise BadAddress("the part before the @ has characters that not every mail server accepts")
     address = f"{mailbox}@{checked_domain(domain)}"
     if len(address) > 254:
         raise BadAddress("it is too long")
@@ -59,9 +59,9 @@ def checked_domain(text: str) -> str:
     try:
         domain = idna.encode(text, uts46=True, std3_rules=True).decode()
     except UnicodeError:  # idna.IDNAError is one
-        raise BadAddress("there is no such domain") from None
+        raise BadAddress("no such domain") from None
     if domain.endswith("."):
-        raise BadAddress("there is no such domain")
+        raise BadAddress("no such domain")
     return domain
 
 

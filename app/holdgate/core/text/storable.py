@@ -11,7 +11,7 @@ from holdgate.core.text.typed import decode_as, encode_hook, plain_of
 
 MOST_JSON = 4 * 1024 * 1024  # bytes of one result, of a task or of a step, as JSON
 NUL = b"\\u0000"  # as JSON writes it; so does a text of these six characters, behind one more backslash
-TOO_DEEP = f"cannot be stored. {DEEP}"
+TOO_DEEP = f"can’t be stored. {DEEP}"
 
 
 class Unstorable(ValueError):
@@ -73,7 +73,7 @@ def json_of(value: Any, wanted: Any = Any, *, text_keys: bool = False) -> tuple[
         found = decode_as(wanted, text)
         same = _same(plain, _plain(found, text_keys))
     except msgspec.MsgspecError as error:
-        raise Unstorable(f"does not fit the return annotation: {error}. Correct the one or the other.") from error
+        raise Unstorable(f"doesn’t match the return annotation: {error}. Correct the one or the other.") from error
     except TypeError as error:
         raise Unstorable("mixes types in a set or in the keys of a dict. Use one type.") from error
     except RecursionError:
@@ -87,7 +87,7 @@ def check_plain(plain: Any) -> None:
     """Whether plain data can be stored as JSON without becoming something else. Raises Unstorable."""
     text = _encoded(plain)
     if len(text) > MOST_JSON:
-        raise Unstorable(f"cannot be stored. {LONG}")
+        raise Unstorable(f"can’t be stored. {LONG}")
     _check(plain, text)
 
 
@@ -104,7 +104,7 @@ def _encoded(value: Any, hook: Callable[[Any], Any] | None = None) -> bytes:
 
 def _check(plain: Any, text: bytes) -> None:
     if problem := json_problem(text):
-        raise Unstorable(f"cannot be stored. {problem}")
+        raise Unstorable(f"can’t be stored. {problem}")
     if NUL in text and holds_nul(plain):
         raise Unstorable("holds a NUL character, which PostgreSQL cannot store. Remove it.")
     # JSON writes null for them.

@@ -61,7 +61,7 @@ async def compose(ctx: Context, posting_id: UUID, given: Given) -> Packet | Miss
     if not name:
         fields.insert(0, FormField(NAME, "Your name", required=True, value=given.earlier.get(NAME, "")))
     if fields or document is None:
-        todo = "" if document else f"Add your résumé under {ctx.settings.base_url}/settings, then come back and go on."
+        todo = "" if document else f"Add your résumé under {ctx.settings.base_url}/settings, then come back."
         return Missing(
             round=ctx.task.round,
             title=posting.title,

@@ -128,7 +128,7 @@ class CoverLetterForm(msgspec.Struct, frozen=True):
         str,
         msgspec.Meta(
             title="Cover letter",
-            description="Sent exactly as it stands here.",
+            description="Sent exactly as shown.",
             min_length=1,
             max_length=LONGEST,
             extra_json_schema={"format": "textarea"},

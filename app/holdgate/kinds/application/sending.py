@@ -98,7 +98,7 @@ async def _sign_in(
         f"sign-in-{n}",
         title=title,
         show={
-            "What happened": f"{wanted.host} still wants a sign-in, and may not know yours here.",
+            "Problem": f"{wanted.host} still asks for a sign-in and may not recognize yours here.",
             "Site": wanted.url,
         },
         fields=[FormField("next", "What now?", "select", True, (SIGNED_IN, BY_HAND, GIVE_UP))],
@@ -114,7 +114,7 @@ async def _look(ctx: Context, packet: Packet, letter: str, unclear: Unclear, n: 
         f"arrived-{n}",
         title=f"Has {packet.company} received your application for {packet.title}?",
         show={
-            "What happened": unclear.said or f"{unclear.host} answered {unclear.status} without a receipt.",
+            "Problem": unclear.said or f"{unclear.host} answered {unclear.status} without a receipt.",
             "Site": packet.apply_url,
         },
         fields=[FormField("arrived", "The application has arrived", "select", True, ("yes", "no"))],

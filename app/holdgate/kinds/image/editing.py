@@ -20,7 +20,7 @@ FLAT = "#ffffff"  # behind what is transparent, in a format that knows no transp
 
 
 class RefusedPicture(Exception):
-    """It cannot be read, or is too large; a sentence."""
+    """It can’t be read, or is too large; a sentence."""
 
 
 class Crop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

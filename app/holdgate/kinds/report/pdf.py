@@ -52,7 +52,7 @@ def write_pdf(numbers: Numbers) -> bytes:
         rows = [(name, f"{n:,}", f"{well:,}", f"{buried:,}") for name, n, well, buried in numbers.kinds]
         _table(pdf, ("Kind", "Tasks", "Succeeded", "Dead letters"), rows, (3, 1, 1, 1))
     if numbers.reasons:
-        _heading(pdf, "Why tasks became dead letters")
+        _heading(pdf, "Why tasks failed")
         _table(pdf, ("Reason", "Tasks"), [(reason, f"{n:,}") for reason, n in numbers.reasons], (5, 1))
     return bytes(pdf.output())
 

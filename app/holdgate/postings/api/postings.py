@@ -69,7 +69,7 @@ async def add_posting(session: WriteSession, by: Principal, wanted: NewPosting) 
     """200 when there was one with this address."""
     parsed = checked("api", [Draft(row=1, **msgspec.structs.asdict(wanted))])
     if parsed.errors:
-        raise Invalid("The posting does not fit.", {error.column: error.message for error in parsed.errors})
+        raise Invalid("The posting is invalid.", {error.column: error.message for error in parsed.errors})
     done = await _import(session, by, "By API", parsed, leave_out=False)
     made = await queries.id_of(session, by.id, parsed.rows[0].canonical_url)
     url = f"{PATH}/postings/{made}"
@@ -105,7 +105,7 @@ async def import_postings(
     left_out = [LeftOut(error.row, error.column, error.message) for error in parsed.errors]
     if left_out and not wanted.leave_out_errors:
         named = {f"[{bad.row}].{bad.column}".rstrip("."): bad.message for bad in left_out[:NAMED]}
-        raise Invalid("Some rows do not fit, so none was imported. Mend them, or leave them out.", named)
+        raise Invalid("Some rows are invalid, so none was imported. Fix them, or skip them.", named)
     board = target_of(wanted.address) if wanted.address else ""
     done = await _import(session, by, "By API", parsed, leave_out=True, board=board)
     warnings = [PostingWarning(warning.row, warning.column, warning.message) for warning in parsed.warnings]

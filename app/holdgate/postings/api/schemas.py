@@ -89,7 +89,7 @@ class ImportQuery(msgspec.Struct, frozen=True):
         ),
     ] = "auto"
     leave_out_errors: Annotated[
-        bool, msgspec.Meta(description="Import the good rows; without it one bad row refuses all.")
+        bool, msgspec.Meta(description="Import the valid rows; otherwise one invalid row refuses all.")
     ] = False
 
 

@@ -60,7 +60,7 @@ def postings(text: str) -> Iterator[Draft | RowError | RowWarning]:
     for row, record in _records(text[named.end() :] if named else text, delimiter):
         if isinstance(record, str):
             if not header:
-                raise UnreadableFile(f"The header cannot be read. {record}")
+                raise UnreadableFile(f"The header can’t be read. {record}")
             yield row_error(row + above, "", record)
         elif not any(cell.strip() for cell in record):
             continue

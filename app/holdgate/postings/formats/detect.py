@@ -67,8 +67,8 @@ def decoded(data: bytes, encoding: str | None = None) -> Decoded:
             raise UnreadableFile("The file is empty.")
         return Decoded(text, name.removesuffix("-sig"), encoding is None and name == "windows-1252" and len(tried) == 2)
     if encoding is not None:
-        raise UnreadableFile(f"The file is not {encoding}. Choose another encoding, or let Holdgate find out.")
-    raise UnreadableFile("The file's character encoding cannot be read. Save it as UTF-8 and import it again.")
+        raise UnreadableFile(f"The file is not {encoding}. Choose another encoding, or automatic detection.")
+    raise UnreadableFile("The file’s character encoding can’t be read. Save it as UTF-8 and import it again.")
 
 
 def _declared(data: bytes) -> list[str]:

@@ -61,7 +61,7 @@ def questions_of(value: object, row: int) -> tuple[list[PostingQuestion], list[R
         except ValueError as error:
             if not object_of(item) or _required(object_of(item)):
                 raise
-            warnings.append(RowWarning(row, "questions", f"{error} It is optional, and left out."))
+            warnings.append(RowWarning(row, "questions", f"{error} It is optional and was skipped."))
             continue
         if question is not None:
             found.append(question)

@@ -31,7 +31,7 @@ UNKNOWN = "unknown"
 class UnreadableFile(Invalid):
     """The file as a whole cannot be imported; the sentence says why and what to do."""
 
-    title = "This file cannot be imported"
+    title = "This file can’t be imported"
 
 
 class PostingQuestion(msgspec.Struct, frozen=True):

@@ -90,7 +90,7 @@ def _said(added: Started) -> str:
     tasks = f"{added.tasks:,} application{'s were' if added.tasks != 1 else ' was'} added."
     if not added.skipped:
         return tasks
-    return f"{tasks} {added.skipped:,} left out: in this run, or applied to already."
+    return f"{tasks} {added.skipped:,} skipped: in this run, or already applied."
 
 
 handlers: list[HTTPRouteHandler] = [more_postings, add_postings]

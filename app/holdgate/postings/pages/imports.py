@@ -12,7 +12,7 @@ from litestar.datastructures import UploadFile
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery
 
-from holdgate.core.db import Database
+from holdgate.core.db import Database, Session
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.postings.boards.fetching import fetch, target_of
@@ -22,7 +22,7 @@ from holdgate.postings.formats.rows import host_of, with_scheme
 from holdgate.postings.imports import service
 from holdgate.postings.imports.service import Imported, ImportPreview
 from holdgate.postings.pages.new_run import said_started, usual_name
-from holdgate.postings.pages.selection import said_ways
+from holdgate.postings.pages.selection import missing_parts, said_ways
 from holdgate.runs import lookup as runs
 from holdgate.web.forms import Form, blank, read_form, uploaded
 from holdgate.web.http.guards import SignedIn
@@ -59,7 +59,7 @@ FORMAT_LABELS = {
     "json-ld": "schema.org JobPosting",
 }
 
-_ENCODINGS = [("auto", "Find out"), *((name, ENCODING_LABELS.get(name, name)) for name in ENCODINGS)]
+_ENCODINGS = [("auto", "Detect automatically"), *((name, ENCODING_LABELS.get(name, name)) for name in ENCODINGS)]
 
 
 class ImportForm(msgspec.Struct):
@@ -96,6 +96,7 @@ class PreviewView(msgspec.Struct, frozen=True):
     shown: int
     then: str
     ways: str
+    missing: str
 
 
 @get("/postings/import", include_in_schema=False)
@@ -104,7 +105,9 @@ async def new_import(request: WebRequest, user: SignedIn, then: FromQuery[str] =
 
 
 async def _form_page(request: WebRequest, form: Form[ImportForm], status: int) -> Response[str]:
-    view = ImportView(form, [("auto", "Find out"), *FORMAT_LABELS.items()], _ENCODINGS, MAX_BYTES // 1024**2)
+    view = ImportView(
+        form, [("auto", "Detect automatically"), *FORMAT_LABELS.items()], _ENCODINGS, MAX_BYTES // 1024**2
+    )
     return await render(request, "postings/import.html", view, nav="postings", status=status)
 
 
@@ -178,15 +181,22 @@ async def show_import(
     request: WebRequest, user: SignedIn, read: Read, import_id: FromPath[UUID], then: FromQuery[str] = ""
 ) -> Response[str]:
     form = blank({"name": await usual_name(read)} if then == "run" else {})
-    return await _preview_page(request, await service.preview(read, user, import_id), form, 200, then)
+    return await _preview_page(request, read, user, await service.preview(read, user, import_id), form, 200, then)
 
 
 async def _preview_page(
-    request: WebRequest, preview: ImportPreview, form: Form[Any], status: int, then: str = ""
+    request: WebRequest,
+    session: Session,
+    user: Principal,
+    preview: ImportPreview,
+    form: Form[Any],
+    status: int,
+    then: str = "",
 ) -> Response[str]:
     by_channel = Counter(row.channel for row in preview.new if not row.applied_on and not row.closed)
     format = FORMAT_LABELS.get(preview.format, preview.format)
-    view = PreviewView(preview, form, format, SHOWN, "run" if then == "run" else "", said_ways(by_channel))
+    missing = await missing_parts(session, user)
+    view = PreviewView(preview, form, format, SHOWN, "run" if then == "run" else "", said_ways(by_channel), missing)
     return await render(request, "postings/preview.html", view, nav="postings", status=status)
 
 
@@ -202,7 +212,7 @@ async def confirm_import(request: WebRequest, user: SignedIn, write: Write, impo
         return see_other(request, f"/postings/import/{import_id}", str(late), level="warning")
     except (ErrorsNotAccepted, NothingToImport) as problem:
         preview = await service.preview(write, user, import_id)
-        return await _preview_page(request, preview, form.refused(problem), 422)
+        return await _preview_page(request, write, user, preview, form.refused(problem), 422)
     return see_other(request, "/postings", _said(done), level="success" if done.new else "info")
 
 
@@ -226,7 +236,7 @@ async def start_from_import(
             await discard(request)  # a run that is refused leaves the import as it was
             # What the run refuses for its postings has no field here: its sentence says more than that field's would.
             form = form.refused(problem if problem.fields.keys() <= form.values.keys() else Invalid(str(problem)))
-    return await _preview_page(request, await service.preview(write, user, import_id), form, 422, "run")
+    return await _preview_page(request, write, user, await service.preview(write, user, import_id), form, 422, "run")
 
 
 def _said(done: Imported) -> str:

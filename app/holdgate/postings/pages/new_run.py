@@ -149,7 +149,7 @@ def said_started(started: Started) -> str:
     tasks = f"The run has started with {started.tasks:,} task{'s' if started.tasks != 1 else ''}."
     if not started.skipped:
         return tasks
-    return f"{tasks} {started.skipped:,} posting{'s' if started.skipped != 1 else ''} left out: applied to already."
+    return f"{tasks} {started.skipped:,} posting{'s' if started.skipped != 1 else ''} skipped: already applied."
 
 
 def _level(started: Started) -> Literal["success", "info"]:

@@ -87,5 +87,5 @@ async def missing_parts(session: Session, user: Principal) -> str:
     profile = await load_profile(session, user.id)
     if profile is None:
         return ""
-    parts = {"your name": profile.name, "an e-mail address": profile.email, "a résumé": profile.resume_bytes}
+    parts = {"your name": profile.name, "an email address": profile.email, "a résumé": profile.resume_bytes}
     return " and ".join(part for part, given in parts.items() if not given)

@@ -17,7 +17,7 @@ from holdgate.runs import exports, lookup, queries, service, time_queries
 from holdgate.runs.errors import RunNotFound
 from holdgate.runs.models import Run, RunEvent
 from holdgate.runs.progress import Progress
-from holdgate.runs.queries import FINISHED, RunFilter
+from holdgate.runs.queries import FAILED, FINISHED, RunFilter
 from holdgate.runs.reads import progress_of_each
 from holdgate.runs.states import RunState, RunVerb, Stage
 from holdgate.stats import counts as stats
@@ -34,7 +34,8 @@ from holdgate.web.pager import Pager, address, pager
 from holdgate.web.render import render, see_other
 
 APPLICATIONS = "application.submit"
-STATES = (RunState.ACTIVE.value, RunState.PAUSED.value, FINISHED, RunState.CANCELLED.value)
+STATES = (RunState.ACTIVE.value, RunState.PAUSED.value, FINISHED, FAILED, RunState.CANCELLED.value)
+TAB_LABELS = {"": "All", FAILED: "Finished with failures"}
 MOST_TEXT = 200  # characters of a name
 
 
@@ -63,10 +64,10 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 STAGE_WORDS = {
-    Stage.QUEUE: (TaskState.QUEUED, "In the queue"),
-    Stage.WORK: (TaskState.RUNNING, "At work"),
-    Stage.PEOPLE: (TaskState.PENDING_APPROVAL, "Waiting for people"),
-    Stage.LATER: (TaskState.PAUSED, "Paused, or for a later time"),
+    Stage.QUEUE: (TaskState.QUEUED, "Queued"),
+    Stage.WORK: (TaskState.RUNNING, "Running"),
+    Stage.PEOPLE: (TaskState.PENDING_APPROVAL, "Waiting on people"),
+    Stage.LATER: (TaskState.PAUSED, "Paused or scheduled"),
 }
 
 
@@ -93,7 +94,12 @@ async def show_runs(
         runs=await progress_of_each(read, shown, counts, owners),
         wanted=wanted,
         tabs=[
-            (state, state.capitalize() or "All", address("/runs", RunFilter(state, wanted.q).params()), None)
+            (
+                state,
+                TAB_LABELS.get(state, state.capitalize()),
+                address("/runs", RunFilter(state, wanted.q).params()),
+                None,
+            )
             for state in ("", *STATES)
         ],
         query=urlencode([pair for pair in wanted.params() if pair[1]]),
@@ -153,9 +159,9 @@ def happening(event: RunEvent) -> TimelineEntry:
 
 
 SAID = {
-    RunVerb.PAUSE: "The run is paused. What is running ends; nothing new starts.",
-    RunVerb.RESUME: "The run goes on.",
-    RunVerb.CANCEL: "The run was cancelled.",
+    RunVerb.PAUSE: "Run paused. Running tasks will finish; no new ones start.",
+    RunVerb.RESUME: "Run resumed.",
+    RunVerb.CANCEL: "Run cancelled.",
 }
 
 
@@ -164,7 +170,7 @@ async def act_on_run(
     request: WebRequest, user: SignedIn, write: Write, run_id: FromPath[UUID], verb: FromPath[str]
 ) -> Response[Any]:
     if verb not in set(RunVerb):
-        raise NotFound(f"A run cannot be told to {verb!r}.")
+        raise NotFound(f"Runs can’t be {verb!r}.")
     chosen = RunVerb(verb)
     await service.act(write, user, run_id, chosen)
     return see_other(request, f"/runs/{run_id}", SAID[chosen])

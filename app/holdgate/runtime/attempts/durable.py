@@ -38,7 +38,7 @@ class DurableAttempt(RunningAttempt):
         its storing runs it again: give outgoing requests `idempotency_key(name)`.
 
         Raises:
-            PermanentError: the result cannot be stored (steps.py) or, by other code since, cannot be read any more.
+            PermanentError: the result can’t be stored (steps.py) or, by other code since, can’t be read any more.
         """
         with self._step(name):
             wanted = steps.returned(name, function)

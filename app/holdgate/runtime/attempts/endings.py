@@ -40,7 +40,7 @@ def failed(task: Claimed, error: BaseException) -> Outcome:
     try:
         return _failed(task, find_kind(task.kind), error)
     except BaseException:  # whatever it is: a task without an outcome would run for ever
-        told = "It ended in a way that cannot be described."
+        told = "It failed with an error that can’t be described."
         outcome = msgspec.json.encode({"type": "Unknown", "message": told, "traceback": ""}).decode()
         return Outcome(task.id, task.attempt, TaskState.DEAD_LETTER, error=outcome, reason=told, failed=True)
 
@@ -68,7 +68,7 @@ def _failed(task: Claimed, kind: AnyKind, error: BaseException) -> Outcome:
         if isinstance(cause, RetryAfter):
             # Jitter here as well: many tasks may have been told the same.
             delay = max(delay, min(cause.delay, LONGEST_DELAY).total_seconds() * jitter.uniform(1, 1.1))
-    reason = f"Try {failures} of {task.max_attempts} failed: {_line(error)}"
+    reason = f"Attempt {failures} of {task.max_attempts} failed: {_line(error)}"
     return Outcome(
         task.id,
         task.attempt,
@@ -115,7 +115,7 @@ def _told(error: BaseException) -> str:
     try:
         text = in_words(error) or str(error)
     except BaseException:
-        text = "The error cannot be written as a text."
+        text = "The error can’t be shown as text."
     return masked_text(storable_text(text, MOST_MESSAGE))
 
 

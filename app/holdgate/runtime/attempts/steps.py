@@ -70,6 +70,6 @@ def decode(name: str, stored: str, wanted: Any) -> Any:
         return decode_as(wanted, stored)
     except msgspec.ValidationError as error:
         raise PermanentError(
-            f"The stored result of the step {name!r} does not fit its return annotation: {error}. Change the "
-            "annotation back, or retry the task so that finished steps run again."
+            f"The stored result of the step {name!r} doesn’t match its return annotation: {error}. Change the "
+            "annotation back, or retry the task and re-run its completed steps."
         ) from error

@@ -82,14 +82,14 @@ class ArtifactList(msgspec.Struct, frozen=True):
     items: list[ArtifactItem]
 
 
-@get("/dead-letters", scope=Scope.TASKS_READ, tag=TAG, summary="List dead letters by their error")
+@get("/dead-letters", scope=Scope.TASKS_READ, tag=TAG, summary="List errors of failed tasks")
 async def list_dead_letters(user: Principal, read: ReadSession) -> DeadLetterList:
     """`GET /tasks?state=dead_letter&fingerprint=…` lists those of one error."""
     found = await dead_letters(read, user.scope)
     return DeadLetterList([_group(each) for each in found.groups], found.open, found.resolved, found.more)
 
 
-@get("/tasks/{task_id:uuid}/steps", scope=Scope.TASKS_READ, tag=TAG, summary="List the finished steps of a task")
+@get("/tasks/{task_id:uuid}/steps", scope=Scope.TASKS_READ, tag=TAG, summary="List the completed steps of a task")
 async def list_steps(user: Principal, read: ReadSession, task_id: UUID) -> StepList:
     """Oldest first. What a handler passes over when it runs again."""
     await lists.find_task(read, task_id, user.scope)

@@ -81,7 +81,7 @@ async def set_priority(session: WriteSession, by: Principal, sent: NewPriority, 
     "/tasks/{task_id:uuid}/resolve",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
-    summary="Mark a dead letter as resolved",
+    summary="Mark a failed task resolved",
     problems=(409,),
     example={"note": "Sent by hand."},
 )

@@ -51,7 +51,7 @@ async def _read_lines(request: WebRequest) -> tuple[list[NewTask], bytes]:
                 problems |= problem.fields
         number += 1
     if problems:
-        raise Invalid("Some lines do not fit. No task was made.", problems)
+        raise Invalid("Some lines are invalid. No tasks were created.", problems)
     if not tasks:
         raise Invalid("There is no line with a task.", {"tasks": "Send at least one."})
     return tasks, hashed.digest()

@@ -63,7 +63,7 @@ async def list_views(user: Principal, read: ReadSession) -> ViewList:
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Save a view",
-    example={"name": "Stuck mail", "filter": {"state": "dead_letter,retrying", "mail": "only", "sort": "oldest"}},
+    example={"name": "Stuck email", "filter": {"state": "dead_letter,retrying", "mail": "only", "sort": "oldest"}},
 )
 async def save_view(session: WriteSession, by: Principal, sent: NewView) -> MutationReply[ViewItem]:
     """At most 50, each with a name of its own."""
@@ -77,7 +77,7 @@ async def save_view(session: WriteSession, by: Principal, sent: NewView) -> Muta
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Rename a saved view",
-    example={"name": "Mail that is stuck"},
+    example={"name": "Email that is stuck"},
 )
 async def rename_view(session: WriteSession, by: Principal, sent: NewViewName, view_id: UUID) -> ViewActed:
     await saved.rename(session, by, view_id, sent.name)
@@ -93,7 +93,7 @@ async def delete_view(session: WriteSession, by: Principal, view_id: UUID) -> Vi
 
 def _query(filter: dict[str, str]) -> str:
     """The query string to keep. Raises Invalid with the places that do not fit."""
-    wrong = {f"filter.{name}": "There is no such parameter." for name in filter if name not in (*BY_PARAM, "sort")}
+    wrong = {f"filter.{name}": "Unknown parameter." for name in filter if name not in (*BY_PARAM, "sort")}
     if filter.get("sort", NEWEST) not in (NEWEST, OLDEST):
         wrong["filter.sort"] = f"It is {NEWEST} or {OLDEST}."
     if wrong:

@@ -133,7 +133,7 @@ handlers = [
     list_tasks,
     get_task,
     get_task_events,
-    _verb(TaskVerb.RETRY, "Retry a dead or cancelled task"),
+    _verb(TaskVerb.RETRY, "Retry a failed or cancelled task"),
     _verb(TaskVerb.RESUME, "Resume a rejected or expired task"),
     _verb(TaskVerb.CANCEL, "Cancel a task"),
     list_kinds,

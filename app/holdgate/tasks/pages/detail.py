@@ -1,6 +1,7 @@
 """The page of one task with the buttons on it, and that of the workers."""
 
 import asyncio
+import shlex
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,6 +9,7 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath
 
+from holdgate.core.config import Settings
 from holdgate.core.errors import Invalid, NotFound
 from holdgate.core.text.masking import masked
 from holdgate.tasks import service
@@ -17,6 +19,7 @@ from holdgate.tasks.models import Artifact, Task, TaskStep
 from holdgate.tasks.payloads.artifact import PICTURES
 from holdgate.tasks.schemas import detail
 from holdgate.tasks.search import lists
+from holdgate.tasks.spans import Span, spans_of
 from holdgate.tasks.states import BUTTONS, HOLDS, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
 from holdgate.tasks.timeline import Story, story_of
 from holdgate.web.filters import EXCERPT
@@ -30,7 +33,9 @@ from holdgate.web.render import Level, render, see_other
 class TaskView(msgspec.Struct, frozen=True, kw_only=True):
     """One task. `buttons`: the verbs its state allows; `holds`: it waits for a person; `live`: it may still change;
     `edits`: it can be retried with another payload; `next_alike`: another open dead letter of the same error. With each
-    of the `steps` is its result, and whether there is room for it on the page.
+    of the `steps` is its result, and whether there is room for it on the page. `spans`: where its time went;
+    `starts_now`: it waits for a time that a person may cut short; `again`: another one like it can be made, by a button
+    or by `curl`.
     """
 
     task: Task
@@ -47,6 +52,10 @@ class TaskView(msgspec.Struct, frozen=True, kw_only=True):
     buttons: list[str]
     holds: bool
     live: bool
+    spans: list[Span]
+    starts_now: bool
+    again: bool
+    curl: str
 
 
 @get("/tasks/{task_id:uuid}")
@@ -54,11 +63,14 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
     task = await lists.find_task(read, task_id, user.scope)
     state = TaskState(task.state)
     steps = await lists.steps_of(read, task_id)
+    waits = state in (TaskState.SCHEDULED, TaskState.RETRYING)
+    payload = masked(task.payload)
     view = TaskView(
         task=task,
-        payload=masked(task.payload),
+        payload=payload,
         result=masked(task.result),
-        error=masked(task.error),
+        # An attempt's that was made up for is in the timeline.
+        error=None if state is TaskState.SUCCEEDED else masked(task.error),
         reason=task.because,
         story=await story_of(read, task, steps, user),
         steps=_within_reach(steps),
@@ -69,8 +81,22 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
         buttons=[verb.value for verb in BUTTONS if TASK_MACHINE.allows(verb, state)],
         holds=state in HOLDS,
         live=state in UNFINISHED,
+        spans=spans_of(await lists.events_of(read, task_id), await lists.time_now(read)),
+        starts_now=waits and not await lists.undoable(read, task_id),
+        again=not _internal(task.kind),
+        curl=_curl(request, task, payload),
     )
     return await render(request, "tasks/detail.html", view, nav="tasks", fragment="tasks/_detail.html")
+
+
+def _curl(request: WebRequest, task: Task, payload: Any) -> str:
+    """The request that makes another one like it. Secrets have to be filled in."""
+    settings: Settings = request.app.state.settings
+    body = msgspec.json.encode({"kind": task.kind, "payload": payload, "title": task.title, "queue": task.queue})
+    return (
+        f"curl {settings.base_url}/api/v1/tasks -H 'Authorization: Bearer YOUR_TOKEN' "
+        f"-H 'Content-Type: application/json' -d {shlex.quote(body.decode())}"
+    )
 
 
 def _within_reach(steps: list[TaskStep]) -> list[tuple[TaskStep, Any, bool]]:
@@ -121,7 +147,7 @@ async def act_on_task(
     request: WebRequest, user: SignedIn, write: Write, task_id: FromPath[UUID], verb: FromPath[str]
 ) -> Response[Any]:
     if verb not in BUTTONS:
-        raise NotFound(f"A task cannot be told to {verb!r}.")
+        raise NotFound(f"Unknown action: {verb!r}.")
     chosen = TaskVerb(verb)
     await service.act(write, user, task_id, chosen)
     level: Level = "success" if chosen is TaskVerb.CANCEL else "info"
@@ -138,7 +164,7 @@ async def resolve_task(request: WebRequest, user: SignedIn, write: Write, task_i
     if form.data is None:
         raise Invalid(form.errors["note"], dict(form.errors))
     await service.resolve(write, user, task_id, form.data.note)
-    return see_other(request, f"/tasks/{task_id}", "Marked as resolved. It can still be found, and retried.")
+    return see_other(request, f"/tasks/{task_id}", "Marked resolved. It can still be found and retried.")
 
 
 handlers = [show_task, download_task, act_on_task, resolve_task]

@@ -64,12 +64,12 @@ async def standing(session: AsyncSession) -> Families:
     return [
         gauge(
             "holdgate_tasks",
-            "Tasks there are, by queue, kind and state. Mails are of kind email.send, webhooks of webhook.deliver.",
+            "Tasks by queue, kind and state. Emails have the kind email.send, webhooks webhook.deliver.",
             ("queue", "kind", "state"),
             {(queue, kind, state): n for (queue, kind), states in by_kind.items() for state, n in states.items()},
         ),
-        gauge("holdgate_retries", "Tasks that wait for their next try.", (), {(): totals[TaskState.RETRYING]}),
-        gauge("holdgate_dead_letters", "Dead letters not resolved.", (), {(): totals[TaskState.DEAD_LETTER]}),
+        gauge("holdgate_retries", "Tasks that wait for their next attempt.", (), {(): totals[TaskState.RETRYING]}),
+        gauge("holdgate_dead_letters", "Failed tasks that are not resolved.", (), {(): totals[TaskState.DEAD_LETTER]}),
         gauge(
             "holdgate_queue_ready",
             "Tasks ready to be claimed.",

@@ -14,13 +14,14 @@ from holdgate.core.principal import Principal
 from holdgate.tasks import service
 from holdgate.tasks.kinds import AnyKind, all_kinds
 from holdgate.tasks.pages.payload_input import JSON_VIEW, PayloadEntry, asked_payload, blank_entry, entry_errors
+from holdgate.tasks.search import lists
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import DEFAULT_PRIORITY
 from holdgate.web import zone
 from holdgate.web.forms import Form, blank, read_form
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
-from holdgate.web.http.sessions import Write
+from holdgate.web.http.sessions import Read, Write
 from holdgate.web.render import render, see_other
 
 OPTIONS = ("title", "queue", "priority", "run_at", "max_attempts", "deadline")
@@ -79,11 +80,19 @@ def _page(request: WebRequest, user: Principal, form: Form[Any], kind: AnyKind, 
 
 @get("/tasks/new")
 async def new_task(
-    request: WebRequest, user: SignedIn, kind: FromQuery[str] = "sample.task", view: FromQuery[str] = ""
+    request: WebRequest,
+    user: SignedIn,
+    read: Read,
+    kind: FromQuery[str] = "sample.task",
+    view: FromQuery[str] = "",
+    copy: FromQuery[UUID | None] = None,
 ) -> Response[str]:
-    chosen = _kind(kind)
-    start = blank({"kind": chosen.name, "priority": DEFAULT_PRIORITY})
-    page = _page(request, user, start, chosen, blank_entry(chosen, as_json=view == JSON_VIEW))
+    """`copy`: the task whose payload and title it begins with."""
+    like = await lists.find_task(read, copy, user.scope) if copy else None
+    chosen = _kind(like.kind if like else kind)
+    start = blank({"kind": chosen.name, "title": like.title if like else "", "priority": DEFAULT_PRIORITY})
+    entry = blank_entry(chosen, as_json=view == JSON_VIEW, payload=like.payload if like else None)
+    page = _page(request, user, start, chosen, entry)
     return await render(request, "tasks/new.html", page, nav="tasks")
 
 

@@ -95,7 +95,7 @@ def _limit_lines(rows: dict[str, KindLimit], counts: stats.CountsByKind, *, all_
 SAID = {
     (QueueVerb.PAUSE, True): "The queue is paused. What is running ends; nothing new starts.",
     (QueueVerb.PAUSE, False): "The queue was paused already.",
-    (QueueVerb.RESUME, True): "The queue goes on.",
+    (QueueVerb.RESUME, True): "Queue resumed.",
     (QueueVerb.RESUME, False): "The queue was not paused.",
 }
 
@@ -105,7 +105,7 @@ async def act_on_queue(
     request: WebRequest, user: SignedIn, write: Write, name: FromPath[str], verb: FromPath[str]
 ) -> Response[Any]:
     if verb not in set(QueueVerb):
-        raise NotFound(f"A queue cannot be told to {verb!r}.")
+        raise NotFound(f"Unknown action: {verb!r}.")
     chosen = QueueVerb(verb)
     changed = await queues.act(write, user, name, chosen)
     return see_other(request, "/queues", SAID[chosen, changed])
@@ -135,7 +135,7 @@ def _limit_page(kind: str, form: Form[LimitForm]) -> LimitPage:
 async def show_limits(request: WebRequest, user: SignedIn, read: Read, kind: FromPath[str]) -> Response[str]:
     row = await limits.find_limit(read, kind)
     if row is None and kind not in {each.name for each in all_kinds()}:
-        raise NotFound("There is no such kind.")
+        raise NotFound("No such kind.")
     there = limits.limits_of(row) if row else KindLimits()
     values = {
         "concurrency": "" if there.concurrency is None else there.concurrency,
@@ -157,7 +157,9 @@ async def change_limits(request: WebRequest, user: SignedIn, write: Write, kind:
         if (count is None) == (seconds is None):
             rate = None if count is None or seconds is None else Rate(count, timedelta(seconds=seconds))
             await limits.set_limits(write, user, kind, KindLimits(wanted.concurrency, rate))
-            return see_other(request, "/queues", f"The limits of {kind} hold within seconds. What runs goes on.")
+            return see_other(
+                request, "/queues", f"Limits of {kind} saved. They apply within seconds; running tasks continue."
+            )
         field = "rate_count" if count is None else "rate_seconds"
         form = form.refused(Invalid("A rate needs both.", {field: "A rate needs both: so many, within so long."}))
     return await render(request, "tasks/limits.html", _limit_page(kind, form), nav="queues", status=422)

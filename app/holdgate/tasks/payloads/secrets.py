@@ -37,7 +37,7 @@ def with_secrets(given: Any, old: Any) -> Any:
 def refuse_masks(payload: Any) -> None:
     """Raises Invalid where the mask itself would be stored as a value."""
     if holds_mask(payload):
-        raise _refused(f"{HIDDEN} stands for a value that is not shown. Write the whole value in its place.")
+        raise _refused(f"{HIDDEN} stands for a hidden value. Enter the full value instead.")
 
 
 def _refused(sentence: str) -> Invalid:

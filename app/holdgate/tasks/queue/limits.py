@@ -172,7 +172,7 @@ async def set_limits(session: WriteSession, by: Principal, kind: str, limits: Ki
     """
     known = {each.name: each for each in all_kinds()}
     if kind not in known and await find_limit(session, kind) is None:
-        raise NotFound("There is no such kind.")
+        raise NotFound("No such kind.")
     if limits is None:
         declared = known.get(kind)
         limits = KindLimits(declared.concurrency, declared.rate) if declared else KindLimits()

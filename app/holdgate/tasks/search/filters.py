@@ -140,12 +140,12 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         FilterField(
             label="Error",
             words="with the error {}".format,
-            about="Of a dead letter's error.",
+            about="ID of an error.",
             read=parse_fingerprint,
             condition=sql.equals(Task.fingerprint),
             most=200,
             place="more",
-            hint="as on dead letters",
+            hint="as on the errors page",
         ),
     ] = ""
     payload: Annotated[
@@ -185,8 +185,8 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     mail: Annotated[
         str,
         FilterField(
-            label="Mail and webhooks",
-            words=lambda mail: "that are mail or webhooks" if mail == ONLY else "that are neither mail nor webhooks",
+            label="System tasks",
+            words=lambda mail: "system tasks only" if mail == ONLY else "excluding system tasks",
             about="Tasks that Holdgate itself enqueues: with the others, without them, or only they.",
             read=parse_mail,
             condition=sql.of_own_kind,

@@ -34,6 +34,17 @@ from holdgate.tasks.states import UNFINISHED, TaskState, TaskVerb
 ALIVE = timedelta(seconds=30)  # a worker not seen for this long is shown as lost
 
 
+async def time_now(session: AsyncSession) -> datetime:
+    """The database's."""
+    return (await session.execute(select(func.now()))).scalar_one()
+
+
+async def undoable(session: AsyncSession, task_id: UUID) -> bool:
+    """Whether it is scheduled by an approval, which can be undone until then."""
+    newest = await events_of(session, task_id, 1)
+    return bool(newest) and newest[-1].verb in ("approve", "pause", "unpause") and newest[-1].to_state == "scheduled"
+
+
 def mine(scope: UUID | None) -> ColumnElement[bool]:
     return true() if scope is None else Task.owner_id == scope
 

@@ -56,7 +56,7 @@ def parse_filter(params: Iterable[tuple[str, str]]) -> FilterForm:
                 continue
             values[name] = text
             if "\0" in text or len(text) > field.most:
-                raise ValueError(f"At most {field.most} characters, please, and no NUL.")
+                raise ValueError(f"At most {field.most} characters, without NUL.")
             found[field.name] = field.read(text)
         except ValueError as problem:
             values[name] = text

@@ -23,7 +23,7 @@ UNIQUE_VIOLATION = "23505"
 
 class ViewNotFound(NotFound):
     def __init__(self) -> None:
-        super().__init__("There is no such saved view, or it belongs to somebody else.")
+        super().__init__("No such saved view, or it belongs to somebody else.")
 
 
 async def views_of(session: AsyncSession, by: Principal) -> Sequence[SavedView]:
@@ -72,7 +72,7 @@ async def forget(session: WriteSession, by: Principal, view_id: UUID) -> None:
 def _checked(name: str) -> str:
     name = " ".join(name.split())
     if not 0 < len(name) <= MOST_NAME or not name.isprintable():
-        sentence = f"A name of 1 to {MOST_NAME} characters, please."
+        sentence = f"Enter a name of 1 to {MOST_NAME} characters."
         raise Invalid(sentence, {"name": sentence})
     return name
 

@@ -56,14 +56,14 @@ def parse_owner(text: str) -> str:
 
 def parse_fingerprint(text: str) -> str:
     if not FINGERPRINT.fullmatch(text):
-        raise ValueError("An error is named by its kind and twelve hexadecimal digits, as on the dead letters' page.")
+        raise ValueError("An error ID is a kind and twelve hexadecimal digits, as on the errors page.")
     return text
 
 
 def parse_mail(text: str) -> str:
     """Empty for "with": then nothing is filtered."""
     if text not in (WITH, WITHOUT, ONLY):
-        raise ValueError("Mail and webhooks can be shown with the others, without them, or only.")
+        raise ValueError("Use with, without or only.")
     return "" if text == WITH else text
 
 

@@ -139,7 +139,7 @@ class Feed:
         except AWAY as problem:
             if not is_away(problem):
                 raise
-            logger.warning("events cannot be read", problem=repr(problem)[:300])
+            logger.warning("events can’t be read", problem=repr(problem)[:300])
         finally:
             self._queues.pop(queue, None)
 
@@ -160,7 +160,7 @@ class Feed:
             try:
                 self._tell(await self._new())
             except AWAY as problem:
-                logger.warning("events cannot be read", problem=repr(problem)[:300])
+                logger.warning("events can’t be read", problem=repr(problem)[:300])
             await asyncio.sleep(self._every)
 
     async def _new(self) -> list[StreamedEvent]:

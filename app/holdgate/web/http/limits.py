@@ -93,7 +93,7 @@ class RateLimits:
         self._memory: dict[str, tuple[int, float]] = {}
 
     async def hit(self, limit: Limit, subject: str) -> Quota:
-        """Count one; `subject` is whom the limit is for (an address, an e-mail address, a user's id). An address of
+        """Count one; `subject` is whom the limit is for (an address, an email address, a user's id). An address of
         IPv6 counts for its network.
 
         Raises:
@@ -122,7 +122,7 @@ class RateLimits:
             reset = max(1, -int(-left // 1))
             quotas.append(Quota(limit, max(0, limit.most - count), reset))
             if count > limit.most:
-                refusal = TooMany(f"Please wait {_words(reset)} and try again.", retry_after=reset)
+                refusal = TooMany(f"Wait {_words(reset)} and try again.", retry_after=reset)
                 refusal.headers = {**refusal.headers, **quotas[-1].headers()}
                 raise refusal
         return quotas
