@@ -76,7 +76,7 @@ async def test_the_trail_tells_scanners_from_a_person_and_counts_them_in_two_row
                 await client.head(link)
                 await client.get(link)
             scanned = words(await browser.get(f"/approvals/{asked.approval_id}"))
-            assert "Link opened, probably by a scanner" in scanned
+            assert "Link opened, probably by an email scanner" in scanned
             assert "Not opened yet" in scanned
             await forget_the_second(database)
             await client.get(link, headers=PHONE)

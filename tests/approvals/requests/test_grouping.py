@@ -78,7 +78,7 @@ async def test_changed_decided_and_expired_ones_are_told_and_the_others_count(
     told = [result.problem for result in await together(database, boss, asked)]
     assert "request changed since" in told[0]
     assert f"Already rejected by {OWNER}" in told[1]
-    assert "time to decide is over" in told[2]
+    assert "This request has expired" in told[2]
     assert told[3:] == ["", ""]
     assert await states(database, fine) == ["queued", "queued"]
     assert await states(database, [changed, decided, expired]) == ["pending_approval", "rejected", "pending_approval"]
