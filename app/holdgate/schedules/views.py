@@ -105,8 +105,7 @@ def _upcoming(cron: Any, zone: Any, now: datetime) -> list[Beat]:
 
 def _line(schedule: Schedule, states: dict[UUID, str], now: datetime) -> ScheduleRow:
     problem = service.problem_of(schedule)
-    paused = schedule.paused_at is not None
-    following = schedule.next_at
+    paused, following = schedule.paused_at is not None, schedule.next_at
     shown = None if paused or following is None or not zones.is_zone(schedule.zone) else _beat(following, schedule.zone)
     return ScheduleRow(
         schedule,
