@@ -16,10 +16,10 @@ from holdgate.tasks import service
 from holdgate.tasks.artifacts import artifacts_of
 from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.models import Artifact, Task, TaskStep
+from holdgate.tasks.pages.spans import Span, spans_of
 from holdgate.tasks.payloads.artifact import PICTURES
 from holdgate.tasks.schemas import detail
 from holdgate.tasks.search import lists
-from holdgate.tasks.spans import Span, spans_of
 from holdgate.tasks.states import BUTTONS, HOLDS, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
 from holdgate.tasks.timeline import Story, story_of
 from holdgate.web.filters import EXCERPT
