@@ -4,7 +4,7 @@ import inspect
 import re
 from collections.abc import Generator, Iterator
 from types import GenericAlias
-from typing import Any, get_args, get_origin
+from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
 import holdgate
 from holdgate.client.calls import Listing
@@ -18,7 +18,9 @@ is generated (`make reference`); [Write a kind](../kinds.md) and [Enqueue in you
 the names at work.
 
 """
-_MODULES = re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Za-z])|'")
+_MODULES = re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Za-z])")
+_FORWARD = re.compile(r"(?<!= )'([\w\[\], .|]*[A-Z][\w\[\], .|]*)'")  # a type that is named before it is there
+_UNPACKED = re.compile(r"\*<class (\w+)>")
 
 
 def page() -> str:
@@ -56,17 +58,24 @@ def _text(name: str, value: Any) -> str:
 
 
 def _signature(value: Any) -> str:
-    """With its types, by their short names."""
+    """With its types, by their short names. Of what is given by names alone, those."""
+    if is_typeddict(value):
+        fields = get_type_hints(value).items()
+        return "\n".join(["", *(f"    {name}: {_short(inspect.formatannotation(each))}" for name, each in fields)])
     found = inspect.signature(value)
     shown = [_shown(each) for each in found.parameters.values() if each.name != "self"]
     given = _given(found.return_annotation)
-    return _MODULES.sub("", str(found.replace(parameters=shown, return_annotation=given)))
+    return _short(str(found.replace(parameters=shown, return_annotation=given)))
+
+
+def _short(text: str) -> str:
+    return _UNPACKED.sub(r"Unpack[\1]", _FORWARD.sub(r"\1", _MODULES.sub("", text)))
 
 
 def _shown(parameter: inspect.Parameter) -> inspect.Parameter:
     """A function as default by its name: where it stands in memory is nobody's business."""
     usual = parameter.default
-    return parameter.replace(default=_Named(usual.__name__)) if inspect.isroutine(usual) else parameter
+    return parameter.replace(default=_Named(usual.__name__.lstrip("_"))) if inspect.isroutine(usual) else parameter
 
 
 class _Named(str):

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from holdgate.approvals.choices import Option as Option
     from holdgate.approvals.forms import FormField as FormField
     from holdgate.approvals.values import Answer as Answer
+    from holdgate.client import ApprovalFilters as ApprovalFilters
     from holdgate.client import AskOptions as AskOptions
     from holdgate.client import AsyncClient as AsyncClient
     from holdgate.client import Client as Client
     from holdgate.client import CreatedApproval as CreatedApproval
     from holdgate.client import Decision as Decision
     from holdgate.client import Problem as Problem
+    from holdgate.client import TaskFilters as TaskFilters
     from holdgate.client import WebhookMessage as WebhookMessage
     from holdgate.client import WebhookRefused as WebhookRefused
     from holdgate.client import verify_webhook as verify_webhook
@@ -56,6 +58,7 @@ _HOMES = {
     "AlreadyUsed": "client.guard",
     "Answer": "approvals.values",
     "Approved": "client.guard",
+    "ApprovalFilters": "client",
     "AskOptions": "client",
     "AsyncClient": "client",
     "Backoff": "tasks.kinds",
@@ -81,6 +84,7 @@ _HOMES = {
     "RetryAfter": "runtime.errors",
     "StoredArtifact": "tasks.payloads.artifact",
     "TableBlock": "approvals.blocks",
+    "TaskFilters": "client",
     "TaskOptions": "tasks.requests",
     "TaskRequest": "tasks.requests",
     "WebhookMessage": "client",

@@ -115,6 +115,13 @@ def test_the_clients_types_are_those_of_the_description() -> None:
     assert told == {name: set(described[name]["properties"]) for name in told}
 
 
+def test_the_clients_filters_are_those_of_the_description() -> None:
+    paths = document(API_HANDLERS, PREFIX.removesuffix("/api/v1"))["paths"]
+    for path, filters in (("/tasks", module.TaskFilters), ("/approvals", module.ApprovalFilters)):
+        described = {each["name"] for each in paths[PREFIX + path]["get"]["parameters"]}
+        assert described - {"cursor"} == set(filters.__annotations__), path
+
+
 def test_every_path_of_the_client_is_described() -> None:
     paths = document(API_HANDLERS, "")["paths"]
     asked: list[tuple[str, str]] = []
@@ -171,6 +178,16 @@ async def test_a_list_is_read_over_all_its_pages(hold: Client) -> None:
     made = hold.enqueue_many("sample.task", [{"steps": n} for n in range(1, 8)], once="seven")
     assert [task.id for task in hold.iter_tasks(limit=3)] == list(reversed(made)) and len(made) == 7
     assert made == hold.enqueue_many("sample.task", [{"steps": n} for n in range(1, 8)], once="seven")
+    began = datetime.now() - timedelta(minutes=5)
+    oldest = hold.iter_tasks(
+        state=["queued", "running", "succeeded"],
+        id=made[:2],
+        payload={"steps": 1},
+        created_after=began,
+        finished_before=datetime.now(UTC) + timedelta(hours=1) if hold.wait(made[0]) else "",
+        sort="oldest",
+    )
+    assert [task.id for task in oldest] == [made[0]]
 
 
 async def test_runs_approvals_and_answers(hold: Client) -> None:

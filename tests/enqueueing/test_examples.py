@@ -47,8 +47,18 @@ async def used(later: AsyncSession, now: Session, api: Client) -> None:
     pay_refund.enqueue(object(), PayRefund("A7", 1))
     api.enqueue(pay_refund, Transfer("T", 1))
     api.wait("id", minutes=3)
+    api.iter_tasks(stat="dead_letter")
+    api.iter_approvals(mine="yes")
 """
-WRONG = ["20", "21", "22", "23", "24"]  # another payload, an unknown option, a place that is none; by a client the same
+WRONG = [
+    "20",
+    "21",
+    "22",
+    "23",
+    "24",
+    "25",
+    "26",
+]  # another payload, an unknown option, a place that is none; by a client the same
 REVEALED = ("Kind[PayRefund, Transfer]", "UUID", "list[UUID]", "Transfer", "TaskDetail", "list[str]")
 
 

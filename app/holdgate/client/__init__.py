@@ -44,12 +44,14 @@ from holdgate.client.approvals import (
 from holdgate.client.asking import AskOptions, CreatedApproval, Decision
 from holdgate.client.asynchronous import AsyncClient
 from holdgate.client.events import StreamedEvent
+from holdgate.client.filters import ApprovalFilters, TaskFilters
 from holdgate.client.problems import Problem
 from holdgate.client.sync import Client
 from holdgate.client.webhooks import WebhookMessage, WebhookRefused, verify_webhook
 
 __all__ = [
     "ApprovalDetail",
+    "ApprovalFilters",
     "ApprovalItem",
     "AskOptions",
     "AskedItem",
@@ -82,6 +84,7 @@ __all__ = [
     "Stats",
     "StreamedEvent",
     "TaskDetail",
+    "TaskFilters",
     "TaskItem",
     "Times",
     "WebhookMessage",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, Unpack
 from uuid import UUID
 
 import msgspec
@@ -21,6 +21,7 @@ from holdgate.client.answers import (
     TaskItem,
 )
 from holdgate.client.approvals import ApprovalDetail, ApprovalItem, Decided
+from holdgate.client.filters import ApprovalFilters, TaskFilters, query_of
 from holdgate.client.flows import Flow, Id
 
 if TYPE_CHECKING:
@@ -82,9 +83,9 @@ def wait(id: Id, seconds: float = 600.0) -> Flow[TaskDetail]:
     return found
 
 
-def iter_tasks(**filters: Any) -> Listing[TaskItem]:
-    """Every task that matches (state, kind, queue, q, created_after, …), newest first, page by page."""
-    return Listing(Page[TaskItem], "/tasks", filters)
+def iter_tasks(**filters: Unpack[TaskFilters]) -> Listing[TaskItem]:
+    """Every task that matches, newest first, page by page."""
+    return Listing(Page[TaskItem], "/tasks", query_of(filters))
 
 
 def act(id: Id, verb: Literal["retry", "resume", "cancel"], *, once: str = "") -> Flow[Moved]:
@@ -108,14 +109,14 @@ def run(id: Id) -> Flow[RunItem]:
     return (yield from flows.fetch(RunItem, f"/runs/{id}"))
 
 
-def iter_runs(**filters: Any) -> Listing[RunItem]:
-    """Every run that matches, newest first, page by page."""
-    return Listing(Page[RunItem], "/runs", filters)
+def iter_runs(*, limit: int = 50) -> Listing[RunItem]:
+    """Every run, newest first; `limit` are read at once, up to 200."""
+    return Listing(Page[RunItem], "/runs", {"limit": limit})
 
 
-def iter_approvals(**filters: Any) -> Listing[ApprovalItem]:
-    """Every approval request that matches (state, task_id, mine), page by page."""
-    return Listing(Page[ApprovalItem], "/approvals", filters)
+def iter_approvals(**filters: Unpack[ApprovalFilters]) -> Listing[ApprovalItem]:
+    """Every approval request that matches, page by page."""
+    return Listing(Page[ApprovalItem], "/approvals", query_of(filters))
 
 
 def approval(id: Id) -> Flow[ApprovalDetail]:
