@@ -23,14 +23,15 @@ def build(place: Path) -> Path:
     return made
 
 
-def install(wheel: Path, folder: Path, files: Mapping[str, str]) -> Path:
-    """The files, and `venv` with the wheel; its other packages are ours, by a path. Returns its programs' folder."""
+def install(wheel: Path, folder: Path, files: Mapping[str, str], theirs: str | None = None) -> Path:
+    """The files, and `venv` with the wheel; its other packages are `theirs` (ours, when left out), by a path. Returns
+    its programs' folder."""
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     packages = _environment(folder)
     # A .pth is not read in what a .pth adds, so the checkout itself is not found there.
-    (packages / "theirs.pth").write_text(sysconfig.get_path("purelib"))
+    (packages / "theirs.pth").write_text(theirs or sysconfig.get_path("purelib"))
     pip(folder, "--no-index", "--force-reinstall", str(wheel))
     return folder / "venv/bin"
 

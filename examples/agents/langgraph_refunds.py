@@ -4,7 +4,7 @@ Its checkpointer keeps the state; with one that is stored, another process can r
 nobody is asked twice however often that is tried.
 """
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
@@ -15,13 +15,13 @@ from holdgate import Client
 APPROVERS = ["ann@shop.example"]
 
 
-class Refund(TypedDict, total=False):
+class Refund(TypedDict):
     order: str
     cents: int
-    outcome: str
+    outcome: NotRequired[str]
 
 
-def check(state: Refund) -> Refund:
+def check(state: Refund) -> dict[str, str]:
     """The graph stops here until somebody has decided."""
     decision = interrupt({"Order": state["order"], "Amount": f"{state['cents'] / 100:.2f} €"})
     if not decision["approved"]:

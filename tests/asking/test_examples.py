@@ -15,6 +15,7 @@ from holdgate.client import Client
 from tests import wheels
 from tests.asking.conftest import Desk
 from tests.processes import ROOT
+from tests.type_checkers import CHECKERS, missing
 
 EXAMPLES = ROOT / "examples/agents"
 HOME = ROOT / ".holdgate/agents"
@@ -129,6 +130,20 @@ def package(environment_of_agents: Path, tmp_path_factory: pytest.TempPathFactor
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", str(place / "lib")]
     subprocess.run([*command, str(wheel)], check=True, capture_output=True)
     return place / "lib"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_type_checkers_find_nothing_in_them(checker: str, environment_of_agents: Path, tmp_path: Path) -> None:
+    if reason := missing(checker):
+        pytest.skip(reason)
+    files = {path.name: path.read_text() for path in EXAMPLES.glob("*.py")}
+    [frameworks] = (HOME / "lib").glob("python*/site-packages")
+    wheels.install(wheels.build(tmp_path), tmp_path, files, str(frameworks))
+    kept = [f"--cache-dir={HOME}/mypy"] if checker == "mypy" else []  # what it has read of the frameworks
+    command = [sys.executable, *CHECKERS[checker], *kept, *files]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture
