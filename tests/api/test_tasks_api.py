@@ -279,6 +279,18 @@ async def test_postings_are_added_imported_listed_and_read(api: Api) -> None:
     board = {"jobs": [{"absolute_url": "https://b.example/1", "title": "Baker", "company_name": "B", "id": 1}]}
     answer = await program.post(f"{V1}/postings/import", json=board)
     assert answer.status_code in (200, 422), answer.text
+    # What the preview asks a person is said in the address.
+    table = "Was;Netz;Wer\nBäcker;https://b.example/2;Back & Sohn\n".encode("cp1252")
+    said = {"columns": "Was=title;Netz=url", "company": "B", "encoding": "windows-1252"}
+    octets = {"Content-Type": "application/octet-stream"}
+    unknown = await program.post(f"{V1}/postings/import", content=table, headers=octets)
+    assert is_problem(unknown, 422)
+    done = await program.post(f"{V1}/postings/import", params=said, content=table, headers=octets)
+    assert done.json()["new"] == 1, done.text
+    [baker] = (await program.get(f"{V1}/postings?q=bäcker")).json()["items"]
+    assert baker["company"] == "B"
+    wrong = await program.post(f"{V1}/postings/import", params={"columns": "Was=job"}, content=table, headers=octets)
+    assert is_problem(wrong, 422)["errors"][0]["parameter"] == "columns"
 
 
 # Counts, kinds, events

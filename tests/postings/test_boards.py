@@ -89,7 +89,7 @@ async def site(pages: Mapping[str, tuple[str, bytes]]) -> AsyncIterator[str]:
 )
 async def test_what_an_address_answers_is_read(settings: Settings, database: Database, case: str, title: str) -> None:
     async with site({"/board": ("200 OK", (CASES / case).read_bytes())}) as url:
-        parsed = await fetch(settings, database, f"{url}/board")
+        parsed = (await fetch(settings, database, f"{url}/board")).parsed
     assert parsed.errors == []
     assert [row.title for row in parsed.rows] == [title]
 
@@ -104,7 +104,7 @@ async def test_smartrecruiters_answer_is_read(settings: Settings, database: Data
     }
     for document in (posting, {"totalFound": 1, "content": [posting]}):
         async with site({"/": ("200 OK", msgspec.json.encode(document))}) as url:
-            [row] = (await fetch(settings, database, url + "/")).rows
+            [row] = (await fetch(settings, database, url + "/")).parsed.rows
         assert (row.title, row.company, row.location) == ("Thatcher", "Reed & Co", "Diss, Norfolk, gb")
         assert row.url == "https://jobs.smartrecruiters.com/Reed/744000012"
         assert row.description == "<h3>You &amp; us</h3><p>Straw.</p>"
@@ -116,7 +116,7 @@ async def test_a_page_without_its_own_address_has_the_one_it_was_fetched_at(
     page = b'<script type="application/ld+json">{"@type":"JobPosting","title":"Cook","url":"/jobs/7"}</script>'
     moved = ("301 Moved\r\nLocation: /jobs", b"")
     async with site({"/": moved, "/jobs": ("200 OK", page)}) as url:
-        [row] = (await fetch(settings, database, url + "/")).rows
+        [row] = (await fetch(settings, database, url + "/")).parsed.rows
     assert (row.url, row.company) == (f"{url}/jobs/7", "127.0.0.1")
 
 
@@ -161,7 +161,7 @@ async def test_a_host_is_asked_once_a_minute_whoever_asks(database: Database) ->
 async def test_a_board_that_tells_a_part_of_its_postings_says_so(settings: Settings, database: Database) -> None:
     posting = {"id": "7", "name": "Thatcher", "company": {"identifier": "Reed", "name": "Reed & Co"}}
     async with site({"/": ("200 OK", msgspec.json.encode({"totalFound": 250, "content": [posting]}))}) as url:
-        parsed = await fetch(settings, database, url + "/")
+        parsed = (await fetch(settings, database, url + "/")).parsed
     assert parsed.partial
     assert "250 postings" in parsed.warnings[0].message
 

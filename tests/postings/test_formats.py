@@ -1,4 +1,4 @@
-"""Reading any file of postings: which format it is, what is refused, and what holds for every format."""
+"""FileReading any file of postings: which format it is, what is refused, and what holds for every format."""
 
 import json
 from pathlib import Path
@@ -99,7 +99,7 @@ def test_an_empty_file_is_refused(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"PK\x03\x04rest", "Excel"),
+        (b"PK\x03\x04rest", "ZIP archive"),
         (b"\xd0\xcf\x11\xe0rest", "Excel"),
         (b"%PDF-1.7", "PDF"),
         (b"\x1f\x8b\x08", "gzip"),

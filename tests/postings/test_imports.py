@@ -108,5 +108,5 @@ async def test_imports_are_forgotten_after_a_day(database: Database, ada: Princi
 async def test_ten_thousand_rows_are_imported_at_once(database: Database, ada: Principal) -> None:
     import_id = await keep(database, ada, *range(10_000))
     async with database.read() as session:
-        assert len((await service.preview(session, ada, import_id)).new) == 10_000
+        assert (await service.preview(session, ada, import_id)).new_count == 10_000
     assert (await confirm(database, ada, import_id)).new == 10_000

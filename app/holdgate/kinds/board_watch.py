@@ -46,10 +46,10 @@ async def watch_board(ctx: Context, payload: BoardWatch) -> WatchResult:
         raise RetryAfter(timedelta(seconds=busy.retry_after), str(busy)) from busy
     except (Invalid, RefusedRequest) as error:
         raise PermanentError(str(error)) from error
-    if found.parsed is None:
+    if found.answer is None:
         return WatchResult(unchanged=True)
     answer = last._replace(etag=found.etag, modified=found.modified)
-    return await ctx.transact("keep", watching.keep, by, payload, found.parsed, answer)
+    return await ctx.transact("keep", watching.keep, by, payload, found.answer.parsed, answer)
 
 
 async def _nothing(ctx: Context, by: Principal, payload: BoardWatch, nothing: NoPostings) -> WatchResult:

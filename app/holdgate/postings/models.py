@@ -75,7 +75,7 @@ class Posting(Base):
 class PostingImport(Base):
     """A parsed file between its preview and its confirmation.
 
-    `data` is the file, to be read again as `reading` says (formats.Reading); `columns` is the header of a table, and
+    `data` is the file, to be read again as `reading` (FileReading) says; `columns` is the header of a table, and
     `encoding` what it was read in. `board` is the address that it was fetched from.
     """
 

@@ -164,11 +164,9 @@ async def new_schedule(
     read: Read,
     kind: FromQuery[str] = "sample.task",
     payload: FromQuery[str] = "{}",
-    name: FromQuery[str] = "",
 ) -> Response[str]:
     start = {
         "kind": kind,
-        "name": name[:200],
         "payload": payload[:5000],
         "cron": "0 9 * * MON-FRI",
         "zone": zone.zone_of(user, request.cookies).key,

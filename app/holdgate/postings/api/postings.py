@@ -15,7 +15,7 @@ from holdgate.api.paging import page, position
 from holdgate.api.router import PATH
 from holdgate.api.routes import get, post
 from holdgate.api.signatures import BodyReader, Query
-from holdgate.core.db import ReadSession, WriteSession
+from holdgate.core.db import Database, ReadSession, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
@@ -36,13 +36,15 @@ from holdgate.postings.api.schemas import (
     item,
 )
 from holdgate.postings.boards.fetching import fetch, target_of
-from holdgate.postings.formats import Parsed, parse
+from holdgate.postings.formats import Parsed, read
 from holdgate.postings.formats.rows import Draft, checked
 from holdgate.postings.imports import service as import_service
+from holdgate.postings.imports.reading import read_for
 from holdgate.postings.queries import Search
-from holdgate.web.http.request import WebRequest
+from holdgate.web.http.request import WebRequest, principal
 
 TAG = "Postings"
+FILE = "application/octet-stream"
 NAMED = 100  # bad rows that a refusal lists
 EXAMPLE = {"title": "Gardener", "company": "Harrow", "location": "Leeds", "url": "https://harrow.example/jobs/7"}
 
@@ -76,14 +78,32 @@ async def add_posting(session: WriteSession, by: Principal, wanted: NewPosting) 
     return MutationReply(CreatedPosting(made, url, not done.new), 201 if done.new else 200, url)
 
 
-async def _read_file(request: WebRequest, wanted: ImportQuery) -> tuple[Parsed, None]:
+class GivenPostings(msgspec.Struct, frozen=True):
+    """What was sent, and read."""
+
+    parsed: Parsed
+    board: str = ""
+
+
+async def _read_file(request: WebRequest, wanted: ImportQuery) -> tuple[GivenPostings, None]:
+    database: Database = request.app.state.database
+    reading = wanted.reading
     if wanted.address:
         if await request.body():
             raise Invalid("Both given.", {"address": "Give an address or a file, not both."})
-        return await fetch(request.app.state.settings, request.app.state.database, wanted.address), None
-    form = "csv" if content_type(request, CSV, JSON) == CSV else None
-    encoding = None if wanted.encoding == "auto" else wanted.encoding
-    return await asyncio.to_thread(parse, await request.body(), None, form, encoding), None
+        answer = await fetch(request.app.state.settings, database, wanted.address)
+        parsed = answer.parsed
+        if reading.company:
+            reading = msgspec.structs.replace(reading, address=answer.address)
+            parsed = await asyncio.to_thread(read, answer.data, reading)
+        return GivenPostings(parsed, target_of(wanted.address)), None
+    media = content_type(request, CSV, JSON, FILE)
+    if media == CSV and not reading.format:
+        reading = msgspec.structs.replace(reading, format="csv")
+    user = principal(request.scope)
+    assert user is not None, "the route is for people who are known"
+    _, parsed = await read_for(database, user, await request.body(), reading)
+    return GivenPostings(parsed), None
 
 
 @post(
@@ -91,23 +111,25 @@ async def _read_file(request: WebRequest, wanted: ImportQuery) -> tuple[Parsed, 
     scope=Scope.TASKS_WRITE,
     tag=TAG,
     summary="Import a file of postings",
-    problems=(409,),
-    bodies={CSV: str, JSON: Any},
+    problems=(409, 429),
+    bodies={CSV: str, JSON: Any, FILE: str},
 )
 async def import_postings(
     session: WriteSession,
     by: Principal,
     wanted: Query[ImportQuery],
-    parsed: Annotated[Parsed, BodyReader(_read_file)],
+    given: Annotated[GivenPostings, BodyReader(_read_file)],
 ) -> ImportDone:
     """CSV with a header, the JSON of a job board (Greenhouse, Lever, Ashby, SmartRecruiters, Workable, Recruitee), or
-    schema.org JobPosting; or nothing, with the `address` of a board or of a posting. Up to 10,000 postings."""
+    schema.org JobPosting; as `application/octet-stream` also an Excel workbook, an XML feed or a saved web page; or
+    nothing, with the `address` of a board or of a posting. Up to 10,000 postings. Known ones get their new text and
+    questions, unless they were applied to or edited."""
+    parsed = given.parsed
     left_out = [LeftOut(error.row, error.column, error.message) for error in parsed.errors]
     if left_out and not wanted.leave_out_errors:
         named = {f"[{bad.row}].{bad.column}".rstrip("."): bad.message for bad in left_out[:NAMED]}
         raise Invalid("Some rows are invalid, so none was imported. Fix them, or skip them.", named)
-    board = target_of(wanted.address) if wanted.address else ""
-    done = await _import(session, by, "By API", parsed, leave_out=True, board=board)
+    done = await _import(session, by, "By API", parsed, leave_out=True, board=given.board)
     warnings = [PostingWarning(warning.row, warning.column, warning.message) for warning in parsed.warnings]
     return ImportDone(done.new, done.known, done.refreshed, left_out, warnings)
 

@@ -7,8 +7,10 @@ from uuid import UUID
 import msgspec
 
 from holdgate.api.paging import Paged, unpaged
+from holdgate.core.errors import Invalid
 from holdgate.postings.channels import Channel
-from holdgate.postings.formats import ENCODINGS
+from holdgate.postings.formats import ENCODINGS, FORMATS, FileReading
+from holdgate.postings.formats.table import chosen_fields
 from holdgate.postings.queries import Listed
 from holdgate.postings.service import MOST, PostingView
 from holdgate.tasks.schemas import Moment
@@ -81,6 +83,12 @@ class ImportQuery(msgspec.Struct, frozen=True):
     address: Annotated[
         str, msgspec.Meta(max_length=2000, description="Of a job board or a posting, instead of a body.")
     ] = ""
+    format: Annotated[
+        str,
+        msgspec.Meta(
+            description=f"Of the file: auto, or one of {', '.join(FORMATS)}.", pattern=f"^(auto|{'|'.join(FORMATS)})$"
+        ),
+    ] = "auto"
     encoding: Annotated[
         str,
         msgspec.Meta(
@@ -88,9 +96,27 @@ class ImportQuery(msgspec.Struct, frozen=True):
             pattern=f"^(auto|{'|'.join(ENCODINGS)})$",
         ),
     ] = "auto"
+    columns: Annotated[
+        str,
+        msgspec.Meta(
+            max_length=4000, description="Which column of a table is which: `Rolle=title;Firma=company;Link=url`."
+        ),
+    ] = ""
+    company: Annotated[str, msgspec.Meta(max_length=300, description="Of postings whose rows name none.")] = ""
     leave_out_errors: Annotated[
         bool, msgspec.Meta(description="Import the valid rows; otherwise one invalid row refuses all.")
     ] = False
+
+    @property
+    def reading(self) -> FileReading:
+        """Raises Invalid: no such field."""
+        pairs = [each.rpartition("=") for each in self.columns.split(";") if each.strip()]
+        try:
+            fields = chosen_fields({name.strip(): field.strip() for name, _, field in pairs})
+        except ValueError as error:
+            raise Invalid("The address does not fit.", {"?columns": str(error)}) from error
+        found_out = {name: "" if (value := getattr(self, name)) == "auto" else value for name in ("format", "encoding")}
+        return FileReading(fields=fields, company=self.company, **found_out)
 
 
 class LeftOut(msgspec.Struct, frozen=True):

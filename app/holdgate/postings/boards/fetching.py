@@ -12,7 +12,7 @@ from holdgate.core.network.outgoing import RefusedRequest
 from holdgate.postings.boards import queries
 from holdgate.postings.boards.addresses import answer_of
 from holdgate.postings.errors import HostBusy
-from holdgate.postings.formats import MAX_BYTES, Parsed, parse
+from holdgate.postings.formats import MAX_BYTES, FileReading, Parsed, read
 from holdgate.postings.formats.rows import with_scheme
 
 TIMEOUT = timedelta(seconds=20)
@@ -32,10 +32,18 @@ class NoPostings(Invalid):
         self.status = status
 
 
-class Fetched(NamedTuple):
-    """`parsed` is None when nothing has changed since the answer that `etag` and `modified` are of."""
+class BoardAnswer(NamedTuple):
+    """What was read of an answer, and the answer itself, with the address that it is of."""
 
-    parsed: Parsed | None
+    parsed: Parsed
+    data: bytes
+    address: str
+
+
+class Fetched(NamedTuple):
+    """`answer` is None when nothing has changed since the one that `etag` and `modified` are of."""
+
+    answer: BoardAnswer | None
     etag: str
     modified: str
 
@@ -50,7 +58,7 @@ def host_of_board(url: str) -> str:
     return outgoing.checked_url(target_of(url)).netloc.decode("ascii")
 
 
-async def fetch(settings: Settings, database: Database, url: str) -> Parsed:
+async def fetch(settings: Settings, database: Database, url: str) -> BoardAnswer:
     """The postings that an address leads to, for a person who waits for them.
 
     Raises:
@@ -59,11 +67,11 @@ async def fetch(settings: Settings, database: Database, url: str) -> Parsed:
         HostBusy: it has been asked within the last minute.
     """
     try:
-        parsed = (await fetch_changed(settings, database, url)).parsed
+        answer = (await fetch_changed(settings, database, url)).answer
     except (RefusedRequest, outgoing.OutgoingError) as error:
         raise Invalid(f"{error} Nothing has been imported.") from error
-    assert parsed is not None, "nothing was said of an answer before"
-    return parsed
+    assert answer is not None, "nothing was said of an answer before"
+    return answer
 
 
 async def fetch_changed(
@@ -95,8 +103,10 @@ async def fetch_changed(
         return Fetched(None, etag, modified)
     if response.status_code != 200:
         raise NoPostings(response.url.host, response.status_code)
-    parsed = await asyncio.to_thread(parse, response.content, None, None, None, str(response.url))
-    return Fetched(parsed, response.headers.get("ETag", "")[:500], response.headers.get("Last-Modified", "")[:100])
+    address = str(response.url)
+    parsed = await asyncio.to_thread(read, response.content, FileReading(address=address))
+    answer = BoardAnswer(parsed, response.content, address)
+    return Fetched(answer, response.headers.get("ETag", "")[:500], response.headers.get("Last-Modified", "")[:100])
 
 
 async def _take_turn(database: Database, host: str) -> None:

@@ -15,7 +15,7 @@ from holdgate.postings.boards.queries import LastAnswer
 from holdgate.postings.formats import Parsed, PostingRow
 from holdgate.postings.formats.description import as_text
 from holdgate.postings.imports import service as imports
-from holdgate.postings.imports.queries import AddedPosting
+from holdgate.postings.imports.confirm_queries import AddedPosting
 
 REMOTE = re.compile(r"\b(remote|anywhere|home ?office|télétravail|teletrabajo|distributed)\b", re.IGNORECASE)
 NAMED = 50  # new postings that a result lists

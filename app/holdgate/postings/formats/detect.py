@@ -11,13 +11,26 @@ import msgspec
 from holdgate.core.text.shape import json_problem
 from holdgate.postings.formats.rows import MAX_BYTES, UnreadableFile, list_of, object_of
 
-FORMATS = ("csv", "greenhouse", "lever", "ashby", "workable", "recruitee", "smartrecruiters", "personio", "json-ld")
+FORMATS = (
+    "csv",
+    "xlsx",
+    "xml",
+    "greenhouse",
+    "lever",
+    "ashby",
+    "workable",
+    "recruitee",
+    "smartrecruiters",
+    "personio",
+    "json-ld",
+)
 ENCODINGS = ("utf-8", "utf-16", "windows-1252", "windows-1250", "windows-1251", "windows-1253", "windows-1254",
              "iso-8859-15", "shift_jis", "gb18030", "euc-kr", "big5")  # fmt: skip
 
+ARCHIVE = b"PK\x03\x04"
 _MAGIC = {
-    b"PK\x03\x04": "an Excel workbook or ZIP archive. In the spreadsheet choose “Save as” and CSV",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook. In the spreadsheet choose “Save as” and CSV",
+    ARCHIVE: "a ZIP archive. Unpack it first; of spreadsheets .xlsx and CSV are read",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls). In Excel choose “Save as” and .xlsx or CSV",
     b"%PDF": "a PDF. Import a CSV file or a job board's JSON",
     b"\x1f\x8b": "a gzip archive. Unpack it first",
 }
@@ -28,7 +41,9 @@ _BINARY = {
     "utf-16": re.compile(r"\x00"),
     "windows-1252": re.compile(r"[\x00-\x08\x0e-\x1f]"),
 }
-_XML = re.compile(r"\s*<\?xml(?!.{0,2000}<html)", re.IGNORECASE | re.DOTALL)
+_XML = re.compile(
+    r"\s*(?:<\?xml(?!.{0,2000}<html)|<(?:rss|feed|rdf:RDF|jobs?|source|positions|vacancies)\b)", re.I | re.S
+)
 _NUL = re.compile(r"\x00")
 _MHTML = re.compile(r"(?:[\w-]+:[^\n]*\n(?:[ \t][^\n]*\n)*){1,30}\s", re.ASCII)
 
@@ -122,9 +137,7 @@ def detected(text: str, filename: str | None) -> str:
     if "<workzag-jobs" in text[:2000]:
         return "personio"
     if _XML.match(text):
-        raise UnreadableFile(
-            "This is XML, which is not read here. Export a CSV file with the columns title, company and url."
-        )
+        return "xml"
     if text.lstrip().startswith("<") or suffix in (".html", ".htm", ".mhtml", ".mht") or _MHTML.match(text):
         return "json-ld"
     if suffix in (".json", ".jsonld"):

@@ -6,7 +6,10 @@ Source: https://developer.personio.de/docs/retrieving-open-job-positions.
 import html
 from collections.abc import Iterator
 from urllib.parse import urlsplit
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import ParseError, fromstring
 
 from holdgate.postings.formats.rows import Draft, RowError, UnreadableFile, labelled
 
@@ -19,19 +22,18 @@ def postings(text: str, address: str) -> Iterator[Draft | RowError]:
             "This is XML of Personio, which does not say where its postings are. Import the address of the board "
             "(https://….jobs.personio.de) instead of the file."
         )
-    # Entities could make much of little; the feed declares none.
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise UnreadableFile("This XML declares a document type, which is not read here.")
     try:
-        root = ElementTree.fromstring(text.encode())  # noqa: S314
-    except ElementTree.ParseError as error:
+        root = fromstring(text.encode(), forbid_dtd=True)
+    except DefusedXmlException:
+        raise UnreadableFile("This XML declares a document type, which is not read here.") from None
+    except ParseError as error:
         raise UnreadableFile(f"The XML is not readable: {error}. Fetch it again.") from None
     scheme = urlsplit(address).scheme
     for row, position in enumerate(root.iter("position"), 1):
         yield _draft(row, position, f"{scheme}://{host}")
 
 
-def _draft(row: int, position: ElementTree.Element, site: str) -> Draft:
+def _draft(row: int, position: Element, site: str) -> Draft:
     number = _text(position, "id")
     parts = position.findall("jobDescriptions/jobDescription")
     others = (office.text or "" for office in position.findall("additionalOffices/office"))
@@ -51,5 +53,5 @@ def _draft(row: int, position: ElementTree.Element, site: str) -> Draft:
     )
 
 
-def _text(element: ElementTree.Element, name: str) -> str:
+def _text(element: Element, name: str) -> str:
     return (element.findtext(name) or "").strip()

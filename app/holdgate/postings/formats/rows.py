@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,6 +26,8 @@ _MAILBOX = re.compile(r"[^\s@/:?]+@[^\s@/:?]+\.[^\s@/:?]+")
 _BARE_HOST = re.compile(r"(?:[^\W_](?:[\w-]*[^\W_])?\.)+[^\W\d_]{2,}(?::\d+)?(?:[/?#]|$)")
 
 UNKNOWN = "unknown"
+ONE_COMPANY = frozenset({"greenhouse", "lever", "ashby", "workable", "recruitee", "personio"})
+"""Formats whose files are a company's, which its board may name by a short name."""
 
 
 class UnreadableFile(Invalid):
@@ -92,13 +94,16 @@ class PostingRow(msgspec.Struct, frozen=True):
 
 class Parsed(msgspec.Struct, frozen=True):
     """The postings of one file, the rows that were left out, and what to look at, in the order of the file.
-    `partial`: there are more, which are not told."""
+    `partial`: there are more, which are not told. `encoding` is what a text was read in; `columns` is the header of a
+    table, HeaderColumns as plain data."""
 
     format: str
     rows: list[PostingRow]
     errors: list[RowError]
     warnings: list[RowWarning] = []
     partial: bool = False
+    encoding: str = ""
+    columns: list[dict[str, Any]] = []
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -120,8 +125,12 @@ class Draft(msgspec.Struct, frozen=True):
     valid_through: str = ""
 
 
-def checked(format: str, drafts: Iterable[Draft | RowError | RowWarning]) -> Parsed:
-    """Check every draft; of two with the same canonical address the first good one stays, and the other is told."""
+def checked(format: str, drafts: Iterable[Draft | RowError | RowWarning], company: str = "") -> Parsed:
+    """Check every draft; of two with the same canonical address the first good one stays, and the other is told.
+
+    Args:
+        company: of rows that name none, or only their site.
+    """
     rows: list[PostingRow] = []
     errors: list[RowError] = []
     warnings: list[RowWarning] = []
@@ -135,6 +144,8 @@ def checked(format: str, drafts: Iterable[Draft | RowError | RowWarning]) -> Par
         count += 1
         if count > MAX_ROWS:
             raise UnreadableFile(f"The file holds more than {MAX_ROWS:,} postings. Split it into smaller files.")
+        if isinstance(draft, Draft) and company:
+            draft = _of_company(draft, company, format)
         outcome = _row(draft) if isinstance(draft, Draft) else [draft]
         if isinstance(outcome, list):
             errors += outcome
@@ -151,6 +162,14 @@ def checked(format: str, drafts: Iterable[Draft | RowError | RowWarning]) -> Par
             warnings.append(RowWarning(outcome.row, "", message))
         rows.append(outcome)
     return Parsed(format, rows, errors, warnings, any(isinstance(each, PartialAnswer) for each in warnings))
+
+
+def _of_company(draft: Draft, company: str, format: str) -> Draft:
+    guessed = any(warning.column == "company" for warning in draft.warnings)
+    if draft.company.strip() and not guessed and format not in ONE_COMPANY:
+        return draft
+    warnings = [warning for warning in draft.warnings if warning.column != "company"]
+    return msgspec.structs.replace(draft, company=company, warnings=warnings)
 
 
 def _folded(text: str) -> str:

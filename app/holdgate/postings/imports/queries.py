@@ -3,18 +3,20 @@
 The rows go from there into the table of postings without leaving the database.
 """
 
+from collections import Counter
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import ColumnElement, delete, func, literal, select, text
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
 from holdgate.postings.channels import Channel
-from holdgate.postings.formats import RowError, RowWarning
-from holdgate.postings.models import PostingImport
+from holdgate.postings.formats import FileReading, HeaderColumn, RowError, RowWarning
+from holdgate.postings.models import ColumnChoice, PostingImport
 
 KEPT = timedelta(days=1)
 
@@ -28,6 +30,11 @@ class ImportPreviewRow(NamedTuple):
     good: int
     errors: list[RowError]
     warnings: list[RowWarning]
+    columns: list[HeaderColumn]
+    reading: FileReading
+    encoding: str
+    board: str
+    has_file: bool
     created_at: datetime
     confirmed_at: datetime | None
 
@@ -52,19 +59,23 @@ class Candidate(NamedTuple):
     known_id: UUID | None
 
 
-class AddedPosting(msgspec.Struct, frozen=True):
-    """A posting that an import has made."""
+class ImportContent(NamedTuple):
+    """What was read of a file, as JSON texts: lists of PostingRow, RowError, RowWarning and HeaderColumn."""
 
-    id: UUID
-    title: str
-    company: str
+    format: str
+    rows: str
+    errors: str
+    warnings: str
+    columns: str
+    encoding: str
 
 
 _INSERT = text(
     """
-    INSERT INTO posting_imports (id, owner_id, name, format, board, rows, errors, warnings)
-    VALUES (:id, :owner_id, :name, :format, :board, CAST(:rows AS jsonb), CAST(:errors AS jsonb),
-            CAST(:warnings AS jsonb))
+    INSERT INTO posting_imports (id, owner_id, name, board, data, reading, format, rows, errors, warnings, columns,
+                                 encoding)
+    VALUES (:id, :owner_id, :name, :board, :data, CAST(:reading AS jsonb), :format, CAST(:rows AS jsonb),
+            CAST(:errors AS jsonb), CAST(:warnings AS jsonb), CAST(:columns AS jsonb), :encoding)
     """
 )
 
@@ -75,15 +86,64 @@ async def insert_import(
     id: UUID,
     owner_id: UUID,
     name: str,
-    format: str,
     board: str,
-    rows: str,
-    errors: str,
-    warnings: str,
+    data: bytes | None,
+    reading: str,
+    content: ImportContent,
 ) -> None:
-    """`rows`, `errors` and `warnings` are JSON text: lists of PostingRow, RowError and RowWarning."""
-    values = {"id": id, "owner_id": owner_id, "name": name, "format": format, "board": board}
-    await session.execute(_INSERT, {**values, "rows": rows, "errors": errors, "warnings": warnings})
+    values = {"id": id, "owner_id": owner_id, "name": name, "board": board, "data": data, "reading": reading}
+    await session.execute(_INSERT, {**values, **content._asdict()})
+
+
+_REPLACE = text(
+    """
+    UPDATE posting_imports
+    SET reading = CAST(:reading AS jsonb), format = :format, rows = CAST(:rows AS jsonb),
+        errors = CAST(:errors AS jsonb), warnings = CAST(:warnings AS jsonb), columns = CAST(:columns AS jsonb),
+        encoding = :encoding
+    WHERE id = :id AND owner_id = :owner_id AND confirmed_at IS NULL
+    RETURNING id
+    """
+)
+
+
+async def replace_content(
+    session: WriteSession, import_id: UUID, owner_id: UUID, reading: str, content: ImportContent
+) -> bool:
+    """The same file, read another way. False: it does not wait any more."""
+    values = {"id": import_id, "owner_id": owner_id, "reading": reading, **content._asdict()}
+    return (await session.execute(_REPLACE, values)).first() is not None
+
+
+async def find_file(session: AsyncSession, import_id: UUID, owner_id: UUID) -> tuple[bytes, FileReading] | None:
+    """The file of an import that waits, and how it was read; None: it is not kept."""
+    found = (
+        await session.execute(
+            select(PostingImport.data, PostingImport.reading).where(
+                PostingImport.id == import_id,
+                PostingImport.owner_id == owner_id,
+                PostingImport.confirmed_at.is_(None),
+                PostingImport.data.is_not(None),
+            )
+        )
+    ).first()
+    return (found[0], msgspec.convert(found[1], FileReading)) if found else None
+
+
+async def column_choice(session: AsyncSession, owner_id: UUID, header: str) -> dict[str, str]:
+    """Which column is which in tables with this header, as the person said before; nothing if they did not."""
+    mine = (ColumnChoice.owner_id == owner_id, ColumnChoice.header == header)
+    found = (await session.execute(select(ColumnChoice.fields).where(*mine))).scalar_one_or_none()
+    return {str(name): str(field) for name, field in (found or {}).items()}
+
+
+async def keep_column_choice(session: WriteSession, owner_id: UUID, header: str, fields: dict[str, str]) -> None:
+    values = {"fields": fields, "chosen_at": func.now()}
+    await session.execute(
+        upsert(ColumnChoice)
+        .values(owner_id=owner_id, header=header, **values)
+        .on_conflict_do_update(index_elements=[ColumnChoice.owner_id, ColumnChoice.header], set_=values)
+    )
 
 
 async def find_import(session: AsyncSession, import_id: UUID, owner_id: UUID) -> ImportPreviewRow | None:
@@ -95,6 +155,11 @@ async def find_import(session: AsyncSession, import_id: UUID, owner_id: UUID) ->
             func.jsonb_array_length(PostingImport.rows),
             PostingImport.errors,
             PostingImport.warnings,
+            PostingImport.columns,
+            PostingImport.reading,
+            PostingImport.encoding,
+            PostingImport.board,
+            PostingImport.data.is_not(None),
             PostingImport.created_at,
             PostingImport.confirmed_at,
         ).where(PostingImport.id == import_id, PostingImport.owner_id == owner_id)
@@ -103,7 +168,10 @@ async def find_import(session: AsyncSession, import_id: UUID, owner_id: UUID) ->
     if row is None:
         return None
     return ImportPreviewRow(*row)._replace(
-        errors=msgspec.convert(row.errors, list[RowError]), warnings=msgspec.convert(row.warnings, list[RowWarning])
+        errors=msgspec.convert(row.errors, list[RowError]),
+        warnings=msgspec.convert(row.warnings, list[RowWarning]),
+        columns=msgspec.convert(row.columns, list[HeaderColumn]),
+        reading=msgspec.convert(row.reading, FileReading),
     )
 
 
@@ -118,21 +186,57 @@ _CANDIDATES = text(
       AS r(row int, title text, company text, location text, url text, canonical_url text, questions jsonb,
            applied_on text, valid_through text, channel text, channel_reason text)
     LEFT JOIN postings p ON p.owner_id = i.owner_id AND p.canonical_url = r.canonical_url
-    WHERE i.id = :id
+    WHERE i.id = :id AND (p.id IS NOT NULL) = :known
     ORDER BY r.row
+    LIMIT :most OFFSET :skipped
     """
 )
 
 
-async def candidates(session: AsyncSession, import_id: UUID) -> list[Candidate]:
-    """Every row that can be imported, in the order of the file."""
-    found = [Candidate(*row) for row in await session.execute(_CANDIDATES, {"id": import_id})]
+async def candidates(
+    session: AsyncSession, import_id: UUID, *, known: bool, most: int, skipped: int = 0
+) -> list[Candidate]:
+    """Rows that can be imported, in the order of the file: those whose address is known, or those that are new."""
+    values = {"id": import_id, "known": known, "most": most, "skipped": skipped}
+    found = [Candidate(*row) for row in await session.execute(_CANDIDATES, values)]
     return [each._replace(channel=Channel(each.channel)) for each in found]
+
+
+_COUNTED = text(
+    """
+    SELECT p.id IS NOT NULL, coalesce(r.channel, 'direct'),
+           r.applied_on = '' AND NOT coalesce(CAST(nullif(r.valid_through, '') AS date) < current_date, false),
+           count(*)
+    FROM posting_imports i
+    CROSS JOIN LATERAL jsonb_to_recordset(i.rows)
+      AS r(canonical_url text, applied_on text, valid_through text, channel text)
+    LEFT JOIN postings p ON p.owner_id = i.owner_id AND p.canonical_url = r.canonical_url
+    WHERE i.id = :id
+    GROUP BY 1, 2, 3
+    """
+)
+
+
+class CandidateCounts(NamedTuple):
+    """How many rows are new and known; `by_channel` are the new ones to be sent in each way."""
+
+    new: int
+    known: int
+    by_channel: dict[Channel, int]
+
+
+async def count_candidates(session: AsyncSession, import_id: UUID) -> CandidateCounts:
+    counts, by_channel = Counter[bool](), Counter[Channel]()
+    for known, channel, to_send, number in await session.execute(_COUNTED, {"id": import_id}):
+        counts[known] += number
+        if to_send and not known:
+            by_channel[Channel(channel)] += number
+    return CandidateCounts(counts[False], counts[True], dict(by_channel))
 
 
 _CLAIM = text(
     """
-    UPDATE posting_imports SET confirmed_at = coalesce(CAST(:now AS timestamptz), now())
+    UPDATE posting_imports SET confirmed_at = coalesce(CAST(:now AS timestamptz), now()), data = NULL
     WHERE id = :id AND owner_id = :owner_id AND confirmed_at IS NULL AND rows <> '[]'
       AND (errors = '[]' OR CAST(:leave_out AS bool))
     RETURNING jsonb_array_length(rows)
@@ -149,109 +253,6 @@ async def claim_import(
     """
     values = {"id": import_id, "owner_id": owner_id, "leave_out": leave_out, "now": now}
     return (await session.execute(_CLAIM, values)).scalar_one_or_none()
-
-
-# Rows that cross those of another import are taken in the order of their addresses, here and below, so that the two
-# wait for each other and do not deadlock. The form (where, what it asks, how it is sent) is one thing; the company
-# stays, since a site's name may stand in for it.
-_REFRESH = text(
-    """
-    WITH known AS (
-      SELECT p.id, r.title, coalesce(nullif(r.location, ''), p.location) AS location,
-             coalesce(nullif(r.description, ''), p.description) AS description, p.extra || r.extra AS extra,
-             coalesce(CAST(nullif(r.valid_through, '') AS date), p.valid_through) AS valid_through,
-             CASE WHEN f.told THEN r.apply_url ELSE p.apply_url END AS apply_url,
-             CASE WHEN f.told THEN r.questions ELSE p.questions END AS questions,
-             CASE WHEN f.told THEN coalesce(r.channel, 'direct') ELSE p.channel END AS channel
-      FROM posting_imports i
-      CROSS JOIN LATERAL jsonb_to_recordset(i.rows)
-        AS r(title text, location text, url text, canonical_url text, apply_url text, description text,
-             questions jsonb, extra jsonb, valid_through text, channel text)
-      JOIN postings p ON p.owner_id = i.owner_id AND p.canonical_url = r.canonical_url
-      CROSS JOIN LATERAL (SELECT r.questions <> '[]' OR r.apply_url <> r.url AS told) AS f
-      WHERE i.id = :id AND p.applied_at IS NULL AND p.edited_at IS NULL
-      ORDER BY p.canonical_url
-      FOR UPDATE OF p)
-    UPDATE postings p
-    SET title = k.title, location = k.location, description = k.description, extra = k.extra,
-        valid_through = k.valid_through, apply_url = k.apply_url, questions = k.questions, channel = k.channel
-    FROM known k
-    WHERE p.id = k.id
-      AND (p.title, p.location, p.description, p.extra, p.valid_through, p.apply_url, p.questions, p.channel)
-        IS DISTINCT FROM
-          (k.title, k.location, k.description, k.extra, k.valid_through, k.apply_url, k.questions, k.channel)
-    RETURNING p.id
-    """
-)
-
-
-async def refresh_postings(session: WriteSession, import_id: UUID) -> int:
-    """Text and questions of known postings become those of the import's rows, unless they have been applied to, or
-    changed by hand. Returns how many have changed."""
-    return len((await session.execute(_REFRESH, {"id": import_id})).all())
-
-
-_APPLIED_AT = """CASE r.applied_on WHEN '' THEN NULL WHEN 'unknown' THEN now()
-                                    ELSE CAST(r.applied_on AS timestamptz) END"""
-
-# What a board has is open, whatever was known; what a tracker says was sent, was sent.
-_NOTE = text(
-    f"""
-    WITH known AS (
-      SELECT p.id, i.board, {_APPLIED_AT} AS applied_at
-      FROM posting_imports i
-      CROSS JOIN LATERAL jsonb_to_recordset(i.rows) AS r(canonical_url text, applied_on text)
-      JOIN postings p ON p.owner_id = i.owner_id AND p.canonical_url = r.canonical_url
-      WHERE i.id = :id
-        AND ((i.board <> '' AND (p.board <> i.board OR p.gone_at IS NOT NULL))
-             OR (r.applied_on <> '' AND p.applied_at IS NULL))
-      ORDER BY p.canonical_url
-      FOR UPDATE OF p)
-    UPDATE postings p
-    SET board = coalesce(nullif(k.board, ''), p.board), applied_at = coalesce(p.applied_at, k.applied_at),
-        gone_at = CASE WHEN k.board = '' THEN p.gone_at END
-    FROM known k WHERE p.id = k.id
-    """  # noqa: S608
-)
-
-
-async def note_known(session: WriteSession, import_id: UUID) -> None:
-    """Of known postings: on which board they are, and that they were applied to elsewhere."""
-    await session.execute(_NOTE, {"id": import_id})
-
-
-# The ids fall with the row, so that lists, newest first, show the rows as the file has them.
-_CARRY_OUT = text(
-    f"""
-    INSERT INTO postings (id, owner_id, title, company, location, url, canonical_url, apply_url, description,
-                          external_id, source, board, questions, extra, valid_through, channel, applied_at)
-    SELECT (CAST(:ids AS uuid[]))[r.place], i.owner_id, r.title, r.company, r.location, r.url, r.canonical_url,
-           r.apply_url, r.description, r.external_id, i.format, i.board, r.questions, r.extra,
-           CAST(nullif(r.valid_through, '') AS date), coalesce(r.channel, 'direct'),
-           {_APPLIED_AT}
-    FROM posting_imports i
-    CROSS JOIN LATERAL ROWS FROM (
-      jsonb_to_recordset(i.rows) AS (title text, company text, location text, url text, canonical_url text,
-                                     apply_url text, description text, external_id text, questions jsonb,
-                                     extra jsonb, valid_through text, channel text, applied_on text)
-    ) WITH ORDINALITY AS r(title, company, location, url, canonical_url, apply_url, description, external_id,
-                           questions, extra, valid_through, channel, applied_on, place)
-    WHERE i.id = :id
-    ORDER BY r.canonical_url
-    ON CONFLICT (owner_id, canonical_url) DO NOTHING
-    RETURNING id, title, company
-    """  # noqa: S608
-)
-
-
-async def insert_postings(session: WriteSession, import_id: UUID, ids: list[UUID]) -> list[AddedPosting]:
-    """The import's rows become postings, except those whose address is known. Returns the new ones.
-
-    Args:
-        ids: one for every row, falling.
-    """
-    added = [AddedPosting(*row) for row in await session.execute(_CARRY_OUT, {"id": import_id, "ids": ids})]
-    return sorted(added, key=lambda each: each.id, reverse=True)
 
 
 async def delete_import(session: WriteSession, import_id: UUID, owner_id: UUID) -> bool:

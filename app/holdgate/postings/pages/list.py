@@ -15,6 +15,7 @@ from holdgate.core.paging import Cursor, paginate
 from holdgate.core.principal import Principal
 from holdgate.postings import exports, queries, service
 from holdgate.postings.pages import add_to_run, imports, new_run
+from holdgate.postings.pages.selection import watch_url
 from holdgate.postings.queries import Listed, Search, open_ones
 from holdgate.postings.service import PostingView
 from holdgate.web.downloads import export
@@ -65,12 +66,6 @@ async def show_postings(
 ) -> Response[str]:
     view = await _page(read, user, q.strip(), applied, cursor, back)
     return await render(request, "postings/list.html", view, nav="postings", fragment="postings/_list.html")
-
-
-def watch_url(board: str) -> str:
-    """The form of a schedule that watches a board."""
-    payload = msgspec.json.encode({"address": board, "words": "", "place": "", "remote": False}).decode()
-    return address("/schedules/new", [("kind", "board.watch"), ("name", "New postings"), ("payload", payload)])
 
 
 def _search(q: str, applied: str) -> tuple[Search, str]:

@@ -14,6 +14,7 @@ from holdgate.postings.channels import Channel
 from holdgate.postings.queries import Listed, Search, open_ones
 from holdgate.postings.service import MOST
 from holdgate.web.forms import Form
+from holdgate.web.pager import address
 
 SHOWN = 50  # postings offered at once; the search finds the others
 
@@ -89,3 +90,9 @@ async def missing_parts(session: Session, user: Principal) -> str:
         return ""
     parts = {"your name": profile.name, "an email address": profile.email, "a résumé": profile.resume_bytes}
     return " and ".join(part for part, given in parts.items() if not given)
+
+
+def watch_url(board: str) -> str:
+    """The form of a schedule that watches a board."""
+    payload = msgspec.json.encode({"address": board, "words": "", "place": "", "remote": False}).decode()
+    return address("/schedules/new", [("kind", "board.watch"), ("payload", payload)])
