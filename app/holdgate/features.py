@@ -9,6 +9,7 @@ import holdgate.doctor.feature
 import holdgate.groups.feature
 import holdgate.mail.feature
 import holdgate.overview.feature
+import holdgate.personal_data.feature
 import holdgate.postings.feature
 import holdgate.runs.feature
 import holdgate.runtime.feature
@@ -34,6 +35,7 @@ FEATURES = (
     holdgate.groups.feature.FEATURE,
     holdgate.audit.feature.FEATURE,
     holdgate.doctor.feature.FEATURE,
+    holdgate.personal_data.feature.FEATURE,
     holdgate.api.feature.FEATURE,
     holdgate.web.feature.FEATURE,
 )

@@ -831,6 +831,17 @@ BEGIN
   RETURN NULL;
 END $$;
 
+CREATE FUNCTION holdgate.login_links_audit() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'holdgate', 'pg_temp'
+    AS $$
+BEGIN
+  INSERT INTO audit_events (actor, area, verb, subject, subject_id)
+  VALUES (holdgate_actor(), 'user', 'make_sign_in_link', NEW.email,
+          (SELECT id FROM users WHERE lower(email) = lower(NEW.email)));
+  RETURN NULL;
+END $$;
+
 CREATE FUNCTION holdgate.queues_log() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'holdgate', 'pg_temp'
@@ -2662,6 +2673,8 @@ CREATE TRIGGER group_members_removed AFTER DELETE ON holdgate.group_members REFE
 CREATE TRIGGER groups_audit AFTER INSERT OR DELETE OR UPDATE OF description ON holdgate.groups FOR EACH ROW EXECUTE FUNCTION holdgate.groups_audit();
 
 CREATE TRIGGER kind_limits_log AFTER INSERT OR UPDATE OF concurrency, rate_count, rate_per, set_by ON holdgate.kind_limits FOR EACH ROW EXECUTE FUNCTION holdgate.kind_limits_log();
+
+CREATE TRIGGER login_links_audit AFTER INSERT ON holdgate.login_links FOR EACH ROW WHEN (((new.token_hash IS NOT NULL) AND (new.browser_hash IS NULL))) EXECUTE FUNCTION holdgate.login_links_audit();
 
 CREATE TRIGGER queues_log AFTER INSERT OR UPDATE ON holdgate.queues FOR EACH ROW EXECUTE FUNCTION holdgate.queues_log();
 

@@ -5,7 +5,7 @@ What a command needs is imported when it runs, so that `--help` and shell comple
 
 import click
 
-from holdgate.cli import ask, database, groups, people, processes, project, retention, tasks
+from holdgate.cli import ask, database, groups, people, processes, project, retention, tasks, tokens
 from holdgate.load.command import load
 
 
@@ -50,7 +50,7 @@ for command in (
     processes.web,
     processes.worker,
     people.user,
-    people.token,
+    tokens.token,
     groups.group,
     ask.ask,
     ask.mcp,

@@ -1,14 +1,21 @@
-"""Commands for people and their tokens."""
+"""Commands for people."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from holdgate.cli.attached import servers
-from holdgate.core.scopes import Scope
+from holdgate.core.text.visible import visible
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
+    from holdgate.accounts.models import User
+    from holdgate.core.config import Settings
     from holdgate.core.db import WriteSession
+
+T = TypeVar("T")
 
 
 @click.group()
@@ -32,64 +39,144 @@ def add_user(email: str, admin: bool) -> None:
     click.echo(f"{email} may sign in as {role}.")
 
 
-@click.group()
-def token() -> None:
-    """Tokens with which programs use the API."""
+@user.command("list")
+def list_users() -> None:
+    """Print each person, one a line, separated by tabs: address, role, state, last sign-in, name."""
+    from holdgate.accounts import queries
+
+    async def read(session: "WriteSession") -> list[tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = []
+        while found := await queries.users_page(session, search="", after=rows[-1][0] if rows else "", limit=200):
+            for one in found:
+                state = "erased" if one.erased_at else "disabled" if one.disabled_at else "active"
+                last = f"{one.signed_in_at:%Y-%m-%d %H:%M} UTC" if one.signed_in_at else "never"
+                rows.append((one.email, one.role, state, last, one.name))
+        return rows
+
+    for row in _do(read):
+        click.echo("\t".join(visible(cell) for cell in row))
 
 
-@token.command("create")
+@user.command("disable")
 @click.argument("email")
-@click.option(
-    "--scope",
-    "scopes",
-    multiple=True,
-    type=click.Choice([scope.value for scope in Scope]),
-    help="May be given several times.",
-)
-@click.option("--name", default="command line", show_default=True, help="What its owner sees it by in the settings.")
-@click.option("--days", type=click.IntRange(1, 3650), help="When it expires; never by default.")
-def create_token(email: str, scopes: tuple[str, ...], name: str, days: int | None) -> None:
-    """Make a token for EMAIL and print it, alone, on standard output. Without --scope:
-    tasks:read, tasks:write and approvals:decide."""
+def disable_user(email: str) -> None:
+    """Shut EMAIL out: sessions end, tokens and links are refused. Not the last administrator."""
+    from holdgate.accounts import service as accounts
+
+    _do(lambda session: _act(session, email, accounts.disable))
+    click.echo(f"{email} is signed out everywhere and cannot sign in any more.")
+
+
+@user.command("enable")
+@click.argument("email")
+def enable_user(email: str) -> None:
+    """Let EMAIL in again."""
+    from holdgate.accounts import service as accounts
+
+    _do(lambda session: _act(session, email, accounts.enable))
+    click.echo(f"{email} can sign in again.")
+
+
+@user.command("sign-in-link")
+@click.argument("email")
+def sign_in_link(email: str) -> None:
+    """Print a link that signs EMAIL in, once, within 15 minutes: for when no mail arrives. The audit says so.
+
+    Whoever has the link is EMAIL. Open it yourself, or pass it on by a way that nobody else reads.
+    """
     from datetime import timedelta
 
-    import holdgate.kinds.email_send  # noqa: F401  (its person is told by email)
+    from holdgate.accounts.sign_in.links import create_sign_in_link
+    from holdgate.core.errors import AppError
+    from holdgate.development import in_transaction
+
+    async def make(session: "WriteSession", base_url: str) -> str:
+        person = await _person(session, email)
+        if person.disabled_at is not None:
+            raise AppError(f"{email} is disabled. First: holdgate user enable {email}")
+        return await create_sign_in_link(session, person.email, base_url, lasts=timedelta(minutes=15))
+
+    with servers() as settings:
+        link = in_transaction(settings, lambda session: make(session, settings.base_url))
+    click.echo(link)
+
+
+@user.command("export")
+@click.argument("email")
+@click.option("--mentions/--no-mentions", default=True, help="Also rows of others in which the address stands.")
+def export_user(email: str, mentions: bool) -> None:
+    """Print all that is stored about EMAIL, with or without an account, as JSON."""
+    import asyncio
+
     from holdgate.accounts import service as accounts
-    from holdgate.accounts.tokens import personal
-    from holdgate.core.errors import AppError
-    from holdgate.development import in_transaction
+    from holdgate.core.db import Database
+    from holdgate.core.text.addresses import checked_address
+    from holdgate.personal_data.exporting import ExportedPerson, export_person
 
-    async def make(session: "WriteSession") -> str:
-        person = await accounts.find_user_by_email(session, email)
-        if person is None:
-            raise AppError(f"Nobody here has the address {email}. First: holdgate user add {email}")
-        wanted = [Scope(scope) for scope in scopes] or personal.USUAL
-        lasts = timedelta(days=days) if days else None
-        return await personal.create_token(session, person.id, name=name, scopes=wanted, lasts=lasts)
-
-    with servers() as settings:
-        made = in_transaction(settings, make)
-    click.echo(made)
-
-
-@token.command("trust")
-@click.argument("prefix")
-@click.option("--stop", is_flag=True, help="Links become text again.")
-def trust_token(prefix: str, stop: bool) -> None:
-    """Trust the program whose token begins with PREFIX: people can follow links in what it asks."""
-    from holdgate.accounts.tokens import personal
-    from holdgate.core.errors import AppError
-    from holdgate.development import in_transaction
-
-    async def trust(session: "WriteSession") -> personal.AskingToken:
-        found = await personal.asking_tokens(session, prefix) if prefix else []
-        if len(found) != 1:
-            many = "Several tokens begin" if found else "No token that may ask people begins"
-            raise AppError(f"{many} with {prefix[: personal.SHOWN]}. “Ask from a program” in the settings lists them.")
-        await personal.trust_token(session, None, found[0].id, trusted=not stop)
-        return found[0]
+    async def write(settings: "Settings") -> None:
+        address = checked_address(email)
+        database = Database(settings.database_url, name="holdgate cli", pooler=settings.database_pooler)
+        try:
+            async with database.read() as session:
+                found = await accounts.find_user_by_email(session, address)
+            async for piece in export_person(database, ExportedPerson(address, found.id if found else None, mentions)):
+                click.echo(piece, nl=False)
+        finally:
+            await database.dispose()
 
     with servers() as settings:
-        done = in_transaction(settings, trust)
-    said = "are text again" if stop else "can be followed now"
-    click.echo(f"Links in what “{done.name}” of {done.owner} asks {said}.")
+        asyncio.run(write(settings))
+
+
+@user.command("erase")
+@click.argument("email")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase_user(email: str, yes: bool) -> None:
+    """Erase EMAIL, with or without an account. Nothing undoes it. docs/personal-data.md says what is kept."""
+    import asyncio
+
+    from holdgate.core.db import Database
+    from holdgate.personal_data import erasing
+
+    if not yes:
+        click.confirm(f"Erase {email} for good?", abort=True, err=True)
+
+    async def erase(settings: "Settings") -> tuple[str, int]:
+        database = Database(settings.database_url, name="holdgate cli", pooler=settings.database_pooler)
+        try:
+            async with database.write("system") as session:
+                begun = await erasing.request_erasure(session, email)
+            await erasing.erase_all(database, settings)
+            async with database.read() as session:
+                done = await erasing.find_erasure(session, begun.id)
+            assert done is not None
+            return done.pseudonym, sum(done.changed.values())
+        finally:
+            await database.dispose()
+
+    with servers() as settings:
+        pseudonym, rows = asyncio.run(erase(settings))
+    click.echo(f"Erased: {rows:,} rows deleted or changed. What is kept says {pseudonym}.")
+
+
+async def _person(session: "WriteSession", email: str) -> "User":
+    from holdgate.accounts import service as accounts
+    from holdgate.core.errors import AppError
+
+    found = await accounts.find_user_by_email(session, email)
+    if found is None:
+        raise AppError(f"Nobody here has the address {email}. First: holdgate user add {email}")
+    return found
+
+
+async def _act(
+    session: "WriteSession", email: str, act: Callable[["WriteSession", "UUID"], Awaitable["User"]]
+) -> "User":
+    return await act(session, (await _person(session, email)).id)
+
+
+def _do(work: Callable[["WriteSession"], Coroutine[Any, Any, T]]) -> T:
+    from holdgate.development import in_transaction
+
+    with servers() as settings:
+        return in_transaction(settings, work)

@@ -69,7 +69,10 @@ async def receipt_of(session: AsyncSession, settings: Settings, approval: Approv
 
 def _content(approval: Approval, task: Task, people: list[Recipient], votes: list[Vote], issuer: str) -> dict[str, Any]:
     """What was shown and answered is told as JSON text: those very bytes were hashed, whatever fractions are in it."""
+    # Only where there is something to say, so that other receipts stay the bytes they were.
+    erased = {"erased_at": _moment(approval.erased_at)} if approval.erased_at else {}
     return {
+        **erased,
         "format": FORMAT,
         "issuer": issuer,
         "issued_at": _moment(approval.decided_at),
@@ -151,6 +154,7 @@ def check(text: bytes, keys: list[dict[str, str]]) -> Verdict:
     problem = signing.verify(content, found["signature"], keys)
     if problem is not None:
         return Verdict(problem, content)
-    if sha256(content["shown"].encode()).hexdigest() != content["version"]:
+    # Personal data may have been erased from what was shown, as the receipt says; the version is that of all of it.
+    if "erased_at" not in content and sha256(content["shown"].encode()).hexdigest() != content["version"]:
         return Verdict("Its version is not the SHA-256 of what it says was shown.", content)
     return Verdict("", content)
