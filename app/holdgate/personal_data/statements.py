@@ -73,6 +73,10 @@ EMPTY: dict[str, TextClause] = {
         " WHERE lane IN (SELECT id FROM lanes WHERE owner_id = :user_id) AND (reason IS NOT NULL OR data IS NOT NULL)"
     ),
     "audit_events": text("UPDATE audit_events SET data = NULL WHERE subject_id = :user_id AND data IS NOT NULL"),
+    "applications": text("DELETE FROM applications WHERE owner_id = :user_id"),
+    "application_files": text("DELETE FROM application_files WHERE owner_id = :user_id"),
+    "watched_boards": text("DELETE FROM watched_boards WHERE owner_id = :user_id"),
+    "column_choices": text("DELETE FROM column_choices WHERE owner_id = :user_id"),
     "postings": text("DELETE FROM postings WHERE owner_id = :user_id"),
     "posting_imports": text("DELETE FROM posting_imports WHERE owner_id = :user_id"),
     "error_names": text("DELETE FROM error_names WHERE owner_id = :user_id"),
