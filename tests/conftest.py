@@ -1,6 +1,7 @@
 """Real servers for every test: PostgreSQL and Valkey, a database per xdist worker cloned from a migrated template."""
 
 import asyncio
+import gc
 import os
 import re
 import signal
@@ -20,7 +21,7 @@ from holdgate.testing.database import with_name as with_name
 from tests import chromium, sites
 from tests import servers as servers_module
 from tests.reports import pytest_report_to_serializable  # noqa: F401  a hook
-from tests.servers import Servers
+from tests.servers import Servers, settings_of
 
 ROOT = Path(__file__).parents[1]
 HOME = ROOT / ".holdgate" / "tests"
@@ -52,6 +53,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def pytest_configure(config: pytest.Config) -> None:
     """Start the servers and build the template once, in the controlling process."""
     sites.share()
+    # All modules of app/ and tests/ are in memory: to look for garbage as often as usual takes a twelfth of the time.
+    gc.set_threshold(20_000, 20, 20)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job; what it starts would not hear it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # By nohup: these tests go on when the terminal hangs up, but what they start is to hear it.
@@ -133,10 +136,4 @@ async def redis(servers: Servers) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 def settings(servers: Servers, tmp_path: Path) -> Settings:
-    return Settings(
-        database_url=servers.database_url,
-        redis_url=servers.redis_url,
-        secret_keys=("a-key-for-tests-only-0123456789abcdef",),
-        data_dir=tmp_path,
-        rate_limit_max=100_000,  # tests press more buttons in a minute than people do
-    )
+    return settings_of(servers, tmp_path)

@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -20,6 +20,7 @@ from holdgate.tasks.states import TaskVerb
 from holdgate.verify import verify_database
 from tests.factories.approvals import Asked
 from tests.factories.installation import lived
+from tests.servers import Servers, empty, kept, settings_of
 
 
 async def verified(settings: Settings) -> tuple[bool, str]:
@@ -28,8 +29,25 @@ async def verified(settings: Settings) -> tuple[bool, str]:
     return fine, "\n".join(lines)
 
 
-async def test_a_database_in_which_everything_has_happened_is_fine(database: Database, settings: Settings) -> None:
-    await lived(database, settings)
+@pytest.fixture(scope="module")
+async def life(
+    servers: Servers, shared_database: Database, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Asked, Callable[[], Awaitable[None]]]]:
+    await empty(shared_database)
+    asked = await lived(shared_database, settings_of(servers, tmp_path_factory.mktemp("verify")))
+    async with kept(shared_database) as put_back:
+        yield asked, put_back
+
+
+@pytest.fixture
+async def asked(life: tuple[Asked, Callable[[], Awaitable[None]]]) -> Asked:
+    """In a database in which everything has happened."""
+    asked, put_back = life
+    await put_back()
+    return asked
+
+
+async def test_a_database_in_which_everything_has_happened_is_fine(asked: Asked, settings: Settings) -> None:
     fine, told = await verified(settings)
     assert fine, told
     assert told.count("ok") == len(told.splitlines()) == 10
@@ -91,9 +109,9 @@ TAMPERING = {
 
 @pytest.mark.parametrize(("statement", "sentence"), TAMPERING.values(), ids=TAMPERING)
 async def test_what_was_changed_behind_its_back_is_told(
-    database: Database, settings: Settings, statement: str, sentence: str
+    shared_database: Database, settings: Settings, asked: Asked, statement: str, sentence: str
 ) -> None:
-    await by_hand(database, statement, await lived(database, settings))
+    await by_hand(shared_database, statement, asked)
     fine, told = await verified(settings)
     assert not fine
     assert sentence in told, told
@@ -128,9 +146,8 @@ async def test_it_is_right_while_others_write_fold_and_prune(database: Database,
 
 
 async def test_the_command_ends_with_1_when_something_is_wrong_and_with_0_when_not(
-    database: Database, settings: Settings
+    shared_database: Database, settings: Settings, asked: Asked
 ) -> None:
-    asked = await lived(database, settings)
     environment = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "DATA_DIR": "/nonexistent"}
 
     def run() -> subprocess.CompletedProcess[str]:
@@ -140,6 +157,6 @@ async def test_the_command_ends_with_1_when_something_is_wrong_and_with_0_when_n
 
     fine = await asyncio.to_thread(run)
     assert (fine.returncode, "DRIFT" in fine.stdout) == (0, False), fine.stdout + fine.stderr
-    await by_hand(database, "UPDATE task_counts SET n = n + 1 WHERE state = 'succeeded'", asked)
+    await by_hand(shared_database, "UPDATE task_counts SET n = n + 1 WHERE state = 'succeeded'", asked)
     wrong = await asyncio.to_thread(run)
     assert (wrong.returncode, "are counted as succeeded" in wrong.stdout) == (1, True), wrong.stdout + wrong.stderr

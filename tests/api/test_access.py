@@ -1,7 +1,7 @@
 """Who may do what: every route by every kind of caller. A new route without a line here fails."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,6 +36,7 @@ from tests.factories.programs import (
     make_task,
     signed_in,
 )
+from tests.servers import Servers, empty, kept, settings_of
 
 TASK = {"kind": "sample.task"}
 DECISION = {"version": "0" * 64, "decision": "approve"}
@@ -226,8 +227,29 @@ async def send(program: httpx.AsyncClient, route: str, ids: dict[str, str]) -> h
     return await program.request(method, V1 + path.format(**ids), **more)
 
 
+@pytest.fixture(scope="module")
+async def made(
+    servers: Servers, shared_database: Database, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[World, Callable[[], Awaitable[None]]]]:
+    """Once, with the way to have it as it was."""
+    settings = settings_of(servers, tmp_path_factory.mktemp("access"))
+    await empty(shared_database)
+    redis = Redis.from_url(servers.redis_url)
+    async with api_of(settings, shared_database, redis) as api:
+        world = await made_world(api)
+        async with kept(shared_database) as put_back:
+            yield world, put_back
+    await redis.aclose()
+
+
 @pytest.fixture
-async def world(api: Api) -> AsyncIterator[World]:
+async def world(made: tuple[World, Callable[[], Awaitable[None]]]) -> World:
+    world, put_back = made
+    await put_back()
+    return world
+
+
+async def made_world(api: Api) -> World:
     program = await api.program(OWNER)
     asked = await put_question(api.database, api.settings)
     run = await program.post(f"{V1}/runs", json={"name": "r", "tasks": [TASK]})
@@ -250,7 +272,7 @@ async def world(api: Api) -> AsyncIterator[World]:
         ids["group"] = await groups.create_group(session, "security", members=[OWNER])
     ids |= {"endpoint_id": webhook.json()["id"], "action_id": action.json()["id"]}
     ids |= {"user_id": str((await api.person("third@example.org")).id)} | await signed_in(api, OWNER)
-    yield World(api, {**ids, "approval_id": str(asked.approval_id)})
+    return World(api, {**ids, "approval_id": str(asked.approval_id)})
 
 
 def test_every_route_is_in_the_matrix() -> None:
