@@ -30,7 +30,8 @@ TEMPLATE = "holdgate_template"
 # `make test` leaves them out and says so at its end; `make test-all`, and so CI, runs them.
 PROGRAMS = (
     *("journeys", "chaos", "deploy", "embedded", "load", "pooler", "replica", "bench", "product", "asking"),
-    *("api/test_fuzz.py", "enqueueing/test_examples.py"),
+    *("api/test_fuzz.py", "enqueueing/test_examples.py", "enqueueing/test_more_examples.py", "test_restore.py"),
+    *("careers/test_careers_process.py", "test_reports.py"),
 )
 
 

@@ -1,10 +1,9 @@
 """`holdgate verify` without files: silent when everything agrees, plain and loud about what was changed by hand."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -18,8 +17,10 @@ from holdgate.tasks.queue.retention import Rules, prune_tasks
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import TaskVerb
 from holdgate.verify import verify_database
+from tests.command import command
 from tests.factories.approvals import Asked
 from tests.factories.installation import lived
+from tests.processes import environment
 from tests.servers import Servers, empty, kept, settings_of
 
 
@@ -146,17 +147,11 @@ async def test_it_is_right_while_others_write_fold_and_prune(database: Database,
 
 
 async def test_the_command_ends_with_1_when_something_is_wrong_and_with_0_when_not(
-    shared_database: Database, settings: Settings, asked: Asked
+    shared_database: Database, servers: Servers, asked: Asked, tmp_path: Path
 ) -> None:
-    environment = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url, "DATA_DIR": "/nonexistent"}
-
-    def run() -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "holdgate.cli", "verify"]
-        given = {**environment, "SECRET_KEY": "k" * 40}
-        return subprocess.run(command, env=given, capture_output=True, text=True, timeout=60)
-
-    fine = await asyncio.to_thread(run)
-    assert (fine.returncode, "DRIFT" in fine.stdout) == (0, False), fine.stdout + fine.stderr
+    environ = environment(servers, tmp_path, DATA_DIR="/nonexistent")
+    fine = await command(environ, "verify")
+    assert (fine.exit_code, "DRIFT" in fine.stdout) == (0, False), fine.output
     await by_hand(shared_database, "UPDATE task_counts SET n = n + 1 WHERE state = 'succeeded'", asked)
-    wrong = await asyncio.to_thread(run)
-    assert (wrong.returncode, "are counted as succeeded" in wrong.stdout) == (1, True), wrong.stdout + wrong.stderr
+    wrong = await command(environ, "verify")
+    assert (wrong.exit_code, "are counted as succeeded" in wrong.stdout) == (1, True), wrong.output

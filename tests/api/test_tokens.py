@@ -2,9 +2,8 @@
 
 import asyncio
 import re
-import subprocess
-import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,9 +17,10 @@ from holdgate.accounts.tokens.personal import USUAL
 from holdgate.core.scopes import Scope
 from holdgate.schedules import service as schedules
 from holdgate.schedules.plan import SchedulePlan
-from tests import processes
+from tests.command import command
 from tests.factories.accounts import Browser
 from tests.factories.programs import ADMIN, OTHER, OWNER, SCHEDULE, V1, WEBHOOK, Api, is_problem
+from tests.processes import environment
 from tests.servers import Servers
 
 
@@ -272,16 +272,11 @@ async def test_no_token_is_logged(api: Api, capsys: pytest.CaptureFixture[str]) 
     assert "/api/v1/tasks" in said.out + said.err and token not in said.out + said.err
 
 
-@pytest.mark.slow
 async def test_the_command_prints_the_token_alone(api: Api, servers: Servers, tmp_path: Path) -> None:
     await api.person(OWNER)
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "holdgate.cli", "token", "create", *arguments]
-        environ = processes.environment(servers, tmp_path)
-        return subprocess.run(command, env=environ, cwd=processes.ROOT, capture_output=True, text=True, check=False)
-
-    made = await asyncio.to_thread(run, OWNER, "--scope", "tasks:read", "--name", "cron", "--days", "7")
+    run = partial(command, environment(servers, tmp_path), "token", "create")
+    made = await run(OWNER, "--scope", "tasks:read", "--name", "cron", "--days", "7")
     assert re.fullmatch(r"hg_[A-Za-z0-9_-]{43}\n", made.stdout), made.stderr
     program = await api.client(made.stdout.strip())
     assert (await program.get(f"{V1}/tasks")).status_code == 200
@@ -291,5 +286,5 @@ async def test_the_command_prints_the_token_alone(api: Api, servers: Servers, tm
         (("nobody@example.org",), "holdgate user add nobody@example.org"),
         ((OWNER, "--scope", "admin"), "Only an administrator"),
     ):
-        refused = await asyncio.to_thread(run, *arguments)
-        assert (refused.returncode, refused.stdout) == (1, "") and said in refused.stderr
+        refused = await run(*arguments)
+        assert (refused.exit_code, refused.stdout) == (1, "") and said in refused.stderr

@@ -3,8 +3,6 @@
 import asyncio
 import json
 import re
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -30,6 +28,7 @@ from holdgate.runtime import workers
 from holdgate.schema import head
 from holdgate.tasks import kinds
 from holdgate.tasks.states import TaskState
+from tests.command import command
 from tests.conftest import with_name
 from tests.elements import elements, texts
 from tests.factories.approvals import principal
@@ -397,14 +396,11 @@ async def test_the_command_says_it_for_people_and_programs_and_by_its_status(
     servers: Servers, database: Database, tmp_path: Path
 ) -> None:
     environ = environment(servers, tmp_path, BASE_URL="http://127.0.0.1:1")
-    command = [sys.executable, "-m", "holdgate.cli", "doctor"]
-    people = await asyncio.to_thread(subprocess.run, command, env=environ, capture_output=True, text=True)
-    assert people.returncode == 2, people.stderr
+    people = await command(environ, "doctor")
+    assert people.exit_code == 2, people.stderr
     assert "FAIL  Workers: No worker runs." in people.stdout
     assert "      → Start one: holdgate worker." in people.stdout
-    programs = await asyncio.to_thread(
-        subprocess.run, [*command, "--json"], env=environ, capture_output=True, text=True
-    )
+    programs = await command(environ, "doctor", "--json")
     found = json.loads(programs.stdout)
     assert found["health"] == "fail"
     assert {check["check"] for check in found["checks"]} == {*checks_core.CHECKS, *checks_external.CHECKS}

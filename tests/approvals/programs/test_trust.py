@@ -1,12 +1,10 @@
 """Trusting a program by the API and at the command line; the page is in test_telling.py."""
 
-import asyncio
+from functools import partial
 from pathlib import Path
 
-from click.testing import CliRunner, Result
-
-from holdgate.cli import main
 from holdgate.core.scopes import Scope
+from tests.command import command
 from tests.factories.asking import ASKS
 from tests.factories.programs import ADMIN, ALL, OWNER, V1, Api, is_problem
 from tests.processes import environment
@@ -17,7 +15,6 @@ async def test_administrators_and_operators_trust_a_program(api: Api, servers: S
     token = await api.token(OWNER, ASKS)
     await api.token(OWNER, [Scope.TASKS_READ])
     admin = await api.program(ADMIN, ALL, admin=True)
-    operator = CliRunner(env=environment(servers, tmp_path))
 
     async def trusted_by() -> str | None:
         [program] = (await admin.get(f"{V1}/programs")).json()["items"]
@@ -25,8 +22,7 @@ async def test_administrators_and_operators_trust_a_program(api: Api, servers: S
         found: str | None = program["trusted_by"]
         return found
 
-    async def trust(*words: str) -> Result:
-        return await asyncio.to_thread(operator.invoke, main, ["token", "trust", *words])
+    trust = partial(command, environment(servers, tmp_path), "token", "trust")
 
     [program] = (await admin.get(f"{V1}/programs")).json()["items"]
     assert await trusted_by() is None
