@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+import structlog
 from redis.asyncio import Redis
 
 from holdgate.core.config import Settings
@@ -48,6 +49,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if config.getoption("quick"):
         parts = " ".join(f"tests/{part}" for part in PROGRAMS)
         terminalreporter.write_line(f"LEFT OUT here, for they start many programs: {parts}", yellow=True)
+        terminalreporter.write_line("FEWER here: 12 of 40 random lives in tests/properties/test_life.py", yellow=True)
         terminalreporter.write_line("`make test-all` runs everything, as CI does.", yellow=True)
 
 
@@ -56,6 +58,16 @@ def pytest_configure(config: pytest.Config) -> None:
     sites.share()
     # All modules of app/ and tests/ are in memory: to look for garbage as often as usual takes a twelfth of the time.
     gc.set_threshold(20_000, 20, 20)
+    # Its usual way draws every local variable of a traceback, which takes seconds; how lines are written: tests/web.
+    structlog.configure(
+        [
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            structlog.dev.set_exc_info,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ]
+    )
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job; what it starts would not hear it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     # By nohup: these tests go on when the terminal hangs up, but what they start is to hear it.

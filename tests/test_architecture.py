@@ -58,13 +58,18 @@ FACES = (".pages.", ".api.", ".views", ".live_views", ".api")
 
 
 @cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
 def imports() -> dict[str, set[str]]:
     """Module → what it imports, anywhere in it."""
     found: dict[str, set[str]] = {}
     for path in APP.rglob("*.py"):
         module = ".".join(path.relative_to(APP.parent).with_suffix("").parts)
         names: set[str] = set()
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path)):
             if isinstance(node, ast.Import):
                 names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
@@ -220,9 +225,10 @@ def test_a_library_has_its_homes() -> None:
     ] == []
 
 
+@cache
 def calls(path: Path) -> set[str]:
     """Dotted names that a file uses."""
-    return {ast.unparse(node) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    return {ast.unparse(node) for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)}
 
 
 # The entries hand the environment to `config.load`; in a program that only enqueues nobody does.
@@ -279,7 +285,7 @@ def test_a_class_name_stands_for_one_thing() -> None:
     for path in APP.rglob("*.py"):
         module = path.relative_to(APP)
         if module.parts[0] not in {"client", *APART}:
-            for node in ast.parse(path.read_text()).body:
+            for node in tree(path).body:
                 if isinstance(node, ast.ClassDef):
                     homes.setdefault(node.name, []).append(str(module))
     assert not {name: found for name, found in homes.items() if len(found) > 1 and not name.startswith("_")}
@@ -329,7 +335,7 @@ def test_no_test_module_imports_another() -> None:
     """What several need is in tests/factories, or in a module that holds no tests."""
     wrong = []
     for path in sorted(TESTS.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree(path)):
             names: list[str] = []
             if isinstance(node, ast.ImportFrom):
                 names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
@@ -363,7 +369,7 @@ MAY_ASSERT_SENTENCES = {"docs/test_site.py": "the test's own text, made into a p
 def sentences(path: Path) -> list[str]:
     """Those of three words and more that a test wants in a page, or not in it. What it made itself has a name there."""
     found = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if not isinstance(node, ast.Compare) or not isinstance(node.ops[0], ast.In | ast.NotIn):
             continue
         parts = node.left.values if isinstance(node.left, ast.JoinedStr) else [node.left]

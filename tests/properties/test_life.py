@@ -470,14 +470,16 @@ class Life(RuleBasedStateMachine):
         assert by_run == {run.id: Counter(t.state for t in everything if t.run is run) for run in world.runs.values()}
 
 
-def test_whatever_happens_in_whatever_order_the_queue_does_what_the_model_says(servers: Servers) -> None:
+def test_whatever_happens_in_whatever_order_the_queue_does_what_the_model_says(
+    servers: Servers, pytestconfig: pytest.Config
+) -> None:
     loop = asyncio.new_event_loop()
     database = Database(servers.database_url, name="tests", pool_size=2)
     try:
         run_state_machine_as_test(
             lambda: Life(loop, database),  # type: ignore[arg-type]  # whatever makes one
             settings=settings(
-                max_examples=40,
+                max_examples=12 if pytestconfig.getoption("quick") else 40,
                 stateful_step_count=30,
                 deadline=None,
                 derandomize=True,
