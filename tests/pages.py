@@ -54,6 +54,8 @@ PAGES = (
     "/workers",
     "/postings",
     "/postings/{posting}",
+    "/postings/{posting}/edit",
+    "/postings/new",
     "/postings/import",
     "/postings/import/{import}",
     "/postings/import/{import}?then=run",

@@ -106,6 +106,15 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
         201,
         200,
     ),  # known by then
+    "POST /postings/{posting_id}": (
+        {"title": "t", "company": "c", "url": "https://harrow.example/edited"},
+        200,
+        404,
+        404,
+    ),
+    "POST /postings/{posting_id}/archive": (None, 200, 404, 404),
+    "POST /postings/{posting_id}/restore": (None, 200, 404, 404),
+    "POST /postings/{posting_id}/delete": (None, 200, 404, 404),
     "POST /postings/import": ("title,company,url\nt,c,https://harrow.example/8\n", 200, 200, 200),
     "GET /schedules": (None, 200, 200, 200),
     "POST /schedules": (SCHEDULE, 201, 201, 201),

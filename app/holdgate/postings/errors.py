@@ -8,6 +8,10 @@ class PostingNotFound(NotFound):
         super().__init__("No such posting, or it belongs to somebody else.")
 
 
+class PostingInUse(Conflict):
+    """It cannot be deleted."""
+
+
 class ImportNotFound(NotFound):
     def __init__(self) -> None:
         super().__init__("No such import. It may have been discarded; imports are kept for a day.")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, any_, func, literal, select, text, true, update
+from sqlalchemy import ColumnElement, Select, any_, delete, func, literal, select, text, true, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -175,6 +175,39 @@ async def set_applied(session: WriteSession, posting_id: UUID, task_id: UUID, *,
         .values(applied_at=func.now() if now is None else now, applied_task_id=task_id)
         .execution_options(synchronize_session=False)
     )
+
+
+async def update_posting(
+    session: WriteSession, posting_id: UUID, row: PostingRow, valid_through: date | None, *, now: datetime | None = None
+) -> None:
+    """What a person says of it. Raises IntegrityError: another one of theirs has the address."""
+    told = ("title", "company", "location", "url", "canonical_url", "apply_url", "description", "external_id")
+    values = {name: getattr(row, name) for name in told} | {"channel": row.channel, "valid_through": valid_through}
+    await session.execute(
+        update(Posting)
+        .where(Posting.id == posting_id)
+        .values(**values, edited_at=func.now() if now is None else now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def set_archived(
+    session: WriteSession, owner_id: UUID, posting_id: UUID, *, archived: bool, now: datetime | None = None
+) -> bool:
+    """False: there is no such posting of this person. Archived again, it keeps its time."""
+    since = func.coalesce(Posting.archived_at, func.now() if now is None else now) if archived else None
+    changed = await session.execute(
+        update(Posting)
+        .where(Posting.id == posting_id, Posting.owner_id == owner_id)
+        .values(archived_at=since)
+        .returning(Posting.id)
+        .execution_options(synchronize_session=False)
+    )
+    return changed.first() is not None
+
+
+async def delete_posting(session: WriteSession, posting_id: UUID) -> None:
+    await session.execute(delete(Posting).where(Posting.id == posting_id))
 
 
 # One that is over, gone, or waits for an approval has no request under way.

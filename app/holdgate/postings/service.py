@@ -48,6 +48,8 @@ class PostingView(msgspec.Struct, frozen=True, kw_only=True):
     channel: Channel
     valid_through: date | None
     closed: bool
+    archived_at: datetime | None
+    edited_at: datetime | None
     created_at: datetime
     applied_at: datetime | None
     applied_task_id: UUID | None

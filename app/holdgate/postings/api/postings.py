@@ -20,13 +20,13 @@ from holdgate.core.errors import Invalid
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.postings import exports, queries, service
+from holdgate.postings import editing, exports, queries, service
 from holdgate.postings.api.schemas import (
     CreatedPosting,
     ImportDone,
     ImportQuery,
     LeftOut,
-    NewPosting,
+    PostingActed,
     PostingDetail,
     PostingExportQuery,
     PostingPage,
@@ -34,13 +34,13 @@ from holdgate.postings.api.schemas import (
     PostingWarning,
     detail,
     item,
+    search_of,
 )
 from holdgate.postings.boards.fetching import fetch, target_of
+from holdgate.postings.editing import NewPosting
 from holdgate.postings.formats import Parsed, read
-from holdgate.postings.formats.rows import Draft, checked
 from holdgate.postings.imports import service as import_service
 from holdgate.postings.imports.reading import read_for
-from holdgate.postings.queries import Search
 from holdgate.web.http.request import WebRequest, principal
 
 TAG = "Postings"
@@ -54,9 +54,7 @@ async def list_postings(
     request: WebRequest, user: Principal, read: ReadSession, wanted: Query[PostingQuery]
 ) -> Response[PostingPage]:
     """Newest first."""
-    rows = await queries.list_postings(
-        read, user.scope, Search(wanted.q, wanted.applied), wanted.limit + 1, place=position(wanted)
-    )
+    rows = await queries.list_postings(read, user.scope, search_of(wanted), wanted.limit + 1, place=position(wanted))
     return page(request, PostingPage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id))
 
 
@@ -69,13 +67,42 @@ async def get_posting(user: Principal, read: ReadSession, posting_id: UUID) -> P
 @post("/postings", scope=Scope.TASKS_WRITE, tag=TAG, summary="Add a posting", example=EXAMPLE)
 async def add_posting(session: WriteSession, by: Principal, wanted: NewPosting) -> MutationReply[CreatedPosting]:
     """200 when there was one with this address."""
-    parsed = checked("api", [Draft(row=1, **msgspec.structs.asdict(wanted))])
-    if parsed.errors:
-        raise Invalid("The posting is invalid.", {error.column: error.message for error in parsed.errors})
-    done = await _import(session, by, "By API", parsed, leave_out=False)
-    made = await queries.id_of(session, by.id, parsed.rows[0].canonical_url)
+    made, known = await editing.add(session, by, wanted, "api")
     url = f"{PATH}/postings/{made}"
-    return MutationReply(CreatedPosting(made, url, not done.new), 201 if done.new else 200, url)
+    return MutationReply(CreatedPosting(made, url, known), 200 if known else 201, url)
+
+
+@post("/postings/{posting_id:uuid}", scope=Scope.TASKS_WRITE, tag=TAG, summary="Edit a posting", example=EXAMPLE)
+async def edit_posting(session: WriteSession, by: Principal, wanted: NewPosting, posting_id: UUID) -> PostingActed:
+    """The posting whole. From then on no import changes it."""
+    await editing.edit(session, by, posting_id, wanted)
+    return PostingActed(posting_id)
+
+
+@post("/postings/{posting_id:uuid}/archive", scope=Scope.TASKS_WRITE, tag=TAG, summary="Archive a posting")
+async def archive_posting(session: WriteSession, by: Principal, posting_id: UUID) -> PostingActed:
+    """It is kept, and no run takes it."""
+    await editing.archive(session, by, posting_id, archived=True)
+    return PostingActed(posting_id)
+
+
+@post("/postings/{posting_id:uuid}/restore", scope=Scope.TASKS_WRITE, tag=TAG, summary="Restore an archived posting")
+async def restore_posting(session: WriteSession, by: Principal, posting_id: UUID) -> PostingActed:
+    await editing.archive(session, by, posting_id, archived=False)
+    return PostingActed(posting_id)
+
+
+@post(
+    "/postings/{posting_id:uuid}/delete",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Delete a posting",
+    problems=(409,),
+)
+async def delete_posting(session: WriteSession, by: Principal, posting_id: UUID) -> PostingActed:
+    """Not one that was applied to, or is in the course of it: archive that."""
+    await editing.delete(session, by, posting_id)
+    return PostingActed(posting_id)
 
 
 class GivenPostings(msgspec.Struct, frozen=True):
@@ -146,10 +173,14 @@ handlers = [
     get_posting,
     add_posting,
     import_postings,
+    edit_posting,
+    archive_posting,
+    restore_posting,
+    delete_posting,
     *export_routes(
         "postings",
         exports.COLUMNS,
-        lambda database, by, wanted: exports.rows(database, by.scope, Search(wanted.q, wanted.applied)),
+        lambda database, by, wanted: exports.rows(database, by.scope, search_of(wanted)),
         query=PostingExportQuery,
         scope=Scope.TASKS_READ,
         tag=TAG,

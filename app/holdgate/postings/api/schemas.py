@@ -11,12 +11,9 @@ from holdgate.core.errors import Invalid
 from holdgate.postings.channels import Channel
 from holdgate.postings.formats import ENCODINGS, FORMATS, FileReading
 from holdgate.postings.formats.table import chosen_fields
-from holdgate.postings.queries import Listed
+from holdgate.postings.queries import Listed, Search
 from holdgate.postings.service import MOST, PostingView
 from holdgate.tasks.schemas import Moment
-
-Line = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
-Address = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 
 
 class PostingItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +39,13 @@ class PostingDetail(PostingItem, frozen=True, kw_only=True):
     questions: list[dict[str, Any]]
     extra: dict[str, str]
     valid_through: date | None
+    closed: bool
+    archived_at: Moment | None
+    edited_at: Moment | None
+
+
+class PostingActed(msgspec.Struct, frozen=True):
+    id: UUID
 
 
 class PostingPage(msgspec.Struct, frozen=True):
@@ -54,25 +58,20 @@ class PostingQuery(Paged, frozen=True, kw_only=True):
 
     q: Annotated[str, msgspec.Meta(max_length=200, description="Words of title, company and location.")] = ""
     applied: bool | None = None
+    closed: bool | None = None
+    archived: Annotated[bool | None, msgspec.Meta(description="Without it: those that are not.")] = None
 
 
 PostingExportQuery = unpaged(PostingQuery, "PostingExportQuery")
 
 
-class NewPosting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A posting. `description` may be HTML."""
-
-    title: Line
-    company: Line
-    url: Address
-    location: Annotated[str, msgspec.Meta(max_length=300)] = ""
-    apply_url: Annotated[str, msgspec.Meta(max_length=2000)] = ""
-    description: Annotated[str, msgspec.Meta(max_length=200_000)] = ""
-    external_id: Annotated[str, msgspec.Meta(max_length=300)] = ""
+def search_of(wanted: Any) -> Search:
+    """What a PostingQuery, or a PostingExportQuery, asks for."""
+    return Search(wanted.q, wanted.applied, wanted.closed, bool(wanted.archived))
 
 
 class CreatedPosting(msgspec.Struct, frozen=True):
-    """`known`: one with this address was there, and stays as it was."""
+    """`known`: one with this address was there. It has the text of this one now, unless it was applied to or edited."""
 
     id: UUID
     url: str
@@ -186,6 +185,9 @@ def detail(view: PostingView) -> PostingDetail:
         questions=msgspec.to_builtins(view.questions),
         extra=view.extra,
         valid_through=view.valid_through,
+        closed=view.closed,
+        archived_at=view.archived_at,
+        edited_at=view.edited_at,
     )
 
 

@@ -14,7 +14,7 @@ from holdgate.core.db import ReadSession
 from holdgate.core.paging import Cursor, paginate
 from holdgate.core.principal import Principal
 from holdgate.postings import exports, queries, service
-from holdgate.postings.pages import add_to_run, imports, new_run
+from holdgate.postings.pages import add_to_run, edit, imports, new_run
 from holdgate.postings.pages.selection import watch_url
 from holdgate.postings.queries import Listed, Search, open_ones
 from holdgate.postings.service import PostingView
@@ -126,6 +126,7 @@ handlers: list[HTTPRouteHandler] = [
     show_postings,
     export_postings,
     show_posting,
+    *edit.handlers,
     *imports.handlers,
     *new_run.handlers,
     *add_to_run.handlers,
