@@ -17,9 +17,12 @@ class AddedPosting(msgspec.Struct, frozen=True):
     company: str
 
 
-# Rows that cross those of another import are taken in the order of their addresses, here and below, so that the two
-# wait for each other and do not deadlock. The form (where, what it asks, how it is sent) is one thing; the company
-# stays, since a site's name may stand in for it.
+PIECE = 2_000
+"""Rows of one statement: on a busy machine ten thousand take longer than a statement may."""
+
+# Rows that cross those of another import are taken in the order of their addresses, here and below and from piece to
+# piece, so that the two wait for each other and do not deadlock. The form (where, what it asks, how it is sent) is one
+# thing; the company stays, since a site's name may stand in for it.
 _REFRESH = text(
     """
     WITH known AS (
@@ -30,9 +33,11 @@ _REFRESH = text(
              CASE WHEN f.told THEN r.questions ELSE p.questions END AS questions,
              CASE WHEN f.told THEN coalesce(r.channel, 'direct') ELSE p.channel END AS channel
       FROM posting_imports i
-      CROSS JOIN LATERAL jsonb_to_recordset(i.rows)
-        AS r(title text, location text, url text, canonical_url text, apply_url text, description text,
-             questions jsonb, extra jsonb, valid_through text, channel text)
+      CROSS JOIN LATERAL (
+        SELECT * FROM jsonb_to_recordset(i.rows)
+          AS x(title text, location text, url text, canonical_url text, apply_url text, description text,
+               questions jsonb, extra jsonb, valid_through text, channel text)
+        ORDER BY x.canonical_url LIMIT :most OFFSET :skipped) AS r
       JOIN postings p ON p.owner_id = i.owner_id AND p.canonical_url = r.canonical_url
       CROSS JOIN LATERAL (SELECT r.questions <> '[]' OR r.apply_url <> r.url AS told) AS f
       WHERE i.id = :id AND p.applied_at IS NULL AND p.edited_at IS NULL
@@ -51,10 +56,17 @@ _REFRESH = text(
 )
 
 
-async def refresh_postings(session: WriteSession, import_id: UUID) -> int:
+async def refresh_postings(session: WriteSession, import_id: UUID, rows: int) -> int:
     """Text and questions of known postings become those of the import's rows, unless they have been applied to, or
     changed by hand. Returns how many have changed."""
-    return len((await session.execute(_REFRESH, {"id": import_id})).all())
+    changed = 0
+    for piece in _pieces(rows):
+        changed += len((await session.execute(_REFRESH, {"id": import_id, **piece})).all())
+    return changed
+
+
+def _pieces(rows: int) -> list[dict[str, int]]:
+    return [{"most": PIECE, "skipped": skipped} for skipped in range(0, rows, PIECE)]
 
 
 _APPLIED_AT = """CASE r.applied_on WHEN '' THEN NULL WHEN 'unknown' THEN now()
@@ -96,14 +108,15 @@ _CARRY_OUT = text(
            CAST(nullif(r.valid_through, '') AS date), coalesce(r.channel, 'direct'),
            {_APPLIED_AT}
     FROM posting_imports i
-    CROSS JOIN LATERAL ROWS FROM (
-      jsonb_to_recordset(i.rows) AS (title text, company text, location text, url text, canonical_url text,
-                                     apply_url text, description text, external_id text, questions jsonb,
-                                     extra jsonb, valid_through text, channel text, applied_on text)
-    ) WITH ORDINALITY AS r(title, company, location, url, canonical_url, apply_url, description, external_id,
-                           questions, extra, valid_through, channel, applied_on, place)
+    CROSS JOIN LATERAL (
+      SELECT * FROM ROWS FROM (
+        jsonb_to_recordset(i.rows) AS (title text, company text, location text, url text, canonical_url text,
+                                       apply_url text, description text, external_id text, questions jsonb,
+                                       extra jsonb, valid_through text, channel text, applied_on text)
+      ) WITH ORDINALITY AS x(title, company, location, url, canonical_url, apply_url, description, external_id,
+                             questions, extra, valid_through, channel, applied_on, place)
+      ORDER BY x.canonical_url LIMIT :most OFFSET :skipped) AS r
     WHERE i.id = :id
-    ORDER BY r.canonical_url
     ON CONFLICT (owner_id, canonical_url) DO NOTHING
     RETURNING id, title, company
     """  # noqa: S608
@@ -116,7 +129,10 @@ async def insert_postings(session: WriteSession, import_id: UUID, ids: list[UUID
     Args:
         ids: one for every row, falling.
     """
-    added = [AddedPosting(*row) for row in await session.execute(_CARRY_OUT, {"id": import_id, "ids": ids})]
+    added: list[AddedPosting] = []
+    for piece in _pieces(len(ids)):
+        found = await session.execute(_CARRY_OUT, {"id": import_id, "ids": ids, **piece})
+        added += [AddedPosting(*row) for row in found]
     return sorted(added, key=lambda each: each.id, reverse=True)
 
 

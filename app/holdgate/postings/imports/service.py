@@ -180,7 +180,7 @@ async def confirm(
     if good is None:
         raise await _refusal(session, by, import_id)
     ids = sorted((uuid7() for _ in range(good)), reverse=True)
-    refreshed = await confirm_queries.refresh_postings(session, import_id)
+    refreshed = await confirm_queries.refresh_postings(session, import_id, good)
     await confirm_queries.note_known(session, import_id)
     added = await confirm_queries.insert_postings(session, import_id, ids)
     return Imported(len(added), good - len(added), refreshed, added)
