@@ -3,11 +3,13 @@
 Opened before the first task, closed behind the last.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from inspect import isasyncgenfunction
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from asyncio import Event, Task
 
 T = TypeVar("T")
 
@@ -57,8 +59,7 @@ class Resources:
 
     def __init__(self) -> None:
         self._opened: dict[Resource[Any], Any] = {}
-        self._keeper: asyncio.Task[None] | None = None
-        self._ended = asyncio.Event()
+        self._keeper: Task[None] | None = None
 
     async def __aenter__(self) -> "Resources":
         await self.open()
@@ -76,7 +77,9 @@ class Resources:
 
     async def open(self) -> None:
         """All that are declared. Raises what one of them raises; those before it are closed."""
-        there = asyncio.Event()
+        import asyncio  # heavy, for a name that products import
+
+        there, self._ended = asyncio.Event(), asyncio.Event()
         self._keeper = asyncio.create_task(self._keep(there), name="resources")
         opening = asyncio.create_task(there.wait())
         await asyncio.wait([self._keeper, opening], return_when=asyncio.FIRST_COMPLETED)
@@ -86,17 +89,21 @@ class Resources:
 
     async def close(self) -> None:
         """However they end: nobody needs them any more."""
-        self._ended.set()
         if self._keeper is not None and not self._keeper.done():
+            import asyncio
+
+            self._ended.set()
             await asyncio.wait([self._keeper], timeout=CLOSE_SECONDS)
             self._keeper.cancel()
 
-    async def _keep(self, there: asyncio.Event) -> None:
+    async def _keep(self, there: "Event") -> None:
+        from asyncio import timeout
+
         began: list[AsyncIterator[Any]] = []
         try:
             for each in _DECLARED:
                 opening = each.opens()
-                async with asyncio.timeout(OPEN_SECONDS):
+                async with timeout(OPEN_SECONDS):
                     self._opened[each] = await anext(opening)
                 began.append(opening)
             there.set()

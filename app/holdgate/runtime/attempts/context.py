@@ -4,7 +4,6 @@ A handler runs again from its top after a crash, a retry or a decision. Steps wh
 over; everything else runs again, so effects belong into steps.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -71,11 +70,13 @@ class Context(AskingAttempt):
         except (TypeError, ValueError, OverflowError) as error:  # no number: that is no reason to fail
             self.log.warning("progress_left_out", error=repr(error))
             return
+        from asyncio import timeout
+
         from holdgate.core.postgres import outages
         from holdgate.tasks.queue import steps
 
         try:
-            async with asyncio.timeout(PROGRESS_PATIENCE), self.database.write(self._actor) as session:
+            async with timeout(PROGRESS_PATIENCE), self.database.write(self._actor) as session:
                 await steps.write_progress(session, self.task_id, self.attempt, *shown)
         except outages.AWAY as error:
             self.log.debug("progress_not_shown", error=repr(error))
