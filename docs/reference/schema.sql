@@ -1371,6 +1371,14 @@ ALTER TABLE holdgate.approval_turns ALTER COLUMN id ADD GENERATED ALWAYS AS IDEN
     CACHE 1
 );
 
+CREATE TABLE holdgate.approval_uploads (
+    artifact_id uuid NOT NULL,
+    approval_id uuid NOT NULL,
+    person text NOT NULL,
+    field text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
 CREATE TABLE holdgate.approval_votes (
     id uuid NOT NULL,
     approval_id uuid NOT NULL,
@@ -2228,6 +2236,9 @@ ALTER TABLE ONLY holdgate.approval_recipients
 ALTER TABLE ONLY holdgate.approval_turns
     ADD CONSTRAINT approval_turns_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY holdgate.approval_uploads
+    ADD CONSTRAINT approval_uploads_pkey PRIMARY KEY (artifact_id);
+
 ALTER TABLE ONLY holdgate.approval_votes
     ADD CONSTRAINT approval_votes_approval_person_key UNIQUE (approval_id, person);
 
@@ -2457,6 +2468,8 @@ CREATE INDEX approval_recipients_told_idx ON holdgate.approval_recipients USING 
 CREATE INDEX approval_recipients_undelivered_idx ON holdgate.approval_recipients USING btree (approval_id) WHERE (state = 'undelivered'::text);
 
 CREATE INDEX approval_recipients_waiting_idx ON holdgate.approval_recipients USING btree (person, urgency DESC, asked_at, id) WHERE (turn = 'waiting'::text);
+
+CREATE INDEX approval_uploads_approval_idx ON holdgate.approval_uploads USING btree (approval_id);
 
 CREATE INDEX approvals_alike_idx ON holdgate.approvals USING btree (alike) WHERE ((state = 'pending'::text) AND (alike IS NOT NULL));
 
@@ -2764,6 +2777,12 @@ ALTER TABLE ONLY holdgate.approval_recipients
 
 ALTER TABLE ONLY holdgate.approval_recipients
     ADD CONSTRAINT approval_recipients_forwarded_from_fkey FOREIGN KEY (forwarded_from) REFERENCES holdgate.approval_recipients(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.approval_uploads
+    ADD CONSTRAINT approval_uploads_approval_id_fkey FOREIGN KEY (approval_id) REFERENCES holdgate.approvals(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.approval_uploads
+    ADD CONSTRAINT approval_uploads_artifact_id_fkey FOREIGN KEY (artifact_id) REFERENCES holdgate.artifacts(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY holdgate.approval_votes
     ADD CONSTRAINT approval_votes_approval_id_fkey FOREIGN KEY (approval_id) REFERENCES holdgate.approvals(id) ON DELETE CASCADE;

@@ -1592,6 +1592,22 @@ def tables() -> None:
         postgresql_where=sa.text("digest_id IS NOT NULL"),
     )
     op.create_table(
+        "approval_uploads",
+        sa.Column("artifact_id", sa.Uuid(), nullable=False),
+        sa.Column("approval_id", sa.Uuid(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["approval_id"], ["approvals.id"], name=op.f("approval_uploads_approval_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["artifact_id"], ["artifacts.id"], name=op.f("approval_uploads_artifact_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("artifact_id", name=op.f("approval_uploads_pkey")),
+    )
+    op.create_index("approval_uploads_approval_idx", "approval_uploads", ["approval_id"], unique=False)
+    op.create_table(
         "approval_votes",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("approval_id", sa.Uuid(), nullable=False),

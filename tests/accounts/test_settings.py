@@ -9,10 +9,11 @@ from sqlalchemy import text as sql
 
 from holdgate.accounts.profile import cover_letter
 from holdgate.accounts.profile.profiles import ProfileView, load_profile, load_resume
-from holdgate.accounts.profile.resume_files import DOCX, MOST_BYTES, ODT, Document, document
+from holdgate.accounts.profile.resume_files import MOST_BYTES, Document, document
 from holdgate.accounts.sign_in.user_agents import browser_name
 from holdgate.accounts.tokens.personal import create_token
 from holdgate.core.errors import Invalid
+from holdgate.core.file_types import DOCX, ODT
 from holdgate.core.ids import uuid7
 from holdgate.core.scopes import Scope
 from holdgate.mail.errors import NotNeeded

@@ -9,22 +9,13 @@ from playwright.async_api import Browser, ConsoleMessage, Page, ViewportSize, ex
 
 from holdgate.core.db import Database
 from tests.factories.workers import until
-from tests.journeys.applicant import ANN, write_profile
+from tests.journeys.applicant import ANN, sign_in, write_profile
 from tests.journeys.conftest import Installation
 
 pytestmark = pytest.mark.browser
 
 PHONE = ViewportSize(width=390, height=844)
 LETTER = "Dear Quillwork team,\n\nI edited this on my phone: ünïcödé & <tags>.\n\nAnn"
-
-
-async def sign_in(installation: Installation, page: Page) -> None:
-    await page.goto(f"{installation.base}/login")
-    await page.get_by_label("E-mail").fill(ANN)
-    await page.locator("main form button[type=submit]").click()
-    await page.goto(installation.link_in(await installation.mail_to(ANN, "sign-in")))
-    await page.locator("main form button[type=submit]").click()
-    await expect(page).to_have_url(f"{installation.base}/overview")
 
 
 async def import_postings(installation: Installation, page: Page, tmp_path: Path) -> None:
@@ -46,7 +37,7 @@ async def import_postings(installation: Installation, page: Page, tmp_path: Path
 async def start_run(installation: Installation, page: Page) -> None:
     await page.goto(f"{installation.base}/runs/new")
     await page.get_by_role("checkbox", name="Typesetter").check()
-    await page.get_by_role("button", name="Start the run").click()
+    await page.get_by_role("button", name="Start run").last.click()
     await expect(page.get_by_role("heading", level=1)).to_be_visible()
     assert "/runs/" in page.url
 

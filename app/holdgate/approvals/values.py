@@ -16,6 +16,7 @@ from holdgate.approvals.forms import FormField
 from holdgate.approvals.rules.shown import normal, plain
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from holdgate.groups.names import name_in
+from holdgate.tasks.payloads.artifact import StoredArtifact
 
 if TYPE_CHECKING:
     from holdgate.approvals.models import Approval
@@ -185,6 +186,17 @@ def fields_of(approval: "Approval") -> tuple[FormField, ...]:
 def earlier_forms(approval: "Approval") -> list[EarlierForm]:
     """Oldest first."""
     return msgspec.convert((approval.form or {}).get("earlier", ()), list[EarlierForm])
+
+
+def form_files(approval: "Approval") -> list[tuple[str, StoredArtifact]]:
+    """Label and file: those in its form, as it is or was before somebody changed it, and in its answer, each once."""
+    found = {}
+    for field in fields_of(approval):
+        given = [field.value, *(earlier.values.get(field.name) for earlier in earlier_forms(approval))]
+        for value in (*given, (approval.answer or {}).get(field.name)) if field.type == "file" else ():
+            if isinstance(value, dict):
+                found[value["id"]] = field.label, msgspec.convert(value, StoredArtifact)
+    return list(found.values())
 
 
 def asked_fields(approval: "Approval") -> tuple[FormField, ...]:

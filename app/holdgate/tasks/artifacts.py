@@ -1,10 +1,12 @@
-"""Files that tasks make. The bytes go to the store first, then the row: a crash leaves no row without its file.
+"""Files that tasks make, or are given by people. The bytes go to the store first, then the row: a crash leaves no row
+without its file.
 
 Every writing takes a new key, so that a file being downloaded does not change and a late worker overwrites nothing.
 A crash in between leaves at most a file without a row, below the directory of its task.
 """
 
 import re
+from collections.abc import Collection
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,7 +15,7 @@ from sqlalchemy import select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.config import Settings
-from holdgate.core.db import Database
+from holdgate.core.db import Database, WriteSession
 from holdgate.core.errors import Invalid, NotFound
 from holdgate.core.ids import uuid7
 from holdgate.core.postgres.outages import insist
@@ -52,6 +54,14 @@ _RECORD = text(
 )
 
 
+_INSERT = text(
+    """
+    INSERT INTO artifacts (id, task_id, name, content_type, size, sha256, key, attempt)
+    SELECT :id, t.id, :name, :content_type, :size, :sha256, :key, t.attempt FROM tasks t WHERE t.id = :task_id
+    """
+)
+
+
 async def store_artifact(
     database: Database, settings: Settings, actor: str, of: Attempt, name: str, data: bytes, content_type: str
 ) -> StoredArtifact | None:
@@ -79,6 +89,38 @@ async def store_artifact(
     # The file before; not this one, when it was recorded twice because the first commit's answer was lost.
     await _forget(store, key if row is None else row[1] if row[1] != key else None)
     return None if row is None else StoredArtifact(row[0], name, content_type, len(data), digest)
+
+
+async def put_file(settings: Settings, task_id: UUID, data: bytes) -> str:
+    """Bytes that somebody sends for a task, before their row. Returns the key. Raises FilesAway."""
+    key = f"{task_id}/{uuid7()}"
+    await _store(settings).put(key, data)
+    return key
+
+
+async def insert_file(
+    session: WriteSession, task_id: UUID, name: str, content_type: str, data: bytes, key: str
+) -> StoredArtifact:
+    """The row of such a file. One of the same name stays as it is, and this one gets another name."""
+    id = uuid7()
+    stem, dot, suffix = name.rpartition(".")
+    digest = sha256(data).hexdigest()
+    values = {"id": id, "content_type": content_type, "size": len(data), "sha256": digest}
+    taken = select(Artifact.id).where(Artifact.task_id == task_id, Artifact.name == name)
+    if await session.scalar(taken) is not None:
+        name = f"{stem} ({id.hex[-6:]}){dot}{suffix}"
+    await session.execute(_INSERT, {**values, "task_id": task_id, "name": name, "key": key})
+    return StoredArtifact(id, name, content_type, len(data), digest)
+
+
+async def read_artifact(database: Database, settings: Settings, task_id: UUID, file: StoredArtifact) -> bytes | None:
+    """The very bytes that `file` says. None: the task does not keep them. Raises FilesAway."""
+    kept = select(Artifact.key).where(
+        Artifact.id == file.id, Artifact.task_id == task_id, Artifact.sha256 == file.sha256
+    )
+    async with database.read() as session:
+        key = await session.scalar(kept)
+    return None if key is None else await _store(settings).read(key)
 
 
 async def forget_files(settings: Settings, keys: list[str]) -> None:
@@ -121,6 +163,14 @@ async def artifacts_of(session: AsyncSession, task_id: UUID) -> list[Artifact]:
         select(Artifact).where(Artifact.task_id == task_id).order_by(Artifact.created_at, Artifact.name)
     )
     return list(found.scalars())
+
+
+async def files_of(session: AsyncSession, ids: Collection[UUID]) -> list[StoredArtifact]:
+    """Those of these files that are kept, of whichever task."""
+    if not ids:
+        return []
+    columns = (Artifact.id, Artifact.name, Artifact.content_type, Artifact.size, Artifact.sha256)
+    return [StoredArtifact(*row) for row in await session.execute(select(*columns).where(Artifact.id.in_(ids)))]
 
 
 async def find_artifact(session: AsyncSession, task_id: UUID, artifact_id: UUID, scope: UUID | None) -> Artifact:

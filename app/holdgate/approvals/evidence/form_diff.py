@@ -104,6 +104,8 @@ def as_text(value: Any) -> str:
     """A field's value as people read it."""
     if isinstance(value, bool):
         return "Yes" if value else "No"
+    if isinstance(value, dict) and "sha256" in value:
+        return f"{value['name']} ({value['size']:,} bytes, SHA-256 {value['sha256']})"
     if isinstance(value, list):
         return "\n".join(map(as_text, value))
     return "" if value is None else str(value)

@@ -26,6 +26,7 @@ from holdgate.approvals.pages.view_model import ApprovalModel, TimelineLine, cou
 from holdgate.approvals.requests import deciding, exports, grouping, inbox, undoing
 from holdgate.approvals.requests.grouping import ApprovalGroup
 from holdgate.approvals.requests.inbox import Detail, InboxRow
+from holdgate.approvals.rules import upload_queries
 from holdgate.approvals.rules.askers import asker_of
 from holdgate.approvals.rules.events import events_of
 from holdgate.approvals.states import ApprovalState
@@ -149,6 +150,7 @@ async def approval_page(
             detail.approval,
             detail.before,
             asker=await asker_of(session, detail.approval),
+            uploads=await upload_queries.uploads_of(session, detail.approval, user.email),
             sent=sent,
             message=message,
         ),

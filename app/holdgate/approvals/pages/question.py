@@ -1,8 +1,10 @@
 """A request as pages show it, and what people send of its form: in the inbox and behind a personal link."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
+from litestar.datastructures import UploadFile
 
 from holdgate.approvals import blocks, values
 from holdgate.approvals.blocks import AnyBlock, DiffBlock
@@ -23,22 +25,26 @@ from holdgate.approvals.evidence.form_diff import (
     form_revisions,
     revision_of,
 )
-from holdgate.approvals.forms import FormField, texts_of
+from holdgate.approvals.forms import MOST_BYTES, NO_FILES, FormField, texts_of
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests.clarifying import NoteEnded, OpenNote
+from holdgate.approvals.requests.uploading import SentFile
 from holdgate.approvals.rules import shown as showing
 from holdgate.approvals.rules.askers import AskerName
 from holdgate.approvals.rules.shown import ShownRow
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from holdgate.approvals.values import Decision
 from holdgate.core.errors import AppError, Invalid
+from holdgate.core.file_types import SUFFIXES
 from holdgate.core.forms.fields import shown, write
 from holdgate.core.text.web_address import hosts_in
+from holdgate.tasks.payloads.artifact import StoredArtifact
 from holdgate.web.http.request import WebRequest
 
 VERBS = (ApprovalVerb.APPROVE, ApprovalVerb.REJECT, ApprovalVerb.REQUEST_CHANGES, ApprovalVerb.ANSWER)
 OPTION = "option:"  # before the name of a chosen option, so that none can be taken for ours
 ANSWER = "answer."  # prefix of a form's fields, so that none can be taken for ours
+FILE = "file."  # of its controls for files
 REFUSALS = (
     Invalid,
     AlreadyDecided,
@@ -78,6 +84,7 @@ class SentDecisions(msgspec.Struct, frozen=True):
     reason: str = ""
     answers: dict[str, str | list[str]] | None = None
     errors: dict[str, str] = {}
+    left_behind: frozenset[str] = frozenset()  # fields for which a file was chosen and not uploaded
     detour: dict[str, str] = {}  # of the forms beside the decision: passing on, asking back, answering
 
 
@@ -95,7 +102,21 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
     asker: AskerName = AskerName("Holdgate")
     before: Approval | None = None
     sent: SentDecisions = SentDecisions()
+    uploads: Mapping[tuple[str, str], StoredArtifact] = NO_FILES
     message: str = ""
+
+    def uploaded(self, field: FormField) -> StoredArtifact | None:
+        """The file that the viewer has uploaded there, to decide with it; the last one."""
+        return next((file for (name, _), file in reversed([*self.uploads.items()]) if name == field.name), None)
+
+    def endings(self, field: FormField) -> list[str]:
+        """Of the names of files that may be uploaded there."""
+        return [SUFFIXES[each] for each in field.accept]
+
+    @property
+    def form_files(self) -> list[tuple[str, StoredArtifact]]:
+        """Label and file: those that the form has already."""
+        return values.form_files(self.approval)
 
     @property
     def open(self) -> bool:
@@ -173,12 +194,14 @@ def question_view(
     *,
     asker: AskerName | None = None,
     token: str = "",
+    uploads: Mapping[tuple[str, str], StoredArtifact] = NO_FILES,
     sent: SentDecisions | None = None,
     message: str = "",
 ) -> QuestionView:
     """Args:
     asker: None: where it is not told who asks.
     token: of the personal link that the page is behind, if it is.
+    uploads: what the viewer has uploaded and not decided with yet.
     """
     in_blocks = isinstance(approval.shown, list)
     if sent is not None and sent.version != approval.version:
@@ -192,6 +215,7 @@ def question_view(
         asker=asker or AskerName("Holdgate", trusted=approval.asker is None),
         before=before,
         sent=sent or SentDecisions(),
+        uploads=uploads,
         message=message,
     )
 
@@ -199,13 +223,24 @@ def question_view(
 async def read_sent(request: WebRequest) -> SentDecisions:
     """What the form of a decision sent."""
     form = await request.form()
+    left = frozenset(name.removeprefix(FILE) for name in form if name.startswith(FILE) and form[name])
     answers: dict[str, str | list[str]] = {}
     for name in form:
         if name.startswith(ANSWER):
             texts = [value for value in form.getall(name) if isinstance(value, str)]
             answers[name.removeprefix(ANSWER)] = texts[0] if len(texts) == 1 else texts
     decision, version, reason = (str(form.get(name, "")) for name in ("decision", "version", "reason"))
-    return SentDecisions(decision=decision, version=version, reason=reason, answers=answers)
+    return SentDecisions(decision=decision, version=version, reason=reason, answers=answers, left_behind=left)
+
+
+async def read_file(request: WebRequest) -> tuple[str, SentFile]:
+    """The file that a form sent, and for which field: whose button was pressed. Raises Invalid: none was chosen."""
+    form = await request.form()
+    field = str(form.get("upload", ""))
+    file = form.get(FILE + field)
+    if not isinstance(file, UploadFile) or not file.filename:
+        raise Invalid("Choose a file, then press Upload.", {field: "Choose a file, then press Upload."})
+    return field, SentFile(file.filename, await file.read(MOST_BYTES + 1))
 
 
 def decision_of(sent: SentDecisions) -> Decision:
@@ -214,6 +249,9 @@ def decision_of(sent: SentDecisions) -> Decision:
     if option is None and sent.decision not in VERBS:
         raise Invalid("Choose a decision.", {"decision": "Choose a decision."})
     verb = ApprovalVerb(sent.decision) if option is None else None
+    if sent.left_behind and verb not in (ApprovalVerb.REJECT, ApprovalVerb.REQUEST_CHANGES):
+        sentence = "Press Upload beside the file first, so that it is checked and kept. Then send your decision."
+        raise Invalid(sentence, dict.fromkeys(sent.left_behind, sentence))
     return Decision(version=sent.version, verb=verb, option=option, form=dict(sent.answers or {}), reason=sent.reason)
 
 

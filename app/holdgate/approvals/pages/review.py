@@ -27,7 +27,7 @@ from holdgate.approvals.pages.question import (
 from holdgate.approvals.pages.view_model import ApprovalModel, course_of
 from holdgate.approvals.requests import deciding, requesting, sessions, undoing
 from holdgate.approvals.requests.sessions import ReviewSession
-from holdgate.approvals.rules import queries
+from holdgate.approvals.rules import queries, upload_queries
 from holdgate.approvals.rules.access import holder_of
 from holdgate.approvals.rules.askers import asker_of
 from holdgate.approvals.rules.links import key_of, session_of
@@ -122,6 +122,7 @@ async def _page(
             await queries.version_before(session, asked.approval),
             asker=asker,
             token=token,
+            uploads=await upload_queries.uploads_of(session, asked.approval, asked.recipient.email),
             sent=sent,
             message=message,
         ),
@@ -216,7 +217,7 @@ async def act_by_link(
     if limit is not None:
         await request.app.state.limits.hit(limit, asked.recipient.email)
     try:
-        await _check_person(request, asked, form, chosen=chosen)
+        await check_sender(request, asked, form, chosen=chosen)
         async with request.app.state.database.write(f"recipient:{asked.recipient.email}") as write:
             await act(write, key_of(token), principal(request.scope))
             if onward:
@@ -230,7 +231,7 @@ async def act_by_link(
     return see_other(request, onto)
 
 
-async def _check_person(request: WebRequest, asked: Asked, form: Form, *, chosen: bool) -> None:
+async def check_sender(request: WebRequest, asked: Asked, form: Form, *, chosen: bool) -> None:
     """Whether a person sent it: a scanner fills in fields, takes what is first or chosen already, and presses buttons.
 
     Raises:

@@ -111,6 +111,7 @@ TITLES = {
     "request_changes": "Requested changes",
     "answer": "Answered",
     "propose": "Changed the form",
+    "upload": "File uploaded",
     "forward": "Delegated",
     "ask_back": "Clarification requested; deadline paused",
     "answer_back": "Owner replied; deadline resumed",

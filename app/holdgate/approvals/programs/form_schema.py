@@ -17,14 +17,14 @@ MOST_FIELDS = 50
 MOST_OPTIONS = 200
 LONGEST_NAME, LONGEST_LABEL, LONGEST_HINT = 100, 200, 2000
 MOST_REFERENCES = 10
-FORMATS = ("date", "date-time", "uuid", "textarea")
+FORMATS = ("date", "date-time", "uuid", "textarea", "file")
 WHOLE_SCHEMA = {
     "type", "properties", "required", "title", "description", "additionalProperties", "$defs", "$schema", "$id",
 }  # fmt: skip
 WORDS = {"type", "title", "description", "default", "examples", "enum"}
 # No `pattern`: one that is written for it takes a computer hours, and here somebody else's.
 BY_TYPE: dict[str, set[str]] = {
-    "string": {"minLength", "maxLength", "format"},
+    "string": {"minLength", "maxLength", "format", "accept", "maxBytes"},
     "integer": {"minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf"},
     "number": {"minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf"},
     "boolean": set(),
@@ -194,6 +194,14 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems"), _A_COUNT),
     "multipleOf": (lambda value: _number(value) and value > 0, "This must be a number greater than 0."),
     "format": (lambda value: value in FORMATS, f"Known formats are {', '.join(FORMATS)}."),
+    "accept": (
+        lambda value: isinstance(value, list) and bool(value) and set(value) <= set(forms.UPLOADED),
+        f"This must be a list of {', '.join(forms.UPLOADED)}.",
+    ),
+    "maxBytes": (
+        lambda value: _number(value) and 1 <= value <= forms.MOST_BYTES,
+        f"This must be a number of bytes, at most {forms.MOST_BYTES:,}.",
+    ),
     "uniqueItems": (lambda value: isinstance(value, bool), "This must be true or false."),
 }
 
@@ -211,6 +219,8 @@ def _value_problem(field: FormField) -> str | None:
     fits, sentence = _SHAPES.get(field.type, _TEXT)
     if not fits(field.value):
         return sentence
+    if field.type == "file":
+        return "A file is for people to upload, so leave this out."
     try:
         fields.read(field.field, texts_of(field.field, field.value))
     except (ValueError, msgspec.ValidationError) as problem:

@@ -23,12 +23,12 @@ from holdgate.approvals.errors import (
 )
 from holdgate.approvals.models import Approval, Vote
 from holdgate.approvals.requests import proposing
-from holdgate.approvals.rules import events, policy_queries, queries, recipient_queries
+from holdgate.approvals.rules import events, policy_queries, queries, recipient_queries, upload_queries
 from holdgate.approvals.rules.access import answered_by_owner, asked_by_link, check_person
 from holdgate.approvals.rules.tally import Standing, standing_of
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from holdgate.approvals.values import Decision, choices_of, fields_of
-from holdgate.core.db import WriteSession
+from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Conflict, Invalid
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
@@ -68,6 +68,12 @@ async def decide_signed_in(
     now: datetime | None = None,
 ) -> Approval:
     """A signed-in person decides: one of those asked, the owner where others were not named to answer, or an admin."""
+    approval = await decidable(session, by, approval_id)
+    return await _decide(session, approval, decision, by=by.email, source=f"signed in, {source}", now=now)
+
+
+async def decidable(session: Session, by: Principal, approval_id: UUID) -> Approval:
+    """What a signed-in person may decide, whatever its state. Raises ApprovalNotFound, NotAsked, SignInNeeded."""
     approval = await session.get(Approval, approval_id)
     if approval is None:
         raise ApprovalNotFound
@@ -81,7 +87,7 @@ async def decide_signed_in(
     if not asked and approval.needed_by:
         raise NotAsked(f"People of {', '.join(approval.needed_by)} decide this, each for their group.")
     check_person(approval, by)
-    return await _decide(session, approval, decision, by=by.email, source=f"signed in, {source}", now=now)
+    return approval
 
 
 async def _decide(
@@ -102,7 +108,7 @@ async def _decide(
     reason = decision.reason.strip()[:2000] or None
     answer: dict[str, Any] | None = None
     if verb in (ApprovalVerb.APPROVE, ApprovalVerb.ANSWER):
-        answer = _answer(approval, decision)
+        answer = await _answer(session, approval, decision, by)
     elif reason is None and option is None:
         raise Invalid(*WHY[verb])
     current = await policy_queries.open_approval(session, approval.id, version=decision.version, now=now)
@@ -149,11 +155,12 @@ def _verb(approval: Approval, decision: Decision) -> ApprovalVerb:
     return decision.verb
 
 
-def _answer(approval: Approval, decision: Decision) -> dict[str, Any]:
+async def _answer(session: AsyncSession, approval: Approval, decision: Decision, by: str) -> dict[str, Any]:
     """The form as it was left; several leave it as it is shown by sending none."""
     if decision.form is None and approval.needed > 1:
         return proposing.as_proposed(approval)
-    return forms.read(fields_of(approval), decision.form or {})
+    files = await upload_queries.uploads_of(session, approval, by)
+    return forms.read(fields_of(approval), decision.form or {}, files)
 
 
 def check_may_vote(standing: Standing, email: str) -> None:

@@ -22,6 +22,7 @@ from holdgate.core.ids import uuid7
 from holdgate.mail import service as mail
 from holdgate.tasks import artifacts
 from holdgate.tasks.models import Task
+from holdgate.tasks.payloads.artifact import StoredArtifact
 from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.queue.claims import Claimed
 from holdgate.tasks.service import announce_ready
@@ -142,7 +143,8 @@ async def open_request(
 
 async def _check_files(session: WriteSession, task: AskingTask, question: Question) -> None:
     """What people open must be what the task keeps, and no file of anybody else's."""
-    shown = blocks.files_of(question.shown)
+    in_form = [each.value for each in question.fields if each.type == "file" and each.value]
+    shown = [*blocks.files_of(question.shown), *msgspec.convert(in_form, list[StoredArtifact])]
     kept = {(file.id, file.sha256) for file in await artifacts.artifacts_of(session, task.id)} if shown else set()
     for file in shown:
         if (file.id, file.sha256) not in kept:

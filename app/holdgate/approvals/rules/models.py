@@ -71,6 +71,19 @@ class ApprovalLink(Base):
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
 
 
+class Upload(Base):
+    """A file that somebody who decides has put into a field of the form: `person` (canonical) may decide with it."""
+
+    __tablename__ = "approval_uploads"
+    __table_args__ = (Index("approval_uploads_approval_idx", "approval_id"),)
+
+    artifact_id: Mapped[UUID] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
+    approval_id: Mapped[UUID] = mapped_column(ForeignKey("approvals.id", ondelete="CASCADE"))
+    person: Mapped[str] = mapped_column(Text)
+    field: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+
 class LinkOpening(Base):
     """How often a person's link was opened: one row for people and one for scanners, whatever the number.
 

@@ -13,7 +13,7 @@ from holdgate.core.text.shape import DEEP
 MISSING = "This field is required."
 UNSTORABLE = "This contains a character that can’t be stored."
 TypeName: TypeAlias = Literal[
-    "text", "textarea", "number", "boolean", "select", "checkboxes", "several", "lines", "date", "json"
+    "text", "textarea", "number", "boolean", "select", "checkboxes", "several", "lines", "date", "json", "file"
 ]
 
 
@@ -159,6 +159,7 @@ TYPES: Mapping[TypeName, FieldType] = {
     "textarea": FieldType(_one(_scalar)),
     "number": FieldType(_one(_scalar), attrs=_number_attrs),
     "date": FieldType(_one(_scalar)),
+    "file": FieldType(_one(lambda field, text: text)),
     "select": FieldType(_one(_select)),
     "boolean": FieldType(lambda field, texts: is_on(texts), bool, "checkbox"),
     "checkboxes": FieldType(_checkboxes, lambda value: value or []),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from holdgate.core.config import Settings
 from holdgate.core.text.storable import storable_text
 from holdgate.runtime.attempts.asking import AskingAttempt
-from holdgate.runtime.errors import LeaseLost
+from holdgate.runtime.errors import LeaseLost, PermanentError
 from holdgate.runtime.resources import Resource, Resources
 from holdgate.tasks.payloads.artifact import StoredArtifact
 
@@ -95,6 +95,20 @@ class Context(AskingAttempt):
         if stored is None:
             raise self._end(LeaseLost(self.task_id))
         return stored
+
+    async def read_file(self, file: StoredArtifact) -> bytes:
+        """The bytes of a file of this task: one that it has kept, or that a person has put into a form.
+
+        Raises:
+            PermanentError: it is not there, or another one stands under its name by now. FilesAway: the store does not
+                answer.
+        """
+        from holdgate.tasks.artifacts import read_artifact
+
+        data = await read_artifact(self.database, self.settings, self.task_id, file)
+        if data is None:
+            raise PermanentError(f"The file {file.name!r} is not kept with this task any more.")
+        return data
 
     async def in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a plain function that blocks beside the event loop. It cannot be stopped: give it time limits itself.

@@ -17,7 +17,8 @@ from holdgate.core.principal import Principal
 
 MAX_FORM = 256 * 1024  # bytes
 MAX_FIELDS = 1000
-UPLOAD = "upload"  # the option of a route that takes files
+UPLOAD = "upload"  # the option of a route that takes files, from people who have signed in
+BY_LINK = "by link"  # or from who has a personal link, which its handler checks before it reads the form
 # Asked by machines, and answered whoever else waits.
 PROBES = (b"/livez", b"/readyz", b"/health", b"/metrics")
 
@@ -52,7 +53,7 @@ class WebRequest(Request[Principal | None, Any, State]):
         if kind == RequestEncodingType.MULTI_PART:
             if not self.route_handler.opt.get(UPLOAD):
                 raise UnsupportedMedia("No files are taken here. Send the form as application/x-www-form-urlencoded.")
-            if not self.scope.get("user"):
+            if not self.scope.get("user") and self.route_handler.opt[UPLOAD] != BY_LINK:
                 raise Unauthorized("Sign in before you send a file.")
             return await super().form()
         if kind == RequestEncodingType.URL_ENCODED:
