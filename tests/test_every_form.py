@@ -202,6 +202,7 @@ ELSEWHERE = {
     "/approvals/{approval_id:uuid}/withdraw",
     "/bulk/{action_id:uuid}/continue",
     "/login/verify",
+    "/postings/applied",  # a second button of the form that starts a run
     "/review/fresh",
     "/review/take-back",
     "/review/withdraw",
@@ -210,7 +211,7 @@ ELSEWHERE = {
     "/settings/sessions/revoke-others",
     "/settings/sessions/{session_id:uuid}/revoke",
 }
-ENDS = re.compile("cancel|discard|delete|remove|revoke|logout|resolve|retry|decision|/review$")
+ENDS = re.compile("cancel|not-applied|discard|delete|remove|revoke|logout|resolve|retry|decision|/review$")
 
 
 async def send(client: httpx.AsyncClient, form: Found) -> httpx.Response:

@@ -2,6 +2,7 @@
 
 import holdgate.accounts.feature
 import holdgate.api.feature
+import holdgate.applications.feature
 import holdgate.approvals.feature
 import holdgate.audit.feature
 import holdgate.bulk.feature
@@ -28,6 +29,7 @@ FEATURES = (
     holdgate.bulk.feature.FEATURE,
     holdgate.stats.feature.FEATURE,
     holdgate.postings.feature.FEATURE,
+    holdgate.applications.feature.FEATURE,
     holdgate.overview.feature.FEATURE,
     holdgate.webhooks.feature.FEATURE,
     holdgate.mail.feature.FEATURE,

@@ -116,6 +116,13 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "POST /postings/{posting_id}/restore": (None, 200, 404, 404),
     "POST /postings/{posting_id}/delete": (None, 200, 404, 404),
     "POST /postings/import": ("title,company,url\nt,c,https://harrow.example/8\n", 200, 200, 200),
+    "POST /postings/applied": ({"postings": [str(UUID(int=1))]}, 404, 404, 404),
+    "GET /applications": (None, 200, 200, 200),
+    "GET /applications/{application_id}": (None, 200, 404, 200),
+    "POST /applications/{application_id}": ({"status": "offer", "notes": "n"}, 200, 404, 200),
+    "POST /applications/{application_id}/follow-up": ({"day": "2190-01-01"}, 200, 404, 200),
+    "POST /applications/{application_id}/sent": ({}, 409, 404, 409),  # elsewhere
+    "POST /applications/{application_id}/not-sent": ({"reason": "r"}, 409, 404, 409),
     "GET /schedules": (None, 200, 200, 200),
     "POST /schedules": (SCHEDULE, 201, 201, 201),
     "GET /schedules/{schedule_id}": (None, 200, 404, 200),
@@ -192,7 +199,7 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "GET /overview": (None, 200, 200, 200),
     **{
         f"GET /{name}/export.{ending}": (None, 200, 200, 200) if name != "audit" else (None, 403, 403, 200)
-        for name in ("runs", "approvals", "postings", "audit")
+        for name in ("runs", "approvals", "postings", "applications", "audit")
         for ending in ("csv", "json")
     },
     "GET /kinds": (None, 200, 200, 200),
@@ -202,6 +209,7 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
 AGAIN = {f"POST /schedules/{{schedule_id}}{verb}": 200 for verb in ("", "/pause", "/resume", "/run")}
 AGAIN |= {f"POST /webhooks/{{endpoint_id}}{verb}": 200 for verb in ("", "/rotate", "/test", "/resume")}
 AGAIN |= {f"POST /{path}/delete": 404 for path in ("schedules/{schedule_id}", "webhooks/{endpoint_id}")}
+AGAIN |= {f"POST /applications/{{application_id}}{verb}": 200 for verb in ("", "/follow-up")}
 AGAIN["POST /tasks/{task_id}/priority"] = 200
 DOCUMENT = document(API_HANDLERS, "")
 SCOPES = {
@@ -268,6 +276,10 @@ async def made_world(api: Api) -> World:
     schedule = await program.post(f"{V1}/schedules", json=SCHEDULE)
     task = await make_task(program)
     ids = {"task_id": str(task), "run_id": run.json()["id"], "posting_id": posting.json()["id"]}
+    gone = await program.post(f"{V1}/postings", json={"title": "t", "company": "c", "url": "https://harrow.example/2"})
+    await program.post(f"{V1}/postings/applied", json={"postings": [gone.json()["id"]]})
+    [application] = (await program.get(f"{V1}/applications")).json()["items"]
+    ids["application_id"] = application["id"]
     ids |= {"schedule_id": schedule.json()["id"], "kind": "sample.task", "name": "default"}
     view = await program.post(f"{V1}/tasks/views", json={"name": "All"})
     ids |= {"view_id": view.json()["id"], "artifact_id": await keep_file(api, task), "key": "0" * 64}

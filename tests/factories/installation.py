@@ -64,6 +64,7 @@ from tests.factories.blocks import every_block
 from tests.factories.bulk import buried, finish, start
 from tests.factories.people import PEOPLE, csv
 from tests.factories.schedules import plan
+from tests.factories.sent import put_applications
 from tests.factories.stats import all_final
 from tests.factories.tasks import make_task, path_to
 from tests.factories.webhooks import make_endpoint
@@ -149,7 +150,8 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         await saved.save(session, by, "Broken ones", "state=dead_letter")
         await mailbox.deliver(session, a_mail())
         [mail] = await mailbox.messages(session)
-        [posting, *_] = await list_postings(session, by.id, Search(), 100)
+        [posting, gone, *_] = await list_postings(session, by.id, Search(), 100)
+        applications = await put_applications(session, by, task, gone.id)
     return {
         "run": str(run),
         "task": str(task),
@@ -169,6 +171,8 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         "key": str(key.id),
         "import": str(waiting),
         "posting": str(posting.id),
+        "gone": str(gone.id),
+        **applications,
         "mail": str(mail.id),
         "token": asked.tokens[0],
         "used": done.tokens[0],

@@ -120,7 +120,7 @@ async def test_an_application_by_hand_is_prepared_approved_and_handed_over(
     assert await tester.run(task_id) == "needs_input"
     question = await tester.question(task_id)
     assert question.step == "hand-off-1"
-    assert question.shown["Cover letter"] == LETTER and question.told["Name"] == "Ada Lovelace"
+    assert question.told["Cover letter"] == LETTER and question.told["Name"] == "Ada Lovelace"
     await tester.decide(task_id, form={"next": SENT, "confirmation": "C-17"})
     assert await tester.run(task_id) == "succeeded"
     result = await tester.result(task_id)
@@ -145,4 +145,4 @@ async def test_an_address_that_turns_out_to_take_no_applications_is_handed_over(
     task_id = await ada.approved("page", apply_url=f"{site.url}/no/such/form")
     assert await tester.run(task_id) == "needs_input"
     question = await tester.question(task_id)
-    assert question.step == "hand-off-1" and "404" in question.shown["Why by hand"]
+    assert question.step == "hand-off-1" and "404" in question.told["Why by hand"]

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from holdgate.kinds.application.by_hand import NOT_SENT, SENT
 from holdgate.testing import KindTester
 from tests.kinds.applying import Applicant
 from tests.kinds.odd_site import data, odd_site, page, redirect
@@ -173,15 +174,8 @@ async def test_a_no_in_a_friendly_answer_is_a_refusal_in_the_sites_words(ada: Ap
     assert "phone: is no number" in str((await tester.task(task_id)).reason)
 
 
-@pytest.mark.parametrize(
-    ("choice", "end"),
-    [
-        ("I have applied on the site", "succeeded"),
-        ("Give up", "dead_letter"),
-        ("I have signed in: send it", "needs_input"),
-    ],
-)
-async def test_after_two_sign_ins_in_vain_there_are_other_ways_out(
+@pytest.mark.parametrize(("choice", "end"), [(SENT, "succeeded"), (NOT_SENT, "dead_letter")])
+async def test_after_two_sign_ins_in_vain_the_application_is_handed_over(
     ada: Applicant, tester: KindTester, choice: str, end: str
 ) -> None:
     async with odd_site(SIGN_IN) as site:
@@ -190,8 +184,62 @@ async def test_after_two_sign_ins_in_vain_there_are_other_ways_out(
             assert await tester.run(task_id) == "needs_auth"
             await tester.decide(task_id)
         assert await tester.run(task_id) == "needs_input"
+        assert (await tester.question(task_id)).step == "hand-off-1"
         await tester.decide(task_id, form={"next": choice})
         assert await tester.run(task_id) == end
+        assert len(site.asked) == 3
+
+
+WALLS = {
+    "cloudflare": page("<title>Just a moment...</title>", "403 Forbidden", "Cf-Mitigated: challenge"),
+    "in a 200": page("", "200 OK", "x-amzn-waf-action: captcha"),
+    "captcha": page('<div class="g-recaptcha"></div>', "403 Forbidden"),
+    "busy": page("<p>Please verify that you are a human.</p>", "429 Too many requests"),
+    "down": page('<script src="https://challenges.example/cf-turnstile.js"></script>', "503 Unavailable"),
+}
+
+
+@pytest.mark.parametrize("answer", WALLS.values(), ids=WALLS)
+async def test_a_wall_against_programs_is_no_sign_in_and_is_asked_once(
+    ada: Applicant, tester: KindTester, answer: str
+) -> None:
+    async with odd_site(answer) as site:
+        task_id = await ada.approved("bots", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "needs_input"
+        question = await tester.question(task_id)
+        assert question.step == "hand-off-1" and "a person is asking" in question.told["Why by hand"]
+        assert site.lines == ["POST /apply"]
+
+
+async def test_a_sign_in_page_with_a_captcha_is_a_wish_for_a_sign_in(ada: Applicant, tester: KindTester) -> None:
+    login = page('<input type="password"><div class="g-recaptcha"></div>', "403 Forbidden")
+    async with odd_site(login) as site:
+        task_id = await ada.approved("both", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "needs_auth"
+
+
+TAKEN_BEFORE = {
+    "422": data('{"errors": {"email": "You have already applied for this job."}}', "422 Unprocessable"),
+    "400": data('{"detail": "Duplicate application"}', "400 Bad request"),
+    "german": data('{"message": "Sie haben sich bereits auf diese Stelle beworben."}', "422 Unprocessable"),
+    "200": data('{"success": false, "error": "Already submitted"}'),
+    "409 of one that keeps keys": data(
+        '{"detail": "Application already received"}', "409 Conflict\nAccept-Idempotency-Key: ?1"
+    ),
+}
+
+
+@pytest.mark.parametrize("answer", TAKEN_BEFORE.values(), ids=TAKEN_BEFORE)
+async def test_a_site_that_says_it_has_the_application_already_is_looked_at_by_a_person(
+    ada: Applicant, tester: KindTester, answer: str
+) -> None:
+    async with odd_site(answer) as site:
+        task_id = await ada.approved("before", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "needs_input"
+        assert (await tester.question(task_id)).step == "arrived-1"
+        await tester.decide(task_id, form={"arrived": "yes"})
+        assert await tester.run(task_id) == "succeeded"
+        assert site.lines == ["POST /apply"]
 
 
 async def test_a_sign_in_page_in_place_of_an_answer_is_a_wish_for_a_sign_in(ada: Applicant, tester: KindTester) -> None:

@@ -326,7 +326,7 @@ async def test_of_two_tasks_that_reach_the_sending_at_the_same_instant_one_sends
 
         assert sorted(await asyncio.gather(begin(first), begin(second))) == [False, True]
         async with database.write("system") as session:
-            await session.execute(text("TRUNCATE postings"))
+            await session.execute(text("TRUNCATE postings CASCADE"))
 
 
 async def test_a_task_that_is_over_or_asks_again_leaves_the_sending_to_others(

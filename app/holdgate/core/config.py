@@ -53,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     approvals_at_once: int = 10
     digest_after: int = 3
     approval_take_back: timedelta = timedelta()
+    applications_per_host: int = 10
     approval_requests_open: int = 200
     approval_requests_per_hour: int = 500
     people_figures: bool = True

@@ -8,6 +8,7 @@ from holdgate.core.errors import AppError
 from holdgate.core.text.source_line import source_line
 
 BUILT_IN: tuple[str, ...] = (
+    "holdgate.kinds.application_follow_up",
     "holdgate.kinds.application_submit",
     "holdgate.kinds.approval_request",
     "holdgate.kinds.board_watch",

@@ -16,9 +16,9 @@ import msgspec
 
 from holdgate.approvals import versions
 from holdgate.kinds.application.compose import Given, compose
+from holdgate.kinds.application.noting import note_sent, sent_beside
 from holdgate.kinds.application.packet import CoverLetterForm, Missing, SiteReceipt, numbered
 from holdgate.kinds.application.sending import send
-from holdgate.postings import service as postings
 from holdgate.postings.service import KIND
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
@@ -40,6 +40,8 @@ class SubmitApplication(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 @kind(KIND, max_attempts=5, timeout=timedelta(minutes=2), backoff=BACKOFF, approval_ttl=timedelta(hours=24))
 async def submit_application(ctx: Context, payload: SubmitApplication) -> SiteReceipt:
     """Apply for a posting with the profile of the task's owner, once they have approved it."""
+    if (said := await sent_beside(ctx, payload.posting_id)) is not None:
+        return said
     tries = count(1)
     given = Given()
     for n in count(1):
@@ -62,7 +64,7 @@ async def submit_application(ctx: Context, payload: SubmitApplication) -> SiteRe
         letter = answer.form.cover_letter
         outcome = await send(ctx, draft, letter, posting_id=payload.posting_id, draft=n, tries=tries)
         if isinstance(outcome, SiteReceipt):
-            await ctx.transact("applied", postings.mark_applied, payload.posting_id, ctx.task_id)
+            await ctx.transact("applied", note_sent, ctx.task_id, payload.posting_id, letter, outcome)
             await ctx.progress(3, 3, "Sent")
             return outcome
         if not outcome.outdated and outcome.round == ctx.task.round:

@@ -167,7 +167,9 @@ async def follow_site(session: WriteSession, owner_id: UUID, rows: Sequence[Post
     await session.execute(_FOLLOW, values)
 
 
-async def set_applied(session: WriteSession, posting_id: UUID, task_id: UUID, *, now: datetime | None = None) -> None:
+async def set_applied(
+    session: WriteSession, posting_id: UUID, task_id: UUID | None, *, now: datetime | None = None
+) -> None:
     """Only the first application counts."""
     await session.execute(
         update(Posting)
@@ -200,6 +202,34 @@ async def set_archived(
         update(Posting)
         .where(Posting.id == posting_id, Posting.owner_id == owner_id)
         .values(archived_at=since)
+        .returning(Posting.id)
+        .execution_options(synchronize_session=False)
+    )
+    return changed.first() is not None
+
+
+async def set_applied_elsewhere(
+    session: WriteSession, owner_id: UUID, ids: Sequence[UUID], at: datetime | None
+) -> list[UUID]:
+    """Those of this person that have not been applied to. Returns them."""
+    changed = await session.execute(
+        update(Posting)
+        .where(Posting.owner_id == owner_id, Posting.id == any_(literal(list(ids), ARRAY(Posting.id.type))))
+        .where(Posting.applied_at.is_(None))
+        .values(applied_at=func.now() if at is None else func.least(at, func.now()))
+        .returning(Posting.id)
+        .execution_options(synchronize_session=False)
+    )
+    return list(changed.scalars())
+
+
+async def unset_applied_elsewhere(session: WriteSession, owner_id: UUID, posting_id: UUID) -> bool:
+    """False: there is no such posting, or a task has applied to it."""
+    changed = await session.execute(
+        update(Posting)
+        .where(Posting.owner_id == owner_id, Posting.id == posting_id)
+        .where(Posting.applied_at.is_not(None), Posting.applied_task_id.is_(None))
+        .values(applied_at=None)
         .returning(Posting.id)
         .execution_options(synchronize_session=False)
     )

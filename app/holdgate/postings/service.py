@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from holdgate.core.db import Session, WriteSession
-from holdgate.core.errors import Invalid
+from holdgate.core.errors import Conflict, Invalid
 from holdgate.core.principal import Principal
 from holdgate.postings import queries
 from holdgate.postings.channels import Channel, Way, way_of
@@ -90,9 +90,31 @@ async def begin_sending(session: WriteSession, posting_id: UUID, task_id: UUID) 
     return await queries.set_sending(session, posting_id, task_id)
 
 
-async def mark_applied(session: WriteSession, posting_id: UUID, task_id: UUID, *, now: datetime | None = None) -> None:
+async def mark_applied(
+    session: WriteSession, posting_id: UUID, task_id: UUID | None, *, now: datetime | None = None
+) -> None:
     """The posting has been applied to, by this task. A second application changes nothing."""
     await queries.set_applied(session, posting_id, task_id, now=now)
+
+
+async def mark_applied_elsewhere(
+    session: WriteSession, by: Principal, posting_ids: Sequence[UUID], *, at: datetime | None = None
+) -> int:
+    """The person has applied to these without Holdgate, now or at a time before. Returns to how many they had not yet.
+
+    Raises:
+        PostingNotFound: any of them is unknown or not the person's own. EmptyRun, Invalid: none, or too many.
+    """
+    found = await _chosen(session, by, posting_ids)
+    return len(await queries.set_applied_elsewhere(session, by.id, [posting.id for posting in found], at))
+
+
+async def unmark_applied_elsewhere(session: WriteSession, by: Principal, posting_id: UUID) -> None:
+    """They have not applied to it after all. Raises PostingNotFound; Conflict: a task has, which cannot be undone."""
+    if await queries.unset_applied_elsewhere(session, by.id, posting_id):
+        return
+    await load(session, posting_id, by.id)
+    raise Conflict("Only what you have marked as applied elsewhere can be undone. This posting is not so marked.")
 
 
 async def start_applications(

@@ -94,10 +94,12 @@ class TimelineEntry(msgspec.Struct, frozen=True):
 
 
 class TimelineParts(msgspec.Struct, frozen=True):
-    """What a feature tells: happenings, and other pages that the task belongs to as (what, where, name)."""
+    """What a feature tells: happenings, other pages that the task belongs to as (what, where, name), and pages on which
+    something can be done about it as (where, words)."""
 
     happenings: Sequence[TimelineEntry] = ()
     links: Sequence[tuple[str, str, str]] = ()
+    actions: Sequence[tuple[str, str]] = ()
 
 
 Teller = Callable[[AsyncSession, Task], Awaitable[TimelineParts]]
@@ -110,6 +112,7 @@ class Story(msgspec.Struct, frozen=True):
     links: list[tuple[str, str, str]]
     cut: bool
     because: tuple[str, str] | None = None
+    actions: Sequence[tuple[str, str]] = ()
 
 
 async def story_of(session: AsyncSession, task: Task, steps: Sequence[TaskStep], by: Principal) -> Story:
@@ -136,7 +139,9 @@ async def story_of(session: AsyncSession, task: Task, steps: Sequence[TaskStep],
     # Stable: of one instant the queue's own event comes last, as it does in the transaction.
     lines = sorted([*made, *others, *own], key=lambda line: line.at)
     lines = [msgspec.structs.replace(line, since=line.at - task.created_at) for line in lines]
-    return Story(lines, [link for each in told for link in each.links], len(events) > MOST, because)
+    links = [link for each in told for link in each.links]
+    actions = [action for each in told for action in each.actions]
+    return Story(lines, links, len(events) > MOST, because, actions)
 
 
 def _lines(events: Sequence[TaskEvent], by: Principal) -> list[tuple[TaskEvent, TimelineEntry]]:

@@ -50,6 +50,11 @@ def day(value: date | str) -> str:
     return f"{value.day} {value:%B %Y}"
 
 
+def iso_day(at: DateTime) -> str:
+    """The day there, as an input of a form has it: `2026-11-23`."""
+    return _local(at).date().isoformat()
+
+
 def _local(at: DateTime) -> DateTime:
     return at.astimezone(shown())
 
@@ -176,6 +181,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "local": local,
     "clock": clock,
     "day": day,
+    "iso_day": iso_day,
     "ago": ago,
     "left": left,
     "duration": duration,

@@ -202,6 +202,13 @@ SETTINGS = (
         "whether people see how many requests wait for them and how long they take, and administrators everybody's; "
         "`no` also deletes what is kept of each person's times",
     ),
+    Setting(
+        "applications_per_host",
+        integer(0, 100_000),
+        APPROVALS,
+        "how many applications of one person go to one site within a day; further ones wait for their turn. `0`: as "
+        "many as there are",
+    ),
     *KEPT,
     Setting(
         "rate_limit_max",

@@ -19,6 +19,20 @@ REFUSED_FOR_NOW = (408, 425, 429, 503)  # by their meaning the application has n
 NO_FORM = (404, 405, 410, 501)  # a page to read, or none any more: nothing there takes applications
 UNKNOWN = (409,)  # and every other 5xx; 409: taken before, or the attempt before is still being worked on
 KEEPS_KEYS = "Accept-Idempotency-Key"
+# Words by which sites say that they have an application of this person: perhaps ours, whose answer was lost.
+_TAKEN_BEFORE = re.compile(
+    r"already\b.{0,40}\b(appl|submit|receiv|exist)|(have|has|was) (previously )?applied|previously applied"
+    r"|duplicate (application|submission|candidate)|bereits\b.{0,40}\b(beworben|eingereicht|bewerbung)"
+    r"|déjà (postulé|candidat)|ya (te )?has (postulado|aplicado|inscrito)",
+    re.IGNORECASE,
+)
+# Pages that sort people from programs, by what their makers put into head or page.
+_WALL_HEADERS = ("cf-mitigated", "x-amzn-waf-action", "x-datadome")
+_WALL = re.compile(
+    rb"cf-chl|cf-turnstile|g-recaptcha|h-captcha|hcaptcha\.com|captcha-delivery|px-captcha|<title>Just a moment"
+    rb"|(verify|confirm)( that)? you are (a )?human|are you a robot|not a robot",
+    re.IGNORECASE,
+)
 LONGEST = 1000  # characters of a site's words that are passed on
 
 _PASSWORD_FIELD = re.compile(rb"<input[^>]{0,500}\btype\s*=\s*[\"']?password\b", re.IGNORECASE)
@@ -39,6 +53,9 @@ async def judge(
     """Raises SiteBusy: not known, but the same may be sent again."""
     status, host = response.status_code, response.url.host
     said = _words(response)
+    if _is_wall(response):
+        reason = f"{host} wants to see that a person is asking ({status}), so nothing was sent."
+        return Refusal(round=ctx.task.round, reason=reason, no_form=True)
     if status in (401, 403) or _is_login_page(response):
         return SignInWanted(url=_login_url(response, packet), host=host, said=said)
     if response.request.method != "POST":
@@ -49,12 +66,14 @@ async def judge(
         wait = outgoing.retry_after(response)
         return NotTaken(attempt=ctx.attempt, reason=busy, wait=wait.total_seconds() if wait else None)
     if status in UNKNOWN or status >= 500:
-        if keeps_keys(response):
+        if keeps_keys(response) and not _TAKEN_BEFORE.search(said):
             raise SiteBusy(busy)
         return Unclear(round=ctx.task.round, status=status, host=host, at=await now(ctx), said=busy)
     if status in NO_FORM:
         reason = f"{host} takes no applications at this address ({status})."
         return Refusal(round=ctx.task.round, reason=reason, no_form=True)
+    if said and _TAKEN_BEFORE.search(said) and (status >= 400 or _denies(response)):
+        return Unclear(round=ctx.task.round, status=status, host=host, at=await now(ctx), said=busy)
     if status >= 400 or (said and _denies(response)):
         return Refusal(round=ctx.task.round, reason=f"{host} refused the application ({status}): {said or 'no reason'}")
     receipt = _receipt_in(response)
@@ -67,6 +86,14 @@ async def judge(
         sent_at=_received_at(response) or await now(ctx),
         cover_letter_sha256=sha256(letter.encode()).hexdigest(),
     )
+
+
+def _is_wall(response: httpx.Response) -> bool:
+    """Whether it is for people alone, whoever they are; after a sign-in it would be no other."""
+    if any(name in response.headers for name in _WALL_HEADERS):
+        return True
+    shut = response.status_code in (401, 403, 405, 406, 429, 503)
+    return shut and not _is_login_page(response) and bool(_WALL.search(response.content))
 
 
 def _is_login_page(response: httpx.Response) -> bool:

@@ -11,7 +11,9 @@ import msgspec
 from holdgate.accounts.profile import cover_letter
 from holdgate.accounts.profile.profiles import ProfileView, load_profile, load_resume
 from holdgate.accounts.profile.resume_files import Document
+from holdgate.applications.copies import ApplicationCopy, CopyReply
 from holdgate.approvals.forms import FormField
+from holdgate.kinds.application.noting import copy_of, note_prepared
 from holdgate.kinds.application.packet import Missing, Packet, Resume, SiteReply
 from holdgate.kinds.application.questions import field_for, reply_to
 from holdgate.postings import service as postings
@@ -61,6 +63,14 @@ async def compose(ctx: Context, posting_id: UUID, given: Given) -> Packet | Miss
     if not name:
         fields.insert(0, FormField(NAME, "Your name", required=True, value=given.earlier.get(NAME, "")))
     if fields or document is None:
+        known = ApplicationCopy(
+            apply_url=posting.apply_url,
+            name=name,
+            email=profile.email,
+            phone=profile.phone,
+            replies=[CopyReply(reply.label, reply.value) for reply in replies if reply],
+        )
+        await note_prepared(ctx, posting, known, None)
         todo = "" if document else f"Add your résumé under {ctx.settings.base_url}/settings, then come back."
         return Missing(
             round=ctx.task.round,
@@ -74,6 +84,7 @@ async def compose(ctx: Context, posting_id: UUID, given: Given) -> Packet | Miss
     packet = _packet(
         ctx.task.round, posting, posting.way, profile, name, document, [r for r in replies if r], given.letter
     )
+    await note_prepared(ctx, posting, copy_of(packet), document)
     return msgspec.structs.replace(packet, resume_file=await _kept(ctx, document, packet.resume.sha256))
 
 

@@ -1,6 +1,7 @@
 """An application on its way: what is shown for approval is what is sent."""
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Annotated
 from uuid import UUID
 
@@ -146,6 +147,18 @@ class SiteReceipt(msgspec.Struct, frozen=True, kw_only=True, tag="receipt"):
     sent_at: datetime
     cover_letter_sha256: str
     channel: Channel = Channel.DIRECT
+
+    @classmethod
+    def by_hand(cls, receipt: str, url: str, at: datetime, letter: str, *, status: int = 0) -> "SiteReceipt":
+        """A person says that the employer has it."""
+        return cls(
+            receipt=receipt,
+            status=status,
+            url=url,
+            sent_at=at,
+            cover_letter_sha256=sha256(letter.encode()).hexdigest(),
+            channel=Channel.BY_HAND,
+        )
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag="refusal"):

@@ -5,7 +5,9 @@ from hashlib import sha256
 from uuid import UUID
 
 from holdgate.accounts.profile.profiles import load_resume
+from holdgate.applications import recording
 from holdgate.core.db import Session, WriteSession
+from holdgate.kinds.application.noting import counted_host
 from holdgate.kinds.application.packet import Packet, Refusal
 from holdgate.postings import service as postings
 from holdgate.postings.errors import PostingNotFound
@@ -17,14 +19,34 @@ ANOTHER = timedelta(minutes=1)  # how long an application waits for another one 
 CHANGED = "Your résumé has changed since you approved the application, so nothing was sent."
 
 
-async def check_fresh(session: WriteSession, ctx: Context, packet: Packet, posting_id: UUID) -> Refusal | None:
-    """None when the packet is still right; storing that begins the sending. Raises RetryAfter as `_begin` does."""
+class DayIsFull(Exception):
+    """As many of this person's applications as may be have gone to that host within a day."""
+
+    def __init__(self, host: str, most: int, wait: timedelta) -> None:
+        super().__init__(f"{most} applications have gone to {host} within a day; this one waits for its turn.")
+        self.wait = wait
+
+
+async def check_fresh(
+    session: WriteSession, ctx: Context, packet: Packet, letter: str, posting_id: UUID
+) -> Refusal | None:
+    """None when the packet is still right; storing that begins the sending.
+
+    Raises:
+        RetryAfter: as `_begin`. DayIsFull
+    """
     await _begin(session, ctx, posting_id)
     if await _resume(session, ctx, packet) is None:
         return Refusal(round=ctx.task.round, reason=CHANGED, outdated=True)
     if await _applied_since(session, ctx, packet, posting_id):
         reason = "Somebody has applied for this posting since you approved the application, so nothing was sent."
         return Refusal(round=ctx.task.round, reason=reason, outdated=True)
+    assert ctx.owner_id is not None
+    host = counted_host(packet)
+    most = ctx.settings.applications_per_host if host else 0
+    wait = await recording.begin(session, ctx.task_id, ctx.owner_id, letter, host=host, most=most)
+    if wait is not None:
+        raise DayIsFull(host, most, wait)
     return None
 
 

@@ -32,8 +32,7 @@ from holdgate.runtime.errors import PermanentError, RetryAfter
 TIMEOUT = timedelta(seconds=45)
 PATIENCE = timedelta(seconds=10)  # of a Retry-After is waited for in place; what is longer is left to the retry
 HOPS = 3
-SIGN_INS = 2  # after as many in vain a person may end it otherwise
-SIGNED_IN, BY_HAND, GIVE_UP = "I have signed in: send it", "I have applied on the site", "Give up"
+SIGN_INS = 2  # after as many in vain a person applies on the site itself
 
 
 async def send(
@@ -46,7 +45,7 @@ async def send(
         tries: numbers the tries whose outcome is known; shared by all packets of the task.
     """
     step = numbered("send", draft)
-    stale = await ctx.transact(numbered("sending", draft), readiness.check_fresh, ctx, packet, posting_id)
+    stale = await _begin(ctx, packet, letter, posting_id, draft)
     if stale is not None:
         return stale
     if packet.channel is Channel.BY_HAND:
@@ -66,13 +65,25 @@ async def send(
                 return await _look(ctx, packet, letter, outcome, n)
             case SignInWanted():
                 signed_in += 1
-                ended = await _sign_in(ctx, packet, letter, outcome, n, last=signed_in > SIGN_INS)
-                if ended is not None:
-                    return ended
+                if signed_in > SIGN_INS:  # it may know their browser now, and still not us
+                    why = f"{outcome.host} takes applications only from those who have signed in there."
+                    return await by_hand.hand_off(ctx, packet, letter, why, draft)
+                await _sign_in(ctx, packet, outcome, n)
             case Refusal(no_form=True):
                 return await by_hand.hand_off(ctx, packet, letter, outcome.reason, draft)
             case _:
                 return outcome
+
+
+async def _begin(ctx: Context, packet: Packet, letter: str, posting_id: UUID, draft: int) -> Refusal | None:
+    """None: it may be sent. Where too many have gone on one day it waits for its turn, without using up an attempt."""
+    step = numbered("sending", draft)
+    while True:
+        try:
+            return await ctx.transact(step, readiness.check_fresh, ctx, packet, letter, posting_id)
+        except readiness.DayIsFull as busy:
+            await ctx.progress(1, 3, str(busy))
+            await ctx.sleep(f"turn-{ctx.attempt}", busy.wait)
 
 
 async def _this_attempt(ctx: Context) -> int:
@@ -85,27 +96,11 @@ def _later(outcome: NotTaken) -> Exception:
     return RetryAfter(timedelta(seconds=outcome.wait), outcome.reason)
 
 
-async def _sign_in(
-    ctx: Context, packet: Packet, letter: str, wanted: SignInWanted, n: int, *, last: bool
-) -> SiteReceipt | Refusal | None:
-    """Ask the person to sign in at the site. None: they say they have, so that it is sent again."""
+async def _sign_in(ctx: Context, packet: Packet, wanted: SignInWanted, n: int) -> None:
+    """Ask the person to sign in at the site; once they say they have, it is sent again."""
     said = f" (it says: {wanted.said[:200]})" if wanted.said else ""
     title = f"Sign in at {wanted.host} to apply for {packet.title} at {packet.company}{said}"
-    if not last:
-        await ctx.sign_in(f"sign-in-{n}", title=title, url=wanted.url)
-        return None
-    answer = await ctx.ask(
-        f"sign-in-{n}",
-        title=title,
-        show={
-            "Problem": f"{wanted.host} still asks for a sign-in and may not recognize yours here.",
-            "Site": wanted.url,
-        },
-        fields=[FormField("next", "What now?", "select", True, (SIGNED_IN, BY_HAND, GIVE_UP))],
-    )
-    if answer.form["next"] == GIVE_UP:
-        return Refusal(round=ctx.task.round, reason=f"{wanted.host} wants a sign-in, and you gave up.")
-    return by_hand.sent(packet, letter, await answers.now(ctx)) if answer.form["next"] == BY_HAND else None
+    await ctx.sign_in(f"sign-in-{n}", title=title, url=wanted.url)
 
 
 async def _look(ctx: Context, packet: Packet, letter: str, unclear: Unclear, n: int) -> SiteReceipt | Refusal:
@@ -122,7 +117,7 @@ async def _look(ctx: Context, packet: Packet, letter: str, unclear: Unclear, n: 
     if answer.form["arrived"] != "yes":
         why = unclear.said or f"{unclear.host} answered {unclear.status}."
         return Refusal(round=unclear.round, reason=f"{unclear.host} has not taken the application. {why}")
-    return by_hand.sent(packet, letter, unclear.at, status=unclear.status)
+    return SiteReceipt.by_hand("", packet.apply_url, unclear.at, letter, status=unclear.status)
 
 
 async def post(
