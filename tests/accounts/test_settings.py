@@ -111,7 +111,7 @@ async def test_a_refused_file_saves_nothing_else_either(world: World) -> None:
         {"name": "a\0b"},
         {"question": [""], "answer": ["answer without a question"]},
         {"question": ["Twice", "Twice"], "answer": ["1", "2"]},
-        {"question": [f"q{n}" for n in range(51)], "answer": ["a"] * 51},
+        {"question": [f"q{n}" for n in range(201)], "answer": ["a"] * 201},
     ],
 )
 async def test_what_does_not_fit_is_said_and_not_saved(world: World, changed: dict[str, object]) -> None:

@@ -1,13 +1,25 @@
 """What the profile does not say is asked; what it says is not."""
 
-import pytest
+from typing import Any
 
-from holdgate.accounts.profile.profiles import settle_profile
+import pytest
+from sqlalchemy import text
+
+from holdgate.accounts.profile.profiles import load_profile, settle_profile
+from holdgate.accounts.profile.questions import legal_weight
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
+from holdgate.kinds.application.questions import KEEP
 from holdgate.testing import KindTester
 from tests.careers.careers_site import PDF, Site
 from tests.kinds.applying import SALARY, WORK_PERMIT, Applicant
+
+
+def asks(name: str, label: str, type: str) -> dict[str, Any]:
+    return {"name": name, "label": label, "required": True, "type": type, "options": []}
+
+
+WHY = asks("why", "Why?", "text")
 
 
 async def test_a_required_question_without_an_answer_is_asked_and_then_the_approval(
@@ -16,7 +28,7 @@ async def test_a_required_question_without_an_answer_is_asked_and_then_the_appro
     task_id = await ada.apply("unanswered-q", questions=[WORK_PERMIT, SALARY])
     assert await tester.run(task_id) == "needs_input"
     question = await tester.question(task_id)
-    assert (question.step, question.form) == ("questions", {"work_permit": ""})
+    assert (question.step, question.form) == ("questions", {"work_permit": "", KEEP: []})
     assert question.recipients == ["ada@example.org"]
     with pytest.raises(Exception, match="missing or invalid"):
         await tester.decide(task_id, form={"work_permit": "perhaps"})
@@ -31,19 +43,77 @@ async def test_a_required_question_without_an_answer_is_asked_and_then_the_appro
     assert [sent["answers"] for sent in site.received("unanswered-q")] == [{"work_permit": "yes"}]
 
 
-async def test_the_profiles_answers_are_found_by_label_or_name_in_any_case(
-    ada: Applicant, tester: KindTester, site: Site
-) -> None:
-    await ada.change(answers={"are you ALLOWED to work  in the EU?": "YES", "Salary": "60 000 €"})
-    task_id = await ada.approved("answered-q", questions=[WORK_PERMIT, SALARY])
-    assert await tester.run(task_id) == "succeeded"
-    assert [sent["answers"] for sent in site.received("answered-q")] == [{"work_permit": "yes", "salary": "60 000 €"}]
+async def test_the_profiles_answers_are_found_by_label_or_name_in_any_case(ada: Applicant, tester: KindTester) -> None:
+    await ada.change(answers={"would you  RELOCATE to Leeds": "YES", "Why": "Trains."})
+    relocate = asks("leeds", "Would you relocate to Leeds?", "boolean")
+    task_id = await ada.apply("answered-q", questions=[relocate, WHY])
+    assert await tester.run(task_id) == "pending_approval"
+    told = (await tester.question(task_id)).told
+    assert (told[relocate["label"]], told["Why?"]) == ("yes", "Trains.")
 
 
 async def test_an_answer_that_is_not_among_the_options_is_asked_again(ada: Applicant, tester: KindTester) -> None:
-    await ada.change(answers={"work_permit": "it depends"})
-    task_id = await ada.apply("misfit-q", questions=[WORK_PERMIT])
+    await ada.change(answers={"Why": "it depends"})
+    task_id = await ada.apply("misfit-q", questions=[{**WHY, "type": "select", "options": ["money", "trains"]}])
     assert await tester.run(task_id) == "needs_input"
+
+
+async def test_an_answer_is_kept_when_its_person_says_so_and_found_again_in_other_words(
+    ada: Applicant, tester: KindTester
+) -> None:
+    notice = asks("q1", "What is your notice period?", "text")
+    task_id = await ada.apply("learns", questions=[notice, WHY])
+    await tester.run(task_id)
+    await tester.decide(task_id, form={"q1": "a month", "why": "Trains.", KEEP: [notice["label"]]})
+    assert await tester.run(task_id) == "pending_approval"
+    async with ada.database.read() as session:
+        profile = await load_profile(session, ada.id)
+    assert profile is not None and profile.answers == {"What is your notice period?": "a month"}
+    again = asks("q7", "Notice period at your present employer", "text")
+    other = await ada.apply("learnt", questions=[again, WHY])
+    assert await tester.run(other) == "needs_input"
+    assert list((await tester.question(other)).form) == ["why", KEEP], "only what was not kept is asked"
+
+
+@pytest.mark.parametrize("question", [WORK_PERMIT, SALARY], ids=["required", "optional"])
+async def test_what_has_legal_weight_is_proposed_and_never_filled_in(
+    ada: Applicant, tester: KindTester, question: dict[str, Any]
+) -> None:
+    await ada.change(answers={question["label"]: "yes"})
+    task_id = await ada.apply("weighty", questions=[question])
+    assert await tester.run(task_id) == "needs_input"
+    asked = await tester.question(task_id)
+    assert asked.form == {question["name"]: "", KEEP: []}
+    async with ada.database.read() as session:
+        hint = "SELECT form -> 'fields' -> 0 ->> 'hint' FROM approvals WHERE task_id = :id"
+        assert "“yes”" in str(await session.scalar(text(hint), {"id": task_id}))
+    await tester.decide(task_id, form={question["name"]: "" if not question["required"] else "no"})
+    assert await tester.run(task_id) == "pending_approval"
+    told = (await tester.question(task_id)).told
+    assert told.get(question["label"]) == ("no" if question["required"] else None)
+
+
+@pytest.mark.parametrize(
+    ("label", "weight"),
+    [
+        ("Do you now or in the future require visa sponsorship?", "sponsorship"),
+        ("Are you legally authorized to work in the United States?", "work permit"),
+        ("Haben Sie eine gültige Arbeitserlaubnis?", "work permit"),
+        ("Have you ever been convicted of a felony?", "criminal record"),
+        ("Liegen Vorstrafen vor?", "criminal record"),
+        ("Gender", "demographic"),
+        ("Are you a protected veteran?", "demographic"),
+        ("Ihre Gehaltsvorstellung", "salary"),
+        ("desired_salary", "salary"),
+        ("I agree to the privacy policy", "consent"),
+        ("How many years of Python have you written?", ""),
+        ("Which racing bike do you ride?", ""),
+        ("What is your notice period?", ""),
+        ("Where did you work before?", ""),
+    ],
+)
+def test_legal_weight_is_known_by_the_words(label: str, weight: str) -> None:
+    assert legal_weight(label) == weight
 
 
 async def test_every_type_of_question_becomes_a_field_and_an_answer(
@@ -53,14 +123,14 @@ async def test_every_type_of_question_becomes_a_field_and_an_answer(
         return {"name": name, "label": f"{name}?", "required": True, "type": type, "options": list(options)}
 
     questions = [
-        question("relocate", "boolean"),
+        question("travel", "boolean"),
         question("why", "textarea"),
         question("level", "select", "Junior", "Senior"),
         question("decision", "text"),
     ]
     task_id = await ada.apply("types", questions=questions)
     assert await tester.run(task_id) == "needs_input"
-    answers = {"relocate": "no", "why": "Trains.", "level": "Senior", "decision": "by reason"}
+    answers = {"travel": "no", "why": "Trains.", "level": "Senior", "decision": "by reason"}
     await tester.decide(task_id, form=answers)
     assert await tester.run(task_id) == "pending_approval"
     await tester.decide(task_id)
@@ -110,7 +180,7 @@ async def test_an_answer_the_site_refused_is_asked_again_after_a_retry(
 
     await tester.act(task_id, "retry")
     assert await tester.run(task_id) == "needs_input"
-    assert (await tester.question(task_id)).form == {"work_permit": "soon"}
+    assert (await tester.question(task_id)).form == {"work_permit": "soon", KEEP: []}
     await tester.decide(task_id, form={"work_permit": "yes"})
     assert await tester.run(task_id) == "pending_approval"
     assert (await tester.question(task_id)).form == {"cover_letter": "My own words."}

@@ -14,10 +14,12 @@ from uuid import UUID
 
 import msgspec
 
+from holdgate.accounts.profile.profiles import remember_answers
 from holdgate.approvals import versions
 from holdgate.kinds.application.compose import Given, compose
 from holdgate.kinds.application.noting import note_sent, sent_beside
 from holdgate.kinds.application.packet import CoverLetterForm, Missing, SiteReceipt, numbered
+from holdgate.kinds.application.questions import KEEP, learnt
 from holdgate.kinds.application.sending import send
 from holdgate.postings.service import KIND
 from holdgate.runtime.attempts.context import Context
@@ -52,7 +54,7 @@ async def submit_application(ctx: Context, payload: SubmitApplication) -> SiteRe
         if draft.round < ctx.task.round and not await _answered(ctx, question):
             continue  # a person said no, or nobody said anything, and it was resumed: composed from what holds now
         if isinstance(draft, Missing):
-            given = msgspec.structs.replace(given, answers=given.answers | await _ask(ctx, question, draft))
+            given = msgspec.structs.replace(given, answers=given.answers | await _ask(ctx, question, n, draft))
             continue
         answer = await ctx.approval(
             question,
@@ -78,10 +80,14 @@ async def _answered(ctx: Context, question: str) -> bool:
         return await versions.is_decided(session, ctx.task_id, question, ctx.task.round)
 
 
-async def _ask(ctx: Context, question: str, missing: Missing) -> dict[str, Any]:
+async def _ask(ctx: Context, question: str, n: int, missing: Missing) -> dict[str, Any]:
+    """What they answered; what they want to keep is in their profile from now on."""
     title = f"Complete your details to apply for {missing.title} at {missing.company}"
     answer = await ctx.ask(question, title=title, show=missing.shown(), fields=missing.fields)
-    return answer.form
+    kept = learnt(missing.fields, answer.form)
+    if kept and ctx.owner_id is not None:
+        await ctx.transact(numbered("learn", n), remember_answers, ctx.owner_id, kept)
+    return {name: value for name, value in answer.form.items() if name != KEEP}
 
 
 def _again(given: Given, letter: str, *, refused: bool) -> Given:

@@ -1,5 +1,6 @@
 """What a person's applications are made from: profile, résumé, cover letter template, standing answers."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from holdgate.accounts import queries
 from holdgate.accounts.models import Profile, User
 from holdgate.accounts.profile import cover_letter
+from holdgate.accounts.profile.questions import normalised
 from holdgate.accounts.profile.resume_files import Document
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid
@@ -19,7 +21,8 @@ from holdgate.core.principal import Principal
 from holdgate.core.text.addresses import checked_address
 from holdgate.feature import parts
 
-MOST_ANSWERS = 50
+MOST_ANSWERS = 200
+LONGEST_QUESTION = 200  # characters, as the form of the settings takes
 
 
 class ProfileView(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +123,19 @@ async def save_resume(session: WriteSession, user_id: UUID, resume: Document | N
 async def settle_profile(session: WriteSession, by: Principal) -> int:
     """Let go on what waited for the profile as it is saved now. How many tasks."""
     return sum([await settle(session, by) for settle in parts("profile_saved")])
+
+
+async def remember_answers(session: WriteSession, user_id: UUID, learnt: Mapping[str, str]) -> None:
+    """Keep answers to be used again, each in place of the one to the same question. Of more than `MOST_ANSWERS` the new
+    ones are left out."""
+    found = select(Profile.answers).where(Profile.user_id == user_id).with_for_update()
+    kept: dict[str, str] = (await session.execute(found)).scalar_one_or_none() or {}
+    anew = {normalised(question) for question in learnt}
+    answers = {question: answer for question, answer in kept.items() if normalised(question) not in anew}
+    for question, answer in learnt.items():
+        if len(answers) < MOST_ANSWERS and question.strip() and answer.strip():
+            answers[question[:LONGEST_QUESTION].strip()] = answer.strip()
+    await session.execute(_upsert(user_id, {"answers": answers, "updated_at": func.now()}))
 
 
 def _upsert(user_id: UUID, values: dict[str, Any]) -> Insert:

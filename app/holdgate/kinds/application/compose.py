@@ -15,7 +15,7 @@ from holdgate.applications.copies import ApplicationCopy, CopyReply
 from holdgate.approvals.forms import FormField
 from holdgate.kinds.application.noting import copy_of, note_prepared
 from holdgate.kinds.application.packet import Missing, Packet, Resume, SiteReply
-from holdgate.kinds.application.questions import field_for, reply_to
+from holdgate.kinds.application.questions import field_for, is_to_ask, keeping, reply_to
 from holdgate.postings import service as postings
 from holdgate.postings.channels import Channel, Way
 from holdgate.postings.errors import PostingNotFound
@@ -55,11 +55,14 @@ async def compose(ctx: Context, posting_id: UUID, given: Given) -> Packet | Miss
         document = await load_resume(session, profile.user_id)
     name = profile.name.strip() or str(given.answers.get(NAME, "")).strip()
     replies = [reply_to(question, profile.answers, given.answers) for question in posting.questions]
-    fields = [
-        field_for(question, given.earlier.get(question.name, ""))
+    asked = [
+        question
         for question, reply in zip(posting.questions, replies, strict=True)
-        if question.required and reply is None and question.type != "file"
+        if is_to_ask(question, reply, profile.answers, given.answers)
     ]
+    fields = [field_for(question, given.earlier.get(question.name, ""), profile.answers) for question in asked]
+    if asked:
+        fields.append(keeping(asked))
     if not name:
         fields.insert(0, FormField(NAME, "Your name", required=True, value=given.earlier.get(NAME, "")))
     if fields or document is None:

@@ -1,12 +1,14 @@
 """The questions of a posting's form: which the profile answers, and the form fields for those that it does not."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from holdgate.accounts.profile.questions import answer_among, legal_weight
 from holdgate.approvals.forms import FormField
 from holdgate.kinds.application.packet import SiteReply
 from holdgate.postings.formats import PostingQuestion
 
+KEEP = "use_next_time"  # the field by which a person keeps answers
 YES = ("yes", "true", "on", "1")
 NO = ("no", "false", "off", "0")
 
@@ -15,25 +17,64 @@ def reply_to(question: PostingQuestion, standing: Mapping[str, str], given: Mapp
     """The answer that fits the question, or None.
 
     Args:
-        standing: the profile's answers by the question's label or name, in whatever case. They come first: they
-            may have been corrected since somebody gave another one.
+        standing: the profile's answers by their questions. They come first: they may have been corrected since somebody
+            gave another one. For what has legal weight they are only proposed.
         given: answers to this very application's questions, by name.
     """
-    known = {_key(label): value for label, value in standing.items()}
-    for value in (known.get(_key(question.label)), known.get(_key(question.name)), given.get(question.name)):
+    kept = None if _has_weight(question) else answer_among(standing, question.label, question.name)
+    for value in (kept, given.get(question.name)):
         if value is not None and (fitting := _fitted(question, str(value))):
             return SiteReply(question.name, question.label, fitting)
     return None
 
 
-def field_for(question: PostingQuestion, value: Any) -> FormField:
+def is_to_ask(
+    question: PostingQuestion, reply: SiteReply | None, standing: Mapping[str, str], given: Mapping[str, Any]
+) -> bool:
+    """Whether only the person can answer: what is required and has no answer, and what has legal weight and an answer
+    that can be proposed."""
+    if reply is not None or question.type == "file":
+        return False
+    return question.required or (bool(_proposal(question, standing)) and question.name not in given)
+
+
+def field_for(question: PostingQuestion, value: Any, standing: Mapping[str, str]) -> FormField:
     """A field that asks the question. A yes/no question is a choice: a box left unticked would pass for a “no”."""
+    hint = ""
+    if proposal := _proposal(question, standing):
+        hint = (
+            f"You have answered “{proposal}” before. It has legal weight ({_has_weight(question)}), so answer it anew."
+        )
+    name, label, must = question.name, question.label, question.required
     if question.type in ("select", "boolean"):
         options = ("yes", "no") if question.type == "boolean" else tuple(question.options)
-        return FormField(question.name, question.label, "select", True, options, _fitted(question, str(value)))
+        return FormField(name, label, "select", must, options, _fitted(question, str(value)), hint)
     if question.type == "textarea":
-        return FormField(question.name, question.label, "textarea", True, (), value)
-    return FormField(question.name, question.label, "text", True, (), value)
+        return FormField(name, label, "textarea", must, (), value, hint)
+    return FormField(name, label, "text", must, (), value, hint)
+
+
+def keeping(questions: Iterable[PostingQuestion]) -> FormField:
+    """The field by which a person says which of their answers to use again."""
+    labels = tuple(dict.fromkeys(question.label for question in questions))
+    hint = "You find them under Settings. What has legal weight is only proposed."
+    return FormField(KEEP, "Use it next time", "checkboxes", options=labels, value=[], hint=hint)
+
+
+def learnt(fields: Iterable[FormField], form: Mapping[str, Any]) -> dict[str, str]:
+    """The answers that the person wants to keep, by their questions."""
+    wanted = set(form.get(KEEP) or ())
+    return {field.label: str(form[field.name]) for field in fields if field.label in wanted and form.get(field.name)}
+
+
+def _has_weight(question: PostingQuestion) -> str:
+    return legal_weight(question.label) or legal_weight(question.name)
+
+
+def _proposal(question: PostingQuestion, standing: Mapping[str, str]) -> str:
+    if not _has_weight(question):
+        return ""
+    return _fitted(question, answer_among(standing, question.label, question.name) or "")
 
 
 def _key(text: str) -> str:
