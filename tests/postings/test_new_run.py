@@ -203,3 +203,16 @@ async def test_without_postings_the_page_leads_to_the_import(browser: Browser) -
     page = await browser.get("/runs/new")
     assert is_empty(page)
     assert 'href="/postings/import?then=run"' in page.text
+
+
+@pytest.mark.parametrize(("zone", "ahead"), [("Pacific/Kiritimati", 14), ("Pacific/Pago_Pago", -11)])
+async def test_a_run_has_the_day_of_where_its_person_is_as_its_name(
+    browser: Browser, database: Database, ada: Principal, zone: str, ahead: int
+) -> None:
+    await make_postings(database, ada, "Clerk")
+    browser.cookies["hg_zone"] = zone
+    page = await browser.get("/runs/new")
+    async with database.read() as session:
+        there = await session.scalar(text(f"SELECT CAST(now() AT TIME ZONE 'UTC' + interval '{ahead} hours' AS date)"))
+    assert there is not None
+    assert elements(page, "input", name="name")[0]["value"] == f"Applications, {there.day} {there:%b}"

@@ -24,7 +24,8 @@ class Outgrown(Conflict):
     """More match than were confirmed."""
 
     def __init__(self, confirmed: int, now: int) -> None:
-        super().__init__(f"Meanwhile {now} tasks match, not {confirmed}. Nothing was done; look at it again.")
+        found = f"{now} task matches" if now == 1 else f"{now} tasks match"
+        super().__init__(f"Meanwhile {found}, not {confirmed}. Nothing was done; look at it again.")
 
 
 class NotWaiting(Conflict):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import ColumnElement, Select, any_, delete, func, literal, select, text, true, update
@@ -266,6 +267,7 @@ async def wait_for_twin(session: WriteSession, form: UUID) -> None:
     await session.execute(_ALONE, {"key": f"holdgate form {form}"})
 
 
-async def today(session: AsyncSession) -> date:
-    """The database's date, UTC."""
-    return (await session.execute(select(func.current_date()))).scalar_one()
+async def today(session: AsyncSession, zone: ZoneInfo) -> date:
+    """The database's date there."""
+    moment: datetime = (await session.execute(select(func.now()))).scalar_one()
+    return moment.astimezone(zone).date()

@@ -400,3 +400,21 @@ async def test_links_cannot_be_guessed_by_sending_forms(phone: httpx.AsyncClient
     tries = range(review.LIMIT.most + 1)
     guesses = [(await phone.post(f"/review{act}", data={"token": "x" * 43})).status_code for _ in tries]
     assert guesses == [404] * review.LIMIT.most + [429]
+
+
+async def test_times_are_written_in_the_zone_of_the_person_whose_link_it_is(
+    database: Database, settings: Settings, phone: httpx.AsyncClient
+) -> None:
+    """No script says where this browser is; the account does, unless the browser has said it elsewhere."""
+    asked = await put_question(database, settings)
+    async with database.write("system") as session:
+        email = (await recipients_of(session, [asked.approval_id]))[0].email
+        await principal(database, email)
+        await session.execute(
+            text("UPDATE users SET time_zone = 'Asia/Kolkata' WHERE email = :email"), {"email": email}
+        )
+    page = await phone.get(f"/review/{asked.tokens[0]}")
+    assert "IST" in page.text
+    phone.cookies[zone.COOKIE] = "Europe/Berlin"
+    page = await phone.get(f"/review/{asked.tokens[0]}")
+    assert "IST" not in page.text and "CE" in words(page)

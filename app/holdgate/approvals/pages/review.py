@@ -25,7 +25,7 @@ from holdgate.approvals.pages.question import (
     refusal,
 )
 from holdgate.approvals.pages.view_model import ApprovalModel, course_of
-from holdgate.approvals.requests import deciding, requesting, sessions, undoing
+from holdgate.approvals.requests import deadlines, deciding, requesting, sessions, undoing
 from holdgate.approvals.requests.sessions import ReviewSession
 from holdgate.approvals.rules import queries, upload_queries
 from holdgate.approvals.rules.access import holder_of
@@ -97,6 +97,7 @@ async def _page(
     fresh: bool = False,
     here: ReviewSession | None = None,
 ) -> ReviewPage:
+    await deadlines.show_zone_of(session, asked.recipient.email)
     asker = await asker_of(session, asked.approval)
     by_link = asked.approval.level == "link"
     course = await course_of(session, asked.approval, asked.recipient.email)

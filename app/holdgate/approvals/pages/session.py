@@ -12,7 +12,7 @@ from holdgate.approvals.pages import review
 from holdgate.approvals.pages.groups import checked
 from holdgate.approvals.pages.question import QuestionView, SentDecisions, question_view
 from holdgate.approvals.pages.review import LIMIT, check_robot, read_link_form, show_asked
-from holdgate.approvals.requests import grouping, sessions
+from holdgate.approvals.requests import deadlines, grouping, sessions
 from holdgate.approvals.requests.grouping import Result
 from holdgate.approvals.requests.sessions import ReviewSession
 from holdgate.approvals.rules import digest_queries
@@ -52,6 +52,7 @@ async def show_session(
     """What is next, after the one named. As every page of a link it changes nothing."""
     await request.app.state.limits.hit(LIMIT, client_address(request.scope))
     session = msgspec.structs.replace(await sessions.session_of(read, key_of(token), token), after=after)
+    await deadlines.show_zone_of(read, session.digest.email)
     item = session.beside(after)
     if item is None:
         return await render_private(request, "approvals/session.html", SessionPage(session))
@@ -110,6 +111,7 @@ async def _again(request: WebRequest, token: str, key: str, status: int, **more:
 async def _together(request: WebRequest, session: Session, token: str, key: str, **more: Any) -> TogetherPage:
     """Raises ApprovalNotFound."""
     found = await sessions.session_of(session, key_of(token), token)
+    await deadlines.show_zone_of(session, found.digest.email)
     alike = found.alike(key)
     if not alike and not more:
         raise ApprovalNotFound

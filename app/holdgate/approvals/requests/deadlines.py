@@ -1,4 +1,4 @@
-"""The end of the time to decide, written for whoever reads an email: absolute, in their own zone."""
+"""The end of the time to decide, written for whoever reads an email or its link's page: absolute, in their own zone."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from holdgate.accounts import service as accounts
 from holdgate.approvals.models import Approval
 from holdgate.core.db import Session
+from holdgate.core.text import zones
 from holdgate.core.text.zones import UTC, is_zone
 
 
@@ -15,6 +16,12 @@ async def zone_of(session: Session, email: str) -> ZoneInfo:
     """What the person has chosen; UTC for who has no account or leaves it to the browser."""
     user = await accounts.find_user_by_email(session, email)
     return ZoneInfo(user.time_zone) if user and user.time_zone and is_zone(user.time_zone) else UTC
+
+
+async def show_zone_of(session: Session, email: str) -> None:
+    """On a page behind a personal link neither a sign-in nor a script says where its reader is: their account does."""
+    if zones.shown() == UTC:
+        zones.show(await zone_of(session, email))
 
 
 async def time_now(session: Session) -> datetime:

@@ -14,6 +14,7 @@ from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
+from holdgate.core.text import zones
 from holdgate.core.tokens import Signer
 from holdgate.postings import queries, service
 from holdgate.postings.pages.selection import Choice, as_uuid, missing_parts, offered
@@ -73,7 +74,8 @@ async def new_run(
 
 
 async def usual_name(session: Session) -> str:
-    today = await queries.today(session)
+    """By the day where the person is."""
+    today = await queries.today(session, zones.shown())
     return f"Applications, {today.day} {today:%b}"
 
 

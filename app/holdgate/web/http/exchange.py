@@ -71,8 +71,18 @@ class Exchange:
             return {"type": "http.disconnect"}  # ends a stream that nobody reads
         message = await self._take()
         if self._received > self._max_body:
-            raise TooLarge(f"At most {self._max_body // 1024**2} MB can be sent at once.")
+            raise self.too_large()
         return message
+
+    def too_large(self) -> TooLarge:
+        """What was sent, as far as is known: a body that is refused is not read."""
+        most = f"At most {self._max_body // 1024**2} MB can be sent at once."
+        size = f" This has {self.announced / 1024**2:,.0f} MB." if self.announced > self._max_body else ""
+        if self.header("content-type").startswith("multipart/form-data"):
+            return TooLarge(
+                f"The file is too large, so nothing was saved. {most}{size} Choose a smaller file, or split it."
+            )
+        return TooLarge(f"{most}{size}")
 
     async def send(self, message: Any) -> None:
         if message["type"] == "http.response.start":

@@ -15,7 +15,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message
 
 from holdgate.core.config import Settings
-from holdgate.core.errors import AppError, Forbidden, TooLarge
+from holdgate.core.errors import AppError, Forbidden
 from holdgate.core.telemetry import log, tracing
 from holdgate.web import errors
 from holdgate.web.http.exchange import Exchange
@@ -98,7 +98,7 @@ class Shield:
             raise Forbidden("This request came from another site and has been refused.")
         check_fields(exchange.scope["query_string"])
         if exchange.announced > MAX_BODY:
-            raise TooLarge(f"At most {MAX_BODY // 1024**2} MB can be sent at once.")
+            raise exchange.too_large()
 
     def _own(self, exchange: Exchange) -> bool:
         """Whether an unsafe request comes from a page of ours, or from a program (which sends neither header)."""
