@@ -29,8 +29,15 @@ function inUse(region) {
   return [...region.querySelectorAll(CONTROLS)].some((control) => !isChoice(control) && touched(control));
 }
 
+// The key p stops and starts it (shortcuts.js), and a line says so.
+export function hold() {
+  const paused = document.documentElement.toggleAttribute("data-live-paused");
+  const line = document.getElementById("live-paused");
+  if (line) line.hidden = !paused;
+}
+
 function tick() {
-  if (document.hidden || !navigator.onLine) return;
+  if (document.hidden || !navigator.onLine || document.documentElement.hasAttribute("data-live-paused")) return;
   const now = performance.now();
   for (const region of document.querySelectorAll("[data-live]")) {
     if (!due.has(region)) due.set(region, now + pause(region));

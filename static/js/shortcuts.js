@@ -3,6 +3,8 @@
 // / goes to the list's field, ? shows all keys. Not loaded for people who have switched
 // single keys off.
 
+import { hold } from "./live.js";
+
 const PAUSE = 1200; // milliseconds between two keys of one shortcut
 const TYPING = "input:not([type=checkbox], [type=radio], [type=button], [type=submit]), textarea, select, [contenteditable]";
 let typed = [];
@@ -31,6 +33,7 @@ const own = {
     if (field) field.focus();
     else document.querySelector("[data-palette-open]")?.click();
   },
+  p: () => document.querySelector("[data-live]") && hold(),
   "?": () => document.getElementById("shortcuts-dialog")?.showModal(),
 };
 

@@ -45,7 +45,7 @@ async def test_all_that_match_a_filter_are_retried_by_forms_alone(
     assert done.status_code == 303
     address = done.headers["location"]
     progress = words(await member.get(address))
-    assert "0 retried, 3 to go" in progress.replace("  ", " ")
+    assert "0 of 3 retried, 3 left" in progress.replace("  ", " ")
     await finish(database)
     assert "3 retried" in words(await member.get(address))
     assert "data-live" not in (await member.get(address)).text
@@ -160,7 +160,7 @@ async def test_the_priority_is_asked_for_and_what_was_typed_is_kept(
     await finish(database)
     assert (await task_of(database, task_id)).priority == 700
     detail = words(await member.get(f"/tasks/{task_id}"))
-    assert "Priority 50 → 700" in detail
+    assert "Priority changed from 50 to 700" in detail
 
 
 async def test_dead_letters_are_grouped_by_error_and_a_group_is_resolved(
@@ -180,12 +180,12 @@ async def test_dead_letters_are_grouped_by_error_and_a_group_is_resolved(
     assert (await confirm(member, asked, note="Applied by hand.")).status_code == 303
     await finish(database)
     said = words(await member.get("/dead-letters"))
-    assert "1 open of 1 kind of error" in said
+    assert "1 open, 1 error" in said
     assert "3 resolved" in said
     assert "Posting 1 is gone." not in said
     found = words(await member.get("/tasks?state=resolved"))
     assert "Resolved 3" in found
-    assert "Dead letter 1" in found
+    assert "Failed 1" in found
     async with database.read() as session:
         assert await counts_by_state(session, ann.id) == {"resolved": 3, "dead_letter": 1}
 
@@ -198,7 +198,7 @@ async def test_a_resolved_one_is_retried_by_its_button_and_is_resolved_no_more(
     await finish(database)
     [history] = texts(await member.get(f"/tasks/{task_id}"), "section", id="history")
     assert NOTE in history
-    assert "Resolve" in history
+    assert "Marked resolved" in history
     assert (await member.send_form(f"/tasks/{task_id}/retry")).status_code == 303
     task = await task_of(database, task_id)
     assert (task.state, task.resolved_at, task.resolved_by, task.resolution) == ("queued", None, None, None)
@@ -221,7 +221,7 @@ async def test_a_redrive_is_followed_stopped_and_let_go_on_by_its_buttons(
     assert (stopped.status_code, stopped.headers["location"]) == (303, address)
     said = words(await member.get(address))
     assert "Stopped by ann@example.org." in said
-    assert "4 to go when it was stopped" in said
+    assert "1 of 5 retried, 4 left" in said
     assert (await member.send_form(f"{address}/stop")).status_code == 409
 
 

@@ -36,8 +36,8 @@ async def subjects(database: Database, recipient: str = "", limit: int = 100) ->
 async def test_messages_are_listed_newest_first(database: Database) -> None:
     for title in ("One", "Two", "Three"):
         await deliver(database, title)
-    assert await subjects(database) == ["Input needed:  Three", "Input needed:  Two", "Input needed:  One"]
-    assert await subjects(database, limit=1) == ["Input needed:  Three"]
+    assert await subjects(database) == ["Input needed: Three", "Input needed: Two", "Input needed: One"]
+    assert await subjects(database, limit=1) == ["Input needed: Three"]
 
 
 async def test_a_mail_that_is_sent_again_takes_the_place_of_the_first(database: Database) -> None:
@@ -45,7 +45,7 @@ async def test_a_mail_that_is_sent_again_takes_the_place_of_the_first(database: 
     await deliver(database, "First", task_id=task_id)
     await deliver(database, "Between")
     await deliver(database, "Again", task_id=task_id)
-    assert await subjects(database) == ["Input needed:  Again", "Input needed:  Between"]
+    assert await subjects(database) == ["Input needed: Again", "Input needed: Between"]
     async with database.read() as session:
         entry = (await mailbox.messages(session))[0]
         assert "Again" in read((await mailbox.delivered(session, entry.id)).raw).text
@@ -54,8 +54,8 @@ async def test_a_mail_that_is_sent_again_takes_the_place_of_the_first(database: 
 async def test_the_search_takes_a_part_of_the_recipient_literally_and_in_any_case(database: Database) -> None:
     await deliver(database, "Ada", to="Ada@example.org")
     await deliver(database, "Under", to="a_a@example.org")
-    assert await subjects(database, "ADA@ex") == ["Input needed:  Ada"]
-    assert await subjects(database, "a_a") == ["Input needed:  Under"]
+    assert await subjects(database, "ADA@ex") == ["Input needed: Ada"]
+    assert await subjects(database, "a_a") == ["Input needed: Under"]
     assert await subjects(database, "%") == []
 
 
@@ -70,7 +70,7 @@ async def test_letters_of_all_alphabets_come_out_as_they_went_in(database: Datab
     async with database.read() as session:
         (entry,) = await mailbox.messages(session)
         reading = read((await mailbox.delivered(session, entry.id)).raw)
-    assert entry.subject == reading.subject == "Input needed:  申请 Ωμέγα 🎉"
+    assert entry.subject == reading.subject == "Input needed: 申请 Ωμέγα 🎉"
     assert reading.text.startswith("申请 Ωμέγα 🎉\n")
     assert "申请 Ωμέγα 🎉" in reading.html
 

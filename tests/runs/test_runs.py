@@ -7,7 +7,8 @@ from itertools import pairwise
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, func, select, text
+from redis.asyncio import Redis
+from sqlalchemy import event, func, select, text, update
 
 from holdgate.approvals.requests import deciding
 from holdgate.core.config import Settings
@@ -20,8 +21,12 @@ from holdgate.runs.models import Run
 from holdgate.runs.states import RUN_MACHINE, RunState, RunVerb
 from holdgate.stats.counts import counts_by_run
 from holdgate.tasks.models import Task
+from holdgate.tasks.queue.moves import move_tasks
 from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.states import TaskVerb
+from tests.elements import elements
 from tests.factories.approvals import approve, principal, put_question
+from tests.factories.site import browser_of, site_of
 from tests.factories.workers import task_of
 
 
@@ -197,3 +202,28 @@ async def test_somebody_elses_run_does_not_exist_for_others(database: Database) 
         await act(database, eve, run_id, RunVerb.CANCEL)
     admin = await principal(database, "root@example.org", admin=True)
     await act(database, admin, run_id, RunVerb.CANCEL)
+
+
+async def test_a_run_of_which_tasks_failed_is_no_success_and_is_found_as_such(
+    database: Database, settings: Settings, redis: Redis
+) -> None:
+    ann, bob = await principal(database), await principal(database, "bob@example.org")
+    failed, fine = await start(database, ann, 2), await start(database, ann, 1)
+    async with database.write("system") as session:
+        await move_tasks(session, TaskVerb.BURY, Task.run_id == failed, reason="It broke.", error="ValueError")
+        await move_tasks(session, TaskVerb.CANCEL, Task.run_id == fine)
+        await session.execute(update(Run).values(finished_at=func.now()))
+    async with site_of(settings, database, redis) as transport:
+        async with browser_of(transport, ann) as browser:
+            page = await browser.get("/runs")
+            looks = {row["id"]: row.text for row in elements(page, "tr", id=True)}
+            assert "2 failed" in looks[f"run-{failed}"] and "failed" not in looks[f"run-{fine}"]
+            assert "failed" in {each["data-state"] for each in elements(page, "span", class_="badge")}
+            rows = elements(await browser.get("/runs?state=failed"), "tr", id=True)
+            assert [row["id"] for row in rows] == [f"run-{failed}"]
+            assert (await browser.send_form(f"/runs/{failed}/rename", {"name": " Spring   run "})).status_code == 303
+            assert (await browser.send_form(f"/runs/{failed}/rename", {"name": " "})).status_code == 422
+        async with browser_of(transport, bob) as browser:
+            assert (await browser.send_form(f"/runs/{failed}/rename", {"name": "Mine"})).status_code == 404
+    async with database.read() as session:
+        assert (await session.get_one(Run, failed)).name == "Spring run"

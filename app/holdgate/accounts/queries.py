@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, exists, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from holdgate.accounts.models import User, UserSession
+from holdgate.accounts.models import ApiToken, User, UserSession
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.ids import uuid7
 
@@ -130,6 +130,15 @@ async def set_shortcuts(session: WriteSession, user_id: UUID, wanted: bool) -> N
 async def emails_of(session: Session, user_ids: Sequence[UUID]) -> dict[UUID, str]:
     rows = await session.execute(select(User.id, User.email).where(User.id.in_(user_ids)))
     return {id: email for id, email in rows}
+
+
+async def count_users(session: Session) -> int:
+    return int((await session.execute(select(func.count()).select_from(User))).scalar_one())
+
+
+async def has_token(session: Session, user_id: UUID) -> bool:
+    found = await session.execute(select(ApiToken.id).where(ApiToken.user_id == user_id).limit(1))
+    return found.first() is not None
 
 
 # Sessions

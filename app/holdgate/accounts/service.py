@@ -31,6 +31,15 @@ async def emails_of(session: Session, user_ids: Sequence[UUID]) -> dict[UUID, st
     return await queries.emails_of(session, user_ids) if user_ids else {}
 
 
+async def count_users(session: Session) -> int:
+    return await queries.count_users(session)
+
+
+async def has_token(session: Session, user_id: UUID) -> bool:
+    """Whether the person has a token for programs."""
+    return await queries.has_token(session, user_id)
+
+
 async def find_user_by_email(session: Session, email: str) -> User | None:
     """In whatever spelling; nobody has what is no address."""
     try:

@@ -190,6 +190,21 @@ async def unwatch(session: WriteSession, action_id: UUID, ids: list[UUID], faile
         )
 
 
+_SUCCEEDED = text(
+    """
+    SELECT count(*) FROM (
+      SELECT 1 FROM bulk_tasks b JOIN tasks t ON t.id = b.task_id
+      WHERE b.action_id = :id AND b.outcome = 'done' AND t.state = 'succeeded' LIMIT :most) AS found
+    """
+)
+
+
+async def count_succeeded(session: AsyncSession, action_id: UUID, most: int = 10_000) -> int:
+    """How many of the tasks that it changed have succeeded by now, `most` at most."""
+    found = await session.execute(_SUCCEEDED, {"id": action_id, "most": most})
+    return int(found.scalar_one())
+
+
 async def pass_over(session: WriteSession, action_id: UUID) -> None:
     """The end of this step's tasks is not waited for any more."""
     await session.execute(_PASS, {"id": action_id})

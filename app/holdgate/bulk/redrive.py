@@ -2,7 +2,8 @@
 
 - It stops by itself when one of its tasks fails with the same error as before, be it one try of several.
 - Another error does not stop it; only when nothing at all of a step got through does it wait for a person.
-- Tasks that wait for a person, or with a paused run, let it wait, too; it goes on once they have ended.
+- A task that waits for a person has come past the error, so it is gone past; it can still stop the redrive later.
+- Tasks of a paused run let it wait, too; it continues once they have ended.
 - A person may let a waiting one go on, or stop it. What was passed over can still stop it.
 """
 
@@ -33,19 +34,22 @@ async def may_step(session: WriteSession, action: BulkAction, *, now: datetime |
         return False
     step = [one for one in seen if one.watch == "step"]
     ended = [one for one in seen if one.state == "gone" or one.state in FINISHED]
-    open_ = [one for one in step if one not in ended]
+    held = [one for one in step if one.state in HOLDS]
+    open_ = [one for one in step if one not in ended and one not in held]
     if open_:
         await _wait(session, action, open_, now)
         return False
     failed = sum(one.state == TaskState.DEAD_LETTER for one in ended)
     if step and all(one.state == TaskState.DEAD_LETTER for one in step):
         if action.state == BulkState.RUNNING:
-            reason = f"Nothing of the last step got through: {_tasks(len(step))} failed, though with other errors."
+            reason = f"The whole batch failed with other errors ({_tasks(len(step))})."
             await queries.move_action(session, action.id, BulkMove.WAIT, reason=reason, now=now)
         else:
             await queries.postpone(session, action.id, queries.at(now) + LOOK)
         return False
     await queries.unwatch(session, action.id, [one.id for one in ended], failed)
+    if held:
+        await queries.pass_over(session, action.id)
     if action.state == BulkState.WAITING:
         await queries.move_action(session, action.id, BulkMove.CONTINUE, now=now)
     return True
@@ -53,9 +57,10 @@ async def may_step(session: WriteSession, action: BulkAction, *, now: datetime |
 
 async def _wait(session: WriteSession, action: BulkAction, open_: list[Watched], now: datetime | None) -> None:
     """Some of the step have not ended. When none of them can go on by itself, say so."""
-    stuck = [one for one in open_ if one.state in HOLDS or one.state == TaskState.PAUSED]
+    stuck = [one for one in open_ if one.state == TaskState.PAUSED]
     if len(stuck) == len(open_) and action.state == BulkState.RUNNING:
-        reason = f"{_tasks(len(stuck))} of the last step {'waits' if len(stuck) == 1 else 'wait'} for a person."
+        paused = "is paused with its run" if len(stuck) == 1 else "are paused with their runs"
+        reason = f"{_tasks(len(stuck))} of the last batch {paused}."
         await queries.move_action(session, action.id, BulkMove.WAIT, reason=reason, now=now)
     elif len(stuck) < len(open_) and action.state == BulkState.WAITING:
         await queries.move_action(session, action.id, BulkMove.CONTINUE, now=now)

@@ -1,6 +1,6 @@
 """Pages of bulk actions: choose and confirm, follow, stop, let a redrive go on; without JavaScript as well."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -21,6 +21,8 @@ from holdgate.core.db import Session
 from holdgate.core.errors import AppError, Invalid, NotFound
 from holdgate.core.paging import Cursor, paginate
 from holdgate.core.principal import Principal
+from holdgate.core.text.masking import masked_text
+from holdgate.stats.failures import names_of
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.search.parameters import parse_filter
 from holdgate.web.forms import Form, blank, read_form
@@ -30,6 +32,7 @@ from holdgate.web.http.sessions import Read, Write, discard
 from holdgate.web.pager import Pager, pager
 from holdgate.web.render import render, see_other
 
+MOST_NAMED, DIGEST = 20, 12  # errors; characters of the part of their ids that is the same in every kind
 REDRIVE = "redrive"  # how pages call a retry in steps
 VERBS = (*(verb.value for verb in BulkVerb), REDRIVE)
 
@@ -44,7 +47,10 @@ class BulkConfirmation(msgspec.Struct, frozen=True):
 
 
 class NewPage(msgspec.Struct, frozen=True, kw_only=True):
-    """What would be done, to be confirmed. Without a preview the filter or the verb does not fit: see `errors`."""
+    """What would be done, to be confirmed. Without a preview the filter or the verb is invalid: see `errors`.
+
+    `named`: what the errors say that the filter names by their ids.
+    """
 
     verb: str
     form: Form[BulkConfirmation]
@@ -52,6 +58,7 @@ class NewPage(msgspec.Struct, frozen=True, kw_only=True):
     params: list[tuple[str, str]]
     preview: BulkCount | None = None
     conditions: Sequence[Condition] = ()
+    named: Sequence[str] = ()
     steps: tuple[int, ...] = redrive.STEPS
 
 
@@ -84,6 +91,7 @@ class ActionPage(msgspec.Struct, frozen=True, kw_only=True):
     live: bool
     waits: bool
     undo: UndoView | None
+    succeeded: int | None
 
 
 class ActionList(msgspec.Struct, frozen=True):
@@ -153,6 +161,8 @@ def _wanted(request: WebRequest) -> TaskFilter:
         params = [pair for pair in params if pair[0] == "id"]
         if not params:
             raise Invalid("No task is selected. Go back and tick some, or choose all that match.")
+    elif which == "errors" and not request.query_params.get("fingerprint"):
+        raise Invalid("No error is selected. Go back and select some.")
     elif which == "all":
         params = [pair for pair in params if pair[0] != "id"]
     return parse_filter(params).good()
@@ -179,7 +189,14 @@ async def _new_page(
         params=wanted.params(),
         preview=preview,
         conditions=conditions_of(preview.wanted),
+        named=[each async for each in _named(session, user, wanted.fingerprint)],
     )
+
+
+async def _named(session: Session, user: Principal, fingerprints: str) -> AsyncIterator[str]:
+    for each in fingerprints.split(",")[:MOST_NAMED] if fingerprints else ():
+        for name in (await names_of(session, each[-DIGEST:], user.scope))[:1]:
+            yield f"{name.error_type}: “{masked_text(name.message)[:200]}”"
 
 
 @get("/bulk")
@@ -209,6 +226,7 @@ async def show_action(request: WebRequest, user: SignedIn, read: Read, action_id
         live=action.state in OPEN,
         waits=action.state == BulkState.WAITING,
         undo=await _undo(read, action),
+        succeeded=await queries.count_succeeded(read, action_id) if action.verb == BulkVerb.RETRY else None,
     )
     return await render(request, "bulk/detail.html", view, nav="tasks", fragment="bulk/_detail.html")
 
@@ -229,7 +247,7 @@ async def _undo(session: Session, action: BulkAction) -> UndoView | None:
 @post("/bulk/{action_id:uuid}/stop")
 async def stop(request: WebRequest, user: SignedIn, write: Write, action_id: FromPath[UUID]) -> Response[Any]:
     await service.stop(write, user, action_id)
-    return see_other(request, f"/bulk/{action_id}", "Stopped. What was done stays done.")
+    return see_other(request, f"/bulk/{action_id}", "Stopped. Completed changes stay.")
 
 
 @post("/bulk/{action_id:uuid}/continue")

@@ -3,7 +3,12 @@
 from holdgate.feature import Feature, NavigationItem
 
 FEATURE = Feature(
-    pages=("holdgate.overview.views",),
+    pages=(
+        "holdgate.overview.pages.overview",
+        "holdgate.overview.pages.errors",
+        "holdgate.overview.pages.resume",
+        "holdgate.overview.pages.help",
+    ),
     api=("holdgate.overview.api",),
     navigation=(
         NavigationItem(
@@ -14,6 +19,16 @@ FEATURE = Feature(
             rank=10,
             keys="g o",
             words="home start dashboard",
+        ),
+        NavigationItem(key="help", label="Help", href="/help", group="account", rank=50, words="terms glossary docs"),
+        NavigationItem(
+            key="resume",
+            label="Resume",
+            href="/resume",
+            group="more",
+            rank=5,
+            keys="g e",
+            words="continue rejected expired paused sign-in input",
         ),
     ),
 )

@@ -7,6 +7,7 @@ import msgspec
 from holdgate.core.config import Settings
 from holdgate.core.db import Database, ReadSession
 from holdgate.core.principal import Principal
+from holdgate.overview.first_steps import FirstStep, first_steps
 from holdgate.overview.needs import Need, needs_of
 from holdgate.stats import counts as stats
 from holdgate.stats.failures import ErrorSummary, failures_in
@@ -20,6 +21,8 @@ from holdgate.tasks.search.lists import LivingWorker
 from holdgate.tasks.states import TaskState
 
 # What a chart of throughput counts, from the bottom up; a try that failed comes back as `retrying`.
+# What waits for an answer, ended without a yes, or is paused (overview/pages/resume.py).
+RESUMABLE = (TaskState.NEEDS_AUTH, TaskState.NEEDS_INPUT, TaskState.REJECTED, TaskState.EXPIRED, TaskState.PAUSED)
 OUTCOMES = [TaskState.SUCCEEDED, TaskState.RETRYING, TaskState.DEAD_LETTER]
 
 
@@ -46,6 +49,8 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     queues: list[QueueLine]
     failures: list[ErrorSummary]
     crew: Crew
+    resumable: int
+    steps: list[FirstStep]
 
 
 async def overview_of(
@@ -69,6 +74,8 @@ async def overview_of(
         figures = await figures_of(past, period, by.scope, [state.value for state in OUTCOMES], internal)
         spans = [point.at for point in figures.points]
         failed = await failures_in(past, period.span, spans, by.scope, failures)
+    # Their own, as the page /resume has it, also of who sees everybody's.
+    mine = {**own, **counts} if by.scope else await stats.counts_by_state(read, by.id)
     return Overview(
         needs=await needs_of(read, by, settings, counts=by_kind, workers=workers, queues=lines),
         started=any(counts.values()),
@@ -79,6 +86,8 @@ async def overview_of(
         queues=lines,
         failures=failed,
         crew=crew_of(workers),
+        steps=[] if any(counts.values()) else await first_steps(read, by),
+        resumable=sum(n for state, n in mine.items() if state in RESUMABLE),
     )
 
 

@@ -54,6 +54,13 @@ async def move_run(
     return None if state is None else RunState(state)
 
 
+async def rename_run(session: WriteSession, run_id: UUID, scope: UUID | None, name: str) -> bool:
+    """False: no such run, or somebody else's."""
+    mine = (Run.id == run_id, _mine(scope))
+    renamed = await session.execute(update(Run).where(*mine).values(name=name).returning(Run.id))
+    return renamed.first() is not None
+
+
 # By the run's own tasks, and not as an index has their state: just after many were moved the planner believes hardly
 # any task to be in the state it was in, and would go through all of those once for every run.
 _BEHIND = or_(

@@ -23,6 +23,7 @@ from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
 
+LONGEST_NAME = 200
 CHUNK = 1000  # tasks moved in one transaction when their run changes
 RUNS = 50  # brought along by one beat of the sweeper
 
@@ -35,9 +36,7 @@ async def start_run(
     Raises:
         Invalid: no usable name. EmptyRun: no tasks. UnknownKind, PayloadMismatch: of any of the tasks.
     """
-    name = " ".join(name.split())
-    if is_blank(name) or len(name) > 200:
-        raise Invalid("A run needs a name of at most 200 characters.", {"name": "From 1 to 200 characters."})
+    name = _checked_name(name)
     if not requests:
         raise EmptyRun("A run needs at least one task. Choose what it should work on.")
     service.check_asked(requests)
@@ -45,6 +44,21 @@ async def start_run(
     await queries.insert_run(session, run_id, by.id, name)
     await service.enqueue_many(session, [_in_run(r, run_id, by) for r in requests])
     return run_id
+
+
+def _checked_name(name: str) -> str:
+    name = " ".join(name.split())
+    if is_blank(name) or len(name) > LONGEST_NAME:
+        raise Invalid(f"A run needs a name of at most {LONGEST_NAME} characters.", {"name": "1 to 200 characters."})
+    return name
+
+
+async def rename(session: WriteSession, by: Principal, run_id: UUID, name: str) -> str:
+    """Returns the name as it is kept. Raises RunNotFound, Invalid."""
+    name = _checked_name(name)
+    if not await queries.rename_run(session, run_id, by.scope, name):
+        raise RunNotFound
+    return name
 
 
 async def add_tasks(session: WriteSession, by: Principal, run_id: UUID, requests: Sequence[TaskRequest]) -> list[UUID]:

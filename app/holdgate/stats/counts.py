@@ -122,3 +122,25 @@ _KINDS_OF_RUN = text("SELECT DISTINCT kind FROM task_counts WHERE run_id = :run"
 async def kinds_of_run(session: AsyncSession, run: UUID) -> set[str]:
     """The kinds of its tasks, but for those of the last second."""
     return set((await session.execute(_KINDS_OF_RUN, {"run": run})).scalars())
+
+
+_BY_RUN_AND_STATE = text(
+    _COUNTS.format(
+        folded="task_counts",
+        columns="c.run_id",
+        columns_l="l.run_id",
+        key="run_id, state",
+        where_c="c.owner_id = :owner AND c.state = ANY(CAST(:states AS text[]))",
+        where_l="l.owner_id = :owner",
+    )
+)
+
+
+async def counts_of_states(session: AsyncSession, owner: UUID, states: list[str]) -> dict[UUID | None, dict[str, int]]:
+    """Run (None: no run) → state → how many of one owner's tasks, for the states given."""
+    found: dict[UUID | None, dict[str, int]] = {}
+    rows: Any = await session.execute(_BY_RUN_AND_STATE, {"owner": owner, "states": states})
+    for run, state, n in rows:
+        if state in states and n > 0:
+            found.setdefault(run, {})[state] = int(n)
+    return found

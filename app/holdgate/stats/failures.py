@@ -127,3 +127,52 @@ async def failures_in(
             )
         )
     return found
+
+
+class ErrorName(msgspec.Struct, frozen=True, kw_only=True):
+    """What an error of a kind said the last time."""
+
+    fingerprint: str
+    kind: str
+    error_type: str
+    message: str
+    last_at: datetime
+
+
+_NAMES = """
+    SELECT fingerprint, kind, error_type, message, last_at FROM error_names
+    WHERE {mine} AND right(fingerprint, 13) = ':' || :digest ORDER BY last_at DESC
+"""
+_NAMES_OF_ALL = text(_NAMES.format(mine="owner_id IS NULL"))
+_NAMES_OF_ONE = text(_NAMES.format(mine="owner_id = :owner"))
+
+
+async def names_of(session: AsyncSession, digest: str, owner: UUID | None) -> list[ErrorName]:
+    """One error in all the kinds that had it lately, the latest first: one owner's or everybody's."""
+    query = _NAMES_OF_ALL if owner is None else _NAMES_OF_ONE
+    rows: Any = await session.execute(query, {"digest": digest} | ({} if owner is None else {"owner": owner}))
+    return [ErrorName(**dict(zip(ErrorName.__struct_fields__, row, strict=True))) for row in rows]
+
+
+_TREND = """
+    WITH spans AS (
+      SELECT date_bin(make_interval(mins => :span), now(), CAST(:epoch AS timestamptz))
+             - make_interval(mins => :span * CAST(i AS integer)) AS at
+      FROM generate_series(0, CAST(:count AS integer) - 1) AS i)
+    SELECT s.at, CAST(coalesce(sum(m.n), 0) AS bigint)
+    FROM spans s LEFT JOIN error_minutes m ON m.minute = s.at AND m.span = :span AND {mine}
+      AND m.fingerprint = ANY(CAST(:fingerprints AS text[]))
+    GROUP BY s.at ORDER BY s.at
+"""
+_TREND_OF_ALL = text(_TREND.format(mine="m.owner_id IS NULL"))
+_TREND_OF_ONE = text(_TREND.format(mine="m.owner_id = :owner"))
+
+
+async def trend_of(
+    session: AsyncSession, fingerprints: list[str], owner: UUID | None, *, span: int, count: int, epoch: datetime
+) -> list[tuple[datetime, int]]:
+    """How many attempts failed with these in each of the last `count` spans of `span` minutes."""
+    values = {"fingerprints": fingerprints, "span": span, "count": count, "epoch": epoch}
+    query = _TREND_OF_ALL if owner is None else _TREND_OF_ONE
+    rows: Any = await session.execute(query, values if owner is None else {**values, "owner": owner})
+    return [(at, int(n)) for at, n in rows]

@@ -1,5 +1,6 @@
 """How templates write values: times, numbers, sizes, states. `ago` has the words of static/js/clock.js."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, date, timedelta
 from datetime import datetime as DateTime
@@ -148,6 +149,11 @@ def json_pretty(value: Any) -> str:
         return str(value)
 
 
+def json_plain(value: Any) -> str:
+    """Indented JSON in ASCII, for the clipboard: nothing invisible is in it."""
+    return json.dumps(msgspec.to_builtins(value), indent=2)
+
+
 class Excerpt(NamedTuple):
     """As much of a value as a page shows. `length`: of the whole, in characters; `tree`: it may be shown as one."""
 
@@ -188,6 +194,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "bytes": size,
     "json_pretty": json_pretty,
+    "json_plain": json_plain,
     "excerpt": excerpt,
     "unseen": unseen,
     "markdown": markdown,

@@ -252,7 +252,7 @@ async def test_nobody_passes_a_group_s_decision_on_to_whoever_started_it(
     asked = await put_question(database, settings, recipients=(), needed={"security": 1}, deliver=False)
     [ann] = await recipients_of(database, asked)
     token = await delivered(database, settings, ann.id)
-    with pytest.raises(Invalid, match="started it"):
+    with pytest.raises(Invalid, match="started this task"):
         await pass_on(database, digest(token), OWNER)
     by_name = await put_question(database, settings, recipients=(ANN,))
     assert await pass_on(database, by_name.hashes()[0], OWNER) == OWNER

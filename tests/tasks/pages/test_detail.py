@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 import holdgate.kinds.http_request
 import holdgate.kinds.image_process  # noqa: F401
@@ -57,8 +57,8 @@ async def test_mails_questions_and_decisions_stand_in_one_story_with_the_receipt
         page = await browser.get(f"/tasks/{asked.task_id}")
     said = words(page)
     order = [
-        "Enqueue → queued",
-        "Claim → running",
+        "Queued",
+        "Attempt 1 started",
         "Approval requested: May it go on?",
         "Email delivered to owner@example.org",
         "Approved",
@@ -240,3 +240,42 @@ async def test_the_times_of_a_new_task_are_those_of_whoever_fills_it_in(database
 def test_an_hour_that_the_clocks_leave_out_is_refused() -> None:
     with pytest.raises(ValueError, match="That time doesn’t exist"):
         zone.moment("2031-03-30T02:30", ZoneInfo("Europe/Vienna"))
+
+
+async def test_a_task_is_started_now_once_more_earlier_and_compared(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    first = await make_task(database, TaskState.SCHEDULED, owner_id=ann.id)
+    page = await member.get(f"/tasks/{first}")
+    assert elements(page, "form", action=f"/tasks/{first}/run-now")
+    assert (await member.send_form(f"/tasks/{first}/priority", {"priority": "700"})).status_code == 303
+    assert (await member.send_form(f"/tasks/{first}/priority", {"priority": "high"})).status_code == 422
+    assert (await member.send_form(f"/tasks/{first}/run-now", {})).status_code == 303
+    started = await task_of(database, first)
+    assert (started.state, started.priority) == ("queued", 700)
+    assert (await member.send_form(f"/tasks/{first}/run-now", {})).status_code == 409
+    made = (await member.send_form(f"/tasks/{first}/run-again", {})).headers["location"].rpartition("/")[2]
+    again = await task_of(database, UUID(made))
+    assert (again.kind, again.payload, again.state) == (started.kind, started.payload, "queued")
+    compared = await member.get(f"/tasks/compare?id={first}&id={made}")
+    differ = " ".join(row.text for row in elements(compared, "tr", data_differs=True))
+    assert "Priority" in differ or "Started" in differ or "Created" in differ
+    assert "test.nothing" not in differ, "the same kind"
+    assert (await member.get(f"/tasks/compare?id={first}")).status_code == 422
+
+
+async def test_the_error_stands_on_top_once_and_a_success_has_none(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    [task_id] = await buried(database, 1, "Out of paper.", owner_id=ann.id)
+    page = await member.get(f"/tasks/{task_id}")
+    order = [each["id"] for each in elements(page, "section", id=True)]
+    assert order.index("error") < order.index("history")
+    assert texts(page, "ol", aria_label="Timeline")[0].count("Out of paper.") == 1, (
+        "as the reason, not as a second error"
+    )
+    assert [each["data-state"] for each in elements(page, "li", data_state=True)][:2] == ["queued", "running"]
+    done = await make_task(database, TaskState.SUCCEEDED, owner_id=ann.id)
+    async with database.write("system") as session:
+        await session.execute(update(Task).where(Task.id == done).values(error={"type": "X", "message": "old"}))
+    assert not elements(await member.get(f"/tasks/{done}"), "section", id="error")

@@ -44,10 +44,10 @@ async def test_mail_is_set_apart_and_the_counts_are_exact_with_and_without(
     assert "All 1" in words(without)
     assert "1" in texts(without, "button", name="which", value="all")[0].split()
     assert "(2)" in texts(without, data_left_out=True)[0]
-    shown = await member.get(link(without, "Show them too") or "")
+    shown = await member.get(link(without, "Show") or "")
     assert set(listed(shown)) == {work, *mails}
     assert "All 3" in words(shown)
-    assert listed(await member.get(link(shown, "Leave them out") or "")) == [work]
+    assert listed(await member.get(link(shown, "Hide") or "")) == [work]
     only = await member.get("/tasks?mail=only")
     assert set(listed(only)) == set(mails)
     assert "All 2" in words(only)

@@ -29,6 +29,7 @@ from holdgate.runs.api.schemas import (
     RunExportQuery,
     RunItem,
     RunMoved,
+    RunName,
     RunPage,
     RunQuery,
     RunTimes,
@@ -89,6 +90,14 @@ async def start_run(session: WriteSession, by: Principal, sent: NewRun) -> Mutat
     run_id = await service.start_run(session, by, sent.name, tasks)
     url = f"{PATH}/runs/{run_id}"
     return MutationReply(CreatedRun(run_id, url, len(tasks)), 201, url)
+
+
+@post(
+    "/runs/{run_id:uuid}/rename", scope=Scope.TASKS_WRITE, tag=TAG, summary="Rename a run", example={"name": "Tuesday"}
+)
+async def rename_run(session: WriteSession, by: Principal, sent: RunName, run_id: UUID) -> RunName:
+    """From 1 to 200 characters; spaces around are left out."""
+    return RunName(await service.rename(session, by, run_id, sent.name))
 
 
 @post(
@@ -168,6 +177,7 @@ handlers = [
     list_runs,
     get_run,
     start_run,
+    rename_run,
     add_tasks,
     get_run_times,
     get_run_events,

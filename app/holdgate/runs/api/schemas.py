@@ -49,6 +49,12 @@ class RunExportQuery(msgspec.Struct, frozen=True):
     """All of them."""
 
 
+class RunName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a run is called, from 1 to 200 characters."""
+
+    name: str
+
+
 class NewRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A run with its first tasks; these name no run themselves."""
 

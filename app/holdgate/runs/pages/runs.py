@@ -27,6 +27,7 @@ from holdgate.tasks.search.parameters import FilterForm
 from holdgate.tasks.states import STANDINGS, TaskState
 from holdgate.tasks.timeline import TimelineEntry
 from holdgate.web.downloads import export
+from holdgate.web.forms import read_form
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
 from holdgate.web.http.sessions import Read, Write
@@ -165,6 +166,17 @@ SAID = {
 }
 
 
+class NameForm(msgspec.Struct, frozen=True):
+    name: str = ""
+
+
+@post("/runs/{run_id:uuid}/rename")
+async def rename_run(request: WebRequest, user: SignedIn, write: Write, run_id: FromPath[UUID]) -> Response[Any]:
+    form = await read_form(request, NameForm)
+    await service.rename(write, user, run_id, form.data.name if form.data else "")
+    return see_other(request, f"/runs/{run_id}", "Run renamed.")
+
+
 @post("/runs/{run_id:uuid}/{verb:str}")
 async def act_on_run(
     request: WebRequest, user: SignedIn, write: Write, run_id: FromPath[UUID], verb: FromPath[str]
@@ -176,4 +188,4 @@ async def act_on_run(
     return see_other(request, f"/runs/{run_id}", SAID[chosen])
 
 
-handlers = [show_runs, export_runs, show_run, act_on_run]
+handlers = [show_runs, export_runs, show_run, rename_run, act_on_run]

@@ -16,14 +16,16 @@ from holdgate.core.db import ReadSession
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.core.text.masking import masked, masked_text
+from holdgate.stats import counts as stats
 from holdgate.tasks import artifacts, exports
 from holdgate.tasks.api.tasks import asked_filter
-from holdgate.tasks.failures.groups import FailureGroup
+from holdgate.tasks.failures.groups import FailureGroup, list_groups
 from holdgate.tasks.models import Artifact
 from holdgate.tasks.pages.artifacts import file_of
-from holdgate.tasks.pages.dead_letters import dead_letters
+from holdgate.tasks.pages.dead_letters import MOST_GROUPS
 from holdgate.tasks.schemas import ExportQuery, Moment, TaskDetail
 from holdgate.tasks.search import lists
+from holdgate.tasks.states import RESOLVED, TaskState
 from holdgate.web.downloads import download
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
@@ -85,8 +87,14 @@ class ArtifactList(msgspec.Struct, frozen=True):
 @get("/dead-letters", scope=Scope.TASKS_READ, tag=TAG, summary="List errors of failed tasks")
 async def list_dead_letters(user: Principal, read: ReadSession) -> DeadLetterList:
     """`GET /tasks?state=dead_letter&fingerprint=…` lists those of one error."""
-    found = await dead_letters(read, user.scope)
-    return DeadLetterList([_group(each) for each in found.groups], found.open, found.resolved, found.more)
+    groups = await list_groups(read, user.scope, MOST_GROUPS + 1)
+    counts = await stats.counts_by_state(read, user.scope)
+    return DeadLetterList(
+        [_group(each) for each in groups[:MOST_GROUPS]],
+        counts.get(TaskState.DEAD_LETTER, 0),
+        counts.get(RESOLVED, 0),
+        len(groups) > MOST_GROUPS,
+    )
 
 
 @get("/tasks/{task_id:uuid}/steps", scope=Scope.TASKS_READ, tag=TAG, summary="List the completed steps of a task")

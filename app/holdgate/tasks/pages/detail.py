@@ -1,6 +1,7 @@
 """The page of one task with the buttons on it, and that of the workers."""
 
 import asyncio
+import json
 import shlex
 from typing import Annotated, Any
 from uuid import UUID
@@ -92,10 +93,10 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
 def _curl(request: WebRequest, task: Task, payload: Any) -> str:
     """The request that makes another one like it. Secrets have to be filled in."""
     settings: Settings = request.app.state.settings
-    body = msgspec.json.encode({"kind": task.kind, "payload": payload, "title": task.title, "queue": task.queue})
+    body = json.dumps({"kind": task.kind, "payload": payload, "title": task.title, "queue": task.queue})
     return (
         f"curl {settings.base_url}/api/v1/tasks -H 'Authorization: Bearer YOUR_TOKEN' "
-        f"-H 'Content-Type: application/json' -d {shlex.quote(body.decode())}"
+        f"-H 'Content-Type: application/json' -d {shlex.quote(body)}"
     )
 
 

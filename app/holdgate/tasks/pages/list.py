@@ -8,6 +8,7 @@ id is looked for among all.
 from collections.abc import Sequence
 from typing import Annotated, TypeAlias
 from urllib.parse import urlencode
+from uuid import UUID
 
 import msgspec
 from litestar import Response, get
@@ -64,7 +65,8 @@ class Turn(msgspec.Struct, frozen=True):
 class TaskList(msgspec.Struct, frozen=True, kw_only=True):
     """A page of tasks. `current`: the tab it is on, None when several states are asked for; `total`: of all states;
     `matching`: how many fit, where that is known without counting; `params`: the filter, for forms; `query`: the same
-    for links; `mail`: whether mail and webhooks are among them, with how many they are and the way to the other choice.
+    for links; `mail`: whether mail and webhooks are among them, with how many they are and the way to the other choice;
+    `owners`: their addresses by id, for who sees everybody's.
     """
 
     tasks: list[Task]
@@ -85,6 +87,7 @@ class TaskList(msgspec.Struct, frozen=True, kw_only=True):
     mail: str
     mail_count: int
     mail_url: str
+    owners: dict[UUID, str]
 
 
 class ListPage(msgspec.Struct, frozen=True):
@@ -124,16 +127,16 @@ async def task_list(session: Session, user: Principal, form: FilterForm, asked: 
         mail=wanted.mail,
         mail_count=_matching(mail, replace(wanted, mail=ONLY)) or 0,
         mail_url=address.of(mail=WITHOUT if not wanted.mail else ""),
+        owners=await lists.owners_of(session, shown.rows) if user.is_admin else {},
     )
 
 
 def _tabs(counts: dict[str, int], wanted: TaskFilter, address: "_Address") -> list[Tab]:
-    """All, and each state that has tasks or is asked for."""
+    """All, and every state, also without tasks: a tab that came and went would move the others under the pointer."""
     known = tellable(wanted)
     return [
         Tab(state, address.of(states=(state,) if state else ()), n if known else None)
         for state, n in (("", sum(counts.values())), *((state, counts.get(state, 0)) for state in STANDINGS))
-        if not state or n or state in wanted.states
     ]
 
 

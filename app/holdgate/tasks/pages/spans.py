@@ -7,7 +7,9 @@ from itertools import pairwise
 import msgspec
 
 from holdgate.tasks.queue.log import TaskEvent
+from holdgate.tasks.states import FINISHED, RESOLVED
 
+OVER = {*map(str, FINISHED), RESOLVED}  # in these no time is spent
 NARROWEST = 0.6  # per cent: a second of an hour is seen, too
 
 
@@ -31,10 +33,9 @@ def spans_of(events: Sequence[TaskEvent], now: datetime) -> list[Span]:
     if not moves:
         return []
     begin = moves[0].at
-    ended = moves[-1].to_state in ("succeeded", "dead_letter", "rejected", "expired", "cancelled", "resolved")
     stretches = [(event, following.at) for event, following in pairwise(moves)]
-    if not ended:
-        stretches.append((moves[-1], max(now, moves[-1].at)))
+    stretches.append((moves[-1], max(now, moves[-1].at)))
+    stretches = [each for each in stretches if each[0].to_state not in OVER]
     whole = max((until for _, until in stretches), default=begin) - begin
     scale = 100 / (whole / timedelta(seconds=1) or 1)
     return [

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Interval, and_, bindparam, cast, column, f
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from holdgate.tasks.kinds import all_kinds
-from holdgate.tasks.models import Task
+from holdgate.tasks.models import Task, error_counts
 from holdgate.tasks.search.models import TaskSearch
 from holdgate.tasks.search.values import ONLY, parse_age, parse_payload, uuid_of
 from holdgate.tasks.states import RESOLVED, TaskState
@@ -19,7 +19,7 @@ from holdgate.tasks.states import RESOLVED, TaskState
 LONGEST_VALUE = 200  # characters of a payload's value that is in the index (holdgate_words)
 Words: TypeAlias = ColumnElement[Any]  # a tsquery
 # Of a person the queue knows the address, and no more.
-_users = table("users", column("id"), column("email"))
+users = table("users", column("id"), column("email"))
 # Of a bulk action which tasks it has changed, and no more.
 _bulk_tasks = table("bulk_tasks", column("action_id"), column("task_id"), column("outcome"))
 _DEAD = Task.state == TaskState.DEAD_LETTER
@@ -32,6 +32,16 @@ _STANDS_APART = {
 
 def equals(at: Any) -> Callable[[Any], ColumnElement[bool]]:
     return lambda value: at == value
+
+
+def of_errors(fingerprints: str) -> ColumnElement[bool]:
+    """Of one kind each, or of all kinds that have it by the counts: an index finds either."""
+    given = fingerprints.split(",")
+    whole = [each for each in given if ":" in each]
+    any_kind = [f":{each}" for each in given if ":" not in each]
+    named = select(error_counts.c.fingerprint).where(func.right(error_counts.c.fingerprint, 13).in_(any_kind))
+    found = [Task.fingerprint.in_(whole)] if whole else []
+    return or_(*found, Task.fingerprint.in_(named)) if any_kind else or_(*found)
 
 
 def since(at: Any) -> Callable[[str], ColumnElement[bool]]:
@@ -61,8 +71,8 @@ def owned_by(owner: str) -> ColumnElement[bool]:
     """An address or an id."""
     if id := uuid_of(owner):
         return Task.owner_id == id
-    same = func.lower(_users.c.email) == owner.lower()
-    return Task.owner_id == select(_users.c.id).where(same).scalar_subquery()
+    same = func.lower(users.c.email) == owner.lower()
+    return Task.owner_id == select(users.c.id).where(same).scalar_subquery()
 
 
 def own_kinds() -> list[str]:

@@ -41,6 +41,8 @@ class FilterField(msgspec.Struct, frozen=True, kw_only=True):
     options: Callable[[], list[str]] | None = None
     href: str = ""
     """The page of what it names by an id."""
+    joined: bool = False
+    """Whether what is given several times is joined by commas."""
     particular: bool = True
     """Whether something in particular is looked for: then mail and webhooks are not left out of the list."""
     name: str = ""

@@ -25,7 +25,7 @@ from holdgate.tasks.search.values import (
     WITH,
     checked,
     parse_age,
-    parse_fingerprint,
+    parse_fingerprints,
     parse_id,
     parse_mail,
     parse_owner,
@@ -49,7 +49,7 @@ def _age(label: str, about: str, words: str, condition: Callable[[str], ColumnEl
         condition=condition,
         most=100,
         place="times",
-        hint="2h, 7d or a date",
+        hint="e.g. 2h, 7d, 2026-11-29",
         particular=False,
     )
 
@@ -99,26 +99,26 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     run_id: Annotated[
         UUID | None,
         FilterField(
-            label="Run",
+            label="Run ID",
             words="of one run".format,
             about="Of this run.",
             read=parse_id,
             condition=sql.equals(Task.run_id),
             type=UUID,
             place="more",
-            hint="its id",
+            hint="",
             href="/runs/{}",
         ),
     ] = None
     subject: Annotated[
         str,
         FilterField(
-            label="About",
+            label="Subject",
             words="about {}".format,
             about="About this subject.",
             condition=sql.equals(Task.subject),
             place="more",
-            hint="its subject",
+            hint="",
         ),
     ] = ""
     owner: Annotated[
@@ -138,21 +138,21 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     fingerprint: Annotated[
         str,
         FilterField(
-            label="Error",
+            label="Error ID",
             words="with the error {}".format,
-            about="ID of an error.",
-            read=parse_fingerprint,
-            condition=sql.equals(Task.fingerprint),
-            most=200,
+            about="Of an error: its ID, of one kind or of all, several with commas.",
+            read=parse_fingerprints,
+            condition=sql.of_errors,
             place="more",
             hint="as on the errors page",
+            joined=True,
         ),
     ] = ""
     payload: Annotated[
         str,
         FilterField(
-            label="Payload has",
-            words="whose payload has {}".format,
+            label="Payload contains",
+            words="whose payload contains {}".format,
             about='What it contains: `{"email": "a@b.c"}` or `email:a@b.c`.',
             read=checked(parse_payload),
             place="usual",
@@ -162,8 +162,8 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     q: Annotated[
         str,
         FilterField(
-            label="Title or id",
-            words="whose title or id has {}".format,
+            label="Title or ID",
+            words="whose title or ID contains {}".format,
             about="The beginnings of words of the title, a whole value of the payload, or an id.",
             condition=sql.has_id,
             sought=sql.sought_words,
@@ -171,16 +171,16 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         ),
     ] = ""
     created_after: Annotated[
-        str, _age("Created since", "Created then or later", "created since", sql.since(Task.created_at))
+        str, _age("Created after", "Created then or later", "created after", sql.since(Task.created_at))
     ] = ""
     created_before: Annotated[
         str, _age("Created before", "Created earlier", "created before", sql.before(Task.created_at))
     ] = ""
     finished_after: Annotated[
-        str, _age("Ended since", "Ended then or later", "ended since", sql.since(Task.finished_at))
+        str, _age("Finished after", "Finished then or later", "finished after", sql.since(Task.finished_at))
     ] = ""
     finished_before: Annotated[
-        str, _age("Ended before", "Ended earlier", "ended before", sql.before(Task.finished_at))
+        str, _age("Finished before", "Finished earlier", "finished before", sql.before(Task.finished_at))
     ] = ""
     mail: Annotated[
         str,
@@ -198,14 +198,14 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     bulk: Annotated[
         UUID | None,
         FilterField(
-            label="Bulk action",
-            words="changed by a bulk action".format,
+            label="Bulk job ID",
+            words="changed by a bulk job".format,
             about="Changed by this bulk action.",
             read=parse_id,
             condition=sql.changed_by,
             type=UUID,
             place="more",
-            hint="its id",
+            hint="",
             href="/bulk/{}",
         ),
     ] = None

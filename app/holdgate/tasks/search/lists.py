@@ -27,6 +27,7 @@ from holdgate.tasks.errors import TaskNotFound
 from holdgate.tasks.models import Task, TaskStep
 from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.queue.models import Worker
+from holdgate.tasks.search.conditions import users
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.search.words import few_hits
 from holdgate.tasks.states import UNFINISHED, TaskState, TaskVerb
@@ -81,6 +82,13 @@ async def list_tasks(
     if not whole:
         query = query.options(defer(Task.payload), defer(Task.result), defer(Task.error))
     return list((await session.execute(before_cursor(query, *key, place, oldest=oldest))).scalars())
+
+
+async def owners_of(session: AsyncSession, tasks: Sequence[Task]) -> dict[UUID, str]:
+    """The addresses of those who own them."""
+    ids = {task.owner_id for task in tasks if task.owner_id}
+    rows = await session.execute(select(users.c.id, users.c.email).where(users.c.id.in_(ids))) if ids else ()
+    return {id: email for id, email in rows}
 
 
 async def next_of_error(session: AsyncSession, scope: UUID | None, task: Task) -> UUID | None:

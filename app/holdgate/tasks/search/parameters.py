@@ -54,6 +54,8 @@ def parse_filter(params: Iterable[tuple[str, str]]) -> FilterForm:
                 read = {field.read(one.strip()): None for one in text.split(",") if one.strip()}
                 found[field.name] = {**found.get(field.name, {}), **read}
                 continue
+            if field.joined and name in values:
+                text = f"{values[name]},{text}"
             values[name] = text
             if "\0" in text or len(text) > field.most:
                 raise ValueError(f"At most {field.most} characters, without NUL.")

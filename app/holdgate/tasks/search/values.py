@@ -14,7 +14,8 @@ from holdgate.tasks.states import STANDINGS
 WITH, WITHOUT, ONLY = "with", "without", "only"
 LONGEST = timedelta(days=36_500)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)  # that `parse_age` reads
-FINGERPRINT = re.compile(r"[^\s:]+:[0-9a-f]{12}")
+# Of one kind, or of whatever kind.
+FINGERPRINT = re.compile(r"(?:[^\s:,]+:)?[0-9a-f]{12}")
 _PATH = re.compile(r"(?:payload\.)?([\w-]+(?:\.[\w-]+)*)\s*:\s*(.+)", re.DOTALL)
 
 
@@ -54,10 +55,12 @@ def parse_owner(text: str) -> str:
     return text
 
 
-def parse_fingerprint(text: str) -> str:
-    if not FINGERPRINT.fullmatch(text):
-        raise ValueError("An error ID is a kind and twelve hexadecimal digits, as on the errors page.")
-    return text
+def parse_fingerprints(text: str) -> str:
+    """Each once, in order, with commas."""
+    found = dict.fromkeys(each.strip() for each in text.split(",") if each.strip())
+    if not found or not all(map(FINGERPRINT.fullmatch, found)):
+        raise ValueError("An error ID is twelve hexadecimal digits, as on the errors page.")
+    return ",".join(found)
 
 
 def parse_mail(text: str) -> str:

@@ -1,0 +1,69 @@
+"""/errors/{digest}: one error in every kind that has it, from its cause to its repair."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get
+from litestar.params import FromPath, QueryParameter
+
+from holdgate.core.errors import NotFound
+from holdgate.core.text.masking import masked, masked_text
+from holdgate.runs import lookup as runs
+from holdgate.stats.failures import ErrorName, names_of, trend_of
+from holdgate.stats.rollups import EPOCH, PERIODS
+from holdgate.tasks.failures.one_error import ErrorNow, error_now
+from holdgate.web.http.guards import SignedIn
+from holdgate.web.http.request import WebRequest
+from holdgate.web.http.sessions import Read
+from holdgate.web.render import render
+
+
+class ErrorView(msgspec.Struct, frozen=True, kw_only=True):
+    """`error`: what the newest task with it stored, with its traceback. `trend`: of the `period`, by its spans."""
+
+    digest: str
+    type: str
+    message: str
+    kinds: list[str]
+    names: list[ErrorName]
+    now: ErrorNow
+    runs: list[tuple[UUID, str, int]]
+    error: Any
+    period: str
+    trend: list[tuple[Any, int]]
+
+
+@get("/errors/{digest:str}")
+async def show_error(
+    request: WebRequest,
+    user: SignedIn,
+    read: Read,
+    digest: FromPath[str],
+    period: Annotated[str, QueryParameter()] = "day",
+) -> Response[str]:
+    chosen = PERIODS.get(period) or PERIODS["day"]
+    names = await names_of(read, digest, user.scope)
+    now = await error_now(read, digest, user.scope)
+    error = masked(now.newest.error) if now.newest else None
+    if not names and now.newest is None:
+        raise NotFound("No such error, or no task of yours had it lately.")
+    said: Any = error or {}
+    run_names = await runs.names_of(read, [run_id for run_id, _ in now.runs])
+    of = [each.fingerprint for each in names] or [str(now.newest.fingerprint if now.newest else "")]
+    view = ErrorView(
+        digest=digest,
+        type=names[0].error_type if names else str(said.get("type", "")),
+        message=masked_text(names[0].message) if names else str(said.get("message", "")),
+        kinds=sorted({print_.rpartition(":")[0] for print_ in of}),
+        names=names,
+        now=now,
+        runs=[(run_id, run_names.get(run_id, ""), n) for run_id, n in now.runs],
+        error=error,
+        period=chosen.name,
+        trend=await trend_of(read, of, user.scope, span=chosen.span, count=chosen.count, epoch=EPOCH),
+    )
+    return await render(request, "tasks/error.html", view, nav="dead-letters")
+
+
+handlers = [show_error]
