@@ -1,5 +1,6 @@
 """What the overview says: what needs a person now, the figures of a period, and how queues and workers stand."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -51,6 +52,16 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     crew: Crew
     resumable: int
     steps: list[FirstStep]
+
+    @property
+    def rising(self) -> int:
+        """Errors that came more often in the last third of the period than in the one before."""
+        return sum(rises(each.by_span) for each in self.failures)
+
+
+def rises(numbers: Sequence[int]) -> bool:
+    third = max(len(numbers) // 3, 1)
+    return sum(numbers[-third:]) > sum(numbers[-2 * third : -third])
 
 
 async def overview_of(

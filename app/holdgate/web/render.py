@@ -14,7 +14,7 @@ from holdgate.core.db import Session
 from holdgate.core.principal import Principal
 from holdgate.core.tokens import Signer
 from holdgate.web.http import csrf, sessions
-from holdgate.web.http.cookies import FLASH, drop_cookie, read_cookie, set_cookie
+from holdgate.web.http.cookies import FLASH, THEME, drop_cookie, read_cookie, set_cookie
 from holdgate.web.http.headers import PRIVATE_LINK
 from holdgate.web.http.request import WebRequest, principal, request_id
 
@@ -23,6 +23,9 @@ Waiting = Callable[[Session, Principal], Awaitable[int]]
 
 FLASH_SECONDS = 60
 URL_SIGNS = "/:?#[]@!$&'()*+,;=%~"
+
+
+THEMES = ("light", "dark")
 
 
 class PageContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +39,7 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     flash: tuple[tuple[str, str], ...]
     request_id: str
     now: datetime
+    theme: str = ""  # as chosen in this browser; empty: as its system says
 
 
 async def render(
@@ -138,6 +142,7 @@ def page_of(
         flash=flash,
         request_id=request_id(request.scope),
         now=datetime.now(UTC),
+        theme=theme if (theme := read_cookie(request.app.state.settings, request.cookies, THEME)) in THEMES else "",
     )
 
 

@@ -1,6 +1,6 @@
 """/settings: the profile that applications are made from, the résumé, notices, and where one is signed in."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 from uuid import UUID
 
@@ -16,15 +16,18 @@ from holdgate.accounts.profile.cover_letter import DEFAULT, LONGEST, PLACEHOLDER
 from holdgate.accounts.profile.profiles import MOST_ANSWERS, ProfileChange, ProfileView
 from holdgate.accounts.profile.resume_files import MOST_BYTES, document
 from holdgate.accounts.sign_in.user_agents import browser_name
+from holdgate.core.config import Settings
 from holdgate.core.db import Session
 from holdgate.core.errors import Invalid, NotFound, Unauthorized
 from holdgate.core.text import zones
 from holdgate.web.forms import Form, blank, read_form, uploaded
+from holdgate.web.http.cookies import THEME, drop_cookie, set_cookie
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import UPLOAD, WebRequest
 from holdgate.web.http.sessions import Read, Write, discard
 from holdgate.web.render import render, see_other
 
+A_YEAR = 365 * 24 * 3600  # seconds
 Line = Annotated[str, msgspec.Meta(max_length=200)]
 Answer = Annotated[str, msgspec.Meta(max_length=5000)]
 
@@ -46,6 +49,10 @@ class NoticesForm(msgspec.Struct):
 
 class KeyboardForm(msgspec.Struct):
     shortcuts: bool = False
+
+
+class AppearanceForm(msgspec.Struct):
+    theme: Literal["system", "light", "dark"] = "system"
 
 
 class SessionRow(msgspec.Struct, frozen=True):
@@ -140,12 +147,24 @@ async def save_keyboard(request: WebRequest, write: Write, user: SignedIn) -> Re
     return see_other(request, "/settings#keys", said)
 
 
+@post("/settings/appearance", include_in_schema=False)
+async def save_appearance(request: WebRequest, user: SignedIn) -> Response[str]:
+    """Of this browser: a desk may be dark and a phone not. The server writes it into the page, so nothing flashes."""
+    form = await read_form(request, AppearanceForm)
+    if form.data is None:
+        raise Invalid("Choose System, Light or Dark.", dict(form.errors))
+    settings: Settings = request.app.state.settings
+    theme = form.data.theme
+    cookie = drop_cookie(settings, THEME) if theme == "system" else set_cookie(settings, THEME, theme, max_age=A_YEAR)
+    return see_other(request, "/settings#appearance", "Saved.", cookies=[cookie])
+
+
 @post("/settings/sessions/{session_id:uuid}/revoke", include_in_schema=False)
 async def revoke_session(
     request: WebRequest, write: Write, user: SignedIn, session_id: FromPath[UUID]
 ) -> Response[str]:
     await service.end_session(write, user.id, session_id)
-    return see_other(request, "/settings#sessions", "Signed out there.")
+    return see_other(request, "/settings#sessions", "Session ended.")
 
 
 @post("/settings/sessions/revoke-others", include_in_schema=False)
@@ -213,6 +232,7 @@ handlers: list[HTTPRouteHandler] = [
     remove_resume,
     save_notices,
     save_keyboard,
+    save_appearance,
     revoke_session,
     revoke_others,
 ]

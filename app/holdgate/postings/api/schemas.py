@@ -113,7 +113,7 @@ class ImportQuery(msgspec.Struct, frozen=True):
         try:
             fields = chosen_fields({name.strip(): field.strip() for name, _, field in pairs})
         except ValueError as error:
-            raise Invalid("The address does not fit.", {"?columns": str(error)}) from error
+            raise Invalid("The URL has invalid parameters.", {"?columns": str(error)}) from error
         found_out = {name: "" if (value := getattr(self, name)) == "auto" else value for name in ("format", "encoding")}
         return FileReading(fields=fields, company=self.company, **found_out)
 

@@ -30,7 +30,7 @@ _MARKDOWN_LINK = re.compile(r"\[[^\]]*\]\((https?://[^()\s]+)\)")
 _NOTION_PAGE = re.compile(r"\(https://(?:www\.)?notion\.so/[^()\s]*\)$")
 
 Records = Iterable[tuple[int, list[str] | str]]
-"""Number and cells of each row, or a sentence in place of the cells of one that cannot be read."""
+"""Number and cells of each row, or a sentence in place of the cells of one that can’t be read."""
 
 
 class HeaderColumn(msgspec.Struct, frozen=True):
@@ -75,7 +75,7 @@ def postings(
     """The header, and the rows below it with the numbers that they have.
 
     Raises:
-        UnknownColumns: nothing near the top names the columns that are required. UnreadableFile: it cannot be read.
+        UnknownColumns: nothing near the top names the columns that are required. UnreadableFile: it can’t be parsed.
     """
     rows = iter(records)
     above: list[list[str]] = []

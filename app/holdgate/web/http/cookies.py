@@ -11,7 +11,7 @@ from litestar.datastructures import Cookie
 
 from holdgate.core.config import Settings
 
-SESSION, CSRF, FLASH, ASKING = "hg_session", "hg_csrf", "hg_flash", "hg_asking"
+SESSION, CSRF, FLASH, ASKING, THEME = "hg_session", "hg_csrf", "hg_flash", "hg_asking", "hg_theme"
 
 
 def cookie_name(settings: Settings, name: str) -> str:
