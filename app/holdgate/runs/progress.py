@@ -5,7 +5,7 @@ import msgspec
 from holdgate.runs.forecast import Forecast, Pace, forecast
 from holdgate.runs.models import Run
 from holdgate.runs.states import RUN_MACHINE, RunState
-from holdgate.tasks.states import STANDINGS, UNFINISHED, TaskState
+from holdgate.tasks.states import HOLDS, RESOLVED, STANDINGS, UNFINISHED, WAITING, TaskState
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -64,8 +64,19 @@ class Progress(msgspec.Struct, frozen=True):
         return [verb.value for verb in RUN_MACHINE.verbs(RunState(self.run.state))]
 
 
+# As a run's bar has them from the left: what failed is seen first, and what is done fills it up.
+_FROM_THE_LEFT = (
+    TaskState.DEAD_LETTER,
+    TaskState.SUCCEEDED,
+    *(state for state in STANDINGS if state in (RESOLVED, TaskState.REJECTED, TaskState.EXPIRED, TaskState.CANCELLED)),
+    TaskState.RUNNING,
+    *HOLDS,
+    *(state for state in STANDINGS if state in (*WAITING, TaskState.PAUSED)),
+)
+
+
 def progress_of(
     run: Run, counts: dict[str, int], pace: Pace | None = None, owner: str = "", waits_for: int | None = None
 ) -> Progress:
-    segments: list[tuple[str, int]] = [(state, counts[state]) for state in STANDINGS if counts.get(state)]
+    segments: list[tuple[str, int]] = [(state, counts[state]) for state in _FROM_THE_LEFT if counts.get(state)]
     return Progress(run, segments, forecast(counts, pace, run.created_at, waits_for), owner)
