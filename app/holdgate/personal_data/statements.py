@@ -112,6 +112,7 @@ KEPT = {
     "approval_digest_links": "digests of links; they go with their email",
     "approval_links": "digests of links; they go with their request",
     "approval_recipients": "who was asked, by the pseudonym: what a decision rests on",
+    "approval_uploads": "which file was given with which decision, by the pseudonym; they go with their files",
     "bulk_events": "what became of a bulk action",
     "bulk_tasks": "ids of tasks",
     "error_counts": "numbers",
