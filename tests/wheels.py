@@ -5,14 +5,12 @@ import re
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
-from importlib.metadata import Distribution, distribution, distributions
+from collections.abc import Mapping
+from importlib.metadata import distribution
 from pathlib import Path
 from shutil import copy
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
+from tests.deploy.installed import installed_with
 from tests.processes import ROOT
 
 
@@ -38,13 +36,11 @@ def install(wheel: Path, folder: Path, files: Mapping[str, str], theirs: str | N
 
 def install_alone(wheel: Path, folder: Path, extra: str, *beside: str) -> Path:
     """`venv` with the wheel and what its extra brings, and nothing else: copies of our own packages, so that no network
-    is needed, without byte code. `beside`: more requirements. Returns where its packages are."""
+    is needed, without byte code. `beside`: more of them, by name. Returns where its packages are."""
     packages = _environment(folder)
     pip(folder, "--no-index", "--no-compile", str(wheel))
-    [ours] = distributions(path=[str(packages)])
-    needs = [Requirement(each) for each in (*(ours.requires or ()), *beside)]
-    for found in _closure([need for need in needs if need.marker is None or need.marker.evaluate({"extra": extra})]):
-        for file in found.files or ():
+    for name in {*installed_with(extra), *beside}:
+        for file in distribution(name).files or ():
             source = Path(str(file.locate()))
             if source.suffix != ".pyc" and ".." not in file.parts and source.is_file():
                 (packages / file).parent.mkdir(parents=True, exist_ok=True)
@@ -61,23 +57,6 @@ def _environment(folder: Path) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
     [packages] = (folder / "venv/lib").glob("python*/site-packages")
     return packages
-
-
-def _closure(needs: list[Requirement]) -> Iterator[Distribution]:
-    """What they lead to, each once for each of its extras."""
-    seen: set[tuple[str, str]] = set()
-    while needs:
-        need = needs.pop()
-        name = canonicalize_name(need.name)
-        new = {"", *need.extras} - {extra for known, extra in seen if known == name}
-        if not new:
-            continue
-        seen |= {(name, extra) for extra in new}
-        found = distribution(name)
-        yield found
-        for each in map(Requirement, found.requires or ()):
-            if each.marker is None or any(each.marker.evaluate({"extra": extra}) for extra in new):
-                needs.append(each)
 
 
 def run_tests(folder: Path, *arguments: str, **environ: str) -> str:

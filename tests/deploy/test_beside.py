@@ -5,7 +5,6 @@ import subprocess
 import time
 import zipfile
 from collections.abc import Iterator
-from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -16,7 +15,6 @@ from redis.asyncio import Redis
 
 from holdgate.core.db import Database
 from tests import wheels
-from tests.deploy.installed import installed_with
 from tests.processes import environment, free_port
 from tests.servers import Servers
 
@@ -58,14 +56,6 @@ def test_the_wheel_holds_the_package_alone(wheel: Path) -> None:
     assert {"py.typed", "files"} <= inside
     files = {name.split("/")[2] for name in names if name.startswith("holdgate/files/")}
     assert files == {"templates", "static", "migrations"}
-
-
-def test_a_program_that_talks_to_the_api_installs_less_than_ten_megabytes(wheel: Path) -> None:
-    """Files as they come; pip adds about as much in byte code."""
-    ours = sum(each.file_size for each in zipfile.ZipFile(wheel).infolist())
-    others = [distribution(name) for name in installed_with("client")]
-    files = [each.locate_file(file) for each in others for file in each.files or [] if file.suffix != ".pyc"]
-    assert ours + sum(Path(str(file)).stat().st_size for file in files if Path(str(file)).exists()) < 10_000_000
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def test_the_client_is_small_and_a_program_asks_at_once(wheel: Path, tmp_path: P
 async def test_a_product_defines_and_enqueues_kinds_with_sqlalchemy_2_0_and_without_web_worker_or_redis(
     wheel: Path, tmp_path: Path, servers: Servers, database: Database
 ) -> None:
-    packages = wheels.install_alone(wheel, tmp_path, "kinds", "psycopg[binary]")
+    packages = wheels.install_alone(wheel, tmp_path, "kinds", "psycopg", "psycopg-binary")
     assert {"litestar", "arq", "redis", "httpx", "alembic"}.isdisjoint(path.name for path in packages.iterdir())
     (tmp_path / "oldest.txt").write_text(OLDEST)
     wheels.pip(tmp_path, "--require-hashes", "--target", str(tmp_path / "older"), "-r", str(tmp_path / "oldest.txt"))
