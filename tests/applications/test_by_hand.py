@@ -101,7 +101,7 @@ async def test_the_hand_off_page_has_the_form_and_the_texts_in_its_order_and_the
     id = (await application_of(database, task_id)).id
     page = await browser.get(f"/applications/{id}/hand-off")
     assert elements(page, "a", data_beside=True)[0]["href"] == url
-    assert texts(page, data_copy=True) == [
+    assert texts(page, data_text=True) == [
         "Ada Lovelace",
         "ada@example.org",
         "+44 20 7946 0018",

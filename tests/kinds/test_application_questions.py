@@ -194,10 +194,10 @@ async def test_a_saved_profile_answers_every_application_that_waits_for_it(
     ada: Applicant, tester: KindTester, database: Database
 ) -> None:
     await ada.change(name="")
-    waiting = [await ada.apply(f"nameless-{n}", questions=[WORK_PERMIT]) for n in range(2)]
-    other = await ada.apply("nameless-salary", questions=[SALARY | {"required": True}])
+    waiting = [await ada.apply(f"nameless-{n}", questions=[WHY]) for n in range(2)]
+    other = await ada.apply("nameless-permit", questions=[WORK_PERMIT])
     assert [await tester.run(task_id) for task_id in (*waiting, other)] == ["needs_input"] * 3
-    await ada.change(name="Ada Lovelace", answers={WORK_PERMIT["label"]: "yes"})
+    await ada.change(name="Ada Lovelace", answers={WHY["label"]: "Trains.", WORK_PERMIT["label"]: "yes"})
     person = Principal(ada.id, "ada@example.org", "Ada", "member")
     async with database.write(person.actor) as session:
         assert await settle_profile(session, person) == 2

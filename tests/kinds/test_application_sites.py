@@ -138,7 +138,7 @@ async def test_what_the_site_says_is_shown_to_the_person_who_is_asked(ada: Appli
     async with odd_site(UNKNOWN["conflict"]) as site:
         task_id = await ada.approved("twice", apply_url=f"{site.url}/apply")
         await tester.run(task_id)
-    assert "You have already applied" in (await tester.question(task_id)).shown["What happened"]
+    assert "You have already applied" in (await tester.question(task_id)).shown["Problem"]
 
 
 @pytest.mark.parametrize("answer", ["", page("", "502 Bad gateway", "Accept-Idempotency-Key: ?1")])
@@ -297,4 +297,4 @@ async def test_an_endless_answer_is_not_taken(ada: Applicant, tester: KindTester
     async with odd_site(page("x" * 3_000_000)) as site:
         task_id = await ada.approved("endless", apply_url=f"{site.url}/apply")
         assert await tester.run(task_id) == "needs_input"
-    assert "more than" in (await tester.question(task_id)).shown["What happened"]
+    assert "more than" in (await tester.question(task_id)).shown["Problem"]

@@ -238,7 +238,7 @@ async def test_an_attempt_cut_off_while_it_sent_is_not_repeated_at_a_site_that_k
         await _with_a_death(tester, database, monkeypatch, task_id, 3, "before")  # sending, trying, send
         assert away.lines == ["POST /apply"]
         assert await tester.run(task_id) == "needs_input"
-        assert "cut off" in (await tester.question(task_id)).shown["What happened"]
+        assert "cut off" in (await tester.question(task_id)).shown["Problem"]
         assert away.lines == ["POST /apply"]
 
 

@@ -36,9 +36,10 @@ async def answer_known(
     answered = 0
     for approval in found.scalars().all():
         fields = values.fields_of(approval)
-        form = {field.name: known.get(field.name) or known.get(field.label.casefold(), "") for field in fields}
+        found_for = {field.name: known.get(field.name) or known.get(field.label.casefold(), "") for field in fields}
+        form = {name: answer for name, answer in found_for.items() if answer}
         decision = values.Decision(version=approval.version, verb=ApprovalVerb.ANSWER, form=form)
-        if all(form[field.name] for field in fields if field.field.required):
+        if all(field.name in form for field in fields if field.field.required):
             answered += await _answer(session, by, approval, decision, source)
     return answered
 

@@ -1,6 +1,7 @@
 """Applications that wait for what their owner's profile has by now: a name, a résumé, answers. One save answers all."""
 
 from holdgate.accounts.profile.profiles import load_profile, load_resume
+from holdgate.accounts.profile.questions import legal_weight
 from holdgate.approvals.requests.answering import answer_known
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
@@ -13,5 +14,9 @@ async def resume_waiting(session: WriteSession, by: Principal) -> int:
     profile = await load_profile(session, by.id)
     if profile is None or not profile.name.strip() or await load_resume(session, by.id) is None:
         return 0
-    known = {" ".join(label.casefold().split()): answer for label, answer in profile.answers.items()}
+    known = {
+        " ".join(label.casefold().split()): answer
+        for label, answer in profile.answers.items()
+        if not legal_weight(label)  # those are for the person to answer, each time
+    }
     return await answer_known(session, by, KIND, known | {NAME: profile.name}, source="their profile")
