@@ -206,3 +206,21 @@ def test_without_a_token_and_beside_messages_mcp_answers_as_the_api_does(desk: D
     assert crossed.status_code == 403, "a page of another site, which has no token"
     large = httpx.post(endpoint, content=json.dumps({**message, "x": "x" * 2_000_000}), headers=headers)
     assert large.status_code == 413
+
+
+async def test_an_agent_adds_postings_and_sees_what_came_of_applications(desk: Desk, database: Database) -> None:
+    """With a token that may; one that may only ask is refused."""
+    async with database.write("system") as session:
+        token = await token_for(session, desk.owner, list(USUAL))
+    async with agent(desk, "http") as client:
+        assert "tasks:write" in await refusal(client, "add_posting", title="t", company="c", url="https://x.example/")
+    async with agent(desk, "http", token=token) as client:
+        wanted = {"title": "Binder", "company": "Harrow", "url": "https://harrow.example/7"}
+        made = await call(client, "add_posting", **wanted)
+        assert made["known"] is False and (await call(client, "add_posting", **wanted)) == {**made, "known": True}
+        assert "url" in await refusal(client, "add_posting", **{**wanted, "url": "nowhere"})
+        with Holdgate(desk.url, token) as hold:
+            hold.post("/postings/applied", {"postings": [made["id"]]})
+        found = await call(client, "list_applications", status="sent", limit=1)
+        assert [(job["title"], job["status"]) for job in found["applications"]] == [("Binder", "sent")]
+        assert (await call(client, "list_applications", status="offer"))["applications"] == []

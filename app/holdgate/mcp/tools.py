@@ -1,4 +1,4 @@
-"""What an agent can do: five tools, each of them calls of the API in the name of the agent's token.
+"""What an agent can do: seven tools, each of them calls of the API in the name of the agent's token.
 
 There is one implementation. Over HTTP its client reaches the API within the process, over stdio through the network;
 so scopes, limits and refusals are those of the API. None of the tools decides.
@@ -13,6 +13,14 @@ from msgspec import Meta
 
 from holdgate.client.asking import AskOptions, Decision
 from holdgate.client.asynchronous import AsyncClient
+from holdgate.mcp.job_tools import (
+    AddedPosting,
+    AddPosting,
+    ApplicationsFound,
+    ListApplications,
+    add_posting,
+    list_applications,
+)
 
 LONGEST_WAIT = 50  # seconds: clients of MCP give a call up after a minute
 USUAL_WAIT = 45
@@ -241,6 +249,14 @@ TOOLS = {
         ),
         AgentTool(
             act=cancel_approval, takes=CancelApproval, gives=ApprovalStatus, title="Cancel an approval", destroys=True
+        ),
+        AgentTool(act=add_posting, takes=AddPosting, gives=AddedPosting, title="Add a job posting"),
+        AgentTool(
+            act=list_applications,
+            takes=ListApplications,
+            gives=ApplicationsFound,
+            title="List job applications",
+            reads=True,
         ),
     )
 }
