@@ -5,7 +5,7 @@ from holdgate.core.errors import Conflict, NotFound
 
 class ApplicationNotFound(NotFound):
     def __init__(self) -> None:
-        super().__init__("There is no such application, or it belongs to somebody else.")
+        super().__init__("No such application, or it belongs to somebody else.")
 
 
 class NotSentYet(Conflict):

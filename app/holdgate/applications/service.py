@@ -148,7 +148,7 @@ async def note(session: WriteSession, by: Principal, application_id: UUID, *, co
     """Raises ApplicationNotFound, Invalid."""
     await load(session, application_id, by.scope)
     if len(notes) > MOST_NOTES:
-        sentence = f"At most {MOST_NOTES:,} characters, please."
+        sentence = f"At most {MOST_NOTES:,} characters."
         raise Invalid(sentence, {"notes": sentence})
     text = notes.replace("\0", "").strip()
     await queries.change(session, application_id, contact=_line("contact", contact), notes=text)
@@ -200,6 +200,6 @@ async def lapse(session: WriteSession, *, limit: int, now: datetime | None = Non
 def _line(name: str, text: str) -> str:
     found = " ".join(text.replace("\0", "").split())
     if len(found) > MOST_LINE:
-        sentence = f"At most {MOST_LINE} characters, please."
+        sentence = f"At most {MOST_LINE} characters."
         raise Invalid(sentence, {name: sentence})
     return found

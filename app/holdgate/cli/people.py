@@ -139,7 +139,7 @@ def erase_user(email: str, yes: bool) -> None:
     from holdgate.personal_data import erasing
 
     if not yes:
-        click.confirm(f"Erase {email} for good?", abort=True, err=True)
+        click.confirm(f"Erase {email} permanently?", abort=True, err=True)
 
     async def erase(settings: "Settings") -> tuple[str, int]:
         database = Database(settings.database_url, name="holdgate cli", pooler=settings.database_pooler)

@@ -32,7 +32,7 @@ async def follow_up_application(ctx: Context, payload: FollowUpApplication) -> F
     """Remind a person of an application, and record what they say came of it."""
     found = await ctx.step("look", _look, ctx, payload.application_id)
     if found is None:
-        raise PermanentError("There is no such application, or it belongs to somebody else.")
+        raise PermanentError("No such application, or it belongs to somebody else.")
     if found.over:
         return FollowedUp(found.status)
     answer = await ctx.ask(

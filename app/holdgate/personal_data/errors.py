@@ -10,4 +10,4 @@ class AlreadyErased(Conflict):
 
 class ErasureNotFound(NotFound):
     def __init__(self) -> None:
-        super().__init__("There is no such erasure.")
+        super().__init__("No such erasure.")

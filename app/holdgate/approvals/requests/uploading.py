@@ -74,7 +74,7 @@ def _checked(field: FormField, file: SentFile) -> tuple[str, str]:
     if not file.content:
         _refuse(field.name, "Choose a file that is not empty.")
     if len(file.content) > field.most_bytes:
-        _refuse(field.name, f"The file is too large: at most {field.most_bytes:,} bytes, please.")
+        _refuse(field.name, f"The file is too large: at most {field.most_bytes:,} bytes.")
     found = file_types.media_type(file.content)
     if found == file_types.TEXT and file.name.lower().endswith(file_types.SUFFIXES[file_types.CSV]):
         found = file_types.CSV
