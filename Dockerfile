@@ -29,7 +29,7 @@ RUN mkdir /data && chown 10001:10001 /data
 COPY --from=builder /opt/holdgate /opt/holdgate
 ENV PATH=/opt/holdgate/bin:$PATH \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    ENVIRONMENT=production DATA_DIR=/data PORT=8000 METRICS_PORT=9100
+    ENVIRONMENT=production DATA_DIR=/data HOST=0.0.0.0 PORT=8000 METRICS_PORT=9100
 WORKDIR /data
 VOLUME ["/data"]
 USER 10001:10001

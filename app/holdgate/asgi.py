@@ -146,7 +146,7 @@ def _end_streams_first(app: Litestar) -> None:
 def create() -> ASGIApp:
     """What uvicorn calls, with the settings of the environment."""
     settings = _settings()
-    log.configure(json=not settings.development, level=settings.log_level)
+    log.configure(json=settings.json_logs, level=settings.log_level)
     tracing.configure(settings.traces_url, "holdgate-web")
     try:
         app = create_app(settings)

@@ -128,7 +128,7 @@ class Process:
         self._metrics: WSGIServer | None = None
 
     async def start(self, _ctx: dict[Any, Any]) -> None:
-        log.configure(json=not self._settings.development, level=self._settings.log_level)
+        log.configure(json=self._settings.json_logs, level=self._settings.log_level)
         tracing.configure(self._settings.traces_url, "holdgate-worker")
         self._listen_to_signals()
         asyncio.get_running_loop().set_default_executor(occupied.Threads(thread_name_prefix="asyncio"))
@@ -145,9 +145,8 @@ class Process:
             job.add_done_callback(_fall_loudly)
         if self._settings.metrics_port:
             token = self._settings.metrics_token or ("" if self._settings.development else None)
-            self._metrics = metrics.serve(
-                self._settings.metrics_port, token, self._figures, self._alive, lambda: self.dispatcher.ready
-            )
+            place = (self._settings.metrics_on, self._settings.metrics_port)
+            self._metrics = metrics.serve(place, token, self._figures, self._alive, lambda: self.dispatcher.ready)
         logger.info("worker_started", worker=str(self.dispatcher.id), queues=dict(self._settings.queues))
 
     def _listen_to_signals(self) -> None:

@@ -18,7 +18,7 @@ from tests.processes import ROOT
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 # Set by the image or by compose.yaml's own wiring.
-SET_BY_IMAGE = {"DATA_DIR", "PORT", "METRICS_PORT", "ENVIRONMENT"}
+SET_BY_IMAGE = {"DATA_DIR", "HOST", "PORT", "METRICS_PORT", "ENVIRONMENT"}
 FOR_DEVELOPMENT = {"CAREERS_PORT"}
 
 

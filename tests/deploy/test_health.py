@@ -24,7 +24,7 @@ def healthy(**environ: str) -> bool:
 
 @contextmanager
 def answering(alive: bool, token: str | None = "") -> Iterator[int]:
-    server: WSGIServer = metrics.serve(free_port(), token, list, lambda: alive)
+    server: WSGIServer = metrics.serve(("127.0.0.1", free_port()), token, list, lambda: alive)
     try:
         yield server.server_port
     finally:

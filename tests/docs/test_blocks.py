@@ -55,7 +55,10 @@ ELSEWHERE = {
     ): f"{RECEIPTS}test_the_python_of_the_page_tells_a_genuine_receipt_from_a_changed_one",
 }
 CURL = "tests.journeys.test_asking:test_a_program_asks_with_curl_and_gets_a_decision_with_a_receipt"
+PROXIES = "tests.deploy.test_proxies:test_a_proxy_of_the_page_does_what_the_page_says"
 ELSEWHERE_BLOCKS = {
+    "docs/deploy.md: # /etc/caddy/Caddyfile: Caddy gets the certificate by it": PROXIES,
+    "docs/deploy.md: # /etc/nginx/conf.d/holdgate.conf, for nginx 1.22 (Debia": PROXIES,
     "docs/approvals.md: sed -e 's/^{\"receipt\"://' -e 's/,\"signature\":{[^{]*$//' rece": (
         f"{RECEIPTS}test_the_openssl_lines_of_the_page_do_so_too"
     ),
@@ -80,14 +83,20 @@ NOT_RUN = {
     "docs/approvals.md: holdgate verify holdgate-receipt-….json": (
         "the name of the file is cut; tests/approvals/evidence/test_receipts.py runs the command"
     ),
+    "docs/compose.md: docker compose ps": "no container engine here",
+    "docs/compose.md: docker compose exec -T postgres pg_dump --username=holdgate": "no container engine here",
+    "docs/compose.md: docker compose stop web worker": "no container engine here",
+    "docs/compose.md: git pull": "no container engine here",
+    "docs/compose.md: docker compose up --detach --scale worker=4": "no container engine here",
+    "docs/compose.md: docker compose exec postgres psql --username=holdgate --comm": "no container engine here",
+    "docs/compose.md: docker compose run --rm web user list": "no container engine here",
     "docs/deploy.md: umask 077": "makes secrets for a server; their names are looked up",
     "docs/deploy.md: docker compose build": "no container engine here; services are looked up",
     "docs/deploy.md: docker compose run --rm web user add you@example.org --admin": "as above, and commands",
     "docs/deploy.md: docker compose --profile mail up --detach": "as above",
     "docs/deploy.md: FROM holdgate:local": "an image on top of ours, which is not built here",
     "docs/deploy.md: useradd --system holdgate": "changes a server",
-    "docs/deploy.md: # Caddy does all of it by itself": "somebody else's program",
-    "docs/deploy.md: server {": "somebody else's program",
+    "docs/deploy.md: systemctl enable --now holdgate@web holdgate@worker holdgate@worker-2": "changes a server",
     "docs/kubernetes.md: kubectl create namespace holdgate": "no cluster here",
     "docs/kubernetes.md: kubectl -n holdgate create secret generic holdgate-scaler --": "no cluster here",
     "docs/kubernetes.md: kubectl -n holdgate exec deploy/holdgate-web -- holdgate use": (

@@ -49,6 +49,18 @@ def test_every_test_that_a_page_names_is_there() -> None:
     assert [f"{path}::{test}" for path, test in named if f"def {test}(" not in (ROOT / path).read_text()] == []
 
 
+def test_every_page_is_two_clicks_from_the_readme() -> None:
+    """Also on a forge, which shows no navigation."""
+
+    def behind(pages: set[Path]) -> set[Path]:
+        found = ((page.parent / link.partition("#")[0]).resolve() for page in pages for link in links(page))
+        return pages | {page for page in found if page.suffix == ".md" and page.exists()}
+
+    near = behind(behind({ROOT / "README.md"}))
+    far = [name(page) for page in PAGES if page not in near and page.parent.name != "decisions"]
+    assert far == []
+
+
 # These tell of what was, and of what is to come.
 NOW = [page for page in PAGES if page.name not in ("CHANGELOG.md", "ROADMAP.md") and page.parent.name != "decisions"]
 

@@ -35,6 +35,7 @@ IGNORING = {
 }
 TROUBLE = (
     "claim_failed",
+    "server_away",
     "sweep_failed",
     "heartbeat_failed",
     "finish_refused",

@@ -72,7 +72,7 @@ async def test_web_and_worker_leave_a_server_that_takes_no_writes(
                 task = {"kind": "sample.task", "payload": {}}
                 refused = await program.post(f"{V1}/tasks", json=task)
                 assert refused.status_code == 503 and refused.headers["retry-after"], server.said()[-3000:]
-                await until(lambda: said(working.said(), "claim_failed"), 20)
+                await until(lambda: said(working.said(), "server_away"), 20)
                 address.lead_to(reach(servers.database_url))
                 answers = [await program.post(f"{V1}/tasks", json=task) for _ in range(2)]
                 made = answers[-1]

@@ -96,6 +96,11 @@ async def another_admin_exists(session: WriteSession, user_id: UUID) -> bool:
     return bool(await session.scalar(select(other)))
 
 
+async def admin_addresses(session: Session) -> list[str]:
+    admins = select(User.email).where(User.role == "admin", User.disabled_at.is_(None)).order_by(User.email)
+    return list((await session.execute(admins)).scalars())
+
+
 async def set_role(session: WriteSession, user_id: UUID, role: str) -> User | None:
     statement = update(User).where(User.id == user_id).values(role=role).returning(User)
     return (await session.execute(statement)).scalar_one_or_none()

@@ -140,6 +140,11 @@ async def _keep_an_admin(session: WriteSession, user_id: UUID) -> None:
         raise LastAdmin
 
 
+async def admin_addresses(session: Session) -> list[str]:
+    """Of all administrators who have access."""
+    return await queries.admin_addresses(session)
+
+
 async def choose_time_zone(session: WriteSession, user_id: UUID, name: str | None) -> None:
     """In which zone times are shown to them; None: their browser's. Raises Invalid."""
     if name is not None and not zones.is_zone(name):

@@ -5,28 +5,22 @@ What a command needs is imported when it runs, so that `--help` and shell comple
 
 import click
 
-from holdgate.cli import ask, database, groups, people, processes, project, retention, tasks, tokens
+from holdgate.cli import ask, configuration, database, groups, people, processes, project, retention, tasks, tokens
 from holdgate.load.command import load
 
 
 class CommandGroup(click.Group):
-    """Turns expected refusals into one line on standard error and exit status 1."""
+    """Turns what a person can cause into one sentence on standard error and exit status 1."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except Exception as error:
-            if not _expected(error):
+            from holdgate.cli.refusals import sentence
+
+            if (told := sentence(error)) is None:
                 raise
-            raise click.ClickException(str(error)) from error
-
-
-def _expected(error: Exception) -> bool:
-    from holdgate.core.config import ConfigError
-    from holdgate.core.errors import AppError
-    from holdgate.embedded import EmbeddedServerError
-
-    return isinstance(error, (ConfigError, EmbeddedServerError, AppError))
+            raise click.ClickException(told) from error
 
 
 @click.group(cls=CommandGroup)
@@ -45,6 +39,8 @@ for command in (
     database.demo,
     database.verify,
     database.doctor,
+    configuration.config,
+    configuration.completion,
     retention.retention,
     load,
     processes.web,

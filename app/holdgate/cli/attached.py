@@ -5,16 +5,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
 if TYPE_CHECKING:
     from holdgate.core.config import Settings
 
 
 def given() -> "Settings":
     """The settings of the environment and of the project in the current folder."""
-    from holdgate.core.config import load
+    from holdgate.core.config import load, misspelt
     from holdgate.core.project import environment
 
-    return load(environment(os.environ))
+    environ = environment(os.environ)
+    for sentence in misspelt(environ):
+        click.echo(f"Warning: {sentence}", err=True)
+    return load(environ)
 
 
 @contextmanager

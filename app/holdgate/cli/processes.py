@@ -23,7 +23,7 @@ def dev(reload: bool) -> None:
 
 
 @click.command()
-@click.option("--host", help="The address it listens on. Default: 0.0.0.0 in production, else 127.0.0.1.")
+@click.option("--host", help="The address it listens on, as HOST. Default: 0.0.0.0 in production, else 127.0.0.1.")
 def web(host: str | None) -> None:
     """Run a web server process on PORT."""
     import uvicorn
@@ -37,8 +37,7 @@ def web(host: str | None) -> None:
         "holdgate.asgi:create",
         factory=True,
         app_dir=".",  # kinds of one's own, as arq finds them
-        # What has not been told to be in production trusts whoever reaches it too much for a network.
-        host=host or ("127.0.0.1" if settings.development else "0.0.0.0"),  # noqa: S104
+        host=host or settings.listens_on,
         port=settings.port,
         http=HttpConnection,
         ws="none",

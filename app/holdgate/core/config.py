@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from holdgate.core.settings.table import SETTINGS
 from holdgate.core.settings.types import LogLevel
 
 DEFAULT_SCHEMA = "holdgate"
+LIKE = 0.86  # of two names, by difflib: one letter wrong, missing or too many
 
 
 class ConfigError(Exception):
@@ -32,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: str = ""
     secret_keys: tuple[str, ...] = ()
     base_url: str = "http://127.0.0.1:8000"
+    host: str = ""
     port: int = 8000
     forwarded_allow_ips: str = "127.0.0.1"
     signup: str = "invite"
@@ -71,8 +74,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     jwt_issuer: str = ""
     jwt_audience: str = ""
     log_level: LogLevel = "info"
+    log_format: Literal["", "text", "json"] = ""
     metrics_token: str = ""
     metrics_port: int = 0
+    metrics_host: str = ""
     traces_url: str = ""
     careers_port: int = 8090
 
@@ -97,6 +102,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def artifact_store(self) -> str:
         """The URL of the store of artifacts: `file:///directory` or `s3://bucket/prefix`."""
         return self.artifacts_url or (self.data_dir / "artifacts").absolute().as_uri()
+
+    @property
+    def listens_on(self) -> str:
+        """What has not been told to be in production trusts whoever reaches it too much for a network."""
+        return self.host or ("127.0.0.1" if self.development else "0.0.0.0")  # noqa: S104
+
+    @property
+    def metrics_on(self) -> str:
+        return self.metrics_host or ("0.0.0.0" if self.metrics_token else "127.0.0.1")  # noqa: S104
+
+    @property
+    def json_logs(self) -> bool:
+        return self.log_format == "json" or (not self.log_format and not self.development)
 
     @property
     def secure(self) -> bool:
@@ -137,6 +155,18 @@ def load(environ: Mapping[str, str]) -> Settings:
         data_dir=settings.data_dir.absolute(),
         allow_private_addresses=found.get("allow_private_addresses", settings.development),
     )
+
+
+def misspelt(environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable that is probably meant to be a setting, and is none. One that stands beside the
+    setting it is like has a meaning of its own."""
+    names = [setting.name for setting in SETTINGS]
+    found = []
+    for name in environ.keys() - set(names):
+        [meant] = get_close_matches(name, names, 1, LIKE) or [""]
+        if meant and meant not in environ:
+            found.append(f"{name} is no setting. Did you mean {meant}?")
+    return sorted(found)
 
 
 def default_of(setting: Setting) -> str:

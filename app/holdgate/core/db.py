@@ -26,8 +26,9 @@ from holdgate.core.postgres.connections import (
     make_engine,
 )
 from holdgate.core.postgres.direct import Direct
-from holdgate.core.postgres.outages import AWAY, insist
+from holdgate.core.postgres.outages import AWAY, insist, tell
 from holdgate.core.telemetry import log, tracing
+from holdgate.core.telemetry.outage import DATABASE, in_a_line
 
 REPLICA_PATIENCE = 30.0  # seconds in which a replica that did not answer is not asked again
 REPLICA_SECONDS = 2.0  # in which it has to say that it is there
@@ -69,7 +70,7 @@ def _literal(text: str) -> str:
 
 
 def _tell_away(error: Exception) -> None:
-    logger.warning("database_awaited", error=repr(error))
+    tell("database_awaited", error)
 
 
 _IDLE_LIMIT = "idle_in_transaction_session_timeout"
@@ -178,7 +179,7 @@ class Database:
     def _opening(self, actor: str) -> str:
         """What a transaction says at its beginning, as statements."""
         said = {"holdgate.actor": actor, **self._said}
-        if parent := tracing.traceparent():  # tasks that it inserts belong to the trace
+        if parent := tracing.stored():  # tasks that it inserts belong to the trace, or to the request
             said["holdgate.traceparent"] = parent
         return "".join(f"{_setting(name, value)};" for name, value in said.items())
 
@@ -194,6 +195,7 @@ class Database:
             if self._patient:
                 await self._open(session, session.connection)
             yield session
+            DATABASE.answered()
 
     @asynccontextmanager
     async def read_replica(self, session: ReadSession | None = None) -> AsyncIterator[ReadSession]:
@@ -218,7 +220,7 @@ class Database:
                 await session.execute(select(1))
         except AWAY as error:
             self._replica_away_until = time.monotonic() + REPLICA_PATIENCE
-            logger.warning("replica_away", error=repr(error))
+            logger.warning("replica_away", error=in_a_line(error))
             return None
         return session
 
@@ -227,6 +229,7 @@ class Database:
         """For a single statement that reads, asked again and again: no BEGIN and ROLLBACK around it."""
         async with self._turn, self._glancing.connect() as connection:
             yield connection
+            DATABASE.answered()
 
     @asynccontextmanager
     async def read_one(self) -> AsyncIterator[ReadSession]:
@@ -256,6 +259,7 @@ class Database:
             await self._open(session, partial(self._begin, session, actor))
             yield session
             await session.commit()
+            DATABASE.answered()
             topics: set[str] = session.info.pop("topics", set())
         if topics and self._announce is not None:
             await self._announce(frozenset(topics))

@@ -23,6 +23,14 @@ def environment(environ: Mapping[str, str], folder: Path | None = None) -> dict[
     return {**_pyproject(here / PYPROJECT), **_dotenv(here / DOTENV), **environ}
 
 
+def sources(environ: Mapping[str, str], folder: Path | None = None) -> tuple[dict[str, str], dict[str, str]]:
+    """As `environment`, and for each variable where it comes from."""
+    here = folder or Path()
+    parts = {PYPROJECT: _pyproject(here / PYPROJECT), DOTENV: _dotenv(here / DOTENV), "environment": environ}
+    origin = {name: source for source, part in parts.items() for name in part}
+    return environment(environ, folder), origin
+
+
 def _dotenv(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}

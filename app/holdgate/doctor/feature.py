@@ -16,4 +16,6 @@ FEATURE = Feature(
             only="admin",
         ),
     ),
+    mails={"doctor_found": "holdgate.doctor.mails:DoctorLetter"},
+    upkeep="holdgate.doctor.upkeep:UPKEEP",
 )

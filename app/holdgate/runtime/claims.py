@@ -8,16 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from holdgate.core.db import Database
-from holdgate.core.postgres.outages import AWAY
-from holdgate.core.telemetry import log, metrics
+from holdgate.core.postgres.outages import AWAY, tell
+from holdgate.core.telemetry import metrics
 from holdgate.runtime.attempts.executors import Executors, Pool
 from holdgate.schedules import registration as schedules
 from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.queue import claims, limits
 from holdgate.tasks.queue.claims import Attempt, Claimed, FreePlaces, Losses
 from holdgate.tasks.queue.limits import Claim
-
-logger = log.get(__name__)
 
 
 class Claims:
@@ -62,7 +60,7 @@ class Claims:
                     await limits.declare(session, all_kinds())
                     await schedules.write_down(session)
             except AWAY as error:
-                logger.warning("declare_failed", error=repr(error))
+                tell("declare_failed", error)
                 await asyncio.sleep(0.5)
             else:
                 self._limits_known = False
@@ -82,7 +80,7 @@ class Claims:
         try:
             claim = await self._claim(queue, limit, losses)
         except AWAY as error:
-            logger.warning("claim_failed", queue=queue, error=repr(error))
+            tell("claim_failed", error, queue=queue)
             self._limits_known = False
             self._unanswered.add(queue)
             await asyncio.sleep(0.5)

@@ -14,16 +14,15 @@ from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from holdgate.core.db import Database
-from holdgate.core.postgres.outages import AWAY
-from holdgate.core.telemetry import log, metrics
+from holdgate.core.postgres.outages import AWAY, tell
+from holdgate.core.telemetry import metrics
+from holdgate.core.telemetry.outage import REDIS
 
 CHANNEL = "holdgate:bell"
 RING_TIMEOUT = 0.25
 BREATH = 0.005  # between two rings of many announcements
 PULSE = 5.0  # seconds without a ring after which the listener asks whether Redis is there, and that it has to answer
 SILENCE = 2.0  # after a failed ring, how long we do not even try
-
-logger = log.get(__name__)
 
 
 class Doorbell:
@@ -63,10 +62,11 @@ class Doorbell:
             async with asyncio.timeout(RING_TIMEOUT):
                 await self._redis.publish(self._channel, " ".join(sorted(topics)))
             metrics.RINGS.labels("sent").inc()
+            REDIS.answered()
         except (RedisError, OSError, TimeoutError) as error:
             self._silent_until = time.monotonic() + SILENCE
             metrics.RINGS.labels("failed").inc()
-            logger.warning("doorbell_silent", error=repr(error))
+            REDIS.failed("to ring", error)
 
     async def listen(self, hear: Callable[[frozenset[str]], None]) -> None:
         """Call `hear` with the topics of every ring until cancelled; reconnects by itself."""
@@ -76,7 +76,7 @@ class Doorbell:
                     await pubsub.subscribe(self._channel)
                     await self._listen_on(pubsub, hear)
             except (RedisError, OSError, TimeoutError) as error:
-                logger.warning("doorbell_unreachable", error=repr(error))
+                REDIS.failed("to listen", error)
             await asyncio.sleep(0.5)
 
     @staticmethod
@@ -85,6 +85,8 @@ class Doorbell:
         asked = False
         while True:
             message = await pubsub.get_message(timeout=PULSE)
+            if message is not None:
+                REDIS.answered()
             if message is None and asked:
                 raise TimeoutError(f"Redis has not answered for {PULSE:g} seconds.")
             asked = message is None
@@ -112,7 +114,7 @@ async def listen_to_database(database: Database, channel: str, hear: Callable[[f
                 finally:
                     await connection.invalidate()  # nobody else shall hear with it
         except AWAY as error:
-            logger.warning("notifications_unreachable", error=repr(error))
+            tell("notifications_unreachable", error)
         await asyncio.sleep(0.5)
 
 

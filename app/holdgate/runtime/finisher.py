@@ -5,7 +5,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from holdgate.core.db import Database
-from holdgate.core.postgres.outages import AWAY, refuses_data
+from holdgate.core.postgres.outages import AWAY, refuses_data, tell
 from holdgate.core.telemetry import log
 from holdgate.runtime.attempts.endings import describe
 from holdgate.tasks.queue import claims
@@ -70,7 +70,7 @@ class Finisher:
                 mine = await self._finish(batch)
             except Exception as error:
                 if isinstance(error, AWAY) and not refuses_data(error):
-                    logger.warning("finish_delayed", tasks=len(batch), error=repr(error))
+                    tell("finish_delayed", error, tasks=len(batch))
                 elif len(batch) > 1:  # one of them is at fault; the others are written without it
                     half = len(batch) // 2
                     await self.write(batch[:half])

@@ -20,7 +20,7 @@ from typing import Any
 from holdgate.core.config import Settings
 from holdgate.core.db import Database, WriteSession
 from holdgate.core.postgres.connections import ServerLine
-from holdgate.core.postgres.outages import AWAY
+from holdgate.core.postgres.outages import AWAY, tell
 from holdgate.core.telemetry import log
 from holdgate.core.text.source_line import own_line
 from holdgate.runtime.workers import NAME, Presence
@@ -158,7 +158,7 @@ class Leases:
                     if heard := self.blocked < SILENT:
                         await self._beat(session, len(held), shown)
             except AWAY as error:
-                logger.warning("heartbeat_failed", error=repr(error))
+                tell("heartbeat_failed", error)
                 await asyncio.sleep(min(every, 0.5))
                 continue
             if heard:

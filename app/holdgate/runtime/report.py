@@ -3,7 +3,9 @@
 import asyncio
 from typing import Any
 
-from holdgate.core.telemetry import log, metrics
+import msgspec
+
+from holdgate.core.telemetry import log, metrics, tracing
 from holdgate.tasks.queue.claims import Claimed, Outcome
 
 logger = log.get(__name__)
@@ -30,7 +32,10 @@ class AttemptReport:
             "state": state,
             "ms": round(seconds * 1000, 1),
             "reason": reason,
+            **tracing.origin(task.traceparent),
         }
+        if outcome is not None and outcome.error is not None:
+            line |= _about(outcome.error)
         if reason is not None:  # it may have words of a handler, which are looked through for secrets
             (logger.warning if bad else logger.info)("task", **line)
             return
@@ -41,3 +46,17 @@ class AttemptReport:
     def _write(self) -> None:
         lines, self._lines = self._lines, []
         log.write_many(__name__, "task", "info", lines)
+
+
+class _Error(msgspec.Struct):
+    """As endings.describe writes it."""
+
+    type: str
+    line: dict[str, str | int] | None = None
+
+
+def _about(error: str) -> dict[str, Any]:
+    """The type of an error, and where in the developer's own code it arose."""
+    found = msgspec.json.decode(error, type=_Error)
+    where = f"{found.line['file']}:{found.line['line']}" if found.line else None
+    return {"error": found.type, "where": where}

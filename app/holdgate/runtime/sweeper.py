@@ -13,16 +13,13 @@ from sqlalchemy import Select, TextClause, func, select
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from holdgate.core.postgres.outages import AWAY, is_away
-from holdgate.core.telemetry import log
+from holdgate.core.postgres.outages import AWAY, is_away, tell
 from holdgate.core.upkeep import Round, Upkeep
 from holdgate.feature import parts
 from holdgate.runtime.leases import idle_limit
 
 LOCK = 0x5377_6565_70  # "Sweep"
 PAUSE = 0.05  # seconds between two rounds while there is more to do, at least
-
-logger = log.get(__name__)
 
 
 class Sweeper:
@@ -88,7 +85,7 @@ class Sweeper:
     def _failed(self, chore: str, error: Exception) -> None:
         if is_away(error):
             self._away_at = time.monotonic()
-        logger.warning("sweep_failed", chore=chore, error=repr(error))
+        tell("sweep_failed", error, chore=chore)
 
     async def _once(self, chore: Upkeep) -> bool:
         round = Round(self._database, self._settings, time.monotonic() - self._away_at, [])

@@ -10,11 +10,8 @@ import msgspec
 from sqlalchemy import text
 
 from holdgate.core.db import Database
-from holdgate.core.postgres.outages import AWAY
+from holdgate.core.postgres.outages import AWAY, tell
 from holdgate.core.streams import Streams
-from holdgate.core.telemetry import log
-
-logger = log.get(__name__)
 
 STREAMS = 20  # of one person, in one process: each is an open page
 MOST = 1000  # events that are looked at in one second; beyond, everything counts as changed
@@ -90,7 +87,7 @@ class Changes:
             try:
                 before = await self._look(before)
             except AWAY as problem:  # what is missed now is seen by the next look
-                logger.warning("changes_unknown", problem=repr(problem)[:200])
+                tell("changes_unknown", problem)
             await asyncio.sleep(self._interval)
 
     async def _look(self, before: str | None) -> str:

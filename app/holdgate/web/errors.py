@@ -17,6 +17,7 @@ from holdgate.core.errors import AppError, Invalid, Unauthorized
 from holdgate.core.files import FilesAway
 from holdgate.core.postgres.outages import is_away, sqlstate
 from holdgate.core.telemetry import log
+from holdgate.core.telemetry.outage import DATABASE
 from holdgate.web.http.request import WebRequest, is_api, request_id
 from holdgate.web.render import PageContext, leave, page_address, page_of, wants_fragment
 
@@ -76,7 +77,9 @@ def handle(given: Request[Any, Any, Any], error: Exception) -> Response[Any]:
 
 def report(problem: ErrorDetails, error: Exception, scope: Mapping[str, Any]) -> None:
     """What an operator has to know of it, as log lines."""
-    if problem.status == 503:
+    if problem.status == 503 and is_away(error):
+        DATABASE.failed("a request", error)
+    elif problem.status == 503:
         logger.warning("not available", problem=repr(error)[:300], request_id=request_id(scope))
     elif problem.status >= 500:
         logger.error("request failed", exc_info=error, request_id=request_id(scope))

@@ -8,7 +8,8 @@ from litestar import Response, get
 from redis.exceptions import RedisError
 from sqlalchemy import text
 
-from holdgate.core.postgres.outages import AWAY
+from holdgate.core.postgres.outages import AWAY, tell
+from holdgate.core.telemetry.outage import REDIS
 from holdgate.core.tokens import Signer
 from holdgate.web.http.request import WebRequest, client_address
 
@@ -26,7 +27,8 @@ async def _database(request: WebRequest) -> str:
     try:
         async with asyncio.timeout(SECONDS), request.app.state.database.read() as session:
             revision = (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
-    except AWAY:
+    except AWAY as error:
+        tell("not_ready", error)
         return "away"
     # A newer schema is served as well: while a release is rolled out, the one before runs on it (docs/upgrades.md).
     # Revisions are numbers of four digits, in order.
@@ -38,8 +40,10 @@ async def _redis(request: WebRequest) -> str:
     try:
         async with asyncio.timeout(SECONDS):
             await request.app.state.redis.ping()
-    except (RedisError, OSError, TimeoutError):
+    except (RedisError, OSError, TimeoutError) as error:
+        REDIS.failed("a probe", error)
         return "degraded"
+    REDIS.answered()
     return "ok"
 
 

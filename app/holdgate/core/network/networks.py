@@ -14,3 +14,11 @@ def network_of(address: str) -> str:
     if found.ipv4_mapped is not None:
         return str(found.ipv4_mapped)
     return f"{IPv6Address(int(found) >> 64 << 64)}/64"
+
+
+def is_local(address: str) -> bool:
+    """Whether a client is on this machine; one without an address is in this process, or on a unix socket."""
+    try:
+        return not address or ip_address(address).is_loopback
+    except ValueError:
+        return False

@@ -9,9 +9,14 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from holdgate.core.telemetry import log
+from holdgate.core.telemetry.outage import DATABASE, in_a_line, place
+
 INSIST_SECONDS = 60.0  # how long a task that has work in hand asks a database that is away
 
 R = TypeVar("R")
+
+logger = log.get("holdgate.database")
 
 # What a statement may raise while the server is away; also other things, see `is_away`. asyncpg's own errors come
 # through where SQLAlchemy sets up a connection that is cut at that moment.
@@ -31,6 +36,14 @@ def is_away(error: Exception) -> bool:
     if isinstance(error, FileNotFoundError):
         return error.filename is None  # the unix socket is gone; a missing file has a name
     return isinstance(error, asyncpg.InterfaceError | PoolTimeout | ConnectionError | TimeoutError)
+
+
+def tell(event: str, error: Exception, **fields: object) -> None:
+    """A failure of what is done again anyway, as a line of the log; of a server that is away there are few."""
+    if is_away(error):
+        DATABASE.failed(event, error)
+    else:
+        logger.warning(event, error=in_a_line(error), where=place(error), **fields)
 
 
 def refuses_data(error: BaseException) -> bool:

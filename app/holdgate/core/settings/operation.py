@@ -1,7 +1,18 @@
 """The settings of whoever operates it, a part of the table: what is kept and where, and how it is watched."""
 
 from holdgate.core.settings.setting import Setting
-from holdgate.core.settings.types import BOOLEAN, DIRECTORY, LOG_LEVEL, SECRET, duration, integer, url, without_slash
+from holdgate.core.settings.types import (
+    BOOLEAN,
+    DIRECTORY,
+    LISTEN,
+    LOG_LEVEL,
+    SECRET,
+    choice,
+    duration,
+    integer,
+    url,
+    without_slash,
+)
 
 FILES, WATCHING = "Files and data", "Observability"
 
@@ -69,11 +80,19 @@ WATCHED = (
         "request and attempt",
     ),
     Setting(
+        "log_format",
+        choice("text", "json"),
+        WATCHING,
+        "`json`: each line of the log is an object; `text`: for people",
+        unset="`text`, `json` in production",
+        example="text",
+    ),
+    Setting(
         "metrics_token",
         SECRET,
         WATCHING,
-        "whoever reads `/metrics` sends it as a bearer token; without it `/metrics` is open in "
-        "development, closed in production",
+        "whoever reads `/metrics` sends it as a bearer token; without it `/metrics` answers this machine in "
+        "development, and nobody in production",
     ),
     Setting(
         "metrics_port",
@@ -81,6 +100,14 @@ WATCHED = (
         WATCHING,
         "a worker process answers `/metrics`, `/livez` and `/readyz` on this port; `0`: not at all "
         "([operations.md](operations.md))",
+    ),
+    Setting(
+        "metrics_host",
+        LISTEN,
+        WATCHING,
+        "the address of `METRICS_PORT`",
+        unset="all with `METRICS_TOKEN`, else `127.0.0.1`",
+        example="127.0.0.1",
     ),
     Setting(
         "traces_url",

@@ -8,10 +8,13 @@ from holdgate.core.settings.setting import Setting
 from holdgate.core.settings.types import (
     BOOLEAN,
     KEYS,
+    LISTEN,
     NAMES,
     POSTGRESQL,
+    PROXIES,
     QUEUES,
     SCHEMA,
+    SENDER,
     SIGNUP,
     TEXT,
     choice,
@@ -91,11 +94,19 @@ SETTINGS = (
         example="http://127.0.0.1:8000",
     ),
     Setting(
+        "host",
+        LISTEN,
+        WEB,
+        "the address the web server listens on: of this machine only, or of all that reach it",
+        unset="`127.0.0.1`, `0.0.0.0` in production",
+        example="127.0.0.1",
+    ),
+    Setting(
         "port", integer(1, 65535), WEB, "the web server's port; `make run` takes the next free one when it is not set"
     ),
     Setting(
         "forwarded_allow_ips",
-        TEXT,
+        PROXIES,
         WEB,
         "proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses or networks, "
         "separated by commas, or `*` ([deploy.md](deploy.md))",
@@ -117,7 +128,7 @@ SETTINGS = (
         required=True,
         unset="the mailbox page",
     ),
-    Setting("mail_from", TEXT, MAIL, "the sender of all emails", required=True),
+    Setting("mail_from", SENDER, MAIL, "the sender of all emails", required=True),
     Setting("queues", QUEUES, WORKERS, "queues of a worker process and how many tasks of each run at a time"),
     Setting("kinds", NAMES, WORKERS, "modules with task kinds of your own, separated by commas"),
     Setting(

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from email.utils import parseaddr
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 import msgspec
 
-from holdgate.core.text.addresses import BadAddress, checked_domain
+from holdgate.core.text.addresses import BadAddress, checked_address, checked_domain
 from holdgate.core.text.durations import parse_duration, write_duration
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
@@ -87,13 +89,63 @@ LOG_LEVEL = choice(*get_args(LogLevel))
 BOOLEAN = SettingType(_boolean, "yes or no", write=lambda value: "yes" if value else "no")
 
 
+# Of each host of a URL. A special character in a password that is not percent-encoded ends the part before it.
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]@/?#]*)(:[0-9]{1,5})?")
+_NOT_ENCODED = re.compile(r"%(?![0-9a-fA-F]{2})")
+
+
 def url(*schemes: str, read: Callable[[str], str] = str) -> SettingType:
     def checked(text: str) -> str:
-        if urlsplit(text).scheme not in schemes:
+        parts = urlsplit(text)
+        account, _, hosts = parts.netloc.rpartition("@")
+        if parts.scheme not in schemes or "@" in account or _NOT_ENCODED.search(account) or "\n" in text:
+            raise ValueError
+        if not all(_HOST.fullmatch(host) for host in hosts.split(",")):
             raise ValueError
         return read(text)
 
-    return SettingType(checked, f"a URL that begins with {' or '.join(f'{s}://' for s in schemes)}", secret=True)
+    begins = " or ".join(f"{scheme}://" for scheme in schemes)
+    words = f"a URL that begins with {begins}, with a user and password, if any, percent-encoded (# is %23, / is %2F)"
+    return SettingType(checked, words, secret=True)
+
+
+def _sender(text: str) -> str:
+    _, address = parseaddr(text)
+    try:
+        checked_address(address)
+    except BadAddress:
+        raise ValueError from None
+    return text
+
+
+SENDER = SettingType(_sender, "an email address, with a name or without: Holdgate <holdgate@example.org>")
+
+
+def _proxies(text: str) -> str:
+    if text != "*":
+        for each in text.split(","):
+            ip_network(each.strip(), strict=False)
+    return text
+
+
+PROXIES = SettingType(_proxies, "addresses or networks separated by commas, such as 127.0.0.1,10.0.0.0/8, or *")
+
+
+def _listen(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", text) or (":" in text and not _is_address(text)):
+        raise ValueError
+    return text
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+LISTEN = SettingType(_listen, "an address of this machine, such as 127.0.0.1, 0.0.0.0 or ::")
 
 
 def without_slash(text: str) -> str:

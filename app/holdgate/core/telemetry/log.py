@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
@@ -93,6 +94,16 @@ def configure(*, json: bool, level: str = "info") -> None:
     # One access line per request is ours; these two would print URLs with tokens.
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def request_id() -> str:
+    """Of the request that we are in, or whose task this is; empty: of none."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))
+
+
+def about(**fields: str) -> AbstractContextManager[None]:
+    """Every line of this task of the event loop says these, too, while the block lasts."""
+    return structlog.contextvars.bound_contextvars(**fields)
 
 
 def written(level: str) -> bool:

@@ -5,6 +5,7 @@ from what a client sends: every value is a series that is kept for ever.
 """
 
 import hmac
+import socket
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
@@ -83,11 +84,12 @@ RINGS = Counter(
 HEARD = Counter("holdgate_wakeups_heard", "Wake-ups that this worker heard.", registry=PROCESS)
 
 
-def observe_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count an answer; what the shield calls."""
+def observe_request(method: str, route: str, status: int, seconds: float | None) -> None:
+    """Count an answer; what the shield calls. `seconds`: None where the client has asked it to wait."""
     name = method if method in METHODS else "other"
     _REQUESTS.labels(name, route, str(status)).inc()
-    _REQUEST_SECONDS.labels(name, route).observe(seconds)
+    if seconds is not None:
+        _REQUEST_SECONDS.labels(name, route).observe(seconds)
 
 
 def observe_claims(queue: str, number: int) -> None:
@@ -153,7 +155,7 @@ def may_read(token: str, authorization: str) -> bool:
 
 
 def serve(
-    port: int,
+    address: tuple[str, int],
     token: str | None,
     families: Callable[[], Families],
     alive: Callable[[], bool] = lambda: True,
@@ -162,6 +164,7 @@ def serve(
     """Answer `/metrics`, `/livez` and `/readyz` on a port of its own, in a thread: for a process without other HTTP.
 
     Args:
+        address: host and port to listen on.
         token: what the asker must have for /metrics; empty: anybody may ask; None: nobody.
         families: read at every request; must be safe to call from another thread, like `alive` and `ready`.
     """
@@ -181,9 +184,14 @@ def serve(
         start("200 OK", [("Content-Type", content_type)])
         return [body]
 
-    server = make_server("", port, answer, handler_class=_Quiet)
+    kind = _Server6 if ":" in address[0] else WSGIServer
+    server = make_server(*address, answer, server_class=kind, handler_class=_Quiet)
     Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return server
+
+
+class _Server6(WSGIServer):
+    address_family = socket.AF_INET6
 
 
 class _Quiet(WSGIRequestHandler):

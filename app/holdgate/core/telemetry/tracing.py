@@ -7,9 +7,11 @@ and on to what the handler asks of other servers. The only home of opentelemetry
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, TypeAlias
+from uuid import UUID
 
 from holdgate.core.config import ConfigError
 from holdgate.core.process.release import VERSION
+from holdgate.core.telemetry import log
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -68,6 +70,27 @@ def traceparent() -> str:
     carrier: dict[str, str] = {}
     TraceContextTextMapPropagator().inject(carrier)
     return carrier.get(HEADER, "")
+
+
+def stored() -> str:
+    """What tasks that are made now keep: the trace we are in, else the request, as a trace that nobody samples, so that
+    the logs of workers name it. An id of somebody else's making fits no trace."""
+    if told := traceparent():
+        return told
+    try:
+        number = UUID(log.request_id()).hex
+    except ValueError:
+        return ""
+    return f"00-{number}-{number[16:]}-00"
+
+
+def origin(parent: str | None) -> dict[str, str]:
+    """What lines of the log say of whence a task came: the trace, or the id of the request that made it."""
+    version, _, rest = (parent or "").partition("-")
+    number, _, sampled = rest.partition("-")
+    if version != "00" or len(number) != 32:
+        return {}
+    return {"request_id": str(UUID(number))} if sampled.endswith("-00") else {"trace": number}
 
 
 class SpanHandle:

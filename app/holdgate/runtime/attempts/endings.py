@@ -113,7 +113,8 @@ def _told(error: BaseException) -> str:
     if isinstance(error, asyncio.CancelledError):
         return "The handler was cancelled by its own code, or by something that it waited for."
     try:
-        text = in_words(error) or str(error)
+        # Of a key that is missing only the key is told.
+        text = in_words(error) or (f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error))
     except BaseException:
         text = "The error can’t be shown as text."
     return masked_text(storable_text(text, MOST_MESSAGE))

@@ -134,7 +134,10 @@ class Hand:
             "task.queue": task.queue,
             "task.attempt": task.attempt,
         }
-        with tracing.span(f"task {task.kind}", "CONSUMER", about, parent=task.traceparent or "") as told:
+        with (
+            log.about(**tracing.origin(task.traceparent)),
+            tracing.span(f"task {task.kind}", "CONSUMER", about, parent=task.traceparent or "") as told,
+        ):
             outcome = await execute(task, context, self._timers)
             state = "left" if outcome is None else outcome.state.value
             told.say({"task.state": state}, failed=state if outcome is not None and outcome.failed else "")

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import NotFound
+from holdgate.core.network.networks import is_local
 from holdgate.core.postgres.outages import AWAY
 from holdgate.core.telemetry import metrics
 from holdgate.core.telemetry.metrics import Families, gauge
@@ -17,7 +18,7 @@ from holdgate.tasks import queues
 from holdgate.tasks.queue import orphans as orphan_queries
 from holdgate.tasks.search import lists
 from holdgate.tasks.states import STANDINGS, TaskState
-from holdgate.web.http.request import WebRequest
+from holdgate.web.http.request import WebRequest, client_address
 
 
 @get("/metrics", include_in_schema=False)
@@ -30,7 +31,7 @@ async def show_metrics(request: WebRequest) -> Response[Any]:
             return Response(
                 "Send METRICS_TOKEN as a bearer token.\n", status_code=401, media_type="text/plain", headers=refusal
             )
-    elif not settings.development:
+    elif not settings.development or not is_local(client_address(request.scope)):
         raise NotFound("Metrics are closed: METRICS_TOKEN is not set.")
     body, content_type = metrics.exposition(request.headers.get("accept", ""), await _figures(request))
     return Response(body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})

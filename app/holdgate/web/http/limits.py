@@ -19,9 +19,7 @@ from redis.asyncio import Redis
 from holdgate.core.config import Settings
 from holdgate.core.errors import TooMany
 from holdgate.core.network.networks import network_of
-from holdgate.core.telemetry import log
-
-logger = log.get(__name__)
+from holdgate.core.telemetry.outage import REDIS
 
 # One round trip for all, and no moment at which a counter exists without its end.
 COUNT = """
@@ -140,10 +138,11 @@ class RateLimits:
             else:
                 raise TimeoutError
             found = await asked
+            REDIS.answered()
             return [(int(count), int(left) / 1000) for count, left in found]
         except Exception as problem:  # whatever a client raises while its server is away
             self._retry_at = time.monotonic() + REST
-            logger.warning("rate limits are counted in memory", problem=repr(problem))
+            REDIS.failed("the rate limits", problem)
             return None
         finally:
             asked.cancel()

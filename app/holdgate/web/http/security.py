@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-import structlog
 from jinja2 import Environment
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message
@@ -33,7 +32,7 @@ ANY_HOST = tuple(path.decode() for path in PROBES)
 # which no other site knows, is what they are checked by.
 NULL_ORIGIN = ("/review", "/login", "/logout")
 
-Observe = Callable[[str, str, int, float], None]
+Observe = Callable[[str, str, int, float | None], None]
 
 
 class Misdirected(AppError):
@@ -67,7 +66,7 @@ class Shield:
         exchange = Exchange(scope, receive, send, headers=self._headers, max_body=MAX_BODY)
         about: tracing.Attributes = {"http.request.method": exchange.method, "request.id": exchange.request_id}
         with (
-            structlog.contextvars.bound_contextvars(request_id=exchange.request_id),
+            log.about(request_id=exchange.request_id),
             tracing.span(exchange.method, "SERVER", about, parent=exchange.header(tracing.HEADER)) as told,
         ):
             try:
@@ -131,8 +130,9 @@ class Shield:
         seconds = time.perf_counter() - exchange.started_at
         route = exchange.route
         if self._observe is not None:
-            self._observe(exchange.method, route, status, seconds)
-        write = logger.debug if route.startswith("/static/") else logger.info
+            self._observe(exchange.method, route, status, None if _waits(exchange) else seconds)
+        # Probes and scrapes come every few seconds. What they find is told by holdgate.outage.
+        write = logger.debug if route.startswith(("/static/", *ANY_HOST)) else logger.info
         write(
             "request",
             method=exchange.method,
@@ -143,6 +143,11 @@ class Shield:
             bytes=exchange.sent,
             address=exchange.address,
         )
+
+
+def _waits(exchange: Exchange) -> bool:
+    """Whether the client has asked to be answered later: how long that took says nothing of how quick we are."""
+    return exchange.route.endswith(("/events", "/mcp")) or b"wait=" in exchange.scope["query_string"]
 
 
 def _hostname(host: str) -> str:
