@@ -1,10 +1,12 @@
-"""`make release`: builds the wheel, the source archive and the image's context of what is committed, and tries them.
+"""`make release`: builds the wheel, the source archive and the image's context of what is committed, and tries them;
+beside them a bill of materials (CycloneDX) and the checksums of all.
 
 Everything is tried as a stranger gets it: the wheel in an environment of its own, far from the checkout.
 """
 
 import hashlib
 import io
+import json
 import os
 import re
 import subprocess
@@ -14,6 +16,7 @@ import tempfile
 import time
 import tomllib
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
@@ -31,7 +34,9 @@ def main() -> None:
         work = Path(made)
         source = _committed(work / "source")
         version = str(tomllib.loads((source / "pyproject.toml").read_text())["project"]["version"])
-        if found := problems(version, (source / "CHANGELOG.md").read_text(), (source / "Dockerfile").read_text()):
+        found = problems(version, (source / "CHANGELOG.md").read_text(), (source / "Dockerfile").read_text())
+        found += unfit(ROOT, version)
+        if found:
             sys.exit("\n".join(found))
         DIST.mkdir(exist_ok=True)
         for old in DIST.glob("holdgate-*"):
@@ -40,9 +45,13 @@ def main() -> None:
         (wheel,), (archive,) = DIST.glob("*.whl"), DIST.glob("*.tar.gz")
         _same_wheel_again(archive, wheel, work)
         image = _image_context(source, version)
-        _try(wheel, source / "requirements-production.txt", version, work)
-        for path in (wheel, archive, image):
-            print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  dist/{path.name}")
+        locked = source / "requirements-production.txt"
+        bill = DIST / f"holdgate-{version}.cdx.json"
+        bill.write_text(json.dumps(bill_of_materials(version, wheel, locked.read_text()), indent=1) + "\n")
+        _try(wheel, locked, version, work)
+        sums = [f"{_digest(path)}  {path.name}\n" for path in (wheel, archive, image, bill)]
+        (DIST / f"holdgate-{version}.sha256").write_text("".join(sums))
+        print("".join(sums), end="")
 
 
 def problems(version: str, changelog: str, dockerfile: str) -> list[str]:
@@ -62,11 +71,65 @@ def problems(version: str, changelog: str, dockerfile: str) -> list[str]:
     return found
 
 
+def unfit(checkout: Path, version: str) -> list[str]:
+    """What stands against releasing this checkout: changes that are in no commit, or a version that was released
+    before, of other files or of the same."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=checkout, check=True, capture_output=True, text=True).stdout.strip()
+
+    if changed := git("status", "--porcelain"):
+        return [f"These changes are in no commit. Commit or undo them:\n{changed}"]
+    tags = git("tag", "--list", "v*").split()
+    if f"v{version}" in tags and git("rev-list", "-n1", f"v{version}") != git("rev-parse", "HEAD"):
+        return [f"v{version} is the tag of another commit. Raise the version in pyproject.toml."]
+    for tag in git("tag", "--points-at", "HEAD").split():
+        if tag.startswith("v") and tag != f"v{version}":
+            return [f"This commit was released as {tag}, and nothing has changed since."]
+    return []
+
+
+def bill_of_materials(version: str, wheel: Path, locked: str) -> dict[str, Any]:
+    """The software bill of materials (CycloneDX 1.5): the wheel, and the locked packages of production with hashes."""
+    product = f"pkg:pypi/holdgate@{version}"
+    pinned = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;]+)(.*(?:\n[ \t].*)*)", locked, re.MULTILINE)
+    parts = [
+        {
+            "type": "library",
+            "bom-ref": f"pkg:pypi/{name.lower()}@{number}",
+            "name": name,
+            "version": number,
+            "purl": f"pkg:pypi/{name.lower()}@{number}",
+            "hashes": [{"alg": "SHA-256", "content": each} for each in re.findall(r"sha256:([0-9a-f]{64})", more)],
+        }
+        for name, number, more in pinned
+    ]
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "metadata": {
+            "component": {
+                "type": "application",
+                "bom-ref": product,
+                "name": "holdgate",
+                "version": version,
+                "purl": product,
+                "licenses": [{"license": {"id": "MIT"}}],
+                "hashes": [{"alg": "SHA-256", "content": _digest(wheel)}],
+            }
+        },
+        "components": parts,
+        "dependencies": [{"ref": product, "dependsOn": [part["bom-ref"] for part in parts]}],
+    }
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _committed(target: Path) -> Path:
-    """The files of HEAD. What is not committed is not released."""
-    changed = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, check=True, capture_output=True, text=True)
-    if changed.stdout:
-        print(f"Left out, because it is not committed:\n{changed.stdout}", file=sys.stderr)
+    """The files of HEAD."""
     packed = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True).stdout
     with tarfile.open(fileobj=io.BytesIO(packed)) as files:
         files.extractall(target)  # made here; before 3.11.4 there is no filter

@@ -1,8 +1,11 @@
 """What keeps a version from being released; `make release` builds and tries the rest."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from deploy.release import problems
+from deploy.release import bill_of_materials, problems, unfit
 from holdgate.core.process.release import VERSION
 from tests.processes import ROOT
 
@@ -35,3 +38,34 @@ def test_a_version_that_sorts_wrongly_is_refused(version: str) -> None:
 def test_an_image_that_tells_another_version_is_refused() -> None:
     [found] = problems("1.2.0", "## [1.2.0] - 2026-11-23\n", LABEL.format("1.1.0"))
     assert "image.version" in found
+
+
+def test_what_is_in_no_commit_and_what_has_been_released_is_refused(tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        author = ["-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", *author, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init", "-q")
+    (tmp_path / "a").write_text("1")
+    assert "in no commit" in unfit(tmp_path, "0.1.0")[0]
+    git("add", "a")
+    git("commit", "-qm", "One")
+    assert unfit(tmp_path, "0.1.0") == []
+    git("tag", "v0.1.0")
+    assert unfit(tmp_path, "0.1.0") == []  # the same once more, should an upload have failed
+    assert "nothing has changed" in unfit(tmp_path, "0.2.0")[0]
+    git("commit", "-qm", "Two", "--allow-empty")
+    assert "another commit" in unfit(tmp_path, "0.1.0")[0]
+    assert unfit(tmp_path, "0.2.0") == []
+
+
+def test_the_bill_of_materials_has_every_locked_package_with_its_hashes(tmp_path: Path) -> None:
+    (wheel := tmp_path / "holdgate.whl").write_bytes(b"x")
+    locked = (ROOT / "requirements-production.txt").read_text()
+    bill = bill_of_materials("1.2.0", wheel, locked)
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.5")
+    assert len(bill["components"]) == sum(line[:1].isalnum() for line in locked.splitlines())
+    assert sum(len(part["hashes"]) for part in bill["components"]) == locked.count("--hash=sha256:")
+    assert all(part["hashes"] for part in bill["components"])
+    references = {part["bom-ref"] for part in bill["components"]}
+    assert set(bill["dependencies"][0]["dependsOn"]) == references and len(references) == len(bill["components"])
