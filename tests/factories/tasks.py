@@ -7,12 +7,13 @@ from uuid import UUID
 from sqlalchemy import text
 
 import tests.tasks.kinds  # noqa: F401
-from holdgate.core.db import Database
+from holdgate.core.db import Database, WriteSession
 from holdgate.core.ids import uuid7
-from holdgate.tasks.queue import claims
+from holdgate.tasks.models import Task
+from holdgate.tasks.queue import claims, moves, steps
 from holdgate.tasks.queue.claims import Claimed, Outcome
-from holdgate.tasks.service import TaskRequest, enqueue
-from holdgate.tasks.states import FINISHED, TASK_MACHINE, TaskState
+from holdgate.tasks.service import TaskRequest, enqueue, enqueue_many
+from holdgate.tasks.states import FINISHED, TASK_MACHINE, TaskState, TaskVerb
 
 LEASE = timedelta(seconds=15)
 _SET = text(
@@ -23,7 +24,7 @@ _SET = text(
       lease_expires_at = CASE WHEN :state = 'running' THEN now() + interval '15 s' END,
       finished_at = CASE WHEN :finished THEN now() END,
       run_at = CASE WHEN :state IN ('scheduled', 'retrying') THEN now() + interval '1 h' END
-    WHERE id = :id
+    WHERE id = ANY(CAST(:ids AS uuid[]))
     """
 )
 
@@ -41,14 +42,18 @@ def path_to(state: TaskState) -> list[TaskState]:
     return ways[state]
 
 
-async def make_task(database: Database, state: TaskState = TaskState.QUEUED, **request: object) -> UUID:
+async def make_task(database: Database, state: TaskState = TaskState.QUEUED, **more: object) -> UUID:
     """A task in `state`."""
+    return (await make_tasks(database, state, [request(**more)]))[0]
+
+
+async def make_tasks(database: Database, state: TaskState, wanted: list[TaskRequest]) -> list[UUID]:
+    """All of them in `state`."""
     async with database.write("system") as session:
-        wanted = {"kind": "test.nothing", "payload": {}, **request}
-        task_id = await enqueue(session, TaskRequest(**wanted))  # type: ignore[arg-type]
+        made = await enqueue_many(session, wanted)
         for step in path_to(state):
-            await session.execute(_SET, {"state": step.value, "finished": step in FINISHED, "id": task_id})
-    return task_id
+            await session.execute(_SET, {"state": step.value, "finished": step in FINISHED, "ids": made})
+    return made
 
 
 def request(**more: object) -> TaskRequest:
@@ -62,6 +67,32 @@ async def claim(
         return await claims.claim_tasks(
             session, queue=queue, kinds=["test.nothing"], worker=uuid7(), limit=limit, lease=LEASE, now=now
         )
+
+
+WORKERS_VERBS = (TaskVerb.SUCCEED, TaskVerb.RETRY_LATER, TaskVerb.BURY, TaskVerb.REQUEUE)
+
+
+async def apply(session: WriteSession, verb: TaskVerb, *tasks: UUID) -> list[UUID]:
+    """The verb by the statement that does it in life; the tasks are in one state and one queue. Returns those moved."""
+    found = [await session.get_one(Task, task_id) for task_id in tasks]
+    first = found[0]
+    if verb is TaskVerb.CLAIM:
+        kinds, limit = ["test.nothing"], len(tasks)
+        claimed = await claims.claim_tasks(
+            session, queue=first.queue, kinds=kinds, worker=uuid7(), limit=limit, lease=LEASE
+        )
+        return [task.id for task in claimed]
+    if verb in WORKERS_VERBS and not (verb is TaskVerb.BURY and first.state != TaskState.RUNNING):
+        delay = 60.0 if verb is TaskVerb.RETRY_LATER else None
+        target = TASK_MACHINE.moves[verb].targets[0]
+        outcomes = [Outcome(task.id, task.attempt, target, delay=delay) for task in found]
+        return list(await claims.finish_tasks(session, outcomes))
+    if verb is TaskVerb.SNOOZE:
+        nap = timedelta(hours=1)
+        # In life each in a transaction of its own.
+        each = sorted(found, key=lambda task: task.id)
+        return [task.id for task in each if await steps.snooze(session, task.id, task.attempt, "nap", nap) is False]
+    return [moved.id for moved in await moves.move_tasks(session, verb, Task.id.in_(tasks))]
 
 
 async def finish(database: Database, *outcomes: Outcome) -> set[UUID]:

@@ -68,7 +68,7 @@ async def live(database: Database, rng: random.Random, tasks: int, moves: int) -
                 targets = sorted({target for source, target in ways if source is state[task] and target is not source})
                 if targets and rng.random() < 0.9:
                     state[task] = rng.choice(targets)
-                    values = {"state": state[task].value, "finished": state[task] in FINISHED, "id": task}
+                    values = {"state": state[task].value, "finished": state[task] in FINISHED, "ids": [task]}
                     await session.execute(_SET, values)
                 else:
                     await session.execute(
@@ -126,8 +126,8 @@ async def test_an_older_transaction_that_moves_a_task_later_finds_the_move_befor
     async with database.write("system") as old:
         await old.execute(text("SELECT pg_current_xact_id()"))
         async with database.write("system") as young:
-            await young.execute(_SET, {"state": "running", "finished": False, "id": task})
-        await old.execute(_SET, {"state": "succeeded", "finished": True, "id": task})
+            await young.execute(_SET, {"state": "running", "finished": False, "ids": [task]})
+        await old.execute(_SET, {"state": "succeeded", "finished": True, "ids": [task]})
     await fold_all(database)
     async with database.read() as session:
         rows = list(

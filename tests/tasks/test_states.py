@@ -1,21 +1,17 @@
 """Every verb × every state, in Python and in the database, from the one table."""
 
-from datetime import timedelta
 from itertools import product
-from uuid import UUID
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from holdgate.core.db import Database, WriteSession
-from holdgate.core.ids import uuid7
+from holdgate.core.db import Database
 from holdgate.tasks.models import Task
-from holdgate.tasks.queue import claims, moves, steps
-from holdgate.tasks.queue.claims import Outcome
+from holdgate.tasks.queue import moves
 from holdgate.tasks.queue.log import TaskEvent, TaskTransition
 from holdgate.tasks.states import FINISHED, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
-from tests.factories.tasks import make_task
+from tests.factories.tasks import apply, make_task
 
 PAIRS = [(verb, state) for verb, state in product(TaskVerb, TaskState)]
 
@@ -39,26 +35,6 @@ async def test_a_verb_moves_a_task_only_from_the_states_it_leads_from(
         assert moved == []
         assert task.state == state
         assert event.to_state == state
-
-
-async def apply(session: WriteSession, verb: TaskVerb, task_id: UUID) -> list[UUID]:
-    """The verb by the statement that does it in life."""
-    if verb is TaskVerb.CLAIM:
-        claimed = await claims.claim_tasks(
-            session, queue="default", kinds=["test.nothing"], worker=uuid7(), limit=1, lease=timedelta(seconds=15)
-        )
-        return [task.id for task in claimed]
-    task = await session.get_one(Task, task_id)
-    attempt = task.attempt
-    by_worker = (TaskVerb.SUCCEED, TaskVerb.RETRY_LATER, TaskVerb.BURY, TaskVerb.REQUEUE)
-    if verb in by_worker and not (verb is TaskVerb.BURY and task.state != TaskState.RUNNING):
-        delay = 60.0 if verb is TaskVerb.RETRY_LATER else None
-        outcome = Outcome(task_id, attempt, TASK_MACHINE.moves[verb].targets[0], delay=delay)
-        return list(await claims.finish_tasks(session, [outcome]))
-    if verb is TaskVerb.SNOOZE:
-        slept = await steps.snooze(session, task_id, attempt, "nap", timedelta(hours=1))
-        return [task_id] if slept is False else []
-    return [moved.id for moved in await moves.move_tasks(session, verb, Task.id == task_id)]
 
 
 EDGES = {(source, target) for source, target, _ in TASK_MACHINE.edges()}

@@ -52,13 +52,14 @@ def steps_of(claimed: str) -> dict[str, str]:
     return {name: bytes(result).decode() for name, result in found.items()}
 
 
-# The time to wake up is a step: stored once, so that a task that runs again knows how much of its sleep is left.
+# The time to wake up is a step: stored once, so that a task that runs again knows how much of its sleep is left. The
+# lock is already that of the next statement: two sleeps of one handler at once would wait for each other.
 _WAKE_AT = text(
     """
     INSERT INTO task_steps (task_id, name, attempt, result)
     SELECT t.id, :name, t.attempt, to_json(coalesce(CAST(:now AS timestamptz), now()) + CAST(:duration AS interval))
     FROM tasks t WHERE t.id = :task_id AND t.attempt = :attempt AND t.state = 'running'
-    FOR SHARE OF t
+    FOR NO KEY UPDATE OF t
     ON CONFLICT DO NOTHING
     """
 )
