@@ -27,6 +27,12 @@ PAGES = (
     "/tasks/{dead}",
     "/tasks/{dead}/edit",
     "/tasks/{held}",
+    "/tasks/compare?id={task}&id={dead}",
+    "/tasks/new?copy={task}",
+    "/errors/{error}",
+    "/resume",
+    "/help",
+    "/about",
     "/bulk",
     "/bulk/new?verb=cancel&state=queued",
     "/bulk/new?verb=redrive&state=dead_letter",
@@ -45,6 +51,7 @@ PAGES = (
     "/approvals/{decided}",
     "/approvals/{decided}/receipt",
     "/dead-letters",
+    "/dead-letters?q=nothing+like+it&sort=last&since=7d",
     "/queues",
     "/kinds/{kind}/limits",
     "/schedules",
@@ -100,6 +107,7 @@ PAGES = (
 # request of it, and {over} a digest of which nothing is left.
 OPEN = (
     "/",
+    "/about",
     "/login",
     "/login/sent",
     "/login/none",
@@ -127,7 +135,7 @@ FILTERED = (
     "/kinds/sample.task/limits",
 )
 # Those of PAGES that people see who are not signed in, too; /mailbox in development, where it holds their links.
-FOR_EVERYBODY = ("/styleguide", "/api/docs", "/mailbox", "/no/such/page")
+FOR_EVERYBODY = ("/about", "/styleguide", "/api/docs", "/mailbox", "/no/such/page")
 # Where people are most, for tests that do something on each.
 BY_KEYBOARD = ("/overview", "/runs", "/runs/new", "/tasks", "/tasks/new", "/approvals", "/dead-letters", "/settings")
 IN_COMFORT = ("/overview", "/runs", "/tasks", "/tasks/new", "/approvals", "/dead-letters", "/queues", "/settings")

@@ -169,7 +169,7 @@ async def test_a_period_shows_each_its_own_numbers_with_mail_apart(
         assert f"/overview?period={period if period in ('hour', 'day', 'week') else 'hour'}" in page.text
         assert fragment.text.strip().splitlines()[0] in page.text
         [row] = re.findall(r'<tr id="kind-test.nothing">.*?</tr>', page.text, re.DOTALL)
-        assert re.findall(r'data-label="(?:Succeeded|Dead)">(\d+)<', row) == [str(succeeded), "1"]
+        assert re.findall(r'data-label="(?:Succeeded|Failed)">(\d+)<', row) == [str(succeeded), "1"]
         assert '<tr id="kind-mail">' in page.text
         titles = re.findall(r"<title>[^<]*: (\d+) succeeded", page.text)
         assert sum(int(n) for n in titles) == succeeded
@@ -186,7 +186,8 @@ async def test_tasks_that_nobody_serves_are_a_few_lines_and_one_when_no_worker_r
         pulse = Vitals("1.0", 123_000_000, 0.25)
         await workers.beat(session, uuid7(), "host", 1, {"default": 20, "mail": 5}, 3, False, None, None, pulse)
     found = needs(page := await admin.get("/overview"))
-    assert found == {**{f"orphan-forgotten-{n}-test.nothing": 1 for n in range(4)}, "orphans": 2}
+    assert set(found) == {*(f"orphan-forgotten-{n}-test.nothing" for n in range(4)), "orphans"}
+    assert found["orphans"] == 2
     assert "1 online" in words(page)
     assert re.findall(r"\d+", texts(page, data_cell="places")[0]) == ["3", "25"]
     assert "123 MB" in texts(page, data_cell="memory")[0]
@@ -286,9 +287,9 @@ async def test_the_queues_page_says_depth_service_and_what_was_done(database: Da
     assert re.search(r'data-cell="held"[^>]*>1<', row)
     assert re.search(r'data-cell="places"[^>]*>40<', row)
     assert "2 workers" in row
-    assert "at most 2" in row
+    assert "peak 2" in row
     [row] = re.findall(r'<tr id="queue-forgotten">.*?</tr>', page, re.DOTALL)
-    assert "nobody serves it" in row
+    assert "No worker" in row
 
 
 async def test_a_schedule_that_nobody_beats_is_told_its_owner(
@@ -320,7 +321,7 @@ async def test_what_fails_is_what_failed_in_the_time_that_was_chosen(database: D
         r"RuntimeError It is away. test.nothing 3 .* 0 2 RuntimeError It is slow. test.nothing 1 .* 1 0", said
     )
     assert needs(page)["dead"] == 2
-    assert "all of them test.nothing" in said
+    assert "all test.nothing" in said
     await make_task(database, TaskState.DEAD_LETTER, kind="test.free")
     await make_task(database, TaskState.DEAD_LETTER, kind="test.permanent", payload={"name": "x"})
     page = await admin.get("/overview")

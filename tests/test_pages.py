@@ -71,7 +71,7 @@ async def test_every_task_s_page_opens_in_every_state(
     for task_id, _ in tasks[-20:]:
         answer = await member.get(f"/tasks/{task_id}")
         assert answer.status_code == 200, words(answer)
-        assert "What happened" in answer.text
+        assert "Timeline" in answer.text
 
 
 async def test_the_tasks_of_a_run_have_pages_both_ways_and_are_exported_as_they_are_filtered(

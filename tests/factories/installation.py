@@ -152,10 +152,13 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         [mail] = await mailbox.messages(session)
         [posting, gone, *_] = await list_postings(session, by.id, Search(), 100)
         applications = await put_applications(session, by, task, gone.id)
+    async with database.read() as session:
+        error = str((await session.get_one(Task, dead)).fingerprint)[-12:]
     return {
         "run": str(run),
         "task": str(task),
         "dead": str(dead),
+        "error": error,
         "held": str(asked.task_id),
         "approval": str(asked.approval_id),
         "mine": str(alike[0].approval_id),

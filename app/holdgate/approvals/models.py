@@ -109,7 +109,7 @@ class Approval(Base):
     ttl: Mapped[timedelta | None] = mapped_column(Interval)
     clock: Mapped[str] = mapped_column(Text, server_default="wall")
     urgent: Mapped[bool] = mapped_column(server_default=text("false"))
-    # How long after the approval the task waits, and the approval can be taken back.
+    # How long after the approval the task waits, and the approval can be undone.
     take_back: Mapped[timedelta] = mapped_column(Interval, server_default=text("'0'::interval"))
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     clock_started_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -142,7 +142,7 @@ class Approval(Base):
 
     @property
     def goes_on_at(self) -> datetime | None:
-        """When an approved task goes on, if it waits a while so that the approval can be taken back."""
+        """When an approved task goes on, if it waits a while so that the approval can be undone."""
         if self.state != "approved" or not self.take_back or self.decided_at is None:
             return None
         return self.decided_at + self.take_back

@@ -57,7 +57,7 @@ _STATES_FOR: dict[BulkVerb, tuple[TaskState, ...]] = {
 def standings_for(verb: BulkVerb, asked: tuple[str, ...], by_hand: bool) -> tuple[str, ...]:
     """Which standings the verb can be used on, of those `asked` for (of all, when none are).
 
-    What somebody has marked as resolved is retried only when it is named or chosen by hand.
+    What somebody has marked resolved is retried only when it is named or chosen by hand.
     """
     possible: tuple[str, ...] = _STATES_FOR.get(verb) or tuple(
         state for state in (*UNFINISHED, *FINISHED) if TASK_MACHINE.allows(TaskVerb(verb), state)

@@ -1,4 +1,4 @@
-"""The kind `webhook.deliver`: one message to one endpoint, the same bytes under the same webhook-id at every try.
+"""The kind `webhook.deliver`: one message to one endpoint, the same bytes under the same webhook-id at every attempt.
 
 A crash between the receiver's answer and our note of it sends the message again; the receiver knows it by its
 webhook-id. A message is delivered by any 2xx. 410 means that the endpoint wants nothing more; everything else is tried

@@ -41,7 +41,7 @@ class NeedItem(msgspec.Struct, frozen=True, kw_only=True):
 
 class SpanFigures(msgspec.Struct, frozen=True, kw_only=True):
     """The span that begins at `at`, without Holdgate's own work. `outcomes`: how many tasks came into which state;
-    `retrying` are tries that failed. `wait`, `work`: how long they waited and ran."""
+    `retrying` are attempts that failed. `wait`, `work`: how long they waited and ran."""
 
     at: Moment
     outcomes: dict[str, int]
@@ -59,7 +59,7 @@ class KindFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FailureItem(msgspec.Struct, frozen=True, kw_only=True):
-    """An error: `n` tries failed with it in the period, `by_span` in each span. Of the tasks that have it now, `dead`
+    """An error: `n` attempts failed with it in the period, `by_span` in each span. Of the tasks that have it now `dead`
     are open dead letters and `retried` are tried again."""
 
     fingerprint: str

@@ -85,8 +85,6 @@ async def overview_of(
         figures = await figures_of(past, period, by.scope, [state.value for state in OUTCOMES], internal)
         spans = [point.at for point in figures.points]
         failed = await failures_in(past, period.span, spans, by.scope, failures)
-    # Their own, as the page /resume has it, also of who sees everybody's.
-    mine = {**own, **counts} if by.scope else await stats.counts_by_state(read, by.id)
     return Overview(
         needs=await needs_of(read, by, settings, counts=by_kind, workers=workers, queues=lines),
         started=any(counts.values()),
@@ -98,7 +96,7 @@ async def overview_of(
         failures=failed,
         crew=crew_of(workers),
         steps=[] if any(counts.values()) else await first_steps(read, by),
-        resumable=sum(n for state, n in mine.items() if state in RESUMABLE),
+        resumable=sum(counts.get(state, 0) + own.get(state, 0) for state in RESUMABLE),
     )
 
 

@@ -58,7 +58,7 @@ async def get_schedule(user: Principal, read: ReadSession, schedule_id: UUID) ->
 
 @post("/schedules", scope=Scope.TASKS_WRITE, tag=TAG, summary="Add a schedule", example=EXAMPLE)
 async def create_schedule(session: WriteSession, by: Principal, wanted: NewSchedule) -> MutationReply[CreatedSchedule]:
-    """Its first beat is the next after now."""
+    """Its first run is the next after now."""
     made = await service.create(session, by, plan(wanted))
     url = f"{PATH}/schedules/{made}"
     return MutationReply(CreatedSchedule(made, url), 201, url)
@@ -68,7 +68,7 @@ async def create_schedule(session: WriteSession, by: Principal, wanted: NewSched
 async def change_schedule(
     session: WriteSession, by: Principal, wanted: NewSchedule, schedule_id: UUID
 ) -> ScheduleActed:
-    """All of it, as it is to be. Another rhythm begins anew with its next beat. A secret of the payload that is left
+    """All of it, as it is to be. Another rhythm begins anew with its next run. A secret of the payload that is left
     `[hidden]`, as it is shown, stays what it was, as long as every address in it leads to the same server."""
     await service.edit(session, by, schedule_id, plan(wanted))
     return ScheduleActed(schedule_id, None)

@@ -13,7 +13,7 @@ from holdgate.tasks.states import DEFAULT_PRIORITY
 
 
 class SchedulePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a schedule is to enqueue, and when. `missed`: beats that nobody was there for are caught up by one task, or
+    """What a schedule is to enqueue, and when. `missed`: runs that nobody was there for are caught up by one task, or
     skipped."""
 
     name: str

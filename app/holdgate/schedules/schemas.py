@@ -15,7 +15,7 @@ from holdgate.tasks.states import DEFAULT_PRIORITY
 
 
 class ScheduleItem(msgspec.Struct, frozen=True, kw_only=True):
-    """What is enqueued when. `problem`: why its next beat will enqueue nothing. `paused_by`: an address, or in words
+    """What is enqueued when. `problem`: why its next run will create nothing. `paused_by`: an address, or in words
     that its owner's access has ended."""
 
     id: UUID
@@ -46,7 +46,7 @@ class ScheduleQuery(Paged, frozen=True, kw_only=True):
 
 
 class NewSchedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A schedule whole, also when one is changed. `missed`: beats that nobody was there for are caught up by one task,
+    """A schedule whole, also when one is changed. `missed`: runs that nobody was there for are caught up by one task,
     or skipped."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]

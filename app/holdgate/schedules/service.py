@@ -55,7 +55,7 @@ async def create(session: WriteSession, by: Principal, plan: SchedulePlan, *, no
 async def edit(
     session: WriteSession, by: Principal, schedule_id: UUID, plan: SchedulePlan, *, now: datetime | None = None
 ) -> None:
-    """Raises ScheduleNotFound, and Invalid as `create` does. Another rhythm begins anew with its next beat.
+    """Raises ScheduleNotFound, and Invalid as `create` does. Another rhythm begins anew with its next run.
 
     Secrets of the payload that were left hidden, as they are shown, stay what they were.
     """

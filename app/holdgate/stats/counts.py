@@ -124,22 +124,21 @@ async def kinds_of_run(session: AsyncSession, run: UUID) -> set[str]:
     return set((await session.execute(_KINDS_OF_RUN, {"run": run})).scalars())
 
 
-_BY_RUN_AND_STATE = text(
-    _COUNTS.format(
-        folded="task_counts",
-        columns="c.run_id",
-        columns_l="l.run_id",
-        key="run_id, state",
-        where_c="c.owner_id = :owner AND c.state = ANY(CAST(:states AS text[]))",
-        where_l="l.owner_id = :owner",
-    )
+_STATES = {"folded": "task_counts", "columns": "c.run_id", "columns_l": "l.run_id", "key": "run_id, state"}
+_IN_STATES = "c.state = ANY(CAST(:states AS text[]))"
+_STATES_OF_ALL = text(_COUNTS.format(**_STATES, where_c=_IN_STATES, where_l="true"))
+_STATES_OF_ONE = text(
+    _COUNTS.format(**_STATES, where_c=f"c.owner_id = :owner AND {_IN_STATES}", where_l="l.owner_id = :owner")
 )
 
 
-async def counts_of_states(session: AsyncSession, owner: UUID, states: list[str]) -> dict[UUID | None, dict[str, int]]:
-    """Run (None: no run) → state → how many of one owner's tasks, for the states given."""
+async def counts_of_states(
+    session: AsyncSession, owner: UUID | None, states: list[str]
+) -> dict[UUID | None, dict[str, int]]:
+    """Run (None: no run) → state → how many, for the states given: one owner's tasks, or everybody's."""
     found: dict[UUID | None, dict[str, int]] = {}
-    rows: Any = await session.execute(_BY_RUN_AND_STATE, {"owner": owner, "states": states})
+    query = _STATES_OF_ALL if owner is None else _STATES_OF_ONE
+    rows: Any = await session.execute(query, {"states": states} | ({} if owner is None else {"owner": owner}))
     for run, state, n in rows:
         if state in states and n > 0:
             found.setdefault(run, {})[state] = int(n)

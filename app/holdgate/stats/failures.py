@@ -61,7 +61,7 @@ async def forget_names(session: WriteSession, kept: timedelta, *, now: datetime 
 
 
 class ErrorSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One error in a period: `n` tries failed with it, in its spans `by_span`, last at `last_at`.
+    """One error in a period: `n` attempts failed with it, in its spans `by_span`, last at `last_at`.
 
     Of the tasks that have it now `dead` are open dead letters and `retried` are tried again.
     """

@@ -257,9 +257,9 @@ class QueueItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts of one's own tasks, an administrator's of everybody's; of queues only what one has tasks in.
+    """Counts of your tasks, an administrator's of everybody's; of queues only what one has tasks in.
 
-    `retries` wait for their next try; `dead_letters` are those not resolved; `oldest` is the longest wait.
+    `retries` wait for their next attempt; `dead_letters` are those not resolved; `oldest` is the longest wait.
     """
 
     states: dict[str, int]

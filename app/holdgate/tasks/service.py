@@ -134,7 +134,9 @@ async def run_now(session: WriteSession, by: Principal, task_id: UUID) -> None:
     """
     known = await _known(session, by, task_id)
     state = TaskState(known.state)
-    if state not in (TaskState.SCHEDULED, TaskState.RETRYING) or await lists.undoable(session, task_id):
+    if state not in (TaskState.SCHEDULED, TaskState.RETRYING) or lists.undoable(
+        await lists.events_of(session, task_id, 1)
+    ):
         raise IllegalMove("start", state)
     moved = await moves.move_tasks(session, TaskVerb.PROMOTE, Task.id == task_id)
     if not moved:  # the sweeper was quicker: it starts

@@ -10,7 +10,7 @@ class TaskState(StrEnum):
     QUEUED = "queued"
     """ready to be claimed"""
     SCHEDULED = "scheduled"
-    """not before a time: planned, asleep, or approved and still to be taken back"""
+    """not before a time: planned, asleep, or approved and still to be undone"""
     RUNNING = "running"
     """leased to a worker"""
     RETRYING = "retrying"
@@ -70,7 +70,7 @@ UNFINISHED = (*WAITING, _T.RUNNING, *HOLDS, _T.PAUSED)
 
 # verb: (sources, targets). The first target is the usual one; QUEUED after reject and expire is
 # for a question whose asker wants to go on with the refusal as a value. SCHEDULED after approve is the time in which
-# the approval can be taken back, also while the run is paused.
+# the approval can be undone, also while the run is paused.
 TASK_MACHINE: Machine[TaskState, TaskVerb] = Machine(
     TaskState,
     {
@@ -99,7 +99,7 @@ TASK_MACHINE: Machine[TaskState, TaskVerb] = Machine(
 # What a person may do to one task by a button, POST /tasks/{id}/{verb}.
 BUTTONS = (_V.RETRY, _V.RESUME, _V.CANCEL)
 
-# How a task stands in lists and counts: its state, except that a dead letter somebody has marked as resolved stands
+# How a task stands in lists and counts: its state, except that a dead letter somebody has marked resolved stands
 # apart. Not a state: nothing can be done to it that could not be done to any dead letter.
 RESOLVED = "resolved"
 _AFTER_DEAD = list(TaskState).index(_T.DEAD_LETTER) + 1

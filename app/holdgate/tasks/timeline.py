@@ -17,7 +17,6 @@ from holdgate.feature import parts
 from holdgate.tasks.models import Task, TaskStep
 from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.reason_links import source_of, spoken
-from holdgate.tasks.search import lists
 
 MOST = 500  # of the newest events
 # Which stage a task was in until the event, in words; by the state it left.
@@ -115,9 +114,14 @@ class Story(msgspec.Struct, frozen=True):
     actions: Sequence[tuple[str, str]] = ()
 
 
-async def story_of(session: AsyncSession, task: Task, steps: Sequence[TaskStep], by: Principal) -> Story:
-    """Oldest first, as `by` may follow its links."""
-    events = await lists.events_of(session, task.id, MOST + 1)
+async def story_of(
+    session: AsyncSession, task: Task, events: Sequence[TaskEvent], steps: Sequence[TaskStep], by: Principal
+) -> Story:
+    """Oldest first, as `by` may follow its links.
+
+    Args:
+        events: the newest of the task, one more than MOST if there are.
+    """
     tellers: Sequence[Teller] = parts("timeline")
     told = [await tell(session, task) for tell in tellers]
     others = [happening for each in told for happening in each.happenings]

@@ -172,7 +172,7 @@ class KindTester:
             return await tasks.act(session, self._judge, task_id, TaskVerb(verb))
 
     async def edit(self, task_id: UUID, payload: dict[str, Any], *, again: bool | None = None) -> TaskState:
-        """Retry it with another payload, as an admin. `again`: whether its finished steps run once more."""
+        """Retry it with another payload, as an admin. `again`: whether its completed steps run once more."""
         async with self._database.write(self._judge.actor) as session:
             return await tasks.retry_edited(session, self._judge, task_id, payload, again=again)
 

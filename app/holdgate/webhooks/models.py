@@ -66,7 +66,7 @@ class WebhookEndpoint(Base):
 
 
 class WebhookDelivery(Base):
-    """One message to one endpoint, sent by a task of its own. `id` is its webhook-id and `body` its bytes at every try.
+    """One message to one endpoint, sent by its own task. `id` is its webhook-id, `body` its bytes at every attempt.
 
     What became of the last try: `status` of the answer, or `problem` without one, and how long it `took`.
     """
@@ -92,7 +92,7 @@ class WebhookDelivery(Base):
 
     @property
     def state(self) -> str:
-        """`failed` when the last try did, `queued` before the first."""
+        """`failed` when the last attempt did, `queued` before the first."""
         if self.delivered_at is not None:
             return "delivered"
         return "failed" if self.tries else "queued"

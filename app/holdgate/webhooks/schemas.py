@@ -19,8 +19,8 @@ Address = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 class WebhookItem(msgspec.Struct, frozen=True, kw_only=True):
     """An endpoint that is told, at `url`; what looks like a secret in it is hidden.
 
-    `state` is `enabled`, `failing` since the last try, or `disabled`, with the `reason`. `old_secret_until`: after a
-    rotation both secrets sign until then.
+    `state` is `enabled`, `failing` since the last attempt, or `disabled`, with the `reason`. `old_secret_until`:
+    after a rotation both secrets sign until then.
     """
 
     id: UUID
@@ -81,9 +81,9 @@ class WebhookActed(msgspec.Struct, frozen=True):
 
 
 class DeliveryItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A message. `state` is `delivered`, `failed` when the last try did, or `queued`.
+    """A message. `state` is `delivered`, `failed` when the last attempt did, or `queued`.
 
-    Of the last try: `status` of the answer, or the `problem` without one, and how many seconds it `took`.
+    Of the last attempt: `status` of the answer, or the `problem` without one, and how many seconds it `took`.
     """
 
     id: UUID

@@ -1,8 +1,9 @@
 """/resume: everything that stopped and can continue, by run."""
 
+from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
@@ -56,8 +57,11 @@ async def test_a_run_s_rejected_tasks_are_resumed_without_those_of_another(
     one, ids = await run_of(database, ann, 2)
     _, others = await run_of(database, ann, 1)
     async with database.write("system") as session:
-        for state in ("running", "pending_approval", "rejected"):
-            await session.execute(update(Task).where(Task.id.in_([*ids, *others])).values(state=state))
+        lease, none = func.now() + timedelta(minutes=1), {"lease_expires_at": None}
+        running = {"state": "running", "lease_expires_at": lease, "attempt": 1}
+        rejected = {"state": "rejected", "finished_at": func.now()}
+        for values in (running, none | {"state": "pending_approval"}, rejected):
+            await session.execute(update(Task).where(Task.id.in_([*ids, *others])).values(**values))
     sent = await member.send_form("/resume", {"run": str(one), "state": "rejected"})
     assert sent.status_code == 303
     await finish(database)

@@ -81,7 +81,7 @@ async def change_account(session: WriteSession, by: Principal, wanted: AccountCh
 
 @get("/account/profile", scope=Scope.TASKS_READ, tag=TAG, summary="Get your profile")
 async def get_profile(user: Principal, read: ReadSession) -> ProfileItem:
-    """What one's applications are made from."""
+    """What your applications are made from."""
     return await _profile(read, user.id)
 
 

@@ -1,4 +1,4 @@
-"""People, and one's own account, as programs read and write them."""
+"""People, and your account, as programs read and write them."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -43,7 +43,7 @@ class UserQuery(Paged, frozen=True, kw_only=True):
 
 
 class NewUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Somebody who may sign in. `invite`: tell them by mail."""
+    """Somebody who may sign in. `invite`: send an invitation email."""
 
     email: Mailbox
     name: Annotated[str, msgspec.Meta(max_length=200)] = ""

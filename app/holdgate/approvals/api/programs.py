@@ -49,7 +49,7 @@ class NewApproval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     false}`; `request_changes`: people may say what should be different. `recipients`: addresses, and groups as
     `group:NAME`; empty: the token's person. `needed`: how many of them must approve, or how many of which group.
     `level`: `sign-in` asks them to sign in, a link is not enough. `ttl`, `take_back`: seconds, or a duration such
-    as `PT20M`: the time to decide, from the delivery of the first email, and for how long an approval can be
+    as `PT20M`: the deadline, from the delivery of the first email, and for how long an approval can be
     undone; `ttl` may be `suggested`: by what people needed so far, as `GET /approvals/forecast` tells for the kind
     `approval.request`. `clock`: `working` counts the working hours of those asked alone. `urgent`: reminders come
     in their quiet hours as well. `on_expire`: with `stop` people can ask for a fresh link after it, with `continue`

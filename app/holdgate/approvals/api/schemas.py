@@ -70,7 +70,7 @@ class QuotaItem(msgspec.Struct, frozen=True):
 
 
 class NoteItem(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody asked the owner back. Ended without an answer, it was withdrawn."""
+    """A clarification that somebody requested of the owner. Ended without an answer, it was withdrawn."""
 
     id: UUID
     asked_by: str
@@ -113,8 +113,8 @@ class SignedReceipt(msgspec.Struct, frozen=True):
 
 
 class ApprovalDetail(QuestionItem, frozen=True, kw_only=True):
-    """A question whole. `stopped_at`: its clock stands still since then, for a question to the owner. `goes_on_at`:
-    until then the approval can be taken back. `needed`: how many people must approve; `needed_by`: how many of which
+    """A question whole. `stopped_at`: its deadline is paused since then, for a question to the owner. `goes_on_at`:
+    until then the approval can be undone. `needed`: how many people must approve; `needed_by`: how many of which
     group, where groups are counted. `group`: of questions that can be decided together. `decision` and `receipt` are
     null until the decision stands; `metadata` is null for whoever did not ask."""
 

@@ -21,7 +21,7 @@ NOTE = "0192e0a5-7d3c-7a61-9a3e-0c4d5e6f7a8b"
 
 
 class NewForward(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """To whom a question is passed on, perhaps with a word to them."""
+    """To whom a request is delegated, perhaps with a note."""
 
     to: Annotated[str, msgspec.Meta(min_length=1, max_length=320)]
     note: Annotated[str, msgspec.Meta(max_length=delegating.LONGEST_NOTE)] = ""
@@ -48,7 +48,7 @@ class AskedBack(msgspec.Struct, frozen=True):
 
 
 class NoteAnswer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The answer to what was asked back."""
+    """The reply to a clarification."""
 
     note_id: UUID
     answer: Annotated[str, msgspec.Meta(min_length=1, max_length=clarifying.LONGEST)]
@@ -89,7 +89,7 @@ async def forward_approval(
 async def ask_back(
     request: WebRequest, session: WriteSession, by: Principal, sent: NewNote, approval_id: UUID
 ) -> AskedBack:
-    """For whoever was asked: the owner gets a mail, and the clock stands still until they have answered."""
+    """For whoever was asked: the owner gets a mail, and the deadline is paused until they have answered."""
     await _count(request, by.email)
     approval, person = await asked_signed_in(session, by, approval_id)
     return AskedBack(approval_id, await clarifying.ask_back(session, approval, person, sent.question))
@@ -104,7 +104,7 @@ async def ask_back(
     example={"note_id": NOTE, "answer": "It is."},
 )
 async def answer_back(session: WriteSession, by: Principal, sent: NoteAnswer, approval_id: UUID) -> Decided:
-    """For the owner. Whoever asked gets a mail, and the clock goes on. 409 when it has been answered or withdrawn."""
+    """For the owner. Whoever asked gets an email, the deadline resumes. 409 when it has been answered or withdrawn."""
     return decided(await clarifying.answer_back(session, by, approval_id, sent.note_id, sent.answer))
 
 
@@ -119,7 +119,7 @@ async def answer_back(session: WriteSession, by: Principal, sent: NoteAnswer, ap
 async def withdraw_note(
     request: WebRequest, session: WriteSession, by: Principal, sent: NoteNamed, approval_id: UUID
 ) -> Decided:
-    """For whoever asked it: the clock goes on without an answer."""
+    """For whoever asked it: the deadline resumes without an answer."""
     await _count(request, by.email)
     approval, person = await asked_signed_in(session, by, approval_id)
     await clarifying.withdraw(session, approval, person, sent.note_id)

@@ -1,7 +1,7 @@
 """The receipt of a decision: what was shown, who decided what, when and from where, signed for anybody to check.
 
 It is made of rows that do not change any more, so two downloads are the same bytes. There is none while the decision
-can still be taken back.
+can still be undone.
 """
 
 import json

@@ -33,7 +33,6 @@ from holdgate.approvals.states import ApprovalState
 from holdgate.core.db import Session
 from holdgate.core.paging import Cursor, paginate
 from holdgate.core.principal import Principal
-from holdgate.runs import lookup as runs
 from holdgate.tasks.models import Task
 from holdgate.tasks.states import TaskState
 from holdgate.web.downloads import export
@@ -145,7 +144,7 @@ async def approval_page(
         detail,
         user.scope in (None, task.owner_id),
         inbox.owes_reply(detail.approval, user) and course.open_note is not None,
-        await runs.name_of(session, task.run_id) if task.run_id else "",
+        detail.run_name,
         question_view(
             detail.approval,
             detail.before,

@@ -77,7 +77,7 @@ async def ask_back(
 async def answer_back(
     session: WriteSession, by: Principal, approval_id: UUID, note_id: UUID, answer: str, *, now: datetime | None = None
 ) -> Approval:
-    """The owner, or an admin, answers; the clock goes on with the time that was left.
+    """The owner, or an admin, answers; the deadline resumes with the time that was left.
 
     Raises:
         Invalid, ApprovalNotFound, NotAsked
@@ -108,7 +108,7 @@ async def answer_back(
 async def withdraw(
     session: WriteSession, approval: Approval, person: Recipient, note_id: UUID, *, now: datetime | None = None
 ) -> None:
-    """Whoever asked does without an answer; the clock goes on.
+    """Whoever asked does without an answer; the deadline resumes.
 
     Raises:
         NotAsked: somebody else's question.

@@ -1,4 +1,4 @@
-"""The end of the time to decide, written for whoever reads an email or its link's page: absolute, in their own zone."""
+"""The deadline, written for whoever reads an email or its link's page: absolute, in their own zone."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -29,7 +29,7 @@ async def time_now(session: Session) -> datetime:
 
 
 def ends_at(approval: Approval, now: datetime) -> datetime | None:
-    """When its time is over if it is delivered now; None: it has no deadline, its clock stands still, or whose working
+    """When its time is over if it is delivered now; None: it has no deadline, its deadline is paused, or whose working
     hours it counts is not clear before it has started."""
     if approval.stopped_at is not None or (approval.clock == "working" and approval.expires_at is None):
         return None

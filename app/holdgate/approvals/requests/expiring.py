@@ -1,4 +1,4 @@
-"""The end of the time to decide: the task ends, goes on without an answer, or another group is asked."""
+"""The deadline: the task ends, goes on without an answer, or another group is asked."""
 
 from datetime import datetime
 

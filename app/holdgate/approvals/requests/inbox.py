@@ -23,6 +23,7 @@ from holdgate.core.db import Session
 from holdgate.core.paging import Cursor, before_cursor
 from holdgate.core.principal import Principal
 from holdgate.runs import lookup as runs
+from holdgate.runs.models import Run
 from holdgate.tasks.models import Task
 
 # In place of no deadline; the index of the inbox has the same in it. A reply that is awaited comes before all else.
@@ -58,6 +59,7 @@ class Detail(msgspec.Struct, frozen=True):
     recipients: list[Recipient]
     before: Approval | None = None
     ahead: Mapping[UUID, int] = {}
+    run_name: str = ""
 
     @property
     def undelivered(self) -> bool:
@@ -236,8 +238,9 @@ async def detail(session: AsyncSession, approval_id: UUID, by: Principal) -> Det
     """Raises ApprovalNotFound for one that this person was neither asked nor owns."""
     before = aliased(Approval)
     found = await session.execute(
-        select(Approval, Task, before)
+        select(Approval, Task, before, Run.name)
         .join(Task, Task.id == Approval.task_id)
+        .outerjoin(Run, Run.id == Task.run_id)
         .outerjoin(before, before.id == id_before())
         .where(Approval.id == approval_id, true() if by.is_admin else asked(by))
     )
@@ -246,7 +249,7 @@ async def detail(session: AsyncSession, approval_id: UUID, by: Principal) -> Det
         raise ApprovalNotFound
     people = await recipients_of(session, [approval_id])
     ahead = await turn_queries.ahead(session, [person.id for person in people if person.turn == "waiting"])
-    return Detail(row[0], row[1], people, another_version(row[0], row[2]), ahead)
+    return Detail(row[0], row[1], people, another_version(row[0], row[2]), ahead, row[3] or "")
 
 
 async def open_question(session: AsyncSession, task_id: UUID, by: Principal) -> UUID:

@@ -2,7 +2,7 @@
 
 from holdgate.accounts.profile.profiles import load_profile, load_resume
 from holdgate.accounts.profile.questions import legal_weight
-from holdgate.approvals.requests.answering import answer_known
+from holdgate.approvals.answering import answer_known
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
 from holdgate.kinds.application.compose import NAME

@@ -1,11 +1,11 @@
-"""/resume: all that a person can resume, by run: what waits for them, ended without a yes, or is paused."""
+"""/resume: all that a person can resume, by run: what waits for somebody, ended without a yes, or is paused."""
 
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
-from sqlalchemy import select
+from sqlalchemy import select, true
 
 from holdgate.bulk import service as bulk
 from holdgate.bulk.states import BulkVerb
@@ -54,7 +54,7 @@ async def show_resume(request: WebRequest, user: SignedIn, read: Read) -> Respon
 
 
 async def _page(session: Session, user: Principal) -> ResumePage:
-    counts = await stats.counts_of_states(session, user.id, [state.value for state in RESUMABLE])
+    counts = await stats.counts_of_states(session, user.scope, [state.value for state in RESUMABLE])
     ids = sorted((run for run in counts if run), reverse=True)  # the newest first, as their ids tell
     names = await lookup.names_of(session, ids[:MOST_RUNS])
     every = [n for states in counts.values() for n in states.items()]
@@ -73,7 +73,8 @@ async def _page(session: Session, user: Principal) -> ResumePage:
 
 async def _without_run(session: Session, user: Principal) -> list[Task]:
     states = [state.value for state in RESUMABLE]
-    mine = (Task.owner_id == user.id, Task.run_id.is_(None), Task.state.in_(states))
+    whose = true() if user.scope is None else Task.owner_id == user.id
+    mine = (whose, Task.run_id.is_(None), Task.state.in_(states))
     found = await session.execute(select(Task).where(*mine).order_by(Task.id.desc()).limit(MOST_TASKS))
     return list(found.scalars())
 
@@ -98,7 +99,7 @@ async def resume(request: WebRequest, user: SignedIn, write: Write) -> Response[
     wanted = [state for state in ASKED_AGAIN if form.data.state in ("", state)]
     if not wanted:
         raise Invalid("Open these tasks and answer what they ask.")
-    tasks = TaskFilter(states=tuple(state.value for state in wanted), run_id=run_id, owner=user.email)
+    tasks = TaskFilter(states=tuple(state.value for state in wanted), run_id=run_id)
     action_id = await bulk.start_bulk(write, user, BulkVerb.RESUME, tasks)
     return see_other(request, f"/bulk/{action_id}", "Resuming. Each task continues after its completed steps.")
 

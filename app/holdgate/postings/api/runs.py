@@ -28,7 +28,7 @@ ID = "0199a8e4-0000-7000-8000-000000000007"
 async def start_applications(
     session: WriteSession, by: Principal, wanted: NewApplications
 ) -> MutationReply[ApplicationsAdded]:
-    """An application for each, made from one's own profile; so of one's own postings only, whatever one's role."""
+    """An application for each, made from your profile; so of your own postings only, whatever your role."""
     ids = await _chosen(session, by, wanted)
     made = await service.start_applications(session, by, name=wanted.name, posting_ids=ids, force=wanted.again)
     return _reply(made)
@@ -45,7 +45,7 @@ async def start_applications(
 async def add_applications(
     session: WriteSession, by: Principal, wanted: ChosenPostings, run_id: UUID
 ) -> MutationReply[ApplicationsAdded]:
-    """To a run of one's own that is not cancelled. What it has already is left out."""
+    """To a run of your own that is not cancelled. What it has already is left out."""
     ids = await _chosen(session, by, wanted)
     return _reply(await service.add_applications(session, by, run_id, posting_ids=ids, force=wanted.again))
 

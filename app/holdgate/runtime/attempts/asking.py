@@ -77,7 +77,7 @@ class AskingAttempt(DurableAttempt):
                 tasks of the kind. By default what the kind says, or `APPROVAL_TTL`.
             clock: `working` counts the working hours of those asked alone; it ends when the last of them had all of it.
             urgent: reminders come in people's quiet hours as well. Nothing else is different.
-            take_back: how long the task waits once it is approved, so that the approval can still be taken back;
+            take_back: how long the task waits once it is approved, so that the approval can still be undone;
                 `APPROVAL_TAKE_BACK` by default.
             options: up to five named decisions in place of approving and rejecting; `answer.option` is the one chosen.
             request_changes: people may ask for changes instead: `answer.changes` is what they want. Asking again under

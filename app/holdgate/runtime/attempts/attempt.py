@@ -55,7 +55,7 @@ class RunningAttempt:
         return self.task.failures + 1 >= self.task.max_attempts
 
     def idempotency_key(self, step: str) -> str:
-        """The same for every try of this step of this task: for a header that tells the other side so."""
+        """The same for every attempt of this step of this task: for a header that tells the other side so."""
         return f"{self.task_id}:{step}"
 
     def _go_on(self) -> None:

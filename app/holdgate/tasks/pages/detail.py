@@ -22,7 +22,7 @@ from holdgate.tasks.payloads.artifact import PICTURES
 from holdgate.tasks.schemas import detail
 from holdgate.tasks.search import lists
 from holdgate.tasks.states import BUTTONS, HOLDS, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
-from holdgate.tasks.timeline import Story, story_of
+from holdgate.tasks.timeline import MOST, Story, story_of
 from holdgate.web.filters import EXCERPT
 from holdgate.web.forms import read_form
 from holdgate.web.http.guards import SignedIn
@@ -64,6 +64,7 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
     task = await lists.find_task(read, task_id, user.scope)
     state = TaskState(task.state)
     steps = await lists.steps_of(read, task_id)
+    events = await lists.events_of(read, task_id, MOST + 1)
     waits = state in (TaskState.SCHEDULED, TaskState.RETRYING)
     payload = masked(task.payload)
     view = TaskView(
@@ -73,7 +74,7 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
         # An attempt's that was made up for is in the timeline.
         error=None if state is TaskState.SUCCEEDED else masked(task.error),
         reason=task.because,
-        story=await story_of(read, task, steps, user),
+        story=await story_of(read, task, events, steps, user),
         steps=_within_reach(steps),
         edits=TASK_MACHINE.allows(TaskVerb.RETRY, state) and not _internal(task.kind),
         next_alike=await lists.next_of_error(read, user.scope, task) if state is TaskState.DEAD_LETTER else None,
@@ -82,8 +83,9 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
         buttons=[verb.value for verb in BUTTONS if TASK_MACHINE.allows(verb, state)],
         holds=state in HOLDS,
         live=state in UNFINISHED,
-        spans=spans_of(await lists.events_of(read, task_id), await lists.time_now(read)),
-        starts_now=waits and not await lists.undoable(read, task_id),
+        # Of what has ended no time goes on.
+        spans=spans_of(events, task.finished_at if task.finished_at else await lists.time_now(read)),
+        starts_now=waits and not lists.undoable(events),
         again=not _internal(task.kind),
         curl=_curl(request, task, payload),
     )

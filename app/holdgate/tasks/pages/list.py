@@ -127,7 +127,7 @@ async def task_list(session: Session, user: Principal, form: FilterForm, asked: 
         mail=wanted.mail,
         mail_count=_matching(mail, replace(wanted, mail=ONLY)) or 0,
         mail_url=address.of(mail=WITHOUT if not wanted.mail else ""),
-        owners=await lists.owners_of(session, shown.rows) if user.is_admin else {},
+        owners=await lists.owners_of(session, shown.rows) if user.is_admin and path == PATH else {},
     )
 
 

@@ -133,7 +133,7 @@ class Worker(Base):
     draining: Mapped[bool] = mapped_column(server_default=text("false"))
     version: Mapped[str | None] = mapped_column(Text)
     memory: Mapped[int | None] = mapped_column(BigInteger)  # bytes resident
-    cpu: Mapped[float | None] = mapped_column(Double)  # of one core, since the beat before
+    cpu: Mapped[float | None] = mapped_column(Double)  # of one core, since the heartbeat before
     # It keeps a session lock for as long as it is connected; false: its leases alone say that it lives.
     locks: Mapped[bool] = mapped_column(server_default=text("false"))
     # When that lock was first found free.

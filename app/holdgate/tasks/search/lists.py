@@ -40,9 +40,8 @@ async def time_now(session: AsyncSession) -> datetime:
     return (await session.execute(select(func.now()))).scalar_one()
 
 
-async def undoable(session: AsyncSession, task_id: UUID) -> bool:
-    """Whether it is scheduled by an approval, which can be undone until then."""
-    newest = await events_of(session, task_id, 1)
+def undoable(newest: Sequence[TaskEvent]) -> bool:
+    """Whether a task with these newest events is scheduled by an approval, which can be undone until then."""
     return bool(newest) and newest[-1].verb in ("approve", "pause", "unpause") and newest[-1].to_state == "scheduled"
 
 
