@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup run test test-all fuzz check screenshots reference docs examples bench container kubernetes release format lock
+.PHONY: help setup run test test-all fuzz mutants check screenshots reference docs examples bench container kubernetes release format lock
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -40,6 +40,9 @@ test-all: ## every test: also browsers, crashes, fuzzing, installations
 
 fuzz: setup ## odd requests to every route of the API, many (FUZZ=500 examples each)
 	@HOLDGATE_FUZZ=$(or $(FUZZ),300) $(BIN)/python -m pytest -n auto -q tests/api/test_fuzz.py
+
+mutants: setup ## break the code at many places, one at a time; a test must notice each (ONLY="priority lease": places so named)
+	@$(BIN)/python -m tests.mutations $(ONLY)
 
 check: setup ## format, lint, types
 	@$(BIN)/ruff format --check .

@@ -18,7 +18,7 @@ from holdgate.stats.counts import counts_by_state
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.search.filters import TaskFilter
-from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.service import TaskRequest, resolve
 from holdgate.tasks.states import TaskState
 from tests.factories.bulk import action_of, beat, finish, log_of, start
 from tests.factories.people import add_user
@@ -100,10 +100,11 @@ async def test_a_task_that_fails_again_is_not_retried_a_second_time_by_the_same_
 
 
 async def test_what_does_not_match_any_more_when_its_turn_comes_is_skipped(database: Database, ann: Principal) -> None:
-    kept, gone = [await make_task(database, DEAD, owner_id=ann.id) for _ in range(2)]
+    kept, gone, resolved = [await make_task(database, DEAD, owner_id=ann.id) for _ in range(3)]
     action_id = await start(database, ann, BulkVerb.RETRY, DEAD_LETTERS)
     await start(database, ann, BulkVerb.RETRY, TaskFilter(ids=(gone,)))
     async with database.write("system") as session:
+        await resolve(session, ann, resolved, "Done by hand.")
         await session.execute(
             text("UPDATE bulk_actions SET due_at = now() + interval '1 h' WHERE id = :id"), {"id": action_id}
         )
@@ -112,8 +113,9 @@ async def test_what_does_not_match_any_more_when_its_turn_comes_is_skipped(datab
         await session.execute(text("UPDATE bulk_actions SET due_at = now() WHERE id = :id"), {"id": action_id})
     await finish(database)
     action = await action_of(database, action_id)
-    assert (action.state, action.done, action.skipped) == ("finished", 1, 1)
+    assert (action.state, action.done, action.skipped) == ("finished", 1, 2)
     assert (await verbs_of(database, gone)).count("retry") == 1
+    assert (await task_of(database, resolved)).state == "dead_letter", "though it could be retried"
     assert (await task_of(database, kept)).state == "queued"
 
 

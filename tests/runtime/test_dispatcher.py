@@ -20,7 +20,7 @@ from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves, steps
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskVerb
-from tests.factories.tasks import put
+from tests.factories.tasks import make_task, put
 from tests.factories.workers import task_of, until, until_state, verbs_of, working
 from tests.runtime.kinds import gates, open_gate, ran
 
@@ -95,6 +95,12 @@ async def test_a_database_step_and_its_effect_happen_once(database: Database, se
     async with working(database, settings):
         await until_state(database, task_id, "succeeded")
     assert ran["once"] == 2  # the handler ran twice; a second insert would have failed on the unique address
+
+
+async def test_a_ring_that_was_lost_is_made_up_for_by_the_next_look(database: Database, settings: Settings) -> None:
+    async with working(database, settings, sweep=False):
+        for _ in range(2):  # nobody rings here, and behind the first the worker has seen that there is nothing
+            await until_state(database, await make_task(database), "succeeded", seconds=30)
 
 
 @pytest.mark.parametrize("where", ["thread", "process"])

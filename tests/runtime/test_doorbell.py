@@ -9,9 +9,14 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as Away
 
+from holdgate.core.db import Database
 from holdgate.embedded import valkey
 from holdgate.runtime import doorbell
 from holdgate.runtime.doorbell import Doorbell
+from holdgate.tasks.queue.claims import queues_with_work
+from holdgate.tasks.service import enqueue
+from tests.factories.tasks import request
+from tests.servers import Servers
 
 
 class Bells:
@@ -62,6 +67,27 @@ async def test_an_announcement_is_not_kept_by_a_bell_that_failed(monkeypatch: py
     await bell.announce(frozenset({"queue:mail"}))
     await quiet(bell)
     assert bells.rung == ["queue:mail"]
+
+
+async def test_the_doorbell_rings_when_what_it_tells_of_can_be_seen(database: Database, servers: Servers) -> None:
+    seen: list[list[str]] = []
+
+    async def look(_topics: frozenset[str]) -> None:
+        async with database.read() as session:
+            seen.append(await queues_with_work(session, ["default"]))
+
+    ringing = Database(servers.database_url, name="tests", pool_size=1, announce=look)
+    try:
+        with pytest.raises(ZeroDivisionError):
+            async with ringing.write("system") as session:
+                await enqueue(session, request())
+                raise ZeroDivisionError
+        assert seen == [], "there is nothing to tell of"
+        async with ringing.write("system") as session:
+            await enqueue(session, request())
+        assert seen == [["default"]]
+    finally:
+        await ringing.dispose()
 
 
 async def test_a_listener_leaves_a_connection_that_has_gone_silent_and_hears_again(

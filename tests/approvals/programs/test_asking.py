@@ -304,6 +304,7 @@ async def test_who_may_ask_read_wait_cancel_and_decide(api: Api) -> None:
         "a member's token that asks": await asking_program(api, OTHER),
         "an administrator's token": await api.program(ADMIN, ALL, admin=True),
         "a token of one who is asked": await api.program(BOB),
+        "theirs that may ask as well": await api.program(BOB, (Scope.APPROVALS_CREATE, Scope.APPROVALS_DECIDE)),
         "a token without the scope": await api.program(OWNER, (Scope.APPROVALS_DECIDE,)),
         "nobody": await api.client(),
     }
@@ -327,6 +328,7 @@ async def test_who_may_ask_read_wait_cancel_and_decide(api: Api) -> None:
         "a member's token that asks": (201, 404, 404, 403, 404),
         "an administrator's token": (201, 200, 200, 409, 0),
         "a token of one who is asked": (403, 200, 200, 409, 403),
+        "theirs that may ask as well": (201, 404, 404, 403, 404),
         "a token without the scope": (403, 403, 403, 403, 403),
         "nobody": (401, 401, 401, 401, 401),
     }

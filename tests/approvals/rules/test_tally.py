@@ -138,6 +138,11 @@ async def test_a_person_counts_once_by_link_signed_in_and_from_another_address(
                 await deciding.decide_signed_in(session, person, asked.approval_id, agree(asked), source="")
     assert len(await votes_of(database, asked)) == 1
     assert (await task_of(database, asked.task_id)).state == "pending_approval"
+    again = await put_question(database, settings, recipients=THREE, needed=2)
+    async with database.write(tagged_admin.actor) as session:
+        await deciding.decide_signed_in(session, tagged_admin, again.approval_id, agree(again), source="")
+    with pytest.raises(AlreadyVoted):
+        await by_link(database, again, 0, agree(again))
 
 
 async def test_one_person_s_two_votes_at_the_same_instant_are_one(database: Database, settings: Settings) -> None:

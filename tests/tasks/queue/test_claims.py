@@ -18,7 +18,7 @@ from holdgate.tasks.queue.claims import Losses, Outcome
 from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.service import enqueue, enqueue_many
 from holdgate.tasks.states import TaskState, TaskVerb
-from tests.factories.tasks import LEASE, claim, finish, make_task, request
+from tests.factories.tasks import LEASE, apply, claim, finish, make_task, request
 
 
 async def state_of(database: Database, task_id: UUID) -> str:
@@ -63,6 +63,14 @@ async def test_two_claimers_at_once_never_share_a_task(database: Database) -> No
     shares = await asyncio.gather(*(claimer() for _ in range(8)))
     everything = [task_id for share in shares for task_id in share]
     assert len(everything) == len(set(everything)) == 400
+
+
+async def test_a_claim_takes_what_is_free_and_waits_for_nobody(database: Database) -> None:
+    first, second = [await make_task(database) for _ in range(2)]
+    async with database.write("user:ann@example.org") as session:
+        await apply(session, TaskVerb.CANCEL, first)
+        async with asyncio.timeout(5):
+            assert [task.id for task in await claim(database)] == [second]
 
 
 async def test_a_claim_takes_no_more_than_it_may_whatever_the_planner_believes(database: Database) -> None:
@@ -119,6 +127,7 @@ async def test_a_lost_lease_uses_up_no_try_but_a_poison_task_is_buried(database:
     for expected in ("queued", "queued", "dead_letter"):
         await claim(database, now=long_ago)
         async with database.write("system") as session:
+            assert await moves.recover_lost(session, most=3, now=long_ago) == [], "it is not over yet"
             [row] = await moves.recover_lost(session, most=3)
             assert row.state == expected
     async with database.read() as session:
@@ -143,6 +152,20 @@ async def test_lost_workers_count_in_a_row_and_a_failure_in_between_begins_anew(
         await moves.promote_due(session)
     [task] = await claim(database)
     assert task.lease_losses == 0
+
+
+async def test_who_has_stored_a_step_before_the_worker_was_lost_begins_anew(database: Database) -> None:
+    task_id = await make_task(database)
+    for number in range(3):
+        [task] = await claim(database, now=datetime.now(UTC) - timedelta(hours=1))
+        assert task.lease_losses == number
+        async with database.write("system") as session:
+            if number == 2:
+                assert await steps.store_step(session, task_id, task.attempt, "page", "1")
+            [row] = await moves.recover_lost(session, most=3)
+            assert row.state == "queued"
+    [task] = await claim(database)
+    assert task.lease_losses == 1
 
 
 async def test_suspects_are_claimed_by_how_often_their_worker_was_lost(database: Database) -> None:

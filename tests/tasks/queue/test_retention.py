@@ -91,6 +91,18 @@ async def test_the_counts_are_exact_before_and_after_every_step(database: Databa
         assert await session.scalar(select(func.count()).where(TaskEvent.verb == "delete")) == 3
 
 
+@pytest.mark.parametrize("behind", ["rollup", "log_followers", "nobody"])
+async def test_events_stay_while_one_of_those_who_read_them_is_behind(database: Database, behind: str) -> None:
+    await age(database, await make_task(database, TaskState.SUCCEEDED))
+    async with database.write("system") as session:
+        for reader in {"rollup", "log_followers"} - {behind}:
+            await session.execute(text(f"UPDATE {reader} SET upto = pg_snapshot_xmin(pg_current_snapshot())"))
+    assert await prune(database) == 1
+    async with database.read() as session:
+        events = list((await session.execute(select(TaskEvent.verb).order_by(TaskEvent.id))).scalars())
+    assert events == (["delete"] if behind == "nobody" else ["enqueue", "claim", "succeed", "delete"])
+
+
 async def test_steps_questions_and_folded_events_go_with_their_task(database: Database, settings: Settings) -> None:
     asked = await put_question(database, settings)
     async with database.write("system") as session:
