@@ -25,9 +25,9 @@ from holdgate.approvals.pages.question import (
     refusal,
 )
 from holdgate.approvals.pages.view_model import ApprovalModel, course_of
-from holdgate.approvals.requests import deadlines, deciding, requesting, sessions, undoing
+from holdgate.approvals.requests import deciding, requesting, sessions, undoing
 from holdgate.approvals.requests.sessions import ReviewSession
-from holdgate.approvals.rules import queries, upload_queries
+from holdgate.approvals.rules import deadlines, queries, upload_queries
 from holdgate.approvals.rules.access import holder_of
 from holdgate.approvals.rules.askers import asker_of
 from holdgate.approvals.rules.links import key_of, session_of

@@ -12,10 +12,10 @@ from holdgate.approvals.pages import review
 from holdgate.approvals.pages.groups import checked
 from holdgate.approvals.pages.question import QuestionView, SentDecisions, question_view
 from holdgate.approvals.pages.review import LIMIT, check_robot, read_link_form, show_asked
-from holdgate.approvals.requests import deadlines, grouping, sessions
+from holdgate.approvals.requests import grouping, sessions
 from holdgate.approvals.requests.grouping import Result
 from holdgate.approvals.requests.sessions import ReviewSession
-from holdgate.approvals.rules import digest_queries
+from holdgate.approvals.rules import deadlines, digest_queries
 from holdgate.approvals.rules.access import holder_of
 from holdgate.approvals.rules.links import item_token, key_of
 from holdgate.core.db import Session

@@ -8,8 +8,8 @@ from uuid import UUID
 import msgspec
 
 from holdgate.approvals.models import Approval
-from holdgate.approvals.requests import clock, deadlines
-from holdgate.approvals.rules import digest_queries, events, recipient_queries
+from holdgate.approvals.requests import clock
+from holdgate.approvals.rules import deadlines, digest_queries, events, recipient_queries
 from holdgate.approvals.rules.digest_queries import DigestRequest
 from holdgate.approvals.rules.models import Digest
 from holdgate.core.config import Settings

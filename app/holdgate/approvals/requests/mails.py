@@ -8,8 +8,8 @@ import msgspec
 
 from holdgate.approvals.evidence.form_diff import revision_of
 from holdgate.approvals.models import Approval, Note
-from holdgate.approvals.requests import clock, deadlines
-from holdgate.approvals.rules import clock_queries, events, queries, recipient_queries
+from holdgate.approvals.requests import clock
+from holdgate.approvals.rules import clock_queries, deadlines, events, queries, recipient_queries
 from holdgate.approvals.rules.askers import asker_of
 from holdgate.approvals.rules.shown import in_brief
 from holdgate.approvals.rules.tally import standing_of
