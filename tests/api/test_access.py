@@ -91,6 +91,8 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "POST /approvals/{approval_id}/answer-back": ({**NOTE, "answer": "So."}, 409, 404, 409),
     "POST /approvals/{approval_id}/take-back": (None, 409, 404, 409),
     "GET /approvals/{approval_id}/trail": (None, 200, 404, 200),
+    "POST /approvals/{approval_id}/files": (None, 422, 422, 422),  # for which field?
+    "GET /approvals/{approval_id}/files/{file_id}": (None, 404, 404, 404),  # it has none
     "GET /approvals/{approval_id}/receipt": (None, 404, 404, 404),  # there is none yet
     # Those of existing groups are in test_approvals_api.py.
     "GET /approvals/people": (None, 200, 200, 200),

@@ -13,7 +13,7 @@ from holdgate.core.forms.fields import MISSING, Field, TypeName
 from holdgate.core.text.typed import plain_of, schema_of
 from holdgate.tasks.payloads.artifact import StoredArtifact
 
-MOST_BYTES = 10 * 1024 * 1024  # of an uploaded file
+MOST_BYTES = 10_000_000  # of an uploaded file
 UPLOADED = tuple(file_types.SUFFIXES)  # the types of files that can be uploaded
 NO_FILES: Mapping[tuple[str, str], StoredArtifact] = MappingProxyType({})
 MAX_TEXT = 50_000  # characters of one answer

@@ -59,6 +59,10 @@ class Scanner(HTMLParser):
         if tag == "form":
             self.sends.append((attributes["action"], {}))
             return
+        if tag == "button" and "formaction" in attributes:
+            self.sends.append((attributes["formaction"], self.sends[-1][1] | {name: value}))
+            self.sends[-1], self.sends[-2] = self.sends[-2], self.sends[-1]  # what follows is the form's
+            return
         if not self.sends or attributes.get("type") == "submit":
             return
         fields = self.sends[-1][1]
@@ -89,7 +93,8 @@ async def an_approval(database: Database, settings: Settings) -> Asked:
 async def one_with_options(database: Database, settings: Settings) -> Asked:
     choices = Choices((Option("Ship now"), Option("Ship on Monday"), Option("Do not ship", False)), changes=True)
     shown = every_block(database, settings)
-    return await put_question(database, settings, recipients=(ANN,), fields=FIELDS, choices=choices, shown=shown)
+    fields = (*FIELDS, FormField("plan", "Plan", "file"))
+    return await put_question(database, settings, recipients=(ANN,), fields=fields, choices=choices, shown=shown)
 
 
 async def an_input(database: Database, settings: Settings) -> Asked:
@@ -164,7 +169,7 @@ async def phone(
 async def everything(database: Database) -> list[object]:
     """What a form can change, but not how often a link was opened."""
     tables = ["tasks", "approvals", "approval_votes", "approval_notes", "approval_links", "approval_events"]
-    tables += ["approval_recipients", "approval_digests", "approval_digest_links"]
+    tables += ["approval_recipients", "approval_digests", "approval_digest_links", "approval_uploads", "artifacts"]
     digest = "SELECT md5(string_agg(t::text, '' ORDER BY t::text)) FROM {} t"
     async with database.read() as session:
         people = await session.scalar(text("SELECT string_agg(email, ',') FROM approval_recipients"))
