@@ -198,7 +198,7 @@ ONE = {"kind": "test.steps", "payload": {"name": "x"}}
         ([{**ONE, "run_at": "2026-11-29T08:00:00"}], "run_at: Use a time with its offset"),
         ([{**ONE, "unique_for": 5}], "unique_for: Use seconds"),
         ([{**ONE, "unique": ""}], "unique"),
-        ([{**ONE, "owner": "nobody@example.org"}], "owner: There is no such person"),
+        ([{**ONE, "owner": "nobody@example.org"}], "owner: No such user"),
         ([{**ONE, "run": str(UUID(int=5))}], "run: There is no such run"),
         ([{**ONE, "prio": 5}], "prio: There is no such field"),
     ],
@@ -241,7 +241,7 @@ async def test_a_refusal_is_told_as_checks_in_python_are(dsn: str, database: Dat
     with psycopg.connect(dsn) as sync, pytest.raises(Invalid, match="no such run"):
         ask.enqueue(sync, PAYLOAD, run=UUID(int=9))
     async with database.write("system") as session:
-        with pytest.raises(Invalid, match="no such person"):
+        with pytest.raises(Invalid, match="No such user"):
             await ask.enqueue(session, PAYLOAD, owner="nobody@example.org")
 
 

@@ -63,7 +63,7 @@ BEGIN
     PERFORM FROM runs WHERE id = ANY (runs_) ORDER BY id FOR SHARE;
     SELECT array_agg(t.owner_id ORDER BY n), array_agg(CASE WHEN t.state = 'paused' THEN t.state END ORDER BY n),
            (array_agg(format('tasks[%s].', n - 1) || CASE
-              WHEN t.run IS NULL THEN 'owner: There is no such person.'
+              WHEN t.run IS NULL THEN 'owner: No such user.'
               WHEN t.state IS NULL THEN 'run: There is no such run.'
               ELSE 'run: It is cancelled, so it takes no more tasks.' END ORDER BY n)
             FILTER (WHERE t.state = 'cancelled' OR t.owner_id IS NULL AND (t.run IS NOT NULL OR t.owner IS NOT NULL)))[1]
