@@ -328,9 +328,9 @@ async def test_what_fails_is_what_failed_in_the_time_that_was_chosen(database: D
     assert needs(page)["dead"] == 4
     [note] = texts(page, data_note=True)
     assert {"2", "test.nothing"} <= set(note.split())
-    [away, slow] = re.findall(r'/tasks\?fingerprint=[^"&]*(?=")', page.text)
-    assert len(ids_of_tasks(await admin.get(away))) == 3
-    assert ids_of_tasks(await admin.get(slow)) == {str(waiting)}
+    [away, slow] = re.findall(r'"/errors/([0-9a-f]{12})"', page.text)
+    assert len(ids_of_tasks(await admin.get(f"/tasks?fingerprint={away}"))) == 3
+    assert ids_of_tasks(await admin.get(f"/tasks?fingerprint={slow}")) == {str(waiting)}
     async with database.write("system") as session:
         await session.execute(text("UPDATE error_minutes SET minute = minute - interval '2 h'"))
     assert elements(await admin.get("/overview"), "tr", id="failure-none")

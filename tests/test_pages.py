@@ -261,7 +261,7 @@ async def test_a_task_by_hand_is_enqueued_and_what_does_not_fit_keeps_what_was_t
     task = await task_of(database, UUID(made.headers["location"].rsplit("/", 1)[1]))
     assert (task.kind, task.payload, task.priority, task.owner_id) == ("sample.task", {"steps": 2}, 70, ann.id)
     for wrong, sentence in (
-        ({"kind": "no.such"}, "no task kind"),
+        ({"kind": "no.such"}, "Unknown kind"),
         ({"kind": "email.send", "payload": "{}"}, "made by Holdgate itself"),
         ({"payload": "[1]"}, "Not a JSON object"),
         ({"payload": '{"steps": "two"}'}, "Expected `int`"),

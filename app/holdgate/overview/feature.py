@@ -20,7 +20,7 @@ FEATURE = Feature(
             keys="g o",
             words="home start dashboard",
         ),
-        NavigationItem(key="help", label="Help", href="/help", group="account", rank=50, words="terms glossary docs"),
+        NavigationItem(key="help", label="Help", href="/help", group="account", rank=56, words="terms glossary docs"),
         NavigationItem(
             key="resume",
             label="Resume",

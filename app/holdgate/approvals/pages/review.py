@@ -10,6 +10,7 @@ from litestar import Response, get, post
 from litestar.background_tasks import BackgroundTask
 from litestar.params import FromPath
 
+from holdgate.accounts import service as accounts
 from holdgate.approvals import versions
 from holdgate.approvals.errors import NotAsked, QuestionChanged, TooLateToTakeBack
 from holdgate.approvals.evidence import receipts
@@ -58,7 +59,6 @@ Act = Callable[[WriteSession, bytes, Principal | None], Awaitable[object]]
 class ReviewPage(msgspec.Struct, frozen=True, kw_only=True):
     """`token` and `stamp` travel in the forms; a page without any has no stamp. `resumable`: an expired question
     can be put again.
-
     `session`: it is one of a review session. `successor` is the same question, put again since and decided.
     `taker`: this person may take the approval back. `receipt`: there is one.
     """
@@ -98,6 +98,7 @@ async def _page(
     here: ReviewSession | None = None,
 ) -> ReviewPage:
     await deadlines.show_zone_of(session, asked.recipient.email)
+    _owner = asked.approval.owner_id and await accounts.find_user(session, asked.approval.owner_id)  # held: read once
     asker = await asker_of(session, asked.approval)
     by_link = asked.approval.level == "link"
     course = await course_of(session, asked.approval, asked.recipient.email)
