@@ -1,8 +1,9 @@
 """Sample data for a development installation: postings of the careers site and a profile to apply with."""
 
 from holdgate.accounts.models import User
-from holdgate.accounts.profile.profiles import ProfileChange, load_profile, save_profile, save_resume
+from holdgate.accounts.profile.profiles import ProfileChange, load_profile, save_profile
 from holdgate.accounts.profile.resume_files import document
+from holdgate.accounts.profile.resumes import save_resume
 from holdgate.core.db import WriteSession
 from holdgate.core.paths import SAMPLES
 from holdgate.core.principal import Principal

@@ -1736,12 +1736,13 @@ CREATE TABLE holdgate.postings (
 CREATE TABLE holdgate.profiles (
     user_id uuid NOT NULL,
     name text DEFAULT ''::text NOT NULL,
+    first_name text DEFAULT ''::text NOT NULL,
+    last_name text DEFAULT ''::text NOT NULL,
     email text DEFAULT ''::text NOT NULL,
     phone text DEFAULT ''::text NOT NULL,
-    resume bytea,
-    resume_name text DEFAULT ''::text NOT NULL,
-    resume_type text DEFAULT ''::text NOT NULL,
+    links jsonb DEFAULT '[]'::jsonb NOT NULL,
     cover_letter text DEFAULT ''::text NOT NULL,
+    letters jsonb DEFAULT '{}'::jsonb NOT NULL,
     answers jsonb DEFAULT '{}'::jsonb NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
@@ -1777,6 +1778,16 @@ CREATE TABLE holdgate.queues (
     paused_at timestamp with time zone,
     paused_by text,
     CONSTRAINT queues_paused_check CHECK (((paused_at IS NULL) = (paused_by IS NULL)))
+);
+
+CREATE TABLE holdgate.resumes (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    name text NOT NULL,
+    media_type text NOT NULL,
+    content bytea NOT NULL,
+    usual boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 CREATE TABLE holdgate.retention_walks (
@@ -2332,6 +2343,9 @@ ALTER TABLE ONLY holdgate.queue_events
 ALTER TABLE ONLY holdgate.queues
     ADD CONSTRAINT queues_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY holdgate.resumes
+    ADD CONSTRAINT resumes_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY holdgate.retention_walks
     ADD CONSTRAINT retention_walks_pkey PRIMARY KEY (name);
 
@@ -2544,6 +2558,10 @@ CREATE INDEX postings_words_idx ON holdgate.postings USING gin (words);
 CREATE INDEX program_requests_calls_back_idx ON holdgate.program_requests USING btree (task_id) WHERE calls_back;
 
 CREATE INDEX queue_events_at_idx ON holdgate.queue_events USING btree (at DESC, id DESC);
+
+CREATE INDEX resumes_user_id_idx ON holdgate.resumes USING btree (user_id);
+
+CREATE UNIQUE INDEX resumes_usual_key ON holdgate.resumes USING btree (user_id) WHERE usual;
 
 CREATE INDEX run_events_at_idx ON holdgate.run_events USING btree (at DESC, id DESC);
 
@@ -2825,6 +2843,9 @@ ALTER TABLE ONLY holdgate.profiles
 
 ALTER TABLE ONLY holdgate.program_requests
     ADD CONSTRAINT program_requests_task_id_fkey FOREIGN KEY (task_id) REFERENCES holdgate.tasks(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.resumes
+    ADD CONSTRAINT resumes_user_id_fkey FOREIGN KEY (user_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY holdgate.run_events
     ADD CONSTRAINT run_events_run_id_fkey FOREIGN KEY (run_id) REFERENCES holdgate.runs(id) ON DELETE CASCADE;

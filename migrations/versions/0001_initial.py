@@ -712,17 +712,32 @@ def tables() -> None:
         "profiles",
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("first_name", sa.Text(), server_default="", nullable=False),
+        sa.Column("last_name", sa.Text(), server_default="", nullable=False),
         sa.Column("email", sa.Text(), server_default="", nullable=False),
         sa.Column("phone", sa.Text(), server_default="", nullable=False),
-        sa.Column("resume", sa.LargeBinary(), nullable=True),
-        sa.Column("resume_name", sa.Text(), server_default="", nullable=False),
-        sa.Column("resume_type", sa.Text(), server_default="", nullable=False),
+        sa.Column("links", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
         sa.Column("cover_letter", sa.Text(), server_default="", nullable=False),
+        sa.Column("letters", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
         sa.Column("answers", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("profiles_user_id_fkey"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("user_id", name=op.f("profiles_pkey")),
     )
+    op.create_table(
+        "resumes",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("media_type", sa.Text(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("usual", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("resumes_user_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("resumes_pkey")),
+    )
+    op.create_index(op.f("resumes_user_id_idx"), "resumes", ["user_id"], unique=False)
+    op.create_index("resumes_usual_key", "resumes", ["user_id"], unique=True, postgresql_where=sa.text("usual"))
     op.create_table(
         "runs",
         sa.Column("id", sa.Uuid(), nullable=False),

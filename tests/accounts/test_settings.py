@@ -4,12 +4,15 @@ import io
 import zipfile
 from pathlib import Path
 
+import httpx
+import msgspec
 import pytest
 from sqlalchemy import text as sql
 
 from holdgate.accounts.profile import cover_letter
-from holdgate.accounts.profile.profiles import ProfileView, load_profile, load_resume
+from holdgate.accounts.profile.profiles import ProfileView, load_profile
 from holdgate.accounts.profile.resume_files import MOST_BYTES, Document, document
+from holdgate.accounts.profile.resumes import load_resume
 from holdgate.accounts.sign_in.user_agents import browser_name
 from holdgate.accounts.tokens.personal import create_token
 from holdgate.core.errors import Invalid
@@ -297,3 +300,36 @@ async def test_a_person_is_told_of_a_new_token_by_email_and_the_email_does_not_h
         await session.execute(sql("DELETE FROM api_tokens"))
         with pytest.raises(NotNeeded):
             await find_letter("token_created").prepare(session, data, world.settings)
+
+
+async def test_several_resumes_are_kept_and_one_is_the_usual(world: World) -> None:
+    browser = await signed_in(world)
+    await world.add("other@example.org")
+    other = await world.sign_in("other@example.org")
+    for name in ("one.pdf", "two.pdf"):
+        await browser.post("/settings/resumes", {}, files={"resume": (name, PDF + name.encode())})
+
+    def kept(page: httpx.Response) -> list[str]:
+        return [
+            each["href"] for each in elements(page, "a", **{"class": "wrap-anywhere"}) if "/resumes/" in each["href"]
+        ]
+
+    first, second = kept(await browser.get("/settings"))
+    assert (await browser.get("/settings/resume")).content == PDF + b"one.pdf"
+    assert (await other.get(second)).status_code == 404
+    assert (await other.post(f"{second}/use")).status_code == 404
+    await browser.post(f"{second}/use")
+    assert (await browser.get("/settings/resume")).content == PDF + b"two.pdf"
+    await browser.post(f"{second}/remove")
+    assert (await browser.get("/settings/resume")).content == PDF + b"one.pdf"
+    assert kept(await browser.get("/settings")) == [first]
+
+
+async def test_a_json_resume_fills_the_profile_and_is_not_kept(world: World) -> None:
+    browser = await signed_in(world)
+    content = (CASES / "resume-jsonresume.json").read_bytes()
+    await browser.post("/settings/resumes", {}, files={"resume": ("resume.json", content)})
+    profile, resume = await profile_of(world)
+    basics = msgspec.json.decode(content)["basics"]
+    assert (profile.name, profile.email, profile.phone) == (basics["name"], basics["email"], basics["phone"])
+    assert resume is None

@@ -35,11 +35,11 @@ async def test_the_profile_is_read_and_changed_whole_and_the_resume_stays(api: A
     program = await api.program()
     assert (await program.get(f"{ACCOUNT}/profile")).json()["email"] == OWNER
     await program.post(f"{ACCOUNT}/profile", json=PROFILE)
-    await api.sql("UPDATE profiles SET resume = 'x', resume_name = 'cv.pdf', resume_type = 'application/pdf'")
+    await program.post(f"{ACCOUNT}/resume", params={"name": "cv"}, content=b"x", headers=FILE)
     changed = (await program.post(f"{ACCOUNT}/profile", json={**PROFILE, "phone": ""})).json()
     assert changed == (await program.get(f"{ACCOUNT}/profile")).json()
     assert {name: changed[name] for name in PROFILE} == {**PROFILE, "phone": ""}
-    assert (changed["resume_name"], changed["resume_bytes"]) == ("cv.pdf", 1)
+    assert (changed["resume_name"], changed["resume_bytes"]) == ("cv.txt", 1)
     other = await api.program(OTHER)
     assert (await other.get(f"{ACCOUNT}/profile")).json()["answers"] == {}
 
@@ -71,7 +71,7 @@ async def test_a_resume_is_put_fetched_replaced_and_removed(api: Api) -> None:
         ({"cover_letter": "Dear {boss}"}, "#/cover_letter"),
         ({"name": ""}, "#/name"),
         ({"answers": {"": "x"}}, "#"),
-        ({"answers": {f"q{n}": "x" for n in range(51)}}, "#/answers"),
+        ({"answers": {f"q{n}": "x" for n in range(201)}}, "#/answers"),
         ({"resume_name": "x.pdf"}, "#"),
     ],
 )

@@ -7,8 +7,9 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import update
 
-from holdgate.accounts.profile.profiles import ProfileChange, save_profile, save_resume
+from holdgate.accounts.profile.profiles import ProfileChange, save_profile
 from holdgate.accounts.profile.resume_files import document
+from holdgate.accounts.profile.resumes import save_resume
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.postings.models import Posting

@@ -80,7 +80,7 @@ async def test_whoever_decides_reads_the_job_opens_the_resume_and_has_a_day(
 
 
 async def test_the_edited_letter_arrives_byte_for_byte(ada: Applicant, tester: KindTester, site: Site) -> None:
-    letter = "Grüße & “quotes”,\n\n  {company} stays, so do <b>tags</b>,\ttabs\n\n\nand 🚂.\n--boundary\nÅ Å"
+    letter = "Grüße & “quotes”,\n\n  {Company} stays, so do <b>tags</b>,\ttabs\n\n\nand 🚂.\n--boundary\nÅ Å"
     task_id = await ada.apply("edited")
     await tester.run(task_id)
     # A browser sends CRLF and may add white space at the ends.

@@ -33,8 +33,9 @@ async def fill(database: Database, settings: Settings) -> Any:
     async with database.write(f"user:{ANN}") as session:
         await session.execute(
             text(
-                "INSERT INTO profiles (user_id, name, email, resume)"
-                " VALUES (:id, 'Ann Archer', 'ann@home.example', :file)"
+                "WITH p AS (INSERT INTO profiles (user_id, name, email) VALUES (:id, 'Ann Archer', 'ann@home.example'))"
+                " INSERT INTO resumes (id, user_id, name, media_type, content)"
+                " VALUES (gen_random_uuid(), :id, 'cv.txt', 'text/plain', :file)"
             ),
             {"id": ann.id, "file": b"A resume of ann@home.example"},
         )

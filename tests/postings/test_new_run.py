@@ -193,7 +193,11 @@ async def test_a_profile_that_lacks_something_is_pointed_out(
     assert "résumé" in notices(await browser.get("/runs/new"))["profile"]
     async with database.write("system") as session:
         await session.execute(
-            text("INSERT INTO profiles (user_id, name, resume, resume_name) VALUES (:id, 'Ada', 'x', 'cv.txt')"),
+            text(
+                "WITH p AS (INSERT INTO profiles (user_id, name) VALUES (:id, 'Ada'))"
+                " INSERT INTO resumes (id, user_id, name, media_type, content, usual)"
+                " VALUES (gen_random_uuid(), :id, 'cv.txt', 'text/plain', 'x', true)"
+            ),
             {"id": ada.id},
         )
     assert "profile" not in notices(await browser.get("/runs/new"))

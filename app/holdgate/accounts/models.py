@@ -14,6 +14,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     Time,
+    false,
     func,
     text,
 )
@@ -170,17 +171,34 @@ class WorkingTime(Base):
 
 
 class Profile(Base):
-    """What a person's applications are made from. `answers` maps a question's label to the standing answer."""
+    """What a person's applications are made from. `answers` maps a question's label to the standing answer, `letters`
+    the name of another letter template to it; `links` are addresses (a portfolio, LinkedIn)."""
 
     __tablename__ = "profiles"
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     name: Mapped[str] = mapped_column(Text, server_default="")
+    first_name: Mapped[str] = mapped_column(Text, server_default="")
+    last_name: Mapped[str] = mapped_column(Text, server_default="")
     email: Mapped[str] = mapped_column(Text, server_default="")
     phone: Mapped[str] = mapped_column(Text, server_default="")
-    resume: Mapped[bytes | None] = mapped_column(LargeBinary)
-    resume_name: Mapped[str] = mapped_column(Text, server_default="")
-    resume_type: Mapped[str] = mapped_column(Text, server_default="")
+    links: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
     cover_letter: Mapped[str] = mapped_column(Text, server_default="")
+    letters: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     answers: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     updated_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+
+
+class Resume(Base):
+    """A résumé of a person; the `usual` one goes with applications that name no other."""
+
+    __tablename__ = "resumes"
+    __table_args__ = (Index("resumes_usual_key", "user_id", unique=True, postgresql_where=text("usual")),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(Text)
+    media_type: Mapped[str] = mapped_column(Text)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    usual: Mapped[bool] = mapped_column(server_default=false())
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())

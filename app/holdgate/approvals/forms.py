@@ -17,7 +17,8 @@ MOST_BYTES = 10_000_000  # of an uploaded file
 UPLOADED = tuple(file_types.SUFFIXES)  # the types of files that can be uploaded
 NO_FILES: Mapping[tuple[str, str], StoredArtifact] = MappingProxyType({})
 MAX_TEXT = 50_000  # characters of one answer
-_LIMITS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf", "minLength", "pattern")
+_LIMITS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf", "minLength", "pattern",
+           "errorMessage")  # fmt: skip
 _LIMITS_OF_FILES = ("accept", "maxBytes")
 _LIMITS_OF_LISTS = ("minItems", "maxItems", "items")
 

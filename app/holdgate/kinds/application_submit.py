@@ -9,7 +9,7 @@ key. A packet that was refused, by a person or by the site, or that is out of da
 
 from datetime import timedelta
 from itertools import count
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -21,7 +21,7 @@ from holdgate.kinds.application.noting import note_sent, sent_beside
 from holdgate.kinds.application.packet import CoverLetterForm, Missing, SiteReceipt, numbered
 from holdgate.kinds.application.questions import KEEP, learnt
 from holdgate.kinds.application.sending import send
-from holdgate.postings.service import KIND
+from holdgate.postings.service import KIND, Material
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
 from holdgate.tasks.kinds import Backoff, kind
@@ -36,7 +36,11 @@ MIXED = (
 
 
 class SubmitApplication(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`resume_id` and `letter`: a résumé and a letter template chosen for the run."""
+
     posting_id: UUID
+    resume_id: UUID | None = None
+    letter: Annotated[str, msgspec.Meta(max_length=100)] = ""
 
 
 @kind(KIND, max_attempts=5, timeout=timedelta(minutes=2), backoff=BACKOFF, approval_ttl=timedelta(hours=24))
@@ -45,9 +49,9 @@ async def submit_application(ctx: Context, payload: SubmitApplication) -> SiteRe
     if (said := await sent_beside(ctx, payload.posting_id)) is not None:
         return said
     tries = count(1)
-    given = Given()
+    given, chosen = Given(), Material(payload.resume_id, payload.letter)
     for n in count(1):
-        draft = await ctx.step(numbered("compose", n), compose, ctx, payload.posting_id, given)
+        draft = await ctx.step(numbered("compose", n), compose, ctx, payload.posting_id, given, chosen)
         if draft.posting_id not in (None, payload.posting_id):
             raise PermanentError(MIXED)
         question = numbered("questions" if isinstance(draft, Missing) else "submit", n)

@@ -24,8 +24,8 @@ BYTES = {
     "login_links.code_hash": "deleted",
     "mailbox_messages.raw": "deleted where the address is in it",
     "posting_imports.data": "deleted",
-    "profiles.resume": "deleted",
     "program_requests.digest": "a digest",
+    "resumes.content": "deleted",
     "sessions.token_hash": "deleted",
 }
 # Made by the database from others, or by triggers when they change.

@@ -67,7 +67,7 @@ async def _rows(database: Database, table: Table, person: ExportedPerson) -> Asy
 
 def _exported(column: Column[Any]) -> bool:
     """No digest of a secret, and nothing that is made from what stands in another column."""
-    hidden = isinstance(column.type, LargeBinary) and column.name not in ("resume", "content", "data")
+    hidden = isinstance(column.type, LargeBinary) and column.name not in ("content", "data")
     return not hidden and not isinstance(column.type, TSVECTOR) and name_of(column) not in HIDDEN
 
 

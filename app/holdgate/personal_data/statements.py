@@ -98,6 +98,7 @@ EMPTY: dict[str, TextClause] = {
 # After the address has been replaced everywhere.
 LAST = {
     "profiles": text("DELETE FROM profiles WHERE user_id = :user_id"),
+    "resumes": text("DELETE FROM resumes WHERE user_id = :user_id"),
     "users": text(
         """
         UPDATE users SET name = '', role = 'member', time_zone = NULL, signed_in_at = NULL, erased_at = now(),

@@ -24,7 +24,7 @@ Address = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 
 class NewPosting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A posting whole, also when one is changed. `description` may be HTML; `valid_through` is the last day on which it
-    takes applications."""
+    takes applications. `resume_id` and `letter` (a name) are what is applied with, unless a run says otherwise."""
 
     title: Line
     company: Line
@@ -34,6 +34,8 @@ class NewPosting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     description: Annotated[str, msgspec.Meta(max_length=200_000)] = ""
     external_id: Annotated[str, msgspec.Meta(max_length=300)] = ""
     valid_through: date | None = None
+    resume_id: UUID | None = None
+    letter: Annotated[str, msgspec.Meta(max_length=100)] = ""
 
 
 async def add(session: WriteSession, by: Principal, wanted: NewPosting, source: str) -> tuple[UUID, bool]:
@@ -41,7 +43,10 @@ async def add(session: WriteSession, by: Principal, wanted: NewPosting, source: 
     row = _checked(wanted, source, [])
     import_id = await imports.keep(session, by, row.title, Parsed(source, [row], []))
     done = await imports.confirm(session, by, import_id, leave_out_errors=False)
-    return await queries.id_of(session, by.id, row.canonical_url), not done.new
+    posting_id = await queries.id_of(session, by.id, row.canonical_url)
+    if wanted.resume_id or wanted.letter:
+        await queries.set_material(session, posting_id, wanted.resume_id, wanted.letter)
+    return posting_id, not done.new
 
 
 async def edit(
@@ -58,7 +63,7 @@ async def edit(
     row = _checked(wanted, posting.source, msgspec.convert(posting.questions, list[PostingQuestion]))
     try:
         async with session.begin_nested():
-            await queries.update_posting(session, posting_id, row, wanted.valid_through, now=now)
+            await queries.update_posting(session, posting_id, row, wanted, now=now)
     except IntegrityError as error:
         raise Invalid("The address is taken.", {"url": "You have another posting with this address."}) from error
 
@@ -87,8 +92,11 @@ async def delete(session: WriteSession, by: Principal, posting_id: UUID) -> None
 
 
 def _draft(wanted: NewPosting, questions: list[PostingQuestion]) -> Draft:
-    day = wanted.valid_through.isoformat() if wanted.valid_through else ""
-    return Draft(row=1, **{**msgspec.structs.asdict(wanted), "valid_through": day}, questions=questions)
+    told = msgspec.structs.asdict(wanted) | {
+        "valid_through": wanted.valid_through.isoformat() if wanted.valid_through else ""
+    }
+    del told["resume_id"], told["letter"]
+    return Draft(row=1, **told, questions=questions)
 
 
 def _checked(wanted: NewPosting, source: str, questions: list[PostingQuestion]) -> PostingRow:

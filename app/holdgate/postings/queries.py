@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -180,12 +180,30 @@ async def set_applied(
     )
 
 
+class Wanted(Protocol):
+    """What a person says of a posting that no file does."""
+
+    @property
+    def valid_through(self) -> date | None: ...
+    @property
+    def resume_id(self) -> UUID | None: ...
+    @property
+    def letter(self) -> str: ...
+
+
+async def set_material(session: WriteSession, posting_id: UUID, resume_id: UUID | None, letter: str) -> None:
+    """What it is applied for with."""
+    chosen = update(Posting).where(Posting.id == posting_id).values(resume_id=resume_id, letter=letter)
+    await session.execute(chosen.execution_options(synchronize_session=False))
+
+
 async def update_posting(
-    session: WriteSession, posting_id: UUID, row: PostingRow, valid_through: date | None, *, now: datetime | None = None
+    session: WriteSession, posting_id: UUID, row: PostingRow, wanted: Wanted, *, now: datetime | None = None
 ) -> None:
     """What a person says of it. Raises IntegrityError: another one of theirs has the address."""
     told = ("title", "company", "location", "url", "canonical_url", "apply_url", "description", "external_id")
-    values = {name: getattr(row, name) for name in told} | {"channel": row.channel, "valid_through": valid_through}
+    values = {name: getattr(row, name) for name in told} | {"channel": row.channel}
+    values |= {name: getattr(wanted, name) for name in ("valid_through", "resume_id", "letter")}
     await session.execute(
         update(Posting)
         .where(Posting.id == posting_id)

@@ -50,6 +50,8 @@ class PostingView(msgspec.Struct, frozen=True, kw_only=True):
     closed: bool
     archived_at: datetime | None
     edited_at: datetime | None
+    resume_id: UUID | None
+    letter: str
     created_at: datetime
     applied_at: datetime | None
     applied_task_id: UUID | None
@@ -58,6 +60,21 @@ class PostingView(msgspec.Struct, frozen=True, kw_only=True):
     def way(self) -> Way:
         """How an application is sent, and why so."""
         return way_of(self.url, self.apply_url, self.questions)
+
+
+class Material(msgspec.Struct, frozen=True):
+    """A résumé and a letter template chosen for a run."""
+
+    resume_id: UUID | None = None
+    letter: str = ""
+
+    @property
+    def payload(self) -> dict[str, str]:
+        given = {"resume_id": str(self.resume_id or ""), "letter": self.letter}
+        return {name: value for name, value in given.items() if value}
+
+
+USUAL = Material()
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -125,10 +142,12 @@ async def start_applications(
     posting_ids: Sequence[UUID],
     force: bool,
     form: UUID | None = None,
+    material: Material = USUAL,
 ) -> Started:
     """A run with a task for every posting; those applied to, or in the course of it, are left out unless `force`.
 
     Args:
+        material: what the applications are made with, unless it is the usual.
         form: the run's id, chosen when its form was shown. The same form sent twice, even at once, makes one run.
 
     Raises:
@@ -144,7 +163,7 @@ async def start_applications(
     todo = found if force else await _not_yet(session, by, found)
     if not todo:
         raise EmptyRun(_all_applied(len(found)))
-    run_id = await runs.start_run(session, by, name, [_request(posting) for posting in todo], run_id=form)
+    run_id = await runs.start_run(session, by, name, [_request(posting, material) for posting in todo], run_id=form)
     return Started(run_id, len(todo), len(found) - len(todo))
 
 
@@ -163,7 +182,13 @@ async def run_for_more(session: Session, by: Principal, run_id: UUID) -> Run:
 
 
 async def add_applications(
-    session: WriteSession, by: Principal, run_id: UUID, *, posting_ids: Sequence[UUID], force: bool
+    session: WriteSession,
+    by: Principal,
+    run_id: UUID,
+    *,
+    posting_ids: Sequence[UUID],
+    force: bool,
+    material: Material = USUAL,
 ) -> Started:
     """More applications for a run of one's own. What the run has already is left out, so the same form sent twice adds
     nothing; what has been applied to, or is in the course of it elsewhere, is left out unless `force`.
@@ -180,7 +205,7 @@ async def add_applications(
         todo = await _not_yet(session, by, todo)
     if not todo:
         raise EmptyRun("All that were chosen are in this run, or have been applied to already. Choose others.")
-    await runs.add_tasks(session, by, run_id, [_request(posting) for posting in todo])
+    await runs.add_tasks(session, by, run_id, [_request(posting, material) for posting in todo])
     return Started(run_id, len(todo), len(found) - len(todo))
 
 
@@ -208,10 +233,10 @@ def _all_applied(n: int) -> str:
     return f"{begin} been applied to already, or an application is under way. Choose others, or tick “Apply again”."
 
 
-def _request(posting: Listed) -> TaskRequest:
+def _request(posting: Listed, material: Material) -> TaskRequest:
     return TaskRequest(
         kind=KIND,
-        payload={"posting_id": str(posting.id)},
+        payload={"posting_id": str(posting.id), **material.payload},
         subject=str(posting.id),
         title=f"{posting.title} — {posting.company}",
     )

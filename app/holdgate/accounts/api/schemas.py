@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from holdgate.accounts.models import ApiToken, User, UserSession
 from holdgate.accounts.profile.cover_letter import LONGEST
-from holdgate.accounts.profile.profiles import MOST_ANSWERS, ProfileView
+from holdgate.accounts.profile.profiles import MOST_ANSWERS, MOST_LETTERS, MOST_LINKS, ProfileView
 from holdgate.accounts.sign_in.user_agents import browser_name
 from holdgate.api.paging import Paged
 from holdgate.tasks.schemas import Moment
@@ -75,13 +75,22 @@ class AccountChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     shortcuts: bool | UnsetType = UNSET
 
 
+LetterName = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+Letter = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST)]
+
+
 class ProfileItem(msgspec.Struct, frozen=True, kw_only=True):
-    """What applications are made from. `answers`: question → standing answer. The résumé has an address of its own."""
+    """What applications are made from. `answers`: question → standing answer; `letters`: name → a letter template.
+    Résumés have addresses of their own; the one here is the usual one."""
 
     name: str
+    first_name: str
+    last_name: str
     email: str
     phone: str
+    links: list[str]
     cover_letter: str
+    letters: dict[str, str]
     answers: dict[str, str]
     resume_name: str
     resume_type: str
@@ -94,8 +103,12 @@ class NewProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     email: Mailbox
+    first_name: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    last_name: Annotated[str, msgspec.Meta(max_length=100)] = ""
     phone: Annotated[str, msgspec.Meta(max_length=50)] = ""
+    links: Annotated[list[Annotated[str, msgspec.Meta(max_length=500)]], msgspec.Meta(max_length=MOST_LINKS)] = []
     cover_letter: Annotated[str, msgspec.Meta(max_length=LONGEST)] = ""
+    letters: Annotated[dict[LetterName, Letter], msgspec.Meta(max_length=MOST_LETTERS)] = {}
     answers: Annotated[dict[Question, Answer], msgspec.Meta(max_length=MOST_ANSWERS)] = {}
 
 

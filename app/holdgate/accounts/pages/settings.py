@@ -1,7 +1,6 @@
 """/settings: the profile that applications are made from, the résumé, notices, and where one is signed in."""
 
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
@@ -11,10 +10,11 @@ from litestar.params import FromPath
 
 from holdgate.accounts import queries, service
 from holdgate.accounts.models import UserSession
+from holdgate.accounts.pages import resumes as resumes_page
 from holdgate.accounts.profile import profiles
 from holdgate.accounts.profile.cover_letter import DEFAULT, LONGEST, PLACEHOLDERS
 from holdgate.accounts.profile.profiles import MOST_ANSWERS, ProfileChange, ProfileView
-from holdgate.accounts.profile.resume_files import MOST_BYTES, document
+from holdgate.accounts.profile.resumes import KeptResume, list_resumes
 from holdgate.accounts.sign_in.user_agents import browser_name
 from holdgate.core.config import Settings
 from holdgate.core.db import Session
@@ -32,12 +32,21 @@ Line = Annotated[str, msgspec.Meta(max_length=200)]
 Answer = Annotated[str, msgspec.Meta(max_length=5000)]
 
 
+PLAIN = ("name", "first_name", "last_name", "email", "phone", "cover_letter")
+
+
 class ProfileForm(msgspec.Struct):
-    """`question` and `answer` are the two columns of the standing answers, row by row."""
+    """`question` and `answer` are the two columns of the standing answers, row by row; `letter_name` and `letter` those
+    of further letters."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     email: Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
+    first_name: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    last_name: Annotated[str, msgspec.Meta(max_length=100)] = ""
     phone: Annotated[str, msgspec.Meta(max_length=50)] = ""
+    links: list[str] = []
+    letter_name: list[Annotated[str, msgspec.Meta(max_length=100)]] = []
+    letter: list[Annotated[str, msgspec.Meta(max_length=LONGEST)]] = []
     cover_letter: Annotated[str, msgspec.Meta(max_length=LONGEST)] = ""
     question: list[Line] = []
     answer: list[Answer] = []
@@ -70,6 +79,8 @@ class SettingsView(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[tuple[str, str]]
     sessions: list[SessionRow]
     run_notices: bool
+    resumes: list[KeptResume]
+    letters: list[tuple[str, str]]
     standard_letter: str = DEFAULT
     zones: tuple[str, ...] = zones.names()
     placeholders: tuple[str, ...] = tuple(f"{{{name}}}" for name in PLACEHOLDERS)
@@ -89,13 +100,13 @@ async def save_profile(request: WebRequest, write: Write, user: SignedIn) -> Res
     warning = ""
     try:
         answers = _answers(form.data.question, form.data.answer)
-        plain = {name: getattr(form.data, name) for name in ("name", "email", "phone", "cover_letter")}
-        await profiles.save_profile(write, user.id, ProfileChange(**plain, answers=answers))
+        plain = {name: getattr(form.data, name) for name in PLAIN}
+        letters = _letters(form.data.letter_name, form.data.letter)
+        links = [link for link in form.data.links if link]
+        change = ProfileChange(**plain, links=links, letters=letters, answers=answers)
+        await profiles.save_profile(write, user.id, change)
         if file is not None:
-            content = await file.read(MOST_BYTES + 1)
-            kept = document(file.filename, content)
-            warning = kept.warning
-            await profiles.save_resume(write, user.id, kept)
+            warning = await resumes_page.keep(write, user, file, replace=True)
     except Invalid as problem:
         return await _page(request, write, user.id, form.refused(problem))
     resumed = await profiles.settle_profile(write, user)
@@ -111,21 +122,6 @@ async def save_time_zone(request: WebRequest, write: Write, user: SignedIn) -> R
     name = name if isinstance(name, str) else "a file"
     await service.choose_time_zone(write, user.id, name or None)
     return see_other(request, "/settings#times", "Times are shown in " + (name or "your browser's zone") + ".")
-
-
-@get("/settings/resume", include_in_schema=False)
-async def resume(read: Read, user: SignedIn) -> Response[bytes]:
-    found = await profiles.load_resume(read, user.id)
-    if found is None:
-        raise NotFound("You have not uploaded a résumé.")
-    disposition = f"attachment; filename*=UTF-8''{quote(found.name)}"
-    return Response(found.content, media_type=found.media_type, headers={"Content-Disposition": disposition})
-
-
-@post("/settings/resume/remove", include_in_schema=False)
-async def remove_resume(request: WebRequest, write: Write, user: SignedIn) -> Response[str]:
-    await profiles.save_resume(write, user.id, None)
-    return see_other(request, "/settings#profile", "The résumé has been removed.")
 
 
 @post("/settings/notices", include_in_schema=False)
@@ -189,12 +185,17 @@ async def _page(
     if profile is None or person is None:
         raise NotFound("Your account no longer exists.")
     rows = list(profile.answers.items()) if form is None else _rows(form.values)
+    letters = list(profile.letters.items())
+    if form is not None:
+        letters = list(zip(form.value("letter_name", []), form.value("letter", []), strict=False))
     view = SettingsView(
         profile=profile,
         form=form or blank(msgspec.structs.asdict(profile)),
         rows=[*rows, *[("", "")] * (3 if len(rows) <= MOST_ANSWERS - 3 else 0)],
         sessions=[_session(row, request.auth) for row in await queries.sessions_of(session, user_id)],
         run_notices=person.run_notices,
+        resumes=await list_resumes(session, user_id),
+        letters=[*letters, ("", "")],
     )
     return await render(request, "accounts/settings.html", view, nav="settings", status=422 if form else 200)
 
@@ -207,6 +208,17 @@ def _rows(values: Any) -> list[tuple[str, str]]:
     """The rows as they were sent; those left blank are dropped."""
     pairs = zip(values.get("question", []), values.get("answer", []), strict=False)
     return [(question, answer) for question, answer in pairs if question or answer]
+
+
+def _letters(names: list[str], letters: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, letter in zip(names, letters, strict=False):
+        if bool(name) != bool(letter) or name in found:
+            sentence = "Give each letter a name of its own and a text, or clear both to remove it."
+            raise Invalid(sentence, {"letters": sentence})
+        if name:
+            found[name] = letter
+    return found
 
 
 def _answers(questions: list[str], answers: list[str]) -> dict[str, str]:
@@ -228,8 +240,7 @@ handlers: list[HTTPRouteHandler] = [
     settings,
     save_profile,
     save_time_zone,
-    resume,
-    remove_resume,
+    *resumes_page.handlers,
     save_notices,
     save_keyboard,
     save_appearance,

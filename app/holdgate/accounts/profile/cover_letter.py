@@ -10,6 +10,8 @@ PLACEHOLDERS = {
     "title": "the job’s title",
     "location": "where the job is",
     "name": "your name",
+    "first_name": "your first name",
+    "last_name": "your last name",
     "email": "your email address",
     "phone": "your phone number",
 }
@@ -24,6 +26,9 @@ Kind regards,
 {email}
 {phone}"""
 LONGEST = 20_000
+FILLED = rf"^(?![\s\S]*\{{(?:{'|'.join(PLACEHOLDERS)})\}})"
+"""A pattern of letters in which no placeholder is left."""
+NOT_FILLED = "The letter still holds a placeholder such as {company}. Replace it, or remove it."
 
 _PLACEHOLDER = re.compile(r"\{([^{}\n]*)\}")
 
@@ -42,13 +47,19 @@ def check(template: str) -> None:
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """The letter. A placeholder without a value becomes empty; lines that become empty by that are left out."""
+    """The letter. A line of nothing but placeholders without a value is left out; in a sentence such a one stays, to
+    be filled in before anybody approves the letter."""
     lines = []
     for line in template.splitlines():
-        filled = _PLACEHOLDER.sub(lambda match: values.get(match[1], ""), line)
-        if filled.strip() or not line.strip():
-            lines.append(filled.rstrip())
+        bare = _PLACEHOLDER.sub(lambda match: values.get(match[1], ""), line)
+        if bare.strip() or not line.strip():
+            lines.append(_PLACEHOLDER.sub(lambda match: values.get(match[1]) or match[0], line).rstrip())
     return "\n".join(lines).strip()
+
+
+def unfilled(letter: str) -> list[str]:
+    """The placeholders that are still in it, as they stand there."""
+    return list(dict.fromkeys(match[0] for match in _PLACEHOLDER.finditer(letter) if match[1] in PLACEHOLDERS))
 
 
 def _refuse(sentence: str) -> None:

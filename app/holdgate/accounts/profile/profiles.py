@@ -11,31 +11,38 @@ from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from holdgate.accounts import queries
-from holdgate.accounts.models import Profile, User
+from holdgate.accounts.models import Profile, Resume, User
 from holdgate.accounts.profile import cover_letter
 from holdgate.accounts.profile.questions import normalised
-from holdgate.accounts.profile.resume_files import Document
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid
+from holdgate.core.network.outgoing import RefusedRequest, checked_url
 from holdgate.core.principal import Principal
 from holdgate.core.text.addresses import checked_address
 from holdgate.feature import parts
 
 MOST_ANSWERS = 200
 LONGEST_QUESTION = 200  # characters, as the form of the settings takes
+MOST_LETTERS = 20
+MOST_LINKS = 10
 
 
 class ProfileView(msgspec.Struct, frozen=True, kw_only=True):
     """A profile as others read it; `name` and `email` are the account's while nobody has entered others.
 
-    `answers` maps a question's label to the standing answer. The résumé's bytes are loaded on demand.
+    `answers` maps a question's label to the standing answer, `letters` the name of another letter template to it. The
+    résumé is the usual one; its bytes are loaded on demand (resumes.py).
     """
 
     user_id: UUID
     name: str
+    first_name: str = ""
+    last_name: str = ""
     email: str
     phone: str = ""
+    links: list[str] = []
     cover_letter: str = ""
+    letters: dict[str, str] = {}
     answers: dict[str, str] = {}
     resume_name: str = ""
     resume_type: str = ""
@@ -49,75 +56,60 @@ class ProfileChange(msgspec.Struct, frozen=True, kw_only=True):
     phone: str
     cover_letter: str
     answers: dict[str, str]
+    first_name: str = ""
+    last_name: str = ""
+    links: list[str] = []
+    letters: dict[str, str] = {}
 
 
 async def load_profile(session: Session, user_id: UUID) -> ProfileView | None:
     """None when there is no such person; one who has entered nothing yet has an empty profile."""
-    size = func.coalesce(func.length(Profile.resume), 0)
+    told = ("first_name", "last_name", "phone", "links", "cover_letter", "letters", "answers", "updated_at")
+    size = func.coalesce(func.length(Resume.content), 0)
     statement = (
         select(
-            User.name,
-            User.email,
-            Profile.name,
-            Profile.email,
-            Profile.phone,
-            Profile.cover_letter,
-            Profile.answers,
-            Profile.resume_name,
-            Profile.resume_type,
-            Profile.updated_at,
+            func.coalesce(func.nullif(Profile.name, ""), User.name),
+            func.coalesce(func.nullif(Profile.email, ""), User.email),
+            Resume.name,
+            Resume.media_type,
             size,
+            Profile.user_id,
+            *(getattr(Profile, name) for name in told),
         )
         .outerjoin(Profile, Profile.user_id == User.id)
+        .outerjoin(Resume, (Resume.user_id == User.id) & Resume.usual)
         .where(User.id == user_id)
     )
     row = (await session.execute(statement)).one_or_none()
     if row is None:
         return None
-    account_name, account_email, name, email, phone, letter, answers, resume_name, resume_type, updated_at, size = row
+    name, email, resume_name, resume_type, resume_bytes, entered, *values = row
     return ProfileView(
         user_id=user_id,
-        name=name or account_name,
-        email=email or account_email,
-        phone=phone or "",
-        cover_letter=letter or "",
-        answers={str(key): str(value) for key, value in (answers or {}).items()},
+        name=name,
+        email=email,
         resume_name=resume_name or "",
         resume_type=resume_type or "",
-        resume_bytes=size,
-        updated_at=updated_at,
+        resume_bytes=resume_bytes,
+        **(dict(zip(told, values, strict=True)) if entered else {}),
     )
-
-
-async def load_resume(session: Session, user_id: UUID) -> Document | None:
-    statement = select(Profile.resume_name, Profile.resume_type, Profile.resume).where(
-        Profile.user_id == user_id, Profile.resume.is_not(None)
-    )
-    row = (await session.execute(statement)).one_or_none()
-    return Document(row[0], row[1], row[2] or b"") if row else None
 
 
 async def save_profile(session: WriteSession, user_id: UUID, change: ProfileChange) -> None:
     """Raises:
     Invalid: a placeholder nobody knows, an impossible address, too many answers.
     """
-    cover_letter.check(change.cover_letter)
+    for template in (change.cover_letter, *change.letters.values()):
+        cover_letter.check(template)
+    if len(change.letters) > MOST_LETTERS or len(change.links) > MOST_LINKS:
+        raise Invalid(f"At most {MOST_LETTERS} letters and {MOST_LINKS} links can be kept.")
     if len(change.answers) > MOST_ANSWERS:
         raise Invalid(f"At most {MOST_ANSWERS} standing answers can be kept.")
-    values = msgspec.structs.asdict(change) | {"email": checked_address(change.email), "updated_at": func.now()}
+    links = [_link(link) for link in change.links]
+    email = checked_address(change.email)
+    values = msgspec.structs.asdict(change) | {"email": email, "links": links, "updated_at": func.now()}
     await session.execute(_upsert(user_id, values))
     await queries.set_name(session, user_id, change.name)
-
-
-async def save_resume(session: WriteSession, user_id: UUID, resume: Document | None) -> None:
-    """Keep `resume` in place of the one before; None removes it."""
-    values: dict[str, Any] = {
-        "resume": resume.content if resume else None,
-        "resume_name": resume.name if resume else "",
-        "resume_type": resume.media_type if resume else "",
-        "updated_at": func.now(),
-    }
-    await session.execute(_upsert(user_id, values))
 
 
 async def settle_profile(session: WriteSession, by: Principal) -> int:
@@ -136,6 +128,13 @@ async def remember_answers(session: WriteSession, user_id: UUID, learnt: Mapping
         if len(answers) < MOST_ANSWERS and question.strip() and answer.strip():
             answers[question[:LONGEST_QUESTION].strip()] = answer.strip()
     await session.execute(_upsert(user_id, {"answers": answers, "updated_at": func.now()}))
+
+
+def _link(given: str) -> str:
+    try:
+        return str(checked_url(given if "://" in given else f"https://{given}"))
+    except RefusedRequest as error:
+        raise Invalid("A link is invalid.", {"links": f"“{given[:80]}” is not a web address."}) from error
 
 
 def _upsert(user_id: UUID, values: dict[str, Any]) -> Insert:

@@ -55,7 +55,7 @@ def check_text(schema: Schema, text: str) -> None:
     if longest is not None and len(text) > longest:
         raise ValueError(f"At most {longest:,} characters.")
     if "pattern" in schema and not re.search(schema["pattern"], text):
-        raise ValueError(f"“{text[:60]}” must be of the form {schema['pattern']}.")
+        raise ValueError(schema.get("errorMessage") or f"“{text[:60]}” must be of the form {schema['pattern']}.")
     if schema.get("format") in FORMATS:
         parse, sentence = FORMATS[schema["format"]]
         try:

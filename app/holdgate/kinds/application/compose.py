@@ -9,18 +9,19 @@ from uuid import UUID
 import msgspec
 
 from holdgate.accounts.profile import cover_letter
-from holdgate.accounts.profile.profiles import ProfileView, load_profile, load_resume
+from holdgate.accounts.profile.profiles import ProfileView, load_profile
 from holdgate.accounts.profile.resume_files import Document
+from holdgate.accounts.profile.resumes import load_resume
 from holdgate.applications.copies import ApplicationCopy, CopyReply
 from holdgate.approvals.forms import FormField
 from holdgate.kinds.application.noting import copy_of, note_prepared
 from holdgate.kinds.application.packet import Missing, Packet, Resume, SiteReply
 from holdgate.kinds.application.questions import field_for, is_to_ask, keeping, reply_to
 from holdgate.postings import service as postings
-from holdgate.postings.channels import Channel, Way
+from holdgate.postings.channels import Channel
 from holdgate.postings.errors import PostingNotFound
 from holdgate.postings.formats.description import as_text
-from holdgate.postings.service import PostingView
+from holdgate.postings.service import USUAL, Material, PostingView
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
 from holdgate.tasks.payloads.artifact import StoredArtifact
@@ -40,8 +41,11 @@ class Given(msgspec.Struct, frozen=True):
     letter: str = ""
 
 
-async def compose(ctx: Context, posting_id: UUID, given: Given) -> Packet | Missing:
-    """Raises:
+async def compose(ctx: Context, posting_id: UUID, given: Given, chosen: Material = USUAL) -> Packet | Missing:
+    """Args:
+        chosen: for this run; else what was chosen for the posting, else the profile's usual ones.
+
+    Raises:
     PermanentError: no such posting, or a question that cannot be answered here.
     """
     async with ctx.database.read() as session:
@@ -52,7 +56,7 @@ async def compose(ctx: Context, posting_id: UUID, given: Given) -> Packet | Miss
             posting = await postings.load(session, posting_id, profile.user_id)
         except PostingNotFound as error:
             raise PermanentError(str(error)) from error
-        document = await load_resume(session, profile.user_id)
+        document = await load_resume(session, profile.user_id, chosen.resume_id or posting.resume_id)
     name = profile.name.strip() or str(given.answers.get(NAME, "")).strip()
     replies = [reply_to(question, profile.answers, given.answers) for question in posting.questions]
     asked = [
@@ -84,9 +88,9 @@ async def compose(ctx: Context, posting_id: UUID, given: Given) -> Packet | Miss
             posting_id=posting.id,
         )
     await ctx.progress(1, 3, "Composed")
-    packet = _packet(
-        ctx.task.round, posting, posting.way, profile, name, document, [r for r in replies if r], given.letter
-    )
+    template = profile.letters.get(chosen.letter or posting.letter, "") or profile.cover_letter
+    letter = given.letter or fill(template.strip() or cover_letter.DEFAULT, _words(posting, profile, name))
+    packet = _packet(ctx.task.round, posting, profile, name, document, [r for r in replies if r], letter)
     await note_prepared(ctx, posting, copy_of(packet), document)
     return msgspec.structs.replace(packet, resume_file=await _kept(ctx, document, packet.resume.sha256))
 
@@ -100,7 +104,6 @@ async def _kept(ctx: Context, document: Document, digest: str) -> StoredArtifact
 def _packet(
     round: int,
     posting: PostingView,
-    way: Way,
     profile: ProfileView,
     name: str,
     document: Document,
@@ -108,14 +111,7 @@ def _packet(
     letter: str,
 ) -> Packet:
     resume = Resume(document.name, document.media_type, len(document.content), sha256(document.content).hexdigest())
-    words = {
-        "company": posting.company,
-        "title": posting.title,
-        "location": posting.location,
-        "name": name,
-        "email": profile.email,
-        "phone": profile.phone,
-    }
+    way = posting.way
     return Packet(
         round=round,
         title=posting.title,
@@ -128,13 +124,29 @@ def _packet(
         phone=profile.phone,
         resume=resume,
         replies=replies,
-        cover_letter=letter or fill(profile.cover_letter.strip() or cover_letter.DEFAULT, words),
+        links=profile.links,
+        cover_letter=letter,
         applied_at=posting.applied_at,
         posting_id=posting.id,
         job=as_text(posting.description),
         channel=way.channel,
         by_hand_because=way.reason if way.channel is Channel.BY_HAND else "",
     )
+
+
+def _words(posting: PostingView, profile: ProfileView, name: str) -> dict[str, str]:
+    """What placeholders stand for. Of a name without its parts the last word is the last name."""
+    first, _, last = name.rpartition(" ")
+    return {
+        "company": posting.company,
+        "title": posting.title,
+        "location": posting.location,
+        "name": name,
+        "first_name": profile.first_name or first or last,
+        "last_name": profile.last_name or (last if first else ""),
+        "email": profile.email,
+        "phone": profile.phone,
+    }
 
 
 def fill(template: str, words: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.accounts.profile.cover_letter import LONGEST
+from holdgate.accounts.profile.cover_letter import FILLED, LONGEST, NOT_FILLED, unfilled
 from holdgate.approvals.blocks import AnyBlock, FieldsBlock, FileBlock, TextBlock
 from holdgate.approvals.forms import FormField
 from holdgate.postings.channels import Channel, mailbox_of, subject_of
@@ -50,6 +50,7 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, tag="packet"):
     cover_letter: str
     applied_at: datetime | None
     posting_id: UUID | None = None  # None: composed by a release that did not note it
+    links: list[str] = []
     job: str = ""  # what the posting says, as text
     resume_file: StoredArtifact | None = None  # the résumé, kept with the task to be shown
     channel: Channel = Channel.DIRECT
@@ -72,6 +73,8 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, tag="packet"):
     def _facts(self) -> dict[str, str]:
         day = f"{self.applied_at.day} {self.applied_at:%B %Y}" if self.applied_at else ""
         warning = f"You have applied for this posting before, on {day}." if day else ""
+        if left := unfilled(self.cover_letter):
+            warning = f"{warning} The letter still holds {', '.join(left)}: fill that in to approve.".strip()
         facts = {
             "Please note": warning,
             "Position": self.title,
@@ -82,6 +85,7 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, tag="packet"):
             "Name": self.name,
             "E-mail": self.email,
             "Phone": self.phone,
+            "Links": ", ".join(self.links),
         }
         if self.resume_file is None:
             facts["Résumé"] = f"{self.resume.name} ({self.resume.size:,} bytes)"
@@ -103,6 +107,7 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, tag="packet"):
     def texts(self, letter: str) -> dict[str, str]:
         """What goes into a form or a mail beside the résumé, in a form's usual order."""
         facts = {"Name": self.name, "E-mail": self.email, "Phone": self.phone, "Cover letter": letter}
+        facts["Links"] = ", ".join(self.links)
         for reply in self.replies:
             label = reply.label if reply.label not in facts else f"{reply.label} ({reply.name})"
             facts[label] = reply.value
@@ -132,7 +137,8 @@ class CoverLetterForm(msgspec.Struct, frozen=True):
             description="Sent exactly as shown.",
             min_length=1,
             max_length=LONGEST,
-            extra_json_schema={"format": "textarea"},
+            pattern=FILLED,
+            extra_json_schema={"format": "textarea", "errorMessage": NOT_FILLED},
         ),
     ]
 

@@ -1,10 +1,9 @@
-"""Whether an application that was approved may still be sent: nobody has applied since, and the résumé is the same."""
+"""Whether what was approved may still be sent: nobody has applied since; and the résumé that goes with it."""
 
 from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID
 
-from holdgate.accounts.profile.profiles import load_resume
 from holdgate.applications import recording
 from holdgate.core.db import Session, WriteSession
 from holdgate.kinds.application.noting import counted_host
@@ -13,10 +12,9 @@ from holdgate.postings import service as postings
 from holdgate.postings.errors import PostingNotFound
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError, RetryAfter
+from holdgate.tasks.artifacts import read_artifact
 
 ANOTHER = timedelta(minutes=1)  # how long an application waits for another one of the same posting
-
-CHANGED = "Your résumé has changed since you approved the application, so nothing was sent."
 
 
 class DayIsFull(Exception):
@@ -36,8 +34,6 @@ async def check_fresh(
         RetryAfter: as `_begin`. DayIsFull
     """
     await _begin(session, ctx, posting_id)
-    if await _resume(session, ctx, packet) is None:
-        return Refusal(round=ctx.task.round, reason=CHANGED, outdated=True)
     if await _applied_since(session, ctx, packet, posting_id):
         reason = "Somebody has applied for this posting since you approved the application, so nothing was sent."
         return Refusal(round=ctx.task.round, reason=reason, outdated=True)
@@ -64,26 +60,19 @@ async def _begin(session: WriteSession, ctx: Context, posting_id: UUID) -> None:
         raise RetryAfter(ANOTHER, "Another application for this posting is being sent, so this one waits.")
 
 
-async def _resume(session: Session, ctx: Context, packet: Packet) -> bytes | None:
-    """The bytes that were shown, or None when the profile has others now."""
-    assert ctx.owner_id is not None
-    document = await load_resume(session, ctx.owner_id)
-    if document is None or sha256(document.content).hexdigest() != packet.resume.sha256:
-        return None
-    return document.content
-
-
 async def resume_to_send(ctx: Context, packet: Packet, posting_id: UUID) -> bytes:
     """The résumé's bytes, right before each request. Raises RetryAfter: another application of this posting is being
     sent. PermanentError: the same cannot, or must not, be sent again."""
     async with ctx.database.write("system") as session:
         await _begin(session, ctx, posting_id)  # again: this may be a retry of days later
         applied = await _applied_since(session, ctx, packet, posting_id)
-        resume = await _resume(session, ctx, packet)
-    if resume is None:
+    # The file that was approved is kept with the task, whatever the profile has since.
+    file = packet.resume_file
+    resume = await read_artifact(ctx.database, ctx.settings, ctx.task_id, file) if file else None
+    if resume is None or sha256(resume).hexdigest() != packet.resume.sha256:
         raise PermanentError(
-            "Your résumé has changed since the sending began, so the same application cannot be sent again. Nobody "
-            f"knows whether {packet.company} has received it. Put back {packet.resume.name} and retry, or ask them."
+            f"The approved file {packet.resume.name} is no longer kept with the task, so the application was not sent. "
+            "Retry it with the finished steps run again, and approve it anew."
         )
     if applied:
         raise PermanentError(

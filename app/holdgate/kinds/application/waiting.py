@@ -1,7 +1,8 @@
 """Applications that wait for what their owner's profile has by now: a name, a résumé, answers. One save answers all."""
 
-from holdgate.accounts.profile.profiles import load_profile, load_resume
+from holdgate.accounts.profile.profiles import load_profile
 from holdgate.accounts.profile.questions import legal_weight
+from holdgate.accounts.profile.resumes import load_resume
 from holdgate.approvals.answering import answer_known
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal

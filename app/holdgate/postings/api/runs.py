@@ -30,7 +30,9 @@ async def start_applications(
 ) -> MutationReply[ApplicationsAdded]:
     """An application for each, made from your profile; so of your own postings only, whatever your role."""
     ids = await _chosen(session, by, wanted)
-    made = await service.start_applications(session, by, name=wanted.name, posting_ids=ids, force=wanted.again)
+    made = await service.start_applications(
+        session, by, name=wanted.name, posting_ids=ids, force=wanted.again, material=wanted.material
+    )
     return _reply(made)
 
 
@@ -47,7 +49,11 @@ async def add_applications(
 ) -> MutationReply[ApplicationsAdded]:
     """To a run of your own that is not cancelled. What it has already is left out."""
     ids = await _chosen(session, by, wanted)
-    return _reply(await service.add_applications(session, by, run_id, posting_ids=ids, force=wanted.again))
+    return _reply(
+        await service.add_applications(
+            session, by, run_id, posting_ids=ids, force=wanted.again, material=wanted.material
+        )
+    )
 
 
 async def _chosen(session: WriteSession, user: Principal, wanted: ChosenPostings) -> list[UUID]:

@@ -12,7 +12,7 @@ from holdgate.postings.channels import Channel
 from holdgate.postings.formats import ENCODINGS, FORMATS, FileReading
 from holdgate.postings.formats.table import chosen_fields
 from holdgate.postings.queries import Listed, Search
-from holdgate.postings.service import MOST, PostingView
+from holdgate.postings.service import MOST, Material, PostingView
 from holdgate.tasks.schemas import Moment
 
 
@@ -42,6 +42,8 @@ class PostingDetail(PostingItem, frozen=True, kw_only=True):
     closed: bool
     archived_at: Moment | None
     edited_at: Moment | None
+    resume_id: UUID | None
+    letter: str
 
 
 class PostingActed(msgspec.Struct, frozen=True):
@@ -146,12 +148,19 @@ class ImportDone(msgspec.Struct, frozen=True):
 class ChosenPostings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Postings to apply to: those named, and with `matching` all not yet applied to that have these words (empty: all).
 
-    What has been applied to, or is in the course of it, is left out, unless `again`.
+    What has been applied to, or is in the course of it, is left out, unless `again`. `resume_id` and `letter` (a name)
+    are chosen for these applications; else those of the posting, or the usual ones, go with them.
     """
 
     postings: Annotated[list[UUID], msgspec.Meta(max_length=MOST)] = []
     matching: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     again: bool = False
+    resume_id: UUID | None = None
+    letter: Annotated[str, msgspec.Meta(max_length=100)] = ""
+
+    @property
+    def material(self) -> Material:
+        return Material(self.resume_id, self.letter)
 
 
 class NewApplications(ChosenPostings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -188,6 +197,8 @@ def detail(view: PostingView) -> PostingDetail:
         closed=view.closed,
         archived_at=view.archived_at,
         edited_at=view.edited_at,
+        resume_id=view.resume_id,
+        letter=view.letter,
     )
 
 

@@ -17,9 +17,9 @@ from holdgate.core.principal import Principal
 from holdgate.core.text import zones
 from holdgate.core.tokens import Signer
 from holdgate.postings import queries, service
-from holdgate.postings.pages.selection import Choice, as_uuid, missing_parts, offered
+from holdgate.postings.pages.selection import Choice, MaterialChoice, as_uuid, material_choice, missing_parts, offered
 from holdgate.postings.queries import open_ones
-from holdgate.postings.service import MOST, Started
+from holdgate.postings.service import MOST, Material, Started
 from holdgate.web.forms import Form, blank, read_form
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
@@ -40,6 +40,8 @@ class NewRunForm(msgspec.Struct):
     searched: str = ""
     q: str = ""
     force: bool = False
+    resume: UUID | None = None
+    letter: Annotated[str, msgspec.Meta(max_length=100)] = ""
 
 
 class NewRunView(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +49,7 @@ class NewRunView(msgspec.Struct, frozen=True, kw_only=True):
     choice: Choice
     key: str
     missing: str
+    material: MaterialChoice
     here: str = "/runs/new"
 
 
@@ -88,6 +91,7 @@ async def _page(
         # Shown again after a refusal, the form keeps its key: it has not made a run.
         key=form.value("form") if _run_id(request, user, form.value("form")) else _new_key(request, user),
         missing=await missing_parts(session, user),
+        material=await material_choice(session, user),
     )
     return await render(request, "runs/new.html", view, nav="runs", fragment="runs/_new_choice.html", status=status)
 
@@ -141,7 +145,13 @@ async def _start(request: WebRequest, session: WriteSession, user: Principal, wa
     if wanted.all:
         ids += await queries.ids_of(session, user.id, open_ones(wanted.matching), MOST)
     return await service.start_applications(
-        session, user, name=wanted.name, posting_ids=ids, force=wanted.force, form=run_id
+        session,
+        user,
+        name=wanted.name,
+        posting_ids=ids,
+        force=wanted.force,
+        form=run_id,
+        material=Material(wanted.resume, wanted.letter),
     )
 
 

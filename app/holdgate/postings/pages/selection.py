@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from holdgate.accounts.profile.profiles import load_profile
+from holdgate.accounts.profile.resumes import list_resumes
 from holdgate.core.db import Session
 from holdgate.core.principal import Principal
 from holdgate.postings import queries
@@ -81,6 +82,21 @@ def as_uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+class MaterialChoice(msgspec.Struct, frozen=True):
+    """Résumés and letters to choose from, the usual first; empty where there is no choice."""
+
+    resumes: list[tuple[str, str]]
+    letters: list[tuple[str, str]]
+
+
+async def material_choice(session: Session, user: Principal) -> MaterialChoice:
+    kept = await list_resumes(session, user.id)
+    profile = await load_profile(session, user.id)
+    resumes = [("", "Default"), *((str(each.id), each.name) for each in kept if not each.usual)]
+    letters = [("", "Default"), *((name, name) for name in (profile.letters if profile else {}))]
+    return MaterialChoice(resumes if len(resumes) > 1 else [], letters if len(letters) > 1 else [])
 
 
 async def missing_parts(session: Session, user: Principal) -> str:

@@ -1,0 +1,117 @@
+"""A person's résumés: one is the usual, others are chosen for a run or a posting."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import delete, func, select, update
+
+from holdgate.accounts.models import Resume
+from holdgate.accounts.profile.resume_files import Document
+from holdgate.core.db import Session, WriteSession
+from holdgate.core.errors import Invalid, NotFound
+from holdgate.core.ids import uuid7
+
+MOST = 20
+
+
+class ResumeNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("You have no such résumé.")
+
+
+class KeptResume(msgspec.Struct, frozen=True):
+    """A résumé without its bytes."""
+
+    id: UUID
+    name: str
+    media_type: str
+    bytes: int
+    usual: bool
+    created_at: datetime
+
+
+async def list_resumes(session: Session, user_id: UUID) -> list[KeptResume]:
+    """The usual one first, then the newest."""
+    size = func.length(Resume.content)
+    found = await session.execute(
+        select(Resume.id, Resume.name, Resume.media_type, size, Resume.usual, Resume.created_at)
+        .where(Resume.user_id == user_id)
+        .order_by(Resume.usual.desc(), Resume.id.desc())
+    )
+    return [KeptResume(*row) for row in found]
+
+
+async def load_resume(session: Session, user_id: UUID, resume_id: UUID | None = None) -> Document | None:
+    """The one with this id, if it is there, else the usual one."""
+    first = (Resume.id == resume_id).desc() if resume_id else Resume.usual.desc()
+    statement = (
+        select(Resume.name, Resume.media_type, Resume.content)
+        .where(Resume.user_id == user_id, Resume.usual | (Resume.id == resume_id))
+        .order_by(first)
+        .limit(1)
+    )
+    row = (await session.execute(statement)).first()
+    return Document(*row) if row else None
+
+
+async def find_resume(session: Session, user_id: UUID, resume_id: UUID) -> Document:
+    """Raises ResumeNotFound, also for somebody else's."""
+    mine = (Resume.id == resume_id, Resume.user_id == user_id)
+    row = (await session.execute(select(Resume.name, Resume.media_type, Resume.content).where(*mine))).first()
+    if row is None:
+        raise ResumeNotFound
+    return Document(*row)
+
+
+async def save_resume(session: WriteSession, user_id: UUID, resume: Document | None) -> None:
+    """Keep `resume` in place of the usual one; None removes that."""
+    await session.execute(delete(Resume).where(Resume.user_id == user_id, Resume.usual))
+    if resume is not None:
+        await _insert(session, user_id, resume, usual=True)
+
+
+async def add_resume(session: WriteSession, user_id: UUID, resume: Document) -> UUID:
+    """Keep one more; the first is the usual one. Raises Invalid: there are too many."""
+    there = await list_resumes(session, user_id)
+    if len(there) >= MOST:
+        raise Invalid(f"At most {MOST} résumés can be kept.", {"resume": "Remove one first."})
+    return await _insert(session, user_id, resume, usual=not any(each.usual for each in there))
+
+
+async def use_resume(session: WriteSession, user_id: UUID, resume_id: UUID) -> None:
+    """From now on it is the usual one. Raises ResumeNotFound"""
+    await _check(session, user_id, resume_id)
+    await session.execute(update(Resume).where(Resume.user_id == user_id, Resume.usual).values(usual=False))
+    await session.execute(update(Resume).where(Resume.id == resume_id).values(usual=True))
+
+
+async def remove_resume(session: WriteSession, user_id: UUID, resume_id: UUID) -> None:
+    """If it was the usual one, the newest of the others is that. Raises ResumeNotFound"""
+    await _check(session, user_id, resume_id)
+    await session.execute(delete(Resume).where(Resume.id == resume_id))
+    there = await list_resumes(session, user_id)
+    if there and not any(each.usual for each in there):
+        await session.execute(update(Resume).where(Resume.id == there[0].id).values(usual=True))
+
+
+async def _check(session: WriteSession, user_id: UUID, resume_id: UUID) -> None:
+    mine = select(Resume.id).where(Resume.id == resume_id, Resume.user_id == user_id).with_for_update()
+    if (await session.execute(mine)).first() is None:
+        raise ResumeNotFound
+
+
+async def _insert(session: WriteSession, user_id: UUID, resume: Document, *, usual: bool) -> UUID:
+    resume_id = uuid7()
+    session.add(
+        Resume(
+            id=resume_id,
+            user_id=user_id,
+            name=resume.name,
+            media_type=resume.media_type,
+            content=resume.content,
+            usual=usual,
+        )
+    )
+    await session.flush()
+    return resume_id
