@@ -11,6 +11,7 @@ from holdgate.core.errors import Invalid
 from holdgate.testing import KindTester
 from tests.careers.careers_site import PDF, Site
 from tests.kinds.applying import KIND, Applicant
+from tests.kinds.odd_site import data, odd_site
 
 
 async def add(database: Database, owner: UUID, name: str) -> UUID:
@@ -64,3 +65,30 @@ async def test_the_usual_resume_is_one_of_several(ada: Applicant, database: Data
     async with database.read() as session:
         kept = await list_resumes(session, ada.id)
     assert [(each.name, each.usual) for each in kept] == [("cv.pdf", True), ("other.pdf", False)]
+
+
+SKILLS = {
+    "name": "skills[]",
+    "label": "Which do you know?",
+    "required": True,
+    "type": "several",
+    "options": ["Python", "SQL", "Kilns, gas"],
+}
+
+
+async def test_every_chosen_option_of_a_question_is_sent(ada: Applicant, tester: KindTester) -> None:
+    async with odd_site(data('{"receipt": "R1"}', "201 Created")) as site:
+        task_id = await ada.apply("several", questions=[SKILLS], apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "needs_input"
+        await tester.decide(task_id, form={"skills[]": ["SQL", "Kilns, gas"]})
+        assert await tester.run(task_id) == "pending_approval"
+        assert (await tester.question(task_id)).told["Which do you know?"] == "SQL, Kilns, gas"
+        await tester.decide(task_id)
+        assert await tester.run(task_id) == "succeeded"
+        # A standing answer is a list of them in words.
+        await ada.change(answers={"Which do you know?": "sql, Python"})
+        task_id = await ada.approved("several-2", questions=[SKILLS], apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "succeeded"
+    for (_, sent), options in zip(site.asked, (["SQL", "Kilns, gas"], ["SQL", "Python"]), strict=True):
+        parts = sent.decode("latin-1").split('name="answers[skills[]]"\r\n\r\n')[1:]
+        assert [part.split("\r\n")[0] for part in parts] == options

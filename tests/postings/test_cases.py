@@ -18,7 +18,7 @@ THATCHER = "Thatcher | Reed & Co |  | https://reed.example/1"
 
 # File → its postings as title | company | location | canonical address, and a word of each warning.
 READ: dict[str, tuple[list[str], list[str]]] = {
-    "greenhouse-multi-select.json": ([f"{KILN}501"], ["several answers"]),
+    "greenhouse-multi-select.json": ([f"{KILN}501"], []),
     "greenhouse-compliance.json": ([f"{KILN}502"], ["demographic questions, consent"]),
     "greenhouse-file-question.json": ([f"{KILN}507"], []),
     "greenhouse-new-type.json": ([f"{KILN}508"], ["optional and was skipped"]),
@@ -169,7 +169,8 @@ def test_the_text_field_is_asked_instead_of_the_file_and_unknown_ones_are_left_o
     assert new.questions == []
 
 
-def test_a_salary_is_among_the_details() -> None:
+def test_a_salary_and_what_the_form_asks_for_beside_are_among_the_details() -> None:
+    assert "demographic questions" in read("greenhouse-compliance.json").rows[0].extra["the form also asks for"]
     assert read("lever-salary-locations.json").rows[0].extra["salary"] == "GBP 28,000–34,000 per year"
 
 

@@ -1,7 +1,7 @@
 """Postings as the JSON of Greenhouse and Lever."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -132,10 +132,12 @@ def test_a_question_keeps_name_label_and_whether_it_is_required(given: str, type
     assert asked(custom(given, values=[])) == [PostingQuestion("question_1", "Why?", True, type, [])]  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("type", ["multi_value_single_select", "multi_value_multi_select"])
-def test_a_select_offers_the_labels_of_its_values(type: str) -> None:
+@pytest.mark.parametrize(
+    ("type", "ours"), [("multi_value_single_select", "select"), ("multi_value_multi_select", "several")]
+)
+def test_a_select_offers_the_labels_of_its_values(type: str, ours: Literal["select", "several"]) -> None:
     values = [{"value": 0, "label": "No"}, {"value": 1, "label": "Yes"}]
-    assert asked(custom(type, values=values)) == [PostingQuestion("question_1", "Why?", True, "select", ["No", "Yes"])]
+    assert asked(custom(type, values=values)) == [PostingQuestion("question_1", "Why?", True, ours, ["No", "Yes"])]
 
 
 def test_of_several_ways_to_answer_a_question_the_one_to_be_typed_is_asked() -> None:

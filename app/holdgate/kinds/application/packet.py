@@ -26,11 +26,12 @@ class Resume(msgspec.Struct, frozen=True):
 
 
 class SiteReply(msgspec.Struct, frozen=True):
-    """The answer to one question of the posting's form."""
+    """The answer to one question of the posting's form; of one that takes several, `options` are they."""
 
     name: str
     label: str
     value: str
+    options: list[str] = []
 
 
 class Packet(msgspec.Struct, frozen=True, kw_only=True, tag="packet"):

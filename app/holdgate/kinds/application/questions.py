@@ -1,5 +1,6 @@
 """The questions of a posting's form: which the profile answers, and the form fields for those that it does not."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,8 +24,10 @@ def reply_to(question: PostingQuestion, standing: Mapping[str, str], given: Mapp
     """
     kept = None if _has_weight(question) else answer_among(standing, question.label, question.name)
     for value in (kept, given.get(question.name)):
-        if value is not None and (fitting := _fitted(question, str(value))):
-            return SiteReply(question.name, question.label, fitting)
+        if value is not None and (fitting := _chosen(question, value)):
+            return SiteReply(question.name, question.label, ", ".join(fitting), fitting)
+        if value is not None and (fits := _fitted(question, str(value))):
+            return SiteReply(question.name, question.label, fits)
     return None
 
 
@@ -49,6 +52,10 @@ def field_for(question: PostingQuestion, value: Any, standing: Mapping[str, str]
     if question.type in ("select", "boolean"):
         options = ("yes", "no") if question.type == "boolean" else tuple(question.options)
         return FormField(name, label, "select", must, options, _fitted(question, str(value)), hint)
+    if question.type == "several":
+        options, chosen = tuple(question.options), _chosen(question, value)
+        limits = {"minItems": 1} if must else {}
+        return FormField(name, label, "checkboxes", must, options, chosen, hint, limits=limits)
     if question.type == "textarea":
         return FormField(name, label, "textarea", must, (), value, hint)
     return FormField(name, label, "text", must, (), value, hint)
@@ -64,7 +71,24 @@ def keeping(questions: Iterable[PostingQuestion]) -> FormField:
 def learnt(fields: Iterable[FormField], form: Mapping[str, Any]) -> dict[str, str]:
     """The answers that the person wants to keep, by their questions."""
     wanted = set(form.get(KEEP) or ())
-    return {field.label: str(form[field.name]) for field in fields if field.label in wanted and form.get(field.name)}
+    return {field.label: _said(form[field.name]) for field in fields if field.label in wanted and form.get(field.name)}
+
+
+def _said(answer: Any) -> str:
+    return ", ".join(map(str, answer)) if isinstance(answer, list) else str(answer)
+
+
+def _chosen(question: PostingQuestion, value: Any) -> list[str]:
+    """Of a question that takes several answers the options that a list, or a text with commas (`Python, SQL`), names.
+    None, if one of them is no option."""
+    if question.type != "several":
+        return []
+    known = {_key(option): option for option in question.options}
+    parts = [str(each) for each in value] if isinstance(value, list) else [str(value)]
+    if len(parts) == 1 and _key(parts[0]) not in known:
+        parts = [part for part in re.split(r"[,;\n]", parts[0]) if part.strip()]
+    found = [known.get(_key(part), "") for part in parts]
+    return list(dict.fromkeys(found)) if all(found) else []
 
 
 def _has_weight(question: PostingQuestion) -> str:
@@ -84,6 +108,8 @@ def _key(text: str) -> str:
 def _fitted(question: PostingQuestion, value: str) -> str:
     """The value as the form takes it; empty when it does not fit."""
     value = value.strip()
+    if question.type == "several":
+        return ", ".join(_chosen(question, value))
     if question.type == "boolean":
         return "yes" if value.lower() in YES else "no" if value.lower() in NO else ""
     if question.type == "select":

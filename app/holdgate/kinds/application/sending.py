@@ -192,10 +192,15 @@ async def _deliver(http: OutgoingClient, packet: Packet, letter: str, resume: by
 async def _post_form(
     http: OutgoingClient, url: str, packet: Packet, letter: str, resume: bytes, key: str
 ) -> httpx.Response:
-    fields = {"name": packet.name, "email": packet.email, "phone": packet.phone, "cover_letter": letter}
+    fields: dict[str, str | list[str]] = {
+        "name": packet.name,
+        "email": packet.email,
+        "phone": packet.phone,
+        "cover_letter": letter,
+    }
     if packet.links:
         fields["links"] = "\n".join(packet.links)
-    fields |= {f"answers[{reply.name}]": reply.value for reply in packet.replies}
+    fields |= {f"answers[{reply.name}]": reply.options or reply.value for reply in packet.replies}
     return await http.request(
         "POST",
         url,

@@ -10,7 +10,7 @@ KNOWN = (
     *REQUIRED, "location", "apply_url", "description", "external_id", "questions", "status", "applied",
 )  # fmt: skip
 
-_ALIASES: dict[str, tuple[str, ...]] = {
+ALIASES: dict[str, tuple[str, ...]] = {
     "title": (
         "job title", "position", "position title", "role", "job", "job name", "vacancy", "stelle", "stellenbezeichnung",
         "stellentitel", "jobtitel", "titel", "berufsbezeichnung", "poste", "intitulé du poste", "titre", "puesto",
@@ -40,7 +40,7 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 _BY_NAME = {name.replace("_", " "): name for name in KNOWN} | {
-    alias: name for name, aliases in _ALIASES.items() for alias in aliases
+    alias: name for name, aliases in ALIASES.items() for alias in aliases
 }
 
 # What the status of a tracker says. Any other word leaves the question open, so the posting counts as not applied to.

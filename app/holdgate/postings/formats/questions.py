@@ -5,11 +5,18 @@ Our own:     {"name": "question_1", "label": "…", "required": true, "type": "t
 """
 
 from collections.abc import Mapping
-from typing import Literal
 
 import msgspec
 
-from holdgate.postings.formats.rows import PostingQuestion, RowWarning, list_of, object_of, one_line, text_of
+from holdgate.postings.formats.rows import (
+    PostingQuestion,
+    QuestionType,
+    RowWarning,
+    list_of,
+    object_of,
+    one_line,
+    text_of,
+)
 
 MAX_QUESTIONS = 100
 MAX_OPTIONS = 500
@@ -30,14 +37,15 @@ STANDARD = frozenset(
 )
 
 # A yes/no select of Greenhouse stays a select: it must be answerable with "No", which a required box is not.
-_TYPES: dict[str, Literal["text", "textarea", "select", "boolean", "file"]] = {
+_TYPES: dict[str, QuestionType] = {
     "boolean": "boolean",
     "file": "file",
     "input_file": "file",
     "input_text": "text",
-    "multi_value_multi_select": "select",
+    "multi_value_multi_select": "several",
     "multi_value_single_select": "select",
     "select": "select",
+    "several": "several",
     "text": "text",
     "textarea": "textarea",
 }
@@ -65,9 +73,6 @@ def questions_of(value: object, row: int) -> tuple[list[PostingQuestion], list[R
             continue
         if question is not None:
             found.append(question)
-            if _takes_several(item):
-                message = f"“{question.label}” takes several answers; from here one of them is sent."
-                warnings.append(RowWarning(row, "questions", message))
     if len(found) > MAX_QUESTIONS:
         raise ValueError(f"There are more than {MAX_QUESTIONS} questions.")
     names = [question.name for question in found]
@@ -108,8 +113,8 @@ def _question(item: object) -> PostingQuestion | None:
     type = _TYPES.get(text_of(field.get("type")) or "text")
     if type is None:
         raise ValueError(f"The question {name} has a type that is not known here.")
-    options = _options(field) if type == "select" else []
-    if type == "select" and not 0 < len(options) <= MAX_OPTIONS:
+    options = _options(field) if type in ("select", "several") else []
+    if type in ("select", "several") and not 0 < len(options) <= MAX_OPTIONS:
         raise ValueError(f"The question {name} needs from 1 to {MAX_OPTIONS} options.")
     return PostingQuestion(name, label, _required(outer), type, options)
 
@@ -119,11 +124,6 @@ def _options(field: Mapping[str, object]) -> list[str]:
     choices = list_of(field.get("options") or field.get("values"))
     labels = (text_of(choice.get("label")) if isinstance(choice, dict) else text_of(choice) for choice in choices)
     return list(dict.fromkeys(label for text in labels if (label := one_line(text)[:MAX_LABEL])))
-
-
-def _takes_several(item: object) -> bool:
-    fields = map(object_of, list_of(object_of(item).get("fields")))
-    return any(field.get("type") == "multi_value_multi_select" for field in fields)
 
 
 def unasked(job: Mapping[str, object]) -> list[str]:

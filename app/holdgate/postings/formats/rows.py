@@ -36,13 +36,17 @@ class UnreadableFile(Invalid):
     title = "This file can’t be imported"
 
 
+QuestionType = Literal["text", "textarea", "select", "several", "boolean", "file"]
+"""`several`: any number of the options."""
+
+
 class PostingQuestion(msgspec.Struct, frozen=True):
     """A question of the application form beyond name, e-mail, phone, CV and cover letter."""
 
     name: str
     label: str
     required: bool
-    type: Literal["text", "textarea", "select", "boolean", "file"]
+    type: QuestionType
     options: list[str]
 
 
