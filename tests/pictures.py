@@ -106,9 +106,9 @@ async def take_all(browser: Browser, started: Dev, link: str) -> None:
 async def interesting(page: Page, started: Dev, base: str) -> str:
     """A run of applications, some decided, and tasks of other sorts. Returns the run's address."""
     await page.goto("/runs/new")
-    await page.get_by_label("Name of the run").fill("November applications")
-    await page.get_by_label(re.compile("^All ")).check()
-    await page.get_by_role("button", name="Start the run").click()
+    await page.get_by_label("Run name").fill("November applications")
+    await page.get_by_label(re.compile("^Select all ")).check()
+    await page.get_by_role("button", name="Start run").click()
     await page.wait_for_url(re.compile("/runs/[0-9a-f-]{36}$"))
     run = page.url
     enqueue(started, base)
@@ -120,7 +120,7 @@ async def interesting(page: Page, started: Dev, base: str) -> str:
         await page.get_by_label(decision, exact=True).check()
         if decision == "Reject":
             await page.get_by_label("Reason").fill("The salary is missing.")
-        await page.get_by_role("button", name="Send decision").click()
+        await page.get_by_role("button", name="Submit decision").click()
         await page.get_by_text(done).first.wait_for()
     await until(lambda: shown(page, "/tasks?state=succeeded&kind=application.submit", "Succeeded"))
     await until(lambda: shown(page, "/dead-letters", "PermanentError"))

@@ -219,7 +219,7 @@ async def test_a_server_that_trickles_is_left_after_the_time_for_the_whole_reque
 async def test_nobody_listening_and_no_such_name_are_unreachable() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        with pytest.raises(Unreachable, match=r"127\.0\.0\.1 cannot be reached"):
+        with pytest.raises(Unreachable, match=r"127\.0\.0\.1 can’t be reached"):
             await get(f"http://127.0.0.1:{unused.getsockname()[1]}/")
     with pytest.raises(Unreachable, match="name cannot be resolved"):
         await get("http://no-such-host.invalid/")

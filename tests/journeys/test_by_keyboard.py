@@ -42,7 +42,7 @@ async def test_from_signing_in_to_a_finished_run(
     page = await (await browser.new_context(viewport={"width": 1280, "height": 900})).new_page()
     keys = Keys(page)
     await page.goto(f"{installation.base}/login")
-    await keys.to("E-mail")
+    await keys.to("Email")
     await keys.type(ANN)
     await keys.press("Enter")
     await expect(page).to_have_url(re.compile("/login/sent$"))
@@ -74,7 +74,7 @@ async def test_from_signing_in_to_a_finished_run(
     await keys.press("Enter")
     await expect(page).to_have_url(re.compile(r"/runs/new\?.*q=typ"))
     await expect(page.get_by_role("checkbox", name="Typesetter")).to_be_checked()
-    await keys.to("Name of the run")
+    await keys.to("Run name")
     await keys.press("Enter")
     await expect(page).to_have_url(re.compile("/runs/[0-9a-f-]{36}$"))
     run = page.url
@@ -86,7 +86,7 @@ async def test_from_signing_in_to_a_finished_run(
     await keys.press("j", "o")
     await expect(page).to_have_url(re.compile("/approvals/[0-9a-f-]{36}$"))
     await keys.go("Approve", press="Space")
-    await keys.go("Send decision")
+    await keys.go("Submit decision")
     await expect(page.get_by_text("Approved").first).to_be_visible()
     await page.goto(run)
     await expect(page.get_by_text("Finished").first).to_be_visible(timeout=20_000)
@@ -119,7 +119,7 @@ async def test_a_question_is_decided_in_the_inbox(
     await expect(page.get_by_label("Reject")).to_be_checked()
     await keys.to("Reason")
     await keys.type("Not in this form.")
-    await keys.go("Send decision")
+    await keys.go("Submit decision")
     await expect(page.get_by_text("Rejected").first).to_be_visible()
     assert (await task_of(database, asked.task_id)).state == "rejected"
 

@@ -79,7 +79,7 @@ async def test_a_finger_opens_the_menu_chooses_and_decides(
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Queues")
     await page.goto(f"/approvals/{asked.approval_id}")
     await page.get_by_text("Approve", exact=True).tap()
-    await page.get_by_role("button", name="Send decision").tap()
+    await page.get_by_role("button", name="Submit decision").tap()
     await expect(page.get_by_text("Approved").first).to_be_visible()
 
 

@@ -30,7 +30,7 @@ async def test_the_keys_of_the_inbox_lead_to_a_decision_and_never_take_it(
     await page.keyboard.press("r")
     await expect(page).to_have_url(re.compile("/approvals$"))  # no row has the focus
     await page.keyboard.press("?")
-    await expect(page.get_by_role("dialog", name="Keyboard")).to_contain_text("nothing is decided yet")
+    await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_contain_text("doesn’t submit")
     await page.keyboard.press("Escape")
     await page.keyboard.press("j")
     await page.keyboard.press("j")
@@ -67,11 +67,11 @@ async def test_single_keys_do_nothing_for_who_has_switched_them_off(
         await page.keyboard.press(key)
     await expect(page).to_have_url(re.compile("/approvals$"))
     await expect(page.get_by_role("dialog")).to_have_count(0)
-    await page.get_by_role("link", name="Keyboard").click()
-    await expect(page.get_by_role("dialog", name="Keyboard")).to_contain_text("switched off")
+    await page.get_by_role("link", name="Keyboard shortcuts").click()
+    await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_contain_text("turned off")
     await page.keyboard.press("Escape")
     await page.keyboard.press("Control+k")
-    await expect(page.get_by_label("Page, run, or task")).to_be_focused()
+    await expect(page.get_by_label("Search pages, runs, tasks or IDs")).to_be_focused()
 
 
 async def boxes(page: Page) -> dict[str, FloatRect]:
@@ -79,7 +79,7 @@ async def boxes(page: Page) -> dict[str, FloatRect]:
     wanted = {
         "approve": page.locator(".choice:has(#decide-approve)"),
         "reject": page.locator(".choice:has(#decide-reject)"),
-        "send": page.get_by_role("button", name="Send decision"),
+        "send": page.get_by_role("button", name="Submit decision"),
         "bar": page.locator(".decision"),
     }
     found = {}
@@ -132,7 +132,7 @@ async def test_a_refused_no_keeps_its_reason_in_sight_and_without_style_sheets_i
     asked = await put_question(database, settings)
     page = await open_page(None, f"/review/{asked.tokens[0]}", java_script_enabled=False)
     await page.get_by_label("Reject").check()
-    await page.get_by_role("button", name="Send decision").click()
+    await page.get_by_role("button", name="Submit decision").click()
     await expect(page.get_by_label("Reason")).to_be_visible()
     await expect(page.locator("#f-reason-error")).to_be_visible()
     await page.route("**/*.css", lambda route: route.abort())

@@ -68,7 +68,7 @@ async def seen(
         }
         asking = await contexts[False].new_page()  # /login/sent is for who has asked for a link
         await asking.goto("/login")
-        await asking.get_by_label("E-mail").fill("somebody@example.org")
+        await asking.get_by_label("Email").fill("somebody@example.org")
         await asking.keyboard.press("Enter")
         await asking.wait_for_url("**/login/sent")
         await asking.close()

@@ -27,7 +27,7 @@ async def test_the_palette_opens_a_task_by_the_beginning_of_its_id(
     task = await make_task(database, title="Find me")
     page = await open_page(root, "/overview")
     await page.keyboard.press("Control+k")
-    await expect(page.get_by_label("Page, run, or task")).to_be_focused()
+    await expect(page.get_by_label("Search pages, runs, tasks or IDs")).to_be_focused()
     await page.keyboard.type(str(task)[:13])
     await expect(page.locator("#palette").get_by_role("link", name="Find me")).to_be_visible()
     await page.keyboard.press("ArrowDown")
@@ -69,7 +69,7 @@ async def test_keys_lead_from_page_to_page_and_walk_the_rows(
     older, newer = [await make_task(database, title=f"Task {n}") for n in (1, 2)]
     page = await open_page(root, "/overview")
     await page.keyboard.press("?")
-    await expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     await page.keyboard.press("Escape")
     await page.keyboard.press("g")
     await page.keyboard.press("t")
@@ -117,7 +117,7 @@ async def test_keys_do_nothing_while_somebody_types(root: Principal, open_page: 
     page = await open_page(root, "/tasks")
     await page.keyboard.press("/")
     await page.keyboard.type("gt?jko")
-    await expect(page.get_by_label("Title or id")).to_have_value("gt?jko")
+    await expect(page.get_by_label("Title or ID")).to_have_value("gt?jko")
     await expect(page).to_have_url(re.compile("/tasks$"))
 
 
@@ -125,7 +125,7 @@ async def test_search_and_menus_work_without_a_script(database: Database, root: 
     await make_task(database, title="Find me")
     page = await open_page(root, "/overview", java_script_enabled=False, viewport={"width": 390, "height": 844})
     await page.get_by_role("link", name="Search").click()
-    await page.get_by_label("Page, run, task or id").fill("find")
+    await page.get_by_label("Search pages, runs, tasks or IDs").fill("find")
     await page.get_by_role("button", name="Search").click()
     await page.locator("main").get_by_role("link", name="Find me").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Find me")

@@ -97,11 +97,11 @@ async def test_a_choice_an_open_fold_and_the_focus_live_through_a_swap(
 async def test_what_is_half_typed_is_left_alone(database: Database, root: Principal, open_page: OpenPage) -> None:
     await make_task(database, title="The first")
     page = await open_page(root, "/tasks")
-    await page.get_by_label("Title or id").press_sequentially("half ty")
+    await page.get_by_label("Title or ID").press_sequentially("half ty")
     await make_task(database, title="The second")
     await expect(page.get_by_text("The second")).to_be_visible(timeout=QUICK)
-    await expect(page.get_by_label("Title or id")).to_have_value("half ty")
-    await expect(page.get_by_label("Title or id")).to_be_focused()
+    await expect(page.get_by_label("Title or ID")).to_have_value("half ty")
+    await expect(page.get_by_label("Title or ID")).to_be_focused()
 
 
 async def test_without_the_stream_pages_poll(database: Database, root: Principal, open_page: OpenPage) -> None:
@@ -117,7 +117,7 @@ async def test_the_page_says_that_the_server_is_gone_and_that_it_is_back(
 ) -> None:
     page = await open_page(root, "/tasks/new")
     await page.get_by_label("Title").fill("half written")
-    notice = page.get_by_text("The server cannot be reached.")
+    notice = page.get_by_text("Can’t reach the server.")
     await expect(notice).to_be_hidden()
     await page.wait_for_load_state("load")
     await site.stop()

@@ -45,7 +45,7 @@ async def test_a_search_and_a_form_on_their_way_say_so_and_a_double_press_sends_
     page.on("request", note)
     await page.route("**/tasks", hold)
     await page.evaluate(SEEN)
-    button = page.get_by_role("button", name="Enqueue")
+    button = page.get_by_role("button", name="Create task")
     await button.scroll_into_view_if_needed()
     place = await button.bounding_box()
     assert place

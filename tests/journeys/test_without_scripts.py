@@ -35,14 +35,14 @@ async def page(root: Principal, open_page: OpenPage) -> Page:
 async def test_deciding_in_the_inbox(database: Database, settings: Settings, page: Page) -> None:
     asked = await put_question(database, settings, recipients=(ROOT,))
     await page.get_by_role("link", name="Approvals").first.click()
-    await page.get_by_role("link", name="Decide", exact=True).click()
+    await page.get_by_role("link", name="Review", exact=True).click()
     await page.get_by_label("Wish").fill("another")
     await page.get_by_label("Reject").check()
-    await page.get_by_role("button", name="Send decision").click()
+    await page.get_by_role("button", name="Submit decision").click()
     await expect(page.get_by_text("Error:").first).to_be_visible()  # a rejection needs its reason
     await expect(page.get_by_label("Wish")).to_have_value("another")
     await page.get_by_label("Approve").check()
-    await page.get_by_role("button", name="Send decision").click()
+    await page.get_by_role("button", name="Submit decision").click()
     await expect(page.get_by_text("Approved").first).to_be_visible()
     approval = await approval_of(database, asked)
     assert (approval.decided_by, approval.answer) == (ROOT, {"wish": "another"})
@@ -54,22 +54,22 @@ async def test_asking_back_and_passing_on(
 ) -> None:
     asked = await put_question(database, settings, recipients=(ROOT,))
     await page.goto(f"/approvals/{asked.approval_id}")
-    await page.get_by_text("Ask owner@example.org first").click()
+    await page.get_by_text("Request clarification from owner@example.org").click()
     await page.get_by_label("Your question").fill("Which colour?")
-    await page.get_by_role("button", name="Ask", exact=True).click()
+    await page.get_by_role("button", name="Send question", exact=True).click()
     await expect(page.get_by_text("Which colour?").first).to_be_visible()
 
     owner = await open_page(await principal(database), f"/approvals/{asked.approval_id}", java_script_enabled=False)
-    await owner.get_by_label("Your answer").fill("Blue.")
-    await owner.get_by_role("button", name="Send answer").click()
+    await owner.get_by_label("Your reply").fill("Blue.")
+    await owner.get_by_role("button", name="Send reply").click()
     await expect(owner.get_by_text("Blue.").first).to_be_visible()
 
     await page.reload()
     await expect(page.get_by_text("Blue.").first).to_be_visible()
-    await page.get_by_text("Not mine: pass it on").click()
+    await page.get_by_text("Delegate to someone else").click()
     await page.get_by_label("Colleague’s email").fill("colleague@example.org")
-    await page.get_by_role("button", name="Pass on").click()
-    await expect(page.get_by_text("You passed this on to colleague@example.org")).to_be_visible()
+    await page.get_by_role("button", name="Delegate").click()
+    await expect(page.get_by_text("Delegated to colleague@example.org")).to_be_visible()
 
 
 async def test_retrying_a_dead_letter(database: Database, root: Principal, page: Page) -> None:
@@ -109,15 +109,15 @@ async def test_pausing_a_queue_and_resuming_it(database: Database, page: Page) -
 async def test_making_a_task(database: Database, page: Page) -> None:
     await page.goto("/tasks/new")
     await page.locator("select[name=kind]").select_option("sample.task")
-    await page.get_by_role("button", name="Choose").click()
+    await page.get_by_role("button", name="Select kind").click()
     await page.get_by_role("link", name="JSON").click()
     await page.locator("[name=payload]").fill('{"steps": "three"}')
     await page.get_by_label("Title").fill("By hand")
-    await page.get_by_role("button", name="Enqueue").click()
+    await page.get_by_role("button", name="Create task").click()
     await expect(page.get_by_text("Expected `int`").first).to_be_visible()
     await expect(page.get_by_label("Title")).to_have_value("By hand")
     await page.locator("[name=payload]").fill('{"steps": 3}')
-    await page.get_by_role("button", name="Enqueue").click()
+    await page.get_by_role("button", name="Create task").click()
     await expect(page).to_have_url(re.compile("/tasks/[0-9a-f-]{36}$"))
     await expect(page.get_by_role("heading", level=1)).to_contain_text("By hand")
 
@@ -131,9 +131,9 @@ async def test_saving_the_settings(page: Page) -> None:
     await expect(page.get_by_label("Name", exact=True)).to_have_value("Ruth Root")
     await expect(page.get_by_label("Answer 1")).to_have_value("A month")
     await page.get_by_label("Time zone").select_option("Europe/Berlin")
-    await page.get_by_role("button", name="Save the time zone").click()
+    await page.get_by_role("button", name="Save time zone").click()
     await page.get_by_label("Email me when a run finishes").set_checked(False)
-    await page.get_by_role("button", name="Save notices").click()
+    await page.get_by_role("button", name="Save notifications").click()
     await expect(page.get_by_label("Email me when a run finishes")).not_to_be_checked()
 
 
@@ -142,7 +142,7 @@ async def test_making_a_token_and_revoking_it(page: Page) -> None:
     await page.get_by_role("link", name="API tokens").click()
     await page.get_by_label("Name").fill("nightly import")
     await page.get_by_role("checkbox").first.check()
-    await page.get_by_role("button", name="Make the token").click()
+    await page.get_by_role("button", name="Create token").click()
     await expect(page.get_by_text(re.compile("^hg_")).first).to_be_visible()
     await page.get_by_role("link", name="Revoke nightly import").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Revoke nightly import")
@@ -154,7 +154,7 @@ async def test_making_a_token_and_revoking_it(page: Page) -> None:
 async def test_adding_a_webhook(page: Page) -> None:
     await page.goto("/settings")
     await page.get_by_role("main").get_by_role("link", name="Webhooks").click()
-    await page.get_by_label("Address").fill("https://hooks.example.org/told")
+    await page.get_by_label("URL").fill("https://hooks.example.org/told")
     await page.get_by_role("checkbox").first.check()
     await page.get_by_role("button", name="Add webhook").click()
     await expect(page.get_by_text("whsec_").first).to_be_visible()

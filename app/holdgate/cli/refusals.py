@@ -16,7 +16,7 @@ _OTHERS = "The database is not migrated, or another program's. Look at DATABASE_
 _STATES = {
     "28P01": "PostgreSQL refuses the user or the password of DATABASE_URL. Correct it.",
     "28000": "PostgreSQL refuses the user of DATABASE_URL. Correct it, or let the user in (pg_hba.conf).",
-    "3D000": "There is no such database as DATABASE_URL names. Create it (createdb), or correct DATABASE_URL.",
+    "3D000": "No such database as DATABASE_URL names. Create it (createdb), or correct DATABASE_URL.",
     "3F000": "There is no schema as DATABASE_SCHEMA names. Run holdgate migrate.",
     "42P01": _OTHERS,
     "42703": _OTHERS,
@@ -41,7 +41,7 @@ def sentence(error: Exception) -> str | None:
         return f"Redis cannot be asked ({told}). Look at REDIS_URL, the server, and the network between."
     if isinstance(error, (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)):
         away = is_away(error)
-        says = "cannot be reached" if away else "refuses"
+        says = "can’t be reached" if away else "refuses"
         return f"PostgreSQL {says} ({told}). Look at DATABASE_URL, the server, and the network between."
     if isinstance(error, (OSError, TimeoutError)):
         return f"It cannot be done ({told}). Look at DATABASE_URL, REDIS_URL, DATA_DIR and what is behind them."
