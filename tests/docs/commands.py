@@ -84,7 +84,9 @@ def _of_compose(words: list[str]) -> list[str]:
     services = yaml.safe_load(COMPOSE.read_text())["services"]
     plain = [word for word in words if not word.startswith("-")]
     found = [f"no service {name}" for name in re.findall(r"--scale (\w+)=", " ".join(words)) if name not in services]
-    if words[0] in ("run", "exec"):
+    if words[:1] == ["exec"] or "--entrypoint" in words:  # a program of the container's, not ours
+        return found + ([] if set(plain) & set(services) else ["no such service"])
+    if words[0] == "run":
         found += [] if plain[1] in services else [f"no service {plain[1]}"]
         found += _of_holdgate(plain[2:] + [word for word in words if word.startswith("--send")]) if plain[2:] else []
     return found

@@ -57,8 +57,8 @@ ELSEWHERE = {
 CURL = "tests.journeys.test_asking:test_a_program_asks_with_curl_and_gets_a_decision_with_a_receipt"
 PROXIES = "tests.deploy.test_proxies:test_a_proxy_of_the_page_does_what_the_page_says"
 ELSEWHERE_BLOCKS = {
-    "docs/deploy.md: # /etc/caddy/Caddyfile: Caddy gets the certificate by it": PROXIES,
-    "docs/deploy.md: # /etc/nginx/conf.d/holdgate.conf, for nginx 1.22 (Debia": PROXIES,
+    "docs/deploy.md: # /etc/caddy/Caddyfile: Caddy gets the certificate by itself": PROXIES,
+    "docs/deploy.md: # /etc/nginx/conf.d/holdgate.conf, for nginx 1.22 (Debian 12": PROXIES,
     "docs/approvals.md: sed -e 's/^{\"receipt\"://' -e 's/,\"signature\":{[^{]*$//' rece": (
         f"{RECEIPTS}test_the_openssl_lines_of_the_page_do_so_too"
     ),
@@ -96,7 +96,7 @@ NOT_RUN = {
     "docs/deploy.md: docker compose --profile mail up --detach": "as above",
     "docs/deploy.md: FROM holdgate:local": "an image on top of ours, which is not built here",
     "docs/deploy.md: useradd --system holdgate": "changes a server",
-    "docs/deploy.md: systemctl enable --now holdgate@web holdgate@worker holdgate@worker-2": "changes a server",
+    "docs/deploy.md: systemctl enable --now holdgate@web holdgate@worker holdgate": "changes a server",
     "docs/kubernetes.md: kubectl create namespace holdgate": "no cluster here",
     "docs/kubernetes.md: kubectl -n holdgate create secret generic holdgate-scaler --": "no cluster here",
     "docs/kubernetes.md: kubectl -n holdgate exec deploy/holdgate-web -- holdgate use": (

@@ -15,6 +15,8 @@ class CommandGroup(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):  # --help is one of these
+            raise
         except Exception as error:
             from holdgate.cli.refusals import sentence
 

@@ -22,6 +22,13 @@ def given() -> "Settings":
     return load(environ)
 
 
+def sources_given() -> tuple[dict[str, str], dict[str, str]]:
+    """What is set, and where each of it comes from."""
+    from holdgate.core.project import sources
+
+    return sources(os.environ)
+
+
 @contextmanager
 def servers() -> "Iterator[Settings]":
     """The settings, with embedded servers started for the time of the command when they do not run."""

@@ -1,8 +1,8 @@
 """The settings as they are, and completion for shells."""
 
-import os
-
 import click
+
+from holdgate.cli.attached import sources_given
 
 
 @click.group()
@@ -17,10 +17,9 @@ def check() -> None:
     No server is asked: holdgate doctor does that.
     """
     from holdgate.core.config import default_of, load, misspelt
-    from holdgate.core.project import sources
     from holdgate.core.settings.table import SETTINGS
 
-    environ, origin = sources(os.environ)
+    environ, origin = sources_given()
     rows = []
     for setting in SETTINGS:
         given = environ.get(setting.name, "").strip()

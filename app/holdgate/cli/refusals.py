@@ -1,7 +1,6 @@
 """What a command says of an error that a person can cause: a sentence without a traceback, and what to do."""
 
 import asyncpg
-from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from holdgate.core.config import ConfigError
@@ -37,7 +36,7 @@ def sentence(error: Exception) -> str | None:
     if state in _STATES:
         return _STATES[state]
     told = masked_text(in_a_line(error))
-    if isinstance(error, RedisError):
+    if type(error).__module__.startswith("redis."):  # known by its name: doorbells and limits are its homes
         return f"Redis cannot be asked ({told}). Look at REDIS_URL, the server, and the network between."
     if isinstance(error, (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)):
         away = is_away(error)

@@ -11,9 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from holdgate.accounts import service as accounts
 from holdgate.core.config import Settings
 from holdgate.core.db import Database, WriteSession
-from holdgate.core.revisions import head
 from holdgate.core.upkeep import SAFETY, Round, Upkeep
-from holdgate.doctor import examination
 from holdgate.doctor.findings import DoctorReport, Health, Installation
 from holdgate.doctor.mails import DoctorData
 from holdgate.doctor.models import DoctorNotice
@@ -45,6 +43,10 @@ async def tell_admins(
 
 
 async def _examine(database: Database, settings: Settings) -> None:
+    # Imported when it looks: some checks need what a worker has no other use for.
+    from holdgate.core.revisions import head
+    from holdgate.doctor import examination
+
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=2, socket_timeout=2)
     try:
         patient = Installation(settings=settings, database=database, redis=redis, head=head())

@@ -67,6 +67,7 @@ EMPTY: dict[str, TextClause] = {
         "DELETE FROM approval_openings"
         " WHERE recipient_id IN (SELECT id FROM approval_recipients WHERE person = :person)"
     ),
+    "approval_uploads": text("DELETE FROM approval_uploads WHERE person = :person"),
     "approval_digests": text("DELETE FROM approval_digests WHERE person = :person"),
     "task_log": text(
         "UPDATE task_log SET reason = NULL, data = NULL"
@@ -113,7 +114,6 @@ KEPT = {
     "approval_digest_links": "digests of links; they go with their email",
     "approval_links": "digests of links; they go with their request",
     "approval_recipients": "who was asked, by the pseudonym: what a decision rests on",
-    "approval_uploads": "which file was given with which decision, by the pseudonym; they go with their files",
     "bulk_events": "what became of a bulk action",
     "bulk_tasks": "ids of tasks",
     "error_counts": "numbers",

@@ -85,7 +85,6 @@ WATCHED = (
         WATCHING,
         "`json`: each line of the log is an object; `text`: for people",
         unset="`text`, `json` in production",
-        example="text",
     ),
     Setting(
         "metrics_token",
@@ -107,7 +106,6 @@ WATCHED = (
         WATCHING,
         "the address of `METRICS_PORT`",
         unset="all with `METRICS_TOKEN`, else `127.0.0.1`",
-        example="127.0.0.1",
     ),
     Setting(
         "traces_url",

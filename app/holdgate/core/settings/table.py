@@ -99,7 +99,6 @@ SETTINGS = (
         WEB,
         "the address the web server listens on: of this machine only, or of all that reach it",
         unset="`127.0.0.1`, `0.0.0.0` in production",
-        example="127.0.0.1",
     ),
     Setting(
         "port", integer(1, 65535), WEB, "the web server's port; `make run` takes the next free one when it is not set"

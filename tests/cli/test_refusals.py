@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 
 from holdgate.cli import main
 from holdgate.core.config import ConfigError, load, misspelt
+from holdgate.core.telemetry import log
 from tests.processes import ROOT, environment
 from tests.servers import Servers
 
@@ -54,6 +55,12 @@ FOUND_OUT = {  # by who asks
     "kinds that are none": {"KINDS": "no.such.module"},
     "a directory that is none": {"DATA_DIR": "/dev/null/x", "DATABASE_URL": "", "REDIS_URL": "", "SECRET_KEY": ""},
 }
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands run in this process, whose other tests read the log."""
+    monkeypatch.setattr(log, "configure", lambda **_options: None)
 
 
 def refusals(environ: dict[str, str], *, but: str = "") -> list[str]:
