@@ -171,4 +171,7 @@ async def open_page(site: Served, browsers: Browsers) -> AsyncIterator[OpenPage]
         await browsers.give_back(context, options)
 
 
+EVERYTHING = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+RUN_AXE = "options => axe.run(document, options).then(({violations}) => violations.map(({id, help, nodes}) => \
+    `${id}: ${help}\\n` + nodes.map(({html, failureSummary}) => `  ${html}\\n  ${failureSummary}`).join('\\n')))"
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -15,7 +15,7 @@ from holdgate.asgi import HANDLERS
 from holdgate.core.db import Database
 from tests.factories.installation import full_installation
 from tests.factories.site import served
-from tests.journeys.conftest import TOO_WIDE
+from tests.journeys.conftest import EVERYTHING, RUN_AXE, TOO_WIDE
 from tests.pages import NO_PAGES, OPEN, PAGES, REFUSED_PAGES, WITH_HISTORY, routes, shape
 from tests.servers import Servers
 
@@ -23,7 +23,6 @@ browser_test = pytest.mark.browser
 
 
 WIDE, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
-EVERYTHING = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 # What else can differ in the dark, and on a phone.
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 NARROW = {"runOnly": {"type": "rule", "values": ["color-contrast", "target-size", "scrollable-region-focusable"]}}
@@ -37,8 +36,6 @@ LOOKS: tuple[tuple[ViewportSize, Any, dict[str, Any]], ...] = (
 REFUSED = "Failed to load resource: the server responded with a status of 4"
 FEWER_ALIKE = "document.querySelectorAll('tbody tr:nth-child(n + 13), details.panel:nth-child(n + 5)') \
     .forEach(each => each.remove())"
-RUN_AXE = "options => axe.run(document, options).then(({violations}) => violations.map(({id, help, nodes}) => \
-    `${id}: ${help}\\n` + nodes.map(({html, failureSummary}) => `  ${html}\\n  ${failureSummary}`).join('\\n')))"
 
 
 @dataclass

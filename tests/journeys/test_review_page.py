@@ -14,8 +14,7 @@ from holdgate.core.db import Database
 from tests.factories.approvals import ANN, put_question
 from tests.factories.blocks import every_block
 from tests.factories.site import Served
-from tests.journeys.conftest import TOO_WIDE
-from tests.journeys.test_every_page import EVERYTHING, RUN_AXE
+from tests.journeys.conftest import EVERYTHING, RUN_AXE, TOO_WIDE
 
 pytestmark = pytest.mark.browser
 
