@@ -170,7 +170,7 @@ def test_the_text_field_is_asked_instead_of_the_file_and_unknown_ones_are_left_o
 
 
 def test_a_salary_and_what_the_form_asks_for_beside_are_among_the_details() -> None:
-    assert "demographic questions" in read("greenhouse-compliance.json").rows[0].extra["the form also asks for"]
+    assert "demographic questions" in read("greenhouse-compliance.json").rows[0].extra["also_asks_for"]
     assert read("lever-salary-locations.json").rows[0].extra["salary"] == "GBP 28,000–34,000 per year"
 
 

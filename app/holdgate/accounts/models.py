@@ -189,7 +189,7 @@ class Profile(Base):
     updated_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
 
 
-class Resume(Base):
+class ResumeFile(Base):
     """A résumé of a person; the `usual` one goes with applications that name no other."""
 
     __tablename__ = "resumes"

@@ -180,7 +180,7 @@ async def set_applied(
     )
 
 
-class Wanted(Protocol):
+class HandMade(Protocol):
     """What a person says of a posting that no file does."""
 
     @property
@@ -198,7 +198,7 @@ async def set_material(session: WriteSession, posting_id: UUID, resume_id: UUID 
 
 
 async def update_posting(
-    session: WriteSession, posting_id: UUID, row: PostingRow, wanted: Wanted, *, now: datetime | None = None
+    session: WriteSession, posting_id: UUID, row: PostingRow, wanted: HandMade, *, now: datetime | None = None
 ) -> None:
     """What a person says of it. Raises IntegrityError: another one of theirs has the address."""
     told = ("title", "company", "location", "url", "canonical_url", "apply_url", "description", "external_id")

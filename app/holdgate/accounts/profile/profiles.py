@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from holdgate.accounts import queries
-from holdgate.accounts.models import Profile, Resume, User
+from holdgate.accounts.models import Profile, ResumeFile, User
 from holdgate.accounts.profile import cover_letter
 from holdgate.accounts.profile.questions import normalised
 from holdgate.core.db import Session, WriteSession
@@ -65,19 +65,19 @@ class ProfileChange(msgspec.Struct, frozen=True, kw_only=True):
 async def load_profile(session: Session, user_id: UUID) -> ProfileView | None:
     """None when there is no such person; one who has entered nothing yet has an empty profile."""
     told = ("first_name", "last_name", "phone", "links", "cover_letter", "letters", "answers", "updated_at")
-    size = func.coalesce(func.length(Resume.content), 0)
+    size = func.coalesce(func.length(ResumeFile.content), 0)
     statement = (
         select(
             func.coalesce(func.nullif(Profile.name, ""), User.name),
             func.coalesce(func.nullif(Profile.email, ""), User.email),
-            Resume.name,
-            Resume.media_type,
+            ResumeFile.name,
+            ResumeFile.media_type,
             size,
             Profile.user_id,
             *(getattr(Profile, name) for name in told),
         )
         .outerjoin(Profile, Profile.user_id == User.id)
-        .outerjoin(Resume, (Resume.user_id == User.id) & Resume.usual)
+        .outerjoin(ResumeFile, (ResumeFile.user_id == User.id) & ResumeFile.usual)
         .where(User.id == user_id)
     )
     row = (await session.execute(statement)).one_or_none()

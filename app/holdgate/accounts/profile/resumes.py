@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import delete, func, select, update
 
-from holdgate.accounts.models import Resume
+from holdgate.accounts.models import ResumeFile
 from holdgate.accounts.profile.resume_files import Document
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid, NotFound
@@ -33,21 +33,21 @@ class KeptResume(msgspec.Struct, frozen=True):
 
 async def list_resumes(session: Session, user_id: UUID) -> list[KeptResume]:
     """The usual one first, then the newest."""
-    size = func.length(Resume.content)
+    size = func.length(ResumeFile.content)
     found = await session.execute(
-        select(Resume.id, Resume.name, Resume.media_type, size, Resume.usual, Resume.created_at)
-        .where(Resume.user_id == user_id)
-        .order_by(Resume.usual.desc(), Resume.id.desc())
+        select(ResumeFile.id, ResumeFile.name, ResumeFile.media_type, size, ResumeFile.usual, ResumeFile.created_at)
+        .where(ResumeFile.user_id == user_id)
+        .order_by(ResumeFile.usual.desc(), ResumeFile.id.desc())
     )
     return [KeptResume(*row) for row in found]
 
 
 async def load_resume(session: Session, user_id: UUID, resume_id: UUID | None = None) -> Document | None:
     """The one with this id, if it is there, else the usual one."""
-    first = (Resume.id == resume_id).desc() if resume_id else Resume.usual.desc()
+    first = (ResumeFile.id == resume_id).desc() if resume_id else ResumeFile.usual.desc()
     statement = (
-        select(Resume.name, Resume.media_type, Resume.content)
-        .where(Resume.user_id == user_id, Resume.usual | (Resume.id == resume_id))
+        select(ResumeFile.name, ResumeFile.media_type, ResumeFile.content)
+        .where(ResumeFile.user_id == user_id, ResumeFile.usual | (ResumeFile.id == resume_id))
         .order_by(first)
         .limit(1)
     )
@@ -57,8 +57,10 @@ async def load_resume(session: Session, user_id: UUID, resume_id: UUID | None = 
 
 async def find_resume(session: Session, user_id: UUID, resume_id: UUID) -> Document:
     """Raises ResumeNotFound, also for somebody else's."""
-    mine = (Resume.id == resume_id, Resume.user_id == user_id)
-    row = (await session.execute(select(Resume.name, Resume.media_type, Resume.content).where(*mine))).first()
+    mine = (ResumeFile.id == resume_id, ResumeFile.user_id == user_id)
+    row = (
+        await session.execute(select(ResumeFile.name, ResumeFile.media_type, ResumeFile.content).where(*mine))
+    ).first()
     if row is None:
         raise ResumeNotFound
     return Document(*row)
@@ -66,7 +68,7 @@ async def find_resume(session: Session, user_id: UUID, resume_id: UUID) -> Docum
 
 async def save_resume(session: WriteSession, user_id: UUID, resume: Document | None) -> None:
     """Keep `resume` in place of the usual one; None removes that."""
-    await session.execute(delete(Resume).where(Resume.user_id == user_id, Resume.usual))
+    await session.execute(delete(ResumeFile).where(ResumeFile.user_id == user_id, ResumeFile.usual))
     if resume is not None:
         await _insert(session, user_id, resume, usual=True)
 
@@ -82,21 +84,21 @@ async def add_resume(session: WriteSession, user_id: UUID, resume: Document) -> 
 async def use_resume(session: WriteSession, user_id: UUID, resume_id: UUID) -> None:
     """From now on it is the usual one. Raises ResumeNotFound"""
     await _check(session, user_id, resume_id)
-    await session.execute(update(Resume).where(Resume.user_id == user_id, Resume.usual).values(usual=False))
-    await session.execute(update(Resume).where(Resume.id == resume_id).values(usual=True))
+    await session.execute(update(ResumeFile).where(ResumeFile.user_id == user_id, ResumeFile.usual).values(usual=False))
+    await session.execute(update(ResumeFile).where(ResumeFile.id == resume_id).values(usual=True))
 
 
 async def remove_resume(session: WriteSession, user_id: UUID, resume_id: UUID) -> None:
     """If it was the usual one, the newest of the others is that. Raises ResumeNotFound"""
     await _check(session, user_id, resume_id)
-    await session.execute(delete(Resume).where(Resume.id == resume_id))
+    await session.execute(delete(ResumeFile).where(ResumeFile.id == resume_id))
     there = await list_resumes(session, user_id)
     if there and not any(each.usual for each in there):
-        await session.execute(update(Resume).where(Resume.id == there[0].id).values(usual=True))
+        await session.execute(update(ResumeFile).where(ResumeFile.id == there[0].id).values(usual=True))
 
 
 async def _check(session: WriteSession, user_id: UUID, resume_id: UUID) -> None:
-    mine = select(Resume.id).where(Resume.id == resume_id, Resume.user_id == user_id).with_for_update()
+    mine = select(ResumeFile.id).where(ResumeFile.id == resume_id, ResumeFile.user_id == user_id).with_for_update()
     if (await session.execute(mine)).first() is None:
         raise ResumeNotFound
 
@@ -104,7 +106,7 @@ async def _check(session: WriteSession, user_id: UUID, resume_id: UUID) -> None:
 async def _insert(session: WriteSession, user_id: UUID, resume: Document, *, usual: bool) -> UUID:
     resume_id = uuid7()
     session.add(
-        Resume(
+        ResumeFile(
             id=resume_id,
             user_id=user_id,
             name=resume.name,

@@ -67,7 +67,7 @@ def _draft(row: int, job: Mapping[str, object]) -> Draft:
             offices=_names(job.get("offices")),
             requisition_id=job.get("requisition_id"),
             updated_at=job.get("updated_at"),
-            the_form_also_asks_for=", ".join(more),
+            also_asks_for=", ".join(more),
         ),
         errors=errors,
         warnings=warnings,
