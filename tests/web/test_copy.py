@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 APP, TEMPLATES = ROOT / "app/holdgate", ROOT / "templates"
 
 # What nobody shall read any more, and what stands in its place.
