@@ -95,7 +95,7 @@ async def remove_resume(session: WriteSession, by: Principal) -> ResumeKept:
     return ResumeKept(found.name, found.media_type, len(found.content))
 
 
-@get("/account/resumes", scope=Scope.TASKS_READ, tag=TAG, summary="List one's résumés")
+@get("/account/resumes", scope=Scope.TASKS_READ, tag=TAG, summary="List your résumés")
 async def list_resumes(user: Principal, read: ReadSession) -> ResumeList:
     """The usual one first. Others are chosen for a run or a posting."""
     return ResumeList([resume_item(each) for each in await resumes.list_resumes(read, user.id)])
@@ -118,7 +118,7 @@ async def add_resume(
     "/account/resumes/{resume_id:uuid}",
     scope=Scope.TASKS_READ,
     tag=TAG,
-    summary="Download one of one's résumés",
+    summary="Download one of your résumés",
     problems=(404,),
     media=FILE,
 )
@@ -144,7 +144,7 @@ async def use_resume(session: WriteSession, by: Principal, resume_id: UUID) -> R
     "/account/resumes/{resume_id:uuid}/remove",
     scope=Scope.TASKS_WRITE,
     tag=TAG,
-    summary="Remove one of one's résumés",
+    summary="Remove one of your résumés",
 )
 async def remove_one_resume(session: WriteSession, by: Principal, resume_id: UUID) -> ResumeList:
     """What was approved with it is sent with it all the same."""

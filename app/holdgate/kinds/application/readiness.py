@@ -72,7 +72,7 @@ async def resume_to_send(ctx: Context, packet: Packet, posting_id: UUID) -> byte
     if resume is None or sha256(resume).hexdigest() != packet.resume.sha256:
         raise PermanentError(
             f"The approved file {packet.resume.name} is no longer kept with the task, so the application was not sent. "
-            "Retry it with the finished steps run again, and approve it anew."
+            "Retry it with the completed steps run again, and approve it anew."
         )
     if applied:
         raise PermanentError(
