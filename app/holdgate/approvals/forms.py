@@ -66,6 +66,7 @@ class FormField(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def most_bytes(self) -> int:
+        """How large a file may be that is given here."""
         return min(int(self.limits.get("maxBytes", MOST_BYTES)), MOST_BYTES)
 
     @property
