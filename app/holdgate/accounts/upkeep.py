@@ -2,7 +2,7 @@
 
 from holdgate.accounts import service
 from holdgate.core.db import WriteSession
-from holdgate.core.upkeep import MINUTE, Round, Upkeep
+from holdgate.core.upkeep import RETENTION, Round, Upkeep
 
 
 async def _forget_ended(session: WriteSession, _: Round) -> bool:
@@ -10,4 +10,4 @@ async def _forget_ended(session: WriteSession, _: Round) -> bool:
     return False
 
 
-UPKEEP = (Upkeep("forget_ended", MINUTE, _forget_ended),)
+UPKEEP = (Upkeep("forget_ended", RETENTION, _forget_ended),)

@@ -2,11 +2,11 @@
 
 from holdgate.api.idempotency_store import forget_replies
 from holdgate.core.db import WriteSession
-from holdgate.core.upkeep import CHUNK, MINUTE, Round, Upkeep
+from holdgate.core.upkeep import CHUNK, RETENTION, Round, Upkeep
 
 
 async def _forget_replies(session: WriteSession, _: Round) -> bool:
     return await forget_replies(session, limit=CHUNK) == CHUNK
 
 
-UPKEEP = (Upkeep("forget_replies", MINUTE, _forget_replies),)
+UPKEEP = (Upkeep("forget_replies", RETENTION, _forget_replies),)

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from holdgate.core.db import WriteSession
 from holdgate.core.retention.pruning import Expiring, prune
-from holdgate.core.upkeep import MINUTE, Round, Upkeep
+from holdgate.core.upkeep import RETENTION, Round, Upkeep
 
 LOGS = (
     Expiring(
@@ -74,4 +74,4 @@ async def _prune(session: WriteSession, sweep: Round) -> bool:
     return kept is not None and any([await prune(session, sweep, log, kept) for log in LOGS])
 
 
-UPKEEP = (Upkeep("prune_audit", MINUTE, _prune),)
+UPKEEP = (Upkeep("prune_audit", RETENTION, _prune),)

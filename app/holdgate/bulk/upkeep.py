@@ -4,7 +4,7 @@ from sqlalchemy import text
 
 from holdgate.bulk import queries, service
 from holdgate.core.db import WriteSession
-from holdgate.core.upkeep import MINUTE, SAFETY, Round, Upkeep
+from holdgate.core.upkeep import RETENTION, SAFETY, Round, Upkeep
 
 MEMBERS_CHUNK = 5000
 
@@ -23,5 +23,5 @@ async def _forget_members(session: WriteSession, sweep: Round) -> bool:
 
 UPKEEP = (
     Upkeep("advance_bulk", SAFETY, _advance, _NEXT_CHUNK),
-    Upkeep("forget_bulk_members", MINUTE, _forget_members),
+    Upkeep("forget_bulk_members", RETENTION, _forget_members),
 )

@@ -15,6 +15,7 @@ from holdgate.core.db import Database, WriteSession
 CHUNK = 1000
 SAFETY = 300.0  # seconds after which a chore is done although nothing has been found due
 MINUTE = 60.0
+RETENTION = 300.0  # between two looks for what is past the time for which it is kept
 
 
 class Round(NamedTuple):

@@ -1,7 +1,7 @@
 """What postings need from time to time: imports that nobody confirmed and hosts that were asked are forgotten."""
 
 from holdgate.core.db import WriteSession
-from holdgate.core.upkeep import MINUTE, Round, Upkeep
+from holdgate.core.upkeep import RETENTION, Round, Upkeep
 from holdgate.postings.boards.queries import forget_hosts
 from holdgate.postings.imports.queries import forget_old_imports
 
@@ -12,4 +12,4 @@ async def _forget_imports(session: WriteSession, _: Round) -> bool:
     return False
 
 
-UPKEEP = (Upkeep("forget_imports", MINUTE, _forget_imports),)
+UPKEEP = (Upkeep("forget_imports", RETENTION, _forget_imports),)

@@ -4,7 +4,7 @@ from sqlalchemy import text
 
 from holdgate.core.db import WriteSession
 from holdgate.core.retention.pruning import prune
-from holdgate.core.upkeep import MINUTE, SAFETY, Round, Upkeep
+from holdgate.core.upkeep import RETENTION, SAFETY, Round, Upkeep
 from holdgate.runs import event_consumer, service
 from holdgate.runs.retention import RUNS
 from holdgate.runs.states import STAGES, Stage
@@ -38,5 +38,5 @@ UPKEEP = (
     Upkeep("settle_runs", SAFETY, _settle, _UNSETTLED),
     Upkeep("follow_runs", SAFETY, _follow, TO_FOLLOW),
     Upkeep("fold_minutes", SAFETY, _fold_minutes, TO_FOLLOW),
-    Upkeep("prune_runs", MINUTE, _prune),
+    Upkeep("prune_runs", RETENTION, _prune),
 )

@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from holdgate.core.db import WriteSession
-from holdgate.core.upkeep import MINUTE, SAFETY, Round, Upkeep
+from holdgate.core.upkeep import MINUTE, RETENTION, SAFETY, Round, Upkeep
 from holdgate.stats import counts, restore, rollups
 
 # An event that is not final yet counts as well: its transaction may end before the chore begins.
@@ -33,5 +33,5 @@ async def _forget_old(session: WriteSession, _: Round) -> bool:
 UPKEEP = (
     Upkeep("rebase", MINUTE, _rebase),
     Upkeep("fold_counts", SAFETY, _fold, NEW_EVENTS),
-    Upkeep("forget_minutes", MINUTE, _forget_old),
+    Upkeep("forget_minutes", RETENTION, _forget_old),
 )
