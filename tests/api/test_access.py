@@ -74,6 +74,7 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "POST /runs": ({"name": "r", "tasks": [TASK]}, 201, 201, 201),
     "GET /runs/{run_id}": (None, 200, 404, 200),
     "POST /runs/{run_id}/tasks": ({"tasks": [TASK]}, 201, 404, 201),
+    "POST /runs/{run_id}/rename": ({"name": "Tuesday"}, 200, 404, 200),
     "POST /runs/{run_id}/pause": (None, 200, 404, 200),
     "POST /runs/{run_id}/resume": (None, 409, 404, 409),
     "POST /runs/{run_id}/cancel": (None, 200, 404, 200),
@@ -122,7 +123,7 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "GET /applications": (None, 200, 200, 200),
     "GET /applications/{application_id}": (None, 200, 404, 200),
     "POST /applications/{application_id}": ({"status": "offer", "notes": "n"}, 200, 404, 200),
-    "POST /applications/{application_id}/follow-up": ({"day": "2190-01-01"}, 200, 404, 200),
+    "POST /applications/{application_id}/follow-up": ({"day": "2099-01-01"}, 200, 404, 200),
     "POST /applications/{application_id}/sent": ({}, 409, 404, 409),  # elsewhere
     "POST /applications/{application_id}/not-sent": ({"reason": "r"}, 409, 404, 409),
     "GET /schedules": (None, 200, 200, 200),
@@ -165,6 +166,10 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "POST /users/{user_id}/role": ({"role": "member"}, 403, 403, 200),
     "POST /users/{user_id}/disable": (None, 403, 403, 200),
     "POST /users/{user_id}/enable": (None, 403, 403, 200),
+    "GET /people/export": (None, 403, 403, 422),  # whose?
+    "POST /people/erase": ({"address": "gone@example.org"}, 403, 403, 202),
+    "GET /people/erasures/{erasure_id}": (None, 403, 403, 404),  # there is none yet
+    "GET /account/data": (None, 200, 200, 200),
     "GET /account/absences": (None, 200, 200, 200),
     "POST /account/absences": (AWAY, 201, 201, 422),  # by then they have one of that time
     "POST /account/absences/{absence_id}/delete": (None, 200, 404, 404),
@@ -192,6 +197,11 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "GET /account/resume": (None, 200, 404, 404),  # they have none
     "POST /account/resume": (b"A gardener.", 200, 200, 200),
     "POST /account/resume/remove": (None, 200, 404, 404),
+    "GET /account/resumes": (None, 200, 200, 200),
+    "POST /account/resumes": (b"A gardener.", 200, 200, 200),
+    "GET /account/resumes/{resume_id}": (None, 200, 404, 404),
+    "POST /account/resumes/{resume_id}/use": (None, 200, 404, 404),
+    "POST /account/resumes/{resume_id}/remove": (None, 200, 404, 404),
     "GET /account/tokens": (None, 200, 200, 200),
     "POST /account/tokens/{token_id}/revoke": (None, 200, 404, 404),
     "GET /account/sessions": (None, 200, 200, 200),
@@ -212,7 +222,7 @@ AGAIN = {f"POST /schedules/{{schedule_id}}{verb}": 200 for verb in ("", "/pause"
 AGAIN |= {f"POST /webhooks/{{endpoint_id}}{verb}": 200 for verb in ("", "/rotate", "/test", "/resume")}
 AGAIN |= {f"POST /{path}/delete": 404 for path in ("schedules/{schedule_id}", "webhooks/{endpoint_id}")}
 AGAIN |= {f"POST /applications/{{application_id}}{verb}": 200 for verb in ("", "/follow-up")}
-AGAIN["POST /tasks/{task_id}/priority"] = 200
+AGAIN |= dict.fromkeys(("POST /tasks/{task_id}/priority", "POST /runs/{run_id}/rename"), 200)
 DOCUMENT = document(API_HANDLERS, "")
 SCOPES = {
     f"{method.upper()} {path.removeprefix(V1)}": operation["security"][0]["token"][0]
@@ -285,7 +295,9 @@ async def made_world(api: Api) -> World:
     ids |= {"schedule_id": schedule.json()["id"], "kind": "sample.task", "name": "default"}
     view = await program.post(f"{V1}/tasks/views", json={"name": "All"})
     ids |= {"view_id": view.json()["id"], "artifact_id": await keep_file(api, task), "key": "0" * 64}
+    ids |= dict.fromkeys(("file_id", "erasure_id"), str(UUID(int=1)))
     await program.post(f"{V1}/account/resume", content=b"A gardener.", headers={"Content-Type": FILE})
+    ids["resume_id"] = (await program.get(f"{V1}/account/resumes")).json()["items"][0]["id"]
     webhook = await program.post(f"{V1}/webhooks", json=WEBHOOK)
     action = await program.post(f"{V1}/bulk", json={**BULK, "expected": 1000})
     async with api.database.write("system") as session:

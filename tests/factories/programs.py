@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 from redis.asyncio import Redis
 
+import holdgate.kinds.application_follow_up
 import holdgate.kinds.application_submit
 import holdgate.kinds.approval_request
 import holdgate.kinds.email_send
