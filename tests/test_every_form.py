@@ -187,7 +187,7 @@ async def test_every_form_is_a_plain_one_and_is_taken_when_sent_as_it_stands(ful
         kinds = {kind_of(form): (signed_in, form) for signed_in, form in found if form.method not in DIALOGS}
         posted = {urlsplit(form.action).path for _, form in kinds.values() if form.method == "post"}
         unused = {route for route in routes(HANDLERS, "POST") if not any(fits(route, path) for path in posted)}
-        assert unused == ELSEWHERE
+        assert unused == ELSEWHERE, "\n".join(sorted(unused ^ ELSEWHERE))
         # What takes away what others are about comes last.
         for signed_in, form in sorted(kinds.values(), key=lambda pair: bool(ENDS.search(pair[1].action))):
             answer = await send(clients[signed_in], form)
@@ -200,18 +200,26 @@ async def test_every_form_is_a_plain_one_and_is_taken_when_sent_as_it_stands(ful
 ELSEWHERE = {
     "/admin/users/{user_id:uuid}/enable",
     "/approvals/{approval_id:uuid}/answer-back",
+    "/approvals/{approval_id:uuid}/files",
     "/approvals/{approval_id:uuid}/take-back",
     "/approvals/{approval_id:uuid}/withdraw",
     "/bulk/{action_id:uuid}/continue",
     "/login/verify",
+    "/overview/sample",
+    "/postings/import/{import_id:uuid}/read",
+    "/postings/{posting_id:uuid}/restore",
     "/postings/applied",  # a second button of the form that starts a run
     "/review/fresh",
     "/review/take-back",
+    "/review/{token:str}/files",
     "/review/withdraw",
     "/settings/ask/{token_id:uuid}/trust",
     "/settings/resume/remove",
+    "/settings/resumes/{resume_id:uuid}/remove",
+    "/settings/resumes/{resume_id:uuid}/use",
     "/settings/sessions/revoke-others",
     "/settings/sessions/{session_id:uuid}/revoke",
+    "/tasks/{task_id:uuid}/run-now",
 }
 ENDS = re.compile("cancel|not-applied|discard|delete|remove|revoke|logout|resolve|retry|decision|/review$")
 

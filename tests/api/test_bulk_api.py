@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from holdgate.bulk.errors import NotWaiting
 from holdgate.tasks.states import TaskState
 from tests.factories.bulk import beat, buried, fail, finish
 from tests.factories.programs import OWNER, V1, Api, is_problem, make_task
@@ -146,7 +147,7 @@ async def test_an_action_that_is_under_way_cannot_be_told_to_go_on(api: Api) -> 
     program = await api.program()
     await make_task(program)
     action = await started(program, verb="cancel")
-    assert "by itself" in is_problem(await program.post(f"{BULK}/{action['id']}/continue"), 409)["detail"]
+    assert is_problem(await program.post(f"{BULK}/{action['id']}/continue"), 409)["detail"] == str(NotWaiting())
 
 
 async def test_what_was_cancelled_is_taken_back_and_nothing_else(api: Api) -> None:
@@ -201,7 +202,7 @@ async def test_a_redrive_of_an_error_waits_for_a_program_and_goes_on(api: Api) -
             await fail(api.database, out, "This is new.")
     waiting = (await program.get(where)).json()
     assert (waiting["state"], waiting["done"], waiting["step"]) == ("waiting", 1, 1)
-    assert waiting["reason"].startswith("Nothing of the last step got through")
+    assert waiting["reason"].startswith("The whole batch failed")
     assert (await program.post(f"{where}/continue")).json() == {"id": action["id"], "state": "running"}
     while await beat(api.database, now + timedelta(minutes=9)):
         pass

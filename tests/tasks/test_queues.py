@@ -111,7 +111,7 @@ async def test_an_administrator_sets_a_limit_without_a_deploy_and_it_is_known_wh
     assert (answer.status_code, answer.headers["location"]) == (303, "/queues")
     page = await admin.get("/queues")
     assert {"root@example.org", "2", "10"} <= set(texts(page, "tr", data_kind="test.nothing")[0].split())
-    assert {"test.nothing", "2", "10", "00:01:00", "user:root@example.org"} <= set(
+    assert {"test.nothing", "2", "10", "00:01:00", "root@example.org"} <= set(
         texts(page, "section", id="limit-events")[0].split()
     )
     assert 'value="10"' in (await admin.get(path)).text
