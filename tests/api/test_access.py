@@ -167,7 +167,7 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "POST /users/{user_id}/disable": (None, 403, 403, 200),
     "POST /users/{user_id}/enable": (None, 403, 403, 200),
     "GET /people/export": (None, 403, 403, 422),  # whose?
-    "POST /people/erase": ({"address": "gone@example.org"}, 403, 403, 202),
+    "POST /people/erase": ({"address": "gone@example.org"}, 403, 403, 201),
     "GET /people/erasures/{erasure_id}": (None, 403, 403, 404),  # there is none yet
     "GET /account/data": (None, 200, 200, 200),
     "GET /account/absences": (None, 200, 200, 200),

@@ -163,7 +163,7 @@ async def test_a_payload_of_the_wrong_shape_is_refused(tester: KindTester, paylo
 async def test_a_posting_that_is_unknown_or_somebody_elses_is_a_dead_letter(ada: Applicant, tester: KindTester) -> None:
     posting_id = await ada.posting("not-mine")
     stranger = await tester.person("stranger@example.org")
-    for owner_id, said in [(stranger, "no such posting"), (None, "needs a person")]:
+    for owner_id, said in [(stranger, "No such posting"), (None, "needs a person")]:
         task_id = await tester.enqueue(KIND, {"posting_id": str(posting_id)}, owner_id=owner_id)
         assert await tester.run(task_id) == "dead_letter"
         assert said in str((await tester.task(task_id)).reason)

@@ -90,7 +90,7 @@ async def erase(session: WriteSession, by: Principal, wanted: NewErasure) -> Mut
     if checked_address(wanted.address) == by.email:
         raise Invalid("You can't erase yourself.", {"address": "Ask another administrator."})
     erasure = await erasing.request_erasure(session, wanted.address)
-    return MutationReply(_item(erasure), 202, f"{PATH}/people/erasures/{erasure.id}")
+    return MutationReply(_item(erasure), 201, f"{PATH}/people/erasures/{erasure.id}")
 
 
 @get("/people/erasures/{erasure_id:uuid}", scope=Scope.ADMIN, tag=TAG, summary="Get an erasure")
