@@ -116,7 +116,7 @@ async def test_a_question_is_decided_in_the_inbox(
     await heading(page, "May it go on?")
     await keys.to("Approve")  # the group's first; arrows choose among them
     await keys.press("ArrowDown")
-    await expect(page.get_by_label("Reject")).to_be_checked()
+    await expect(page.get_by_role("radio", name="Reject")).to_be_checked()
     await keys.to("Reason")
     await keys.type("Not in this form.")
     await keys.go("Submit decision")

@@ -37,8 +37,8 @@ async def test_the_keys_of_the_inbox_lead_to_a_decision_and_never_take_it(
     await page.keyboard.press("k")
     await page.keyboard.press("r")
     await expect(page).to_have_url(re.compile(f"/approvals/{first.approval_id}#decide-reject$"))
-    await expect(page.get_by_label("Reject")).to_be_focused()
-    await expect(page.get_by_label("Reject")).not_to_be_checked()
+    await expect(page.get_by_role("radio", name="Reject")).to_be_focused()
+    await expect(page.get_by_role("radio", name="Reject")).not_to_be_checked()
     await page.keyboard.press("a")
     await expect(page.get_by_label("Approve")).to_be_focused()
     await expect(page.get_by_label("Approve")).not_to_be_checked()
@@ -112,7 +112,7 @@ async def test_on_a_phone_the_decision_is_one_row_in_reach_and_covers_no_focus(
     assert at["bar"]["y"] + at["bar"]["height"] <= height + 1, "in reach without scrolling"
     assert at["bar"]["height"] <= 80
     await expect(page.get_by_label("Reason")).to_be_hidden()
-    await page.get_by_label("Reject").check()
+    await page.get_by_role("radio", name="Reject").check()
     await expect(page.get_by_label("Reason")).to_be_visible()
     assert (await boxes(page))["bar"]["height"] <= height / 2
     for _ in range(12):
@@ -131,7 +131,7 @@ async def test_a_refused_no_keeps_its_reason_in_sight_and_without_style_sheets_i
     monkeypatch.setattr(review, "TOO_QUICK", 0.0)
     asked = await put_question(database, settings)
     page = await open_page(None, f"/review/{asked.tokens[0]}", java_script_enabled=False)
-    await page.get_by_label("Reject").check()
+    await page.get_by_role("radio", name="Reject").check()
     await page.get_by_role("button", name="Submit decision").click()
     await expect(page.get_by_label("Reason")).to_be_visible()
     await expect(page.locator("#f-reason-error")).to_be_visible()
@@ -150,7 +150,7 @@ async def test_at_twice_the_usual_type_size_nothing_is_cut_off_or_covered(
         for width, height in ((320, 568), (390, 844)):
             page = await browser.new_page(base_url=site.base, viewport={"width": width, "height": height})
             await page.goto(f"/review/{asked.tokens[0]}")
-            await page.get_by_label("Reject").check()
+            await page.get_by_role("radio", name="Reject").check()
             too_wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert too_wide <= 0, f"{too_wide} px too wide at {width}"
             position = await page.locator(".decision").evaluate("each => getComputedStyle(each).position")

@@ -37,7 +37,7 @@ async def test_deciding_in_the_inbox(database: Database, settings: Settings, pag
     await page.get_by_role("link", name="Approvals").first.click()
     await page.get_by_role("link", name="Review", exact=True).click()
     await page.get_by_label("Wish").fill("another")
-    await page.get_by_label("Reject").check()
+    await page.get_by_role("radio", name="Reject").check()
     await page.get_by_role("button", name="Submit decision").click()
     await expect(page.get_by_text("Error:").first).to_be_visible()  # a rejection needs its reason
     await expect(page.get_by_label("Wish")).to_have_value("another")
