@@ -139,7 +139,7 @@ async def test_a_page_behind_the_end_leads_to_the_first_one(browser: Browser, pa
     end = Cursor(datetime(1990 if path != "/approvals" else 8999, 1, 1, tzinfo=UTC), uuid7())
     page = await browser.get(f"{path}?cursor={end}")
     assert is_empty(page)
-    first = link(page, "To the first page")
+    first = link(page, "Go to first page")
     assert first is not None and first.split("?")[0] == path
 
 

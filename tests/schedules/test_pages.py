@@ -56,7 +56,7 @@ async def test_a_schedule_is_made_changed_paused_run_and_deleted_by_its_pages(
         "30 8 * * MON-FRI",
         "Europe/Berlin",
         "08:30",
-        "are skipped",
+        "Skip",
         "good morning",
         "Create user:",
     ):

@@ -17,6 +17,8 @@ for _module in BUILT_IN:
     import_module(_module)
 
 PAYLOADS: dict[str, dict[str, Any]] = {
+    "application.follow_up": {"application_id": "01a206d3-04e3-76db-ae1b-c916a2e7038f"},
+    "board.watch": {"address": "https://boards.example/acme", "words": "sql", "place": "Berlin", "remote": True},
     "application.submit": {"posting_id": "01a206d3-04e3-76db-ae1b-c916a2e7038f"},
     "http.request": {
         "url": "https://example.org/x",
