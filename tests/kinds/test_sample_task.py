@@ -32,7 +32,7 @@ async def test_it_fails_as_often_as_told_and_runs_no_finished_step_again(
     task_id = await tester.enqueue("sample.task", {"steps": 2, "fail_times": 2, "trace": True})
     assert [await tester.run(task_id), (await tester.task(task_id)).reason] == [
         "retrying",
-        "Try 1 of 3 failed: It was told to fail 2 times; this is number 1.",
+        "Attempt 1 of 3 failed: Failed on purpose 2 times; this is number 1.",
     ]
     assert await tester.finish(task_id) == "succeeded"
     assert ((await tester.task(task_id)).failures, (await tester.task(task_id)).attempt) == (2, 3)

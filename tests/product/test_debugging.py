@@ -60,7 +60,7 @@ def test_a_task_runs_in_the_foreground_with_its_stored_steps(
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    assert "The payload does not fit debugged.pay" in said("enqueue", "debugged.pay", '{"orders": 1}', status=1)
+    assert "Invalid payload for debugged.pay:" in said("enqueue", "debugged.pay", '{"orders": 1}', status=1)
     task = said("enqueue", "debugged.pay", '{"order": "A7"}').strip()
 
     first = said("run", task, "--pdb", status=1, keys="p order\nup\np account\nquit\n")

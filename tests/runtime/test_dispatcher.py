@@ -75,7 +75,7 @@ async def test_a_payload_that_does_not_fit_any_more_is_buried_not_tried(database
     async with working(database, settings):
         task = await until_state(database, task_id, "dead_letter")
     assert task.attempt == 1
-    assert task.reason == "The payload does not fit test.steps: Object contains unknown field `other`."
+    assert task.reason == "Invalid payload for test.steps: Object contains unknown field `other`."
 
 
 async def test_a_kind_this_worker_does_not_know_stays_queued_for_one_that_does(
