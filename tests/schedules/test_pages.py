@@ -58,7 +58,7 @@ async def test_a_schedule_is_made_changed_paused_run_and_deleted_by_its_pages(
         "08:30",
         "Skip",
         "good morning",
-        "Create user:",
+        "Created ann@example.org",
     ):
         assert shown in page
     form = (await member.get(f"{here}/edit")).text
