@@ -130,7 +130,7 @@ async def test_saving_the_settings(page: Page) -> None:
     await page.get_by_role("button", name="Save", exact=True).click()
     await expect(page.get_by_label("Name", exact=True)).to_have_value("Ruth Root")
     await expect(page.get_by_label("Answer 1")).to_have_value("A month")
-    await page.get_by_label("Time zone").select_option("Europe/Berlin")
+    await page.get_by_role("combobox", name="Time zone").select_option("Europe/Berlin")
     await page.get_by_role("button", name="Save time zone").click()
     await page.get_by_label("Email me when a run finishes").set_checked(False)
     await page.get_by_role("button", name="Save notifications").click()
