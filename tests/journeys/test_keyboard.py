@@ -125,7 +125,7 @@ async def test_search_and_menus_work_without_a_script(database: Database, root: 
     await make_task(database, title="Find me")
     page = await open_page(root, "/overview", java_script_enabled=False, viewport={"width": 390, "height": 844})
     await page.get_by_role("link", name="Search").click()
-    await page.get_by_label("Search pages, runs, tasks or IDs").fill("find")
+    await page.get_by_role("searchbox", name="Search pages, runs, tasks or IDs").fill("find")
     await page.get_by_role("button", name="Search").click()
     await page.locator("main").get_by_role("link", name="Find me").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Find me")
