@@ -67,7 +67,7 @@ async def test_a_schedule_is_made_changed_paused_run_and_deleted_by_its_pages(
     assert (changed.status_code, changed.headers["location"]) == (303, here)
     assert "12:00" in words(await member.get("/schedules"))
     assert (await member.send_form(f"{here}/pause")).status_code == 303
-    assert "paused by ann@example.org" in words(await member.get("/schedules"))
+    assert "Paused by ann@example.org" in words(await member.get("/schedules"))
     ran = await member.send_form(f"{here}/run")
     task = (await member.get(ran.headers["location"])).text
     assert f'href="{here}"' in task
