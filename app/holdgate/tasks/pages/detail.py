@@ -23,12 +23,14 @@ from holdgate.tasks.schemas import detail
 from holdgate.tasks.search import lists
 from holdgate.tasks.states import BUTTONS, HOLDS, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
 from holdgate.tasks.timeline import MOST, Story, story_of
-from holdgate.web.filters import EXCERPT
+from holdgate.web.filters import EXCERPT, json_plain
 from holdgate.web.forms import read_form
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
 from holdgate.web.http.sessions import Read, Write
 from holdgate.web.render import Level, render, see_other
+
+COPIED = 16 * 1024  # characters that a button of the page copies; what is longer is downloaded
 
 
 class TaskView(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +38,7 @@ class TaskView(msgspec.Struct, frozen=True, kw_only=True):
     `edits`: it can be retried with another payload; `next_alike`: another open dead letter of the same error. With each
     of the `steps` is its result, and whether there is room for it on the page. `spans`: where its time went;
     `starts_now`: it waits for a time that a person may cut short; `again`: another one like it can be made, by a button
-    or by `curl`.
+    or by `curl`. `copied`: the payload for the clipboard. These two are empty when they are too long for a page.
     """
 
     task: Task
@@ -56,6 +58,7 @@ class TaskView(msgspec.Struct, frozen=True, kw_only=True):
     spans: list[Span]
     starts_now: bool
     again: bool
+    copied: str
     curl: str
 
 
@@ -87,7 +90,8 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
         spans=spans_of(events, task.finished_at if task.finished_at else await lists.time_now(read)),
         starts_now=waits and not lists.undoable(events),
         again=not _internal(task.kind),
-        curl=_curl(request, task, payload),
+        copied=_short(json_plain(payload)),
+        curl=_short(_curl(request, task, payload)),
     )
     return await render(request, "tasks/detail.html", view, nav="tasks", fragment="tasks/_detail.html")
 
@@ -100,6 +104,10 @@ def _curl(request: WebRequest, task: Task, payload: Any) -> str:
         f"curl {settings.base_url}/api/v1/tasks -H 'Authorization: Bearer YOUR_TOKEN' "
         f"-H 'Content-Type: application/json' -d {shlex.quote(body)}"
     )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= COPIED else ""
 
 
 def _within_reach(steps: list[TaskStep]) -> list[tuple[TaskStep, Any, bool]]:
