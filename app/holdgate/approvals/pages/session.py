@@ -52,9 +52,9 @@ async def show_session(
     """What is next, after the one named. As every page of a link it changes nothing."""
     await request.app.state.limits.hit(LIMIT, client_address(request.scope))
     session = msgspec.structs.replace(await sessions.session_of(read, key_of(token), token), after=after)
-    await deadlines.show_zone_of(read, session.digest.email)
     item = session.beside(after)
     if item is None:
+        await deadlines.show_zone_of(read, session.digest.email)
         return await render_private(request, "approvals/session.html", SessionPage(session))
     named = item_token(token, item.recipient.id)
     return await show_asked(request, read, named, await holder_of(read, key_of(named)), here=session)
