@@ -20,8 +20,8 @@ async def sign_in(installation: Installation, page: Page) -> None:
 async def write_profile(installation: Installation, page: Page) -> None:
     await page.goto(f"{installation.base}/settings")
     await page.get_by_label("Name", exact=True).fill("Ann Applicant")
-    await page.locator("input[type=file]").set_input_files(
+    await page.locator("#f-resume").set_input_files(
         {"name": "ann.pdf", "mimeType": "application/pdf", "buffer": PDF}
     )
     await page.get_by_role("button", name="Save", exact=True).click()
-    await expect(page.get_by_text("ann.pdf")).to_be_visible()
+    await expect(page.locator("#profile").get_by_role("link", name="ann.pdf")).to_be_visible()
