@@ -42,7 +42,7 @@ async def test_from_signing_in_to_a_finished_run(
     page = await (await browser.new_context(viewport={"width": 1280, "height": 900})).new_page()
     keys = Keys(page)
     await page.goto(f"{installation.base}/login")
-    await keys.to("Email")
+    await keys.to("Email address")
     await keys.type(ANN)
     await keys.press("Enter")
     await expect(page).to_have_url(re.compile("/login/sent$"))
