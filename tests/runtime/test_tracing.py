@@ -99,14 +99,26 @@ async def test_a_failure_is_told_without_its_words(
     assert task.reason is not None and task.reason not in str(span.to_json())
 
 
-async def test_without_tracing_nothing_is_stored_and_nothing_sent(
+async def test_without_tracing_only_the_requests_id_is_stored_and_nothing_sent(
     settings: Settings, database: Database, redis: Redis
 ) -> None:
-    async with api_of(settings, database, redis) as api:
+    async with odd_site(page("fine")) as site, api_of(settings, database, redis) as api:
         program = await api.program()
-        made = await program.post(f"{V1}/tasks", json={"kind": "sample.task"}, headers={"traceparent": PARENT})
+        wanted = {"kind": "http.request", "payload": {"method": "GET", "url": site.url}}
+        made = await program.post(f"{V1}/tasks", json=wanted, headers={"traceparent": PARENT})
+        number = UUID(made.headers["x-request-id"]).hex
         [(stored,)] = await api.sql("SELECT traceparent FROM tasks WHERE id = :id", id=made.json()["id"])
-    assert stored is None
+        async with working(database, settings):
+            await until_state(database, UUID(made.json()["id"]), "succeeded")
+        [heard] = site.heads
+    assert stored == f"00-{number}-{number[16:]}-00"  # nothing of the caller's trace, and nobody samples it
+    assert "traceparent" not in str(heard).lower() and number not in str(heard)
+
+
+async def test_what_no_request_asks_for_is_stored_without_a_trace_when_nobody_traces(database: Database) -> None:
+    async with database.write("system") as session:
+        task_id = await enqueue(session, TaskRequest(kind="sample.task", payload={}))
+    assert (await task_of(database, task_id)).traceparent is None
 
 
 async def test_the_next_transaction_on_a_connection_has_no_trace(
