@@ -12,7 +12,7 @@ from litestar.types import ASGIApp
 
 # Attributes whose value is an address. In a page's text no double quote stands by itself, so none is found there.
 ADDRESS = re.compile(
-    rb'(\s(?:href|src|action|formaction|poster|data-events|hx-(?:get|post|put|patch|delete|push-url|replace-url))=")/(?!/)'
+    rb'(\s(?:href|src|srcset|action|formaction|poster|data-events|hx-(?:get|post|put|patch|delete|push-url|replace-url))=")/(?!/)'
 )
 LEADING = frozenset({b"location", b"hx-redirect", b"hx-push-url", b"hx-replace-url"})
 COOKIE_PATH = re.compile(rb"(;\s*path=)/(?=;|$)", re.IGNORECASE)
