@@ -74,7 +74,7 @@ async def test_a_schedule_is_made_changed_paused_run_and_deleted_by_its_pages(
     assert "Noon report" in task
     assert (await member.send_form(f"{here}/resume")).status_code == 303
     page = words(await member.get(here))
-    for verb in ("Edit cron, name", "Pause user:", "Run user:", "Resume user:"):
+    for verb in ("Edited cron, name", "Paused ann@example.org", "Run ann@example.org", "Resumed ann@example.org"):
         assert verb in page
     assert (await member.send_form(f"{here}/delete")).status_code == 303
     assert (await member.get(here)).status_code == 404

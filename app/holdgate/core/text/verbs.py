@@ -2,6 +2,13 @@
 
 _IRREGULAR = {
     "hold": "held",
+    "make": "made",
+    "put_aside": "put aside",
+    "run": "run",
+    "send": "sent",
+    "set": "set",
+    "undo": "undone",
+    "withdraw": "withdrawn",
     "take_back": "undone",
     "prioritise": "given another priority",
     "resolve": "marked resolved",
