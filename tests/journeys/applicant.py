@@ -20,8 +20,6 @@ async def sign_in(installation: Installation, page: Page) -> None:
 async def write_profile(installation: Installation, page: Page) -> None:
     await page.goto(f"{installation.base}/settings")
     await page.get_by_label("Name", exact=True).fill("Ann Applicant")
-    await page.locator("#f-resume").set_input_files(
-        {"name": "ann.pdf", "mimeType": "application/pdf", "buffer": PDF}
-    )
+    await page.locator("#f-resume").set_input_files({"name": "ann.pdf", "mimeType": "application/pdf", "buffer": PDF})
     await page.get_by_role("button", name="Save", exact=True).click()
     await expect(page.locator("#profile").get_by_role("link", name="ann.pdf")).to_be_visible()
