@@ -140,7 +140,7 @@ async def make_webhook(production: Production, browser: httpx.AsyncClient, url: 
 
 async def review(production: Production) -> None:
     """By the link in the mail, on another machine; what is sent too soon is refused, so again until it counts."""
-    token = await production.link("Please decide", "review")
+    token = await production.link("Approval needed", "review")
     async with httpx.AsyncClient(base_url=production.base) as phone:
         shown = await phone.get(f"/review/{token}")
         hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', shown.text))
