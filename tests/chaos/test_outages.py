@@ -1,4 +1,7 @@
-"""What an outage writes to the logs, by real processes whose way to their servers is closed for a while."""
+"""What an outage writes to the logs, by real processes whose way to their servers is closed for a while.
+
+The database is empty: workers would tell of what other tests have left.
+"""
 
 import asyncio
 import json
@@ -6,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from holdgate.core.db import Database
 from tests.factories.workers import until
 from tests.processes import Process, environment, free_port, web, worker
 from tests.servers import Servers
@@ -19,7 +23,7 @@ def told(process: Process) -> list[dict[str, object]]:
     return [json.loads(line) for line in process.said().splitlines() if line.startswith("{")]
 
 
-async def test_an_outage_is_told_by_a_line_at_each_end(servers: Servers, tmp_path: Path) -> None:
+async def test_an_outage_is_told_by_a_line_at_each_end(database: Database, servers: Servers, tmp_path: Path) -> None:
     ports = free_port(), free_port()
     with way_to(servers.database_url) as (way, url):
         environ = environment(servers, tmp_path, DATABASE_URL=url, LOG_FORMAT="json", METRICS_PORT=str(ports[1]))
@@ -59,7 +63,7 @@ async def test_an_outage_is_told_by_a_line_at_each_end(servers: Servers, tmp_pat
                 assert not [line for line in lines if line["event"] == "request"], lines  # probes say nothing
 
 
-async def test_redis_that_is_away_is_told_by_one_line(servers: Servers, tmp_path: Path) -> None:
+async def test_redis_that_is_away_is_told_by_one_line(database: Database, servers: Servers, tmp_path: Path) -> None:
     port = free_port()
     environ = environment(servers, tmp_path, REDIS_URL=f"redis://127.0.0.1:{free_port()}", LOG_FORMAT="json")
     with (
