@@ -18,7 +18,7 @@ from holdgate.tasks import kinds
 from holdgate.tasks.kinds import find_kind
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves, steps
-from holdgate.tasks.service import TaskRequest
+from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import TaskVerb
 from tests.factories.tasks import make_task, put
 from tests.factories.workers import task_of, until, until_state, verbs_of, working
@@ -136,6 +136,31 @@ async def test_a_worker_claims_no_more_for_threads_than_it_has(database: Databas
                 "running",
                 "running",
             ]
+            open_gate.set()
+            for task_id in gated:
+                await until_state(database, task_id, "succeeded")
+    finally:
+        open_gate.set()
+
+
+async def test_a_claim_right_after_another_knows_which_places_that_one_fills(
+    database: Database, settings: Settings
+) -> None:
+    open_gate.clear()
+    one = msgspec.structs.replace(settings, threads=1)
+    try:
+        async with working(database, one) as worker:
+            for n in range(3):  # it knows the limits by then, and asks for them no more before it claims
+                await until_state(database, await put(database, "test.count", f"before {n}"), "succeeded")
+            async with database.write("system") as session:
+                gated = [
+                    await enqueue(session, TaskRequest(kind="test.gated-thread", payload={"name": "x"}))
+                    for _ in range(3)
+                ]
+            await until(lambda: _true(worker.in_hand > 0))
+            await until_state(database, await put(database, "test.count", "behind"), "succeeded")
+            states = sorted([(await task_of(database, task_id)).state for task_id in gated])
+            assert states == ["queued", "queued", "running"]
             open_gate.set()
             for task_id in gated:
                 await until_state(database, task_id, "succeeded")

@@ -202,6 +202,8 @@ class Dispatcher:
         for task in claim.tasks:
             self._busy[task.queue] += 1
             self._hand.start(task)
+        # Each gets as far as its thread or process: the next claim counts the places that are free without them.
+        await asyncio.sleep(0)
         return claim
 
     def _context(self, task: Claimed) -> Context:
