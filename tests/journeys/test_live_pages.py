@@ -76,7 +76,7 @@ async def test_a_choice_an_open_fold_and_the_focus_live_through_a_swap(
         """Every row with a fold."""
         answer = await route.fetch()
         made = "<details><summary>More</summary>Inside</details>"
-        body = re.sub(r'(<th scope="row" class="main-cell">)', rf"\1{made}", await answer.text())
+        body = re.sub(r'(<td data-label="Queue">)', rf"\1{made}", await answer.text())
         await route.fulfill(response=answer, body=body)
 
     await page.route(re.compile("/tasks$"), with_fold)
