@@ -11,7 +11,7 @@ class Clock:
     """Of one attempt that runs within `limit`.
 
     Args:
-        deadline: in seconds of the loop's time; it comes also while the deadline is paused.
+        deadline: in seconds of the loop's time; it comes also while the clock is paused.
     """
 
     def __init__(self, limit: TimeLimit, deadline: float | None = None) -> None:
