@@ -193,6 +193,7 @@ async def test_after_two_sign_ins_in_vain_the_application_is_handed_over(
 WALLS = {
     "cloudflare": page("<title>Just a moment...</title>", "403 Forbidden", "Cf-Mitigated: challenge"),
     "in a 200": page("", "200 OK", "x-amzn-waf-action: captcha"),
+    "datadome": page("", "403 Forbidden", "X-DataDome: protected"),
     "captcha": page('<div class="g-recaptcha"></div>', "403 Forbidden"),
     "busy": page("<p>Please verify that you are a human.</p>", "429 Too many requests"),
     "down": page('<script src="https://challenges.example/cf-turnstile.js"></script>', "503 Unavailable"),
@@ -209,6 +210,12 @@ async def test_a_wall_against_programs_is_no_sign_in_and_is_asked_once(
         question = await tester.question(task_id)
         assert question.step == "hand-off-1" and "a person is asking" in question.told["Why by hand"]
         assert site.lines == ["POST /apply"]
+
+
+async def test_a_receipt_from_behind_a_guard_is_a_receipt(ada: Applicant, tester: KindTester) -> None:
+    async with odd_site(data('{"receipt": "R1"}', "201 Created\nX-DataDome: protected")) as site:
+        task_id = await ada.approved("guarded", apply_url=f"{site.url}/apply")
+        assert await tester.run(task_id) == "succeeded"
 
 
 async def test_a_sign_in_page_with_a_captcha_is_a_wish_for_a_sign_in(ada: Applicant, tester: KindTester) -> None:

@@ -27,7 +27,7 @@ _TAKEN_BEFORE = re.compile(
     re.IGNORECASE,
 )
 # Pages that sort people from programs, by what their makers put into head or page.
-_WALL_HEADERS = ("cf-mitigated", "x-amzn-waf-action", "x-datadome")
+_WALL_HEADERS = ("cf-mitigated", "x-amzn-waf-action")
 _WALL = re.compile(
     rb"cf-chl|cf-turnstile|g-recaptcha|h-captcha|hcaptcha\.com|captcha-delivery|px-captcha|<title>Just a moment"
     rb"|(verify|confirm)( that)? you are (a )?human|are you a robot|not a robot",
@@ -93,7 +93,9 @@ def _is_wall(response: httpx.Response) -> bool:
     if any(name in response.headers for name in _WALL_HEADERS):
         return True
     shut = response.status_code in (401, 403, 405, 406, 429, 503)
-    return shut and not _is_login_page(response) and bool(_WALL.search(response.content))
+    # DataDome names itself in every answer of a site, also in a receipt.
+    marked = "x-datadome" in response.headers or bool(_WALL.search(response.content))
+    return shut and not _is_login_page(response) and marked
 
 
 def _is_login_page(response: httpx.Response) -> bool:
