@@ -13,6 +13,7 @@ from holdgate.applications.queries import ApplicationSearch, ListedApplication
 from holdgate.applications.states import APPLICATION_MACHINE, ApplicationStatus, ApplicationVerb
 from holdgate.core.db import Database, WriteSession
 from holdgate.core.errors import AppError
+from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
 from holdgate.kinds.application_follow_up import NOTHING_YET
 from holdgate.postings import service as postings
@@ -114,6 +115,17 @@ async def test_a_reminder_is_a_task_that_asks_what_came_of_it(
     assert await tester.run(task_id) == "succeeded"
     [found] = await of_person(database, her)
     assert (found.status, found.notes, found.follow_up_at) == (status, "Called them.", None)
+
+
+async def test_an_answered_reminder_changes_nobody_elses_application(
+    database: Database, ada: Applicant, her: Principal
+) -> None:
+    id = await elsewhere(database, ada, her)
+    async with database.write("system") as session:
+        for owner in (uuid7(), None):
+            assert await reminders.record_answer(session, id, owner, ApplicationStatus.OFFER, "Mine.") == ""
+    [found] = await of_person(database, her)
+    assert (found.status, found.notes) == ("sent", "")
 
 
 async def test_a_reminder_of_what_is_over_asks_nobody(

@@ -30,7 +30,7 @@ class Reminder(msgspec.Struct, frozen=True, kw_only=True):
 
 async def reminder_of(session: Session, application_id: UUID, owner_id: UUID | None, base_url: str) -> Reminder | None:
     """None: there is no such application of that person."""
-    found = await queries.find_application(session, application_id, owner_id) if owner_id else None
+    found = await _of_person(session, application_id, owner_id)
     if found is None:
         return None
     sent = f"{found.sent_at.day} {found.sent_at:%B %Y}" if found.sent_at else ""
@@ -51,10 +51,10 @@ async def reminder_of(session: Session, application_id: UUID, owner_id: UUID | N
 
 
 async def record_answer(
-    session: WriteSession, application_id: UUID, status: ApplicationStatus | None, notes: str
+    session: WriteSession, application_id: UUID, owner_id: UUID | None, status: ApplicationStatus | None, notes: str
 ) -> str:
-    """Returns how it stands now; the reminder is over."""
-    found = await queries.find_application(session, application_id, None)
+    """Returns how it stands now, or "" if that person has no such application; the reminder is over."""
+    found = await _of_person(session, application_id, owner_id)
     if found is None:
         return ""
     which = Application.id == application_id
@@ -62,3 +62,8 @@ async def record_answer(
     added = "\n\n".join(part for part in (found.notes, notes.replace("\0", "").strip()) if part)
     await queries.change(session, application_id, notes=added, follow_up_at=None, follow_up_task_id=None)
     return str(status if moved else found.status)
+
+
+async def _of_person(session: Session, application_id: UUID, owner_id: UUID | None) -> Application | None:
+    """Without an owner none: no scope would mean everybody's."""
+    return await queries.find_application(session, application_id, owner_id) if owner_id else None

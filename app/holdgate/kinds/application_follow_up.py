@@ -46,7 +46,9 @@ async def follow_up_application(ctx: Context, payload: FollowUpApplication) -> F
     )
     status = reminders.CHOICES.get(answer.form["status"])
     notes = str(answer.form.get("notes") or "")
-    return FollowedUp(await ctx.transact("record", reminders.record_answer, payload.application_id, status, notes))
+    # Whose it is holds again: the payload may have been edited since the first look.
+    record = reminders.record_answer
+    return FollowedUp(await ctx.transact("record", record, payload.application_id, ctx.owner_id, status, notes))
 
 
 async def _look(ctx: Context, application_id: UUID) -> Reminder | None:
