@@ -90,22 +90,14 @@ async def count_by_status(
 
 
 async def find_application(session: AsyncSession, application_id: UUID, scope: UUID | None) -> Application | None:
-    return (
-        (await session.execute(select(Application).where(Application.id == application_id, _mine(scope))))
-        .scalars()
-        .first()
-    )
+    """As it is now, also when this session has read it before."""
+    found = select(Application).where(Application.id == application_id, _mine(scope))
+    return (await session.execute(found.execution_options(populate_existing=True))).scalars().first()
 
 
 async def application_of(session: AsyncSession, task_id: UUID) -> Application | None:
     """The application that a task makes."""
     return (await session.execute(select(Application).where(Application.task_id == task_id))).scalars().first()
-
-
-async def applications_for(session: AsyncSession, posting_id: UUID) -> list[ListedApplication]:
-    """Those for a posting, newest first."""
-    found = select(*_LISTED).where(Application.posting_id == posting_id).order_by(Application.created_at.desc())
-    return [ListedApplication(*row) for row in await session.execute(found)]
 
 
 async def put_prepared(session: WriteSession, values: Mapping[str, Any]) -> UUID | None:

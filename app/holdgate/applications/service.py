@@ -81,9 +81,8 @@ async def put_aside(
     why = _line("reason", reason)
     if not why:
         raise Invalid("Say why it could not be sent.", {"reason": "Say why it could not be sent."})
-    found = await load(session, application_id, by.scope)
-    task = await _task_at_rest(session, found)
-    if found.sent_at is not None:
+    task = await _task_at_rest(session, await load(session, application_id, by.scope))
+    if (await load(session, application_id, by.scope)).sent_at is not None:  # perhaps while its task was waited for
         raise SentAlready
     which = Application.id == application_id
     if not await queries.move(session, ApplicationVerb.PUT_ASIDE, which, values={"reason": why}, now=now):
