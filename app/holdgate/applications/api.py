@@ -13,11 +13,10 @@ from holdgate.api.routes import get, post
 from holdgate.api.signatures import Query
 from holdgate.applications import exports, queries, service
 from holdgate.applications.copies import PastStatus
-from holdgate.applications.models import Application
 from holdgate.applications.queries import ApplicationSearch, ListedApplication
 from holdgate.applications.service import MOST_LINE, MOST_NOTES
 from holdgate.applications.states import ApplicationChannel, ApplicationStatus
-from holdgate.core.db import ReadSession, WriteSession
+from holdgate.core.db import ReadSession, Session, WriteSession
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
@@ -122,7 +121,7 @@ async def list_applications(
 
 @get("/applications/{application_id:uuid}", scope=Scope.TASKS_READ, tag=TAG, summary="Get an application")
 async def get_application(user: Principal, read: ReadSession, application_id: UUID) -> ApplicationDetail:
-    return _detail(await service.load(read, application_id, user.scope))
+    return await _loaded(read, user, application_id)
 
 
 @post(
@@ -137,14 +136,11 @@ async def change_application(
     session: WriteSession, by: Principal, application_id: UUID, wanted: ApplicationChange
 ) -> ApplicationDetail:
     """Its status, its contact and its notes; a status only of one that has been sent."""
-    found = await service.load(session, application_id, by.scope)
     if wanted.status is not None:
         await service.record(session, by, application_id, wanted.status)
     if wanted.contact is not None or wanted.notes is not None:
-        contact = found.contact if wanted.contact is None else wanted.contact
-        notes = found.notes if wanted.notes is None else wanted.notes
-        await service.note(session, by, application_id, contact=contact, notes=notes)
-    return await _changed(session, by, application_id)
+        await service.note(session, by, application_id, contact=wanted.contact, notes=wanted.notes)
+    return await _loaded(session, by, application_id)
 
 
 @post(
@@ -157,7 +153,7 @@ async def change_application(
 )
 async def follow_up(session: WriteSession, by: Principal, application_id: UUID, wanted: FollowUp) -> ApplicationDetail:
     await service.follow_up(session, by, application_id, wanted.day)
-    return await _changed(session, by, application_id)
+    return await _loaded(session, by, application_id)
 
 
 @post(
@@ -173,7 +169,7 @@ async def record_sent(
 ) -> ApplicationDetail:
     """Its task ends with that as its receipt, whatever it waits for."""
     await service.record_sent_by_hand(session, by, application_id, wanted.confirmation)
-    return await _changed(session, by, application_id)
+    return await _loaded(session, by, application_id)
 
 
 @post(
@@ -187,7 +183,7 @@ async def record_sent(
 async def put_aside(session: WriteSession, by: Principal, application_id: UUID, wanted: PutAside) -> ApplicationDetail:
     """It could not be sent. Retry its task to take it up again."""
     await service.put_aside(session, by, application_id, wanted.reason)
-    return await _changed(session, by, application_id)
+    return await _loaded(session, by, application_id)
 
 
 @post(
@@ -203,23 +199,13 @@ async def mark_applied(session: WriteSession, by: Principal, wanted: AppliedElse
     return MarkedPostings(await postings.mark_applied_elsewhere(session, by, wanted.postings, at=wanted.at))
 
 
-async def _changed(session: WriteSession, by: Principal, application_id: UUID) -> ApplicationDetail:
+async def _loaded(session: Session, by: Principal, application_id: UUID) -> ApplicationDetail:
     found = await service.load(session, application_id, by.scope)
-    await session.refresh(found)
-    return _detail(found)
+    return msgspec.convert(found, ApplicationDetail, from_attributes=True)
 
 
 def _item(row: ListedApplication) -> ApplicationItem:
-    return ApplicationItem(**_plain(row))
-
-
-def _detail(found: Application) -> ApplicationDetail:
-    return ApplicationDetail(**_plain(found), copy=found.copy, history=msgspec.convert(found.history, list[PastStatus]))
-
-
-def _plain(row: ListedApplication | Application) -> dict[str, Any]:
-    values = {name: getattr(row, name) for name in ApplicationItem.__struct_fields__}
-    return {**values, "channel": ApplicationChannel(row.channel), "status": ApplicationStatus(row.status)}
+    return msgspec.convert(row._asdict(), ApplicationItem)
 
 
 handlers = [

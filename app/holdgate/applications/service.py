@@ -143,14 +143,20 @@ async def record(
     await queries.move(session, ApplicationVerb.RECORD, Application.id == application_id, to=status, now=now)
 
 
-async def note(session: WriteSession, by: Principal, application_id: UUID, *, contact: str, notes: str) -> None:
-    """Raises ApplicationNotFound, Invalid."""
-    await load(session, application_id, by.scope)
-    if len(notes) > MOST_NOTES:
+async def note(
+    session: WriteSession, by: Principal, application_id: UUID, *, contact: str | None, notes: str | None
+) -> None:
+    """None leaves one as it is. Raises ApplicationNotFound, Invalid."""
+    found = await load(session, application_id, by.scope)
+    if notes is not None and len(notes) > MOST_NOTES:
         sentence = f"At most {MOST_NOTES:,} characters."
         raise Invalid(sentence, {"notes": sentence})
-    text = notes.replace("\0", "").strip()
-    await queries.change(session, application_id, contact=_line("contact", contact), notes=text)
+    await queries.change(
+        session,
+        application_id,
+        contact=found.contact if contact is None else _line("contact", contact),
+        notes=found.notes if notes is None else notes.replace("\0", "").strip(),
+    )
 
 
 async def follow_up(session: WriteSession, by: Principal, application_id: UUID, day: date | None) -> None:
