@@ -18,7 +18,9 @@ from holdgate.applications.models import Application
 from holdgate.applications.pages import elsewhere, hand_off
 from holdgate.applications.service import MOST_LINE, MOST_NOTES
 from holdgate.applications.states import AFTERWARDS, ApplicationStatus
+from holdgate.core.db import Session
 from holdgate.core.errors import NotFound
+from holdgate.core.principal import Principal
 from holdgate.web.forms import Form, blank, read_form
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
@@ -59,10 +61,16 @@ class ApplicationView(msgspec.Struct, frozen=True, kw_only=True):
 async def show_application(
     request: WebRequest, user: SignedIn, read: Read, application_id: FromPath[UUID]
 ) -> Response[str]:
-    return await _page(request, await service.load(read, application_id, user.scope))
+    return await _page(request, read, user, application_id)
 
 
-async def _page(request: WebRequest, found: Application, form: Form[Any] | None = None) -> Response[str]:
+async def _page(
+    request: WebRequest, session: Session, user: Principal, application_id: UUID, form: Form[Any] | None = None
+) -> Response[str]:
+    """The whole page; with a `form` that was refused, as 422."""
+    if form is not None:
+        await discard(request)
+    found = await service.load(session, application_id, user.scope)
     values = {"contact": found.contact, "notes": found.notes, "status": found.status}
     view = ApplicationView(
         application=found,
@@ -71,9 +79,7 @@ async def _page(request: WebRequest, found: Application, form: Form[Any] | None 
         live=found.sent_at is None,
         form=form or blank(values),
     )
-    return await render(
-        request, "applications/detail.html", view, nav="applications", status=422 if form is not None else 200
-    )
+    return await render(request, "applications/detail.html", view, nav="applications", status=422 if form else 200)
 
 
 @get("/applications/{application_id:uuid}/resume", include_in_schema=False)
@@ -93,7 +99,7 @@ async def record_status(
 ) -> Response[str]:
     form = await read_form(request, StatusForm)
     if form.data is None:
-        return await _again(request, write, user.scope, application_id, form)
+        return await _page(request, write, user, application_id, form)
     await service.record(write, user, application_id, form.data.status)
     there = "/applications?view=board" if form.data.back == "board" else f"/applications/{application_id}"
     return see_other(request, there, "Status saved.")
@@ -105,7 +111,7 @@ async def save_notes(
 ) -> Response[str]:
     form = await read_form(request, NotesForm)
     if form.data is None:
-        return await _again(request, write, user.scope, application_id, form)
+        return await _page(request, write, user, application_id, form)
     await service.note(write, user, application_id, contact=form.data.contact, notes=form.data.notes)
     return see_other(request, f"/applications/{application_id}#notes", "Notes saved.")
 
@@ -116,17 +122,10 @@ async def set_follow_up(
 ) -> Response[str]:
     form = await read_form(request, FollowUpForm)
     if form.data is None:
-        return await _again(request, write, user.scope, application_id, form)
+        return await _page(request, write, user, application_id, form)
     await service.follow_up(write, user, application_id, form.data.day)
     said = "Reminder set." if form.data.day else "Reminder removed."
     return see_other(request, f"/applications/{application_id}#follow-up", said)
-
-
-async def _again(
-    request: WebRequest, write: Write, scope: UUID | None, application_id: UUID, form: Form[Any]
-) -> Response[str]:
-    await discard(request)
-    return await _page(request, await service.load(write, application_id, scope), form)
 
 
 handlers: list[HTTPRouteHandler] = [

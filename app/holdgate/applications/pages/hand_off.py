@@ -13,7 +13,9 @@ from holdgate.applications import service
 from holdgate.applications.copies import ApplicationCopy
 from holdgate.applications.models import Application
 from holdgate.applications.service import MOST_LINE
+from holdgate.core.db import Session
 from holdgate.core.errors import Invalid
+from holdgate.core.principal import Principal
 from holdgate.core.text.web_address import is_web_address
 from holdgate.web.forms import Form, blank, read_form
 from holdgate.web.http.guards import SignedIn
@@ -44,10 +46,16 @@ class HandOffView(msgspec.Struct, frozen=True, kw_only=True):
 async def show_hand_off(
     request: WebRequest, user: SignedIn, read: Read, application_id: FromPath[UUID]
 ) -> Response[str]:
-    return await _page(request, await service.load(read, application_id, user.scope))
+    return await _page(request, read, user, application_id)
 
 
-async def _page(request: WebRequest, found: Application, form: Form[Any] | None = None) -> Response[str]:
+async def _page(
+    request: WebRequest, session: Session, user: Principal, application_id: UUID, form: Form[Any] | None = None
+) -> Response[str]:
+    """The whole page; with a `form` that was refused, as 422."""
+    if form is not None:
+        await discard(request)
+    found = await service.load(session, application_id, user.scope)
     copy = service.copy_of(found) or ApplicationCopy(apply_url=found.url)
     opens = is_web_address(copy.apply_url) or copy.apply_url[:7].lower() == "mailto:"
     view = HandOffView(
@@ -57,16 +65,14 @@ async def _page(request: WebRequest, found: Application, form: Form[Any] | None 
         sent=found.sent_at is not None,
         form=form or blank(),
     )
-    return await render(
-        request, "applications/hand_off.html", view, nav="applications", status=422 if form is not None else 200
-    )
+    return await render(request, "applications/hand_off.html", view, nav="applications", status=422 if form else 200)
 
 
 @post("/applications/{application_id:uuid}/hand-off/sent", include_in_schema=False)
 async def say_sent(request: WebRequest, user: SignedIn, write: Write, application_id: FromPath[UUID]) -> Response[str]:
     form = await read_form(request, SentForm)
     if form.data is None:
-        return await _again(request, write, user.scope, application_id, form)
+        return await _page(request, write, user, application_id, form)
     await service.record_sent_by_hand(write, user, application_id, form.data.confirmation)
     return see_other(
         request, f"/applications/{application_id}", "Sent by hand. Its task ends with that as its receipt."
@@ -79,19 +85,12 @@ async def say_not_sent(
 ) -> Response[str]:
     form = await read_form(request, NotSentForm)
     if form.data is None:
-        return await _again(request, write, user.scope, application_id, form)
+        return await _page(request, write, user, application_id, form)
     try:
         await service.put_aside(write, user, application_id, form.data.reason)
     except Invalid as problem:
-        return await _again(request, write, user.scope, application_id, form.refused(problem))
+        return await _page(request, write, user, application_id, form.refused(problem))
     return see_other(request, f"/applications/{application_id}", "Put aside. Retry its task to take it up again.")
-
-
-async def _again(
-    request: WebRequest, write: Write, scope: UUID | None, application_id: UUID, form: Form[Any]
-) -> Response[str]:
-    await discard(request)
-    return await _page(request, await service.load(write, application_id, scope), form)
 
 
 def attachment(copy: ApplicationCopy, content: bytes) -> Response[bytes]:
