@@ -71,7 +71,9 @@ async def test_notes_contact_and_a_reminder_are_kept(browser: Browser, database:
     assert elements(page, "input", name="contact")[0]["value"] == "Ms Pell"
     assert elements(page, "input", name="day")[0]["value"] == "2999-01-31"
     for day in ("2001-01-01", "soon"):
-        assert (await browser.send_form(f"{here}/follow-up", {"day": day})).status_code == 422
+        refused = await browser.send_form(f"{here}/follow-up", {"day": day})
+        assert refused.status_code == 422 and elements(refused, id="f-day-error")
+        assert elements(refused, "input", name="contact")[0]["value"] == "Ms Pell", "its other forms stay filled in"
     await browser.send_form(f"{here}/follow-up", {"day": ""})
     [after] = await of_person(database, her)
     assert (after.contact, after.notes, after.follow_up_at) == ("Ms Pell", "One.\nTwo.", None)

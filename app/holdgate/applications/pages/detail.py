@@ -19,7 +19,7 @@ from holdgate.applications.pages import elsewhere, hand_off
 from holdgate.applications.service import MOST_LINE, MOST_NOTES
 from holdgate.applications.states import AFTERWARDS, ApplicationStatus
 from holdgate.core.db import Session
-from holdgate.core.errors import NotFound
+from holdgate.core.errors import Invalid, NotFound
 from holdgate.core.principal import Principal
 from holdgate.web.forms import Form, blank, read_form
 from holdgate.web.http.guards import SignedIn
@@ -77,7 +77,7 @@ async def _page(
         copy=service.copy_of(found),
         history=msgspec.convert(found.history, list[PastStatus]),
         live=found.sent_at is None,
-        form=form or blank(values),
+        form=blank(values) if form is None else msgspec.structs.replace(form, values={**values, **form.values}),
     )
     return await render(request, "applications/detail.html", view, nav="applications", status=422 if form else 200)
 
@@ -123,7 +123,10 @@ async def set_follow_up(
     form = await read_form(request, FollowUpForm)
     if form.data is None:
         return await _page(request, write, user, application_id, form)
-    await service.follow_up(write, user, application_id, form.data.day)
+    try:
+        await service.follow_up(write, user, application_id, form.data.day)
+    except Invalid as problem:
+        return await _page(request, write, user, application_id, form.refused(problem))
     said = "Reminder set." if form.data.day else "Reminder removed."
     return see_other(request, f"/applications/{application_id}#follow-up", said)
 
