@@ -1,5 +1,6 @@
 """The settings page: profile, résumé, cover letter, standing answers."""
 
+import asyncio
 import io
 import zipfile
 from pathlib import Path
@@ -12,7 +13,7 @@ from sqlalchemy import text as sql
 from holdgate.accounts.profile import cover_letter
 from holdgate.accounts.profile.profiles import ProfileView, load_profile
 from holdgate.accounts.profile.resume_files import MOST_BYTES, Document, document
-from holdgate.accounts.profile.resumes import load_resume
+from holdgate.accounts.profile.resumes import add_resume, load_resume
 from holdgate.accounts.sign_in.user_agents import browser_name
 from holdgate.accounts.tokens.personal import create_token
 from holdgate.core.errors import Invalid
@@ -24,6 +25,7 @@ from holdgate.mail.letters import find_letter, letter_data
 from holdgate.mail.message import render
 from tests.elements import elements, invalid, texts
 from tests.factories.accounts import Browser, World
+from tests.factories.races import impatient, until_it_waits
 
 EMAIL = "ada@example.com"
 PROFILE = {"name": "Ada Lovelace", "email": "ada@work.example", "phone": "+44 1", "cover_letter": "Dear {company}"}
@@ -323,6 +325,26 @@ async def test_several_resumes_are_kept_and_one_is_the_usual(world: World) -> No
     await browser.post(f"{second}/remove")
     assert (await browser.get("/settings/resume")).content == PDF + b"one.pdf"
     assert kept(await browser.get("/settings")) == [first]
+
+
+async def test_of_two_resumes_added_at_once_one_is_the_usual_and_without_it_the_other(world: World) -> None:
+    browser = await signed_in(world)
+    user_id = (await world.sql("SELECT id FROM users"))[0][0]
+    pid: asyncio.Future[int] = asyncio.Future()
+
+    async def add_another() -> None:
+        async with world.database.write("system") as session:
+            pid.set_result(await impatient(session))
+            await add_resume(session, user_id, document("two.pdf", PDF + b"two"))
+
+    async with world.database.write("system") as session:
+        await add_resume(session, user_id, document("one.pdf", PDF + b"one"))
+        job = asyncio.create_task(add_another())
+        await until_it_waits(world.database, await pid, job)
+    await job
+    assert (await browser.get("/settings/resume")).content == PDF + b"one"
+    assert (await browser.post("/settings/resume/remove")).status_code == 303
+    assert (await browser.get("/settings/resume")).content == PDF + b"two"
 
 
 async def test_a_json_resume_fills_the_profile_and_is_not_kept(world: World) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import delete, func, select, update
 
-from holdgate.accounts.models import ResumeFile
+from holdgate.accounts.models import ResumeFile, User
 from holdgate.accounts.profile.resume_files import Document
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid, NotFound
@@ -67,14 +67,18 @@ async def find_resume(session: Session, user_id: UUID, resume_id: UUID) -> Docum
 
 
 async def save_resume(session: WriteSession, user_id: UUID, resume: Document | None) -> None:
-    """Keep `resume` in place of the usual one; None removes that."""
+    """Keep `resume` in place of the usual one; None removes that, and the newest of the others is the usual one."""
+    await _alone(session, user_id)
     await session.execute(delete(ResumeFile).where(ResumeFile.user_id == user_id, ResumeFile.usual))
-    if resume is not None:
+    if resume is None:
+        await _choose_usual(session, user_id)
+    else:
         await _insert(session, user_id, resume, usual=True)
 
 
 async def add_resume(session: WriteSession, user_id: UUID, resume: Document) -> UUID:
     """Keep one more; the first is the usual one. Raises Invalid: there are too many."""
+    await _alone(session, user_id)
     there = await list_resumes(session, user_id)
     if len(there) >= MOST:
         raise Invalid(f"At most {MOST} résumés can be kept.", {"resume": "Remove one first."})
@@ -92,15 +96,26 @@ async def remove_resume(session: WriteSession, user_id: UUID, resume_id: UUID) -
     """If it was the usual one, the newest of the others is that. Raises ResumeNotFound"""
     await _check(session, user_id, resume_id)
     await session.execute(delete(ResumeFile).where(ResumeFile.id == resume_id))
+    await _choose_usual(session, user_id)
+
+
+async def _choose_usual(session: WriteSession, user_id: UUID) -> None:
+    """The newest, if none is the usual one."""
     there = await list_resumes(session, user_id)
-    if there and not any(each.usual for each in there):
+    if there and not there[0].usual:
         await session.execute(update(ResumeFile).where(ResumeFile.id == there[0].id).values(usual=True))
 
 
 async def _check(session: WriteSession, user_id: UUID, resume_id: UUID) -> None:
-    mine = select(ResumeFile.id).where(ResumeFile.id == resume_id, ResumeFile.user_id == user_id).with_for_update()
+    await _alone(session, user_id)
+    mine = select(ResumeFile.id).where(ResumeFile.id == resume_id, ResumeFile.user_id == user_id)
     if (await session.execute(mine)).first() is None:
         raise ResumeNotFound
+
+
+async def _alone(session: WriteSession, user_id: UUID) -> None:
+    """Nobody else changes this person's résumés at the same time: of two at once both might choose a usual one."""
+    await session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
 
 
 async def _insert(session: WriteSession, user_id: UUID, resume: Document, *, usual: bool) -> UUID:
