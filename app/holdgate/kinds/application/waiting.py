@@ -2,7 +2,6 @@
 
 from holdgate.accounts.profile.profiles import load_profile
 from holdgate.accounts.profile.questions import legal_weight
-from holdgate.accounts.profile.resumes import load_resume
 from holdgate.approvals.answering import answer_known
 from holdgate.core.db import WriteSession
 from holdgate.core.principal import Principal
@@ -13,7 +12,7 @@ from holdgate.postings.service import KIND
 async def resume_waiting(session: WriteSession, by: Principal) -> int:
     """How many applications of this person go on by what the profile says."""
     profile = await load_profile(session, by.id)
-    if profile is None or not profile.name.strip() or await load_resume(session, by.id) is None:
+    if profile is None or not profile.name.strip() or not profile.resume_name:
         return 0
     known = {
         " ".join(label.casefold().split()): answer

@@ -156,16 +156,10 @@ async def import_postings(
     if left_out and not wanted.leave_out_errors:
         named = {f"[{bad.row}].{bad.column}".rstrip("."): bad.message for bad in left_out[:NAMED]}
         raise Invalid("Some rows are invalid, so none was imported. Fix them, or skip them.", named)
-    done = await _import(session, by, "By API", parsed, leave_out=True, board=given.board)
+    import_id = await import_service.keep(session, by, "By API", parsed, board=given.board)
+    done = await import_service.confirm(session, by, import_id, leave_out_errors=True)
     warnings = [PostingWarning(warning.row, warning.column, warning.message) for warning in parsed.warnings]
     return ImportDone(done.new, done.known, done.refreshed, left_out, warnings)
-
-
-async def _import(
-    session: WriteSession, by: Principal, name: str, parsed: Parsed, *, leave_out: bool, board: str = ""
-) -> import_service.Imported:
-    import_id = await import_service.keep(session, by, name, parsed, board=board)
-    return await import_service.confirm(session, by, import_id, leave_out_errors=leave_out)
 
 
 handlers = [

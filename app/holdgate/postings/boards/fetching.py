@@ -8,7 +8,6 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import Invalid
 from holdgate.core.network import outgoing
-from holdgate.core.network.outgoing import RefusedRequest
 from holdgate.postings.boards import queries
 from holdgate.postings.boards.addresses import answer_of
 from holdgate.postings.errors import HostBusy
@@ -55,7 +54,11 @@ def target_of(url: str) -> str:
 
 def host_of_board(url: str) -> str:
     """The host, with its port if it names one, that is asked for an address. Raises BadUrl"""
-    return outgoing.checked_url(target_of(url)).netloc.decode("ascii")
+    return _host(target_of(url))
+
+
+def _host(target: str) -> str:
+    return outgoing.checked_url(target).netloc.decode("ascii")
 
 
 async def fetch(settings: Settings, database: Database, url: str) -> BoardAnswer:
@@ -68,7 +71,7 @@ async def fetch(settings: Settings, database: Database, url: str) -> BoardAnswer
     """
     try:
         answer = (await fetch_changed(settings, database, url)).answer
-    except (RefusedRequest, outgoing.OutgoingError) as error:
+    except outgoing.OutgoingError as error:
         raise Invalid(f"{error} Nothing has been imported.") from error
     assert answer is not None, "nothing was said of an answer before"
     return answer
@@ -91,7 +94,7 @@ async def fetch_changed(
     asked = {host_of_board(url)} if reserved else set()
     async with outgoing.client(settings, timeout=TIMEOUT, max_bytes=MAX_BYTES) as http:
         for _ in range(HOPS + 1):
-            host = outgoing.checked_url(target).netloc.decode("ascii")
+            host = _host(target)
             if host not in asked:
                 await _take_turn(database, host)
                 asked.add(host)

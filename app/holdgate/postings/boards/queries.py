@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -99,4 +99,4 @@ async def close_others(session: WriteSession, owner_id: UUID, board: str, presen
 async def count_open(session: AsyncSession, owner_id: UUID, board: str) -> int:
     """Postings of a board that have not gone from it."""
     mine = (Posting.owner_id == owner_id, Posting.board == board, Posting.gone_at.is_(None))
-    return len((await session.execute(select(Posting.id).where(*mine))).all())
+    return (await session.execute(select(func.count()).where(*mine))).scalar_one()
