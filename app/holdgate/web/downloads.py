@@ -1,8 +1,10 @@
-"""Files that are made while they are sent."""
+"""Files as people and programs download them."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
+from litestar import Response
 from litestar.response import Stream
 
 from holdgate.core.exports import as_csv, as_json
@@ -10,6 +12,15 @@ from holdgate.web.http.request import WebRequest
 
 CSV = "text/csv"  # its charset is added by the framework
 Rows: TypeAlias = AsyncIterator[Iterable[Mapping[str, Any]]]  # a chunk at a time
+
+
+def attachment(content: bytes, name: str, media_type: str) -> Response[bytes]:
+    """A whole file, under the name that it had."""
+    headers = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+        "Cache-Control": "no-store",
+    }
+    return Response(content, media_type=media_type, headers=headers)
 
 
 def download(pieces: AsyncGenerator[bytes, None], name: str, media_type: str) -> Stream:

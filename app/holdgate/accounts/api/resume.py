@@ -1,7 +1,6 @@
 """The résumé of one's profile for programs: putting one there, fetching it, removing it."""
 
 from typing import Annotated
-from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
@@ -18,6 +17,7 @@ from holdgate.core.errors import NotFound
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.tasks.schemas import Moment
+from holdgate.web.downloads import attachment
 from holdgate.web.http.request import WebRequest
 
 TAG = "Account"
@@ -63,8 +63,7 @@ async def get_resume(user: Principal, read: ReadSession) -> Response[bytes]:
     found = await resumes.load_resume(read, user.id)
     if found is None:
         raise NotFound("You have not uploaded a résumé.")
-    disposition = f"attachment; filename*=UTF-8''{quote(found.name)}"
-    return Response(found.content, media_type=FILE, headers={"Content-Disposition": disposition})
+    return attachment(found.content, found.name, FILE)
 
 
 async def _read_file(request: WebRequest, wanted: ResumeQuery) -> tuple[Document, None]:
@@ -125,8 +124,7 @@ async def add_resume(
 async def get_one_resume(user: Principal, read: ReadSession, resume_id: UUID) -> Response[bytes]:
     """The file as it was sent."""
     found = await resumes.find_resume(read, user.id, resume_id)
-    disposition = f"attachment; filename*=UTF-8''{quote(found.name)}"
-    return Response(found.content, media_type=FILE, headers={"Content-Disposition": disposition})
+    return attachment(found.content, found.name, FILE)
 
 
 @post(

@@ -1,6 +1,5 @@
 """A person's résumés under Settings: several, one of them the usual."""
 
-from urllib.parse import quote
 from uuid import UUID
 
 from litestar import Response, get, post
@@ -9,10 +8,11 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from holdgate.accounts.profile import json_resume, profiles, resumes
-from holdgate.accounts.profile.resume_files import MOST_BYTES, Document, document
+from holdgate.accounts.profile.resume_files import MOST_BYTES, document
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Invalid, NotFound
 from holdgate.core.principal import Principal
+from holdgate.web.downloads import attachment
 from holdgate.web.forms import uploaded
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import UPLOAD, WebRequest
@@ -46,17 +46,13 @@ async def usual_resume(read: Read, user: SignedIn) -> Response[bytes]:
     found = await resumes.load_resume(read, user.id)
     if found is None:
         raise NotFound("You have not uploaded a résumé.")
-    return _download(found)
+    return attachment(found.content, found.name, found.media_type)
 
 
 @get("/settings/resumes/{resume_id:uuid}", include_in_schema=False)
 async def one_resume(read: Read, user: SignedIn, resume_id: FromPath[UUID]) -> Response[bytes]:
-    return _download(await resumes.find_resume(read, user.id, resume_id))
-
-
-def _download(found: Document) -> Response[bytes]:
-    disposition = f"attachment; filename*=UTF-8''{quote(found.name)}"
-    return Response(found.content, media_type=found.media_type, headers={"Content-Disposition": disposition})
+    found = await resumes.find_resume(read, user.id, resume_id)
+    return attachment(found.content, found.name, found.media_type)
 
 
 @post("/settings/resumes", include_in_schema=False, opt={UPLOAD: True})

@@ -21,6 +21,7 @@ from holdgate.applications.states import AFTERWARDS, ApplicationStatus
 from holdgate.core.db import Session
 from holdgate.core.errors import Invalid, NotFound
 from holdgate.core.principal import Principal
+from holdgate.web.downloads import attachment
 from holdgate.web.forms import Form, blank, read_form
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
@@ -90,7 +91,7 @@ async def download_resume(user: SignedIn, read: Read, application_id: FromPath[U
     content = await queries.load_file(read, found.owner_id, copy.resume_sha256) if copy else None
     if copy is None or content is None:
         raise NotFound("No résumé is kept with this application.")
-    return hand_off.attachment(copy, content)
+    return attachment(content, copy.resume_name, copy.resume_type)
 
 
 @post("/applications/{application_id:uuid}/status", include_in_schema=False)

@@ -1,7 +1,6 @@
 """An application that its person sends: the employer's form beside what goes into it, and how it ended."""
 
 from typing import Annotated, Any
-from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
@@ -91,15 +90,6 @@ async def say_not_sent(
     except Invalid as problem:
         return await _page(request, write, user, application_id, form.refused(problem))
     return see_other(request, f"/applications/{application_id}", "Put aside. Retry its task to take it up again.")
-
-
-def attachment(copy: ApplicationCopy, content: bytes) -> Response[bytes]:
-    """The résumé as a download, under the name that it had."""
-    headers = {
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(copy.resume_name)}",
-        "Cache-Control": "no-store",
-    }
-    return Response(content, media_type=copy.resume_type, headers=headers)
 
 
 handlers: list[HTTPRouteHandler] = [show_hand_off, say_sent, say_not_sent]
