@@ -1,5 +1,8 @@
 """Tables in other files than CSV: Excel workbooks and XML feeds; and columns that a person names."""
 
+import io
+import zipfile
+
 import pytest
 
 from holdgate.postings.formats import FileReading, UnknownColumns, UnreadableFile, elements, parse, read, xlsx
@@ -48,6 +51,39 @@ def test_a_workbook_that_is_no_list_of_postings_is_refused(
     monkeypatch.setattr(elements, "MAX_ELEMENTS", 100_000)
     with pytest.raises(UnreadableFile, match=why):
         parse(workbook({1: HEADER, 2: THATCHER}, parts=parts), None)
+
+
+def damaged_sheet(data: bytes) -> bytes:
+    """The workbook with other bytes where its sheet is packed."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        sheet = archive.getinfo("xl/worksheets/jobs.xml")
+    begin = sheet.header_offset + 30 + len(sheet.filename)
+    return data[:begin] + b"\xff" * sheet.compress_size + data[begin + sheet.compress_size :]
+
+
+def cell(more: str) -> dict[str, bytes]:
+    return {"xl/worksheets/jobs.xml": f'<worksheet xmlns="{MAIN}"><row><c {more}</c></row></worksheet>'.encode()}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        damaged_sheet(workbook({1: HEADER, 2: THATCHER})),
+        workbook({}, parts=cell('t="s"><v>7</v>')),
+        workbook(
+            {},
+            parts={
+                **cell('s="1"><v>2958465</v>'),
+                "xl/workbook.xml": b'<workbook><workbookPr date1904="1"/></workbook>',
+                "xl/worksheets/sheet1.xml": cell('s="1"><v>2958465</v>')["xl/worksheets/jobs.xml"],
+            },
+        ),
+    ],
+    ids=["packed wrongly", "a text that is not there", "a day after the last"],
+)
+def test_a_damaged_workbook_is_refused_with_a_sentence(data: bytes) -> None:
+    with pytest.raises(UnreadableFile, match="damaged"):
+        parse(data, None)
 
 
 def test_cells_far_away_cost_nothing() -> None:

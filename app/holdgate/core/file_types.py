@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+import zlib
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 PDF, TEXT, CSV = "application/pdf", "text/plain", "text/csv"
@@ -22,6 +23,11 @@ SUFFIXES = {
     CSV: ".csv",
     TEXT: ".txt",
 }
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, EOFError, OSError,
+    LookupError, ArithmeticError, RuntimeError, ValueError,
+)  # fmt: skip
+"""What reading an archive raises that is not one, is broken or protected, or says what cannot be of what it holds."""
 _STARTS = {b"\x89PNG\r\n\x1a\n": PNG, b"\xff\xd8\xff": JPEG}
 
 
@@ -64,7 +70,7 @@ def _zipped_type(content: bytes) -> str | None:
                 return _office_type(archive)
             if "mimetype" in names and archive.getinfo("mimetype").file_size == len(ODT):
                 return ODT if archive.read("mimetype") == ODT.encode() else None
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError):
+    except DAMAGED:
         return None
     return None
 

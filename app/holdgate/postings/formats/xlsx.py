@@ -19,6 +19,7 @@ from xml.etree.ElementTree import Element
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError
 
+from holdgate.core.file_types import DAMAGED
 from holdgate.postings.formats.elements import elements, name_of
 from holdgate.postings.formats.rows import MAX_ROWS, UnreadableFile
 from holdgate.postings.formats.table import HEADINGS, MAX_COLUMNS, LinkedText
@@ -37,7 +38,7 @@ def is_workbook(data: bytes) -> bool:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return "xl/workbook.xml" in archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError):
+    except DAMAGED:
         return False
 
 
@@ -48,7 +49,7 @@ def records(data: bytes) -> list[tuple[int, list[str] | str]]:
             return _Workbook(archive).rows()
     except DefusedXmlException:
         raise UnreadableFile("This workbook declares a document type, which is not read here.") from None
-    except (zipfile.BadZipFile, ParseError, KeyError, NotImplementedError, EOFError, OSError, RuntimeError, ValueError):
+    except (ParseError, *DAMAGED):
         raise UnreadableFile(
             "This workbook is damaged or protected by a password. Open it, and save it as .xlsx or CSV."
         ) from None
