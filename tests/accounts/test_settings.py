@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text as sql
 
 from holdgate.accounts.profile import cover_letter
-from holdgate.accounts.profile.profiles import ProfileView, load_profile
+from holdgate.accounts.profile.profiles import ProfileView, load_profile, remember_answers
 from holdgate.accounts.profile.resume_files import MOST_BYTES, Document, document
 from holdgate.accounts.profile.resumes import add_resume, load_resume
 from holdgate.accounts.sign_in.user_agents import browser_name
@@ -302,6 +302,16 @@ async def test_a_person_is_told_of_a_new_token_by_email_and_the_email_does_not_h
         await session.execute(sql("DELETE FROM api_tokens"))
         with pytest.raises(NotNeeded):
             await find_letter("token_created").prepare(session, data, world.settings)
+
+
+async def test_what_is_too_long_for_a_profile_is_not_kept_in_it(world: World) -> None:
+    browser = await signed_in(world)
+    user_id = (await world.sql("SELECT id FROM users"))[0][0]
+    async with world.database.write("system") as session:
+        await remember_answers(session, user_id, {"Why us?": "x" * 5_001, "Notice period": "a month"})
+    assert (await profile_of(world))[0].answers == {"Notice period": "a month"}
+    refused = await browser.post("/settings/profile", {**PROFILE, "links": f"https://a.example/{'x' * 500}"})
+    assert refused.status_code == 422 and elements(refused, id="f-links-error")
 
 
 async def test_several_resumes_are_kept_and_one_is_the_usual(world: World) -> None:

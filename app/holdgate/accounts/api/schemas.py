@@ -8,15 +8,23 @@ from msgspec import UNSET, UnsetType
 
 from holdgate.accounts.models import ApiToken, User, UserSession
 from holdgate.accounts.profile.cover_letter import LONGEST
-from holdgate.accounts.profile.profiles import MOST_ANSWERS, MOST_LETTERS, MOST_LINKS, ProfileView
+from holdgate.accounts.profile.profiles import (
+    LONGEST_ANSWER,
+    LONGEST_LINK,
+    LONGEST_QUESTION,
+    MOST_ANSWERS,
+    MOST_LETTERS,
+    MOST_LINKS,
+    ProfileView,
+)
 from holdgate.accounts.sign_in.user_agents import browser_name
 from holdgate.api.paging import Paged
 from holdgate.tasks.schemas import Moment
 
 RoleName = Literal["member", "admin"]
 Mailbox = Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
-Question = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-Answer = Annotated[str, msgspec.Meta(max_length=5000)]
+Question = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_QUESTION)]
+Answer = Annotated[str, msgspec.Meta(max_length=LONGEST_ANSWER)]
 
 
 class UserItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +114,9 @@ class NewProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     first_name: Annotated[str, msgspec.Meta(max_length=100)] = ""
     last_name: Annotated[str, msgspec.Meta(max_length=100)] = ""
     phone: Annotated[str, msgspec.Meta(max_length=50)] = ""
-    links: Annotated[list[Annotated[str, msgspec.Meta(max_length=500)]], msgspec.Meta(max_length=MOST_LINKS)] = []
+    links: Annotated[
+        list[Annotated[str, msgspec.Meta(max_length=LONGEST_LINK)]], msgspec.Meta(max_length=MOST_LINKS)
+    ] = []
     cover_letter: Annotated[str, msgspec.Meta(max_length=LONGEST)] = ""
     letters: Annotated[dict[LetterName, Letter], msgspec.Meta(max_length=MOST_LETTERS)] = {}
     answers: Annotated[dict[Question, Answer], msgspec.Meta(max_length=MOST_ANSWERS)] = {}

@@ -13,7 +13,13 @@ from holdgate.accounts.models import UserSession
 from holdgate.accounts.pages import resumes as resumes_page
 from holdgate.accounts.profile import profiles
 from holdgate.accounts.profile.cover_letter import DEFAULT, LONGEST, PLACEHOLDERS
-from holdgate.accounts.profile.profiles import MOST_ANSWERS, ProfileChange, ProfileView
+from holdgate.accounts.profile.profiles import (
+    LONGEST_ANSWER,
+    LONGEST_QUESTION,
+    MOST_ANSWERS,
+    ProfileChange,
+    ProfileView,
+)
 from holdgate.accounts.profile.resumes import KeptResume, list_resumes
 from holdgate.accounts.sign_in.user_agents import browser_name
 from holdgate.core.config import Settings
@@ -28,10 +34,8 @@ from holdgate.web.http.sessions import Read, Write, discard
 from holdgate.web.render import render, see_other
 
 A_YEAR = 365 * 24 * 3600  # seconds
-Line = Annotated[str, msgspec.Meta(max_length=200)]
-Answer = Annotated[str, msgspec.Meta(max_length=5000)]
-
-
+Line = Annotated[str, msgspec.Meta(max_length=LONGEST_QUESTION)]
+Answer = Annotated[str, msgspec.Meta(max_length=LONGEST_ANSWER)]
 PLAIN = ("name", "first_name", "last_name", "email", "phone", "cover_letter")
 
 

@@ -22,7 +22,7 @@ from holdgate.core.text.addresses import checked_address
 from holdgate.feature import parts
 
 MOST_ANSWERS = 200
-LONGEST_QUESTION = 200  # characters, as the form of the settings takes
+LONGEST_QUESTION, LONGEST_ANSWER, LONGEST_LINK = 200, 5_000, 500  # characters
 MOST_LETTERS = 20
 MOST_LINKS = 10
 
@@ -119,18 +119,20 @@ async def settle_profile(session: WriteSession, by: Principal) -> int:
 
 async def remember_answers(session: WriteSession, user_id: UUID, learnt: Mapping[str, str]) -> None:
     """Keep answers to be used again, each in place of the one to the same question. Of more than `MOST_ANSWERS` the new
-    ones are left out."""
+    ones are left out, and so is one that is too long for a profile, which could not be saved with it."""
     found = select(Profile.answers).where(Profile.user_id == user_id).with_for_update()
     kept: dict[str, str] = (await session.execute(found)).scalar_one_or_none() or {}
     anew = {normalised(question) for question in learnt}
     answers = {question: answer for question, answer in kept.items() if normalised(question) not in anew}
     for question, answer in learnt.items():
-        if len(answers) < MOST_ANSWERS and question.strip() and answer.strip():
+        if len(answers) < MOST_ANSWERS and question.strip() and 0 < len(answer.strip()) <= LONGEST_ANSWER:
             answers[question[:LONGEST_QUESTION].strip()] = answer.strip()
     await session.execute(_upsert(user_id, {"answers": answers, "updated_at": func.now()}))
 
 
 def _link(given: str) -> str:
+    if len(given) > LONGEST_LINK:
+        raise Invalid("A link is invalid.", {"links": f"A link has at most {LONGEST_LINK} characters."})
     try:
         return str(checked_url(given if "://" in given else f"https://{given}"))
     except RefusedRequest as error:
