@@ -83,6 +83,8 @@ async def test_applied_elsewhere_is_set_by_a_day_counted_once_and_can_be_taken_b
     browser: Browser, database: Database, her: Principal
 ) -> None:
     [posting] = await make_postings(database, her, "Clerk")
+    for slip in ("0001-01-01", "0206-10-05", "9999-12-31"):
+        assert (await browser.send_form(f"/postings/{posting}/applied", {"day": slip})).status_code == 422
     for _ in range(2):
         assert (await browser.send_form(f"/postings/{posting}/applied", {"day": "2026-10-05"})).status_code == 303
     [made] = await of_person(database, her)

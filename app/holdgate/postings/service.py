@@ -26,6 +26,9 @@ from holdgate.tasks.service import TaskRequest
 MOST = 10_000
 """Postings in one run."""
 
+CENTURY = range(2000, 2200)
+"""Years in which a person may have applied: a slip of the year is told, and the database has no year 0."""
+
 KIND = "application.submit"
 
 
@@ -120,8 +123,12 @@ async def mark_applied_elsewhere(
     """The person has applied to these without Holdgate, now or at a time before. Returns to how many they had not yet.
 
     Raises:
-        PostingNotFound: any of them is unknown or not the person's own. EmptyRun, Invalid: none, or too many.
+        PostingNotFound: any of them is unknown or not the person's own. EmptyRun, Invalid: none, or too many; or the
+            time is none that can be meant.
     """
+    if at is not None and at.year not in CENTURY:
+        sentence = "Enter a date of this century."
+        raise Invalid(sentence, {"at": sentence})
     found = await _chosen(session, by, posting_ids)
     return len(await queries.set_applied_elsewhere(session, by.id, [posting.id for posting in found], at))
 

@@ -1,5 +1,5 @@
--- Whoever marks the dead letter of an application as resolved has applied by hand, unless it was put aside. Its
--- posting first: where there is no application yet, applications_elsewhere makes one.
+-- Whoever marks the dead letter of an application as resolved has applied by hand, unless it was put aside. The
+-- application before its posting, for which applications_elsewhere makes one where none has been sent.
 CREATE OR REPLACE FUNCTION applications_resolved() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 BEGIN
