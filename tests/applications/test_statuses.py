@@ -1,6 +1,7 @@
 """What comes of applications: recorded by a person, by an answered reminder, or by nothing being heard."""
 
-from datetime import UTC, datetime, timedelta
+import asyncio
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -18,6 +19,7 @@ from holdgate.core.principal import Principal
 from holdgate.kinds.application_follow_up import NOTHING_YET
 from holdgate.postings import service as postings
 from holdgate.testing import KindTester
+from tests.factories.races import impatient, until_it_waits
 from tests.kinds.applying import Applicant
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -115,6 +117,28 @@ async def test_a_reminder_is_a_task_that_asks_what_came_of_it(
     assert await tester.run(task_id) == "succeeded"
     [found] = await of_person(database, her)
     assert (found.status, found.notes, found.follow_up_at) == (status, "Called them.", None)
+
+
+async def test_of_two_reminders_set_at_once_the_second_replaces_the_first(
+    database: Database, ada: Applicant, her: Principal
+) -> None:
+    id = await elsewhere(database, ada, her)
+    pid: asyncio.Future[int] = asyncio.Future()
+
+    async def set_another() -> None:
+        async with database.write("system") as session:
+            pid.set_result(await impatient(session))
+            await service.follow_up(session, her, id, date(2999, 2, 1))
+
+    async with database.write("system") as session:
+        await service.follow_up(session, her, id, date(2999, 1, 31))
+        job = asyncio.create_task(set_another())
+        await until_it_waits(database, await pid, job)
+    await job
+    async with database.read() as session:
+        coming = "SELECT id FROM tasks WHERE kind = 'application.follow_up' AND state = 'scheduled'"
+        [task_id] = (await session.execute(text(coming))).scalars()
+        assert (await service.load(session, id, her.id)).follow_up_task_id == task_id
 
 
 async def test_an_answered_reminder_changes_nobody_elses_application(

@@ -196,7 +196,6 @@ _FORGET = text(
     " AND task_id IS NULL"
 )
 
-# Two that begin at once for the same host wait for each other here, so that both are counted.
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:key AS text), 0))")
 _BUSY = text(
     """
@@ -210,11 +209,16 @@ _BUSY = text(
 DAY = timedelta(days=1)
 
 
+async def alone(session: WriteSession, what: str) -> None:
+    """Of two that do this at once the second waits for the first to end."""
+    await session.execute(_ALONE, {"key": f"holdgate applications {what}"})
+
+
 async def busy_until(
     session: WriteSession, owner_id: UUID, host: str, task_id: UUID, most: int, *, now: datetime | None = None
 ) -> datetime | None:
     """When a person may apply to a host again to which `most` of their applications have gone within a day."""
-    await session.execute(_ALONE, {"key": f"holdgate applications {owner_id} {host}"})
+    await alone(session, f"{owner_id} {host}")  # so that both are counted
     values = {"owner": owner_id, "host": host, "task": task_id, "most": most, "day": DAY, "now": now}
     until: datetime | None = (await session.execute(_BUSY, values)).scalar_one()
     return until

@@ -165,6 +165,7 @@ async def follow_up(session: WriteSession, by: Principal, application_id: UUID, 
     Raises:
         ApplicationNotFound, NotSentYet; Invalid: a day that is over.
     """
+    await queries.alone(session, f"follow-up {application_id}")  # or the reminder of one would be of neither
     found = await load(session, application_id, by.scope)
     if found.sent_at is None:
         raise NotSentYet
