@@ -64,7 +64,7 @@ FIELD_LABELS = [
     ("location", "Location"),
     ("apply_url", "Where to apply"),
     ("description", "Description"),
-    ("external_id", "Their number"),
+    ("external_id", "Reference number"),
     ("questions", "Questions (JSON)"),
     ("status", "Status"),
     ("applied", "Date applied"),
@@ -93,7 +93,8 @@ class HowToRead(msgspec.Struct):
 
 
 class PreviewView(msgspec.Struct, frozen=True, kw_only=True):
-    """`asks_company`: the file names none, or its board's short name; `watch`: the form of a watch of its board."""
+    """`asks_company`: the file names none, or its board's short name; `watch`: the form of a watch of its board;
+    `size`: how many rows of each kind a page has."""
 
     preview: ImportPreview
     form: Form[Any]
@@ -107,6 +108,7 @@ class PreviewView(msgspec.Struct, frozen=True, kw_only=True):
     previous: str | None
     next: str | None
     watch: str
+    size: int = service.PAGE
 
 
 @get("/postings/import/{import_id:uuid}", include_in_schema=False)
