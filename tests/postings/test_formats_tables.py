@@ -70,6 +70,7 @@ def cell(more: str) -> dict[str, bytes]:
     [
         damaged_sheet(workbook({1: HEADER, 2: THATCHER})),
         workbook({}, parts=cell('t="s"><v>7</v>')),
+        workbook({}, parts={"xl/worksheets/jobs.xml": b'<worksheet><row r="99999999999"><c/></row></worksheet>'}),
         workbook(
             {},
             parts={
@@ -79,7 +80,7 @@ def cell(more: str) -> dict[str, bytes]:
             },
         ),
     ],
-    ids=["packed wrongly", "a text that is not there", "a day after the last"],
+    ids=["packed wrongly", "a text that is not there", "a row that is none", "a day after the last"],
 )
 def test_a_damaged_workbook_is_refused_with_a_sentence(data: bytes) -> None:
     with pytest.raises(UnreadableFile, match="damaged"):

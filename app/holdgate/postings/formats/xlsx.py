@@ -26,6 +26,7 @@ from holdgate.postings.formats.table import HEADINGS, MAX_COLUMNS, LinkedText
 
 MAX_UNPACKED = 48 * 1024 * 1024
 MAX_CELL = 300_000  # characters
+LAST_ROW = 1_048_576  # that a sheet can have; larger numbers are none in the database either
 
 # Those of the formats that come with Excel which are dates, without times of day alone.
 _DATES = frozenset({14, 15, 16, 17, 22, *range(27, 32), 36, *range(50, 59)})
@@ -89,6 +90,8 @@ class _Workbook:
             match name_of(element):
                 case "row":
                     number = int(element.get("r") or number + 1)
+                    if number > LAST_ROW:
+                        raise ValueError("no sheet has such a row")
                     if len(found) > MAX_ROWS + HEADINGS:
                         raise UnreadableFile(f"The sheet has more than {MAX_ROWS:,} rows. Split it into smaller files.")
                     if any(cells := self._cells(element)):
