@@ -29,6 +29,7 @@ async def test_a_posting_is_added_and_edited_and_then_no_import_changes_it(
     where = made.headers["location"]
     form = await browser.get(f"{where}/edit")
     assert [each["value"] for each in elements(form, "input", name="valid_through")] == ["2031-05-04"]
+    assert [each["value"] for each in elements(form, "input", name="apply_url")] == [""], "its own page, wherever it is"
 
     edited = {**POSTING, "title": "Master thatcher", "apply_url": "jobs@reed.example"}
     assert (await browser.send_form(f"{where}/edit", edited)).status_code == 303

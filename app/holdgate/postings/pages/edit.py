@@ -61,6 +61,8 @@ async def show_posting_form(
 ) -> Response[str]:
     posting = await service.load(read, posting_id, user.id)
     values = {name: getattr(posting, name) for name in NewPosting.__struct_fields__}
+    if posting.apply_url == posting.url:  # else it would stay behind when the address of the posting is changed
+        values["apply_url"] = ""
     return await _page(request, read, user, blank(values), posting_id, 200)
 
 
