@@ -212,10 +212,13 @@ async def test_a_wall_against_programs_is_no_sign_in_and_is_asked_once(
         assert site.lines == ["POST /apply"]
 
 
-async def test_a_receipt_from_behind_a_guard_is_a_receipt(ada: Applicant, tester: KindTester) -> None:
-    async with odd_site(data('{"receipt": "R1"}', "201 Created\nX-DataDome: protected")) as site:
+@pytest.mark.parametrize(("status", "end"), [("201 Created", "succeeded"), ("422 Unprocessable", "dead_letter")])
+async def test_an_answer_from_behind_a_guard_is_the_sites(
+    ada: Applicant, tester: KindTester, status: str, end: str
+) -> None:
+    async with odd_site(data('{"receipt": "R1"}', f"{status}\nX-DataDome: protected")) as site:
         task_id = await ada.approved("guarded", apply_url=f"{site.url}/apply")
-        assert await tester.run(task_id) == "succeeded"
+        assert await tester.run(task_id) == end
 
 
 async def test_a_sign_in_page_with_a_captcha_is_a_wish_for_a_sign_in(ada: Applicant, tester: KindTester) -> None:

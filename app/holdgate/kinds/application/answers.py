@@ -93,9 +93,9 @@ def _is_wall(response: httpx.Response) -> bool:
     if any(name in response.headers for name in _WALL_HEADERS):
         return True
     shut = response.status_code in (401, 403, 405, 406, 429, 503)
-    # DataDome names itself in every answer of a site, also in a receipt.
-    marked = "x-datadome" in response.headers or bool(_WALL.search(response.content))
-    return shut and not _is_login_page(response) and marked
+    # DataDome names itself in every answer of a site, also in a receipt; these are the ones by which it refuses.
+    refused = response.status_code in (401, 403) and "x-datadome" in response.headers
+    return not _is_login_page(response) and (refused or (shut and bool(_WALL.search(response.content))))
 
 
 def _is_login_page(response: httpx.Response) -> bool:
