@@ -49,7 +49,9 @@ async def watch_board(ctx: Context, payload: BoardWatch) -> WatchResult:
     if found.answer is None:
         return WatchResult(unchanged=True)
     answer = last._replace(etag=found.etag, modified=found.modified)
-    return await ctx.transact("keep", watching.keep, by, payload, found.answer.parsed, answer)
+    parsed = found.answer.parsed
+    rows = await ctx.in_thread(watching.wanted_rows, parsed.rows, payload)
+    return await ctx.transact("keep", watching.keep, by, payload, parsed, rows, answer)
 
 
 async def _nothing(ctx: Context, by: Principal, payload: BoardWatch, nothing: NoPostings) -> WatchResult:

@@ -66,6 +66,11 @@ async def last_look(session: Session, owner_id: UUID, watch: BoardWatch) -> Last
     return await queries.last_answer(session, owner_id, watch.digest)
 
 
+def wanted_rows(rows: list[PostingRow], watch: BoardWatch) -> list[PostingRow]:
+    """Those that the filters let through. Reads the texts of all: call it in a thread."""
+    return [row for row in rows if wanted(row, watch)]
+
+
 def wanted(row: PostingRow, watch: BoardWatch) -> bool:
     """Whether the filters let a posting through."""
     if watch.words.strip():
@@ -86,10 +91,9 @@ def _has(text: str, alternative: str) -> bool:
 
 
 async def keep(
-    session: WriteSession, by: Principal, watch: BoardWatch, parsed: Parsed, answer: LastAnswer
+    session: WriteSession, by: Principal, watch: BoardWatch, parsed: Parsed, rows: list[PostingRow], answer: LastAnswer
 ) -> WatchResult:
-    """Import what is wanted of a board's answer, close what has gone from it, and note by what it is known."""
-    rows = [row for row in parsed.rows if wanted(row, watch)]
+    """Import the wanted `rows` of a board's answer, close what has gone from it, and note by what it is known."""
     board = target_of(watch.address)
     done = imports.Imported(0, 0)
     if rows:
