@@ -7,6 +7,9 @@ work permit, a criminal record, salary, who somebody is, a consent) is never ans
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
+
+KNOWN = 4096  # questions: a form's are compared with all that a person has answered, each several times
 
 LEGAL: Mapping[str, re.Pattern[str]] = {
     "work permit": re.compile(
@@ -43,6 +46,7 @@ TOPICS: Mapping[str, re.Pattern[str]] = {
 }
 
 
+@lru_cache(KNOWN)
 def normalised(text: str) -> str:
     """Its words alone: without case, accents and signs."""
     plain = unicodedata.normalize("NFKD", text.casefold())
@@ -50,11 +54,13 @@ def normalised(text: str) -> str:
     return " ".join(letters.split())
 
 
+@lru_cache(KNOWN)
 def legal_weight(text: str) -> str:
     """What about, or "" for none."""
     return _first(LEGAL, normalised(text.replace("_", " ")))
 
 
+@lru_cache(KNOWN)
 def topic(text: str) -> str:
     """What it asks, in whatever words, or "" for what is only itself."""
     return _first(TOPICS, normalised(text.replace("_", " ")))
