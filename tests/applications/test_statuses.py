@@ -141,6 +141,20 @@ async def test_of_two_reminders_set_at_once_the_second_replaces_the_first(
         assert (await service.load(session, id, her.id)).follow_up_task_id == task_id
 
 
+async def test_nobody_is_reminded_of_what_they_have_not_applied_for_after_all(
+    database: Database, ada: Applicant, her: Principal, tester: KindTester
+) -> None:
+    id = await elsewhere(database, ada, her)
+    async with database.write("system") as session:
+        await service.follow_up(session, her, id, date(2999, 1, 31))
+    async with database.read() as session:
+        found = await service.load(session, id, her.id)
+    assert found.posting_id is not None and found.follow_up_task_id is not None
+    async with database.write("system") as session:
+        await service.take_back_elsewhere(session, her, found.posting_id)
+    assert (await tester.task(found.follow_up_task_id)).state == "cancelled"
+
+
 async def test_an_answered_reminder_changes_nobody_elses_application(
     database: Database, ada: Applicant, her: Principal
 ) -> None:

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, func, literal, select, text, true, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, literal, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.applications.models import Application, ApplicationFile
-from holdgate.applications.states import APPLICATION_MACHINE, ApplicationStatus, ApplicationVerb
+from holdgate.applications.states import APPLICATION_MACHINE, ApplicationChannel, ApplicationStatus, ApplicationVerb
 from holdgate.core.db import WriteSession
 from holdgate.core.ids import uuid7
 from holdgate.core.paging import Cursor, before_cursor
@@ -186,15 +186,28 @@ async def older_than(
     return (await session.execute(found)).scalars().all()
 
 
+def _elsewhere(owner_id: UUID, posting_id: UUID) -> ColumnElement[bool]:
+    return and_(
+        Application.owner_id == owner_id,
+        Application.posting_id == posting_id,
+        Application.channel == ApplicationChannel.ELSEWHERE,
+        Application.task_id.is_(None),
+    )
+
+
+async def reminders_elsewhere(session: AsyncSession, owner_id: UUID, posting_id: UUID) -> Sequence[UUID]:
+    """The tasks that remind of what was applied for elsewhere."""
+    found = select(Application.follow_up_task_id).where(
+        _elsewhere(owner_id, posting_id), Application.follow_up_task_id.is_not(None)
+    )
+    return [id for id in (await session.execute(found)).scalars() if id is not None]
+
+
 async def forget_elsewhere(session: WriteSession, owner_id: UUID, posting_id: UUID) -> None:
     """What was said to have been applied for elsewhere, and was not."""
-    await session.execute(_FORGET, {"owner": owner_id, "posting": posting_id})
+    gone = delete(Application).where(_elsewhere(owner_id, posting_id))
+    await session.execute(gone.execution_options(synchronize_session=False))
 
-
-_FORGET = text(
-    "DELETE FROM applications WHERE owner_id = :owner AND posting_id = :posting AND channel = 'elsewhere'"
-    " AND task_id IS NULL"
-)
 
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:key AS text), 0))")
 _BUSY = text(

@@ -122,6 +122,9 @@ async def _run_to_its_end(session: WriteSession, task: Task) -> None:
 async def take_back_elsewhere(session: WriteSession, by: Principal, posting_id: UUID) -> None:
     """A posting was marked as applied elsewhere by mistake. Raises as `postings.unmark_applied_elsewhere`."""
     await postings.unmark_applied_elsewhere(session, by, posting_id)
+    reminders = await queries.reminders_elsewhere(session, by.id, posting_id)
+    if reminders:
+        await moves.move_tasks(session, TaskVerb.CANCEL, Task.id.in_(reminders), reason="Not applied for after all.")
     await queries.forget_elsewhere(session, by.id, posting_id)
 
 
