@@ -4,9 +4,10 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import DateTime, TextClause
+from sqlalchemy import DateTime, TextClause, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.expression import TextualSelect
 from sqlalchemy.types import NullType
 
 from holdgate.core.db import WriteSession
@@ -44,10 +45,11 @@ async def prune(session: WriteSession, sweep: Round, what: Expiring, kept: timed
 
 async def count_old(session: AsyncSession, what: Expiring, kept: timedelta) -> int:
     """How many would be deleted now, as far as a preview counts."""
-    return len((await session.execute(_typed(what.find), {"kept": kept, "limit": COUNTED})).all())
+    counted = select(func.count()).select_from(_typed(what.find).subquery())
+    return (await session.execute(counted, {"kept": kept, "limit": COUNTED})).scalar_one()
 
 
-def _typed(find: TextClause) -> Any:
+def _typed(find: TextClause) -> TextualSelect:
     return find.columns(id=NullType(), at=DateTime(timezone=True), line=JSONB())
 
 
