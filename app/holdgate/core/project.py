@@ -19,8 +19,7 @@ def environment(environ: Mapping[str, str], folder: Path | None = None) -> dict[
     Raises:
         ConfigError: a file can’t be read, or its table `[tool.holdgate]` has something unknown.
     """
-    here = folder or Path()
-    return {**_pyproject(here / PYPROJECT), **_dotenv(here / DOTENV), **environ}
+    return sources(environ, folder)[0]
 
 
 def sources(environ: Mapping[str, str], folder: Path | None = None) -> tuple[dict[str, str], dict[str, str]]:
@@ -28,7 +27,7 @@ def sources(environ: Mapping[str, str], folder: Path | None = None) -> tuple[dic
     here = folder or Path()
     parts = {PYPROJECT: _pyproject(here / PYPROJECT), DOTENV: _dotenv(here / DOTENV), "environment": environ}
     origin = {name: source for source, part in parts.items() for name in part}
-    return environment(environ, folder), origin
+    return {name: value for part in parts.values() for name, value in part.items()}, origin
 
 
 def _dotenv(path: Path) -> dict[str, str]:
