@@ -132,17 +132,11 @@ PROXIES = SettingType(_proxies, "addresses or networks separated by commas, such
 
 
 def _listen(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", text) or (":" in text and not _is_address(text)):
+    if not re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", text):
         raise ValueError
-    return text
-
-
-def _is_address(text: str) -> bool:
-    try:
+    if ":" in text:
         ip_address(text)
-    except ValueError:
-        return False
-    return True
+    return text
 
 
 LISTEN = SettingType(_listen, "an address of this machine, such as 127.0.0.1, 0.0.0.0 or ::")
