@@ -20,7 +20,6 @@ from holdgate.core.db import Database, WriteSession
 from holdgate.core.ids import uuid7
 from holdgate.core.text.addresses import BadAddress, canonical_address, checked_address
 from holdgate.core.upkeep import Round
-from holdgate.feature import parts
 from holdgate.personal_data.addresses import ERASED, Sought, pseudonym, sought
 from holdgate.personal_data.columns import tables, texts
 from holdgate.personal_data.errors import AlreadyErased
@@ -29,7 +28,7 @@ from holdgate.personal_data.statements import EMPTY, LAST, STOP
 from holdgate.tasks.artifacts import forget_files
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue.moves import move_tasks
-from holdgate.tasks.queue.retention import delete_tasks
+from holdgate.tasks.queue.retention import delete_tasks, is_decided
 from holdgate.tasks.states import FINISHED, TaskVerb
 
 CHUNK = 500
@@ -139,8 +138,7 @@ async def _delete(session: WriteSession, settings: Settings, erasure: Erasure, a
     if await _runs(session, erasure):
         erasure.step = CANCELLING
         return None
-    decided = or_(text("false"), *parts("decided"))
-    rows = await session.execute(select(Task.id).where(_theirs(erasure), not_(decided)).limit(CHUNK))
+    rows = await session.execute(select(Task.id).where(_theirs(erasure), not_(is_decided())).limit(CHUNK))
     ids = list(rows.scalars())
     if ids and (files := await delete_tasks(session, ids)):
         after.append(partial(forget_files, settings, files))

@@ -4,21 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.approvals.evidence import receipts
 from holdgate.approvals.models import Approval
 from holdgate.core.config import Settings
+from holdgate.tasks.models import Task
 from holdgate.tasks.queue.archiving import by_task, read_parts
 
-# As receipts.DECIDED: of these there is a receipt.
-DECIDED = text(
-    """
-    EXISTS (SELECT FROM approvals a WHERE a.task_id = tasks.id
-            AND a.state IN ('approved', 'answered', 'rejected', 'changes_requested', 'expired'))
-    """
-)
+# There is a receipt of these.
+DECIDED = exists().where(Approval.task_id == Task.id, Approval.state.in_(receipts.DECIDED)).correlate(Task)
 _REQUESTS = by_task(
     """
     SELECT a.task_id, jsonb_agg(to_jsonb(a) - 'task_id' || jsonb_build_object(

@@ -190,7 +190,7 @@ class Going(NamedTuple):
 
 async def preview(session: AsyncSession, rules: Rules, *, now: datetime | None = None) -> list[Going]:
     """What would be deleted. It reads every finished task."""
-    decided = _decided()
+    decided = is_decided()
     sorts = {
         "finished tasks": and_(not_(_DEAD), not_(decided)),
         "tasks with decisions": decided,
@@ -214,7 +214,7 @@ _DEAD = and_(Task.state == TaskState.DEAD_LETTER, Task.resolved_at.is_(None))
 _ENDED = func.greatest(Task.finished_at, Task.resolved_at)
 
 
-def _decided() -> ColumnElement[bool]:
+def is_decided() -> ColumnElement[bool]:
     """Whether people have decided on the task, as a feature knows."""
     return or_(literal_column("false"), *parts("decided"))
 
@@ -225,7 +225,7 @@ def _over(rules: Rules, at: ColumnElement[datetime]) -> tuple[ColumnElement[bool
     def before(kept: timedelta | None) -> ColumnElement[bool]:
         return literal_column("false") if kept is None else at - kept > _ENDED
 
-    decided = _decided()
+    decided = is_decided()
     agreed = and_(
         or_(not_(_DEAD), before(rules.dead_letters)),
         or_(not_(decided), before(rules.decided)),
