@@ -80,7 +80,7 @@ async def test_nothing_of_an_erased_person_is_left_and_receipts_still_verify(
     before = await left(database, ANN)
     assert len(before) > 15, before
     async with database.write("user:boss@people.example") as session:
-        erasure = await request_erasure(session, ANN)
+        erasure = await request_erasure(session, None, ANN)
     await erase_all(database, settings)
     async with database.read() as session:
         theirs = await session.execute(text("SELECT count(*) FROM tasks WHERE owner_id = :id"), {"id": ann.id})

@@ -145,7 +145,7 @@ def erase_user(email: str, yes: bool) -> None:
         database = Database(settings.database_url, name="holdgate cli", pooler=settings.database_pooler)
         try:
             async with database.write("system") as session:
-                begun = await erasing.request_erasure(session, email)
+                begun = await erasing.request_erasure(session, None, email)
             await erasing.erase_all(database, settings)
             async with database.read() as session:
                 done = await erasing.find_erasure(session, begun.id)

@@ -14,7 +14,6 @@ from holdgate.api.router import PATH
 from holdgate.api.routes import get, post
 from holdgate.api.signatures import Query
 from holdgate.core.db import ReadSession, WriteSession
-from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.core.text.addresses import checked_address
@@ -87,9 +86,7 @@ async def export_own(request: WebRequest, user: Principal) -> Stream:
 async def erase(session: WriteSession, by: Principal, wanted: NewErasure) -> MutationReply[ErasureItem]:
     """What is theirs is deleted, and what has to be kept says a pseudonym. Nothing undoes it. Their access ends at
     once, the rest follows within minutes. 409 for the last administrator."""
-    if checked_address(wanted.address) == by.email:
-        raise Invalid("You can't erase yourself.", {"address": "Ask another administrator."})
-    erasure = await erasing.request_erasure(session, wanted.address)
+    erasure = await erasing.request_erasure(session, by, wanted.address)
     return MutationReply(_item(erasure), 201, f"{PATH}/people/erasures/{erasure.id}")
 
 

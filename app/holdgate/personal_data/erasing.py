@@ -17,8 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.accounts import service as accounts
 from holdgate.core.config import Settings
 from holdgate.core.db import Database, WriteSession
+from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
-from holdgate.core.text.addresses import BadAddress, canonical_address, checked_address
+from holdgate.core.principal import Principal
+from holdgate.core.telemetry import log
+from holdgate.core.text.addresses import BadAddress, canonical_address, checked_address, same_person
 from holdgate.core.upkeep import Round
 from holdgate.personal_data.addresses import ERASED, Sought, pseudonym, sought
 from holdgate.personal_data.columns import tables, texts
@@ -41,15 +44,23 @@ _ERASING = text("SELECT set_config('holdgate.erasing', 'on', true)")
 
 After = list[Callable[[], Awaitable[object]]]
 
+logger = log.get(__name__)
 
-async def request_erasure(session: WriteSession, email: str) -> Erasure:
+
+async def request_erasure(session: WriteSession, by: Principal | None, email: str) -> Erasure:
     """Begin it: an account is disabled with this transaction, the rest follows within minutes.
+
+    Args:
+        by: None: whoever operates it, on the command line.
 
     Raises:
         BadAddress, LastAdmin
+        Invalid: it is their own address, perhaps with another tag: that is the same person's.
         AlreadyErased: the address is a pseudonym.
     """
     address = checked_address(email)
+    if by is not None and same_person(address, by.email):
+        raise Invalid("You can’t erase yourself.", {"address": "Ask another administrator."})
     if address.endswith(f"@{ERASED}"):
         raise AlreadyErased
     found = await session.execute(select(Erasure).where(Erasure.address == address))
@@ -62,6 +73,7 @@ async def request_erasure(session: WriteSession, email: str) -> Erasure:
     session.add(new)
     await session.flush()
     await session.refresh(new)
+    logger.info("erasure requested", pseudonym=new.pseudonym, by=by.email if by else "system")
     return new
 
 
@@ -89,7 +101,7 @@ async def erase_next(session: WriteSession, settings: Settings, after: After) ->
     name, step = _steps()[erasure.step]
     changed = await step(session, settings, erasure, after)
     if changed is None:
-        return not await _runs(session, erasure)
+        return False
     erasure.changed = {**erasure.changed, **({name: erasure.changed.get(name, 0) + changed} if changed else {})}
     if changed < CHUNK or name not in CHUNKED:
         erasure.step += 1

@@ -72,16 +72,12 @@ async def erase(request: WebRequest, write: Write, user: SignedIn) -> Response[s
     wanted = form.data
     if wanted is not None:
         try:
-            address = checked_address(wanted.address)
-            if address == user.email:
-                raise Invalid("You can't erase yourself.", {"address": "Ask another administrator."})
             if wanted.again.strip().casefold() != wanted.address.strip().casefold():
                 raise Invalid("Enter the address again.", {"again": "It must be the same address."})
-            erasure = await erasing.request_erasure(write, address)
+            erasure = await erasing.request_erasure(write, user, wanted.address)
         except Invalid as problem:
             form = form.refused(problem)
         else:
-            logger.info("erasure requested", pseudonym=erasure.pseudonym, by=user.email)
             return see_other(request, PATH, f"The person becomes {erasure.pseudonym}. This takes some minutes.")
     address = wanted.address if wanted else ""
     return await _page(request, write, address, form, status=422)
