@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from holdgate.accounts.models import User
     from holdgate.core.config import Settings
     from holdgate.core.db import WriteSession
+    from holdgate.personal_data.models import Erasure
 
 T = TypeVar("T")
 
@@ -141,7 +142,7 @@ def erase_user(email: str, yes: bool) -> None:
     if not yes:
         click.confirm(f"Erase {email} permanently?", abort=True, err=True)
 
-    async def erase(settings: "Settings") -> tuple[str, int]:
+    async def erase(settings: "Settings") -> "Erasure":
         database = Database(settings.database_url, name="holdgate cli", pooler=settings.database_pooler)
         try:
             async with database.write("system") as session:
@@ -150,13 +151,17 @@ def erase_user(email: str, yes: bool) -> None:
             async with database.read() as session:
                 done = await erasing.find_erasure(session, begun.id)
             assert done is not None
-            return done.pseudonym, sum(done.changed.values())
+            return done
         finally:
             await database.dispose()
 
     with servers() as settings:
-        pseudonym, rows = asyncio.run(erase(settings))
-    click.echo(f"Erased: {rows:,} rows deleted or changed. What is kept says {pseudonym}.")
+        erasure = asyncio.run(erase(settings))
+    if erasure.done_at is None:
+        click.echo(f"{email} has no access any more. Tasks of theirs still run; a worker erases the rest after them.")
+    else:
+        rows = sum(erasure.changed.values())
+        click.echo(f"Erased: {rows:,} rows deleted or changed. What is kept says {erasure.pseudonym}.")
 
 
 async def _person(session: "WriteSession", email: str) -> "User":
