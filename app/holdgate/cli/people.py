@@ -109,18 +109,15 @@ def export_user(email: str, mentions: bool) -> None:
     """Print all that is stored about EMAIL, with or without an account, as JSON."""
     import asyncio
 
-    from holdgate.accounts import service as accounts
     from holdgate.core.db import Database
-    from holdgate.core.text.addresses import checked_address
-    from holdgate.personal_data.exporting import ExportedPerson, export_person
+    from holdgate.personal_data.exporting import export_person, find_person
 
     async def write(settings: "Settings") -> None:
-        address = checked_address(email)
         database = Database(settings.database_url, name="holdgate cli", pooler=settings.database_pooler)
         try:
             async with database.read() as session:
-                found = await accounts.find_user_by_email(session, address)
-            async for piece in export_person(database, ExportedPerson(address, found.id if found else None, mentions)):
+                person = await find_person(session, email, mentions=mentions)
+            async for piece in export_person(database, person):
                 click.echo(piece, nl=False)
         finally:
             await database.dispose()

@@ -7,7 +7,6 @@ from uuid import UUID
 import msgspec
 from litestar.response import Stream
 
-from holdgate.accounts import service as accounts
 from holdgate.accounts.tokens.bearer import forget_holders
 from holdgate.api.idempotency import MutationReply
 from holdgate.api.router import PATH
@@ -16,10 +15,10 @@ from holdgate.api.signatures import Query
 from holdgate.core.db import ReadSession, WriteSession
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.core.text.addresses import checked_address
+from holdgate.core.telemetry import log
 from holdgate.personal_data import erasing
 from holdgate.personal_data.errors import ErasureNotFound
-from holdgate.personal_data.exporting import ExportedPerson, export_person
+from holdgate.personal_data.exporting import ExportedPerson, export_person, find_person
 from holdgate.personal_data.models import Erasure
 from holdgate.personal_data.views import NAME
 from holdgate.web.downloads import download
@@ -27,6 +26,8 @@ from holdgate.web.http.request import WebRequest
 
 TAG = "People"
 Address = Annotated[str, msgspec.Meta(min_length=3, max_length=254)]
+
+logger = log.get(__name__)
 
 
 class PersonQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,9 +62,8 @@ def _item(erasure: Erasure) -> ErasureItem:
 async def export(request: WebRequest, user: Principal, read: ReadSession, wanted: Query[PersonQuery]) -> Stream:
     """One JSON object with the rows of every table that are theirs, and those in which the address stands: look through
     it before you pass it on. Cut off, it is no JSON."""
-    address = checked_address(wanted.address)
-    found = await accounts.find_user_by_email(read, address)
-    person = ExportedPerson(address, found.id if found else None, mentions=True)
+    person = await find_person(read, wanted.address)
+    logger.info("personal data exported", by=user.email)
     return download(export_person(request.app.state.database, person), NAME, "application/json")
 
 

@@ -9,7 +9,9 @@ import msgspec
 from sqlalchemy import Column, ColumnElement, LargeBinary, Table, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
-from holdgate.core.db import Database
+from holdgate.accounts import service as accounts
+from holdgate.core.db import Database, Session
+from holdgate.core.text.addresses import checked_address
 from holdgate.personal_data.addresses import sought
 from holdgate.personal_data.columns import HIDDEN, addressed, mentions, name_of, owned, tables, texts
 
@@ -22,6 +24,13 @@ class ExportedPerson(msgspec.Struct, frozen=True):
     address: str
     user_id: UUID | None
     mentions: bool
+
+
+async def find_person(session: Session, email: str, *, mentions: bool = True) -> ExportedPerson:
+    """Whoever has the address, with or without an account. Raises BadAddress."""
+    address = checked_address(email)
+    found = await accounts.find_user_by_email(session, address)
+    return ExportedPerson(address, found.id if found else None, mentions)
 
 
 async def export_person(database: Database, person: ExportedPerson) -> AsyncGenerator[bytes, None]:

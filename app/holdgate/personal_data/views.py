@@ -14,7 +14,7 @@ from holdgate.core.errors import Invalid
 from holdgate.core.telemetry import log
 from holdgate.core.text.addresses import checked_address
 from holdgate.personal_data import erasing
-from holdgate.personal_data.exporting import ExportedPerson, export_person
+from holdgate.personal_data.exporting import ExportedPerson, export_person, find_person
 from holdgate.personal_data.models import Erasure
 from holdgate.web.downloads import download
 from holdgate.web.forms import Form, blank, read_form
@@ -59,10 +59,8 @@ async def show(request: WebRequest, read: Read, user: SignedIn, address: FromQue
 
 @get("/export.json", include_in_schema=False)
 async def export(request: WebRequest, read: Read, user: SignedIn, address: FromQuery[str]) -> Stream:
-    checked = checked_address(address)
-    found = await accounts.find_user_by_email(read, checked)
+    person = await find_person(read, address)
     logger.info("personal data exported", by=user.email)
-    person = ExportedPerson(checked, found.id if found else None, mentions=True)
     return download(export_person(request.app.state.database, person), NAME, "application/json")
 
 
