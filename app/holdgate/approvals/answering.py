@@ -30,7 +30,7 @@ async def answer_known(
         .join(Task, Task.id == Approval.task_id)
         .where(Task.kind == kind, Task.owner_id == by.id, waits_for(by))
         .where(Approval.hold == HoldType.INPUT, Approval.state == ApprovalState.PENDING)
-        .order_by(Approval.id)
+        .order_by(Approval.task_id)  # as tasks are locked
         .limit(MOST)
     )
     answered = 0
