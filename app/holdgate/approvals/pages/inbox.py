@@ -72,7 +72,6 @@ class ApprovalView(msgspec.Struct, frozen=True):
     detail: Detail
     opens: bool
     replies: bool
-    run_name: str
     question: QuestionView
     course: ApprovalModel
     timeline: list[TimelineLine]
@@ -144,7 +143,6 @@ async def approval_page(
         detail,
         user.scope in (None, task.owner_id),
         inbox.owes_reply(detail.approval, user) and course.open_note is not None,
-        detail.run_name,
         question_view(
             detail.approval,
             detail.before,
