@@ -1,14 +1,17 @@
 """The servers that a command works with."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from holdgate.core.config import Settings
+    from holdgate.core.db import WriteSession
+
+T = TypeVar("T")
 
 
 def given() -> "Settings":
@@ -44,3 +47,11 @@ def servers() -> "Iterator[Settings]":
             postgres.stop(settings.data_dir)
         if not ran[1] and not settings.redis_url:
             valkey.stop(settings.data_dir)
+
+
+def in_transaction(work: "Callable[[WriteSession], Awaitable[T]]") -> T:
+    """One transaction with these servers, as `system`."""
+    from holdgate import development
+
+    with servers() as settings:
+        return development.in_transaction(settings, work)

@@ -1,23 +1,13 @@
 """Commands for groups of people."""
 
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from holdgate.cli.attached import servers
+from holdgate.cli.attached import in_transaction
 
 if TYPE_CHECKING:
     from holdgate.core.db import WriteSession
-
-T = TypeVar("T")
-
-
-def _do(work: Callable[["WriteSession"], Coroutine[Any, Any, T]]) -> T:
-    from holdgate.development import in_transaction
-
-    with servers() as settings:
-        return in_transaction(settings, work)
 
 
 @click.group()
@@ -34,7 +24,7 @@ def create_group(name: str, emails: tuple[str, ...], description: str) -> None:
     from holdgate.groups import service
     from holdgate.groups.names import PREFIX
 
-    made = _do(lambda session: service.create_group(session, name, description=description, members=emails))
+    made = in_transaction(lambda session: service.create_group(session, name, description=description, members=emails))
     click.echo(f"The group {made} has been created. Ask it as {PREFIX}{made}.")
 
 
@@ -49,7 +39,7 @@ def list_groups() -> None:
             found += [(row.group.name, row.members) for row in rows]
         return found
 
-    for name, members in _do(read):
+    for name, members in in_transaction(read):
         for email in members or [""]:
             click.echo(f"{name}\t{email}")
 
@@ -61,7 +51,7 @@ def add_members(name: str, emails: tuple[str, ...]) -> None:
     """Put the people EMAILS into the group NAME."""
     from holdgate.groups import service
 
-    _do(lambda session: service.add_members(session, name, emails))
+    in_transaction(lambda session: service.add_members(session, name, emails))
     click.echo(f"Added to {name}.")
 
 
@@ -72,7 +62,7 @@ def remove_members(name: str, emails: tuple[str, ...]) -> None:
     """Take the people EMAILS out of the group NAME. Open requests stay with those who were asked."""
     from holdgate.groups import service
 
-    _do(lambda session: service.remove_members(session, name, emails))
+    in_transaction(lambda session: service.remove_members(session, name, emails))
     click.echo(f"Removed from {name}.")
 
 
@@ -82,5 +72,5 @@ def delete_group(name: str) -> None:
     """Delete the group NAME. Open requests stay with those who were asked."""
     from holdgate.groups import service
 
-    _do(lambda session: service.delete_group(session, name))
+    in_transaction(lambda session: service.delete_group(session, name))
     click.echo(f"The group {name} has been deleted.")

@@ -1,11 +1,11 @@
 """Commands for people."""
 
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import click
 
-from holdgate.cli.attached import servers
+from holdgate.cli.attached import in_transaction, servers
 from holdgate.core.text.visible import visible
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from holdgate.core.config import Settings
     from holdgate.core.db import WriteSession
     from holdgate.personal_data.models import Erasure
-
-T = TypeVar("T")
 
 
 @click.group()
@@ -30,14 +28,11 @@ def user() -> None:
 def add_user(email: str, admin: bool) -> None:
     """Let EMAIL sign in. Doing it again changes nothing but the role."""
     from holdgate.accounts import service as accounts
-    from holdgate.development import in_transaction
 
     async def add(session: "WriteSession") -> str:
         return (await accounts.add_user(session, email, admin=admin)).role
 
-    with servers() as settings:
-        role = in_transaction(settings, add)
-    click.echo(f"{email} may sign in as {role}.")
+    click.echo(f"{email} may sign in as {in_transaction(add)}.")
 
 
 @user.command("list")
@@ -54,7 +49,7 @@ def list_users() -> None:
                 rows.append((one.email, one.role, state, last, one.name))
         return rows
 
-    for row in _do(read):
+    for row in in_transaction(read):
         click.echo("\t".join(visible(cell) for cell in row))
 
 
@@ -64,7 +59,7 @@ def disable_user(email: str) -> None:
     """Shut EMAIL out: sessions end, tokens and links are refused. Not the last administrator."""
     from holdgate.accounts import service as accounts
 
-    _do(lambda session: _act(session, email, accounts.disable))
+    in_transaction(lambda session: _act(session, email, accounts.disable))
     click.echo(f"{email} is signed out everywhere and cannot sign in any more.")
 
 
@@ -74,7 +69,7 @@ def enable_user(email: str) -> None:
     """Let EMAIL in again."""
     from holdgate.accounts import service as accounts
 
-    _do(lambda session: _act(session, email, accounts.enable))
+    in_transaction(lambda session: _act(session, email, accounts.enable))
     click.echo(f"{email} can sign in again.")
 
 
@@ -87,18 +82,18 @@ def sign_in_link(email: str) -> None:
     """
     from datetime import timedelta
 
+    from holdgate import development
     from holdgate.accounts.sign_in.links import create_sign_in_link
     from holdgate.core.errors import AppError
-    from holdgate.development import in_transaction
 
     async def make(session: "WriteSession", base_url: str) -> str:
-        person = await _person(session, email)
+        person = await person_of(session, email)
         if person.disabled_at is not None:
             raise AppError(f"{email} is disabled. First: holdgate user enable {email}")
         return await create_sign_in_link(session, person.email, base_url, lasts=timedelta(minutes=15))
 
     with servers() as settings:
-        link = in_transaction(settings, lambda session: make(session, settings.base_url))
+        link = development.in_transaction(settings, lambda session: make(session, settings.base_url))
     click.echo(link)
 
 
@@ -161,7 +156,7 @@ def erase_user(email: str, yes: bool) -> None:
         click.echo(f"Erased: {rows:,} rows deleted or changed. What is kept says {erasure.pseudonym}.")
 
 
-async def _person(session: "WriteSession", email: str) -> "User":
+async def person_of(session: "WriteSession", email: str) -> "User":
     from holdgate.accounts import service as accounts
     from holdgate.core.errors import AppError
 
@@ -174,11 +169,4 @@ async def _person(session: "WriteSession", email: str) -> "User":
 async def _act(
     session: "WriteSession", email: str, act: Callable[["WriteSession", "UUID"], Awaitable["User"]]
 ) -> "User":
-    return await act(session, (await _person(session, email)).id)
-
-
-def _do(work: Callable[["WriteSession"], Coroutine[Any, Any, T]]) -> T:
-    from holdgate.development import in_transaction
-
-    with servers() as settings:
-        return in_transaction(settings, work)
+    return await act(session, (await person_of(session, email)).id)

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from holdgate.cli.attached import servers
+from holdgate.cli.attached import in_transaction
+from holdgate.cli.people import person_of
 from holdgate.core.scopes import Scope
 
 if TYPE_CHECKING:
@@ -33,22 +34,15 @@ def create_token(email: str, scopes: tuple[str, ...], name: str, days: int | Non
     from datetime import timedelta
 
     import holdgate.kinds.email_send  # noqa: F401  (its person is told by email)
-    from holdgate.accounts import service as accounts
     from holdgate.accounts.tokens import personal
-    from holdgate.core.errors import AppError
-    from holdgate.development import in_transaction
 
     async def make(session: "WriteSession") -> str:
-        person = await accounts.find_user_by_email(session, email)
-        if person is None:
-            raise AppError(f"Nobody here has the address {email}. First: holdgate user add {email}")
+        person = await person_of(session, email)
         wanted = [Scope(scope) for scope in scopes] or personal.USUAL
         lasts = timedelta(days=days) if days else None
         return await personal.create_token(session, person.id, name=name, scopes=wanted, lasts=lasts)
 
-    with servers() as settings:
-        made = in_transaction(settings, make)
-    click.echo(made)
+    click.echo(in_transaction(make))
 
 
 @token.command("trust")
@@ -58,7 +52,6 @@ def trust_token(prefix: str, stop: bool) -> None:
     """Trust the program whose token begins with PREFIX: people can follow links in what it asks."""
     from holdgate.accounts.tokens import personal
     from holdgate.core.errors import AppError
-    from holdgate.development import in_transaction
 
     async def trust(session: "WriteSession") -> personal.AskingToken:
         found = await personal.asking_tokens(session, prefix) if prefix else []
@@ -68,7 +61,6 @@ def trust_token(prefix: str, stop: bool) -> None:
         await personal.trust_token(session, None, found[0].id, trusted=not stop)
         return found[0]
 
-    with servers() as settings:
-        done = in_transaction(settings, trust)
+    done = in_transaction(trust)
     said = "are text again" if stop else "can be followed now"
     click.echo(f"Links in what “{done.name}” of {done.owner} asks {said}.")
