@@ -1,5 +1,6 @@
 """Administrators are told by email what the doctor finds: what fails once a day, a warning once."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
@@ -12,6 +13,7 @@ from holdgate.doctor.findings import DoctorReport, Health
 from holdgate.doctor.upkeep import tell_admins
 from holdgate.mail.letters import find_letter, letter_data
 from holdgate.mail.message import render
+from tests.factories.races import impatient, until_it_waits
 
 FAILS = DoctorReport("Workers", Health.FAIL, "No worker runs.", "Start one.")
 WARNS = DoctorReport("Clocks", Health.WARN, "Off by a minute.", "Run NTP.")
@@ -47,3 +49,18 @@ async def test_each_finding_is_told_to_administrators_at_most_once_a_day(
     assert message["Subject"] == "Holdgate needs attention: Workers, Clocks"
     body = message.get_body(("plain",))
     assert body is not None and "What to do: Start one." in body.get_content()
+
+
+async def test_of_two_workers_that_find_it_at_the_same_moment_one_tells_it(database: Database) -> None:
+    pids: asyncio.Queue[int] = asyncio.Queue()
+
+    async def tell() -> list[DoctorReport]:
+        async with database.write("system") as session:
+            pids.put_nowait(await impatient(session))
+            return await tell_admins(session, [FAILS])
+
+    async with database.write("system") as session:
+        assert await tell_admins(session, [FAILS]) == [FAILS]
+        other = asyncio.create_task(tell())
+        await until_it_waits(database, await pids.get(), other)
+    assert await other == []

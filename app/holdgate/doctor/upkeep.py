@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from redis.asyncio import Redis
-from sqlalchemy import ColumnElement, DateTime, delete, func, literal, select
+from sqlalchemy import ColumnElement, DateTime, delete, func, literal
 from sqlalchemy.dialects.postgresql import insert
 
 from holdgate.accounts import service as accounts
@@ -27,17 +27,20 @@ async def tell_admins(
     at: ColumnElement[datetime] = func.now() if now is None else literal(now, DateTime(timezone=True))
     well = [report.check for report in reports if report.health is Health.OK]
     await session.execute(delete(DoctorNotice).where(DoctorNotice.check.in_(well)))
-    found = [report for report in reports if report.health is not Health.OK]
-    lasting = {report.check for report in found if report.health is Health.WARN}
-    rows = await session.execute(select(DoctorNotice.check, DoctorNotice.told_at > at - AGAIN))
-    told = {check for check, fresh in rows if fresh or check in lasting}
-    new = [report for report in found if report.check not in told]
-    if not new:
-        return []
-    for report in new:
+    # The statement that notes it says whether it is new: each worker looks, perhaps at the same moment.
+    new = []
+    for report in reports:
+        if report.health is Health.OK:
+            continue
         note = insert(DoctorNotice).values(check=report.check, told_at=at)
-        await session.execute(note.on_conflict_do_update(index_elements=["check"], set_={"told_at": at}))
-    for address in await accounts.admin_addresses(session):
+        if report.health is Health.WARN:
+            note = note.on_conflict_do_nothing()
+        else:
+            again = DoctorNotice.told_at <= at - AGAIN
+            note = note.on_conflict_do_update(index_elements=["check"], set_={"told_at": at}, where=again)
+        if (await session.execute(note.returning(DoctorNotice.check))).first() is not None:
+            new.append(report)
+    for address in await accounts.admin_addresses(session) if new else ():
         await mail.send(session, template="doctor_found", to=address, data=DoctorData(new))
     return new
 
