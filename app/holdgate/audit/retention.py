@@ -53,17 +53,19 @@ LOGS = (
         ),
         text("DELETE FROM bulk_actions WHERE id = ANY(CAST(:ids AS uuid[])) AND finished_at BETWEEN :first AND :last"),
     ),
-    # By the index of people's lines; what everybody reads of the log has been read long before.
+    # By the index of people's lines. What somebody who reads the log has still to read is not found, either: it could
+    # not be deleted, and would be found again and again.
     Expiring(
         "task_log",
         text(
             "SELECT l.id, l.at, to_jsonb(l) - 'xid' AS line FROM task_events l"
             " WHERE l.actor_id < 0 AND l.at < now() - CAST(:kept AS interval)"
+            "   AND l.xid < (SELECT upto FROM rollup)"
+            "   AND l.xid < (SELECT upto FROM log_followers ORDER BY upto LIMIT 1)"
             "   AND NOT EXISTS (SELECT FROM tasks t WHERE t.id = l.task_id) ORDER BY l.at LIMIT :limit"
         ),
         text(
             "DELETE FROM task_log WHERE actor < 0 AND id = ANY(CAST(:ids AS bigint[])) AND at BETWEEN :first AND :last"
-            " AND xid < (SELECT upto FROM rollup) AND xid < (SELECT upto FROM log_followers ORDER BY upto LIMIT 1)"
         ),
     ),
 )

@@ -234,6 +234,11 @@ async def test_what_people_did_stays_in_the_audit_after_its_task_for_a_time_of_i
     verbs = select(TaskEvent.verb).where(TaskEvent.task_id == gone).order_by(TaskEvent.id)
     async with database.read() as session:
         assert list((await session.execute(verbs)).scalars()) == ["cancel", "delete"]
+    async with database.write("system") as session:
+        assert await pruning.count_old(session, LOGS[-1], timedelta(0)) == 1
+        await session.execute(text("UPDATE rollup SET upto = '3'"))
+        assert await pruning.count_old(session, LOGS[-1], timedelta(0)) == 0  # it could not be deleted
+        await session.rollback()
     month = msgspec.structs.replace(settings, retention_audit=timedelta(0))
     async with database.write("system") as session:
         for log in LOGS:
