@@ -1,5 +1,6 @@
 """Erasing a person leaves nothing of them but what the page says, and what was decided stays verifiable."""
 
+import asyncio
 import json
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from holdgate.personal_data.exporting import ExportedPerson, export_person
 from tests.factories.approvals import principal, put_question
 from tests.factories.installation import everything
 from tests.factories.people import PEOPLE
+from tests.factories.races import impatient, until_it_waits
 
 ANN = "ann.archer@people.example"
 
@@ -103,6 +105,21 @@ async def test_nothing_of_an_erased_person_is_left_and_receipts_still_verify(
                 assert (b"erased_at" in receipt.text) == (row.erased_at is not None)
         audit = await session.execute(text("SELECT actor, subject FROM audit_events WHERE verb = 'erase'"))
         assert audit.all() == [("user:boss@people.example", erasure.pseudonym)]
+
+
+async def test_of_two_who_request_it_at_the_same_moment_both_get_the_one_erasure(database: Database) -> None:
+    pids: asyncio.Queue[int] = asyncio.Queue()
+
+    async def request() -> UUID:
+        async with database.write("system") as session:
+            pids.put_nowait(await impatient(session))
+            return (await request_erasure(session, None, ANN)).id
+
+    async with database.write("system") as session:
+        erasure = await request_erasure(session, None, ANN)
+        other = asyncio.create_task(request())
+        await until_it_waits(database, await pids.get(), other)
+    assert await other == erasure.id
 
 
 async def only_as_part(database: Database, table: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Table, Text, TextClause, bindparam, case, cast, func, not_, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.accounts import service as accounts
@@ -63,16 +64,16 @@ async def request_erasure(session: WriteSession, by: Principal | None, email: st
         raise Invalid("You can’t erase yourself.", {"address": "Ask another administrator."})
     if address.endswith(f"@{ERASED}"):
         raise AlreadyErased
-    found = await session.execute(select(Erasure).where(Erasure.address == address))
-    if (begun := found.scalar_one_or_none()) is not None:
-        return begun
     user = await accounts.find_user_by_email(session, address)
-    if user is not None:
+    if user is not None and user.disabled_at is None:
         await accounts.disable(session, user.id)
-    new = Erasure(id=uuid7(), address=address, user_id=user.id if user else None, pseudonym=pseudonym())
-    session.add(new)
-    await session.flush()
-    await session.refresh(new)
+    values = {"id": uuid7(), "address": address, "user_id": user.id if user else None, "pseudonym": pseudonym()}
+    unless_begun = insert(Erasure).on_conflict_do_nothing(
+        index_elements=[Erasure.address], index_where=Erasure.done_at.is_(None)
+    )
+    made = await session.execute(unless_begun.values(values).returning(Erasure))
+    if (new := made.scalar_one_or_none()) is None:
+        return (await session.execute(select(Erasure).where(Erasure.address == address))).scalar_one()
     logger.info("erasure requested", pseudonym=new.pseudonym, by=by.email if by else "system")
     return new
 
