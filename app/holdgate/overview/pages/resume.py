@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
-from sqlalchemy import select, true
+from sqlalchemy import select
 
 from holdgate.bulk import service as bulk
 from holdgate.bulk.states import BulkVerb
@@ -19,6 +19,7 @@ from holdgate.runs.states import RunVerb
 from holdgate.stats import counts as stats
 from holdgate.tasks.models import Task
 from holdgate.tasks.search.filters import TaskFilter
+from holdgate.tasks.search.lists import mine
 from holdgate.tasks.states import TaskState
 from holdgate.web.forms import read_form
 from holdgate.web.http.guards import SignedIn
@@ -73,9 +74,8 @@ async def _page(session: Session, user: Principal) -> ResumePage:
 
 async def _without_run(session: Session, user: Principal) -> list[Task]:
     states = [state.value for state in RESUMABLE]
-    whose = true() if user.scope is None else Task.owner_id == user.id
-    mine = (whose, Task.run_id.is_(None), Task.state.in_(states))
-    found = await session.execute(select(Task).where(*mine).order_by(Task.id.desc()).limit(MOST_TASKS))
+    which = (mine(user.scope), Task.run_id.is_(None), Task.state.in_(states))
+    found = await session.execute(select(Task).where(*which).order_by(Task.id.desc()).limit(MOST_TASKS))
     return list(found.scalars())
 
 

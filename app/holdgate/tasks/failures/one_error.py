@@ -4,10 +4,12 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, func, select, true
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdgate.tasks.models import Task, error_counts
+from holdgate.tasks.models import Task
+from holdgate.tasks.search.conditions import of_errors
+from holdgate.tasks.search.lists import mine
 from holdgate.tasks.states import TaskState
 
 MOST_RUNS = 20
@@ -24,30 +26,24 @@ class ErrorNow(msgspec.Struct, frozen=True, kw_only=True):
     runs: list[tuple[UUID, int]]
 
 
-def with_digest(digest: str) -> ColumnElement[bool]:
-    """Tasks of whatever kind that have this error. The counts know which kinds do."""
-    named = select(error_counts.c.fingerprint).where(func.right(error_counts.c.fingerprint, 13) == f":{digest}")
-    return Task.fingerprint.in_(named.distinct())
-
-
 async def error_now(session: AsyncSession, digest: str, scope: UUID | None) -> ErrorNow:
     """`scope`: whose; None is everybody's."""
-    mine = (with_digest(digest), true() if scope is None else Task.owner_id == scope)
-    open_ = (*mine, Task.state == TaskState.DEAD_LETTER, Task.resolved_at.is_(None))
+    which = (of_errors(digest), mine(scope))
     dead = Task.state == TaskState.DEAD_LETTER
+    open_ = dead & Task.resolved_at.is_(None)
     counted = await session.execute(
         select(
-            func.count().filter(dead & Task.resolved_at.is_(None)),
+            func.count().filter(open_),
             func.count().filter(Task.state == TaskState.RETRYING),
             func.count().filter(dead & Task.resolved_at.is_not(None)),
-            func.min(Task.finished_at).filter(dead & Task.resolved_at.is_(None)),
-        ).where(*mine)
+            func.min(Task.finished_at).filter(open_),
+        ).where(*which)
     )
     failed, retrying, resolved, first_at = counted.one()
-    newest = await session.execute(select(Task).where(*mine).order_by(Task.id.desc()).limit(1))
+    newest = await session.execute(select(Task).where(*which).order_by(Task.id.desc()).limit(1))
     runs = await session.execute(
         select(Task.run_id, func.count())
-        .where(*open_, Task.run_id.is_not(None))
+        .where(*which, open_, Task.run_id.is_not(None))
         .group_by(Task.run_id)
         .order_by(func.count().desc(), Task.run_id)
         .limit(MOST_RUNS)
