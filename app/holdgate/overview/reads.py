@@ -21,9 +21,9 @@ from holdgate.tasks.search import lists
 from holdgate.tasks.search.lists import LivingWorker
 from holdgate.tasks.states import TaskState
 
-# What a chart of throughput counts, from the bottom up; a try that failed comes back as `retrying`.
 # What waits for an answer, ended without a yes, or is paused (overview/pages/resume.py).
 RESUMABLE = (TaskState.NEEDS_AUTH, TaskState.NEEDS_INPUT, TaskState.REJECTED, TaskState.EXPIRED, TaskState.PAUSED)
+# What a chart of throughput counts, from the bottom up; an attempt that failed comes back as `retrying`.
 OUTCOMES = [TaskState.SUCCEEDED, TaskState.RETRYING, TaskState.DEAD_LETTER]
 
 

@@ -11,7 +11,7 @@ from holdgate.mail.errors import NotNeeded
 from holdgate.mail.letters import PlainLetter
 from holdgate.runs import lookup
 from holdgate.runs.states import Stage
-from holdgate.tasks.states import FINISHED, TaskState
+from holdgate.tasks.states import FINISHED
 from holdgate.web.filters import duration, state_label
 
 
@@ -38,13 +38,9 @@ class RunFinished(PlainLetter):
             "name": run.name,
             "cancelled": run.state == "cancelled",
             "total": sum(data.counts.values()),
-            "counts": [(_label(state), n) for state in FINISHED if (n := data.counts.get(state))],
+            "counts": [(state_label(state), n) for state in FINISHED if (n := data.counts.get(state))],
             "elapsed": duration(data.elapsed),
             "stages": [(word, duration(data.stages[stage])) for stage, word in WORDS.items() if data.stages.get(stage)],
             "url": f"{settings.base_url}/runs/{data.run_id}",
             "settings_url": f"{settings.base_url}/settings#notices",
         }
-
-
-def _label(state: TaskState) -> str:
-    return state_label(state)

@@ -1,11 +1,11 @@
 """/errors/{digest}: one error in every kind that has it, from its cause to its repair."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from litestar import Response, get
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, FromQuery
 
 from holdgate.core.errors import NotFound
 from holdgate.core.text.masking import masked, masked_text
@@ -40,7 +40,7 @@ async def show_error(
     user: SignedIn,
     read: Read,
     digest: FromPath[str],
-    period: Annotated[str, QueryParameter()] = "day",
+    period: FromQuery[str] = "day",
 ) -> Response[str]:
     chosen = PERIODS.get(period) or PERIODS["day"]
     names = await names_of(read, digest, user.scope)

@@ -182,7 +182,7 @@ async def act_on_run(
     request: WebRequest, user: SignedIn, write: Write, run_id: FromPath[UUID], verb: FromPath[str]
 ) -> Response[Any]:
     if verb not in set(RunVerb):
-        raise NotFound(f"Runs can’t be {verb!r}.")
+        raise NotFound(f"Unknown action: {verb!r}.")
     chosen = RunVerb(verb)
     await service.act(write, user, run_id, chosen)
     return see_other(request, f"/runs/{run_id}", SAID[chosen])

@@ -25,9 +25,6 @@ from holdgate.web.render import render
 MOST_GROUPS = 200
 MOST_EXPORTED = 10_000
 COLUMNS = FailureGroup.__struct_fields__
-
-
-SORTS = {"count": "Most tasks", "last": "Last seen", "first": "First seen"}
 WINDOWS = {"": None, "1h": timedelta(hours=1), "1d": timedelta(days=1), "7d": timedelta(days=7)}
 
 
@@ -81,7 +78,7 @@ async def dead_letters(
         more=more,
         unnamed=0 if more else max(0, found - sum(group.n for group in groups)),
         q=q,
-        sort=sort if sort in SORTS else "count",
+        sort=sort if sort in _KEYS else "count",
         since=since if since in WINDOWS else "",
     )
 
