@@ -1,6 +1,8 @@
 // <button data-copy="text"> or <button data-copy-from="id of an element">: into the clipboard. The buttons are hidden
 // without a script, or where the browser offers no clipboard (plain http).
 
+const COPIED = "Copied";
+
 const show = () => {
   if (!navigator.clipboard) return;
   for (const button of document.querySelectorAll("[data-copy][hidden], [data-copy-from][hidden]")) button.hidden = false;
@@ -12,8 +14,9 @@ document.addEventListener("click", async (event) => {
   const text = button.dataset.copy ?? document.getElementById(button.dataset.copyFrom)?.innerText ?? "";
   await navigator.clipboard.writeText(text);
   const word = button.querySelector("span") ?? button;
+  if (word.textContent === COPIED) return;
   const before = word.textContent;
-  word.textContent = "Copied";
+  word.textContent = COPIED;
   setTimeout(() => { word.textContent = before; }, 1500);
 });
 
