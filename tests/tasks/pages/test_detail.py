@@ -261,7 +261,10 @@ async def test_a_task_is_started_now_once_more_earlier_and_compared(
     differ = " ".join(row.text for row in elements(compared, "tr", data_differs=True))
     assert "Attempts" in differ
     assert "test.nothing" not in differ, "the same kind"
-    assert (await member.get(f"/tasks/compare?id={first}")).status_code == 422
+    for ids in (f"id={first}", f"id={first}&id={made}&id={first}"):
+        refused = await member.get(f"/tasks/compare?{ids}")
+        assert (refused.status_code, "exactly two" in refused.text) == (422, True), ids
+    assert elements(await member.get("/tasks"), "button", formaction="/tasks/compare")
 
 
 async def test_the_error_stands_on_top_once_and_a_success_has_none(

@@ -43,7 +43,7 @@ async def compare(
     request: WebRequest,
     user: SignedIn,
     read: Read,
-    ids: Annotated[list[UUID] | None, QueryParameter(name="id", max_items=TWO)] = None,
+    ids: Annotated[list[UUID] | None, QueryParameter(name="id")] = None,
 ) -> Response[str]:
     if ids is None or len(ids) != TWO:
         raise Invalid("Select exactly two tasks to compare.")
