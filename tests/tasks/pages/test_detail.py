@@ -267,6 +267,18 @@ async def test_a_task_is_started_now_once_more_earlier_and_compared(
     assert elements(await member.get("/tasks"), "button", formaction="/tasks/compare")
 
 
+async def test_a_duplicate_keeps_its_payload_in_both_forms_or_says_that_it_is_too_large(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    page = await member.get(f"/tasks/new?copy={await dead_call(database, ann)}")
+    [as_json] = [link["href"] for link in elements(page, "a", href=True) if "view=json" in link["href"]]
+    assert CALL["url"] in (await member.get(as_json)).text
+    assert not elements(page, data_notice="too-long")
+    large = {**CALL, "headers": {"X-A": "b" * 70_000}}
+    too_long = await make_task(database, kind="http.request", payload=large, owner_id=ann.id)
+    assert elements(await member.get(f"/tasks/new?copy={too_long}"), data_notice="too-long")
+
+
 async def test_the_error_stands_on_top_once_and_a_success_has_none(
     database: Database, member: Browser, ann: Principal
 ) -> None:

@@ -62,10 +62,12 @@ def _kind(name: str) -> AnyKind:
     return next((kind for kind in offered if kind.name == name), offered[0])
 
 
-def _page(request: WebRequest, user: Principal, form: Form[Any], kind: AnyKind, entry: PayloadEntry) -> NewTaskPage:
+def _page(
+    request: WebRequest, user: Principal, form: Form[Any], kind: AnyKind, entry: PayloadEntry, copy: UUID | None = None
+) -> NewTaskPage:
     usual = {"priority": str(DEFAULT_PRIORITY)}
     filled = any(str(form.value(name)) not in ("", usual.get(name, "")) for name in OPTIONS if name != "title")
-    address = f"/tasks/new?{urlencode({'kind': kind.name})}"
+    address = f"/tasks/new?{urlencode({'copy': copy} if copy else {'kind': kind.name})}"
     return NewTaskPage(
         form=form,
         kinds=kinds_to_choose(),
@@ -92,7 +94,7 @@ async def new_task(
     chosen = _kind(like.kind if like else kind)
     start = blank({"kind": chosen.name, "title": like.title if like else "", "priority": DEFAULT_PRIORITY})
     entry = blank_entry(chosen, as_json=view == JSON_VIEW, payload=like.payload if like else None)
-    page = _page(request, user, start, chosen, entry)
+    page = _page(request, user, start, chosen, entry, copy)
     return await render(request, "tasks/new.html", page, nav="tasks")
 
 
