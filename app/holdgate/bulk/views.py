@@ -238,9 +238,9 @@ async def _undo(session: Session, action: BulkAction) -> UndoView | None:
     params = [("verb", back.verb.value), *back.wanted.params()]
     if back.priority is None:
         note = "They resume after their completed steps; requests are sent again, and running attempts start over."
-        return UndoView("Undo: put them back into the queue…", f"/bulk/new?{urlencode(params)}", note)
+        return UndoView("Undo (requeue)…", f"/bulk/new?{urlencode(params)}", note)
     params.append(("priority", str(back.priority)))
-    label = f"Undo: back to priority {back.priority}…"
+    label = f"Undo (priority {back.priority})…"
     return UndoView(label, f"/bulk/new?{urlencode(params)}", "What still waits or runs.")
 
 

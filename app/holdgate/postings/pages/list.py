@@ -27,8 +27,8 @@ from holdgate.web.render import render
 
 TABS = (
     ("", "All", Search(archived=False)),
-    ("no", "Not yet applied to", open_ones("")),
-    ("yes", "Applied to", Search(applied=True, archived=False)),
+    ("no", "Not applied", open_ones("")),
+    ("yes", "Applied", Search(applied=True, archived=False)),
     ("closed", "Closed", Search(applied=False, closed=True, archived=False)),
     ("archived", "Archived", Search(archived=True)),
 )

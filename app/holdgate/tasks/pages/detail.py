@@ -144,12 +144,12 @@ def _internal(kind: str) -> bool:
     return all(each.name != kind or each.internal for each in all_kinds())
 
 
-# Not "done": when the page is shown, the new try may have failed already.
-SHOWS = "What comes of it shows here."
+# Not "done": when the page is shown, the new attempt may have failed already.
+SHOWS = "Updates appear here."
 SAID = {
-    TaskVerb.RETRY: f"The task is in the queue again. {SHOWS}",
-    TaskVerb.RESUME: f"The task is in the queue again, ahead of the others. {SHOWS}",
-    TaskVerb.CANCEL: "The task was cancelled.",
+    TaskVerb.RETRY: f"Task requeued. {SHOWS}",
+    TaskVerb.RESUME: f"Task requeued with high priority. {SHOWS}",
+    TaskVerb.CANCEL: "Task cancelled.",
 }
 
 

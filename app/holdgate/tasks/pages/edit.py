@@ -91,7 +91,7 @@ async def retry_with_edited(
         except Invalid as problem:
             beside, entry = entry_errors(entry, problem)
         else:
-            said = f"The task is in the queue again, as you changed it. {SHOWS}"
+            said = f"Task requeued with the edited payload. {SHOWS}"
             return see_other(request, f"/tasks/{task_id}", said, level="info")
     await discard(request)
     page = await _page(write, task, kind, entry, Form(values=form.values, errors=beside))

@@ -112,7 +112,7 @@ async def create_task(request: WebRequest, user: SignedIn, write: Write) -> Resp
             beside, entry = entry_errors(entry, problem)
             errors |= beside
         else:
-            return see_other(request, f"/tasks/{task_id}", "The task is in the queue.")
+            return see_other(request, f"/tasks/{task_id}", "Task queued. Updates appear here.")
     page = _page(request, user, Form(values=form.values, errors=errors), kind, entry)
     return await render(request, "tasks/new.html", page, nav="tasks", status=422)
 

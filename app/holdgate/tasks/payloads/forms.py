@@ -76,7 +76,7 @@ def _description(given: Schema, schema: Schema) -> str:
 def _hint(given: Schema, schema: Schema, kind: TypeName) -> str:
     parts = [_description(given, schema)]
     if kind == "lines":
-        parts.append("One on each line.")
+        parts.append("One per line.")
     if kind == "json" and "JSON" not in parts[0]:
         parts.append("As JSON.")
     default = given.get("default")

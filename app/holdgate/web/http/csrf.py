@@ -54,9 +54,7 @@ async def _verify(request: WebRequest, kept: str) -> None:
         except (UnicodeDecodeError, LookupError) as problem:
             raise Invalid("The form's text is not UTF-8.") from problem
     if not kept or not compare_digest(given.encode(), kept.encode()):
-        raise Forbidden(
-            "This form is out of date, or your browser keeps no cookies. Reload the page and send it again."
-        )
+        raise Forbidden("This form has expired, or cookies are blocked. Reload the page and send it again.")
 
 
 def token(request: WebRequest) -> str:
