@@ -83,7 +83,7 @@ async def test_the_trail_tells_scanners_from_a_person_and_counts_them_in_two_row
             seen = words(await browser.get(f"/approvals/{asked.approval_id}"))
             assert "Link opened, probably by a person" in seen
             assert "from 127.0.0.1" in seen
-            assert "No person seems" not in seen
+            assert "Not opened yet" not in seen
     assert {(email, opener) for email, opener, _, _ in await opened(database, asked)} == {
         (OWNER, "person"),
         (OWNER, "scanner"),

@@ -338,7 +338,7 @@ async def test_a_question_that_nobody_could_be_told_about_is_undelivered_and_doe
     async with site_of(settings, database, redis) as transport, browser_of(transport, admin) as browser:
         inbox = words(await browser.get("/approvals?show=all"))
         assert "Not delivered" in inbox
-        assert "not yet delivered" not in inbox
+        assert "Sending…" not in inbox
         question = await browser.get(f"/tasks/{task_id}/question", follow_redirects=True)
     assert "undelivered" in notices(question)
     assert elements(question, data_decide=True)
