@@ -135,10 +135,10 @@ async def test_of_two_reminders_set_at_once_the_second_replaces_the_first(
         job = asyncio.create_task(set_another())
         await until_it_waits(database, await pid, job)
     await job
-    async with database.read() as session:
+    async with database.read() as reading:
         coming = "SELECT id FROM tasks WHERE kind = 'application.follow_up' AND state = 'scheduled'"
-        [task_id] = (await session.execute(text(coming))).scalars()
-        assert (await service.load(session, id, her.id)).follow_up_task_id == task_id
+        [task_id] = (await reading.execute(text(coming))).scalars()
+        assert (await service.load(reading, id, her.id)).follow_up_task_id == task_id
 
 
 async def test_nobody_is_reminded_of_what_they_have_not_applied_for_after_all(

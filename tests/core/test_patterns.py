@@ -5,6 +5,7 @@ import importlib
 import re
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,14 +55,13 @@ def all_uses() -> list[Use]:
         for node in ast.walk(tree):
             if isinstance(node, ast.keyword) and node.arg == "pattern" and isinstance(node.value, ast.Constant):
                 uses.append(Use(f"{path.name}:{node.value.value!r}", "search", re.compile(str(node.value.value))))
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in METHODS):
+            if isinstance(node, ast.Attribute) and node.attr in METHODS:  # called, or handed to `map`
+                methods.setdefault(getattr(node.value, "id", getattr(node.value, "attr", "")), set()).add(node.attr)
+            if not (isinstance(node, ast.Call) and ast.unparse(node.func) in {f"re.{method}" for method in METHODS}):
                 continue
-            of = node.func.value
-            name = of.id if isinstance(of, ast.Name) else of.attr if isinstance(of, ast.Attribute) else ""
-            if name != "re":
-                methods.setdefault(name, set()).add(node.func.attr)
-            elif isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
-                uses.append(Use(f"{file}:{node.lineno}", node.func.attr, re.compile(node.args[0].value)))
+            if isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
+                method = ast.unparse(node.func).removeprefix("re.")
+                uses.append(Use(f"{file}:{node.lineno}", method, re.compile(node.args[0].value)))
     for path, tree in trees.items():
         if "re.compile" not in path.read_text():
             continue
@@ -118,7 +118,7 @@ def grows(of: Callable[[str], Callable[[], object]], head: str, pump: str) -> fl
 
 
 def test_no_pattern_takes_more_than_linear_time(uses: list[Use]) -> None:
-    assert [slow for use in uses for slow in slow_texts(use)] == []
+    assert [slow for use in uses for slow in islice(slow_texts(use), 1)] == []
 
 
 def slow_texts(use: Use) -> Iterator[str]:

@@ -68,7 +68,10 @@ async def beat(database: Database, **more: object) -> None:
         await workers.beat(session, uuid7(), "h", 1, in_hand=0, **values)  # type: ignore[arg-type]
 
 
-async def test_a_sound_installation_has_nothing_to_say_against(patient: Installation, database: Database) -> None:
+async def test_a_sound_installation_has_nothing_to_say_against(
+    patient: Installation, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks_core, "SLOW_MS", 60_000)  # tests beside it may take the processors
     await beat(database)
     sound = with_settings(patient, secret_keys=("9fQk27Lz-bVwXr81mTnPcYdEs50hGjUa",))
     for report in await examine(

@@ -30,7 +30,7 @@ LAST_ROW = 1_048_576  # that a sheet can have; larger numbers are none in the da
 
 # Those of the formats that come with Excel which are dates, without times of day alone.
 _DATES = frozenset({14, 15, 16, 17, 22, *range(27, 32), 36, *range(50, 59)})
-_FORMAT_TEXT = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
+_FORMAT_TEXT = re.compile(r'"[^"]*"|\\.|\[[^\[\]]*\]')
 _PLACE = re.compile(r"([A-Z]{1,3})(\d+)")
 
 
