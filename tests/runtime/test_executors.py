@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -25,6 +24,7 @@ from holdgate.runtime.errors import PermanentError, RetryAfter
 from holdgate.runtime.timers import TimeLimit, Timers
 from holdgate.tasks.kinds import kind
 from holdgate.testing import KindTester
+from tests.embedded.servers import gone
 
 MINUTE = timedelta(minutes=1)
 
@@ -202,7 +202,7 @@ async def test_work_given_up_in_a_process_is_killed_there(executors: Executors) 
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
     assert executors.free("process") == 2
-    await until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text())
+    await until(lambda: gone(pid))
 
 
 async def test_an_abandoned_thread_is_replaced_until_there_are_too_many(executors: Executors) -> None:
@@ -263,6 +263,7 @@ KILLED = """
 import asyncio, os
 from datetime import timedelta
 from holdgate.runtime.attempts.executors import Executors
+from tests.embedded.servers import gone
 print(asyncio.run(Executors().process(timedelta(minutes=1), os.getpid)), flush=True)
 os.kill(os.getpid(), 9)
 """

@@ -11,7 +11,6 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.runtime import workers
-from holdgate.runtime.sweeper import LOCK
 from holdgate.runtime.workers import Presence, end_leases_of_gone
 from holdgate.tasks.queue import moves
 from holdgate.tasks.queue.claims import claim_tasks
@@ -29,11 +28,12 @@ _CUT = text(
 )
 _HOLDER = text(
     """
-    SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+    SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database, workers w
     WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.mode = 'ExclusiveLock' AND l.granted
-      AND l.objid <> :sweeper
+      AND (CAST(CAST(l.classid AS bigint) AS bit(64)) << 32 | CAST(CAST(l.objid AS bigint) AS bit(64)))
+          = CAST(hashtextextended(CAST(w.id AS text), 0) AS bit(64))
     """
-).bindparams(sweeper=LOCK & 0xFFFFFFFF)
+)
 
 
 class Held:

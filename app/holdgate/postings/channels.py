@@ -9,7 +9,7 @@ from holdgate.core.text.addresses import checked_address
 
 
 class Channel(StrEnum):
-    DIRECT = "direct"  # to an address that takes applications as docs/kinds.md says
+    DIRECT = "direct"  # to an address that takes applications as docs/applications.md says
     EMAIL = "email"
     BY_HAND = "by_hand"  # a person sends it on the employer's page; everything is prepared
 

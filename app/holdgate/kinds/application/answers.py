@@ -43,7 +43,7 @@ class SiteBusy(Exception):
 
 
 def keeps_keys(response: httpx.Response) -> bool:
-    """Whether the site says of itself that it counts the requests of one Idempotency-Key once (docs/kinds.md)."""
+    """Whether the site says that it counts the requests of one Idempotency-Key once (docs/applications.md)."""
     return response.headers.get(KEEPS_KEYS, "").strip().lower() in ("?1", "1", "true")
 
 
