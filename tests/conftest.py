@@ -28,7 +28,8 @@ ROOT = Path(__file__).parents[1]
 HOME = ROOT / ".holdgate" / "tests"
 TEMPLATE = "holdgate_template"
 # Parts that mostly wait for programs they start: browsers, workers that are killed, servers, package installations.
-# `make test` leaves them out and says so at its end; `make test-all`, and so CI, runs them.
+# `make test` leaves them out, beside single tests that are marked slow, and says so at its end; `make test-all`, and so
+# CI, runs them.
 PROGRAMS = (
     *("journeys", "chaos", "deploy", "embedded", "load", "pooler", "replica", "bench", "product", "asking"),
     *("api/test_fuzz.py", "enqueueing/test_examples.py", "enqueueing/test_more_examples.py", "test_restore.py"),
@@ -49,6 +50,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if config.getoption("quick"):
         parts = " ".join(f"tests/{part}" for part in PROGRAMS)
         terminalreporter.write_line(f"LEFT OUT here, for they start many programs: {parts}", yellow=True)
+        terminalreporter.write_line("LEFT OUT here, for they take seconds: tests marked `slow`", yellow=True)
         terminalreporter.write_line("FEWER here: 12 of 40 random lives in tests/properties/test_life.py", yellow=True)
         terminalreporter.write_line("`make test-all` runs everything, as CI does.", yellow=True)
 
@@ -93,6 +95,10 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without Chromium, leave the browser tests out and say so; in CI that is a failure."""
+    if config.getoption("quick"):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
     browser = [item for item in items if item.get_closest_marker("browser")]
     if browser and chromium.path() is None:
         if os.environ.get("CI"):

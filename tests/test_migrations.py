@@ -213,6 +213,7 @@ def holding(url: str, statement: str) -> Iterator[threading.Event]:
         holder.join(20)
 
 
+@pytest.mark.slow
 def test_it_gives_way_to_whoever_holds_a_lock_and_succeeds_when_that_has_ended(
     empty_url: str, release: Release
 ) -> None:
@@ -236,6 +237,7 @@ def test_it_gives_way_to_whoever_holds_a_lock_and_succeeds_when_that_has_ended(
     assert ask(empty_url, differences) == []
 
 
+@pytest.mark.slow
 def test_when_the_lock_is_kept_too_long_it_names_the_session_and_leaves_the_version(
     empty_url: str, release: Release
 ) -> None:
@@ -252,6 +254,7 @@ def test_when_the_lock_is_kept_too_long_it_names_the_session_and_leaves_the_vers
     assert current(empty_url) == before
 
 
+@pytest.mark.slow
 def test_two_migrations_at_once_come_one_after_the_other(empty_url: str) -> None:
     # Other processes: Alembic knows one migration at a time in each. Both are made to wait for a third, then let go.
     environ = {**os.environ, **environment_of(empty_url), "PYTHONUNBUFFERED": "1"}

@@ -407,6 +407,7 @@ def blocks(language: str) -> list[str]:
     return [part.split("\n```")[0] for part in page.split(f"```{language}\n")[1:]]
 
 
+@pytest.mark.slow
 async def test_the_pages_commands_and_code_run_as_they_stand(
     installation: dict[str, str], database: Database, token: str, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ TASK = {"kind": "sample.task"}
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 async def test_two_processes_let_exactly_sixty_of_two_hundred_through(
     api: Api, servers: Servers, tmp_path: Path, redis: Redis
 ) -> None:

@@ -180,6 +180,7 @@ def test_a_flaky_job_starts_over_when_it_is_reset(site: Site) -> None:
     assert [site.apply("flaky-again", "key-again").status_code for _ in range(3)] == [503, 503, 200]
 
 
+@pytest.mark.slow
 def test_a_slow_job_takes_three_seconds(site: Site) -> None:
     response = site.apply("slow-writer")
 

@@ -91,6 +91,7 @@ def test_a_setting_that_is_refused_is_named_by_every_command(servers: Servers, t
 
 
 @pytest.mark.parametrize("broken", FOUND_OUT)
+@pytest.mark.slow
 def test_a_server_that_is_away_ends_every_command_with_a_sentence(
     servers: Servers, tmp_path: Path, broken: str
 ) -> None:

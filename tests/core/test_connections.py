@@ -17,6 +17,8 @@ from tests.factories.workers import until
 from tests.servers import Servers
 from tests.silence import Way, tcp_options, way_to
 
+pytestmark = pytest.mark.slow
+
 LIMIT = timedelta(seconds=1)
 
 

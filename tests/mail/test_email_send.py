@@ -266,6 +266,7 @@ async def test_a_sign_in_email_gives_up_while_its_link_would_still_live(database
     assert timedelta(minutes=2) < sum(pauses, timedelta()) < LINK_LASTS / 2
 
 
+@pytest.mark.slow
 async def test_an_email_waits_out_a_mail_server_that_is_away_and_goes_out_by_itself(
     database: Database, smtp_settings: Settings, mail_server: MailServer
 ) -> None:

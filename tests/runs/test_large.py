@@ -14,6 +14,8 @@ from holdgate.stats.counts import counts_by_run
 from holdgate.tasks.service import TaskRequest
 from tests.factories.approvals import principal
 
+pytestmark = pytest.mark.slow
+
 SIZE = 20_000
 
 

@@ -253,6 +253,7 @@ async def test_a_limit_that_cannot_be_stored_costs_nobody_a_lease(
         assert (await until_state(database, task_id, "succeeded")).lease_losses == 0
 
 
+@pytest.mark.slow
 async def test_a_thousand_tasks_go_through_with_exact_counts(database: Database, settings: Settings) -> None:
     from holdgate.stats.counts import counts_by_state
     from holdgate.tasks.service import enqueue_many

@@ -26,6 +26,8 @@ from holdgate.tasks.kinds import kind
 from holdgate.testing import KindTester
 from tests.embedded.servers import gone
 
+pytestmark = pytest.mark.slow
+
 MINUTE = timedelta(minutes=1)
 
 

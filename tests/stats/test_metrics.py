@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import msgspec
+import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from redis.asyncio import Redis
@@ -169,6 +170,7 @@ async def test_a_scrape_sends_few_statements_and_none_over_history(
             assert "rollup" in statement, "events are read beyond the watermark only"
 
 
+@pytest.mark.slow
 async def test_a_worker_process_tells_what_it_has_done_on_a_port_of_its_own(
     servers: Servers, database: Database, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import httpx
 import msgspec
+import pytest
 from sqlalchemy import event, text
 
 import holdgate.kinds.http_request  # noqa: F401
@@ -81,6 +82,7 @@ async def test_a_filter_that_does_not_fit_exports_nothing(member: Browser) -> No
         assert (await member.get(f"/tasks/export.{kind}?state=nonsense")).status_code == 422
 
 
+@pytest.mark.slow
 async def test_twenty_thousand_tasks_start_at_once_and_never_are_in_memory_together(
     database: Database, ann: Principal
 ) -> None:

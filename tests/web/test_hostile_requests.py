@@ -23,6 +23,8 @@ from tests.processes import Process, environment, free_port, web
 from tests.servers import Servers
 from tests.web.conftest import Client, MakeSite
 
+pytestmark = pytest.mark.slow
+
 FORM = "Content-Type: application/x-www-form-urlencoded"
 COOKIE = f"Cookie: hg_csrf={'x' * 43}"  # anybody can make one up
 

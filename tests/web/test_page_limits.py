@@ -27,6 +27,7 @@ from tests.servers import Servers
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 async def test_two_processes_let_exactly_sixty_of_two_hundred_forms_through(
     database: Database, servers: Servers, tmp_path: Path, redis: Redis
 ) -> None:

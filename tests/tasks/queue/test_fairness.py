@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import pytest
 from sqlalchemy import func, select, text
 
 from holdgate.core.db import Database
@@ -32,6 +33,7 @@ async def claimed_runs(database: Database, claims: int, batch: int = 5) -> list[
     return [task.run_id for task in tasks]
 
 
+@pytest.mark.slow
 async def test_ten_tasks_behind_fifty_thousand_all_start_within_the_first_fifty_claims(database: Database) -> None:
     ann = await add_user(database, "ann@example.org")
     large = await start(database, ann, 50_000)
