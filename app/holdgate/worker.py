@@ -144,9 +144,10 @@ class Process:
         for job in self._jobs:
             job.add_done_callback(_fall_loudly)
         if self._settings.metrics_port:
-            token = self._settings.metrics_token or ("" if self._settings.development else None)
             place = (self._settings.metrics_on, self._settings.metrics_port)
-            self._metrics = metrics.serve(place, token, self._figures, self._alive, lambda: self.dispatcher.ready)
+            self._metrics = metrics.serve(
+                place, self._settings.metrics_key, self._figures, self._alive, lambda: self.dispatcher.ready
+            )
         logger.info("worker_started", worker=str(self.dispatcher.id), queues=dict(self._settings.queues))
 
     def _listen_to_signals(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import make_url
 
+from bench.commands import every_command
 from holdgate.cli import main
 from holdgate.core.config import ConfigError, load, misspelt
 from holdgate.core.telemetry import log
@@ -30,14 +31,23 @@ COMMANDS = (
     ["user", "list"],
     ["user", "add", "ann@example.org"],
     ["user", "disable", "ann@example.org"],
+    ["user", "enable", "ann@example.org"],
     ["user", "sign-in-link", "ann@example.org"],
     ["user", "export", "ann@example.org"],
     ["user", "erase", "ann@example.org", "--yes"],
     ["token", "create", "ann@example.org"],
     ["token", "trust", "hg_x"],
     ["group", "list"],
+    ["group", "create", "security"],
+    ["group", "add", "security", "ann@example.org"],
+    ["group", "remove", "security", "ann@example.org"],
+    ["group", "delete", "security"],
     ["config", "check"],
 )
+# Are of a checkout, ask another server, or are processes that have a test of their own below.
+OTHERS = {
+    ("init",), ("completion",), ("dev",), ("demo",), ("web",), ("worker",), ("load",), ("ask",), ("mcp",),
+}  # fmt: skip
 REFUSED = {  # before anything is asked
     "another kind of database": {"DATABASE_URL": f"mysql://u:{PASSWORD}@h/d"},
     "a password that is not encoded": {"DATABASE_URL": f"postgresql://u:{PASSWORD}#{PASSWORD}@127.0.0.1/d"},
@@ -48,6 +58,8 @@ REFUSED = {  # before anything is asked
     "an environment that is none": {"ENVIRONMENT": "prod"},
     "a short key": {"ENVIRONMENT": "production", "SECRET_KEY": PASSWORD},
     "an address that is none": {"HOST": "a b"},
+    "authorities that are none": {"CA_FILE": "/no/such/file"},
+    "a proxy that is none": {"HTTPS_PROXY": f"socks5://u:{PASSWORD}@proxy"},
 }
 FOUND_OUT = {  # by who asks
     "a database that is away": {"DATABASE_URL": f"postgresql://u:{PASSWORD}@127.0.0.1:1/d"},
@@ -79,6 +91,12 @@ def refusals(environ: dict[str, str], *, but: str = "") -> list[str]:
         if PASSWORD in done.output or "Traceback" in done.output:
             wrong.append(f"{words}: {done.output}")
     return wrong
+
+
+def test_every_command_is_tried() -> None:
+    leaves = set(every_command()) - {words[:n] for words in every_command() for n in range(len(words))}
+    tried = {words for words in leaves if any(tuple(command[: len(words)]) == words for command in COMMANDS)}
+    assert leaves - tried == OTHERS
 
 
 @pytest.mark.parametrize("broken", REFUSED)

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from holdgate.core.config import Settings
-from holdgate.core.network import outgoing
 from holdgate.core.network.outgoing import (
     AnswerTooLarge,
     BadUrl,
@@ -240,7 +239,7 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.Monke
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificate")
 async def test_the_certificate_must_be_the_names_and_not_the_addresss(
-    names: dict[str, list[list[str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    names: dict[str, list[list[str]]], tmp_path: Path
 ) -> None:
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     command = (
@@ -249,9 +248,9 @@ async def test_the_certificate_must_be_the_names_and_not_the_addresss(
     subprocess.run([*command.split(), "-out", cert, "-keyout", key], check=True, capture_output=True)
     served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     served.load_cert_chain(cert, key)
-    monkeypatch.setattr(outgoing, "_tls", lambda: ssl.create_default_context(cafile=str(cert)))
     async with serving(tls=served) as server:
+        trusting = Settings(allow_private_addresses=True, ca_file=str(cert))
         names |= {"tls.example": [["127.0.0.1"]], "other.example": [["127.0.0.1"]]}
-        assert await get(f"https://tls.example:{server.port}/") == b"hello"
+        assert await get(f"https://tls.example:{server.port}/", trusting) == b"hello"
         with pytest.raises(Unreachable, match="certificate"):
-            await get(f"https://other.example:{server.port}/")
+            await get(f"https://other.example:{server.port}/", trusting)

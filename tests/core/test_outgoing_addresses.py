@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from holdgate.core.network.outgoing import is_public
+from holdgate.core.network.networks import is_public
 
 PRIVATE = """0.0.0.0 10.1.2.3 100.64.0.1 127.0.0.1 127.255.255.254 168.63.129.16 169.254.169.254 172.16.0.1
     172.31.255.255

@@ -12,10 +12,21 @@ from wsgiref.simple_server import WSGIServer
 
 import pytest
 
+from holdgate.core.config import load
 from holdgate.core.db import Database
 from holdgate.core.telemetry import metrics
 from tests.processes import ROOT, environment, free_port, web, worker
 from tests.servers import Servers
+
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "DATABASE_URL": "postgresql://x",
+    "REDIS_URL": "redis://x",
+    "SECRET_KEY": "x" * 32,
+    "BASE_URL": "https://holdgate.example.org",
+    "SMTP_URL": "smtp://x",
+    "MAIL_FROM": "holdgate@example.org",
+}
 
 
 def healthy(**environ: str) -> bool:
@@ -58,6 +69,25 @@ def test_a_worker_whose_loop_stands_still_is_not_healthy() -> None:
 
 def test_nobody_at_all_is_not_healthy() -> None:
     assert not healthy(PORT=str(free_port()), METRICS_PORT="0")
+
+
+@pytest.mark.parametrize(
+    ("environ", "listens_on", "opened_by"),
+    [
+        ({}, "127.0.0.1", ""),
+        ({"METRICS_HOST": "::1"}, "::1", ""),
+        ({"METRICS_HOST": "0.0.0.0"}, "0.0.0.0", None),
+        ({"METRICS_TOKEN": "t0ken"}, "0.0.0.0", "t0ken"),
+        ({"METRICS_TOKEN": "t0ken", "METRICS_HOST": "10.0.0.7"}, "10.0.0.7", "t0ken"),
+        ({**PRODUCTION}, "127.0.0.1", None),
+        ({**PRODUCTION, "METRICS_HOST": "0.0.0.0"}, "0.0.0.0", None),
+    ],
+)
+def test_without_a_token_metrics_are_for_this_machine_in_development_and_for_nobody_else(
+    environ: dict[str, str], listens_on: str, opened_by: str | None
+) -> None:
+    settings = load(environ)
+    assert (settings.metrics_on, settings.metrics_key) == (listens_on, opened_by)
 
 
 def test_a_workers_metrics_are_closed_without_a_token_in_production_but_it_still_tells_that_it_lives() -> None:

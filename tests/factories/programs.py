@@ -120,7 +120,7 @@ async def make_task(program: httpx.AsyncClient, **values: Any) -> UUID:
 
 async def keep_file(api: Api, task_id: UUID) -> str:
     """A file of a task that has not run."""
-    await FileStore(api.settings.artifact_store).put(f"{task_id}/1", b"x")
+    await FileStore(api.settings).put(f"{task_id}/1", b"x")
     [[made]] = await api.sql(
         "INSERT INTO artifacts (id, task_id, name, content_type, size, sha256, key, attempt)"
         " VALUES (:task, :task, 'x.txt', 'text/plain', 1, '', :key, 0) RETURNING id",

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,7 +12,7 @@ class OddSite:
         self.answers = list(answers)
         self.asked: list[tuple[str, bytes]] = []
         self.heads: list[str] = []
-        self.url = ""
+        self.url, self.port = "", 0
         self.keeps_keys = False
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -39,10 +40,11 @@ class OddSite:
 
 
 @asynccontextmanager
-async def odd_site(*answers: str) -> AsyncIterator[OddSite]:
+async def odd_site(*answers: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[OddSite]:
     site = OddSite(*answers)
-    listener = await asyncio.start_server(site.talk, "127.0.0.1", 0)
-    site.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    listener = await asyncio.start_server(site.talk, "127.0.0.1", 0, ssl=tls)
+    site.port = listener.sockets[0].getsockname()[1]
+    site.url = f"http://127.0.0.1:{site.port}"
     yield site
     listener.close()
 

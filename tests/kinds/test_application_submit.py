@@ -75,7 +75,7 @@ async def test_whoever_decides_reads_the_job_opens_the_resume_and_has_a_day(
     async with database.read() as session:
         kept = await artifacts.find_artifact(session, task_id, file.id, None)
         approval = (await session.execute(select(Approval).where(Approval.task_id == task_id))).scalar_one()
-    assert await FileStore(settings.artifact_store).read(kept.key) == PDF
+    assert await FileStore(settings).read(kept.key) == PDF
     assert approval.ttl == timedelta(hours=24)
 
 

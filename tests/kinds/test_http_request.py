@@ -138,7 +138,7 @@ async def test_a_long_answer_becomes_a_file(tester: KindTester, database: Databa
     assert (result["body"], result["file"]["content_type"], result["cut"]) == (None, "application/json", False)
     async with database.read() as session:
         [file] = await artifacts_of(session, task_id)
-    assert await FileStore(settings.artifact_store).read(file.key) == text.encode()
+    assert await FileStore(settings).read(file.key) == text.encode()
 
 
 async def test_what_only_pretends_to_be_text_becomes_a_file(tester: KindTester) -> None:

@@ -24,7 +24,7 @@ from tests.kinds.pictures import bomb, photo, picture, serving
 async def result_of(database: Database, settings: Settings, task_id: UUID) -> Image.Image:
     async with database.read() as session:
         [file] = await artifacts_of(session, task_id)
-    data = await FileStore(settings.artifact_store).read(file.key)
+    data = await FileStore(settings).read(file.key)
     assert data is not None
     made = Image.open(BytesIO(data))
     made.load()

@@ -38,7 +38,7 @@ async def ann(database: Database) -> Principal:
 async def files_of(database: Database, settings: Settings, task_id: UUID) -> dict[str, bytes]:
     async with database.read() as session:
         found = await artifacts_of(session, task_id)
-    store = FileStore(settings.artifact_store)
+    store = FileStore(settings)
     return {file.name: await store.read(file.key) or b"" for file in found}
 
 

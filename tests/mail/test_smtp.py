@@ -168,10 +168,9 @@ async def test_a_password_is_not_given_to_a_server_whose_certificate_nobody_know
 
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
-async def test_tls_goes_through_with_a_trusted_certificate(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+async def test_tls_goes_through_with_a_certificate_of_an_authority_that_is_named(scheme: str) -> None:
     async with serving(tls=scheme == "smtps", starttls=scheme != "smtps") as server:
-        await deliver(MESSAGE, f"{scheme}://localhost:{server.port}", LONG)
+        await deliver(MESSAGE, f"{scheme}://localhost:{server.port}", LONG, ca_file=str(CERTIFICATE))
     assert server.encrypted == [True]
 
 

@@ -108,7 +108,15 @@ async def test_requests_are_counted_by_route_and_never_by_what_a_client_invents(
         await client.get("/invented/by/a/client")
         await client.request("INVENTED", "/livez")
         text = (await client.get("/metrics", headers=OPENMETRICS)).text
+        slow = values(text, "holdgate_http_request_seconds_count")
+        for address in ("/livez?wait=20", "/api/v1/events"):
+            await client.get(address)
+        text = (await client.get("/metrics", headers=OPENMETRICS)).text
     counted = values(text, "holdgate_http_requests_total")
+    # Whoever asks to wait is answered late on purpose: the alert on slow answers does not see it.
+    assert counted[("GET", "/livez", "200")] >= 1
+    again = values(text, "holdgate_http_request_seconds_count")
+    assert {key[1] for key, number in again.items() if number != slow.get(key)} == {"/metrics"}
     assert any(key[0] == "GET" and key[1].startswith("/review/{") for key in counted)
     assert "AAAAAAAA" not in text and "invented" not in text.lower()
     assert any(key[0] == "other" for key in counted)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,7 +11,7 @@ class S3Server:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.signed: list[bool] = []
-        self.url = ""
+        self.url, self.port = "", 0
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -44,9 +45,10 @@ class S3Server:
 
 
 @asynccontextmanager
-async def s3_server() -> AsyncIterator[S3Server]:
+async def s3_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[S3Server]:
     server = S3Server()
-    listener = await asyncio.start_server(server.talk, "127.0.0.1", 0)
-    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    listener = await asyncio.start_server(server.talk, "127.0.0.1", 0, ssl=tls)
+    server.port = listener.sockets[0].getsockname()[1]
+    server.url = f"http://127.0.0.1:{server.port}"
     yield server
     listener.close()

@@ -80,11 +80,11 @@ async def test_a_file_lies_in_the_store_under_its_rows_key(database: Database, s
     [row] = await rows(database, task_id)
     assert (row.name, row.content_type, row.size, row.attempt) == ("pages.txt", "text/plain; charset=utf-8", 12, 1)
     assert (result["id"], result["sha256"], result["size"]) == (str(row.id), row.sha256, 12)
-    assert await FileStore(stored.artifact_store).read(row.key) == b"of attempt 1"
+    assert await FileStore(stored).read(row.key) == b"of attempt 1"
 
 
 async def test_a_later_try_replaces_the_file_and_keeps_its_id(database: Database, stored: Settings) -> None:
-    store = FileStore(stored.artifact_store)
+    store = FileStore(stored)
     async with KindTester(database, stored) as tester:
         task_id = await tester.enqueue("test.pages", {"fail": True})
         assert await tester.run(task_id) == "retrying"
@@ -97,7 +97,7 @@ async def test_a_later_try_replaces_the_file_and_keeps_its_id(database: Database
 
 
 async def test_what_is_removed_twice_is_removed(stored: Settings) -> None:
-    store = FileStore(stored.artifact_store)
+    store = FileStore(stored)
     await store.put("some/key", b"x")
     await store.remove("some/key")
     await store.remove("some/key")
@@ -141,7 +141,7 @@ async def test_a_store_that_refuses_leaves_no_row_and_the_task_is_tried_again(
         assert "could not be stored" in ((await tester.task(task_id)).reason or "")
     assert await rows(database, task_id) == []
     with pytest.raises(FilesAway):
-        await FileStore(broken.artifact_store).read("some/key")
+        await FileStore(broken).read("some/key")
 
 
 async def test_files_go_with_their_task(database: Database, settings: Settings) -> None:
@@ -184,11 +184,11 @@ async def test_the_file_goes_with_its_task_when_that_is_pruned(database: Databas
         await session.execute(
             text("UPDATE tasks SET created_at = now() - interval '31 d', finished_at = now() - interval '31 d'")
         )
-    assert await FileStore(stored.artifact_store).read(artifact.key) is not None
+    assert await FileStore(stored).read(artifact.key) is not None
     sweeper = asyncio.create_task(Sweeper(database, stored).run())
 
     async def gone() -> bool:
-        return await FileStore(stored.artifact_store).read(artifact.key) is None
+        return await FileStore(stored).read(artifact.key) is None
 
     try:
         await until(gone)

@@ -29,6 +29,7 @@ PRODUCTION = {
         ({"ENVIRONMENT": "development"}, ("--host", "192.0.2.1"), "192.0.2.1"),
         (PRODUCTION, (), "0.0.0.0"),
         (PRODUCTION, ("--host", "127.0.0.1"), "127.0.0.1"),
+        ({**PRODUCTION, "HOST": "::1"}, (), "::1"),
     ],
 )
 def test_only_production_listens_beyond_this_machine_unasked(

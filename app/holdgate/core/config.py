@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec.structs import replace
 
+from holdgate.core.network.networks import is_local
 from holdgate.core.settings.setting import Setting
 from holdgate.core.settings.table import SETTINGS
 from holdgate.core.settings.types import LogLevel
@@ -52,6 +53,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stuck_timeout: timedelta | None = None
     orphan_timeout: timedelta | None = None
     allow_private_addresses: bool = True
+    ca_file: str = ""
+    https_proxy: str = ""
+    http_proxy: str = ""
+    no_proxy: str = ""
     approval_ttl: timedelta = timedelta(minutes=20)
     approvals_at_once: int = 10
     digest_after: int = 3
@@ -111,6 +116,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def metrics_on(self) -> str:
         return self.metrics_host or ("0.0.0.0" if self.metrics_token else "127.0.0.1")  # noqa: S104
+
+    @property
+    def metrics_key(self) -> str | None:
+        """What opens `/metrics` of a worker; empty: whoever reaches it, who is on this machine; None: nothing."""
+        return self.metrics_token or ("" if self.development and is_local(self.metrics_on) else None)
 
     @property
     def json_logs(self) -> bool:

@@ -11,14 +11,18 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
+from holdgate.core.config import Settings
+
 if TYPE_CHECKING:
     from obstore import BytesStream  # these are there for type checkers only
-    from obstore.store import RetryConfig
+    from obstore.store import ClientConfig, RetryConfig
 
 PIECE = 256 * 1024  # bytes, about, that are handed on at once
 
 # Short: a task that cannot store its file is tried again anyway.
 TRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+
+THIS_MACHINE = "localhost,127.0.0.0/8,::1"  # reached directly, as by core/network/proxies.py
 
 _Place: TypeAlias = LocalStore | S3Store
 
@@ -28,25 +32,25 @@ class FilesAway(Exception):
 
 
 class FileStore:
-    """The store at a URL: `file:///directory` or `s3://bucket/prefix` (keys and region from AWS_* variables).
+    """The store of the settings: `file:///directory` or `s3://bucket/prefix` (keys and region from AWS_* variables).
 
     A key is written once and never changed, so whoever reads one reads the whole of it.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
 
     async def put(self, key: str, data: bytes) -> None:
         """Raises FilesAway."""
         try:
-            await obstore.put_async(_place(self._url), key, data)
+            await obstore.put_async(self._place(), key, data)
         except (BaseError, OSError, ValueError) as error:
             raise FilesAway(f"The file could not be stored: {_line(error)}") from error
 
     async def open(self, key: str) -> AsyncIterator[bytes] | None:
         """The file in pieces, or None when there is no such file. Raises FilesAway."""
         try:
-            found = await obstore.get_async(_place(self._url), key)
+            found = await obstore.get_async(self._place(), key)
         except FileNotFoundError:
             return None
         except (BaseError, OSError, ValueError) as error:
@@ -63,11 +67,15 @@ class FileStore:
     async def remove(self, key: str) -> None:
         """Raises FilesAway. A file that is not there is removed."""
         try:
-            await obstore.delete_async(_place(self._url), key)
+            await obstore.delete_async(self._place(), key)
         except FileNotFoundError:
             return
         except (BaseError, OSError, ValueError) as error:
             raise FilesAway(f"The file could not be removed: {_line(error)}") from error
+
+    def _place(self) -> _Place:
+        settings = self._settings
+        return _place(settings.artifact_store, settings.ca_file, settings.https_proxy, settings.no_proxy)
 
 
 async def _pieces(stream: "BytesStream") -> AsyncIterator[bytes]:
@@ -79,14 +87,19 @@ async def _pieces(stream: "BytesStream") -> AsyncIterator[bytes]:
 
 
 @cache
-def _place(url: str) -> _Place:
+def _place(url: str, ca_file: str, proxy: str, no_proxy: str) -> _Place:
     """Made at first use; one for each store and process."""
     parts = urlsplit(url)
     if parts.scheme == "file":
         directory = Path(unquote(parts.path))
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         return LocalStore(directory)
-    return S3Store.from_url(url, retry_config=TRIES)
+    client: ClientConfig = {}
+    if ca_file:
+        client["root_certificate"] = client["proxy_ca_certificate"] = Path(ca_file).read_text()
+    if proxy:
+        client |= {"proxy_url": proxy, "proxy_excludes": f"{THIS_MACHINE},{no_proxy}"}
+    return S3Store.from_url(url, retry_config=TRIES, client_options=client)
 
 
 def _line(error: Exception) -> str:

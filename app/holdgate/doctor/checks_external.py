@@ -72,16 +72,16 @@ async def mail(patient: Installation) -> Finding:
     try:
         if patient.send_to:
             message = render("test_mail", {}, to=patient.send_to, task_id=uuid7(), settings=settings)
-            word = await smtp.deliver(message, settings.smtp_url, SMTP_SECONDS)
+            word = await smtp.deliver(message, settings.smtp_url, SMTP_SECONDS, ca_file=settings.ca_file)
             return fine(f"{place.hostname} accepted a mail to {patient.send_to}: {word}")
-        await smtp.greet(settings.mail_from, settings.smtp_url, SMTP_SECONDS)
+        await smtp.greet(settings.mail_from, settings.smtp_url, SMTP_SECONDS, ca_file=settings.ca_file)
     except MailError as problem:
         return fail(str(problem), "Look at SMTP_URL and MAIL_FROM, and at the mail server's log.")
     return fine(f"{place.hostname} lets us in and takes the sender.")
 
 
 async def files(patient: Installation) -> Finding:
-    store, key, data = FileStore(patient.settings.artifact_store), f"doctor/{uuid7()}", secrets.token_bytes(32)
+    store, key, data = FileStore(patient.settings), f"doctor/{uuid7()}", secrets.token_bytes(32)
     try:
         await store.put(key, data)
         found = await store.read(key)

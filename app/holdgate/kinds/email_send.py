@@ -88,7 +88,9 @@ async def _deliver(ctx: Context, payload: Email) -> EmailResult:
     message = render(payload.template, context, to=payload.to, task_id=ctx.task_id, settings=ctx.settings)
     message_id = str(message["Message-ID"])
     if ctx.settings.smtp_url:
-        return EmailResult(message_id, await smtp.deliver(message, ctx.settings.smtp_url, SMTP_TIMEOUT))
+        settings = ctx.settings
+        word = await smtp.deliver(message, settings.smtp_url, SMTP_TIMEOUT, ca_file=settings.ca_file)
+        return EmailResult(message_id, word)
     if not mailbox.in_use(ctx.settings):
         raise TemporaryMailError("SMTP_URL is not set.")
     async with ctx.database.write("system") as session:

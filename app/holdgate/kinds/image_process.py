@@ -92,7 +92,7 @@ async def _read(ctx: Context, artifact_id: UUID | None) -> bytes:
     assert artifact_id is not None
     async with ctx.database.read() as session:
         found = await find_owners_artifact(session, artifact_id, ctx.owner_id)
-    data = None if found is None else await FileStore(ctx.settings.artifact_store).read(found.key)
+    data = None if found is None else await FileStore(ctx.settings).read(found.key)
     if data is None:
         raise PermanentError("No such file, or it belongs to somebody else.")
     return data

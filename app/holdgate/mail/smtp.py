@@ -29,7 +29,7 @@ FAREWELL_SECONDS = 2.0
 _LINKS = re.compile(r"https?://\S+|[A-Za-z0-9_-]{32,}")
 
 
-async def deliver(message: EmailMessage, smtp_url: str, timeout: timedelta) -> str:
+async def deliver(message: EmailMessage, smtp_url: str, timeout: timedelta, *, ca_file: str = "") -> str:
     """Send `message` to its To address; returns the server's word of acceptance, often its queue id.
 
     Args:
@@ -37,13 +37,14 @@ async def deliver(message: EmailMessage, smtp_url: str, timeout: timedelta) -> s
             from the start; `smtp+starttls` insists on STARTTLS; `smtp` uses it when it is offered, and then checks the
             certificate only if there is a password to protect, because without TLS the mail would go as well.
         timeout: for everything up to the acceptance.
+        ca_file: certificates (PEM) that are trusted beside the public ones.
 
     Raises:
         TemporaryMailError, PermanentMailError
     """
     url = urlsplit(smtp_url)
     place = f"{url.hostname}:{_port(url)}"
-    client = _client(url, message["From"].addresses[0].domain, timeout)
+    client = _client(url, message["From"].addresses[0].domain, timeout, ca_file)
     try:
         async with asyncio.timeout(timeout.total_seconds()):
             await client.connect()
@@ -58,11 +59,11 @@ async def deliver(message: EmailMessage, smtp_url: str, timeout: timedelta) -> s
     return _tidy(accepted)
 
 
-async def greet(mail_from: str, smtp_url: str, timeout: timedelta) -> None:
+async def greet(mail_from: str, smtp_url: str, timeout: timedelta, *, ca_file: str = "") -> None:
     """Connect, sign in and name the sender, then leave: everything but a mail. Raises as `deliver` does."""
     url, author = urlsplit(smtp_url), sender(mail_from)
     place = f"{url.hostname}:{_port(url)}"
-    client = _client(url, author.domain, timeout)
+    client = _client(url, author.domain, timeout, ca_file)
     try:
         async with asyncio.timeout(timeout.total_seconds()):
             await client.connect()
@@ -76,7 +77,7 @@ async def greet(mail_from: str, smtp_url: str, timeout: timedelta) -> None:
         client.close()
 
 
-def _client(url: SplitResult, domain: str, timeout: timedelta) -> aiosmtplib.SMTP:
+def _client(url: SplitResult, domain: str, timeout: timedelta, ca_file: str) -> aiosmtplib.SMTP:
     username = unquote(url.username) if url.username else None
     return aiosmtplib.SMTP(
         hostname=url.hostname,
@@ -86,6 +87,7 @@ def _client(url: SplitResult, domain: str, timeout: timedelta) -> aiosmtplib.SMT
         use_tls=url.scheme == "smtps",
         start_tls={"smtp+starttls": True, "smtps": False}.get(url.scheme),
         validate_certs=url.scheme != "smtp" or username is not None,
+        cert_bundle=ca_file or None,
         # Our name to the server. The library's default asks the resolver, which may block for long.
         local_hostname=domain,
         timeout=timeout.total_seconds(),

@@ -134,7 +134,7 @@ def _store(settings: Settings) -> "FileStore":
     # Imported when it is used: a product that only defines kinds has no package for it (the extra `kinds`).
     from holdgate.core.files import FileStore
 
-    return FileStore(settings.artifact_store)
+    return FileStore(settings)
 
 
 async def _forget(store: "FileStore", key: str | None) -> None:

@@ -2,33 +2,38 @@
 
 The host's name is resolved here and the connection goes to exactly the address that was checked, so that a name
 which answers differently the second time (DNS rebinding) reaches nothing it should not. Redirects are never
-followed by themselves; time and size are capped; proxies of the environment are not used.
+followed by themselves; time and size are capped.
+
+Through a proxy (HTTPS_PROXY) the name goes to the proxy, which looks it up and connects. What is private as far as
+this machine can tell is refused before; what the name means to the proxy is the proxy's to check.
 """
 
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import ip_address
 from ssl import SSLContext
 from typing import Any
 
 import httpx
 
 from holdgate.core.config import Settings
+from holdgate.core.network.networks import Address, is_public
+from holdgate.core.network.proxies import proxy_for
 from holdgate.core.telemetry import tracing
-
-Address = IPv4Address | IPv6Address
 
 TIMEOUT = timedelta(seconds=30)
 CONNECT_SECONDS = 5  # for each address of a host
+LOOK_UP_SECONDS = 2  # of a name that goes to a proxy; a network behind one may have no name server that answers
 MAX_BYTES = 2 * 1024 * 1024
 AGENT = "Holdgate"
 REDIRECTS = (301, 302, 303, 307, 308)
 
+_UNKEPT = httpx.Limits(max_keepalive_connections=0)
 _PIECE = 4096  # gzip unpacks up to a thousandfold: small pieces keep one step of a bomb small
 
 
@@ -79,7 +84,7 @@ async def client(
         cut: take the beginning of a longer answer, with `extensions["cut"]`, instead of refusing it.
     """
     async with httpx.AsyncClient(
-        transport=_Transport(private=settings.allow_private_addresses),
+        transport=_Transport(settings),
         timeout=httpx.Timeout(timeout.total_seconds(), connect=CONNECT_SECONDS),
         trust_env=False,
         headers={"User-Agent": AGENT},
@@ -186,8 +191,11 @@ def _line(error: Exception) -> str:
 
 
 @cache
-def _tls() -> SSLContext:
-    return httpx.create_ssl_context(trust_env=False)
+def _tls(ca_file: str) -> SSLContext:
+    context = httpx.create_ssl_context(trust_env=False)
+    if ca_file:
+        context.load_verify_locations(cafile=ca_file)
+    return context
 
 
 class _Transport(httpx.AsyncHTTPTransport):
@@ -196,16 +204,22 @@ class _Transport(httpx.AsyncHTTPTransport):
     Connections are not kept: two names may share an address, and one must not get the other's.
     """
 
-    def __init__(self, *, private: bool) -> None:
-        super().__init__(verify=_tls(), trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
-        self._private = private
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(verify=_tls(settings.ca_file), trust_env=False, limits=_UNKEPT)
+        self._settings = settings
+        self._private = settings.allow_private_addresses
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        proxy = proxy_for(request.url.scheme, request.url.host, self._settings)
+        response = await (self._by_proxy(proxy, request) if proxy else self._directly(request))
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        return httpx.Response(response.status_code, headers=response.headers, stream=_Pieces(response.stream))
+
+    async def _directly(self, request: httpx.Request) -> httpx.Response:
         url = request.url
         host = url.raw_host.decode()
         addresses = await _resolve(host, url.port or (443 if url.scheme == "https" else 80))
-        if not self._private and not all(map(is_public, addresses)):
-            raise PrivateAddress(host)
+        self._check(host, addresses)
         for address in addresses:
             pinned = httpx.Request(
                 request.method,
@@ -215,14 +229,29 @@ class _Transport(httpx.AsyncHTTPTransport):
                 extensions={**request.extensions, "sni_hostname": host},
             )
             try:
-                response = await super().handle_async_request(pinned)
+                return await super().handle_async_request(pinned)
             except (httpx.ConnectError, httpx.ConnectTimeout):
                 if address == addresses[-1]:
                     raise
-                continue
-            assert isinstance(response.stream, httpx.AsyncByteStream)
-            return httpx.Response(response.status_code, headers=response.headers, stream=_Pieces(response.stream))
         raise httpx.ConnectError("its name has no address")
+
+    async def _by_proxy(self, proxy: str, request: httpx.Request) -> httpx.Response:
+        host = request.url.raw_host.decode()
+        if not self._private:
+            with suppress(httpx.ConnectError, TimeoutError):  # only the proxy may know the name
+                async with asyncio.timeout(LOOK_UP_SECONDS):
+                    self._check(host, await _resolve(host, 443))
+        context = _tls(self._settings.ca_file)
+        by = httpx.Proxy(proxy, ssl_context=context if proxy.startswith("https:") else None)
+        transport = httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=_UNKEPT, proxy=by)
+        try:
+            return await transport.handle_async_request(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            raise httpx.ConnectError(f"by the proxy {by.url.host}:{by.url.port}: {_line(error)}") from error
+
+    def _check(self, host: str, addresses: list[Address]) -> None:
+        if not self._private and not all(map(is_public, addresses)):
+            raise PrivateAddress(host)
 
 
 async def _resolve(host: str, port: int) -> list[Address]:
@@ -260,31 +289,3 @@ def retry_after(response: httpx.Response) -> timedelta | None:
         return max(parsedate_to_datetime(said) - parsedate_to_datetime(response.headers["Date"]), timedelta(0))
     except (ValueError, TypeError, KeyError, OverflowError):
         return None
-
-
-# All but the public unicast internet, and Azure's host service. What `ipaddress` calls global differs by release.
-_CLOSED_4 = """0/8 10/8 100.64/10 127/8 168.63.129.16/32 169.254/16 172.16/12 192.0.0/24 192.0.2/24 192.88.99/24
-    192.168/16 198.18/15 198.51.100/24 203.0.113/24 224/4 240/4"""
-_CLOSED_6 = [IPv6Network(net) for net in ("2001::/23", "2001:db8::/32", "3fff::/20")]
-_OPEN_6 = IPv6Network("2000::/3")
-_NAT64 = IPv6Network("64:ff9b::/96")
-
-
-def _network(short: str) -> IPv4Network:
-    numbers, _, length = short.partition("/")
-    return IPv4Network((".".join((numbers.split(".") + ["0"] * 3)[:4]), int(length)))
-
-
-_CLOSED_4_NETWORKS = [_network(short) for short in _CLOSED_4.split()]
-
-
-def is_public(address: Address) -> bool:
-    """Whether it is a host on the public internet. An IPv4 address inside an IPv6 one is judged as itself."""
-    if isinstance(address, IPv4Address):
-        return not any(address in net for net in _CLOSED_4_NETWORKS)
-    inner = address.ipv4_mapped or address.sixtofour
-    if address in _NAT64:
-        inner = IPv4Address(address.packed[-4:])
-    if inner is not None:
-        return is_public(inner)
-    return address in _OPEN_6 and not any(address in net for net in _CLOSED_6)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from holdgate.core.config import Settings
 from holdgate.core.db import Database, WriteSession
 from holdgate.core.telemetry import log
 
@@ -23,7 +24,7 @@ logger = log.get(__name__)
 
 async def archive_then_delete(
     database: Database,
-    store: str,
+    settings: Settings,
     what: str,
     lines: Sequence[Any],
     *,
@@ -34,7 +35,6 @@ async def archive_then_delete(
     the database, and the next time in two files. False: the store is away, and nothing was deleted.
 
     Args:
-        store: the URL of the store of files.
         what: the lines are, such as tasks.
         at: the day they are filed under.
     """
@@ -42,7 +42,7 @@ async def archive_then_delete(
     from holdgate.core.files import FilesAway, FileStore
 
     try:
-        key = await write_archive(FileStore(store), what, at, lines)
+        key = await write_archive(FileStore(settings), what, at, lines)
     except FilesAway as error:
         logger.warning("archive_failed", what=what, lines=len(lines), error=str(error))
         return False

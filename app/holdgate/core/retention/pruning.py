@@ -37,9 +37,8 @@ async def prune(session: WriteSession, sweep: Round, what: Expiring, kept: timed
     if not sweep.settings.retention_archive:
         await delete(session)
         return len(rows) == CHUNK
-    store, lines = sweep.settings.artifact_store, [row.line for row in rows]
-    name = what.name.replace("_", "-")
-    sweep.after.append(partial(archive_then_delete, sweep.database, store, name, lines, at=rows[-1].at, delete=delete))
+    name, lines, at = what.name.replace("_", "-"), [row.line for row in rows], rows[-1].at
+    sweep.after.append(partial(archive_then_delete, sweep.database, sweep.settings, name, lines, at=at, delete=delete))
     return False  # until then the same lines would be found again
 
 

@@ -1,12 +1,14 @@
-"""The settings of whoever operates it, a part of the table: what is kept and where, and how it is watched."""
+"""The settings of whoever operates it, a part of the table: how it reaches others, what is kept, how it is watched."""
 
 from holdgate.core.settings.setting import Setting
 from holdgate.core.settings.types import (
     BOOLEAN,
+    CERTIFICATES,
     DIRECTORY,
     LISTEN,
     LOG_LEVEL,
     SECRET,
+    TEXT,
     choice,
     duration,
     integer,
@@ -14,7 +16,40 @@ from holdgate.core.settings.types import (
     without_slash,
 )
 
-FILES, WATCHING = "Files and data", "Observability"
+NETWORK, FILES, WATCHING = "Outgoing connections", "Files and data", "Observability"
+
+OUTGOING = (
+    Setting(
+        "allow_private_addresses",
+        BOOLEAN,
+        NETWORK,
+        "whether tasks may send requests to loopback and private addresses",
+        unset="`yes`, `no` in production",
+        example="yes",
+    ),
+    Setting(
+        "ca_file",
+        CERTIFICATES,
+        NETWORK,
+        "certificates of your own authorities (PEM), trusted beside the public ones by email, HTTP requests, webhooks, "
+        "boards and object storage ([below](#own-certificate-authority-and-proxy))",
+    ),
+    Setting(
+        "https_proxy",
+        url("http", "https"),
+        NETWORK,
+        "the proxy for requests to `https://` addresses: `http://user:password@proxy:3128`, user and password optional "
+        "([below](#own-certificate-authority-and-proxy))",
+    ),
+    Setting("http_proxy", url("http", "https"), NETWORK, "the same for `http://` addresses"),
+    Setting(
+        "no_proxy",
+        TEXT,
+        NETWORK,
+        "what is reached directly, separated by commas: names with their subdomains, addresses, networks such as "
+        "`10.0.0.0/8`; this machine always is",
+    ),
+)
 
 KEPT = (
     Setting(

@@ -3,7 +3,7 @@
 Its order is that of the docs. A new one is an entry here and a field with its default in `Settings` (core/config.py).
 """
 
-from holdgate.core.settings.operation import KEPT, WATCHED
+from holdgate.core.settings.operation import KEPT, OUTGOING, WATCHED
 from holdgate.core.settings.setting import Setting
 from holdgate.core.settings.types import (
     BOOLEAN,
@@ -177,14 +177,7 @@ SETTINGS = (
         "a ready task becomes a dead letter when no worker has served its queue and kind for so long; `0`: never",
         variable="ORPHAN_TIMEOUT_MINUTES",
     ),
-    Setting(
-        "allow_private_addresses",
-        BOOLEAN,
-        WORKERS,
-        "whether tasks may send requests to loopback and private addresses",
-        unset="`yes`, `no` in production",
-        example="yes",
-    ),
+    *OUTGOING,
     Setting(
         "approval_ttl", duration(1), APPROVALS, "time until a request expires, from the delivery of the first email"
     ),

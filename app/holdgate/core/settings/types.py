@@ -142,6 +142,20 @@ def _listen(text: str) -> str:
 LISTEN = SettingType(_listen, "an address of this machine, such as 127.0.0.1, 0.0.0.0 or ::")
 
 
+def _certificates(text: str) -> str:
+    path = Path(text).absolute()
+    try:
+        found = b"-----BEGIN CERTIFICATE-----" in path.read_bytes()
+    except OSError:
+        found = False
+    if not found:
+        raise ValueError
+    return str(path)
+
+
+CERTIFICATES = SettingType(_certificates, "a file of certificates (PEM) that can be read")
+
+
 def without_slash(text: str) -> str:
     return text.rstrip("/")
 

@@ -39,7 +39,7 @@ async def send(
     message = compose_message(packet, letter, resume, key, ctx.settings, await answers.now(ctx))
     try:
         if ctx.settings.smtp_url:
-            await smtp.deliver(message, ctx.settings.smtp_url, TIMEOUT)
+            await smtp.deliver(message, ctx.settings.smtp_url, TIMEOUT, ca_file=ctx.settings.ca_file)
         elif mailbox.in_use(ctx.settings):
             async with ctx.database.write("system") as session:
                 await mailbox.deliver(session, message)

@@ -36,7 +36,7 @@ async def file_of(request: WebRequest, found: Artifact, *, shown: bool = True) -
         shown: by the browser, if it is a picture.
     """
     disposition = "inline" if shown and found.content_type in PICTURES else "attachment"
-    pieces = await FileStore(request.app.state.settings.artifact_store).open(found.key)
+    pieces = await FileStore(request.app.state.settings).open(found.key)
     if pieces is None:
         raise ArtifactNotFound  # replaced in this moment, or taken out of the store by hand
     return Stream(

@@ -65,7 +65,7 @@ async def archive_old(database: Database, settings: Settings, rules: retention.R
         now = await session.scalar(select(func.now()))
     assert now is not None
     delete = partial(retention.delete_old, rules=rules, ids=old.ids)
-    if not await archive_then_delete(database, settings.artifact_store, "tasks", lines, at=now, delete=delete):
+    if not await archive_then_delete(database, settings, "tasks", lines, at=now, delete=delete):
         async with database.write("system") as session:
             await retention.move_walk(session, old.place)
 
