@@ -1,5 +1,6 @@
 """`make release`: builds the wheel, the source archive and the image's context of what is committed, and tries them;
-beside them a bill of materials (CycloneDX) and the checksums of all.
+beside them a bill of materials (CycloneDX) and the checksums of all. Then the commit is tagged, unless it is one
+between releases.
 
 Everything is tried as a stranger gets it: the wheel in an environment of its own, far from the checkout.
 """
@@ -49,9 +50,11 @@ def main() -> None:
         bill = DIST / f"holdgate-{version}.cdx.json"
         bill.write_text(json.dumps(bill_of_materials(version, wheel, locked.read_text()), indent=1) + "\n")
         _try(wheel, locked, version, work)
-        sums = [f"{_digest(path)}  {path.name}\n" for path in (wheel, archive, image, bill)]
-        (DIST / f"holdgate-{version}.sha256").write_text("".join(sums))
-        print("".join(sums), end="")
+        sums = checksums(wheel, archive, image, bill)
+        (DIST / f"holdgate-{version}.sha256").write_text(sums)
+        print(sums, end="")
+        if tag := tagged(ROOT, version):
+            print(f"Tagged {tag}. Publish it with: git push origin {tag}")
 
 
 def problems(version: str, changelog: str, dockerfile: str) -> list[str]:
@@ -87,6 +90,22 @@ def unfit(checkout: Path, version: str) -> list[str]:
         if tag.startswith("v") and tag != f"v{version}":
             return [f"This commit was released as {tag}, and nothing has changed since."]
     return []
+
+
+def tagged(checkout: Path, version: str) -> str:
+    """Tag the commit as this version and return the tag; empty between releases, or when it has the tag already."""
+    tag = f"v{version}"
+    git = ["git", "-C", str(checkout)]
+    there = subprocess.run([*git, "tag", "--list", tag], check=True, capture_output=True, text=True).stdout
+    if ".dev" in version or there:
+        return ""
+    subprocess.run([*git, "tag", "--annotate", "--message", f"Holdgate {version}", tag], check=True)
+    return tag
+
+
+def checksums(*paths: Path) -> str:
+    """As `sha256sum --check` reads them, in the folder of the files."""
+    return "".join(f"{_digest(path)}  {path.name}\n" for path in paths)
 
 
 def bill_of_materials(version: str, wheel: Path, locked: str) -> dict[str, Any]:
@@ -188,7 +207,7 @@ def _try(wheel: Path, locked: Path, version: str, work: Path) -> None:
             page = _page(f"{base}/", web, log)
             styles = re.findall(r'href="(/static/[^"]+\.css)"', page)
             assert styles and any("{" in _page(base + address, web, log) for address in styles)
-            assert "E-mail address" in _page(f"{base}/login", web, log)
+            assert 'name="email"' in _page(f"{base}/login", web, log)
         finally:
             web.terminate()
             assert web.wait(SECONDS) == 0, log.read_text()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.release import bill_of_materials, problems, unfit
+from deploy.release import bill_of_materials, checksums, problems, tagged, unfit
 from holdgate.core.process.release import VERSION
 from tests.processes import ROOT
 
@@ -57,6 +57,38 @@ def test_what_is_in_no_commit_and_what_has_been_released_is_refused(tmp_path: Pa
     git("commit", "-qm", "Two", "--allow-empty")
     assert "another commit" in unfit(tmp_path, "0.1.0")[0]
     assert unfit(tmp_path, "0.2.0") == []
+
+
+def test_a_release_tags_its_commit_once_and_what_is_between_releases_does_not(tmp_path: Path) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    subprocess.run([*git[:3], "init", "-q"], check=True)
+    for name in ("user.name", "user.email"):
+        subprocess.run([*git[:3], "config", name, "x@example.org"], check=True)
+    subprocess.run([*git, "-c", "commit.gpgsign=false", "commit", "-qm", "One", "--allow-empty"], check=True)
+    assert [tagged(tmp_path, version) for version in ("0.1.0.dev0", "0.1.0", "0.1.0")] == ["", "v0.1.0", ""]
+    assert unfit(tmp_path, "0.1.0") == []
+    assert "nothing has changed" in unfit(tmp_path, "0.2.0")[0]
+
+
+def test_what_comes_next_is_released_by_its_number_and_a_heading() -> None:
+    """Three places: pyproject.toml, the label of the image, the changelog, whose notes are there already."""
+    version = VERSION.removesuffix(".dev0")
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    noted = changelog.replace("## [Unreleased]", f"## [{version}] - 2026-12-01")
+    label = (ROOT / "Dockerfile").read_text().replace(f'version="{VERSION}"', f'version="{version}"')
+    assert problems(version, noted, label) == []
+    assert f"| {version} |" in (ROOT / "docs/upgrades.md").read_text()
+
+
+def test_the_checksums_are_as_sha256sum_checks_them(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.whl", "b.tar.gz")]
+    for file in files:
+        file.write_bytes(file.name.encode())
+    (tmp_path / "sums").write_text(checksums(*files))
+    check = ["sha256sum", "--check", "--strict", "sums"]
+    assert subprocess.run(check, cwd=tmp_path, capture_output=True).returncode == 0
+    files[0].write_bytes(b"another")
+    assert subprocess.run(check, cwd=tmp_path, capture_output=True).returncode == 1
 
 
 def test_the_bill_of_materials_has_every_locked_package_with_its_hashes(tmp_path: Path) -> None:
