@@ -32,7 +32,13 @@ TEMPLATE = "holdgate_template"
 # CI, runs them.
 PROGRAMS = (
     *("journeys", "chaos", "deploy", "embedded", "load", "pooler", "replica", "bench", "product", "asking"),
-    *("api/test_fuzz.py", "enqueueing/test_examples.py", "enqueueing/test_more_examples.py", "test_restore.py"),
+    *(
+        "api/test_fuzz.py",
+        "enqueueing/test_examples.py",
+        "enqueueing/test_more_examples.py",
+        "test_restore.py",
+        "test_backup.py",
+    ),
     *("careers/test_careers_process.py", "test_reports.py"),
 )
 

@@ -56,7 +56,12 @@ ELSEWHERE = {
 }
 CURL = "tests.journeys.test_asking:test_a_program_asks_with_curl_and_gets_a_decision_with_a_receipt"
 PROXIES = "tests.deploy.test_proxies:test_a_proxy_of_the_page_does_what_the_page_says"
+BACKUP = "tests.test_backup:test_the_lines_of_the_page_bring_people_and_files_back"
 ELSEWHERE_BLOCKS = {
+    'docs/backup.md: pg_dump --format=custom --file=holdgate.dump "$DATABASE_URL"': BACKUP,
+    "docs/backup.md: createdb holdgate": BACKUP,
+    "docs/compose.md: docker compose exec -T postgres pg_dump --username=holdgate": BACKUP,
+    "docs/compose.md: docker compose stop web worker": BACKUP,
     "docs/deploy.md: # /etc/caddy/Caddyfile: Caddy gets the certificate by itself": PROXIES,
     "docs/deploy.md: # /etc/nginx/conf.d/holdgate.conf, for nginx 1.22 (Debian 12": PROXIES,
     "docs/approvals.md: sed -e 's/^{\"receipt\"://' -e 's/,\"signature\":{[^{]*$//' rece": (
@@ -84,8 +89,6 @@ NOT_RUN = {
         "the name of the file is cut; tests/approvals/evidence/test_receipts.py runs the command"
     ),
     "docs/compose.md: docker compose ps": "no container engine here",
-    "docs/compose.md: docker compose exec -T postgres pg_dump --username=holdgate": "no container engine here",
-    "docs/compose.md: docker compose stop web worker": "no container engine here",
     "docs/compose.md: git pull": "no container engine here",
     "docs/compose.md: docker compose up --detach --scale worker=4": "no container engine here",
     "docs/compose.md: docker compose exec postgres psql --username=holdgate --comm": "no container engine here",
@@ -95,8 +98,12 @@ NOT_RUN = {
     "docs/deploy.md: docker compose run --rm web user add you@example.org --admin": "as above, and commands",
     "docs/deploy.md: docker compose --profile mail up --detach": "as above",
     "docs/deploy.md: FROM holdgate:local": "an image on top of ours, which is not built here",
-    "docs/deploy.md: useradd --system holdgate": "changes a server",
-    "docs/deploy.md: systemctl enable --now holdgate@web holdgate@worker holdgate": "changes a server",
+    "docs/deploy.md: useradd --system --home-dir /var/lib/holdgate --create-home": "changes a server",
+    "docs/deploy.md: runuser -u postgres -- createuser holdgate": "changes a server",
+    "docs/deploy.md: umask 027": "changes a server; its settings are looked up",
+    "docs/deploy.md: cat > /usr/local/bin/holdgate <<'END'": "changes a server; what it calls is looked up",
+    "docs/deploy.md: holdgate migrate": "changes a server",
+    "docs/deploy.md: systemctl daemon-reload": "changes a server; tests/deploy/test_systemd.py reads the unit",
     "docs/kubernetes.md: kubectl create namespace holdgate": "no cluster here",
     "docs/kubernetes.md: kubectl -n holdgate create secret generic holdgate-scaler --": "no cluster here",
     "docs/kubernetes.md: kubectl -n holdgate exec deploy/holdgate-web -- holdgate use": (
@@ -109,8 +116,6 @@ NOT_RUN = {
     "docs/scaling.md: DATABASE_URL=postgresql://holdgate:…@db1.example.com,db2.exa": (
         "the password is cut; tests/replica/test_failover.py names several hosts"
     ),
-    'docs/backup.md: pg_dump --format=custom --file=holdgate.dump "$DATABASE_URL"': "tests/test_restore.py does it",
-    "docs/backup.md: createdb holdgate": "tests/test_restore.py does it, and compares the options",
     "docs/load.md: export BASE_URL=https://hold.example.org": "another machine's address; tests/load runs the command",
     'docs/upgrades.md: contract = "0.3.0: nothing has read users.nick since 0.2.0"': "a line of an example",
     "docs/upgrades.md: def upgrade() -> None:": "a part of a migration; tests/test_migrations.py runs one like it",

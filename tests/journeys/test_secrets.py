@@ -270,6 +270,9 @@ async def test_each_request_and_each_try_is_one_line_of_json(production: Product
         answer = await program.post(f"{V1}/tasks", json=wanted, headers={"X-Request-Id": "mine-1"})
         task = answer.json()["id"]
         assert (await program.get(f"{V1}/tasks/{task}?wait=30")).json()["state"] == "succeeded"
+        answer = await program.post(f"{V1}/tasks", json=wanted)
+        request, other = answer.headers["x-request-id"], answer.json()["id"]
+        assert (await program.get(f"{V1}/tasks/{other}?wait=30")).json()["state"] == "succeeded"
     for process in production.processes:
         process.stop()
     web, worker = (
@@ -281,3 +284,6 @@ async def test_each_request_and_each_try_is_one_line_of_json(production: Product
     [line] = [line for line in worker if line["event"] == "task" and line["task"] == task]
     assert (line["kind"], line["attempt"], line["state"]) == ("sample.task", 1, "succeeded")
     assert line["ms"] >= 0
+    # The id of the request that made a task is in the worker's lines about it.
+    assert {line["task"] for line in worker if line.get("request_id") == request and line["event"] == "task"} == {other}
+    assert request in {line["request_id"] for line in web if line["event"] == "request"}
