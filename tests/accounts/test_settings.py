@@ -193,9 +193,13 @@ def test_a_document_of_word_online_is_accepted() -> None:
     assert document("cv.docx", (CASES / "resume-word-online.docx").read_bytes()).media_type == DOCX
 
 
-async def test_a_protected_pdf_is_kept_with_a_warning(world: World) -> None:
+@pytest.mark.parametrize("what", ["protected", "truncated"])
+async def test_a_pdf_that_may_not_open_is_kept_with_a_warning(world: World, what: str) -> None:
     browser = await signed_in(world)
-    content = (CASES / "resume-encrypted.pdf").read_bytes()
+    whole = PDF + b" " * 4096 + b"endobj\n%%EOF"
+    await browser.post("/settings/profile", PROFILE, files={"resume": ("cv.pdf", whole)})
+    assert not elements(await browser.get("/settings"), role="status", data_level="warning")
+    content = (CASES / "resume-encrypted.pdf").read_bytes() if what == "protected" else whole[:-20]
     await browser.post("/settings/profile", PROFILE, files={"resume": ("cv.pdf", content)})
     assert elements(await browser.get("/settings"), role="status", data_level="warning")
 

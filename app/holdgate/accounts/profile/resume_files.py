@@ -8,6 +8,7 @@ from holdgate.core.errors import Invalid
 from holdgate.core.file_types import DOCX, ODT, PDF, SUFFIXES, TEXT, harmless_name, is_text, media_type
 
 MOST_BYTES = 5 * 1024 * 1024
+PDF_END = 2048  # bytes in which readers look for its mark
 ACCEPTED = (PDF, DOCX, ODT, TEXT)
 
 _OTHERS = {
@@ -45,10 +46,13 @@ def document(name: str, content: bytes) -> Document:
     assert found is not None
     warning = ""
     if found == PDF:
-        if b"%%EOF" not in content:
-            _refuse("This PDF is incomplete: its end is missing. Save or download it again.")
+        whole = b"%%EOF" in content[-PDF_END:]
+        if not whole and b" obj" not in content:
+            _refuse("This PDF is incomplete: there is nothing in it. Save or download it again.")
         if b"/Encrypt" in content:
             warning = "This PDF is protected by a password; many employers' systems refuse it. Better save it without."
+        elif not whole:
+            warning = "This PDF is incomplete: its end is missing. Employers may be unable to open it: save it again."
     return Document(harmless_name(name, SUFFIXES[found], unnamed="resume"), found, content, warning)
 
 
