@@ -143,12 +143,24 @@ CREATE FUNCTION holdgate.applications_elsewhere() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'holdgate', 'pg_temp'
     AS $$
+DECLARE
+  told text := coalesce(nullif(NEW.tracker_status, ''), 'sent');
 BEGIN
-  INSERT INTO applications (id, owner_id, posting_id, title, company, location, url, channel, status, status_at,
-                            sent_at)
-  SELECT holdgate_uuid7(), NEW.owner_id, NEW.id, NEW.title, NEW.company, NEW.location, NEW.url, 'elsewhere', 'sent',
-         NEW.applied_at, NEW.applied_at
-  WHERE NOT EXISTS (SELECT FROM applications a WHERE a.posting_id = NEW.id AND a.sent_at IS NOT NULL);
+  IF NOT EXISTS (SELECT FROM applications a WHERE a.posting_id = NEW.id AND a.sent_at IS NOT NULL) THEN
+    INSERT INTO applications (id, owner_id, posting_id, title, company, location, url, channel, status, status_at,
+                              history, sent_at)
+    VALUES (holdgate_uuid7(), NEW.owner_id, NEW.id, NEW.title, NEW.company, NEW.location, NEW.url, 'elsewhere', told,
+            CASE told WHEN 'sent' THEN NEW.applied_at ELSE now() END,
+            CASE told WHEN 'sent' THEN '[]'
+                      ELSE jsonb_build_array(jsonb_build_object('status', 'sent', 'at', NEW.applied_at)) END,
+            NEW.applied_at);
+  ELSIF TG_OP = 'UPDATE' AND told <> 'sent' THEN
+    UPDATE applications
+    SET status = told, status_at = now(),
+        history = history || jsonb_build_array(jsonb_build_object('status', status, 'at', status_at))
+    WHERE posting_id = NEW.id AND sent_at IS NOT NULL AND status <> told AND NEW.tracker_status <> OLD.tracker_status
+      AND (OLD.tracker_status <> '' OR status IN ('sent', 'no_answer'));
+  END IF;
   RETURN NULL;
 END $$;
 
@@ -841,6 +853,16 @@ BEGIN
           (SELECT id FROM users WHERE lower(email) = lower(NEW.email)));
   RETURN NULL;
 END $$;
+
+CREATE FUNCTION holdgate.posting_texts_alike(one text, other text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+  SELECT least(cardinality(a), cardinality(b)) < 30
+      OR 10 * (SELECT count(*) FROM (SELECT unnest(a) INTERSECT SELECT unnest(b)) AS shared)
+         >= 6 * least(cardinality(a), cardinality(b))
+  FROM (SELECT tsvector_to_array(to_tsvector('simple', left(one, 20000))) AS a,
+               tsvector_to_array(to_tsvector('simple', left(other, 20000))) AS b) AS words
+$$;
 
 CREATE FUNCTION holdgate.queues_log() RETURNS trigger
     LANGUAGE plpgsql
@@ -1553,6 +1575,13 @@ CREATE TABLE holdgate.column_choices (
     chosen_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE holdgate.distinct_postings (
+    first_id uuid NOT NULL,
+    second_id uuid NOT NULL,
+    decided_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT distinct_postings_order_check CHECK ((first_id < second_id))
+);
+
 CREATE TABLE holdgate.doctor_notices (
     "check" text NOT NULL,
     told_at timestamp with time zone NOT NULL
@@ -1726,11 +1755,16 @@ CREATE TABLE holdgate.postings (
     edited_at timestamp with time zone,
     resume_id uuid,
     letter text DEFAULT ''::text NOT NULL,
+    duplicate_of uuid,
+    company_key text DEFAULT ''::text NOT NULL,
+    title_key text DEFAULT ''::text NOT NULL,
+    tracker_status text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     applied_at timestamp with time zone,
     applied_task_id uuid,
     sending_task_id uuid,
-    words tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, translate(((((title || ' '::text) || company) || ' '::text) || location), '/'::text, ' '::text))) STORED NOT NULL
+    words tsvector GENERATED ALWAYS AS (to_tsvector('simple'::regconfig, translate(((((title || ' '::text) || company) || ' '::text) || location), '/'::text, ' '::text))) STORED NOT NULL,
+    CONSTRAINT postings_duplicate_check CHECK ((duplicate_of <> id))
 );
 
 CREATE TABLE holdgate.profiles (
@@ -2283,6 +2317,9 @@ ALTER TABLE ONLY holdgate.bulk_tasks
 ALTER TABLE ONLY holdgate.column_choices
     ADD CONSTRAINT column_choices_pkey PRIMARY KEY (owner_id, header);
 
+ALTER TABLE ONLY holdgate.distinct_postings
+    ADD CONSTRAINT distinct_postings_pkey PRIMARY KEY (first_id, second_id);
+
 ALTER TABLE ONLY holdgate.doctor_notices
     ADD CONSTRAINT doctor_notices_pkey PRIMARY KEY ("check");
 
@@ -2519,6 +2556,8 @@ CREATE INDEX bulk_events_at_idx ON holdgate.bulk_events USING btree (at DESC, id
 
 CREATE INDEX bulk_tasks_watch_idx ON holdgate.bulk_tasks USING btree (action_id, task_id) WHERE (watch IS NOT NULL);
 
+CREATE INDEX distinct_postings_second_idx ON holdgate.distinct_postings USING btree (second_id);
+
 CREATE UNIQUE INDEX erasures_address_key ON holdgate.erasures USING btree (address) WHERE (done_at IS NULL);
 
 CREATE INDEX error_counts_owner_idx ON holdgate.error_counts USING btree (owner_id);
@@ -2550,6 +2589,10 @@ CREATE INDEX mailbox_messages_at_idx ON holdgate.mailbox_messages USING btree (a
 CREATE INDEX postings_applied_task_idx ON holdgate.postings USING btree (applied_task_id) WHERE (applied_task_id IS NOT NULL);
 
 CREATE INDEX postings_board_idx ON holdgate.postings USING btree (owner_id, board) WHERE (board <> ''::text);
+
+CREATE INDEX postings_duplicates_idx ON holdgate.postings USING btree (duplicate_of) WHERE (duplicate_of IS NOT NULL);
+
+CREATE INDEX postings_likeness_idx ON holdgate.postings USING btree (owner_id, company_key, title_key) WHERE (company_key <> ''::text);
 
 CREATE INDEX postings_owner_created_idx ON holdgate.postings USING btree (owner_id, created_at DESC, id DESC);
 
@@ -2681,7 +2724,7 @@ CREATE TRIGGER answer_notes_vote AFTER INSERT ON holdgate.approval_votes FOR EAC
 
 CREATE TRIGGER api_tokens_audit AFTER INSERT OR DELETE OR UPDATE OF trusted_by ON holdgate.api_tokens FOR EACH ROW EXECUTE FUNCTION holdgate.api_tokens_audit();
 
-CREATE TRIGGER applications_elsewhere AFTER INSERT OR UPDATE OF applied_at ON holdgate.postings FOR EACH ROW WHEN ((new.applied_at IS NOT NULL)) EXECUTE FUNCTION holdgate.applications_elsewhere();
+CREATE TRIGGER applications_elsewhere AFTER INSERT OR UPDATE OF applied_at, tracker_status ON holdgate.postings FOR EACH ROW WHEN ((new.applied_at IS NOT NULL)) EXECUTE FUNCTION holdgate.applications_elsewhere();
 
 CREATE TRIGGER applications_resolved AFTER UPDATE OF resolved_at ON holdgate.tasks FOR EACH ROW WHEN (((old.resolved_at IS NULL) AND (new.resolved_at IS NOT NULL) AND (new.kind = 'application.submit'::text))) EXECUTE FUNCTION holdgate.applications_resolved();
 
@@ -2826,6 +2869,12 @@ ALTER TABLE ONLY holdgate.bulk_tasks
 ALTER TABLE ONLY holdgate.column_choices
     ADD CONSTRAINT column_choices_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY holdgate.distinct_postings
+    ADD CONSTRAINT distinct_postings_first_id_fkey FOREIGN KEY (first_id) REFERENCES holdgate.postings(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.distinct_postings
+    ADD CONSTRAINT distinct_postings_second_id_fkey FOREIGN KEY (second_id) REFERENCES holdgate.postings(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY holdgate.group_members
     ADD CONSTRAINT group_members_group_name_fkey FOREIGN KEY (group_name) REFERENCES holdgate.groups(name) ON DELETE CASCADE;
 
@@ -2834,6 +2883,9 @@ ALTER TABLE ONLY holdgate.posting_imports
 
 ALTER TABLE ONLY holdgate.postings
     ADD CONSTRAINT postings_applied_task_id_fkey FOREIGN KEY (applied_task_id) REFERENCES holdgate.tasks(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY holdgate.postings
+    ADD CONSTRAINT postings_duplicate_of_fkey FOREIGN KEY (duplicate_of) REFERENCES holdgate.postings(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY holdgate.postings
     ADD CONSTRAINT postings_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id);

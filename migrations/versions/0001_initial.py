@@ -1387,6 +1387,10 @@ def tables() -> None:
         sa.Column("edited_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resume_id", sa.Uuid(), nullable=True),
         sa.Column("letter", sa.Text(), server_default="", nullable=False),
+        sa.Column("duplicate_of", sa.Uuid(), nullable=True),
+        sa.Column("company_key", sa.Text(), server_default="", nullable=False),
+        sa.Column("title_key", sa.Text(), server_default="", nullable=False),
+        sa.Column("tracker_status", sa.Text(), server_default="", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("applied_task_id", sa.Uuid(), nullable=True),
@@ -1399,8 +1403,12 @@ def tables() -> None:
             ),
             nullable=False,
         ),
+        sa.CheckConstraint("duplicate_of <> id", name=op.f("postings_duplicate_check")),
         sa.ForeignKeyConstraint(
             ["applied_task_id"], ["tasks.id"], name=op.f("postings_applied_task_id_fkey"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["duplicate_of"], ["postings.id"], name=op.f("postings_duplicate_of_fkey"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("postings_owner_id_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("postings_pkey")),
@@ -1423,6 +1431,35 @@ def tables() -> None:
         unique=False,
     )
     op.create_index("postings_words_idx", "postings", ["words"], unique=False, postgresql_using="gin")
+    op.create_index(
+        "postings_likeness_idx",
+        "postings",
+        ["owner_id", "company_key", "title_key"],
+        unique=False,
+        postgresql_where=sa.text("company_key <> ''"),
+    )
+    op.create_index(
+        "postings_duplicates_idx",
+        "postings",
+        ["duplicate_of"],
+        unique=False,
+        postgresql_where=sa.text("duplicate_of IS NOT NULL"),
+    )
+    op.create_table(
+        "distinct_postings",
+        sa.Column("first_id", sa.Uuid(), nullable=False),
+        sa.Column("second_id", sa.Uuid(), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("first_id < second_id", name=op.f("distinct_postings_order_check")),
+        sa.ForeignKeyConstraint(
+            ["first_id"], ["postings.id"], name=op.f("distinct_postings_first_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["second_id"], ["postings.id"], name=op.f("distinct_postings_second_id_fkey"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("first_id", "second_id", name=op.f("distinct_postings_pkey")),
+    )
+    op.create_index("distinct_postings_second_idx", "distinct_postings", ["second_id"], unique=False)
     op.create_table(
         "task_steps",
         sa.Column("task_id", sa.Uuid(), nullable=False),

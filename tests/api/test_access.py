@@ -119,6 +119,16 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "POST /postings/{posting_id}/restore": (None, 200, 404, 404),
     "POST /postings/{posting_id}/delete": (None, 200, 404, 404),
     "POST /postings/import": ("title,company,url\nt,c,https://harrow.example/8\n", 200, 200, 200),
+    "POST /postings/imports": ("title,company,url\nt,c,https://harrow.example/8\n", 201, 201, 201),
+    "GET /postings/imports/{import_id}": (None, 200, 404, 404),
+    "POST /postings/imports/{import_id}/read": ({"company": "c"}, 200, 404, 404),
+    "POST /postings/imports/{import_id}/confirm": ({}, 200, 404, 404),
+    "POST /postings/imports/{import_id}/start": ({"name": "r"}, 201, 404, 404),
+    "POST /postings/imports/{import_id}/discard": (None, 200, 404, 404),
+    "POST /postings/{posting_id}/same": ({"posting": str(UUID(int=1))}, 404, 404, 404),
+    "POST /postings/{posting_id}/different": ({"posting": str(UUID(int=1))}, 404, 404, 404),
+    "POST /postings/{posting_id}/separate": ({"posting": str(UUID(int=1))}, 404, 404, 404),
+    "POST /postings/{posting_id}/not-applied": (None, 409, 404, 404),
     "POST /postings/applied": ({"postings": [str(UUID(int=1))]}, 404, 404, 404),
     "GET /applications": (None, 200, 200, 200),
     "GET /applications/{application_id}": (None, 200, 404, 200),
@@ -285,9 +295,12 @@ async def made_world(api: Api) -> World:
     posting = await program.post(
         f"{V1}/postings", json={"title": "t", "company": "c", "url": "https://harrow.example/1"}
     )
+    csv = "title,company,url\nt,c,https://harrow.example/3\n"
+    waiting = await program.post(f"{V1}/postings/imports", content=csv, headers={"Content-Type": "text/csv"})
     schedule = await program.post(f"{V1}/schedules", json=SCHEDULE)
     task = await make_task(program)
     ids = {"task_id": str(task), "run_id": run.json()["id"], "posting_id": posting.json()["id"]}
+    ids["import_id"] = waiting.json()["id"]
     gone = await program.post(f"{V1}/postings", json={"title": "t", "company": "c", "url": "https://harrow.example/2"})
     await program.post(f"{V1}/postings/applied", json={"postings": [gone.json()["id"]]})
     [application] = (await program.get(f"{V1}/applications")).json()["items"]

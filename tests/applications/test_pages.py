@@ -4,6 +4,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from holdgate.applications.queries import ApplicationSearch, ListedApplication, list_applications
 from holdgate.core.db import Database
@@ -108,6 +109,43 @@ async def test_an_import_that_says_what_was_applied_for_makes_applications(
     )
     [made] = await of_person(database, her)
     assert (made.title, made.channel, str(made.sent_at)[:10]) == ("Clerk", "elsewhere", "2026-10-05")
+
+
+async def test_the_status_in_a_trackers_export_becomes_that_of_the_application_once(
+    browser: Browser, database: Database, her: Principal
+) -> None:
+    async def exported(status: str) -> ListedApplication:
+        await browser.imported(
+            "title,company,url,status,date applied\n"
+            f"Clerk,Harrow,https://harrow.example/1,{status},2026-10-05\n"
+            "Smith,Harrow,https://harrow.example/2,Wishlist,\n"
+        )
+        [made] = await of_person(database, her)
+        return made
+
+    first = await exported("Interviewing")
+    assert (first.status, str(first.sent_at)[:10]) == ("interview", "2026-10-05")
+    async with database.read() as session:
+        [past] = (await session.execute(text("SELECT history FROM applications"))).scalar_one()
+    assert (past["status"], past["at"][:10]) == ("sent", "2026-10-05")
+    await browser.send_form(f"/applications/{first.id}/status", {"status": "offer"})
+    assert (await exported("Interviewing")).status == "offer", "what a person has recorded since stands"
+    assert (await exported("Applied")).status == "offer"
+    assert (await exported("Rejected")).status == "rejected", "the tracker says something new"
+
+
+async def test_a_first_word_of_a_tracker_does_not_undo_what_a_person_has_recorded(
+    browser: Browser, database: Database, her: Principal
+) -> None:
+    await browser.imported("title,company,url,status\nClerk,Harrow,https://harrow.example/1,Applied\n")
+    [made] = await of_person(database, her)
+    await browser.send_form(f"/postings/{made.posting_id}/not-applied")
+    [clerk] = await marked(browser, database, her, "Smith")
+    posting = next(one for one in await listed(database, her) if one.id == clerk.posting_id)
+    await browser.send_form(f"/applications/{clerk.id}/status", {"status": "offer"})
+    await browser.imported(f"title,company,url,status\nSmith,Harrow,{posting.url},Interview\n")
+    [after] = await of_person(database, her)
+    assert after.status == "offer"
 
 
 @pytest.mark.parametrize("what", ["", "/hand-off", "/resume"])

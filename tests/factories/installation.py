@@ -27,6 +27,7 @@ from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
 from holdgate.groups import service as groups
 from holdgate.mail import mailbox
+from holdgate.postings.duplicates import service as duplicates
 from holdgate.postings.formats import parse
 from holdgate.postings.imports import service as imports
 from holdgate.postings.queries import Search, list_postings
@@ -152,6 +153,13 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
         [mail] = await mailbox.messages(session)
         [posting, gone, *_] = await list_postings(session, by.id, Search(), 100)
         applications = await put_applications(session, by, task, gone.id)
+        # The same job on two other sites: an address of it, and one that nobody has said anything of.
+        boards = "".join(f"Typesetter,Harrow,Leeds,https://board{n}.example/1\n" for n in range(2))
+        same = await imports.keep(
+            session, by, "r.csv", parse(f"title,company,location,url\n{boards}".encode(), "r.csv")
+        )
+        found = (await imports.confirm(session, by, same, leave_out_errors=True)).added
+        assert await duplicates.mark_same(session, by, posting.id, found[0].id) == posting.id
     async with database.read() as session:
         error = str((await session.get_one(Task, dead)).fingerprint)[-12:]
     return {

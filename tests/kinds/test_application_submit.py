@@ -196,6 +196,19 @@ async def test_a_posting_that_was_applied_to_before_says_so_and_keeps_its_first_
     assert len(site.received("again")) == 2
 
 
+async def test_what_was_applied_to_on_another_board_is_named_before_anybody_approves(
+    ada: Applicant, tester: KindTester
+) -> None:
+    keys = {"company_key": "gantryrail", "title_key": "engineer"}
+    first = await ada.approved("elsewhere", **keys)
+    await tester.run(first)
+    board = {"canonical_url": "https://board.example/1", "url": "https://board.example/1"}
+    second = await ada.apply("elsewhere-2", **keys, **board)
+    await tester.run(second)
+    told = (await tester.question(second)).told["Please note"]
+    assert (await ada.posting_of(first)).url in told
+
+
 async def test_of_two_tasks_for_a_posting_the_second_asks_again_before_it_sends(
     ada: Applicant, tester: KindTester, site: Site
 ) -> None:

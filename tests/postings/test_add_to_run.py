@@ -3,16 +3,20 @@
 import asyncio
 from uuid import UUID
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
+from holdgate.accounts.profile.profiles import ProfileChange, save_profile
+from holdgate.accounts.profile.resume_files import document
+from holdgate.accounts.profile.resumes import add_resume
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.postings import service
 from holdgate.postings.service import start_applications
 from holdgate.runs import service as runs
 from holdgate.runs.states import RunVerb
-from tests.elements import alerts
+from tests.elements import alerts, elements
 from tests.factories.people import HTMX, Browser, ids, words
 from tests.factories.postings import make_postings, make_task
 
@@ -43,6 +47,27 @@ async def test_chosen_postings_become_tasks_of_the_run(browser: Browser, databas
     sent = await browser.send_form(f"/runs/{run_id}/add", {"posting": [str(second)]})
     assert (sent.status_code, sent.headers["location"]) == (303, f"/runs/{run_id}")
     assert await tasks(database, run_id) == {str(first): "queued", str(second): "queued"}
+
+
+async def test_a_resume_and_a_letter_are_chosen_for_what_is_added(
+    browser: Browser, database: Database, ada: Principal
+) -> None:
+    first, second = await make_postings(database, ada, "Clerk", "Smith")
+    run_id = await start(database, ada, first)
+    assert not elements(await browser.get(f"/runs/{run_id}/add"), "select")
+    async with database.write("test") as session:
+        profile = ProfileChange(name="Ada", email="a@example.com", phone="", cover_letter="", answers={})
+        await save_profile(session, ada.id, msgspec.structs.replace(profile, letters={"Short": "Hi"}))
+        for name in ("long.pdf", "short.pdf"):
+            short = await add_resume(session, ada.id, document(name, b"%PDF-1.7 1 0 obj %%EOF"))
+    page = await browser.get(f"/runs/{run_id}/add")
+    assert [each["name"] for each in elements(page, "select")] == ["resume", "letter"]
+    chosen = {"posting": [str(second)], "resume": str(short), "letter": "Short"}
+    assert (await browser.send_form(f"/runs/{run_id}/add", chosen)).status_code == 303
+    async with database.read() as session:
+        payload = text("SELECT payload FROM tasks WHERE subject = :posting")
+        made = (await session.execute(payload, {"posting": str(second)})).scalar_one()
+    assert (made["resume_id"], made["letter"]) == (str(short), "Short")
 
 
 async def test_all_that_match_can_be_added_and_those_in_the_run_are_left_out(

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from holdgate.applications.states import AFTERWARDS
 from holdgate.postings.formats import Parsed, PostingRow, RowError, UnreadableFile, parse
+from holdgate.postings.formats.columns import STATUSES, tracker_status
 
 HEADER = "title,company,location,url,apply_url,description"
 ROW = "Clerk,Harrow,Leeds,https://harrow.example/1,https://harrow.example/1/apply,Files things."
@@ -45,6 +47,8 @@ def test_a_full_row_is_read() -> None:
         questions=[],
         extra={},
         channel_reason="Sent to harrow.example.",
+        company_key="harrow",
+        title_key="clerk",
     )
 
 
@@ -226,11 +230,28 @@ def test_our_own_name_of_a_column_goes_before_what_others_call_it() -> None:
         ("beworben", "2026-99-99", "unknown"),
         ("Wishlist", "", ""),
         ("to apply", "", ""),
+        ("Bookmarked", "", ""),
     ],
 )
 def test_a_tracker_says_what_has_been_applied_to(status: str, when: str, applied: str) -> None:
     row = only("title,company,url,Status,Date Applied", f'Clerk,Harrow,https://h.example/1,{status},"{when}"')
     assert row.applied_on == applied
+
+
+def test_the_status_of_a_tracker_becomes_one_of_ours_and_all_of_ours_can_be_said() -> None:
+    for status, words in STATUSES.items():
+        assert {tracker_status(word) for word in (*words, words[0].upper(), f"✅ {words[0]} 2")} == {status}
+    assert set(STATUSES) == set(AFTERWARDS)
+    said = (
+        "2nd Interview",
+        "Technical-Interview",
+        "Closed – Rejected",
+        "Saved",
+        "Wishlist",
+        "To Apply",
+        "no interview",
+    )
+    assert [tracker_status(cell) for cell in said] == ["interview", "interview", "rejected", "", "", "", ""]
 
 
 def test_a_header_of_absurd_size_is_refused() -> None:
@@ -252,7 +273,7 @@ def test_questions_come_as_json_in_a_column() -> None:
 
 @pytest.mark.parametrize(
     "cell",
-    ["maybe", "{}", "[1]", "[{}]", "[" * 9_999, '"[{""name"": ""a"", ""type"": ""oracle"", ""required"": true}]"'],
+    ["maybe", "{}", "[1]", "[{}]", "[" * 9_999],
 )
 def test_questions_that_cannot_be_read_are_an_error_of_their_row(cell: str) -> None:
     [error] = read("title,company,url,questions", f"Clerk,Harrow,https://h.example/1,{cell}").errors

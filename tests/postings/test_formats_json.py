@@ -76,6 +76,8 @@ def test_a_greenhouse_job_is_read() -> None:
         },
         channel=Channel.BY_HAND,
         channel_reason="Greenhouse takes applications on its own page only.",
+        company_key="vaulttec",
+        title_key="vaultdesigner",
     )
 
 
@@ -156,17 +158,37 @@ def test_of_several_ways_to_answer_a_question_the_one_to_be_typed_is_asked() -> 
         (["x"], "JSON object"),
         ([{"label": "x", "required": True, "fields": [{"type": "input_text"}]}], "no name"),
         ([{"name": "n" * 201, "required": True}], "no name"),
-        ([custom("oracle")], "not known"),
-        ([custom("multi_value_single_select", values=[])], "options"),
-        ([custom("multi_value_single_select", values=list(range(501)))], "options"),
         ([custom("input_text"), custom("textarea")], "Two questions"),
         ([{"name": f"question_{number}"} for number in range(101)], "more than 100"),
     ],
 )
-def test_questions_that_cannot_be_asked_are_an_error_of_the_row(questions: object, reason: str) -> None:
+def test_what_is_no_list_of_questions_is_an_error_of_the_row(questions: object, reason: str) -> None:
     [error] = read(GREENHOUSE | {"questions": questions}).errors
     assert (error.row, error.column) == (1, "questions")
     assert reason in error.message
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        (custom("oracle"), "not known"),
+        (custom("multi_value_single_select", values=[]), "options"),
+        (custom("multi_value_multi_select", values=list(range(501))), "options"),
+    ],
+)
+def test_a_required_question_that_cannot_be_asked_makes_the_posting_by_hand_and_an_optional_one_is_left_out(
+    question: dict[str, object], reason: str
+) -> None:
+    where = {"absolute_url": "https://careers.harrow.example/1"}
+    parsed = read(GREENHOUSE | where | {"questions": [question, custom("input_text") | {"label": "Why us?"}]})
+    assert parsed.errors and "Two questions" in parsed.errors[0].message, "its name counts as any other"
+    parsed = read(GREENHOUSE | where | {"questions": [question]})
+    [row], [warning] = parsed.rows, parsed.warnings
+    assert (row.channel, [(each.name, each.type) for each in row.questions]) == ("by_hand", [("question_1", "other")])
+    assert "Why?" in row.channel_reason
+    assert (warning.column, reason in warning.message, "by hand" in warning.message) == ("questions", True, True)
+    parsed = read(GREENHOUSE | where | {"questions": [question | {"required": False}]})
+    assert (parsed.rows[0].questions, "skipped" in parsed.warnings[0].message) == ([], True)
 
 
 def test_a_lever_posting_is_read() -> None:
@@ -187,6 +209,8 @@ def test_a_lever_posting_is_read() -> None:
         extra={"team": "Operations", "commitment": "Full-time", "workplace": "on-site"},
         channel=Channel.BY_HAND,
         channel_reason="Lever takes applications on its own page only.",
+        company_key="peatmoss",
+        title_key="fieldtechnician",
     )
 
 

@@ -56,6 +56,8 @@ def test_a_job_posting_is_read() -> None:
         extra={"employment_type": "FULL_TIME, TEMPORARY", "date_posted": "2026-11-09"},
         channel=Channel.BY_HAND,
         channel_reason="The posting names a page to read, but no address that takes applications.",
+        company_key="wren",
+        title_key="rdengineer",
     )
 
 

@@ -103,6 +103,10 @@ class AppliedElsewhere(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
+class UnmarkedPosting(msgspec.Struct, frozen=True):
+    id: UUID
+
+
 class MarkedPostings(msgspec.Struct, frozen=True):
     """How many had not been applied to."""
 
@@ -199,6 +203,19 @@ async def mark_applied(session: WriteSession, by: Principal, wanted: AppliedElse
     return MarkedPostings(await postings.mark_applied_elsewhere(session, by, wanted.postings, at=wanted.at))
 
 
+@post(
+    "/postings/{posting_id:uuid}/not-applied",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Undo that a posting was applied to elsewhere",
+    problems=(409,),
+)
+async def unmark_applied(session: WriteSession, by: Principal, posting_id: UUID) -> UnmarkedPosting:
+    """Its application that was made elsewhere goes with its reminder. What a task has sent can’t be undone."""
+    await service.take_back_elsewhere(session, by, posting_id)
+    return UnmarkedPosting(posting_id)
+
+
 async def _loaded(session: Session, by: Principal, application_id: UUID) -> ApplicationDetail:
     found = await service.load(session, application_id, by.scope)
     return msgspec.convert(found, ApplicationDetail, from_attributes=True)
@@ -216,6 +233,7 @@ handlers = [
     record_sent,
     put_aside,
     mark_applied,
+    unmark_applied,
     *export_routes(
         "applications",
         exports.COLUMNS,

@@ -78,6 +78,9 @@ EMPTY: dict[str, TextClause] = {
     "application_files": text("DELETE FROM application_files WHERE owner_id = :user_id"),
     "watched_boards": text("DELETE FROM watched_boards WHERE owner_id = :user_id"),
     "column_choices": text("DELETE FROM column_choices WHERE owner_id = :user_id"),
+    "distinct_postings": text(
+        "DELETE FROM distinct_postings WHERE first_id IN (SELECT id FROM postings WHERE owner_id = :user_id)"
+    ),
     "postings": text("DELETE FROM postings WHERE owner_id = :user_id"),
     "posting_imports": text("DELETE FROM posting_imports WHERE owner_id = :user_id"),
     "error_names": text("DELETE FROM error_names WHERE owner_id = :user_id"),

@@ -56,6 +56,8 @@ def way_of(url: str, apply_url: str, questions: Iterable[FormQuestion]) -> Way:
     for question in questions:
         if question.type == "file" and question.required:
             return Way(Channel.BY_HAND, f"The form asks for another file ({question.label}).")
+        if question.type == "other":
+            return Way(Channel.BY_HAND, f"The form asks what can’t be answered from here ({question.label}).")
     if is_email(apply_url):
         return Way(Channel.EMAIL, f"Sent as an email to {mailbox_of(apply_url)}.")
     host = (urlsplit(apply_url).hostname or "").lower()

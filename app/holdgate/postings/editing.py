@@ -63,7 +63,7 @@ async def edit(
     row = _checked(wanted, posting.source, msgspec.convert(posting.questions, list[PostingQuestion]))
     try:
         async with session.begin_nested():
-            await queries.update_posting(session, posting_id, row, wanted, now=now)
+            await queries.update_posting(session, posting.id, row, wanted, now=now)
     except IntegrityError as error:
         raise Invalid("The address is taken.", {"url": "You have another posting with this address."}) from error
 
@@ -86,9 +86,9 @@ async def delete(session: WriteSession, by: Principal, posting_id: UUID) -> None
         raise PostingNotFound
     if posting.applied_at is not None:
         raise PostingInUse("You have applied for it. Archive it instead, so that it isn’t applied for twice.")
-    if await unfinished_subjects(session, by.id, KIND, [str(posting_id)]):
+    if await unfinished_subjects(session, by.id, KIND, [str(posting.id)]):
         raise PostingInUse("An application for it is under way. Cancel that task first, or archive the posting.")
-    await queries.delete_posting(session, posting_id)
+    await queries.delete_posting(session, posting.id)
 
 
 def _draft(wanted: NewPosting, questions: list[PostingQuestion]) -> Draft:

@@ -6,6 +6,8 @@ FEATURE = Feature(
     pages=("holdgate.postings.pages.list",),
     api=(
         "holdgate.postings.api.postings",
+        "holdgate.postings.api.duplicates",
+        "holdgate.postings.api.imports",
         "holdgate.postings.api.runs",
     ),
     navigation=(

@@ -4,7 +4,19 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Computed, Date, DateTime, ForeignKey, Index, LargeBinary, Text, UniqueConstraint, func, text
+from sqlalchemy import (
+    CheckConstraint,
+    Computed,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
@@ -20,6 +32,10 @@ class Posting(Base):
 
     What a person has changed (`edited_at`) no import changes. `archived_at`: kept, but no run takes it. `resume_id` and
     `letter` are chosen for it, else the profile's usual ones are taken.
+
+    `duplicate_of`: another address of that posting, as a person has confirmed; no list shows it, and its id stands for
+    that posting. `company_key` and `title_key` are by what likely ones are found (formats/likeness.py).
+    `tracker_status` is what a tracker's export has last said of an application (formats/columns.py).
     """
 
     __tablename__ = "postings"
@@ -27,6 +43,11 @@ class Posting(Base):
         # For ON DELETE SET NULL when tasks are pruned.
         Index("postings_applied_task_idx", "applied_task_id", postgresql_where=text("applied_task_id IS NOT NULL")),
         UniqueConstraint("owner_id", "canonical_url", name="postings_owner_canonical_url_key"),
+        Index(
+            "postings_likeness_idx", "owner_id", "company_key", "title_key", postgresql_where=text("company_key <> ''")
+        ),
+        Index("postings_duplicates_idx", "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
+        CheckConstraint("duplicate_of <> id", name="duplicate"),
         # What a watched board had.
         Index("postings_board_idx", "owner_id", "board", postgresql_where=text("board <> ''")),
         Index("postings_owner_created_idx", "owner_id", text("created_at DESC"), text("id DESC")),
@@ -58,6 +79,10 @@ class Posting(Base):
     # Not foreign keys: a résumé or a letter that is gone leaves the usual one.
     resume_id: Mapped[UUID | None] = mapped_column()
     letter: Mapped[str] = mapped_column(Text, server_default="")
+    duplicate_of: Mapped[UUID | None] = mapped_column(ForeignKey("postings.id", ondelete="CASCADE"))
+    company_key: Mapped[str] = mapped_column(Text, server_default="")
+    title_key: Mapped[str] = mapped_column(Text, server_default="")
+    tracker_status: Mapped[str] = mapped_column(Text, server_default="")
     created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     applied_at: Mapped[datetime | None] = mapped_column(Moment)
     applied_task_id: Mapped[UUID | None] = mapped_column(ForeignKey("tasks.id", ondelete="SET NULL"))
@@ -70,6 +95,20 @@ class Posting(Base):
         ),
         deferred=True,
     )
+
+
+class DistinctPostings(Base):
+    """Two postings that look like one and are not, as a person has said. `first_id` is the smaller id."""
+
+    __tablename__ = "distinct_postings"
+    __table_args__ = (
+        CheckConstraint("first_id < second_id", name="order"),
+        Index("distinct_postings_second_idx", "second_id"),
+    )
+
+    first_id: Mapped[UUID] = mapped_column(ForeignKey("postings.id", ondelete="CASCADE"), primary_key=True)
+    second_id: Mapped[UUID] = mapped_column(ForeignKey("postings.id", ondelete="CASCADE"), primary_key=True)
+    decided_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
 
 
 class PostingImport(Base):

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.core.db import WriteSession
 from holdgate.core.paging import Cursor, before_cursor
 from holdgate.postings.channels import Channel
+from holdgate.postings.duplicates.conditions import has_likely, kept
 from holdgate.postings.formats import PostingRow
 from holdgate.postings.models import Posting
 
@@ -41,12 +42,14 @@ class Listed(NamedTuple):
 
 class Search(msgspec.Struct, frozen=True):
     """Which postings: all words of `q`, the last one as the beginning of a word; applied to, not yet, or either; closed
-    (gone, or the last day for applications is over), open, or either; archived, not, or either."""
+    (gone, or the last day for applications is over), open, or either; archived, not, or either; `likely` the same as
+    another one. Of one posting with several addresses there is one row."""
 
     q: str = ""
     applied: bool | None = None
     closed: bool | None = None
     archived: bool | None = None
+    likely: bool = False
 
 
 def open_ones(q: str) -> Search:
@@ -87,7 +90,9 @@ def _mine(scope: UUID | None) -> ColumnElement[bool]:
 
 
 def _found(scope: UUID | None, search: Search, *columns: Any) -> Select[Any]:
-    found = select(*columns).where(_mine(scope))
+    found = select(*columns).where(_mine(scope), Posting.duplicate_of.is_(None))
+    if search.likely:
+        found = found.where(has_likely())
     if search.applied is not None:
         found = found.where(Posting.applied_at.is_not(None) if search.applied else Posting.applied_at.is_(None))
     if search.closed is not None:
@@ -123,13 +128,16 @@ async def chosen_postings(session: AsyncSession, owner_id: UUID, ids: Sequence[U
 
 
 async def find_posting(session: AsyncSession, posting_id: UUID, scope: UUID | None) -> Posting | None:
-    return (await session.execute(select(Posting).where(Posting.id == posting_id, _mine(scope)))).scalars().first()
+    """Of one that is another's address that other."""
+    return (
+        (await session.execute(select(Posting).where(Posting.id == kept(posting_id), _mine(scope)))).scalars().first()
+    )
 
 
 async def id_of(session: AsyncSession, owner_id: UUID, canonical_url: str) -> UUID:
     """The posting a person has under an address."""
     same = (Posting.owner_id == owner_id, Posting.canonical_url == canonical_url)
-    return (await session.execute(select(Posting.id).where(*same))).scalar_one()
+    return (await session.execute(select(func.coalesce(Posting.duplicate_of, Posting.id)).where(*same))).scalar_one()
 
 
 async def ids_of(session: AsyncSession, owner_id: UUID, search: Search, limit: int) -> list[UUID]:
@@ -168,18 +176,6 @@ async def follow_site(session: WriteSession, owner_id: UUID, rows: Sequence[Post
     await session.execute(_FOLLOW, values)
 
 
-async def set_applied(
-    session: WriteSession, posting_id: UUID, task_id: UUID | None, *, now: datetime | None = None
-) -> None:
-    """Only the first application counts."""
-    await session.execute(
-        update(Posting)
-        .where(Posting.id == posting_id, Posting.applied_at.is_(None))
-        .values(applied_at=func.now() if now is None else now, applied_task_id=task_id)
-        .execution_options(synchronize_session=False)
-    )
-
-
 class HandMade(Protocol):
     """What a person says of a posting that no file does."""
 
@@ -201,8 +197,11 @@ async def update_posting(
     session: WriteSession, posting_id: UUID, row: PostingRow, wanted: HandMade, *, now: datetime | None = None
 ) -> None:
     """What a person says of it. Raises IntegrityError: another one of theirs has the address."""
-    told = ("title", "company", "location", "url", "canonical_url", "apply_url", "description", "external_id")
-    values = {name: getattr(row, name) for name in told} | {"channel": row.channel}
+    told = (
+        "title", "title_key", "company", "company_key", "location", "url", "canonical_url", "apply_url", "channel",
+        "description", "external_id",
+    )  # fmt: skip
+    values = {name: getattr(row, name) for name in told}
     values |= {name: getattr(wanted, name) for name in ("valid_through", "resume_id", "letter")}
     await session.execute(
         update(Posting)
@@ -219,36 +218,8 @@ async def set_archived(
     since = func.coalesce(Posting.archived_at, func.now() if now is None else now) if archived else None
     changed = await session.execute(
         update(Posting)
-        .where(Posting.id == posting_id, Posting.owner_id == owner_id)
+        .where(Posting.id == kept(posting_id), Posting.owner_id == owner_id)
         .values(archived_at=since)
-        .returning(Posting.id)
-        .execution_options(synchronize_session=False)
-    )
-    return changed.first() is not None
-
-
-async def set_applied_elsewhere(
-    session: WriteSession, owner_id: UUID, ids: Sequence[UUID], at: datetime | None
-) -> list[UUID]:
-    """Those of this person that have not been applied to. Returns them."""
-    changed = await session.execute(
-        update(Posting)
-        .where(Posting.owner_id == owner_id, Posting.id == any_(literal(list(ids), ARRAY(Posting.id.type))))
-        .where(Posting.applied_at.is_(None))
-        .values(applied_at=func.now() if at is None else func.least(at, func.now()))
-        .returning(Posting.id)
-        .execution_options(synchronize_session=False)
-    )
-    return list(changed.scalars())
-
-
-async def unset_applied_elsewhere(session: WriteSession, owner_id: UUID, posting_id: UUID) -> bool:
-    """False: there is no such posting, or a task has applied to it."""
-    changed = await session.execute(
-        update(Posting)
-        .where(Posting.owner_id == owner_id, Posting.id == posting_id)
-        .where(Posting.applied_at.is_not(None), Posting.applied_task_id.is_(None))
-        .values(applied_at=None)
         .returning(Posting.id)
         .execution_options(synchronize_session=False)
     )
@@ -257,24 +228,6 @@ async def unset_applied_elsewhere(session: WriteSession, owner_id: UUID, posting
 
 async def delete_posting(session: WriteSession, posting_id: UUID) -> None:
     await session.execute(delete(Posting).where(Posting.id == posting_id))
-
-
-# One that is over, gone, or waits for an approval has no request under way.
-_BEGIN = text(
-    """
-    UPDATE postings p SET sending_task_id = :task
-    WHERE p.id = :posting
-      AND (p.sending_task_id IS NULL OR p.sending_task_id = :task OR NOT EXISTS (
-        SELECT FROM tasks t
-        WHERE t.id = p.sending_task_id AND t.finished_at IS NULL AND t.state <> 'pending_approval'))
-    RETURNING p.id
-    """
-)
-
-
-async def set_sending(session: WriteSession, posting_id: UUID, task_id: UUID) -> bool:
-    """False: another task is sending. Of two at once the second waits here for the first one's transaction."""
-    return (await session.execute(_BEGIN, {"posting": posting_id, "task": task_id})).first() is not None
 
 
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(CAST(:key AS text), 0))")

@@ -9,8 +9,9 @@ import msgspec
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Conflict, Invalid
 from holdgate.core.principal import Principal
-from holdgate.postings import queries
+from holdgate.postings import applied_queries, queries
 from holdgate.postings.channels import Channel, Way, way_of
+from holdgate.postings.duplicates.queries import kept_ids
 from holdgate.postings.errors import PostingNotFound
 from holdgate.postings.formats import PostingQuestion
 from holdgate.postings.models import Posting
@@ -107,14 +108,14 @@ def _view(posting: Posting) -> PostingView:
 async def begin_sending(session: WriteSession, posting_id: UUID, task_id: UUID) -> bool:
     """From now on no other task may send an application for the posting until this one is over, or asks for approval
     again. False: another one is sending. Asking again is harmless."""
-    return await queries.set_sending(session, posting_id, task_id)
+    return await applied_queries.set_sending(session, posting_id, task_id)
 
 
 async def mark_applied(
     session: WriteSession, posting_id: UUID, task_id: UUID | None, *, now: datetime | None = None
 ) -> None:
     """The posting has been applied to, by this task. A second application changes nothing."""
-    await queries.set_applied(session, posting_id, task_id, now=now)
+    await applied_queries.set_applied(session, posting_id, task_id, now=now)
 
 
 async def mark_applied_elsewhere(
@@ -130,12 +131,12 @@ async def mark_applied_elsewhere(
         sentence = "Enter a date of this century."
         raise Invalid(sentence, {"at": sentence})
     found = await _chosen(session, by, posting_ids)
-    return len(await queries.set_applied_elsewhere(session, by.id, [posting.id for posting in found], at))
+    return len(await applied_queries.set_applied_elsewhere(session, by.id, [posting.id for posting in found], at))
 
 
 async def unmark_applied_elsewhere(session: WriteSession, by: Principal, posting_id: UUID) -> None:
     """They have not applied to it after all. Raises PostingNotFound; Conflict: a task has, which cannot be undone."""
-    if await queries.unset_applied_elsewhere(session, by.id, posting_id):
+    if await applied_queries.unset_applied_elsewhere(session, by.id, posting_id):
         return
     await load(session, posting_id, by.id)
     raise Conflict("Only what you have marked as applied elsewhere can be undone. This posting is not so marked.")
@@ -222,10 +223,10 @@ async def _chosen(session: WriteSession, by: Principal, posting_ids: Sequence[UU
         raise EmptyRun("Choose at least one posting.")
     if len(wanted) > MOST:
         raise Invalid(f"A run takes at most {MOST:,} postings. Start several.", {"postings": f"At most {MOST:,}."})
-    found = await queries.chosen_postings(session, by.id, list(wanted))
-    if len(found) < len(wanted):
+    stand_for = await kept_ids(session, by.id, list(wanted))
+    if len(stand_for) < len(wanted):
         raise PostingNotFound
-    return found
+    return await queries.chosen_postings(session, by.id, list(set(stand_for.values())))
 
 
 async def _not_yet(session: WriteSession, by: Principal, found: Sequence[Listed]) -> list[Listed]:

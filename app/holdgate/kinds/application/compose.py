@@ -19,6 +19,7 @@ from holdgate.kinds.application.packet import Missing, Packet, Resume, SiteReply
 from holdgate.kinds.application.questions import field_for, is_to_ask, keeping, reply_to
 from holdgate.postings import service as postings
 from holdgate.postings.channels import Channel
+from holdgate.postings.duplicates.service import applied_likely
 from holdgate.postings.errors import PostingNotFound
 from holdgate.postings.formats.description import as_text
 from holdgate.postings.service import USUAL, Material, PostingView
@@ -57,6 +58,7 @@ async def compose(ctx: Context, posting_id: UUID, given: Given, chosen: Material
         except PostingNotFound as error:
             raise PermanentError(str(error)) from error
         document = await load_resume(session, profile.user_id, chosen.resume_id or posting.resume_id)
+        likely = await applied_likely(session, posting.id)
     name = profile.name.strip() or str(given.answers.get(NAME, "")).strip()
     replies = [reply_to(question, profile.answers, given.answers) for question in posting.questions]
     asked = [
@@ -92,7 +94,8 @@ async def compose(ctx: Context, posting_id: UUID, given: Given, chosen: Material
     letter = given.letter or fill(template.strip() or cover_letter.DEFAULT, _words(posting, profile, name))
     packet = _packet(ctx.task.round, posting, profile, name, document, [r for r in replies if r], letter)
     await note_prepared(ctx, posting, copy_of(packet), document)
-    return msgspec.structs.replace(packet, resume_file=await _kept(ctx, document, packet.resume.sha256))
+    kept = await _kept(ctx, document, packet.resume.sha256)
+    return msgspec.structs.replace(packet, resume_file=kept, likely_applied=likely.url if likely else "")
 
 
 async def _kept(ctx: Context, document: Document, digest: str) -> StoredArtifact:

@@ -50,6 +50,7 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, tag="packet"):
     replies: list[SiteReply]
     cover_letter: str
     applied_at: datetime | None
+    likely_applied: str = ""  # the address of what was applied to and is likely the same job
     posting_id: UUID | None = None  # None: composed by a release that did not note it
     links: list[str] = []
     job: str = ""  # what the posting says, as text
@@ -74,6 +75,8 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, tag="packet"):
     def _facts(self) -> dict[str, str]:
         day = f"{self.applied_at.day} {self.applied_at:%B %Y}" if self.applied_at else ""
         warning = f"You have applied for this posting before, on {day}." if day else ""
+        if self.likely_applied:
+            warning = f"{warning} You have applied for what is probably the same job: {self.likely_applied}".strip()
         if left := unfilled(self.cover_letter):
             warning = f"{warning} The letter still holds {', '.join(left)}: fill that in to approve.".strip()
         facts = {

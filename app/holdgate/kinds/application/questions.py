@@ -36,7 +36,7 @@ def is_to_ask(
 ) -> bool:
     """Whether only the person can answer: what is required and has no answer, and what has legal weight and an answer
     that can be proposed."""
-    if reply is not None or question.type == "file":
+    if reply is not None or question.type in ("file", "other"):
         return False
     return question.required or (bool(_proposal(question, standing)) and question.name not in given)
 

@@ -1,47 +1,34 @@
 """Postings for programs: listing, reading, adding one, importing a file in one step."""
 
-import asyncio
-from typing import Annotated, Any
 from uuid import UUID
 
-import msgspec
 from litestar import Response
 
-from holdgate.api.bodies import content_type
-from holdgate.api.endpoints import CSV, JSON
 from holdgate.api.exports import export_routes
 from holdgate.api.idempotency import MutationReply
 from holdgate.api.paging import page, position
 from holdgate.api.router import PATH
 from holdgate.api.routes import get, post
-from holdgate.api.signatures import BodyReader, Query
-from holdgate.core.db import Database, ReadSession, WriteSession
-from holdgate.core.errors import Invalid
+from holdgate.api.signatures import Query
+from holdgate.core.db import ReadSession, WriteSession
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
 from holdgate.postings import editing, exports, queries, service
 from holdgate.postings.api.schemas import (
     CreatedPosting,
-    ImportDone,
-    ImportQuery,
-    LeftOut,
     PostingActed,
     PostingDetail,
     PostingExportQuery,
     PostingPage,
     PostingQuery,
-    PostingWarning,
     detail,
     item,
     search_of,
 )
-from holdgate.postings.boards.fetching import fetch, target_of
+from holdgate.postings.duplicates.queries import addresses_of, likely_of
 from holdgate.postings.editing import NewPosting
-from holdgate.postings.formats import Parsed, read
-from holdgate.postings.imports import service as import_service
-from holdgate.postings.imports.reading import read_for
-from holdgate.web.http.request import WebRequest, principal
+from holdgate.web.http.request import WebRequest
 
 TAG = "Postings"
 FILE = "application/octet-stream"
@@ -61,7 +48,8 @@ async def list_postings(
 @get("/postings/{posting_id:uuid}", scope=Scope.TASKS_READ, tag=TAG, summary="Read a posting")
 async def get_posting(user: Principal, read: ReadSession, posting_id: UUID) -> PostingDetail:
     view = await service.load(read, posting_id, user.scope)
-    return detail(view)
+    likely = await likely_of(read, [view.id])
+    return detail(view, await addresses_of(read, view.id), likely.get(view.id, []))
 
 
 @post("/postings", scope=Scope.TASKS_WRITE, tag=TAG, summary="Add a posting", example=EXAMPLE)
@@ -105,68 +93,10 @@ async def delete_posting(session: WriteSession, by: Principal, posting_id: UUID)
     return PostingActed(posting_id)
 
 
-class GivenPostings(msgspec.Struct, frozen=True):
-    """What was sent, and read."""
-
-    parsed: Parsed
-    board: str = ""
-
-
-async def _read_file(request: WebRequest, wanted: ImportQuery) -> tuple[GivenPostings, None]:
-    database: Database = request.app.state.database
-    reading = wanted.reading
-    if wanted.address:
-        if await request.body():
-            raise Invalid("Both given.", {"address": "Give an address or a file, not both."})
-        answer = await fetch(request.app.state.settings, database, wanted.address)
-        parsed = answer.parsed
-        if reading.company:
-            reading = msgspec.structs.replace(reading, address=answer.address)
-            parsed = await asyncio.to_thread(read, answer.data, reading)
-        return GivenPostings(parsed, target_of(wanted.address)), None
-    media = content_type(request, CSV, JSON, FILE)
-    if media == CSV and not reading.format:
-        reading = msgspec.structs.replace(reading, format="csv")
-    user = principal(request.scope)
-    assert user is not None, "the route is for people who are known"
-    _, parsed = await read_for(database, user, await request.body(), reading)
-    return GivenPostings(parsed), None
-
-
-@post(
-    "/postings/import",
-    scope=Scope.TASKS_WRITE,
-    tag=TAG,
-    summary="Import a file of postings",
-    problems=(409, 429),
-    bodies={CSV: str, JSON: Any, FILE: str},
-)
-async def import_postings(
-    session: WriteSession,
-    by: Principal,
-    wanted: Query[ImportQuery],
-    given: Annotated[GivenPostings, BodyReader(_read_file)],
-) -> ImportDone:
-    """CSV with a header, the JSON of a job board (Greenhouse, Lever, Ashby, SmartRecruiters, Workable, Recruitee), or
-    schema.org JobPosting; as `application/octet-stream` also an Excel workbook, an XML feed or a saved web page; or
-    nothing, with the `address` of a board or of a posting. Up to 10,000 postings. Known ones get their new text and
-    questions, unless they were applied to or edited."""
-    parsed = given.parsed
-    left_out = [LeftOut(error.row, error.column, error.message) for error in parsed.errors]
-    if left_out and not wanted.leave_out_errors:
-        named = {f"[{bad.row}].{bad.column}".rstrip("."): bad.message for bad in left_out[:NAMED]}
-        raise Invalid("Some rows are invalid, so none was imported. Fix them, or skip them.", named)
-    import_id = await import_service.keep(session, by, "By API", parsed, board=given.board)
-    done = await import_service.confirm(session, by, import_id, leave_out_errors=True)
-    warnings = [PostingWarning(warning.row, warning.column, warning.message) for warning in parsed.warnings]
-    return ImportDone(done.new, done.known, done.refreshed, left_out, warnings)
-
-
 handlers = [
     list_postings,
     get_posting,
     add_posting,
-    import_postings,
     edit_posting,
     archive_posting,
     restore_posting,

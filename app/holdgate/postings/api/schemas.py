@@ -7,10 +7,8 @@ from uuid import UUID
 import msgspec
 
 from holdgate.api.paging import Paged, unpaged
-from holdgate.core.errors import Invalid
 from holdgate.postings.channels import Channel
-from holdgate.postings.formats import ENCODINGS, FORMATS, FileReading
-from holdgate.postings.formats.table import chosen_fields
+from holdgate.postings.duplicates.queries import LikelySame, PostingAddress
 from holdgate.postings.queries import Listed, Search
 from holdgate.postings.service import MOST, Material, PostingView
 from holdgate.tasks.schemas import Moment
@@ -27,8 +25,26 @@ class PostingItem(msgspec.Struct, frozen=True, kw_only=True):
     applied_task_id: UUID | None
 
 
+class LikelyPosting(msgspec.Struct, frozen=True):
+    id: UUID
+    title: str
+    company: str
+    location: str
+    url: str
+    applied_at: Moment | None
+
+
+class OtherAddress(msgspec.Struct, frozen=True):
+    """`id` is that of the posting which it was."""
+
+    id: UUID
+    url: str
+    source: str
+
+
 class PostingDetail(PostingItem, frozen=True, kw_only=True):
-    """A posting. `description` is sanitised HTML."""
+    """A posting. `description` is sanitised HTML; `addresses` are the others that it has; `likely_same` are postings
+    that may be the same, which a person confirms."""
 
     url: str
     apply_url: str
@@ -44,6 +60,8 @@ class PostingDetail(PostingItem, frozen=True, kw_only=True):
     edited_at: Moment | None
     resume_id: UUID | None
     letter: str
+    addresses: list[OtherAddress]
+    likely_same: list[LikelyPosting]
 
 
 class PostingActed(msgspec.Struct, frozen=True):
@@ -62,6 +80,7 @@ class PostingQuery(Paged, frozen=True, kw_only=True):
     applied: bool | None = None
     closed: bool | None = None
     archived: Annotated[bool | None, msgspec.Meta(description="Without it: those that are not.")] = None
+    likely_same: Annotated[bool, msgspec.Meta(description="Only those that may be the same as another one.")] = False
 
 
 PostingExportQuery = unpaged(PostingQuery, "PostingExportQuery")
@@ -69,7 +88,7 @@ PostingExportQuery = unpaged(PostingQuery, "PostingExportQuery")
 
 def search_of(wanted: Any) -> Search:
     """What a PostingQuery, or a PostingExportQuery, asks for."""
-    return Search(wanted.q, wanted.applied, wanted.closed, bool(wanted.archived))
+    return Search(wanted.q, wanted.applied, wanted.closed, bool(wanted.archived), wanted.likely_same)
 
 
 class CreatedPosting(msgspec.Struct, frozen=True):
@@ -78,71 +97,6 @@ class CreatedPosting(msgspec.Struct, frozen=True):
     id: UUID
     url: str
     known: bool
-
-
-class ImportQuery(msgspec.Struct, frozen=True):
-    address: Annotated[
-        str, msgspec.Meta(max_length=2000, description="Of a job board or a posting, instead of a body.")
-    ] = ""
-    format: Annotated[
-        str,
-        msgspec.Meta(
-            description=f"Of the file: auto, or one of {', '.join(FORMATS)}.", pattern=f"^(auto|{'|'.join(FORMATS)})$"
-        ),
-    ] = "auto"
-    encoding: Annotated[
-        str,
-        msgspec.Meta(
-            description=f"Of the file: auto, or one of {', '.join(ENCODINGS)}.",
-            pattern=f"^(auto|{'|'.join(ENCODINGS)})$",
-        ),
-    ] = "auto"
-    columns: Annotated[
-        str,
-        msgspec.Meta(
-            max_length=4000, description="Which column of a table is which: `Rolle=title;Firma=company;Link=url`."
-        ),
-    ] = ""
-    company: Annotated[str, msgspec.Meta(max_length=300, description="Of postings whose rows name none.")] = ""
-    leave_out_errors: Annotated[
-        bool, msgspec.Meta(description="Import the valid rows; otherwise one invalid row refuses all.")
-    ] = False
-
-    @property
-    def reading(self) -> FileReading:
-        """Raises Invalid: no such field."""
-        pairs = [each.rpartition("=") for each in self.columns.split(";") if each.strip()]
-        try:
-            fields = chosen_fields({name.strip(): field.strip() for name, _, field in pairs})
-        except ValueError as error:
-            raise Invalid("The URL has invalid parameters.", {"?columns": str(error)}) from error
-        found_out = {name: "" if (value := getattr(self, name)) == "auto" else value for name in ("format", "encoding")}
-        return FileReading(fields=fields, company=self.company, **found_out)
-
-
-class LeftOut(msgspec.Struct, frozen=True):
-    row: int
-    column: str
-    message: str
-
-
-class PostingWarning(msgspec.Struct, frozen=True):
-    """What to look at in a row that was imported all the same. `row` is 0 for the whole file."""
-
-    row: int
-    column: str
-    message: str
-
-
-class ImportDone(msgspec.Struct, frozen=True):
-    """How many postings are new and how many were known, `refreshed` of them with another text or form; the rows that
-    were left out, and what to look at."""
-
-    new: int
-    known: int
-    refreshed: int
-    left_out: list[LeftOut]
-    warnings: list[PostingWarning]
 
 
 class ChosenPostings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -182,7 +136,7 @@ def item(row: Listed) -> PostingItem:
     return PostingItem(**_plain(row))
 
 
-def detail(view: PostingView) -> PostingDetail:
+def detail(view: PostingView, addresses: list[PostingAddress], likely: list[LikelySame]) -> PostingDetail:
     return PostingDetail(
         **_plain(view),
         url=view.url,
@@ -199,6 +153,8 @@ def detail(view: PostingView) -> PostingDetail:
         edited_at=view.edited_at,
         resume_id=view.resume_id,
         letter=view.letter,
+        addresses=[OtherAddress(*each) for each in addresses],
+        likely_same=[LikelyPosting(*each) for each in likely],
     )
 
 

@@ -43,14 +43,43 @@ _BY_NAME = {name.replace("_", " "): name for name in KNOWN} | {
     alias: name for name, aliases in ALIASES.items() for alias in aliases
 }
 
-# What the status of a tracker says. Any other word leaves the question open, so the posting counts as not applied to.
-_APPLIED = frozenset(
-    {
-        "accepted", "applied", "application sent", "assessment", "beworben", "declined", "ghosted", "in progress",
-        "interview", "interviewing", "interviews", "no response", "offer", "offered", "phone screen", "postulé",
-        "rejected", "screening", "sent", "submitted", "waiting", "withdrawn",
-    }
-)  # fmt: skip
+# How trackers say that an application stands (applications/states.py), in any language of the columns. Any other word
+# (saved, wishlist, to apply, archived) leaves the question open, so the posting counts as not applied to.
+STATUSES: dict[str, tuple[str, ...]] = {
+    "sent": (
+        "applied", "already applied", "application sent", "application submitted", "awaiting response", "i withdrew",
+        "in progress", "in review", "pending", "received", "sent", "submitted", "under consideration", "under review",
+        "viewed", "waiting", "waiting for response", "withdrawn", "withdrew", "beworben", "bewerbung gesendet",
+        "gesendet", "in prüfung", "candidature envoyée", "en attente", "envoyée", "postulé", "aplicado", "enviada",
+        "inscrito", "postulado", "candidatura inviata", "inviata", "gesolliciteerd", "zaaplikowano", "wysłano",
+    ),
+    "replied": (
+        "contacted", "declined", "in contact", "recruiter contact", "replied", "responded", "response received",
+        "antwort erhalten", "in kontakt", "réponse reçue", "respondido",
+    ),
+    "interview": (
+        "assessment", "case study", "coding challenge", "final interview", "final round", "hr interview", "interview",
+        "interview scheduled", "interviewed", "interviewing", "interviews", "onsite", "on site", "phone interview",
+        "phone screen", "screen", "screening", "take home", "technical interview", "technical test",
+        "bewerbungsgespräch", "eingeladen", "gespräch", "vorstellungsgespräch", "entretien", "entretiens", "entrevista",
+        "entrevistas", "colloquio", "gesprek", "sollicitatiegesprek", "rozmowa",
+    ),
+    "offer": (
+        "accepted", "hired", "negotiating", "negotiation", "offer", "offer accepted", "offer declined",
+        "offer extended", "offer received", "offered", "offers", "angebot", "angenommen", "zusage", "acceptée",
+        "embauché", "offre", "contratado", "oferta", "offerta", "aanbod", "oferta pracy",
+    ),
+    "rejected": (
+        "closed rejected", "no longer considered", "no longer under consideration", "not moving forward",
+        "not selected", "rejected", "rejection", "turned down", "unsuccessful", "abgelehnt", "abgesagt", "absage",
+        "refus", "refusé", "refusée", "rechazada", "rechazado", "rifiutata", "rifiutato", "afgewezen", "odrzucono",
+    ),
+    "no_answer": (
+        "ghosted", "no answer", "no reply", "no response", "keine antwort", "pas de réponse", "sans réponse",
+        "sin respuesta", "nessuna risposta", "geen reactie",
+    ),
+}  # fmt: skip
+_STATUS_OF = {word: status for status, words in STATUSES.items() for word in words}
 _MONTHS = {
     name: month
     for month, name in enumerate(
@@ -73,11 +102,20 @@ def _spoken(cell: str) -> str:
     return " ".join(re.sub(r"[\s_\-:*]+", " ", one_line(cell.removeprefix("\ufeff"))).casefold().split())
 
 
+def tracker_status(cell: str) -> str:
+    """How an application stands by a tracker's word (`✅ Interview 2` is interview), "" if it says nothing of one."""
+    return _STATUS_OF.get(" ".join(re.findall(r"\b[^\W\d_]+\b", one_line(cell).casefold())), "")
+
+
 def applied_on(status: str, when: str) -> str:
-    """The ISO date on which a row says it was applied to, UNKNOWN when it tells no readable one, "" if not."""
+    """The ISO date on which a row says it was applied to, UNKNOWN when it tells no readable one, "" if not.
+
+    Args:
+        status: as `tracker_status` gives it.
+    """
     if when.strip():
         return iso_date(when) or UNKNOWN
-    return UNKNOWN if _spoken(status) in _APPLIED else ""
+    return UNKNOWN if status else ""
 
 
 def iso_date(text: str) -> str:

@@ -51,13 +51,22 @@ _TYPES: dict[str, QuestionType] = {
 }
 
 
+class NotToBeAsked(ValueError):
+    """A question of a kind that is not known here, or that has nothing to choose from."""
+
+    def __init__(self, sentence: str, name: str, label: str) -> None:
+        super().__init__(sentence)
+        self.name, self.label = name, label
+
+
 def questions_of(value: object, row: int) -> tuple[list[PostingQuestion], list[RowWarning]]:
     """Return the questions of a decoded JSON list, without the standard and the hidden ones, and what to tell of them.
 
-    An optional one that cannot be asked is left out with a warning.
+    One that cannot be asked is left out with a warning if it is optional; a required one stays as what makes a person
+    apply by hand.
 
     Raises:
-        ValueError: a required one cannot be asked; with a sentence.
+        ValueError: this is no list of questions; with a sentence.
     """
     if value is not None and not isinstance(value, list):
         raise ValueError("The questions must be a JSON list.")
@@ -66,6 +75,13 @@ def questions_of(value: object, row: int) -> tuple[list[PostingQuestion], list[R
     for item in list_of(value):
         try:
             question = _question(item)
+        except NotToBeAsked as error:
+            if _required(object_of(item)):
+                found.append(PostingQuestion(error.name, error.label, True, "other", []))
+                warnings.append(RowWarning(row, "questions", f"{error} It is required, so you apply by hand."))
+            else:
+                warnings.append(RowWarning(row, "questions", f"{error} It is optional and was skipped."))
+            continue
         except ValueError as error:
             if not object_of(item) or _required(object_of(item)):
                 raise
@@ -112,10 +128,10 @@ def _question(item: object) -> PostingQuestion | None:
         raise ValueError(f"A question has no name, or one longer than {MAX_NAME} characters, or a very long label.")
     type = _TYPES.get(text_of(field.get("type")) or "text")
     if type is None:
-        raise ValueError(f"The question {name} has a type that is not known here.")
+        raise NotToBeAsked(f"The question {name} has a type that is not known here.", name, label)
     options = _options(field) if type in ("select", "several") else []
     if type in ("select", "several") and not 0 < len(options) <= MAX_OPTIONS:
-        raise ValueError(f"The question {name} needs from 1 to {MAX_OPTIONS} options.")
+        raise NotToBeAsked(f"The question {name} needs from 1 to {MAX_OPTIONS} options.", name, label)
     return PostingQuestion(name, label, _required(outer), type, options)
 
 

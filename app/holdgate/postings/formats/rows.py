@@ -12,6 +12,7 @@ from holdgate.core.text.addresses import BadAddress
 from holdgate.postings.canonical_url import canonical_url
 from holdgate.postings.channels import Channel, is_email, mailbox_of, way_of
 from holdgate.postings.formats.description import sanitised
+from holdgate.postings.formats.likeness import company_key, title_key
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_ROWS = 10_000
@@ -36,8 +37,8 @@ class UnreadableFile(Invalid):
     title = "This file can’t be imported"
 
 
-QuestionType = Literal["text", "textarea", "select", "several", "boolean", "file"]
-"""`several`: any number of the options."""
+QuestionType = Literal["text", "textarea", "select", "several", "boolean", "file", "other"]
+"""`several`: any number of the options. `other`: required, and of a kind that cannot be asked here."""
 
 
 class PostingQuestion(msgspec.Struct, frozen=True):
@@ -77,6 +78,8 @@ class PostingRow(msgspec.Struct, frozen=True):
 
     `applied_on`: it was applied to elsewhere on this day, or `UNKNOWN`; "" if not. `valid_through` is the last day on
     which it takes applications. Both are ISO dates. `channel`: how an application is sent, with the reason.
+    `tracker_status`: what a tracker says of the application, one of columns.STATUSES, or "". `company_key` and
+    `title_key`: likeness.py.
     """
 
     row: int
@@ -94,6 +97,9 @@ class PostingRow(msgspec.Struct, frozen=True):
     valid_through: str = ""
     channel: Channel = Channel.DIRECT
     channel_reason: str = ""
+    tracker_status: str = ""
+    company_key: str = ""
+    title_key: str = ""
 
 
 class Parsed(msgspec.Struct, frozen=True):
@@ -126,6 +132,7 @@ class Draft(msgspec.Struct, frozen=True):
     errors: list[RowError] = []
     warnings: list[RowWarning] = []
     applied_on: str = ""
+    tracker_status: str = ""
     valid_through: str = ""
 
 
@@ -160,7 +167,7 @@ def checked(format: str, drafts: Iterable[Draft | RowError | RowWarning], compan
             warnings.append(RowWarning(outcome.row, "url", f"The same posting as row {earlier}. It is imported once."))
             continue
         first[outcome.canonical_url] = outcome.row
-        like = alike.setdefault((_folded(outcome.company), _folded(outcome.title)), outcome)
+        like = alike.setdefault((outcome.company_key, outcome.title_key), outcome)
         if host_of(like.canonical_url) != host_of(outcome.canonical_url):
             message = f"Probably the same job as row {like.row}: the same employer and title on another site."
             warnings.append(RowWarning(outcome.row, "", message))
@@ -174,11 +181,6 @@ def _of_company(draft: Draft, company: str, format: str) -> Draft:
         return draft
     warnings = [warning for warning in draft.warnings if warning.column != "company"]
     return msgspec.structs.replace(draft, company=company, warnings=warnings)
-
-
-def _folded(text: str) -> str:
-    """A name without what people write differently: case, spaces and punctuation."""
-    return "".join(char for char in text.casefold() if char.isalnum())
 
 
 def row_error(row: int, column: str, message: str, value: str = "") -> RowError:
@@ -249,7 +251,7 @@ def _row(draft: Draft) -> PostingRow | list[RowError]:
     return PostingRow(
         draft.row, title, company, location, url, canonical, apply_url, description,
         one_line(draft.external_id), draft.questions, draft.extra, draft.applied_on, draft.valid_through,
-        channel, reason,
+        channel, reason, draft.tracker_status, company_key(company), title_key(title),
     )  # fmt: skip
 
 

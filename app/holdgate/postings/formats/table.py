@@ -201,6 +201,7 @@ def _draft(row: int, header: list[HeaderColumn], record: list[str]) -> Draft | R
         questions, warnings = questions_in(cells.get("questions", ""), row)
     except ValueError as error:
         errors.append(row_error(row, "questions", str(error), cells["questions"]))
+    status = columns.tracker_status(cells.get("status", ""))
     return Draft(
         row=row,
         title=cells["title"],
@@ -214,7 +215,8 @@ def _draft(row: int, header: list[HeaderColumn], record: list[str]) -> Draft | R
         extra=_extra(header, record),
         errors=errors,
         warnings=warnings,
-        applied_on=columns.applied_on(cells.get("status", ""), cells.get("applied", "")),
+        applied_on=columns.applied_on(status, cells.get("applied", "")),
+        tracker_status=status,
     )
 
 

@@ -26,7 +26,7 @@ PIECE = 2_000
 _REFRESH = text(
     """
     WITH known AS (
-      SELECT p.id, r.title, coalesce(nullif(r.location, ''), p.location) AS location,
+      SELECT p.id, r.title, r.title_key, coalesce(nullif(r.location, ''), p.location) AS location,
              coalesce(nullif(r.description, ''), p.description) AS description, p.extra || r.extra AS extra,
              coalesce(CAST(nullif(r.valid_through, '') AS date), p.valid_through) AS valid_through,
              CASE WHEN f.told THEN r.apply_url ELSE p.apply_url END AS apply_url,
@@ -36,7 +36,7 @@ _REFRESH = text(
       CROSS JOIN LATERAL (
         SELECT * FROM jsonb_to_recordset(i.rows)
           AS x(title text, location text, url text, canonical_url text, apply_url text, description text,
-               questions jsonb, extra jsonb, valid_through text, channel text)
+               questions jsonb, extra jsonb, valid_through text, channel text, title_key text)
         ORDER BY x.canonical_url LIMIT :most OFFSET :skipped) AS r
       JOIN postings p ON p.owner_id = i.owner_id AND p.canonical_url = r.canonical_url
       CROSS JOIN LATERAL (SELECT r.questions <> '[]' OR r.apply_url <> r.url AS told) AS f
@@ -44,7 +44,7 @@ _REFRESH = text(
       ORDER BY p.canonical_url
       FOR UPDATE OF p)
     UPDATE postings p
-    SET title = k.title, location = k.location, description = k.description, extra = k.extra,
+    SET title = k.title, title_key = k.title_key, location = k.location, description = k.description, extra = k.extra,
         valid_through = k.valid_through, apply_url = k.apply_url, questions = k.questions, channel = k.channel
     FROM known k
     WHERE p.id = k.id
@@ -72,49 +72,67 @@ def _pieces(rows: int) -> list[dict[str, int]]:
 _APPLIED_AT = """CASE r.applied_on WHEN '' THEN NULL WHEN 'unknown' THEN now()
                                     ELSE CAST(r.applied_on AS timestamptz) END"""
 
-# What a board has is open, whatever was known; what a tracker says was sent, was sent.
-_NOTE = text(
+# What a board has is open, whatever was known.
+_NOTE_BOARD = text(
+    """
+    WITH known AS (
+      SELECT p.id, i.board
+      FROM posting_imports i
+      CROSS JOIN LATERAL jsonb_to_recordset(i.rows) AS r(canonical_url text)
+      JOIN postings p ON p.owner_id = i.owner_id AND p.canonical_url = r.canonical_url
+      WHERE i.id = :id AND i.board <> '' AND (p.board <> i.board OR p.gone_at IS NOT NULL)
+      ORDER BY p.canonical_url
+      FOR UPDATE OF p)
+    UPDATE postings p SET board = k.board, gone_at = NULL FROM known k WHERE p.id = k.id
+    """
+)
+# What a tracker says was sent, was sent; at whichever of its addresses, it is the one posting that was applied to.
+_NOTE_APPLIED = text(
     f"""
     WITH known AS (
-      SELECT p.id, i.board, {_APPLIED_AT} AS applied_at
+      SELECT p.id, {_APPLIED_AT} AS applied_at, r.tracker_status
       FROM posting_imports i
-      CROSS JOIN LATERAL jsonb_to_recordset(i.rows) AS r(canonical_url text, applied_on text)
-      JOIN postings p ON p.owner_id = i.owner_id AND p.canonical_url = r.canonical_url
-      WHERE i.id = :id
-        AND ((i.board <> '' AND (p.board <> i.board OR p.gone_at IS NOT NULL))
-             OR (r.applied_on <> '' AND p.applied_at IS NULL))
+      CROSS JOIN LATERAL jsonb_to_recordset(i.rows) AS r(canonical_url text, applied_on text, tracker_status text)
+      JOIN postings d ON d.owner_id = i.owner_id AND d.canonical_url = r.canonical_url
+      JOIN postings p ON p.id = coalesce(d.duplicate_of, d.id)
+      WHERE i.id = :id AND r.applied_on <> ''
+        AND (p.applied_at IS NULL OR r.tracker_status NOT IN ('', p.tracker_status))
       ORDER BY p.canonical_url
       FOR UPDATE OF p)
     UPDATE postings p
-    SET board = coalesce(nullif(k.board, ''), p.board), applied_at = coalesce(p.applied_at, k.applied_at),
-        gone_at = CASE WHEN k.board = '' THEN p.gone_at END
+    SET applied_at = coalesce(p.applied_at, k.applied_at),
+        tracker_status = coalesce(nullif(k.tracker_status, ''), p.tracker_status)
     FROM known k WHERE p.id = k.id
     """  # noqa: S608
 )
 
 
 async def note_known(session: WriteSession, import_id: UUID) -> None:
-    """Of known postings: on which board they are, and that they were applied to elsewhere."""
-    await session.execute(_NOTE, {"id": import_id})
+    """Of known postings: on which board they are, that they were applied to elsewhere, and what came of it."""
+    await session.execute(_NOTE_BOARD, {"id": import_id})
+    await session.execute(_NOTE_APPLIED, {"id": import_id})
 
 
 # The ids fall with the row, so that lists, newest first, show the rows as the file has them.
 _CARRY_OUT = text(
     f"""
     INSERT INTO postings (id, owner_id, title, company, location, url, canonical_url, apply_url, description,
-                          external_id, source, board, questions, extra, valid_through, channel, applied_at)
+                          external_id, source, board, questions, extra, valid_through, channel, company_key, title_key,
+                          tracker_status, applied_at)
     SELECT (CAST(:ids AS uuid[]))[r.place], i.owner_id, r.title, r.company, r.location, r.url, r.canonical_url,
            r.apply_url, r.description, r.external_id, i.format, i.board, r.questions, r.extra,
-           CAST(nullif(r.valid_through, '') AS date), coalesce(r.channel, 'direct'),
-           {_APPLIED_AT}
+           CAST(nullif(r.valid_through, '') AS date), coalesce(r.channel, 'direct'), r.company_key, r.title_key,
+           r.tracker_status, {_APPLIED_AT}
     FROM posting_imports i
     CROSS JOIN LATERAL (
       SELECT * FROM ROWS FROM (
         jsonb_to_recordset(i.rows) AS (title text, company text, location text, url text, canonical_url text,
                                        apply_url text, description text, external_id text, questions jsonb,
-                                       extra jsonb, valid_through text, channel text, applied_on text)
+                                       extra jsonb, valid_through text, channel text, applied_on text,
+                                       company_key text, title_key text, tracker_status text)
       ) WITH ORDINALITY AS x(title, company, location, url, canonical_url, apply_url, description, external_id,
-                             questions, extra, valid_through, channel, applied_on, place)
+                             questions, extra, valid_through, channel, applied_on, company_key, title_key,
+                             tracker_status, place)
       ORDER BY x.canonical_url LIMIT :most OFFSET :skipped) AS r
     WHERE i.id = :id
     ON CONFLICT (owner_id, canonical_url) DO NOTHING
@@ -138,10 +156,11 @@ async def insert_postings(session: WriteSession, import_id: UUID, ids: list[UUID
 
 _STARTABLE = text(
     """
-    SELECT p.id
+    SELECT DISTINCT p.id
     FROM posting_imports i
     CROSS JOIN LATERAL jsonb_to_recordset(i.rows) AS r(canonical_url text)
-    JOIN postings p ON p.owner_id = i.owner_id AND p.canonical_url = r.canonical_url
+    JOIN postings d ON d.owner_id = i.owner_id AND d.canonical_url = r.canonical_url
+    JOIN postings p ON p.id = coalesce(d.duplicate_of, d.id)
     WHERE i.id = :id AND p.archived_at IS NULL AND p.gone_at IS NULL
       AND coalesce(p.valid_through >= current_date, true)
     """

@@ -42,7 +42,7 @@ class ImportPreviewRow(NamedTuple):
 class Candidate(NamedTuple):
     """A row that can be imported. `known_id` is the posting this person has under the same address, if any.
 
-    `applied_on` as in PostingRow; `closed`: its last day is over.
+    `applied_on` and `tracker_status` as in PostingRow; `closed`: its last day is over.
     """
 
     row: int
@@ -52,6 +52,7 @@ class Candidate(NamedTuple):
     url: str
     questions: int
     applied_on: str
+    tracker_status: str
     valid_through: date | None
     closed: bool
     channel: Channel
@@ -178,13 +179,13 @@ async def find_import(session: AsyncSession, import_id: UUID, owner_id: UUID) ->
 _CANDIDATES = text(
     """
     SELECT r.row, r.title, r.company, r.location, r.url, jsonb_array_length(r.questions), r.applied_on,
-           CAST(nullif(r.valid_through, '') AS date),
+           coalesce(r.tracker_status, ''), CAST(nullif(r.valid_through, '') AS date),
            coalesce(CAST(nullif(r.valid_through, '') AS date) < current_date, false), coalesce(r.channel, 'direct'),
            coalesce(r.channel_reason, ''), p.id
     FROM posting_imports i
     CROSS JOIN LATERAL jsonb_to_recordset(i.rows)
       AS r(row int, title text, company text, location text, url text, canonical_url text, questions jsonb,
-           applied_on text, valid_through text, channel text, channel_reason text)
+           applied_on text, tracker_status text, valid_through text, channel text, channel_reason text)
     LEFT JOIN postings p ON p.owner_id = i.owner_id AND p.canonical_url = r.canonical_url
     WHERE i.id = :id AND (p.id IS NOT NULL) = :known
     ORDER BY r.row

@@ -18,7 +18,7 @@ from holdgate.postings.imports import confirm_queries, queries
 from holdgate.postings.imports.confirm_queries import AddedPosting
 from holdgate.postings.imports.queries import Candidate
 from holdgate.postings.imports.reading import digest_of
-from holdgate.postings.service import Started
+from holdgate.postings.service import USUAL, Material, Started
 
 PAGE = 200
 """Rows of each kind that a page of a preview shows."""
@@ -187,7 +187,13 @@ async def confirm(
 
 
 async def confirm_and_start(
-    session: WriteSession, by: Principal, import_id: UUID, *, name: str, leave_out_errors: bool
+    session: WriteSession,
+    by: Principal,
+    import_id: UUID,
+    *,
+    name: str,
+    leave_out_errors: bool,
+    material: Material = USUAL,
 ) -> tuple[Imported, Started]:
     """Confirm, and start a run with all of the file, less what has been applied to or
     is closed. The run has the import's id.
@@ -198,7 +204,7 @@ async def confirm_and_start(
     done = await confirm(session, by, import_id, leave_out_errors=leave_out_errors)
     postings = await confirm_queries.startable(session, import_id)
     started = await service.start_applications(
-        session, by, name=name, posting_ids=postings, force=False, form=import_id
+        session, by, name=name, posting_ids=postings, force=False, form=import_id, material=material
     )
     return done, started
 

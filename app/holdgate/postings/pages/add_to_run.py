@@ -12,9 +12,9 @@ from holdgate.core.db import Session
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.postings import queries, service
-from holdgate.postings.pages.selection import Choice, missing_parts, offered
+from holdgate.postings.pages.selection import Choice, MaterialChoice, material_choice, missing_parts, offered
 from holdgate.postings.queries import open_ones
-from holdgate.postings.service import MOST, Started
+from holdgate.postings.service import MOST, Material, Started
 from holdgate.web.forms import Form, blank, read_form
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
@@ -23,19 +23,22 @@ from holdgate.web.render import render, see_other
 
 
 class MorePostings(msgspec.Struct):
-    """The fields of the choice, as for a new run."""
+    """The fields of the choice and of what to apply with, as for a new run."""
 
     posting: Annotated[list[UUID], msgspec.Meta(max_length=MOST)] = []
     all: bool = False
     matching: str = ""
     q: str = ""
     force: bool = False
+    resume: UUID | None = None
+    letter: Annotated[str, msgspec.Meta(max_length=100)] = ""
 
 
 class MoreView(msgspec.Struct, frozen=True, kw_only=True):
     form: Form[MorePostings]
     choice: Choice
     missing: str
+    material: MaterialChoice
     run_id: UUID
     run_name: str
     here: str
@@ -64,6 +67,7 @@ async def _page(
         form=form,
         choice=await offered(session, user, form),
         missing=await missing_parts(session, user),
+        material=await material_choice(session, user),
         run_id=run_id,
         run_name=run.name,
         here=f"/runs/{run_id}/add",
@@ -79,7 +83,10 @@ async def add_postings(request: WebRequest, user: SignedIn, write: Write, run_id
         if form.data.all:
             ids += await queries.ids_of(write, user.id, open_ones(form.data.matching), MOST)
         try:
-            added = await service.add_applications(write, user, run_id, posting_ids=ids, force=form.data.force)
+            material = Material(form.data.resume, form.data.letter)
+            added = await service.add_applications(
+                write, user, run_id, posting_ids=ids, force=form.data.force, material=material
+            )
             return see_other(request, f"/runs/{run_id}", _said(added))
         except Invalid as problem:
             form = form.refused(problem)

@@ -14,7 +14,8 @@ from holdgate.core.db import ReadSession
 from holdgate.core.paging import Cursor, paginate
 from holdgate.core.principal import Principal
 from holdgate.postings import exports, queries, service
-from holdgate.postings.pages import add_to_run, edit, imports, new_run
+from holdgate.postings.duplicates.queries import LikelySame, PostingAddress, addresses_of, likely_of
+from holdgate.postings.pages import add_to_run, duplicates, edit, imports, new_run
 from holdgate.postings.pages.selection import watch_url
 from holdgate.postings.queries import Listed, Search, open_ones
 from holdgate.postings.service import PostingView
@@ -30,15 +31,18 @@ TABS = (
     ("no", "Not applied", open_ones("")),
     ("yes", "Applied", Search(applied=True, archived=False)),
     ("closed", "Closed", Search(applied=False, closed=True, archived=False)),
+    ("likely", "Possible duplicates", Search(archived=False, likely=True)),
     ("archived", "Archived", Search(archived=True)),
 )
 
 
 class PostingList(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of the list. `mine` are the ids that this person can start a run with."""
+    """One page of the list. `mine` are the ids that this person can start a run with; `likely` the postings that may be
+    the same, by id."""
 
     postings: list[Listed]
     mine: set[UUID]
+    likely: dict[UUID, list[LikelySame]]
     q: str
     applied: str
     tabs: list[tuple[str, str, str, None]]
@@ -49,9 +53,13 @@ class PostingList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PostingListView(msgspec.Struct, frozen=True):
+    """`likely` may be the same posting; `addresses` are its other ones."""
+
     posting: PostingView
     description: Markup
     own: bool
+    likely: list[LikelySame]
+    addresses: list[PostingAddress]
 
 
 @get("/postings", include_in_schema=False)
@@ -87,6 +95,7 @@ async def _page(
     return PostingList(
         postings=turned.rows,
         mine={row.id for row in turned.rows if row.owner_id == user.id},
+        likely=await likely_of(session, [row.id for row in turned.rows]),
         q=q,
         applied=applied,
         tabs=[(key, label, address("/postings", [("q", q), ("applied", key)]), None) for key, label, _ in TABS],
@@ -110,7 +119,13 @@ async def export_postings(
 @get("/postings/{posting_id:uuid}", include_in_schema=False)
 async def show_posting(request: WebRequest, user: SignedIn, read: Read, posting_id: FromPath[UUID]) -> Response[str]:
     posting = await service.load(read, posting_id, user.scope)
-    view = PostingListView(posting, sanitised_markup(posting), posting.owner_id == user.id)
+    view = PostingListView(
+        posting,
+        sanitised_markup(posting),
+        posting.owner_id == user.id,
+        (await likely_of(read, [posting.id])).get(posting.id, []),
+        await addresses_of(read, posting.id),
+    )
     return await render(request, "postings/detail.html", view, nav="postings")
 
 
@@ -127,6 +142,7 @@ handlers: list[HTTPRouteHandler] = [
     export_postings,
     show_posting,
     *edit.handlers,
+    *duplicates.handlers,
     *imports.handlers,
     *new_run.handlers,
     *add_to_run.handlers,

@@ -19,7 +19,8 @@ from holdgate.postings.imports import service
 from holdgate.postings.imports.reading import read_or_ask
 from holdgate.postings.imports.service import Imported, ImportPreview
 from holdgate.postings.pages.new_run import said_started, usual_name
-from holdgate.postings.pages.selection import missing_parts, said_ways, watch_url
+from holdgate.postings.pages.selection import MaterialChoice, material_choice, missing_parts, said_ways, watch_url
+from holdgate.postings.service import Material
 from holdgate.runs import lookup as runs
 from holdgate.web.forms import Form, blank, read_form
 from holdgate.web.http.guards import SignedIn
@@ -79,6 +80,8 @@ class Beginning(ImportConfirmation, kw_only=True):
     """The confirmation that starts a run, too."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    resume: UUID | None = None
+    letter: Annotated[str, msgspec.Meta(max_length=100)] = ""
 
 
 class HowToRead(msgspec.Struct):
@@ -102,6 +105,7 @@ class PreviewView(msgspec.Struct, frozen=True, kw_only=True):
     then: str
     ways: str
     missing: str
+    material: MaterialChoice
     encodings: list[tuple[str, str]]
     fields: list[tuple[str, str]]
     asks_company: bool
@@ -145,6 +149,7 @@ async def _preview_page(
         then=then,
         ways=said_ways(preview.by_channel),
         missing=await missing_parts(session, user),
+        material=await material_choice(session, user),
         encodings=[(name, label) for name, label in ENCODING_LABELS.items()],
         fields=FIELD_LABELS,
         asks_company=preview.format in ONE_COMPANY or bool(preview.reading.company) or _lacks_company(preview),
@@ -178,8 +183,14 @@ async def start_from_import(
     form: Form[Beginning] = await read_form(request, Beginning)
     if form.data is not None:
         try:
+            material = Material(form.data.resume, form.data.letter)
             done, started = await service.confirm_and_start(
-                write, user, import_id, name=form.data.name, leave_out_errors=form.data.leave_out
+                write,
+                user,
+                import_id,
+                name=form.data.name,
+                leave_out_errors=form.data.leave_out,
+                material=material,
             )
             return see_other(request, f"/runs/{started.run_id}", f"{_said(done)} {said_started(started)}")
         except ImportAlreadyConfirmed as late:
