@@ -58,9 +58,9 @@ CURL = "tests.journeys.test_asking:test_a_program_asks_with_curl_and_gets_a_deci
 PROXIES = "tests.deploy.test_proxies:test_a_proxy_of_the_page_does_what_the_page_says"
 BACKUP = "tests.test_backup:test_the_lines_of_the_page_bring_people_and_files_back"
 ELSEWHERE_BLOCKS = {
-    'docs/backup.md: pg_dump --format=custom --file=holdgate.dump "$DATABASE_URL"': BACKUP,
+    "docs/backup.md: umask 077": BACKUP,
     "docs/backup.md: createdb holdgate": BACKUP,
-    "docs/compose.md: docker compose exec -T postgres pg_dump --username=holdgate": BACKUP,
+    "docs/compose.md: umask 077": BACKUP,
     "docs/compose.md: docker compose stop web worker": BACKUP,
     "docs/deploy.md: # /etc/caddy/Caddyfile: Caddy gets the certificate by itself": PROXIES,
     "docs/deploy.md: # /etc/nginx/conf.d/holdgate.conf, for nginx 1.22 (Debian 12": PROXIES,

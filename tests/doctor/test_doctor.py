@@ -29,12 +29,14 @@ from holdgate.schema import head
 from holdgate.tasks import kinds
 from holdgate.tasks.states import TaskState
 from tests.command import command
+from tests.company_network import Authority
 from tests.conftest import with_name
 from tests.elements import elements, texts
 from tests.factories.approvals import principal
 from tests.factories.site import browser_of, site_of, stranger
 from tests.factories.tasks import make_task
 from tests.factories.workers import until
+from tests.kinds.odd_site import data, odd_site
 from tests.mail.smtp_server import MailServer, serving
 from tests.processes import environment, free_port
 from tests.servers import Servers
@@ -220,6 +222,12 @@ async def test_a_sweeper_that_stands_still_fails_though_its_worker_lives(
     patient: Installation, database: Database
 ) -> None:
     assert (await checks_core.sweeper(patient)).health is Health.FAIL
+    await beat(database, swept=None)
+    started = await checks_core.sweeper(patient)
+    assert started.health is Health.WARN and "few seconds" in started.do
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE workers SET started_at = now() - interval '1 minute'"))
+    assert (await checks_core.sweeper(patient)).health is Health.FAIL
     await beat(database, swept=300.0)
     found = await checks_core.sweeper(patient)
     assert found.health is Health.FAIL and "300 s" in found.says
@@ -375,6 +383,23 @@ async def test_another_site_at_the_public_address_fails(patient: Installation) -
     assert found.health is Health.FAIL and "SECRET_KEY" in found.do
     nobody = with_settings(patient, base_url="http://127.0.0.1:1")
     assert (await checks_external.public_url(nobody)).health is Health.FAIL
+
+
+async def test_a_certificate_of_the_companys_own_authority_leads_to_the_setting(
+    patient: Installation, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    async with odd_site(data("{}"), tls=authority.server("localhost")) as site:
+        unknown = with_settings(patient, base_url=f"https://localhost:{site.port}")
+        assert "CA_FILE" in (await checks_external.public_url(unknown)).do
+        known = with_settings(unknown, ca_file=str(authority.file))
+        assert "not as this Holdgate would" in (await checks_external.public_url(known)).says
+
+
+async def test_a_proxy_before_nobody_leads_to_the_web_server(patient: Installation) -> None:
+    async with odd_site(data("", "502 Bad Gateway")) as site:
+        found = await checks_external.public_url(with_settings(patient, base_url=site.url))
+    assert found.health is Health.FAIL and "HOST and PORT" in found.do
 
 
 async def test_strangers_are_not_told_how_their_request_arrives(

@@ -170,6 +170,9 @@ async def workers(patient: Installation) -> Finding:
 async def sweeper(patient: Installation) -> Finding:
     async with patient.database.read() as session:
         age = await lists.sweeper_age(session)
+        living = [item.worker for item in await lists.list_workers(session) if item.state != "lost"]
+    if age is None and living and all(each.seen_at - each.started_at < patient.bounds.sweep for each in living):
+        return warn("The workers have just started, and none has swept yet.", "Look again in a few seconds.")
     if age is None:
         return fail(
             "No living worker has swept.", "Start a worker; nothing is promoted, expired or recovered meanwhile."

@@ -35,10 +35,17 @@ async def public_url(patient: Installation) -> Finding:
         async with outgoing.client(reaching, timeout=URL_SECONDS) as http:
             answer = await http.get(url, headers={DOCTOR: signed, "X-Request-Id": mark})
     except outgoing.OutgoingError as problem:
+        if "CERTIFICATE_VERIFY_FAILED" in str(problem):
+            return fail(f"{url}: {problem}", "Name the authority that has signed the certificate in CA_FILE.")
         return fail(f"{url}: {problem}", "Set BASE_URL to the address people use, and let this machine reach it.")
     try:
         seen = msgspec.json.decode(answer.content, type=SeenRequest)
     except msgspec.MsgspecError:
+        if answer.status_code in (502, 503, 504):
+            return fail(
+                f"{url} answered {answer.status_code}: the proxy does not reach the web server.",
+                "Start the web server, and let the proxy hand requests to its HOST and PORT.",
+            )
         return fail(
             f"{url} answered {answer.status_code}, and not as this Holdgate would.",
             "Set BASE_URL to this installation; the same SECRET_KEY is needed here and there.",
