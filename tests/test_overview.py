@@ -68,6 +68,13 @@ def needs(page: httpx.Response) -> dict[str, int]:
     return {key: int((re.findall(r"\d+", text) or ["1"])[0]) for key, text in lines}
 
 
+def rows_of(page: httpx.Response, chart: str) -> list[list[str]]:
+    """The numbers of each row of a chart's table, oldest first."""
+    [figure] = re.findall(rf'<figure class="figure" id="chart-{chart}".*?</figure>', page.text, re.DOTALL)
+    rows = re.findall(r"<tr data-at=.*?</tr>", figure, re.DOTALL)
+    return [re.findall(r'data-value="([^"]+)"', row) for row in rows]
+
+
 async def mail(database: Database, **values: object) -> None:
     """A mail that was sent, as the log tells it."""
     async with database.write("system") as session:
@@ -171,9 +178,9 @@ async def test_a_period_shows_each_its_own_numbers_with_mail_apart(
         [row] = re.findall(r'<tr id="kind-test.nothing">.*?</tr>', page.text, re.DOTALL)
         assert re.findall(r'data-label="(?:Succeeded|Failed)">(\d+)<', row) == [str(succeeded), "1"]
         assert '<tr id="kind-mail">' in page.text
-        titles = re.findall(r"<title>[^<]*: (\d+) succeeded", page.text)
-        assert sum(int(n) for n in titles) == succeeded
-        assert len(titles) == {"day": 96, "week": 84}.get(period, 60)
+        columns = rows_of(page, "throughput")
+        assert sum(int(row[0]) for row in columns) == succeeded
+        assert len(columns) == {"day": 96, "week": 84}.get(period, 60)
 
 
 async def test_tasks_that_nobody_serves_are_a_few_lines_and_one_when_no_worker_runs(
@@ -335,6 +342,73 @@ async def test_what_fails_is_what_failed_in_the_time_that_was_chosen(database: D
         await session.execute(text("UPDATE error_minutes SET minute = minute - interval '2 h'"))
     assert elements(await admin.get("/overview"), "tr", id="failure-none")
     assert not elements(await admin.get("/overview?period=day"), "tr", id="failure-none")
+
+
+async def test_the_charts_are_of_the_kind_and_percentile_that_were_chosen(database: Database, admin: Browser) -> None:
+    await make_task(database, TaskState.SUCCEEDED)
+    await make_task(database, TaskState.SUCCEEDED, kind="test.free")
+    await fold_all(database)
+    page = await admin.get("/overview?kind=test.free&percentile=p99")
+    assert sum(int(row[0]) for row in rows_of(page, "throughput")) == 1
+    assert [len(row) for row in rows_of(page, "wait") if row] == [2]
+    assert "Queue p99" in words(page)
+    assert {"test.free", "test.nothing"} <= {each["value"] for each in elements(page, "option")}
+    [live] = elements(page, id="overview")
+    assert live["hx-get"] == "/overview?period=hour&kind=test.free&percentile=p99", "a swap shows the same"
+    assert [len(row) for row in rows_of(await admin.get("/overview?percentile=p50"), "wait") if row] == [1]
+    assert sum(int(row[0]) for row in rows_of(await admin.get("/overview?percentile=none&kind="), "throughput")) == 2
+    hrefs = {link["href"] for link in elements(page, "a") if "finished_after" in link.attributes.get("href", "")}
+    assert len(hrefs) == 60
+    listed = [ids_of_tasks(await admin.get(href)) for href in sorted(hrefs)[-3:]]
+    assert sum(len(each) for each in listed) == 1, "the columns lead to the one task of the kind"
+
+
+async def test_administrators_see_how_full_the_queues_were_and_what_has_changed_since(
+    database: Database, admin: Browser, member: Browser
+) -> None:
+    await make_task(database)
+    await fold_all(database)
+    assert not elements(await admin.get("/overview"), id="chart-depth"), "nothing has been sampled"
+    async with database.write("system") as session:
+        await session.execute(
+            text(
+                "INSERT INTO queue_depths SELECT 1, date_bin('1 min', now() - interval '59 min', 'epoch'), q, 4, 90"
+                " FROM unnest(ARRAY['a', 'b', 'c', 'd', 'e', 'f', 'g']) AS q"
+            )
+        )
+    page = await admin.get("/overview")
+    assert [row for row in rows_of(page, "depth") if row] == [["4"] * 5 + ["8"]], "the sixth line is all others"
+    assert [row for row in rows_of(page, "oldest") if row] == [["90.0"] * 6]
+    [queued, *_] = elements(page, data_delta=True)
+    assert queued["data-delta"] == "-27"
+    assert not elements(await member.get("/overview"), id="chart-depth")
+
+
+async def test_figures_stand_beside_those_of_the_period_before(database: Database, admin: Browser) -> None:
+    for state in (TaskState.SUCCEEDED, TaskState.SUCCEEDED, TaskState.DEAD_LETTER):
+        await make_task(database, state)
+    await fold_all(database)
+    before = "UPDATE task_minutes SET minute = minute - interval '1 h' WHERE span = 1 AND outcome = 'dead_letter'"
+    async with database.write("system") as session:
+        await session.execute(text(before))
+    assert [each["data-delta"] for each in elements(await admin.get("/overview"), data_delta=True)] == ["-1", "2"]
+    async with database.write("system") as session:
+        await session.execute(text(before))
+    assert [each["data-delta"] for each in elements(await admin.get("/overview"), data_delta=True)] == ["0", "2"]
+
+
+async def test_the_first_line_says_whether_all_is_well(database: Database, admin: Browser) -> None:
+    async def verdict() -> str:
+        return texts(await admin.get("/overview"), id="verdict")[0]
+
+    await make_task(database, TaskState.SUCCEEDED)
+    assert await verdict() == "No workers running"
+    async with database.write("system") as session:
+        await workers.beat(session, uuid7(), "host", 1, {"default": 20}, 0, False)
+    assert await verdict() == "All is well · 1 worker"
+    await buried(database, 1, "It is away.")
+    await fold_all(database)
+    assert await verdict() == "1 thing needs you · 1 error rising · 1 worker"
 
 
 def ids_of_tasks(page: httpx.Response) -> set[str]:

@@ -1790,6 +1790,14 @@ CREATE TABLE holdgate.program_requests (
     calls_back boolean DEFAULT false NOT NULL
 );
 
+CREATE TABLE holdgate.queue_depths (
+    span smallint NOT NULL,
+    minute timestamp with time zone NOT NULL,
+    queue text NOT NULL,
+    depth bigint NOT NULL,
+    oldest double precision NOT NULL
+);
+
 CREATE TABLE holdgate.queue_events (
     id bigint NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
@@ -2373,6 +2381,9 @@ ALTER TABLE ONLY holdgate.profiles
 
 ALTER TABLE ONLY holdgate.program_requests
     ADD CONSTRAINT program_requests_pkey PRIMARY KEY (task_id);
+
+ALTER TABLE ONLY holdgate.queue_depths
+    ADD CONSTRAINT queue_depths_pkey PRIMARY KEY (span, minute, queue);
 
 ALTER TABLE ONLY holdgate.queue_events
     ADD CONSTRAINT queue_events_pkey PRIMARY KEY (id);

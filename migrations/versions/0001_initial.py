@@ -263,6 +263,15 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("queue", "kind", name=op.f("orphans_pkey")),
     )
     op.create_table(
+        "queue_depths",
+        sa.Column("span", sa.SmallInteger(), nullable=False),
+        sa.Column("minute", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("queue", sa.Text(), nullable=False),
+        sa.Column("depth", sa.BigInteger(), nullable=False),
+        sa.Column("oldest", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("span", "minute", "queue", name=op.f("queue_depths_pkey")),
+    )
+    op.create_table(
         "queue_events",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),

@@ -77,5 +77,7 @@ if (window.Idiomorph) {
   const { callbacks } = window.Idiomorph.defaults;
   // Whether a <details> is open is the person's to say, not the fragment's; and so is what they have chosen.
   callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.matches("details, dialog"));
-  callbacks.beforeNodeMorphed = (node) => !(node instanceof HTMLInputElement && isChoice(node) && touched(node));
+  // What a script has drawn is not in the fragment (charts.js).
+  callbacks.beforeNodeMorphed = (node) =>
+    !(node instanceof HTMLInputElement && isChoice(node) && touched(node)) && !node.dataset?.hasOwnProperty("kept");
 }

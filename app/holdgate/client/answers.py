@@ -159,10 +159,11 @@ class NeedItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Times(msgspec.Struct, frozen=True):
-    """Half, and 95 of 100, took at most so many seconds; None: there was none."""
+    """Half, 95 and 99 of 100 took at most so many seconds; None: there was none."""
 
     p50: float | None
     p95: float | None
+    p99: float | None = None
 
 
 class SpanFigures(msgspec.Struct, frozen=True, kw_only=True):

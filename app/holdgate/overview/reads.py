@@ -11,6 +11,7 @@ from holdgate.core.principal import Principal
 from holdgate.overview.first_steps import FirstStep, first_steps
 from holdgate.overview.needs import Need, needs_of
 from holdgate.stats import counts as stats
+from holdgate.stats.depths import Depth, depths_since
 from holdgate.stats.failures import ErrorSummary, failures_in
 from holdgate.stats.rollups import Period
 from holdgate.stats.summaries import StatsSummary, figures_of
@@ -39,7 +40,10 @@ class Crew(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """`counts` are without Holdgate's own work, which is `own`."""
+    """`counts` are without Holdgate's own work, which is `own`.
+
+    `depths`: queue → span → how full it was; of everybody's tasks, so for administrators only.
+    """
 
     needs: list[Need]
     started: bool
@@ -47,6 +51,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     own: dict[str, int]
     period: str
     figures: StatsSummary
+    depths: dict[str, dict[datetime, Depth]]
     queues: list[QueueLine]
     failures: list[ErrorSummary]
     crew: Crew
@@ -65,10 +70,18 @@ def rises(numbers: Sequence[int]) -> bool:
 
 
 async def overview_of(
-    database: Database, settings: Settings, read: ReadSession, by: Principal, period: Period, *, failures: int
+    database: Database,
+    settings: Settings,
+    read: ReadSession,
+    by: Principal,
+    period: Period,
+    *,
+    failures: int,
+    shown: str = "",
 ) -> Overview:
     """Args:
     failures: how many errors of the period at most.
+    shown: the only kind that the figures of each span are of; empty: all but Holdgate's own work.
     """
     internal = {kind.name for kind in all_kinds() if kind.internal}
     by_kind = await stats.counts_by_kind(read, by.scope)
@@ -82,9 +95,10 @@ async def overview_of(
     workers = await lists.list_workers(read)
     lines = await queues.standing(read, by_queue, workers)
     async with database.read_replica(read) as past:
-        figures = await figures_of(past, period, by.scope, [state.value for state in OUTCOMES], internal)
+        figures = await figures_of(past, period, by.scope, [state.value for state in OUTCOMES], internal, shown=shown)
         spans = [point.at for point in figures.points]
         failed = await failures_in(past, period.span, spans, by.scope, failures)
+        depths = await depths_since(past, period.span, spans[0]) if by.scope is None else {}
     return Overview(
         needs=await needs_of(read, by, settings, counts=by_kind, workers=workers, queues=lines),
         started=any(counts.values()),
@@ -92,6 +106,7 @@ async def overview_of(
         own=own,
         period=period.name,
         figures=figures,
+        depths=depths,
         queues=lines,
         failures=failed,
         crew=crew_of(workers),

@@ -6,6 +6,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Double,
     Index,
     Numeric,
     SmallInteger,
@@ -143,6 +144,18 @@ error_names = Table(
     Column("last_at", DateTime(timezone=True), nullable=False),
     Index("error_names_key", "owner_id", "fingerprint", unique=True, postgresql_nulls_not_distinct=True),
     Index("error_names_age_idx", "last_at"),
+)
+
+# How full each queue was in a span of time (stats/depths.py), as in `task_minutes`: the most tasks that were ready at
+# once, and the longest that the oldest of them had waited by then, in seconds.
+queue_depths = Table(
+    "queue_depths",
+    Base.metadata,
+    Column("span", SmallInteger, primary_key=True),
+    Column("minute", DateTime(timezone=True), primary_key=True),
+    Column("queue", Text, primary_key=True),
+    Column("depth", BigInteger, nullable=False),
+    Column("oldest", Double, nullable=False),
 )
 
 

@@ -110,7 +110,9 @@ _OLD = """
     DELETE FROM {table}
     WHERE span = :span AND minute < coalesce(CAST(:now AS timestamptz), now()) - CAST(:kept AS interval)
 """
-_FORGET = tuple(text(_OLD.format(table=table)) for table in ("task_minutes", "task_stays", "error_minutes"))
+_FORGET = tuple(
+    text(_OLD.format(table=table)) for table in ("task_minutes", "task_stays", "error_minutes", "queue_depths")
+)
 
 
 async def forget_old(session: WriteSession, *, now: datetime | None = None) -> None:
@@ -142,8 +144,10 @@ _OUTCOMES = """
       SELECT date_bin(make_interval(mins => :span), coalesce(CAST(:now AS timestamptz), now()),
                       CAST(:epoch AS timestamptz)) - make_interval(mins => :span * (:count - 1)) AS first) AS f
     LEFT JOIN LATERAL (
-      SELECT m.minute, m.queue, m.kind, m.outcome, CAST(sum(m.n) AS bigint) FROM task_minutes m
-      WHERE {mine} AND m.span = :span AND m.minute >= f.first AND m.outcome = ANY(CAST(:outcomes AS text[]))
+      SELECT CASE WHEN m.minute >= f.first THEN m.minute END, m.queue, m.kind, m.outcome, CAST(sum(m.n) AS bigint)
+      FROM task_minutes m
+      WHERE {mine} AND m.span = :span AND m.minute >= f.first - make_interval(mins => :span * :before)
+        AND m.outcome = ANY(CAST(:outcomes AS text[]))
       GROUP BY 1, 2, 3, 4) AS r ON true
 """
 _STAYS = """
@@ -156,32 +160,52 @@ _STAYS_OF_ALL, _STAYS_OF_ONE = text(_STAYS.format(**_EVERYBODY)), text(_STAYS.fo
 
 
 class Outcomes(msgspec.Struct, frozen=True):
-    """The spans of a period, oldest first, and what was counted: (span, queue, kind, outcome) → how many."""
+    """The spans of a period, oldest first, and what was counted: (span, queue, kind, outcome) → how many.
+
+    `before`: (kind, outcome) → how many in the period before it, where that was asked for.
+    """
 
     spans: list[datetime]
     counts: dict[tuple[datetime, str, str, str], int]
+    before: dict[tuple[str, str], int]
 
 
 async def outcomes_in(
-    session: AsyncSession, period: Period, owner: UUID | None, outcomes: list[str], *, now: datetime | None = None
+    session: AsyncSession,
+    period: Period,
+    owner: UUID | None,
+    outcomes: list[str],
+    *,
+    before: bool = False,
+    now: datetime | None = None,
 ) -> Outcomes:
-    """How many tasks went to each of these states, one owner's or everybody's."""
-    values = {"span": period.span, "count": period.count, "epoch": EPOCH, "outcomes": outcomes, "now": now}
+    """How many tasks went to each of these states, one owner's or everybody's.
+
+    Args:
+        before: of the period before as well.
+    """
+    values: dict[str, Any] = {"span": period.span, "count": period.count, "epoch": EPOCH, "outcomes": outcomes}
+    values |= {"before": period.count if before else 0, "now": now}
     if owner is None:
         rows = list(await session.execute(_OUTCOMES_OF_ALL, values))
     else:
         rows = list(await session.execute(_OUTCOMES_OF_ONE, {**values, "owner": owner}))
     step = timedelta(minutes=period.span)
+    earlier: dict[tuple[str, str], int] = {}
+    for _, minute, queue, kind, outcome, n in rows:
+        if minute is None and queue is not None:
+            earlier[kind, outcome] = earlier.get((kind, outcome), 0) + n
     return Outcomes(
         [rows[0][0] + n * step for n in range(period.count)],
         {(minute, queue, kind, outcome): n for _, minute, queue, kind, outcome, n in rows if minute is not None},
+        earlier,
     )
 
 
 class Stays(msgspec.Struct, frozen=True):
     """Histograms (bucket → how many) of how long tasks waited (stage `queue`) and ran (`work`).
 
-    By (span, stage) without, and by (kind, stage) with the `internal` kinds.
+    By (span, stage) of the `shown` kind, or of all but the `internal` ones; and by (kind, stage) of all.
     """
 
     by_span: dict[tuple[datetime, str], Histogram]
@@ -189,7 +213,12 @@ class Stays(msgspec.Struct, frozen=True):
 
 
 async def stays_in(
-    session: AsyncSession, period: Period, owner: UUID | None, first: datetime, internal: Collection[str]
+    session: AsyncSession,
+    period: Period,
+    owner: UUID | None,
+    first: datetime,
+    internal: Collection[str],
+    shown: str = "",
 ) -> Stays:
     """Of the stays that ended in the period, which begins with the span `first`."""
     values = {"span": period.span, "first": first}
@@ -200,6 +229,6 @@ async def stays_in(
     found = Stays({}, {})
     for minute, kind, stage, numbers, counts in rows:
         add(found.by_kind.setdefault((kind, stage), {}), zip(numbers, counts, strict=True))
-        if kind not in internal:
+        if kind == shown if shown else kind not in internal:
             add(found.by_span.setdefault((minute, stage), {}), zip(numbers, counts, strict=True))
     return found

@@ -45,6 +45,11 @@ def clock(at: DateTime | None) -> str:
     return f"{there.day} {there:%b, %H:%M}" if there.year == now.year else f"{there:%Y-%m-%d %H:%M}"
 
 
+def zone(at: DateTime) -> str:
+    """`CET`, or what stands for it: of the person who looks, at that time."""
+    return f"{_local(at):%Z}"
+
+
 def day(value: date | str) -> str:
     """`31 January 2020`, of a date or its ISO form."""
     value = date.fromisoformat(value) if isinstance(value, str) else value
@@ -186,6 +191,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "datetime": datetime,
     "local": local,
     "clock": clock,
+    "zone": zone,
     "day": day,
     "iso_day": iso_day,
     "ago": ago,

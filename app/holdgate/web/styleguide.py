@@ -8,6 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from holdgate.core.errors import NotFound
 from holdgate.core.forms.fields import TYPES, Field, write
+from holdgate.web.charts import Chart, Form, Row, Series, Unit
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
 from holdgate.web.render import render
@@ -54,7 +55,7 @@ class Guide(msgspec.Struct, frozen=True, kw_only=True):
     soon: datetime
     later: datetime
     happenings: list[SampleEntry]
-    hours: list[tuple[str, list[int]]]
+    charts: list[Chart]
     nested: object
     fields: list[Field]
 
@@ -80,7 +81,7 @@ async def styleguide(request: WebRequest, user: SignedIn) -> Response[str]:
             SampleEntry(at + timedelta(minutes=9), "Approved", "approved", "recipient:ben@example.org"),
             SampleEntry(at + timedelta(minutes=10), "Succeeded", "succeeded", "worker:7f3a"),
         ],
-        hours=[(f"{hour:02}:00", [hour * 37 % 90 + 10, hour * 53 % 17]) for hour in range(24)],
+        charts=_charts(at),
         nested=NESTED,
         fields=[
             Field(name=f"typed-{name}", type=name, label=name.capitalize(), options=("mo", "tu", "we"), hint="A hint.")
@@ -88,6 +89,26 @@ async def styleguide(request: WebRequest, user: SignedIn) -> Response[str]:
         ],
     )
     return await render(request, "styleguide.html", view, nav="styleguide")
+
+
+def _charts(at: datetime) -> list[Chart]:
+    """One of each form: with an outlier, with a gap, and of several lines."""
+    times = [at.replace(minute=0, second=0) + timedelta(hours=hour) for hour in range(24)]
+    ended = [Row(time, [n * 37 % 90 + 10 + 900 * (n == 15), n * 53 % 17]) for n, time in enumerate(times)]
+    waits = [Row(time, [0.4 + n % 5, 2.1 + n % 7] if n % 6 else [None, None]) for n, time in enumerate(times)]
+    depths = [Row(time, [n * 29 % 40, n * n % 31, n % 4]) for n, time in enumerate(times)]
+    two = [Series("Succeeded", "succeeded"), Series("Failed", "dead_letter")]
+    half = [Series("p50", "queued"), Series("p95", "queued", light=True)]
+    queues = [Series(name, str(n)) for n, name in enumerate(("default", "mail", "webhooks"), 1)]
+    forms: list[tuple[str, Form, Unit, list[Series], list[Row]]] = [
+        ("Tasks that ended", "stacked", "tasks", two, ended),
+        ("Queue time", "layered", "seconds", half, waits),
+        ("Queued", "lines", "tasks", queues, depths),
+    ]
+    return [
+        Chart(key=form, title=title, form=form, unit=unit, series=series, rows=rows, span=timedelta(hours=1))
+        for title, form, unit, series, rows in forms
+    ]
 
 
 handlers: list[HTTPRouteHandler] = [styleguide]

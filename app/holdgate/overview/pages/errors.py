@@ -1,5 +1,6 @@
 """/errors/{digest}: one error in every kind that has it, from its cause to its repair."""
 
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +10,12 @@ from litestar.params import FromPath, FromQuery
 
 from holdgate.core.errors import NotFound
 from holdgate.core.text.masking import masked, masked_text
+from holdgate.overview.charts import EACH
 from holdgate.runs import lookup as runs
 from holdgate.stats.failures import ErrorName, names_of, trend_of
-from holdgate.stats.rollups import EPOCH, PERIODS
+from holdgate.stats.rollups import EPOCH, PERIODS, Period
 from holdgate.tasks.failures.one_error import ErrorNow, error_now
+from holdgate.web.charts import Chart, Row, Series
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
 from holdgate.web.http.sessions import Read
@@ -20,7 +23,7 @@ from holdgate.web.render import render
 
 
 class ErrorView(msgspec.Struct, frozen=True, kw_only=True):
-    """`error`: what the newest task with it stored, with its traceback. `trend`: of the `period`, by its spans."""
+    """`error`: what the newest task with it stored, with its traceback. `trend`: how often it came in the `period`."""
 
     digest: str
     type: str
@@ -31,7 +34,7 @@ class ErrorView(msgspec.Struct, frozen=True, kw_only=True):
     runs: list[tuple[UUID, str, int]]
     error: Any
     period: str
-    trend: list[tuple[Any, int]]
+    trend: Chart
 
 
 @get("/errors/{digest:str}")
@@ -61,9 +64,21 @@ async def show_error(
         runs=[(run_id, run_names.get(run_id, ""), n) for run_id, n in now.runs],
         error=error,
         period=chosen.name,
-        trend=await trend_of(read, of, user.scope, span=chosen.span, count=chosen.count, epoch=EPOCH),
+        trend=_chart(chosen, await trend_of(read, of, user.scope, span=chosen.span, count=chosen.count, epoch=EPOCH)),
     )
     return await render(request, "tasks/error.html", view, nav="dead-letters")
+
+
+def _chart(period: Period, trend: list[tuple[datetime, int]]) -> Chart:
+    return Chart(
+        key="trend",
+        title=f"Failed attempts per {EACH[period.name]}",
+        form="stacked",
+        unit="tasks",
+        series=[Series("Failed attempts", "dead_letter")],
+        rows=[Row(at, [n]) for at, n in trend],
+        span=timedelta(minutes=period.span),
+    )
 
 
 handlers = [show_error]
