@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
+from holdgate.core.telemetry import log
 from holdgate.embedded import postgres, valkey
 from holdgate.schema import migrate
 from holdgate.testing.database import make_database as make_database
@@ -72,6 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            log.redact_and_keep,
             structlog.dev.set_exc_info,
             structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
         ]

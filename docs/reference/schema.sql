@@ -1484,6 +1484,13 @@ CREATE TABLE holdgate.artifacts (
     CONSTRAINT artifacts_size_check CHECK ((size >= 0))
 );
 
+CREATE TABLE holdgate.attempt_lines (
+    task_id uuid NOT NULL,
+    attempt integer NOT NULL,
+    total bigint NOT NULL,
+    lines jsonb NOT NULL
+);
+
 CREATE TABLE holdgate.audit_events (
     id bigint NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
@@ -2307,6 +2314,9 @@ ALTER TABLE ONLY holdgate.artifacts
 ALTER TABLE ONLY holdgate.artifacts
     ADD CONSTRAINT artifacts_task_name_key UNIQUE (task_id, name);
 
+ALTER TABLE ONLY holdgate.attempt_lines
+    ADD CONSTRAINT attempt_lines_pkey PRIMARY KEY (task_id, attempt);
+
 ALTER TABLE ONLY holdgate.audit_events
     ADD CONSTRAINT audit_events_pkey PRIMARY KEY (id);
 
@@ -2867,6 +2877,9 @@ ALTER TABLE ONLY holdgate.approvals
 
 ALTER TABLE ONLY holdgate.artifacts
     ADD CONSTRAINT artifacts_task_id_fkey FOREIGN KEY (task_id) REFERENCES holdgate.tasks(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY holdgate.attempt_lines
+    ADD CONSTRAINT attempt_lines_task_id_fkey FOREIGN KEY (task_id) REFERENCES holdgate.tasks(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY holdgate.bulk_actions
     ADD CONSTRAINT bulk_actions_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES holdgate.users(id);

@@ -1374,6 +1374,15 @@ def tables() -> None:
         sa.UniqueConstraint("task_id", "name", name="artifacts_task_name_key"),
     )
     op.create_table(
+        "attempt_lines",
+        sa.Column("task_id", sa.Uuid(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=False),
+        sa.Column("lines", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("attempt_lines_task_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("task_id", "attempt", name=op.f("attempt_lines_pkey")),
+    )
+    op.create_table(
         "postings",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("owner_id", sa.Uuid(), nullable=False),

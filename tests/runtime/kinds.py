@@ -53,6 +53,16 @@ async def fails(ctx: Context, payload: Named) -> None:
     raise RuntimeError("it never works \0 here")
 
 
+@kind("test.says", backoff=QUICK)
+async def says(ctx: Context, payload: Named) -> None:
+    ran[payload.name] += 1
+    for number in range(205):
+        ctx.log.info("counted", number=number)
+    await ctx.in_thread(ctx.log.warning, f"attempt {ctx.attempt}", password="hunter2")
+    if ran[payload.name] == 1:
+        raise RuntimeError("not the first time")
+
+
 @kind("test.permanent")
 async def permanent(ctx: Context, payload: Named) -> None:
     ran[payload.name] += 1

@@ -35,7 +35,7 @@ class SampleTask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     needed: Annotated[int, msgspec.Meta(ge=1, le=20, description="How many of them must approve.")] = 1
     self_approval: Annotated[bool, msgspec.Meta(description="Whether the owner may approve.")] = True
     level: Annotated[Literal["link", "sign-in"], msgspec.Meta(description="What approving takes.")] = "link"
-    progress: Annotated[bool, msgspec.Meta(description="Report progress after each step.")] = False
+    progress: Annotated[bool, msgspec.Meta(description="Report progress and log a line after each step.")] = False
     trace: Annotated[
         bool, msgspec.Meta(description=f"Append a line to DATA_DIR/{TRACE} whenever a step really runs.")
     ] = False
@@ -62,6 +62,7 @@ async def sample_task(ctx: Context, payload: SampleTask) -> SampleResult:
     for n in range(1, payload.steps + 1):
         done.append(await ctx.step(f"step-{n}", work, ctx, payload, n))
         if payload.progress:
+            ctx.log.info("step_finished", step=n)
             await ctx.progress(n, payload.steps, f"Step {n}")
     if payload.permanent:
         raise PermanentError("Failed on purpose (permanent).")

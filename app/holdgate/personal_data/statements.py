@@ -28,6 +28,9 @@ EMPTY: dict[str, TextClause] = {
         """
     ),
     "task_steps": text("DELETE FROM task_steps WHERE task_id IN (SELECT id FROM tasks WHERE owner_id = :user_id)"),
+    "attempt_lines": text(
+        "DELETE FROM attempt_lines WHERE task_id IN (SELECT id FROM tasks WHERE owner_id = :user_id)"
+    ),
     "task_keys": text("DELETE FROM task_keys WHERE owner_id = :user_id"),
     "program_requests": text(
         "UPDATE program_requests SET asked = '{}', metadata = '{}'"

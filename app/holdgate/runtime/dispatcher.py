@@ -19,6 +19,7 @@ from holdgate.runtime import exits, workers
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.attempts.executors import Executors
 from holdgate.runtime.attempts.hand import Hand
+from holdgate.runtime.attempts.journal import Journal
 from holdgate.runtime.attempts.suspects import TOPIC as SUSPECTS
 from holdgate.runtime.attempts.suspects import Suspects
 from holdgate.runtime.claims import Claims
@@ -71,6 +72,7 @@ class Dispatcher:
         self._room = {queue: asyncio.Event() for queue in self._sizes}
         self._hand = Hand(self._context, self._ended)
         self._finisher = Finisher(database, self.actor, self._written)
+        self._journal = Journal(database, self.actor)
         self._executors = Executors(settings.threads, settings.processes, freed=self._place_freed)
         self._claims = Claims(self._quick, self.id, self.actor, settings.lease, self._executors, self._hand.attempts)
         self._leases = Leases(
@@ -128,6 +130,7 @@ class Dispatcher:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._finisher.run(), name="finisher")
                 group.create_task(self._leases.run(), name="leases")
+                group.create_task(self._journal.run(), name="journal")
                 group.create_task(self._claims.declare(), name="declare")
                 self._feeds = [
                     group.create_task(self._feed(queue, size), name=f"feed {queue}")
@@ -214,6 +217,7 @@ class Dispatcher:
             actor=self.actor,
             executors=self._executors,
             resources=self._resources,
+            kept=self._journal.of(task),
         )
 
     def _ended(self, task: Claimed, outcome: Outcome | None) -> None:
@@ -266,6 +270,7 @@ class Dispatcher:
         try:
             async with asyncio.timeout(LAST_WORDS):
                 await self._finisher.flushed()
+                await self._journal.flush()
                 await self._leases.end()  # or its next heartbeat would bring the worker back
                 async with self._database.write(self.actor) as session:
                     await workers.leave(session, self.id)

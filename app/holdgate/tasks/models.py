@@ -255,6 +255,17 @@ class TaskStep(Base):
     finished_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
 
 
+class AttemptLines(Base):
+    """The last lines that an attempt logged (runtime/attempts/journal.py), of `total`: [time, level, text]."""
+
+    __tablename__ = "attempt_lines"
+
+    task_id: Mapped[UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
+    attempt: Mapped[int] = mapped_column(Integer, primary_key=True)
+    total: Mapped[int] = mapped_column(BigInteger)
+    lines: Mapped[list[list[str]]] = mapped_column(JSONB)
+
+
 class Artifact(Base):
     """A file that a task made. The row is written once the file lies in the store under `key`, never before."""
 

@@ -45,6 +45,15 @@ def clock(at: DateTime | None) -> str:
     return f"{there.day} {there:%b, %H:%M}" if there.year == now.year else f"{there:%Y-%m-%d %H:%M}"
 
 
+def log_clock(at: str) -> str:
+    """`10:05:12.042` of an ISO time, in the zone of the person who looks."""
+    try:
+        there = _local(DateTime.fromisoformat(at))
+    except ValueError:
+        return at
+    return f"{there:%H:%M:%S}.{there.microsecond // 1000:03}"
+
+
 def zone(at: DateTime) -> str:
     """`CET`, or what stands for it: of the person who looks, at that time."""
     return f"{_local(at):%Z}"
@@ -192,6 +201,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "local": local,
     "clock": clock,
     "zone": zone,
+    "log_clock": log_clock,
     "day": day,
     "iso_day": iso_day,
     "ago": ago,

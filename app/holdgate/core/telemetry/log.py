@@ -34,6 +34,22 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
     return event
 
 
+KEPT = "_kept"  # what a logger is bound to whose lines are wanted elsewhere, too: it is called with each
+MOST_LINE = 1_000  # characters of a line there
+_ABOUT = frozenset(("timestamp", "level", "event", "logger", "logger_name", "task", "kind", "attempt", "request_id"))
+
+
+def redact_and_keep(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: `redact`; what remains goes to the one who keeps the line as well."""
+    keep = event.pop(KEPT, None)
+    redact(logger, method, event)
+    if keep is not None:
+        values = [f"{name}={value}" for name, value in event.items() if name not in _ABOUT]
+        line = " ".join([str(event.get("event", "")), *values])[:MOST_LINE]
+        keep((str(event.get("timestamp", "")), method, line))
+    return event
+
+
 def _bounded_value(value: Any) -> Any:
     """Masked plain data; what is large, or not plain, as a text. A line of the log never fails its writer."""
     try:
@@ -65,7 +81,7 @@ def configure(*, json: bool, level: str = "info") -> None:
         structlog.stdlib.add_log_level,
         _STAMP,
         structlog.processors.format_exc_info,
-        redact,
+        redact_and_keep,
     ]
     renderer: Any = structlog.processors.JSONRenderer(_json) if json else structlog.dev.ConsoleRenderer(colors=False)
     structlog.configure(

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from holdgate.core.db import Database, ReadSession
     from holdgate.runtime.attempts.insistence import Insistence
+    from holdgate.runtime.attempts.journal import KeptLines
     from holdgate.runtime.clock import Clock
     from holdgate.tasks.queue.claims import Claimed
 
@@ -34,14 +35,16 @@ class RunningAttempt:
         self.clock: Clock | None = None  # of the attempt, once it runs
 
         self._actor = actor
+        self._kept: KeptLines | None = None  # where its log goes besides
         self._ended: TaskEnded | None = None
 
     @cached_property
     def log(self) -> "FilteringBoundLogger":
-        """A logger that names the task in every line."""
+        """A logger that names the task in every line; the last 200 of an attempt are on the task's page."""
         from holdgate.core.telemetry import log
 
-        return log.get("holdgate.kinds").bind(task=str(self.task_id), kind=self.task.kind, attempt=self.attempt)
+        about = {"task": str(self.task_id), "kind": self.task.kind, "attempt": self.attempt}
+        return log.get("holdgate.kinds").bind(**about, **({log.KEPT: self._kept} if self._kept else {}))
 
     @cached_property
     def _insist(self) -> "Insistence":

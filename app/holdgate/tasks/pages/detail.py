@@ -16,9 +16,10 @@ from holdgate.core.text.masking import masked
 from holdgate.tasks import service
 from holdgate.tasks.artifacts import artifacts_of
 from holdgate.tasks.kinds import all_kinds
-from holdgate.tasks.models import Artifact, Task, TaskStep
+from holdgate.tasks.models import Artifact, AttemptLines, Task, TaskStep
 from holdgate.tasks.pages.spans import Span, spans_of
 from holdgate.tasks.payloads.artifact import PICTURES
+from holdgate.tasks.queue.attempt_lines import lines_of
 from holdgate.tasks.schemas import detail
 from holdgate.tasks.search import lists
 from holdgate.tasks.states import BUTTONS, HOLDS, TASK_MACHINE, UNFINISHED, TaskState, TaskVerb
@@ -39,6 +40,7 @@ class TaskView(msgspec.Struct, frozen=True, kw_only=True):
     of the `steps` is its result, and whether there is room for it on the page. `spans`: where its time went;
     `starts_now`: it waits for a time that a person may cut short; `again`: another one like it can be made, by a button
     or by `curl`. `copied`: the payload for the clipboard. These two are empty when they are too long for a page.
+    `logs`: what its attempts logged, the newest first.
     """
 
     task: Task
@@ -60,6 +62,7 @@ class TaskView(msgspec.Struct, frozen=True, kw_only=True):
     again: bool
     copied: str
     curl: str
+    logs: list[AttemptLines]
 
 
 @get("/tasks/{task_id:uuid}")
@@ -92,6 +95,7 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
         again=not _internal(task.kind),
         copied=_short(json_plain(payload)),
         curl=_short(_curl(request, task, payload)),
+        logs=await lines_of(read, task_id),
     )
     return await render(request, "tasks/detail.html", view, nav="tasks", fragment="tasks/_detail.html")
 
