@@ -16,6 +16,7 @@ PAGES = (
     "/runs/{run}",
     "/runs/{run}/add",
     "/runs/new",
+    "/runs/new/tasks",
     "/tasks",
     "/tasks?state=dead_letter",
     "/tasks?q=nothing+like+it",

@@ -35,6 +35,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
         timeline: tells its part of a task's timeline (tasks/timeline.py).
         reasons: the page that a task's reason leads to (tasks/reason_links.py).
         people_waiting: counts the people that runs wait for (runs/waiting.py).
+        waited_for: names them (runs/waiting.py).
         waiting: counts what waits for a person, for the navigation.
         metrics: its figures for Prometheus, read at each look.
         made_by_tokens: what goes on after the token that made it is revoked (accounts/tokens/uses.py).
@@ -53,6 +54,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     timeline: str = ""
     reasons: str = ""
     people_waiting: str = ""
+    waited_for: str = ""
     waiting: str = ""
     metrics: str = ""
     made_by_tokens: str = ""
@@ -67,6 +69,7 @@ Part = Literal[
     "timeline",
     "reasons",
     "people_waiting",
+    "waited_for",
     "waiting",
     "metrics",
     "made_by_tokens",

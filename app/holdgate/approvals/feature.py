@@ -13,6 +13,7 @@ FEATURE = Feature(
         "holdgate.approvals.pages.groups",
         "holdgate.approvals.pages.side_actions",
         "holdgate.approvals.pages.answers",
+        "holdgate.approvals.pages.reminders",
         "holdgate.approvals.pages.programs",
     ),
     api=(
@@ -55,6 +56,7 @@ FEATURE = Feature(
     },
     timeline="holdgate.approvals.pages.task_timeline:tell",
     people_waiting="holdgate.approvals.evidence.people_waiting:people_of_runs",
+    waited_for="holdgate.approvals.evidence.people_waiting:who_of_run",
     waiting="holdgate.approvals.requests.inbox:count_waiting",
     metrics="holdgate.approvals.figures.metrics:families",
     upkeep="holdgate.approvals.upkeep:UPKEEP",

@@ -5,6 +5,7 @@ from holdgate.feature import Feature, NavigationItem
 FEATURE = Feature(
     pages=(
         "holdgate.runs.pages.runs",
+        "holdgate.runs.pages.new",
         "holdgate.runs.pages.search",
     ),
     api=("holdgate.runs.api.runs",),

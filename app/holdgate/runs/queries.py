@@ -1,14 +1,17 @@
 """Statements about runs, and those that bring tasks into line with their run's state. Runs are locked first."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import ColumnElement, case, exists, func, insert, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, case, column, exists, func, insert, literal, or_, select, table, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
 from holdgate.core.paging import Cursor, before_cursor
+from holdgate.core.text.zones import UTC
 from holdgate.runs.models import Run, RunEvent
 from holdgate.runs.states import FOLLOW, RUN_MACHINE, RunState, RunVerb
 from holdgate.tasks.models import Task
@@ -108,14 +111,21 @@ async def get_run(session: AsyncSession, run_id: UUID) -> Run:
 
 class RunFilter(msgspec.Struct, frozen=True):
     """Which runs: in a state as pages show it, `finished` and `failed` being two; with `q` in their name, or as their
-    id."""
+    id; with a task of a kind; of an owner, by address or id; started from the day `since` until the end of `until`, by
+    the calendar of `zone`."""
 
     state: str = ""
     q: str = ""
+    kind: str = ""
+    owner: str = ""
+    since: date | None = None
+    until: date | None = None
+    zone: ZoneInfo = UTC
 
     def params(self) -> list[tuple[str, str]]:
         """As URL parameters."""
-        return [("state", self.state), ("q", self.q)]
+        days = [(name, day.isoformat() if day else "") for name, day in (("since", self.since), ("until", self.until))]
+        return [("state", self.state), ("q", self.q), ("kind", self.kind), ("owner", self.owner), *days]
 
 
 async def list_runs(
@@ -138,27 +148,47 @@ async def list_runs(
         query = query.where(Run.state == wanted.state)
     if wanted.q:
         query = query.where(_like(wanted.q))
+    query = query.where(*_further(wanted))
     query = before_cursor(query, Run.created_at, Run.id, place, oldest=oldest)
     return list((await session.execute(query)).scalars())
+
+
+_users, _lanes = table("users", column("id"), column("email")), table("lanes", column("run_id"), column("kind"))
+
+
+def _further(wanted: RunFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.kind:
+        yield Run.id.in_(select(_lanes.c.run_id).where(_lanes.c.kind == wanted.kind, _lanes.c.run_id.is_not(None)))
+    if wanted.owner:
+        same = func.lower(_users.c.email) == wanted.owner.lower()
+        yield Run.owner_id == (_id_of(wanted.owner) or select(_users.c.id).where(same).scalar_subquery())
+    if wanted.since:
+        yield Run.created_at >= datetime.combine(wanted.since, time.min, wanted.zone)
+    if wanted.until:
+        yield Run.created_at < datetime.combine(wanted.until + timedelta(days=1), time.min, wanted.zone)
 
 
 _FAILED = exists().where(Task.run_id == Run.id, Task.state == TaskState.DEAD_LETTER, Task.resolved_at.is_(None))
 
 
 def _like(words: str) -> ColumnElement[bool]:
+    if (run_id := _id_of(words)) is not None:
+        return Run.id == run_id
+    return Run.name.icontains(words, autoescape=True)
+
+
+def _id_of(words: str) -> UUID | None:
     try:
-        return Run.id == UUID(words)
+        return UUID(words)
     except ValueError:
-        return Run.name.icontains(words, autoescape=True)
+        return None
 
 
 async def runs_like(session: AsyncSession, scope: UUID | None, words: str, limit: int) -> list[Run]:
     """Recent runs with `words` in their name, or the one with this id; newest first."""
     newest = select(Run.id).where(_mine(scope)).order_by(Run.created_at.desc(), Run.id.desc()).limit(SEARCHED)
-    try:
-        condition: ColumnElement[bool] = Run.id == UUID(words)
-    except ValueError:
-        condition = Run.id.in_(newest) & Run.name.icontains(words, autoescape=True)
+    run_id = _id_of(words)
+    condition = Run.id == run_id if run_id else Run.id.in_(newest) & Run.name.icontains(words, autoescape=True)
     query = select(Run).where(condition, _mine(scope)).order_by(Run.created_at.desc(), Run.id.desc()).limit(limit)
     return list((await session.execute(query)).scalars())
 

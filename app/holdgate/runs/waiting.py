@@ -1,8 +1,9 @@
-"""How many people runs wait for. Runs know nothing of approval requests: a feature that does has a counter."""
+"""Whom runs wait for, and how many. Runs know nothing of approval requests: a feature that does has a counter."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.feature import parts
@@ -13,6 +14,23 @@ MOST = 500
 
 # Counts the different people that each of these runs waits for.
 Counter = Callable[[AsyncSession, Sequence[UUID]], Awaitable[dict[UUID, int]]]
+
+
+class WaitedFor(msgspec.Struct, frozen=True):
+    """Somebody whom `n` tasks of a run wait for. `asked`: as an approver, who may be reminded."""
+
+    email: str
+    n: int
+    asked: bool
+
+
+# Names them.
+Namer = Callable[[AsyncSession, UUID], Awaitable[list[WaitedFor]]]
+
+
+async def who_of(session: AsyncSession, run: UUID) -> list[WaitedFor]:
+    namers: Sequence[Namer] = parts("waited_for")
+    return [each for name in namers for each in await name(session, run)]
 
 
 async def people_of(session: AsyncSession, counts: Mapping[UUID, Mapping[str, int]]) -> dict[UUID, int]:

@@ -1,20 +1,21 @@
-"""How many different people runs wait for, for their estimates: those who can still decide, and owners asked something.
+"""Whom runs wait for, and how many they are, for estimates: those who can still decide, and owners asked something.
 
 The same people as in approvals/rules/visibility.py, seen from the runs.
 """
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.approvals.states import HoldType
+from holdgate.runs.waiting import WaitedFor
 from holdgate.tasks.states import HOLDS
 
 # `person` is holdgate.core.text.addresses.canonical_address: two addresses of one person count once, and have one vote.
-_PEOPLE = text(
-    r"""
+_PERSON = r"""
     WITH question AS MATERIALIZED (
       SELECT t.run_id, t.owner_id AS task_owner, r.owner_id AS starter, a.id, a.owner_id, a.hold,
              a.stopped_at, a.self_approval
@@ -35,7 +36,7 @@ _PEOPLE = text(
     ), person AS (
       SELECT *, regexp_replace(lower(btrim(email)), '^([^+@]+)\+[^@]*@', '\1@') AS person FROM address
     )
-    SELECT a.run_id, count(DISTINCT a.person)
+    SELECT {columns}
     FROM person a
     WHERE NOT (a.asked AND EXISTS (
             SELECT FROM approval_votes v WHERE v.approval_id = a.approval_id AND v.person = a.person))
@@ -43,12 +44,22 @@ _PEOPLE = text(
             SELECT FROM users u
             WHERE u.id IN (a.task_owner, a.starter)
               AND regexp_replace(lower(btrim(u.email)), '^([^+@]+)\+[^@]*@', '\1@') = a.person))
-    GROUP BY a.run_id
-    """
-)
+    GROUP BY {group} ORDER BY 1
+"""
+_PEOPLE = text(_PERSON.format(columns="a.run_id, count(DISTINCT a.person)", group="a.run_id"))
+_WHO = text(_PERSON.format(columns="min(a.email), count(*), bool_or(a.asked)", group="a.person"))
 
 
 async def people_of_runs(session: AsyncSession, runs: Sequence[UUID]) -> dict[UUID, int]:
     """Runs that nobody can decide anything of are left out."""
-    values = {"runs": list(runs), "holds": [hold.value for hold in HOLDS], "approval": HoldType.APPROVAL.value}
-    return {run: n for run, n in await session.execute(_PEOPLE, values)}
+    return {run: n for run, n in await session.execute(_PEOPLE, _values(runs))}
+
+
+async def who_of_run(session: AsyncSession, run: UUID) -> list[WaitedFor]:
+    """By address."""
+    rows = await session.execute(_WHO, _values([run]))
+    return [WaitedFor(email=email, n=n, asked=asked) for email, n, asked in rows]
+
+
+def _values(runs: Sequence[UUID]) -> dict[str, Any]:
+    return {"runs": list(runs), "holds": [hold.value for hold in HOLDS], "approval": HoldType.APPROVAL.value}

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Select,
     and_,
     case,
+    exists,
     func,
     literal,
     null,
@@ -21,10 +22,11 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from holdgate.approvals.models import Approval, Recipient
+from holdgate.approvals.models import Approval, ApprovalEvent, Recipient
 from holdgate.approvals.rules.queries import at
 from holdgate.approvals.states import APPROVAL_MACHINE, ApprovalState, ApprovalVerb
 from holdgate.core.db import WriteSession
+from holdgate.tasks.models import Task
 
 HURRY = 2000  # added to the priority of a task, which is at most 1000
 # A question with less time than this gets no reminder: its first mail has hardly been read by then.
@@ -226,3 +228,23 @@ async def count_reminders(session: WriteSession, *, limit: int, now: datetime | 
         .execution_options(synchronize_session=False)
     )
     return list(rows.scalars())
+
+
+async def remindable_of_run(
+    session: WriteSession, run_id: UUID, email: str, pause: timedelta, *, limit: int, now: datetime | None = None
+) -> list[Approval]:
+    """The open requests of a run that this person was not reminded of within `pause`, the most pressing first."""
+    lately = exists().where(
+        ApprovalEvent.approval_id == Approval.id,
+        ApprovalEvent.verb == "remind",
+        ApprovalEvent.at > at(now) - pause,
+        ApprovalEvent.data.contains({"people": [email]}),
+    )
+    query = (
+        select(Approval)
+        .join(Task, Task.id == Approval.task_id)
+        .where(Task.run_id == run_id, Approval.state == ApprovalState.PENDING, Approval.expires_at > at(now), ~lately)
+        .order_by(Approval.expires_at)
+        .limit(limit)
+    )
+    return list((await session.execute(query)).scalars())

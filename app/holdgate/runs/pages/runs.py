@@ -1,6 +1,6 @@
 """Pages of runs: the list, one run with its progress, and its buttons. New runs are started from postings."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -11,20 +11,26 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 
 from holdgate.accounts import service as accounts
+from holdgate.core.db import Session
 from holdgate.core.errors import NotFound
 from holdgate.core.paging import Cursor, paginate
+from holdgate.core.text import zones
 from holdgate.runs import exports, lookup, queries, service, time_queries
 from holdgate.runs.errors import RunNotFound
 from holdgate.runs.models import Run, RunEvent
+from holdgate.runs.pages.strip import MOST_TASKS, Strip, started_tasks, strip_of
 from holdgate.runs.progress import Progress
 from holdgate.runs.queries import FAILED, FINISHED, RunFilter
 from holdgate.runs.reads import progress_of_each
 from holdgate.runs.states import RunState, RunVerb, Stage
+from holdgate.runs.waiting import WaitedFor, who_of
 from holdgate.stats import counts as stats
+from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.pages.list import InState, TaskList, Turn, task_list
 from holdgate.tasks.search.filters import TaskFilter
+from holdgate.tasks.search.lists import time_now
 from holdgate.tasks.search.parameters import FilterForm
-from holdgate.tasks.states import STANDINGS, TaskState
+from holdgate.tasks.states import HOLDS, STANDINGS, TaskState
 from holdgate.tasks.timeline import TimelineEntry
 from holdgate.web.downloads import export
 from holdgate.web.forms import read_form
@@ -48,12 +54,13 @@ class RunList(msgspec.Struct, frozen=True, kw_only=True):
     tabs: list[tuple[str, str, str, None]]
     query: str
     pager: Pager
+    kinds: list[str]
 
 
 class RunView(msgspec.Struct, frozen=True, kw_only=True):
     """`stages`: what all tasks together have spent where, each with the state it is drawn as.
 
-    `took`: from the start to the end, when it has finished.
+    `took`: from the start to the end, when it has finished. `strip`: of a run that is not too large to be drawn.
     """
 
     progress: Progress
@@ -62,6 +69,8 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     took: timedelta | None
     timeline: list[TimelineEntry]
     adds: bool
+    strip: Strip | None
+    waits_for: list[WaitedFor]
 
 
 STAGE_WORDS = {
@@ -79,10 +88,14 @@ async def show_runs(
     read: Read,
     in_state: InState = "",
     q: FromQuery[str] = "",
+    kind: FromQuery[str] = "",
+    owner: FromQuery[str] = "",
+    since: FromQuery[str] = "",
+    until: FromQuery[str] = "",
     cursor: FromQuery[str | None] = None,
     back: FromQuery[str | None] = None,
 ) -> Response[str]:
-    wanted = _wanted(in_state, q)
+    wanted = _wanted(in_state, q, kind, owner if user.is_admin else "", since, until)
 
     async def runs(place: Cursor | None, limit: int, oldest: bool) -> list[Run]:
         return await queries.list_runs(read, user.scope, place, limit, wanted=wanted, oldest=oldest)
@@ -98,24 +111,56 @@ async def show_runs(
             (
                 state,
                 TAB_LABELS.get(state, state.capitalize()),
-                address("/runs", RunFilter(state, wanted.q).params()),
+                address("/runs", msgspec.structs.replace(wanted, state=state).params()),
                 None,
             )
             for state in ("", *STATES)
         ],
         query=urlencode([pair for pair in wanted.params() if pair[1]]),
         pager=pager("/runs", turned, cursor, back, wanted.params()),
+        kinds=[each.name for each in all_kinds() if not each.internal],
     )
     return await render(request, "runs/list.html", view, nav="runs", fragment="runs/_list.html")
 
 
-def _wanted(state: str, q: str) -> RunFilter:
-    return RunFilter(state if state in STATES else "", q.replace("\0", "").strip()[:MOST_TEXT])
+def _wanted(state: str, q: str, kind: str, owner: str, since: str, until: str) -> RunFilter:
+    """What cannot be meant does not filter."""
+    return RunFilter(
+        state if state in STATES else "",
+        _text(q),
+        _text(kind),
+        _text(owner),
+        _day(since),
+        _day(until),
+        zones.shown(),
+    )
+
+
+def _text(given: str) -> str:
+    return given.replace("\0", "").strip()[:MOST_TEXT]
+
+
+def _day(given: str) -> date | None:
+    try:
+        day = date.fromisoformat(given)
+    except ValueError:
+        return None
+    return day if 1970 <= day.year <= 2999 else None
 
 
 @get(["/runs/export.csv", "/runs/export.json"])
-async def export_runs(request: WebRequest, user: SignedIn, in_state: InState = "", q: FromQuery[str] = "") -> Stream:
-    found = exports.rows(request.app.state.database, user, _wanted(in_state, q))
+async def export_runs(
+    request: WebRequest,
+    user: SignedIn,
+    in_state: InState = "",
+    q: FromQuery[str] = "",
+    kind: FromQuery[str] = "",
+    owner: FromQuery[str] = "",
+    since: FromQuery[str] = "",
+    until: FromQuery[str] = "",
+) -> Stream:
+    wanted = _wanted(in_state, q, kind, owner if user.is_admin else "", since, until)
+    found = exports.rows(request.app.state.database, user, wanted)
     return await export(request, "runs", exports.COLUMNS, found)
 
 
@@ -150,8 +195,16 @@ async def show_run(
         adds=run.owner_id == user.id
         and run.state != RunState.CANCELLED
         and APPLICATIONS in await stats.kinds_of_run(read, run_id),
+        strip=await _strip(read, run, progress),
+        waits_for=await who_of(read, run_id) if any(counts.get(hold) for hold in HOLDS) else [],
     )
     return await render(request, "runs/detail.html", view, nav="runs", fragment="runs/_detail.html")
+
+
+async def _strip(session: Session, run: Run, progress: Progress) -> Strip | None:
+    if progress.total > MOST_TASKS or not (tasks := await started_tasks(session, run.id)):
+        return None
+    return strip_of(tasks, run.created_at, await time_now(session))
 
 
 def happening(event: RunEvent) -> TimelineEntry:
