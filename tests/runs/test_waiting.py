@@ -12,6 +12,7 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.core.text.addresses import canonical_address
 from holdgate.runs import waiting
+from holdgate.runs.waiting import WaitedFor
 from holdgate.stats.counts import counts_by_run
 from holdgate.tasks.states import TaskState
 from tests.elements import texts
@@ -73,6 +74,9 @@ async def test_what_waits_for_its_owner_waits_for_one_person(
     owner, run_id = await started(database)
     await put_question(database, settings, run_id=run_id, recipients=(), hold=hold)
     assert await people(database, run_id) == {run_id: 1}
+    await put_question(database, settings, run_id=run_id, recipients=(OWNER,), hold=hold)
+    async with database.read() as session:
+        assert await waiting.who_of(session, run_id) == [WaitedFor(email=OWNER, n=2, asked=True)], "each task once"
     # Also when the question itself is lost.
     await make_task(database, TaskState(hold.value), run_id=run_id, owner_id=owner.id)
     assert await people(database, run_id) == {run_id: 1}

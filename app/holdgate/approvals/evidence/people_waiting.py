@@ -17,19 +17,19 @@ from holdgate.tasks.states import HOLDS
 # `person` is holdgate.core.text.addresses.canonical_address: two addresses of one person count once, and have one vote.
 _PERSON = r"""
     WITH question AS MATERIALIZED (
-      SELECT t.run_id, t.owner_id AS task_owner, r.owner_id AS starter, a.id, a.owner_id, a.hold,
+      SELECT t.id AS task_id, t.run_id, t.owner_id AS task_owner, r.owner_id AS starter, a.id, a.owner_id, a.hold,
              a.stopped_at, a.self_approval
       FROM tasks t
       JOIN runs r ON r.id = t.run_id
       LEFT JOIN approvals a ON a.task_id = t.id AND a.state = 'pending'
       WHERE t.run_id = ANY (CAST(:runs AS uuid[])) AND t.state = ANY (CAST(:holds AS text[]))
     ), address AS (
-      SELECT q.run_id, q.id AS approval_id, p.email, q.self_approval, q.task_owner, q.starter, true AS asked
+      SELECT q.task_id, q.run_id, q.id AS approval_id, p.email, q.self_approval, q.task_owner, q.starter, true AS asked
       FROM question q
       JOIN approval_recipients p ON p.approval_id = q.id
       WHERE NOT EXISTS (SELECT FROM approval_recipients n WHERE n.forwarded_from = p.id)
       UNION ALL
-      SELECT q.run_id, q.id, u.email, true, NULL, NULL, false
+      SELECT q.task_id, q.run_id, q.id, u.email, true, NULL, NULL, false
       FROM question q
       JOIN users u ON u.id = coalesce(q.owner_id, q.task_owner)
       WHERE q.id IS NULL OR q.hold <> :approval OR q.stopped_at IS NOT NULL
@@ -47,7 +47,7 @@ _PERSON = r"""
     GROUP BY {group} ORDER BY 1
 """
 _PEOPLE = text(_PERSON.format(columns="a.run_id, count(DISTINCT a.person)", group="a.run_id"))
-_WHO = text(_PERSON.format(columns="min(a.email), count(*), bool_or(a.asked)", group="a.person"))
+_WHO = text(_PERSON.format(columns="min(a.email), count(DISTINCT a.task_id), bool_or(a.asked)", group="a.person"))
 
 
 async def people_of_runs(session: AsyncSession, runs: Sequence[UUID]) -> dict[UUID, int]:
