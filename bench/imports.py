@@ -3,7 +3,7 @@
 One web server on real, durable servers. Each round has a file of its own of nearly 10 MB: through the page it is
 uploaded, previewed (its first and its last page) and confirmed; through the API it is sent in one request. The last
 round sends its file once more: every posting is known, and looked at for changes. The resident memory is read after
-each, and every 20 ms for its peak. Goal: 20 seconds, and no more memory after the last round than after the second.
+each, and every 20 ms for its peak. Goal: 20 seconds, and a peak in the last round that is not above the second's.
 
 Usage: python -m bench.imports [rounds] [rows]
 """
@@ -21,6 +21,7 @@ from pathlib import Path
 import httpx
 from sqlalchemy.engine import make_url
 
+import holdgate.kinds.email_send  # noqa: F401
 from bench.live import create
 from holdgate.accounts import queries
 from holdgate.accounts.service import add_user
@@ -125,15 +126,17 @@ def by_api(client: httpx.Client, token: str, file: bytes) -> list[tuple[str, flo
 
 def measure(client: httpx.Client, token: str, pid: int, rounds: int, rows: int) -> bool:
     print(f"load of the machine: {os.getloadavg()[0]:.1f}; resident at the start: {resident(pid):.0f} MiB")
-    after: list[float] = []
+    peaks: list[float] = []
     slowest = 0.0
     for round in range(1, rounds + 1):
+        peaks.append(0.0)
         file = table(round, rows)
         again = [file] if round < rounds else [file, file]
         for way, send in (("page", by_page), ("API", lambda to, content: by_api(to, token, content))):
             for n, content in enumerate(again):
                 with watched(pid) as peak:
                     parts = send(client, content)
+                peaks[-1] = max(peaks[-1], peak[0])
                 seconds = sum(part for _, part in parts)
                 slowest = max(slowest, seconds)
                 told = ", ".join(f"{name} {part:.2f}" for name, part in parts)
@@ -141,9 +144,11 @@ def measure(client: httpx.Client, token: str, pid: int, rounds: int, rows: int) 
                     f"round {round}, {way}{' again' if n else ''}: {seconds:.2f} s ({told}); "
                     f"peak {peak[0]:.0f} MiB, then {resident(pid):.0f} MiB; load {os.getloadavg()[0]:.1f}"
                 )
-        after.append(resident(pid))
-    flat = len(after) < 3 or after[-1] <= after[1] * 1.1
-    print(f"slowest {slowest:.1f} s (goal: {GOAL:.0f}); memory {'flat' if flat else 'grew'}: {after}")
+    flat = len(peaks) < 3 or peaks[-1] <= peaks[1] * 1.05
+    told = ", ".join(f"{peak:.0f}" for peak in peaks)
+    print(
+        f"slowest {slowest:.1f} s (goal: {GOAL:.0f}); peak of each round {told} MiB: {'flat' if flat else 'it grows'}"
+    )
     return slowest <= GOAL and flat
 
 

@@ -36,6 +36,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
         reasons: the page that a task's reason leads to (tasks/reason_links.py).
         people_waiting: counts the people that runs wait for (runs/waiting.py).
         waited_for: names them (runs/waiting.py).
+        run_facts: tells of a run what its page shows below it (runs/reads.py).
         waiting: counts what waits for a person, for the navigation.
         metrics: its figures for Prometheus, read at each look.
         made_by_tokens: what goes on after the token that made it is revoked (accounts/tokens/uses.py).
@@ -55,6 +56,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     reasons: str = ""
     people_waiting: str = ""
     waited_for: str = ""
+    run_facts: str = ""
     waiting: str = ""
     metrics: str = ""
     made_by_tokens: str = ""
@@ -70,6 +72,7 @@ Part = Literal[
     "reasons",
     "people_waiting",
     "waited_for",
+    "run_facts",
     "waiting",
     "metrics",
     "made_by_tokens",

@@ -1755,6 +1755,7 @@ CREATE TABLE holdgate.postings (
     questions jsonb DEFAULT '[]'::jsonb NOT NULL,
     extra jsonb DEFAULT '{}'::jsonb NOT NULL,
     channel text DEFAULT 'direct'::text NOT NULL,
+    channel_reason text DEFAULT ''::text NOT NULL,
     valid_through date,
     board text DEFAULT ''::text NOT NULL,
     gone_at timestamp with time zone,

@@ -1398,6 +1398,7 @@ def tables() -> None:
         sa.Column("questions", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False),
         sa.Column("extra", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
         sa.Column("channel", sa.Text(), server_default="direct", nullable=False),
+        sa.Column("channel_reason", sa.Text(), server_default="", nullable=False),
         sa.Column("valid_through", sa.Date(), nullable=True),
         sa.Column("board", sa.Text(), server_default="", nullable=False),
         sa.Column("gone_at", sa.DateTime(timezone=True), nullable=True),

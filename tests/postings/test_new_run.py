@@ -220,3 +220,20 @@ async def test_a_run_has_the_day_of_where_its_person_is_as_its_name(
         there = await session.scalar(text(f"SELECT CAST(now() AT TIME ZONE 'UTC' + interval '{ahead} hours' AS date)"))
     assert there is not None
     assert elements(page, "input", name="name")[0]["value"] == f"Applications, {there.day} {there:%b}"
+
+
+async def test_a_mixed_run_says_how_many_are_sent_in_which_way_and_why_by_hand(
+    browser: Browser, database: Database, ada: Principal
+) -> None:
+    await browser.imported(
+        "title,company,url,apply_url\n"
+        "Clerk,Harrow,https://harrow.example/1,https://harrow.example/1/apply\n"
+        "Smith,Harrow,https://harrow.example/2,jobs@harrow.example\n"
+        "Cook,Harrow,https://harrow.example/3,\n"
+        "Baker,Harrow,https://harrow.example/4,\n"
+    )
+    started = await send(browser, await browser.get("/runs/new"), all="true")
+    page = await browser.get(started.headers["location"])
+    assert [each["data-fact"] for each in elements(page, "li", data_fact=True)] == ["2", "1", "1"]
+    reasons = elements(await browser.get("/postings"), "span", data_channel="by_hand")
+    assert len(reasons) == 2 and all(len(each.text) > len("By hand.") for each in reasons)

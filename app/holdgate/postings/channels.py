@@ -14,6 +14,13 @@ class Channel(StrEnum):
     BY_HAND = "by_hand"  # a person sends it on the employer's page; everything is prepared
 
 
+LABELS = {
+    Channel.DIRECT: "To the employer’s site",
+    Channel.EMAIL: "By email",
+    Channel.BY_HAND: "By hand",
+}
+
+
 class Way(NamedTuple):
     """`reason`: a sentence for the applicant."""
 

@@ -28,6 +28,7 @@ FEATURE = Feature(
         ),
     ),
     timeline="holdgate.postings.task_timeline:tell",
+    run_facts="holdgate.postings.run_facts:tell",
     profile_saved="holdgate.kinds.application.waiting:resume_waiting",
     upkeep="holdgate.postings.upkeep:UPKEEP",
 )

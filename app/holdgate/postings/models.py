@@ -26,9 +26,10 @@ Moment = DateTime(timezone=True)
 
 
 class Posting(Base):
-    """A job posting of one person. `channel` is how an application is sent (channels.py), `questions` what its form
-    asks, `applied_at` that it has been applied to, and `valid_through` the last day on which it takes applications,
-    where it tells one; then it is `closed`, and so when it has gone from the `board` that is watched (`gone_at`).
+    """A job posting of one person. `channel` is how an application is sent, and `channel_reason` why so (channels.py);
+    `questions` is what its form asks, `applied_at` that it has been applied to, and `valid_through` the last day on
+    which it takes applications, where it tells one; then it is `closed`, and so when it has gone from the `board` that
+    is watched (`gone_at`).
 
     What a person has changed (`edited_at`) no import changes. `archived_at`: kept, but no run takes it. `resume_id` and
     `letter` are chosen for it, else the profile's usual ones are taken.
@@ -68,6 +69,7 @@ class Posting(Base):
     questions: Mapped[list[Any]] = mapped_column(JSONB, server_default="[]")
     extra: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
     channel: Mapped[str] = mapped_column(Text, server_default="direct")
+    channel_reason: Mapped[str] = mapped_column(Text, server_default="")
     valid_through: Mapped[date | None] = mapped_column(Date)
     board: Mapped[str] = mapped_column(Text, server_default="")
     gone_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -35,6 +35,7 @@ class Listed(NamedTuple):
     applied_at: datetime | None
     closed: bool
     channel: Channel
+    channel_reason: str
     applied_task_id: UUID | None
     archived_at: datetime | None
     is_new: bool
@@ -68,6 +69,7 @@ _LISTED: tuple[Any, ...] = (
     Posting.applied_at,
     Posting.closed,
     Posting.channel,
+    Posting.channel_reason,
     Posting.applied_task_id,
     Posting.archived_at,
     (Posting.board != "") & Posting.applied_at.is_(None) & (Posting.created_at > func.now() - NEW),
@@ -156,15 +158,17 @@ async def count_postings(session: AsyncSession, owner_id: UUID, search: Search) 
 _FOLLOW = text(
     """
     WITH moved AS (
-      SELECT DISTINCT ON (r.canonical_url) p.id, r.url, r.canonical_url, r.apply_url, r.channel
-      FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(url text, canonical_url text, apply_url text, channel text)
+      SELECT DISTINCT ON (r.canonical_url) p.id, r.url, r.canonical_url, r.apply_url, r.channel,
+        r.channel_reason
+      FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(url text, canonical_url text, apply_url text, channel text,
+        channel_reason text)
       JOIN postings p ON p.owner_id = :owner AND p.canonical_url LIKE 'https://127.0.0.1:%'
         AND split_part(p.canonical_url, '/', 3) <> split_part(r.canonical_url, '/', 3)
         AND regexp_replace(p.canonical_url, ':\\d+/', '/') = regexp_replace(r.canonical_url, ':\\d+/', '/')
       WHERE NOT EXISTS (SELECT FROM postings k WHERE k.owner_id = :owner AND k.canonical_url = r.canonical_url)
       ORDER BY r.canonical_url, p.created_at DESC)
     UPDATE postings p SET url = m.url, canonical_url = m.canonical_url, apply_url = m.apply_url,
-                          channel = m.channel
+                          channel = m.channel, channel_reason = m.channel_reason
     FROM moved m WHERE p.id = m.id
     """
 )
@@ -199,6 +203,7 @@ async def update_posting(
     """What a person says of it. Raises IntegrityError: another one of theirs has the address."""
     told = (
         "title", "title_key", "company", "company_key", "location", "url", "canonical_url", "apply_url", "channel",
+        "channel_reason",
         "description", "external_id",
     )  # fmt: skip
     values = {name: getattr(row, name) for name in told}

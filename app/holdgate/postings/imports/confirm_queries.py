@@ -31,12 +31,13 @@ _REFRESH = text(
              coalesce(CAST(nullif(r.valid_through, '') AS date), p.valid_through) AS valid_through,
              CASE WHEN f.told THEN r.apply_url ELSE p.apply_url END AS apply_url,
              CASE WHEN f.told THEN r.questions ELSE p.questions END AS questions,
-             CASE WHEN f.told THEN coalesce(r.channel, 'direct') ELSE p.channel END AS channel
+             CASE WHEN f.told THEN coalesce(r.channel, 'direct') ELSE p.channel END AS channel,
+             CASE WHEN f.told THEN coalesce(r.channel_reason, '') ELSE p.channel_reason END AS channel_reason
       FROM posting_imports i
       CROSS JOIN LATERAL (
         SELECT * FROM jsonb_to_recordset(i.rows)
           AS x(title text, location text, url text, canonical_url text, apply_url text, description text,
-               questions jsonb, extra jsonb, valid_through text, channel text, title_key text)
+               questions jsonb, extra jsonb, valid_through text, channel text, channel_reason text, title_key text)
         ORDER BY x.canonical_url LIMIT :most OFFSET :skipped) AS r
       JOIN postings p ON p.owner_id = i.owner_id AND p.canonical_url = r.canonical_url
       CROSS JOIN LATERAL (SELECT r.questions <> '[]' OR r.apply_url <> r.url AS told) AS f
@@ -45,7 +46,8 @@ _REFRESH = text(
       FOR UPDATE OF p)
     UPDATE postings p
     SET title = k.title, title_key = k.title_key, location = k.location, description = k.description, extra = k.extra,
-        valid_through = k.valid_through, apply_url = k.apply_url, questions = k.questions, channel = k.channel
+        valid_through = k.valid_through, apply_url = k.apply_url, questions = k.questions, channel = k.channel,
+        channel_reason = k.channel_reason
     FROM known k
     WHERE p.id = k.id
       AND (p.title, p.location, p.description, p.extra, p.valid_through, p.apply_url, p.questions, p.channel)
@@ -117,22 +119,22 @@ async def note_known(session: WriteSession, import_id: UUID) -> None:
 _CARRY_OUT = text(
     f"""
     INSERT INTO postings (id, owner_id, title, company, location, url, canonical_url, apply_url, description,
-                          external_id, source, board, questions, extra, valid_through, channel, company_key, title_key,
-                          tracker_status, applied_at)
+                          external_id, source, board, questions, extra, valid_through, channel, channel_reason,
+                          company_key, title_key, tracker_status, applied_at)
     SELECT (CAST(:ids AS uuid[]))[r.place], i.owner_id, r.title, r.company, r.location, r.url, r.canonical_url,
            r.apply_url, r.description, r.external_id, i.format, i.board, r.questions, r.extra,
-           CAST(nullif(r.valid_through, '') AS date), coalesce(r.channel, 'direct'), r.company_key, r.title_key,
-           r.tracker_status, {_APPLIED_AT}
+           CAST(nullif(r.valid_through, '') AS date), coalesce(r.channel, 'direct'), coalesce(r.channel_reason, ''),
+           r.company_key, r.title_key, r.tracker_status, {_APPLIED_AT}
     FROM posting_imports i
     CROSS JOIN LATERAL (
       SELECT * FROM ROWS FROM (
         jsonb_to_recordset(i.rows) AS (title text, company text, location text, url text, canonical_url text,
                                        apply_url text, description text, external_id text, questions jsonb,
                                        extra jsonb, valid_through text, channel text, applied_on text,
-                                       company_key text, title_key text, tracker_status text)
+                                       channel_reason text, company_key text, title_key text, tracker_status text)
       ) WITH ORDINALITY AS x(title, company, location, url, canonical_url, apply_url, description, external_id,
-                             questions, extra, valid_through, channel, applied_on, company_key, title_key,
-                             tracker_status, place)
+                             questions, extra, valid_through, channel, applied_on, channel_reason, company_key,
+                             title_key, tracker_status, place)
       ORDER BY x.canonical_url LIMIT :most OFFSET :skipped) AS r
     WHERE i.id = :id
     ON CONFLICT (owner_id, canonical_url) DO NOTHING

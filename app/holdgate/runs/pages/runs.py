@@ -21,7 +21,7 @@ from holdgate.runs.models import Run, RunEvent
 from holdgate.runs.pages.strip import MOST_TASKS, Strip, started_tasks, strip_of
 from holdgate.runs.progress import Progress
 from holdgate.runs.queries import FAILED, FINISHED, RunFilter
-from holdgate.runs.reads import progress_of_each
+from holdgate.runs.reads import RunFacts, facts_of, progress_of_each
 from holdgate.runs.states import RunState, RunVerb, Stage
 from holdgate.runs.waiting import WaitedFor, who_of
 from holdgate.stats import counts as stats
@@ -38,7 +38,7 @@ from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
 from holdgate.web.http.sessions import Read, Write
 from holdgate.web.pager import Pager, address, pager
-from holdgate.web.render import render, see_other
+from holdgate.web.render import render, see_other, wants_fragment
 
 APPLICATIONS = "application.submit"
 STATES = (RunState.ACTIVE.value, RunState.PAUSED.value, FINISHED, FAILED, RunState.CANCELLED.value)
@@ -61,6 +61,7 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     """`stages`: what all tasks together have spent where, each with the state it is drawn as.
 
     `took`: from the start to the end, when it has finished. `strip`: of a run that is not too large to be drawn.
+    `facts` stand below, and are left out of what is fetched again while the page is open.
     """
 
     progress: Progress
@@ -71,6 +72,7 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     adds: bool
     strip: Strip | None
     waits_for: list[WaitedFor]
+    facts: list[RunFacts]
 
 
 STAGE_WORDS = {
@@ -197,6 +199,7 @@ async def show_run(
         and APPLICATIONS in await stats.kinds_of_run(read, run_id),
         strip=await _strip(read, run, progress),
         waits_for=await who_of(read, run_id) if any(counts.get(hold) for hold in HOLDS) else [],
+        facts=[] if wants_fragment(request) else await facts_of(read, run_id),
     )
     return await render(request, "runs/detail.html", view, nav="runs", fragment="runs/_detail.html")
 
