@@ -86,7 +86,8 @@ async def test_two_that_are_the_same_are_one_with_two_addresses_and_applied_to_o
     board, site = await imported(browser, database, ada, ON_BOARD, ON_SITE)
     tab = await browser.get("/postings?applied=likely")
     assert {each["data-likely"] for each in elements(tab, "span", data_likely=True)} == {str(board), str(site)}
-    assert "likely" in notices(await browser.get(f"/postings/{board}"))
+    for page in (f"/postings/{board}", f"/runs/new?posting={site}"):
+        assert "likely" in notices(await browser.get(page))
     assert (await bobs.send_form(f"/postings/{board}/same/{site}")).status_code == 404
 
     for _ in range(2):  # pressed twice it is said once
@@ -95,7 +96,8 @@ async def test_two_that_are_the_same_are_one_with_two_addresses_and_applied_to_o
     assert [one.id for one in await listed(database, ada)] == [site]
     for id in (board, site):
         assert addresses(await browser.get(f"/postings/{id}")) == [str(board)]
-    assert "likely" not in notices(await browser.get(f"/postings/{site}"))
+    for page in (f"/postings/{site}", f"/runs/new?posting={site}"):
+        assert "likely" not in notices(await browser.get(page))
 
     await browser.imported(HEADER + ON_BOARD + "A new text\n" + ON_SITE)
     assert await count(database, "postings") == 2

@@ -12,6 +12,7 @@ from holdgate.core.db import Session
 from holdgate.core.principal import Principal
 from holdgate.postings import queries
 from holdgate.postings.channels import Channel
+from holdgate.postings.duplicates.queries import LikelySame, likely_of
 from holdgate.postings.queries import Listed, Search, open_ones
 from holdgate.postings.service import MOST
 from holdgate.web.forms import Form
@@ -24,7 +25,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """What can be chosen: `fresh` is not yet applied to, `again` is; the chosen ones come first in both.
 
     `count` not yet applied to match the search `q` and would be started by `all`, `ways` of them in each way; `more`
-    of them are not shown.
+    of them are not shown. `likely` are the postings that may be the same as one that is shown, by its id.
     """
 
     q: str
@@ -34,6 +35,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     ways: str
     more: int
+    likely: dict[UUID, list[LikelySame]]
     all: bool
     force: bool
 
@@ -48,14 +50,16 @@ async def offered(session: Session, user: Principal, form: Form[Any]) -> Choice:
     applied = await queries.list_postings(session, user.id, Search(q, applied=True, archived=False), SHOWN)
     by_channel = await queries.count_postings(session, user.id, open_ones(q))
     count = sum(by_channel.values())
+    fresh = _first([row for row in chosen if row.applied_at is None], unapplied, taken)
     return Choice(
         q=q,
         chosen=taken,
-        fresh=_first([row for row in chosen if row.applied_at is None], unapplied, taken),
+        fresh=fresh,
         again=_first([row for row in chosen if row.applied_at is not None], applied, taken),
         count=min(count, MOST),
         ways=said_ways(by_channel),
         more=count - len(unapplied),
+        likely=await likely_of(session, [row.id for row in fresh[:SHOWN]]),
         all=form.value("all", False),
         force=form.value("force", False),
     )
