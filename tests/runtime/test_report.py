@@ -13,7 +13,9 @@ from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.states import TaskState
 
 def task(number):
-    return Claimed(UUID(int=number), 1, "a.kind", "{}", "default", None, None, None, "", 0, 3, 0)
+    made_by = UUID("01a22884-d899-7152-ba2c-b79000000000").hex
+    place = ("default", None, None, None, "", 0, 3, 0, None)
+    return Claimed(UUID(int=number), 1, "a.kind", "{}", *place, f"00-{made_by}-{made_by[16:]}-00")
 
 async def main():
     report = AttemptReport()
@@ -41,6 +43,8 @@ def test_each_attempt_has_its_line_and_what_failed_is_looked_through_for_secrets
     for line in good:
         assert (line["event"], line["level"], line["logger"]) == ("task", "info", "holdgate.runtime.report")
         assert (line["kind"], line["state"], line["ms"], line["reason"]) == ("a.kind", "succeeded", 12.3, None)
+    # Of the request that made the task.
+    assert {line["request_id"] for line in good} == {"01a22884-d899-7152-ba2c-b79000000000"}
     assert set(bad) == set(good[0]) and bad["level"] == "warning"
     assert "abcdefghijklmnop" not in str(bad["reason"])
 
