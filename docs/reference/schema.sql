@@ -889,6 +889,9 @@ BEGIN
     INSERT INTO run_events (run_id, verb, actor)
     VALUES (NEW.id, CASE NEW.state WHEN 'active' THEN 'resumed' ELSE NEW.state END, holdgate_actor());
   END IF;
+  IF NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL THEN
+    INSERT INTO run_events (run_id, verb, actor) VALUES (NEW.id, 'deleted', holdgate_actor());
+  END IF;
   IF (NEW.finished_at IS NULL) <> (OLD.finished_at IS NULL) THEN
     INSERT INTO run_events (run_id, verb, actor)
     VALUES (NEW.id, CASE WHEN NEW.finished_at IS NULL THEN 'reopened' ELSE 'finished' END, holdgate_actor());
@@ -1896,6 +1899,8 @@ CREATE TABLE holdgate.runs (
     finished_at timestamp with time zone,
     notified_at timestamp with time zone,
     opened bigint DEFAULT '0'::bigint NOT NULL,
+    deleted_at timestamp with time zone,
+    emptied_at timestamp with time zone,
     CONSTRAINT runs_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
     CONSTRAINT runs_state_check CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text, 'cancelled'::text])))
 );
@@ -2638,6 +2643,8 @@ CREATE INDEX run_minutes_minute_idx ON holdgate.run_minutes USING btree (minute)
 
 CREATE INDEX runs_created_idx ON holdgate.runs USING btree (created_at DESC, id DESC);
 
+CREATE INDEX runs_deleted_idx ON holdgate.runs USING btree (deleted_at) WHERE ((deleted_at IS NOT NULL) AND (emptied_at IS NULL));
+
 CREATE INDEX runs_owner_created_idx ON holdgate.runs USING btree (owner_id, created_at DESC, id DESC);
 
 CREATE INDEX runs_unsettled_idx ON holdgate.runs USING btree (changed_at) WHERE (settled_at IS NULL);
@@ -2774,7 +2781,7 @@ CREATE TRIGGER login_links_audit AFTER INSERT ON holdgate.login_links FOR EACH R
 
 CREATE TRIGGER queues_log AFTER INSERT OR UPDATE ON holdgate.queues FOR EACH ROW EXECUTE FUNCTION holdgate.queues_log();
 
-CREATE TRIGGER runs_log AFTER INSERT OR UPDATE OF state, finished_at ON holdgate.runs FOR EACH ROW EXECUTE FUNCTION holdgate.runs_log();
+CREATE TRIGGER runs_log AFTER INSERT OR UPDATE OF state, finished_at, deleted_at ON holdgate.runs FOR EACH ROW EXECUTE FUNCTION holdgate.runs_log();
 
 CREATE TRIGGER schedules_log AFTER INSERT OR DELETE OR UPDATE ON holdgate.schedules FOR EACH ROW EXECUTE FUNCTION holdgate.schedules_log();
 

@@ -759,6 +759,8 @@ def tables() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("notified_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("opened", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("emptied_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("state IN ('active', 'paused', 'cancelled')", name=op.f("runs_state_check")),
         sa.CheckConstraint("length(name) BETWEEN 1 AND 200", name=op.f("runs_name_check")),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("runs_owner_id_fkey")),
@@ -766,6 +768,13 @@ def tables() -> None:
     )
     op.create_index(
         "runs_created_idx", "runs", [sa.literal_column("created_at DESC"), sa.literal_column("id DESC")], unique=False
+    )
+    op.create_index(
+        "runs_deleted_idx",
+        "runs",
+        ["deleted_at"],
+        unique=False,
+        postgresql_where=sa.text("deleted_at IS NOT NULL AND emptied_at IS NULL"),
     )
     op.create_index(
         "runs_owner_created_idx",

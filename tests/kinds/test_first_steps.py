@@ -9,10 +9,12 @@ from sqlalchemy import select
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.tasks.models import Task
+from holdgate.tasks.states import TaskState
 from holdgate.testing import KindTester
 from tests.elements import elements, texts
 from tests.factories.approvals import principal
 from tests.factories.site import browser_of, hidden, site_of, stranger
+from tests.factories.tasks import make_task
 
 
 async def test_the_first_decision_takes_at_most_six_clicks_after_signing_in(
@@ -48,9 +50,13 @@ async def test_words_are_explained_and_the_look_is_chosen_for_a_browser(
     async with site_of(settings, database, redis) as transport:
         async with browser_of(transport, ann) as browser:
             known = {each["id"] for each in elements(await browser.get("/help"), "dt", id=True)}
-            for page in ("/dead-letters", "/overview"):
+            held = await make_task(database, TaskState.PENDING_APPROVAL, owner_id=ann.id)
+            marked = set()
+            for page in ("/dead-letters", "/tasks/new", "/overview", f"/tasks/{held}"):
                 marks = elements(await browser.get(page), "a", class_="help")
-                assert {mark["href"].partition("#")[2] for mark in marks} <= known
+                assert all(mark["title"].endswith(".") for mark in marks)
+                marked |= {mark["href"].partition("#")[2] for mark in marks}
+            assert {"kind", "hold", "redrive", "dead-letter"} <= marked <= known
             assert (await browser.get("/about")).status_code == 200
             for theme, shown in (("dark", "dark"), ("system", None)):
                 kept = await browser.send_form("/settings/appearance", {"theme": theme})

@@ -17,6 +17,7 @@ class Run(Base):
         CheckConstraint("length(name) BETWEEN 1 AND 200", name="name"),
         Index("runs_owner_created_idx", "owner_id", text("created_at DESC"), text("id DESC")),
         Index("runs_unsettled_idx", "changed_at", postgresql_where=text("settled_at IS NULL")),
+        Index("runs_deleted_idx", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL AND emptied_at IS NULL")),
         Index("runs_created_idx", text("created_at DESC"), text("id DESC")),
     )
 
@@ -33,6 +34,9 @@ class Run(Base):
     # When its owner was last mailed that it has finished, and how many tasks were added or retried since.
     notified_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     opened: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    # When somebody deleted it, and when all of its tasks were gone that are not kept (runs/retention.py).
+    deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    emptied_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class RunEvent(Base):

@@ -6,7 +6,22 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import ColumnElement, case, column, exists, func, insert, literal, or_, select, table, true, update
+from sqlalchemy import (
+    ColumnElement,
+    case,
+    column,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    table,
+    text,
+    true,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
@@ -15,7 +30,7 @@ from holdgate.core.text.zones import UTC
 from holdgate.runs.models import Run, RunEvent
 from holdgate.runs.states import FOLLOW, RUN_MACHINE, RunState, RunVerb
 from holdgate.tasks.models import Task
-from holdgate.tasks.states import TASK_MACHINE, TaskState
+from holdgate.tasks.states import TASK_MACHINE, UNFINISHED, TaskState
 
 SEARCHED = 1000  # so many of the newest are looked through for a name
 # No states of their own, but shown as such: see runs/event_consumer.py. Of what has failed somebody has to see to it.
@@ -138,7 +153,7 @@ async def list_runs(
     oldest: bool = False,
 ) -> list[Run]:
     """Newest first, or `oldest` first, from behind `place`."""
-    query = select(Run).where(_mine(scope)).limit(limit)
+    query = select(Run).where(_mine(scope), Run.deleted_at.is_(None)).limit(limit)
     if wanted.state in (FINISHED, FAILED):
         query = query.where(Run.state == RunState.ACTIVE, Run.finished_at.is_not(None))
         query = query.where(_FAILED) if wanted.state == FAILED else query
@@ -184,12 +199,50 @@ def _id_of(words: str) -> UUID | None:
         return None
 
 
+_FOLLOWED = text("DELETE FROM run_times WHERE run_id = :id"), text("DELETE FROM run_minutes WHERE run_id = :id")
+
+
+async def has_unfinished(session: AsyncSession, run_id: UUID) -> bool:
+    """Whether any of its tasks has not ended."""
+    open_ones = exists().where(Task.run_id == run_id, Task.state.in_([state.value for state in UNFINISHED]))
+    return bool(await session.scalar(select(open_ones)))
+
+
+async def mark_deleted(session: WriteSession, run_id: UUID, scope: UUID | None, *, now: datetime | None = None) -> bool:
+    """False: no such run, somebody else's, or it is deleted already."""
+    gone = update(Run).where(Run.id == run_id, _mine(scope), Run.deleted_at.is_(None)).values(deleted_at=at(now))
+    return (await session.execute(gone.returning(Run.id))).first() is not None
+
+
+async def deleted_run(session: WriteSession) -> UUID | None:
+    """A deleted run of which tasks may be left to delete, the first that was deleted."""
+    waiting = (Run.deleted_at.is_not(None), Run.emptied_at.is_(None))
+    query = select(Run.id).where(*waiting).order_by(Run.deleted_at).limit(1)
+    return (await session.execute(query)).scalars().first()
+
+
+async def settle_deleted(session: WriteSession, run_id: UUID, *, now: datetime | None = None) -> None:
+    """All of its tasks that may go have gone: so does the run, but for one of which tasks are kept."""
+    kept = exists().where(Task.run_id == run_id)
+    gone = await session.execute(delete(Run).where(Run.id == run_id, ~kept).returning(Run.id))
+    if gone.first() is None:
+        await session.execute(update(Run).where(Run.id == run_id).values(emptied_at=at(now)))
+        return
+    for statement in _FOLLOWED:
+        await session.execute(statement, {"id": run_id})
+
+
 async def runs_like(session: AsyncSession, scope: UUID | None, words: str, limit: int) -> list[Run]:
     """Recent runs with `words` in their name, or the one with this id; newest first."""
     newest = select(Run.id).where(_mine(scope)).order_by(Run.created_at.desc(), Run.id.desc()).limit(SEARCHED)
     run_id = _id_of(words)
     condition = Run.id == run_id if run_id else Run.id.in_(newest) & Run.name.icontains(words, autoescape=True)
-    query = select(Run).where(condition, _mine(scope)).order_by(Run.created_at.desc(), Run.id.desc()).limit(limit)
+    query = (
+        select(Run)
+        .where(condition, _mine(scope), Run.deleted_at.is_(None))
+        .order_by(Run.created_at.desc(), Run.id.desc())
+        .limit(limit)
+    )
     return list((await session.execute(query)).scalars())
 
 

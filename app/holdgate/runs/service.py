@@ -70,8 +70,8 @@ async def add_tasks(session: WriteSession, by: Principal, run_id: UUID, requests
     run = await queries.lock_run(session, run_id, by.scope)
     if run is None:
         raise RunNotFound
-    if run.state == RunState.CANCELLED:
-        raise RunRefuses("add_to", run.state)
+    if run.state == RunState.CANCELLED or run.deleted_at:
+        raise RunRefuses("add_to", "deleted" if run.deleted_at else run.state)
     service.check_asked(requests)
     state = TaskState.PAUSED if run.state == RunState.PAUSED else None
     return await service.enqueue_many(session, [_in_run(r, run_id, by) for r in requests], state=state)

@@ -5,8 +5,7 @@ from sqlalchemy import text
 from holdgate.core.db import WriteSession
 from holdgate.core.retention.pruning import prune
 from holdgate.core.upkeep import RETENTION, SAFETY, Round, Upkeep
-from holdgate.runs import event_consumer, service
-from holdgate.runs.retention import RUNS
+from holdgate.runs import event_consumer, retention, service
 from holdgate.runs.states import STAGES, Stage
 from holdgate.stats import rollups
 from holdgate.stats.upkeep import TO_FOLLOW
@@ -31,12 +30,13 @@ async def _fold_minutes(session: WriteSession, _: Round) -> bool:
 
 async def _prune(session: WriteSession, sweep: Round) -> bool:
     kept = sweep.settings.retention_runs
-    return kept is not None and await prune(session, sweep, RUNS, kept)
+    return kept is not None and await prune(session, sweep, retention.RUNS, kept)
 
 
 UPKEEP = (
     Upkeep("settle_runs", SAFETY, _settle, _UNSETTLED),
     Upkeep("follow_runs", SAFETY, _follow, TO_FOLLOW),
     Upkeep("fold_minutes", SAFETY, _fold_minutes, TO_FOLLOW),
+    Upkeep("delete_runs", SAFETY, retention.discard, retention.DELETED),
     Upkeep("prune_runs", RETENTION, _prune),
 )

@@ -10,6 +10,9 @@ BEGIN
     INSERT INTO run_events (run_id, verb, actor)
     VALUES (NEW.id, CASE NEW.state WHEN 'active' THEN 'resumed' ELSE NEW.state END, holdgate_actor());
   END IF;
+  IF NEW.deleted_at IS NOT NULL AND OLD.deleted_at IS NULL THEN
+    INSERT INTO run_events (run_id, verb, actor) VALUES (NEW.id, 'deleted', holdgate_actor());
+  END IF;
   IF (NEW.finished_at IS NULL) <> (OLD.finished_at IS NULL) THEN
     INSERT INTO run_events (run_id, verb, actor)
     VALUES (NEW.id, CASE WHEN NEW.finished_at IS NULL THEN 'reopened' ELSE 'finished' END, holdgate_actor());

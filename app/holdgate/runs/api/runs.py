@@ -19,11 +19,12 @@ from holdgate.core.errors import Invalid
 from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.runs import exports, lookup, queries, service, time_queries
+from holdgate.runs import exports, lookup, queries, retention, service, time_queries
 from holdgate.runs.api.schemas import (
     CreatedRun,
     NewRun,
     RetryFailed,
+    RunDeleted,
     RunEventItem,
     RunEventList,
     RunExportQuery,
@@ -98,6 +99,19 @@ async def start_run(session: WriteSession, by: Principal, sent: NewRun) -> Mutat
 async def rename_run(session: WriteSession, by: Principal, sent: RunName, run_id: UUID) -> RunName:
     """From 1 to 200 characters; spaces around are left out."""
     return RunName(await service.rename(session, by, run_id, sent.name))
+
+
+@post(
+    "/runs/{run_id:uuid}/delete",
+    scope=Scope.TASKS_WRITE,
+    tag=TAG,
+    summary="Delete a run",
+    problems=(409,),
+)
+async def delete_run(session: WriteSession, by: Principal, run_id: UUID) -> RunDeleted:
+    """Its tasks must have ended. They are deleted soon after it, but for those on which people have decided."""
+    await retention.delete_run(session, by, run_id)
+    return RunDeleted(run_id)
 
 
 @post(
@@ -178,6 +192,7 @@ handlers = [
     get_run,
     start_run,
     rename_run,
+    delete_run,
     add_tasks,
     get_run_times,
     get_run_events,

@@ -49,6 +49,10 @@ class RunExportQuery(msgspec.Struct, frozen=True):
     """All of them."""
 
 
+class RunDeleted(msgspec.Struct, frozen=True):
+    id: UUID
+
+
 class RunName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a run is called, from 1 to 200 characters."""
 

@@ -15,7 +15,7 @@ from holdgate.core.db import Session
 from holdgate.core.errors import NotFound
 from holdgate.core.paging import Cursor, paginate
 from holdgate.core.text import zones
-from holdgate.runs import exports, lookup, queries, service, time_queries
+from holdgate.runs import exports, lookup, queries, retention, service, time_queries
 from holdgate.runs.errors import RunNotFound
 from holdgate.runs.models import Run, RunEvent
 from holdgate.runs.pages.strip import MOST_TASKS, Strip, started_tasks, strip_of
@@ -233,6 +233,12 @@ async def rename_run(request: WebRequest, user: SignedIn, write: Write, run_id: 
     return see_other(request, f"/runs/{run_id}", "Run renamed.")
 
 
+@post("/runs/{run_id:uuid}/delete")
+async def delete_run(request: WebRequest, user: SignedIn, write: Write, run_id: FromPath[UUID]) -> Response[Any]:
+    await retention.delete_run(write, user, run_id)
+    return see_other(request, "/runs", "Run deleted. Its tasks are being deleted.")
+
+
 @post("/runs/{run_id:uuid}/{verb:str}")
 async def act_on_run(
     request: WebRequest, user: SignedIn, write: Write, run_id: FromPath[UUID], verb: FromPath[str]
@@ -244,4 +250,4 @@ async def act_on_run(
     return see_other(request, f"/runs/{run_id}", SAID[chosen])
 
 
-handlers = [show_runs, export_runs, show_run, rename_run, act_on_run]
+handlers = [show_runs, export_runs, show_run, rename_run, delete_run, act_on_run]

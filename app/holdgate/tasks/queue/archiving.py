@@ -70,6 +70,16 @@ async def archive_old(database: Database, settings: Settings, rules: retention.R
             await retention.move_walk(session, old.place)
 
 
+async def archive_finished(database: Database, settings: Settings, ids: list[UUID]) -> None:
+    """Write these tasks to the archive, then delete those of them that have still ended undecided."""
+    async with database.read() as session:
+        lines = await _lines(session, settings, ids)
+        now = await session.scalar(select(func.now()))
+    assert now is not None
+    delete = partial(retention.delete_finished, ids=ids)
+    await archive_then_delete(database, settings, "tasks", lines, at=now, delete=delete)
+
+
 async def _lines(session: AsyncSession, settings: Settings, ids: Sequence[UUID]) -> list[dict[str, Any]]:
     found = await read_parts(session, {"task": _TASKS, **_PARTS}, ids)
     for read in parts("archive"):

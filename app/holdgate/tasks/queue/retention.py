@@ -153,6 +153,23 @@ async def delete_old(session: WriteSession, rules: Rules, ids: list[UUID], *, no
     return Pruned(len(found), files)
 
 
+async def discardable(session: AsyncSession, run_id: UUID, *, limit: int) -> list[UUID]:
+    """Tasks of a run that have ended and on which nobody has decided."""
+    query = select(Task.id).where(Task.run_id == run_id, *_discardable()).limit(limit)
+    return list((await session.execute(query)).scalars())
+
+
+async def delete_finished(session: WriteSession, ids: list[UUID]) -> list[str]:
+    """Delete those of these tasks that have still ended undecided, and return the keys of their files."""
+    locked = select(Task.id).where(Task.id.in_(ids), *_discardable()).with_for_update(skip_locked=True)
+    found = list((await session.execute(locked)).scalars())
+    return await delete_tasks(session, found) if found else []
+
+
+def _discardable() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return Task.state.in_(FINISHED), not_(is_decided())
+
+
 async def delete_tasks(session: WriteSession, ids: list[UUID]) -> list[str]:
     """Delete these tasks, and return the keys of their files."""
     files = list((await session.execute(_FILES, {"ids": ids})).scalars())
