@@ -212,6 +212,7 @@ ELSEWHERE = {
     "/review/fresh",
     "/review/take-back",
     "/review/{token:str}/files",
+    "/runs/{run_id:uuid}/delete",
     "/review/withdraw",
     "/settings/ask/{token_id:uuid}/trust",
     "/settings/resume/remove",

@@ -92,20 +92,18 @@ function mark({ said, style }, plot) {
   ctx.font = plot.axes[1].font[0];
   ctx.textBaseline = "top";
   ctx.textAlign = "left";
+  const half = Math.max((bbox.width / said.at.length) * 0.4, size); // of a column
   let free = -Infinity;
   for (const [n, at] of said.at.entries()) {
-    const highest = Math.max(...said.columns.map((column) => column[n] ?? 0));
-    if (highest <= said.top) continue;
+    const word = said.rows[n].dataset.above;
+    if (!word) continue;
     const x = plot.valToPos(at, "x", true), y = bbox.top;
     ctx.beginPath();
-    ctx.moveTo(x - size, y + size);
-    ctx.lineTo(x, y - size / 2);
-    ctx.lineTo(x + size, y + size);
+    ctx.moveTo(x - size, y);
+    ctx.lineTo(x, y - size * 1.5);
+    ctx.lineTo(x + size, y);
     ctx.fill();
-    const cells = [...said.rows[n].cells].slice(1);
-    const tallest = cells.reduce((most, cell) => (numberIn(cell) > numberIn(most) ? cell : most));
-    const word = tallest.textContent, width = ctx.measureText(word).width;
-    const right = x + size * 1.5, left = x - size * 1.5 - width;
+    const width = ctx.measureText(word).width, right = x + half + size, left = x - half - size - width;
     const start = right + width <= bbox.left + bbox.width ? right : left;
     if (start < free) continue;
     free = start + width + size;
@@ -155,7 +153,7 @@ function draw(figure) {
   const options = {
     width: place.clientWidth,
     height: place.clientHeight,
-    padding: [8, 4, 0, 0],
+    padding: [10, 4, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { show: state.said.form === "lines" }, sync: { key: "charts" } },
     scales: { x: { time: false, range: () => state.said.ends }, y: { range: () => [0, state.said.top] } },

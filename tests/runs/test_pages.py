@@ -121,7 +121,7 @@ async def test_a_run_of_any_kind_is_started_from_the_page_and_a_wrong_line_is_na
         assert [each["value"] for each in elements(page, "input", name="kind")] == ["test.steps"]
         started = await browser.send_form("/runs/new/tasks", form)
         assert started.status_code == 303
-        for payloads, line in (('{"name": "a"}\n{"nam": 1}', "Line 2"), ("[]", "Line 1"), (" ", "one payload")):
+        for payloads, line in (('{"name": "a"}\n{"nam": 1}', "Line 2"), ("[]", "Line 1"), (" ", "required")):
             refused = await browser.send_form("/runs/new/tasks", {**form, "payloads": payloads})
             assert refused.status_code == 422
             assert line in invalid(refused)["payloads"]

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from holdgate.core.text import zones
-from holdgate.web.charts import MOST_TICKS, MOST_TIMES, Chart, Form, Row, Series, scale_of, times_of
+from holdgate.web.charts import MOST_TICKS, MOST_TIMES, Chart, Form, Row, Scale, Series, scale_of, times_of
 
 AT = datetime(2026, 3, 28, 9, 5, tzinfo=UTC)
 
@@ -77,3 +77,5 @@ def test_the_height_of_a_row_is_what_is_drawn_of_it(form: Form, heights: list[fl
     series = [Series("Succeeded", "succeeded"), Series("Failed", "dead_letter")]
     chart = Chart(key="x", title="X", form=form, unit="tasks", series=series, rows=rows, span=timedelta(minutes=1))
     assert chart.heights == heights
+    low = Scale(top=2, ticks=[], clipped=1)
+    assert [chart.above(row, low) for row in rows] == [str(heights[0]), None, None]

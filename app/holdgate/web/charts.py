@@ -83,6 +83,11 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     def write(self, value: float | None) -> str:
         return written(value, self.unit)
 
+    def above(self, row: Row, scale: Scale) -> str | None:
+        """How high a row is that the scale cuts off."""
+        height = self._height(row)
+        return self.write(height) if height is not None and height > scale.top else None
+
     def _height(self, row: Row) -> float | None:
         there = [value for value in row.values if value is not None]
         if not there:
