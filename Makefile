@@ -2,9 +2,10 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+KUBECTL ?= kubectl
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup run test test-all fuzz mutants check screenshots reference docs examples bench container kubernetes release format lock
+.PHONY: help setup run test test-all fuzz mutants check screenshots reference docs examples bench container kubernetes deploy-dev deploy-prod release format lock
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -59,6 +60,14 @@ docs: setup ## the documentation as a site, in build/site; fails on any warning
 	@$(BIN)/mkdocs build --quiet --strict
 kubernetes: .holdgate/kubernetes/ready ## render deploy/kubernetes and hold it against the schemas
 	@.holdgate/kubernetes/bin/python deploy/kubernetes/check.py
+
+deploy-dev: ## apply deploy/kubernetes/overlays/small to the cluster kubectl points at (KUBECTL=…)
+	@$(KUBECTL) apply -k deploy/kubernetes/overlays/small
+
+deploy-prod: ## the same with overlays/production; asks first (YES=1: not)
+	@context=$$($(KUBECTL) config current-context) || exit 1; \
+	 $(if $(YES),,printf 'Deploy overlays/production to %s? [y/N] ' "$$context"; read answer; test "$$answer" = y || exit 1;) \
+	 $(KUBECTL) apply -k deploy/kubernetes/overlays/production
 
 .holdgate/kubernetes/ready: deploy/kubernetes/requirements.txt
 	@mkdir -p .holdgate

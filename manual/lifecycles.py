@@ -7,6 +7,7 @@ from itertools import pairwise
 from textwrap import dedent
 from typing import Any
 
+from holdgate.alarms.states import ALARM_MACHINE
 from holdgate.approvals.states import APPROVAL_MACHINE
 from holdgate.bulk.states import BULK_MACHINE
 from holdgate.core.machine import Machine
@@ -123,6 +124,7 @@ def page() -> str:
             "Questions for answers and sign-ins are kept as approvals, too.\n\n",
         ),
         _section("Bulk actions", "", BULK_MACHINE, ""),
+        _section("Alarms", "", ALARM_MACHINE, "An [alarm](../alarms.md) is told of once, when it fires.\n\n"),
     ]
     return "".join(parts).rstrip() + "\n"
 

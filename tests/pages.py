@@ -84,6 +84,7 @@ PAGES = (
     "/settings/tokens/{key}/revoke",
     "/settings/webhooks",
     "/settings/webhooks/{webhook}",
+    "/settings/alarms",
     "/admin/users",
     "/admin/users/{person}/absences",
     "/admin/personal-data",
@@ -122,6 +123,7 @@ OPEN = (
     "/review/session/{over}",
     "/review/session/none",
     "/review/none",
+    "/verify/{decided}/none",
     "/no/such/page",
 )
 
@@ -178,6 +180,12 @@ NO_PAGES = {
     "/api/openapi.json": "for programs",
     "/approvals/{approval_id:uuid}/receipt.json": "for programs",
     "/review/{token:str}/receipt.json": "for programs",
+    "/docs": "leads to /api/docs",
+    "/dashboard": "leads to /overview",
+    "/create": "leads to /tasks/new",
+    "/jobs": "leads to /tasks",
+    "/attention": "for a script",
+    "/manifest.webmanifest": "for browsers",
     "/events": "a stream",
     "/health": "for programs",
     "/health/db": "for programs",

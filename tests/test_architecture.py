@@ -30,6 +30,7 @@ ORDER = (
     "doctor",
     "runtime",
     "overview",
+    "alarms",
     "applications",
     "postings",
     "audit",

@@ -73,7 +73,7 @@ class Forms(HTMLParser):
             self._select[1].append((attributes.get("value", ""), "selected" in attributes))
 
     def _control(self, tag: str, attributes: dict[str, str]) -> None:
-        if "data-copy" in attributes:  # shown by the script that it needs (static/js/copy.js)
+        if {"data-copy", "data-try"} & set(attributes):  # shown by the script that it needs (static/js/copy.js, try.js)
             return
         form, name, sort = self._open, attributes.get("name", ""), attributes.get("type", "")
         if form is None:

@@ -236,6 +236,8 @@ async def test_probes_tell_that_it_works(transport: httpx.ASGITransport, databas
             assert answer.status_code == 200, answer.text
             assert (await probe.head(path)).status_code == 200
         assert (await probe.get("/readyz")).json() == {"status": "ok", "database": "ok", "redis": "ok"}
+        for path in ("/health", "/health/db"):
+            assert (await probe.get(path)).json() == {"status": "ok"}
 
 
 @pytest.mark.parametrize(("revision", "status"), [("9999", 200), ("0000", 503)], ids=["newer", "older"])

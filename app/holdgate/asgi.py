@@ -57,6 +57,15 @@ async def about(request: WebRequest) -> Response[str]:
     return await render(request, "landing.html", nav="about")
 
 
+MEANT = {"/docs": "/api/docs", "/dashboard": "/overview", "/create": "/tasks/new", "/jobs": "/tasks"}
+
+
+@get(list(MEANT), include_in_schema=False)
+async def redirect_to_meant(request: WebRequest) -> Response[str]:
+    """What people type who come from another queue."""
+    return see_other(request, MEANT[request.scope["path"]])
+
+
 # Seconds for a clean end. The command `web` gives requests three of them.
 END_WITHIN = 8.0
 
@@ -65,9 +74,10 @@ API_HANDLERS = [handler for feature in FEATURES for handler in handlers(feature.
 HANDLERS = [
     landing,
     about,
+    redirect_to_meant,
     *(handler for feature in FEATURES for handler in handlers(feature.pages)),
     *docs_views.handlers(API_HANDLERS),
-    api_router(API_HANDLERS, authenticate=bearer_middleware),
+    api_router([*API_HANDLERS, *handlers(["holdgate.tasks.api.testing"])], authenticate=bearer_middleware),
     mcp_router(authenticate=bearer_middleware),
 ]
 

@@ -1,6 +1,7 @@
 """The features, in the order in which their routes, mails and chores are asked for."""
 
 import holdgate.accounts.feature
+import holdgate.alarms.feature
 import holdgate.api.feature
 import holdgate.applications.feature
 import holdgate.approvals.feature
@@ -23,6 +24,8 @@ import holdgate.webhooks.feature
 FEATURES = (
     holdgate.runtime.feature.FEATURE,
     holdgate.tasks.feature.FEATURE,
+    # Before schedules: what was missed while no worker was there is seen before it is made up for.
+    holdgate.alarms.feature.FEATURE,
     holdgate.schedules.feature.FEATURE,
     holdgate.approvals.feature.FEATURE,
     holdgate.runs.feature.FEATURE,

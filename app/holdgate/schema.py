@@ -19,6 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 import holdgate.accounts.models
+import holdgate.alarms.models
 import holdgate.api.models
 import holdgate.applications.models
 import holdgate.approvals.figures.models

@@ -1305,6 +1305,42 @@ def tables() -> None:
     )
     op.create_index("approvals_step_idx", "approvals", ["task_id", "step", "round"], unique=False)
     op.create_table(
+        "alarms",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("condition", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=True),
+        sa.Column("queue", sa.Text(), nullable=True),
+        sa.Column("count", sa.Integer(), nullable=True),
+        sa.Column("span", sa.Interval(), nullable=True),
+        sa.Column("everyone", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("state", sa.Text(), server_default="ok", nullable=False),
+        sa.Column("detail", sa.Text(), server_default="", nullable=False),
+        sa.Column("fired_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("recovered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("checked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint(
+            "condition IN ('failures', 'queue_wait', 'schedule_missed')", name=op.f("alarms_condition_check")
+        ),
+        sa.CheckConstraint("(condition = 'failures') = (count IS NOT NULL)", name=op.f("alarms_count_check")),
+        sa.CheckConstraint("(condition = 'schedule_missed') = (span IS NULL)", name=op.f("alarms_span_check")),
+        sa.CheckConstraint("state IN ('ok', 'firing')", name=op.f("alarms_state_check")),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("alarms_owner_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("alarms_pkey")),
+    )
+    op.create_index("alarms_next_at_idx", "alarms", ["next_at"], unique=False)
+    op.create_index("alarms_owner_id_idx", "alarms", ["owner_id"], unique=False)
+    op.create_table(
+        "error_mutes",
+        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("muted_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("error_mutes_owner_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("owner_id", "digest", name=op.f("error_mutes_pkey")),
+    )
+    op.create_table(
         "webhook_endpoints",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("owner_id", sa.Uuid(), nullable=False),

@@ -38,6 +38,7 @@ from tests.factories.programs import (
 )
 from tests.servers import Servers, empty, kept, settings_of
 
+ALARM = {"condition": "failures", "count": 5, "minutes": 10}
 TASK = {"kind": "sample.task"}
 DECISION = {"version": "0" * 64, "decision": "approve"}
 AWAY = {"starts_at": "2100-01-01T00:00:00Z", "ends_at": "2100-01-02T00:00:00Z"}
@@ -170,6 +171,13 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "POST /webhooks/{endpoint_id}/pause": (None, 200, 404, 200),
     "POST /webhooks/{endpoint_id}/resume": (None, 200, 404, 200),
     "POST /webhooks/{endpoint_id}/delete": (None, 200, 404, 200),
+    "GET /alarms": (None, 200, 200, 200),
+    "POST /alarms": (ALARM, 201, 201, 201),
+    "GET /alarms/{alarm_id}": (None, 200, 404, 404),  # an alarm is its person's alone
+    "POST /alarms/{alarm_id}/delete": (None, 200, 404, 404),
+    "GET /muted-errors": (None, 200, 200, 200),
+    "POST /errors/{error}/mute": (None, 200, 200, 200),
+    "POST /errors/{error}/unmute": (None, 200, 200, 200),
     "GET /users": (None, 403, 403, 200),
     "POST /users": ({"email": "new@example.org"}, 403, 403, 201),
     "GET /users/{user_id}": (None, 403, 403, 200),
@@ -230,6 +238,7 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
 # What the owner is told when the administrator has done it already, where that is not a conflict.
 AGAIN = {f"POST /schedules/{{schedule_id}}{verb}": 200 for verb in ("", "/pause", "/resume", "/run")}
 AGAIN |= {f"POST /webhooks/{{endpoint_id}}{verb}": 200 for verb in ("", "/rotate", "/test", "/resume")}
+AGAIN |= {f"POST /errors/{{error}}/{verb}": 200 for verb in ("mute", "unmute")}
 AGAIN |= {f"POST /{path}/delete": 404 for path in ("schedules/{schedule_id}", "webhooks/{endpoint_id}")}
 AGAIN |= {f"POST /applications/{{application_id}}{verb}": 200 for verb in ("", "/follow-up")}
 AGAIN |= dict.fromkeys(("POST /tasks/{task_id}/priority", "POST /runs/{run_id}/rename"), 200)
@@ -312,6 +321,8 @@ async def made_world(api: Api) -> World:
     await program.post(f"{V1}/account/resume", content=b"A gardener.", headers={"Content-Type": FILE})
     ids["resume_id"] = (await program.get(f"{V1}/account/resumes")).json()["items"][0]["id"]
     webhook = await program.post(f"{V1}/webhooks", json=WEBHOOK)
+    alarm = await program.post(f"{V1}/alarms", json=ALARM)
+    ids |= {"alarm_id": alarm.json()["id"], "error": "0" * 12}
     action = await program.post(f"{V1}/bulk", json={**BULK, "expected": 1000})
     async with api.database.write("system") as session:
         day = datetime(2099, 1, 1, tzinfo=UTC)
@@ -372,7 +383,8 @@ async def test_who_may(route: str, world: World) -> None:
 async def test_lists_show_only_ones_own(world: World) -> None:
     other = await world.api.program(OTHER)
     for path in ("/tasks", "/runs", "/approvals", "/postings", "/schedules", "/bulk"):
-        assert (await other.get(V1 + path)).json() == {"items": [], "next_cursor": None}
+        nothing: dict[str, Any] = {"items": [], "next_cursor": None}
+        assert (await other.get(V1 + path)).json() == nothing | ({"total": 0} if path == "/tasks" else {})
     assert (await other.get(f"{V1}/webhooks")).json() == {"items": []}
     assert (await other.get(f"{V1}/account/sessions")).json() == {"items": []}
     [own] = (await other.get(f"{V1}/account/tokens")).json()["items"]

@@ -5,13 +5,18 @@ import io
 from typing import Any
 from uuid import UUID
 
+import msgspec
+from redis.asyncio import Redis
+
 import holdgate.kinds.http_request  # noqa: F401
+from holdgate.core.config import Settings
+from holdgate.core.db import Database
 from holdgate.tasks.artifacts import store_artifact
 from holdgate.tasks.failures.fingerprints import fill_missing
 from holdgate.tasks.models import TaskStep
 from holdgate.tasks.states import TaskState
 from tests.factories import tasks
-from tests.factories.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, is_problem, make_task, pointers
+from tests.factories.programs import ADMIN, ALL, OTHER, OWNER, V1, Api, api_of, is_problem, make_task, pointers
 
 TASK = {"kind": "sample.task"}
 SECRET = {"url": "https://a.example/", "headers": {"Authorization": "Bearer abcdefghijk"}}
@@ -260,3 +265,34 @@ async def test_what_matches_is_exported_whole_as_csv_and_json(api: Api) -> None:
         for query, parameter in (("state=nonsense", "state"), ("limit=5", "limit"), ("colour=red", "colour")):
             refused = is_problem(await program.get(f"{V1}/tasks/export.{suffix}?{query}"), 422)
             assert refused["errors"][0]["parameter"] == parameter
+
+
+DEQUEUE = f"{V1}/_testing/dequeue"
+
+
+async def test_the_first_task_that_is_ready_is_claimed(api: Api) -> None:
+    admin = await api.program(ADMIN, ALL, admin=True)
+    task = await make_task(admin, payload={"seconds": 0})
+    await make_task(admin, queue="other")
+    answer = await admin.post(DEQUEUE, json={"kind": "sample.task"})
+    assert answer.status_code == 200
+    assert answer.json()["task"] == {
+        "id": str(task),
+        "attempt": 1,
+        "kind": "sample.task",
+        "queue": "default",
+        "title": answer.json()["task"]["title"],
+        "payload": {"seconds": 0},
+    }
+    assert await api.sql("SELECT state FROM tasks WHERE id = :id", id=task) == [("running",)]
+    assert (await admin.post(DEQUEUE, json={"kind": "sample.task"})).json() == {"task": None}
+
+
+async def test_nobody_else_may_and_none_in_production(settings: Settings, database: Database, redis: Redis) -> None:
+    async with api_of(settings, database, redis) as api:
+        is_problem(await (await api.program()).post(DEQUEUE, json={}), 403)
+        is_problem(await (await api.client()).post(DEQUEUE, json={}), 401)
+    production = msgspec.structs.replace(settings, environment="production")
+    async with api_of(production, database, redis) as api:
+        admin = await api.program("root@example.org", ALL, admin=True)
+        is_problem(await admin.post(DEQUEUE, json={}), 404)

@@ -338,3 +338,19 @@ async def test_examples_in_the_description_work(api: Api) -> None:
                 assert answer.status_code == made, (path, answer.text)
                 tried += 1
     assert tried >= 10
+
+
+async def test_a_list_says_how_many_there_are_where_that_is_known(api: Api) -> None:
+    program, other = await api.program(), await api.program(ADMIN)
+    for _ in range(3):
+        await make_task(program)
+    run = (await program.post(f"{V1}/runs", json={"name": "r", "tasks": [TASK]})).json()["id"]
+    for query, total in (
+        ("limit=1", 4),
+        ("state=queued&kind=sample.task", 4),
+        ("state=running", 0),
+        (f"run_id={run}", 1),
+        ("q=sample", None),
+    ):
+        assert (await program.get(f"{V1}/tasks?{query}")).json()["total"] == total, query
+    assert (await other.get(f"{V1}/tasks?run_id={run}")).json()["total"] is None, "somebody else's run"

@@ -15,6 +15,8 @@ from holdgate.accounts import service as accounts
 from holdgate.accounts.availability import absences
 from holdgate.accounts.tokens import queries
 from holdgate.accounts.tokens.personal import USUAL, create_token
+from holdgate.alarms import service as alarms
+from holdgate.alarms.service import AlarmRule
 from holdgate.approvals.choices import Choices, Option
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.requests import deciding, expiring, undoing
@@ -149,6 +151,8 @@ async def everything(database: Database, settings: Settings, by: Principal) -> d
             session, "security", description="Who knows", members=[by.email, "y@x.example"]
         )
         await saved.save(session, by, "Broken ones", "state=dead_letter")
+        await alarms.create(session, by, AlarmRule(condition="failures", count=5, minutes=10))
+        await alarms.mute(session, by, "0" * 12)
         await mailbox.deliver(session, a_mail())
         [mail] = await mailbox.messages(session)
         [posting, gone, *_] = await list_postings(session, by.id, Search(), 100)

@@ -103,3 +103,28 @@ async def test_robots_and_favicon_are_where_they_are_looked_for(client: Client) 
 async def test_static_files_ask_nobody_to_sign_in(site_of: MakeSite, settings: Settings, assets: Assets) -> None:
     async with Client(transport=httpx.ASGITransport(site_of()), base_url=settings.base_url) as client:
         assert (await client.get(assets.url("css/base.css"))).status_code == 200
+
+
+def test_letters_have_one_of_four_sizes() -> None:
+    """13, 14, 18 and 24 px. Beside them: parts of the text around, 16 px in fields of a phone, and the landing page's
+    title."""
+    tokens = dict(re.findall(r"--text-(\w+): ([\d.]+)rem", (STATIC / "css/tokens.css").read_text()))
+    assert {float(size) * 16 for size in tokens.values()} == {13, 14, 18, 24}
+    allowed = {f"var(--text-{name})" for name in tokens} | {"100%", "0.93em", "1rem"}
+    sizes = [
+        (path.name, size)
+        for path in sorted((STATIC / "css").rglob("*.css"))
+        for size in re.findall(r"font-size: ([^;]+);", path.read_text())
+    ]
+    assert [each for each in sizes if each[1] not in allowed and not each[1].startswith("clamp(")] == []
+
+
+async def test_a_phone_is_told_how_to_keep_it(client: Client) -> None:
+    answer = await client.get("/manifest.webmanifest")
+    assert answer.headers["content-type"].startswith("application/manifest+json")
+    manifest = answer.json()
+    assert manifest["start_url"] == "/overview"
+    for icon in manifest["icons"]:
+        image = await client.get(icon["src"])
+        assert (image.status_code, image.headers["content-type"]) == (200, "image/png")
+    assert "manifest-src 'self'" in (await client.get("/notes")).headers["content-security-policy"]

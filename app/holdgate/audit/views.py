@@ -30,12 +30,16 @@ MOST_TEXT = 300
 
 
 class AuditRow(msgspec.Struct, frozen=True):
-    """A line with its secrets hidden; `more` is what else was noted, in short."""
+    """A line with its secrets hidden; `more` is what else was noted, in short. `by_itself`: nobody did it."""
 
     line: AuditEntry
     sentence: str
     detail: str
     more: str
+
+    @property
+    def by_itself(self) -> bool:
+        return self.sentence.startswith(("Attempt ", "Task ", "Request "))
 
 
 class AuditView(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,8 +50,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_lease_losses: int = 3
     threads: int = 8
     processes: int = 2
-    stuck_timeout: timedelta | None = None
-    orphan_timeout: timedelta | None = None
+    stuck_timeout: timedelta | None = timedelta(minutes=15)
+    orphan_timeout: timedelta | None = timedelta(days=1)
     allow_private_addresses: bool = True
     ca_file: str = ""
     https_proxy: str = ""
@@ -75,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     artifacts_url: str = ""
     rate_limit_max: int = 60
     rate_limit_window: timedelta = timedelta(minutes=1)
+    cors_origins: tuple[str, ...] = ()
     jwks_url: str = ""
     jwt_issuer: str = ""
     jwt_audience: str = ""

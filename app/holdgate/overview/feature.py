@@ -8,6 +8,7 @@ FEATURE = Feature(
         "holdgate.overview.pages.errors",
         "holdgate.overview.pages.resume",
         "holdgate.overview.pages.help",
+        "holdgate.overview.pages.attention",
     ),
     api=("holdgate.overview.api",),
     navigation=(

@@ -14,6 +14,8 @@ STOP = {
     ),
     "schedules": text("DELETE FROM schedules WHERE owner_id = :user_id"),
     "webhook_endpoints": text("DELETE FROM webhook_endpoints WHERE owner_id = :user_id"),
+    "alarms": text("DELETE FROM alarms WHERE owner_id = :user_id"),
+    "error_mutes": text("DELETE FROM error_mutes WHERE owner_id = :user_id"),
     "api_tokens": text("DELETE FROM api_tokens WHERE user_id = :user_id"),
     "sessions": text("DELETE FROM sessions WHERE user_id = :user_id"),
 }

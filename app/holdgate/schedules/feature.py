@@ -3,7 +3,7 @@
 from holdgate.feature import Feature, NavigationItem
 
 FEATURE = Feature(
-    pages=("holdgate.schedules.views",),
+    pages=("holdgate.schedules.form_views", "holdgate.schedules.views"),
     api=("holdgate.schedules.api",),
     navigation=(
         NavigationItem(

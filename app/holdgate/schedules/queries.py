@@ -1,10 +1,10 @@
 """Statements about schedules and their beats. A schedule is locked before tasks. Times are the database's."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, column, delete, func, literal, or_, select, table, true, update
+from sqlalchemy import ColumnElement, column, delete, func, literal, or_, select, table, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -189,6 +189,32 @@ async def count_due(session: AsyncSession, scope: UUID | None, since: timedelta)
     """How many are due for so long, and not paused."""
     due = select(func.count()).where(Schedule.next_at < func.now() - since, Schedule.paused_at.is_(None), _mine(scope))
     return (await session.execute(due.select_from(Schedule))).scalar_one()
+
+
+_MISSED = text(
+    """
+    SELECT s.owner_id, s.name, NULL FROM schedules s
+    WHERE s.paused_at IS NULL AND s.next_at < coalesce(CAST(:now AS timestamptz), now()) - CAST(:late AS interval)
+    UNION ALL
+    SELECT s.owner_id, s.name, b.taken_at FROM schedule_beats b JOIN schedules s ON s.id = b.schedule_id
+    WHERE b.taken_at > :since AND (b.task_id IS NULL OR b.taken_at > b.beat_at + CAST(:late AS interval))
+    """
+)
+
+
+class Missed(NamedTuple):
+    """A schedule that is overdue, or of which a run was skipped or late, which was noted at `taken_at`."""
+
+    owner_id: UUID
+    name: str
+    taken_at: datetime | None
+
+
+async def missed_since(
+    session: AsyncSession, since: datetime, late: timedelta, *, now: datetime | None = None
+) -> list[Missed]:
+    rows = await session.execute(_MISSED, {"since": since, "late": late, "now": now})
+    return [Missed(*row) for row in rows]
 
 
 async def latest_beats(session: AsyncSession, schedule_id: UUID, limit: int = 20) -> list[ScheduleBeat]:

@@ -108,6 +108,11 @@ async def count_late(session: Session, by: Principal) -> int:
     return await queries.count_due(session, by.scope, LATE)
 
 
+async def missed_since(session: Session, since: datetime, *, now: datetime | None = None) -> list[queries.Missed]:
+    """Everybody's schedules that are overdue, and those of which a run was skipped or came late since then."""
+    return await queries.missed_since(session, since, MISSED_AFTER, now=now)
+
+
 async def fire_due(session: WriteSession, *, limit: int = 100, now: datetime | None = None) -> int:
     """Enqueue what is due: the sweeper's beat. Returns how many schedules it looked at.
 

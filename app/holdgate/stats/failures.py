@@ -154,6 +154,21 @@ async def names_of(session: AsyncSession, digest: str, owner: UUID | None) -> li
     return [ErrorName(**dict(zip(ErrorName.__struct_fields__, row, strict=True))) for row in rows]
 
 
+_MESSAGES = """
+    SELECT DISTINCT ON (1) right(fingerprint, 12), error_type || ': ' || message FROM error_names
+    WHERE {mine} AND right(fingerprint, 12) = ANY(CAST(:digests AS text[])) ORDER BY 1, last_at DESC
+"""
+_MESSAGES_OF_ALL = text(_MESSAGES.format(mine="owner_id IS NULL"))
+_MESSAGES_OF_ONE = text(_MESSAGES.format(mine="owner_id = :owner"))
+
+
+async def messages_of(session: AsyncSession, digests: list[str], owner: UUID | None) -> dict[str, str]:
+    """Digest → what the error said the last time, of those that came lately."""
+    query = _MESSAGES_OF_ALL if owner is None else _MESSAGES_OF_ONE
+    rows: Any = await session.execute(query, {"digests": digests} | ({} if owner is None else {"owner": owner}))
+    return {digest: message for digest, message in rows}
+
+
 _TREND = """
     WITH spans AS (
       SELECT date_bin(make_interval(mins => :span), now(), CAST(:epoch AS timestamptz))

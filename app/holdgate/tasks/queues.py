@@ -121,6 +121,27 @@ async def standing(
     return lines
 
 
+# The names of queues that have queued tasks, a look-up each.
+_OLDEST = text(
+    """
+    WITH RECURSIVE names AS (
+      (SELECT queue FROM tasks WHERE state = 'queued' ORDER BY queue LIMIT 1)
+      UNION ALL
+      SELECT (SELECT queue FROM tasks WHERE state = 'queued' AND queue > n.queue ORDER BY queue LIMIT 1)
+      FROM names n WHERE n.queue IS NOT NULL)
+    SELECT n.queue, coalesce(CAST(:now AS timestamptz), now()) - t.queued_at
+    FROM names n
+    CROSS JOIN LATERAL (SELECT queued_at FROM tasks WHERE state = 'queued' AND queue = n.queue
+                        ORDER BY queued_at LIMIT 1) AS t
+    """
+)
+
+
+async def oldest_waits(session: AsyncSession, *, now: datetime | None = None) -> dict[str, timedelta]:
+    """Queue → how long its oldest queued task has waited, of those that have any."""
+    return {name: wait for name, wait in await session.execute(_OLDEST, {"now": now})}
+
+
 async def latest_events(session: AsyncSession, limit: int = 20) -> list[QueueEvent]:
     """Who paused and resumed what, newest first."""
     return list((await session.execute(select(QueueEvent).order_by(QueueEvent.id.desc()).limit(limit))).scalars())

@@ -57,8 +57,12 @@ class TaskDetail(TaskItem, frozen=True, kw_only=True):
 
 
 class TaskPage(msgspec.Struct, frozen=True):
+    """`total`: how many match, exact, where counts are kept: for filters by state, kind, queue or run. Null for others,
+    which would have to be counted."""
+
     items: list[TaskItem]
     next_cursor: str | None
+    total: int | None = None
 
 
 class EventItem(msgspec.Struct, frozen=True, kw_only=True):

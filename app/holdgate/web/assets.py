@@ -9,6 +9,7 @@ import mimetypes
 import time
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from litestar import Response, get
@@ -114,4 +115,25 @@ async def favicon(request: WebRequest) -> Response[bytes]:
     return answer(request, "favicon.svg", "public, max-age=86400")
 
 
-handlers: list[HTTPRouteHandler] = [static_file, robots, favicon]
+@get("/manifest.webmanifest", include_in_schema=False)
+async def manifest(request: WebRequest) -> Response[dict[str, Any]]:
+    """So that a phone can keep it among its applications."""
+    base, assets = request.app.state.settings.base_path, request.app.state.assets
+    icons = [
+        {"src": base + assets.url(f"pictures/icon-{size}.png"), "sizes": f"{size}x{size}", "type": "image/png"}
+        for size in (192, 512)
+    ]
+    body = {
+        "name": "Holdgate",
+        "short_name": "Holdgate",
+        "start_url": f"{base}/overview",
+        "scope": f"{base}/",
+        "display": "minimal-ui",
+        "background_color": "#ffffff",
+        "theme_color": "#ffffff",
+        "icons": icons,
+    }
+    return Response(body, media_type="application/manifest+json", headers={"Cache-Control": "public, max-age=3600"})
+
+
+handlers: list[HTTPRouteHandler] = [static_file, robots, favicon, manifest]

@@ -31,7 +31,17 @@ OF_VERB: dict[str, str] = {
 REQUESTED, WITHDRAWN = "approval.requested", "approval.cancelled"
 OF_RUN = tuple(f"run.{verb}" for verb in ("started", "paused", "resumed", "cancelled", "finished", "reopened"))
 
-TYPES: tuple[str, ...] = (*dict.fromkeys(OF_STATE.values()), *OF_RUN, REQUESTED, *OF_VERB.values(), WITHDRAWN)
+ALARM_FIRED, ALARM_RECOVERED = "alarm.fired", "alarm.recovered"
+
+TYPES: tuple[str, ...] = (
+    *dict.fromkeys(OF_STATE.values()),
+    *OF_RUN,
+    REQUESTED,
+    *OF_VERB.values(),
+    WITHDRAWN,
+    ALARM_FIRED,
+    ALARM_RECOVERED,
+)
 
 
 class TaskHappening(msgspec.Struct, frozen=True):

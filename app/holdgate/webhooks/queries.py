@@ -123,6 +123,32 @@ async def deliveries_of(
     return list((await session.execute(rows)).scalars())
 
 
+class DeliveryRecord(NamedTuple):
+    """Of an endpoint's latest deliveries: when one was attempted last, and how many were, and failed so far."""
+
+    tried_at: datetime | None
+    tried: int
+    failed: int
+
+
+_RECORDS = text(
+    """
+    SELECT e.id, max(d.tried_at), count(*) FILTER (WHERE d.tries > 0),
+           count(*) FILTER (WHERE d.tries > 0 AND d.delivered_at IS NULL)
+    FROM unnest(CAST(:ids AS uuid[])) AS e(id)
+    CROSS JOIN LATERAL (SELECT tried_at, tries, delivered_at FROM webhook_deliveries
+                        WHERE endpoint_id = e.id ORDER BY id DESC LIMIT :latest) AS d
+    GROUP BY e.id
+    """
+)
+
+
+async def records_of(session: AsyncSession, ids: list[UUID], latest: int) -> dict[UUID, DeliveryRecord]:
+    """Endpoint → how its `latest` deliveries went; none for those without any."""
+    rows = await session.execute(_RECORDS, {"ids": ids, "latest": latest})
+    return {row[0]: DeliveryRecord(*row[1:]) for row in rows}
+
+
 async def insert_deliveries(session: WriteSession, rows: Sequence[dict[str, Any]]) -> None:
     await session.execute(insert(WebhookDelivery), rows)
 

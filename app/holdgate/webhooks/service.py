@@ -185,6 +185,15 @@ async def ping(session: WriteSession, by: Principal, endpoint_id: UUID) -> UUID:
     return (await send(session, [Message(endpoint_id, endpoint.owner_id, PING, body)]))[0]
 
 
+async def tell(session: WriteSession, type: str, owner_id: UUID, data: dict[str, Any]) -> None:
+    """Send what is no event of the log to every endpoint that has chosen it, in the caller's transaction."""
+    endpoints = [each for each in await queries.listening(session) if each.wants(type, owner_id)]
+    if endpoints:
+        now = (await session.execute(select(func.now()))).scalar_one()
+        body = message(type, now, data)
+        await send(session, [Message(each.id, each.owner_id, type, body) for each in endpoints])
+
+
 async def send(session: WriteSession, messages: Sequence[Message]) -> list[UUID]:
     """A task for every message, in the caller's transaction. Returns their deliveries."""
     if not messages:

@@ -19,9 +19,12 @@ from holdgate.web.render import render, see_other
 from holdgate.webhooks import queries, service
 from holdgate.webhooks.events import TYPES
 from holdgate.webhooks.models import WebhookDelivery, WebhookEndpoint
+from holdgate.webhooks.queries import DeliveryRecord
 from holdgate.webhooks.service import Wanted
 
 SHOWN = 50  # deliveries
+LATEST = 100  # deliveries of which the list says how many have failed
+NO_RECORD = DeliveryRecord(None, 0, 0)
 
 
 class EndpointForm(msgspec.Struct):
@@ -39,12 +42,14 @@ class EndpointRow(msgspec.Struct, frozen=True):
     everyone: bool
     state: str
     owner: str
+    record: DeliveryRecord
 
 
 class EndpointsPage(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[EndpointRow]
     form: Form[EndpointForm]
     types: tuple[str, ...] = TYPES
+    latest: int = LATEST
 
 
 class EndpointPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +76,7 @@ async def _list_page(
 ) -> Response[str]:
     endpoints = await queries.list_endpoints(session, user.scope)
     owners = await queries.owners_of(session, [each.id for each in endpoints])
+    records = await queries.records_of(session, [each.id for each in endpoints], LATEST) if endpoints else {}
     rows = [
         EndpointRow(
             each.id,
@@ -79,6 +85,7 @@ async def _list_page(
             each.everyone,
             each.state,
             "" if each.owner_id == user.id else owners[each.id],
+            records.get(each.id, NO_RECORD),
         )
         for each in endpoints
     ]

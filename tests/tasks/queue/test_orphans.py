@@ -14,6 +14,7 @@ from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
 from holdgate.runtime import workers
 from holdgate.stats.counts import counts_by_kind
+from holdgate.tasks.kinds import find_kind
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves
 from holdgate.tasks.queue import orphans as orphan_queries
@@ -142,6 +143,17 @@ async def test_the_time_of_a_stuck_task_counts_from_its_last_claim(database: Dat
         assert await orphan_queries.bury_stuck(session, HOUR, now=start + HOUR / 2) == []
 
 
+async def test_a_kind_that_may_take_longer_is_not_stuck_before(database: Database) -> None:
+    await make_task(database)
+    start = datetime.now(UTC)
+    await claim(database, now=start)
+    allowed = find_kind("test.nothing").timeout
+    for after, stuck in ((allowed - timedelta(seconds=1), 0), (allowed, 1)):
+        async with database.write("system") as session:
+            moved = await orphan_queries.bury_stuck(session, timedelta(seconds=1), now=start + after)
+        assert len(moved) == stuck
+
+
 async def test_a_worker_drops_a_stuck_task_and_publishes_its_kinds(database: Database, settings: Settings) -> None:
     quick = msgspec.structs.replace(
         settings, lease=timedelta(milliseconds=300), stuck_timeout=timedelta(milliseconds=50)
@@ -167,7 +179,7 @@ async def test_a_worker_drops_a_stuck_task_and_publishes_its_kinds(database: Dat
     assert (await task_of(database, task_id)).state == "dead_letter"
 
 
-async def test_the_sweeper_buries_strays_only_when_that_is_set(database: Database, settings: Settings) -> None:
+async def test_the_sweeper_buries_strays_after_their_time(database: Database, settings: Settings) -> None:
     orphan = await make_task(database, queue="nobody")
     eager = msgspec.structs.replace(settings, orphan_timeout=timedelta(0))
     async with working(database, settings):
@@ -189,5 +201,7 @@ async def test_the_overview_shows_both(database: Database, transport: httpx.ASGI
 
 
 def test_the_settings_are_minutes_and_zero_means_never() -> None:
-    assert load({}).stuck_timeout is load({"ORPHAN_TIMEOUT_MINUTES": "0"}).orphan_timeout is None
+    assert (load({}).stuck_timeout, load({}).orphan_timeout) == (HOUR / 4, 24 * HOUR)
+    never = load({"STUCK_TIMEOUT_MINUTES": "0", "ORPHAN_TIMEOUT_MINUTES": "0"})
+    assert never.stuck_timeout is never.orphan_timeout is None
     assert load({"STUCK_TIMEOUT_MINUTES": "90"}).stuck_timeout == HOUR * 1.5

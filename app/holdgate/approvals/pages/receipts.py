@@ -5,6 +5,7 @@ from uuid import UUID
 import msgspec
 from litestar import Response, get
 from litestar.params import FromPath
+from markupsafe import Markup
 
 from holdgate.approvals.errors import SignInNeeded
 from holdgate.approvals.evidence import receipts
@@ -19,6 +20,7 @@ from holdgate.approvals.rules.access import holder_of
 from holdgate.approvals.rules.askers import asker_of
 from holdgate.approvals.rules.links import key_of
 from holdgate.core import signing
+from holdgate.core.config import Settings
 from holdgate.core.db import Session
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.headers import PRIVATE_LINK
@@ -29,13 +31,16 @@ from holdgate.web.render import render, render_private
 
 
 class ReceiptPage(msgspec.Struct, frozen=True):
-    """`back` leads to the decision's page; `private`: by a link, not signed in."""
+    """`back` leads to the decision's page; `private`: by a link, not signed in. `code`: a QR code, as SVG, of `verify`,
+    where whoever has the sheet sees whether it is genuine."""
 
     question: QuestionView
     receipt: Receipt
     changes: list[FieldChange]
     back: str
     private: bool
+    verify: str
+    code: Markup
 
 
 async def _page(request: WebRequest, session: Session, approval: Approval, token: str = "") -> ReceiptPage:
@@ -46,7 +51,15 @@ async def _page(request: WebRequest, session: Session, approval: Approval, token
     before, asker = await queries.version_before(session, approval), await asker_of(session, approval)
     question = question_view(approval, before, asker=asker, token=token)
     back = f"/review/{token}" if token else f"/approvals/{approval.id}"
-    return ReceiptPage(question, receipt, changes_of(approval), back, bool(token))
+    verify = f"{request.app.state.settings.base_url}/verify/{approval.id}/{receipt.signature['value']}"
+    return ReceiptPage(question, receipt, changes_of(approval), back, bool(token), verify, _code(verify))
+
+
+def _code(address: str) -> Markup:
+    # When a receipt is shown: most processes show none.
+    import segno
+
+    return Markup(segno.make(address, error="m").svg_inline(omitsize=True, svgclass="code", lineclass=None))  # noqa: S704
 
 
 async def linked(request: WebRequest, session: Session, token: str, limit: Limit = LIMIT) -> Approval:
@@ -88,6 +101,30 @@ async def send_receipt_by_link(request: WebRequest, read: Read, token: FromPath[
     return receipt_file(await receipts.receipt_of(read, request.app.state.settings, approval), PRIVATE_LINK)
 
 
+class SheetView(msgspec.Struct, frozen=True):
+    """What a printed receipt is compared with; None: it is none of ours, or was changed."""
+
+    receipt: Receipt | None
+
+
+@get("/verify/{approval_id:uuid}/{signature:str}")
+async def verify_sheet(
+    request: WebRequest, read: Read, approval_id: FromPath[UUID], signature: FromPath[str]
+) -> Response[str]:
+    """Where the code on a printed receipt leads. Who has the sheet has read more than this says."""
+    await request.app.state.limits.hit(LIMIT, client_address(request.scope))
+    settings: Settings = request.app.state.settings
+    approval = await read.get(Approval, approval_id)
+    receipt = None
+    if approval is not None and await receipts.exists(read, approval):
+        receipt = await receipts.receipt_of(read, settings, approval)
+        keys = signing.public_keys(settings.secret_keys)
+        signed = [{"alg": signing.ALGORITHM, "kid": key["kid"], "value": signature} for key in keys]
+        if all(signing.verify(receipt.content, each, keys) for each in signed):
+            receipt = None
+    return await render_private(request, "approvals/verify.html", SheetView(receipt))
+
+
 @get("/.well-known/holdgate-keys.json")
 async def show_keys(request: WebRequest) -> Response[bytes]:
     """The public keys that receipts are checked by (a JWK Set), for anybody."""
@@ -99,4 +136,4 @@ async def show_keys(request: WebRequest) -> Response[bytes]:
     )
 
 
-handlers = [show_receipt, send_receipt, show_receipt_by_link, send_receipt_by_link, show_keys]
+handlers = [show_receipt, send_receipt, show_receipt_by_link, send_receipt_by_link, verify_sheet, show_keys]

@@ -10,6 +10,7 @@ from holdgate.core.settings.types import (
     KEYS,
     LISTEN,
     NAMES,
+    ORIGINS,
     POSTGRESQL,
     PROXIES,
     QUEUES,
@@ -167,7 +168,8 @@ SETTINGS = (
         "stuck_timeout",
         minutes(1_000_000),
         WORKERS,
-        "a task whose attempt has been running for so long, though its worker lives, becomes a dead letter; `0`: never",
+        "a task whose attempt has been running for so long, and longer than its kind allows, though its worker lives, "
+        "becomes a dead letter; `0`: never",
         variable="STUCK_TIMEOUT_MINUTES",
     ),
     Setting(
@@ -227,6 +229,13 @@ SETTINGS = (
         API,
         "where the keys of your identity provider are: its JWTs are then taken beside personal tokens "
         "([api.md](api.md))",
+    ),
+    Setting(
+        "cors_origins",
+        ORIGINS,
+        API,
+        "other sites whose pages may call the API with a token, separated by commas; never with our cookies "
+        "([api.md](api.md#from-a-browser))",
     ),
     Setting("jwt_issuer", TEXT, API, "the `iss` they must have; needed with `JWKS_URL`"),
     Setting("jwt_audience", TEXT, API, "the `aud` they must have; needed with `JWKS_URL`"),

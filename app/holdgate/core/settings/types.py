@@ -156,6 +156,18 @@ def _certificates(text: str) -> str:
 CERTIFICATES = SettingType(_certificates, "a file of certificates (PEM) that can be read")
 
 
+def _origins(text: str) -> tuple[str, ...]:
+    found = tuple(each.rstrip("/").lower() for each in _names(text))
+    for each in found:
+        parts = urlsplit(each)
+        if parts.scheme not in ("http", "https") or not _HOST.fullmatch(parts.netloc) or each.count("/") != 2:
+            raise ValueError
+    return found
+
+
+ORIGINS = SettingType(_origins, "origins separated by commas, such as https://app.example.com", write=",".join)
+
+
 def without_slash(text: str) -> str:
     return text.rstrip("/")
 

@@ -5,9 +5,10 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import Response, get
+from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
+from holdgate.alarms import service as alarms
 from holdgate.core.errors import NotFound
 from holdgate.core.text.masking import masked, masked_text
 from holdgate.overview.charts import EACH
@@ -18,8 +19,8 @@ from holdgate.tasks.failures.one_error import ErrorNow, error_now
 from holdgate.web.charts import Chart, Row, Series
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
-from holdgate.web.http.sessions import Read
-from holdgate.web.render import render
+from holdgate.web.http.sessions import Read, Write
+from holdgate.web.render import render, see_other
 
 
 class ErrorView(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +34,7 @@ class ErrorView(msgspec.Struct, frozen=True, kw_only=True):
     now: ErrorNow
     runs: list[tuple[UUID, str, int]]
     error: Any
+    muted: bool
     period: str
     trend: Chart
 
@@ -63,6 +65,7 @@ async def show_error(
         now=now,
         runs=[(run_id, run_names.get(run_id, ""), n) for run_id, n in now.runs],
         error=error,
+        muted=any(each.digest == digest for each in await alarms.muted(read, user)),
         period=chosen.name,
         trend=_chart(chosen, await trend_of(read, of, user.scope, span=chosen.span, count=chosen.count, epoch=EPOCH)),
     )
@@ -81,4 +84,16 @@ def _chart(period: Period, trend: list[tuple[datetime, int]]) -> Chart:
     )
 
 
-handlers = [show_error]
+@post("/errors/{digest:str}/mute")
+async def mute_error(request: WebRequest, user: SignedIn, write: Write, digest: FromPath[str]) -> Response[str]:
+    await alarms.mute(write, user, digest)
+    return see_other(request, f"/errors/{digest}", "Muted. Your alarms no longer count it.")
+
+
+@post("/errors/{digest:str}/unmute")
+async def unmute_error(request: WebRequest, user: SignedIn, write: Write, digest: FromPath[str]) -> Response[str]:
+    await alarms.unmute(write, user, digest)
+    return see_other(request, "/settings/alarms#muted", "Unmuted. Your alarms count it again.")
+
+
+handlers = [show_error, mute_error, unmute_error]

@@ -1,5 +1,6 @@
 """Tasks for programs: listing, reading, waiting for one, and the verbs. New ones: new.py."""
 
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -31,6 +32,7 @@ from holdgate.tasks.schemas import (
     item,
 )
 from holdgate.tasks.search import lists
+from holdgate.tasks.search.counts import tellable, totals
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.search.parameters import parse_filter
 from holdgate.tasks.states import TaskState, TaskVerb
@@ -45,15 +47,26 @@ async def list_tasks(
     request: WebRequest, user: Principal, read: ReadSession, wanted: Annotated[Ordered, QueryString(TaskQuery)]
 ) -> Response[TaskPage]:
     """Newest first unless `sort` says otherwise, without their payloads."""
+    asked = asked_filter(request)
     rows = await lists.list_tasks(
         read,
         user.scope,
-        asked_filter(request),
+        asked,
         position(wanted),
         wanted.limit + 1,
         oldest=wanted.sort == "oldest",
     )
-    return page(request, TaskPage, rows, wanted, item, lambda task: Cursor(task.created_at, task.id))
+    # Of a run that is somebody else's nothing is found, and nothing told.
+    counted = await _count(read, user.scope, asked) if rows or not asked.run_id else None
+    pages = partial(TaskPage, total=counted)
+    return page(request, pages, rows, wanted, item, lambda task: Cursor(task.created_at, task.id))
+
+
+async def _count(session: ReadSession, scope: UUID | None, asked: TaskFilter) -> int | None:
+    if not tellable(asked):
+        return None
+    counts = await totals(session, scope, asked)
+    return sum(n for state, n in counts.items() if not asked.states or state in asked.states)
 
 
 def asked_filter(request: WebRequest) -> TaskFilter:

@@ -53,6 +53,12 @@ def blank_entry(kind: AnyKind, *, as_json: bool, payload: dict[str, Any] | None 
     return PayloadEntry(fields=fields, as_json=as_json or not fields, values=values)
 
 
+def json_entry(entry: PayloadEntry, payload: dict[str, Any] | str) -> PayloadEntry:
+    """The same as JSON, with this payload, its secrets hidden, or this text."""
+    text = payload if isinstance(payload, str) else msgspec.json.format(msgspec.json.encode(masked(payload))).decode()
+    return msgspec.structs.replace(entry, as_json=True, values={**entry.values, JSON_FIELD: text})
+
+
 async def asked_payload(request: WebRequest, kind: AnyKind, old: dict[str, Any] | None = None) -> PayloadEntry:
     """What a form sent: JSON in one field, or the fields of the schema.
 

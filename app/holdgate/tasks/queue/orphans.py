@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import ColumnElement, func, literal, select, text
+from sqlalchemy import ColumnElement, case, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
 from holdgate.stats import counts as stats
+from holdgate.tasks.kinds import all_kinds
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves
 from holdgate.tasks.queue.models import Orphan
@@ -90,7 +91,8 @@ async def bury_orphans(
 async def bury_stuck(
     session: WriteSession, after: timedelta, *, limit: int = 1000, now: datetime | None = None
 ) -> list[MovedTask]:
-    """Bury tasks that one attempt has been running for `after`, though its lease is alive. Its worker drops it."""
+    """Bury tasks that one attempt has been running for `after` and for longer than their kind allows, though its lease
+    is alive. Its worker drops it."""
     return await moves.move_tasks(
         session,
         TaskVerb.BURY,
@@ -110,7 +112,10 @@ async def count_stuck(session: AsyncSession, after: timedelta | None) -> int:
 
 
 def _stuck(after: timedelta, now: datetime | None) -> ColumnElement[bool]:
-    return (Task.state == TaskState.RUNNING) & (Task.claimed_at <= _at(now) - after)
+    # A kind that may take longer is given its time. One that is not known here is seen to by a worker that runs it.
+    known = {kind.name: max(after, kind.timeout) for kind in all_kinds()}
+    allowed = case(known, value=Task.kind, else_=after) if known else literal(after)
+    return (Task.state == TaskState.RUNNING) & Task.kind.in_(known) & (Task.claimed_at <= _at(now) - allowed)
 
 
 def _at(now: datetime | None) -> ColumnElement[datetime]:

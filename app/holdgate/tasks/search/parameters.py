@@ -8,6 +8,9 @@ import msgspec
 from holdgate.core.errors import Invalid
 from holdgate.tasks.search.fields import FilterField
 from holdgate.tasks.search.filters import BY_PARAM, FIELDS, MOST_IDS, TaskFilter
+from holdgate.tasks.states import STANDINGS
+
+TERMS = ("kind", "queue", "state", "owner")  # may be typed where one searches: `kind:http.request`
 
 
 class FilterForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +38,15 @@ class FilterForm(msgspec.Struct, frozen=True, kw_only=True):
     def fields(self, place: str) -> list[FilterField]:
         """Those that the page's form has at this place."""
         return [field for field in FIELDS if field.place == place]
+
+    def suggestions(self) -> list[str]:
+        """What can be typed into the search."""
+        found = []
+        for param in TERMS:
+            field = BY_PARAM[param]
+            options = field.options() if field.options else STANDINGS if param == "state" else ()
+            found += [f"{param}:{option}" for option in options] or [f"{param}:"]
+        return found
 
     def used(self, *places: str) -> bool:
         """Whether one of these places has something filled in."""
@@ -71,9 +83,28 @@ def parse_filter(params: Iterable[tuple[str, str]]) -> FilterForm:
     return FilterForm(wanted=TaskFilter(**wanted), values=values, errors={})
 
 
+def _typed(given: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """With the conditions that stand among the words of a search in fields of their own, unless these say something."""
+    said = {name for name, _ in given}
+    found: list[tuple[str, str]] = []
+    for name, text in given:
+        words = text.split() if name == "q" else []
+        terms = [pair for word in words if (pair := _term(word)) and pair[0] not in said]
+        if terms:
+            found += terms
+            text = " ".join(word for word in words if _term(word) not in terms)
+        found += [(name, text)] if text else []
+    return found
+
+
+def _term(word: str) -> tuple[str, str] | None:
+    name, _, value = word.partition(":")
+    return (name, value) if name in TERMS and value else None
+
+
 def _given(params: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """What is said of our fields. `payload.email:x` may be typed where one searches."""
-    given = [(name, text.strip()) for name, text in params if name in BY_PARAM and text.strip()]
+    """What is said of our fields. `kind:http.request` and `payload.email:x` may be typed where one searches."""
+    given = _typed([(name, text.strip()) for name, text in params if name in BY_PARAM and text.strip()])
     if any(name == "payload" for name, _ in given):
         return given
     return [("payload" if name == "q" and text.startswith("payload.") else name, text) for name, text in given]

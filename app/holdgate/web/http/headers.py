@@ -4,7 +4,7 @@ from holdgate.core.config import Settings
 
 # No script at all: the page of a personal link, and the answers that no handler gave.
 SCRIPTLESS = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; manifest-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 SCRIPTS = SCRIPTLESS.replace("style-src", "script-src 'self'; connect-src 'self'; style-src")

@@ -19,6 +19,7 @@ MAX_FORM = 256 * 1024  # bytes
 MAX_FIELDS = 1000
 UPLOAD = "upload"  # the option of a route that takes files, from people who have signed in
 BY_LINK = "by link"  # or from who has a personal link, which its handler checks before it reads the form
+API_PAGES = ("/api", "/api/docs")
 # Asked by machines, and answered whoever else waits.
 PROBES = (b"/livez", b"/readyz", b"/health", b"/metrics")
 
@@ -111,8 +112,8 @@ def method_sent(scope: Mapping[str, Any]) -> str:
 
 
 def is_api(scope: Mapping[str, Any]) -> bool:
-    """Whether programs ask: they are answered in JSON."""
-    return f"{scope['path']}/".startswith(("/api/", "/mcp/"))
+    """Whether programs ask: they are answered in JSON. The pages that describe the API are for people."""
+    return scope["path"] not in API_PAGES and f"{scope['path']}/".startswith(("/api/", "/mcp/"))
 
 
 def client_address(scope: Mapping[str, Any]) -> str:

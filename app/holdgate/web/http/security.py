@@ -17,6 +17,7 @@ from holdgate.core.config import Settings
 from holdgate.core.errors import AppError, Forbidden
 from holdgate.core.telemetry import log, tracing
 from holdgate.web import errors
+from holdgate.web.http.cors import Cors
 from holdgate.web.http.exchange import Exchange
 from holdgate.web.http.headers import SCRIPTLESS, security_headers
 from holdgate.web.http.request import PROBES, check_fields, is_api, principal
@@ -50,7 +51,7 @@ class Shield:
     def __init__(
         self, app: ASGIApp, settings: Settings, templates: Environment, *, observe: Observe | None = None
     ) -> None:
-        self._app = app
+        self._app = Cors(app, settings.cors_origins) if settings.cors_origins else app
         self._templates = templates
         self._observe = observe
         self._headers = security_headers(settings)
