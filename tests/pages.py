@@ -123,7 +123,7 @@ OPEN = (
     "/review/session/{over}",
     "/review/session/none",
     "/review/none",
-    "/verify/{decided}/none",
+    "/verify/{decided}/{token}",
     "/no/such/page",
 )
 
@@ -185,7 +185,6 @@ NO_PAGES = {
     "/create": "leads to /tasks/new",
     "/jobs": "leads to /tasks",
     "/attention": "for a script",
-    "/manifest.webmanifest": "for browsers",
     "/events": "a stream",
     "/health": "for programs",
     "/health/db": "for programs",

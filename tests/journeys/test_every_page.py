@@ -23,6 +23,8 @@ browser_test = pytest.mark.browser
 
 
 WIDE, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
+SMALLEST, TABLET = ViewportSize(width=320, height=568), ViewportSize(width=1024, height=768)
+WIDEST = ViewportSize(width=1440, height=900)
 # What else can differ in the dark, and on a phone.
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 NARROW = {"runOnly": {"type": "rule", "values": ["color-contrast", "target-size", "scrollable-region-focusable"]}}
@@ -94,7 +96,7 @@ async def looked_at(seen: Seen, path: str, signed_in: bool) -> None:
         assert answer is not None
         assert answer.status == 200 or (400 <= answer.status < 500 and path in REFUSED_PAGES), answer.status
         await page.evaluate(Axe().axe_script)
-        for size in (PHONE, WIDE):
+        for size in (SMALLEST, PHONE, TABLET, WIDE, WIDEST):
             await page.set_viewport_size(size)
             width = await page.evaluate(TOO_WIDE)
             assert width <= 0, f"{width} px too wide at {size['width']}"

@@ -1,6 +1,7 @@
 """The pages of schedules, without htmx: a form with preview, the buttons, whose is whose, what cannot start."""
 
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import text
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
-from tests.elements import invalid, notices, texts
+from tests.elements import elements, invalid, notices, texts
 from tests.factories.people import HTMX, Browser, add_user, is_empty, words
 from tests.factories.schedules import NOON, fire, plan, schedule_of, tasks_of
 from tests.factories.site import browser_of, site_of
@@ -181,3 +182,28 @@ async def test_a_schedule_is_told_only_by_a_post_and_only_what_it_knows(
     assert (await member.get(f"/schedules/{schedule_id}/run")).status_code == 405
     assert (await member.send_form(f"/schedules/{schedule_id}/explode")).status_code == 404
     assert await tasks_of(database, schedule_id) == []
+
+
+async def test_the_payload_has_a_form_made_of_the_kinds_fields(database: Database, member: Browser) -> None:
+    assert elements(await member.get("/schedules/new?kind=test.nothing"), name="p.word")
+    sent = {name: value for name, value in FORM.items() if name != "payload"}
+    made = await member.send_form("/schedules", {**sent, "p.word": "by the form"})
+    assert made.status_code == 303, words(made)
+    here = made.headers["location"]
+    schedule = await schedule_of(database, UUID(here.rpartition("/")[2]))
+    assert schedule.payload == {"word": "by the form"}
+    [word] = elements(await member.get(f"{here}/edit"), name="p.word")
+    assert word.attributes.get("value", word.text) == "by the form"
+    as_json = await member.get(f"{here}/edit?kind=test.nothing&view=json")
+    assert elements(as_json, "textarea", name="payload")
+
+
+async def test_administrators_see_whose_a_schedule_is_and_everybody_its_time_zone(
+    database: Database, transport: httpx.ASGITransport, member: Browser, ann: Principal
+) -> None:
+    await plan(database, ann, zone="Europe/Berlin")
+    own = await member.get("/schedules")
+    assert texts(own, "td", data_label="Time zone") == ["Europe/Berlin"]
+    assert not elements(own, "td", data_label="Owner")
+    async with browser_of(transport, await add_user(database, "root@example.org", "admin")) as admin:
+        assert texts(await admin.get("/schedules"), "td", data_label="Owner") == [ann.email]

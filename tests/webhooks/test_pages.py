@@ -11,8 +11,9 @@ from sqlalchemy import select, text
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
+from holdgate.webhooks import service
 from holdgate.webhooks.models import WebhookEndpoint
-from tests.elements import elements
+from tests.elements import elements, texts
 from tests.factories.approvals import principal
 from tests.factories.people import HTMX, Browser, is_empty, words
 from tests.factories.site import browser_of, site_of
@@ -151,3 +152,19 @@ async def test_somebody_elses_webhook_does_not_exist_but_an_administrator_sees_t
     # An administrator cannot make another person's endpoint hear about everyone.
     widened = await root.send_form(here, {"url": URL, "events": ["task.held"], "everyone": "true"})
     assert widened.status_code == 422
+
+
+async def test_the_list_says_when_it_was_tried_last_and_how_much_has_failed(
+    browser: Browser, database: Database, settings: Settings, ann: Principal
+) -> None:
+    endpoint, _ = await make_endpoint(database, settings, ann, URL)
+    assert texts(await browser.get(LIST), "td", data_label="Failed") == ["–"]
+    async with database.write(ann.actor) as session:
+        sent = [await service.ping(session, ann, endpoint) for _ in range(4)]
+        for delivery in sent[:2]:
+            await service.note_delivered(session, delivery, 204, 0.1)
+        await service.note_failed(session, sent[2], "Refused.")
+    listed = await browser.get(LIST)
+    assert texts(listed, "td", data_label="Failed") == ["1 of 3 (33 %)"]
+    [when] = elements(listed, "td", data_label="Last attempt")
+    assert when.text != "–"

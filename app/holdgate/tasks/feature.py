@@ -6,6 +6,7 @@ FEATURE = Feature(
     pages=(
         "holdgate.tasks.pages.metrics",
         "holdgate.tasks.pages.list",
+        "holdgate.tasks.pages.columns",
         "holdgate.tasks.pages.saved",
         "holdgate.tasks.pages.exports",
         "holdgate.tasks.pages.actions",

@@ -14,7 +14,7 @@ from holdgate.core.db import Session
 from holdgate.core.principal import Principal
 from holdgate.core.tokens import Signer
 from holdgate.web.http import csrf, sessions
-from holdgate.web.http.cookies import FLASH, THEME, drop_cookie, read_cookie, set_cookie
+from holdgate.web.http.cookies import DENSITY, FLASH, THEME, drop_cookie, read_cookie, set_cookie
 from holdgate.web.http.headers import PRIVATE_LINK
 from holdgate.web.http.request import WebRequest, principal, request_id
 
@@ -26,6 +26,7 @@ URL_SIGNS = "/:?#[]@!$&'()*+,;=%~"
 
 
 THEMES = ("light", "dark")
+COMPACT = "compact"
 
 
 class PageContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +41,7 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     now: datetime
     theme: str = ""  # as chosen in this browser; empty: as its system says
+    compact: bool = False  # lists with low rows, as chosen in this browser
 
 
 async def render(
@@ -142,8 +144,13 @@ def page_of(
         flash=flash,
         request_id=request_id(request.scope),
         now=datetime.now(UTC),
-        theme=theme if (theme := read_cookie(request.app.state.settings, request.cookies, THEME)) in THEMES else "",
+        theme=theme if (theme := _chosen(request, THEME)) in THEMES else "",
+        compact=_chosen(request, DENSITY) == COMPACT,
     )
+
+
+def _chosen(request: WebRequest, name: str) -> str:
+    return read_cookie(request.app.state.settings, request.cookies, name)
 
 
 async def _waiting(request: WebRequest) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import segno
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
@@ -28,6 +29,8 @@ from holdgate.cli import main
 from holdgate.core import signing
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from tests.elements import elements, notices
 from tests.factories.approvals import (
     OWNER,
     approval_of,
@@ -232,3 +235,28 @@ async def test_the_receipt_is_there_for_those_concerned_and_for_nobody_else(
         keys = (await phone.get("/.well-known/holdgate-keys.json")).json()["keys"]
         assert receipts.check(expected, keys).problem == ""
         assert (await phone.get(f"/review/{open_one.tokens[0]}/receipt")).status_code == 404
+
+
+async def test_the_code_on_a_printed_receipt_leads_to_whether_it_is_genuine(
+    database: Database, settings: Settings, redis: Redis
+) -> None:
+    asked = await decided(database, settings)
+    owner = await principal(database)
+    async with site_of(settings, database, redis) as site, browser_of(site, owner) as browser, stranger(site) as nobody:
+        page = await browser.get(f"/approvals/{asked.approval_id}/receipt")
+        [link] = [each for each in elements(page, "a", href=True) if "/verify/" in each["href"]]
+        # What the camera sees: the code is drawn of the very address.
+        assert (
+            segno.make(link["href"], error="m").svg_inline(omitsize=True, svgclass="code", lineclass=None) in page.text
+        )
+        genuine = await nobody.get(link["href"].removeprefix(settings.base_url))
+        assert (genuine.status_code, list(notices(genuine))) == (200, ["genuine"])
+        assert asked.version in genuine.text and OWNER not in genuine.text
+        changed = link["href"].removeprefix(settings.base_url)
+        changed = changed[:-3] + ("AAA" if not changed.endswith("AAA") else "BBB")
+        for other in (
+            changed,
+            f"/verify/{uuid7()}/{link['href'].rpartition('/')[2]}",
+            f"/verify/{asked.approval_id}/x",
+        ):
+            assert list(notices(await nobody.get(other))) == ["not-genuine"]

@@ -11,9 +11,9 @@ from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.tasks.search import saved
 from holdgate.tasks.states import TaskState
-from tests.elements import alerts, invalid, texts
+from tests.elements import alerts, elements, invalid, texts
 from tests.factories.approvals import principal
-from tests.factories.people import Browser, words
+from tests.factories.people import HTMX, Browser, words
 from tests.factories.site import browser_of
 from tests.factories.tasks import make_task
 
@@ -149,3 +149,40 @@ async def test_what_is_no_view_is_not_saved(
     assert (await member.send_form("/tasks/views", {"name": name, "params": params})).status_code == 422
     async with database.read() as session:
         assert not await saved.views_of(session, ann)
+
+
+async def test_columns_are_chosen_and_kept_for_the_browser(database: Database, member: Browser, ann: Principal) -> None:
+    await some(database, ann, 1)
+    columns = {element.attributes["data-label"] for element in elements(await member.get("/tasks"), data_label=True)}
+    assert columns == {"Queue", "Priority", "Attempts", "Created"}
+    assert (await member.send_form("/tasks/columns", {"column": ["deadline", "duration", "odd"]})).status_code == 303
+    page = await member.get("/tasks")
+    assert [each.attributes["data-label"] for each in elements(page, data_label=True)] == ["Duration", "Deadline"]
+    boxes = elements(page, "input", name="column")
+    assert [each.attributes["value"] for each in boxes if "checked" in each.attributes] == ["duration", "deadline"]
+    fragment = await member.get("/tasks", headers=HTMX)
+    assert [each.attributes["data-label"] for each in elements(fragment, data_label=True)] == ["Duration", "Deadline"]
+
+
+async def test_lists_are_as_dense_as_the_browser_wants_them(member: Browser) -> None:
+    assert not elements(await member.get("/tasks"), "html", data_density=True)
+    chosen = {"theme": "system", "density": "compact"}
+    assert (await member.send_form("/settings/appearance", chosen)).status_code == 303
+    assert elements(await member.get("/tasks"), "html", data_density="compact")
+
+
+async def test_conditions_may_be_typed_among_the_words_of_the_search(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    [slow] = await some(database, ann, 1, queue="slow", title="One thing")
+    await some(database, ann, 1, title="One thing")
+    await some(database, ann, 1, queue="slow", title="Another")
+    page = await member.get("/tasks?q=thing+queue:slow+state:queued")
+    assert listed(page) == [slow]
+    [box] = elements(page, "input", id="filter-q")
+    assert (box.attributes["value"], box.attributes["list"]) == ("thing", "terms")
+    offered = {each.attributes.get("value") for each in elements(page, "option")}
+    assert {"kind:test.nothing", "state:dead_letter"} <= offered
+    assert "state" in invalid(await member.get("/tasks?q=state:nowhere")) or alerts(
+        await member.get("/tasks?q=state:nowhere")
+    )

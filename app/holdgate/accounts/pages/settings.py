@@ -27,7 +27,7 @@ from holdgate.core.db import Session
 from holdgate.core.errors import Invalid, NotFound, Unauthorized
 from holdgate.core.text import zones
 from holdgate.web.forms import Form, blank, read_form, uploaded
-from holdgate.web.http.cookies import THEME, drop_cookie, set_cookie
+from holdgate.web.http.cookies import DENSITY, THEME, drop_cookie, set_cookie
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import UPLOAD, WebRequest
 from holdgate.web.http.sessions import Read, Write, discard
@@ -66,6 +66,7 @@ class KeyboardForm(msgspec.Struct):
 
 class AppearanceForm(msgspec.Struct):
     theme: Literal["system", "light", "dark"] = "system"
+    density: Literal["comfortable", "compact"] = "comfortable"
 
 
 class SessionRow(msgspec.Struct, frozen=True):
@@ -152,11 +153,14 @@ async def save_appearance(request: WebRequest, user: SignedIn) -> Response[str]:
     """Of this browser: a desk may be dark and a phone not. The server writes it into the page, so nothing flashes."""
     form = await read_form(request, AppearanceForm)
     if form.data is None:
-        raise Invalid("Choose System, Light or Dark.", dict(form.errors))
+        raise Invalid("Choose an option from the list.", dict(form.errors))
     settings: Settings = request.app.state.settings
-    theme = form.data.theme
-    cookie = drop_cookie(settings, THEME) if theme == "system" else set_cookie(settings, THEME, theme, max_age=A_YEAR)
-    return see_other(request, "/settings#appearance", "Saved.", cookies=[cookie])
+    chosen = ((THEME, form.data.theme, "system"), (DENSITY, form.data.density, "comfortable"))
+    cookies = [
+        drop_cookie(settings, name) if value == usual else set_cookie(settings, name, value, max_age=A_YEAR)
+        for name, value, usual in chosen
+    ]
+    return see_other(request, "/settings#appearance", "Saved.", cookies=cookies)
 
 
 @post("/settings/sessions/{session_id:uuid}/revoke", include_in_schema=False)

@@ -19,6 +19,7 @@ from holdgate.core.db import Session
 from holdgate.core.paging import Cursor, Page, paginate
 from holdgate.core.principal import Principal
 from holdgate.tasks.models import Task
+from holdgate.tasks.pages.columns import Column, choices, columns_of
 from holdgate.tasks.search import lists, saved
 from holdgate.tasks.search.counts import tellable, totals, totals_with_mail
 from holdgate.tasks.search.filters import TaskFilter
@@ -90,12 +91,15 @@ class TaskList(msgspec.Struct, frozen=True, kw_only=True):
     owners: dict[UUID, str]
 
 
-class ListPage(msgspec.Struct, frozen=True):
-    """The list with the views a person has saved; `form` is that of saving one more."""
+class ListPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The list with the views a person has saved; `form` is that of saving one more. `columns`: those that are shown,
+    and all there are to `choose` from."""
 
     list: TaskList
     saved: Sequence[SavedView]
     form: Form[msgspec.Struct]
+    columns: tuple[str, ...]
+    choose: Sequence[Column]
 
 
 async def task_list(session: Session, user: Principal, form: FilterForm, asked: Turn, path: str = PATH) -> TaskList:
@@ -198,10 +202,21 @@ def asked_filter(params: Sequence[tuple[str, str]]) -> FilterForm:
 
 
 async def list_page(
-    session: Session, user: Principal, form: FilterForm, asked: Turn, saving: Form[msgspec.Struct] | None = None
+    request: WebRequest,
+    session: Session,
+    user: Principal,
+    form: FilterForm,
+    asked: Turn,
+    saving: Form[msgspec.Struct] | None = None,
 ) -> ListPage:
-    view = await task_list(session, user, form, asked)
-    return ListPage(view, await saved.views_of(session, user), saving or blank())
+    shown = columns_of(request)
+    return ListPage(
+        list=await task_list(session, user, form, asked),
+        saved=await saved.views_of(session, user),
+        form=saving or blank(),
+        columns=shown,
+        choose=choices(shown, owners=user.is_admin),
+    )
 
 
 @get(PATH)
@@ -214,7 +229,7 @@ async def show_tasks(
     sort: FromQuery[str] = "",
 ) -> Response[str]:
     form = asked_filter(list(request.query_params.multi_items()))
-    view = await list_page(read, user, form, Turn(cursor, back, sort))
+    view = await list_page(request, read, user, form, Turn(cursor, back, sort))
     status = 422 if form.errors else 200
     return await render(request, "tasks/list.html", view, nav="tasks", fragment="tasks/_list.html", status=status)
 

@@ -54,7 +54,7 @@ async def save_view(request: WebRequest, user: SignedIn, write: Write) -> Respon
     except Invalid as problem:
         refused: Form[Any] = form.refused(problem)
         await discard(request)
-        view = await list_page(write, user, asked_filter(params), turn, refused)
+        view = await list_page(request, write, user, asked_filter(params), turn, refused)
         return await render(request, "tasks/list.html", view, nav="tasks", status=422)
     return see_other(request, f"{PATH}?{query}", "The view is saved. It is listed above the tasks from now on.")
 

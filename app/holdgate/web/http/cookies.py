@@ -11,7 +11,9 @@ from litestar.datastructures import Cookie
 
 from holdgate.core.config import Settings
 
-SESSION, CSRF, FLASH, ASKING, THEME = "hg_session", "hg_csrf", "hg_flash", "hg_asking", "hg_theme"
+SESSION, CSRF, FLASH, ASKING = "hg_session", "hg_csrf", "hg_flash", "hg_asking"
+# What this browser has chosen.
+THEME, DENSITY, COLUMNS = "hg_theme", "hg_density", "hg_columns"
 
 
 def cookie_name(settings: Settings, name: str) -> str:
