@@ -79,6 +79,7 @@ ROUTES: dict[str, tuple[Any, int, int, int]] = {
     "POST /runs/{run_id}/pause": (None, 200, 404, 200),
     "POST /runs/{run_id}/resume": (None, 409, 404, 409),
     "POST /runs/{run_id}/cancel": (None, 200, 404, 200),
+    "POST /runs/{run_id}/delete": (None, 409, 404, 409),  # its tasks have not ended
     "GET /approvals": (None, 200, 200, 200),
     # Who reads, waits and cancels with a token that asks: tests/approvals/programs.
     "POST /approvals": ({"title": "t"}, 201, 201, 201),

@@ -11,7 +11,7 @@ FEATURE = Feature(
             label="Alarms",
             href="/settings/alarms",
             group="more",
-            rank=55,
+            rank=52,
             words="alerts notify email failures",
         ),
     ),
