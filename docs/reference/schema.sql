@@ -860,8 +860,8 @@ CREATE FUNCTION holdgate.posting_texts_alike(one text, other text) RETURNS boole
   SELECT least(cardinality(a), cardinality(b)) < 30
       OR 10 * (SELECT count(*) FROM (SELECT unnest(a) INTERSECT SELECT unnest(b)) AS shared)
          >= 6 * least(cardinality(a), cardinality(b))
-  FROM (SELECT tsvector_to_array(to_tsvector('simple', left(one, 20000))) AS a,
-               tsvector_to_array(to_tsvector('simple', left(other, 20000))) AS b) AS words
+  FROM (SELECT tsvector_to_array(to_tsvector('simple', left(one, 4000))) AS a,
+               tsvector_to_array(to_tsvector('simple', left(other, 4000))) AS b) AS words
 $$;
 
 CREATE FUNCTION holdgate.queues_log() RETURNS trigger

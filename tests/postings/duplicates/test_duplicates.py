@@ -9,6 +9,7 @@ import pytest
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.postings.duplicates import service as duplicates
+from holdgate.postings.duplicates.conditions import COMPARED
 from holdgate.postings.duplicates.queries import likely_of
 from holdgate.postings.errors import PostingInUse
 from holdgate.postings.formats.likeness import company_key, title_key
@@ -159,3 +160,9 @@ async def test_the_one_that_was_applied_to_is_shown_and_two_under_way_are_not_ma
     async with database.write("test") as session:
         assert await duplicates.mark_same(session, ada, newest, board) == board
     assert {one.id for one in await listed(database, ada)} == {board, site}
+
+
+async def test_of_many_that_are_alike_a_few_are_compared(browser: Browser, database: Database, ada: Principal) -> None:
+    alike = [ON_SITE.replace("reed.example", f"reed{n}.example") for n in range(COMPARED + 3)]
+    ids = await imported(browser, database, ada, *alike)
+    assert {len(found) for found in (await suggested(database, ids)).values()} == {COMPARED}

@@ -9,14 +9,11 @@ from uuid import UUID
 from sqlalchemy import any_, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from holdgate.core.db import WriteSession
-from holdgate.postings.duplicates.conditions import kept, likely_same
+from holdgate.postings.duplicates.conditions import candidates, is_likely, kept
 from holdgate.postings.formats.rows import host_of
 from holdgate.postings.models import DistinctPostings, Posting
-
-MOST = 10  # that are suggested for one posting
 
 
 class LikelySame(NamedTuple):
@@ -48,18 +45,17 @@ class PostingAddress(NamedTuple):
 
 async def likely_of(session: AsyncSession, ids: Sequence[UUID]) -> dict[UUID, list[LikelySame]]:
     """By the posting, oldest first; of its own person."""
-    other = aliased(Posting)
-    columns = [getattr(other, name) for name in LikelySame._fields]
+    one = candidates(*LikelySame._fields, "created_at")
+    columns = [one.c[name] for name in LikelySame._fields]
     found = (
         select(Posting.id, *columns)
-        .join(other, likely_same(Posting, other))
+        .join(one, is_likely(one))
         .where(Posting.id == any_(_ids(ids)))
-        .order_by(Posting.id, other.created_at, other.id)
+        .order_by(Posting.id, one.c.created_at, one.c.id)
     )
     likely: defaultdict[UUID, list[LikelySame]] = defaultdict(list)
     for posting_id, *values in await session.execute(found):
-        if len(likely[posting_id]) < MOST:
-            likely[posting_id].append(LikelySame(*values))
+        likely[posting_id].append(LikelySame(*values))
     return dict(likely)
 
 
