@@ -169,9 +169,8 @@ async def workers(patient: Installation) -> Finding:
 
 async def sweeper(patient: Installation) -> Finding:
     async with patient.database.read() as session:
-        age = await lists.sweeper_age(session)
-        living = [item.worker for item in await lists.list_workers(session) if item.state != "lost"]
-    if age is None and living and all(each.seen_at - each.started_at < patient.bounds.sweep for each in living):
+        age, workers_run = await lists.sweeping(session)
+    if age is None and workers_run is not None and workers_run < patient.bounds.sweep:
         return warn("The workers have just started, and none has swept yet.", "Look again in a few seconds.")
     if age is None:
         return fail(

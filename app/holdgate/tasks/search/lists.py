@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    Interval,
     SQLColumnExpression,
     Text,
     Uuid,
@@ -18,6 +20,7 @@ from sqlalchemy import (
     func,
     select,
     true,
+    type_coerce,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
@@ -171,11 +174,23 @@ async def list_workers(session: AsyncSession) -> list[LivingWorker]:
     ]
 
 
+class Sweeping(NamedTuple):
+    """As of the last heartbeats of living workers: how long ago one last swept, and since when the first has run."""
+
+    age: timedelta | None
+    workers_run: timedelta | None
+
+
+async def sweeping(session: AsyncSession) -> Sweeping:
+    """None, each: no worker."""
+    age = type_coerce(func.now() - func.max(Worker.swept_at), Interval)
+    run = type_coerce(func.max(Worker.seen_at - Worker.started_at), Interval)
+    return Sweeping(*(await session.execute(select(age, run).where(Worker.seen_at > func.now() - ALIVE))).one())
+
+
 async def sweeper_age(session: AsyncSession) -> timedelta | None:
-    """How long ago a living worker last swept, as of its last beat; None: none has."""
-    newest = select(func.now(), func.max(Worker.swept_at)).where(Worker.seen_at > func.now() - ALIVE)
-    now, swept = (await session.execute(newest)).one()
-    return None if swept is None else now - swept
+    """How long ago a living worker last swept, as of its last heartbeat; None: none has."""
+    return (await sweeping(session)).age
 
 
 async def editors_of(session: AsyncSession, task_id: UUID) -> Sequence[str]:
