@@ -8,21 +8,18 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+import holdgate.kinds.email_send  # noqa: F401  (whoever gets a token is told)
 from holdgate.accounts import service as accounts
 from holdgate.accounts.tokens.personal import USUAL, create_token
 from holdgate.core.db import Database
+from tests.company_network import Authority
 from tests.processes import ROOT, environment, free_port, web
 from tests.servers import Servers
 
@@ -38,30 +35,14 @@ def block(beginning: str) -> str:
     return found
 
 
-def certificate(folder: Path) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "holdgate.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    plain = serialization.NoEncryption()
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    (folder / "holdgate.key").write_bytes(pem)
-
-
 def nginx(folder: Path, port: int, behind: int, plain: int) -> list[str]:
     lines = (
         block("# /etc/nginx/conf.d/holdgate.conf")
         .replace("listen 443", f"listen 127.0.0.1:{port}")
         .replace("listen 80", f"listen 127.0.0.1:{plain}")
         .replace("127.0.0.1:8000", f"127.0.0.1:{behind}")
-        .replace("/etc/ssl", str(folder))
+        .replace("/etc/ssl/holdgate.pem", f"{folder}/{NAME}.pem")
+        .replace("/etc/ssl/holdgate.key", f"{folder}/{NAME}.pem")
     )
     paths = "".join(
         f"{kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -76,7 +57,7 @@ def nginx(folder: Path, port: int, behind: int, plain: int) -> list[str]:
 def caddy(folder: Path, port: int, behind: int, plain: int) -> list[str]:
     lines = (
         block("# /etc/caddy/Caddyfile")
-        .replace(f"{NAME} {{", f"{NAME}:{port} {{\n\ttls {folder}/holdgate.pem {folder}/holdgate.key")
+        .replace(f"{NAME} {{", f"{NAME}:{port} {{\n\ttls {folder}/{NAME}.pem {folder}/{NAME}.pem")
         .replace("127.0.0.1:8000", f"127.0.0.1:{behind}")
     )
     options = f"{{\n\tadmin off\n\thttp_port {plain}\n\thttps_port {port}\n\tdefault_bind 127.0.0.1\n}}\n"
@@ -122,9 +103,10 @@ async def test_a_proxy_of_the_page_does_what_the_page_says(
     async with database.write("system") as session:
         person = await accounts.add_user(session, "ann@example.org")
         token = await create_token(session, person.id, name="x", scopes=USUAL, lasts=None)
-    certificate(tmp_path)
+    authority = Authority(tmp_path)
+    authority.server(NAME)  # the file with its certificate and key
     port, behind, plain = free_port(), free_port(), free_port()
-    names = ssl.create_default_context(cafile=str(tmp_path / "holdgate.pem"))
+    names = ssl.create_default_context(cafile=str(authority.file))
     monkeypatch.setattr(socket, "getaddrinfo", partial(led_here, socket.getaddrinfo))
     environ = environment(servers, tmp_path, BASE_URL=f"https://{NAME}:{port}", LOG_FORMAT="json")
     with (
