@@ -46,6 +46,7 @@ CHARTS: dict[str, Chart] = {
             ("paused", "queued"): Way("M205 360 H392 V140", (290, 379)),
             ("later", "holds"): Way("M160 149 V275 H525 V311", (270, 267)),
             ("paused", "holds"): Way("M150 368 V415 H540 V390", (330, 434)),
+            ("refused", "holds"): Way("M815 276 H762 V362 H687", (770, 325), "start"),
             (FRAME, "dead"): Way("M783 370 H813", (774, 375), "end"),
             (FRAME, "cancelled"): Way("M783 455 H813", (774, 460), "end"),
         },
@@ -94,7 +95,7 @@ CHARTS: dict[str, Chart] = {
             ("pending", "cancelled"): Way("M120 218 V360 H413", (300, 352)),
         },
         home="pending",
-        ends=("approved",),
+        ends=("approved", "rejected"),
     ),
 }
 

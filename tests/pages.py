@@ -46,6 +46,7 @@ PAGES = (
     "/approvals/people",
     "/approvals/together?run={run}",
     "/approvals/group/{group}",
+    "/approvals/selection?item={mine}",
     "/approvals/{approval}",
     "/approvals/{mine}",
     "/approvals/{blocks}",

@@ -31,6 +31,7 @@ def environment(servers: Servers, data_dir: Path, **more: str) -> dict[str, str]
         "DATA_DIR": str(data_dir),
         "KINDS": "tests.chaos.kinds",
         "RATE_LIMIT_MAX": "100000",
+        "APPROVAL_UNDO": "0",
         **more,
     }
 

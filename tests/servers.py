@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import text
@@ -25,6 +26,7 @@ def settings_of(servers: Servers, data_dir: Path) -> Settings:
         secret_keys=("a-key-for-tests-only-0123456789abcdef",),
         data_dir=data_dir,
         rate_limit_max=100_000,  # tests press more buttons in a minute than people do
+        approval_undo=timedelta(),  # no test waits for it, but those of it
     )
 
 

@@ -201,6 +201,7 @@ ELSEWHERE = {
     "/admin/users/{user_id:uuid}/enable",
     "/approvals/{approval_id:uuid}/answer-back",
     "/approvals/{approval_id:uuid}/files",
+    "/approvals/undo",  # a moment after a decision
     "/approvals/{approval_id:uuid}/take-back",
     "/approvals/{approval_id:uuid}/withdraw",
     "/bulk/{action_id:uuid}/continue",

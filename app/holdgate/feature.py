@@ -26,6 +26,19 @@ class NavigationItem(msgspec.Struct, frozen=True, kw_only=True):
     only: Literal["", "admin", "development"] = ""
 
 
+class FoundItem(msgspec.Struct, frozen=True):
+    """Something that a search found: where it is, its name and a word about it."""
+
+    href: str
+    label: str
+    note: str = ""
+
+
+class FoundItems(msgspec.Struct, frozen=True):
+    heading: str
+    items: Sequence[FoundItem]
+
+
 class Feature(msgspec.Struct, frozen=True, kw_only=True):
     """
     Args:
@@ -45,6 +58,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
         upkeep: its chores (core/upkeep.py).
         decided: a condition in SQL by which people have decided on a task, of which the id is `tasks.id`
             (tasks/queue/retention.py).
+        finds: what a person may open of what they search for (runs/pages/search.py).
         archive: reads what it has of tasks that are about to be deleted (tasks/queue/archiving.py).
     """
 
@@ -65,6 +79,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     upkeep: str = ""
     decided: str = ""
     archive: str = ""
+    finds: str = ""
 
 
 Part = Literal[
@@ -81,6 +96,7 @@ Part = Literal[
     "upkeep",
     "decided",
     "archive",
+    "finds",
 ]
 
 

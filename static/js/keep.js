@@ -51,11 +51,15 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if (held.length) detail.serverResponse = answer.body.innerHTML;
 });
 
-document.addEventListener("click", ({ target }) => {
-  const region = target.closest("[data-news]")?.closest("[data-live]");
-  if (!region) return;
+// Takes over whatever is new in a region, also under somebody's hands.
+export function renew(region) {
   asked.add(region);
   window.htmx?.trigger(region, "live");
+}
+
+document.addEventListener("click", ({ target }) => {
+  const region = target.closest("[data-news]")?.closest("[data-live]");
+  if (region) renew(region);
 });
 
 // Where the focus was, for the case that its element does not live through the swap.

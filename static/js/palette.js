@@ -1,15 +1,48 @@
 // The command palette: Ctrl+K (or the search link) opens it, arrows go through what is found, Enter opens the first.
-// What is found comes from the server, the same list as on /search.
+// What is found comes from the server, the same list as on /search. The decisions that the open request offers are
+// actions: they come first once one is named in full ("approve"), so that no page is mistaken for one.
 
 const palette = document.getElementById("palette");
 const field = document.getElementById("palette-q");
-const links = () => [...palette.querySelectorAll("#palette-results a")];
+const actions = document.getElementById("palette-commands");
+const links = () => [...palette.querySelectorAll("#palette-commands button, #palette-results a")];
+
+function decide(choice) {
+  const decision = choice.closest("[data-decide]");
+  palette.close();
+  choice.click();
+  const reason = choice.matches("[data-why]") && decision.querySelector("[name=reason]");
+  if (reason) reason.focus({ focusVisible: true });
+  else choice.form.requestSubmit(decision.querySelector("[type=submit]"));
+}
+
+function offer() {
+  const choices = [...document.querySelectorAll("main [data-request] [data-decide] [type=radio]")].filter((each) => each.checkVisibility());
+  const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+  actions.replaceChildren();
+  let named = false;
+  for (const choice of choices) {
+    const verb = choice.labels[0].textContent.trim();
+    const label = `${verb} “${choice.closest("[data-request]").querySelector("h1 bdi").textContent}”`;
+    if (!words.every((word) => label.toLowerCase().includes(word))) continue;
+    named ||= words[0] === verb.toLowerCase();
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: label });
+    button.addEventListener("click", () => decide(choice));
+    const item = document.createElement("li");
+    item.append(button);
+    actions.append(item);
+  }
+  const results = document.getElementById("palette-results");
+  if (named) results.before(actions);
+  else results.after(actions);
+}
 
 function open() {
   const search = document.getElementById("filter-q");
   if (location.pathname.endsWith("/search") && search) return search.focus();
   if (!palette.open) palette.showModal();
   field.select();
+  offer();
   window.htmx?.trigger(field, "palette:open");
 }
 
@@ -36,6 +69,7 @@ if (palette) {
       step(event.key === "ArrowDown" ? 1 : -1);
     }
   });
+  field.addEventListener("input", offer);
   // Enter opens the first of what is listed for what is typed: when that is still on its way, as soon as it is there.
   let listed = null, wanted = false;
   const form = palette.querySelector("form[action]");

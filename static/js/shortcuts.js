@@ -1,5 +1,5 @@
 // Single keys, while nobody types: those of elements with data-keys="g r" press that element, a field gets the focus
-// and a box is ticked (what stands in a row only while the focus is in that row); j and k walk the rows of the page's list, o opens, x chooses;
+// and a box is ticked, a choice chosen (what stands in a row only while the focus is in that row); j and k walk the rows of the page's list, o opens, x chooses;
 // / goes to the list's field, ? shows all keys. Not loaded for people who have switched
 // single keys off.
 
@@ -16,11 +16,12 @@ const handle = (row) => row.querySelector(".main-cell a") ?? row.querySelector("
 
 function walk(by) {
   const all = rows();
-  const here = all.indexOf(document.activeElement?.closest("tr[id]"));
+  const here = all.indexOf(document.activeElement?.closest("tr[id]") ?? document.querySelector("main tr[data-open]"));
   const next = all[here < 0 ? (by > 0 ? 0 : all.length - 1) : here + by];
   if (!next) return;
   handle(next)?.focus({ focusVisible: true });
   next.scrollIntoView({ block: "nearest" });
+  next.dispatchEvent(new CustomEvent("holdgate:row", { bubbles: true }));
 }
 
 const own = {
@@ -56,8 +57,9 @@ document.addEventListener("keydown", (event) => {
   if (exact) {
     event.preventDefault();
     typed = [];
-    if (exact.matches("input:not([type=checkbox]), select, textarea")) exact.focus({ focusVisible: true });
-    else exact.click();
+    if (exact.matches("input:not([type=checkbox], [type=radio]), select, textarea")) return exact.focus({ focusVisible: true });
+    exact.click();
+    if (exact.matches("[type=radio]") && document.activeElement?.tagName !== "TEXTAREA") exact.focus({ focusVisible: true });
   } else if (!elements.length) {
     typed = [];
     if (own[event.key]) {

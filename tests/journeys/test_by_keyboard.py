@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
@@ -20,6 +20,7 @@ from tests.pages import BY_KEYBOARD
 pytestmark = pytest.mark.browser
 
 ROOT = "root@example.org"
+ONE_PANE = ViewportSize(width=1024, height=900)  # of the inbox
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ async def test_from_signing_in_to_a_finished_run(
     Only the résumé is chosen otherwise: that is a dialog of the system.
     """
     installation.holdgate("user", "add", ANN)
-    page = await (await browser.new_context(viewport={"width": 1280, "height": 900})).new_page()
+    page = await (await browser.new_context(viewport=ONE_PANE)).new_page()
     keys = Keys(page)
     await page.goto(f"{installation.base}/login")
     await keys.to("Email address")
@@ -110,7 +111,7 @@ async def test_a_question_is_decided_in_the_inbox(
     database: Database, settings: Settings, root: Principal, open_page: OpenPage
 ) -> None:
     asked = await put_question(database, settings, recipients=(ROOT,))
-    page = await open_page(root, "/approvals")
+    page = await open_page(root, "/approvals", viewport=ONE_PANE)
     keys = Keys(page)
     await keys.go("May it go on?")
     await heading(page, "May it go on?")
@@ -183,7 +184,7 @@ async def test_tab_goes_through_the_whole_page_in_the_order_it_is_read_and_out_a
     await make_task(database, owner_id=root.id)
     await buried(database, 1, owner_id=root.id)
     await put_question(database, settings, recipients=(ROOT,))
-    page = await open_page(root, path)
+    page = await open_page(root, path, viewport=ONE_PANE)
     assert await page.locator("[tabindex]:not([tabindex='0']):not([tabindex='-1'])").count() == 0
     keys = Keys(page)
     for _ in range(200):

@@ -61,5 +61,6 @@ FEATURE = Feature(
     metrics="holdgate.approvals.figures.metrics:families",
     upkeep="holdgate.approvals.upkeep:UPKEEP",
     decided="holdgate.approvals.evidence.archive:DECIDED",
+    finds="holdgate.approvals.requests.narrowing:like",
     archive="holdgate.approvals.evidence.archive:requests_of",
 )

@@ -46,7 +46,7 @@ APPROVAL_MACHINE: Machine[ApprovalState, ApprovalVerb] = Machine(
     ApprovalState,
     {
         ApprovalVerb.APPROVE: (_PENDING, (ApprovalState.APPROVED,)),
-        ApprovalVerb.TAKE_BACK: ((ApprovalState.APPROVED,), _PENDING),
+        ApprovalVerb.TAKE_BACK: ((ApprovalState.APPROVED, ApprovalState.REJECTED), _PENDING),
         ApprovalVerb.ANSWER: (_PENDING, (ApprovalState.ANSWERED,)),
         ApprovalVerb.REJECT: (_PENDING, (ApprovalState.REJECTED,)),
         ApprovalVerb.REQUEST_CHANGES: (_PENDING, (ApprovalState.CHANGES_REQUESTED,)),

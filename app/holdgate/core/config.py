@@ -61,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     approvals_at_once: int = 10
     digest_after: int = 3
     approval_take_back: timedelta = timedelta()
+    approval_undo: timedelta = timedelta(seconds=10)
     applications_per_host: int = 10
     approval_requests_open: int = 200
     approval_requests_per_hour: int = 500

@@ -50,7 +50,7 @@ async def render(
     view: Any = None,
     *,
     nav: str = "",
-    fragment: str | None = None,
+    fragment: str | Mapping[str, str] | None = None,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
     cookies: list[Cookie] | None = None,
@@ -60,13 +60,15 @@ async def render(
 
     Args:
         view: one frozen object, the template's `view`.
+        fragment: of a page with several parts that are fetched apart, by the id of the part.
         nav: which entry of the navigation is the current one.
         status: 422 for a form that is shown again. From 400 on, what the transaction did is undone first.
         keep: do not undo it (a counted wrong guess).
     """
     if status >= 400 and not keep:
         await sessions.discard(request)
-    partial = fragment is not None and wants_fragment(request)
+    part = fragment.get(request.headers.get("HX-Target", "")) if isinstance(fragment, Mapping) else fragment
+    partial = part is not None and wants_fragment(request)
     settings: Settings = request.app.state.settings
     page = page_of(
         request,
@@ -74,13 +76,13 @@ async def render(
         waiting=0 if partial else await _waiting(request),
         flash=() if partial else _flash(request),
     )
-    chosen = fragment if partial and fragment is not None else template
+    chosen = part if partial and part is not None else template
     text = request.app.state.templates.get_template(chosen).render(view=view, page=page)
     return Response(
         text,
         status_code=status,
         media_type="text/html",
-        headers={"Vary": "HX-Request", **(headers or {})},
+        headers={"Vary": "HX-Request, HX-Target" if isinstance(fragment, Mapping) else "HX-Request", **(headers or {})},
         cookies=[*(cookies or ()), *([drop_cookie(settings, FLASH)] if page.flash else ())],
     )
 

@@ -99,7 +99,7 @@ async def test_an_admin_is_offered_no_decision_that_is_for_people_of_a_group(
         page = await boss.get("/approvals?show=all")
     assert str(counted.approval_id) in ROW.findall(page.text)
     [offered] = elements(page, "a", data_keys="a")
-    assert offered["href"] == f"/approvals/{free.approval_id}#decide-approve"
+    assert offered["href"] == f"/approvals/{free.approval_id}?show=all#decide-approve"
 
 
 async def test_many_groups_take_no_more_statements(

@@ -4,16 +4,20 @@ import asyncio
 from datetime import datetime, timedelta
 
 import httpx
+import msgspec
 import pytest
+from redis.asyncio import Redis
 from sqlalchemy import func, select, text
 
 from holdgate.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
-from holdgate.approvals.models import ApprovalEvent
+from holdgate.approvals.models import Approval, ApprovalEvent
 from holdgate.approvals.pages import review
 from holdgate.approvals.requests import deciding, undoing
+from holdgate.approvals.values import Asker
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import AppError
+from holdgate.core.ids import uuid7
 from holdgate.runs import queries as run_queries
 from holdgate.runs import service as runs
 from holdgate.runs.states import RunVerb
@@ -22,7 +26,7 @@ from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskVerb
-from tests.elements import alerts, notices
+from tests.elements import alerts, elements, notices
 from tests.factories.approvals import (
     OWNER,
     THREE,
@@ -286,3 +290,42 @@ async def test_whoever_had_rejected_undoes_nothing(database: Database, settings:
         await take_back(database, asked, 0)
     await take_back(database, asked, 1)
     assert [vote.verb for vote in await votes_of(database, asked)] == ["reject", "approve"]
+
+
+async def test_a_rejection_of_the_inbox_is_undone_in_time_and_asks_again(
+    database: Database, settings: Settings, redis: Redis
+) -> None:
+    window = timedelta(seconds=10)
+    owner = await principal(database)
+    asked = await put_question(database, settings)
+    with_undo = msgspec.structs.replace(settings, approval_undo=window)
+    async with site_of(with_undo, database, redis) as transport, browser_of(transport, owner) as browser:
+        form = {"decision": "reject", "reason": "no", "version": asked.version}
+        answer = await browser.send_form(f"/approvals/{asked.approval_id}/decision", form)
+        inbox = await browser.get(answer.headers["location"])
+        assert [each["value"] for each in elements(inbox, "input", name="item")][:1] == [str(asked.approval_id)]
+        undone = await browser.send_form("/approvals/undo", {"item": str(asked.approval_id)})
+        assert undone.headers["location"] == f"/approvals/{asked.approval_id}"
+    task = await task_of(database, asked.task_id)
+    assert (task.state, task.finished_at, await votes_of(database, asked)) == ("pending_approval", None, [])
+    assert (await verbs_of(database, asked.task_id))[-2:] == ["reject", "take_back"]
+    async with database.write(owner.actor) as session:
+        await deciding.decide_signed_in(session, owner, asked.approval_id, reject(asked), source="")
+        decided_at = (await session.get_one(Approval, asked.approval_id)).decided_at
+        assert decided_at is not None
+        for when, by in ((decided_at + window, window), (None, timedelta())):  # too late; no window
+            with pytest.raises(TooLateToTakeBack):
+                await undoing.take_back_signed_in(session, owner, asked.approval_id, window=by, now=when)
+    assert (await task_of(database, asked.task_id)).state == "rejected"
+
+
+async def test_a_program_that_was_told_of_a_rejection_finds_it_final(database: Database, settings: Settings) -> None:
+    owner = await principal(database)
+    asked = await put_question(database, settings, asker=Asker("A program", uuid7()))
+    window = timedelta(seconds=10)
+    async with database.write(owner.actor) as session:
+        await deciding.decide_signed_in(session, owner, asked.approval_id, reject(asked), source="")
+    async with database.write(owner.actor) as session:
+        assert await undoing.offered_among(session, owner, [asked.approval_id], window) == []
+        with pytest.raises(TooLateToTakeBack):
+            await undoing.take_back_signed_in(session, owner, asked.approval_id, window=window)

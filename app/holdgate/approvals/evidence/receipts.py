@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.approvals import values
 from holdgate.approvals.errors import NoReceipt
 from holdgate.approvals.models import Approval, Recipient, Vote
-from holdgate.approvals.rules import queries, recipient_queries
+from holdgate.approvals.rules import recipient_queries, undo_queries
 from holdgate.approvals.states import ApprovalState
 from holdgate.core import signing
 from holdgate.core.config import Settings
@@ -53,7 +53,9 @@ async def exists(session: AsyncSession, approval: Approval) -> bool:
     """Whether the decision stands."""
     if approval.state not in DECIDED:
         return False
-    return approval.goes_on_at is None or not await queries.waits_until(session, approval.task_id, approval.goes_on_at)
+    return approval.goes_on_at is None or not await undo_queries.waits_until(
+        session, approval.task_id, approval.goes_on_at
+    )
 
 
 async def receipt_of(session: AsyncSession, settings: Settings, approval: Approval) -> Receipt:

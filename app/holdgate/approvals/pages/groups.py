@@ -1,5 +1,8 @@
-"""Deciding many questions of a run at once: every item with what is shown, one decision for those chosen."""
+"""Deciding many requests at once, those alike of a run or those ticked in the inbox: as a table of what differs, with
+their forms, and one decision for those chosen."""
 
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -7,8 +10,12 @@ import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
-from holdgate.approvals.pages.question import QuestionView, SentDecisions, decision_of, question_view
-from holdgate.approvals.requests import deciding, grouping
+from holdgate.approvals.models import Approval
+from holdgate.approvals.pages.address import InboxAddress, id_of, read_address
+from holdgate.approvals.pages.comparison import Comparison, comparisons
+from holdgate.approvals.pages.inbox import window
+from holdgate.approvals.pages.question import ANSWER, QuestionView, SentDecisions, decision_of, question_view
+from holdgate.approvals.requests import deciding, grouping, undoing
 from holdgate.approvals.requests.grouping import CHUNK, MOST, ApprovalGroup, Chosen, Result
 from holdgate.approvals.values import Decision
 from holdgate.core.db import Session
@@ -17,26 +24,47 @@ from holdgate.core.principal import Principal
 from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest, client_address
 from holdgate.web.http.sessions import Read
-from holdgate.web.render import render, see_other
+from holdgate.web.render import render, see_other, wants_fragment
 
 DONE = {"approve": "approved", "reject": "rejected", "request_changes": "sent back for changes"}
 
 
 class GroupPage(msgspec.Struct, frozen=True, kw_only=True):
-    """`chosen` holds the ids ticked before; `results` what became of those just decided, when some were refused."""
+    """`action`: where the form goes. `chosen` holds the ids ticked before; `results` what became of those just decided,
+    when some were refused. `others`: chosen, and not to be decided with these, as what they offer is something else.
+    """
 
-    key: str
-    questions: list[QuestionView]
-    run_id: UUID | None
+    action: str
+    comparisons: list[Comparison]
+    address: InboxAddress = InboxAddress()
+    run_id: UUID | None = None
     sent: SentDecisions = SentDecisions()
     chosen: frozenset[str] = frozenset()
     all: bool = False
     message: str = ""
     results: list[Result] = []
+    others: list[Approval] = []
+
+    @property
+    def questions(self) -> list[QuestionView]:
+        return [question for each in self.comparisons for question in each.questions]
 
     @property
     def full(self) -> bool:
         return len(self.questions) == MOST
+
+
+class SentTogether(msgspec.Struct, frozen=True):
+    """One decision for the requests of `entries`, each with its version; `forms` as they were left."""
+
+    decision: SentDecisions
+    entries: list[str]
+    forms: dict[UUID, dict[str, Any]]
+    all: bool = False
+
+    @property
+    def chosen(self) -> frozenset[str]:
+        return frozenset(entry.partition(":")[0] for entry in self.entries)
 
 
 class Together(msgspec.Struct, frozen=True):
@@ -44,10 +72,58 @@ class Together(msgspec.Struct, frozen=True):
     run_id: UUID
 
 
-async def _page(session: Session, by: Principal, key: str, **more: Any) -> GroupPage:
+def views(
+    items: Sequence[Approval],
+    forms: Mapping[UUID, dict[str, Any]] = MappingProxyType({}),
+    results: Sequence[Result] = (),
+    tokens: Mapping[UUID, str] = MappingProxyType({}),
+) -> list[Comparison]:
+    """Side by side, with what was entered into their forms and what of it is wrong.
+
+    Args:
+        tokens: of the personal links behind which they are, by the requests' ids.
+    """
+    wrong = {result.id: dict(result.fields) for result in results}
+    return comparisons(
+        [
+            question_view(
+                item,
+                token=tokens.get(item.id, ""),
+                sent=SentDecisions(version=item.version, answers=forms.get(item.id), errors=wrong.get(item.id, {})),
+            )
+            for item in items
+        ]
+    )
+
+
+async def _group(session: Session, by: Principal, key: str, sent: SentTogether | None = None, **more: Any) -> GroupPage:
     items = await grouping.members(session, by, key)
     run_id = await grouping.run_of(session, items[0]) if items else None
-    return GroupPage(key=key, questions=[question_view(item) for item in items], run_id=run_id, **more)
+    return _page(f"/approvals/group/{key}", items, sent, run_id=run_id, **more)
+
+
+async def _selection(
+    session: Session, by: Principal, ids: Sequence[UUID], sent: SentTogether | None = None, **more: Any
+) -> GroupPage:
+    """Those chosen that offer what the first of them offers."""
+    items = await grouping.selected(session, by, ids)
+    same = [item for item in items if item.choices == items[0].choices]
+    others = [item for item in items if item not in same]
+    chosen = frozenset(str(item.id) for item in same)
+    return _page("/approvals/selection", same, sent, **{"chosen": chosen, "others": others, **more})
+
+
+def _page(action: str, items: Sequence[Approval], sent: SentTogether | None, **more: Any) -> GroupPage:
+    if sent is not None:
+        more = {"chosen": sent.chosen, "all": sent.all, "sent": sent.decision, **more}
+    forms = sent.forms if sent is not None else {}
+    return GroupPage(action=action, comparisons=views(items, forms, more.get("results", ())), **more)
+
+
+async def _render(request: WebRequest, view: GroupPage, status: int = 200) -> Response[str]:
+    status = 422 if status >= 400 and wants_fragment(request) else status
+    parts = {"pane": "approvals/_together.html"}
+    return await render(request, "approvals/group.html", view, nav="approvals", fragment=parts, status=status)
 
 
 @get("/approvals/together")
@@ -61,36 +137,86 @@ async def show_together(request: WebRequest, user: SignedIn, read: Read, run: Fr
 
 @get("/approvals/group/{key:str}")
 async def show_group(request: WebRequest, user: SignedIn, read: Read, key: FromPath[str]) -> Response[str]:
-    return await render(request, "approvals/group.html", await _page(read, user, key), nav="approvals")
+    return await _render(request, await _group(read, user, key))
+
+
+@get("/approvals/selection")
+async def show_selection(request: WebRequest, user: SignedIn, read: Read) -> Response[str]:
+    """Those that were ticked in the inbox."""
+    ids = [id for text in request.query_params.getall("item", [])[:MOST] if (id := id_of(text))]
+    return await _render(request, await _selection(read, user, ids))
 
 
 @post("/approvals/group/{key:str}")
 async def decide_group(request: WebRequest, user: SignedIn, key: FromPath[str]) -> Response[Any]:
     """One decision for all that were chosen. Those that cannot be decided any more are told one by one."""
-    form = await request.form()
-    everything = form.get("all") == "true"
-    entries = [str(entry) for entry in form.getall("shown" if everything else "item", [])]
-    sent = SentDecisions(decision=str(form.get("decision", "")), reason=str(form.get("reason", "")))
+
+    async def page(session: Session, **more: Any) -> GroupPage:
+        return await _group(session, user, key, **more)
+
+    return await _decide(request, user, key, await read_together(request), page)
+
+
+@post("/approvals/selection")
+async def decide_selection(request: WebRequest, user: SignedIn) -> Response[Any]:
+    sent = await read_together(request)
+    shown = [id for entry in await _shown(request) if (id := id_of(entry.partition(":")[0]))]
+
+    async def page(session: Session, **more: Any) -> GroupPage:
+        return await _selection(session, user, shown, **more)
+
+    return await _decide(request, user, None, sent, page)
+
+
+async def _decide(
+    request: WebRequest, user: Principal, key: str | None, sent: SentTogether, page: Callable[..., Awaitable[GroupPage]]
+) -> Response[Any]:
+    database = request.app.state.database
     try:
-        decision, chosen = checked(sent, entries)
+        decision, chosen = checked(sent.decision, sent.entries)
     except Invalid as problem:
-        sent = msgspec.structs.replace(sent, errors=problem.fields)
-        ticked = frozenset(entry.partition(":")[0] for entry in entries)
-        async with request.app.state.database.read() as read:
-            view = await _page(read, user, key, sent=sent, chosen=ticked, all=everything, message=str(problem))
-        return await render(request, "approvals/group.html", view, nav="approvals", status=problem.status)
+        told = msgspec.structs.replace(sent.decision, errors=problem.fields)
+        again = msgspec.structs.replace(sent, decision=told)
+        async with database.read() as read:
+            view = await page(read, sent=again, message=str(problem))
+        return await _render(request, view, problem.status)
     source = f"{client_address(request.scope)}, {len(chosen)} decided together"
     results: list[Result] = []
     for start in range(0, len(chosen), CHUNK):
-        async with request.app.state.database.write(user.actor) as write:
+        async with database.write(user.actor) as write:
             chunk = chosen[start : start + CHUNK]
-            results += await grouping.decide_chunk(write, user, key, chunk, decision, source=source)
-    if all(not result.problem for result in results):
-        word = DONE.get(decision.verb or "", "decided")
-        return see_other(request, "/approvals", f"{len(results)} {word}.")
-    async with request.app.state.database.read() as read:
-        view = await _page(read, user, key, results=results)
-    return await render(request, "approvals/group.html", view, nav="approvals", status=409)
+            results += await grouping.decide_chunk(
+                write, user, key, chunk, decision, source=source, forms=sent.forms, undo=window(request)
+            )
+    if any(result.problem for result in results):
+        async with database.read() as read:
+            view = await page(read, sent=sent, results=results)
+        return await _render(request, view, 409)
+    here = read_address(request)
+    async with database.read() as read:
+        decided = await undoing.offered_among(read, user, [result.id for result in results], window(request))
+    word = DONE.get(decision.verb or "", "decided")
+    said = "" if wants_fragment(request) else f"{len(results)} {word}."
+    return see_other(request, here.to("/approvals", [one.id for one in decided]), said)
+
+
+async def read_together(request: WebRequest) -> SentTogether:
+    """What the form of many requests sent: `item` names those chosen, `filled` those of which it has the form."""
+    form = await request.form()
+    everything = form.get("all") == "true"
+    entries = [str(entry) for entry in form.getall("shown" if everything else "item", [])]
+    forms: dict[str, dict[str, Any]] = {str(id_of(str(entry)) or ""): {} for entry in form.getall("filled", [])[:MOST]}
+    for name in form:
+        if name.startswith(ANSWER):
+            id, _, field = name.removeprefix(ANSWER).partition(".")
+            texts = [value for value in form.getall(name) if isinstance(value, str)]
+            forms.get(id, {})[field] = texts[0] if len(texts) == 1 else texts
+    decision = SentDecisions(decision=str(form.get("decision", "")), reason=str(form.get("reason", "")))
+    return SentTogether(decision, entries, {UUID(id): answers for id, answers in forms.items() if id}, everything)
+
+
+async def _shown(request: WebRequest) -> list[str]:
+    return [str(entry) for entry in (await request.form()).getall("shown", [])[:MOST]]
 
 
 def checked(sent: SentDecisions, entries: list[str]) -> tuple[Decision, list[Chosen]]:
@@ -117,4 +243,4 @@ def checked(sent: SentDecisions, entries: list[str]) -> tuple[Decision, list[Cho
     return decision, chosen
 
 
-handlers = [show_together, show_group, decide_group]
+handlers = [show_together, show_group, show_selection, decide_group, decide_selection]

@@ -9,8 +9,9 @@ from litestar.params import FromPath, FromQuery
 
 from holdgate.approvals.errors import ApprovalNotFound
 from holdgate.approvals.pages import review
-from holdgate.approvals.pages.groups import checked
-from holdgate.approvals.pages.question import QuestionView, SentDecisions, question_view
+from holdgate.approvals.pages.comparison import Comparison
+from holdgate.approvals.pages.groups import SentTogether, checked, read_together, views
+from holdgate.approvals.pages.question import SentDecisions
 from holdgate.approvals.pages.review import LIMIT, check_robot, read_link_form, show_asked
 from holdgate.approvals.requests import grouping, sessions
 from holdgate.approvals.requests.grouping import Result
@@ -37,7 +38,7 @@ class TogetherPage(msgspec.Struct, frozen=True, kw_only=True):
 
     session: ReviewSession
     key: str
-    questions: list[QuestionView]
+    comparisons: list[Comparison]
     stamp: str
     sent: SentDecisions = SentDecisions()
     chosen: frozenset[str] = frozenset()
@@ -74,19 +75,18 @@ async def decide_together(request: WebRequest) -> Response[Any]:
     """One decision for those chosen, as of a person who has signed in."""
     fields = await read_link_form(request)
     token, key = fields.get("token", ""), fields.get("key", "")
-    entries = [str(entry) for entry in (await request.form()).getall("item", [])]
-    sent = SentDecisions(decision=fields.get("decision", ""), reason=fields.get("reason", ""))
+    sent = await read_together(request)
     database = request.app.state.database
     async with database.read() as read:
         session = await sessions.session_of(read, key_of(token), token)
     try:
         async with database.read() as read:
             await check_robot(read, _form_time(request, session, key), fields, quickest=review.TOO_QUICK)
-        decision, chosen = checked(sent, entries)
+        decision, chosen = checked(sent.decision, sent.entries)
     except Invalid as problem:
-        sent = msgspec.structs.replace(sent, errors=problem.fields)
-        ticked = frozenset(entry.partition(":")[0] for entry in entries)
-        return await _again(request, token, key, problem.status, sent=sent, chosen=ticked, message=str(problem))
+        told = msgspec.structs.replace(sent.decision, errors=problem.fields)
+        again = msgspec.structs.replace(sent, decision=told)
+        return await _again(request, token, key, problem.status, again, message=str(problem))
     keys = {item.approval.id: key_of(item_token(token, item.recipient.id)) for item in session.open}
     source = f"{client_address(request.scope)}, {len(chosen)} decided together"
     holder = principal(request.scope)
@@ -95,31 +95,39 @@ async def decide_together(request: WebRequest) -> Response[Any]:
         async with database.write(f"recipient:{session.digest.email}") as write:
             decide = grouping.by_links(write, keys, source=source, holder=holder)
             chunk = chosen[start : start + grouping.CHUNK]
-            results += await grouping.decide_each(write, key, chunk, decision, decide)
+            results += await grouping.decide_each(write, key, chunk, decision, decide, sent.forms)
             await sessions.go_on(write, key_of(token))
     if all(not result.problem for result in results):
         return see_other(request, f"/review/session/{token}")
-    return await _again(request, token, key, 409, results=results)
+    return await _again(request, token, key, 409, sent, results=results)
 
 
-async def _again(request: WebRequest, token: str, key: str, status: int, **more: Any) -> Response[str]:
+async def _again(
+    request: WebRequest, token: str, key: str, status: int, sent: SentTogether, **more: Any
+) -> Response[str]:
     async with request.app.state.database.read() as read:
-        view = await _together(request, read, token, key, **more)
+        view = await _together(request, read, token, key, sent, **more)
     return await render_private(request, "approvals/session_together.html", view, status=status)
 
 
-async def _together(request: WebRequest, session: Session, token: str, key: str, **more: Any) -> TogetherPage:
+async def _together(
+    request: WebRequest, session: Session, token: str, key: str, sent: SentTogether | None = None, **more: Any
+) -> TogetherPage:
     """Raises ApprovalNotFound."""
     found = await sessions.session_of(session, key_of(token), token)
     await deadlines.show_zone_of(session, found.digest.email)
     alike = found.alike(key)
-    if not alike and not more:
+    if not alike and sent is None:
         raise ApprovalNotFound
+    if sent is not None:
+        more = {"sent": sent.decision, "chosen": sent.chosen, **more}
+    tokens = {item.approval.id: item_token(token, item.recipient.id) for item in alike}
+    forms = sent.forms if sent is not None else {}
     await digest_queries.load_whole(session, [item.approval for item in alike])
     return TogetherPage(
         session=found,
         key=key,
-        questions=[question_view(item.approval, token=item_token(token, item.recipient.id)) for item in alike],
+        comparisons=views([item.approval for item in alike], forms, more.get("results", ()), tokens),
         stamp=await _form_time(request, found, key).stamp(session),
         **more,
     )

@@ -1,7 +1,7 @@
 """Taking the decision of a person. Every rule about who may decide what, and when, is enforced here."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -65,11 +65,16 @@ async def decide_signed_in(
     decision: Decision,
     *,
     source: str,
+    undo: timedelta = timedelta(),
     now: datetime | None = None,
 ) -> Approval:
-    """A signed-in person decides: one of those asked, the owner where others were not named to answer, or an admin."""
+    """A signed-in person decides: one of those asked, the owner where others were not named to answer, or an admin.
+
+    Args:
+        undo: how long an approved task waits at least, so that the approval can be undone.
+    """
     approval = await decidable(session, by, approval_id)
-    return await _decide(session, approval, decision, by=by.email, source=f"signed in, {source}", now=now)
+    return await _decide(session, approval, decision, by=by.email, source=f"signed in, {source}", undo=undo, now=now)
 
 
 async def decidable(session: Session, by: Principal, approval_id: UUID) -> Approval:
@@ -91,7 +96,14 @@ async def decidable(session: Session, by: Principal, approval_id: UUID) -> Appro
 
 
 async def _decide(
-    session: WriteSession, approval: Approval, decision: Decision, *, by: str, source: str, now: datetime | None
+    session: WriteSession,
+    approval: Approval,
+    decision: Decision,
+    *,
+    by: str,
+    source: str,
+    undo: timedelta = timedelta(),
+    now: datetime | None,
 ) -> Approval:
     """Count one person's decision; when it settles the question, close that and move its task, together.
 
@@ -138,6 +150,7 @@ async def _decide(
         reason=_reasons(votes),
         answer=votes[-1].answer,
         option=votes[-1].option,
+        undo=undo,
         along=along,
         now=now,
     )

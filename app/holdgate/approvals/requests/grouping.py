@@ -1,8 +1,9 @@
-"""One decision for many: the open questions of a run that differ only in what they are about."""
+"""One decision for many: the open questions of a run that differ only in what they are about, or those one chose."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -14,10 +15,10 @@ from holdgate.approvals.models import Approval, Vote
 from holdgate.approvals.requests import deciding
 from holdgate.approvals.rules import queries
 from holdgate.approvals.rules.visibility import to_decide
-from holdgate.approvals.states import ApprovalState
+from holdgate.approvals.states import ApprovalState, HoldType
 from holdgate.approvals.values import Decision, fields_of
 from holdgate.core.db import WriteSession
-from holdgate.core.errors import AppError
+from holdgate.core.errors import AppError, Invalid
 from holdgate.core.principal import Principal
 from holdgate.core.text.addresses import canonical_address
 from holdgate.runs import lookup as runs
@@ -30,6 +31,9 @@ GROUPS = 20
 
 # Decides one request, or raises what refuses it.
 Decide = Callable[[UUID, Decision], Awaitable[None]]
+Forms = Mapping[UUID, Mapping[str, Any]]
+AS_PROPOSED: Forms = MappingProxyType({})
+AS_SENT: Mapping[str, str] = MappingProxyType({})  # nothing of it is wrong
 
 
 class ApprovalGroup(NamedTuple):
@@ -51,12 +55,14 @@ class Chosen(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What became of one: `problem` is empty for a decision that counted, `status` is that of a refusal."""
+    """What became of one: `problem` is empty for a decision that counted, `status` is that of a refusal, and `fields`
+    has a sentence for each part of its form that is wrong."""
 
     id: UUID
     title: str
     problem: str
     status: int = 200
+    fields: Mapping[str, str] = AS_SENT
 
 
 def _for(by: Principal, everyone: bool) -> ColumnElement[bool]:
@@ -95,26 +101,43 @@ async def members(session: AsyncSession, by: Principal, key: str) -> list[Approv
     return list(found.scalars())
 
 
+async def selected(session: AsyncSession, by: Principal, ids: Sequence[UUID]) -> list[Approval]:
+    """Those of a selection that this person may decide, in the order of the inbox."""
+    mine = Approval.state == ApprovalState.PENDING if by.is_admin else to_decide(by)
+    found = await session.execute(
+        select(Approval)
+        .where(Approval.id.in_(ids), Approval.hold == HoldType.APPROVAL, mine)
+        .order_by(Approval.expires_at.nulls_last(), Approval.id)
+        .limit(MOST)
+    )
+    return list(found.scalars())
+
+
 async def decide_chunk(
     session: WriteSession,
     by: Principal,
-    key: str,
+    key: str | None,
     chunk: Sequence[Chosen],
     decided: Decision,
     *,
     source: str,
+    forms: Forms = AS_PROPOSED,
+    undo: timedelta = timedelta(),
     now: datetime | None = None,
 ) -> list[Result]:
-    """Decide each as a single one is decided, with its form as proposed. One that is refused takes no other with it.
+    """Decide each as a single one is decided. One that is refused takes no other with it.
 
     Args:
+        key: they are all alike; None: whichever a person has chosen.
         decided: the decision, but for the version and the form.
+        forms: as they were sent, by the requests' ids; one that is not there is left as proposed.
+        undo: as of `deciding.decide_signed_in`.
     """
 
     async def decide(approval_id: UUID, decision: Decision) -> None:
-        await deciding.decide_signed_in(session, by, approval_id, decision, source=source, now=now)
+        await deciding.decide_signed_in(session, by, approval_id, decision, source=source, undo=undo, now=now)
 
-    return await decide_each(session, key, chunk, decided, decide)
+    return await decide_each(session, key, chunk, decided, decide, forms)
 
 
 def by_links(session: WriteSession, keys: Mapping[UUID, bytes], *, source: str, holder: Principal | None) -> Decide:
@@ -129,12 +152,17 @@ def by_links(session: WriteSession, keys: Mapping[UUID, bytes], *, source: str, 
 
 
 async def decide_each(
-    session: WriteSession, key: str, chunk: Sequence[Chosen], decided: Decision, decide: Decide
+    session: WriteSession,
+    key: str | None,
+    chunk: Sequence[Chosen],
+    decided: Decision,
+    decide: Decide,
+    forms: Forms = AS_PROPOSED,
 ) -> list[Result]:
     """Each in a savepoint of its own."""
     known = await session.execute(
         select(Approval.id, Approval.task_id, Approval.title).where(
-            Approval.id.in_([one.id for one in chunk]), Approval.alike == key
+            Approval.id.in_([one.id for one in chunk]), true() if key is None else Approval.alike == key
         )
     )
     rows = {id: (task_id, title) for id, task_id, title in known}
@@ -143,18 +171,20 @@ async def decide_each(
         await queries.lock_task(session, task_id)
     results = []
     for one in chunk:
-        problem, status = "", 200
+        problem, status, fields = "", 200, AS_SENT
         try:
             if one.id not in rows:
                 raise ApprovalNotFound
             async with session.begin_nested():
                 approval = await session.get_one(Approval, one.id)
-                form = {field.name: field.value for field in fields_of(approval)}
+                proposed = {field.name: field.value for field in fields_of(approval)}
+                form = {**forms.get(one.id, proposed)}
                 await decide(one.id, msgspec.structs.replace(decided, version=one.version, form=form))
         except AppError as refusal:
             problem, status = str(refusal), refusal.status
+            fields = refusal.fields if isinstance(refusal, Invalid) else AS_SENT
         # Who may not see it learns no title either.
-        results.append(Result(one.id, "Unknown" if status == 404 else rows[one.id][1], problem, status))
+        results.append(Result(one.id, "Unknown" if status == 404 else rows[one.id][1], problem, status, fields))
     return results
 
 

@@ -13,11 +13,12 @@ from sqlalchemy.orm import aliased, defer
 from holdgate.accounts import service as accounts
 from holdgate.approvals.errors import ApprovalNotFound
 from holdgate.approvals.models import Approval, Recipient
+from holdgate.approvals.requests.narrowing import InboxFilter, tab
 from holdgate.approvals.rules import turn_queries
 from holdgate.approvals.rules.queries import another_version, id_before
 from holdgate.approvals.rules.recipient_queries import recipients_of
 from holdgate.approvals.rules.tally import Standing, standings_of
-from holdgate.approvals.rules.visibility import WAITS, asked, parameters_of, to_come, waits_for
+from holdgate.approvals.rules.visibility import WAITS, asked, parameters_of, waits_for
 from holdgate.approvals.states import ApprovalState
 from holdgate.core.db import Session
 from holdgate.core.paging import Cursor, before_cursor
@@ -26,6 +27,7 @@ from holdgate.runs import lookup as runs
 from holdgate.runs.models import Run
 from holdgate.tasks.models import Task
 
+EVERYTHING = InboxFilter()
 # In place of no deadline; the index of the inbox has the same in it. A reply that is awaited comes before all else.
 REPLY_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 NO_DEADLINE = datetime(9000, 1, 1, tzinfo=UTC)
@@ -68,28 +70,25 @@ class Detail(msgspec.Struct, frozen=True):
 
 
 async def inbox(
-    session: Session, by: Principal, which: str, *, after: Cursor | None = None, limit: int, turned: bool = False
+    session: Session,
+    by: Principal,
+    which: str,
+    *,
+    only: InboxFilter = EVERYTHING,
+    after: Cursor | None = None,
+    limit: int,
+    turned: bool = False,
 ) -> list[InboxRow]:
-    """`mine` wait for this person, `later` for their turn with them, and `all` are open, with the nearest deadline
-    first and those without one last, but in `mine` what waits for their reply before all others; `decided` are the
-    newest decisions. From behind the cursor `after`; `turned`: in the opposite order.
-
-    `all` shows everybody's to an admin, and a member what they own or were asked.
+    """Those of a tab (`narrowing.tab`): the open ones with the nearest deadline first and those without one last, but
+    in `mine` what waits for this person's reply before all others; `decided` are the newest decisions. From behind the
+    cursor `after`; `turned`: in the opposite order.
     """
     told = exists().where(Recipient.approval_id == Approval.id, Recipient.state != "undelivered")
     query = select(Approval, Task, ~told).join(Task, Task.id == Approval.task_id).limit(limit)
-    query = query.options(*(defer(column) for column in _LARGE))
+    query = query.options(*(defer(column) for column in _LARGE)).where(tab(which, by), only.condition())
     if which == "decided":
-        query = query.where(Approval.state != ApprovalState.PENDING, asked(by))
         query = before_cursor(query, Approval.decided_at, Approval.id, after, oldest=turned)
     else:
-        query = query.where(Approval.state == ApprovalState.PENDING)
-        if which == "mine":
-            query = query.where(waits_for(by))
-        elif which == "later":
-            query = query.where(to_come(by))
-        elif not by.is_admin:
-            query = query.where(asked(by))
         due = _due_for(by) if which == "mine" else _DEADLINE
         query = before_cursor(query, due, Approval.id, after, oldest=not turned)
     rows = list(await session.execute(query))
@@ -128,6 +127,21 @@ def place_of(row: InboxRow, which: str, by: Principal) -> Cursor:
     if which == "mine" and owes_reply(row.approval, by):
         return Cursor(REPLY_FIRST, row.approval.id)
     return Cursor(row.approval.decided_at or row.approval.expires_at or NO_DEADLINE, row.approval.id)
+
+
+async def next_open(
+    session: Session, by: Principal, approval_id: UUID, which: str, only: InboxFilter = EVERYTHING
+) -> UUID | None:
+    """The request of a tab that comes after this one, or the tab's first; None where there is no other."""
+    approval = await session.get_one(Approval, approval_id)
+    due = _due_for(by) if which == "mine" else _DEADLINE
+    others = select(Approval.id).join(Task, Task.id == Approval.task_id).limit(1)
+    others = others.where(tab(which, by), only.condition(), Approval.id != approval_id)
+    for place in (Cursor(approval.expires_at or NO_DEADLINE, approval.id), None):
+        found: UUID | None = await session.scalar(before_cursor(others, due, Approval.id, place, oldest=True))
+        if found is not None:
+            return found
+    return None
 
 
 async def list_approvals(

@@ -155,12 +155,16 @@ async def time_left(session: AsyncSession, approval_id: UUID, *, now: datetime |
     return left
 
 
-async def reopen(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> Resumed | None:
-    """Take an approval back while its task still waits for that. None: it is not approved, or its time is over.
+async def reopen(
+    session: WriteSession, approval_id: UUID, *, window: timedelta = timedelta(), now: datetime | None = None
+) -> Resumed | None:
+    """Take a decision back: an approval while its task still waits for that, a rejection not older than `window`. None:
+    it is neither, or its time is over.
 
     The clock goes on with what was left at the decision, at least a minute. The answers stay, to be shown again.
     """
     left = func.greatest(Approval.expires_at - Approval.decided_at, literal(timedelta(minutes=1), Interval))
+    lasts = case((Approval.state == ApprovalState.REJECTED, literal(window, Interval)), else_=Approval.take_back)
     ends = case((Approval.expires_at.is_not(None), at(now) + left))
     rows = await session.execute(
         update(Approval)
@@ -168,7 +172,7 @@ async def reopen(session: WriteSession, approval_id: UUID, *, now: datetime | No
             Approval.id == approval_id,
             Approval.state.in_(APPROVAL_MACHINE.sources(ApprovalVerb.TAKE_BACK)),
             # Not as the transaction began: while it waited, a program may have used the approval (programs/using.py).
-            Approval.decided_at + Approval.take_back > (func.clock_timestamp() if now is None else at(now)),
+            Approval.decided_at + lasts > (func.clock_timestamp() if now is None else at(now)),
         )
         .values(
             state=APPROVAL_MACHINE.moves[ApprovalVerb.TAKE_BACK].targets[0].value,

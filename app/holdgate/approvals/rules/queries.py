@@ -1,7 +1,7 @@
 """Statements about approval requests. Lock order: the task first, then its approval."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -10,7 +10,6 @@ from sqlalchemy import (
     Insert,
     ScalarSelect,
     and_,
-    delete,
     func,
     insert,
     literal,
@@ -21,11 +20,10 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from holdgate.approvals.models import Approval, Recipient, Vote
+from holdgate.approvals.models import Approval, Recipient
 from holdgate.approvals.states import APPROVAL_MACHINE, ApprovalState, ApprovalVerb
 from holdgate.core.db import WriteSession
 from holdgate.tasks.models import Task
-from holdgate.tasks.states import TASK_MACHINE, TaskVerb
 
 _CHANGES = Approval.state == ApprovalState.CHANGES_REQUESTED
 
@@ -173,14 +171,18 @@ async def decide(
     reason: str | None,
     answer: dict[str, Any] | None,
     option: str | None = None,
+    undo: timedelta = timedelta(),
     along: Sequence[Insert] = (),
     now: datetime | None = None,
 ) -> Approval | None:
     """The one UPDATE that decides. None: it is not pending, its time is over, or another version was shown.
 
     Args:
+        undo: how long an approval can be undone at least.
         along: what is written by the same statement.
     """
+    least = func.greatest(Approval.take_back, literal(undo, Approval.take_back.type))
+    waits = {"take_back": least} if verb is ApprovalVerb.APPROVE and undo else {}
     rows = await session.execute(
         update(Approval)
         .where(
@@ -197,6 +199,7 @@ async def decide(
             reason=reason,
             answer=answer,
             option=option,
+            **waits,
         )
         .add_cte(*(each.cte(f"along{number}") for number, each in enumerate(along)))
         .returning(Approval)
@@ -208,31 +211,6 @@ async def decide(
 async def is_to_come(session: AsyncSession, moment: datetime) -> bool:
     """By the database's clock."""
     return bool(await session.scalar(select(literal(moment, Approval.created_at.type) > func.now())))
-
-
-async def waits_until(session: AsyncSession, task_id: UUID, until: datetime) -> bool:
-    """Whether an approved task still waits for its time, which is to come."""
-    waits = (Task.id == task_id) & (Task.run_at == until) & (Task.run_at > func.now())
-    found = await session.execute(
-        select(Task.id).where(waits, Task.state.in_(TASK_MACHINE.sources(TaskVerb.TAKE_BACK)))
-    )
-    return found.first() is not None
-
-
-async def approvers(session: AsyncSession, approval_id: UUID) -> set[str]:
-    """Who has approved so far, by their canonical addresses."""
-    return set((await session.execute(select(Vote.person).where(_approving(approval_id)))).scalars())
-
-
-async def withdraw_votes(session: WriteSession, approval_id: UUID, person: str) -> None:
-    """The approval of this person; everybody's vote when they have not approved."""
-    own = _approving(approval_id) & (Vote.person == person)
-    if (await session.execute(delete(Vote).where(own).returning(Vote.id))).first() is None:
-        await session.execute(delete(Vote).where(Vote.approval_id == approval_id))
-
-
-def _approving(approval_id: UUID) -> ColumnElement[bool]:
-    return (Vote.approval_id == approval_id) & (Vote.verb == ApprovalVerb.APPROVE.value)
 
 
 async def lock_due(session: WriteSession, *, limit: int = 100, now: datetime | None = None) -> list[UUID]:

@@ -198,6 +198,13 @@ SETTINGS = (
         "how long an approved task waits before it goes on, so that the approval can be undone; `0`: it "
         "goes on at once",
     ),
+    Setting(
+        "approval_undo",
+        duration(0),
+        APPROVALS,
+        "how long a decision made in the inbox can be undone, at least; an approved task waits that long, a rejected "
+        "one ends at once and holds again when it is undone; `0`: not",
+    ),
     Setting("approval_requests_open", MANY, APPROVALS, "how many requests of one token may be open at once"),
     Setting("approval_requests_per_hour", MANY, APPROVALS, "how many requests one token may make within an hour"),
     Setting(

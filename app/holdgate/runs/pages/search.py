@@ -7,7 +7,7 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 
-from holdgate.feature import NavigationItem
+from holdgate.feature import FoundItems, NavigationItem, parts
 from holdgate.runs import queries
 from holdgate.runs.models import Run
 from holdgate.tasks.models import Task
@@ -27,6 +27,7 @@ class SearchView(msgspec.Struct, frozen=True, kw_only=True):
     places: list[NavigationItem]
     runs: list[Run]
     tasks: list[Task]
+    others: list[FoundItems]
 
 
 @get("/search")
@@ -40,6 +41,7 @@ async def search(
         places=navigation.find(user, wanted),
         runs=await queries.runs_like(read, user.scope, wanted, MOST) if wanted else [],
         tasks=await tasks_like(read, user.scope, wanted, MOST) if wanted else [],
+        others=[await find(read, user, wanted, MOST) for find in parts("finds")] if wanted else [],
     )
     return await render(request, "search.html", view, nav="search", fragment="_search.html")
 
