@@ -63,6 +63,7 @@ async def test_the_table_is_drawn_and_the_crosshair_says_its_numbers_and_leads_t
     page = await open_page(root, "/overview")
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
+    await page.reload()
     for key in ("throughput", "wait", "work", "depth", "oldest"):
         await expect(page.locator(f"#chart-{key} canvas")).to_have_count(1)
     chart = page.locator("#chart-throughput")
