@@ -51,7 +51,7 @@ function open(button) {
     shown.textContent = "…";
     shown.textContent = await send(method, url.value, body && body.value.trim()).catch(String);
   });
-  button.after(form);
+  button.parentElement.after(form);
   button.hidden = true;
   url.focus();
 }

@@ -27,6 +27,7 @@ from holdgate.tasks.queues import QueueVerb
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
+from tests.elements import texts
 from tests.factories.approvals import principal, put_question
 from tests.factories.bulk import finish, start
 from tests.factories.people import Browser, words
@@ -204,3 +205,17 @@ def test_a_line_leads_to_a_page_there_is(area: str) -> None:
     served = {shape(path) for path in routes(HANDLERS, "GET")}
     line = AuditEntry(area, area, 1, datetime.now(UTC), "user:a", "add", "it", "ID", None, None)
     assert line.href is None or line.href.replace("ID", "{}") in served
+
+
+async def test_a_line_reads_as_a_sentence(
+    database: Database, settings: Settings, admin: Browser, root: Principal
+) -> None:
+    await everything(database, settings, root)
+    told = " | ".join(texts(await admin.get("/admin/audit"), "th", scope="row"))
+    for done in (
+        "paused queue default",
+        "started run A run",
+        "invited user bob@example.org",
+        "disabled user bob@example.org",
+    ):
+        assert f"{root.email} {done}" in told

@@ -106,7 +106,7 @@ async def _muted(session: Session, user: Principal) -> dict[str, str]:
 
 
 def _state(alarm: Alarm) -> str:
-    return "failing" if alarm.state == AlarmState.FIRING else "active"
+    return "failing" if alarm.state == AlarmState.FIRING else "enabled"
 
 
 handlers: list[HTTPRouteHandler] = [show_alarms, create_alarm, delete_alarm]

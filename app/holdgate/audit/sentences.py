@@ -35,6 +35,7 @@ _SENTENCES = {
     ("bulk", "wait"): "Paused bulk job",
     ("limit", "set_limit"): "Changed limits of kind",
     ("user", "add"): "Invited user",
+    ("user", "make_sign_in_link"): "Created a sign-in link for",
     ("user", "change_role"): "Changed role of user",
     ("user", "sign_in"): "Signed in",
     ("user", "add_absence"): "Added absence of user",

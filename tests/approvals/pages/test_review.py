@@ -425,3 +425,21 @@ def first_time(page: httpx.Response, zone: str = "") -> str:
     """As it is written; or as it would be in a zone."""
     found = elements(page, "time")[0]
     return f"{datetime.fromisoformat(found['datetime']).astimezone(ZoneInfo(zone)):%H:%M}" if zone else found.text
+
+
+async def test_who_must_sign_in_gets_the_link_by_one_press(
+    database: Database, settings: Settings, phone: httpx.AsyncClient
+) -> None:
+    """On a phone: that press, the email, its button, a choice and Submit: five taps."""
+    asked = await put_question(database, settings, level="sign-in")
+    page = await phone.get(f"/review/{asked.tokens[0]}")
+    [form] = elements(page, "form", action="/login")
+    assert form["method"] == "post"
+    [email], [following] = elements(page, "input", name="email"), elements(page, "input", name="next")
+    assert (email["type"], following["value"]) == ("hidden", f"/approvals/{asked.approval_id}")
+    sent = {name: hidden(page.text, name) for name in ("_csrf_token", "email", "next")}
+    answer = await phone.post("/login", data=sent)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login/sent")
+    async with database.read() as session:
+        link = await session.execute(text("SELECT email, next_path FROM login_links"))
+        assert tuple(link.one()) == (email["value"], following["value"])

@@ -21,7 +21,9 @@ def past(verb: str) -> str:
     if verb in _IRREGULAR:
         return _IRREGULAR[verb]
     first, _, rest = verb.partition("_")
-    if first.endswith("e"):
+    if first.endswith("ed"):  # a run's log has `started`
+        done = first
+    elif first.endswith("e"):
         done = first + "d"
     elif first.endswith("y") and first[-2:-1] not in "aeiou":
         done = first[:-1] + "ied"
