@@ -5,7 +5,7 @@ BIN := .venv/bin
 KUBECTL ?= kubectl
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup run test test-all fuzz mutants check screenshots reference docs examples bench container kubernetes deploy-dev deploy-prod release format lock
+.PHONY: help setup run test test-all fuzz mutants chaos soak check screenshots reference docs examples bench container kubernetes deploy-dev deploy-prod release format lock
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -44,6 +44,12 @@ fuzz: setup ## odd requests to every route of the API, many (FUZZ=500 examples e
 
 mutants: setup ## break the code at many places, one at a time; a test must notice each (ONLY="priority lease": places so named)
 	@$(BIN)/python -m tests.mutations $(ONLY)
+
+chaos: setup ## real servers under mixed load, struck by random faults (SEED=… tells one again, SECONDS=60, CAMPAIGNS=1)
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --seconds $(or $(SECONDS),60) --campaigns $(or $(CAMPAIGNS),1)
+
+soak: setup ## 200 requests a second while workers work, for HOURS=1; memory and answers before and after
+	@$(BIN)/python -m bench.soak --hours $(or $(HOURS),1)
 
 check: setup ## format, lint, types
 	@$(BIN)/ruff format --check .

@@ -3,13 +3,16 @@
 Two workers with stock settings. Each time one task is claimed, its worker is killed and another is started in its
 place; what is measured is from the kill to the second claim, by the database's clock.
 
-Usage: python -m bench.recovery [--kills 20]
+With --pooler they are behind a PgBouncer in transaction mode, where no worker can hold a lock and the lease decides.
+
+Usage: python -m bench.recovery [--kills 20] [--pooler]
 """
 
 import argparse
 import asyncio
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from uuid import UUID
@@ -23,13 +26,14 @@ from holdgate.runtime.attempts.context import Context
 from holdgate.schema import migrate
 from holdgate.tasks.kinds import kind
 from holdgate.tasks.service import TaskRequest, enqueue
+from tests.pooler.conftest import pgbouncer
 from tests.processes import Process, environment
 from tests.servers import Servers
 
 HOME = Path(".holdgate/bench-recovery")
 
-_HOLDER = text("SELECT w.pid FROM workers w JOIN tasks t ON t.worker_id = w.id WHERE t.id = :id AND w.locks")
-_READY = text("SELECT true FROM workers WHERE locks AND missed_at IS NULL HAVING count(*) = 2")
+_HOLDER = text("SELECT w.pid FROM workers w JOIN tasks t ON t.worker_id = w.id WHERE t.id = :id AND w.locks = :locks")
+_READY = text("SELECT true FROM workers WHERE locks = :locks AND missed_at IS NULL HAVING count(*) = 2")
 _NOW = text("SELECT clock_timestamp()")
 _AGAIN = text(
     "SELECT extract(epoch FROM at - :killed) FROM task_events WHERE task_id = :id AND verb = 'claim' AND attempt = 2"
@@ -58,7 +62,7 @@ async def answer(database: Database, statement: object, **values: object) -> obj
             await asyncio.sleep(0.05)
 
 
-async def measure(database: Database, environ: dict[str, str], folder: Path, kills: int) -> list[float]:
+async def measure(database: Database, environ: dict[str, str], folder: Path, kills: int, *, locks: bool) -> list[float]:
     def start(name: str) -> Process:
         return Process(folder / f"{name}.log", environ, "arq", "holdgate.worker.WorkerSettings")
 
@@ -66,10 +70,10 @@ async def measure(database: Database, environ: dict[str, str], folder: Path, kil
     seconds: list[float] = []
     try:
         for number in range(kills):
-            await answer(database, _READY)
+            await answer(database, _READY, locks=locks)
             async with database.write("system") as session:
                 task_id: UUID = await enqueue(session, TaskRequest(kind="bench.lasts", payload={}))
-            pid = await answer(database, _HOLDER, id=task_id)
+            pid = await answer(database, _HOLDER, id=task_id, locks=locks)
             workers.pop(int(str(pid))).kill()
             killed = await answer(database, _NOW)
             seconds.append(float(str(await answer(database, _AGAIN, id=task_id, killed=killed))))
@@ -85,20 +89,24 @@ async def measure(database: Database, environ: dict[str, str], folder: Path, kil
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.recovery", description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--pooler", action="store_true")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp())
-    try:
+    folder.chmod(0o755)  # PgBouncer's user reads its settings there
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        stack.callback(shutil.rmtree, HOME, ignore_errors=True)
+        stack.callback(valkey.stop, HOME)
+        stack.callback(postgres.stop, HOME)
         servers = Servers(postgres.start(HOME), valkey.start(HOME))
         migrate(servers.database_url)
         environ = environment(servers, HOME, KINDS="bench.recovery", LOG_LEVEL="warning")
+        if given.pooler:
+            url = stack.enter_context(pgbouncer(servers.database_url, folder, default_pool_size="20"))
+            environ |= {"DATABASE_URL": url, "DATABASE_POOLER": "transaction"}
         database = Database(servers.database_url, name="bench", pool_size=2)
-        seconds = asyncio.run(measure(database, environ, folder, given.kills))
+        seconds = asyncio.run(measure(database, environ, folder, given.kills, locks=not given.pooler))
         print(f"median {median(seconds):.2f}, at most {max(seconds):.2f} seconds, {len(seconds)} kills")
-    finally:
-        postgres.stop(HOME)
-        valkey.stop(HOME)
-        shutil.rmtree(HOME, ignore_errors=True)
-        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def test_every_link_of_a_page_leads_somewhere() -> None:
 def test_links_and_pictures_are_found() -> None:
     readme = links(ROOT / "README.md")
     assert sum(link.endswith(".md") for link in readme) >= 5 and any(link.endswith(".png") for link in readme)
-    assert "promises.md" in links(ROOT / "docs/explanation/comparison.md")
+    assert "guarantees.md" in links(ROOT / "docs/explanation/comparison.md")
     assert "an-example" in anchors(ROOT / "docs/kinds.md")
 
 

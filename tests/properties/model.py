@@ -200,6 +200,22 @@ class World:
         self._wait_with_run(task)
         return True
 
+    def press_for_all(self, run: Run, verb: str) -> bool:
+        """A person's button for all tasks of a run that it fits. False: there is none."""
+        allowed = [state for state in FINISHED if state in FROM.get(verb, ())]
+        tasks = [t for t in self.tasks.values() if t.run is run]
+        fitting = [t for t in tasks if t.state in allowed or (verb == "cancel" and t.state not in FINISHED)]
+        for task in fitting:
+            self.press(task, verb)
+        return bool(fitting)
+
+    def prune(self) -> set[UUID]:
+        """What has ended is gone, with what was asked about it. Returns the ids."""
+        gone = {t.id for t in self.tasks.values() if t.state in FINISHED}
+        self.tasks = {id: task for id, task in self.tasks.items() if id not in gone}
+        self.questions = [q for q in self.questions if q.task.id not in gone]
+        return gone
+
     def edit(self, task: Task) -> bool:
         """A retry with another payload: nothing that was decided counts any more. False: refused."""
         in_cancelled = task.run is not None and task.run.state == "cancelled"

@@ -26,6 +26,9 @@ from holdgate.approvals.rules import clock_queries
 from holdgate.approvals.states import ApprovalVerb, HoldType
 from holdgate.approvals.values import ApprovalPace, Decision
 from holdgate.approvals.values import Question as Asking
+from holdgate.bulk import service as bulk
+from holdgate.bulk.errors import NothingMatches
+from holdgate.bulk.states import BulkVerb
 from holdgate.core.db import Database
 from holdgate.core.errors import Conflict
 from holdgate.core.ids import uuid7
@@ -37,6 +40,8 @@ from holdgate.stats.consistency import problems
 from holdgate.tasks import service
 from holdgate.tasks.queue import claims, moves, steps
 from holdgate.tasks.queue.claims import Claimed, Outcome
+from holdgate.tasks.queue.retention import Rules, prune_tasks
+from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import BUTTONS, TaskState, TaskVerb
 from tests import servers as servers_module
@@ -51,6 +56,7 @@ KINDS = ["test.nothing", "email.send"]
 MINUTES = st.sampled_from([0, 20, 20, 40])
 DELAY = timedelta(minutes=40)
 TTL = timedelta(minutes=40)
+KEPT = timedelta(days=30)
 # Draws do not depend on the state, so that a life can be told again: a number picks among what there is.
 PICK = st.integers(0, 999)
 ENOUGH = 16  # tasks of one life
@@ -83,6 +89,7 @@ class Life(RuleBasedStateMachine):
         self.world = World(datetime.now(UTC))
         self.claims: list[Claimed] = []
         self.steps = 0
+        self.prunings = 0
         self.wait(servers_module.empty(database))
         self.person = self.wait(principal(database, admin=True))
         # Every life begins in the middle of work: an empty queue teaches nothing.
@@ -204,6 +211,7 @@ class Life(RuleBasedStateMachine):
         overtaken = [c for c in late if self.world.tasks[c.id].state == "running"]
         return chosen([*in_hand, *overtaken[-3:], *late[-2:]], pick)
 
+    @precondition(lambda self: self.claims)
     @rule(ends=st.dictionaries(PICK, st.sampled_from(ENDS), min_size=1, max_size=4))
     def finish(self, ends: dict[int, TaskState]) -> None:
         outcomes = []
@@ -221,6 +229,7 @@ class Life(RuleBasedStateMachine):
         }
         assert self.wait(finish()) == accepted
 
+    @precondition(lambda self: self.claims)
     @rule(picks=st.sets(PICK, min_size=1, max_size=4))
     def renew_leases(self, picks: set[int]) -> None:
         held = [self.a_claim(pick)[:2] for pick in picks]
@@ -234,6 +243,7 @@ class Life(RuleBasedStateMachine):
         for id, _ in still:
             self.world.tasks[id].lease = self.world.now + LEASE
 
+    @precondition(lambda self: self.claims)
     @rule(pick=PICK)
     def store_a_step(self, pick: int) -> None:
         c = self.a_claim(pick)
@@ -248,6 +258,7 @@ class Life(RuleBasedStateMachine):
         if task.runs_as(c.attempt):
             task.stepped = c.attempt
 
+    @precondition(lambda self: self.claims)
     @rule(pick=PICK, hold=st.sampled_from(HoldType), continues=st.booleans(), told=st.booleans(), same=st.booleans())
     def ask(self, pick: int, hold: HoldType, continues: bool, told: bool, same: bool = False) -> None:
         """`told`: the mail goes out at once, which starts the time to decide. `same`: by a step that asks repeatedly,
@@ -297,6 +308,7 @@ class Life(RuleBasedStateMachine):
 
     # What people decide.
 
+    @precondition(lambda self: self.world.questions)
     @rule(pick=PICK, agree=st.booleans())
     def decide(self, pick: int, agree: bool) -> None:
         waiting = [question for question in self.world.questions if question.state == "pending"]
@@ -320,6 +332,7 @@ class Life(RuleBasedStateMachine):
             with pytest.raises(late):
                 self.wait(decide())
 
+    @precondition(lambda self: self.world.tasks)
     @rule(pick=PICK, verb=st.sampled_from([*BUTTONS, TaskVerb.RETRY, TaskVerb.RESUME]))
     def press_a_button_of_a_task(self, pick: int, verb: TaskVerb) -> None:
         # One that allows it, if there is one; for cancelling, any.
@@ -336,6 +349,7 @@ class Life(RuleBasedStateMachine):
             with pytest.raises(Conflict):
                 self.wait(act())
 
+    @precondition(lambda self: self.world.tasks)
     @rule(pick=PICK)
     def retry_with_another_payload(self, pick: int) -> None:
         allowed = [t for t in self.world.tasks.values() if t.state in FROM["retry"]]
@@ -366,6 +380,28 @@ class Life(RuleBasedStateMachine):
         else:
             with pytest.raises(RunRefuses):
                 self.wait(act())
+
+    @rule(pick=PICK, verb=st.sampled_from([BulkVerb.RETRY, BulkVerb.RESUME, BulkVerb.CANCEL]))
+    def do_to_all_of_a_run(self, pick: int, verb: BulkVerb) -> None:
+        """By a bulk action, carried out at once."""
+        run = chosen(list(self.world.runs.values()), pick)
+
+        async def start() -> None:
+            async with self.database.write("user:test") as session:
+                wanted = TaskFilter(run_id=run.id)
+                await bulk.start_bulk(session, self.person, verb, wanted, at=self.world.now + DELAY)
+
+        async def advance() -> bool:
+            async with self.database.write("system") as session:
+                return await bulk.advance(session, now=self.world.now + DELAY)
+
+        if not self.world.press_for_all(run, verb.value):
+            with pytest.raises(NothingMatches):
+                self.wait(start())
+            return
+        self.wait(start())
+        while self.wait(advance()):
+            pass
 
     # What the sweeper does, after some time.
 
@@ -429,6 +465,28 @@ class Life(RuleBasedStateMachine):
             self.world.add(self.wait(enqueue_slowly()), None, "default", "queued", 50, None)
         else:
             self.wait(fold())
+
+    @rule()
+    def prune(self) -> None:
+        """A month later, by a clock of its own. Whoever still had one of those tasks can do nothing to it."""
+        self.prunings += 1
+        later = self.world.now + self.prunings * (KEPT + DELAY)
+        rules = Rules(finished=KEPT, decided=KEPT, dead_letters=KEPT)
+
+        async def prune() -> int:
+            async with self.database.write("system") as session:
+                return (await prune_tasks(session, rules, now=later)).tasks
+
+        async def finish(late: list[Claimed]) -> Any:
+            outcomes = [Outcome(c.id, c.attempt, TaskState.SUCCEEDED) for c in late]
+            async with self.database.write("worker:test") as session:
+                return await claims.finish_tasks(session, outcomes, now=self.world.now)
+
+        gone = self.world.prune()
+        assert self.wait(prune()) == len(gone)
+        late = {c[:2]: c for c in self.claims if c.id in gone}
+        self.claims = [c for c in self.claims if c.id not in gone]
+        assert not late or self.wait(finish(list(late.values()))) == set()
 
     # What must be true at any moment.
 
