@@ -33,7 +33,9 @@ from tests.servers import Servers
 HOME = Path(".holdgate/bench-recovery")
 
 _HOLDER = text("SELECT w.pid FROM workers w JOIN tasks t ON t.worker_id = w.id WHERE t.id = :id AND w.locks = :locks")
-_READY = text("SELECT true FROM workers WHERE locks = :locks AND missed_at IS NULL HAVING count(*) = 2")
+_READY = text(
+    "SELECT true FROM workers WHERE locks = :locks AND missed_at IS NULL AND pid = ANY(:pids) HAVING count(*) = 2"
+)
 _NOW = text("SELECT clock_timestamp()")
 _AGAIN = text(
     "SELECT extract(epoch FROM at - :killed) FROM task_events WHERE task_id = :id AND verb = 'claim' AND attempt = 2"
@@ -70,7 +72,7 @@ async def measure(database: Database, environ: dict[str, str], folder: Path, kil
     seconds: list[float] = []
     try:
         for number in range(kills):
-            await answer(database, _READY, locks=locks)
+            await answer(database, _READY, locks=locks, pids=list(workers))
             async with database.write("system") as session:
                 task_id: UUID = await enqueue(session, TaskRequest(kind="bench.lasts", payload={}))
             pid = await answer(database, _HOLDER, id=task_id, locks=locks)

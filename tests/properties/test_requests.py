@@ -260,7 +260,7 @@ def test_whatever_people_do_with_requests_in_whatever_order_they_are_as_the_mode
                 stateful_step_count=30,
                 deadline=None,
                 derandomize=True,
-                phases=(Phase.generate, Phase.shrink),
+                phases=(Phase.generate,),  # to shorten a life takes minutes; it is short enough to be read
                 suppress_health_check=list(HealthCheck),
             ),
         )
