@@ -20,13 +20,13 @@ from sqlalchemy.pool import NullPool
 from holdgate.core.postgres.connections import (
     CONNECT_SECONDS,
     DatabaseConnection,
-    ServerLine,
     connector,
     in_schema,
     make_engine,
 )
 from holdgate.core.postgres.direct import Direct
 from holdgate.core.postgres.outages import AWAY, insist, tell
+from holdgate.core.postgres.server_line import ServerLine
 from holdgate.core.telemetry import log, tracing
 from holdgate.core.telemetry.outage import DATABASE, in_a_line
 

@@ -19,8 +19,8 @@ from typing import Any
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database, WriteSession
-from holdgate.core.postgres.connections import ServerLine
 from holdgate.core.postgres.outages import AWAY, tell
+from holdgate.core.postgres.server_line import ServerLine
 from holdgate.core.telemetry import log
 from holdgate.core.text.source_line import own_line
 from holdgate.runtime.workers import NAME, Presence

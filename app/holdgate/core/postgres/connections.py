@@ -7,13 +7,11 @@ So every statement has a limit, after which its connection is given up and repla
 import asyncio
 import re
 import socket
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
-from weakref import WeakSet
 
 import asyncpg
 from sqlalchemy import event
@@ -21,11 +19,10 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from holdgate.core.telemetry import log
+from holdgate.core.postgres.server_line import ANSWER_SECONDS, ServerLine
 
 CONNECT_SECONDS = 5.0
 ONE_OF_SEVERAL_SECONDS = 3.0  # for each host, so that a dead one leaves time for the next
-ANSWER_SECONDS = 2.0  # in which a server that lives answers a cancellation and a goodbye
 # Where our tables and functions are, unless the URL says otherwise: an installation can live in the database of a
 # product that has tables, and an Alembic, of its own.
 SCHEMA = "holdgate"
@@ -38,62 +35,9 @@ _TAKEN_BY_POOLERS = frozenset({"application_name", "timezone"})
 # So that the kernel notices a dead machine, too, where a statement may take long. The last one counts milliseconds.
 _ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
 
-logger = log.get(__name__)
-
 
 class Away(ConnectionError):
     """The database cannot be reached, or has not answered in time."""
-
-
-class ServerLine:
-    """The open connections to one server. When one of them gets no answer, neither do those unheard of since.
-
-    They may belong to the event loops of several threads.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._open: WeakSet[DatabaseConnection] = WeakSet()
-        self._parting: set[asyncio.Task[None]] = set()
-        self._known = 0.0  # when it last was silent
-
-    def add(self, connection: "DatabaseConnection") -> None:
-        connection.line = self
-        with self._lock:
-            self._open.add(connection)
-
-    def part(self, connection: "DatabaseConnection") -> None:
-        """Close it beside the work: cancel what it does, say goodbye, wait a little for the answer."""
-        job = asyncio.get_running_loop().create_task(self._part(connection), name="goodbye")
-        self._parting.add(job)
-        job.add_done_callback(self._parting.discard)
-
-    async def parted(self) -> None:
-        """All goodbyes of this event loop are over; takes no longer than `ANSWER_SECONDS`."""
-        here = asyncio.get_running_loop()
-        await asyncio.gather(*(job for job in list(self._parting) if job.get_loop() is here), return_exceptions=True)
-
-    async def _part(self, connection: "DatabaseConnection") -> None:
-        asked = time.monotonic()
-        # Less than the driver waits for the answer to a cancellation, before it gives up by itself.
-        seconds = min(ANSWER_SECONDS, 0.8 * (connection.limit or ANSWER_SECONDS))
-        try:
-            await asyncpg.Connection.close(connection, timeout=seconds)
-        except TimeoutError:
-            self._silent(asked)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            pass  # it is gone, which was wanted
-
-    def _silent(self, asked: float) -> None:
-        """Whoever waits on another connection would wait for nothing: let them try a new one now."""
-        with self._lock:
-            stale = [each for each in self._open if each.heard < asked and not each.is_closed()]
-            known, self._known = self._known, time.monotonic()
-        for each in stale:
-            with suppress(RuntimeError):  # its loop is closed, and it with it
-                each.loop.call_soon_threadsafe(each.terminate)
-        if known < asked:  # else another one has said it meanwhile
-            logger.warning("database_silent", others=len(stale))
 
 
 class DatabaseConnection(asyncpg.Connection):
@@ -103,7 +47,8 @@ class DatabaseConnection(asyncpg.Connection):
         super().__init__(protocol, transport, *more)
         self.line: ServerLine | None = None
         self.loop = asyncio.get_running_loop()
-        self.heard = time.monotonic()
+        self.opened = self.heard = time.monotonic()
+        self.session = self.get_server_pid()  # which a connection that is closed does not know any more
         self.limit: float | None = None
         self.opening = ""  # statements that are sent together with the next BEGIN
         _keep_alive(transport.get_extra_info("socket"))
@@ -177,6 +122,8 @@ def connector(
                 raise Away("PostgreSQL ended the connection while it was being opened.") from error
         if line is not None:
             line.add(connection)
+            if not pooler:
+                await line.end_left_behind(connection)
         return connection
 
     return connect
