@@ -72,7 +72,7 @@ ELSEWHERE_BLOCKS = {
 }
 # Not run, and why. What they name is looked up all the same.
 NOT_RUN = {
-    'docs/alarms.md: $ curl -X POST $HOLDGATE_URL/api/v1/alarms -H "Authorization': "tests/api/test_access.py sends one",
+    'docs/alarms.md: $ curl -X POST $HOLDGATE_URL/api/v1/alarms -H "Authorization': "tests/api/test_access.py does",
     "README.md: make run": "tests/journeys/test_dev.py starts it; `make test-all` is what runs that",
     "CONTRIBUTING.md: make check": "the suite within the suite",
     "docs/explanation/performance.md: make bench": "half an hour",
