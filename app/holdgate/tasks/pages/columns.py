@@ -25,7 +25,7 @@ USUAL = ("owner", "queue", "priority", "attempts", "created")
 NONE = "none"
 
 
-class ColumnChoice(msgspec.Struct, frozen=True):
+class ListColumn(msgspec.Struct, frozen=True):
     name: str
     label: str
     shown: bool
@@ -37,9 +37,9 @@ def columns_of(request: WebRequest) -> tuple[str, ...]:
     return _known(said.split(".")) if said else USUAL
 
 
-def choices(shown: Iterable[str], *, owners: bool) -> list[ColumnChoice]:
+def choices(shown: Iterable[str], *, owners: bool) -> list[ListColumn]:
     """`owners`: whether there is anything to show in that column."""
-    return [ColumnChoice(name, label, name in shown) for name, label in LABELS.items() if owners or name != "owner"]
+    return [ListColumn(name, label, name in shown) for name, label in LABELS.items() if owners or name != "owner"]
 
 
 def _known(names: Iterable[str]) -> tuple[str, ...]:

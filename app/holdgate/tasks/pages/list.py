@@ -19,7 +19,7 @@ from holdgate.core.db import Session
 from holdgate.core.paging import Cursor, Page, paginate
 from holdgate.core.principal import Principal
 from holdgate.tasks.models import Task
-from holdgate.tasks.pages.columns import ColumnChoice, choices, columns_of
+from holdgate.tasks.pages.columns import ListColumn, choices, columns_of
 from holdgate.tasks.search import lists, saved
 from holdgate.tasks.search.counts import tellable, totals, totals_with_mail
 from holdgate.tasks.search.filters import TaskFilter
@@ -99,7 +99,7 @@ class ListPage(msgspec.Struct, frozen=True, kw_only=True):
     saved: Sequence[SavedView]
     form: Form[msgspec.Struct]
     columns: tuple[str, ...]
-    choose: Sequence[ColumnChoice]
+    choose: Sequence[ListColumn]
 
 
 async def task_list(session: Session, user: Principal, form: FilterForm, asked: Turn, path: str = PATH) -> TaskList:
