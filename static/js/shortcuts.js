@@ -39,7 +39,9 @@ const own = {
 };
 
 function wanted(keys) {
-  const row = document.activeElement?.closest("tr[id]");
+  // Beside an open request the keys are that request's, wherever the focus is.
+  const beside = document.getElementById("pane")?.checkVisibility();
+  const row = beside ? null : document.activeElement?.closest("tr[id]");
   const found = (place) => place && [...place.querySelectorAll("[data-keys]")].filter((each) => each.dataset.keys.startsWith(keys));
   const inRow = found(row);
   return inRow?.length ? inRow : found(document).filter((each) => !each.closest("tr[id]"));
