@@ -44,7 +44,7 @@ function wanted(keys) {
   const row = beside ? null : document.activeElement?.closest("tr[id]");
   const found = (place) => place && [...place.querySelectorAll("[data-keys]")].filter((each) => each.dataset.keys.startsWith(keys));
   const inRow = found(row);
-  return inRow?.length ? inRow : found(document).filter((each) => !each.closest("tr[id]"));
+  return inRow?.length ? inRow : found(document).filter((each) => !each.closest("tr[id], [inert]")); // inert: a row that slides out
 }
 
 document.addEventListener("keydown", (event) => {
