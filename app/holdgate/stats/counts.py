@@ -68,15 +68,12 @@ _BY_QUEUE = text(_COUNTS.format(key="queue, state", **_ALL))
 _BY_QUEUE_OF_OWNER = text(_COUNTS.format(key="queue, state", **_OF_OWNER))
 _BY_KIND = text(_COUNTS.format(key="queue, kind, state", **_ALL))
 _BY_KIND_OF_OWNER = text(_COUNTS.format(key="queue, kind, state", **_OF_OWNER))
-_BY_RUN = text(
-    _COUNTS.format(
-        folded="task_counts",
-        columns="c.run_id",
-        columns_l="l.run_id",
-        key="run_id, state",
-        where_c="c.run_id = ANY(CAST(:runs AS uuid[]))",
-        where_l="l.run_id = ANY(CAST(:runs AS uuid[]))",
-    )
+_RUN = {"folded": "task_counts", "columns": "c.run_id", "columns_l": "l.run_id", "key": "run_id, state"}
+_IN_RUNS = "{0}.run_id = ANY(CAST(:runs AS uuid[]))"
+_IN_OWN_RUNS = f"{_IN_RUNS} AND {{0}}.owner_id = :owner"
+_BY_RUN, _BY_RUN_OF_OWNER = (
+    text(_COUNTS.format(**_RUN, where_c=where.format("c"), where_l=where.format("l")))
+    for where in (_IN_RUNS, _IN_OWN_RUNS)
 )
 
 
@@ -107,10 +104,13 @@ async def counts_by_kind(session: AsyncSession, owner: UUID | None = None) -> Co
     return found
 
 
-async def counts_by_run(session: AsyncSession, runs: list[UUID]) -> dict[UUID, dict[str, int]]:
-    """Run → state → how many, for the runs given."""
+async def counts_by_run(
+    session: AsyncSession, runs: list[UUID], owner: UUID | None = None
+) -> dict[UUID, dict[str, int]]:
+    """Run → state → how many, for the runs given: one owner's tasks, or everybody's."""
     found: dict[UUID, dict[str, int]] = {run: {} for run in runs}
-    rows: Any = await session.execute(_BY_RUN, {"runs": runs}) if runs else ()
+    query, values = (_BY_RUN, {}) if owner is None else (_BY_RUN_OF_OWNER, {"owner": owner})
+    rows: Any = await session.execute(query, {"runs": runs, **values}) if runs else ()
     for run, state, n in rows:
         found[run][state] = int(n)
     return found
@@ -124,11 +124,10 @@ async def kinds_of_run(session: AsyncSession, run: UUID) -> set[str]:
     return set((await session.execute(_KINDS_OF_RUN, {"run": run})).scalars())
 
 
-_STATES = {"folded": "task_counts", "columns": "c.run_id", "columns_l": "l.run_id", "key": "run_id, state"}
 _IN_STATES = "c.state = ANY(CAST(:states AS text[]))"
-_STATES_OF_ALL = text(_COUNTS.format(**_STATES, where_c=_IN_STATES, where_l="true"))
+_STATES_OF_ALL = text(_COUNTS.format(**_RUN, where_c=_IN_STATES, where_l="true"))
 _STATES_OF_ONE = text(
-    _COUNTS.format(**_STATES, where_c=f"c.owner_id = :owner AND {_IN_STATES}", where_l="l.owner_id = :owner")
+    _COUNTS.format(**_RUN, where_c=f"c.owner_id = :owner AND {_IN_STATES}", where_l="l.owner_id = :owner")
 )
 
 

@@ -14,6 +14,7 @@ from holdgate.tasks.states import TaskState
 from tests.elements import alerts, elements, invalid, texts
 from tests.factories.approvals import principal
 from tests.factories.people import HTMX, Browser, words
+from tests.factories.runs import start
 from tests.factories.site import browser_of
 from tests.factories.tasks import make_task
 
@@ -61,6 +62,13 @@ async def test_who_looks_for_a_mail_finds_it(
 ) -> None:
     [mail] = await some(database, ann, 1, **MAIL)
     assert listed(await member.get("/tasks?" + looked_for.format(id=mail))) == [mail]
+
+
+async def test_nothing_is_counted_of_a_run_that_is_somebody_elses(database: Database, member: Browser) -> None:
+    run_id = await start(database, await principal(database, "owner@example.org"), 3)
+    page = await member.get(f"/tasks?run_id={run_id}")
+    assert listed(page) == []
+    assert {each.text for each in elements(page, "span", class_="count")} == {"0"}
 
 
 async def test_a_bulk_action_on_all_that_match_is_on_what_the_list_shows(

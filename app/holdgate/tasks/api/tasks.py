@@ -56,9 +56,7 @@ async def list_tasks(
         wanted.limit + 1,
         oldest=wanted.sort == "oldest",
     )
-    # Of a run that is somebody else's nothing is found, and nothing told.
-    counted = await _count(read, user.scope, asked) if rows or not asked.run_id else None
-    pages = partial(TaskPage, total=counted)
+    pages = partial(TaskPage, total=await _count(read, user.scope, asked))
     return page(request, pages, rows, wanted, item, lambda task: Cursor(task.created_at, task.id))
 
 

@@ -24,7 +24,7 @@ async def totals(session: AsyncSession, scope: UUID | None, wanted: TaskFilter) 
         wanted: one that is `tellable`, or of which only run, kind, queue and mail are to count.
     """
     if wanted.run_id:
-        return (await stats.counts_by_run(session, [wanted.run_id]))[wanted.run_id]
+        return (await stats.counts_by_run(session, [wanted.run_id], scope))[wanted.run_id]
     if not wanted.kind and not wanted.queue and not wanted.mail:
         return await stats.counts_by_state(session, scope)
     return _of(await stats.counts_by_kind(session, scope), wanted)
