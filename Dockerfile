@@ -23,7 +23,7 @@ FROM python:3.13-slim-trixie
 LABEL org.opencontainers.image.title="Holdgate" \
       org.opencontainers.image.description="A task queue with hold points: people sign off on what machines do." \
       org.opencontainers.image.licenses="MIT" \
-      org.opencontainers.image.version="0.1.0.dev0"
+      org.opencontainers.image.version="0.1.0"
 # Whoever runs it owns /data, where artifacts go without ARTIFACTS_URL; nothing else but /tmp is ever written.
 RUN mkdir /data && chown 10001:10001 /data
 COPY --from=builder /opt/holdgate /opt/holdgate

@@ -99,7 +99,11 @@ def tagged(checkout: Path, version: str) -> str:
     there = subprocess.run([*git, "tag", "--list", tag], check=True, capture_output=True, text=True).stdout
     if ".dev" in version or there:
         return ""
-    subprocess.run([*git, "tag", "--annotate", "--message", f"Holdgate {version}", tag], check=True)
+    # A machine that releases may have no name in git: the tag is of whoever committed.
+    wanted = [*git, "log", "-1", "--format=GIT_COMMITTER_NAME=%cn%nGIT_COMMITTER_EMAIL=%ce"]
+    who = subprocess.run(wanted, check=True, capture_output=True, text=True).stdout
+    environ = os.environ | dict(line.split("=", 1) for line in who.splitlines())
+    subprocess.run([*git, "tag", "--annotate", "--message", f"Holdgate {version}", tag], check=True, env=environ)
     return tag
 
 
