@@ -99,7 +99,9 @@ def _place(url: str, ca_file: str, proxy: str, no_proxy: str) -> _Place:
         client["root_certificate"] = client["proxy_ca_certificate"] = Path(ca_file).read_text()
     if proxy:
         client |= {"proxy_url": proxy, "proxy_excludes": f"{THIS_MACHINE},{no_proxy}"}
-    return S3Store.from_url(url, retry_config=TRIES, client_options=client)
+    if client:  # these stand instead of what AWS_ALLOW_HTTP says; no endpoint is plain but one that was named so
+        client["allow_http"] = True
+    return S3Store.from_url(url, retry_config=TRIES, client_options=client or None)
 
 
 def _line(error: Exception) -> str:
