@@ -41,7 +41,7 @@ async def test_killed_workers_lose_no_event_and_repeat_a_delivery_under_its_id(
     url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
     await make_endpoint(database, settings, ann, url, "task.succeeded")
     async with database.write(ann.actor) as session:
-        requests = [TaskRequest(kind="test.steps", payload={"name": str(n)}, owner_id=ann.id) for n in range(TASKS)]
+        requests = [TaskRequest(kind="test.thread", payload={"name": str(n)}, owner_id=ann.id) for n in range(TASKS)]
         tasks = await enqueue_many(session, requests)
     more = {"MAX_LEASE_LOSSES": "10"}  # a delivery that is under way at each kill is not what kills
     environ = environment(servers, tmp_path, LEASE_SECONDS="1", KINDS="tests.runtime.kinds", **more)
