@@ -10,7 +10,7 @@ from sqlalchemy import event
 from holdgate.core.db import Database
 from holdgate.core.postgres.connections import DatabaseConnection
 
-MOST = 12  # that a page may send, however much there is
+MOST = 13  # that a page may send, however much there is
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from tests.statements import MOST, statements
 
 # Finding who is signed in is one statement, which the site of these tests does not send.
 SIGNED_IN = 1
+# A run's page draws its tasks in time, names whom it waits for, and says how its applications are sent.
+RUN = 3
 # The examination asks by a statement for each of its checks.
 CHECKS = 3
 # A request in a review session is shown with where it stands there: the session, its requests and its person are found,
@@ -32,7 +34,7 @@ async def full(
 @pytest.mark.parametrize("path", PAGES)
 async def test_a_page_and_its_fragment_keep_to_their_statements(full: Full, path: str) -> None:
     address = path.format(**full.names)
-    most = MOST + (CHECKS if path.startswith("/admin/health") else 0)
+    most = MOST + (CHECKS if path.startswith("/admin/health") else RUN if path == "/runs/{run}" else 0)
     async with site_of(full.settings, full.database, full.redis) as site, Browser(site, full.root) as browser:
         with statements(full.database) as sent:
             page = await browser.get(address)

@@ -14,7 +14,7 @@ from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import clock
 from holdgate.approvals.rules import clock_queries, events, queries, recipient_queries, undo_queries
 from holdgate.approvals.rules.access import asked_by_link, check_person
-from holdgate.approvals.states import ApprovalState
+from holdgate.approvals.states import APPROVAL_MACHINE, ApprovalState, ApprovalVerb
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import AppError
 from holdgate.core.principal import Principal
@@ -32,6 +32,8 @@ async def offered(
     Args:
         window: how long a rejection can be undone.
     """
+    if approval.state not in APPROVAL_MACHINE.sources(ApprovalVerb.TAKE_BACK):
+        return False
     person = None if is_admin else canonical_address(email)
     return bool(await undo_queries.undoable(session, [approval.id], person, window))
 
