@@ -256,7 +256,7 @@ def test_whatever_people_do_with_requests_in_whatever_order_they_are_as_the_mode
         run_state_machine_as_test(
             lambda: Requests(loop, database, config),  # type: ignore[arg-type]  # whatever makes one
             settings=settings(
-                max_examples=20,
+                max_examples=30,
                 stateful_step_count=30,
                 deadline=None,
                 derandomize=True,

@@ -48,7 +48,7 @@ async def offered_among(
 def _until(approval: Approval, window: timedelta) -> datetime | None:
     if approval.state != ApprovalState.REJECTED or approval.decided_at is None:
         return approval.goes_on_at
-    return None if approval.asker_id is not None else approval.decided_at + window
+    return approval.decided_at + window if window and approval.asker_id is None else None
 
 
 async def _may(session: AsyncSession, approval: Approval, email: str, *, is_admin: bool) -> bool:
