@@ -119,16 +119,17 @@ async def interesting(page: Page, started: Dev, base: str) -> str:
     run = await start_run(page, "November applications", "[name=all]")
     enqueue(started, base)
     # Every application has been composed and its mail has arrived.
-    await until(lambda: approvals(page, 5))
-    for decision, done in (*[("Approve", "Approved")] * 3, ("Reject", "Rejected")):
+    await until(lambda: listed(page, "/approvals", "tr[id^=approval-]", 5))
+    for decision in (*["Approve"] * 3, "Reject"):
         await page.goto("/approvals")
         await page.locator("tr[id^=approval-] .main-cell a", has_text="Apply for").first.click()
+        await page.wait_for_url(re.compile("/approvals/[0-9a-f-]{36}$"))
         await page.get_by_label(decision, exact=True).check()
         if decision == "Reject":
             await page.get_by_label("Reason").fill("The salary is missing.")
         await page.get_by_role("button", name="Submit decision").click()
-        await page.get_by_text(done).first.wait_for()
-    await until(lambda: shown(page, "/tasks?state=succeeded&kind=application.submit", "Succeeded"))
+        await page.locator("#undo", has_text="Undo").wait_for()
+    await until(lambda: listed(page, f"{run}?state=succeeded", "tr[id^=task-]", 2))
     await until(lambda: shown(page, "/dead-letters", "PermanentError"))
     await until(lambda: shown(page, "/tasks?state=succeeded", "Renew the certificate"))
     return run
@@ -149,9 +150,9 @@ def enqueue(started: Dev, base: str) -> None:
             api.post("/api/v1/tasks", json={"kind": "sample.task", **sample}).raise_for_status()
 
 
-async def approvals(page: Page, least: int) -> bool:
-    await page.goto("/approvals")
-    return await page.locator("tbody tr[id^=approval-]").count() >= least
+async def listed(page: Page, path: str, row: str, least: int) -> bool:
+    await page.goto(path)
+    return await page.locator(f"tbody {row}").count() >= least
 
 
 async def shown(page: Page, path: str, words: str) -> bool:
@@ -187,6 +188,8 @@ async def picture(page: Page, path: str, name: str) -> None:
             continue
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
         await page.goto(path)
+        if name == "approvals":  # what is asked for first opens beside the list
+            await page.locator("#request[data-request]").wait_for()
         taken = Image.open(BytesIO(await page.screenshot(animations="disabled", caret="hide")))
         file = PICTURES / f"{each}.png"
         taken.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)

@@ -36,7 +36,7 @@ async def test_an_application_is_composed_approved_sent_and_recorded(
         ("Posting", f"{site.url}/jobs/happy"),
         ("Sent to", f"{site.url}/jobs/happy/apply"),
         ("Name", "Ada Lovelace"),
-        ("E-mail", "ada@example.org"),
+        ("Email", "ada@example.org"),
         ("Phone", "+44 20 7946 0018"),
         ("Résumé", f"cv ({digest[:8]}).pdf ({len(PDF)} bytes, SHA-256 {digest})"),
     ]

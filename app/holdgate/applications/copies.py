@@ -30,7 +30,7 @@ class ApplicationCopy(msgspec.Struct, frozen=True, kw_only=True):
         """What goes into a form, in a form's usual order: its questions as the posting has them."""
         usual = [
             ("Name", self.name),
-            ("E-mail", self.email),
+            ("Email", self.email),
             ("Phone", self.phone),
             ("Subject", self.subject),
             ("Cover letter", self.cover_letter),

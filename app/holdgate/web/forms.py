@@ -20,7 +20,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 class Form(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """A form as it was sent, or blank. `data` is None while it has `errors`.
 
-    In templates: `ui.field("email", "E-mail", value=form.value("email"), error=form.error("email"))` and
+    In templates: `ui.field("email", "Email", value=form.value("email"), error=form.error("email"))` and
     `ui.error_summary(form.errors)`.
     """
 

@@ -87,7 +87,7 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, tag="packet"):
             "Posting": self.url,
             **self._way(),
             "Name": self.name,
-            "E-mail": self.email,
+            "Email": self.email,
             "Phone": self.phone,
             "Links": ", ".join(self.links),
         }
@@ -110,7 +110,7 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True, tag="packet"):
 
     def texts(self, letter: str) -> dict[str, str]:
         """What goes into a form or a mail beside the résumé, in a form's usual order."""
-        facts = {"Name": self.name, "E-mail": self.email, "Phone": self.phone, "Cover letter": letter}
+        facts = {"Name": self.name, "Email": self.email, "Phone": self.phone, "Cover letter": letter}
         facts["Links"] = ", ".join(self.links)
         for reply in self.replies:
             label = reply.label if reply.label not in facts else f"{reply.label} ({reply.name})"
