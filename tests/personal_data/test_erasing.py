@@ -99,7 +99,7 @@ async def test_nothing_of_an_erased_person_is_left_and_receipts_still_verify(
         rows = list(decided.scalars())
         assert any(row.erased_at for row in rows)
         for row in rows:
-            if await receipts.exists(session, row):
+            if await receipts.exists(session, settings, row):
                 receipt = await receipts.receipt_of(session, settings, row)
                 assert receipts.check(receipt.text, public_keys(settings.secret_keys)).problem == ""
                 assert (b"erased_at" in receipt.text) == (row.erased_at is not None)

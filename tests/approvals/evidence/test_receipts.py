@@ -110,6 +110,10 @@ async def test_there_is_no_receipt_before_the_decision_nor_while_it_can_be_taken
             {"id": fresh.approval_id},
         )
     assert (await receipt_of(database, settings, fresh)).content["decision"]["outcome"] == "approved"
+    rejected = await decided(database, settings, reject)
+    with pytest.raises(NoReceipt):
+        await receipt_of(database, msgspec.structs.replace(settings, approval_undo=timedelta(minutes=5)), rejected)
+    assert (await receipt_of(database, settings, rejected)).content["decision"]["outcome"] == "rejected"
 
 
 async def test_a_rejection_and_fractions_in_what_was_shown_have_good_receipts(

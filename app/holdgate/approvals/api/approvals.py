@@ -87,7 +87,7 @@ async def _detail(request: WebRequest, user: Principal, approval_id: UUID) -> Ap
         found = await inbox.detail(read, approval_id, user)
         approval = found.approval
         notes = await policy_queries.notes_of(read, approval_id)
-        stands = await receipts.exists(read, approval)
+        stands = await receipts.exists(read, settings, approval)
         receipt = await receipts.receipt_of(read, settings, approval) if stands else None
         asks = owns(approval, user) or user.is_admin
         metadata = await metadata_of(read, approval.task_id) if asks and approval.asker_id else None

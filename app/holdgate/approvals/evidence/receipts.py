@@ -49,10 +49,12 @@ class Receipt(msgspec.Struct, frozen=True):
         return f"holdgate-receipt-{self.approval_id}.json"
 
 
-async def exists(session: AsyncSession, approval: Approval) -> bool:
+async def exists(session: AsyncSession, settings: Settings, approval: Approval) -> bool:
     """Whether the decision stands."""
     if approval.state not in DECIDED:
         return False
+    if approval.state == ApprovalState.REJECTED and settings.approval_undo:
+        return not await undo_queries.undoable(session, [approval.id], None, settings.approval_undo)
     return approval.goes_on_at is None or not await undo_queries.waits_until(
         session, approval.task_id, approval.goes_on_at
     )
@@ -60,7 +62,7 @@ async def exists(session: AsyncSession, approval: Approval) -> bool:
 
 async def receipt_of(session: AsyncSession, settings: Settings, approval: Approval) -> Receipt:
     """Raises NoReceipt: nothing is decided, or not for good."""
-    if not await exists(session, approval):
+    if not await exists(session, settings, approval):
         raise NoReceipt
     task = await session.get_one(Task, approval.task_id)
     people = await recipient_queries.recipients_of(session, [approval.id])

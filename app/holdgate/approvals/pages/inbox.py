@@ -187,7 +187,7 @@ async def approval_page(
         taker=await undoing.offered(
             session, detail.approval, user.email, is_admin=user.is_admin, window=window(request)
         ),
-        receipt=await receipts.exists(session, detail.approval),
+        receipt=await receipts.exists(session, request.app.state.settings, detail.approval),
         changes=changes_of(detail.approval),
         deliveries=await deliveries(session, detail.approval.id, detail.recipients),
     )

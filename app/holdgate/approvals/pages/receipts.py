@@ -116,7 +116,7 @@ async def verify_sheet(
     settings: Settings = request.app.state.settings
     approval = await read.get(Approval, approval_id)
     receipt = None
-    if approval is not None and await receipts.exists(read, approval):
+    if approval is not None and await receipts.exists(read, settings, approval):
         receipt = await receipts.receipt_of(read, settings, approval)
         keys = signing.public_keys(settings.secret_keys)
         signed = [{"alg": signing.ALGORITHM, "kid": key["kid"], "value": signature} for key in keys]

@@ -140,7 +140,7 @@ async def _page(
         fresh=fresh,
         in_place_of_another=asked.recipient.forwarded_from is not None,
         taker=taker,
-        receipt=by_link and await receipts.exists(session, asked.approval),
+        receipt=by_link and await receipts.exists(session, request.app.state.settings, asked.approval),
         signed_in_as=user.email if user else "",
         session=here,
     )
