@@ -39,10 +39,6 @@ class Fault:
     probe: Probe = "work"
 
 
-# Seconds. Wide, for a fault of the other sort may strike meanwhile and the machine has other work; what an idle one
-# needs, bench/recovery.py measures.
-BOUND = 30.0
-
 FAULTS: dict[str, Fault] = {
     "worker killed (-9)": Fault(kill_worker),
     "worker stopped beyond its lease": Fault(stop_worker_for_long),
