@@ -142,6 +142,7 @@ async def test_the_doctor_says_how_each_thing_stands_and_what_to_do(api: Api) ->
     assert found["health"] == max((each["health"] for each in ill), key=["warn", "fail"].index)
 
 
+@pytest.mark.slow
 async def test_workers_are_listed_with_what_of_ones_own_they_are_doing(api: Api) -> None:
     program, other = await api.program(), await api.program(OTHER)
     assert (await program.get(f"{V1}/workers")).json() == {"items": []}

@@ -54,6 +54,7 @@ async def test_a_lost_connection_costs_one_statement_and_an_error_of_the_stateme
     await direct.close()
 
 
+@pytest.mark.slow
 async def test_a_server_that_falls_silent_is_left_after_the_limit(servers: Servers, database: Database) -> None:
     with way_to(servers.database_url) as (way, url):
         silent = Database(url, name="silent", pool_size=1, limit=timedelta(seconds=1))

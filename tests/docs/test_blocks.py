@@ -226,6 +226,7 @@ def test_a_payload_that_is_shown_fits_its_kind(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", RUN)
+@pytest.mark.slow
 def test_commands_that_are_shown_run(shell: dict[str, str], key: str) -> None:
     for line in block(key).text.replace("\\\n", " ").splitlines():
         done = subprocess.run(["bash", "-c", line], cwd=ROOT, env=shell, capture_output=True, text=True, timeout=60)

@@ -370,6 +370,7 @@ async def through(patient: Installation, headers: dict[bytes, bytes], **changes:
         await serving_
 
 
+@pytest.mark.slow
 async def test_the_public_address_is_asked_and_proxies_are_judged(patient: Installation) -> None:
     assert (await through(patient, {})).health is Health.OK
     renamed = await through(patient, {b"host": b"backend:8000"})

@@ -250,6 +250,7 @@ async def _with_a_death(
     monkeypatch.setattr(owner, name, real)
 
 
+@pytest.mark.slow
 async def test_of_two_applications_for_one_posting_the_second_waits_while_the_first_is_being_sent(
     ada: Applicant, tester: KindTester, site: Site
 ) -> None:

@@ -365,6 +365,7 @@ async def test_no_program_decides_what_a_program_of_the_same_person_asked(api: A
 # Waiting
 
 
+@pytest.mark.slow
 async def test_two_hundred_who_wait_cost_two_statements_a_second(api: Api) -> None:
     program = await asking_program(api)
     ids = [(await ask(program))["id"] for _ in range(20)]

@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
@@ -174,6 +175,7 @@ class Office:
     away=st.dictionaries(st.sampled_from(PEOPLE), st.sampled_from((*PEOPLE, DAN, OWNER)), max_size=2),
     moves=st.lists(MOVE, min_size=10, max_size=30),
 )
+@pytest.mark.slow
 async def test_nobody_exceeds_their_pace_and_nothing_ends_before_it_was_seen(
     database: Database, settings: Settings, pace: int, away: dict[str, str], moves: list[Any]
 ) -> None:
