@@ -217,7 +217,7 @@ class Dispatcher:
             actor=self.actor,
             executors=self._executors,
             resources=self._resources,
-            kept=self._journal.of(task),
+            journal=self._journal,
         )
 
     def _ended(self, task: Claimed, outcome: Outcome | None) -> None:

@@ -62,6 +62,16 @@ async def test_a_line_that_comes_while_others_are_written_is_written_next_and_si
     await journal.flush()
 
 
+async def test_a_line_that_no_database_can_hold_is_kept_as_an_escape_and_ends_no_worker(database: Database) -> None:
+    await make_task(database)
+    [claimed] = await claim(database)
+    journal = Journal(database, "worker:test")
+    journal.of(claimed)(("12:00", "info", "a \0 and \udcff"))
+    await journal.flush()
+    [row] = await kept(database, claimed.id)
+    assert row.lines[0][2] == "a \\x00 and \\udcff"
+
+
 async def test_a_task_keeps_its_last_attempts_and_one_that_is_gone_keeps_nothing(database: Database) -> None:
     task = await make_task(database)
     gone = UUID(int=7)

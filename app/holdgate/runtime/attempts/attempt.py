@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from holdgate.core.db import Database, ReadSession
     from holdgate.runtime.attempts.insistence import Insistence
-    from holdgate.runtime.attempts.journal import KeptLines
+    from holdgate.runtime.attempts.journal import Journal
     from holdgate.runtime.clock import Clock
     from holdgate.tasks.queue.claims import Claimed
 
@@ -35,7 +35,7 @@ class RunningAttempt:
         self.clock: Clock | None = None  # of the attempt, once it runs
 
         self._actor = actor
-        self._kept: KeptLines | None = None  # where its log goes besides
+        self._journal: Journal | None = None  # where its log goes besides
         self._ended: TaskEnded | None = None
 
     @cached_property
@@ -44,7 +44,8 @@ class RunningAttempt:
         from holdgate.core.telemetry import log
 
         about = {"task": str(self.task_id), "kind": self.task.kind, "attempt": self.attempt}
-        return log.get("holdgate.kinds").bind(**about, **({log.KEPT: self._kept} if self._kept else {}))
+        kept = {log.KEPT: self._journal.of(self.task)} if self._journal else {}
+        return log.get("holdgate.kinds").bind(**about, **kept)
 
     @cached_property
     def _insist(self) -> "Insistence":

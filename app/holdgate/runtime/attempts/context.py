@@ -20,7 +20,7 @@ from holdgate.tasks.payloads.artifact import StoredArtifact
 if TYPE_CHECKING:
     from holdgate.core.db import Database
     from holdgate.runtime.attempts.executors import Executors
-    from holdgate.runtime.attempts.journal import KeptLines
+    from holdgate.runtime.attempts.journal import Journal
     from holdgate.tasks.queue.claims import Claimed
 
 P = ParamSpec("P")
@@ -45,12 +45,12 @@ class Context(AskingAttempt):
         actor: str,
         executors: "Executors | None" = None,
         resources: Resources | None = None,
-        kept: "KeptLines | None" = None,
+        journal: "Journal | None" = None,
     ) -> None:
         from holdgate.runtime.attempts.executors import Executors
 
         super().__init__(task, database=database, settings=settings, actor=actor)
-        self._kept = kept
+        self._journal = journal
         self._executors = executors or Executors()
         self._resources = resources or Resources()
         self._progress_at = 0.0

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from holdgate.core.db import Database
 from holdgate.core.postgres.outages import AWAY, is_away, tell
+from holdgate.core.text.storable import storable_text
 from holdgate.tasks.queue.attempt_lines import LoggedLines, write_lines
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class KeptLines:
         self._total = 0
 
     def __call__(self, line: Line) -> None:
-        self._last.append(line)
+        at, level, said = line
+        self._last.append((at, level, storable_text(said)))
         self._total += 1
         self._changed[self] = None
 
