@@ -9,6 +9,7 @@ from sqlalchemy import TextClause, select, text
 
 import tests.tasks.kinds  # noqa: F401
 from holdgate.core.db import Database
+from holdgate.core.postgres.direct import _compiled
 from holdgate.tasks.failures.groups import _OF_ALL, _OF_ONE
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import claims
@@ -157,6 +158,20 @@ async def test_tasks_in_hand_are_found_by_their_ids_also_when_the_planner_believ
             plan = "\n".join((await session.execute(statement, parameters)).scalars())
     assert "tasks_pkey" in plan
     assert "tasks_running_idx" not in plan
+
+
+@pytest.mark.parametrize("statement", [claims._FINISH, claims._EXTEND], ids=["finish", "extend"])
+async def test_the_one_plan_of_a_worker_compares_no_batch_with_itself(crowded: Database, statement: TextClause) -> None:
+    """It is made for a few rows: as a nested loop of 500 outcomes over 500 it took most of a worker's time."""
+    query, names = _compiled(statement)
+    async with crowded.engine.connect() as connection:
+        await connection.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
+        await connection.exec_driver_sql(f"PREPARE one_plan AS {query}")
+        execute = f"EXPLAIN EXECUTE one_plan({', '.join(['NULL'] * len(names))})"
+        plan = "\n".join((await connection.exec_driver_sql(execute)).scalars())
+        await connection.exec_driver_sql("DEALLOCATE one_plan")
+    joins = re.findall(r"Nested Loop|Hash Join|Merge Join", plan)
+    assert plan.count("using tasks_pkey on tasks") == len(joins) > 1
 
 
 @pytest.mark.parametrize(

@@ -364,6 +364,7 @@ CREATE FUNCTION holdgate.enqueue_many(tasks jsonb, version integer DEFAULT 1) RE
 DECLARE
   nobody constant uuid := '00000000-0000-0000-0000-000000000000';
   told constant text := coalesce(current_setting('holdgate.actor', true), '');
+  as_role constant boolean := told = '' OR NOT pg_has_role(session_user, current_user, 'MEMBER');
   problem text;
   ready text;
   ids uuid[] := '{}';
@@ -383,6 +384,7 @@ DECLARE
   key_lasts double precision[];
   states text[];
   found_ uuid[];
+  item jsonb;
 BEGIN
   IF version IS DISTINCT FROM 1 THEN
     RAISE EXCEPTION 'This database knows version 1 of enqueue_many, not version %. Upgrade it, or the caller.', version
@@ -390,7 +392,20 @@ BEGIN
   ELSIF tasks IS NULL OR jsonb_typeof(tasks) <> 'array' OR jsonb_array_length(tasks) > 10000 THEN
     RAISE EXCEPTION 'enqueue_many takes an array of at most 10,000 tasks.' USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  -- Expressions alone, here and below where one task is all there is: each statement costs more than they do.
+  -- One task without run, owner and key: expressions alone, for each statement would cost more than they do.
+  IF jsonb_array_length(tasks) = 1 AND holdgate_task_plain(tasks -> 0) THEN
+    item := tasks -> 0;
+    IF as_role THEN
+      ready := set_config('holdgate.actor', 'role:' || session_user, true);
+    END IF;
+    id := holdgate_insert_one(holdgate_uuid7(), item ->> 'kind', item -> 'payload', coalesce(item ->> 'queue', 'default'),
+                              coalesce((item -> 'priority')::int, 50), coalesce((item -> 'max_attempts')::int, 3),
+                              coalesce(item ->> 'title', ''), NULL, NULL, NULL, NULL, NULL, NULL, now());
+    ready := set_config('holdgate.actor', told, true);
+    created := pg_notify(current_schema(), 'queue:' || coalesce(item ->> 'queue', 'default')) IS NOT NULL;
+    RETURN NEXT;
+    RETURN;
+  END IF;
   FOR n IN 0 .. jsonb_array_length(tasks) - 1 LOOP
     problem := holdgate_task_problem(tasks -> n);
     IF problem IS NOT NULL THEN
@@ -433,7 +448,7 @@ BEGIN
     END IF;
   END IF;
 
-  IF told = '' OR NOT pg_has_role(session_user, current_user, 'MEMBER') THEN
+  IF as_role THEN
     PERFORM set_config('holdgate.actor', 'role:' || session_user, true);
   END IF;
   IF array_remove(keys, NULL) = '{}' THEN
@@ -556,16 +571,10 @@ CREATE FUNCTION holdgate.holdgate_insert(ids uuid[], kinds text[], payloads json
     AS $$
 DECLARE
   nobody constant uuid := '00000000-0000-0000-0000-000000000000';
-  line_ text;
 BEGIN
   IF cardinality(ids) = 1 THEN  -- for a single row the shares and lanes of many cost more than the row
-    line_ := holdgate_line(kinds[1]);
-    INSERT INTO tasks (id, kind, lane, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
-                       deadline_at, state, queued_at, position, limited)
-    VALUES (ids[1], kinds[1], holdgate_lane(owners[1], runs[1], queues[1], kinds[1]), payloads[1], queues[1], priorities[1],
-            attempts[1], titles[1], runs[1], owners[1], subjects[1], run_ats[1], deadlines[1],
-            coalesce(states[1], CASE WHEN run_ats[1] > at_ THEN 'scheduled' ELSE 'queued' END), at_,
-            holdgate_place(queues[1], priorities[1], coalesce(runs[1], owners[1], nobody), at_, line_) + 1, line_ <> '');
+    ids[1] := holdgate_insert_one(ids[1], kinds[1], payloads[1], queues[1], priorities[1], attempts[1], titles[1], runs[1],
+                                  owners[1], subjects[1], run_ats[1], deadlines[1], states[1], at_);
     RETURN;
   END IF;
   WITH n AS (
@@ -588,6 +597,29 @@ BEGIN
          places.place + row_number() OVER (PARTITION BY n.queue, n.priority, n.share, n.line ORDER BY n.ordinal),
          n.line <> ''
   FROM n JOIN places USING (queue, priority, share, line) JOIN known USING (owner_, run_, queue, kind);
+END $$;
+
+CREATE FUNCTION holdgate.holdgate_insert_one(id_ uuid, kind_ text, payload_ jsonb, queue_ text, priority_ integer, attempts_ integer, title_ text, run_ uuid, owner_ uuid, subject_ text, run_at_ timestamp with time zone, deadline_ timestamp with time zone, state_ text, at_ timestamp with time zone) RETURNS uuid
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  nobody constant uuid := '00000000-0000-0000-0000-000000000000';
+  line_ text;
+  lane_ int;
+BEGIN
+  SELECT coalesce((SELECT l.kind FROM kind_limits l WHERE l.kind = kind_ AND l.limited), ''),
+         (SELECT l.id FROM lanes l
+          WHERE l.kind = kind_ AND l.queue = queue_ AND (l.run_id = run_ OR (l.run_id IS NULL AND run_ IS NULL))
+            AND (l.owner_id = owner_ OR (l.owner_id IS NULL AND owner_ IS NULL))
+          LIMIT 1)
+  INTO line_, lane_;
+  INSERT INTO tasks (id, kind, lane, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
+                     deadline_at, state, queued_at, position, limited)
+  VALUES (id_, kind_, coalesce(lane_, holdgate_lane(owner_, run_, queue_, kind_)), payload_, queue_, priority_, attempts_,
+          title_, run_, owner_, subject_, run_at_, deadline_,
+          coalesce(state_, CASE WHEN run_at_ > at_ THEN 'scheduled' ELSE 'queued' END), at_,
+          holdgate_place(queue_, priority_, coalesce(run_, owner_, nobody), at_, line_) + 1, line_ <> '');
+  RETURN id_;
 END $$;
 
 CREATE FUNCTION holdgate.holdgate_lane(owner_ uuid, run_ uuid, queue_ text, kind_ text) RETURNS integer
@@ -719,6 +751,21 @@ BEGIN
   RETURN (SELECT coalesce(json_object_agg(s.name, s.result), '{}')::text FROM task_steps s WHERE s.task_id = task_
           HAVING coalesce(sum(pg_column_size(s.result)), 0) <= 65536);
 END $$;
+
+CREATE FUNCTION holdgate.holdgate_task_plain(item jsonb) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $_$
+  SELECT coalesce(
+    item - '{kind,payload,title,queue,priority,max_attempts}'::text[] = '{}' AND octet_length(item ->> 'payload') <= 128
+    AND item @@ '$.kind.type() == "string" && $.kind like_regex "^[A-Za-z][A-Za-z0-9_.:-]{0,99}$"
+      && $.payload.type() == "object"
+      && (!exists($.title) || $.title.type() == "string" && $.title like_regex "^.{0,200}$" flag "s")
+      && (!exists($.queue) || $.queue.type() == "string" && $.queue like_regex "^[a-z][a-z0-9_-]{0,39}$")
+      && (!exists($.priority) || $.priority.type() == "number" && $.priority >= 0 && $.priority <= 1000
+          && $.priority.floor() == $.priority)
+      && (!exists($.max_attempts) || $.max_attempts.type() == "number" && $.max_attempts >= 1 && $.max_attempts <= 1000
+          && $.max_attempts.floor() == $.max_attempts)', false)
+$_$;
 
 CREATE FUNCTION holdgate.holdgate_task_problem(item jsonb) RETURNS text
     LANGUAGE sql STABLE
@@ -2173,19 +2220,15 @@ CREATE TABLE holdgate.tasks (
     resolved_at timestamp with time zone,
     resolved_by text,
     resolution text,
-    CONSTRAINT tasks_attempt_check CHECK ((attempt >= 0)),
+    CONSTRAINT tasks_counters_check CHECK ((LEAST(attempt, (failures)::integer, (lease_losses)::integer, (round)::integer) >= 0)),
     CONSTRAINT tasks_deadline_at_check CHECK (((deadline_at >= '0001-01-02 00:00:00+00'::timestamp with time zone) AND (deadline_at <= '9999-12-30 00:00:00+00'::timestamp with time zone))),
     CONSTRAINT tasks_due_check CHECK (((state <> ALL (ARRAY['scheduled'::text, 'retrying'::text])) OR (run_at IS NOT NULL))),
-    CONSTRAINT tasks_failures_check CHECK ((failures >= 0)),
     CONSTRAINT tasks_finished_check CHECK (((state = ANY (ARRAY['succeeded'::text, 'dead_letter'::text, 'rejected'::text, 'expired'::text, 'cancelled'::text])) = (finished_at IS NOT NULL))),
     CONSTRAINT tasks_lease_check CHECK (((state = 'running'::text) = (lease_expires_at IS NOT NULL))),
-    CONSTRAINT tasks_lease_losses_check CHECK ((lease_losses >= 0)),
     CONSTRAINT tasks_max_attempts_check CHECK ((max_attempts >= 1)),
     CONSTRAINT tasks_priority_check CHECK (((priority >= 0) AND (priority <= 1000))),
     CONSTRAINT tasks_resolved_check CHECK (((resolved_at IS NULL) OR (state = 'dead_letter'::text))),
-    CONSTRAINT tasks_round_check CHECK ((round >= 0)),
-    CONSTRAINT tasks_run_at_check CHECK (((run_at >= '0001-01-02 00:00:00+00'::timestamp with time zone) AND (run_at <= '9999-12-30 00:00:00+00'::timestamp with time zone))),
-    CONSTRAINT tasks_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'scheduled'::text, 'running'::text, 'retrying'::text, 'pending_approval'::text, 'needs_input'::text, 'needs_auth'::text, 'paused'::text, 'succeeded'::text, 'dead_letter'::text, 'rejected'::text, 'expired'::text, 'cancelled'::text])))
+    CONSTRAINT tasks_run_at_check CHECK (((run_at >= '0001-01-02 00:00:00+00'::timestamp with time zone) AND (run_at <= '9999-12-30 00:00:00+00'::timestamp with time zone)))
 )
 WITH (fillfactor='80');
 

@@ -985,18 +985,11 @@ def tables() -> None:
             "run_at BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 00:00:00+00'", name=op.f("tasks_run_at_check")
         ),
         sa.CheckConstraint(
-            "state IN ('queued', 'scheduled', 'running', 'retrying', 'pending_approval', 'needs_input', 'needs_auth', 'paused', 'succeeded', 'dead_letter', 'rejected', 'expired', 'cancelled')",
-            name=op.f("tasks_state_check"),
-        ),
-        sa.CheckConstraint(
             "state NOT IN ('scheduled', 'retrying') OR run_at IS NOT NULL", name=op.f("tasks_due_check")
         ),
-        sa.CheckConstraint("attempt >= 0", name=op.f("tasks_attempt_check")),
-        sa.CheckConstraint("failures >= 0", name=op.f("tasks_failures_check")),
-        sa.CheckConstraint("lease_losses >= 0", name=op.f("tasks_lease_losses_check")),
+        sa.CheckConstraint("least(attempt, failures, lease_losses, round) >= 0", name=op.f("tasks_counters_check")),
         sa.CheckConstraint("max_attempts >= 1", name=op.f("tasks_max_attempts_check")),
         sa.CheckConstraint("priority BETWEEN 0 AND 1000", name=op.f("tasks_priority_check")),
-        sa.CheckConstraint("round >= 0", name=op.f("tasks_round_check")),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("tasks_owner_id_fkey")),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("tasks_run_id_fkey")),
         sa.PrimaryKeyConstraint("id", name=op.f("tasks_pkey")),

@@ -5,16 +5,10 @@ CREATE OR REPLACE FUNCTION holdgate_insert(ids uuid[], kinds text[], payloads js
 AS $$
 DECLARE
   nobody constant uuid := '00000000-0000-0000-0000-000000000000';
-  line_ text;
 BEGIN
   IF cardinality(ids) = 1 THEN  -- for a single row the shares and lanes of many cost more than the row
-    line_ := holdgate_line(kinds[1]);
-    INSERT INTO tasks (id, kind, lane, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
-                       deadline_at, state, queued_at, position, limited)
-    VALUES (ids[1], kinds[1], holdgate_lane(owners[1], runs[1], queues[1], kinds[1]), payloads[1], queues[1], priorities[1],
-            attempts[1], titles[1], runs[1], owners[1], subjects[1], run_ats[1], deadlines[1],
-            coalesce(states[1], CASE WHEN run_ats[1] > at_ THEN 'scheduled' ELSE 'queued' END), at_,
-            holdgate_place(queues[1], priorities[1], coalesce(runs[1], owners[1], nobody), at_, line_) + 1, line_ <> '');
+    ids[1] := holdgate_insert_one(ids[1], kinds[1], payloads[1], queues[1], priorities[1], attempts[1], titles[1], runs[1],
+                                  owners[1], subjects[1], run_ats[1], deadlines[1], states[1], at_);
     RETURN;
   END IF;
   WITH n AS (

@@ -174,7 +174,8 @@ async def leased_tasks(direct: Direct, *, queue: str, worker: UUID, now: datetim
 
 # Fenced by (id, attempt, running): what is not returned was lost to another worker or taken away by a person.
 # Here and in `_EXTEND` the state is not written as tasks_running_idx has it: just after a vacuum the planner may
-# believe that nothing runs, and would go through all of that index once for every attempt in hand.
+# believe that nothing runs, and would go through all of that index once for every attempt in hand. And every join is
+# with tasks by their key: joined with the list once more, its rows would be compared with each other, all with all.
 _FINISH = text(
     """
     WITH f AS (
@@ -183,7 +184,7 @@ _FINISH = text(
                            CAST(:reasons AS text[]), CAST(:failed AS bool[]), CAST(:digests AS text[]))
                     AS f(id, attempt, state, result, error, delay, reason, failed, digest)),
     mine AS (
-      SELECT t.id FROM tasks t JOIN f USING (id)
+      SELECT f.* FROM tasks t JOIN f USING (id)
       WHERE t.attempt = f.attempt AND t.state || '' = 'running'
       ORDER BY t.id FOR NO KEY UPDATE OF t)
     UPDATE tasks t
@@ -204,7 +205,7 @@ _FINISH = text(
                         ELSE t.position END,
         lease_expires_at = NULL,
         worker_id = NULL
-    FROM f JOIN mine USING (id)
+    FROM mine f
     WHERE t.id = f.id AND t.attempt = f.attempt AND t.state || '' = 'running'
     RETURNING t.id
     """
