@@ -6,13 +6,14 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import TextClause, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 import tests.tasks.kinds  # noqa: F401
 from holdgate.core.db import Database
 from holdgate.core.postgres.direct import _compiled
 from holdgate.tasks.failures.groups import _OF_ALL, _OF_ONE
 from holdgate.tasks.models import Task
-from holdgate.tasks.queue import claims
+from holdgate.tasks.queue import claims, limits
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.search.lists import list_tasks
 from holdgate.tasks.service import TaskRequest, enqueue_many
@@ -68,7 +69,7 @@ async def test_the_claim_walks_the_ready_index_in_order_without_sorting(crowded:
     plan = await plan_of(
         crowded,
         """SELECT id FROM tasks
-           WHERE state = 'queued' AND NOT limited AND queue = 'default'
+           WHERE state || '' = 'queued' AND NOT limited AND queue = 'default'
              AND kind = ANY('{test.nothing,email.send}'::text[])
              AND NOT EXISTS (SELECT FROM queues WHERE name = 'default' AND paused_at IS NOT NULL)
            ORDER BY priority DESC, position LIMIT 20""",
@@ -100,7 +101,7 @@ async def test_the_claim_walks_the_ready_index_in_order_without_sorting(crowded:
             "tasks_share_idx",
         ),
         (
-            "SELECT id FROM tasks WHERE state = 'queued' AND limited AND kind = 'a' AND queue = 'default'"
+            "SELECT id FROM tasks WHERE state || '' = 'queued' AND limited AND kind = 'a' AND queue = 'default'"
             " ORDER BY priority DESC, position LIMIT 2",
             "tasks_limited_idx",
         ),
@@ -160,18 +161,45 @@ async def test_tasks_in_hand_are_found_by_their_ids_also_when_the_planner_believ
     assert "tasks_running_idx" not in plan
 
 
+async def _one_plan(connection: AsyncConnection, statement: str) -> str:
+    """Of a statement as workers have it: for all values."""
+    await connection.exec_driver_sql(f"PREPARE one_plan AS {statement}")
+    values = ", ".join(["NULL"] * len(set(re.findall(r"\$\d+", statement))))
+    plan = "\n".join((await connection.exec_driver_sql(f"EXPLAIN EXECUTE one_plan({values})")).scalars())
+    await connection.exec_driver_sql("DEALLOCATE one_plan")
+    return plan
+
+
 @pytest.mark.parametrize("statement", [claims._FINISH, claims._EXTEND], ids=["finish", "extend"])
 async def test_the_one_plan_of_a_worker_compares_no_batch_with_itself(crowded: Database, statement: TextClause) -> None:
     """It is made for a few rows: as a nested loop of 500 outcomes over 500 it took most of a worker's time."""
-    query, names = _compiled(statement)
     async with crowded.engine.connect() as connection:
         await connection.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
-        await connection.exec_driver_sql(f"PREPARE one_plan AS {query}")
-        execute = f"EXPLAIN EXECUTE one_plan({', '.join(['NULL'] * len(names))})"
-        plan = "\n".join((await connection.exec_driver_sql(execute)).scalars())
-        await connection.exec_driver_sql("DEALLOCATE one_plan")
+        plan = await _one_plan(connection, _compiled(statement)[0])
     joins = re.findall(r"Nested Loop|Hash Join|Merge Join", plan)
     assert plan.count("using tasks_pkey on tasks") == len(joins) > 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        _compiled(claims._CLAIM)[0],
+        _compiled(limits._CLAIM)[0],
+        _compiled(limits._WAITING)[0],
+        "SELECT position FROM tasks WHERE state || '' = 'queued' AND NOT limited AND queue = $1 AND priority = $2"
+        " ORDER BY position LIMIT 1",
+    ],
+    ids=["claim", "claim with limits", "limited kinds that wait", "head of a queue"],
+)
+async def test_no_index_but_that_of_the_order_can_serve_a_claim(crowded: Database, statement: str) -> None:
+    """Made while nothing waited, the one plan of a worker sorted the 100,000 tasks that then came, for each claim."""
+    async with crowded.engine.connect() as connection:
+        await connection.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
+        await connection.execute(text("SET LOCAL enable_seqscan = off"))
+        await connection.execute(text("DROP INDEX tasks_ready_idx, tasks_limited_idx"))
+        plan = await _one_plan(connection, statement)
+        await connection.rollback()
+    assert not re.findall(r"tasks_(?!pkey)\w+_idx", plan), plan
 
 
 @pytest.mark.parametrize(

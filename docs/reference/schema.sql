@@ -557,11 +557,11 @@ CREATE FUNCTION holdgate.holdgate_head(queue_ text, priority_ integer, line_ tex
 BEGIN
   IF line_ = '' THEN
     RETURN (SELECT t.position FROM tasks t
-            WHERE t.state = 'queued' AND NOT t.limited AND t.queue = queue_ AND t.priority = priority_::smallint
+            WHERE t.state || '' = 'queued' AND NOT t.limited AND t.queue = queue_ AND t.priority = priority_::smallint
             ORDER BY t.position LIMIT 1);
   END IF;
   RETURN (SELECT t.position FROM tasks t
-          WHERE t.state = 'queued' AND t.limited AND t.kind = line_ AND t.queue = queue_
+          WHERE t.state || '' = 'queued' AND t.limited AND t.kind = line_ AND t.queue = queue_
             AND t.priority = priority_::smallint
           ORDER BY t.position LIMIT 1);
 END $$;
@@ -654,7 +654,7 @@ DECLARE
 BEGIN
   IF line_ = '' THEN
     place_ := greatest((SELECT t.position FROM tasks t
-                        WHERE t.state = 'queued' AND NOT t.limited AND t.queue = queue_ AND t.priority = priority_::smallint
+                        WHERE t.state || '' = 'queued' AND NOT t.limited AND t.queue = queue_ AND t.priority = priority_::smallint
                         ORDER BY t.position LIMIT 1),
                        (SELECT t.position FROM tasks t
                         WHERE t.state = 'queued' AND NOT t.limited AND t.queue = queue_ AND t.priority = priority_::smallint
@@ -2782,7 +2782,7 @@ CREATE INDEX tasks_due_idx ON holdgate.tasks USING btree (run_at) WHERE (state =
 
 CREATE INDEX tasks_fingerprint_idx ON holdgate.tasks USING btree (fingerprint, created_at DESC, id DESC) INCLUDE (state, owner_id, finished_at, resolved_at) WHERE (fingerprint IS NOT NULL);
 
-CREATE INDEX tasks_limited_idx ON holdgate.tasks USING btree (kind, queue, priority DESC, "position") WHERE ((state = 'queued'::text) AND limited);
+CREATE INDEX tasks_limited_idx ON holdgate.tasks USING btree (kind, queue, priority DESC, "position") WHERE (((state || ''::text) = 'queued'::text) AND limited);
 
 CREATE INDEX tasks_limited_running_idx ON holdgate.tasks USING btree (kind) WHERE ((state = 'running'::text) AND limited);
 
@@ -2794,7 +2794,7 @@ CREATE INDEX tasks_open_errors_idx ON holdgate.tasks USING btree (fingerprint, c
 
 CREATE INDEX tasks_owner_created_idx ON holdgate.tasks USING btree (owner_id, created_at DESC, id DESC) WHERE (owner_id IS NOT NULL);
 
-CREATE INDEX tasks_ready_idx ON holdgate.tasks USING btree (queue, priority DESC, "position") WHERE ((state = 'queued'::text) AND (NOT limited));
+CREATE INDEX tasks_ready_idx ON holdgate.tasks USING btree (queue, priority DESC, "position") WHERE (((state || ''::text) = 'queued'::text) AND (NOT limited));
 
 CREATE INDEX tasks_run_state_idx ON holdgate.tasks USING btree (run_id, state) WHERE (run_id IS NOT NULL);
 

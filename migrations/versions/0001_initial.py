@@ -1039,7 +1039,7 @@ def tables() -> None:
         "tasks",
         ["kind", "queue", sa.literal_column("priority DESC"), "position"],
         unique=False,
-        postgresql_where=sa.text("state = 'queued' AND limited"),
+        postgresql_where=sa.text("state || '' = 'queued' AND limited"),
     )
     op.create_index(
         "tasks_limited_running_idx",
@@ -1088,7 +1088,7 @@ def tables() -> None:
         "tasks",
         ["queue", sa.literal_column("priority DESC"), "position"],
         unique=False,
-        postgresql_where=sa.text("state = 'queued' AND NOT limited"),
+        postgresql_where=sa.text("state || '' = 'queued' AND NOT limited"),
     )
     op.create_index(
         "tasks_run_state_idx",

@@ -63,7 +63,7 @@ class Task(Base):
             "queue",
             text("priority DESC"),
             "position",
-            postgresql_where=text("state = 'queued' AND NOT limited"),
+            postgresql_where=text("state || '' = 'queued' AND NOT limited"),
         ),
         Index(
             "tasks_limited_idx",
@@ -71,7 +71,7 @@ class Task(Base):
             "queue",
             text("priority DESC"),
             "position",
-            postgresql_where=text("state = 'queued' AND limited"),
+            postgresql_where=text("state || '' = 'queued' AND limited"),
         ),
         Index("tasks_limited_running_idx", "kind", postgresql_where=text("state = 'running' AND limited")),
         # Where the last task of one share stands: its next one comes behind it (holdgate_place). Negative, so that the

@@ -3,11 +3,11 @@ AS $$
 BEGIN
   IF line_ = '' THEN
     RETURN (SELECT t.position FROM tasks t
-            WHERE t.state = 'queued' AND NOT t.limited AND t.queue = queue_ AND t.priority = priority_::smallint
+            WHERE t.state || '' = 'queued' AND NOT t.limited AND t.queue = queue_ AND t.priority = priority_::smallint
             ORDER BY t.position LIMIT 1);
   END IF;
   RETURN (SELECT t.position FROM tasks t
-          WHERE t.state = 'queued' AND t.limited AND t.kind = line_ AND t.queue = queue_
+          WHERE t.state || '' = 'queued' AND t.limited AND t.kind = line_ AND t.queue = queue_
             AND t.priority = priority_::smallint
           ORDER BY t.position LIMIT 1);
 END $$;

@@ -7,7 +7,7 @@ DECLARE
 BEGIN
   IF line_ = '' THEN
     place_ := greatest((SELECT t.position FROM tasks t
-                        WHERE t.state = 'queued' AND NOT t.limited AND t.queue = queue_ AND t.priority = priority_::smallint
+                        WHERE t.state || '' = 'queued' AND NOT t.limited AND t.queue = queue_ AND t.priority = priority_::smallint
                         ORDER BY t.position LIMIT 1),
                        (SELECT t.position FROM tasks t
                         WHERE t.state = 'queued' AND NOT t.limited AND t.queue = queue_ AND t.priority = priority_::smallint

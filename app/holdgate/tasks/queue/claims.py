@@ -87,13 +87,14 @@ class Outcome(msgspec.Struct, frozen=True):
     failed: bool = False
 
 
-# The planner walks tasks_ready_idx, whose order this ORDER BY is, and stops at the limit. Whether the queue is paused
+# The planner walks tasks_ready_idx, whose order this ORDER BY is, and stops at the limit: no other index has the state
+# in these words, by which it could sort a whole queue that was empty when it was planned. Whether the queue is paused
 # is looked up once, before the walk. Materialized: a planner that believes the table to hold one row would run the
 # choice once for each row there is, and claim everything. Claimed rows are skipped, not waited for. A kind that this
 # worker does not know stays for one that does (old code during a deploy). Limited kinds are tasks/queue/limits.py's.
 _READY = """
       SELECT id, kind, priority, position FROM tasks
-      WHERE state = 'queued' AND NOT limited AND queue = :queue AND kind = ANY(CAST(:kinds AS text[]))
+      WHERE state || '' = 'queued' AND NOT limited AND queue = :queue AND kind = ANY(CAST(:kinds AS text[]))
         AND NOT EXISTS (SELECT FROM queues WHERE name = :queue AND paused_at IS NOT NULL)
 """
 _IN_ORDER = """
@@ -103,7 +104,7 @@ _IN_ORDER = """
 """
 # Suspects (runtime/attempts/suspects.py) are few and have an index of their own: it needs its condition in plain words.
 AMONG = " AND lease_losses BETWEEN :least AND :most "
-SUSPECTS = " AND lease_losses > 0 " + AMONG
+SUSPECTS = " AND state = 'queued' AND lease_losses > 0 " + AMONG
 FREE = _READY + AMONG + _IN_ORDER
 FREE_SUSPECTS = _READY + SUSPECTS + _IN_ORDER
 # Of the tasks in `ready`, no more of a pool than it has places.

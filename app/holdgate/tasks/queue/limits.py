@@ -54,12 +54,13 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 # LIMIT 1 in order, not EXISTS: a planner that knows nothing yet of the marked tasks would read all of them for that.
+# The state as tasks_limited_idx alone has it: see tasks/queue/claims.py.
 _WAITING = text(
     """
     SELECT l.kind, r.room, r.wait
     FROM kind_limits l
     CROSS JOIN LATERAL (SELECT FROM tasks t
-                        WHERE t.state = 'queued' AND t.limited AND t.kind = l.kind AND t.queue = :queue
+                        WHERE t.state || '' = 'queued' AND t.limited AND t.kind = l.kind AND t.queue = :queue
                         ORDER BY t.priority DESC, t.position LIMIT 1) first
     CROSS JOIN LATERAL holdgate_room(l.kind, coalesce(CAST(:now AS timestamptz), now())) r
     WHERE l.limited AND l.kind = ANY(CAST(:kinds AS text[]))
@@ -77,7 +78,7 @@ _ROOMS = """
     held AS MATERIALIZED (
       SELECT t.* FROM rooms CROSS JOIN LATERAL (
         SELECT id, kind, priority, position FROM tasks
-        WHERE state = 'queued' AND limited AND kind = rooms.kind AND queue = :queue
+        WHERE state || '' = 'queued' AND limited AND kind = rooms.kind AND queue = :queue
 """
 _HELD = """
         ORDER BY priority DESC, position
