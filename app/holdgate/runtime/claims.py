@@ -49,6 +49,10 @@ class Claims:
     async def close(self) -> None:
         await self._direct.close()
 
+    def in_pool(self, kind: str) -> bool:
+        """Whether its handler takes a place of a thread or process."""
+        return kind in self._pools
+
     def limits_changed(self) -> None:
         self._limits_known = False
 

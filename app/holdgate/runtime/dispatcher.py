@@ -205,8 +205,10 @@ class Dispatcher:
         for task in claim.tasks:
             self._busy[task.queue] += 1
             self._hand.start(task)
-        # Each gets as far as its thread or process: the next claim counts the places that are free without them.
-        await asyncio.sleep(0)
+        # Each gets as far as its thread or process: the next claim counts the places that are free without them. Where
+        # none has one, the next claim is under way while these run.
+        if any(self._claims.in_pool(task.kind) for task in claim.tasks):
+            await asyncio.sleep(0)
         return claim
 
     def _context(self, task: Claimed) -> Context:

@@ -45,8 +45,8 @@ async def nothing(ctx: Context, given: Given) -> None:
 
 class Holdgate(Peer):
     distribution = "holdgate"
-    settings = "500 at once (QUEUES), no line of the log for each task (LOG_LEVEL=warning)"
-    environ: ClassVar = {"QUEUES": "default:500", "LOG_LEVEL": "warning"}
+    settings = "1,000 at once (QUEUES), no line of the log for each task (LOG_LEVEL=warning)"
+    environ: ClassVar = {"QUEUES": "default:1000", "LOG_LEVEL": "warning"}
 
     def __init__(self, url: str, redis: str) -> None:
         super().__init__(url, redis)
