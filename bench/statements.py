@@ -128,9 +128,10 @@ async def measure(database: Database, meter: Meter, beside: Any, tasks: int) -> 
                     )
                 )
 
-    async def finish(batch: int, result: str | None = None) -> None:
+    async def finish(batch: int, result: str | None = None, state: TaskState = TaskState.SUCCEEDED) -> None:
+        delay = 3600 if state is TaskState.RETRYING else None
         while hand:
-            done = [Outcome(task.id, task.attempt, TaskState.SUCCEEDED, result=result) for task in hand[:batch]]
+            done = [Outcome(task.id, task.attempt, state, result=result, delay=delay) for task in hand[:batch]]
             del hand[:batch]
             async with database.write("worker:bench:1") as session:
                 assert len(await claims.finish_tasks(session, done)) == len(done)
@@ -154,6 +155,12 @@ async def measure(database: Database, meter: Meter, beside: Any, tasks: int) -> 
     await enqueue(tasks // 4, 1000)
     await claim(tasks // 4, 500)
     await meter.of("finish 500 with results", tasks // 4, lambda: finish(500, '{"done": true}'))
+    await enqueue(10, 1)
+    await claim(10, 1)
+    await finish(1, state=TaskState.RETRYING)
+    await enqueue(tasks // 4, 1000)
+    await claim(tasks // 4, 500)
+    await meter.of("retry 500", tasks // 4, lambda: finish(500, state=TaskState.RETRYING))
     await enqueue(10, 1)
     await claim(10, 1)
     await finish(1)

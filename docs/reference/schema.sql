@@ -1091,6 +1091,7 @@ END $$;
 CREATE FUNCTION holdgate.tasks_log_update() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'holdgate', 'pg_temp'
+    SET enable_nestloop TO 'off'
     AS $$
 DECLARE
   xid_ xid8;
