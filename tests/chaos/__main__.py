@@ -26,7 +26,7 @@ def main() -> None:
     # bench/recovery.py measures.
     parser.add_argument("--bound", type=float, default=30.0, help="seconds in which what was struck has to work again")
     parser.add_argument("--only", default="", help="faults whose name has this in it")
-    parser.add_argument("--write", type=Path, help="the page that has the table")
+    parser.add_argument("--write", type=Path, help="the page whose table is to be that of these campaigns")
     given = parser.parse_args()
     first = random.SystemRandom().randrange(1, 1_000_000) if given.seed is None else given.seed
     if FAKETIME is None:
@@ -41,11 +41,11 @@ def main() -> None:
         told = ", ".join(f"{number:,} {what}" for what, number in result.figures.items())
         print(f"  {told}; lost {result.lost}, doubled {result.doubled}, problems {len(result.problems)}", flush=True)
     print(table.plain(results))
+    if given.write is not None:  # also what did not go well
+        table.write(results, given.seconds, given.write)
     failed = [str(result.seed) for result in results if result.problems]
     if failed:
         sys.exit(f"Problems with the seeds {', '.join(failed)}: make chaos SEED=… tells one of them again.")
-    if given.write is not None:
-        table.write(results, given.seconds, given.write)
 
 
 if __name__ == "__main__":

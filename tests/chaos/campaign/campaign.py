@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+import traceback
 from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -12,7 +13,8 @@ import asyncpg
 from tests.chaos.campaign import checker
 from tests.chaos.campaign.faults import CLOCK, FAULTS, OUTSIDE, Probe
 from tests.chaos.campaign.installation import FAKETIME, Installation, installed, until_well
-from tests.chaos.campaign.load import PEOPLE, People, Programs
+from tests.chaos.campaign.load import Programs
+from tests.chaos.campaign.people import PEOPLE, PROBE, People
 from tests.chaos.campaign.record import Record
 from tests.chaos.campaign.strikes import Struck
 
@@ -25,7 +27,7 @@ SLOW = 10.0  # of a recovery: then it is told where the time went
 @dataclass
 class Result:
     """Of one campaign. `bound`: seconds that a recovery may take; after twice as many nobody waits for it any more.
-    `recovered`: (fault, seconds); `problems`: sentences."""
+    `recovered`: (fault, seconds); `problems`: sentences; `broke_off`: it has not come to its check."""
 
     seed: int
     bound: float
@@ -34,6 +36,7 @@ class Result:
     lost: int = 0
     doubled: int = 0
     figures: dict[str, int] = field(default_factory=dict)
+    broke_off: bool = False
 
 
 class Deck:
@@ -49,8 +52,19 @@ class Deck:
 
 
 async def run(seed: int, seconds: float, bound: float, only: str = "") -> Result:
+    """Whatever breaks in it is a problem of this campaign, and the next one can follow."""
     result = Result(seed, bound)
-    chance = random.Random(seed)
+    try:
+        await _run(seconds, only, result)
+    except Exception as error:
+        traceback.print_exc()
+        result.broke_off = True
+        result.problems.append(f"It broke off: {error!r}")
+    return result
+
+
+async def _run(seconds: float, only: str, result: Result) -> None:
+    chance = random.Random(result.seed)
     async with installed() as installation:
         programs, people = Programs(installation, chance), People(installation, chance)
         enough, finished = asyncio.Event(), asyncio.Event()
@@ -70,7 +84,6 @@ async def run(seed: int, seconds: float, bound: float, only: str = "") -> Result
         for name, process in installation.processes.items():
             if "Traceback" in process.said() and name.startswith(("smtp", "http")):
                 result.problems.append(f"{name}: {process.said()[-500:]}")
-    return result
 
 
 async def strike_for(seconds: float, of: Installation, chance: random.Random, result: Result, only: str) -> None:
@@ -96,7 +109,7 @@ async def strike_for(seconds: float, of: Installation, chance: random.Random, re
 
 async def recover(of: Installation, name: str, struck: Struck, result: Result) -> None:
     """Wait until what was struck works again, and note how long that took."""
-    probing = f"probe-{time.monotonic_ns()}"
+    probing = f"{PROBE}{time.monotonic_ns()}"
     try:
         async with asyncio.timeout(2 * result.bound):
             await asyncio.gather(probe(of, FAULTS[name].probe, probing), taken_over(of, struck))
@@ -165,7 +178,10 @@ async def until_succeeded(of: Installation, task_id: UUID) -> None:
 _HURRY = (
     "UPDATE tasks SET run_at = now() WHERE state IN ('retrying', 'scheduled') AND run_at < now() + interval '50 min'"
 )
-_OPEN = "SELECT kind, state, count(*) FROM tasks WHERE finished_at IS NULL AND NOT (state = 'scheduled') GROUP BY 1, 2"
+_OPEN = (
+    "SELECT kind, state, count(*) FROM tasks WHERE finished_at IS NULL"
+    " AND NOT (state = 'scheduled' AND run_at > now() + interval '50 min') GROUP BY 1, 2"
+)
 _BEHIND = (
     "SELECT 1 FROM bulk_actions WHERE state = 'running' UNION ALL"
     " SELECT 1 FROM task_log WHERE xid >= (SELECT upto FROM log_followers ORDER BY upto LIMIT 1) LIMIT 1"
@@ -178,7 +194,7 @@ async def settle(of: Installation, people: People, result: Result) -> None:
     quiet = 0
     while quiet < 3:
         await of.sql(_HURRY)
-        left = [row for row in await of.sql(_OPEN) if row[1] != "pending_approval"]
+        left = [row for row in await of.sql(_OPEN) if row[1] not in ("pending_approval", "needs_input")]
         waiting = len(await undecided(of, of.record))
         busy = left or waiting or people.busy or await of.sql(_BEHIND)
         quiet = 0 if busy else quiet + 1
@@ -192,5 +208,4 @@ async def settle(of: Installation, people: People, result: Result) -> None:
 async def undecided(of: Installation, record: Record) -> list[str]:
     """The titles of requests that people have not decided, and should have."""
     rows = await of.sql("SELECT title FROM approvals WHERE state = 'pending'")
-    alone = {f"Send {name}" for name in record.undecided}
-    return [row[0] for row in rows if row[0] not in alone and "probe-" not in row[0]]
+    return [row[0] for row in rows if row[0] not in record.undecided and PROBE not in row[0]]

@@ -35,6 +35,7 @@ async def check(of: Installation) -> Found:
     for what, statement in FIGURES.items():
         found.figures[what] = (await of.sql(statement))[0][0]
     found.figures["emails"] = len(of.record.mails())
+    found.figures["applications sent"] = len({one.name for one in of.record.applications()})
     return found
 
 

@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 
+from tests.chaos.campaign.employer import SentApplication
 from tests.chaos.campaign.handlers import TRACE
 from tests.chaos.campaign.installation import Installation
 
@@ -51,6 +52,25 @@ async def an_effect_with_a_key_happened_once(of: Installation) -> list[str]:
     return twice + [f"{row[0]} is booked {row[1]} times" for row in rows]
 
 
+async def an_application_is_sent_once(of: Installation) -> list[str]:
+    """By its key at a site that keeps keys; to another one no second request is made."""
+    twice = []
+    sent: defaultdict[str, list[SentApplication]] = defaultdict(list)
+    for one in of.record.applications():
+        sent[one.name].append(one)
+    for name, some in sent.items():
+        keys = {one.key for one in some}
+        if len(keys) > 1:
+            twice.append(f"{name} was sent under {len(keys)} keys")
+        elif len(some) > 1 and not some[0].keeps:
+            twice.append(f"{name} was sent {len(some)} times to a site that keeps no keys")
+    tasks = await of.sql(
+        "SELECT p.title, count(*) FROM postings p JOIN tasks t ON t.subject = p.id::text"
+        " WHERE t.kind = 'application.submit' GROUP BY p.url, 1 HAVING count(*) > 1"
+    )
+    return twice + [f"{row[0]} has {row[1]} applications" for row in tasks]
+
+
 async def a_decision_counts_once(of: Installation) -> list[str]:
     rows = await of.sql(
         "SELECT a.title, count(*) FROM approvals a JOIN task_events e ON e.task_id = a.task_id"
@@ -69,5 +89,6 @@ CHECKS = (
     one_task_of_each,
     no_stored_step_ran_again,
     an_effect_with_a_key_happened_once,
+    an_application_is_sent_once,
     a_decision_counts_once,
 )

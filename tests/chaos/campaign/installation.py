@@ -13,12 +13,16 @@ from typing import Any
 import asyncpg
 import httpx
 
+from holdgate.accounts.profile.profiles import ProfileChange, save_profile
+from holdgate.accounts.profile.resume_files import document
+from holdgate.accounts.profile.resumes import save_resume
 from holdgate.accounts.service import add_user
 from holdgate.core.db import Database
 from holdgate.core.postgres.connections import connection_string
 from holdgate.core.scopes import Scope
 from holdgate.embedded import postgres, valkey
 from holdgate.schema import migrate
+from tests.chaos.campaign import employer
 from tests.chaos.campaign.handlers import OUTSIDE
 from tests.chaos.campaign.record import Record
 from tests.factories.programs import token_for
@@ -107,6 +111,9 @@ class Installation:
         database = Database(self.url, name="chaos", pool_size=1)
         async with database.write("system") as session:
             owner = await add_user(session, OWNER)
+            applicant = ProfileChange(name="Mia Miller", email=OWNER, phone="", cover_letter="", answers={})
+            await save_profile(session, owner.id, applicant)
+            await save_resume(session, owner.id, document("resume.txt", employer.RESUME))
             self.token = await token_for(session, owner.id, SCOPES)
         await database.dispose()
 

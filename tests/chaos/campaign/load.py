@@ -1,4 +1,4 @@
-"""The mixed load of a campaign: programs that go on asking until they are answered, and people who read their email.
+"""The mixed load of a campaign: programs that go on asking until they are answered.
 
 A request that changes something carries a key and is sent again to the other web server until there is an answer, as
 any careful program does. What was answered is acknowledged, and has to be there in the end.
@@ -6,24 +6,24 @@ any careful program does. What was answered is acknowledged, and has to be there
 
 import asyncio
 import random
-import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from html import unescape
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 
+from tests.chaos.campaign import employer
 from tests.chaos.campaign.installation import Installation
-from tests.chaos.campaign.record import Decision
+from tests.chaos.campaign.people import PEOPLE
 
-PEOPLE = tuple(f"{name}@example.org" for name in ("ann", "bob", "cid", "dan", "eve"))
 PAUSE = 0.25  # seconds between two things that programs do, about
-READS = 2.3  # seconds that a person looks at a page before they decide
+LISTS = (
+    *("/tasks?limit=20", "/approvals", "/runs", "/events", "/bulk", "/dead-letters"),
+    *("/postings", "/applications"),
+)
 BUSY = (409, 429, 500, 502, 503, 504)
 LEFT_ALONE = 0.08  # of the requests, by everybody
-REFUSES = 0.25
 
 
 class Programs:
@@ -33,6 +33,7 @@ class Programs:
         self._of, self._chance, self._record = installation, chance, installation.record
         self._client = httpx.AsyncClient(timeout=5, headers={"Authorization": f"Bearer {installation.token}"})
         self._number = 0
+        self._followed: set[str] = set()  # applications
         self._under_way: set[asyncio.Task[None]] = set()
         self._share: list[tuple[Callable[[], Awaitable[None]], int]] = [
             (self._work, 20),
@@ -45,6 +46,10 @@ class Programs:
             (self._file, 4),
             (self._report, 1),
             (self._program_asks, 2),
+            (self._apply, 4),
+            (self._follow_up, 2),
+            (self._watch, 2),
+            (self._picture, 3),
             (self._reads, 6),
         ]
 
@@ -72,13 +77,16 @@ class Programs:
         self._number += 1
         return f"{prefix}-{self._number}"
 
-    async def _post(self, path: str, body: dict[str, Any]) -> Any:
-        """The answer, once there is one."""
-        key, server = str(uuid4()), self._number % 2
+    async def _post(self, path: str, body: dict[str, Any] | str) -> Any:
+        """The answer, once there is one. A body that is a text is CSV."""
+        server, headers = self._number % 2, {"Idempotency-Key": str(uuid4())}
+        if isinstance(body, str):
+            headers["Content-Type"] = "text/csv"
+        sent: dict[str, Any] = {"content": body} if isinstance(body, str) else {"json": body}
         while True:
             try:
                 url = f"{self._of.web(server)}/api/v1{path}"
-                answer = await self._client.post(url, json=body, headers={"Idempotency-Key": key})
+                answer = await self._client.post(url, headers=headers, **sent)
             except httpx.TransportError:
                 answer = None
             if answer is not None and answer.status_code not in BUSY:
@@ -134,9 +142,43 @@ class Programs:
         needed = self._chance.choice((1, 1, 2))
         people = self._chance.sample(PEOPLE, 3 if needed == 2 else self._chance.randint(1, 2))
         if self._chance.random() < LEFT_ALONE:
-            self._record.undecided.add(name)
+            self._record.undecided.add(f"Send {name}")
         payload = {"name": name, "people": people, "needed": needed, "seconds": self._chance.choice((1200, 1200, 10))}
         await self.enqueue("chaos.request", name, payload)
+
+    async def _apply(self) -> None:
+        """A file of postings is imported, and a run applies for each: to sites that keep keys, and to others."""
+        names = [self._name("application") for _ in range(self._chance.randint(1, 3))]
+        sites = {name: self._chance.choice((employer.KEEPS, employer.FORGETS)) for name in names}
+        for name in names:
+            if self._chance.random() < LEFT_ALONE:
+                self._record.undecided.add(employer.title_of(name))
+        run = self._name("applications")
+        seen = await self._post("/postings/imports", employer.postings_file(self._of.outside, sites))
+        made = seen and await self._post(f"/postings/imports/{seen['id']}/start", {"name": run})
+        if made is not None:
+            self._record.runs.append(UUID(made["id"]))
+            self._record.applications_for.update(names)
+
+    async def _follow_up(self) -> None:
+        """What has come of an application that was sent, and of which nobody was asked yet."""
+        found = await self._get("/applications?status=sent")
+        sent = [one["id"] for one in found["items"] if one["id"] not in self._followed] if found else []
+        if sent:
+            self._followed.add(sent[0])
+            await self.enqueue("application.follow_up", self._name("follow-up"), {"application_id": sent[0]})
+
+    async def _watch(self) -> None:
+        """A board is looked at once."""
+        name = self._name("board")
+        host = employer.ADDRESSES[self._number % len(employer.ADDRESSES)]
+        address = f"http://{host}:{self._of.ports['http']}/boards/{name}"
+        await self.enqueue("board.watch", name, {"address": address})
+
+    async def _picture(self) -> None:
+        name = self._name("picture")
+        payload = {"url": f"{self._of.outside}/picture/{name}", "resize": {"width": employer.WIDTH // 2}}
+        await self.enqueue("image.process", name, {**payload, "format": "webp"})
 
     async def _program_asks(self) -> None:
         """A program that is no task asks, and is told by a webhook."""
@@ -185,101 +227,14 @@ class Programs:
             self._record.bulk.append(UUID(action["id"]))
 
     async def _reads(self) -> None:
-        """A list or a page: while a fault lasts it may fail."""
-        path = self._chance.choice(("/tasks?limit=20", "/approvals", "/runs", "/events", "/bulk", "/dead-letters"))
+        """A list: while a fault lasts it may fail."""
+        await self._get(self._chance.choice(LISTS))
+
+    async def _get(self, path: str) -> Any:
         try:
             answer = await self._client.get(f"{self._of.web(self._chance.randrange(2))}/api/v1{path}")
         except httpx.TransportError:
-            return
+            return None
         if answer.status_code >= 400 and answer.status_code not in BUSY:
             self._record.refused.append(f"GET {path}: {answer.status_code} {answer.text[:300]}")
-
-
-class People:
-    """They open the links in their emails and decide, each request once, in their own time."""
-
-    def __init__(self, installation: Installation, chance: random.Random) -> None:
-        self._of, self._chance, self._record = installation, chance, installation.record
-        self._read: set[str] = set()  # links
-        self._seen = 0  # emails
-        self._under_way: set[asyncio.Task[None]] = set()
-
-    @property
-    def busy(self) -> bool:
-        return bool(self._under_way)
-
-    async def go_on(self, until: asyncio.Event) -> None:
-        while not until.is_set():
-            mails = self._record.mails()
-            for mail in mails[self._seen :]:
-                part = mail.get_body(("plain",))
-                found = re.search(r"http://\S+/review/\S+", part.get_content() if part is not None else "")
-                if found is not None and found[0] not in self._read:
-                    self._read.add(found[0])
-                    job = asyncio.ensure_future(self._decide(found[0], str(mail["To"])))
-                    self._under_way.add(job)
-                    job.add_done_callback(self._under_way.discard)
-            self._seen = len(mails)
-            await asyncio.sleep(0.3)
-        for job in self._under_way:
-            job.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
-
-    async def _decide(self, link: str, person: str) -> None:
-        path = link[link.index("/review/") :]
-        headers = {"X-Forwarded-For": f"10.0.0.{PEOPLE.index(person) + 1}"}
-        decision: Decision | None = None
-        async with httpx.AsyncClient(timeout=5, headers=headers) as client:
-            server = self._chance.randrange(2)
-            while True:
-                server = 1 - server
-                base = self._of.web(server)
-                try:
-                    page = await client.get(f"{base}{path}")
-                    name = _name_on(page.text)
-                    if page.status_code >= 500 or page.status_code == 429:
-                        await asyncio.sleep(0.5)
-                        continue
-                    if name is None or name in self._record.undecided or "<form" not in page.text:
-                        return  # it is over, or nobody's wish to decide
-                    if 'name="stamp"' not in page.text:
-                        return
-                    if decision is None:
-                        decision = self._choose(name, person)
-                    await asyncio.sleep(READS)
-                    answer = await client.post(f"{base}/review", data=_filled(page.text, decision))
-                    if answer.status_code == 303:
-                        decision.told = True
-                        return
-                    if answer.status_code < 500 and answer.status_code != 429:
-                        return  # somebody else was faster, or an answer that was lost has counted
-                except httpx.TransportError:
-                    await asyncio.sleep(0.3)
-
-    def _choose(self, name: str, person: str) -> Decision:
-        """The same by every link that they have of it."""
-        for made in self._record.decisions:
-            if (made.name, made.person) == (name, person):
-                return made
-        verb = "reject" if self._chance.random() < REFUSES else "approve"
-        decision = Decision(name, person, verb, f"{name} by {person}")
-        # Written down before it is sent: an answer may be lost, and the decision count.
-        self._record.decisions.append(decision)
-        return decision
-
-
-def _name_on(page: str) -> str | None:
-    found = re.search(r"Send ((?:request|question)-\d+)", page)
-    return found[1] if found else None
-
-
-def _filled(page: str, decision: Decision) -> dict[str, str]:
-    form = {name: _hidden(page, name) for name in ("token", "version", "stamp")}
-    if 'name="answer.wish"' in page:
-        form["answer.wish"] = decision.wish
-    return {**form, "decision": decision.verb, "reason": "So it is."}
-
-
-def _hidden(page: str, name: str) -> str:
-    found = re.search(rf'name="{name}" value="([^"]*)"', page)
-    return unescape(found[1]) if found else ""
+        return answer.json() if answer.status_code == 200 else None

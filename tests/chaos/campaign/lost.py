@@ -2,7 +2,9 @@
 
 import json
 from collections import Counter
+from hashlib import sha256
 
+from tests.chaos.campaign.employer import JOBS, WIDTH, arrival_title_of, job_url
 from tests.chaos.campaign.installation import Installation
 
 
@@ -15,13 +17,12 @@ async def acknowledged_is_present(of: Installation) -> list[str]:
 
 async def everything_ended_or_holds(of: Installation) -> list[str]:
     """Held: by people who were told to leave it alone. Planned: by its own time."""
-    alone = [f"Send {name}" for name in of.record.undecided]
     rows = await of.sql(
         "SELECT t.id, t.kind, t.subject, t.state, t.reason FROM tasks t"
         " WHERE t.finished_at IS NULL AND NOT (t.state = 'scheduled' AND t.run_at > now())"
         " AND NOT EXISTS (SELECT FROM approvals a WHERE a.task_id = t.id AND a.state = 'pending'"
         "                 AND (a.title = ANY($1) OR a.title LIKE 'Send probe-%') AND t.state = 'pending_approval')",
-        alone,
+        list(of.record.undecided),
     )
     dead = await of.sql(
         "SELECT id, kind, subject, state, reason FROM tasks WHERE state = 'dead_letter'"
@@ -75,9 +76,9 @@ async def every_confirmed_decision_counts(of: Installation) -> list[str]:
     )
     counted = {(row[0], row[1]): row[2] for row in rows}
     return [
-        f"{one.person} was told that {one.name} is decided ({one.verb}), and it does not count"
+        f"{one.person} was told that {one.title!r} is decided ({one.verb}), and it does not count"
         for one in of.record.decisions
-        if one.told and counted.get((f"Send {one.name}", one.person)) != one.verb
+        if one.told and counted.get((one.title, one.person)) != one.verb
     ]
 
 
@@ -87,6 +88,57 @@ async def every_effect_happened(of: Installation) -> list[str]:
     booked = {row[0] for row in await of.sql("SELECT name FROM chaos_ledger")}
     done = await of.sql("SELECT payload->>'name' FROM tasks WHERE kind = 'chaos.work' AND state = 'succeeded'")
     return [f"{row[0]} succeeded without its effect" for row in done if row[0] not in outside or row[0] not in booked]
+
+
+async def every_application_is_there(of: Installation) -> list[str]:
+    """Its posting and its task; once it has succeeded, at the employer's and as applied to; and none has failed but
+    where a person said that it had not arrived, and it had not."""
+    arrived = {one.name for one in of.record.applications()}
+    refuted = {one.title for one in of.record.decisions if one.wish == "no"}
+    rows = await of.sql(
+        "SELECT p.title, t.state, t.reason, p.applied_task_id = t.id AND a.sent_at IS NOT NULL AS noted FROM postings p"
+        " JOIN tasks t ON t.kind = 'application.submit' AND t.subject = p.id::text"
+        " LEFT JOIN applications a ON a.task_id = t.id"
+    )
+    lost = [f"{name}: acknowledged, and not there" for name in of.record.applications_for - {row[0] for row in rows}]
+    for name, state, reason, noted in rows:
+        if state == "succeeded" and not (noted and name in arrived):
+            lost.append(f"{name} succeeded, and is not {'noted' if name in arrived else 'at the employer’s'}")
+        if state == "dead_letter" and (name in arrived or arrival_title_of(name) not in refuted):
+            lost.append(f"{name} is a dead letter: {reason}")
+    forgotten = await of.sql(
+        "SELECT t.subject, a.status FROM tasks t JOIN applications a ON a.id::text = t.payload->>'application_id'"
+        " WHERE t.kind = 'application.follow_up' AND t.state = 'succeeded' AND a.status <> 'interview'"
+    )
+    return lost + [f"{row[0]} succeeded, and its application is {row[1]}" for row in forgotten]
+
+
+async def every_board_was_read(of: Installation) -> list[str]:
+    rows = await of.sql(
+        "SELECT t.subject, s.result->>'new', (SELECT count(*) FROM postings p WHERE p.url LIKE $1 || t.subject || '/%')"
+        " FROM tasks t LEFT JOIN task_steps s ON s.task_id = t.id AND s.name = 'keep'"
+        " WHERE t.kind = 'board.watch' AND t.state = 'succeeded'",
+        job_url("", 0).removesuffix("/0"),
+    )
+    return [
+        f"{row[0]} tells {row[1]} new postings, {row[2]} are there" for row in rows if {*row[1:]} != {str(JOBS), JOBS}
+    ]
+
+
+async def every_file_is_kept(of: Installation) -> list[str]:
+    """Whole, as it was recorded; and of each picture that was asked for there is one."""
+    lost = []
+    for key, digest in await of.sql("SELECT key, sha256 FROM artifacts"):
+        file = of.artifacts / key
+        if not file.exists() or sha256(file.read_bytes()).hexdigest() != digest:
+            lost.append(f"the file {key} is {'not whole' if file.exists() else 'gone'}")
+    rows = await of.sql(
+        "SELECT t.subject FROM tasks t WHERE t.kind = 'image.process' AND t.state = 'succeeded'"
+        " AND NOT EXISTS (SELECT FROM artifacts a JOIN task_steps s USING (task_id) WHERE a.task_id = t.id"
+        "                 AND s.name = 'edit' AND s.result->>'width' = $1)",
+        str(WIDTH // 2),
+    )
+    return lost + [f"{row[0]} succeeded without its picture" for row in rows]
 
 
 async def bulk_actions_did_all(of: Installation) -> list[str]:
@@ -106,5 +158,8 @@ CHECKS = (
     every_webhook_arrived,
     every_confirmed_decision_counts,
     every_effect_happened,
+    every_application_is_there,
+    every_board_was_read,
+    every_file_is_kept,
     bulk_actions_did_all,
 )

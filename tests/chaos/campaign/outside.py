@@ -16,7 +16,10 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from tests.chaos.campaign import employer
+
 LATE = 3.0  # seconds after which it answers who has given up
+THINKS = 0.3  # between having an application and saying so: then an answer can be lost
 LOOK = 0.1
 
 
@@ -85,20 +88,30 @@ class WebHandler:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             length = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
             body = await reader.readexactly(int(length[1])) if length else b""
-            mood, status = self._outside.mood, "200 OK"
+            method, path = head.split()[:2]
+            mood, answer = self._outside.mood, employer.answer(method, path)
             if mood == "error":
-                status = "500 Internal Server Error"
+                answer = answer._replace(body=b"no", status="500 Internal Server Error")
             elif mood == "hang":
                 await self._outside.while_in("hang")
-                status = "503 Service Unavailable"
+                answer = answer._replace(body=b"no", status="503 Service Unavailable")
             else:
                 headers = {name.lower(): value for name, value in re.findall(r"(?m)^([\w-]+): (.*?)\r$", head)}
-                self._outside.write(path=head.split()[1], headers=headers, body=body.decode("utf-8", "replace"))
+                said = body.decode("utf-8", "replace")
+                self._outside.write(method=method, path=path, headers=headers, body=said)
             if mood == "late":
                 await asyncio.sleep(LATE)
-            writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok".encode())
+            elif body and path.startswith("/apply/"):
+                await asyncio.sleep(THINKS)
+            writer.write(_written(answer))
             await writer.drain()
         writer.close()
+
+
+def _written(answer: employer.SiteAnswer) -> bytes:
+    headers = {**answer.headers, "Content-Length": str(len(answer.body)), "Connection": "close"}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 {answer.status}\r\n{lines}\r\n".encode() + answer.body
 
 
 async def main(name: str, port: int, directory: Path) -> None:
@@ -108,7 +121,7 @@ async def main(name: str, port: int, directory: Path) -> None:
         handler = MailHandler(outside)
         server: asyncio.Server = await loop.create_server(lambda: SMTP(handler, hostname="mx.test"), "127.0.0.1", port)
     else:
-        server = await asyncio.start_server(WebHandler(outside).talk, "127.0.0.1", port)
+        server = await asyncio.start_server(WebHandler(outside).talk, list(employer.ADDRESSES), port)
     await server.serve_forever()
 
 

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from tests.chaos.campaign.employer import SentApplication, sent_applications
+
 
 @dataclass
 class Decision:
-    """What one person has said of one request. `told`: the page has confirmed it."""
+    """What one person has said of one request, by its title. `wish` is what they entered in its form; `told`: the page
+    has confirmed it."""
 
-    name: str
+    title: str
     person: str
     verb: str
     wish: str
@@ -28,8 +31,9 @@ class Record:
     folder: Path
     acknowledged: dict[str, UUID] = field(default_factory=dict)  # by the name in the payload
     asked_for: set[str] = field(default_factory=set)  # sent, whether acknowledged or not
-    undecided: set[str] = field(default_factory=set)  # requests that people leave alone
+    undecided: set[str] = field(default_factory=set)  # titles of requests that people leave alone
     decisions: list[Decision] = field(default_factory=list)
+    applications_for: set[str] = field(default_factory=set)  # postings of runs that were acknowledged, by their names
     runs: list[UUID] = field(default_factory=list)
     bulk: list[UUID] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)  # answers that no fault explains
@@ -41,6 +45,10 @@ class Record:
     def requests(self, path: str) -> list[dict[str, Any]]:
         """What has reached the web server outside at this path."""
         return [one for one in self._lines("http") if one["path"] == path]
+
+    def applications(self) -> list[SentApplication]:
+        """What has reached the employers' sites."""
+        return sent_applications(self._lines("http"))
 
     def _lines(self, name: str) -> list[dict[str, Any]]:
         path = self.folder / f"{name}.jsonl"

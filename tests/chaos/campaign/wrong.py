@@ -3,7 +3,9 @@
 import json
 from collections import Counter
 
+from tests.chaos.campaign.employer import title_of
 from tests.chaos.campaign.installation import Installation
+from tests.chaos.campaign.record import Decision
 
 
 async def the_log_replays_to_the_state(of: Installation) -> list[str]:
@@ -56,9 +58,10 @@ async def decisions_are_in_time_and_of_those_asked(of: Installation) -> list[str
         "SELECT a.title, v.at, a.expires_at FROM approval_votes v JOIN approvals a ON a.id = v.approval_id"
         " WHERE v.at > a.expires_at"
     )
-    said = {(f"Send {one.name}", one.person): (one.verb, one.wish) for one in of.record.decisions}
+    said = {(one.title, one.person): (one.verb, one.wish) for one in of.record.decisions}
     rows = await of.sql(
-        "SELECT a.title, v.person, v.verb, v.answer->>'wish'"
+        "SELECT a.title, v.person, v.verb,"
+        " coalesce(v.answer->>'wish', v.answer->>'cover_letter', v.answer->>'arrived', v.answer->>'status')"
         " FROM approval_votes v JOIN approvals a ON a.id = v.approval_id"
     )
     unsaid = [row for row in rows if said.get((row[0], row[1]), ("", ""))[0] != row[2]]
@@ -81,12 +84,19 @@ async def nothing_was_sent_unapproved(of: Installation) -> list[str]:
     problems = []
     for one in of.record.requests("/sent"):
         sent = json.loads(one["body"])
-        agreed = [each for each in of.record.decisions if each.name == sent["name"] and each.verb == "approve"]
+        agreed = approvals(of, f"Send {sent['name']}")
         if len(agreed) < needed.get(f"Send {sent['name']}", 1):
             problems.append(f"{sent['name']} was sent, and {len(agreed)} had approved")
         elif sent["wish"] and sent["wish"] not in {each.wish for each in agreed}:
             problems.append(f"{sent['name']} was sent as {sent['wish']!r}, which nobody approved")
+    for application in of.record.applications():
+        if application.letter not in {each.wish for each in approvals(of, title_of(application.name))}:
+            problems.append(f"{application.name} was sent with {application.letter!r}, which nobody approved")
     return problems
+
+
+def approvals(of: Installation, title: str) -> list[Decision]:
+    return [each for each in of.record.decisions if (each.title, each.verb) == (title, "approve")]
 
 
 async def no_fault_of_others_used_up_an_attempt(of: Installation) -> list[str]:
