@@ -24,7 +24,7 @@ from holdgate.approvals.requests import clarifying, clock, deciding, delegating,
 from holdgate.approvals.requests.clarifying import NoteEnded, OpenNote
 from holdgate.approvals.rules import recipient_queries
 from holdgate.approvals.states import ApprovalVerb
-from holdgate.approvals.values import Decision
+from holdgate.approvals.values import ApprovalPace, Decision
 from holdgate.core.config import Settings
 from holdgate.core.db import Database, WriteSession
 from holdgate.core.errors import AppError, Conflict, Invalid
@@ -42,6 +42,7 @@ MEMBERS = (ANN, BOB, CID)
 MINUTES = st.sampled_from([0, 5, 20, 40])
 PICK = st.integers(0, 999)
 ENOUGH = 5  # requests of one life
+PACE = ApprovalPace(at_once=2, digest_after=1000)
 REFUSALS: dict[str, type[AppError]] = {
     model.OVER: QuestionExpired,
     model.ENDED: AlreadyDecided,
@@ -61,6 +62,16 @@ _REQUESTS = text(
            (SELECT count(*) FROM approval_notes n WHERE n.approval_id = a.id AND n.ended_at IS NULL) AS notes,
            (SELECT array_agg(e.verb ORDER BY e.id) FROM task_events e WHERE e.task_id = t.id) AS verbs
     FROM approvals a JOIN tasks t ON t.id = a.task_id
+    """
+)
+
+# Of each person: the open requests that they have, those that wait behind them, and those that are over for them.
+_TURNS = text(
+    """
+    SELECT r.person, count(*) FILTER (WHERE r.turn = 'open') AS open,
+           count(*) FILTER (WHERE r.turn = 'waiting') AS waiting,
+           count(*) FILTER (WHERE r.turn IS NOT NULL AND a.state <> 'pending') AS over
+    FROM approval_recipients r JOIN approvals a ON a.id = r.approval_id GROUP BY 1
     """
 )
 
@@ -115,6 +126,7 @@ class Requests(RuleBasedStateMachine):
                 take_back=timedelta(minutes=minutes),
                 ttl=TTL,
                 deliver=False,
+                pace=PACE,
                 priority=500 + len(self.requests),  # it is claimed before those that go on
                 name=f"request {len(self.requests)}",
             )
@@ -152,7 +164,7 @@ class Requests(RuleBasedStateMachine):
 
         async def forward(session: WriteSession) -> None:
             approval, sender = await self.of(session, request, by)
-            await delegating.forward(session, approval, sender, to=to, note="", signup="open", now=self.now)
+            await delegating.forward(session, approval, sender, to=to, note="", signup="open", pace=PACE, now=self.now)
 
         self.act(forward, request.delegate(by.email, to, self.now))
 
@@ -224,9 +236,14 @@ class Requests(RuleBasedStateMachine):
     def the_database_agrees_with_the_model(self) -> None:
         async def read() -> Any:
             async with self.database.read() as session:
-                return (await session.execute(_REQUESTS)).all()
+                return (await session.execute(_REQUESTS)).all(), (await session.execute(_TURNS)).all()
 
-        rows = {row.id: row for row in self.wait(read())}
+        found_now, turns = self.wait(read())
+        for person in turns:
+            assert person.open <= PACE.at_once and not person.over, person
+            assert person.open == PACE.at_once or not person.waiting, person
+            self.seen["waited"] += bool(person.waiting)
+        rows = {row.id: row for row in found_now}
         assert rows.keys() == {one.id for one in self.requests}
         for one in self.requests:
             row = rows[one.id]
@@ -240,7 +257,17 @@ class Requests(RuleBasedStateMachine):
             self.seen[one.state] += 1
 
 
-EXPECTED = {"approved", "rejected", "expired", "undone", model.VOTED, model.PASSED_ON, model.NOTE_OPEN, model.TOO_LATE}
+EXPECTED = {
+    "approved",
+    "rejected",
+    "expired",
+    "undone",
+    "waited",
+    model.VOTED,
+    model.PASSED_ON,
+    model.NOTE_OPEN,
+    model.TOO_LATE,
+}
 
 
 @pytest.mark.slow
@@ -264,7 +291,7 @@ def test_whatever_people_do_with_requests_in_whatever_order_they_are_as_the_mode
                 suppress_health_check=list(HealthCheck),
             ),
         )
-        assert Requests.seen.keys() >= EXPECTED
+        assert Requests.seen.keys() >= EXPECTED and all(Requests.seen[each] for each in EXPECTED), Requests.seen
     finally:
         loop.run_until_complete(database.dispose())
         loop.close()

@@ -165,7 +165,9 @@ async def declare(session: WriteSession, kinds: list[AnyKind]) -> None:
             await _write(session, kind.name, wanted, None, only_declared=True)
 
 
-async def set_limits(session: WriteSession, by: Principal, kind: str, limits: KindLimits | None) -> None:
+async def set_limits(
+    session: WriteSession, by: Principal, kind: str, limits: KindLimits | None, *, now: datetime | None = None
+) -> None:
     """Set what holds from now on; None is what the code declares. Takes hold within seconds; what runs goes on.
 
     Raises:
@@ -177,32 +179,38 @@ async def set_limits(session: WriteSession, by: Principal, kind: str, limits: Ki
     if limits is None:
         declared = known.get(kind)
         limits = KindLimits(declared.concurrency, declared.rate) if declared else KindLimits()
-        await _write(session, kind, limits, None)
+        await _write(session, kind, limits, None, now=now)
     else:
-        await _write(session, kind, limits, by.email)
+        await _write(session, kind, limits, by.email, now=now)
 
 
 async def _write(
-    session: WriteSession, kind: str, limits: KindLimits, set_by: str | None, *, only_declared: bool = False
+    session: WriteSession,
+    kind: str,
+    limits: KindLimits,
+    set_by: str | None,
+    *,
+    only_declared: bool = False,
+    now: datetime | None = None,
 ) -> None:
-    rate = limits.rate
+    rate, at = limits.rate, _at(now)
     values: dict[str, Any] = {
         "concurrency": limits.concurrency,
         "rate_count": rate.count if rate else None,
         "rate_per": rate.per if rate else None,
         "limited": limits != KindLimits(),
         "set_by": set_by,
-        "changed_at": func.now(),
+        "changed_at": at,
         "settled_at": None,
     }
     full = rate.count if rate else 0
-    row = insert(KindLimit).values(kind=kind, **values, tokens=full)
+    row = insert(KindLimit).values(kind=kind, **values, tokens=full, tokens_at=at)
     # A new rate is no new bucket: what was used up stays used up.
-    left = func.least(full, func.coalesce(func.holdgate_tokens(text("kind_limits"), func.now()), full))
+    left = func.least(full, func.coalesce(func.holdgate_tokens(text("kind_limits"), at), full))
     await session.execute(
         row.on_conflict_do_update(
             index_elements=[KindLimit.kind],
-            set_={**values, "tokens": left, "tokens_at": func.now()},
+            set_={**values, "tokens": left, "tokens_at": at},
             where=KindLimit.set_by.is_(None) if only_declared else None,
         )
     )
@@ -231,7 +239,6 @@ _MARK = text(
 async def settle(session: WriteSession, *, limit: int = 1000, now: datetime | None = None) -> bool:
     """The sweeper's beat: mark the waiting and running tasks of kinds whose limit has changed. True: there is more to
     do. Until half a minute after the change, so that no older transaction can still add one that nobody marks."""
-    at: ColumnElement[datetime] = func.now() if now is None else literal(now, KindLimit.changed_at.type)
     unsettled = await session.execute(select(KindLimit.kind).where(KindLimit.settled_at.is_(None)))
     more = False
     for kind in unsettled.scalars().all():
@@ -243,11 +250,15 @@ async def settle(session: WriteSession, *, limit: int = 1000, now: datetime | No
             continue
         await session.execute(
             update(KindLimit)
-            .where(KindLimit.kind == kind, KindLimit.changed_at < at - timedelta(seconds=30))
-            .values(settled_at=at)
+            .where(KindLimit.kind == kind, KindLimit.changed_at < _at(now) - timedelta(seconds=30))
+            .values(settled_at=_at(now))
             .execution_options(synchronize_session=False)
         )
     return more
+
+
+def _at(now: datetime | None) -> ColumnElement[datetime]:
+    return func.now() if now is None else literal(now, KindLimit.changed_at.type)
 
 
 def limits_of(row: KindLimit) -> KindLimits:
