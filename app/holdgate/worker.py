@@ -5,8 +5,11 @@ no task lives in arq's job store, and the worker goes on while Redis is away.
 """
 
 import asyncio
+import math
 import os
 import sys
+import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from wsgiref.simple_server import WSGIServer
@@ -20,9 +23,12 @@ from redis.exceptions import RedisError
 
 from holdgate.core.config import Settings, load
 from holdgate.core.db import LONG, Database
+from holdgate.core.postgres.outages import AWAY, tell
+from holdgate.core.postgres.revision import revision
 from holdgate.core.process import garbage
 from holdgate.core.process.ending import SIGNALS, Ending
 from holdgate.core.project import environment
+from holdgate.core.revisions import head
 from holdgate.core.telemetry import log, metrics, tracing
 from holdgate.embedded.attach import attached
 from holdgate.kinds import KindsNotLoaded, load_kinds
@@ -50,6 +56,8 @@ HANDLERS_CONNECTIONS = 10  # at most; handlers wait for one another
 LISTENING_LIMIT = timedelta(seconds=10)
 HANDLERS_LIMIT = timedelta(minutes=1)  # of one statement of theirs
 
+
+SCHEMA_EVERY, SCHEMA_TOLD = 1.0, 60.0  # seconds between two looks for the schema, and between two lines about it
 
 # Seconds: one that takes connections and then is silent must not hold whoever waits for its answer.
 REDIS_PATIENCE: dict[str, Any] = {"socket_connect_timeout": 1.0, "socket_timeout": 1.0}
@@ -123,6 +131,7 @@ class Process:
             swept=self._sweeper.age,
             resources=self._resources,
         )
+        self._migrated = asyncio.Event()
         self._jobs: list[asyncio.Task[None]] = []
         self._drained: asyncio.Task[None] | None = None
         self._metrics: WSGIServer | None = None
@@ -134,8 +143,9 @@ class Process:
         asyncio.get_running_loop().set_default_executor(occupied.Threads(thread_name_prefix="asyncio"))
         await self._resources.open()
         self._jobs = [
-            asyncio.create_task(self.dispatcher.run(), name="dispatcher"),
-            asyncio.create_task(self._sweeper.run(), name="sweeper"),
+            asyncio.create_task(self._await_schema(), name="schema"),
+            asyncio.create_task(self._once_migrated(self.dispatcher.run), name="dispatcher"),
+            asyncio.create_task(self._once_migrated(self._sweeper.run), name="sweeper"),
             asyncio.create_task(self._doorbell.listen(self.dispatcher.hear), name="doorbell"),
         ]
         if not self._settings.database_pooler:
@@ -149,6 +159,28 @@ class Process:
                 place, self._settings.metrics_key, self._figures, self._alive, lambda: self.dispatcher.ready
             )
         logger.info("worker_started", worker=str(self.dispatcher.id), queues=dict(self._settings.queues))
+
+    async def _once_migrated(self, run: Callable[[], Awaitable[None]]) -> None:
+        await self._migrated.wait()
+        await run()
+
+    async def _await_schema(self) -> None:
+        """On a schema older than this code every other statement would fail; on a newer one it works."""
+        needs, told = head(), -math.inf
+        while True:
+            try:
+                async with self._database.read() as session:
+                    at = await revision(session)
+            except AWAY as error:
+                tell("schema_unknown", error)
+            else:
+                if at is not None and at >= needs:
+                    self._migrated.set()
+                    return
+                if time.monotonic() >= told + SCHEMA_TOLD:
+                    told = time.monotonic()
+                    logger.warning("schema_behind", schema=at, needed=needs, do="Run holdgate migrate of this release.")
+            await asyncio.sleep(SCHEMA_EVERY)
 
     def _listen_to_signals(self) -> None:
         """Drain at once. arq's own way to its end asks Redis first, and is taken while the tasks in hand end."""
@@ -184,7 +216,9 @@ class Process:
 
     def _alive(self) -> bool:
         """Whether to go on with it. That the database is away is its own affair; but after so many leases what this
-        process holds is lost, and a new one may reach what it does not."""
+        process holds is lost, and a new one may reach what it does not. One that waits for its schema is well."""
+        if not self._migrated.is_set():
+            return True
         patience = max(UNHEARD_SECONDS, UNHEARD_LEASES * self._settings.lease.total_seconds())
         return self.dispatcher.blocked < STUCK_SECONDS and self.dispatcher.unheard < patience
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from holdgate.core.db import WriteSession
 from holdgate.runtime.attempts.context import Context
-from holdgate.tasks.kinds import kind
+from holdgate.tasks.kinds import Backoff, kind
 
 
 class Evidence(msgspec.Struct):
@@ -41,6 +41,12 @@ async def _insert(session: WriteSession, name: str) -> None:
 async def breaks(ctx: Context, payload: Evidence) -> None:
     """Fails in the same way each time, about something else."""
     raise RuntimeError(f"No answer about '{payload.name}' after {os.getpid()} tries.")
+
+
+@kind("chaos.fails-once", backoff=Backoff(base=timedelta(milliseconds=200), factor=1.0))
+async def fails_once(ctx: Context, payload: Evidence) -> None:
+    if ctx.task.failures == 0:
+        raise RuntimeError("The first time it fails.")
 
 
 @kind("chaos.holds-a-connection", max_attempts=1)

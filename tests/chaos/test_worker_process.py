@@ -1,5 +1,6 @@
 """Real arq worker processes: killed, stopped, without Redis."""
 
+import os
 import signal
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from sqlalchemy import func, select, text
 
 import tests.chaos.kinds  # noqa: F401
 from holdgate.core.db import Database
+from holdgate.core.revisions import head
 from holdgate.embedded import valkey
 from holdgate.runtime.doorbell import Doorbell
 from holdgate.tasks.queue.log import TaskEvent
@@ -131,6 +133,36 @@ async def test_a_worker_goes_on_while_redis_is_stopped_and_wakes_quickly_when_it
         valkey.stop(home)
 
 
+async def test_a_retry_comes_in_its_time_while_redis_gives_no_answer(
+    evidence: Database, servers: Servers, tmp_path: Path
+) -> None:
+    home = tmp_path / "own"
+    redis_url = valkey.start(home)
+    pid = int((home / "valkey" / "valkey.pid").read_text())
+    try:
+        with worker(environment(servers, tmp_path, REDIS_URL=redis_url), tmp_path / "worker.log"):
+            await until_state(evidence, await put(evidence, "before"), "succeeded")
+            os.kill(pid, signal.SIGSTOP)
+            async with evidence.write("system") as session:
+                request = TaskRequest(kind="chaos.fails-once", payload={"name": "again"})
+                ids = [await enqueue(session, request) for _ in range(5)]
+            for task_id in ids:
+                await until_state(evidence, task_id, "succeeded")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        valkey.stop(home)
+    async with evidence.read() as session:
+        failed, claimed = (
+            select(TaskEvent.task_id, TaskEvent.at)
+            .where(TaskEvent.verb == verb, TaskEvent.attempt == attempt)
+            .subquery()
+            for verb, attempt in (("retry_later", 1), ("claim", 2))
+        )
+        waited = select(func.max(claimed.c.at - failed.c.at)).where(claimed.c.task_id == failed.c.task_id)
+        longest = await session.scalar(waited)
+    assert longest is not None and longest < timedelta(seconds=15)
+
+
 async def _listening(redis_url: str) -> bool:
     from redis.asyncio import Redis
 
@@ -146,6 +178,29 @@ async def test_a_worker_starts_without_redis(evidence: Database, servers: Server
     with worker(environ, tmp_path / "worker.log") as process:
         await until_state(evidence, await put(evidence, "alone"), "succeeded")
         assert process.stop() == 0, process.said()
+
+
+async def test_a_worker_takes_nothing_before_its_schema_is_there(
+    evidence: Database, servers: Servers, tmp_path: Path
+) -> None:
+    async def set_to(revision: str) -> None:
+        async with evidence.write("system") as session:
+            await session.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+    await set_to("0000")
+    try:
+        task_id = await put(evidence, "early")
+        with worker(environment(servers, tmp_path), tmp_path / "worker.log") as process:
+
+            async def waits() -> bool:
+                return "schema_behind" in process.said()
+
+            await until(waits, 60)
+            assert (await task_of(evidence, task_id)).state == "queued"
+            await set_to(head())
+            await until_state(evidence, task_id, "succeeded")
+    finally:
+        await set_to(head())
 
 
 async def test_flushing_redis_loses_nothing(evidence: Database, servers: Servers, tmp_path: Path, redis) -> None:  # type: ignore[no-untyped-def]

@@ -165,14 +165,20 @@ async def test_a_release_is_rolled_out_and_put_back_under_load_and_nothing_fails
         running = await fleet.replace(None, now)
         async with under(load):
             await makes(load, 10)
-            # The next release on the schema before: it says that it is not ready.
+            # The next release on the schema before: it says that it is not ready, and its worker waits.
             port = free_port()
             early = await asyncio.to_thread(
                 stack.enter_context, web(then, tmp_path / "early.log", port, by_command=True)
             )
             assert not await is_ready(port)
             await asyncio.to_thread(early.stop)
+            hands = Process(tmp_path / "early-worker.log", then, "arq", "holdgate.worker.WorkerSettings")
+            stack.callback(hands.kill)
+            await until(lambda: told(hands, "schema_behind"))
+            assert not await has_begun(database, hands)
             await migrate_beside_a_long_transaction(database, own.database_url, then, tmp_path)
+            await until(lambda: has_begun(database, hands))
+            assert await asyncio.to_thread(hands.stop) == 0
             # The release before on the new schema, then both, then the next alone, then all the way back.
             assert await is_ready(running[2])
             await makes(load, 20)
@@ -199,6 +205,12 @@ async def migrate_beside_a_long_transaction(database: Database, url: str, enviro
     assert await asyncio.to_thread(process.ended) == 0, process.said()
     async with database.read() as session:
         assert await session.scalar(text("SELECT version_num FROM alembic_version")) == LATER
+
+
+async def has_begun(database: Database, worker: Process) -> bool:
+    async with database.read() as session:
+        by_it = text("SELECT EXISTS (SELECT FROM workers WHERE pid = :pid)")
+        return bool(await session.scalar(by_it, {"pid": worker.pid}))
 
 
 async def told(process: Process, words: str) -> bool:

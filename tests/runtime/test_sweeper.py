@@ -96,6 +96,66 @@ async def test_a_long_chore_rests_so_that_it_takes_its_share_of_the_time_only(
     assert [chore.name for chore in await one._look()] == ["short"], "the long one rests a thousand times as long"
 
 
+async def test_a_chore_that_meets_a_lock_gives_way_to_the_others(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, lock = asyncio.Event(), text("LOCK TABLE runs IN ACCESS EXCLUSIVE MODE")
+
+    async def meets_a_lock(session: WriteSession, _round: Round) -> bool:
+        await session.execute(lock)
+        return False
+
+    async def free(_session: WriteSession, _round: Round) -> bool:
+        done.set()
+        return False
+
+    never = text("false")
+    monkeypatch.setattr(sweeper, "parts", lambda _: [(Upkeep("lock", 0, meets_a_lock, never), Upkeep("free", 0, free))])
+    async with database.write("system") as holder:
+        await holder.execute(lock)
+        running = asyncio.create_task(Sweeper(database, settings).run())
+        await asyncio.wait_for(done.wait(), 30)
+        running.cancel()
+
+
+async def test_what_a_chore_does_afterwards_keeps_no_other_waiting_and_is_done_once_at_a_time(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    leave = asyncio.Event()
+
+    async def outside() -> None:
+        begun.append("outside")
+        await leave.wait()
+
+    async def asks(_session: WriteSession, round: Round) -> bool:
+        round.after.append(outside)
+        return True
+
+    async def other(_session: WriteSession, _round: Round) -> bool:
+        begun.append("other")
+        return False
+
+    never = text("false")
+    monkeypatch.setattr(sweeper, "parts", lambda _: [(Upkeep("asks", 0, asks, never), Upkeep("other", 0, other))])
+    running = asyncio.create_task(Sweeper(database, settings).run())
+
+    async def others(more: int) -> None:
+        wanted = begun.count("other") + more
+
+        async def done() -> bool:
+            return begun.count("other") >= wanted
+
+        await until(done)
+
+    await others(3)
+    assert begun.count("outside") == 1
+    leave.set()
+    await others(2)
+    assert begun.count("outside") > 1
+    running.cancel()
+
+
 def test_what_is_done_by_the_clock_alone_costs_an_idle_worker_less_than_a_statement_a_second() -> None:
     """Each such chore is four statements: begin, lock, look, commit. With the rest it makes five (bench/idle.py)."""
     chores = [chore for chores in parts("upkeep") for chore in chores if chore.due is None]

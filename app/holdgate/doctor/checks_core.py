@@ -9,6 +9,7 @@ from contextlib import suppress
 from redis.exceptions import RedisError
 
 from holdgate.core.postgres.outages import AWAY
+from holdgate.core.postgres.revision import revision
 from holdgate.core.postgres.tables import Base
 from holdgate.doctor import queries
 from holdgate.doctor.findings import Check, Finding, Installation, fail, fine, warn
@@ -57,7 +58,7 @@ async def database(patient: Installation) -> Finding:
 
 async def migrations(patient: Installation) -> Finding:
     async with patient.database.read() as session:
-        found = await queries.revision(session)
+        found = await revision(session)
     if found == patient.head:
         return fine(f"The schema is at {found}, which this release needs.")
     if found is not None and found > patient.head:

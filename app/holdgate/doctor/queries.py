@@ -3,10 +3,7 @@
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
-
-from holdgate.core.postgres.outages import sqlstate
 
 _SERVER = text(
     """
@@ -14,8 +11,6 @@ _SERVER = text(
            NOT pg_is_in_recovery() AND current_setting('default_transaction_read_only') = 'off'
     """
 )
-_REVISION = text("SELECT version_num FROM alembic_version")
-UNDEFINED_TABLE = "42P01"
 _INDEXES = text(
     """
     SELECT c.relname, i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
@@ -106,16 +101,6 @@ class DeadRows(NamedTuple):
 
 async def server(session: AsyncSession) -> PostgresVersion:
     return PostgresVersion(*(await session.execute(_SERVER)).one())
-
-
-async def revision(session: AsyncSession) -> str | None:
-    """None: nothing was ever migrated here."""
-    try:
-        return (await session.execute(_REVISION)).scalar_one_or_none()
-    except DBAPIError as error:
-        if sqlstate(error) != UNDEFINED_TABLE:
-            raise
-        return None
 
 
 async def indexes(session: AsyncSession) -> dict[str, bool]:

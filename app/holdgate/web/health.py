@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 from litestar import Response, get
 from redis.exceptions import RedisError
-from sqlalchemy import text
 
 from holdgate.core.postgres.outages import AWAY, tell
+from holdgate.core.postgres.revision import revision
 from holdgate.core.telemetry.outage import REDIS
 from holdgate.core.tokens import Signer
 from holdgate.web.http.request import WebRequest, client_address
@@ -26,13 +26,12 @@ async def _database(request: WebRequest) -> str:
     """
     try:
         async with asyncio.timeout(SECONDS), request.app.state.database.read() as session:
-            revision = (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+            at = await revision(session)
     except AWAY as error:
         tell("not_ready", error)
         return "away"
     # A newer schema is served as well: while a release is rolled out, the one before runs on it (docs/upgrades.md).
-    # Revisions are numbers of four digits, in order.
-    return "ok" if revision is not None and revision >= request.app.state.schema_head else "behind"
+    return "ok" if at is not None and at >= request.app.state.schema_head else "behind"
 
 
 async def _redis(request: WebRequest) -> str:
