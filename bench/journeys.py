@@ -1,8 +1,9 @@
 """Tasks that hold on a person, from enqueueing to their end: how many a second, and statements for each.
 
 A task runs a step, asks for an approval, is decided, runs another step and is done. Emails are left out: no worker
-serves their queue. One worker process, and in this one those who enqueue and decide, 16 at a time. Statements are
-counted in the server's log in a run of its own: with BEGIN and COMMIT, and all that a worker does beside the tasks.
+serves their queue. One worker process, and in this one those who enqueue, as a program does on a connection of its own,
+and those who decide, 16 at a time. Statements are counted in the server's log in a run of its own: with BEGIN and
+COMMIT, and all that a worker does beside the tasks.
 
 Usage: python -m bench.journeys [--journeys 1000] [--rounds 3] [--append bench/RESULTS.md]
 """
@@ -17,6 +18,7 @@ from statistics import median
 from typing import NamedTuple
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from redis.asyncio import Redis
 from sqlalchemy import select, text
@@ -29,13 +31,13 @@ from holdgate.approvals.states import ApprovalState, ApprovalVerb
 from holdgate.approvals.values import Decision
 from holdgate.core.config import load
 from holdgate.core.db import Database
+from holdgate.core.postgres.connections import connection_string
 from holdgate.core.principal import Principal
 from holdgate.embedded import postgres, valkey
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.doorbell import Doorbell
 from holdgate.schema import migrate
 from holdgate.tasks.kinds import kind
-from holdgate.tasks.service import TaskRequest, enqueue
 from tests.processes import environment, worker
 from tests.servers import Servers
 
@@ -70,8 +72,8 @@ async def holds(ctx: Context, wanted: Wanted) -> None:
     await ctx.step("after", one)
 
 
-async def travel(database: Database, journeys: int) -> float:
-    """Seconds for all of them."""
+async def travel(database: Database, programs: list[asyncpg.Connection], journeys: int) -> float:
+    """Seconds for all of them. `programs`: connections of those who enqueue."""
     people = []
     async with database.write("system") as session:
         for number in range(journeys // 5 + 1):  # nobody has more open than they can read at once
@@ -82,18 +84,16 @@ async def travel(database: Database, journeys: int) -> float:
     began = time.monotonic()
     async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
         group.create_task(_find(database, waiting, owners, journeys))
-        for at in range(AT_ONCE):
-            group.create_task(_enqueue(database, people, range(at, journeys, AT_ONCE)))
+        for at, program in enumerate(programs):
+            group.create_task(_enqueue(program, people, range(at, journeys, AT_ONCE)))
             group.create_task(_decide(database, waiting, len(range(at, journeys, AT_ONCE))))
     await _wait(database)
     return time.monotonic() - began
 
 
-async def _enqueue(database: Database, people: list[Principal], numbers: range) -> None:
+async def _enqueue(connection: asyncpg.Connection, people: list[Principal], numbers: range) -> None:
     for number in numbers:
-        person = people[number // 5]
-        async with database.write(person.actor) as session:
-            await enqueue(session, TaskRequest(kind="bench.holds", payload={"number": number}, owner_id=person.id))
+        await holds.enqueue(connection, Wanted(number), owner=people[number // 5].id)
 
 
 async def _find(
@@ -138,13 +138,15 @@ async def _wait(database: Database) -> None:
 async def measure(url: str, redis_url: str, scope: str, given: argparse.Namespace) -> None:
     redis = Redis.from_url(redis_url)
     database = Database(url, name="bench", pool_size=2 * AT_ONCE + 2, announce=Doorbell(redis, scope).announce)
-    await travel(database, 50)  # processes start, connections open
-    rates = [given.journeys / await travel(database, given.journeys) for _ in range(given.rounds)]
+    named = {"application_name": "bench"}
+    programs = [await asyncpg.connect(connection_string(url), server_settings=named) for _ in range(AT_ONCE)]
+    await travel(database, programs, 50)  # processes start, connections open
+    rates = [given.journeys / await travel(database, programs, given.journeys) for _ in range(given.rounds)]
     page = f"# Tasks that hold on a person\n\n{median(rates):.0f} a second ({min(rates):.0f}–{max(rates):.0f}). "
     log = HOME / "postgres.log"
     await _log_statements(database, "all")
     at = log.stat().st_size
-    await travel(database, given.journeys)
+    await travel(database, programs, given.journeys)
     _, found = count(log, at)
     await _log_statements(database, "none")
     page += "Statements for each: "
@@ -153,6 +155,8 @@ async def measure(url: str, redis_url: str, scope: str, given: argparse.Namespac
     if given.append is not None:
         with given.append.open("a") as results:
             results.write("\n" + page)
+    for program in programs:
+        await program.close()
     await database.dispose()
     await redis.aclose()
 

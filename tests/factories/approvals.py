@@ -23,7 +23,7 @@ from holdgate.approvals.rules import policy_queries, recipient_queries
 from holdgate.approvals.rules.access import asked_by_link
 from holdgate.approvals.rules.links import item_token
 from holdgate.approvals.states import ApprovalVerb, HoldType
-from holdgate.approvals.values import ApprovalPace, Decision, Question
+from holdgate.approvals.values import ApprovalPace, AskOutcome, Decision, Question
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.ids import uuid7
@@ -127,7 +127,8 @@ async def put_question(
             **policy,
         )
         before = await versions.latest(session, task.id, question.step)
-        assert await requesting.ask(session, task, question, before, signup=signup, pace=pace)
+        outcome = await requesting.ask(session, task, question, before, signup=signup, pace=pace)
+        assert outcome is AskOutcome.ASKED
     tokens: list[str] = []
     async with database.read() as session:
         newest = select(Approval).where(Approval.task_id == task_id).order_by(Approval.created_at.desc()).limit(1)

@@ -24,7 +24,7 @@ from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import deciding, expiring, requesting
 from holdgate.approvals.rules import clock_queries
 from holdgate.approvals.states import ApprovalVerb, HoldType
-from holdgate.approvals.values import ApprovalPace, Decision
+from holdgate.approvals.values import ApprovalPace, AskOutcome, Decision
 from holdgate.approvals.values import Question as Asking
 from holdgate.bulk import service as bulk
 from holdgate.bulk.errors import NothingMatches
@@ -279,7 +279,8 @@ class Life(RuleBasedStateMachine):
         async def ask() -> Any:
             async with self.database.write("worker:test") as session:
                 before = await versions.latest(session, c.id, question.step)
-                if not await requesting.ask(session, c, question, before, pace=ApprovalPace(1000, 1000)):
+                outcome = await requesting.ask(session, c, question, before, pace=ApprovalPace(1000, 1000))
+                if outcome is AskOutcome.LOST:
                     return None
                 approval = await session.scalar(
                     select(Approval.id).where(Approval.task_id == c.id, Approval.state == "pending")

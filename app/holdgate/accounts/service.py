@@ -1,6 +1,6 @@
 """People: finding and adding them, their role, shutting them out. What other features may use."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -56,8 +56,16 @@ async def disabled_among(session: Session, emails: Iterable[str], *, lock: bool 
         lock: nobody is disabled or enabled before the transaction ends.
     """
     given = [email.lower() for email in emails]
+    if not given:
+        return frozenset()
     found = await queries.disabled_of(session, [*given, *map(canonical_address, given)], lock=lock)
-    return frozenset(email for email in given if found.get(email, found.get(canonical_address(email), False)))
+    return frozenset(email for email in given if is_disabled(email, found))
+
+
+def is_disabled(email: str, known: Mapping[str, bool]) -> bool:
+    """As `disabled_among` judges. `known`: address in small letters → whether its person is, of those with an account;
+    among them that of this address, and of the same without its tag."""
+    return known.get(email.lower(), known.get(canonical_address(email), False))
 
 
 async def check_access(session: WriteSession, email: str) -> None:

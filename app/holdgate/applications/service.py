@@ -24,6 +24,7 @@ from holdgate.postings import service as postings
 from holdgate.tasks import service as tasks
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves
+from holdgate.tasks.queue.run_states import lock_runs_of
 from holdgate.tasks.states import UNFINISHED, TaskState, TaskVerb
 
 FOLLOW_UP = "application.follow_up"
@@ -99,7 +100,7 @@ async def _task_at_rest(session: WriteSession, application: Application) -> Task
     """Its task, locked. Raises BeingSent: a worker has it."""
     if application.task_id is None:
         return None
-    await moves.lock_runs_of(session, [application.task_id])
+    await lock_runs_of(session, [application.task_id])
     task = await moves.lock_task(session, application.task_id)
     if task is not None and task.state == TaskState.RUNNING:
         raise BeingSent
@@ -112,7 +113,7 @@ async def _run_to_its_end(session: WriteSession, task: Task) -> None:
     which = Task.id == task.id
     if task.state in UNFINISHED:
         await moves.move_tasks(session, TaskVerb.CANCEL, which, reason=BY_HAND)
-    if (await moves.lock_runs_of(session, [task.id])).cancelled:
+    if (await lock_runs_of(session, [task.id])).cancelled:
         return
     for verb in (TaskVerb.RETRY, TaskVerb.RESUME):
         moved = await moves.move_tasks(session, verb, which, reason=BY_HAND)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 from uuid import UUID
@@ -104,6 +105,16 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         times = [self.ttl.total_seconds() if self.ttl else None, self.take_back.total_seconds(), self.clock]
         same = [str(run_id), kind, self.step, form, rules, times]
         return sha256(msgspec.json.encode(same, order="sorted")).hexdigest()
+
+
+class AskOutcome(StrEnum):
+    """What became of a question that was put."""
+
+    ASKED = "asked"
+    LOST = "lost"
+    """its task is not this attempt's any more"""
+    UNKNOWN = "unknown"
+    """nothing: the step has asked something that the caller does not know"""
 
 
 @dataclass(frozen=True)

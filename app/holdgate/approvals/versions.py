@@ -2,12 +2,12 @@
 
 A request for changes counts for good for the version it was made for: it is why the step asks for another one.
 
-Two things withdraw a decision: the step asks for another version (here), or the task gets another payload (a trigger,
-so that no way of changing one can pass it by).
+Two things withdraw a decision: the step asks for another version (the statement that asks does it), or the task gets
+another payload (a trigger, so that no way of changing one can pass it by).
 """
 
 from collections.abc import Collection
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,7 +17,6 @@ from holdgate.approvals.models import Approval
 from holdgate.approvals.rules import queries
 from holdgate.approvals.states import ApprovalState
 from holdgate.approvals.values import Answer, Question
-from holdgate.core.db import WriteSession
 
 Latest: TypeAlias = Approval | None  # what a step has asked last
 MOST_VERSIONS = 5  # of one step in one round: people are not to be asked for ever
@@ -89,25 +88,30 @@ def _counts(found: Approval, round: int) -> bool:
     return found.round >= round or found.state not in (ApprovalState.REJECTED, ApprovalState.EXPIRED)
 
 
-async def replace(session: WriteSession, task: AskingTask, question: Question, before: Approval | None) -> bool:
-    """Make way for a question: what was decided on another version counts no longer. Returns whether it is changed.
+class VersionChange(NamedTuple):
+    """`changed`: something else is shown than before. `replaces`: so what was decided on that counts no longer."""
 
-    Args:
-        before: what the step has asked last.
+    changed: bool = False
+    replaces: bool = False
+
+
+async def change_of(
+    session: AsyncSession, task: AskingTask, question: Question, before: Approval | None
+) -> VersionChange:
+    """What a question changes of what the step has asked last, which is `before`.
 
     Raises:
         QuestionImpossible: it has changed too often already.
     """
     if before is None:
-        return False
+        return VersionChange()
     if await queries.count_versions(session, task.id, question.step, task.round) >= MOST_VERSIONS:
         raise QuestionImpossible(
             f"The approval request {question.step!r} has shown something else {MOST_VERSIONS} times, so nobody is "
             "asked again. What it shows must depend on the payload and on steps only, not on the time or on chance."
         )
     if before.state == ApprovalState.CHANGES_REQUESTED:
-        return True
+        return VersionChange(changed=True)
     if before.asked_version == question.version:
-        return False
-    await queries.withdraw(session, before.id)
-    return True
+        return VersionChange()
+    return VersionChange(changed=True, replaces=True)

@@ -25,6 +25,7 @@ from holdgate.core.text.verbs import past
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import marks
 from holdgate.tasks.queue import moves as tasks
+from holdgate.tasks.queue.run_states import lock_runs_of
 from holdgate.tasks.search.counts import tellable, totals
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.service import announce_ready
@@ -198,7 +199,7 @@ async def _apply(session: WriteSession, action: BulkAction, chunk: list[UUID], *
     if verb is BulkVerb.RESOLVE:
         return await marks.resolve_tasks(session, which, action.actor, action.note, now=now)
     priority = RESUMED_PRIORITY if verb is BulkVerb.RESUME else None
-    runs = await tasks.lock_runs_of(session, chunk)
+    runs = await lock_runs_of(session, chunk)
     if verb is not BulkVerb.CANCEL and runs.cancelled:
         which &= Task.id.not_in(runs.cancelled)
     moved = await tasks.move_tasks(session, TaskVerb(verb), which, reason=reason, priority=priority, now=now)

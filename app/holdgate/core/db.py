@@ -58,6 +58,12 @@ class WriteSession(AsyncSession):
 Session = ReadSession | WriteSession
 
 
+def said(session: WriteSession) -> dict[str, str | None]:
+    """Who writes and in which trace, for a statement that is a transaction of its own (`Database.write_one`) and says
+    it to the event log itself. None: the transaction has said it."""
+    return {"actor": None, "traceparent": None, **session.info.get("said", {})}
+
+
 def _setting(name: str, value: str, *, local: bool = True) -> str:
     """The statement that makes a setting; `local`: for one transaction."""
     return f"SELECT set_config({_literal(name)}, {_literal(value)}, {'true' if local else 'false'})"
@@ -239,14 +245,17 @@ class Database:
 
     @asynccontextmanager
     async def write_one(self, actor: str) -> AsyncIterator[WriteSession]:
-        """As `write` for a single statement that the event log is told nothing of, without a BEGIN and COMMIT around
-        it."""
+        """As `write` for a single statement that writes, and what is read before it, without a BEGIN and COMMIT around
+        them. Where the event log is told of it, the statement says who it is (`said`)."""
         if self._pooler:
             async with self.write(actor) as session:
                 yield session
-        else:
-            async with self._turn, WriteSession(self._glancing, expire_on_commit=False) as session:
-                yield session
+            return
+        async with self._turn, WriteSession(self._glancing, expire_on_commit=False) as session:
+            session.info["said"] = {"actor": actor, "traceparent": tracing.stored() or None}
+            yield session
+            DATABASE.answered()
+        await self._tell(session)
 
     @asynccontextmanager
     async def write(self, actor: str) -> AsyncIterator[WriteSession]:
@@ -260,7 +269,10 @@ class Database:
             yield session
             await session.commit()
             DATABASE.answered()
-            topics: set[str] = session.info.pop("topics", set())
+        await self._tell(session)
+
+    async def _tell(self, session: WriteSession) -> None:
+        topics: set[str] = session.info.pop("topics", set())
         if topics and self._announce is not None:
             await self._announce(frozenset(topics))
 

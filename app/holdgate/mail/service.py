@@ -39,7 +39,24 @@ async def send(
     priority: int | None = None,
     run_at: datetime | None = None,
 ) -> UUID:
-    """Enqueue one mail in the caller's transaction. Returns its task's id.
+    """Enqueue one mail in the caller's transaction. Returns its task's id. Args and Raises as of `request`."""
+    wanted = request(
+        template=template, to=to, data=data, owner_id=owner_id, title=title, priority=priority, run_at=run_at
+    )
+    return await enqueue(session, wanted)
+
+
+def request(
+    *,
+    template: str,
+    to: str,
+    data: msgspec.Struct | dict[str, Any],
+    owner_id: UUID | None = None,
+    title: str = "",
+    priority: int | None = None,
+    run_at: datetime | None = None,
+) -> TaskRequest:
+    """The task of a mail, for who has more to write with it.
 
     Args:
         template: a registered letter.
@@ -47,20 +64,17 @@ async def send(
         run_at: not before then.
 
     Raises:
-        BadAddress, UnknownLetter, LetterMismatch: before anything is written.
+        BadAddress, UnknownLetter, LetterMismatch
     """
     address = checked_address(to)
     checked = msgspec.to_builtins(letter_data(template, data))
-    return await enqueue(
-        session,
-        TaskRequest(
-            kind=KIND,
-            queue=QUEUE,
-            payload=Email(template=template, to=address, data=checked),
-            title=title or f"Email “{template.replace('_', ' ')}” to {address}",
-            priority=DEFAULT_PRIORITY if priority is None else priority,
-            owner_id=owner_id,
-            run_at=run_at,
-            max_attempts=ATTEMPTS_OF.get(template, ATTEMPTS),
-        ),
+    return TaskRequest(
+        kind=KIND,
+        queue=QUEUE,
+        payload=Email(template=template, to=address, data=checked),
+        title=title or f"Email “{template.replace('_', ' ')}” to {address}",
+        priority=DEFAULT_PRIORITY if priority is None else priority,
+        owner_id=owner_id,
+        run_at=run_at,
+        max_attempts=ATTEMPTS_OF.get(template, ATTEMPTS),
     )

@@ -16,6 +16,7 @@ from holdgate.tasks.models import Task
 from holdgate.tasks.payloads.secrets import changes_between, refuse_masks
 from holdgate.tasks.queue import marks, moves, steps
 from holdgate.tasks.queue.enqueueing import insert
+from holdgate.tasks.queue.run_states import lock_runs_of
 from holdgate.tasks.requests import CheckedTask, check_request, plain_payload
 from holdgate.tasks.requests import TaskRequest as TaskRequest
 from holdgate.tasks.search import lists
@@ -46,7 +47,7 @@ async def enqueue_many(
     Raises:
         UnknownKind, PayloadMismatch, Invalid: before anything is written.
     """
-    return await insert(session, [_checked(request) for request in requests], state=state)
+    return await insert(session, [checked(request) for request in requests], state=state)
 
 
 async def submit(session: WriteSession, by: Principal, request: TaskRequest) -> UUID:
@@ -72,7 +73,7 @@ def check_asked(requests: Sequence[TaskRequest]) -> None:
     for number, request in enumerate(requests):
         try:
             refuse_unfit(request)
-            _checked(request)
+            checked(request)
         except Invalid as problem:
             wrong += 1
             if wrong <= NAMED:
@@ -85,12 +86,12 @@ def check_asked(requests: Sequence[TaskRequest]) -> None:
 def check_one(request: TaskRequest) -> None:
     """Whether a person may ask for this task; writes nothing. Raises as `submit` does."""
     refuse_unfit(request)
-    _checked(request)
+    checked(request)
 
 
 def check(request: TaskRequest) -> None:
     """Whether the task could be enqueued; writes nothing. Raises as `enqueue_many` does."""
-    _checked(request)
+    checked(request)
 
 
 def refuse_unfit(request: TaskRequest) -> None:
@@ -102,7 +103,8 @@ def refuse_unfit(request: TaskRequest) -> None:
     refuse_masks(request.payload)
 
 
-def _checked(request: TaskRequest) -> CheckedTask:
+def checked(request: TaskRequest) -> CheckedTask:
+    """As a row, for who has more to write with it. Raises as `enqueue_many` does."""
     return check_request(find_kind(request.kind), request)
 
 
@@ -117,7 +119,7 @@ async def act(session: WriteSession, by: Principal, task_id: UUID, verb: TaskVer
         raise Invalid(f"Unknown action: {verb}.")
     priority = RESUMED_PRIORITY if verb is TaskVerb.RESUME else None
     mine = true() if by.scope is None else Task.owner_id == by.scope
-    if verb in (TaskVerb.RETRY, TaskVerb.RESUME) and (await moves.lock_runs_of(session, [task_id])).cancelled:
+    if verb in (TaskVerb.RETRY, TaskVerb.RESUME) and (await lock_runs_of(session, [task_id])).cancelled:
         raise Conflict(RUN_CANCELLED)
     moved = await moves.move_tasks(session, verb, (Task.id == task_id) & mine, priority=priority)
     if not moved:
@@ -177,7 +179,7 @@ async def retry_edited(
     Raises:
         TaskNotFound, IllegalMove, Conflict, PayloadMismatch, Invalid
     """
-    runs = await moves.lock_runs_of(session, [task_id])
+    runs = await lock_runs_of(session, [task_id])
     task = await moves.lock_task(session, task_id)
     if task is None or (by.scope is not None and task.owner_id != by.scope):
         raise TaskNotFound

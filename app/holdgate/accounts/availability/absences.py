@@ -1,6 +1,6 @@
 """Being away: from when until when, and who is asked in one's place meanwhile."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -66,10 +66,16 @@ async def substitutes_of(
     One step: a substitute who is away as well stands in for nobody, so there is no circle. Nor does one whom no email
     may be sent to: an absence is no way to write to strangers.
     """
-    away = await queries.away_among(session, emails, now=now)
+    return await able_substitutes(session, await queries.away_among(session, emails, now=now), signup, now=now)
+
+
+async def able_substitutes(
+    session: Session, away: Mapping[str, str | None], signup: str, *, now: datetime | None = None
+) -> dict[str, str | None]:
+    """The same of those whom these people have named, who are away."""
     wanted = {substitute for substitute in away.values() if substitute}
     if not wanted:
-        return away
+        return dict(away)
     also_away = await queries.away_among(session, wanted, now=now)
     known = "invite" if signup == "open" else signup
     able = {

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import delete, func, insert, literal, select
+from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from holdgate.accounts.availability.working_hours import WorkingHours
@@ -30,16 +30,36 @@ async def absences_of(session: Session, user_id: UUID) -> Sequence[Absence]:
     return (await session.execute(statement)).scalars().all()
 
 
+class PersonNow(NamedTuple):
+    """Somebody with an account. `substitute`: whom they named, if they are away."""
+
+    id: UUID
+    email: str
+    disabled: bool
+    away: bool
+    substitute: str | None
+
+
+async def people_now(session: Session, emails: Iterable[str], id: UUID | None) -> list[PersonNow]:
+    """Those with these addresses (in small letters) or this id."""
+    rows = await session.execute(
+        select(User.id, User.email, User.disabled_at.is_not(None), Absence.id.is_not(None), Absence.substitute)
+        .outerjoin(Absence, and_(Absence.user_id == User.id, _covers(at(None))))
+        .where(or_(func.lower(User.email).in_(sorted(emails)), User.id == id))
+    )
+    return [PersonNow(*row) for row in rows]
+
+
+def _covers(moment: ColumnElement[datetime]) -> ColumnElement[bool]:
+    return and_(Absence.starts_at <= moment, Absence.ends_at > moment)
+
+
 async def away_among(session: Session, emails: Iterable[str], *, now: datetime | None = None) -> dict[str, str | None]:
     """Address → the substitute's, or None without one, of those who are away now."""
     rows = await session.execute(
         select(func.lower(User.email), Absence.substitute)
         .join(Absence, Absence.user_id == User.id)
-        .where(
-            func.lower(User.email).in_(sorted({email.lower() for email in emails})),
-            Absence.starts_at <= at(now),
-            Absence.ends_at > at(now),
-        )
+        .where(func.lower(User.email).in_(sorted({email.lower() for email in emails})), _covers(at(now)))
     )
     return {email: substitute for email, substitute in rows}
 

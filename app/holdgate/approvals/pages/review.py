@@ -39,7 +39,7 @@ from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.runs import lookup as runs
-from holdgate.tasks.queue import moves as tasks
+from holdgate.tasks.queue.run_states import in_cancelled_run
 from holdgate.tasks.states import TaskState
 from holdgate.web.form_time import FormTime
 from holdgate.web.http.limits import Limit
@@ -110,7 +110,7 @@ async def _page(
         and asked.task.state == TaskState.EXPIRED
         and asked.task.round == asked.approval.round
         and asked.recipient.forwarded_from is None
-        and not await tasks.in_cancelled_run(session, asked.task.id)
+        and not await in_cancelled_run(session, asked.task.id)
     )
     taker = by_link and await undoing.offered(session, asked.approval, course.viewer)
     has_form = asked.approval.state == ApprovalState.PENDING or resumable or taker

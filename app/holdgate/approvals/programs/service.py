@@ -112,7 +112,7 @@ async def ask(session: WriteSession, by: Principal, wanted: NewRequest, settings
     task = _Asking(task_id, KIND, None, by.id, 0)
     try:
         approval_id = await requesting.open_request(
-            session, task, asked.question, None, signup=settings.signup, pace=pace_of(settings)
+            session, task, asked.question, signup=settings.signup, pace=pace_of(settings)
         )
     except QuestionImpossible as problem:  # of the people in groups, and of files that a task would have to keep
         place = "show" if blocks.files_of(wanted.show) else "recipients"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -10,7 +10,9 @@ from sqlalchemy import Insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.accounts import service as accounts
-from holdgate.approvals import forms
+from holdgate.accounts.errors import AccessEnded
+from holdgate.accounts.reach import access_of
+from holdgate.approvals import forms, moving_on
 from holdgate.approvals.errors import (
     AlreadyDecided,
     AlreadyVoted,
@@ -21,7 +23,7 @@ from holdgate.approvals.errors import (
     QuestionExpired,
     SelfApproval,
 )
-from holdgate.approvals.models import Approval, Vote
+from holdgate.approvals.models import Approval, Recipient, Vote
 from holdgate.approvals.requests import proposing
 from holdgate.approvals.rules import events, policy_queries, queries, recipient_queries, upload_queries
 from holdgate.approvals.rules.access import answered_by_owner, asked_by_link, check_person
@@ -29,14 +31,12 @@ from holdgate.approvals.rules.tally import Standing, standing_of
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from holdgate.approvals.values import Decision, choices_of, fields_of
 from holdgate.core.db import Session, WriteSession
-from holdgate.core.errors import Conflict, Invalid
+from holdgate.core.errors import Invalid
 from holdgate.core.ids import uuid7
 from holdgate.core.principal import Principal
 from holdgate.core.text.addresses import canonical_address
-from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves as tasks
-from holdgate.tasks.service import announce_ready
-from holdgate.tasks.states import APPROVED_PRIORITY, RESUMED_PRIORITY, TaskState, TaskVerb
+from holdgate.tasks.states import TaskVerb
 
 WHY = {
     ApprovalVerb.REJECT: ("Enter a reason for rejecting.", {"reason": "Enter a reason for rejecting."}),
@@ -55,7 +55,8 @@ async def decide_by_link(
 ) -> Approval:
     """The holder of a personal link decides. Raises as `asked_by_link` and `_decide` do."""
     approval, person = await asked_by_link(session, token_hash, holder)
-    return await _decide(session, approval, decision, by=person.email, source=f"link, {source}", now=now)
+    taken = await _take(session, approval.id, person.email, now)
+    return await _decide(session, taken, decision, by=person.email, source=f"link, {source}", now=now)
 
 
 async def decide_signed_in(
@@ -73,8 +74,9 @@ async def decide_signed_in(
     Args:
         undo: how long an approved task waits at least, so that the approval can be undone.
     """
-    approval = await decidable(session, by, approval_id)
-    return await _decide(session, approval, decision, by=by.email, source=f"signed in, {source}", undo=undo, now=now)
+    taken = await _take(session, approval_id, by.email, now)
+    _check_decider(taken.approval, taken.people, by)
+    return await _decide(session, taken, decision, by=by.email, source=f"signed in, {source}", undo=undo, now=now)
 
 
 async def decidable(session: Session, by: Principal, approval_id: UUID) -> Approval:
@@ -82,7 +84,11 @@ async def decidable(session: Session, by: Principal, approval_id: UUID) -> Appro
     approval = await session.get(Approval, approval_id)
     if approval is None:
         raise ApprovalNotFound
-    people = await recipient_queries.recipients_of(session, [approval_id])
+    _check_decider(approval, await recipient_queries.recipients_of(session, [approval_id]), by)
+    return approval
+
+
+def _check_decider(approval: Approval, people: Sequence[Recipient], by: Principal) -> None:
     asked = any(person.email.lower() == by.email.lower() for person in people)
     owns = approval.owner_id == by.id
     if not (asked or owns or by.is_admin):
@@ -92,12 +98,31 @@ async def decidable(session: Session, by: Principal, approval_id: UUID) -> Appro
     if not asked and approval.needed_by:
         raise NotAsked(f"People of {', '.join(approval.needed_by)} decide this, each for their group.")
     check_person(approval, by)
-    return approval
+
+
+class _Taken(NamedTuple):
+    """A request, locked with its task. `open`: it can be decided. `disabled`: who wants to decide it is."""
+
+    approval: Approval
+    open: bool
+    people: Sequence[Recipient]
+    disabled: bool
+
+
+async def _take(session: WriteSession, approval_id: UUID, email: str, now: datetime | None) -> _Taken:
+    """The request first: whom it asks may be another once its lock is had. Raises ApprovalNotFound."""
+    taken = await policy_queries.take(session, approval_id, now=now)
+    if taken is None:
+        raise ApprovalNotFound
+    people, known = await recipient_queries.recipients_with(session, approval_id, access_of(email))
+    if not people:
+        return _Taken(*taken, people, bool(await accounts.disabled_among(session, [email], lock=True)))
+    return _Taken(*taken, people, accounts.is_disabled(email, known or {}))
 
 
 async def _decide(
     session: WriteSession,
-    approval: Approval,
+    taken: _Taken,
     decision: Decision,
     *,
     by: str,
@@ -115,21 +140,22 @@ async def _decide(
         AlreadyDecided, AlreadyVoted, QuestionExpired, QuestionChanged: nothing was changed.
         SelfApproval, PassedOn, AccessEnded: not this person.
     """
-    verb = _verb(approval, decision)
+    current = taken.approval
+    verb = _verb(current, decision)
     option = decision.option if verb in (ApprovalVerb.APPROVE, ApprovalVerb.REJECT) else None
     reason = decision.reason.strip()[:2000] or None
     answer: dict[str, Any] | None = None
     if verb in (ApprovalVerb.APPROVE, ApprovalVerb.ANSWER):
-        answer = await _answer(session, approval, decision, by)
+        answer = await _answer(session, current, decision, by)
     elif reason is None and option is None:
         raise Invalid(*WHY[verb])
-    current = await policy_queries.open_approval(session, approval.id, version=decision.version, now=now)
-    await accounts.check_access(session, by)
-    if current is None:
-        await refuse(session, approval.id, decision.version)
+    if taken.disabled:
+        raise AccessEnded
+    if not taken.open or current.version != decision.version:
+        _refuse(current, decision.version)
         raise QuestionExpired
     # Who is disabled matters only where several must agree.
-    standing = await standing_of(session, current, access=current.needed > 1)
+    standing = await standing_of(session, current, access=current.needed > 1, recipients=taken.people)
     check_may_vote(standing, by)
     if answer is not None and await proposing.propose(session, current, standing, answer, by=by, now=now):
         standing = msgspec.structs.replace(standing, votes=standing.rejected)
@@ -140,22 +166,27 @@ async def _decide(
     if settled is None:
         return current
     votes, verb = settled
-    decided = await queries.decide(
-        session,
-        approval.id,
-        verb,
-        version=current.version,
-        by=", ".join(one.email for one in votes),
-        source=source,
-        reason=_reasons(votes),
-        answer=votes[-1].answer,
-        option=votes[-1].option,
-        undo=undo,
-        along=along,
-        now=now,
-    )
+    told = _reasons(votes)
+    waits = max(current.take_back, undo) if verb is ApprovalVerb.APPROVE else current.take_back
+    moving = moving_on.moving_of(current, TaskVerb(verb.value), told, waits, now)
+    async with tasks.unusual(session, moving):
+        decided, moved = await queries.decide(
+            session,
+            current.id,
+            verb,
+            version=current.version,
+            by=", ".join(one.email for one in votes),
+            source=source,
+            reason=told,
+            answer=votes[-1].answer,
+            option=votes[-1].option,
+            take_back=waits,
+            moving=moving,
+            along=along,
+            now=now,
+        )
     assert decided is not None, "the task is locked, so its open question cannot have changed"
-    await move_on(session, decided, TaskVerb(verb.value), decided.reason, now=now)
+    await moving_on.announce(session, moving, moved, now)
     return decided
 
 
@@ -234,6 +265,10 @@ async def refuse(session: AsyncSession, approval_id: UUID, version: str) -> None
     current = await session.get(Approval, approval_id, populate_existing=True)
     if current is None:
         raise ApprovalNotFound
+    _refuse(current, version)
+
+
+def _refuse(current: Approval, version: str) -> None:
     if current.state == ApprovalState.EXPIRED:
         raise QuestionExpired
     if current.state != ApprovalState.PENDING:
@@ -241,33 +276,3 @@ async def refuse(session: AsyncSession, approval_id: UUID, version: str) -> None
         raise AlreadyDecided(current.state, current.decided_by or "system", current.decided_at)
     if current.version != version:
         raise QuestionChanged
-
-
-async def move_on(
-    session: WriteSession, approval: Approval, verb: TaskVerb, reason: str | None, *, now: datetime | None
-) -> None:
-    """Let the task go on, or end it, after its question was closed."""
-    goes_on = (
-        verb in (TaskVerb.APPROVE, TaskVerb.ANSWER, TaskVerb.REQUEST_CHANGES)
-        or (verb is TaskVerb.REJECT and approval.continues_on_reject)
-        or (verb is TaskVerb.EXPIRE and approval.continues_on_expire)
-    )
-    ended = {TaskVerb.REJECT: TaskState.REJECTED, TaskVerb.EXPIRE: TaskState.EXPIRED}
-    moved = await tasks.move_tasks(
-        session,
-        verb,
-        Task.id == approval.task_id,
-        to=_next(verb, approval) if goes_on else ended[verb],
-        reason=reason,
-        delay=approval.take_back if verb is TaskVerb.APPROVE else None,
-        priority=(RESUMED_PRIORITY if verb is TaskVerb.ANSWER else APPROVED_PRIORITY) if goes_on else None,
-        now=now,
-    )
-    if not moved:
-        raise Conflict("The task went on without this decision, so nothing was changed.")
-    announce_ready(session, moved)
-
-
-def _next(verb: TaskVerb, approval: Approval) -> TaskState:
-    """Where a task goes that goes on: it may have to wait until its approval cannot be taken back any more."""
-    return TaskState.SCHEDULED if verb is TaskVerb.APPROVE and approval.take_back else TaskState.QUEUED

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from holdgate.accounts.availability import absences
 from holdgate.approvals.models import Approval
-from holdgate.approvals.requests.deciding import move_on
+from holdgate.approvals.moving_on import move_on
 from holdgate.approvals.requests.requesting import mail_question
 from holdgate.approvals.requests.resolving import ResolvedPeople, reachable, replace_absent
-from holdgate.approvals.rules import clock_queries, events, policy_queries, queries, turn_queries
-from holdgate.approvals.rules.queries import Person
+from holdgate.approvals.rules import clock_queries, events, policy_queries, queries, recipient_queries, turn_queries
+from holdgate.approvals.rules.recipient_queries import Person
 from holdgate.approvals.rules.tally import standing_of, starters
 from holdgate.approvals.states import HoldType
 from holdgate.approvals.values import PACE, ApprovalPace
@@ -50,7 +50,7 @@ async def _escalate(
         return False
     told = {**asked.told, "group": approval.escalates_to}
     event = events.line(approval.id, "escalate", "system", data=told, now=now)
-    people = queries.insert_people(approval.id, approval.task_id, asked.people, pace=pace.at_once)
+    people = recipient_queries.insert_people(approval.id, approval.task_id, asked.people, pace=pace.at_once)
     await session.execute(event.add_cte(people.cte("people")))
     await clock_queries.restart_clock(session, approval.id, now=now)
     for id, email in await turn_queries.tell_at_once(session, approval.id, None, few=pace.digest_after):

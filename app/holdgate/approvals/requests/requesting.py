@@ -1,6 +1,7 @@
 """Putting questions to people: a task holds, those asked get a mail with a link of their own, or a fresh one."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -11,10 +12,11 @@ from holdgate.approvals.figures import answers
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import resolving
 from holdgate.approvals.requests.deciding import refuse
-from holdgate.approvals.rules import events, queries, recipient_queries, turn_queries
+from holdgate.approvals.rules import queries, recipient_queries
 from holdgate.approvals.rules.access import holder_of
+from holdgate.approvals.rules.recipient_queries import AskedBefore, PersonMail
 from holdgate.approvals.states import ApprovalState, HoldType
-from holdgate.approvals.values import PACE, ApprovalPace, Question
+from holdgate.approvals.values import PACE, ApprovalPace, AskOutcome, Question
 from holdgate.approvals.versions import AskingTask
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Conflict, TooMany
@@ -25,8 +27,10 @@ from holdgate.tasks.models import Task
 from holdgate.tasks.payloads.artifact import StoredArtifact
 from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.queue.claims import Claimed
-from holdgate.tasks.service import announce_ready
-from holdgate.tasks.states import RESUMED_PRIORITY, TaskState, TaskVerb
+from holdgate.tasks.queue.run_states import lock_runs_of
+from holdgate.tasks.queue.steps import still_runs
+from holdgate.tasks.service import TaskRequest, announce_ready, checked, enqueue
+from holdgate.tasks.states import RESUMED_PRIORITY, TaskVerb
 
 FRESH_LINKS = 5  # mails one person can ask for about one question
 MAIL_PRIORITY = 300  # ahead of every other mail: twenty minutes are short
@@ -58,9 +62,9 @@ async def ask(
     *,
     signup: str = "open",
     pace: ApprovalPace = PACE,
-) -> bool:
-    """Hold the task on a question and mail those asked whose turn it is, in one transaction. False: the task is not
-    ours any more.
+) -> AskOutcome:
+    """Hold the task on a question and mail those asked whose turn it is. All is written by one statement, so a session
+    of `write_one` does.
 
     Args:
         before: what the step has asked last.
@@ -69,76 +73,95 @@ async def ask(
     Raises:
         QuestionImpossible: more people must agree than are asked, or it changes each time.
     """
-    held = await tasks.move_tasks(
-        session,
-        TaskVerb.HOLD,
-        (Task.id == task.id) & (Task.attempt == task.attempt),
-        to=TaskState(question.hold),
-        reason=question.title,
-    )
-    if not held:
-        return False
-    await open_request(session, task, question, before, signup=signup, pace=pace)
-    return True
+    try:
+        return await _put(session, task, question, before, uuid7(), task.attempt, signup, pace)
+    except QuestionImpossible:
+        if await still_runs(session, task.id, task.attempt):
+            raise
+        return AskOutcome.LOST  # who has it now is told what is wrong
 
 
 async def open_request(
     session: WriteSession,
     task: AskingTask,
     question: Question,
-    before: Approval | None,
     *,
     signup: str = "open",
     pace: ApprovalPace = PACE,
 ) -> UUID:
-    """Put the question for a task that holds already in this transaction. Returns the request's id. Args and Raises as
-    of `ask`."""
+    """Put the first question of a task that holds already in this transaction. Returns the request's id. Args and
+    Raises as of `ask`."""
+    approval_id = uuid7()
+    outcome = await _put(session, task, question, None, approval_id, None, signup, pace)
+    assert outcome is AskOutcome.ASKED, outcome
+    return approval_id
+
+
+async def _put(
+    session: WriteSession,
+    task: AskingTask,
+    question: Question,
+    before: Approval | None,
+    approval_id: UUID,
+    attempt: int | None,
+    signup: str,
+    pace: ApprovalPace,
+) -> AskOutcome:
+    """What is read is the task's own, which only this attempt changes, and people as they are at this moment."""
     await _check_files(session, task, question)
     if question.suggested_ttl and question.ttl is not None:
         ttl = await answers.suggested_ttl(session, task.kind, question.ttl)
         question = msgspec.structs.replace(question, ttl=ttl)
-    changed = await versions.replace(session, task, question, before)
-    approval_id = uuid7()
+    change = await versions.change_of(session, task, question, before)
     asked = await resolving.resolve(session, task, question, signup)
-    people = asked.people
-    await queries.insert_approval(
+    mails = [
+        PersonMail(one.id, checked(_letter(one.id, one.email, question.hold, task.owner_id, question.title)))
+        for one in asked.people
+        if one.state == "waiting"
+    ]
+    return await recipient_queries.ask(
         session,
-        {
-            "id": approval_id,
-            "task_id": task.id,
-            "owner_id": task.owner_id,
-            "hold": question.hold.value,
-            "step": question.step,
-            "round": task.round,
-            "title": question.title,
-            "shown": question.shown,
-            "form": {"fields": msgspec.to_builtins(question.fields)},
-            "choices": msgspec.to_builtins(question.choices),
-            "version": question.version,
-            "needed": question.votes_needed,
-            "needed_by": question.needed_by or None,
-            "self_approval": question.self_approval,
-            "level": question.level,
-            "asks_others": question.hold is not HoldType.APPROVAL and bool(question.recipients),
-            "continues_on_reject": question.continues_on_reject,
-            "continues_on_expire": question.continues_on_expire,
-            "escalates_to": question.escalates_to,
-            "ttl": question.ttl,
-            "clock": question.clock,
-            "urgent": question.urgent,
-            "take_back": question.take_back,
-            # What has changed is decided alone, with the changes in sight.
-            "alike": None if changed else question.alike(task.run_id, task.kind),
-            "asker": question.asker.name if question.asker else None,
-            "asker_id": question.asker.id if question.asker else None,
-        },
-        people,
-        events.line(approval_id, "ask", "system", data=asked.told),
+        _columns(approval_id, task, question, changed=change.changed),
+        asked.people,
+        attempt=attempt,
+        told=asked.told,
+        mails=mails,
+        before=AskedBefore(before.id if before else None, change.replaces),
         pace=pace.at_once,
+        few=pace.digest_after,
     )
-    for id, email in await turn_queries.tell_at_once(session, approval_id, task.run_id, few=pace.digest_after):
-        await mail_question(session, id, email, question.hold, task.owner_id, question.title)
-    return approval_id
+
+
+def _columns(approval_id: UUID, task: AskingTask, question: Question, *, changed: bool) -> dict[str, Any]:
+    return {
+        "id": approval_id,
+        "task_id": task.id,
+        "owner_id": task.owner_id,
+        "hold": question.hold.value,
+        "step": question.step,
+        "round": task.round,
+        "title": question.title,
+        "shown": question.shown,
+        "form": {"fields": question.fields},
+        "choices": question.choices,
+        "version": question.version,
+        "needed": question.votes_needed,
+        "needed_by": question.needed_by or None,
+        "self_approval": question.self_approval,
+        "level": question.level,
+        "asks_others": question.hold is not HoldType.APPROVAL and bool(question.recipients),
+        "continues_on_reject": question.continues_on_reject,
+        "continues_on_expire": question.continues_on_expire,
+        "escalates_to": question.escalates_to,
+        "ttl": question.ttl,
+        "clock": question.clock,
+        "urgent": question.urgent,
+        "take_back": question.take_back,
+        # What has changed is decided alone, with the changes in sight.
+        "alike": None if changed else question.alike(task.run_id, task.kind),
+        "asker": question.asker.name if question.asker else None,
+        "asker_id": question.asker.id if question.asker else None,
+    }
 
 
 async def _check_files(session: WriteSession, task: AskingTask, question: Question) -> None:
@@ -157,10 +180,12 @@ async def _check_files(session: WriteSession, task: AskingTask, question: Questi
 async def mail_question(
     session: WriteSession, recipient_id: UUID, to: str, hold: HoldType, owner_id: UUID | None, title: str
 ) -> None:
-    template = "approval_request" if hold is HoldType.APPROVAL else "input_needed"
-    await mail.send(
-        session,
-        template=template,
+    await enqueue(session, _letter(recipient_id, to, hold, owner_id, title))
+
+
+def _letter(recipient_id: UUID, to: str, hold: HoldType, owner_id: UUID | None, title: str) -> TaskRequest:
+    return mail.request(
+        template="approval_request" if hold is HoldType.APPROVAL else "input_needed",
         to=to,
         data={"recipient_id": str(recipient_id)},
         owner_id=owner_id,
@@ -180,7 +205,7 @@ async def send_fresh_link(session: WriteSession, token_hash: bytes, *, now: date
     """
     asked = await holder_of(session, token_hash)
     # Its run and the task first, as everywhere. Whoever is expiring or deciding it has finished then.
-    in_cancelled_run = bool((await tasks.lock_runs_of(session, [asked.task.id])).cancelled)
+    in_cancelled_run = bool((await lock_runs_of(session, [asked.task.id])).cancelled)
     await queries.lock_task(session, asked.task.id)
     asked = await holder_of(session, token_hash)
     approval, recipient = asked.approval, asked.recipient

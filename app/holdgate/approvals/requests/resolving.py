@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 from holdgate.accounts import service as accounts
 from holdgate.accounts.availability import absences
+from holdgate.accounts.reach import KnownPeople, look_up
 from holdgate.accounts.sign_in.links import may_sign_in
 from holdgate.approvals import forms
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.models import because
 from holdgate.approvals.rules import quotas
-from holdgate.approvals.rules.queries import Person
+from holdgate.approvals.rules.recipient_queries import Person
 from holdgate.approvals.rules.tally import starters
 from holdgate.approvals.states import HoldType
 from holdgate.approvals.values import Question
@@ -30,6 +31,7 @@ from holdgate.groups.errors import GroupNotFound
 from holdgate.groups.names import PREFIX, name_in
 from holdgate.tasks.kinds import LONGEST_WAIT
 
+NOBODY = KnownPeople()
 LONGEST_WORK = timedelta(days=90)  # of 24 hours: some fourteen months at eight hours on five days
 BARRED = "started or changed it, so somebody else has to decide"
 # Whoever reads it is not to learn who has an account, or has one no more.
@@ -76,16 +78,16 @@ async def resolve(session: WriteSession, task: AskingTask, question: Question, s
     if not question.self_approval or question.group_names:
         requesters = await starters(session, task.id, task.owner_id, task.run_id)
     named = await _named(session, question, requesters or frozenset())
-    if not named.addresses and not question.group_names and task.owner_id:
-        owner = await accounts.find_user(session, task.owner_id)
-        if owner is not None:
-            named.addresses[canonical_address(owner.email)] = owner.email
+    nobody = not named.addresses and not question.group_names
+    known = await look_up(session, named.addresses.values(), owner_id=task.owner_id if nobody else None)
+    if known.owner is not None:
+        named.addresses[canonical_address(known.owner)] = known.owner
     barred = frozenset() if question.self_approval or requesters is None else requesters
     _check_people(question, named, barred)
     people = [Person(uuid7(), address, groups=named.groups.get(one, ())) for one, address in named.addresses.items()]
     away: list[str] = []
     if question.hold is HoldType.APPROVAL:  # what an owner has to answer nobody can answer for them
-        absent = await absences.substitutes_of(session, named.addresses.values(), signup)
+        absent = await absences.able_substitutes(session, known.away, signup)
         if absent and requesters is None:
             requesters = await starters(session, task.id, task.owner_id, task.run_id)
         people, away = replace_absent(people, absent, requesters or frozenset())
@@ -93,7 +95,7 @@ async def resolve(session: WriteSession, task: AskingTask, question: Question, s
         person._replace(state="undelivered", problem=BARRED) if canonical_address(person.email) in barred else person
         for person in people
     ]
-    return ResolvedPeople(await reachable(session, people, question.level, signup), named.left_out, away)
+    return ResolvedPeople(await reachable(session, people, question.level, signup, known), named.left_out, away)
 
 
 def replace_absent(
@@ -124,9 +126,16 @@ def replace_absent(
     return placed, away
 
 
-async def reachable(session: WriteSession, people: Sequence[Person], level: str, signup: str) -> list[Person]:
-    """The same people, with the reason for those whom no email is to be sent."""
-    disabled = await accounts.disabled_among(session, [person.email for person in people])
+async def reachable(
+    session: WriteSession, people: Sequence[Person], level: str, signup: str, known: KnownPeople = NOBODY
+) -> list[Person]:
+    """The same people, with the reason for those whom no email is to be sent.
+
+    Args:
+        known: of whom it has been looked up.
+    """
+    others = [person.email for person in people if person.email.lower() not in known.looked_up]
+    disabled = known.disabled | await accounts.disabled_among(session, others)
     found = []
     for person in people:
         if person.problem is None and (

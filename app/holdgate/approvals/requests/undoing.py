@@ -21,6 +21,7 @@ from holdgate.core.principal import Principal
 from holdgate.core.text.addresses import canonical_address
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves as tasks
+from holdgate.tasks.queue.run_states import in_cancelled_run
 from holdgate.tasks.states import TaskState, TaskVerb
 
 
@@ -124,7 +125,7 @@ async def _take_back(
     await accounts.check_access(session, email)
     await session.refresh(approval)  # somebody may have taken it back, and decided anew, while we waited
     until = _until(approval, window)
-    if until is None or await tasks.in_cancelled_run(session, approval.task_id):
+    if until is None or await in_cancelled_run(session, approval.task_id):
         raise TooLateToTakeBack
     if not await _may(session, approval, email, is_admin=is_admin):
         raise NotAsked("Only the person who decided it can undo it.")

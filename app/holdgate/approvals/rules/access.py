@@ -8,10 +8,11 @@ from holdgate.approvals.errors import ApprovalNotFound, NotAsked, SelfApproval, 
 from holdgate.approvals.models import Approval, Recipient
 from holdgate.approvals.rules import recipient_queries
 from holdgate.approvals.rules.recipient_queries import Asked
-from holdgate.approvals.rules.tally import standing_of
+from holdgate.approvals.rules.tally import barred_from
 from holdgate.approvals.states import HoldType
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.principal import Principal
+from holdgate.core.text.addresses import canonical_address
 
 
 async def holder_of(session: Session, token_hash: bytes) -> Asked:
@@ -42,7 +43,7 @@ async def asked_by_link(
         raise ApprovalNotFound
     if asked.approval.level != "link":
         raise SignInNeeded
-    if holder is not None and (await standing_of(session, asked.approval)).bars(holder.email):
+    if holder is not None and canonical_address(holder.email) in await barred_from(session, asked.approval):
         raise SelfApproval
     return asked.approval, asked.recipient
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Insert, insert, or_, select, update
+from sqlalchemy import ColumnElement, Insert, and_, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,25 +21,36 @@ async def run_of(session: AsyncSession, task_id: UUID) -> UUID | None:
     return (await session.execute(select(Task.run_id).where(Task.id == task_id))).scalar_one()
 
 
-async def open_approval(
-    session: WriteSession, approval_id: UUID, *, version: str | None = None, now: datetime | None = None
-) -> Approval | None:
-    """The question, if it can still be decided on what was shown. Its task is locked, then it; whoever comes second
-    sees what the first has made of both."""
-    query = (
-        select(Approval)
+class Taken(NamedTuple):
+    """A request that stays as it is until the transaction ends. `open`: it can still be decided."""
+
+    approval: Approval
+    open: bool
+
+
+async def take(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> Taken | None:
+    """Its task is locked, then it, whatever its state."""
+    found = await session.execute(
+        select(Approval, _open(now))
         .join(Task, Task.id == Approval.task_id)
-        .where(
-            Approval.id == approval_id,
-            Approval.state == ApprovalState.PENDING,
-            or_(Approval.expires_at.is_(None), Approval.expires_at > at(now)),
-        )
+        .where(Approval.id == approval_id)
         .with_for_update(key_share=True, of=(Task, Approval))
+        .execution_options(populate_existing=True)
     )
-    if version is not None:
-        query = query.where(Approval.version == version)
-    found = await session.execute(query.execution_options(populate_existing=True))
-    return found.scalars().first()
+    row = found.first()
+    return Taken(*row) if row else None
+
+
+def _open(now: datetime | None) -> ColumnElement[bool]:
+    in_time = or_(Approval.expires_at.is_(None), Approval.expires_at > at(now))
+    return and_(Approval.state == ApprovalState.PENDING, in_time)
+
+
+async def open_approval(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> Approval | None:
+    """The question, if it can still be decided, locked as by `take`; whoever comes second sees what the first has made
+    of it."""
+    taken = await take(session, approval_id, now=now)
+    return taken.approval if taken and taken.open else None
 
 
 # Votes

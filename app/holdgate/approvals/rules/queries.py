@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -11,19 +11,20 @@ from sqlalchemy import (
     ScalarSelect,
     and_,
     func,
-    insert,
     literal,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from holdgate.approvals.models import Approval, Recipient
+from holdgate.approvals.models import Approval
 from holdgate.approvals.states import APPROVAL_MACHINE, ApprovalState, ApprovalVerb
 from holdgate.core.db import WriteSession
 from holdgate.tasks.models import Task
+from holdgate.tasks.queue.moves import Moving
 
 _CHANGES = Approval.state == ApprovalState.CHANGES_REQUESTED
 
@@ -36,49 +37,6 @@ def at(now: datetime | None) -> ColumnElement[datetime]:
 async def lock_task(session: WriteSession, task_id: UUID) -> None:
     """Take the task before its approval, as every statement does that moves a task and closes its question."""
     await session.execute(select(Task.id).where(Task.id == task_id).with_for_update(key_share=True))
-
-
-class Person(NamedTuple):
-    """Somebody to be asked, and why (models.py); `undelivered` for the `problem` named when there is no use in mailing
-    them."""
-
-    id: UUID
-    email: str
-    state: str = "waiting"
-    problem: str | None = None
-    groups: Sequence[str] = ()
-    substitute_for: str | None = None
-    escalated: bool = False
-
-
-async def insert_approval(
-    session: WriteSession, values: dict[str, Any], people: list[Person], event: Insert, *, pace: int
-) -> None:
-    """A question (`values` are its columns), those asked, and the line of its timeline, as one statement."""
-    with_it = [insert(Approval).values(values).cte("asked")]
-    if people:
-        with_it.append(insert_people(values["id"], values["task_id"], people, pace=pace).cte("people"))
-    await session.execute(event.add_cte(*with_it))
-
-
-def insert_people(approval_id: UUID, task_id: UUID, people: Sequence[Person], *, pace: int) -> Insert:
-    """The statement that makes them recipients, for who has more to write with it.
-
-    Those who can be told wait for their turn, and a trigger gives it to who has room.
-    """
-    urgency = select(Task.priority).where(Task.id == task_id).scalar_subquery()
-    rows = [
-        {
-            "approval_id": approval_id,
-            **one._asdict(),
-            "groups": list(one.groups),
-            "turn": "waiting" if one.state == "waiting" else None,
-            "urgency": urgency,
-            "pace": pace,
-        }
-        for one in people
-    ]
-    return insert(Recipient).values(rows)
 
 
 async def latest_question(session: AsyncSession, task_id: UUID, step: str) -> Approval | None:
@@ -150,16 +108,6 @@ def another_version(approval: Approval, before: Approval | None) -> Approval | N
     return None if same else before
 
 
-async def withdraw(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> None:
-    """From now on its decision counts for nothing. Only for one that is not open."""
-    await session.execute(
-        update(Approval)
-        .where(Approval.id == approval_id, Approval.withdrawn_at.is_(None), Approval.state != ApprovalState.PENDING)
-        .values(withdrawn_at=at(now))
-        .execution_options(synchronize_session=False)
-    )
-
-
 async def decide(
     session: WriteSession,
     approval_id: UUID,
@@ -170,20 +118,21 @@ async def decide(
     source: str,
     reason: str | None,
     answer: dict[str, Any] | None,
-    option: str | None = None,
-    undo: timedelta = timedelta(),
+    option: str | None,
+    take_back: timedelta,
+    moving: Moving,
     along: Sequence[Insert] = (),
     now: datetime | None = None,
-) -> Approval | None:
-    """The one UPDATE that decides. None: it is not pending, its time is over, or another version was shown.
+) -> tuple[Approval | None, Sequence[Any]]:
+    """The one UPDATE that decides, and the move of its task, as one statement. Returns also what that has moved.
+
+    None: it is not pending, its time is over, or another version was shown. Then the transaction must not commit.
 
     Args:
-        undo: how long an approval can be undone at least.
-        along: what is written by the same statement.
+        take_back: how long the approval can be undone.
+        along: what is written besides.
     """
-    least = func.greatest(Approval.take_back, literal(undo, Approval.take_back.type))
-    waits = {"take_back": least} if verb is ApprovalVerb.APPROVE and undo else {}
-    rows = await session.execute(
+    decided = (
         update(Approval)
         .where(
             Approval.id == approval_id,
@@ -199,13 +148,22 @@ async def decide(
             reason=reason,
             answer=answer,
             option=option,
-            **waits,
+            take_back=take_back,
         )
-        .add_cte(*(each.cte(f"along{number}") for number, each in enumerate(along)))
-        .returning(Approval)
-        .execution_options(synchronize_session=False, populate_existing=True)
+        .returning(*Approval.__table__.c)
+        .cte("decided")
     )
-    return rows.scalars().first()
+    moved = moving.statement.cte("moved")
+    approval = aliased(Approval, decided)
+    rows = await session.execute(
+        select(approval, moved.c.id, moved.c.queue, moved.c.state, moved.c.run_id)
+        .select_from(approval)
+        .outerjoin(moved, true())
+        .add_cte(*(each.cte(f"along{number}") for number, each in enumerate(along)))
+        .execution_options(populate_existing=True)
+    )
+    found = rows.all()
+    return (found[0][0] if found else None), [row[1:] for row in found if row[1] is not None]
 
 
 async def is_to_come(session: AsyncSession, moment: datetime) -> bool:

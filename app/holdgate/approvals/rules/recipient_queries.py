@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import case, func, insert, or_, select, update
+import msgspec
+from sqlalchemy import Insert, ScalarSelect, case, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.approvals.models import Approval, Recipient
@@ -15,8 +16,106 @@ from holdgate.approvals.rules.links import parts_of
 from holdgate.approvals.rules.models import ApprovalLink, Digest, DigestLink
 from holdgate.approvals.rules.queries import at
 from holdgate.approvals.states import ApprovalState
-from holdgate.core.db import WriteSession
+from holdgate.approvals.values import AskOutcome
+from holdgate.core.db import WriteSession, said
 from holdgate.tasks.models import Task
+from holdgate.tasks.requests import CheckedTask
+
+T = TypeVar("T")
+
+
+class Person(NamedTuple):
+    """Somebody to be asked, and why (models.py); `undelivered` for the `problem` named when there is no use in mailing
+    them."""
+
+    id: UUID
+    email: str
+    state: str = "waiting"
+    problem: str | None = None
+    groups: Sequence[str] = ()
+    substitute_for: str | None = None
+    escalated: bool = False
+
+
+class AskedBefore(NamedTuple):
+    """What the step has asked last, as the caller knows it. `replaced`: its decision counts no longer."""
+
+    id: UUID | None = None
+    replaced: bool = False
+
+
+class PersonMail(NamedTuple):
+    """The email that tells somebody of a request."""
+
+    recipient: UUID
+    task: CheckedTask
+
+
+_ASK = text(
+    """
+    SELECT outcome, mailed FROM approvals_ask(
+      CAST(:attempt AS int), CAST(:request AS json), CAST(:people AS json), CAST(:told AS jsonb), CAST(:mails AS json),
+      CAST(:before AS uuid), :replaces, :few, CAST(:actor AS text), CAST(:traceparent AS text))
+    """
+)
+
+
+async def ask(
+    session: WriteSession,
+    request: dict[str, Any],
+    people: Sequence[Person],
+    *,
+    attempt: int | None,
+    told: dict[str, Any],
+    mails: Sequence[PersonMail],
+    before: AskedBefore,
+    pace: int,
+    few: int,
+) -> AskOutcome:
+    """A question (`request` are its columns), those asked, the line of its timeline and the emails of those who are
+    told at once, as one statement.
+
+    Args:
+        attempt: whose task holds from now on; None: it holds already.
+    """
+    rows = [{**one._asdict(), "turn": _turn(one), "pace": pace} for one in people]
+    letters = [
+        {
+            "recipient": one.recipient,
+            **msgspec.structs.asdict(one.task),
+            "payload": msgspec.Raw(one.task.payload.encode()),
+        }
+        for one in mails
+    ]
+    values: dict[str, Any] = {"request": request, "people": rows, "told": told, "mails": letters}
+    values = {name: msgspec.json.encode(value).decode() for name, value in values.items()}
+    values |= {"attempt": attempt, "before": before.id, "replaces": before.replaced, "few": few, **said(session)}
+    row = (await session.execute(_ASK, values)).one()
+    for queue in {one.task.queue for one in mails} if row.mailed else ():
+        session.announce(f"queue:{queue}")
+    return AskOutcome(row.outcome)
+
+
+def _turn(one: Person) -> str | None:
+    """Those who can be told wait for their turn, and a trigger gives it to who has room."""
+    return "waiting" if one.state == "waiting" else None
+
+
+def insert_people(approval_id: UUID, task_id: UUID, people: Sequence[Person], *, pace: int) -> Insert:
+    """The statement that makes them recipients of a request that is there, for who has more to write with it."""
+    urgency = select(Task.priority).where(Task.id == task_id).scalar_subquery()
+    rows = [
+        {
+            "approval_id": approval_id,
+            **one._asdict(),
+            "groups": list(one.groups),
+            "turn": _turn(one),
+            "urgency": urgency,
+            "pace": pace,
+        }
+        for one in people
+    ]
+    return insert(Recipient).values(rows)
 
 
 class Asked(NamedTuple):
@@ -143,3 +242,12 @@ async def recipients_of(session: AsyncSession, approval_ids: Sequence[UUID]) -> 
         select(Recipient).where(Recipient.approval_id.in_(approval_ids)).order_by(Recipient.email)
     )
     return list(found.scalars())
+
+
+async def recipients_with(
+    session: AsyncSession, approval_id: UUID, beside: ScalarSelect[T]
+) -> tuple[list[Recipient], T | None]:
+    """Those of one request, and what else is to be read; that is None if there are none."""
+    query = select(Recipient, beside).where(Recipient.approval_id == approval_id).order_by(Recipient.email)
+    rows = (await session.execute(query.execution_options(populate_existing=True))).all()
+    return [row[0] for row in rows], rows[0][1] if rows else None

@@ -97,15 +97,16 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         return canonical_address(email) in self.barred
 
 
-async def standing_of(session: Session, approval: Approval, *, access: bool = False) -> Standing:
+async def standing_of(
+    session: Session, approval: Approval, *, access: bool = False, recipients: Sequence[Recipient] | None = None
+) -> Standing:
     """Args:
     access: also who is disabled, for whoever decides or mails by it.
+    recipients: those of the request, where they are known.
     """
-    barred: frozenset[str] = frozenset()
-    if not approval.self_approval:
-        run_id = await policy_queries.run_of(session, approval.task_id)
-        barred = await starters(session, approval.task_id, approval.owner_id, run_id)
-    recipients = await recipient_queries.recipients_of(session, [approval.id])
+    barred = await barred_from(session, approval)
+    if recipients is None:
+        recipients = await recipient_queries.recipients_of(session, [approval.id])
     undecided = approval.state == ApprovalState.PENDING and approval.needed == 1  # the first vote decides it
     return Standing(
         needed=approval.needed,
@@ -115,6 +116,14 @@ async def standing_of(session: Session, approval: Approval, *, access: bool = Fa
         barred=barred,
         disabled=await accounts.disabled_among(session, [one.email for one in recipients]) if access else frozenset(),
     )
+
+
+async def barred_from(session: Session, approval: Approval) -> frozenset[str]:
+    """Canonical addresses of those who started it, or changed it, and may not decide."""
+    if approval.self_approval:
+        return frozenset()
+    run_id = await policy_queries.run_of(session, approval.task_id)
+    return await starters(session, approval.task_id, approval.owner_id, run_id)
 
 
 async def standings_of(session: AsyncSession, approvals: Sequence[Approval]) -> dict[UUID, Standing]:

@@ -55,22 +55,7 @@ _AHEAD = text(
     WHERE r.id = ANY (CAST(:ids AS uuid[])) AND r.turn = 'waiting'
     """
 )
-# Alone, and few within the last minute: at once. The others of a run are waited for, and the sweeper tells of them.
-_TELL_AT_ONCE = text(
-    """
-    UPDATE approval_recipients r SET told_at = now(), tell_at = NULL
-    WHERE r.approval_id = :approval AND r.turn = 'open' AND r.tell_at IS NOT NULL
-      AND NOT EXISTS (SELECT FROM tasks t WHERE t.run_id = CAST(:run AS uuid) OFFSET :few)
-      AND (SELECT count(*) FROM approval_recipients o
-           WHERE o.person = r.person AND o.told_at > now() - interval '1 minute') < :few
-      AND NOT EXISTS (SELECT FROM approval_recipients o
-                      WHERE o.person = r.person AND o.turn = 'open' AND o.tell_at IS NOT NULL AND o.id <> r.id)
-      AND NOT EXISTS (SELECT FROM approval_digests d
-                      WHERE d.person = r.person AND d.created_at > now() - interval '2 days'
-                        AND d.used_at > now() - interval '5 minutes')
-    RETURNING r.id, r.email
-    """
-)
+_TELL_AT_ONCE = text("SELECT id, email FROM approvals_tell_at_once(:approval, CAST(:run AS uuid), :few)")
 _PEOPLE_TO_TELL = text(
     """
     SELECT DISTINCT person FROM (
@@ -141,7 +126,8 @@ async def ahead(session: AsyncSession, recipient_ids: Sequence[UUID]) -> dict[UU
 async def tell_at_once(
     session: WriteSession, approval_id: UUID, run_id: UUID | None, *, few: int
 ) -> list[tuple[UUID, str]]:
-    """Those of a request who are told of it now, by an email of its own: their ids and addresses."""
+    """Those of a request who are told of it now, by an email of its own: their ids and addresses. One that is new tells
+    them by the statement that puts it."""
     rows = await session.execute(_TELL_AT_ONCE, {"approval": approval_id, "run": run_id, "few": few})
     return [(id, email) for id, email in rows]
 

@@ -12,7 +12,7 @@ from holdgate.approvals.choices import Choices, Option
 from holdgate.approvals.errors import QuestionImpossible
 from holdgate.approvals.forms import FormField
 from holdgate.approvals.states import HoldType
-from holdgate.approvals.values import SUGGESTED, Answer, Question, pace_of
+from holdgate.approvals.values import SUGGESTED, Answer, AskOutcome, Question, pace_of
 from holdgate.core.text.typed import read_as
 from holdgate.runtime.attempts.durable import DurableAttempt
 from holdgate.runtime.errors import Asleep, Held, LeaseLost, PermanentError, TaskEnded
@@ -146,11 +146,20 @@ class AskingAttempt(DurableAttempt):
             question = Question(hold=HoldType.SIGN_IN, step=step, title=title, shown={"url": url})
         return await self._ask(question)
 
-    async def _ask(self, question: Question) -> Answer[dict[str, Any]]:
+    async def _ask(self, question: Question, *, begun: bool = False) -> Answer[dict[str, Any]]:
+        """Args:
+        begun: the task began with this question.
+        """
+        self._go_on()
+        # A first attempt has asked nothing so far; if it has all the same, the statement that asks finds that.
+        if self.attempt == 1 and not begun and (ended := await self._put(question, None)) is not None:
+            raise self._end(ended)
+        return await self._ask_again(question)
+
+    async def _ask_again(self, question: Question) -> Answer[dict[str, Any]]:
         from holdgate.approvals import versions
         from holdgate.approvals.requests import requesting
 
-        self._go_on()
         task = self.task
 
         async def before(session: "ReadSession") -> "tuple[Latest, Latest]":
@@ -166,30 +175,40 @@ class AskingAttempt(DurableAttempt):
             self._changes_passed.add(changes.id)
             return versions.answer_of(changes)
         decided = versions.decision_on(latest, question.version, task.round)
+        if decided is None:
+            raise self._end(await self._put(question, latest) or LeaseLost(task.id))
 
-        async def put(session: "WriteSession") -> Answer[dict[str, Any]] | TaskEnded:
-            if decided is not None:
-                waits = await requesting.wait_for_undo(session, task, decided)
-                return Asleep() if waits else versions.answer_of(decided)
+        async def wait(session: "WriteSession") -> bool:
+            return await requesting.wait_for_undo(session, task, decided)
+
+        async def sleeps(session: "ReadSession") -> bool | None:
+            return None if await self._runs(session) else True
+
+        if decided.goes_on_at is not None and await self._insist.write(question.step, wait, sleeps):
+            raise self._end(Asleep())
+        return versions.answer_of(decided)
+
+    async def _put(self, question: Question, latest: "Latest") -> TaskEnded | None:
+        """How the attempt has ended by asking. None: the step has asked something else last than `latest`."""
+        from holdgate.approvals.requests import requesting
+
+        async def put(session: "WriteSession") -> TaskEnded | None:
             with _permanent():
-                pace = pace_of(self.settings)
-                held = await requesting.ask(session, task, question, latest, signup=self.settings.signup, pace=pace)
-            return Held() if held else LeaseLost(task.id)
+                pace, signup = pace_of(self.settings), self.settings.signup
+                outcome = await requesting.ask(session, self.task, question, latest, signup=signup, pace=pace)
+            if outcome is AskOutcome.UNKNOWN:
+                return None
+            return Held() if outcome is AskOutcome.ASKED else LeaseLost(self.task_id)
 
-        async def holds(session: "ReadSession") -> Answer[dict[str, Any]] | TaskEnded | None:
+        async def holds(session: "ReadSession") -> TaskEnded | None:
             return None if await self._runs(session) else Held()
 
-        if decided is not None and decided.goes_on_at is None:
-            return versions.answer_of(decided)
-        answer = await self._insist.write(question.step, put, holds)
-        if isinstance(answer, TaskEnded):
-            raise self._end(answer)
-        return answer
+        return await self._insist.write(question.step, put, holds, one=True)
 
 
 async def put_question(attempt: AskingAttempt, question: Question) -> Answer[dict[str, Any]]:
-    """Put a question that is ready made, for the kinds of Holdgate itself."""
-    return await attempt._ask(question)
+    """Put the question with which its task began, ready made, for the kinds of Holdgate itself."""
+    return await attempt._ask(question, begun=True)
 
 
 @contextmanager

@@ -6,30 +6,32 @@ lock after its tasks': whoever changes a run skips tasks that are locked, and so
 database's; `now=` is for tests.
 """
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import (
     ColumnElement,
     Text,
-    case,
     func,
     literal,
     literal_column,
-    null,
     select,
     text,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from holdgate.core.db import WriteSession
 from holdgate.tasks.failures.fingerprints import digest
 from holdgate.tasks.models import SHARE, Task
 from holdgate.tasks.queue.lines import LINE, lined_up
-from holdgate.tasks.states import FINISHED, TASK_MACHINE, TaskState, TaskVerb
+from holdgate.tasks.queue.move_values import error_of, values_of
+from holdgate.tasks.queue.run_states import lock_runs_of
+from holdgate.tasks.states import TASK_MACHINE, TaskState, TaskVerb
 
 
 class MovedTask(NamedTuple):
@@ -38,8 +40,82 @@ class MovedTask(NamedTuple):
     state: str
 
 
+class Moving(msgspec.Struct, frozen=True):
+    """A move that is still to be made. `statement` returns id, queue, state and run_id of each task that it moves."""
+
+    verb: TaskVerb
+    target: TaskState
+    statement: ReturningUpdate[UUID, str, str, UUID | None]
+
+
+class MoveOptions(TypedDict, total=False):
+    """What may be said of a move.
+
+    `to`: one of the verb's targets; the usual one by default. `error`: its type, for the dead letters; `reason` is its
+    message. `priority`: raised to this, never lowered. `payload`: of RETRY: another one, checked. `delay`: how long a
+    task that becomes scheduled waits.
+    """
+
+    to: TaskState | None
+    reason: str | None
+    error: str | None
+    priority: int | None
+    payload: dict[str, Any] | None
+    delay: timedelta | None
+    limit: int | None
+
+
 async def move_tasks(
     session: WriteSession,
+    verb: TaskVerb,
+    which: ColumnElement[bool],
+    *,
+    skip_locked: bool = False,
+    now: datetime | None = None,
+    **options: Unpack[MoveOptions],
+) -> list[MovedTask]:
+    """Move every task that matches `which` and is in a state `verb` leads from. Returns those moved, as they are now:
+    what would become ready in a paused run is paused, in a cancelled one cancelled.
+
+    For people and the sweeper; a worker's own verbs are `attempts.claim_tasks` and `finish_tasks`, and to ask.
+
+    Args:
+        skip_locked: leave alone what another transaction is moving.
+    """
+    moving = moving_of(verb, which, skip_locked=skip_locked, now=now, **options)
+    async with unusual(session, moving):
+        rows = (await session.execute(moving.statement)).all()
+    return await followed(session, moving, rows, skip_locked=skip_locked, now=now)
+
+
+@asynccontextmanager
+async def unusual(session: WriteSession, moving: Moving) -> AsyncIterator[None]:
+    """Within, the log is told by which verb a task goes where mostly another one leads."""
+    usual = TASK_MACHINE.is_usual(moving.verb, moving.target)
+    if not usual:
+        await session.execute(select(func.set_config("holdgate.verb", moving.verb.value, True)))
+    yield
+    if not usual:
+        await session.execute(select(func.set_config("holdgate.verb", "", True)))
+
+
+async def followed(
+    session: WriteSession,
+    moving: Moving,
+    rows: Sequence[Any],
+    *,
+    skip_locked: bool = False,
+    now: datetime | None = None,
+) -> list[MovedTask]:
+    """What has been moved (`rows` of the statement), once it has gone where its runs are."""
+    moved = [MovedTask(*row[:3]) for row in rows]
+    in_runs = any(row[3] is not None for row in rows)
+    if in_runs and moving.target in (TaskState.QUEUED, TaskState.SCHEDULED) and moving.verb is not TaskVerb.UNPAUSE:
+        moved = await follow_runs(session, moved, skip_locked=skip_locked, now=now)
+    return moved
+
+
+def moving_of(
     verb: TaskVerb,
     which: ColumnElement[bool],
     *,
@@ -52,20 +128,8 @@ async def move_tasks(
     limit: int | None = None,
     skip_locked: bool = False,
     now: datetime | None = None,
-) -> list[MovedTask]:
-    """Move every task that matches `which` and is in a state `verb` leads from. Returns those moved, as they are now:
-    what would become ready in a paused run is paused, in a cancelled one cancelled.
-
-    For people, the sweeper and holds; a worker's own verbs are `attempts.claim_tasks` and `finish_tasks`.
-
-    Args:
-        to: one of the verb's targets; the usual one by default.
-        error: its type, for the dead letters; `reason` is its message.
-        priority: raised to this, never lowered.
-        payload: of RETRY: another one, checked.
-        delay: how long a task that becomes scheduled waits.
-        skip_locked: leave alone what another transaction is moving.
-    """
+) -> Moving:
+    """The move that `move_tasks` makes, for who has more to write with it."""
     moves = TASK_MACHINE.moves[verb]
     target = to or moves.targets[0]
     if target not in moves.targets:
@@ -87,7 +151,7 @@ async def move_tasks(
         .with_for_update(key_share=True, skip_locked=skip_locked)
         .cte("chosen")
     )
-    values = _values(verb, target, at, reason, delay) | _error(verb, error, reason)
+    values = values_of(verb, target, at, reason, delay) | error_of(verb, error, reason)
     if payload is not None:
         values[Task.payload] = payload
     if verb is TaskVerb.REQUEUE:
@@ -97,66 +161,17 @@ async def move_tasks(
         values |= {Task.position: chosen.c.position, Task.limited: chosen.c.line != ""}
     if priority is not None:
         values[Task.priority] = urgency
-    unusual = not TASK_MACHINE.is_usual(verb, target)
-    if unusual:
-        await session.execute(select(func.set_config("holdgate.verb", verb.value, True)))
-    rows = await session.execute(
+    return Moving(
+        verb,
+        target,
         update(Task)
         # The state again, and not as an index has it: just after a run was paused the planner believes that hardly any
         # task is, and would go through all of them once for every one that was chosen.
         .where(Task.id == chosen.c.id, Task.state.concat("").in_(sources))
         .values(values)
         .returning(Task.id, Task.queue, Task.state, Task.run_id)
-        .execution_options(synchronize_session=False)
+        .execution_options(synchronize_session=False),
     )
-    found = rows.all()
-    moved = [MovedTask(*row[:3]) for row in found]
-    if unusual:
-        await session.execute(select(func.set_config("holdgate.verb", "", True)))
-    in_runs = any(row.run_id is not None for row in found)
-    if in_runs and target in (TaskState.QUEUED, TaskState.SCHEDULED) and verb is not TaskVerb.UNPAUSE:
-        moved = await follow_runs(session, moved, skip_locked=skip_locked, now=now)
-    return moved
-
-
-def _values(
-    verb: TaskVerb, target: TaskState, at: ColumnElement[datetime], reason: str | None, delay: timedelta | None
-) -> dict[Any, Any]:
-    """What a move writes, but for the place in the queue."""
-    values: dict[Any, Any] = {
-        Task.state: target.value,
-        Task.reason: reason,
-        Task.worker_id: null(),
-        Task.lease_expires_at: null(),
-        Task.finished_at: at if target in FINISHED else null(),
-    }
-    if verb is TaskVerb.UNPAUSE:
-        values[Task.state] = case((Task.run_at > at, TaskState.SCHEDULED.value), else_=TaskState.QUEUED.value)
-        values[Task.queued_at] = at
-    elif target is TaskState.QUEUED and verb is not TaskVerb.REQUEUE:
-        # A requeued task is as old as it was; every other one waits from now.
-        values |= {Task.queued_at: at, Task.run_at: null()}
-    elif delay is not None:
-        values[Task.run_at] = at + delay
-    if verb in (TaskVerb.RETRY, TaskVerb.RESUME):
-        # A fresh start by a person: all tries again, and refusals of earlier rounds no longer count, nor a deadline
-        # that has passed, which would bury the task at once.
-        values |= {Task.failures: 0, Task.lease_losses: 0, Task.round: Task.round + 1}
-        values[Task.deadline_at] = case((Task.deadline_at > at, Task.deadline_at))
-    if verb is TaskVerb.HOLD:
-        values[Task.lease_losses] = 0  # they count in a row, and here its worker was not lost
-    return values
-
-
-def _error(verb: TaskVerb, error: str | None, reason: str | None) -> dict[Any, Any]:
-    if error is not None:
-        return {
-            Task.error: {"type": error, "message": reason or ""},
-            Task.fingerprint: Task.kind + literal(":" + digest(error, reason or ""), Text()),
-        }
-    if verb is TaskVerb.RETRY:
-        return dict.fromkeys((Task.fingerprint, Task.resolved_at, Task.resolved_by, Task.resolution), null())
-    return {}
 
 
 async def follow_runs(
@@ -182,16 +197,6 @@ async def follow_runs(
     return [followed.get(row.id, row) for row in moved]
 
 
-# Of a run the queue knows its row's state, and no more.
-_IN_CANCELLED_RUN = text(
-    "SELECT EXISTS (SELECT FROM tasks t JOIN runs r ON r.id = t.run_id WHERE t.id = :id AND r.state = 'cancelled')"
-)
-
-
-async def in_cancelled_run(session: AsyncSession, task_id: UUID) -> bool:
-    return bool((await session.execute(_IN_CANCELLED_RUN, {"id": task_id})).scalar_one())
-
-
 async def lock_task(session: WriteSession, task_id: UUID) -> Task | None:
     """The task as it is now; it stays so until the transaction ends."""
     found = await session.execute(
@@ -204,33 +209,6 @@ async def tell_changes(session: WriteSession, changes: list[dict[str, Any]] | No
     """What the log says of payloads that this transaction changes, until it is told otherwise."""
     text = "" if changes is None else msgspec.json.encode(changes).decode()
     await session.execute(select(func.set_config("holdgate.changes", text, True)))
-
-
-class RunStates(NamedTuple):
-    """Which of some tasks belong to a run that is cancelled or paused."""
-
-    cancelled: list[UUID]
-    paused: list[UUID]
-
-
-_RUN_STATES = text(
-    """
-    WITH held AS (
-      SELECT id, state FROM runs
-      WHERE id IN (SELECT run_id FROM tasks WHERE id = ANY(CAST(:ids AS uuid[]))) ORDER BY id FOR SHARE)
-    SELECT t.id, held.state FROM tasks t JOIN held ON held.id = t.run_id
-    WHERE t.id = ANY(CAST(:ids AS uuid[])) AND held.state IN ('cancelled', 'paused')
-    """
-)
-_RUN_STATES_AT_ONCE = text(_RUN_STATES.text.replace("FOR SHARE", "FOR SHARE SKIP LOCKED"))
-
-
-async def lock_runs_of(session: WriteSession, ids: list[UUID], *, skip_locked: bool = False) -> RunStates:
-    """Keep the runs of these tasks as they are until the transaction ends, before any of the tasks is locked."""
-    found: dict[str, list[UUID]] = {"cancelled": [], "paused": []}
-    for task_id, state in await session.execute(_RUN_STATES_AT_ONCE if skip_locked else _RUN_STATES, {"ids": ids}):
-        found[state].append(task_id)
-    return RunStates(found["cancelled"], found["paused"])
 
 
 # A lease that ran out: requeued in its place, or buried when that has happened too often in a row (a poison task).
