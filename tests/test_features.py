@@ -47,7 +47,7 @@ def test_every_route_of_a_feature_is_served() -> None:
 
 def test_every_mail_has_its_letter_and_its_templates() -> None:
     templates = {path.name for path in (TEMPLATES / "emails").iterdir() if path.is_dir()}
-    assert set(letter_names()) == templates - {"test_mail"}, "which the doctor sends by itself"
+    assert set(letter_names()) == templates - {"test_mail", "message"}, "which the doctor and a kind send by themselves"
     assert not twice([name for feature in features() for name in feature.mails])
     for name in letter_names():
         assert find_letter(name).Data

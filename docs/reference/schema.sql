@@ -2314,6 +2314,7 @@ CREATE TABLE holdgate.users (
     time_zone text,
     run_notices boolean DEFAULT true NOT NULL,
     shortcuts boolean DEFAULT true NOT NULL,
+    emails_until timestamp with time zone,
     CONSTRAINT users_email_check CHECK (((email ~~ '%_@_%'::text) AND (length(email) <= 254))),
     CONSTRAINT users_role_check CHECK ((role = ANY (ARRAY['member'::text, 'admin'::text])))
 );

@@ -488,6 +488,7 @@ def tables() -> None:
         sa.Column("time_zone", sa.Text(), nullable=True),
         sa.Column("run_notices", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("shortcuts", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("emails_until", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("email LIKE '%_@_%' AND length(email) <= 254", name=op.f("users_email_check")),
         sa.CheckConstraint("role IN ('member', 'admin')", name=op.f("users_role_check")),
         sa.PrimaryKeyConstraint("id", name=op.f("users_pkey")),

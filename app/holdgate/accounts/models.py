@@ -49,6 +49,8 @@ class User(Base):
     run_notices: Mapped[bool] = mapped_column(server_default=text("true"))
     # Whether single keys do something on their pages (WCAG 2.1.4: speech input types letters by accident).
     shortcuts: Mapped[bool] = mapped_column(server_default=text("true"))
+    # By when the emails that they have sent are used up, as a rate counts them; past: none are.
+    emails_until: Mapped[datetime | None] = mapped_column(Moment)
 
     @property
     def named(self) -> str:

@@ -118,6 +118,19 @@ async def set_run_notices(session: WriteSession, user_id: UUID, wanted: bool) ->
     )
 
 
+async def take_email(
+    session: WriteSession, user_id: UUID, each: timedelta, *, now: datetime | None = None
+) -> timedelta | None:
+    """One email uses up `each` of a day. None: there was room for it; else how long until there is."""
+    until = func.greatest(func.coalesce(User.emails_until, at(now)), at(now), type_=User.emails_until.type) + each
+    room = at(now) + timedelta(days=1)
+    taken = update(User).where(User.id == user_id, until <= room).values(emails_until=until).returning(User.id)
+    if (await session.execute(taken.execution_options(synchronize_session=False))).first() is not None:
+        return None
+    wait = await session.execute(select(until - room).where(User.id == user_id))
+    return wait.scalar_one_or_none() or timedelta()
+
+
 async def set_name(session: WriteSession, user_id: UUID, name: str) -> None:
     await session.execute(update(User).where(User.id == user_id).values(name=name))
 

@@ -1,7 +1,7 @@
 """People: finding and adding them, their role, shutting them out. What other features may use."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -11,12 +11,13 @@ from holdgate.accounts.errors import AccessEnded, LastAdmin, SessionNotFound, Us
 from holdgate.accounts.mails import InvitationData
 from holdgate.accounts.models import User
 from holdgate.accounts.sign_in import queries as link_queries
+from holdgate.accounts.sign_in.links import may_sign_in
 from holdgate.accounts.tokens import queries as token_queries
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.core.text import zones
-from holdgate.core.text.addresses import BadAddress, canonical_address, checked_address
+from holdgate.core.text.addresses import BadAddress, canonical_address, checked_address, same_person
 from holdgate.mail import service as mail
 
 Role = Literal["member", "admin"]
@@ -151,6 +152,24 @@ async def _keep_an_admin(session: WriteSession, user_id: UUID) -> None:
 async def admin_addresses(session: Session) -> list[str]:
     """Of all administrators who have access."""
     return await queries.admin_addresses(session)
+
+
+async def take_email(
+    session: WriteSession, user_id: UUID, most: int, *, now: datetime | None = None
+) -> timedelta | None:
+    """One of the `most` emails that a person may send within a day: so many at once after a rest, and as many a day on
+    average. None: it was there; else how long until there is one, and nothing was taken."""
+    return await queries.take_email(session, user_id, timedelta(days=1) // most, now=now)
+
+
+def is_colleague(email: str, address: str, signup: str) -> bool:
+    """Whether whoever has `email` may write to the address without anybody's say: it is theirs, or of the domain that
+    signs up by itself. Who has an account is not asked, since what becomes of an email would tell.
+
+    Args:
+        signup: the setting SIGNUP; where it is open, everybody else is a stranger.
+    """
+    return same_person(address, email) or may_sign_in(None, address, "invite" if signup == "open" else signup)
 
 
 async def choose_time_zone(session: WriteSession, user_id: UUID, name: str | None) -> None:

@@ -42,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sign_in_emails_per_hour: int = 1000
     smtp_url: str = ""
     mail_from: str = "Holdgate <holdgate@localhost>"
+    emails_per_day: int = 50
     queues: tuple[tuple[str, int], ...] = (("default", 100), ("mail", 5), ("webhooks", 5))
     kinds: tuple[str, ...] = ()
     lease: timedelta = timedelta(seconds=15)

@@ -12,6 +12,7 @@ BUILT_IN: tuple[str, ...] = (
     "holdgate.kinds.application_submit",
     "holdgate.kinds.approval_request",
     "holdgate.kinds.board_watch",
+    "holdgate.kinds.email_message",
     "holdgate.kinds.email_send",
     "holdgate.kinds.http_request",
     "holdgate.kinds.image_process",

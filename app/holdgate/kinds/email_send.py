@@ -18,7 +18,7 @@ from holdgate.accounts import service as accounts
 from holdgate.approvals.requests.resolving import UNREACHABLE
 from holdgate.core.postgres.outages import AWAY
 from holdgate.core.text.addresses import checked_address
-from holdgate.mail import mailbox, smtp
+from holdgate.mail.delivering import deliver
 from holdgate.mail.errors import NotNeeded, PermanentMailError, TemporaryMailError
 from holdgate.mail.letters import find_letter, letter_data
 from holdgate.mail.message import render
@@ -26,8 +26,6 @@ from holdgate.mail.service import ATTEMPTS, KIND, QUEUE, Email
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
 from holdgate.tasks.kinds import Backoff, kind
-
-SMTP_TIMEOUT = timedelta(seconds=60)
 
 # About ten seconds to the first retry; after a few minutes every quarter of an hour on average, however long the server
 # is away: how often is mail/service.py's.
@@ -86,13 +84,4 @@ async def _deliver(ctx: Context, payload: Email) -> EmailResult:
     except NotNeeded as reason:
         return EmailResult(skipped=str(reason))
     message = render(payload.template, context, to=payload.to, task_id=ctx.task_id, settings=ctx.settings)
-    message_id = str(message["Message-ID"])
-    if ctx.settings.smtp_url:
-        settings = ctx.settings
-        word = await smtp.deliver(message, settings.smtp_url, SMTP_TIMEOUT, ca_file=settings.ca_file)
-        return EmailResult(message_id, word)
-    if not mailbox.in_use(ctx.settings):
-        raise TemporaryMailError("SMTP_URL is not set.")
-    async with ctx.database.write("system") as session:
-        await mailbox.deliver(session, message)
-    return EmailResult(message_id, "built-in mailbox")
+    return EmailResult(str(message["Message-ID"]), await deliver(ctx.database, ctx.settings, message))

@@ -64,6 +64,8 @@ def render(
     message["Subject"] = _shortened(line(_part(template, "subject.txt", values)))
     message["From"] = author
     message["To"] = Address(addr_spec=recipient)
+    if reply_to := context.get("reply_to"):
+        message["Reply-To"] = Address(addr_spec=checked_address(reply_to))
     message["Date"] = now or datetime.now(UTC)
     message["Message-ID"] = f"<{task_id}@{author.domain}>"
     message["Auto-Submitted"] = "auto-generated"

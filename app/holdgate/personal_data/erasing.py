@@ -208,7 +208,7 @@ async def _sought(session: WriteSession, erasure: Erasure) -> Sought:
 
 
 def _theirs(erasure: Erasure) -> Any:
-    mail = (Task.kind == "email.send") & (Task.payload["to"].astext == erasure.address)
+    mail = Task.kind.in_(("email.send", "email.message")) & (Task.payload["to"].astext == erasure.address)
     return mail if erasure.user_id is None else or_(Task.owner_id == erasure.user_id, mail)
 
 

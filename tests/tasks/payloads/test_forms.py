@@ -20,6 +20,12 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "application.follow_up": {"application_id": "01a206d3-04e3-76db-ae1b-c916a2e7038f"},
     "board.watch": {"address": "https://boards.example/acme", "words": "sql", "place": "Berlin", "remote": True},
     "application.submit": {"posting_id": "01a206d3-04e3-76db-ae1b-c916a2e7038f"},
+    "email.message": {
+        "to": "ann@example.org",
+        "subject": "Order {{ order }}",
+        "text": "Dear {{ name }},\n\n  it is on its way.",
+        "values": {"order": "A7", "name": "Ann"},
+    },
     "http.request": {
         "url": "https://example.org/x",
         "method": "POST",

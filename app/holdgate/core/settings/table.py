@@ -129,6 +129,13 @@ SETTINGS = (
         unset="the mailbox page",
     ),
     Setting("mail_from", SENDER, MAIL, "the sender of all emails", required=True),
+    Setting(
+        "emails_per_day",
+        MANY,
+        MAIL,
+        "how many emails in their own words (`email.message`) one person may send within a day; further ones wait for "
+        "their turn",
+    ),
     Setting("queues", QUEUES, WORKERS, "queues of a worker process and how many tasks of each run at a time"),
     Setting("kinds", NAMES, WORKERS, "modules with task kinds of your own, separated by commas"),
     Setting(

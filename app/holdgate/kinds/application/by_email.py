@@ -5,7 +5,7 @@ is the receipt. When a mail server breaks off after it has the message, nobody k
 person is asked, and it is not sent again by itself.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -15,13 +15,11 @@ from uuid import UUID
 from holdgate.core.config import Settings
 from holdgate.kinds.application import answers, readiness
 from holdgate.kinds.application.packet import NotTaken, Packet, Refusal, SiteReceipt, Unclear
-from holdgate.mail import mailbox, smtp
 from holdgate.mail.addresses import sender
+from holdgate.mail.delivering import deliver
 from holdgate.mail.errors import PermanentMailError, TemporaryMailError, UnansweredMail
 from holdgate.postings.channels import Channel, mailbox_of
 from holdgate.runtime.attempts.context import Context
-
-TIMEOUT = timedelta(seconds=60)
 
 
 async def send(
@@ -38,13 +36,7 @@ async def send(
     await ctx.progress(2, 3, "Sending")
     message = compose_message(packet, letter, resume, key, ctx.settings, await answers.now(ctx))
     try:
-        if ctx.settings.smtp_url:
-            await smtp.deliver(message, ctx.settings.smtp_url, TIMEOUT, ca_file=ctx.settings.ca_file)
-        elif mailbox.in_use(ctx.settings):
-            async with ctx.database.write("system") as session:
-                await mailbox.deliver(session, message)
-        else:
-            return NotTaken(attempt=ctx.attempt, reason="SMTP_URL is not set.")
+        await deliver(ctx.database, ctx.settings, message)
     except PermanentMailError as error:
         return Refusal(round=ctx.task.round, reason=str(error))
     except UnansweredMail as error:
