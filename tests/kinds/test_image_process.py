@@ -69,7 +69,8 @@ async def test_it_is_resized_within_its_proportions_unless_told_otherwise(
 )
 async def test_every_format_becomes_every_other(source: str, mode: str, target: Any) -> None:
     # The function itself: the way to it is the same for all.
-    from holdgate.kinds.image.editing import Edit, edit_picture
+    from holdgate.kinds.image.editing import edit_picture
+    from holdgate.kinds.image.edits import Edit
 
     made = edit_picture(picture(source, mode=mode), Edit(None, None, target, 85, False))
     again = Image.open(BytesIO(made.data))

@@ -1,4 +1,4 @@
-"""Refusals that a person may read. Each carries its HTTP status; features derive their own."""
+"""Refusals that a person may read. Each carries its HTTP status; features derive their own. And what is away."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -104,3 +104,7 @@ class Unavailable(AppError):
     def __init__(self, message: str, retry_after: int = 5) -> None:
         super().__init__(message)
         self.headers = {"Retry-After": str(retry_after)}
+
+
+class FilesAway(Exception):
+    """The store of files (core/files.py) does not answer, or refuses. Trying again may help."""

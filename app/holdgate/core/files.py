@@ -1,4 +1,7 @@
-"""Where the bytes of artifacts are: a directory, or an S3-compatible store. Names them by keys, knows no table."""
+"""Where the bytes of artifacts are: a directory, or an S3-compatible store. Names them by keys, knows no table.
+
+Imported where files are read and written, not before: most processes have none in hand, and its library is large.
+"""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -12,6 +15,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
 from holdgate.core.config import Settings
+from holdgate.core.errors import FilesAway as FilesAway
 
 if TYPE_CHECKING:
     from obstore import BytesStream  # these are there for type checkers only
@@ -25,10 +29,6 @@ TRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)
 THIS_MACHINE = "localhost,127.0.0.0/8,::1"  # reached directly, as by core/network/proxies.py
 
 _Place: TypeAlias = LocalStore | S3Store
-
-
-class FilesAway(Exception):
-    """The store does not answer, or refuses. Trying again may help."""
 
 
 class FileStore:

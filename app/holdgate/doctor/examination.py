@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
-from holdgate.doctor import checks_core, checks_external
+from holdgate.doctor import checks_core
 from holdgate.doctor.findings import DoctorReport, Health, Installation, examine, worst
 
 STATUS = {Health.OK: 0, Health.WARN: 1, Health.FAIL: 2}
@@ -16,6 +16,8 @@ Say = Callable[[str], Any]
 
 
 async def examine_all(patient: Installation) -> list[DoctorReport]:
+    from holdgate.doctor import checks_external  # with mail and files, which a page never asks
+
     return await examine(patient, {**checks_core.CHECKS, **checks_external.CHECKS})
 
 

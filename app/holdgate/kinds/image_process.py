@@ -11,10 +11,9 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.core.files import FileStore
 from holdgate.core.network import outgoing
 from holdgate.core.network.outgoing import RefusedRequest
-from holdgate.kinds.image.editing import Crop, Edit, Format, RefusedPicture, Resize, edit_picture
+from holdgate.kinds.image.edits import Crop, Edit, Format, Picture, RefusedPicture, Resize
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
 from holdgate.tasks.artifacts import find_owners_artifact
@@ -65,12 +64,19 @@ async def edit(ctx: Context, wanted: ProcessImage) -> ProcessedImage:
         raise PermanentError(f"The picture has more than {MOST_BYTES // 1024**2} MB.")
     todo = Edit(wanted.crop, wanted.resize, wanted.format, wanted.quality, wanted.keep_metadata)
     try:
-        picture = await ctx.in_process(edit_picture, source, todo, limit=LIMIT)
+        picture = await ctx.in_process(_edit_picture, source, todo, limit=LIMIT)
     except RefusedPicture as refusal:
         raise PermanentError(str(refusal)) from refusal
     name = f"image.{SUFFIX[picture.format]}"
     file = await ctx.artifact(name, picture.data, f"image/{picture.format}")
     return ProcessedImage(file, picture.width, picture.height)
+
+
+def _edit_picture(source: bytes, todo: Edit) -> Picture:
+    # Only in the process that does it: web servers and workers have no Pillow in memory.
+    from holdgate.kinds.image.editing import edit_picture
+
+    return edit_picture(source, todo)
 
 
 async def _fetch(ctx: Context, url: str) -> bytes:
@@ -89,6 +95,8 @@ async def _fetch(ctx: Context, url: str) -> bytes:
 
 
 async def _read(ctx: Context, artifact_id: UUID | None) -> bytes:
+    from holdgate.core.files import FileStore
+
     assert artifact_id is not None
     async with ctx.database.read() as session:
         found = await find_owners_artifact(session, artifact_id, ctx.owner_id)

@@ -13,8 +13,7 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, Valida
 from litestar.types import Scope
 from sqlalchemy.exc import DBAPIError
 
-from holdgate.core.errors import AppError, Invalid, Unauthorized
-from holdgate.core.files import FilesAway
+from holdgate.core.errors import AppError, FilesAway, Invalid, Unauthorized
 from holdgate.core.postgres.outages import is_away, sqlstate
 from holdgate.core.telemetry import log
 from holdgate.core.telemetry.outage import DATABASE

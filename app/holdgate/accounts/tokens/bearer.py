@@ -10,7 +10,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from holdgate.accounts.errors import BadToken
-from holdgate.accounts.tokens import jwks, jwt, queries
+from holdgate.accounts.tokens import queries
 from holdgate.accounts.tokens.cache import Holders
 from holdgate.accounts.tokens.personal import START
 from holdgate.accounts.tokens.queries import Holder
@@ -94,6 +94,8 @@ async def _by_jwt(request: WebRequest, token: str) -> tuple[Principal, Access]:
     state = request.app.state
     if not state.settings.jwks_url:
         raise BadToken("Only personal tokens, which begin with hg_, are taken here.")
+    from holdgate.accounts.tokens import jwks, jwt  # most installations have no identity provider
+
     if "jwks" not in state:
         state["jwks"] = jwks.of(state.settings)
     claims = await jwt.verified(token, state.jwks, state.settings)

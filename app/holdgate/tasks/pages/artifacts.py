@@ -10,7 +10,6 @@ from litestar import get
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from holdgate.core.files import FileStore
 from holdgate.core.ids import UUID
 from holdgate.tasks import artifacts
 from holdgate.tasks.artifacts import ArtifactNotFound
@@ -35,6 +34,8 @@ async def file_of(request: WebRequest, found: Artifact, *, shown: bool = True) -
     Args:
         shown: by the browser, if it is a picture.
     """
+    from holdgate.core.files import FileStore
+
     disposition = "inline" if shown and found.content_type in PICTURES else "attachment"
     pieces = await FileStore(request.app.state.settings).open(found.key)
     if pieces is None:
