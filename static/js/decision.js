@@ -11,6 +11,23 @@ document.addEventListener("change", ({ target }) => {
   if (reason?.required && !document.activeElement?.matches("[type=radio]")) reason.focus({ focusVisible: true });
 });
 
+// Not while the decision of this tab is on its way: that one is no other's.
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const sent = document.querySelector("#request form:is([data-sending], .htmx-request)");
+  if (detail.target.id === "elsewhere" && sent) detail.shouldSwap = false;
+});
+
+// Decided elsewhere while it was open here: nothing more to send, and what was typed stays, to copy (_elsewhere.html).
+document.addEventListener("htmx:afterSettle", () => {
+  const forms = document.querySelector("#elsewhere[data-decided]")?.parentElement.querySelectorAll("form:has([data-decide]), .fold > form");
+  for (const form of forms ?? []) {
+    for (const field of form.elements) {
+      if (field.matches("textarea, [type=text]")) field.readOnly = true;
+      else field.disabled = true;
+    }
+  }
+});
+
 document.addEventListener("keydown", (event) => {
   const { key, target, shiftKey, ctrlKey, isComposing } = event;
   if (key !== "Enter" || shiftKey || isComposing) return;

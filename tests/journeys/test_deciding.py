@@ -10,7 +10,7 @@ from holdgate.approvals.pages import review
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from tests import chromium
-from tests.factories.approvals import approval_of, principal, put_question
+from tests.factories.approvals import agree, approval_of, by_link, principal, put_question
 from tests.factories.site import Served
 from tests.journeys.conftest import OpenPage
 
@@ -69,6 +69,24 @@ async def test_single_keys_do_nothing_for_who_has_switched_them_off(
     await page.keyboard.press("Escape")
     await page.keyboard.press("Control+k")
     await expect(page.get_by_label("Search pages, runs, tasks or IDs")).to_be_focused()
+
+
+async def test_a_tab_whose_request_is_decided_elsewhere_closes_its_form_and_keeps_what_was_typed(
+    database: Database, settings: Settings, open_page: OpenPage
+) -> None:
+    asked = await put_question(database, settings, recipients=(ANN, "bob@example.org"))
+    ann = await principal(database, ANN, admin=True)
+    page = await open_page(ann, f"/approvals/{asked.approval_id}", viewport={"width": 1024, "height": 800})
+    await page.get_by_text("Reject", exact=True).click()
+    reason = page.get_by_label("Reason")
+    await reason.fill("Half of a reason")
+    await by_link(database, asked, 1, agree(asked))
+    await expect(page.locator("[data-notice=decided-elsewhere]")).to_contain_text("bob@example.org", timeout=10_000)
+    await expect(reason).to_have_value("Half of a reason")
+    await expect(reason).not_to_be_editable()
+    await expect(page.get_by_role("button", name="Submit decision")).to_be_disabled()
+    await page.get_by_role("link", name="Show the outcome").click()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("Approved")
 
 
 async def boxes(page: Page) -> dict[str, FloatRect]:

@@ -28,7 +28,7 @@ from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.service import TaskRequest, enqueue
 from holdgate.tasks.states import TaskVerb
 from holdgate.web import zone
-from tests.elements import alerts, elements, notices
+from tests.elements import alerts, elements, notices, texts
 from tests.factories.approvals import TITLE, Asked, approval_of, principal, put_question
 from tests.factories.people import words
 from tests.factories.site import browser_of, hidden, site_of, stranger
@@ -177,12 +177,13 @@ async def test_the_later_of_two_is_told_who_decided(
     database: Database, settings: Settings, phone: httpx.AsyncClient, patient: None
 ) -> None:
     asked = await put_question(database, settings, recipients=("ann@example.org", "bob@example.org"))
-    late = await filled(phone, asked)
+    late = await filled(phone, asked, decision="reject", reason="Two lines\nthat took a while.")
     second = Asked(asked.task_id, asked.approval_id, asked.version, asked.tokens[1:])
     assert (await phone.post("/review", data=await filled(phone, second))).status_code == 303
     answer = await phone.post("/review", data=late)
     assert answer.status_code == 409
     assert "bob@example.org" in alerts(answer)
+    assert late["reason"].split("\n")[1] in texts(answer, "section", data_kept_entries=True)[0]
 
 
 @pytest.mark.parametrize("token", ["x", "A" * 43, "%00", "é" * 20, "a" * 3000])

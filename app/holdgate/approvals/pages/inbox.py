@@ -191,7 +191,7 @@ async def approval_page(
         changes=changes_of(detail.approval),
         deliveries=await deliveries(session, detail.approval.id, detail.recipients),
     )
-    parts = {"pane": "approvals/_request.html"}
+    parts = {"pane": "approvals/_request.html", "elsewhere": "approvals/_elsewhere.html"}
     # Of a part that was fetched, htmx takes over no other refusal.
     status = 422 if status >= 400 and wants_fragment(request) else status
     return await render(request, "approvals/detail.html", view, nav="approvals", fragment=parts, status=status)
