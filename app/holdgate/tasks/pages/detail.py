@@ -73,13 +73,14 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
     events = await lists.events_of(read, task_id, MOST + 1)
     waits = state in (TaskState.SCHEDULED, TaskState.RETRYING)
     payload = masked(task.payload)
+    # An attempt's that was made up for is in the timeline.
+    error = None if state is TaskState.SUCCEEDED else masked(task.error)
     view = TaskView(
         task=task,
         payload=payload,
         result=masked(task.result),
-        # An attempt's that was made up for is in the timeline.
-        error=None if state is TaskState.SUCCEEDED else masked(task.error),
-        reason=task.because,
+        error=error,
+        reason=_beside(task.because, error),
         story=await story_of(read, task, events, steps, user),
         steps=_within_reach(steps),
         edits=TASK_MACHINE.allows(TaskVerb.RETRY, state) and not _internal(task.kind),
@@ -98,6 +99,12 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
         logs=await lines_of(read, task_id),
     )
     return await render(request, "tasks/detail.html", view, nav="tasks", fragment="tasks/_detail.html")
+
+
+def _beside(reason: str, error: Any) -> str:
+    """The reason, unless it says again what the error does."""
+    said = " ".join(str((error or {}).get("message", "")).split())[:100]
+    return "" if said and said in reason else reason
 
 
 def _curl(request: WebRequest, task: Task, payload: Any) -> str:
