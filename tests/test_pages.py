@@ -11,6 +11,7 @@ from sqlalchemy import func, select, text, update
 
 import tests.runtime.kinds
 import tests.tasks.kinds  # noqa: F401
+from holdgate.asgi import MEANT
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
@@ -158,6 +159,13 @@ async def test_what_is_somebody_elses_does_not_exist(
         assert is_empty(await eve.get("/runs"))
         assert (await eve.get("/admin/users")).status_code == 403
     assert (await task_of(database, task_id)).state == "dead_letter"
+
+
+async def test_addresses_that_people_guess_lead_to_what_they_mean(member: Browser) -> None:
+    for path, meant in MEANT.items():
+        answer = await member.get(path)
+        assert (answer.status_code, answer.headers["location"]) == (303, meant)
+        assert (await member.get(meant)).status_code == 200
 
 
 async def test_signed_out_people_are_sent_to_sign_in_and_back(transport: httpx.ASGITransport) -> None:

@@ -17,7 +17,9 @@ async function look() {
   const dot = waiting || alarms ? "favicon-dot.svg" : "favicon.svg";
   if (icon && !icon.href.endsWith(dot)) icon.href = icon.href.replace(/favicon(-dot)?\.svg$/, dot);
   const count = document.querySelector(".head-nav .count--hold");
-  if (count && waiting) count.firstChild.textContent = waiting;
+  if (!count) return;
+  count.hidden = !waiting;
+  count.firstChild.textContent = waiting;
 }
 
 if (address) {

@@ -4,6 +4,7 @@
 """
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -220,3 +221,18 @@ def test_the_probes_of_web_processes_are_addresses_that_answer_everybody() -> No
     web = documents("base/web.yaml")[1]["spec"]["template"]["spec"]["containers"][0]
     asked = {web[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
     assert asked == {"/livez", "/readyz"} <= answered
+
+
+def test_deploying_applies_an_overlay_that_is_there_and_production_asks_first() -> None:
+    def make(target: str, answer: str = "") -> subprocess.CompletedProcess[str]:
+        command = ["make", "--no-print-directory", target, "KUBECTL=echo"]
+        return subprocess.run(command, cwd=ROOT, input=answer, capture_output=True, text=True)
+
+    small, production = ("deploy/kubernetes/overlays/small", "deploy/kubernetes/overlays/production")
+    assert make("deploy-dev").stdout == f"apply -k {small}\n"
+    refused, agreed = make("deploy-prod", "n\n"), make("deploy-prod", "y\n")
+    assert refused.returncode != 0
+    assert "apply" not in refused.stdout
+    assert agreed.stdout.endswith(f"apply -k {production}\n")
+    assert (ROOT / small / "kustomization.yaml").exists()
+    assert (ROOT / production / "kustomization.yaml").exists()

@@ -64,6 +64,9 @@ async def test_words_are_explained_and_the_look_is_chosen_for_a_browser(
                 assert cookie is not None and (cookie[1] or None) == shown
                 page_after = await browser.get("/overview")
                 assert elements(page_after, "html")[0].attributes.get("data-theme") == shown
+                colours = [each.attributes.get("media") for each in elements(page_after, "meta", name="theme-color")]
+                by_system = ["(prefers-color-scheme: light)", "(prefers-color-scheme: dark)"]
+                assert colours == ([None] if shown else by_system)
             assert (await browser.send_form("/settings/appearance", {"theme": "pink"})).status_code == 422
         async with stranger(transport) as nobody:
             assert texts(await nobody.get("/about"), "h1")

@@ -94,7 +94,7 @@ def handlers(routes: Sequence[Any]) -> list[Any]:
         refusals = [(n, *words) for n, words in REFUSALS.items()]
         groups = _groups(found)
         view = DocsView(found["servers"][0]["url"], groups, _types(found, groups), refusals)
-        return await render(request, "api/docs.html", view)
+        return await render(request, "api/docs.html", view, nav="api")
 
     return [show_document, show_docs]
 
