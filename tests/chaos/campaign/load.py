@@ -46,7 +46,7 @@ class Programs:
             (self._file, 4),
             (self._report, 1),
             (self._program_asks, 2),
-            (self._apply, 4),
+            (self._apply, 8),
             (self._follow_up, 2),
             (self._watch, 2),
             (self._picture, 3),

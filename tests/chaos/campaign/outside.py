@@ -19,7 +19,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from tests.chaos.campaign import employer
 
 LATE = 3.0  # seconds after which it answers who has given up
-THINKS = 0.3  # between having an application and saying so: then an answer can be lost
+THINKS = 1.0  # between having an application and saying so: then an answer can be lost
 LOOK = 0.1
 
 
