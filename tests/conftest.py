@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import httpx
 import pytest
 import structlog
 from redis.asyncio import Redis
@@ -164,3 +165,12 @@ async def redis(servers: Servers) -> AsyncIterator[Redis]:
 @pytest.fixture
 def settings(servers: Servers, tmp_path: Path) -> Settings:
     return settings_of(servers, tmp_path)
+
+
+@pytest.fixture
+async def site(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[httpx.ASGITransport]:
+    """The site in this process, for clients without a browser."""
+    from tests.factories.site import site_of  # with all that it imports, for those alone who ask for it
+
+    async with site_of(settings, database, redis) as made:
+        yield made

@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx
 import pytest
-from redis.asyncio import Redis
 from sqlalchemy import inspect
 
 from holdgate.approvals.requests import exports as approvals
@@ -23,15 +22,9 @@ from holdgate.tasks.service import TaskRequest
 from tests.factories.approvals import decided, principal, put_question
 from tests.factories.bulk import buried
 from tests.factories.postings import listed, make_postings, row
-from tests.factories.site import browser_of, site_of
+from tests.factories.site import browser_of
 
 FORMULA = '=HYPERLINK("http://evil.example","x")'
-
-
-@pytest.fixture
-async def site(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[httpx.ASGITransport]:
-    async with site_of(settings, database, redis) as transport:
-        yield transport
 
 
 @pytest.fixture

@@ -1,15 +1,11 @@
 """The page of alarms, as a browser without scripts uses it, and muting an error on its page."""
 
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
-from redis.asyncio import Redis
 from sqlalchemy import select
 
 from holdgate.alarms import service
 from holdgate.alarms.models import Alarm
-from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from holdgate.tasks.failures.fingerprints import digest
@@ -17,16 +13,10 @@ from tests.elements import elements, texts
 from tests.factories.approvals import principal
 from tests.factories.bulk import buried
 from tests.factories.people import Browser, is_empty
-from tests.factories.site import browser_of, site_of
+from tests.factories.site import browser_of
 from tests.factories.stats import fold_all
 
 LIST = "/settings/alarms"
-
-
-@pytest.fixture
-async def site(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[httpx.ASGITransport]:
-    async with site_of(settings, database, redis) as transport:
-        yield transport
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """The pages of webhooks, as a browser without scripts uses them."""
 
 import re
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from redis.asyncio import Redis
 from sqlalchemy import select, text
 
 from holdgate.core.config import Settings
@@ -16,19 +14,13 @@ from holdgate.webhooks.models import WebhookEndpoint
 from tests.elements import elements, texts
 from tests.factories.approvals import principal
 from tests.factories.people import HTMX, Browser, is_empty, words
-from tests.factories.site import browser_of, site_of
+from tests.factories.site import browser_of
 from tests.factories.webhooks import FINE, make_endpoint
 from tests.factories.workers import until_state, working
 from tests.kinds.odd_site import odd_site
 
 LIST = "/settings/webhooks"
 URL = "https://hooks.example/a?token=abcdefgh"
-
-
-@pytest.fixture
-async def site(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[httpx.ASGITransport]:
-    async with site_of(settings, database, redis) as transport:
-        yield transport
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """What an approver changed: told word by word, quick whatever is in it, and on the pages."""
 
 import time
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from redis.asyncio import Redis
 
 from holdgate.approvals.evidence.form_diff import Block, DiffPart, compare
 from holdgate.approvals.forms import MAX_TEXT, FormField
@@ -19,7 +17,7 @@ from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from tests.elements import elements
 from tests.factories.approvals import OWNER, principal, put_question
-from tests.factories.site import browser_of, site_of, stranger
+from tests.factories.site import browser_of, stranger
 
 LETTER = "Dear team,\n" + "\n".join(f"Line {n} stays as it is." for n in range(20)) + "\nI can start in May.\nAda"
 
@@ -66,12 +64,6 @@ def test_the_longest_texts_are_compared_quickly(before: str, after: str) -> None
     blocks = list(compare(before, after))
     assert time.process_time() - began < 1
     assert of(blocks, "same", "in") == after
-
-
-@pytest.fixture
-async def site(settings: Settings, database: Database, redis: Redis) -> AsyncIterator[httpx.ASGITransport]:
-    async with site_of(settings, database, redis) as transport:
-        yield transport
 
 
 async def test_the_decision_s_page_and_the_receipt_show_what_was_changed_and_escape_it(
