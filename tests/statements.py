@@ -14,11 +14,11 @@ MOST = 13  # that a page may send, however much there is
 
 
 @contextmanager
-def explaining(database: Database) -> Iterator[None]:
-    """Statements answer with their plan, on the connection's own way of sending them."""
+def explaining(database: Database, how: str = "") -> Iterator[None]:
+    """Statements answer with their plan, on the connection's own way of sending them. `how`: EXPLAIN's options."""
 
     def explain(_connection, _cursor, statement: str, parameters, *_rest):  # type: ignore[no-untyped-def]
-        return (f"EXPLAIN {statement}" if "SELECT" in statement else statement), parameters
+        return (f"EXPLAIN {how} {statement}" if "SELECT" in statement else statement), parameters
 
     event.listen(database.engine.sync_engine, "before_cursor_execute", explain, retval=True)
     try:

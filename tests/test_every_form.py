@@ -205,6 +205,8 @@ ELSEWHERE = {
     "/approvals/{approval_id:uuid}/take-back",
     "/approvals/{approval_id:uuid}/withdraw",
     "/bulk/{action_id:uuid}/continue",
+    "/bulk/{action_id:uuid}/undo",
+    "/bulk/selected/{verb:str}",  # a second button of the form that asks first
     "/login/verify",
     "/overview/sample",
     "/postings/import/{import_id:uuid}/read",

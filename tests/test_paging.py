@@ -43,6 +43,7 @@ LISTS = {
     "/runs?state=active&q=of+five": "run",
     "/tasks": "task",
     "/tasks?sort=oldest": "task",
+    "/tasks?sort=-priority": "task",
     "/approvals?show=mine": "approval",
     "/approvals?show=all": "approval",
     "/approvals?show=decided": "approval",

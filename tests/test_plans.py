@@ -14,6 +14,7 @@ from holdgate.core.postgres.direct import _compiled
 from holdgate.tasks.failures.groups import _OF_ALL, _OF_ONE
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import claims, limits
+from holdgate.tasks.search import sorting
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.search.lists import list_tasks
 from holdgate.tasks.service import TaskRequest, enqueue_many
@@ -225,6 +226,22 @@ async def test_a_filtered_list_uses_an_index(buried: Database, wanted: TaskFilte
             plan = "\n".join((await session.execute(listed.with_only_columns(Task.title))).scalars())
     assert any(each in plan for each in index.split(" or ")), plan
     assert "Seq Scan" not in plan
+
+
+@pytest.mark.parametrize("column", sorting.COLUMNS)
+@pytest.mark.parametrize("wanted", [TaskFilter(), TaskFilter(states=("queued",)), TaskFilter(owner=str(UUID(int=1)))])
+async def test_a_sorted_list_reads_no_more_rows_than_it_sorts(
+    buried: Database, monkeypatch: pytest.MonkeyPatch, column: str, wanted: TaskFilter
+) -> None:
+    """No index has that order; the newest that match have one, and only so many of them are looked at."""
+    monkeypatch.setattr(sorting, "SORTED", 200)
+    async with buried.read() as session:
+        query = await sorting.ranking(session, None, wanted, sorting.TaskOrder(column), None, 51)
+        with explaining(buried, how="(ANALYZE, TIMING OFF)"):
+            plan = "\n".join((await session.execute(query.with_only_columns(Task.title))).scalars())
+    assert "Seq Scan" not in plan, plan
+    read = [int(rows) for rows in re.findall(r"actual rows=(\d+)", plan)]
+    assert max(read) <= 200, plan
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ function tell(form) {
     all.checked = chosen > 0 && chosen === boxes.length;
     all.indeterminate = chosen > 0 && chosen < boxes.length;
   }
-  for (const place of form?.querySelectorAll("[data-selected]") ?? []) place.textContent = chosen ? ` (${chosen})` : "";
+  for (const place of form?.querySelectorAll("[data-selected]") ?? []) place.textContent = chosen ? `${chosen} selected` : "Selected";
 }
 
 document.addEventListener("click", ({ target, shiftKey }) => {

@@ -73,7 +73,7 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 document.addEventListener("htmx:afterSettle", () => {
   if (!focused || focused.element.isConnected) return;
   const row = focused.row && document.getElementById(focused.row);
-  (row?.querySelector("a, button, input") ?? document.getElementById("main"))?.focus({ preventScroll: true });
+  (row?.querySelector(".main-cell a") ?? row?.querySelector("a, button, input") ?? document.getElementById("main"))?.focus({ preventScroll: true });
   focused = null;
 });
 

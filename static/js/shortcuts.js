@@ -1,5 +1,6 @@
 // Single keys, while nobody types: those of elements with data-keys="g r" press that element, a field gets the focus
-// and a box is ticked, a choice chosen (what stands in a row only while the focus is in that row); j and k walk the rows of the page's list, o opens, x chooses;
+// and a box is ticked, a choice chosen (what stands in a row only while the focus is in that row; with data-keys-focus a
+// button gets the focus, too); j and k walk the rows of the page's list, o opens, x chooses;
 // / goes to the list's field, ? shows all keys. Not loaded for people who have switched
 // single keys off.
 
@@ -59,7 +60,7 @@ document.addEventListener("keydown", (event) => {
   if (exact) {
     event.preventDefault();
     typed = [];
-    if (exact.matches("input:not([type=checkbox], [type=radio]), select, textarea")) return exact.focus({ focusVisible: true });
+    if (exact.matches("input:not([type=checkbox], [type=radio]), select, textarea, [data-keys-focus]")) return exact.focus({ focusVisible: true });
     exact.click();
     if (exact.matches("[type=radio]") && document.activeElement?.tagName !== "TEXTAREA") exact.focus({ focusVisible: true });
   } else if (!elements.length) {

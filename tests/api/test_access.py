@@ -384,8 +384,7 @@ async def test_who_may(route: str, world: World) -> None:
 async def test_lists_show_only_ones_own(world: World) -> None:
     other = await world.api.program(OTHER)
     for path in ("/tasks", "/runs", "/approvals", "/postings", "/schedules", "/bulk"):
-        nothing: dict[str, Any] = {"items": [], "next_cursor": None}
-        assert (await other.get(V1 + path)).json() == nothing | ({"total": 0} if path == "/tasks" else {})
+        assert (await other.get(V1 + path)).json() == {"items": [], "next_cursor": None, "total": 0}
     assert (await other.get(f"{V1}/webhooks")).json() == {"items": []}
     assert (await other.get(f"{V1}/account/sessions")).json() == {"items": []}
     [own] = (await other.get(f"{V1}/account/tokens")).json()["items"]
@@ -394,6 +393,22 @@ async def test_lists_show_only_ones_own(world: World) -> None:
     whole = await world.api.program(ADMIN, ALL, admin=True)
     for path in ("/tasks", "/runs", "/approvals", "/postings", "/schedules", "/bulk", "/webhooks"):
         assert (await whole.get(V1 + path)).json()["items"], path
+    counted = (
+        "/tasks",
+        "/runs",
+        "/approvals",
+        "/postings",
+        "/schedules",
+        "/bulk",
+        "/users",
+        "/groups",
+        "/applications",
+    )
+    for path in (*counted, f"/webhooks/{world.ids['endpoint_id']}/deliveries"):
+        found = (await whole.get(f"{V1}{path}?limit=200")).json()
+        assert found["total"] == len(found["items"]), path
+    errors = (await whole.get(f"{V1}/dead-letters")).json()
+    assert errors["total"] == len(errors["items"])
 
 
 async def test_nobody_puts_a_task_into_anothers_run(world: World) -> None:

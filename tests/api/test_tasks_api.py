@@ -14,6 +14,7 @@ import pytest
 from holdgate.api.openapi import document
 from holdgate.approvals.states import HoldType
 from holdgate.asgi import API_HANDLERS
+from holdgate.core import paging
 from tests.factories.approvals import put_question
 from tests.factories.programs import ADMIN, ALL, OWNER, V1, Api, is_problem, make_task
 
@@ -354,3 +355,17 @@ async def test_a_list_says_how_many_there_are_where_that_is_known(api: Api) -> N
     ):
         assert (await program.get(f"{V1}/tasks?{query}")).json()["total"] == total, query
     assert (await other.get(f"{V1}/tasks?run_id={run}")).json()["total"] == 0, "somebody else's run"
+
+
+async def test_other_lists_count_what_is_on_all_their_pages_up_to_a_bound(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = await api.program()
+    for name in ("a", "b", "c"):
+        await program.post(f"{V1}/runs", json={"name": name, "tasks": [TASK]})
+    for most, total in ((3, 3), (2, None)):
+        monkeypatch.setattr(paging, "MOST_COUNTED", most)
+        page = (await program.get(f"{V1}/runs?limit=1")).json()
+        assert (len(page["items"]), page["total"]) == (1, total)
+        behind = (await program.get(f"{V1}/runs", params={"limit": 1, "cursor": page["next_cursor"]})).json()
+        assert behind["total"] == total, "of all pages, wherever one is"

@@ -34,9 +34,9 @@ async def test_all_that_match_a_filter_are_retried_by_forms_alone(
     mine = [await make_task(database, TaskState.DEAD_LETTER, owner_id=ann.id, queue="slow") for _ in range(3)]
     other = await make_task(database, TaskState.DEAD_LETTER, owner_id=ann.id)
     listed = await member.get("/tasks?state=dead_letter&queue=slow")
-    assert 'name="queue" value="slow"' in listed.text
-    assert "3" in texts(listed, "button", name="which", value="all")[0].split()
-    page = await member.get("/bulk/new?state=dead_letter&queue=slow&verb=retry&which=all&id=" + str(other))
+    assert "3" in texts(listed, "details", data_matching=True)[0].split()
+    [way] = re.findall(r'href="(/bulk/new\?verb=retry[^"]*)"', listed.text)
+    page = await member.get(unescape(way))
     said = words(page)
     assert "Retry 3 tasks" in said
     assert "in the state Failed" in said
@@ -84,6 +84,46 @@ async def test_only_the_ticked_ones_are_touched(database: Database, member: Brow
     assert (await confirm(member, page)).status_code == 303
     await finish(database)
     assert [(await task_of(database, id)).state for id in (one, two, three)] == ["cancelled", "cancelled", "queued"]
+
+
+async def test_what_is_selected_is_changed_at_once_and_undone_from_the_list_it_came_from(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    one, two, left = [await make_task(database, TaskState.QUEUED, owner_id=ann.id) for _ in range(3)]
+    done = await make_task(database, TaskState.SUCCEEDED, owner_id=ann.id)
+    listed = await member.get("/tasks?queue=default&sort=priority")
+    [way] = re.findall(r'formaction="(/bulk/selected/cancel[^"]*)"', listed.text)
+    sent = await member.send_form(unescape(way), {"id": [str(one), str(two), str(done)]})
+    assert (sent.status_code, sent.headers["location"]) == (303, "/tasks?queue=default&sort=priority")
+    assert [(await task_of(database, id)).state for id in (one, two, left)] == ["cancelled", "cancelled", "queued"]
+    assert (await task_of(database, done)).state == "succeeded", "the table of transitions has no way there"
+    page = await member.get(sent.headers["location"])
+    assert re.findall(r"\d+", texts(page, role="status", data_level="success")[0]) == ["2", "1"]
+    [undo] = [form["action"] for form in elements(page, "form") if "/undo" in form.attributes.get("action", "")]
+    assert (await member.send_form(undo)).headers["location"] == sent.headers["location"]
+    assert [(await task_of(database, id)).state for id in (one, two, left)] == ["queued"] * 3
+    assert "/undo" not in (await member.get(sent.headers["location"])).text, "a retry cannot be taken back"
+    assert (await member.send_form(undo)).status_code in (409, 422), "it is undone once"
+
+
+async def test_a_selection_in_which_nothing_can_be_changed_says_so_in_the_list(
+    database: Database, member: Browser, ann: Principal, transport: httpx.ASGITransport
+) -> None:
+    task = await make_task(database, TaskState.SUCCEEDED, owner_id=ann.id)
+    other = await add_user(database, "other@example.org")
+    theirs = await make_task(database, TaskState.QUEUED, owner_id=other.id)
+    for verb, ids in (("retry", [task]), ("cancel", [theirs]), ("cancel", []), ("resume", ["x"])):
+        sent = await member.send_form(f"/bulk/selected/{verb}", {"id": [str(each) for each in ids]})
+        assert (sent.status_code, sent.headers["location"]) == (303, "/tasks")
+        assert elements(await member.get("/tasks"), role="status", data_level="warning"), (verb, ids)
+    assert (await task_of(database, theirs)).state == "queued"
+    assert is_empty(await member.get("/bulk")), "nothing of it was begun"
+    assert (await member.send_form("/bulk/selected/resolve", {"id": [str(task)]})).status_code == 404
+    async with browser_of(transport, other) as owner:
+        await owner.send_form("/bulk/selected/cancel", {"id": [str(theirs)]})
+        undo = elements(await owner.get("/tasks"), "form", data_undo_flash=True)[0]["action"]
+    assert (await member.send_form(undo)).status_code == 404, "somebody else's is undone by nobody else"
+    assert (await task_of(database, theirs)).state == "cancelled"
 
 
 async def test_the_states_are_called_as_everywhere_and_a_task_leads_to_the_action_that_changed_it(

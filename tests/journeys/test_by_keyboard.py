@@ -100,7 +100,9 @@ async def test_a_dead_letter_is_retried(database: Database, root: Principal, ope
     keys = Keys(page)
     await keys.press("g", "d")
     await heading(page, "Dead letters")
-    await keys.go("It broke")
+    await keys.to("RuntimeError")  # one stop for each row
+    await keys.to("It broke", key="ArrowRight")
+    await keys.press("Enter")
     await heading(page, "It broke")
     await keys.go("Retry")
     await heading(page, "Queued")

@@ -10,10 +10,14 @@ from playwright.async_api import Error, Route, expect
 from holdgate.core.db import Database
 from holdgate.core.principal import Principal
 from tests.factories.approvals import principal
+from tests.factories.bulk import buried
 from tests.factories.tasks import make_task
 from tests.journeys.conftest import OpenPage
 
 pytestmark = pytest.mark.browser
+
+
+FIRST_ROW = "scrollY + document.querySelector('tbody tr').getBoundingClientRect().top"  # on the page
 
 
 @pytest.fixture
@@ -92,25 +96,73 @@ async def test_rows_are_chosen_by_keys_and_what_to_do_with_them_is_in_sight(
     page = await open_page(root, "/tasks")
     chosen, bar = page.locator("[data-select]:checked"), page.locator(".bulk-bar")
     await expect(bar).not_to_be_in_viewport()
+    say, place = bar.get_by_role("status"), await page.evaluate(FIRST_ROW)
     for key in "jxjjx":
         await page.keyboard.press(key)
     await expect(chosen).to_have_count(2)
-    await expect(bar.get_by_role("button", name="Selected (2)…")).to_be_in_viewport()
+    await expect(say).to_have_text("2 selected")
+    await expect(say).to_be_in_viewport()
+    await expect(bar.get_by_role("button", name="Retry")).to_be_in_viewport()
+    assert await page.evaluate(FIRST_ROW) == place, "the bar pushes nothing aside"
     everything = page.get_by_role("checkbox", name="Select all on this page")
     assert await everything.evaluate("box => box.indeterminate")
     await make_task(database, title="Comes while somebody chooses")  # a swap takes nothing of it away
     await expect(page.get_by_role("button", name="1 new")).to_be_visible()
-    await expect(bar.get_by_role("button", name="Selected (2)…")).to_be_in_viewport()
+    await expect(say).to_have_text("2 selected")
+    await expect(say).to_be_in_viewport()
     # From the last one chosen to this one.
     await page.locator(f"#task-{made[-6]} [data-select]").click(modifiers=["Shift"])
     await expect(chosen).to_have_count(5)
     await page.keyboard.press("X")
-    await expect(bar.get_by_role("button", name="Selected (40)…")).to_be_visible()
+    await expect(say).to_have_text("40 selected")
     await page.keyboard.press("b")
-    await expect(page.get_by_label("With these tasks")).to_be_focused()
+    await expect(bar.get_by_role("button", name="Retry")).to_be_focused()
     await everything.click()
     await expect(chosen).to_have_count(0)
-    await expect(bar.get_by_role("button", name="Selected…")).not_to_be_in_viewport()
+    await expect(bar).not_to_be_in_viewport()
+    # What is done with them is done at once, and the key that undoes a decision undoes it too.
+    for key in "jx":
+        await page.keyboard.press(key)
+    await bar.get_by_role("button", name="Cancel").click()
+    await expect(page.get_by_text("1 task cancelled.")).to_be_visible()
+    await page.wait_for_load_state()
+    await page.keyboard.press("z")
+    await expect(page.get_by_text("Undone for 1 task.")).to_be_visible()
+
+
+async def test_a_row_is_one_stop_and_arrows_lead_to_what_else_is_in_it(
+    database: Database, root: Principal, open_page: OpenPage
+) -> None:
+    older, newer = await buried(database, 2, owner_id=root.id)
+    page = await open_page(root, "/tasks")
+    await page.wait_for_load_state()  # stops.js
+    link = page.locator(f"#task-{newer} .main-cell a")
+    await link.focus()
+    await page.keyboard.press("Tab")
+    await expect(page.locator(f"#task-{older} .main-cell a")).to_be_focused()
+    await page.keyboard.press("Shift+Tab")
+    await page.keyboard.press("ArrowLeft")
+    box = page.locator(f"#task-{newer} [data-select]")
+    await expect(box).to_be_focused()
+    await page.keyboard.press("Space")
+    await expect(box).to_be_checked()
+    await page.keyboard.press("ArrowRight")
+    await expect(link).to_be_focused()
+    # Also after the list was renewed.
+    await make_task(database, title="Comes meanwhile")
+    await expect(page.get_by_role("button", name="1 new")).to_be_visible()
+    await expect(box).to_have_attribute("tabindex", "-1")
+    await page.goto("/dead-letters")
+    await page.wait_for_load_state()
+    row = page.locator("tr[id^=error-]").first
+    await row.locator(".main-cell a").focus()
+    for _ in range(3):  # its example, Redrive, and the menu
+        await page.keyboard.press("ArrowRight")
+    await expect(row.locator("summary")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("ArrowRight")
+    await expect(row.get_by_role("link", name="Retry all")).to_be_focused()
+    assert await row.evaluate("row => [...row.querySelectorAll('*')].filter((each) => each.tabIndex === 0).length") == 1
 
 
 async def test_keys_do_nothing_while_somebody_types(root: Principal, open_page: OpenPage) -> None:

@@ -214,3 +214,25 @@ async def test_the_page_says_that_the_server_is_gone_and_that_it_is_back(
     await site.start()
     await expect(notice).to_be_hidden(timeout=10_000)
     await expect(page.get_by_label("Title")).to_have_value("half written")
+
+
+HEARD = "() => new Promise((done) => document.addEventListener('holdgate:change', done, { once: true }))"
+
+
+async def test_a_key_stops_what_is_live_and_starts_it_again(
+    database: Database, root: Principal, open_page: OpenPage
+) -> None:
+    page = await open_page(root, "/tasks")
+    fetched: list[str] = []
+    await page.wait_for_load_state()
+    await page.keyboard.press("p")
+    await expect(page.get_by_text("Live updates are paused.")).to_be_visible()
+    page.on("request", lambda request: fetched.append(request.url))
+    for name in ("first", "second"):  # told of both; the first would have been fetched by the time of the second
+        heard = asyncio.ensure_future(page.evaluate(HEARD))
+        await make_task(database, title=f"The {name}")
+        await heard
+    assert [url for url in fetched if url.endswith("/tasks")] == []
+    await page.keyboard.press("p")
+    await expect(page.get_by_text("The second")).to_be_visible(timeout=QUICK)
+    await expect(page.get_by_text("Live updates are paused.")).to_be_hidden()

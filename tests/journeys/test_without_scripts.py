@@ -81,20 +81,33 @@ async def test_retrying_a_dead_letter(database: Database, root: Principal, page:
     assert (await task_of(database, task)).state == "queued"
 
 
-async def test_cancelling_many_after_a_confirmation(database: Database, root: Principal, page: Page) -> None:
+async def test_cancelling_many_at_once_and_taking_it_back(database: Database, root: Principal, page: Page) -> None:
     tasks = [await make_task(database, owner_id=root.id, title=f"Task {n}") for n in range(3)]
     await page.goto("/tasks?state=queued")
     for n in (0, 2):
         await page.get_by_role("checkbox", name=f"Select Task {n}").check()
-    await page.get_by_label("With these tasks").select_option("cancel")
-    await page.get_by_role("button", name="Selected…").click()
-    await expect(page.get_by_role("heading", level=1)).to_contain_text("Cancel 2 tasks")
-    await page.get_by_role("button", name="Cancel 2 tasks").click()
+    await page.get_by_role("button", name="Cancel").click()
+    await expect(page).to_have_url(re.compile(r"/tasks\?state=queued$"))
+    await expect(page.get_by_text("2 tasks cancelled.")).to_be_visible()
+    assert [(await task_of(database, task)).state for task in tasks] == ["cancelled", "queued", "cancelled"]
+    await page.get_by_role("button", name="Undo").click()
+    await expect(page.get_by_text("Undone for 2 tasks.")).to_be_visible()
+    assert [(await task_of(database, task)).state for task in tasks] == ["queued"] * 3
+
+
+async def test_changing_the_priority_of_all_that_match_after_a_confirmation(
+    database: Database, root: Principal, page: Page
+) -> None:
+    tasks = [await make_task(database, owner_id=root.id) for _ in range(2)]
+    await page.goto("/tasks?state=queued")
+    await page.get_by_text("All 2 that match").click()
+    await page.get_by_role("link", name="Change priority…").click()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("2 tasks")
+    await page.get_by_label("Priority").fill("900")
+    await page.get_by_role("button", name="Change the priority of 2 tasks").click()
     await expect(page).to_have_url(re.compile("/bulk/[0-9a-f-]{36}$"))
     await finish(database)
-    await page.reload()
-    await expect(page.get_by_text("2 cancelled").first).to_be_visible()
-    assert [(await task_of(database, task)).state for task in tasks] == ["cancelled", "queued", "cancelled"]
+    assert [(await task_of(database, task)).priority for task in tasks] == [900, 900]
 
 
 async def test_pausing_a_queue_and_resuming_it(database: Database, page: Page) -> None:

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, exists, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, insert, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from holdgate.accounts.models import ApiToken, User, UserSession
 from holdgate.core.db import Session, WriteSession
 from holdgate.core.ids import uuid7
+from holdgate.core.paging import count_rows
 
 SESSION_LASTS = timedelta(days=30)
 SEEN_EVERY = timedelta(minutes=5)
@@ -61,15 +62,22 @@ async def disabled_of(session: Session, emails: Iterable[str], *, lock: bool = F
 
 async def users_page(session: Session, *, search: str, after: str, limit: int) -> Sequence[User]:
     """People by address, those after the address `after`."""
-    statement = select(User).order_by(func.lower(User.email)).limit(limit)
-    if search:
-        statement = statement.where(
-            func.lower(User.email).contains(search.lower(), autoescape=True)
-            | func.lower(User.name).contains(search.lower(), autoescape=True)
-        )
+    statement = _users_like(search).order_by(func.lower(User.email)).limit(limit)
     if after:
         statement = statement.where(func.lower(User.email) > after.lower())
     return (await session.execute(statement)).scalars().all()
+
+
+async def count_found(session: Session, *, search: str) -> int | None:
+    """None: too many to count."""
+    return await count_rows(session, _users_like(search))
+
+
+def _users_like(search: str) -> Select[User]:
+    if not search:
+        return select(User)
+    among = (func.lower(column).contains(search.lower(), autoescape=True) for column in (User.email, User.name))
+    return select(User).where(or_(*among))
 
 
 async def insert_user(session: WriteSession, email: str, *, name: str = "", role: str = "member") -> User | None:

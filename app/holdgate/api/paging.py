@@ -26,6 +26,13 @@ class Paged(msgspec.Struct, frozen=True, kw_only=True):
     cursor: CursorText = ""
 
 
+class ListPart(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a list. `total`: how many match, exact; null where that is not known without counting too many."""
+
+    next_cursor: str | None
+    total: int | None
+
+
 def unpaged(query: type[Paged], name: str) -> type[msgspec.Struct]:
     """The same parameters for what is read whole, in one order."""
     fields = [
@@ -51,8 +58,10 @@ def page(
     wanted: Paged,
     item: Callable[[R], Any],
     key: Callable[[R], object],
+    total: int | None,
 ) -> Response[P]:
-    """`rows` holds one more than asked for when there is a next page. `key`: behind what it begins; a Cursor mostly."""
+    """`rows` holds one more than asked for when there is a next page. `key`: behind what it begins; a Cursor mostly.
+    `total`: how many there are on all pages; None: not known."""
     shown = rows[: wanted.limit]
     cursor = str(key(shown[-1])) if len(rows) > wanted.limit else None
     base = request.app.state.settings.base_url + request.scope["path"]
@@ -60,7 +69,7 @@ def page(
     links = [f'<{base}{_query(given)}>; rel="first"']
     if cursor is not None:
         links.append(f'<{base}{_query({**given, "cursor": cursor})}>; rel="next"')
-    body = kind(items=[item(row) for row in shown], next_cursor=cursor)
+    body = kind(items=[item(row) for row in shown], next_cursor=cursor, total=total)
     return Response(body, media_type=JSON, headers={"Link": ", ".join(links)})
 
 

@@ -8,7 +8,7 @@ import msgspec
 from litestar import Response
 
 from holdgate.api.exports import export_routes
-from holdgate.api.paging import Paged, page, position, unpaged
+from holdgate.api.paging import ListPart, Paged, page, position, unpaged
 from holdgate.api.routes import get, post
 from holdgate.api.signatures import Query
 from holdgate.applications import exports, queries, service
@@ -59,9 +59,8 @@ class ApplicationDetail(ApplicationItem, frozen=True, kw_only=True):
     history: list[PastStatus]
 
 
-class ApplicationPage(msgspec.Struct, frozen=True):
+class ApplicationPage(ListPart, frozen=True, kw_only=True):
     items: list[ApplicationItem]
-    next_cursor: str | None
 
 
 class ApplicationQuery(Paged, frozen=True, kw_only=True):
@@ -120,7 +119,8 @@ async def list_applications(
     """Newest first."""
     search = ApplicationSearch(wanted.q, wanted.status)
     rows = await queries.list_applications(read, user.scope, search, wanted.limit + 1, place=position(wanted))
-    return page(request, ApplicationPage, rows, wanted, _item, lambda row: Cursor(row.created_at, row.id))
+    total = await queries.count_applications(read, user.scope, search)
+    return page(request, ApplicationPage, rows, wanted, _item, lambda row: Cursor(row.created_at, row.id), total)
 
 
 @get("/applications/{application_id:uuid}", scope=Scope.TASKS_READ, tag=TAG, summary="Get an application")

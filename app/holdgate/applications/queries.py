@@ -14,7 +14,7 @@ from holdgate.applications.models import Application, ApplicationFile
 from holdgate.applications.states import APPLICATION_MACHINE, ApplicationChannel, ApplicationStatus, ApplicationVerb
 from holdgate.core.db import WriteSession
 from holdgate.core.ids import uuid7
-from holdgate.core.paging import Cursor, before_cursor
+from holdgate.core.paging import Cursor, before_cursor, count_rows
 
 MOST_WORDS = 200  # characters of a search that are looked at
 
@@ -80,6 +80,11 @@ async def list_applications(
     found = before_cursor(found, Application.created_at, Application.id, place, oldest=oldest)
     rows = [ListedApplication(*row) for row in await session.execute(found)]
     return [row._replace(status=ApplicationStatus(row.status)) for row in rows]
+
+
+async def count_applications(session: AsyncSession, scope: UUID | None, search: ApplicationSearch) -> int | None:
+    """None: too many to count."""
+    return await count_rows(session, _found(scope, search, Application.id))
 
 
 async def count_by_status(

@@ -7,7 +7,7 @@ import msgspec
 from litestar import Response
 
 from holdgate.api.exports import export_routes
-from holdgate.api.paging import Paged, page, unpaged
+from holdgate.api.paging import ListPart, Paged, page, unpaged
 from holdgate.api.routes import get
 from holdgate.api.signatures import Query
 from holdgate.audit import exports, queries
@@ -57,9 +57,8 @@ class AuditItem(msgspec.Struct, frozen=True, kw_only=True):
     data: Any
 
 
-class AuditPage(msgspec.Struct, frozen=True):
+class AuditPage(ListPart, frozen=True, kw_only=True):
     items: list[AuditItem]
-    next_cursor: str | None
 
 
 @get("/audit", scope=Scope.ADMIN, tag=TAG, summary="List who did what")
@@ -70,7 +69,8 @@ async def list_audit(
     rows = await queries.audit_lines(
         read, _filter(wanted), _place(wanted.cursor), wanted.limit + 1, everything=wanted.everything
     )
-    return page(request, AuditPage, rows, wanted, _item, lambda line: line.place)
+    # Nobody counts a log whose parts are merged as they are read.
+    return page(request, AuditPage, rows, wanted, _item, lambda line: line.place, None)
 
 
 def _filter(wanted: AuditQuery) -> AuditFilter:

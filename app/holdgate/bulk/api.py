@@ -86,7 +86,8 @@ async def list_bulk(
 ) -> Response[BulkPage]:
     """Newest first, each with how far it is."""
     rows = await queries.list_actions(read, user.scope, position(wanted), wanted.limit + 1)
-    return page(request, BulkPage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id))
+    total = await queries.count_actions(read, user.scope)
+    return page(request, BulkPage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id), total)
 
 
 @get("/bulk/{action_id:uuid}", scope=Scope.TASKS_READ, tag=TAG, summary="Read a bulk action")

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdgate.bulk.models import BulkAction, BulkEvent, BulkTask
 from holdgate.bulk.states import BULK_MACHINE, OPEN, BulkMove
 from holdgate.core.db import WriteSession
-from holdgate.core.paging import Cursor, before_cursor
+from holdgate.core.paging import Cursor, before_cursor, count_rows
 from holdgate.tasks.models import Task
 
 
@@ -222,6 +222,11 @@ async def list_actions(
     query = select(BulkAction).where(_mine(scope)).limit(limit)
     query = before_cursor(query, BulkAction.created_at, BulkAction.id, place, oldest=oldest)
     return list((await session.execute(query)).scalars())
+
+
+async def count_actions(session: AsyncSession, scope: UUID | None) -> int | None:
+    """None: too many to count."""
+    return await count_rows(session, select(BulkAction).where(_mine(scope)))
 
 
 async def events_of(session: AsyncSession, action_id: UUID) -> list[BulkEvent]:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.api.paging import Paged
+from holdgate.api.paging import ListPart, Paged
 from holdgate.bulk.filter_labels import conditions_of
 from holdgate.bulk.models import BulkAction, BulkEvent
 from holdgate.bulk.service import MOST_NOTE
@@ -122,9 +122,8 @@ class BulkDetail(BulkItem, frozen=True, kw_only=True):
     undo: BulkUndo | None
 
 
-class BulkPage(msgspec.Struct, frozen=True):
+class BulkPage(ListPart, frozen=True, kw_only=True):
     items: list[BulkItem]
-    next_cursor: str | None
 
 
 class BulkQuery(Paged, frozen=True, kw_only=True):

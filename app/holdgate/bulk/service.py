@@ -1,4 +1,4 @@
-"""Starting, stopping and continuing bulk actions, and the beat that carries them out, a chunk at a time.
+"""Starting, stopping and continuing bulk actions, and carrying them out, a chunk at a time.
 
 An action touches only what matched when it was confirmed (`bulk_tasks`) and still matches when its turn comes. A chunk,
 what became of it and the action's progress are one transaction: whatever is killed, nothing is done twice or left out.
@@ -126,6 +126,18 @@ async def start_bulk(
         raise Outgrown(expected, action.total)
     await session.flush()
     return action.id
+
+
+async def carry_out(session: WriteSession, by: Principal, action_id: UUID) -> BulkAction:
+    """The first chunk of an action that this transaction has begun: what a person has selected on a page is done when
+    the answer comes. Whatever is beyond it is the sweeper's, as ever."""
+    action = await queries.find_action(session, action_id, by.scope)
+    if action is None:
+        raise ActionNotFound
+    await session.refresh(action)
+    await _step(session, action, now=None)
+    await session.refresh(action)
+    return action
 
 
 async def stop(session: WriteSession, by: Principal, action_id: UUID) -> None:

@@ -150,7 +150,7 @@ def _known(verb: str) -> str:
 
 
 def _wanted(request: WebRequest) -> TaskFilter:
-    """The filter in the URL; of a list's form either that or the selected tasks, by the button that was pressed.
+    """The filter in the URL; of a list's form the selected tasks or errors.
 
     Raises:
         Invalid: it does not fit, or nothing is selected.
@@ -163,8 +163,6 @@ def _wanted(request: WebRequest) -> TaskFilter:
             raise Invalid("No task is selected. Go back and tick some, or choose all that match.")
     elif which == "errors" and not request.query_params.get("fingerprint"):
         raise Invalid("No error is selected. Go back and select some.")
-    elif which == "all":
-        params = [pair for pair in params if pair[0] != "id"]
     return parse_filter(params).good()
 
 

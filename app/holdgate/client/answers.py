@@ -13,10 +13,12 @@ T = TypeVar("T")
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """A part of a list. `next_cursor` leads to the next one; None: this is the last."""
+    """A part of a list. `next_cursor` leads to the next one; None: this is the last. `total`: how many match on all of
+    them; None: the server does not know, or does not say."""
 
     items: list[T]
     next_cursor: str | None
+    total: int | None = None
 
 
 class TaskItem(msgspec.Struct, frozen=True, kw_only=True):

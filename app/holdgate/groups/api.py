@@ -6,7 +6,7 @@ import msgspec
 from litestar import Response
 
 from holdgate.api.idempotency import MutationReply
-from holdgate.api.paging import Paged, page
+from holdgate.api.paging import ListPart, Paged, page
 from holdgate.api.router import PATH
 from holdgate.api.routes import get, post
 from holdgate.api.signatures import Query
@@ -39,9 +39,8 @@ class ApproverGroup(msgspec.Struct, frozen=True, kw_only=True):
     created_at: Moment
 
 
-class ApproverGroupPage(msgspec.Struct, frozen=True):
+class ApproverGroupPage(ListPart, frozen=True, kw_only=True):
     items: list[ApproverGroup]
-    next_cursor: str | None
 
 
 class ApproverGroupQuery(Paged, frozen=True, kw_only=True):
@@ -74,7 +73,10 @@ async def list_groups(
 ) -> Response[ApproverGroupPage]:
     """Everybody may know whom they can ask; who is in a group is for administrators."""
     rows = await queries.groups_page(read, after=wanted.cursor.replace("\0", ""), limit=wanted.limit + 1)
-    return page(request, ApproverGroupPage, rows, wanted, lambda row: _item(row, user), lambda row: row.group.name)
+    total = await queries.count_groups(read)
+    return page(
+        request, ApproverGroupPage, rows, wanted, lambda row: _item(row, user), lambda row: row.group.name, total
+    )
 
 
 @get("/groups/{group:str}", scope=Scope.TASKS_READ, tag=TAG, summary="Read a group")

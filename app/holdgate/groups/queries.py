@@ -7,6 +7,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from holdgate.core.db import Session, WriteSession
+from holdgate.core.paging import count_rows
 from holdgate.groups.models import Group, GroupMember
 
 
@@ -21,6 +22,11 @@ async def groups_page(session: Session, *, after: str = "", limit: int) -> list[
     found = (await session.execute(statement)).scalars().all()
     members = await members_of(session, [group.name for group in found])
     return [GroupRow(group, members.get(group.name, [])) for group in found]
+
+
+async def count_groups(session: Session) -> int | None:
+    """None: too many to count."""
+    return await count_rows(session, select(Group))
 
 
 async def find_group(session: Session, name: str) -> GroupRow | None:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
-from holdgate.core.paging import Cursor, before_cursor
+from holdgate.core.paging import Cursor, before_cursor, count_rows
 from holdgate.postings.channels import Channel
 from holdgate.postings.duplicates.conditions import has_likely, kept
 from holdgate.postings.formats import PostingRow
@@ -120,6 +120,11 @@ async def list_postings(
     found = _found(scope, search, *_LISTED).limit(limit)
     found = before_cursor(found, Posting.created_at, Posting.id, place, oldest=oldest)
     return [Listed(*row) for row in await session.execute(found)]
+
+
+async def count_listed(session: AsyncSession, scope: UUID | None, search: Search) -> int | None:
+    """None: too many to count."""
+    return await count_rows(session, _found(scope, search, Posting.id))
 
 
 async def chosen_postings(session: AsyncSession, owner_id: UUID, ids: Sequence[UUID]) -> list[Listed]:

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
-from holdgate.core.paging import Cursor, before_cursor
+from holdgate.core.paging import Cursor, before_cursor, count_rows
 from holdgate.core.text.zones import UTC
 from holdgate.runs.models import Run, RunEvent
 from holdgate.runs.states import FOLLOW, RUN_MACHINE, RunState, RunVerb
@@ -166,6 +166,11 @@ async def list_runs(
     query = query.where(*_further(wanted))
     query = before_cursor(query, Run.created_at, Run.id, place, oldest=oldest)
     return list((await session.execute(query)).scalars())
+
+
+async def count_runs(session: AsyncSession, scope: UUID | None) -> int | None:
+    """None: too many to count."""
+    return await count_rows(session, select(Run).where(_mine(scope), Run.deleted_at.is_(None)))
 
 
 _users, _lanes = table("users", column("id"), column("email")), table("lanes", column("run_id"), column("kind"))

@@ -45,7 +45,8 @@ async def list_schedules(
 ) -> Response[SchedulePage]:
     """Newest first."""
     rows = await queries.list_schedules(read, user.scope, position(wanted), wanted.limit + 1)
-    return page(request, SchedulePage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id))
+    total = await queries.count_schedules(read, user.scope)
+    return page(request, SchedulePage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id), total)
 
 
 @get("/schedules/{schedule_id:uuid}", scope=Scope.TASKS_READ, tag=TAG, summary="Read a schedule")

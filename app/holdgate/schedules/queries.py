@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
-from holdgate.core.paging import Cursor, before_cursor
+from holdgate.core.paging import Cursor, before_cursor, count_rows
 from holdgate.schedules.models import Schedule, ScheduleBeat, ScheduleEvent
 
 KEPT_BEATS = 100  # of each schedule
@@ -183,6 +183,11 @@ async def list_schedules(
     query = select(Schedule).where(_mine(scope)).limit(limit)
     query = before_cursor(query, Schedule.created_at, Schedule.id, place, oldest=oldest)
     return list((await session.execute(query)).scalars())
+
+
+async def count_schedules(session: AsyncSession, scope: UUID | None) -> int | None:
+    """None: too many to count."""
+    return await count_rows(session, select(Schedule).where(_mine(scope)))
 
 
 async def count_due(session: AsyncSession, scope: UUID | None, since: timedelta) -> int:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.api.paging import Paged
+from holdgate.api.paging import ListPart, Paged
 from holdgate.core.text.masking import masked
 from holdgate.schedules import service
 from holdgate.schedules.models import Schedule
@@ -36,9 +36,8 @@ class ScheduleItem(msgspec.Struct, frozen=True, kw_only=True):
     problem: str | None
 
 
-class SchedulePage(msgspec.Struct, frozen=True):
+class SchedulePage(ListPart, frozen=True, kw_only=True):
     items: list[ScheduleItem]
-    next_cursor: str | None
 
 
 class ScheduleQuery(Paged, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.api.paging import Paged, unpaged
+from holdgate.api.paging import ListPart, Paged, unpaged
 from holdgate.core.text.masking import masked, masked_text
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue.log import TaskEvent
@@ -56,13 +56,11 @@ class TaskDetail(TaskItem, frozen=True, kw_only=True):
     resolution: str | None
 
 
-class TaskPage(msgspec.Struct, frozen=True):
+class TaskPage(ListPart, frozen=True, kw_only=True):
     """`total`: how many match, exact, where counts are kept: for filters by state, kind, queue or run. Null for others,
     which would have to be counted."""
 
     items: list[TaskItem]
-    next_cursor: str | None
-    total: int | None = None
 
 
 class EventItem(msgspec.Struct, frozen=True, kw_only=True):

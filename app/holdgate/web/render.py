@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -29,6 +29,14 @@ THEMES = ("light", "dark")
 COMPACT = "compact"
 
 
+class Flash(NamedTuple):
+    """What a page says of the POST before it. `undo`: where a POST takes that back; empty where nothing does."""
+
+    level: str
+    text: str
+    undo: str = ""
+
+
 class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     """What every template may use beside its `view`. `now` is this machine's clock, for display only."""
 
@@ -37,7 +45,7 @@ class PageContext(msgspec.Struct, frozen=True, kw_only=True):
     csrf_token: str
     development: bool
     waiting: int
-    flash: tuple[tuple[str, str], ...]
+    flash: tuple[Flash, ...]
     request_id: str
     now: datetime
     theme: str = ""  # as chosen in this browser; empty: as its system says
@@ -95,17 +103,24 @@ async def render_private(
 
 
 def see_other(
-    request: WebRequest, path: str, flash: str = "", *, level: Level = "success", cookies: list[Cookie] | None = None
+    request: WebRequest,
+    path: str,
+    flash: str = "",
+    *,
+    level: Level = "success",
+    undo: str = "",
+    cookies: list[Cookie] | None = None,
 ) -> Response[str]:
     """The 303 after a POST that has done something; `flash` is shown on the page that follows.
 
     Args:
         path: on this site only.
+        undo: where a POST takes back what was done, for a button beside `flash`.
     """
     settings: Settings = request.app.state.settings
     added = list(cookies or ())
     if flash:
-        added.append(set_cookie(settings, FLASH, _signer(settings).sign([level, flash]), max_age=FLASH_SECONDS))
+        added.append(set_cookie(settings, FLASH, _signer(settings).sign([level, flash, undo]), max_age=FLASH_SECONDS))
     headers = {"Location": quote(path, safe=URL_SIGNS)}
     return Response("", status_code=303, media_type="text/plain", headers=headers, cookies=added)
 
@@ -134,9 +149,7 @@ def leave(path: str) -> dict[str, str]:
     return {"HX-Redirect": path}
 
 
-def page_of(
-    request: WebRequest, *, nav: str = "", waiting: int = 0, flash: tuple[tuple[str, str], ...] = ()
-) -> PageContext:
+def page_of(request: WebRequest, *, nav: str = "", waiting: int = 0, flash: tuple[Flash, ...] = ()) -> PageContext:
     return PageContext(
         user=principal(request.scope),
         nav=nav,
@@ -167,11 +180,11 @@ async def _waiting(request: WebRequest) -> int:
         return int(await count(reading, user))
 
 
-def _flash(request: WebRequest) -> tuple[tuple[str, str], ...]:
+def _flash(request: WebRequest) -> tuple[Flash, ...]:
     settings: Settings = request.app.state.settings
     signed = read_cookie(settings, request.cookies, FLASH)
     value = _signer(settings).load(signed, max_age=FLASH_SECONDS) if signed else None
-    return ((str(value[0]), str(value[1])),) if value else ()
+    return (Flash(*map(str, value)),) if value else ()
 
 
 def _signer(settings: Settings) -> Signer:

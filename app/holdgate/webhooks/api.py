@@ -57,7 +57,8 @@ async def list_deliveries(
     await service.find(read, user, endpoint_id)
     place = position(wanted)
     rows = await queries.deliveries_of(read, endpoint_id, wanted.limit + 1, before=place.id if place else None)
-    return page(request, DeliveryPage, rows, wanted, delivery, lambda row: Cursor(row.created_at, row.id))
+    total = await queries.count_deliveries(read, endpoint_id)
+    return page(request, DeliveryPage, rows, wanted, delivery, lambda row: Cursor(row.created_at, row.id), total)
 
 
 @post("/webhooks", scope=Scope.TASKS_WRITE, tag=TAG, summary="Add a webhook", example=EXAMPLE, also=Scope.TASKS_READ)

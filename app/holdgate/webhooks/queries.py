@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, delete, insert, select, text, true, 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
+from holdgate.core.paging import count_rows
 from holdgate.stats.event_consumer import Window
 from holdgate.webhooks.events import RunHappening, TaskHappening
 from holdgate.webhooks.models import WebhookDelivery, WebhookEndpoint
@@ -121,6 +122,11 @@ async def deliveries_of(
     if before is not None:
         rows = rows.where(WebhookDelivery.id < before)
     return list((await session.execute(rows)).scalars())
+
+
+async def count_deliveries(session: AsyncSession, endpoint_id: UUID) -> int | None:
+    """None: too many to count."""
+    return await count_rows(session, select(WebhookDelivery).where(WebhookDelivery.endpoint_id == endpoint_id))
 
 
 class DeliveryRecord(NamedTuple):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.api.paging import Paged
+from holdgate.api.paging import ListPart, Paged
 from holdgate.core.text.masking import masked_text
 from holdgate.tasks.schemas import Moment
 from holdgate.webhooks.events import TYPES
@@ -99,9 +99,8 @@ class DeliveryItem(msgspec.Struct, frozen=True, kw_only=True):
     delivered_at: Moment | None
 
 
-class DeliveryPage(msgspec.Struct, frozen=True):
+class DeliveryPage(ListPart, frozen=True, kw_only=True):
     items: list[DeliveryItem]
-    next_cursor: str | None
 
 
 class DeliveryQuery(Paged, frozen=True, kw_only=True):

@@ -1,15 +1,19 @@
 """The list of tasks: what is left out and counted, pages both ways, the order, saved views; all without JavaScript."""
 
 import re
+from datetime import UTC, datetime
 from html import unescape
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from holdgate.core.db import Database
+from holdgate.core.ids import uuid7
+from holdgate.core.paging import Cursor
 from holdgate.core.principal import Principal
-from holdgate.tasks.search import saved
+from holdgate.tasks.search import saved, sorting
 from holdgate.tasks.states import TaskState
 from tests.elements import alerts, elements, invalid, texts
 from tests.factories.approvals import principal
@@ -43,7 +47,7 @@ async def test_mail_is_set_apart_and_the_counts_are_exact_with_and_without(
     without = await member.get("/tasks")
     assert listed(without) == [work]
     assert "All 1" in words(without)
-    assert "1" in texts(without, "button", name="which", value="all")[0].split()
+    assert "1" in texts(without, "details", data_matching=True)[0].split()
     assert "(2)" in texts(without, data_left_out=True)[0]
     shown = await member.get(link(without, "Show") or "")
     assert set(listed(shown)) == {work, *mails}
@@ -77,8 +81,7 @@ async def test_a_bulk_action_on_all_that_match_is_on_what_the_list_shows(
     await some(database, ann, 3)
     await some(database, ann, 2, **MAIL)
     page = await member.get("/tasks")
-    hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text.split("/bulk/new")[1])
-    asked = await member.get("/bulk/new", params=[*hidden, ("verb", "cancel"), ("which", "all")])
+    asked = await member.get(link(page, "Cancel…") or "")
     assert "Cancel 3 tasks" in words(asked)
 
 
@@ -113,6 +116,74 @@ async def test_the_order_by_age_turns_round_and_keeps_the_filter(
     turned = await member.get(link(page, "Created") or "")
     assert listed(turned) == made
     assert 'aria-sort="ascending"' in turned.text
+
+
+# How a column gets its value, and how the task does that comes last because it has the least, or none.
+SORTED: dict[str, tuple[str, str]] = {
+    "priority": ("priority = 60 + :n", "priority = 60"),
+    "attempts": ("failures = :n", "failures = 0"),
+    "duration": (
+        "state = 'cancelled', claimed_at = now() - make_interval(secs => :n), finished_at = now()",
+        "title = title",
+    ),
+    "deadline": ("deadline_at = now() + make_interval(hours => :n)", "title = title"),
+}
+
+
+@pytest.mark.parametrize("column", SORTED)
+async def test_the_list_is_sorted_by_a_column_either_way_with_what_has_no_value_last(
+    database: Database, member: Browser, ann: Principal, column: str
+) -> None:
+    one, two, three, none = await some(database, ann, 4, title="same")
+    given, least = SORTED[column]
+    rising = [two, one, three]
+    async with database.write("system") as session:
+        for n, task in enumerate(rising, 1):
+            await session.execute(text(f"UPDATE tasks SET {given} WHERE id = :id"), {"id": task, "n": n})
+        await session.execute(text(f"UPDATE tasks SET {least} WHERE id = :id"), {"id": none})
+    label = column.capitalize()
+    page = await member.get(f"/tasks?q=same&sort={column}")
+    assert listed(page) == ([none, *rising] if column in ("priority", "attempts") else [*rising, none])
+    [heading] = elements(page, "th", aria_sort=True)
+    assert heading["aria-sort"] == "ascending" and heading.text.startswith(label)
+    turned = await member.get(link(page, label) or "")
+    assert listed(turned) == [*reversed(rising), none]
+    assert elements(turned, "th", aria_sort="descending")
+    usual = await member.get(link(turned, "Created") or "")
+    assert listed(usual) == [none, three, two, one]
+    assert "q=same" in str(usual.url) and "sort=" not in str(usual.url)
+    if column in ("priority", "attempts"):  # columns that are always there
+        assert listed(await member.get(link(usual, label) or "")) == listed(turned), "the most comes first"
+
+
+async def test_equal_values_keep_their_order_over_all_pages_both_ways(
+    database: Database, member: Browser, ann: Principal
+) -> None:
+    made = await some(database, ann, 120)
+    async with database.write("system") as session:
+        await session.execute(text("UPDATE tasks SET priority = 70 WHERE id = :id"), {"id": made[60]})
+    expected = [made[60], *(each for each in reversed(made) if each != made[60])]
+    pages = [await member.get("/tasks?sort=-priority")]
+    while following := link(pages[-1], "Next"):
+        pages.append(await member.get(following))
+    assert [each for page in pages for each in listed(page)] == expected
+    back = await member.get(link(pages[2], "Previous") or "")
+    assert listed(back) == expected[50:100]
+    assert listed(await member.get(link(back, "Previous") or "")) == expected[:50]
+    assert (await member.get(f"/tasks?sort=priority&cursor={Cursor(datetime.now(UTC), uuid7())}")).status_code == 422
+
+
+async def test_only_the_newest_that_match_are_sorted_and_the_page_says_so(
+    database: Database, member: Browser, ann: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oldest, *rest = await some(database, ann, 4)
+    assert not elements(await member.get("/tasks?sort=priority"), data_sorted=True)
+    monkeypatch.setattr(sorting, "SORTED", 3)
+    page = await member.get("/tasks?sort=priority")
+    assert listed(page) == rest and elements(page, data_sorted=True)
+    assert oldest not in page.text
+    assert not elements(await member.get("/tasks"), data_sorted=True)
+    assert elements(await member.get(f"/tasks?owner={ann.email}&sort=priority"), data_sorted=True), "nobody has counted"
 
 
 async def test_a_view_is_saved_found_renamed_and_deleted_without_javascript(

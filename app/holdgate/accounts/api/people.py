@@ -38,7 +38,8 @@ async def list_users(
     rows = await queries.users_page(
         read, search=wanted.q.strip(), after=last.email if last else "", limit=wanted.limit + 1
     )
-    return page(request, UserPage, rows, wanted, user_item, lambda row: Cursor(row.created_at, row.id))
+    total = await queries.count_found(read, search=wanted.q.strip())
+    return page(request, UserPage, rows, wanted, user_item, lambda row: Cursor(row.created_at, row.id), total)
 
 
 @get("/users/{user_id:uuid}", scope=Scope.ADMIN, tag=TAG, summary="Read a person")

@@ -18,7 +18,7 @@ from holdgate.accounts.profile.profiles import (
     ProfileView,
 )
 from holdgate.accounts.sign_in.user_agents import browser_name
-from holdgate.api.paging import Paged
+from holdgate.api.paging import ListPart, Paged
 from holdgate.tasks.schemas import Moment
 
 RoleName = Literal["member", "admin"]
@@ -39,9 +39,8 @@ class UserItem(msgspec.Struct, frozen=True, kw_only=True):
     disabled_at: Moment | None
 
 
-class UserPage(msgspec.Struct, frozen=True):
+class UserPage(ListPart, frozen=True, kw_only=True):
     items: list[UserItem]
-    next_cursor: str | None
 
 
 class UserQuery(Paged, frozen=True, kw_only=True):

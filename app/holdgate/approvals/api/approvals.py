@@ -52,7 +52,8 @@ async def list_approvals(
     rows = await inbox.list_approvals(
         read, user, wanted.state, wanted.task_id, position(wanted), wanted.limit + 1, mine=wanted.mine
     )
-    return page(request, ApprovalPage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id))
+    total = await inbox.count_approvals(read, user, wanted.state, wanted.task_id, mine=wanted.mine)
+    return page(request, ApprovalPage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id), total)
 
 
 @get(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.api.paging import Paged
+from holdgate.api.paging import ListPart, Paged
 from holdgate.approvals.choices import MOST_NAME, Option
 from holdgate.approvals.evidence.receipts import Receipt
 from holdgate.approvals.models import Approval, Note
@@ -132,9 +132,8 @@ class ApprovalDetail(QuestionItem, frozen=True, kw_only=True):
     metadata: dict[str, Any] | None
 
 
-class ApprovalPage(msgspec.Struct, frozen=True):
+class ApprovalPage(ListPart, frozen=True, kw_only=True):
     items: list[ApprovalItem]
-    next_cursor: str | None
 
 
 class ApprovalQuery(Paged, frozen=True, kw_only=True):

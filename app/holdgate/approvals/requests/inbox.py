@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, ScalarSelect, and_, case, exists, func, literal_column, select, true, tuple_
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, exists, func, literal_column, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, defer
 
@@ -21,7 +21,7 @@ from holdgate.approvals.rules.tally import Standing, standings_of
 from holdgate.approvals.rules.visibility import WAITS, asked, parameters_of, waits_for
 from holdgate.approvals.states import ApprovalState
 from holdgate.core.db import Session
-from holdgate.core.paging import Cursor, before_cursor
+from holdgate.core.paging import Cursor, before_cursor, count_rows
 from holdgate.core.principal import Principal
 from holdgate.runs import lookup as runs
 from holdgate.runs.models import Run
@@ -159,7 +159,19 @@ async def list_approvals(
     Args:
         mine: only what waits for this person, as in the inbox.
     """
-    query = select(Approval).order_by(Approval.created_at.desc(), Approval.id.desc()).limit(limit)
+    query = before_cursor(_listed(by, state, task_id, mine), Approval.created_at, Approval.id, before).limit(limit)
+    return list((await session.execute(query)).scalars())
+
+
+async def count_approvals(
+    session: AsyncSession, by: Principal, state: ApprovalState | None, task_id: UUID | None, *, mine: bool = False
+) -> int | None:
+    """Of the same. None: too many to count."""
+    return await count_rows(session, _listed(by, state, task_id, mine))
+
+
+def _listed(by: Principal, state: ApprovalState | None, task_id: UUID | None, mine: bool) -> Select[Approval]:
+    query = select(Approval)
     if mine:
         query = query.where(waits_for(by))
     elif not by.is_admin:
@@ -168,9 +180,7 @@ async def list_approvals(
         query = query.where(Approval.state == state)
     if task_id is not None:
         query = query.where(Approval.task_id == task_id)
-    if before is not None:
-        query = query.where(tuple_(Approval.created_at, Approval.id) < tuple_(before.at, before.id))
-    return list((await session.execute(query)).scalars())
+    return query
 
 
 _COUNT_WAITING = select(func.count()).select_from(Approval).where(WAITS)  # which every page asks

@@ -1,6 +1,5 @@
 """Imports as programs read and write them: how a file is read, what importing it would do, what it has done."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from holdgate.core.errors import Invalid
 from holdgate.postings.channels import Channel
 from holdgate.postings.formats import ENCODINGS, FORMATS, FileReading, HeaderColumn, RowError
 from holdgate.postings.formats.table import chosen_fields
-from holdgate.postings.imports.queries import Candidate
+from holdgate.postings.imports.queries import PreviewedPosting
 from holdgate.postings.imports.service import ImportPreview
 from holdgate.tasks.schemas import Moment
 
@@ -85,25 +84,6 @@ class ImportDone(msgspec.Struct, frozen=True):
     refreshed: int
     left_out: list[LeftOut]
     warnings: list[PostingWarning]
-
-
-class PreviewedPosting(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that can be imported. `posting_id` is the posting that is known under its address; `applied_on` is a date,
-    or `unknown` where the file says only that it was applied to."""
-
-    row: int
-    title: str
-    company: str
-    location: str
-    url: str
-    questions: int
-    applied_on: str
-    tracker_status: str
-    valid_through: date | None
-    closed: bool
-    channel: Channel
-    channel_reason: str
-    posting_id: UUID | None
 
 
 class PreviewedImport(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,8 +164,8 @@ def previewed(preview: ImportPreview, url: str) -> PreviewedImport:
         columns=preview.columns,
         page=preview.page,
         pages=preview.pages,
-        new=[_row(each) for each in preview.new],
-        known=[_row(each) for each in preview.known],
+        new=preview.new,
+        known=preview.known,
         errors=preview.errors,
         warnings=[PostingWarning(each.row, each.column, each.message) for each in preview.warnings],
         new_count=preview.new_count,
@@ -196,8 +176,3 @@ def previewed(preview: ImportPreview, url: str) -> PreviewedImport:
         by_channel=preview.by_channel,
         confirmed_at=preview.confirmed_at,
     )
-
-
-def _row(row: Candidate) -> PreviewedPosting:
-    values = row._asdict()
-    return PreviewedPosting(posting_id=values.pop("known_id"), **values)

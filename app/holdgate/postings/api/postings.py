@@ -41,8 +41,10 @@ async def list_postings(
     request: WebRequest, user: Principal, read: ReadSession, wanted: Query[PostingQuery]
 ) -> Response[PostingPage]:
     """Newest first."""
-    rows = await queries.list_postings(read, user.scope, search_of(wanted), wanted.limit + 1, place=position(wanted))
-    return page(request, PostingPage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id))
+    search = search_of(wanted)
+    rows = await queries.list_postings(read, user.scope, search, wanted.limit + 1, place=position(wanted))
+    total = await queries.count_listed(read, user.scope, search)
+    return page(request, PostingPage, rows, wanted, item, lambda row: Cursor(row.created_at, row.id), total)
 
 
 @get("/postings/{posting_id:uuid}", scope=Scope.TASKS_READ, tag=TAG, summary="Read a posting")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.api.paging import Paged, unpaged
+from holdgate.api.paging import ListPart, Paged, unpaged
 from holdgate.postings.channels import Channel
 from holdgate.postings.duplicates.queries import LikelySame, PostingAddress
 from holdgate.postings.queries import Listed, Search
@@ -68,9 +68,8 @@ class PostingActed(msgspec.Struct, frozen=True):
     id: UUID
 
 
-class PostingPage(msgspec.Struct, frozen=True):
+class PostingPage(ListPart, frozen=True, kw_only=True):
     items: list[PostingItem]
-    next_cursor: str | None
 
 
 class PostingQuery(Paged, frozen=True, kw_only=True):

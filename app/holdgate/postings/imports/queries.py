@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import ColumnElement, delete, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -39,11 +40,9 @@ class ImportPreviewRow(NamedTuple):
     confirmed_at: datetime | None
 
 
-class Candidate(NamedTuple):
-    """A row that can be imported. `known_id` is the posting this person has under the same address, if any.
-
-    `applied_on` and `tracker_status` as in PostingRow; `closed`: its last day is over.
-    """
+class PreviewedPosting(msgspec.Struct, frozen=True):
+    """A row that can be imported. `posting_id` is the posting that is known under its address; `applied_on` is a date,
+    or `unknown` where the file says only that it was applied to; `closed`: its last day is over."""
 
     row: int
     title: str
@@ -57,7 +56,7 @@ class Candidate(NamedTuple):
     closed: bool
     channel: Channel
     channel_reason: str
-    known_id: UUID | None
+    posting_id: UUID | None
 
 
 class ImportContent(NamedTuple):
@@ -196,11 +195,11 @@ _CANDIDATES = text(
 
 async def candidates(
     session: AsyncSession, import_id: UUID, *, known: bool, most: int, skipped: int = 0
-) -> list[Candidate]:
+) -> list[PreviewedPosting]:
     """Rows that can be imported, in the order of the file: those whose address is known, or those that are new."""
     values = {"id": import_id, "known": known, "most": most, "skipped": skipped}
-    found = [Candidate(*row) for row in await session.execute(_CANDIDATES, values)]
-    return [each._replace(channel=Channel(each.channel)) for each in found]
+    found = [PreviewedPosting(*row) for row in await session.execute(_CANDIDATES, values)]
+    return [replace(each, channel=Channel(each.channel)) for each in found]
 
 
 _COUNTED = text(

@@ -16,7 +16,7 @@ from holdgate.postings.errors import ErrorsNotAccepted, ImportAlreadyConfirmed, 
 from holdgate.postings.formats import FileReading, HeaderColumn, Parsed, RowError, RowWarning
 from holdgate.postings.imports import confirm_queries, queries
 from holdgate.postings.imports.confirm_queries import AddedPosting
-from holdgate.postings.imports.queries import Candidate
+from holdgate.postings.imports.queries import PreviewedPosting
 from holdgate.postings.imports.reading import digest_of
 from holdgate.postings.service import USUAL, Material, Started
 
@@ -43,8 +43,8 @@ class ImportPreview(msgspec.Struct, frozen=True, kw_only=True):
     confirmed_at: datetime | None
     page: int
     pages: int
-    new: list[Candidate]
-    known: list[Candidate]
+    new: list[PreviewedPosting]
+    known: list[PreviewedPosting]
     errors: list[RowError]
     warnings: list[RowWarning]
     new_count: int

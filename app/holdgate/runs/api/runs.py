@@ -57,7 +57,8 @@ async def list_runs(
     """Newest first, each with how many of its tasks are in which state, and when it is likely done."""
     runs = await queries.list_runs(read, user.scope, position(wanted), wanted.limit + 1)
     found = await _standing(read, runs)
-    return page(request, RunPage, found, wanted, run_item, lambda each: Cursor(each.run.created_at, each.run.id))
+    total = await queries.count_runs(read, user.scope)
+    return page(request, RunPage, found, wanted, run_item, lambda each: Cursor(each.run.created_at, each.run.id), total)
 
 
 @get("/runs/{run_id:uuid}", scope=Scope.TASKS_READ, tag=TAG, summary="Read a run")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.api.paging import Paged
+from holdgate.api.paging import ListPart, Paged
 from holdgate.runs.progress import Progress
 from holdgate.tasks.schemas import Moment, NewTasks
 
@@ -36,9 +36,8 @@ class RunItem(msgspec.Struct, frozen=True, kw_only=True):
     forecast: RunForecast
 
 
-class RunPage(msgspec.Struct, frozen=True):
+class RunPage(ListPart, frozen=True, kw_only=True):
     items: list[RunItem]
-    next_cursor: str | None
 
 
 class RunQuery(Paged, frozen=True, kw_only=True):

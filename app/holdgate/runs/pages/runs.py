@@ -175,13 +175,14 @@ async def show_run(
     in_state: InState = "",
     cursor: FromQuery[str | None] = None,
     back: FromQuery[str | None] = None,
+    sort: FromQuery[str] = "",
 ) -> Response[str]:
     run = await lookup.find_run(read, run_id, user.scope)
     if run is None:
         raise RunNotFound
     wanted = TaskFilter(run_id=run_id, states=(in_state,) if in_state in STANDINGS else ())
-    form, paginate = FilterForm(wanted=wanted, values={}, errors={}), Turn(cursor, back)
-    tasks = await task_list(read, user, form, paginate, path=f"/runs/{run_id}")
+    form = FilterForm(wanted=wanted, values={}, errors={})
+    tasks = await task_list(read, user, form, Turn(cursor, back, sort), path=f"/runs/{run_id}")
     counts = {tab.state: tab.count or 0 for tab in tasks.tabs if tab.state}
     owners = await accounts.emails_of(read, [run.owner_id]) if user.is_admin else {}
     [progress] = await progress_of_each(read, [run], {run_id: counts}, owners)

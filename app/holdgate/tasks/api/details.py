@@ -19,7 +19,7 @@ from holdgate.core.text.masking import masked, masked_text
 from holdgate.stats import counts as stats
 from holdgate.tasks import artifacts, exports
 from holdgate.tasks.api.tasks import asked_filter
-from holdgate.tasks.failures.groups import FailureGroup, list_groups
+from holdgate.tasks.failures.groups import FailureGroup, count_groups, list_groups
 from holdgate.tasks.models import Artifact
 from holdgate.tasks.pages.artifacts import file_of
 from holdgate.tasks.pages.dead_letters import MOST_GROUPS
@@ -47,12 +47,14 @@ class DeadLetterItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeadLetterList(msgspec.Struct, frozen=True):
-    """The largest groups first, 200 at most; `more`: there are others. `open` and `resolved` count dead letters."""
+    """The largest groups first, 200 at most; `more`: there are others. `open` and `resolved` count dead letters,
+    `total` groups; null when they are more than 10,000."""
 
     items: list[DeadLetterItem]
     open: int
     resolved: int
     more: bool
+    total: int | None
 
 
 class StepItem(msgspec.Struct, frozen=True):
@@ -94,6 +96,7 @@ async def list_dead_letters(user: Principal, read: ReadSession) -> DeadLetterLis
         counts.get(TaskState.DEAD_LETTER, 0),
         counts.get(RESOLVED, 0),
         len(groups) > MOST_GROUPS,
+        await count_groups(read, user.scope),
     )
 
 

@@ -12,12 +12,12 @@ from holdgate.core.db import ReadSession, WriteSession
 from holdgate.core.errors import Invalid
 from holdgate.core.principal import Principal
 from holdgate.core.scopes import Scope
-from holdgate.tasks.pages.list import OLDEST
 from holdgate.tasks.pages.saved import query_of
 from holdgate.tasks.schemas import Moment
 from holdgate.tasks.search import saved
 from holdgate.tasks.search.filters import BY_PARAM
 from holdgate.tasks.search.models import SavedView
+from holdgate.tasks.search.sorting import orders
 
 TAG = "Tasks"
 NEWEST = "newest"
@@ -25,7 +25,8 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=saved.MOST_NAME)]
 
 
 class ViewItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A filter with a name. `filter` holds parameters of `GET /tasks`."""
+    """A filter with a name. `filter` holds parameters of `GET /tasks`; its `sort` may also be one of the page's,
+    such as `-priority`."""
 
     id: UUID
     name: str
@@ -94,8 +95,9 @@ async def delete_view(session: WriteSession, by: Principal, view_id: UUID) -> Vi
 def _query(filter: dict[str, str]) -> str:
     """The query string to keep. Raises Invalid with the places that do not fit."""
     wrong = {f"filter.{name}": "Unknown parameter." for name in filter if name not in (*BY_PARAM, "sort")}
-    if filter.get("sort", NEWEST) not in (NEWEST, OLDEST):
-        wrong["filter.sort"] = f"It is {NEWEST} or {OLDEST}."
+    known = [value or NEWEST for value, _ in orders()]
+    if filter.get("sort", NEWEST) not in known:
+        wrong["filter.sort"] = f"One of {', '.join(known)}."
     if wrong:
         raise Invalid("Invalid filter.", wrong)
     try:

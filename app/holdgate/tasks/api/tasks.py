@@ -1,6 +1,5 @@
 """Tasks for programs: listing, reading, waiting for one, and the verbs. New ones: new.py."""
 
-from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -56,8 +55,8 @@ async def list_tasks(
         wanted.limit + 1,
         oldest=wanted.sort == "oldest",
     )
-    pages = partial(TaskPage, total=await _count(read, user.scope, asked))
-    return page(request, pages, rows, wanted, item, lambda task: Cursor(task.created_at, task.id))
+    total = await _count(read, user.scope, asked)
+    return page(request, TaskPage, rows, wanted, item, lambda task: Cursor(task.created_at, task.id), total)
 
 
 async def _count(session: ReadSession, scope: UUID | None, asked: TaskFilter) -> int | None:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
+from holdgate.core.paging import MOST_COUNTED
 
 
 class FailureGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +63,25 @@ async def list_groups(session: AsyncSession, scope: UUID | None, limit: int = 20
         rows = await session.execute(_OF_ONE, {"limit": limit, "owner": scope})
     names = FailureGroup.__struct_fields__
     return [FailureGroup(**dict(zip(names, row, strict=True))) for row in rows]
+
+
+_COUNT = """
+    SELECT count(*) FROM (
+      SELECT FROM error_counts c WHERE {mine} AND dead GROUP BY fingerprint HAVING sum(n) > 0 LIMIT :most) AS g
+"""
+_COUNT_ALL = text(_COUNT.format(mine="true"))
+_COUNT_ONE = text(_COUNT.format(mine="c.owner_id = :owner"))
+
+
+async def count_groups(session: AsyncSession, scope: UUID | None) -> int | None:
+    """How many there are. None: too many to count."""
+    most = {"most": MOST_COUNTED + 1}
+    if scope is None:
+        found = await session.execute(_COUNT_ALL, most)
+    else:
+        found = await session.execute(_COUNT_ONE, {**most, "owner": scope})
+    n = int(found.scalar_one())
+    return n if n <= MOST_COUNTED else None
 
 
 # Rows are only added and taken away, so their places tell them apart; what others add meanwhile stays.

@@ -11,6 +11,7 @@ from holdgate.web.http.guards import SignedIn
 from holdgate.web.http.request import WebRequest
 from holdgate.web.render import see_other
 
+CREATED = "created"
 A_YEAR = 365 * 24 * 3600  # seconds
 LABELS = {
     "owner": "Owner",
@@ -19,9 +20,9 @@ LABELS = {
     "attempts": "Attempts",
     "duration": "Duration",
     "deadline": "Deadline",
-    "created": "Created",
+    CREATED: "Created",
 }
-USUAL = ("owner", "queue", "priority", "attempts", "created")
+USUAL = ("owner", "queue", "priority", "attempts", CREATED)
 NONE = "none"
 
 
@@ -35,6 +36,11 @@ def columns_of(request: WebRequest) -> tuple[str, ...]:
     """Those that were chosen, in their order; the usual ones where nothing was."""
     said = read_cookie(request.app.state.settings, request.cookies, COLUMNS)
     return _known(said.split(".")) if said else USUAL
+
+
+def with_column(shown: Iterable[str], name: str) -> tuple[str, ...]:
+    """And the one that the list is sorted by."""
+    return _known((*shown, name))
 
 
 def choices(shown: Iterable[str], *, owners: bool) -> list[ListColumn]:

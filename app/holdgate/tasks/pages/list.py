@@ -6,7 +6,7 @@ id is looked for among all.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -16,15 +16,16 @@ from litestar.params import FromQuery, QueryParameter
 from msgspec.structs import replace
 
 from holdgate.core.db import Session
-from holdgate.core.paging import Cursor, Page, paginate
+from holdgate.core.paging import Cursor, Page, Rank, paginate, paginate_by, parse_rank
 from holdgate.core.principal import Principal
 from holdgate.tasks.models import Task
-from holdgate.tasks.pages.columns import ListColumn, choices, columns_of
-from holdgate.tasks.search import lists, saved
+from holdgate.tasks.pages.columns import CREATED, ListColumn, choices, columns_of, with_column
+from holdgate.tasks.search import lists, saved, sorting
 from holdgate.tasks.search.counts import tellable, totals, totals_with_mail
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.search.models import SavedView
 from holdgate.tasks.search.parameters import FilterForm, parse_filter
+from holdgate.tasks.search.sorting import RankedTask, TaskOrder, parse_order
 from holdgate.tasks.search.values import ONLY, WITH, WITHOUT
 from holdgate.tasks.states import STANDINGS
 from holdgate.web.forms import Form, blank
@@ -36,7 +37,6 @@ from holdgate.web.render import render
 # Litestar keeps the name `state` for itself.
 InState: TypeAlias = Annotated[str, QueryParameter(name="state")]
 PATH = "/tasks"
-OLDEST = "oldest"
 
 
 class Tab(msgspec.Struct, frozen=True):
@@ -48,26 +48,35 @@ class Tab(msgspec.Struct, frozen=True):
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """Which part of the list: behind `cursor`, or before `back`; with the oldest first when `sort` says so."""
+    """Which part of the list: behind `cursor`, or before `back`; in the order that `sort` names."""
 
     cursor: str | None = None
     back: str | None = None
     sort: str = ""
 
     @property
-    def oldest(self) -> bool:
-        return self.sort == OLDEST
+    def order(self) -> TaskOrder:
+        return parse_order(self.sort)
 
     def params(self) -> list[tuple[str, str]]:
-        given = (("sort", OLDEST if self.oldest else ""), ("cursor", self.cursor or ""), ("back", self.back or ""))
+        given = (("sort", self.order.param), ("cursor", self.cursor or ""), ("back", self.back or ""))
         return [(name, value) for name, value in given if value]
+
+
+class Heading(msgspec.Struct, frozen=True):
+    """A column's heading that sorts: where it leads, which come first there, and how the list is sorted by it now."""
+
+    href: str
+    first: str
+    sorted: Literal["", "ascending", "descending"]
 
 
 class TaskList(msgspec.Struct, frozen=True, kw_only=True):
     """A page of tasks. `current`: the tab it is on, None when several states are asked for; `total`: of all states;
     `matching`: how many fit, where that is known without counting; `params`: the filter, for forms; `query`: the same
     for links; `mail`: whether mail and webhooks are among them, with how many they are and the way to the other choice;
-    `owners`: their addresses by id, for who sees everybody's.
+    `owners`: their addresses by id, for who sees everybody's; `headings`: by the names of columns; `sort`: for links;
+    `sorted_most`: how many are sorted, if there may be more.
     """
 
     tasks: list[Task]
@@ -81,10 +90,12 @@ class TaskList(msgspec.Struct, frozen=True, kw_only=True):
     prev_url: str | None
     first_url: str | None
     here: str
+    here_query: str
     params: list[tuple[str, str]]
     query: str
-    oldest: bool
-    sort_url: str
+    sort: str
+    headings: dict[str, Heading]
+    sorted_most: int | None
     mail: str
     mail_count: int
     mail_url: str
@@ -92,12 +103,13 @@ class TaskList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListPage(msgspec.Struct, frozen=True, kw_only=True):
-    """The list with the views a person has saved; `form` is that of saving one more. `columns`: those that are shown,
-    and all there are to `choose` from."""
+    """The list with the views a person has saved; `form` is that of saving one more. `orders` by their values in an
+    address; `columns`: those that are shown, and all there are to `choose` from."""
 
     list: TaskList
     saved: Sequence[SavedView]
     form: Form[msgspec.Struct]
+    orders: Sequence[tuple[str, str]]
     columns: tuple[str, ...]
     choose: Sequence[ListColumn]
 
@@ -110,8 +122,10 @@ async def task_list(session: Session, user: Principal, form: FilterForm, asked: 
     """
     wanted = form.wanted or TaskFilter()
     shown = await _page(session, user, wanted, asked) if form.wanted else Page[Task]([], None, None, False)
-    address = _Address(path, wanted, asked.oldest)
+    address = _Address(path, wanted, asked.order)
     counts, mail = await _counts(session, user, wanted, hides_mail=address.hides_mail(wanted))
+    matching = _matching(counts, wanted)
+    here = address.of(cursor=asked.cursor or "", back=asked.back or "")
     return TaskList(
         tasks=shown.rows,
         form=form,
@@ -119,15 +133,19 @@ async def task_list(session: Session, user: Principal, form: FilterForm, asked: 
         current=wanted.states[0] if len(wanted.states) == 1 else "" if not wanted.states else None,
         tabs=_tabs(counts, wanted, address),
         total=sum(counts.values()),
-        matching=_matching(counts, wanted),
+        matching=matching,
         next_url=address.of(cursor=str(shown.behind)) if shown.behind else None,
         prev_url=address.of(back=str(shown.before)) if shown.before else None,
         first_url=address.of() if shown.moved else None,
-        here=address.of(cursor=asked.cursor or "", back=asked.back or ""),
+        here=here,
+        here_query=here.partition("?")[2],
         params=wanted.params(),
         query=urlencode(wanted.params()),
-        oldest=asked.oldest,
-        sort_url=_Address(path, wanted, not asked.oldest).of(),
+        sort=asked.order.param,
+        headings=_headings(address),
+        sorted_most=sorting.SORTED
+        if asked.order.column and (matching or sorting.SORTED + 1) > sorting.SORTED
+        else None,
         mail=wanted.mail,
         mail_count=_matching(mail, replace(wanted, mail=ONLY)) or 0,
         mail_url=address.of(mail=WITHOUT if not wanted.mail else ""),
@@ -158,10 +176,18 @@ async def _counts(
 
 
 async def _page(session: Session, user: Principal, wanted: TaskFilter, asked: Turn) -> Page[Task]:
-    async def tasks(place: Cursor | None, limit: int, backwards: bool) -> list[Task]:
-        return await lists.list_tasks(session, user.scope, wanted, place, limit, oldest=asked.oldest != backwards)
+    order = asked.order
 
-    return await paginate(tasks, lambda task: Cursor(task.created_at, task.id), asked.cursor, asked.back)
+    async def tasks(place: Cursor | None, limit: int, backwards: bool) -> list[Task]:
+        return await lists.list_tasks(session, user.scope, wanted, place, limit, oldest=order.up != backwards)
+
+    async def ranked(place: Rank | None, limit: int, backwards: bool) -> list[RankedTask]:
+        return await sorting.ranked_tasks(session, user.scope, wanted, order, place, limit, backwards=backwards)
+
+    if not order.column:
+        return await paginate(tasks, lambda task: Cursor(task.created_at, task.id), asked.cursor, asked.back)
+    shown = await paginate_by(parse_rank, ranked, lambda row: row.place, asked.cursor, asked.back)
+    return Page([row.task for row in shown.rows], shown.before, shown.behind, shown.moved)
 
 
 class _Address(msgspec.Struct, frozen=True):
@@ -169,7 +195,7 @@ class _Address(msgspec.Struct, frozen=True):
 
     path: str
     wanted: TaskFilter
-    oldest: bool
+    order: TaskOrder
 
     def of(
         self, *, states: tuple[str, ...] | None = None, mail: str | None = None, cursor: str = "", back: str = ""
@@ -183,12 +209,27 @@ class _Address(msgspec.Struct, frozen=True):
         params = [pair for pair in wanted.params() if pair[0] != "run_id" or self.path == PATH]
         if self.hides_mail(wanted):
             params = [pair for pair in params if pair[0] != "mail"] + ([] if wanted.mail else [("mail", WITH)])
-        params += Turn(cursor, back, OLDEST if self.oldest else "").params()
+        params += Turn(cursor, back, self.order.param).params()
         return self.path + ("?" + urlencode(params) if params else "")
 
     def hides_mail(self, wanted: TaskFilter) -> bool:
         """Whether mail and webhooks are left out unless they are asked for: nothing in particular is looked for."""
         return self.path == PATH and not wanted.particular() and wanted.mail != ONLY
+
+
+def _headings(address: _Address) -> dict[str, Heading]:
+    """One that sorts already leads to the opposite order."""
+    found = {}
+    for name in (CREATED, *sorting.COLUMNS):
+        column, now = "" if name == CREATED else name, address.order
+        here = now.column == column
+        most, least, up = sorting.words_of(column)
+        order = TaskOrder(column, not now.up if here else up)
+        href = replace(address, order=order).of()
+        found[name] = Heading(
+            href, least if order.up else most, ("ascending" if now.up else "descending") if here else ""
+        )
+    return found
 
 
 def asked_filter(params: Sequence[tuple[str, str]]) -> FilterForm:
@@ -214,7 +255,8 @@ async def list_page(
         list=await task_list(session, user, form, asked),
         saved=await saved.views_of(session, user),
         form=saving or blank(),
-        columns=shown,
+        orders=sorting.orders(),
+        columns=with_column(shown, asked.order.column),
         choose=choices(shown, owners=user.is_admin),
     )
 

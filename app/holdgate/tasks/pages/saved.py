@@ -10,7 +10,7 @@ from litestar import Response, post
 from litestar.params import FromPath
 
 from holdgate.core.errors import Invalid
-from holdgate.tasks.pages.list import OLDEST, PATH, Turn, asked_filter, list_page
+from holdgate.tasks.pages.list import PATH, Turn, asked_filter, list_page
 from holdgate.tasks.search import saved
 from holdgate.tasks.search.parameters import parse_filter
 from holdgate.web.forms import Form, read_form
@@ -33,7 +33,7 @@ class NewName(msgspec.Struct, frozen=True):
 
 def turn_of(params: Sequence[tuple[str, str]]) -> Turn:
     """In which order, and nothing of where in the list."""
-    return Turn(sort=OLDEST if ("sort", OLDEST) in params else "")
+    return Turn(sort=next((value for name, value in params if name == "sort"), ""))
 
 
 def query_of(params: Sequence[tuple[str, str]]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVarTuple
 from uuid import UUID
 
 import msgspec
@@ -11,7 +11,9 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Interval,
+    Select,
     SQLColumnExpression,
+    Subquery,
     Text,
     Uuid,
     any_,
@@ -35,6 +37,7 @@ from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.search.words import few_hits
 from holdgate.tasks.states import UNFINISHED, TaskState, TaskVerb
 
+Columns = TypeVarTuple("Columns")
 ALIVE = timedelta(seconds=30)  # a worker not seen for this long is shown as lost
 
 
@@ -57,6 +60,37 @@ def mine(scope: UUID | None) -> ColumnElement[bool]:
 _CUSTOM_PLANS = select(func.set_config("plan_cache_mode", "force_custom_plan", True))
 
 
+class Matching(NamedTuple):
+    """Which tasks match, still to be ordered by the time and the id of `key`."""
+
+    joined: Subquery | None
+    where: ColumnElement[bool]
+    key: tuple[SQLColumnExpression[datetime], SQLColumnExpression[UUID]]
+
+    def of(self, query: Select[*Columns]) -> Select[*Columns]:
+        """`query` of `tasks`, narrowed to them."""
+        if self.joined is not None:
+            query = query.join(self.joined, self.joined.c.task_id == Task.id)
+        return query.where(self.where)
+
+
+async def matching(session: AsyncSession, scope: UUID | None, wanted: TaskFilter, *, oldest: bool = False) -> Matching:
+    """Args:
+    scope: whose tasks; None is everybody's.
+    oldest: in which order they are going to be read.
+    """
+    if replace(wanted, states=(), mail="") != TaskFilter():
+        await session.execute(_CUSTOM_PLANS)
+    hits = await few_hits(session, scope, wanted, oldest=oldest)
+    if hits is None:
+        return Matching(None, mine(scope) & wanted.where(), (Task.created_at, Task.id))
+    return Matching(hits, mine(scope) & replace(wanted, q="").where(), (hits.c.created_at, hits.c.task_id))
+
+
+# What lists do not show.
+LARGE = (defer(Task.payload), defer(Task.result), defer(Task.error))
+
+
 async def list_tasks(
     session: AsyncSession,
     scope: UUID | None,
@@ -72,18 +106,9 @@ async def list_tasks(
     Args:
         scope: whose tasks; None is everybody's.
     """
-    if replace(wanted, states=(), mail="") != TaskFilter():
-        await session.execute(_CUSTOM_PLANS)
-    query = select(Task).limit(limit)
-    key: tuple[SQLColumnExpression[datetime], SQLColumnExpression[UUID]] = (Task.created_at, Task.id)
-    hits = await few_hits(session, scope, wanted, oldest=oldest)
-    if hits is not None:
-        query = query.join(hits, hits.c.task_id == Task.id)
-        key, wanted = (hits.c.created_at, hits.c.task_id), replace(wanted, q="")
-    query = query.where(mine(scope), wanted.where())
-    if not whole:
-        query = query.options(defer(Task.payload), defer(Task.result), defer(Task.error))
-    return list((await session.execute(before_cursor(query, *key, place, oldest=oldest))).scalars())
+    found = await matching(session, scope, wanted, oldest=oldest)
+    query = found.of(select(Task)).limit(limit).options(*(() if whole else LARGE))
+    return list((await session.execute(before_cursor(query, *found.key, place, oldest=oldest))).scalars())
 
 
 async def owners_of(session: AsyncSession, tasks: Sequence[Task]) -> dict[UUID, str]:
