@@ -148,7 +148,8 @@ async def test_dead_letters_are_listed_by_their_error_to_their_owner(api: Api) -
     assert (group["sample_id"], "abcdefghijk" in group["message"]) == (str(made[2]), False)
     alike = await program.get(f"{V1}/tasks", params={"state": "dead_letter", "fingerprint": group["fingerprint"]})
     assert {item["id"] for item in alike.json()["items"]} == set(map(str, made[:3]))
-    assert (await other.get(f"{V1}/dead-letters")).json() == {"items": [], "open": 0, "resolved": 0, "more": False}
+    nothing = {"items": [], "open": 0, "resolved": 0, "more": False, "total": 0}
+    assert (await other.get(f"{V1}/dead-letters")).json() == nothing
 
 
 # Steps and files
