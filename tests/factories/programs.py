@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 import holdgate.kinds.application_follow_up
 import holdgate.kinds.application_submit
 import holdgate.kinds.approval_request
+import holdgate.kinds.email_message
 import holdgate.kinds.email_send
 import holdgate.kinds.sample_task
 import holdgate.kinds.webhook_deliver  # noqa: F401
