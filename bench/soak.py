@@ -219,7 +219,7 @@ def main() -> None:
         stack.callback(postgres.stop, HOME)
         servers = Servers(postgres.start(HOME), valkey.start(HOME))
         migrate(servers.database_url)
-        environ = environment(servers, HOME, KINDS="", LOG_LEVEL="warning", RATE_LIMIT_MAX="100000000")
+        environ = environment(servers, HOME, KINDS="", LOG_LEVEL="warning", RATE_LIMIT_MAX="1000000")
         ports = [free_port(), free_port()]
         processes = {
             f"web {n}": stack.enter_context(web(environ, folder / f"web-{n}.log", port, by_command=True)).pid

@@ -131,7 +131,7 @@ class Process:
             swept=self._sweeper.age,
             resources=self._resources,
         )
-        self._migrated = asyncio.Event()
+        self._migrated, self._behind = asyncio.Event(), False
         self._jobs: list[asyncio.Task[None]] = []
         self._drained: asyncio.Task[None] | None = None
         self._metrics: WSGIServer | None = None
@@ -177,6 +177,7 @@ class Process:
                 if at is not None and at >= needs:
                     self._migrated.set()
                     return
+                self._behind = True
                 if time.monotonic() >= told + SCHEMA_TOLD:
                     told = time.monotonic()
                     logger.warning("schema_behind", schema=at, needed=needs, do="Run holdgate migrate of this release.")
@@ -217,9 +218,9 @@ class Process:
     def _alive(self) -> bool:
         """Whether to go on with it. That the database is away is its own affair; but after so many leases what this
         process holds is lost, and a new one may reach what it does not. One that waits for its schema is well."""
-        if not self._migrated.is_set():
-            return True
         patience = max(UNHEARD_SECONDS, UNHEARD_LEASES * self._settings.lease.total_seconds())
+        if not self._migrated.is_set():
+            return self._behind or self.dispatcher.unheard < patience
         return self.dispatcher.blocked < STUCK_SECONDS and self.dispatcher.unheard < patience
 
     def _figures(self) -> metrics.Families:

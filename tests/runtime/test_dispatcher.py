@@ -13,6 +13,7 @@ from sqlalchemy import text
 from holdgate import worker
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
+from holdgate.core.revisions import head
 from holdgate.runtime.dispatcher import Dispatcher
 from holdgate.tasks import kinds
 from holdgate.tasks.kinds import find_kind
@@ -329,3 +330,27 @@ async def test_a_worker_that_has_written_no_heartbeat_for_long_is_not_worth_keep
         process.dispatcher._leases.beat_at = time.monotonic() - quiet
         assert process._alive() is alive
     await process._database.dispose()
+
+
+@pytest.mark.parametrize("older", [True, False], ids=["older", "newer"])
+async def test_a_worker_begins_once_its_schema_is_as_new_as_its_code(
+    database: Database, settings: Settings, older: bool
+) -> None:
+    async def set_to(revision: str) -> None:
+        async with database.write("system") as session:
+            await session.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+    process = worker.Process(settings)
+    await set_to("0000" if older else "9999")
+    looking = asyncio.create_task(process._await_schema())
+    try:
+        if older:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(process._migrated.wait(), 0.5)
+            assert process._alive() and not process.dispatcher.ready
+            await set_to(head())
+        await asyncio.wait_for(process._migrated.wait(), 30)
+    finally:
+        looking.cancel()
+        await set_to(head())
+        await process.stop({})
