@@ -28,6 +28,7 @@ from holdgate.tasks.queue.claims import Claimed, Outcome
 from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState, TaskVerb
 from tests.factories.approvals import Asked, approval_of, approve, principal, put_question, recipients_of
+from tests.factories.races import impatient, until_it_waits
 from tests.factories.tasks import make_task
 from tests.factories.workers import task_of, until
 
@@ -252,6 +253,28 @@ async def test_a_step_is_not_stored_by_an_attempt_that_has_just_lost_its_task(da
         async with database.read() as session:
             assert await steps.stored_steps(session, task_id) == {"pay": '"late"'}
         assert fresh_one.attempt == late.attempt + 1
+
+
+async def test_two_sleeps_of_one_attempt_at_once_come_one_after_the_other(database: Database) -> None:
+    """The second comes while the first has only written down when it wakes: neither waits for the other then."""
+    task_id = await make_task(database)
+    [c] = await claim(database)
+    connected: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def behind() -> bool | None:
+        async with database.write("worker:test") as session:
+            connected.set_result(await impatient(session))
+            return await steps.snooze(session, task_id, c.attempt, "second", LEASE)
+
+    async with database.write("worker:test") as first:
+        await impatient(first)
+        about = {"task_id": task_id, "attempt": c.attempt, "name": "first", "duration": LEASE, "now": None}
+        await first.execute(steps._WAKE_AT, about)
+        coming = asyncio.create_task(behind())
+        await until_it_waits(database, await connected, coming)
+        assert await steps.snooze(first, task_id, c.attempt, "first", LEASE) is False
+    assert await coming is None
+    assert (await task_of(database, task_id)).reason == "Sleeps: first"
 
 
 async def test_a_locked_task_does_not_cost_a_worker_the_leases_of_its_others(database: Database) -> None:
