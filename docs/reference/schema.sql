@@ -640,10 +640,29 @@ CREATE FUNCTION holdgate.holdgate_insert(ids uuid[], kinds text[], payloads json
     AS $$
 DECLARE
   nobody constant uuid := '00000000-0000-0000-0000-000000000000';
+  n_ constant int := cardinality(ids);
+  line_ text;
+  lane_ int;
+  place_ bigint;
 BEGIN
-  IF cardinality(ids) = 1 THEN  -- for a single row the shares and lanes of many cost more than the row
+  IF n_ = 1 THEN  -- for a single row the shares and lanes of many cost more than the row
     ids[1] := holdgate_insert_one(ids[1], kinds[1], payloads[1], queues[1], priorities[1], attempts[1], titles[1], runs[1],
                                   owners[1], subjects[1], run_ats[1], deadlines[1], states[1], at_);
+    RETURN;
+  ELSIF n_ > 0 AND kinds = array_fill(kinds[1], ARRAY[n_]) AND queues = array_fill(queues[1], ARRAY[n_])
+        AND priorities = array_fill(priorities[1], ARRAY[n_]) AND (runs IS NULL OR runs = array_fill(runs[1], ARRAY[n_]))
+        AND (owners IS NULL OR owners = array_fill(owners[1], ARRAY[n_])) THEN
+    -- Nearly every batch is of one lane and one share: nothing has to be joined or sorted.
+    line_ := holdgate_line(kinds[1]);
+    lane_ := holdgate_lane(owners[1], runs[1], queues[1], kinds[1]);
+    place_ := holdgate_place(queues[1], priorities[1], coalesce(runs[1], owners[1], nobody), at_, line_);
+    INSERT INTO tasks (id, kind, lane, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
+                       deadline_at, state, queued_at, position, limited)
+    SELECT t.id, kinds[1], lane_, t.payload, queues[1], priorities[1], t.attempts, t.title, runs[1], owners[1], t.subject,
+           t.run_at, t.deadline, coalesce(t.state, CASE WHEN t.run_at > at_ THEN 'scheduled' ELSE 'queued' END), at_,
+           place_ + t.ordinal, line_ <> ''
+    FROM unnest(ids, payloads, attempts, titles, subjects, run_ats, deadlines, states)
+         WITH ORDINALITY AS t(id, payload, attempts, title, subject, run_at, deadline, state, ordinal);
     RETURN;
   END IF;
   WITH n AS (
@@ -2823,7 +2842,7 @@ CREATE INDEX task_log_actor_idx ON holdgate.task_log USING btree (actor, at DESC
 
 CREATE INDEX task_log_deleted_idx ON holdgate.task_log USING btree (at) WHERE (to_state IS NULL);
 
-CREATE INDEX task_log_people_idx ON holdgate.task_log USING btree (at DESC, id DESC) WHERE (actor < 0);
+CREATE INDEX task_log_people_idx ON holdgate.task_log USING btree (at, id) WHERE (actor < 0);
 
 CREATE INDEX task_log_task_idx ON holdgate.task_log USING btree (task_id);
 
@@ -2841,7 +2860,7 @@ CREATE UNIQUE INDEX task_transitions_usual_key ON holdgate.task_transitions USIN
 
 CREATE INDEX task_words_idx ON holdgate.task_words USING gin (words);
 
-CREATE INDEX tasks_created_idx ON holdgate.tasks USING btree (created_at DESC, id DESC);
+CREATE INDEX tasks_created_idx ON holdgate.tasks USING btree (created_at, id);
 
 CREATE INDEX tasks_deadline_idx ON holdgate.tasks USING btree (deadline_at) WHERE ((deadline_at IS NOT NULL) AND (finished_at IS NULL));
 
@@ -2863,7 +2882,7 @@ CREATE INDEX tasks_nameless_idx ON holdgate.tasks USING btree (id) WHERE ((state
 
 CREATE INDEX tasks_open_errors_idx ON holdgate.tasks USING btree (fingerprint, created_at DESC, id DESC) INCLUDE (state, owner_id, finished_at) WHERE ((fingerprint IS NOT NULL) AND (resolved_at IS NULL));
 
-CREATE INDEX tasks_owner_created_idx ON holdgate.tasks USING btree (owner_id, created_at DESC, id DESC) WHERE (owner_id IS NOT NULL);
+CREATE INDEX tasks_owner_created_idx ON holdgate.tasks USING btree (owner_id, created_at, id) WHERE (owner_id IS NOT NULL);
 
 CREATE INDEX tasks_ready_idx ON holdgate.tasks USING btree (queue, priority DESC, "position") WHERE (((state || ''::text) = 'queued'::text) AND (NOT limited));
 
@@ -2875,7 +2894,7 @@ CREATE INDEX tasks_running_idx ON holdgate.tasks USING btree (id) WHERE (state =
 
 CREATE INDEX tasks_share_idx ON holdgate.tasks USING btree (COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid), queue, priority, ((- "position"))) WHERE ((state = 'queued'::text) AND (NOT limited));
 
-CREATE INDEX tasks_state_created_idx ON holdgate.tasks USING btree (state, created_at DESC, id DESC) WHERE (state <> ALL (ARRAY['running'::text, 'succeeded'::text]));
+CREATE INDEX tasks_state_created_idx ON holdgate.tasks USING btree (state, created_at, id) WHERE (state <> ALL (ARRAY['running'::text, 'succeeded'::text]));
 
 CREATE INDEX tasks_subject_idx ON holdgate.tasks USING btree (subject) WHERE (subject IS NOT NULL);
 

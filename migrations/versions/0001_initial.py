@@ -392,7 +392,7 @@ def tables() -> None:
     op.create_index(
         "task_log_people_idx",
         "task_log",
-        [sa.literal_column("at DESC"), sa.literal_column("id DESC")],
+        ["at", "id"],
         unique=False,
         postgresql_where=sa.text("actor < 0"),
     )
@@ -996,9 +996,7 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("tasks_pkey")),
         postgresql_with={"fillfactor": "80"},
     )
-    op.create_index(
-        "tasks_created_idx", "tasks", [sa.literal_column("created_at DESC"), sa.literal_column("id DESC")], unique=False
-    )
+    op.create_index("tasks_created_idx", "tasks", ["created_at", "id"], unique=False)
     op.create_index(
         "tasks_deadline_idx",
         "tasks",
@@ -1080,7 +1078,7 @@ def tables() -> None:
     op.create_index(
         "tasks_owner_created_idx",
         "tasks",
-        ["owner_id", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        ["owner_id", "created_at", "id"],
         unique=False,
         postgresql_where=sa.text("owner_id IS NOT NULL"),
     )
@@ -1121,7 +1119,7 @@ def tables() -> None:
     op.create_index(
         "tasks_state_created_idx",
         "tasks",
-        ["state", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        ["state", "created_at", "id"],
         unique=False,
         postgresql_where=sa.text("state NOT IN ('running', 'succeeded')"),
     )

@@ -109,14 +109,15 @@ class Task(Base):
             "deadline_at",
             postgresql_where=text("deadline_at IS NOT NULL AND finished_at IS NULL"),
         ),
-        Index("tasks_created_idx", text("created_at DESC"), text("id DESC")),
+        # Lists have the newest first and walk it backwards: what is new is put at its end, where a page is filled.
+        Index("tasks_created_idx", "created_at", "id"),
         Index("tasks_waiting_idx", "queue", "queued_at", postgresql_where=text("state = 'queued'")),
         # What runs is little. What has succeeded is nearly all there is, and the list of all tasks leads to it.
         Index(
             "tasks_state_created_idx",
             "state",
-            text("created_at DESC"),
-            text("id DESC"),
+            "created_at",
+            "id",
             postgresql_where=text("state NOT IN ('running', 'succeeded')"),
         ),
         Index("tasks_run_state_idx", "run_id", "state", postgresql_where=text("run_id IS NOT NULL")),
@@ -124,8 +125,8 @@ class Task(Base):
         Index(
             "tasks_owner_created_idx",
             "owner_id",
-            text("created_at DESC"),
-            text("id DESC"),
+            "created_at",
+            "id",
             postgresql_where=text("owner_id IS NOT NULL"),
         ),
         # For the lists of an error that is open. A retry that succeeds takes its task out, and so does resolving it.

@@ -5,10 +5,29 @@ CREATE OR REPLACE FUNCTION holdgate_insert(ids uuid[], kinds text[], payloads js
 AS $$
 DECLARE
   nobody constant uuid := '00000000-0000-0000-0000-000000000000';
+  n_ constant int := cardinality(ids);
+  line_ text;
+  lane_ int;
+  place_ bigint;
 BEGIN
-  IF cardinality(ids) = 1 THEN  -- for a single row the shares and lanes of many cost more than the row
+  IF n_ = 1 THEN  -- for a single row the shares and lanes of many cost more than the row
     ids[1] := holdgate_insert_one(ids[1], kinds[1], payloads[1], queues[1], priorities[1], attempts[1], titles[1], runs[1],
                                   owners[1], subjects[1], run_ats[1], deadlines[1], states[1], at_);
+    RETURN;
+  ELSIF n_ > 0 AND kinds = array_fill(kinds[1], ARRAY[n_]) AND queues = array_fill(queues[1], ARRAY[n_])
+        AND priorities = array_fill(priorities[1], ARRAY[n_]) AND (runs IS NULL OR runs = array_fill(runs[1], ARRAY[n_]))
+        AND (owners IS NULL OR owners = array_fill(owners[1], ARRAY[n_])) THEN
+    -- Nearly every batch is of one lane and one share: nothing has to be joined or sorted.
+    line_ := holdgate_line(kinds[1]);
+    lane_ := holdgate_lane(owners[1], runs[1], queues[1], kinds[1]);
+    place_ := holdgate_place(queues[1], priorities[1], coalesce(runs[1], owners[1], nobody), at_, line_);
+    INSERT INTO tasks (id, kind, lane, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
+                       deadline_at, state, queued_at, position, limited)
+    SELECT t.id, kinds[1], lane_, t.payload, queues[1], priorities[1], t.attempts, t.title, runs[1], owners[1], t.subject,
+           t.run_at, t.deadline, coalesce(t.state, CASE WHEN t.run_at > at_ THEN 'scheduled' ELSE 'queued' END), at_,
+           place_ + t.ordinal, line_ <> ''
+    FROM unnest(ids, payloads, attempts, titles, subjects, run_ats, deadlines, states)
+         WITH ORDINALITY AS t(id, payload, attempts, title, subject, run_at, deadline, state, ordinal);
     RETURN;
   END IF;
   WITH n AS (
