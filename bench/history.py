@@ -18,6 +18,7 @@ from holdgate.runs.upkeep import TIMED
 from holdgate.stats import counts as stats
 from holdgate.stats import rollups
 from holdgate.tasks.failures import groups
+from holdgate.tasks.search import words
 from holdgate.webhooks import event_consumer as webhooks
 
 RUN_SIZE = 200  # tasks of one run
@@ -151,5 +152,7 @@ async def _sweep(database: Database) -> None:
     while more:
         async with database.write("bench") as session:
             more = await runs.follow_log(session) or await webhooks.follow_log(session, settings)
+        async with database.write("bench") as session:
+            more = await words.follow_log(session) or more
         async with database.write("bench") as session:
             more = await rollups.fold(session, TIMED) or more

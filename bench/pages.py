@@ -98,7 +98,7 @@ def paths_of(client: httpx.Client) -> list[tuple[str, dict[str, str]]]:
     ids = {
         "task": found(client, "/tasks?state=dead_letter", f'href="/tasks/{uuid}"'),
         "run": found(client, "/runs", f'href="/runs/{uuid}"'),
-        "approval": found(client, "/approvals?show=all", f'href="/approvals/{uuid}"'),
+        "approval": found(client, "/approvals?show=all", f'href="/approvals/{uuid}[?"]'),
     }
     pages: list[tuple[str, dict[str, str]]] = [(page.format(**ids), {}) for page in WITH_HISTORY]
     return pages + [(page, {"HX-Request": "true"}) for page in FRAGMENTS]
