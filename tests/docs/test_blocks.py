@@ -130,7 +130,7 @@ SET = {
 # Payloads: block → the kind they are for.
 PAYLOADS = {
     'docs/kinds.md: {"method": "POST", "url": "https://api.example/orders", "hea': "http.request",
-    'docs/kinds.md: {"to": "ann@example.org", "subject": "Order {{ order }}", "': "email.message",
+    'docs/kinds.md: {"to": "ann@example.org", "subject": "Order {{ order }}", "t': "email.message",
     'docs/kinds.md: {"url": "https://example.org/photo.jpg", "resize": {"width":': "image.process",
     'docs/kinds.md: {"since": "2026-11-01", "until": "2026-11-30", "formats": ["': "report.generate",
 }
