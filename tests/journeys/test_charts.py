@@ -26,6 +26,17 @@ COLOURS = """canvas => {
   return Object.keys(found).sort((a, b) => found[b] - found[a]);
 }"""
 
+# Titles whose letters do not end on one line with those of their legend.
+UNEVEN = """heads => heads.flatMap(head => {
+  const end = (node) => {
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    return range.getBoundingClientRect().bottom;
+  };
+  const key = head.querySelector(".figure-key").lastChild;
+  return Math.abs(end(head.querySelector(".figure-title")) - end(key)) > 0.6 ? [head.textContent] : [];
+})"""
+
 
 @pytest.fixture
 async def root(database: Database) -> Principal:
@@ -66,6 +77,7 @@ async def test_the_table_is_drawn_and_the_crosshair_says_its_numbers_and_leads_t
     await page.reload()
     for key in ("throughput", "wait", "work", "depth", "oldest"):
         await expect(page.locator(f"#chart-{key} canvas")).to_have_count(1)
+    assert await page.locator(".figure-head").evaluate_all(UNEVEN) == []
     chart = page.locator("#chart-throughput")
     await point_at(page, chart)
     tip = chart.locator(".figure-tip")

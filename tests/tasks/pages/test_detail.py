@@ -293,14 +293,19 @@ async def test_the_error_stands_on_top_once_and_a_success_has_none(
     assert [each["data-state"] for each in elements(page, "li", data_state=True)][:2] == ["queued", "running"]
     assert not elements(page, "div", class_="notice")
     error = {"type": "PrinterError", "message": "Out of paper.", "traceback": ""}
+    progress = {"done": 1, "total": 2, "note": ""}
     for state, reason, told in (
         (TaskState.RETRYING, "Attempt 1 of 3 failed: Out of paper.", False),
         (TaskState.DEAD_LETTER, "Its deadline has passed.", True),  # the error is an earlier attempt's
     ):
         other = await make_task(database, state, owner_id=ann.id)
         async with database.write("system") as session:
-            await session.execute(update(Task).where(Task.id == other).values(error=error, reason=reason))
-        notices = texts(await member.get(f"/tasks/{other}"), class_="notice")
+            await session.execute(
+                update(Task).where(Task.id == other).values(error=error, reason=reason, progress=progress)
+            )
+        page = await member.get(f"/tasks/{other}")
+        notices = texts(page, class_="notice")
+        assert bool(elements(page, class_="progress")) is (state is TaskState.RETRYING), "a bar only while it may move"
         assert any(reason in notice for notice in notices) is told, notices
     done = await make_task(database, TaskState.SUCCEEDED, owner_id=ann.id)
     async with database.write("system") as session:
