@@ -22,6 +22,7 @@ from holdgate.runs.models import Run
 from holdgate.runs.states import RunVerb
 from holdgate.runtime.dispatcher import Dispatcher
 from holdgate.tasks import service
+from holdgate.tasks.errors import IllegalMove
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import claims, moves, steps
 from holdgate.tasks.queue.claims import Claimed, Outcome
@@ -335,3 +336,28 @@ async def test_a_decision_while_the_first_email_is_accepted_waits_for_that(
         await clock.start(session, asked.approval_id)
     await decision
     assert (await approval_of(database, asked)).state == "approved"
+
+
+async def test_a_task_that_is_approved_while_somebody_starts_it_keeps_the_time_to_undo_that(database: Database) -> None:
+    owner = await principal(database)
+    task = await make_task(database, TaskState.SCHEDULED, owner_id=owner.id)
+    connected: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def start() -> None:
+        async with database.write(owner.actor) as session:
+            connected.set_result(await impatient(session))
+            await service.run_now(session, owner, task)
+
+    async with database.write("system") as session:
+        which = Task.id == task
+        await moves.move_tasks(session, TaskVerb.PROMOTE, which)
+        lease = {"lease_expires_at": datetime.now(UTC) + LEASE, "attempt": 1}
+        for values in ({"state": "running", **lease}, {"state": "pending_approval", "lease_expires_at": None}):
+            await session.execute(update(Task).where(which).values(**values))
+        wait = timedelta(minutes=5)
+        await moves.move_tasks(session, TaskVerb.APPROVE, which, to=TaskState.SCHEDULED, delay=wait)
+        starting = asyncio.create_task(start())
+        await until_it_waits(database, await connected, starting)
+    with pytest.raises(IllegalMove):
+        await starting
+    assert (await task_of(database, task)).state == "scheduled"

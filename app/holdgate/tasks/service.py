@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import true
+from sqlalchemy import select, true
 
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import Conflict, Invalid
@@ -28,7 +28,8 @@ AGAIN_OR_NOT = (
     "Some steps have finished with the payload as it was. Say whether they run again (`again`: true) or keep "
     "their results (false)."
 )
-RUN_CANCELLED = "Its run was cancelled, so this task stays ended. Start a new run for it."
+TIMED = (TaskState.SCHEDULED, TaskState.RETRYING)
+RUN_CANCELLED = "Its run was cancelled or deleted, so this task stays ended. Start a new run for it."
 
 
 async def enqueue(session: WriteSession, request: TaskRequest, *, state: TaskState | None = None) -> UUID:
@@ -119,11 +120,13 @@ async def act(session: WriteSession, by: Principal, task_id: UUID, verb: TaskVer
         raise Invalid(f"Unknown action: {verb}.")
     priority = RESUMED_PRIORITY if verb is TaskVerb.RESUME else None
     mine = true() if by.scope is None else Task.owner_id == by.scope
-    if verb in (TaskVerb.RETRY, TaskVerb.RESUME) and (await lock_runs_of(session, [task_id])).cancelled:
-        raise Conflict(RUN_CANCELLED)
+    if verb in (TaskVerb.RETRY, TaskVerb.RESUME):
+        await _state_of(session, by, task_id)  # before its run is locked
+        if (await lock_runs_of(session, [task_id])).cancelled:
+            raise Conflict(RUN_CANCELLED)
     moved = await moves.move_tasks(session, verb, (Task.id == task_id) & mine, priority=priority)
     if not moved:
-        raise IllegalMove(verb, TaskState((await _known(session, by, task_id)).state))
+        raise IllegalMove(verb, await _state_of(session, by, task_id))
     announce_ready(session, moved)
     return TaskState(moved[0].state)
 
@@ -134,16 +137,16 @@ async def run_now(session: WriteSession, by: Principal, task_id: UUID) -> None:
     Raises:
         TaskNotFound, IllegalMove
     """
-    known = await _known(session, by, task_id)
-    state = TaskState(known.state)
-    if state not in (TaskState.SCHEDULED, TaskState.RETRYING) or lists.undoable(
-        await lists.events_of(session, task_id, 1)
-    ):
-        raise IllegalMove("start", state)
-    moved = await moves.move_tasks(session, TaskVerb.PROMOTE, Task.id == task_id)
-    if not moved:  # the sweeper was quicker: it starts
+    waited = await _state_of(session, by, task_id) in TIMED
+    task = await moves.lock_task(session, task_id)
+    if task is None:
+        raise TaskNotFound
+    state = TaskState(task.state)
+    if waited and state in (TaskState.QUEUED, TaskState.RUNNING):  # the sweeper was quicker: it starts
         return
-    announce_ready(session, moved)
+    if state not in TIMED or await lists.undoable(session, task_id):
+        raise IllegalMove("start", state)
+    announce_ready(session, await moves.move_tasks(session, TaskVerb.PROMOTE, Task.id == task_id))
 
 
 async def run_again(session: WriteSession, by: Principal, task_id: UUID) -> UUID:
@@ -179,9 +182,10 @@ async def retry_edited(
     Raises:
         TaskNotFound, IllegalMove, Conflict, PayloadMismatch, Invalid
     """
+    await _state_of(session, by, task_id)  # before anything is locked
     runs = await lock_runs_of(session, [task_id])
     task = await moves.lock_task(session, task_id)
-    if task is None or (by.scope is not None and task.owner_id != by.scope):
+    if task is None:
         raise TaskNotFound
     if not TASK_MACHINE.allows(TaskVerb.RETRY, TaskState(task.state)):
         raise IllegalMove(TaskVerb.RETRY, TaskState(task.state))
@@ -220,6 +224,15 @@ async def resolve(session: WriteSession, by: Principal, task_id: UUID, note: str
     if not await marks.resolve_tasks(session, (Task.id == task_id) & mine, by.actor, note):
         await _known(session, by, task_id)
         raise Conflict("Only failed tasks that are still open can be marked resolved.")
+
+
+async def _state_of(session: WriteSession, by: Principal, task_id: UUID) -> TaskState:
+    """As it is now, without a lock. Raises TaskNotFound, also for somebody else's."""
+    mine = true() if by.scope is None else Task.owner_id == by.scope
+    state = await session.scalar(select(Task.state).where(Task.id == task_id, mine))
+    if state is None:
+        raise TaskNotFound
+    return TaskState(state)
 
 
 async def _known(session: WriteSession, by: Principal, task_id: UUID) -> Task:

@@ -12,8 +12,10 @@ from sqlalchemy import func, select, text
 from holdgate.approvals.errors import ApprovalNotFound, NotAsked, TooLateToTakeBack
 from holdgate.approvals.models import Approval, ApprovalEvent
 from holdgate.approvals.pages import review
-from holdgate.approvals.requests import deciding, undoing
-from holdgate.approvals.values import Asker
+from holdgate.approvals.requests import deciding, grouping, undoing
+from holdgate.approvals.requests.grouping import Chosen
+from holdgate.approvals.states import ApprovalVerb
+from holdgate.approvals.values import Asker, Decision
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.errors import AppError
@@ -21,6 +23,8 @@ from holdgate.core.ids import uuid7
 from holdgate.runs import queries as run_queries
 from holdgate.runs import service as runs
 from holdgate.runs.states import RunVerb
+from holdgate.tasks import service as task_service
+from holdgate.tasks.errors import TaskNotFound
 from holdgate.tasks.models import Task
 from holdgate.tasks.queue import moves as tasks
 from holdgate.tasks.queue.log import TaskEvent
@@ -36,6 +40,7 @@ from tests.factories.approvals import (
     approve,
     by_link,
     decision_on,
+    new_run,
     principal,
     put_question,
     reject,
@@ -329,3 +334,24 @@ async def test_a_program_that_was_told_of_a_rejection_finds_it_final(database: D
         assert await undoing.offered_among(session, owner, [asked.approval_id], window) == []
         with pytest.raises(TooLateToTakeBack):
             await undoing.take_back_signed_in(session, owner, asked.approval_id, window=window)
+
+
+async def test_who_names_what_is_not_theirs_locks_nothing_of_it(database: Database, settings: Settings) -> None:
+    asked = await approved(database, settings, run_id=await new_run(database))
+    eve = await principal(database, "eve@example.org")
+    decision = Decision(version="", verb=ApprovalVerb.APPROVE)
+    async with database.write(eve.actor) as session:
+        assert await undoing.take_back_each(session, eve, [asked.approval_id]) == [str(ApprovalNotFound())]
+        chosen = [Chosen(asked.approval_id, asked.version)]
+        [refused] = await grouping.decide_chunk(session, eve, None, chosen, decision, source="192.0.2.1")
+        assert refused.status == ApprovalNotFound.status
+        for verb in (TaskVerb.RETRY, TaskVerb.RESUME):
+            with pytest.raises(TaskNotFound):
+                await task_service.act(session, eve, asked.task_id, verb)
+        with pytest.raises(TaskNotFound):
+            await task_service.retry_edited(session, eve, asked.task_id, {})
+        with pytest.raises(TaskNotFound):
+            await task_service.run_now(session, eve, asked.task_id)
+        async with database.write("system") as other:
+            await other.execute(text("SELECT FROM runs FOR UPDATE NOWAIT"))
+            await other.execute(text("SELECT FROM tasks FOR UPDATE NOWAIT"))

@@ -1,6 +1,6 @@
 """One task's page: its story, a retry with another payload, resolving; and a new task by the form of its kind."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from holdgate.tasks.service import TaskRequest
 from holdgate.tasks.states import TaskState
 from holdgate.web import zone
 from tests.elements import elements, texts
-from tests.factories.approvals import principal, put_question
+from tests.factories.approvals import decided, principal, put_question
 from tests.factories.bulk import buried
 from tests.factories.people import Browser, words
 from tests.factories.site import browser_of
@@ -49,11 +49,11 @@ async def test_mails_questions_and_decisions_stand_in_one_story_with_the_receipt
     asked = await put_question(database, settings)
     owner = await principal(database)
     async with browser_of(transport, owner) as browser:
-        decided = await browser.send_form(
+        sent = await browser.send_form(
             f"/approvals/{asked.approval_id}/decision",
             {"version": asked.version, "answer.wish": "typed", "decision": "approve"},
         )
-        assert decided.status_code == 303, words(decided)
+        assert sent.status_code == 303, words(sent)
         page = await browser.get(f"/tasks/{asked.task_id}")
     said = words(page)
     order = [
@@ -240,6 +240,19 @@ async def test_the_times_of_a_new_task_are_those_of_whoever_fills_it_in(database
 def test_an_hour_that_the_clocks_leave_out_is_refused() -> None:
     with pytest.raises(ValueError, match="That time doesn’t exist"):
         zone.moment("2031-03-30T02:30", ZoneInfo("Europe/Vienna"))
+
+
+async def test_nobody_shortens_the_time_in_which_an_approval_can_be_undone_though_the_priority_is_another_now(
+    database: Database, settings: Settings, transport: httpx.ASGITransport
+) -> None:
+    asked = await decided(database, settings, take_back=timedelta(minutes=5))
+    here = f"/tasks/{asked.task_id}"
+    async with browser_of(transport, await principal(database)) as owner:
+        for _ in range(2):
+            assert not elements(await owner.get(here), "form", action=f"{here}/run-now")
+            assert (await owner.send_form(f"{here}/run-now", {})).status_code == 409
+            assert (await owner.send_form(f"{here}/priority", {"priority": "700"})).status_code == 303
+    assert (await task_of(database, asked.task_id)).state == "scheduled"
 
 
 async def test_a_task_is_started_now_once_more_earlier_and_compared(

@@ -8,6 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 
 from holdgate.approvals.errors import ApprovalNotFound
+from holdgate.approvals.models import Approval
 from holdgate.approvals.pages import review
 from holdgate.approvals.pages.comparison import Comparison
 from holdgate.approvals.pages.groups import SentTogether, checked, read_together, views
@@ -88,6 +89,7 @@ async def decide_together(request: WebRequest) -> Response[Any]:
         again = msgspec.structs.replace(sent, decision=told)
         return await _again(request, token, key, problem.status, again, message=str(problem))
     keys = {item.approval.id: key_of(item_token(token, item.recipient.id)) for item in session.open}
+    which = Approval.id.in_(list(keys)) & (Approval.alike == key)
     source = f"{client_address(request.scope)}, {len(chosen)} decided together"
     holder = principal(request.scope)
     results: list[Result] = []
@@ -95,7 +97,7 @@ async def decide_together(request: WebRequest) -> Response[Any]:
         async with database.write(f"recipient:{session.digest.email}") as write:
             decide = grouping.by_links(write, keys, source=source, holder=holder)
             chunk = chosen[start : start + grouping.CHUNK]
-            results += await grouping.decide_each(write, key, chunk, decision, decide, sent.forms)
+            results += await grouping.decide_each(write, which, chunk, decision, decide, sent.forms)
             await sessions.go_on(write, key_of(token))
     if all(not result.problem for result in results):
         return see_other(request, f"/review/session/{token}")

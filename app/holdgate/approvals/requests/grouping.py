@@ -14,7 +14,7 @@ from holdgate.approvals.errors import ApprovalNotFound
 from holdgate.approvals.models import Approval, Vote
 from holdgate.approvals.requests import deciding
 from holdgate.approvals.rules import queries
-from holdgate.approvals.rules.visibility import to_decide
+from holdgate.approvals.rules.visibility import to_decide, visible
 from holdgate.approvals.states import ApprovalState, HoldType
 from holdgate.approvals.values import Decision, fields_of
 from holdgate.core.db import WriteSession
@@ -137,7 +137,8 @@ async def decide_chunk(
     async def decide(approval_id: UUID, decision: Decision) -> None:
         await deciding.decide_signed_in(session, by, approval_id, decision, source=source, undo=undo, now=now)
 
-    return await decide_each(session, key, chunk, decided, decide, forms)
+    which = visible(by) if key is None else visible(by) & (Approval.alike == key)
+    return await decide_each(session, which, chunk, decided, decide, forms)
 
 
 def by_links(session: WriteSession, keys: Mapping[UUID, bytes], *, source: str, holder: Principal | None) -> Decide:
@@ -153,17 +154,15 @@ def by_links(session: WriteSession, keys: Mapping[UUID, bytes], *, source: str, 
 
 async def decide_each(
     session: WriteSession,
-    key: str | None,
+    which: ColumnElement[bool],
     chunk: Sequence[Chosen],
     decided: Decision,
     decide: Decide,
     forms: Forms = AS_PROPOSED,
 ) -> list[Result]:
-    """Each in a savepoint of its own."""
+    """Each in a savepoint of its own. `which` they may see at all: no other is locked."""
     known = await session.execute(
-        select(Approval.id, Approval.task_id, Approval.title).where(
-            Approval.id.in_([one.id for one in chunk]), true() if key is None else Approval.alike == key
-        )
+        select(Approval.id, Approval.task_id, Approval.title).where(Approval.id.in_([one.id for one in chunk]), which)
     )
     rows = {id: (task_id, title) for id, task_id, title in known}
     # All of them first, in their order: two who decide overlapping groups must not wait for each other.

@@ -18,7 +18,7 @@ from holdgate.approvals.rules import turn_queries
 from holdgate.approvals.rules.queries import another_version, id_before
 from holdgate.approvals.rules.recipient_queries import recipients_of
 from holdgate.approvals.rules.tally import Standing, standings_of
-from holdgate.approvals.rules.visibility import WAITS, asked, parameters_of, waits_for
+from holdgate.approvals.rules.visibility import WAITS, asked, parameters_of, visible, waits_for
 from holdgate.approvals.states import ApprovalState
 from holdgate.core.db import Session
 from holdgate.core.paging import Cursor, before_cursor, count_rows
@@ -266,7 +266,7 @@ async def detail(session: AsyncSession, approval_id: UUID, by: Principal) -> Det
         .join(Task, Task.id == Approval.task_id)
         .outerjoin(Run, Run.id == Task.run_id)
         .outerjoin(before, before.id == id_before())
-        .where(Approval.id == approval_id, true() if by.is_admin else asked(by))
+        .where(Approval.id == approval_id, visible(by))
     )
     row = found.first()
     if row is None:
@@ -282,7 +282,7 @@ async def open_question(session: AsyncSession, task_id: UUID, by: Principal) -> 
         select(Approval.id).where(
             Approval.task_id == task_id,
             Approval.state == ApprovalState.PENDING,
-            true() if by.is_admin else asked(by),
+            visible(by),
         )
     )
     approval_id = found.scalar_one_or_none()

@@ -14,6 +14,7 @@ from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import clock
 from holdgate.approvals.rules import clock_queries, events, queries, recipient_queries, undo_queries
 from holdgate.approvals.rules.access import asked_by_link, check_person
+from holdgate.approvals.rules.visibility import visible
 from holdgate.approvals.states import APPROVAL_MACHINE, ApprovalState, ApprovalVerb
 from holdgate.core.db import WriteSession
 from holdgate.core.errors import AppError
@@ -85,8 +86,8 @@ async def take_back_each(
     session: WriteSession, by: Principal, ids: Sequence[UUID], *, window: timedelta = timedelta()
 ) -> list[str]:
     """Each in a savepoint of its own. Returns a sentence for every one that was refused."""
-    known = await session.execute(select(Approval.task_id).where(Approval.id.in_(ids)).order_by(Approval.task_id))
-    for task_id in known.scalars():
+    theirs = select(Approval.task_id).where(Approval.id.in_(ids), visible(by)).order_by(Approval.task_id)
+    for task_id in (await session.execute(theirs)).scalars():
         await queries.lock_task(session, task_id)
     problems = []
     for id in ids:

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, true
 from sqlalchemy.orm import aliased
 
 from holdgate.approvals.models import Approval, Recipient, Vote
@@ -28,10 +28,20 @@ def _whose(by: Principal) -> _Whose:
 def asked(by: Principal) -> ColumnElement[bool]:
     """The person is among those asked, or the task is theirs and waits for its owner. Of a program that only asks:
     what it has asked for."""
+    return or_(*halves_asked(by))
+
+
+def halves_asked(by: Principal) -> list[ColumnElement[bool]]:
+    """The same, for a statement that looks for each on its own."""
     if by.asks_only:
-        return Approval.asker_id == by.asker_id
+        return [Approval.asker_id == by.asker_id]
     among = select(Recipient.approval_id).where(func.lower(Recipient.email) == by.email.lower()).scalar_subquery()
-    return or_(Approval.id.in_(among), Approval.owner_id == by.id)
+    return [Approval.id.in_(among), Approval.owner_id == by.id]
+
+
+def visible(by: Principal) -> ColumnElement[bool]:
+    """What this person may see at all: everything, for an administrator."""
+    return true() if by.is_admin else asked(by)
 
 
 def to_decide(by: Principal) -> ColumnElement[bool]:

@@ -92,7 +92,7 @@ async def show_task(request: WebRequest, user: SignedIn, read: Read, task_id: Fr
         live=state in UNFINISHED,
         # Of what has ended no time goes on.
         spans=spans_of(events, task.finished_at if task.finished_at else await lists.time_now(read)),
-        starts_now=waits and not lists.undoable(events),
+        starts_now=waits and not await lists.undoable(read, task_id),
         again=not _internal(task.kind),
         copied=_short(json_plain(payload)),
         curl=_short(_curl(request, task, payload)),

@@ -46,9 +46,14 @@ async def time_now(session: AsyncSession) -> datetime:
     return (await session.execute(select(func.now()))).scalar_one()
 
 
-def undoable(newest: Sequence[TaskEvent]) -> bool:
-    """Whether a task with these newest events is scheduled by an approval, which can be undone until then."""
-    return bool(newest) and newest[-1].verb in ("approve", "pause", "unpause") and newest[-1].to_state == "scheduled"
+_ASIDE = ("pause", "unpause", "prioritise")
+
+
+async def undoable(session: AsyncSession, task_id: UUID) -> bool:
+    """Whether a task that is scheduled is so by an approval, which can be undone until then. Its run may have been
+    paused meanwhile, or its priority changed."""
+    newest = select(TaskEvent.verb).where(TaskEvent.task_id == task_id, TaskEvent.verb.not_in(_ASIDE))
+    return await session.scalar(newest.order_by(TaskEvent.id.desc()).limit(1)) == TaskVerb.APPROVE.value
 
 
 def mine(scope: UUID | None) -> ColumnElement[bool]:
