@@ -63,9 +63,12 @@ async def test_an_answer_is_kept_when_its_person_says_so_and_found_again_in_othe
 ) -> None:
     notice = asks("q1", "What is your notice period?", "text")
     task_id = await ada.apply("learns", questions=[notice, WHY])
-    await tester.run(task_id)
+    waiting = [await ada.apply(f"waits-{n}", questions=more) for n, more in enumerate(([notice], [notice, WHY]))]
+    assert [await tester.run(each) for each in (task_id, *waiting)] == ["needs_input"] * 3
     await tester.decide(task_id, form={"q1": "a month", "why": "Trains.", KEEP: [notice["label"]]})
     assert await tester.run(task_id) == "pending_approval"
+    states = [(await tester.task(each)).state for each in waiting]
+    assert states == ["queued", "needs_input"], "a run asks once: those go on of which nothing else is missing"
     async with ada.database.read() as session:
         profile = await load_profile(session, ada.id)
     assert profile is not None and profile.answers == {"What is your notice period?": "a month"}

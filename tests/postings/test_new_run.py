@@ -190,7 +190,11 @@ async def test_strange_addresses_are_answered(browser: Browser, query: str) -> N
 async def test_a_profile_that_lacks_something_is_pointed_out(
     browser: Browser, database: Database, ada: Principal
 ) -> None:
-    assert "résumé" in notices(await browser.get("/runs/new"))["profile"]
+    preview = (await browser.import_text("title,company,url\nBinder,Press,https://press.example/1\n")).headers[
+        "location"
+    ]
+    for page in ("/runs/new", preview):
+        assert "résumé" in notices(await browser.get(page))["profile"], page
     async with database.write("system") as session:
         await session.execute(
             text(
@@ -200,7 +204,8 @@ async def test_a_profile_that_lacks_something_is_pointed_out(
             ),
             {"id": ada.id},
         )
-    assert "profile" not in notices(await browser.get("/runs/new"))
+    for page in ("/runs/new", preview):
+        assert "profile" not in notices(await browser.get(page)), page
 
 
 async def test_without_postings_the_page_leads_to_the_import(browser: Browser) -> None:

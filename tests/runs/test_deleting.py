@@ -95,6 +95,8 @@ async def test_tasks_on_which_people_have_decided_stay_with_the_page_of_their_ru
             assert not await session.scalar(select(retention.DELETED)), "the sweeper is done with it"
         assert elements(await browser.get(f"/runs/{run}"), data_notice="deleted")
         assert (await browser.get(f"/tasks/{asked.task_id}")).status_code == 200
+        refused = await browser.send_form(f"/tasks/{asked.task_id}/retry", {})
+        assert refused.status_code == 409, "a deleted run takes nothing more"
 
 
 async def test_the_tasks_of_a_deleted_run_are_in_the_archive_first(database: Database, settings: Settings) -> None:

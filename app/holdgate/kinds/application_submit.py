@@ -14,13 +14,13 @@ from uuid import UUID
 
 import msgspec
 
-from holdgate.accounts.profile.profiles import remember_answers
 from holdgate.approvals import versions
 from holdgate.kinds.application.compose import Given, compose
 from holdgate.kinds.application.noting import note_sent, sent_beside
 from holdgate.kinds.application.packet import CoverLetterForm, Missing, SiteReceipt, numbered
 from holdgate.kinds.application.questions import KEEP, learnt
 from holdgate.kinds.application.sending import send
+from holdgate.kinds.application.waiting import learn
 from holdgate.postings.service import KIND, Material
 from holdgate.runtime.attempts.context import Context
 from holdgate.runtime.errors import PermanentError
@@ -90,7 +90,7 @@ async def _ask(ctx: Context, question: str, n: int, missing: Missing) -> dict[st
     answer = await ctx.ask(question, title=title, show=missing.shown(), fields=missing.fields)
     kept = learnt(missing.fields, answer.form)
     if kept and ctx.owner_id is not None:
-        await ctx.transact(numbered("learn", n), remember_answers, ctx.owner_id, kept)
+        await ctx.transact(numbered("learn", n), learn, ctx.owner_id, kept)
     return {name: value for name, value in answer.form.items() if name != KEEP}
 
 

@@ -34,3 +34,9 @@ async def holds_back(session: AsyncSession, task_id: UUID) -> bool:
 async def names_of(session: AsyncSession, run_ids: Sequence[UUID]) -> dict[UUID, str]:
     rows = await session.execute(select(Run.id, Run.name).where(Run.id.in_(run_ids)))
     return {id: name for id, name in rows}
+
+
+async def over_among(session: AsyncSession, run_ids: Sequence[UUID]) -> set[UUID]:
+    """Those that are cancelled or deleted: none of their tasks goes on."""
+    over = (Run.state == RunState.CANCELLED) | Run.deleted_at.is_not(None)
+    return set((await session.execute(select(Run.id).where(Run.id.in_(run_ids), over))).scalars())

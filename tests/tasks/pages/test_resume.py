@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select, update
 
-from holdgate.core.db import Database
+from holdgate.core.db import Database, WriteSession
 from holdgate.core.principal import Principal
 from holdgate.runs import service as runs
 from holdgate.runs.states import RunVerb
@@ -27,6 +27,14 @@ async def run_of(database: Database, by: Principal, n: int) -> tuple[UUID, list[
         return run_id, list(found.scalars())
 
 
+async def reject(session: WriteSession, ids: list[UUID]) -> None:
+    lease, none = func.now() + timedelta(minutes=1), {"lease_expires_at": None}
+    running = {"state": "running", "lease_expires_at": lease, "attempt": 1}
+    rejected = {"state": "rejected", "finished_at": func.now()}
+    for values in (running, none | {"state": "pending_approval"}, rejected):
+        await session.execute(update(Task).where(Task.id.in_(ids)).values(**values))
+
+
 async def test_what_can_be_resumed_is_listed_by_run_and_resumed_by_one_press(
     database: Database, member: Browser, ann: Principal
 ) -> None:
@@ -34,6 +42,11 @@ async def test_what_can_be_resumed_is_listed_by_run_and_resumed_by_one_press(
     paused, [waits] = await run_of(database, ann, 1)
     async with database.write(ann.actor) as session:
         await runs.act(session, ann, paused, RunVerb.PAUSE)
+    cancelled, [over] = await run_of(database, ann, 1)
+    async with database.write("system") as session:
+        await reject(session, [over])
+    async with database.write(ann.actor) as session:
+        await runs.act(session, ann, cancelled, RunVerb.CANCEL)  # and so its tasks stay ended
     rejected = await make_task(database, TaskState.REJECTED, owner_id=ann.id)
     asks = await make_task(database, TaskState.NEEDS_INPUT, owner_id=ann.id)
     await make_task(database, TaskState.EXPIRED, owner_id=other.id)
@@ -57,11 +70,7 @@ async def test_a_run_s_rejected_tasks_are_resumed_without_those_of_another(
     one, ids = await run_of(database, ann, 2)
     _, others = await run_of(database, ann, 1)
     async with database.write("system") as session:
-        lease, none = func.now() + timedelta(minutes=1), {"lease_expires_at": None}
-        running = {"state": "running", "lease_expires_at": lease, "attempt": 1}
-        rejected = {"state": "rejected", "finished_at": func.now()}
-        for values in (running, none | {"state": "pending_approval"}, rejected):
-            await session.execute(update(Task).where(Task.id.in_([*ids, *others])).values(**values))
+        await reject(session, [*ids, *others])
     sent = await member.send_form("/resume", {"run": str(one), "state": "rejected"})
     assert sent.status_code == 303
     await finish(database)

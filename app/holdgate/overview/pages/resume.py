@@ -56,6 +56,8 @@ async def show_resume(request: WebRequest, user: SignedIn, read: Read) -> Respon
 
 async def _page(session: Session, user: Principal) -> ResumePage:
     counts = await stats.counts_of_states(session, user.scope, [state.value for state in RESUMABLE])
+    over = await lookup.over_among(session, [run for run in counts if run])  # of which nothing goes on
+    counts = {run: states for run, states in counts.items() if run not in over}
     ids = sorted((run for run in counts if run), reverse=True)  # the newest first, as their ids tell
     names = await lookup.names_of(session, ids[:MOST_RUNS])
     every = [n for states in counts.values() for n in states.items()]

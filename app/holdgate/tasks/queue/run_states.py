@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
 
-# Of a run the queue knows its row's state, and no more.
+# Of a run the queue knows its row's state, and that one that was deleted takes nothing more, like a cancelled one.
 _IN_CANCELLED_RUN = text(
-    "SELECT EXISTS (SELECT FROM tasks t JOIN runs r ON r.id = t.run_id WHERE t.id = :id AND r.state = 'cancelled')"
+    "SELECT EXISTS (SELECT FROM tasks t JOIN runs r ON r.id = t.run_id"
+    " WHERE t.id = :id AND (r.state = 'cancelled' OR r.deleted_at IS NOT NULL))"
 )
 
 
@@ -22,7 +23,7 @@ async def in_cancelled_run(session: AsyncSession, task_id: UUID) -> bool:
 
 
 class RunStates(NamedTuple):
-    """Which of some tasks belong to a run that is cancelled or paused."""
+    """Which of some tasks belong to a run that is cancelled (or deleted), or paused."""
 
     cancelled: list[UUID]
     paused: list[UUID]
@@ -31,7 +32,7 @@ class RunStates(NamedTuple):
 _RUN_STATES = text(
     """
     WITH held AS (
-      SELECT id, state FROM runs
+      SELECT id, CASE WHEN deleted_at IS NULL THEN state ELSE 'cancelled' END AS state FROM runs
       WHERE id IN (SELECT run_id FROM tasks WHERE id = ANY(CAST(:ids AS uuid[]))) ORDER BY id FOR SHARE)
     SELECT t.id, held.state FROM tasks t JOIN held ON held.id = t.run_id
     WHERE t.id = ANY(CAST(:ids AS uuid[])) AND held.state IN ('cancelled', 'paused')
