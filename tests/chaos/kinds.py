@@ -109,3 +109,10 @@ async def blocks(ctx: Context, payload: Evidence) -> None:
     """Holds the event loop, as it must not."""
     await note(ctx, payload.name)
     time.sleep(payload.seconds)
+
+
+@kind("chaos.needs-a-file", max_attempts=1)
+async def needs_a_file(ctx: Context, payload: Evidence) -> None:
+    """Fails until somebody has put it there."""
+    if not (ctx.settings.data_dir / payload.name).exists():
+        raise RuntimeError("The file is not there yet.")
