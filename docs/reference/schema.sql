@@ -2736,6 +2736,8 @@ CREATE UNIQUE INDEX approvals_open_key ON holdgate.approvals USING btree (task_i
 
 CREATE INDEX approvals_open_since_idx ON holdgate.approvals USING btree (created_at) WHERE (state = 'pending'::text);
 
+CREATE INDEX approvals_owner_idx ON holdgate.approvals USING btree (owner_id) WHERE (state <> 'pending'::text);
+
 CREATE INDEX approvals_remind_idx ON holdgate.approvals USING btree (remind_at) WHERE ((state = 'pending'::text) AND (remind_at IS NOT NULL));
 
 CREATE INDEX approvals_step_idx ON holdgate.approvals USING btree (task_id, step, round);

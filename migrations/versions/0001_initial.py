@@ -1279,6 +1279,13 @@ def tables() -> None:
         postgresql_where=sa.text("state <> 'pending'"),
     )
     op.create_index(
+        "approvals_owner_idx",
+        "approvals",
+        ["owner_id"],
+        unique=False,
+        postgresql_where=sa.text("state <> 'pending'"),
+    )
+    op.create_index(
         "approvals_inbox_idx",
         "approvals",
         [sa.literal_column("coalesce(expires_at, '9000-01-01 00:00:00+00'::timestamptz)"), "id"],

@@ -4,29 +4,21 @@
 
 const KEYBOARD = window.matchMedia("(pointer: fine)");
 
-document.addEventListener("change", ({ target }) => {
-  const decision = target.closest("[data-decide]");
+function mark(decision) {
   const reason = decision?.querySelector("[name=reason]");
   if (reason) reason.required = Boolean(decision.querySelector("[data-why]:checked"));
+  return reason;
+}
+
+const markAll = () => document.querySelectorAll("[data-decide]").forEach(mark); // also what comes chosen, with an error
+
+document.addEventListener("change", ({ target }) => {
+  const reason = mark(target.closest("[data-decide]"));
   if (reason?.required && !document.activeElement?.matches("[type=radio]")) reason.focus({ focusVisible: true });
 });
 
-// Not while the decision of this tab is on its way: that one is no other's.
-document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  const sent = document.querySelector("#request form:is([data-sending], .htmx-request)");
-  if (detail.target.id === "elsewhere" && sent) detail.shouldSwap = false;
-});
-
-// Decided elsewhere while it was open here: nothing more to send, and what was typed stays, to copy (_elsewhere.html).
-document.addEventListener("htmx:afterSettle", () => {
-  const forms = document.querySelector("#elsewhere[data-decided]")?.parentElement.querySelectorAll("form:has([data-decide]), .fold > form");
-  for (const form of forms ?? []) {
-    for (const field of form.elements) {
-      if (field.matches("textarea, [type=text]")) field.readOnly = true;
-      else field.disabled = true;
-    }
-  }
-});
+markAll();
+document.addEventListener("htmx:afterSettle", markAll);
 
 document.addEventListener("keydown", (event) => {
   const { key, target, shiftKey, ctrlKey, isComposing } = event;

@@ -2,6 +2,7 @@
 // two requests. Links and forms with hx-trigger="pane consume" say what to fetch and where to put it; on a narrow screen, and
 // without this script, they lead and send as any other.
 
+import "./decided.js";
 import { renew } from "./keep.js";
 
 const WIDE = window.matchMedia("(min-width: 68.75rem)");
@@ -96,14 +97,20 @@ document.addEventListener("htmx:afterSettle", ({ detail }) => {
   if (elt.id !== "pane") return;
   coming = null;
   const undo = pane().querySelector("[data-undo]");
+  const elsewhere = requestConfig?.elt?.id === "standing" && document.activeElement !== document.body; // decided.js
   if (undo) leave(undo);
+  else if (!unasked) document.querySelector("#undo [data-told]")?.remove();
   mark();
   document.querySelector("[data-inbox]").dataset.inbox = "request";
+  document.querySelector(".inbox-list > h1[hidden]")?.removeAttribute("hidden");
   elt.closest(".inbox-pane").scrollTop = 0;
+  const wrong = pane().querySelector("[autofocus]"); // of a form with errors the first
+  wrong?.focus();
+  wrong?.scrollIntoView({ block: "center" });
   if (requestConfig?.verb === "post" && list()) setTimeout(() => renew(list()), SLIDE);
   // Whoever walks the list by j and k goes on there, whoever has just come is where they were, and who was quicker than this is in the request already.
   if (wanted) choose(wanted);
-  else if (!unasked && !document.activeElement?.closest("#pane")) pane().focus({ preventScroll: true });
+  else if (!unasked && !elsewhere && !document.activeElement?.closest("#pane")) pane().focus({ preventScroll: true });
   [wanted, unasked] = [null, false];
   if (pane().matches("[data-empty]")) fill();
 });

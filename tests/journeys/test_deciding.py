@@ -10,13 +10,12 @@ from holdgate.approvals.pages import review
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from tests import chromium
-from tests.factories.approvals import agree, approval_of, by_link, principal, put_question
+from tests.factories.approvals import ANN, BOB, approval_of, approve, by_link, principal, put_question
 from tests.factories.site import Served
 from tests.journeys.conftest import OpenPage
 
 pytestmark = pytest.mark.browser
 
-ANN = "ann@example.org"
 LETTER = FormField("letter", "Cover letter", "textarea", value="A line of the letter.\n" * 60, required=True)
 
 
@@ -53,6 +52,73 @@ async def test_on_a_narrow_screen_keys_lead_to_the_page_of_a_request_where_they_
     await expect(page).to_have_url(re.compile(f"/approvals/{second.approval_id}$"))
 
 
+async def test_beside_the_list_every_decision_says_what_became_of_it_and_an_error_has_the_focus(
+    database: Database, settings: Settings, open_page: OpenPage
+) -> None:
+    first, second = [await put_question(database, settings, recipients=(ANN,), title=f"Letter {n}") for n in (1, 2)]
+    page = await open_page(await principal(database, ANN), "/approvals", viewport={"width": 1440, "height": 900})
+    request, told, headings = page.locator("#request"), page.locator("#undo"), page.locator("h1:not([hidden])")
+    await expect(request).to_have_attribute("data-request", str(first.approval_id))
+    await expect(headings).to_have_count(1)
+    await page.keyboard.press("r")
+    reason = page.get_by_label("Reason")
+    await expect(reason).to_be_focused()
+    assert await reason.evaluate("field => field.required")
+    for key in (" ", "Enter"):  # which only the server finds to be no reason
+        await page.keyboard.press(key)
+    await expect(page.locator("#f-reason-error")).to_be_in_viewport()
+    await expect(reason).to_be_focused()
+    assert await reason.evaluate("field => field.required")
+    await page.keyboard.type("No")
+    await page.keyboard.press("Enter")
+    await expect(told).to_contain_text("“Letter 1”: rejected. The task ends here.")
+    await expect(request).to_have_attribute("data-request", str(second.approval_id))
+    await page.keyboard.press("a")
+    await page.keyboard.press("Enter")
+    await expect(told).to_contain_text("“Letter 2”: approved.")  # also when nothing comes after it
+    await expect(request).to_have_attribute("data-empty", "")
+    await page.goto(f"/approvals/{second.approval_id}")
+    await expect(headings).to_have_count(1)
+
+
+async def test_a_request_that_was_decided_elsewhere_says_so_and_keeps_what_was_typed(
+    database: Database, settings: Settings, open_page: OpenPage
+) -> None:
+    asked = await put_question(database, settings, recipients=(ANN, BOB))
+    ann = await principal(database, ANN)
+    page = await open_page(ann, f"/approvals/{asked.approval_id}", viewport={"width": 390, "height": 844})
+    await page.get_by_role("radio", name="Reject").check()
+    await page.get_by_label("Reason").fill("Too dear.")
+    await by_link(database, asked, 1, approve(asked))
+    await expect(page.locator("[data-notice=decided-meanwhile]")).to_contain_text(BOB, timeout=20_000)
+    await expect(page.locator("[data-typed]")).to_contain_text("Too dear.")
+    await expect(page.locator("[data-decide]")).to_have_count(0)
+
+
+async def test_a_second_tab_closes_itself_unless_something_was_typed_there(
+    database: Database, settings: Settings, open_page: OpenPage
+) -> None:
+    asked = await put_question(database, settings, recipients=(ANN,))
+    ann = await principal(database, ANN)
+    page = await open_page(ann, f"/approvals/{asked.approval_id}", viewport={"width": 1024, "height": 800})
+
+    async def tab() -> Page:
+        async with page.context.expect_page() as opened:
+            await page.evaluate("window.open(location.href, '_blank', 'noopener')")
+        await expect((await opened.value).locator("#standing")).to_be_attached()
+        return await opened.value
+
+    typed, idle = await tab(), await tab()
+    await typed.get_by_role("radio", name="Reject").check()
+    await typed.get_by_label("Reason").fill("Too dear.")
+    async with idle.expect_event("close", timeout=30_000):
+        await page.get_by_role("radio", name="Approve").check()
+        await page.get_by_role("button", name="Submit decision").click()
+    await expect(typed.locator("[data-notice=decided-meanwhile]")).to_contain_text("by you", timeout=30_000)
+    await expect(typed.locator("[data-typed]")).to_contain_text("Too dear.")
+    await expect(typed.locator("[data-decide]")).to_have_count(0)
+
+
 async def test_single_keys_do_nothing_for_who_has_switched_them_off(
     database: Database, settings: Settings, open_page: OpenPage
 ) -> None:
@@ -69,24 +135,6 @@ async def test_single_keys_do_nothing_for_who_has_switched_them_off(
     await page.keyboard.press("Escape")
     await page.keyboard.press("Control+k")
     await expect(page.get_by_label("Search pages, runs, tasks or IDs")).to_be_focused()
-
-
-async def test_a_tab_whose_request_is_decided_elsewhere_closes_its_form_and_keeps_what_was_typed(
-    database: Database, settings: Settings, open_page: OpenPage
-) -> None:
-    asked = await put_question(database, settings, recipients=(ANN, "bob@example.org"))
-    ann = await principal(database, ANN, admin=True)
-    page = await open_page(ann, f"/approvals/{asked.approval_id}", viewport={"width": 1024, "height": 800})
-    await page.get_by_text("Reject", exact=True).click()
-    reason = page.get_by_label("Reason")
-    await reason.fill("Half of a reason")
-    await by_link(database, asked, 1, agree(asked))
-    await expect(page.locator("[data-notice=decided-elsewhere]")).to_contain_text("bob@example.org", timeout=10_000)
-    await expect(reason).to_have_value("Half of a reason")
-    await expect(reason).not_to_be_editable()
-    await expect(page.get_by_role("button", name="Submit decision")).to_be_disabled()
-    await page.get_by_role("link", name="Show the outcome").click()
-    await expect(page.get_by_role("heading", level=1)).to_contain_text("Approved")
 
 
 async def boxes(page: Page) -> dict[str, FloatRect]:

@@ -8,8 +8,18 @@ from holdgate.core.text.zones import clock_of
 
 
 class ApprovalNotFound(NotFound):
+    def __init__(self, sentence: str = "No such request, or you’re not one of its approvers.") -> None:
+        super().__init__(sentence)
+
+
+class LinkUnknown(ApprovalNotFound):
+    """Of a personal link."""
+
     def __init__(self) -> None:
-        super().__init__("No such request, or you’re not one of its approvers.")
+        super().__init__(
+            "This link leads to no request: it was cut short, or the request is no longer stored. "
+            "Open the one in your newest email."
+        )
 
 
 class AlreadyDecided(Conflict):
@@ -17,7 +27,8 @@ class AlreadyDecided(Conflict):
 
     def __init__(self, outcome: str, by: str, at: datetime) -> None:
         self.outcome, self.by, self.at = outcome, by, at
-        super().__init__(f"Already {outcome} by {name_of(by)} at {clock_of(at)}. Your decision wasn’t recorded.")
+        word = "sent back for changes" if outcome == "changes_requested" else outcome
+        super().__init__(f"Already {word} by {name_of(by)} at {clock_of(at)}. Your decision wasn’t recorded.")
 
 
 class QuestionExpired(Gone):

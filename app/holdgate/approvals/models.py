@@ -72,6 +72,7 @@ class Approval(Base):
             "approvals_remind_idx", "remind_at", postgresql_where=text("state = 'pending' AND remind_at IS NOT NULL")
         ),
         Index("approvals_decided_idx", text("decided_at DESC"), postgresql_where=text("state <> 'pending'")),
+        Index("approvals_owner_idx", "owner_id", postgresql_where=text("state <> 'pending'")),
         CheckConstraint("(asker IS NULL) = (asker_id IS NULL)", name="asker"),
         Index(
             "approvals_asker_open_idx", "asker_id", postgresql_where=text("state = 'pending' AND asker_id IS NOT NULL")

@@ -35,6 +35,11 @@ def local(at: DateTime | None) -> str:
     return f"{_local(at):%Y-%m-%d %H:%M:%S %Z}" if at else "–"
 
 
+def moment(text: str) -> DateTime:
+    """Of a time as receipts have it."""
+    return DateTime.fromisoformat(text)
+
+
 def clock(at: DateTime | None) -> str:
     """`10:05` today, `23 Nov, 10:05` on another day, in the zone of the person who looks; a dash for None."""
     if at is None:
@@ -200,6 +205,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "datetime": datetime,
     "local": local,
     "clock": clock,
+    "moment": moment,
     "zone": zone,
     "log_clock": log_clock,
     "day": day,

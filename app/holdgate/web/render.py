@@ -59,6 +59,7 @@ async def render(
     *,
     nav: str = "",
     fragment: str | Mapping[str, str] | None = None,
+    tells: str = "",
     status: int = 200,
     headers: Mapping[str, str] | None = None,
     cookies: list[Cookie] | None = None,
@@ -69,20 +70,22 @@ async def render(
     Args:
         view: one frozen object, the template's `view`.
         fragment: of a page with several parts that are fetched apart, by the id of the part.
+        tells: which of the parts shows `page.flash`, as the page does.
         nav: which entry of the navigation is the current one.
         status: 422 for a form that is shown again. From 400 on, what the transaction did is undone first.
         keep: do not undo it (a counted wrong guess).
     """
     if status >= 400 and not keep:
         await sessions.discard(request)
-    part = fragment.get(request.headers.get("HX-Target", "")) if isinstance(fragment, Mapping) else fragment
+    target = request.headers.get("HX-Target", "")
+    part = fragment.get(target) if isinstance(fragment, Mapping) else fragment
     partial = part is not None and wants_fragment(request)
     settings: Settings = request.app.state.settings
     page = page_of(
         request,
         nav=nav,
         waiting=0 if partial else await _waiting(request),
-        flash=() if partial else _flash(request),
+        flash=() if partial and target != (tells or None) else _flash(request),
     )
     chosen = part if partial and part is not None else template
     text = request.app.state.templates.get_template(chosen).render(view=view, page=page)

@@ -9,15 +9,26 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import event
 
-from holdgate.approvals.requests import inbox
+from holdgate.approvals.requests import inbox, narrowing
 from holdgate.approvals.states import HoldType
 from holdgate.core import paging
 from holdgate.core.config import Settings
 from holdgate.core.db import Database
 from holdgate.core.paging import parse_cursor
-from tests.elements import elements
-from tests.factories.approvals import ANN, BOB, BOSS, OWNER, letters, make_group, principal, put_question
-from tests.factories.people import words
+from tests.elements import elements, texts
+from tests.factories.approvals import (
+    ANN,
+    BOB,
+    BOSS,
+    OWNER,
+    approve,
+    by_link,
+    letters,
+    make_group,
+    principal,
+    put_question,
+)
+from tests.factories.people import Browser, words
 from tests.factories.site import browser_of, site_of
 from tests.statements import MOST
 
@@ -120,3 +131,28 @@ async def test_many_groups_take_no_more_statements(
             event.remove(database.engine.sync_engine, "before_cursor_execute", count)
     assert words(page).count("2 requests from “Letters”") == 3
     assert len(statements) <= MOST
+
+
+async def test_every_tab_says_how_many_it_holds_and_completed_up_to_a_bound(
+    database: Database, settings: Settings, site: httpx.ASGITransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = [await put_question(database, settings, recipients=(OWNER, ANN)) for _ in range(2)]
+    await put_question(database, settings, recipients=(ANN,))
+    for one in over:
+        await by_link(database, one, 0, approve(one))
+    monkeypatch.setattr(narrowing, "COUNTED_OVER", 2)
+
+    async def counts(browser: Browser, query: str = "") -> list[str]:
+        page = await browser.get(f"/approvals{query}")
+        [tabs] = re.findall(r'(?s)<nav class="tabs" aria-label="Approvals">.*?</nav>', page.text)
+        return texts(tabs, "span")
+
+    async with browser_of(site, await principal(database, ANN)) as ann:
+        assert await counts(ann) == ["1", "0", "1", "2"]
+        assert await counts(ann, "?q=nothing") == ["0", "0", "0", "0"]
+        monkeypatch.setattr(narrowing, "COUNTED_OVER", 1)
+        assert await counts(ann) == ["1", "0", "1", "1+"]
+    async with browser_of(site, await principal(database, OWNER)) as owner:
+        assert await counts(owner, "?show=decided") == ["0", "0", "1", "1+"]
+    async with browser_of(site, await principal(database, BOB)) as bob:
+        assert await counts(bob) == ["0", "0", "0", "0"]

@@ -98,7 +98,8 @@ def views(
 
 async def _group(session: Session, by: Principal, key: str, sent: SentTogether | None = None, **more: Any) -> GroupPage:
     items = await grouping.members(session, by, key)
-    run_id = await grouping.run_of(session, items[0]) if items else None
+    opens = bool(items) and by.scope in (None, items[0].owner_id)  # whoever does not own the run gets no link to it
+    run_id = await grouping.run_of(session, items[0]) if opens else None
     return _page(f"/approvals/group/{key}", items, sent, run_id=run_id, **more)
 
 
@@ -196,7 +197,7 @@ async def _decide(
     async with database.read() as read:
         decided = await undoing.offered_among(read, user, [result.id for result in results], window(request))
     word = DONE.get(decision.verb or "", "decided")
-    said = "" if wants_fragment(request) else f"{len(results)} {word}."
+    said = "" if wants_fragment(request) and decided else f"{len(results)} {word}."
     return see_other(request, here.to("/approvals", [one.id for one in decided]), said)
 
 

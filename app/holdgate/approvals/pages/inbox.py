@@ -15,6 +15,7 @@ from holdgate.accounts import service as accounts
 from holdgate.approvals.evidence import receipts
 from holdgate.approvals.evidence.deliveries import RecipientDelivery, deliveries
 from holdgate.approvals.evidence.form_diff import FieldChange, changes_of
+from holdgate.approvals.models import Approval
 from holdgate.approvals.pages.address import TABS, InboxAddress, id_of, read_address
 from holdgate.approvals.pages.question import (
     REFUSALS,
@@ -36,7 +37,7 @@ from holdgate.approvals.rules.events import events_of
 from holdgate.approvals.rules.undo_queries import Undoable
 from holdgate.approvals.states import ApprovalState
 from holdgate.core.config import Settings
-from holdgate.core.db import Session
+from holdgate.core.db import Session, WriteSession
 from holdgate.core.paging import Cursor, paginate
 from holdgate.core.principal import Principal
 from holdgate.tasks.models import Task
@@ -61,7 +62,7 @@ class Inbox(msgspec.Struct, frozen=True, kw_only=True):
 
     rows: list[InboxRow]
     replies: set[UUID]
-    tabs: list[tuple[str, str, str, int | None]]
+    tabs: list[tuple[str, str, str, int | str]]
     address: InboxAddress
     choices: InboxChoices
     email: str
@@ -118,7 +119,7 @@ async def show_inbox(
     view = Inbox(
         rows=shown.rows,
         replies={row.approval.id for row in shown.rows if inbox.owes_reply(row.approval, user)},
-        tabs=[(key, label, replace(here, show=key).to("/approvals"), counts.get(key)) for key, label in TABS],
+        tabs=[(key, label, replace(here, show=key).to("/approvals"), counts[key]) for key, label in TABS],
         address=here,
         choices=await narrowing.choices(read, user, here.show),
         email=user.email,
@@ -127,7 +128,7 @@ async def show_inbox(
         undo=await _undo(request, read, user, here),
     )
     parts = {"approvals": "approvals/_list.html", "pane": "approvals/_none.html"}
-    return await render(request, "approvals/list.html", view, nav="approvals", fragment=parts)
+    return await render(request, "approvals/list.html", view, nav="approvals", fragment=parts, tells="pane")
 
 
 async def _undo(request: WebRequest, session: Session, user: Principal, here: InboxAddress) -> list[Undoable]:
@@ -191,10 +192,12 @@ async def approval_page(
         changes=changes_of(detail.approval),
         deliveries=await deliveries(session, detail.approval.id, detail.recipients),
     )
-    parts = {"pane": "approvals/_request.html", "elsewhere": "approvals/_elsewhere.html"}
+    parts = {"pane": "approvals/_request.html", "standing": "approvals/_standing.html"}
     # Of a part that was fetched, htmx takes over no other refusal.
     status = 422 if status >= 400 and wants_fragment(request) else status
-    return await render(request, "approvals/detail.html", view, nav="approvals", fragment=parts, status=status)
+    return await render(
+        request, "approvals/detail.html", view, nav="approvals", fragment=parts, tells="pane", status=status
+    )
 
 
 @get("/tasks/{task_id:uuid}/question")
@@ -220,17 +223,25 @@ async def decide(request: WebRequest, user: SignedIn, write: Write, approval_id:
         await write.rollback()
         return await approval_page(request, write, user, approval_id, sent=sent, message=message, status=status)
     here = read_address(request)
-    undoable = bool(decided.goes_on_at or (decided.state == ApprovalState.REJECTED and window(request)))
-    done = [approval_id] if undoable else []
+    perhaps = decided.goes_on_at or (decided.state == ApprovalState.REJECTED and window(request))
+    offered = await undoing.offered_among(write, user, [approval_id], window(request)) if perhaps else []
+    done = [one.id for one in offered]
     if wants_fragment(request):
         following = await inbox.next_open(write, user, approval_id, here.show, here.only)
-        return see_other(request, here.to(f"/approvals/{following}" if following else "/approvals", done))
+        said = "" if done else await _outcome(write, decided)  # what can be undone says so itself
+        return see_other(request, here.to(f"/approvals/{following}" if following else "/approvals", done), said)
     if decided.state == ApprovalState.PENDING:
         return see_other(request, f"/approvals/{approval_id}")
-    task = await write.get_one(Task, decided.task_id, populate_existing=True)
+    return see_other(request, here.to("/approvals", done), await _outcome(write, decided))
+
+
+async def _outcome(session: WriteSession, decided: Approval) -> str:
+    """What a decision has led to, in a sentence or two."""
+    if decided.state == ApprovalState.PENDING:
+        return f"“{decided.title}”: your decision is recorded. Others still decide."
+    task = await session.get_one(Task, decided.task_id, populate_existing=True)
     what_next = "You can undo it for a while." if decided.goes_on_at else WHAT_NEXT.get(task.state, "")
-    said = f"“{decided.title}”: {decided.state.replace('_', ' ')}. {what_next}".strip()
-    return see_other(request, here.to("/approvals", done), said)
+    return f"“{decided.title}”: {decided.state.replace('_', ' ')}. {what_next}".strip()
 
 
 @post("/approvals/{approval_id:uuid}/take-back")

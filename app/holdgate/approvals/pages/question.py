@@ -44,6 +44,13 @@ from holdgate.web.http.request import WebRequest
 VERBS = (ApprovalVerb.APPROVE, ApprovalVerb.REJECT, ApprovalVerb.REQUEST_CHANGES, ApprovalVerb.ANSWER)
 OPTION = "option:"  # before the name of a chosen option, so that none can be taken for ours
 ANSWER = "answer."  # prefix of a form's fields, so that none can be taken for ours
+BESIDE = {
+    "reason": "Reason",
+    "question": "Your question",
+    "answer": "Your reply",
+    "to": "Colleague’s email",
+    "note": "Note",
+}
 FILE = "file."  # of its controls for files
 REFUSALS = (
     Invalid,
@@ -180,6 +187,16 @@ class QuestionView(msgspec.Struct, frozen=True, kw_only=True):
         """What came back, under the names the form has for it."""
         labels = {field.name: field.label for field in self.fields}
         return [(labels.get(name, name), as_text(value)) for name, value in (self.approval.answer or {}).items()]
+
+    @property
+    def entered(self) -> list[tuple[str, str]]:
+        """What was sent and does not count, under its names: of the form what is not as it was shown."""
+        labels = {field.name: (field.label, as_text(field.value)) for field in self.fields}
+        texts = {name: as_text(value).replace("\r\n", "\n") for name, value in (self.sent.answers or {}).items()}
+        beside = {"reason": self.sent.reason, **self.sent.detour}
+        changed = [(name, text) for name, text in texts.items() if text and text != labels.get(name, ("", ""))[1]]
+        written = [(label, beside[name]) for name, label in BESIDE.items() if beside.get(name, "").strip()]
+        return written + [(labels.get(name, (name, ""))[0], text) for name, text in changed]
 
     def value(self, field: FormField) -> Any:
         """As just sent, or as it was filled in for an approval that was taken back, or as proposed."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from holdgate.accounts import service as accounts
 from holdgate.approvals.models import Approval
 from holdgate.approvals.requests import clock
 from holdgate.approvals.rules import deadlines, digest_queries, events, recipient_queries
@@ -19,6 +20,7 @@ from holdgate.core.tokens import digest as hash_of
 from holdgate.core.tokens import mint
 from holdgate.mail.errors import NotNeeded
 from holdgate.mail.letters import PlainLetter
+from holdgate.runs import lookup as runs
 
 MOST_LINES = 10  # requests named in the email; the page has all
 
@@ -43,7 +45,9 @@ class ApprovalDigest(PlainLetter):
         ends = {item.approval.id: deadlines.ends_at(item.approval, now) for item in told}
         first = min((end for end in ends.values() if end), default=None)
         others = [item for item in await digest_queries.items(session, digest) if item.recipient.turn == "waiting"]
-        lines = [(_title(item.approval), deadlines.written(ends[item.approval.id], zone)) for item in told[:MOST_LINES]]
+        named = [item.approval for item in told[:MOST_LINES]]
+        about = await _about(session, named)
+        lines = [(_title(one), deadlines.written(ends[one.id], zone), about[one.id]) for one in named]
         return {
             "to": digest.email,
             "n": len(told),
@@ -98,6 +102,21 @@ def _left(first: datetime | None, now: datetime) -> Any:
 
 async def _note(session: WriteSession, item: DigestRequest, verb: str, told: dict[str, str]) -> None:
     await events.record(session, item.approval.id, verb, "system", recipient_id=item.recipient.id, data=told)
+
+
+async def _about(session: WriteSession, approvals: Sequence[Approval]) -> dict[UUID, str]:
+    """Who asks, for which run and kind of task, by the requests' ids."""
+    emails = await accounts.emails_of(session, [one.owner_id for one in approvals if one.owner_id])
+    tasks = await digest_queries.tasks_of(session, [one.id for one in approvals])
+    names = await runs.names_of(session, [run_id for _, run_id in tasks.values() if run_id])
+    found = {}
+    for one in approvals:
+        owner = emails.get(one.owner_id, "") if one.owner_id else ""
+        program = f"{unlinked(one.asker)}, a program of {owner or 'nobody here'}" if one.asker else ""
+        kind, run_id = tasks[one.id]
+        parts = (program or owner or "Holdgate", names.get(run_id, "") if run_id else "", kind)
+        found[one.id] = " · ".join(part for part in parts if part)
+    return found
 
 
 def _title(approval: Approval) -> str:

@@ -23,6 +23,7 @@ from holdgate.core.tokens import digest, mint
 from holdgate.mail.errors import NotNeeded
 from holdgate.mail.letters import PlainLetter
 from holdgate.runs import lookup as runs
+from holdgate.tasks.models import Task
 
 MOST_ROWS = 20  # of what is shown
 
@@ -156,9 +157,12 @@ class QuestionBack(PlainLetter):
         approval = await session.get(Approval, note.approval_id) if note else None
         if note is None or approval is None or note.ended_at or approval.state != ApprovalState.PENDING:
             raise NotNeeded("The request is no longer pending.")
+        task = await session.get_one(Task, approval.task_id)
         return {
             "title": approval.title,
             "asker": note.asked_by,
+            "kind": task.kind,
+            "run_name": await runs.name_of(session, task.run_id) if task.run_id else "",
             "question": note.question,
             "url": f"{settings.base_url}/approvals/{approval.id}",
         }

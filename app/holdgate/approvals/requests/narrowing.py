@@ -5,11 +5,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy import ColumnElement, CompoundSelect, Select, func, or_, select, true, union
 
 from holdgate.accounts import service as accounts
 from holdgate.approvals.models import Approval
-from holdgate.approvals.rules.visibility import asked, to_come, waits_for
+from holdgate.approvals.rules.visibility import asked, halves_asked, to_come, visible, waits_for
 from holdgate.approvals.states import ApprovalState
 from holdgate.core.db import Session
 from holdgate.core.principal import Principal
@@ -19,6 +19,7 @@ from holdgate.runs.models import Run
 from holdgate.tasks.models import Task
 
 COUNTED = 1000  # requests of a tab, at most
+COUNTED_OVER = 100  # of those that are over, which are ever more
 
 
 class InboxFilter(msgspec.Struct, frozen=True):
@@ -70,20 +71,29 @@ def tab(which: str, by: Principal) -> ColumnElement[bool]:
         return waits_for(by)
     if which == "later":
         return to_come(by)
-    return (Approval.state == ApprovalState.PENDING) & (true() if by.is_admin else asked(by))
+    return (Approval.state == ApprovalState.PENDING) & visible(by)
 
 
-async def counts(session: Session, by: Principal, only: InboxFilter) -> dict[str, int]:
-    """How many requests the open tabs hold, at most `COUNTED` each. One statement."""
-    tabs = ("mine", "later", "all")
-    narrowed = only.condition()
-    limited = [
-        select(Approval.id).join(Task, Task.id == Approval.task_id).where(tab(which, by), narrowed).limit(COUNTED)
-        for which in tabs
-    ]
-    counted = [select(func.count()).select_from(each.subquery()).scalar_subquery() for each in limited]
+async def counts(session: Session, by: Principal, only: InboxFilter) -> dict[str, int | str]:
+    """How many requests the tabs hold; "1,000+" of more than are counted. One statement."""
+    most = {"mine": COUNTED, "later": COUNTED, "all": COUNTED, "decided": COUNTED_OVER}
+    found = [_over(by, only) if which == "decided" else _among(tab(which, by), only, COUNTED) for which in most]
+    counted = [select(func.count()).select_from(each.subquery()).scalar_subquery() for each in found]
     row = (await session.execute(select(*counted))).one()
-    return dict(zip(tabs, row, strict=True))
+    return {which: f"{most[which]:,}+" if n > most[which] else n for which, n in zip(most, row, strict=True)}
+
+
+def _among(which: ColumnElement[bool], only: InboxFilter, most: int) -> Select[UUID]:
+    """Their ids: one more than are counted."""
+    ids = select(Approval.id).where(which).limit(most + 1)
+    return ids.join(Task, Task.id == Approval.task_id).where(only.condition()) if only.narrows else ids
+
+
+def _over(by: Principal, only: InboxFilter) -> CompoundSelect[UUID]:
+    """Each half by its index, so that a few of one person are not looked for among all there are."""
+    over = Approval.state != ApprovalState.PENDING
+    halves = [_among(over & half, only, COUNTED_OVER).subquery() for half in halves_asked(by)]
+    return union(*(select(half.c.id) for half in halves)).limit(COUNTED_OVER + 1)
 
 
 async def choices(session: Session, by: Principal, which: str) -> InboxChoices:

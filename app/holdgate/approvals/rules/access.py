@@ -4,7 +4,7 @@ from uuid import UUID
 
 from holdgate.accounts import service as accounts
 from holdgate.accounts.errors import AccessEnded
-from holdgate.approvals.errors import ApprovalNotFound, NotAsked, SelfApproval, SignInNeeded
+from holdgate.approvals.errors import ApprovalNotFound, LinkUnknown, NotAsked, SelfApproval, SignInNeeded
 from holdgate.approvals.models import Approval, Recipient
 from holdgate.approvals.rules import recipient_queries
 from holdgate.approvals.rules.recipient_queries import Asked
@@ -16,10 +16,10 @@ from holdgate.core.text.addresses import canonical_address
 
 
 async def holder_of(session: Session, token_hash: bytes) -> Asked:
-    """The person of a link, and what they were asked. Raises ApprovalNotFound; AccessEnded for a disabled person."""
+    """The person of a link, and what they were asked. Raises LinkUnknown; AccessEnded for a disabled person."""
     asked = await recipient_queries.by_link(session, token_hash)
     if asked is None:
-        raise ApprovalNotFound
+        raise LinkUnknown
     if await accounts.disabled_among(session, [asked.recipient.email]):
         raise AccessEnded
     return asked
@@ -34,13 +34,13 @@ async def asked_by_link(
         holder: who is signed in where the link is used; whoever started it does not decide it by another's link either.
 
     Raises:
-        ApprovalNotFound
+        LinkUnknown
         SignInNeeded: the link alone is not enough.
         SelfApproval
     """
     asked = await recipient_queries.by_link(session, token_hash)
     if asked is None:
-        raise ApprovalNotFound
+        raise LinkUnknown
     if asked.approval.level != "link":
         raise SignInNeeded
     if holder is not None and canonical_address(holder.email) in await barred_from(session, asked.approval):

@@ -13,6 +13,7 @@ from holdgate.approvals.models import Approval, Recipient
 from holdgate.approvals.rules.models import Digest, DigestLink
 from holdgate.approvals.rules.queries import at
 from holdgate.core.db import WriteSession
+from holdgate.tasks.models import Task
 
 # While somebody acts in a session, what is new waits for them there; so long after, it is mailed.
 _RECENTLY = text(
@@ -175,3 +176,11 @@ async def postpone(session: WriteSession, ids: Sequence[UUID], until: datetime) 
 async def join(session: WriteSession, ids: Sequence[UUID], digest_id: UUID) -> None:
     values: dict[str, Any] = {"digest_id": digest_id}
     await session.execute(update(Recipient).where(Recipient.id.in_(ids)).values(values))
+
+
+async def tasks_of(session: AsyncSession, approval_ids: Sequence[UUID]) -> dict[UUID, tuple[str, UUID | None]]:
+    """The kind of the task that each of these requests holds, and its run."""
+    query = select(Approval.id, Task.kind, Task.run_id).join(Task, Task.id == Approval.task_id)
+    return {
+        id: (kind, run_id) for id, kind, run_id in await session.execute(query.where(Approval.id.in_(approval_ids)))
+    }
