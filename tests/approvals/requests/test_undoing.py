@@ -345,6 +345,8 @@ async def test_who_names_what_is_not_theirs_locks_nothing_of_it(database: Databa
         chosen = [Chosen(asked.approval_id, asked.version)]
         [refused] = await grouping.decide_chunk(session, eve, None, chosen, decision, source="192.0.2.1")
         assert refused.status == ApprovalNotFound.status
+        with pytest.raises(ApprovalNotFound):
+            await deciding.decide_signed_in(session, eve, asked.approval_id, decision, source="192.0.2.1")
         for verb in (TaskVerb.RETRY, TaskVerb.RESUME):
             with pytest.raises(TaskNotFound):
                 await task_service.act(session, eve, asked.task_id, verb)

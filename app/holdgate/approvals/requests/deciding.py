@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Insert
+from sqlalchemy import ColumnElement, Insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.accounts import service as accounts
@@ -28,6 +28,7 @@ from holdgate.approvals.requests import proposing
 from holdgate.approvals.rules import events, policy_queries, queries, recipient_queries, upload_queries
 from holdgate.approvals.rules.access import answered_by_owner, asked_by_link, check_person
 from holdgate.approvals.rules.tally import Standing, standing_of
+from holdgate.approvals.rules.visibility import visible
 from holdgate.approvals.states import ApprovalState, ApprovalVerb, HoldType
 from holdgate.approvals.values import Decision, choices_of, fields_of
 from holdgate.core.db import Session, WriteSession
@@ -74,7 +75,7 @@ async def decide_signed_in(
     Args:
         undo: how long an approved task waits at least, so that the approval can be undone.
     """
-    taken = await _take(session, approval_id, by.email, now)
+    taken = await _take(session, approval_id, by.email, now, visible(by))
     _check_decider(taken.approval, taken.people, by)
     return await _decide(session, taken, decision, by=by.email, source=f"signed in, {source}", undo=undo, now=now)
 
@@ -109,9 +110,16 @@ class _Taken(NamedTuple):
     disabled: bool
 
 
-async def _take(session: WriteSession, approval_id: UUID, email: str, now: datetime | None) -> _Taken:
-    """The request first: whom it asks may be another once its lock is had. Raises ApprovalNotFound."""
-    taken = await policy_queries.take(session, approval_id, now=now)
+async def _take(
+    session: WriteSession,
+    approval_id: UUID,
+    email: str,
+    now: datetime | None,
+    which: ColumnElement[bool] = policy_queries.EVERY,
+) -> _Taken:
+    """The request first: whom it asks may be another once its lock is had. `which` they may see at all: no other is
+    locked. Raises ApprovalNotFound."""
+    taken = await policy_queries.take(session, approval_id, which, now=now)
     if taken is None:
         raise ApprovalNotFound
     people, known = await recipient_queries.recipients_with(session, approval_id, access_of(email))

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Insert, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Insert, and_, insert, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,6 +21,9 @@ async def run_of(session: AsyncSession, task_id: UUID) -> UUID | None:
     return (await session.execute(select(Task.run_id).where(Task.id == task_id))).scalar_one()
 
 
+EVERY = true()
+
+
 class Taken(NamedTuple):
     """A request that stays as it is until the transaction ends. `open`: it can still be decided."""
 
@@ -28,12 +31,14 @@ class Taken(NamedTuple):
     open: bool
 
 
-async def take(session: WriteSession, approval_id: UUID, *, now: datetime | None = None) -> Taken | None:
-    """Its task is locked, then it, whatever its state."""
+async def take(
+    session: WriteSession, approval_id: UUID, which: ColumnElement[bool] = EVERY, *, now: datetime | None = None
+) -> Taken | None:
+    """Its task is locked, then it, whatever its state. `which`: no other is locked."""
     found = await session.execute(
         select(Approval, _open(now))
         .join(Task, Task.id == Approval.task_id)
-        .where(Approval.id == approval_id)
+        .where(Approval.id == approval_id, which)
         .with_for_update(key_share=True, of=(Task, Approval))
         .execution_options(populate_existing=True)
     )
