@@ -42,6 +42,7 @@ HISTORY = 5_000  # tasks there before
 WARM_UP = 15.0  # seconds before memory is looked at
 ROOM = 500  # tasks that are kept ready
 AT_ONCE = 64  # connections; more requests under way are late
+IDLE = 2.0  # seconds after which a connection is not used again
 MORE_MEMORY = 1.1, 20.0  # so many times, and so many MB beside
 
 _READY = text(
@@ -66,15 +67,15 @@ class Connections:
 
     def __init__(self, ports: list[int]) -> None:
         self._ports = itertools.cycle(ports)
-        self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        # With the time since which each is idle, the newest last: the server ends those that are so for five seconds.
+        self._free: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = []
         self.under_way = 0
 
     async def ask(self, request: bytes) -> int:
         """The status of the whole answer."""
         self.under_way += 1
         try:
-            kept = self._free.pop() if self._free else await asyncio.open_connection("127.0.0.1", next(self._ports))
-            reader, writer = kept
+            reader, writer = await self._connection()
             writer.write(request)
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             _, _, length = head.partition(b"content-length: ")
@@ -82,10 +83,18 @@ class Connections:
             if b"connection: close" in head:
                 writer.close()
             else:
-                self._free.append(kept)
+                self._free.append((time.monotonic(), reader, writer))
             return int(head[9:12])
         finally:
             self.under_way -= 1
+
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while self._free:
+            since, reader, writer = self._free.pop()
+            if time.monotonic() - since < IDLE:
+                return reader, writer
+            writer.close()
+        return await asyncio.open_connection("127.0.0.1", next(self._ports))
 
 
 async def send(connections: Connections, requests: list[bytes], rate: float, seconds: float, seen: Seen) -> None:
@@ -103,6 +112,8 @@ async def send(connections: Connections, requests: list[bytes], rate: float, sec
             return
         seen.seconds.append(time.perf_counter() - began)
         seen.statuses[status] += 1
+        if status >= 500:
+            seen.failed.append(f"{status} {request.partition(b' HTTP')[0].decode()}")
 
     began = time.perf_counter()
     for number in range(int(rate * seconds)):
