@@ -76,10 +76,16 @@ document.addEventListener("submit", (event) => {
   open(form);
 }, true);
 
+// The ids of the requests that a form has decided, of which not all can be undone.
+function sent(form) {
+  const items = [...form.querySelectorAll(form.querySelector("[name=all]:checked") ? "[name=shown]" : "[name=item]:checked")];
+  return items.length ? items.map((item) => item.value.split(":")[0]) : [form.getAttribute("hx-post")?.match(/approvals\/([0-9a-f-]{36})/)?.[1]];
+}
+
 // The decided rows leave the list, and the way back stands above the pane for as long as it can be used.
-function leave(undo) {
+function leave(undo, form) {
   document.getElementById("undo")?.replaceChildren(undo);
-  const gone = undo.dataset.undo.split(" ").map(row).filter(Boolean);
+  const gone = (form ? sent(form) : undo.dataset.undo.split(" ")).map(row).filter(Boolean);
   for (const each of gone) each.dataset.gone = "";
 }
 
@@ -98,7 +104,7 @@ document.addEventListener("htmx:afterSettle", ({ detail }) => {
   coming = null;
   const undo = pane().querySelector("[data-undo]");
   const elsewhere = requestConfig?.elt?.id === "standing" && document.activeElement !== document.body; // decided.js
-  if (undo) leave(undo);
+  if (undo) leave(undo, requestConfig?.verb === "post" ? requestConfig.elt : null);
   else if (!unasked) document.querySelector("#undo [data-told]")?.remove();
   mark();
   document.querySelector("[data-inbox]").dataset.inbox = "request";
