@@ -155,7 +155,7 @@ def templates(tmp_path: Path) -> Path:
     for name in ("base.html", "bare.html"):
         (made / name).write_text(frame)
     (made / "page.html").write_text(
-        '<html>{% for level, text in page.flash %}<p data-level="{{ level }}">{{ text }}</p>{% endfor %}'
+        '<html>{% for each in page.flash %}<p data-level="{{ each.level }}">{{ each.text }}</p>{% endfor %}'
         '{% include "_part.html" %}<input type="hidden" name="_csrf_token" value="{{ page.csrf_token }}">'
         "waiting={{ page.waiting }} {{ view.form.error('title') }}</html>"
     )
