@@ -36,6 +36,9 @@ LOOKS: tuple[tuple[ViewportSize, Any, dict[str, Any]], ...] = (
 )
 # A page that is meant to be refused is one failed request to the browser's console.
 REFUSED = "Failed to load resource: the server responded with a status of 4"
+# Rows that what is in them does not fit into, so that they lie over one another.
+CRAMPED = "[...document.querySelectorAll('tbody tr')].filter(row => [...row.children].some(cell => cell.rowSpan === 1 \
+    && cell.getBoundingClientRect().bottom > row.getBoundingClientRect().bottom + 1)).map(row => row.innerText)"
 FEWER_ALIKE = "document.querySelectorAll('tbody tr:nth-child(n + 13), details.panel:nth-child(n + 5)') \
     .forEach(each => each.remove())"
 
@@ -100,6 +103,7 @@ async def looked_at(seen: Seen, path: str, signed_in: bool) -> None:
             await page.set_viewport_size(size)
             width = await page.evaluate(TOO_WIDE)
             assert width <= 0, f"{width} px too wide at {size['width']}"
+            assert (cramped := await page.evaluate(CRAMPED)) == [], f"{size['width']} px\n" + "\n".join(cramped)
         for size, scheme, rules in LOOKS:
             if rules is not EVERYTHING:  # one row looks like the other
                 await page.evaluate(FEWER_ALIKE)
