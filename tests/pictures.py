@@ -122,13 +122,16 @@ async def interesting(page: Page, started: Dev, base: str) -> str:
     await until(lambda: listed(page, "/approvals", "tr[id^=approval-]", 5))
     for decision in (*["Approve"] * 3, "Reject"):
         await page.goto("/approvals")
-        await page.locator("tr[id^=approval-] .main-cell a", has_text="Apply for").first.click()
-        await page.wait_for_url(re.compile("/approvals/[0-9a-f-]{36}$"))
+        await page.locator("#request[data-request]").wait_for()  # the first one has opened by itself
+        link = page.locator("tr[id^=approval-] .main-cell").get_by_role("link", name=re.compile("^Apply for")).first
+        decided = re.findall("[0-9a-f-]{36}", str(await link.get_attribute("href")))[0]
+        await link.click()
+        await page.locator(f"#request[data-request='{decided}']").wait_for()
         await page.get_by_label(decision, exact=True).check()
         if decision == "Reject":
             await page.get_by_label("Reason").fill("The salary is missing.")
         await page.get_by_role("button", name="Submit decision").click()
-        await page.locator("#undo", has_text="Undo").wait_for()
+        await page.locator(f"#undo [data-undo*='{decided}']").wait_for()
     await until(lambda: listed(page, f"{run}?state=succeeded", "tr[id^=task-]", 2))
     await until(lambda: shown(page, "/dead-letters", "PermanentError"))
     await until(lambda: shown(page, "/tasks?state=succeeded", "Renew the certificate"))
