@@ -45,8 +45,8 @@ fuzz: setup ## odd requests to every route of the API, many (FUZZ=500 examples e
 mutants: setup ## break the code at many places, one at a time; a test must notice each (ONLY="priority lease": places so named)
 	@$(BIN)/python -m tests.mutations $(ONLY)
 
-chaos: setup ## real servers under mixed load, struck by random faults (SEED=… tells one again, SECONDS=60, BOUND=30, CAMPAIGNS=1, WRITE=page)
-	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --seconds $(or $(SECONDS),60) --bound $(or $(BOUND),30) --campaigns $(or $(CAMPAIGNS),1) $(if $(WRITE),--write $(WRITE))
+chaos: setup ## real servers under mixed load, struck by random faults (SEED=… tells one again, SECONDS=60, BOUND=35, CAMPAIGNS=1, WRITE=page)
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --seconds $(or $(SECONDS),60) --bound $(or $(BOUND),35) --campaigns $(or $(CAMPAIGNS),1) $(if $(WRITE),--write $(WRITE))
 
 soak: setup ## 200 requests a second while workers work, for HOURS=1; memory and answers before and after
 	@$(BIN)/python -m bench.soak --hours $(or $(HOURS),1)

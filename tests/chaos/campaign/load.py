@@ -34,6 +34,7 @@ class Programs:
         self._client = httpx.AsyncClient(timeout=5, headers={"Authorization": f"Bearer {installation.token}"})
         self._number = 0
         self._followed: set[str] = set()  # applications
+        self._schedules: list[str] = []
         self._under_way: set[asyncio.Task[None]] = set()
         self._share: list[tuple[Callable[[], Awaitable[None]], int]] = [
             (self._work, 20),
@@ -59,7 +60,7 @@ class Programs:
         await self._post("/webhooks", {"url": f"{self._of.outside}/hooks", "events": events})
         for number in range(3):
             schedule = {"name": f"Schedule {number}", "kind": "sample.task", "cron": "* * * * *"}
-            await self._post("/schedules", schedule)
+            self._schedules.append((await self._post("/schedules", schedule))["id"])
 
     async def go_on(self, until: asyncio.Event) -> None:
         """Returns when everything under way has been answered."""
@@ -71,6 +72,8 @@ class Programs:
             job.add_done_callback(self._under_way.discard)
             await asyncio.sleep(self._chance.uniform(0.5, 1.5) * PAUSE)
         await asyncio.gather(*self._under_way)
+        for schedule_id in self._schedules:  # or a beat falls between the end of all work and the look at it
+            await self._post(f"/schedules/{schedule_id}/pause", {})
         await self._client.aclose()
 
     def _name(self, prefix: str) -> str:
@@ -237,4 +240,5 @@ class Programs:
             return None
         if answer.status_code >= 400 and answer.status_code not in BUSY:
             self._record.refused.append(f"GET {path}: {answer.status_code} {answer.text[:300]}")
-        return answer.json() if answer.status_code == 200 else None
+        is_json = "json" in answer.headers.get("Content-Type", "")  # a stream of events ends with its server
+        return answer.json() if answer.status_code == 200 and is_json else None
