@@ -13,7 +13,7 @@ from holdgate.core.db import Database, WriteSession
 from holdgate.core.postgres.connections import connection_string
 from holdgate.core.upkeep import Round, Upkeep
 from holdgate.feature import parts
-from holdgate.runtime import sweeper
+from holdgate.runtime import sweeper, workers
 from holdgate.runtime.sweeper import LOCK, Sweeper
 from holdgate.runtime.workers import NAME
 from tests.factories.workers import until
@@ -44,6 +44,28 @@ async def test_two_sweepers_never_do_a_beat_at_the_same_time(database: Database,
     assert await two._once(Upkeep("other", 1, other)) is True
     assert beats == ["slow", "other"]
     assert two.age() is not None
+
+
+async def test_a_web_server_that_was_killed_in_the_middle_of_a_statement_keeps_no_lock(
+    database: Database, servers: Servers
+) -> None:
+    """Whose end the network did not tell: nobody else ends it, and who repeats its request waits for the key."""
+    others = ("holdgate web", "somebody else")
+    half_said = [
+        await asyncpg.connect(connection_string(servers.database_url), server_settings={"application_name": name})
+        for name in others
+    ]
+    try:
+        for connection in half_said:
+            await connection.execute("BEGIN")
+            await connection.prepare("SELECT 1")  # the first half of it; the second never comes
+        async with database.write("system") as session:
+            assert await workers.end_frozen(session, timedelta(hours=1)) == [], "it may be on its way"
+            ended = await workers.end_frozen(session, timedelta(hours=1), others=timedelta())
+        assert ended == [half_said[0].get_server_pid()]
+    finally:
+        for connection in half_said:
+            connection.terminate()
 
 
 async def test_a_worker_frozen_in_the_middle_of_a_statement_does_not_keep_the_lock(

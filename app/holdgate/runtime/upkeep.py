@@ -13,13 +13,7 @@ from holdgate.tasks.queue import moves
 logger = log.get(__name__)
 
 # As workers.end_frozen. `:frozen` is how long a worker may leave a statement half said; the sweeper fills it in.
-_FROZEN = text(
-    """
-    EXISTS (SELECT FROM pg_stat_activity
-            WHERE application_name = :worker AND datname = current_database() AND usename = current_user
-              AND state = 'active' AND wait_event = 'ClientRead' AND state_change < now() - CAST(:frozen AS interval))
-    """
-).bindparams(worker=workers.NAME)
+_FROZEN = text(f"EXISTS (SELECT {workers.HALF_SAID})").bindparams(worker=workers.NAME, others=workers.OTHERS)
 _LOST = text("EXISTS (SELECT FROM tasks WHERE state = 'running' AND lease_expires_at < now())")
 
 

@@ -90,20 +90,25 @@ async def forget_dead(session: WriteSession) -> None:
     await session.execute(delete(Worker).where(Worker.seen_at < func.now() - FORGET))
 
 
-# The server waits for the second half, counts that as work, and ends it by no limit of its own.
-_END_FROZEN = text(
-    """
-    SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE application_name = :name AND datname = current_database() AND usename = current_user
-      AND state = 'active' AND wait_event = 'ClientRead' AND state_change < now() - CAST(:frozen AS interval)
-    """
-)
+# The server waits for the second half, counts that as work, and ends it by no limit of its own. `:worker` is the name
+# of workers' connections, `:frozen` for how long one of theirs may wait, `:others` how long any other one of ours.
+HALF_SAID = """
+    FROM pg_stat_activity
+    WHERE application_name LIKE 'holdgate %' AND datname = current_database() AND usename = current_user
+      AND state = 'active' AND wait_event = 'ClientRead'
+      AND state_change < now() - CASE WHEN application_name = :worker THEN CAST(:frozen AS interval)
+                                      ELSE CAST(:others AS interval) END
+"""
+OTHERS = timedelta(seconds=30)  # as long as a transaction may do nothing
+_END_FROZEN = text("SELECT pid, pg_terminate_backend(pid)" + HALF_SAID)
 
 
-async def end_frozen(session: WriteSession, limit: timedelta) -> list[int]:
-    """End connections whose worker was stopped, or cut off, between the two halves of a statement that was new to it:
-    the locks of its transaction would stay. Returns the server's process ids."""
-    return list((await session.execute(_END_FROZEN, {"name": NAME, "frozen": limit})).scalars())
+async def end_frozen(session: WriteSession, limit: timedelta, *, others: timedelta = OTHERS) -> list[int]:
+    """End connections whose program was stopped, killed or cut off between the two halves of a statement that was new
+    to it: the locks of its transaction would stay for as long as the network does not notice. Returns the server's
+    process ids."""
+    values = {"worker": NAME, "frozen": limit, "others": others}
+    return list((await session.execute(_END_FROZEN, values)).scalars())
 
 
 # Shared, so that those who look do not meet one another; it ends with the statement's transaction.
