@@ -143,9 +143,7 @@ async def task_list(session: Session, user: Principal, form: FilterForm, asked: 
         query=urlencode(wanted.params()),
         sort=asked.order.param,
         headings=_headings(address),
-        sorted_most=sorting.SORTED
-        if asked.order.column and (matching or sorting.SORTED + 1) > sorting.SORTED
-        else None,
+        sorted_most=sorting.SORTED if asked.order.column and (matching is None or matching > sorting.SORTED) else None,
         mail=wanted.mail,
         mail_count=_matching(mail, replace(wanted, mail=ONLY)) or 0,
         mail_url=address.of(mail=WITHOUT if not wanted.mail else ""),
