@@ -35,14 +35,16 @@ _TASKS = text(
     """
     INSERT INTO tasks (id, run_id, owner_id, subject, title, queue, kind, payload, priority, created_at, queued_at,
                        state, run_at)
-    SELECT gen_random_uuid(), :run, :owner, 'history:' || n,
+    SELECT CAST(overlay(CAST(gen_random_uuid() AS text) PLACING left(CAST(holdgate_first_id(at, 0) AS text), 13) FROM 1
+                        FOR 13) AS uuid), :run, :owner, 'history:' || n,
            'Application ' || n || ' to company ' || n % 977,
            CASE WHEN n % 10 = 0 THEN 'mail' ELSE 'default' END,
            (ARRAY['application.submit', 'email.send', 'http.request', 'report.generate', 'sample.task'])[1 + n % 5],
            jsonb_build_object('email', 'person' || n % 5000 || '@example.org', 'number', n),
-           50, now() - (CAST(:all AS int) - n) * interval '1 second', now(),
+           50, at, now(),
            CASE WHEN n % 100 < 97 THEN 'queued' ELSE 'scheduled' END, now() + interval '1 day'
-    FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS n
+    FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS n,
+         LATERAL (SELECT now() - (CAST(:all AS int) - n) * interval '1 second' AS at) AS o
     """
 )
 _OF_BATCH = """

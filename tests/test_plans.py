@@ -85,8 +85,8 @@ async def test_the_claim_walks_the_ready_index_in_order_without_sorting(crowded:
         ("SELECT id FROM tasks WHERE state = 'running' AND lease_expires_at < now() ORDER BY id", "tasks_running_idx"),
         ("SELECT id FROM tasks WHERE state IN ('scheduled', 'retrying') AND run_at <= now()", "tasks_due_idx"),
         (
-            "SELECT id FROM tasks WHERE state = 'queued' ORDER BY created_at DESC, id DESC LIMIT 50",
-            "tasks_state_created_idx",
+            "SELECT id FROM tasks WHERE state = 'queued' ORDER BY id DESC LIMIT 50",
+            "tasks_state_idx",
         ),
         (
             """SELECT id FROM tasks WHERE deadline_at <= now() AND finished_at IS NULL AND state <> 'running'
@@ -110,7 +110,7 @@ async def test_the_claim_walks_the_ready_index_in_order_without_sorting(crowded:
             "SELECT FROM tasks WHERE state = 'running' AND limited AND kind = 'a' LIMIT 5",
             "tasks_limited_running_idx",
         ),
-        ("SELECT id FROM tasks ORDER BY created_at DESC, id DESC LIMIT 50", "tasks_created_idx"),
+        ("SELECT id FROM tasks ORDER BY id DESC LIMIT 50", "tasks_pkey"),
         ("SELECT id FROM tasks WHERE state = 'dead_letter' AND fingerprint IS NULL LIMIT 5", "tasks_nameless_idx"),
         (
             "SELECT id FROM bulk_actions WHERE state IN ('running', 'waiting') AND due_at <= now()"
@@ -212,16 +212,16 @@ async def test_no_index_but_that_of_the_order_can_serve_a_claim(crowded: Databas
             TaskFilter(fingerprint=PRINT, states=("dead_letter",)),
             "tasks_open_errors_idx or tasks_died_idx or tasks_died_of_owner_idx",
         ),
-        (TaskFilter(states=("queued",)), "tasks_state_created_idx"),
-        (TaskFilter(), "tasks_created_idx"),
-        (TaskFilter(owner=str(UUID(int=1))), "tasks_owner_created_idx"),
+        (TaskFilter(states=("queued",)), "tasks_state_idx"),
+        (TaskFilter(), "tasks_pkey"),
+        (TaskFilter(owner=str(UUID(int=1))), "tasks_owner_idx"),
         (TaskFilter(ids=(UUID(int=1),)), "tasks_pkey"),
     ],
     ids=lambda value: str(value)[:60],
 )
 async def test_a_filtered_list_uses_an_index(buried: Database, wanted: TaskFilter, index: str) -> None:
     async with buried.read() as session:
-        listed = select(Task.id).where(wanted.where()).order_by(Task.created_at.desc(), Task.id.desc()).limit(51)
+        listed = select(Task.id).where(wanted.where()).order_by(Task.id.desc()).limit(51)
         with explaining(buried):
             plan = "\n".join((await session.execute(listed.with_only_columns(Task.title))).scalars())
     assert any(each in plan for each in index.split(" or ")), plan

@@ -613,6 +613,12 @@ BEGIN
   RETURN found_;
 END $$;
 
+CREATE FUNCTION holdgate.holdgate_first_id(at timestamp with time zone, days integer) RETURNS uuid
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT rpad(lpad(to_hex(greatest((extract(epoch FROM at) * 1000)::bigint + days * 86400000::bigint, 0)), 12, '0'), 32, '0')::uuid
+$$;
+
 CREATE FUNCTION holdgate.holdgate_front(queue_ text, priority_ integer, position_ bigint, line_ text DEFAULT ''::text) RETURNS bigint
     LANGUAGE plpgsql STABLE
     AS $$
@@ -645,6 +651,10 @@ DECLARE
   lane_ int;
   place_ bigint;
 BEGIN
+  IF NOT (holdgate_first_id(now(), -1) <= ALL (ids) AND holdgate_first_id(now(), 1) > ALL (ids)) THEN
+    RAISE EXCEPTION 'By their ids, these tasks come from a machine whose clock is more than a day off the database''s, %.', now()
+      USING HINT = 'Set its clock: run a time service (NTP) on every machine.', ERRCODE = 'invalid_parameter_value';
+  END IF;
   IF n_ = 1 THEN  -- for a single row the shares and lanes of many cost more than the row
     ids[1] := holdgate_insert_one(ids[1], kinds[1], payloads[1], queues[1], priorities[1], attempts[1], titles[1], runs[1],
                                   owners[1], subjects[1], run_ats[1], deadlines[1], states[1], at_);
@@ -932,12 +942,12 @@ CREATE FUNCTION holdgate.holdgate_tokens(l holdgate.kind_limits, at_ timestamp w
     AS $$ SELECT least(l.rate_count, l.tokens + greatest(0, extract(epoch FROM at_ - l.tokens_at)::float8) * l.rate_count
                               / extract(epoch FROM l.rate_per)::float8) $$;
 
-CREATE FUNCTION holdgate.holdgate_unindexed() RETURNS TABLE(task_id uuid, created_at timestamp with time zone, words tsvector)
+CREATE FUNCTION holdgate.holdgate_unindexed() RETURNS TABLE(task_id uuid, words tsvector)
     LANGUAGE plpgsql STABLE ROWS 10
     AS $$
 BEGIN
   RETURN QUERY
-  SELECT t.id, t.created_at, holdgate_words(t.kind, t.title, t.payload) || array_to_tsvector(ARRAY['@' || t.queue])
+  SELECT t.id, holdgate_words(t.kind, t.title, t.payload) || array_to_tsvector(ARRAY['@' || t.queue])
   FROM task_log e
   CROSS JOIN LATERAL (SELECT * FROM tasks WHERE id = e.task_id OFFSET 0) AS t
   WHERE e.xid >= (SELECT f.upto FROM log_followers f WHERE f.name = 'words') AND e.from_state IS NULL
@@ -1240,10 +1250,9 @@ CREATE FUNCTION holdgate.tasks_words_change() RETURNS trigger
     SET search_path TO 'holdgate', 'pg_temp'
     AS $$
 BEGIN
-  INSERT INTO task_words AS w (task_id, created_at, words)
-  VALUES (NEW.id, NEW.created_at,
-          holdgate_words(NEW.kind, NEW.title, NEW.payload) || array_to_tsvector(ARRAY['@' || NEW.queue]))
-  ON CONFLICT (task_id) DO UPDATE SET words = EXCLUDED.words, created_at = EXCLUDED.created_at;
+  INSERT INTO task_words (task_id, words)
+  VALUES (NEW.id, holdgate_words(NEW.kind, NEW.title, NEW.payload) || array_to_tsvector(ARRAY['@' || NEW.queue]))
+  ON CONFLICT (task_id) DO UPDATE SET words = EXCLUDED.words;
   RETURN NULL;
 END $$;
 
@@ -2010,7 +2019,6 @@ CREATE TABLE holdgate.resumes (
 CREATE TABLE holdgate.retention_walks (
     name text NOT NULL,
     began_at timestamp with time zone NOT NULL,
-    at timestamp with time zone NOT NULL,
     id uuid NOT NULL
 );
 
@@ -2223,20 +2231,17 @@ CREATE TABLE holdgate.task_minutes (
 
 CREATE TABLE holdgate.task_words (
     task_id uuid NOT NULL,
-    words tsvector NOT NULL,
-    created_at timestamp with time zone NOT NULL
+    words tsvector NOT NULL
 );
 
 CREATE VIEW holdgate.task_search AS
  SELECT task_words.task_id,
-    task_words.created_at,
     task_words.words
    FROM holdgate.task_words
 UNION ALL
  SELECT u.task_id,
-    u.created_at,
     u.words
-   FROM holdgate.holdgate_unindexed() u(task_id, created_at, words);
+   FROM holdgate.holdgate_unindexed() u(task_id, words);
 
 CREATE TABLE holdgate.task_stays (
     owner_id uuid,
@@ -2862,8 +2867,6 @@ CREATE UNIQUE INDEX task_transitions_usual_key ON holdgate.task_transitions USIN
 
 CREATE INDEX task_words_idx ON holdgate.task_words USING gin (words);
 
-CREATE INDEX tasks_created_idx ON holdgate.tasks USING btree (created_at, id);
-
 CREATE INDEX tasks_deadline_idx ON holdgate.tasks USING btree (deadline_at) WHERE ((deadline_at IS NOT NULL) AND (finished_at IS NULL));
 
 CREATE INDEX tasks_died_idx ON holdgate.tasks USING btree (fingerprint, finished_at, id) WHERE ((state = 'dead_letter'::text) AND (fingerprint IS NOT NULL) AND (resolved_at IS NULL));
@@ -2872,7 +2875,7 @@ CREATE INDEX tasks_died_of_owner_idx ON holdgate.tasks USING btree (owner_id, fi
 
 CREATE INDEX tasks_due_idx ON holdgate.tasks USING btree (run_at) WHERE (state = ANY (ARRAY['scheduled'::text, 'retrying'::text]));
 
-CREATE INDEX tasks_fingerprint_idx ON holdgate.tasks USING btree (fingerprint, created_at DESC, id DESC) INCLUDE (state, owner_id, finished_at, resolved_at) WHERE (fingerprint IS NOT NULL);
+CREATE INDEX tasks_fingerprint_idx ON holdgate.tasks USING btree (fingerprint, id DESC) INCLUDE (state, owner_id, finished_at, resolved_at) WHERE (fingerprint IS NOT NULL);
 
 CREATE INDEX tasks_limited_idx ON holdgate.tasks USING btree (kind, queue, priority DESC, "position") WHERE (((state || ''::text) = 'queued'::text) AND limited);
 
@@ -2882,9 +2885,9 @@ CREATE INDEX tasks_limited_share_idx ON holdgate.tasks USING btree (kind, COALES
 
 CREATE INDEX tasks_nameless_idx ON holdgate.tasks USING btree (id) WHERE ((state = 'dead_letter'::text) AND (fingerprint IS NULL));
 
-CREATE INDEX tasks_open_errors_idx ON holdgate.tasks USING btree (fingerprint, created_at DESC, id DESC) INCLUDE (state, owner_id, finished_at) WHERE ((fingerprint IS NOT NULL) AND (resolved_at IS NULL));
+CREATE INDEX tasks_open_errors_idx ON holdgate.tasks USING btree (fingerprint, id DESC) INCLUDE (state, owner_id, finished_at) WHERE ((fingerprint IS NOT NULL) AND (resolved_at IS NULL));
 
-CREATE INDEX tasks_owner_created_idx ON holdgate.tasks USING btree (owner_id, created_at, id) WHERE (owner_id IS NOT NULL);
+CREATE INDEX tasks_owner_idx ON holdgate.tasks USING btree (owner_id, id) WHERE (owner_id IS NOT NULL);
 
 CREATE INDEX tasks_ready_idx ON holdgate.tasks USING btree (queue, priority DESC, "position") WHERE (((state || ''::text) = 'queued'::text) AND (NOT limited));
 
@@ -2896,7 +2899,7 @@ CREATE INDEX tasks_running_idx ON holdgate.tasks USING btree (id) WHERE (state =
 
 CREATE INDEX tasks_share_idx ON holdgate.tasks USING btree (COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid), queue, priority, ((- "position"))) WHERE ((state = 'queued'::text) AND (NOT limited));
 
-CREATE INDEX tasks_state_created_idx ON holdgate.tasks USING btree (state, created_at, id) WHERE (state <> ALL (ARRAY['running'::text, 'succeeded'::text]));
+CREATE INDEX tasks_state_idx ON holdgate.tasks USING btree (state, id) WHERE (state <> ALL (ARRAY['running'::text, 'succeeded'::text]));
 
 CREATE INDEX tasks_subject_idx ON holdgate.tasks USING btree (subject) WHERE (subject IS NOT NULL);
 
@@ -2982,7 +2985,7 @@ CREATE TRIGGER tasks_log_update AFTER UPDATE ON holdgate.tasks REFERENCING OLD T
 
 CREATE TRIGGER tasks_withdraw_approvals AFTER UPDATE OF payload ON holdgate.tasks FOR EACH ROW WHEN ((old.payload IS DISTINCT FROM new.payload)) EXECUTE FUNCTION holdgate.approvals_withdraw();
 
-CREATE TRIGGER tasks_words_change AFTER UPDATE OF title, payload, created_at, queue ON holdgate.tasks FOR EACH ROW WHEN (((old.title IS DISTINCT FROM new.title) OR (old.payload IS DISTINCT FROM new.payload) OR (old.created_at <> new.created_at) OR (old.queue <> new.queue))) EXECUTE FUNCTION holdgate.tasks_words_change();
+CREATE TRIGGER tasks_words_change AFTER UPDATE OF title, payload, queue ON holdgate.tasks FOR EACH ROW WHEN (((old.title IS DISTINCT FROM new.title) OR (old.payload IS DISTINCT FROM new.payload) OR (old.queue <> new.queue))) EXECUTE FUNCTION holdgate.tasks_words_change();
 
 CREATE TRIGGER tasks_words_delete AFTER DELETE ON holdgate.tasks REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION holdgate.tasks_words_delete();
 

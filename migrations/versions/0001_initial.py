@@ -298,7 +298,6 @@ def tables() -> None:
         "retention_walks",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("retention_walks_pkey")),
     )
@@ -471,7 +470,6 @@ def tables() -> None:
         "task_words",
         sa.Column("task_id", sa.Uuid(), nullable=False),
         sa.Column("words", postgresql.TSVECTOR(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("task_id", name=op.f("task_words_pkey")),
     )
     op.create_index("task_words_idx", "task_words", ["words"], unique=False, postgresql_using="gin")
@@ -996,7 +994,6 @@ def tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("tasks_pkey")),
         postgresql_with={"fillfactor": "80"},
     )
-    op.create_index("tasks_created_idx", "tasks", ["created_at", "id"], unique=False)
     op.create_index(
         "tasks_deadline_idx",
         "tasks",
@@ -1028,7 +1025,7 @@ def tables() -> None:
     op.create_index(
         "tasks_fingerprint_idx",
         "tasks",
-        ["fingerprint", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        ["fingerprint", sa.literal_column("id DESC")],
         unique=False,
         postgresql_include=["state", "owner_id", "finished_at", "resolved_at"],
         postgresql_where=sa.text("fingerprint IS NOT NULL"),
@@ -1070,15 +1067,15 @@ def tables() -> None:
     op.create_index(
         "tasks_open_errors_idx",
         "tasks",
-        ["fingerprint", sa.literal_column("created_at DESC"), sa.literal_column("id DESC")],
+        ["fingerprint", sa.literal_column("id DESC")],
         unique=False,
         postgresql_include=["state", "owner_id", "finished_at"],
         postgresql_where=sa.text("fingerprint IS NOT NULL AND resolved_at IS NULL"),
     )
     op.create_index(
-        "tasks_owner_created_idx",
+        "tasks_owner_idx",
         "tasks",
-        ["owner_id", "created_at", "id"],
+        ["owner_id", "id"],
         unique=False,
         postgresql_where=sa.text("owner_id IS NOT NULL"),
     )
@@ -1117,9 +1114,9 @@ def tables() -> None:
         postgresql_where=sa.text("state = 'queued' AND NOT limited"),
     )
     op.create_index(
-        "tasks_state_created_idx",
+        "tasks_state_idx",
         "tasks",
-        ["state", "created_at", "id"],
+        ["state", "id"],
         unique=False,
         postgresql_where=sa.text("state NOT IN ('running', 'succeeded')"),
     )

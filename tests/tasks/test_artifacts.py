@@ -24,7 +24,7 @@ from holdgate.tasks.kinds import kind
 from holdgate.tasks.models import Artifact
 from holdgate.tasks.payloads.artifact import StoredArtifact
 from holdgate.testing import KindTester
-from tests.factories.tasks import make_task
+from tests.factories.tasks import make_task, older
 from tests.factories.workers import until
 from tests.tasks.s3_server import s3_server
 
@@ -181,9 +181,7 @@ async def test_the_file_goes_with_its_task_when_that_is_pruned(database: Databas
         assert await tester.run(task_id) == "succeeded"
     async with database.write("system") as session:
         [artifact] = await artifacts_of(session, task_id)
-        await session.execute(
-            text("UPDATE tasks SET created_at = now() - interval '31 d', finished_at = now() - interval '31 d'")
-        )
+    [task_id] = await older(database, task_id)
     assert await FileStore(stored).read(artifact.key) is not None
     sweeper = asyncio.create_task(Sweeper(database, stored).run())
 

@@ -44,6 +44,8 @@ class TaskLine(NamedTuple):
 _WHICH = """
     (CAST(:run AS uuid) IS NULL OR t.run_id = :run) AND (CAST(:owner AS uuid) IS NULL OR t.owner_id = :owner)
     AND (CAST(:since AS timestamptz) IS NULL OR t.created_at >= :since AND t.created_at < :until) AND t.id <> :but
+    AND t.id >= holdgate_first_id(coalesce(CAST(:since AS timestamptz), '1970-01-01'), -1)
+    AND t.id < holdgate_first_id(coalesce(CAST(:until AS timestamptz), '9999-01-01'), 1)
 """
 _COUNT = "SELECT count(*) FROM tasks t WHERE {which}"
 # Ids are in the order of creation. What is not over counts up to now.

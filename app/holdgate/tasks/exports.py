@@ -1,7 +1,7 @@
 """All tasks that match a filter as CSV or JSON, however many.
 
-One that began to match, or stopped, meanwhile may or may not be among them. None comes twice, and none that was made
-after the beginning comes at all.
+One that began to match, or stopped, meanwhile may or may not be among them. None comes twice, and none comes that a
+list would by then show before the first.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -44,7 +44,6 @@ COLUMNS = (
     "payload",
     "result",
 )
-_LAST = UUID(int=2**128 - 1)
 Chunks: TypeAlias = AsyncIterator[Sequence[Task]]
 
 
@@ -66,7 +65,7 @@ def chunks(
         nonlocal wanted
         if place is None:
             began = now or (await session.execute(select(func.now()))).scalar_one()
-            wanted, place = wanted.fixed(began), Cursor(began, _LAST)
+            wanted = wanted.fixed(began)
         return await lists.list_tasks(session, scope, wanted, place, limit, whole=True)
 
     return exports.chunks(database, read, lambda task: Cursor(task.created_at, task.id), size)

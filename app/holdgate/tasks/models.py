@@ -109,31 +109,17 @@ class Task(Base):
             "deadline_at",
             postgresql_where=text("deadline_at IS NOT NULL AND finished_at IS NULL"),
         ),
-        # Lists have the newest first and walk it backwards: what is new is put at its end, where a page is filled.
-        Index("tasks_created_idx", "created_at", "id"),
         Index("tasks_waiting_idx", "queue", "queued_at", postgresql_where=text("state = 'queued'")),
-        # What runs is little. What has succeeded is nearly all there is, and the list of all tasks leads to it.
-        Index(
-            "tasks_state_created_idx",
-            "state",
-            "created_at",
-            "id",
-            postgresql_where=text("state NOT IN ('running', 'succeeded')"),
-        ),
+        # Lists have the newest first, by their ids, and walk it backwards. What runs is little. What has succeeded is
+        # nearly all there is, and the list of all tasks leads to it: that walks the primary key.
+        Index("tasks_state_idx", "state", "id", postgresql_where=text("state NOT IN ('running', 'succeeded')")),
         Index("tasks_run_state_idx", "run_id", "state", postgresql_where=text("run_id IS NOT NULL")),
         Index("tasks_subject_idx", "subject", postgresql_where=text("subject IS NOT NULL")),
-        Index(
-            "tasks_owner_created_idx",
-            "owner_id",
-            "created_at",
-            "id",
-            postgresql_where=text("owner_id IS NOT NULL"),
-        ),
+        Index("tasks_owner_idx", "owner_id", "id", postgresql_where=text("owner_id IS NOT NULL")),
         # For the lists of an error that is open. A retry that succeeds takes its task out, and so does resolving it.
         Index(
             "tasks_open_errors_idx",
             "fingerprint",
-            text("created_at DESC"),
             text("id DESC"),
             postgresql_include=["state", "owner_id", "finished_at"],
             postgresql_where=text("fingerprint IS NOT NULL AND resolved_at IS NULL"),
@@ -142,7 +128,6 @@ class Task(Base):
         Index(
             "tasks_fingerprint_idx",
             "fingerprint",
-            text("created_at DESC"),
             text("id DESC"),
             postgresql_include=["state", "owner_id", "finished_at", "resolved_at"],
             postgresql_where=text("fingerprint IS NOT NULL"),
@@ -170,6 +155,7 @@ class Task(Base):
         stored_with(fillfactor="80"),
     )
 
+    # By its id a task has its place in the order of creation (docs/decisions/0348).
     id: Mapped[UUID] = mapped_column(primary_key=True)
     run_id: Mapped[UUID | None] = mapped_column(ForeignKey("runs.id"))
     owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))

@@ -53,7 +53,7 @@ class AssertEnqueued:
 
 async def _tasks(database: Database) -> list[Task]:
     async with database.read() as session:
-        return list(await session.scalars(select(Task).order_by(Task.created_at, Task.id)))
+        return list(await session.scalars(select(Task).order_by(Task.id)))
 
 
 def _has(stored: Any, wanted: Any, parts: bool) -> bool:

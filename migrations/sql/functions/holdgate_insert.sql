@@ -10,6 +10,10 @@ DECLARE
   lane_ int;
   place_ bigint;
 BEGIN
+  IF NOT (holdgate_first_id(now(), -1) <= ALL (ids) AND holdgate_first_id(now(), 1) > ALL (ids)) THEN
+    RAISE EXCEPTION 'By their ids, these tasks come from a machine whose clock is more than a day off the database''s, %.', now()
+      USING HINT = 'Set its clock: run a time service (NTP) on every machine.', ERRCODE = 'invalid_parameter_value';
+  END IF;
   IF n_ = 1 THEN  -- for a single row the shares and lanes of many cost more than the row
     ids[1] := holdgate_insert_one(ids[1], kinds[1], payloads[1], queues[1], priorities[1], attempts[1], titles[1], runs[1],
                                   owners[1], subjects[1], run_ats[1], deadlines[1], states[1], at_);

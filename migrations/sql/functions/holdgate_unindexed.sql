@@ -1,10 +1,10 @@
 -- What the words' follower has not read yet: a second of tasks, or as many as came since the last worker ran. In plpgsql
 -- and with OFFSET, as a planner takes the few events behind a cursor for a third of the log, and would read all tasks.
-CREATE OR REPLACE FUNCTION holdgate_unindexed() RETURNS TABLE(task_id uuid, created_at timestamp with time zone, words tsvector) LANGUAGE plpgsql STABLE ROWS 10
+CREATE OR REPLACE FUNCTION holdgate_unindexed() RETURNS TABLE(task_id uuid, words tsvector) LANGUAGE plpgsql STABLE ROWS 10
 AS $$
 BEGIN
   RETURN QUERY
-  SELECT t.id, t.created_at, holdgate_words(t.kind, t.title, t.payload) || array_to_tsvector(ARRAY['@' || t.queue])
+  SELECT t.id, holdgate_words(t.kind, t.title, t.payload) || array_to_tsvector(ARRAY['@' || t.queue])
   FROM task_log e
   CROSS JOIN LATERAL (SELECT * FROM tasks WHERE id = e.task_id OFFSET 0) AS t
   WHERE e.xid >= (SELECT f.upto FROM log_followers f WHERE f.name = 'words') AND e.from_state IS NULL

@@ -2,9 +2,8 @@
 CREATE OR REPLACE FUNCTION tasks_words_change() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT
 AS $$
 BEGIN
-  INSERT INTO task_words AS w (task_id, created_at, words)
-  VALUES (NEW.id, NEW.created_at,
-          holdgate_words(NEW.kind, NEW.title, NEW.payload) || array_to_tsvector(ARRAY['@' || NEW.queue]))
-  ON CONFLICT (task_id) DO UPDATE SET words = EXCLUDED.words, created_at = EXCLUDED.created_at;
+  INSERT INTO task_words (task_id, words)
+  VALUES (NEW.id, holdgate_words(NEW.kind, NEW.title, NEW.payload) || array_to_tsvector(ARRAY['@' || NEW.queue]))
+  ON CONFLICT (task_id) DO UPDATE SET words = EXCLUDED.words;
   RETURN NULL;
 END $$;

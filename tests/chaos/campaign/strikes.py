@@ -81,10 +81,10 @@ async def end_worker(of: Installation, chance: random.Random) -> Struck:
 
 
 async def worker_with_wrong_clock(of: Installation, chance: random.Random) -> Struck:
-    """Hours ahead or behind, by libfaketime."""
+    """Hours ahead or behind, by libfaketime; of a day it could enqueue nothing."""
     name = worker_of(chance)
     await asyncio.to_thread(of.processes[name].stop)
-    ahead = chance.choice(("+3h", "-3h", "+2d"))
+    ahead = chance.choice(("+3h", "-3h", "+20h"))
     of.start(name, LD_PRELOAD=str(FAKETIME), FAKETIME=ahead, FAKETIME_DONT_FAKE_MONOTONIC="1")
     await asyncio.sleep(8)
     await asyncio.to_thread(of.processes[name].stop)

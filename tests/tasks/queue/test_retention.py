@@ -30,22 +30,10 @@ from holdgate.tasks.service import TaskRequest, enqueue_many
 from holdgate.tasks.states import FINISHED, TaskState, TaskVerb
 from tests.factories.approvals import put_question
 from tests.factories.stats import all_final
-from tests.factories.tasks import make_task
+from tests.factories.tasks import make_task, older
 from tests.factories.workers import until, working
 
 MONTH = timedelta(days=30)
-
-
-async def age(database: Database, *ids: UUID, by: timedelta = timedelta(days=31)) -> None:
-    """These tasks are older than they were."""
-    async with database.write("system") as session:
-        await session.execute(
-            text(
-                "UPDATE tasks SET created_at = created_at - CAST(:by AS interval),"
-                " finished_at = finished_at - CAST(:by AS interval) WHERE id = ANY(:ids)"
-            ),
-            {"by": by, "ids": list(ids)},
-        )
 
 
 async def fold(database: Database) -> None:
@@ -63,12 +51,12 @@ async def prune(database: Database, limit: int = 500, now: datetime | None = Non
 
 
 async def test_only_what_finished_long_enough_ago_goes(database: Database) -> None:
-    old = {state: await make_task(database, state) for state in TaskState}
-    await age(database, *old.values())
+    made = [await make_task(database, state) for state in TaskState]
+    old = dict(zip(TaskState, await older(database, *made), strict=True))
     fresh = [await make_task(database, state) for state in FINISHED]
-    just_ended = await make_task(database, TaskState.SUCCEEDED)
+    [just_ended] = await older(database, await make_task(database, TaskState.SUCCEEDED))
     async with database.write("system") as session:
-        await session.execute(text("UPDATE tasks SET created_at = '2020-01-01' WHERE id = :id"), {"id": just_ended})
+        await session.execute(text("UPDATE tasks SET finished_at = now() WHERE id = :id"), {"id": just_ended})
     goes = {*FINISHED} - {TaskState.DEAD_LETTER}
     assert await prune(database) == len(goes)
     assert await left(database) == {id for state, id in old.items() if state not in goes} | {*fresh, just_ended}
@@ -78,7 +66,7 @@ async def test_only_what_finished_long_enough_ago_goes(database: Database) -> No
 async def test_the_counts_are_exact_before_and_after_every_step(database: Database, folded: bool) -> None:
     gone = [await make_task(database, TaskState.SUCCEEDED) for _ in range(3)]
     await make_task(database, TaskState.SUCCEEDED)
-    await age(database, *gone)
+    await older(database, *gone)
     if folded:
         await fold(database)
     assert await prune(database) == 3
@@ -93,7 +81,7 @@ async def test_the_counts_are_exact_before_and_after_every_step(database: Databa
 
 @pytest.mark.parametrize("behind", ["rollup", "log_followers", "nobody"])
 async def test_events_stay_while_one_of_those_who_read_them_is_behind(database: Database, behind: str) -> None:
-    await age(database, await make_task(database, TaskState.SUCCEEDED))
+    await older(database, await make_task(database, TaskState.SUCCEEDED))
     async with database.write("system") as session:
         for reader in {"rollup", "log_followers"} - {behind}:
             await session.execute(text(f"UPDATE {reader} SET upto = pg_snapshot_xmin(pg_current_snapshot())"))
@@ -109,19 +97,19 @@ async def test_steps_questions_and_folded_events_go_with_their_task(database: Da
         await session.execute(text("DELETE FROM tasks WHERE id <> :id"), {"id": asked.task_id})
         await session.execute(text("INSERT INTO task_steps VALUES (:id, 'a', 1, '1')"), {"id": asked.task_id})
         await session.execute(text("UPDATE tasks SET state = 'cancelled', finished_at = now()"))
-    await age(database, asked.task_id)
+    [gone] = await older(database, asked.task_id)
     await fold(database)
     assert await prune(database) == 1
     async with database.read() as session:
         for table in ("task_steps", "approvals", "approval_recipients", "approval_links"):
             assert await session.scalar(text(f"SELECT count(*) FROM {table}")) == 0, table
-        events = await session.execute(select(TaskEvent.verb).where(TaskEvent.task_id == asked.task_id))
+        events = await session.execute(select(TaskEvent.verb).where(TaskEvent.task_id == gone))
         assert list(events.scalars()) == ["delete"]
         assert await session.scalar(select(func.count()).select_from(TaskStep)) == 0
 
 
 async def test_the_last_traces_go_a_retention_later_even_of_what_was_not_folded(database: Database) -> None:
-    await age(database, await make_task(database, TaskState.SUCCEEDED))
+    await older(database, await make_task(database, TaskState.SUCCEEDED))
     assert await prune(database) == 1  # nothing was folded: its events had to stay
     await fold(database)
     await prune(database, now=datetime.now(UTC) + timedelta(days=29))
@@ -138,7 +126,7 @@ async def test_pruning_goes_in_chunks_until_nothing_is_left_and_work_goes_on_bes
     database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(holdgate.tasks.upkeep, "PRUNE_CHUNK", 7)
-    await age(database, *[await make_task(database, TaskState.SUCCEEDED) for _ in range(20)])
+    await older(database, *[await make_task(database, TaskState.SUCCEEDED) for _ in range(20)])
     async with database.write("system") as session:
         await enqueue_many(session, [TaskRequest(kind="test.nothing", payload={})] * 50)
 
@@ -154,7 +142,7 @@ async def test_pruning_goes_in_chunks_until_nothing_is_left_and_work_goes_on_bes
 
 async def test_of_two_who_prune_at_once_one_does_and_the_other_waits_for_nobody(database: Database) -> None:
     assert await prune(database) == 0
-    await age(database, *[await make_task(database, TaskState.SUCCEEDED) for _ in range(20)])
+    await older(database, *[await make_task(database, TaskState.SUCCEEDED) for _ in range(20)])
     barrier = asyncio.Barrier(2)
 
     async def one() -> int:
@@ -195,7 +183,7 @@ async def test_decisions_and_unresolved_dead_letters_have_a_time_of_their_own(
         await resolve_tasks(session, Task.id == resolved, "ann@example.org", "")
         await session.execute(text("DELETE FROM tasks WHERE kind = 'email.send'"))
         await session.execute(text("UPDATE tasks SET resolved_at = resolved_at - interval '31 days'"))
-    await age(database, decided, dead, resolved)
+    decided, dead, _ = await older(database, decided, dead, resolved)
 
     async def pruned(**kept: timedelta) -> set[UUID]:
         async with database.write("system") as session:
@@ -211,7 +199,7 @@ async def test_decisions_and_unresolved_dead_letters_have_a_time_of_their_own(
 
 async def test_what_is_kept_is_looked_at_once_a_day(database: Database) -> None:
     kept = [await make_task(database, TaskState.DEAD_LETTER) for _ in range(3)]
-    await age(database, *kept)
+    await older(database, *kept)
     rules = Rules(finished=MONTH)
     async with database.write("system") as session:
         assert (await find_old(session, rules, limit=2)).more
@@ -227,7 +215,7 @@ async def test_what_people_did_stays_in_the_audit_after_its_task_for_a_time_of_i
     gone = await make_task(database, TaskState.QUEUED)
     async with database.write("user:ann@example.org") as session:
         await move_tasks(session, TaskVerb.CANCEL, Task.id == gone)
-    await age(database, gone)
+    [gone] = await older(database, gone)
     await fold(database)
     assert await prune(database) == 1
     await fold(database)
@@ -255,7 +243,7 @@ async def test_the_archive_has_all_of_a_task_before_it_is_deleted_and_says_wheth
     async with database.write("system") as session:
         await session.execute(text("DELETE FROM tasks WHERE kind = 'email.send'"))
         await session.execute(text("INSERT INTO task_steps VALUES (:id, 'a', 1, '1')"), {"id": decided})
-    await age(database, decided)
+    [decided] = await older(database, decided)
     archived = msgspec.structs.replace(
         settings, retention_approvals=MONTH, retention_archive=True, artifacts_url=tmp_path.as_uri()
     )

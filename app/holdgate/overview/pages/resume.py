@@ -77,8 +77,7 @@ async def _page(session: Session, user: Principal) -> ResumePage:
 async def _without_run(session: Session, user: Principal) -> list[Task]:
     states = [state.value for state in RESUMABLE]
     which = (mine(user.scope), Task.run_id.is_(None), Task.state.in_(states))
-    newest = (Task.created_at.desc(), Task.id.desc())
-    found = await session.execute(select(Task).where(*which).order_by(*newest).limit(MOST_TASKS))
+    found = await session.execute(select(Task).where(*which).order_by(Task.id.desc()).limit(MOST_TASKS))
     return list(found.scalars())
 
 

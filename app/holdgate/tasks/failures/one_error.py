@@ -40,7 +40,7 @@ async def error_now(session: AsyncSession, digest: str, scope: UUID | None) -> E
         ).where(*which)
     )
     failed, retrying, resolved, first_at = counted.one()
-    newest = await session.execute(select(Task).where(*which).order_by(Task.created_at.desc(), Task.id.desc()).limit(1))
+    newest = await session.execute(select(Task).where(*which).order_by(Task.id.desc()).limit(1))
     runs = await session.execute(
         select(Task.run_id, func.count())
         .where(*which, open_, Task.run_id.is_not(None))

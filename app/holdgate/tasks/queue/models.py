@@ -110,7 +110,6 @@ class RetentionWalk(Base):
 
     name: Mapped[str] = mapped_column(Text, primary_key=True)
     began_at: Mapped[datetime] = mapped_column(Moment)
-    at: Mapped[datetime] = mapped_column(Moment)
     id: Mapped[UUID] = mapped_column()
 
 

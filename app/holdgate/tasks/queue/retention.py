@@ -8,7 +8,7 @@ Much that is old may be kept, so retention walks over the old tasks once and goe
 begins anew, for what has ended or been resolved meanwhile, and for other settings.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -24,7 +24,6 @@ from sqlalchemy import (
     or_,
     select,
     text,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -39,7 +38,7 @@ from holdgate.tasks.states import FINISHED, TaskState
 WALK = "tasks"
 ANEW = timedelta(days=1)
 WEEK = timedelta(days=7)
-START = datetime(1, 1, 2, tzinfo=UTC)
+START = UUID(int=0)
 
 _DELETE = text("DELETE FROM tasks WHERE id = ANY(CAST(:ids AS uuid[]))")
 # The rows go with their task (ON DELETE CASCADE); the files are removed once that has committed.
@@ -88,7 +87,7 @@ class Old(NamedTuple):
 
     ids: list[UUID]
     more: bool
-    place: tuple[datetime, UUID]
+    place: UUID
 
 
 class Pruned(NamedTuple):
@@ -104,43 +103,39 @@ async def find_old(session: WriteSession, rules: Rules, *, limit: int, now: date
     at, shortest = _at(now), rules.shortest
     place = None if shortest is None else await _place(session, now)
     if place is None or shortest is None:
-        return Old([], False, (START, UUID(int=0)))
-    looked = (
-        select(Task.id, Task.created_at)
-        .where(tuple_(Task.created_at, Task.id) > tuple_(*map(literal, place)), Task.created_at < at - shortest)
-        .order_by(Task.created_at, Task.id)
-        .limit(limit)
-    )
-    rows = (await session.execute(looked)).all()
-    if rows:
-        await move_walk(session, (rows[-1].created_at, rows[-1].id))
-    wanted = select(Task.id).where(Task.id.in_([row.id for row in rows]), *_over(rules, at))
-    ids = list((await session.execute(wanted)).scalars()) if rows else []
-    return Old(ids, len(rows) == limit, place)
+        return Old([], False, START)
+    # As old as their ids are: one whose clock was wrong is looked at a day early or late, and again the next day.
+    old = Task.id < func.holdgate_first_id(at - shortest, 0)
+    looked = select(Task.id).where(Task.id > place, old).order_by(Task.id).limit(limit)
+    seen = (await session.execute(looked)).scalars().all()
+    if seen:
+        await move_walk(session, seen[-1])
+    wanted = select(Task.id).where(Task.id.in_(seen), *_over(rules, at))
+    ids = list((await session.execute(wanted)).scalars()) if seen else []
+    return Old(ids, len(seen) == limit, place)
 
 
-async def _place(session: WriteSession, now: datetime | None) -> tuple[datetime, UUID] | None:
+async def _place(session: WriteSession, now: datetime | None) -> UUID | None:
     """Where the walk is; None: somebody else walks."""
     at = _at(now)
     walk = select(RetentionWalk, RetentionWalk.began_at < at - ANEW).where(RetentionWalk.name == WALK)
     found = (await session.execute(walk.with_for_update(skip_locked=True))).one_or_none()
-    begin = {"began_at": at, "at": START, "id": UUID(int=0)}
+    begin = {"began_at": at, "id": START}
     if found is None:
         # Looked at first: to insert beside a row that somebody is changing waits for them.
         if await session.scalar(select(exists(walk.with_only_columns(RetentionWalk.name)))):
             return None
         new = insert(RetentionWalk).values(name=WALK, **begin).on_conflict_do_nothing().returning(RetentionWalk.name)
-        return (START, UUID(int=0)) if (await session.execute(new)).first() else None
+        return START if (await session.execute(new)).first() else None
     row, begins_anew = found
     if not begins_anew:
-        return row.at, row.id
+        return row.id
     await session.execute(update(RetentionWalk).where(RetentionWalk.name == WALK).values(begin))
-    return START, UUID(int=0)
+    return START
 
 
-async def move_walk(session: WriteSession, place: tuple[datetime, UUID]) -> None:
-    values = {"at": place[0], "id": place[1]}
-    await session.execute(update(RetentionWalk).where(RetentionWalk.name == WALK).values(values))
+async def move_walk(session: WriteSession, place: UUID) -> None:
+    await session.execute(update(RetentionWalk).where(RetentionWalk.name == WALK).values(id=place))
 
 
 async def delete_old(session: WriteSession, rules: Rules, ids: list[UUID], *, now: datetime | None = None) -> Pruned:

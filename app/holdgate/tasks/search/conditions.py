@@ -52,6 +52,15 @@ def before(at: Any) -> Callable[[str], ColumnElement[bool]]:
     return lambda age: at < _moment(age)
 
 
+def created_since(age: str) -> ColumnElement[bool]:
+    """By the id too, so that the primary key is read from there and nothing that is older."""
+    return since(Task.created_at)(age) & (Task.id >= func.holdgate_first_id(_moment(age), -1))
+
+
+def created_before(age: str) -> ColumnElement[bool]:
+    return before(Task.created_at)(age) & (Task.id < func.holdgate_first_id(_moment(age), 1))
+
+
 def marked(mark: str) -> Callable[[str], Words]:
     """Of the kind (`#`), in the queue (`@`)."""
     return lambda value: words_query(mark, [value])

@@ -171,11 +171,9 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         ),
     ] = ""
     created_after: Annotated[
-        str, _age("Created after", "Created then or later", "created after", sql.since(Task.created_at))
+        str, _age("Created after", "Created then or later", "created after", sql.created_since)
     ] = ""
-    created_before: Annotated[
-        str, _age("Created before", "Created earlier", "created before", sql.before(Task.created_at))
-    ] = ""
+    created_before: Annotated[str, _age("Created before", "Created earlier", "created before", sql.created_before)] = ""
     finished_after: Annotated[
         str, _age("Finished after", "Finished then or later", "finished after", sql.since(Task.finished_at))
     ] = ""

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from holdgate.core.paging import Cursor, before_cursor
+from holdgate.core.paging import Cursor, before_id
 from holdgate.tasks.errors import TaskNotFound
 from holdgate.tasks.models import Task, TaskStep
 from holdgate.tasks.queue.log import TaskEvent
@@ -66,11 +66,11 @@ _CUSTOM_PLANS = select(func.set_config("plan_cache_mode", "force_custom_plan", T
 
 
 class Matching(NamedTuple):
-    """Which tasks match, still to be ordered by the time and the id of `key`."""
+    """Which tasks match, still to be ordered by `id`, which is the order of creation."""
 
     joined: Subquery | None
     where: ColumnElement[bool]
-    key: tuple[SQLColumnExpression[datetime], SQLColumnExpression[UUID]]
+    id: SQLColumnExpression[UUID]
 
     def of(self, query: Select[*Columns]) -> Select[*Columns]:
         """`query` of `tasks`, narrowed to them."""
@@ -88,8 +88,8 @@ async def matching(session: AsyncSession, scope: UUID | None, wanted: TaskFilter
         await session.execute(_CUSTOM_PLANS)
     hits = await few_hits(session, scope, wanted, oldest=oldest)
     if hits is None:
-        return Matching(None, mine(scope) & wanted.where(), (Task.created_at, Task.id))
-    return Matching(hits, mine(scope) & replace(wanted, q="").where(), (hits.c.created_at, hits.c.task_id))
+        return Matching(None, mine(scope) & wanted.where(), Task.id.expression)
+    return Matching(hits, mine(scope) & replace(wanted, q="").where(), hits.c.task_id)
 
 
 # What lists do not show.
@@ -113,7 +113,7 @@ async def list_tasks(
     """
     found = await matching(session, scope, wanted, oldest=oldest)
     query = found.of(select(Task)).limit(limit).options(*(() if whole else LARGE))
-    return list((await session.execute(before_cursor(query, *found.key, place, oldest=oldest))).scalars())
+    return list((await session.execute(before_id(query, found.id, place, oldest=oldest))).scalars())
 
 
 async def owners_of(session: AsyncSession, tasks: Sequence[Task]) -> dict[UUID, str]:

@@ -36,7 +36,7 @@ async def _beginning(session: AsyncSession, scope: UUID | None, ids: tuple[UUID,
         select(Task)
         .where(Task.id.between(*ids), mine(scope))
         .options(defer(Task.payload), defer(Task.result), defer(Task.error))
-        .order_by(Task.created_at.desc(), Task.id.desc())
+        .order_by(Task.id.desc())
         .limit(limit)
     )
     return list((await session.execute(query)).scalars())

@@ -26,7 +26,6 @@ class TaskWords(Base):
 
     task_id: Mapped[UUID] = mapped_column(primary_key=True)
     words: Mapped[Any] = mapped_column(TSVECTOR)
-    created_at: Mapped[datetime] = mapped_column(Moment)  # the task's
 
 
 class TaskSearch(View):
@@ -36,7 +35,6 @@ class TaskSearch(View):
 
     task_id: Mapped[UUID] = mapped_column(primary_key=True)
     words: Mapped[Any] = mapped_column(TSVECTOR)
-    created_at: Mapped[datetime] = mapped_column(Moment)
 
 
 class SavedView(Base):

@@ -116,8 +116,7 @@ async def ranking(
     """The statement for that."""
     found = await matching(session, scope, wanted)
     ranked = _ranked(order).select_from(Task)
-    newest = (column.desc() for column in found.key)
-    among = found.of(ranked).order_by(*newest).limit(SORTED).subquery("among")
+    among = found.of(ranked).order_by(found.id.desc()).limit(SORTED).subquery("among")
     up = order.up != backwards
     by = tuple_(among.c.rank, among.c.id)
     page = select(among.c.id, among.c.rank)

@@ -29,7 +29,7 @@ MOST_EVENTS = 10_000  # of which the tasks are indexed in one transaction
 async def few_hits(
     session: AsyncSession, scope: UUID | None, wanted: TaskFilter, *, oldest: bool = False
 ) -> Subquery | None:
-    """`task_id` and `created_at` of all that `wanted.q` finds, in the order of a list; nothing else is filtered.
+    """`task_id` of all that `wanted.q` finds, in the order of a list; nothing else is filtered.
 
     None: they are too many for that, or nothing is looked for by words.
     """
@@ -41,20 +41,22 @@ async def few_hits(
     bare = scope is None and wanted == TaskFilter(q=wanted.q)
     if hits is None or hits > (MOST if bare else MOST_TO_FILTER) * sqrt(tasks):
         return None
-    found = select(TaskSearch.task_id, TaskSearch.created_at).where(TaskSearch.words.op("@@")(_query(sought)))
+    found = select(TaskSearch.task_id).where(TaskSearch.words.op("@@")(_query(sought)))
     if whole != sought:
         # As a function it is no condition of the index; as a subselect it is read once, and not for every row.
         once = select(_query(whole)).scalar_subquery()
         found = found.where(func.ts_match_vq(TaskSearch.words, once, type_=Boolean))
-    order = (TaskSearch.created_at, TaskSearch.task_id)
-    return found.order_by(*order if oldest else (column.desc() for column in order)).subquery("hits")
+    # All of them by the words, and then sorted: else the planner would walk over ids in their order, to meet the words.
+    by_words = found.cte("by_words").prefix_with("MATERIALIZED")
+    order = by_words.c.task_id if oldest else by_words.c.task_id.desc()
+    return select(by_words.c.task_id).order_by(order).subquery("hits")
 
 
 # OFFSET, so that each task is looked up: the planner expects many more events. One that was deleted meanwhile has none.
 _INDEX = text(
     """
-    INSERT INTO task_words (task_id, created_at, words)
-    SELECT t.id, t.created_at, holdgate_words(t.kind, t.title, t.payload) || array_to_tsvector(ARRAY['@' || t.queue])
+    INSERT INTO task_words (task_id, words)
+    SELECT t.id, holdgate_words(t.kind, t.title, t.payload) || array_to_tsvector(ARRAY['@' || t.queue])
     FROM task_log e
     CROSS JOIN LATERAL (SELECT * FROM tasks WHERE id = e.task_id OFFSET 0) AS t
     WHERE e.xid >= CAST(CAST(:upto AS text) AS xid8) AND e.xid < CAST(CAST(:horizon AS text) AS xid8)
