@@ -98,7 +98,7 @@ async def test_the_claim_walks_the_ready_index_in_order_without_sorting(crowded:
             "SELECT position FROM tasks WHERE state = 'queued' AND NOT limited AND queue = 'default'"
             " AND priority = 50::smallint"
             " AND COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid) ="
-            " '00000000-0000-0000-0000-000000000000' ORDER BY -position LIMIT 1",
+            " '00000000-0000-0000-0000-000000000000' ORDER BY position + 0 DESC LIMIT 1",
             "tasks_share_idx",
         ),
         (
@@ -178,7 +178,7 @@ async def test_the_one_plan_of_a_worker_compares_no_batch_with_itself(crowded: D
         await connection.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
         plan = await _one_plan(connection, _compiled(statement)[0])
     joins = re.findall(r"Nested Loop|Hash Join|Merge Join", plan)
-    assert plan.count("using tasks_pkey on tasks") == len(joins) > 1
+    assert plan.count("using tasks_pkey on tasks") == len(joins) > 0
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ class Outcome(msgspec.Struct, frozen=True):
 # choice once for each row there is, and claim everything. Claimed rows are skipped, not waited for. A kind that this
 # worker does not know stays for one that does (old code during a deploy). Limited kinds are tasks/queue/limits.py's.
 _READY = """
-      SELECT id, kind, priority, position FROM tasks
+      SELECT ctid AS row, kind, priority, position FROM tasks
       WHERE state || '' = 'queued' AND NOT limited AND queue = :queue AND kind = ANY(CAST(:kinds AS text[]))
         AND NOT EXISTS (SELECT FROM queues WHERE name = :queue AND paused_at IS NOT NULL)
 """
@@ -109,9 +109,8 @@ FREE = _READY + AMONG + _IN_ORDER
 FREE_SUSPECTS = _READY + SUSPECTS + _IN_ORDER
 # Of the tasks in `ready`, no more of a pool than it has places.
 FITTING = """
-      SELECT id FROM (
-        SELECT r.id, r.priority, r.position, p.places,
-               row_number() OVER (PARTITION BY p.pool ORDER BY r.priority DESC, r.position) AS number
+      SELECT row FROM (
+        SELECT r.*, p.places, row_number() OVER (PARTITION BY p.pool ORDER BY r.priority DESC, r.position) AS number
         FROM ready r
         LEFT JOIN unnest(CAST(:pooled AS text[]), CAST(:pools AS text[]), CAST(:places AS int[]))
                   AS p(kind, pool, places) ON p.kind = r.kind) AS numbered
@@ -119,24 +118,27 @@ FITTING = """
       ORDER BY priority DESC, position
       LIMIT :limit
 """
-_CLAIMED = """t.id, t.attempt, t.kind, CAST(t.payload AS text), t.queue, t.run_id, t.owner_id, t.subject, t.title,
-              t.failures, t.max_attempts, t.round,
+_CLAIMED = """t.id, t.attempt, t.kind, CAST(t.payload AS text) AS payload, t.queue, t.run_id, t.owner_id, t.subject,
+              t.title, t.failures, t.max_attempts, t.round,
               CAST(extract(epoch FROM t.deadline_at - coalesce(CAST(:now AS timestamptz), now())) AS float8)
               AS time_left, t.traceparent, t.lease_losses
 """
-# Of the tasks in `c`.
+# The rows in `c`, by where they lie: they have just been locked there. One that somebody has changed between the look
+# and the lock lies elsewhere by then, and is left for the next claim.
 _UPDATE = """
     UPDATE tasks t
     SET state = 'running', attempt = t.attempt + 1, worker_id = :worker, reason = NULL,
         lease_expires_at = coalesce(CAST(:now AS timestamptz), now()) + CAST(:lease AS interval),
         started_at = coalesce(t.started_at, :now, now()), claimed_at = coalesce(CAST(:now AS timestamptz), now())
-    FROM c WHERE t.id = c.id
+    WHERE t.ctid = ANY(ARRAY(SELECT row FROM c))
     RETURNING """
 _STEPS = """,
-              CASE WHEN t.attempt > 1 THEN holdgate_steps(t.id, t.attempt, t.round) END AS steps
+              CASE WHEN t.attempt > 1 THEN holdgate_steps(t.id, t.attempt, t.round) END AS steps, t.priority, t.position
 """
-TAKE = _UPDATE + _CLAIMED + _STEPS
-_REST = "), c AS MATERIALIZED (" + FITTING + ")" + TAKE
+# What follows `c`.
+TAKE = "), claimed AS (" + _UPDATE + _CLAIMED + _STEPS + ")"
+CLAIMED = ", ".join(Claimed._fields) + " FROM claimed ORDER BY priority DESC, position"
+_REST = "), c AS MATERIALIZED (" + FITTING + TAKE + " SELECT " + CLAIMED
 _CLAIM = text("WITH ready AS MATERIALIZED (" + FREE + _REST)
 _CLAIM_SUSPECTS = text("WITH ready AS MATERIALIZED (" + FREE_SUSPECTS + _REST)
 _OF_WORKER = """, NULL AS steps
@@ -179,15 +181,6 @@ async def leased_tasks(direct: Direct, *, queue: str, worker: UUID, now: datetim
 # with tasks by their key: joined with the list once more, its rows would be compared with each other, all with all.
 _FINISH = text(
     """
-    WITH f AS (
-      SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS int[]), CAST(:states AS text[]),
-                           CAST(:results AS jsonb[]), CAST(:errors AS jsonb[]), CAST(:delays AS float8[]),
-                           CAST(:reasons AS text[]), CAST(:failed AS bool[]), CAST(:digests AS text[]))
-                    AS f(id, attempt, state, result, error, delay, reason, failed, digest)),
-    mine AS (
-      SELECT f.* FROM tasks t JOIN f USING (id)
-      WHERE t.attempt = f.attempt AND t.state || '' = 'running'
-      ORDER BY t.id FOR NO KEY UPDATE OF t)
     UPDATE tasks t
     SET state = f.state,
         result = f.result,
@@ -206,11 +199,19 @@ _FINISH = text(
                         ELSE t.position END,
         lease_expires_at = NULL,
         worker_id = NULL
-    FROM mine f
+    FROM unnest((SELECT CAST(:ids AS uuid[])), (SELECT CAST(:attempts AS int[])), (SELECT CAST(:states AS text[])),
+                (SELECT CAST(:results AS jsonb[])), (SELECT CAST(:errors AS jsonb[])),
+                (SELECT CAST(:delays AS float8[])), (SELECT CAST(:reasons AS text[])),
+                (SELECT CAST(:failed AS bool[])), (SELECT CAST(:digests AS text[])))
+         AS f(id, attempt, state, result, error, delay, reason, failed, digest)
     WHERE t.id = f.id AND t.attempt = f.attempt AND t.state || '' = 'running'
     RETURNING t.id
     """
 )
+
+
+def _id(outcome: Outcome) -> UUID:
+    return outcome.id
 
 
 def alone(outcome: Outcome) -> bool:
@@ -223,6 +224,7 @@ async def finish_tasks(
 ) -> set[UUID]:
     """Write how tries ended, as one statement. Returns the ids that were still this worker's. A `Direct` is for
     outcomes that are `alone`."""
+    outcomes = sorted(outcomes, key=_id)
     rows = await session.execute(
         _FINISH,
         {

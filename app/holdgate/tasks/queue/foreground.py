@@ -6,10 +6,10 @@ from uuid import UUID
 from sqlalchemy import text
 
 from holdgate.core.db import WriteSession
-from holdgate.tasks.queue.claims import TAKE, Claimed
+from holdgate.tasks.queue.claims import CLAIMED, TAKE, Claimed
 
-_ONE = "WITH c AS MATERIALIZED (SELECT id FROM tasks WHERE id = :id AND state = 'queued' FOR NO KEY UPDATE)"
-_TAKE_ONE = text(_ONE + TAKE)
+_ONE = "WITH c AS MATERIALIZED (SELECT ctid AS row FROM tasks WHERE id = :id AND state = 'queued' FOR NO KEY UPDATE"
+_TAKE_ONE = text(_ONE + TAKE + " SELECT " + CLAIMED)
 
 
 async def claim_one(

@@ -24,6 +24,7 @@ from holdgate.tasks.queue import claims
 from holdgate.tasks.queue.claims import (
     AMONG,
     ANY,
+    CLAIMED,
     FITTING,
     FREE,
     FREE_SUSPECTS,
@@ -77,7 +78,7 @@ _ROOMS = """
       WHERE r.room > 0),
     held AS MATERIALIZED (
       SELECT t.* FROM rooms CROSS JOIN LATERAL (
-        SELECT id, kind, priority, position FROM tasks
+        SELECT ctid AS row, kind, priority, position FROM tasks
         WHERE state || '' = 'queued' AND limited AND kind = rooms.kind AND queue = :queue
 """
 _HELD = """
@@ -96,14 +97,13 @@ _SPENT = """
           tokens_at = greatest(l.tokens_at, coalesce(CAST(:now AS timestamptz), now()))
       FROM (SELECT kind, count(*) AS n FROM claimed GROUP BY kind) n
       WHERE l.kind = n.kind AND l.rate_count IS NOT NULL)
-    SELECT (SELECT count(*) FROM held) + (SELECT count(*) FROM free) > CAST(:look AS bigint) AS spare, claimed.*
-    FROM claimed
+    SELECT (SELECT count(*) FROM held) + (SELECT count(*) FROM free) > CAST(:look AS bigint) AS spare,
 """
 
 
 def _claim(free: str, among: str) -> TextClause:
-    both = "free AS MATERIALIZED (" + free + "), " + _BOTH + FITTING + ")"
-    return text(", ".join((_ROOMS + among + _HELD, both, "claimed AS (" + TAKE + ")", _SPENT)))
+    both = "free AS MATERIALIZED (" + free + "), " + _BOTH + FITTING + TAKE
+    return text(", ".join((_ROOMS + among + _HELD, both, _SPENT + CLAIMED)))
 
 
 _CLAIM = _claim(FREE, AMONG)
