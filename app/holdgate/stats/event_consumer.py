@@ -37,12 +37,17 @@ _ANY = text(
                                             AND xid < CAST(CAST(:horizon AS text) AS xid8))
     """
 )
-# The transaction in which the event after the first `most` was written.
+# The transaction in which the event after the first `most` was written. Events are numbered: between the first and the
+# last are about as many as their numbers say, and only if these are too many they are counted one by one.
 _BOUND = text(
     """
-    SELECT CAST(xid AS text) FROM task_log
-    WHERE xid >= CAST(CAST(:upto AS text) AS xid8) AND xid < CAST(CAST(:horizon AS text) AS xid8)
-    ORDER BY xid OFFSET :most LIMIT 1
+    WITH it AS (SELECT CAST(CAST(:upto AS text) AS xid8) AS upto, CAST(CAST(:horizon AS text) AS xid8) AS horizon)
+    SELECT CASE WHEN (SELECT id FROM task_log WHERE xid >= upto AND xid < horizon ORDER BY xid DESC, id DESC LIMIT 1)
+                   - (SELECT id FROM task_log WHERE xid >= upto AND xid < horizon ORDER BY xid, id LIMIT 1) >= :most
+           THEN (SELECT CAST(xid AS text) FROM task_log WHERE xid >= upto AND xid < horizon
+                 ORDER BY xid OFFSET :most LIMIT 1)
+           END
+    FROM it
     """
 )
 _ADVANCE = text("UPDATE log_followers SET upto = CAST(CAST(:horizon AS text) AS xid8) WHERE name = :name")
