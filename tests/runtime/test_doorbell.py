@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,24 @@ async def test_what_is_announced_during_a_ring_goes_out_together_with_the_next()
     bells.free.set()
     await quiet(bell)
     assert bells.rung == ["queue:default", "queue:default queue:mail"]
+
+
+async def test_a_busy_process_does_not_take_its_own_delay_for_an_outage_of_redis(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doorbell, "RING_TIMEOUT", 0.01)
+    bells = Bells()
+    bell = Doorbell(bells, "here")  # type: ignore[arg-type]
+    await bell.announce(frozenset({"queue:default"}))
+    while not bells.rung:
+        await asyncio.sleep(0)
+    time.sleep(0.02)
+    await asyncio.sleep(0)
+    bells.free.set()
+    await quiet(bell)
+    await bell.announce(frozenset({"queue:mail"}))
+    await quiet(bell)
+    assert bells.rung == ["queue:default", "queue:mail"]
 
 
 async def test_an_announcement_is_not_kept_by_a_bell_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from holdgate.core.telemetry.outage import REDIS
 
 CHANNEL = "holdgate:bell"
 RING_TIMEOUT = 0.25
+PATIENCE = 2.0  # for a ring that nobody waits for: a process that is busy itself reads the answer late
 BREATH = 0.005  # between two rings of many announcements
 PULSE = 5.0  # seconds without a ring after which the listener asks whether Redis is there, and that it has to answer
 SILENCE = 2.0  # after a failed ring, how long we do not even try
@@ -49,17 +50,17 @@ class Doorbell:
         try:
             while self._announced:
                 topics, self._announced = self._announced, frozenset()
-                await self.ring(topics)
+                await self.ring(topics, within=PATIENCE)
                 await asyncio.sleep(BREATH)
         finally:
             self._ringing = None
 
-    async def ring(self, topics: frozenset[str]) -> None:
-        """Announce topics (`queue:mail`). Never raises and never takes long: workers also poll."""
+    async def ring(self, topics: frozenset[str], *, within: float = RING_TIMEOUT) -> None:
+        """Announce topics (`queue:mail`). Never raises, and ends `within` so many seconds: workers also poll."""
         if time.monotonic() < self._silent_until:
             return
         try:
-            async with asyncio.timeout(RING_TIMEOUT):
+            async with asyncio.timeout(within):
                 await self._redis.publish(self._channel, " ".join(sorted(topics)))
             metrics.RINGS.labels("sent").inc()
             REDIS.answered()
