@@ -4,11 +4,13 @@ Two databases on one server, one of 1,000,000 tasks and 5,000,000 events, one of
 of its own. Every page is fetched from both in turn, so that the machine's moods reach both; what counts is the
 95th percentile of the long one in milliseconds (goal: 50) and the ratio of the medians (goal: 1.5). Where more is found
 in the long one, that is part of it: a search for one of 977 companies has 1,023 hits there and 10 in the short one, and
-/dead-letters groups 20,000 open ones instead of 200.
+/dead-letters groups 20,000 open ones instead of 200. CPU is the processor time of the web server with the short one
+for a page (goal for /tasks: 10 ms).
 
-Usage: python -m bench.pages [tasks of the long history] [tasks of the short one] [rounds]
+Usage: python -m bench.pages [--long 1000000] [--short 10000] [--rounds 40] [--append bench/RESULTS.md]
 """
 
+import argparse
 import asyncio
 import os
 import re
@@ -23,6 +25,7 @@ import httpx
 from sqlalchemy import text
 
 from bench.history import write_history
+from bench.peers.programs.holdgate import PRODUCTION
 from holdgate.core.db import Database
 from holdgate.embedded import postgres, valkey
 from holdgate.schema import migrate
@@ -43,6 +46,7 @@ class Site:
         self.database_url = servers[0].replace("/holdgate?", f"/{name}?")
         self.redis_url = servers[1]
         self.token = ""
+        self.pid = 0
 
     async def prepare(self, admin: Database, name: str) -> None:
         async with admin.engine.connect() as connection:
@@ -64,13 +68,13 @@ class Site:
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "PORT": str(self.port),
-            "ENVIRONMENT": "development",
+            **PRODUCTION,
             "RATE_LIMIT_MAX": "1000000",
         }
         command = ["uvicorn", "--factory", "holdgate.asgi:create", "--port", str(self.port), "--no-access-log"]
-        server = subprocess.Popen(
-            [sys.executable, "-m", *command, "--log-level", "warning"], env=environment, stdout=subprocess.DEVNULL
-        )
+        log = stack.enter_context((HOME / f"web-{self.port}.log").open("wb"))
+        server = subprocess.Popen([sys.executable, "-m", *command], env=environment, stdout=log, stderr=log)
+        self.pid = server.pid
         stack.callback(server.wait)
         stack.callback(server.terminate)
         client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", cookies={"hg_session": self.token}, timeout=120)
@@ -81,7 +85,7 @@ class Site:
                 return client
             except httpx.TransportError:
                 if server.poll() is not None:
-                    raise SystemExit("The web server has ended at its start; see above.") from None
+                    raise SystemExit(f"The web server has ended at its start; see {log.name}.") from None
                 time.sleep(0.1)
 
 
@@ -118,43 +122,69 @@ def p95(times: list[float]) -> float:
     return quantiles(times, n=20, method="inclusive")[-1]
 
 
+def cpu(pid: int) -> float:
+    """Milliseconds that the threads of a process were on a processor (Linux)."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(each.read_text().split()[0]) for each in threads) / 1e6
+
+
 def main() -> None:
-    long, short, rounds = (int(n) for n in (sys.argv[1:] + ["1000000", "10000", "40"][len(sys.argv) - 1 :]))
+    parser = argparse.ArgumentParser(prog="python -m bench.pages", description=__doc__)
+    parser.add_argument("--long", type=int, default=1_000_000, help="tasks of the long history")
+    parser.add_argument("--short", type=int, default=10_000, help="tasks of the short one")
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--append", type=Path, default=None, help="where the table goes, too")
+    given = parser.parse_args()
     servers = postgres.start(HOME), valkey.start(HOME)
     try:
-        sites = Site("history_long", long, FIRST_PORT, servers), Site("history_short", short, FIRST_PORT + 1, servers)
+        long = Site("history_long", given.long, FIRST_PORT, servers)
+        short = Site("history_short", given.short, FIRST_PORT + 1, servers)
 
         async def prepare() -> None:
             admin = Database(servers[0], name="bench")
-            await sites[0].prepare(admin, "history_long")
-            await sites[1].prepare(admin, "history_short")
+            await long.prepare(admin, "history_long")
+            await short.prepare(admin, "history_short")
             await admin.dispose()
 
         asyncio.run(prepare())
         with ExitStack() as stack:
-            measure(sites[0].serve(stack), sites[1].serve(stack), rounds)
+            table = measure(long.serve(stack), short.serve(stack), short.pid, given.rounds)
     finally:
         postgres.stop(HOME)
         valkey.stop(HOME)
+    if given.append is not None:
+        with given.append.open("a") as results:
+            results.write(f"\n# Pages with {given.long:,} tasks beside {given.short:,}\n\n{table}")
 
 
-def measure(long: httpx.Client, short: httpx.Client, rounds: int) -> None:
-    print(f"{'page':58} {'long p50':>9} {'p95':>7} {'short p50':>10} {'p95':>7} {'ratio of p50':>13}  (ms)")
+def measure(long: httpx.Client, short: httpx.Client, pid: int, rounds: int) -> str:
+    """The table, which is printed as it grows."""
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+        lines.append(line)
+
+    say("| page | long: median, ms | 95th percentile | short: median | 95th | ratio of medians | CPU, ms |")
+    say("|---|---|---|---|---|---|---|")
     worst: list[tuple[float, str]] = []
     ratios: list[tuple[float, str]] = []
     for (path, headers), (other, _) in zip(paths_of(long), paths_of(short), strict=True):
         for _ in range(WARM_UP):
             fetch(long, path, headers), fetch(short, other, headers)
+        before = cpu(pid)
         times = [(fetch(long, path, headers), fetch(short, other, headers)) for _ in range(rounds)]
+        each = (cpu(pid) - before) / rounds
         ours, theirs = [pair[0] for pair in times], [pair[1] for pair in times]
         ratio = median(ours) / median(theirs)
         name = re.sub(r"[0-9a-f-]{36}", "…", path) + (" (fragment)" if headers else "")
-        print(f"{name:58} {median(ours):9.1f} {p95(ours):7.1f} {median(theirs):10.1f} {p95(theirs):7.1f} {ratio:13.2f}")
+        figures = (median(ours), p95(ours), median(theirs), p95(theirs))
+        say(f"| {name} | " + " | ".join(f"{figure:.1f}" for figure in figures) + f" | {ratio:.2f} | {each:.1f} |")
         worst.append((p95(ours), name))
         ratios.append((ratio, name))
-    print(f"slowest p95: {max(worst)[0]:.1f} ms, {max(worst)[1]}")
     above = ", ".join(f"{name} {ratio:.2f}" for ratio, name in sorted(ratios, reverse=True) if ratio > 1.5)
-    print(f"ratios above 1.5: {above or 'none'}")
+    say(f"\nSlowest 95th percentile: {max(worst)[0]:.1f} ms, {max(worst)[1]}. Ratios above 1.5: {above or 'none'}.")
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
