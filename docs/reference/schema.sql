@@ -659,28 +659,41 @@ BEGIN
     ids[1] := holdgate_insert_one(ids[1], kinds[1], payloads[1], queues[1], priorities[1], attempts[1], titles[1], runs[1],
                                   owners[1], subjects[1], run_ats[1], deadlines[1], states[1], at_);
     RETURN;
-  ELSIF n_ > 0 AND kinds = array_fill(kinds[1], ARRAY[n_]) AND queues = array_fill(queues[1], ARRAY[n_])
-        AND priorities = array_fill(priorities[1], ARRAY[n_]) AND (runs IS NULL OR runs = array_fill(runs[1], ARRAY[n_]))
-        AND (owners IS NULL OR owners = array_fill(owners[1], ARRAY[n_])) THEN
+  END IF;
+  kinds := holdgate_once(kinds);
+  queues := holdgate_once(queues);
+  priorities := holdgate_once(priorities);
+  runs := holdgate_once(runs);
+  owners := holdgate_once(owners);
+  IF 1 = ALL (ARRAY[cardinality(kinds), cardinality(queues), cardinality(priorities), coalesce(cardinality(runs), 1),
+                    coalesce(cardinality(owners), 1)]) THEN
     -- Nearly every batch is of one lane and one share: nothing has to be joined or sorted.
     line_ := holdgate_line(kinds[1]);
     lane_ := holdgate_lane(owners[1], runs[1], queues[1], kinds[1]);
     place_ := holdgate_place(queues[1], priorities[1], coalesce(runs[1], owners[1], nobody), at_, line_);
     INSERT INTO tasks (id, kind, lane, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
                        deadline_at, state, queued_at, position, limited)
-    SELECT t.id, kinds[1], lane_, t.payload, queues[1], priorities[1], t.attempts, t.title, runs[1], owners[1], t.subject,
-           t.run_at, t.deadline, coalesce(t.state, CASE WHEN t.run_at > at_ THEN 'scheduled' ELSE 'queued' END), at_,
-           place_ + t.ordinal, line_ <> ''
+    SELECT t.id, kinds[1], lane_, coalesce(t.payload, payloads[1]), queues[1], priorities[1], coalesce(t.tries, attempts[1]),
+           coalesce(t.title, titles[1]), runs[1], owners[1], t.subject, t.run_at, t.deadline,
+           coalesce(CASE WHEN cardinality(states) = 1 THEN states[1] ELSE t.state END,
+                    CASE WHEN t.run_at > at_ THEN 'scheduled' ELSE 'queued' END), at_, place_ + t.ordinal, line_ <> ''
     FROM unnest(ids, payloads, attempts, titles, subjects, run_ats, deadlines, states)
-         WITH ORDINALITY AS t(id, payload, attempts, title, subject, run_at, deadline, state, ordinal);
+         WITH ORDINALITY AS t(id, payload, tries, title, subject, run_at, deadline, state, ordinal);
     RETURN;
   END IF;
   WITH n AS (
     SELECT t.*, coalesce(run, owner, nobody) AS share, coalesce(run, nobody) AS run_, coalesce(owner, nobody) AS owner_,
            coalesce(l.kind, '') AS line
-    FROM unnest(ids, kinds, payloads, queues, priorities, attempts, titles, runs, owners, subjects, run_ats, deadlines, states)
-         WITH ORDINALITY AS t(id, kind, payload, queue, priority, attempts, title, run, owner, subject, run_at, deadline, state,
-                              ordinal)
+    FROM (SELECT g.id, coalesce(g.kind, kinds[1]) AS kind, coalesce(g.payload, payloads[1]) AS payload,
+                 coalesce(g.queue, queues[1]) AS queue, coalesce(g.priority, priorities[1]) AS priority,
+                 coalesce(g.tries, attempts[1]) AS tries, coalesce(g.title, titles[1]) AS title,
+                 CASE WHEN cardinality(runs) = 1 THEN runs[1] ELSE g.run END AS run,
+                 CASE WHEN cardinality(owners) = 1 THEN owners[1] ELSE g.owner END AS owner, g.subject, g.run_at, g.deadline,
+                 CASE WHEN cardinality(states) = 1 THEN states[1] ELSE g.state END AS state, g.ordinal
+          FROM unnest(ids, kinds, payloads, queues, priorities, attempts, titles, runs, owners, subjects, run_ats, deadlines,
+                      states)
+               WITH ORDINALITY AS g(id, kind, payload, queue, priority, tries, title, run, owner, subject, run_at, deadline,
+                                    state, ordinal)) AS t
          LEFT JOIN kind_limits l ON l.kind = t.kind AND l.limited),
   known AS MATERIALIZED (
     SELECT owner_, run_, queue, kind, holdgate_lane(owner, run, queue, kind) AS lane
@@ -690,7 +703,7 @@ BEGIN
     FROM (SELECT DISTINCT queue, priority, share, line FROM n) AS shares)
   INSERT INTO tasks (id, kind, lane, payload, queue, priority, max_attempts, title, run_id, owner_id, subject, run_at,
                      deadline_at, state, queued_at, position, limited)
-  SELECT n.id, n.kind, known.lane, n.payload, n.queue, n.priority, n.attempts, n.title, n.run, n.owner, n.subject, n.run_at,
+  SELECT n.id, n.kind, known.lane, n.payload, n.queue, n.priority, n.tries, n.title, n.run, n.owner, n.subject, n.run_at,
          n.deadline, coalesce(n.state, CASE WHEN n.run_at > at_ THEN 'scheduled' ELSE 'queued' END), at_,
          places.place + row_number() OVER (PARTITION BY n.queue, n.priority, n.share, n.line ORDER BY n.ordinal),
          n.line <> ''
@@ -743,6 +756,13 @@ BEGIN
   RETURN coalesce((SELECT l.kind FROM kind_limits l WHERE l.kind = kind_ AND l.limited), '');
 END $$;
 
+CREATE FUNCTION holdgate.holdgate_once(given anyarray) RETURNS anyarray
+    LANGUAGE plpgsql IMMUTABLE STRICT
+    AS $$
+BEGIN
+  RETURN CASE WHEN given = array_fill(given[1], ARRAY[cardinality(given)]) THEN given[1:1] ELSE given END;
+END $$;
+
 CREATE FUNCTION holdgate.holdgate_place(queue_ text, priority_ integer, share_ uuid, at_ timestamp with time zone, line_ text DEFAULT ''::text) RETURNS bigint
     LANGUAGE plpgsql STABLE
     SET enable_sort TO 'off'
@@ -757,14 +777,14 @@ BEGIN
                        (SELECT t.position FROM tasks t
                         WHERE t.state = 'queued' AND NOT t.limited AND t.queue = queue_ AND t.priority = priority_::smallint
                           AND COALESCE(t.run_id, t.owner_id, '00000000-0000-0000-0000-000000000000'::uuid) = share_
-                        ORDER BY -t.position LIMIT 1));
+                        ORDER BY t.position + 0 DESC LIMIT 1));
   ELSE
     place_ := greatest(holdgate_head(queue_, priority_, line_),
                        (SELECT t.position FROM tasks t
                         WHERE t.state = 'queued' AND t.limited AND t.kind = line_ AND t.queue = queue_
                           AND t.priority = priority_::smallint
                           AND COALESCE(t.run_id, t.owner_id, '00000000-0000-0000-0000-000000000000'::uuid) = share_
-                        ORDER BY -t.position LIMIT 1));
+                        ORDER BY t.position + 0 DESC LIMIT 1));
   END IF;
   IF place_ IS NULL THEN
     -- A line that is empty begins where the others stand: it takes turns with them, neither ahead nor behind all.
@@ -2279,36 +2299,36 @@ CREATE TABLE holdgate.task_transitions (
 
 CREATE TABLE holdgate.tasks (
     id uuid NOT NULL,
-    run_id uuid,
-    owner_id uuid,
-    subject text,
-    title text DEFAULT ''::text NOT NULL,
-    queue text NOT NULL,
-    kind text NOT NULL,
-    lane integer NOT NULL,
-    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
-    state text DEFAULT 'queued'::text NOT NULL,
-    reason text,
-    priority smallint DEFAULT '50'::smallint NOT NULL,
+    "position" bigint DEFAULT ((EXTRACT(epoch FROM clock_timestamp()) * (1000000)::numeric))::bigint NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     queued_at timestamp with time zone DEFAULT now() NOT NULL,
-    "position" bigint DEFAULT ((EXTRACT(epoch FROM clock_timestamp()) * (1000000)::numeric))::bigint NOT NULL,
-    limited boolean DEFAULT false NOT NULL,
-    run_at timestamp with time zone,
-    deadline_at timestamp with time zone,
-    started_at timestamp with time zone,
-    claimed_at timestamp with time zone,
-    finished_at timestamp with time zone,
+    lane integer NOT NULL,
     attempt integer DEFAULT 0 NOT NULL,
+    priority smallint DEFAULT '50'::smallint NOT NULL,
     failures smallint DEFAULT '0'::smallint NOT NULL,
     max_attempts smallint DEFAULT '3'::smallint NOT NULL,
     lease_losses smallint DEFAULT '0'::smallint NOT NULL,
     round smallint DEFAULT '0'::smallint NOT NULL,
-    traceparent text DEFAULT NULLIF(current_setting('holdgate.traceparent'::text, true), ''::text),
+    limited boolean DEFAULT false NOT NULL,
+    state text DEFAULT 'queued'::text NOT NULL,
+    queue text NOT NULL,
+    kind text NOT NULL,
+    title text DEFAULT ''::text NOT NULL,
+    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
+    run_id uuid,
+    owner_id uuid,
     worker_id uuid,
+    claimed_at timestamp with time zone,
+    started_at timestamp with time zone,
     lease_expires_at timestamp with time zone,
-    progress jsonb,
+    finished_at timestamp with time zone,
+    run_at timestamp with time zone,
+    deadline_at timestamp with time zone,
+    subject text,
+    traceparent text DEFAULT NULLIF(current_setting('holdgate.traceparent'::text, true), ''::text),
+    reason text,
     result jsonb,
+    progress jsonb,
     error jsonb,
     fingerprint text,
     resolved_at timestamp with time zone,
@@ -2881,7 +2901,7 @@ CREATE INDEX tasks_limited_idx ON holdgate.tasks USING btree (kind, queue, prior
 
 CREATE INDEX tasks_limited_running_idx ON holdgate.tasks USING btree (kind) WHERE ((state = 'running'::text) AND limited);
 
-CREATE INDEX tasks_limited_share_idx ON holdgate.tasks USING btree (kind, COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid), queue, priority, ((- "position"))) WHERE ((state = 'queued'::text) AND limited);
+CREATE INDEX tasks_limited_share_idx ON holdgate.tasks USING btree (kind, COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid), queue, priority, (("position" + 0))) WHERE ((state = 'queued'::text) AND limited);
 
 CREATE INDEX tasks_nameless_idx ON holdgate.tasks USING btree (id) WHERE ((state = 'dead_letter'::text) AND (fingerprint IS NULL));
 
@@ -2897,7 +2917,7 @@ CREATE UNIQUE INDEX tasks_run_subject_key ON holdgate.tasks USING btree (run_id,
 
 CREATE INDEX tasks_running_idx ON holdgate.tasks USING btree (id) WHERE (state = 'running'::text);
 
-CREATE INDEX tasks_share_idx ON holdgate.tasks USING btree (COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid), queue, priority, ((- "position"))) WHERE ((state = 'queued'::text) AND (NOT limited));
+CREATE INDEX tasks_share_idx ON holdgate.tasks USING btree (COALESCE(run_id, owner_id, '00000000-0000-0000-0000-000000000000'::uuid), queue, priority, (("position" + 0))) WHERE ((state = 'queued'::text) AND (NOT limited));
 
 CREATE INDEX tasks_state_idx ON holdgate.tasks USING btree (state, id) WHERE (state <> ALL (ARRAY['running'::text, 'succeeded'::text]));
 

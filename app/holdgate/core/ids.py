@@ -10,7 +10,7 @@ else:
 
     def uuid7() -> UUID:
         """A time-ordered UUID (RFC 9562), so that index inserts stay at the right-hand side."""
-        return UUID(bytes=uuid_utils.uuid7().bytes)
+        return UUID(int=uuid_utils.uuid7().int)
 
 
 __all__ = ["UUID", "uuid7"]

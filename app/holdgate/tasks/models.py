@@ -81,7 +81,7 @@ class Task(Base):
             text(SHARE),
             "queue",
             "priority",
-            text('(- "position")'),
+            text('("position" + 0)'),
             postgresql_where=text("state = 'queued' AND NOT limited"),
         ),
         Index(
@@ -90,7 +90,7 @@ class Task(Base):
             text(SHARE),
             "queue",
             "priority",
-            text('(- "position")'),
+            text('("position" + 0)'),
             postgresql_where=text("state = 'queued' AND limited"),
         ),
         # The few whose worker was lost: they are claimed apart (runtime/attempts/suspects.py).
@@ -155,46 +155,47 @@ class Task(Base):
         stored_with(fillfactor="80"),
     )
 
+    # Columns as PostgreSQL reads them fastest: what is never NULL and has one width, then text, then what can be NULL.
     # By its id a task has its place in the order of creation (docs/decisions/0348).
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    run_id: Mapped[UUID | None] = mapped_column(ForeignKey("runs.id"))
-    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
-    subject: Mapped[str | None] = mapped_column(Text)
-    title: Mapped[str] = mapped_column(Text, server_default="")
-    queue: Mapped[str] = mapped_column(Text)
-    kind: Mapped[str] = mapped_column(Text)
-    # Owner, run, queue and kind under one number (tasks/queue/log.py); a trigger sets it where an insert does not.
-    lane: Mapped[int] = mapped_column(Integer)
-    payload: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
-    state: Mapped[str] = mapped_column(Text, server_default="queued")
-    reason: Mapped[str | None] = mapped_column(Text)
-    priority: Mapped[int] = mapped_column(SmallInteger, server_default="50")
-    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
-    queued_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
     # Where it stands in its queue and priority, in microseconds of the queue's own time (docs/decisions, fair share).
     position: Mapped[int] = mapped_column(
         BigInteger, server_default=text("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
     )
-    # Its kind had a limit when it was last put into its queue (tasks/queue/limits.py).
-    limited: Mapped[bool] = mapped_column(server_default=text("false"))
-    run_at: Mapped[datetime | None] = mapped_column(Moment)
-    deadline_at: Mapped[datetime | None] = mapped_column(Moment)
-    started_at: Mapped[datetime | None] = mapped_column(Moment)
-    claimed_at: Mapped[datetime | None] = mapped_column(Moment)
-    finished_at: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    queued_at: Mapped[datetime] = mapped_column(Moment, server_default=func.now())
+    # Owner, run, queue and kind under one number (tasks/queue/log.py); a trigger sets it where an insert does not.
+    lane: Mapped[int] = mapped_column(Integer)
     attempt: Mapped[int] = mapped_column(Integer, server_default="0")
+    priority: Mapped[int] = mapped_column(SmallInteger, server_default="50")
     failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     max_attempts: Mapped[int] = mapped_column(SmallInteger, server_default="3")
     lease_losses: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     round: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    # Its kind had a limit when it was last put into its queue (tasks/queue/limits.py).
+    limited: Mapped[bool] = mapped_column(server_default=text("false"))
+    state: Mapped[str] = mapped_column(Text, server_default="queued")
+    queue: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(Text, server_default="")
+    payload: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    run_id: Mapped[UUID | None] = mapped_column(ForeignKey("runs.id"))
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    worker_id: Mapped[UUID | None] = mapped_column()
+    claimed_at: Mapped[datetime | None] = mapped_column(Moment)
+    started_at: Mapped[datetime | None] = mapped_column(Moment)
+    lease_expires_at: Mapped[datetime | None] = mapped_column(Moment)
+    finished_at: Mapped[datetime | None] = mapped_column(Moment)
+    run_at: Mapped[datetime | None] = mapped_column(Moment)
+    deadline_at: Mapped[datetime | None] = mapped_column(Moment)
+    subject: Mapped[str | None] = mapped_column(Text)
     # The trace in which it was asked for (W3C): of whatever transaction inserts it (core/db.py).
     traceparent: Mapped[str | None] = mapped_column(
         Text, server_default=text("NULLIF(current_setting('holdgate.traceparent', true), '')")
     )
-    worker_id: Mapped[UUID | None] = mapped_column()
-    lease_expires_at: Mapped[datetime | None] = mapped_column(Moment)
-    progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    reason: Mapped[str | None] = mapped_column(Text)
     result: Mapped[Any | None] = mapped_column(JSONB)
+    progress: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     # Which error the last try failed with (tasks/failures/fingerprints.py); none once it is retried or succeeds.
     fingerprint: Mapped[str | None] = mapped_column(Text)

@@ -12,14 +12,14 @@ BEGIN
                        (SELECT t.position FROM tasks t
                         WHERE t.state = 'queued' AND NOT t.limited AND t.queue = queue_ AND t.priority = priority_::smallint
                           AND COALESCE(t.run_id, t.owner_id, '00000000-0000-0000-0000-000000000000'::uuid) = share_
-                        ORDER BY -t.position LIMIT 1));
+                        ORDER BY t.position + 0 DESC LIMIT 1));
   ELSE
     place_ := greatest(holdgate_head(queue_, priority_, line_),
                        (SELECT t.position FROM tasks t
                         WHERE t.state = 'queued' AND t.limited AND t.kind = line_ AND t.queue = queue_
                           AND t.priority = priority_::smallint
                           AND COALESCE(t.run_id, t.owner_id, '00000000-0000-0000-0000-000000000000'::uuid) = share_
-                        ORDER BY -t.position LIMIT 1));
+                        ORDER BY t.position + 0 DESC LIMIT 1));
   END IF;
   IF place_ IS NULL THEN
     -- A line that is empty begins where the others stand: it takes turns with them, neither ahead nor behind all.

@@ -24,10 +24,20 @@ async def insert_tasks(
     session: WriteSession, tasks: list[TaskInsert], *, state: TaskState | None = None, now: datetime | None = None
 ) -> None:
     """One statement. `state`: paused, in a paused run, or pending_approval; None: ready, or at their time."""
-    columns = {name: _column([getattr(task, name) for task in tasks]) for name in TaskInsert.__struct_fields__}
-    await session.execute(_INSERT, {**columns, "states": _column([state] * len(tasks)), "now": now})
+    columns = {name: _column(name, tasks) for name in TaskInsert.__struct_fields__}
+    await session.execute(_INSERT, {**columns, "states": None if state is None else [state], "now": now})
 
 
-def _column(values: list[Any]) -> list[Any] | None:
-    """A column in which nothing stands is left out: unnest() fills it up, and the driver looks at each value."""
-    return None if values.count(None) == len(values) else values
+# Of these the function takes one value for all; of the others a value that is missing is none.
+_OFTEN_ONE = frozenset({"kind", "payload", "queue", "priority", "max_attempts", "title", "run_id", "owner_id"})
+
+
+def _column(name: str, tasks: list[TaskInsert]) -> list[Any] | None:
+    """The driver looks at each value, so what is the same for all tasks is given once, and not at all if it is none."""
+    values = [getattr(task, name) for task in tasks]
+    first = values[0]
+    if first != values[-1] or values.count(first) != len(values):
+        return values
+    if first is None:
+        return None
+    return [first] if name in _OFTEN_ONE else values
