@@ -40,6 +40,13 @@ def test_links_and_pictures_are_found() -> None:
     assert "an-example" in anchors(ROOT / "docs/kinds.md")
 
 
+def test_every_decision_is_in_the_index_by_its_number_and_name() -> None:
+    index = (ROOT / "docs/decisions/index.md").read_text()
+    for page in sorted((ROOT / "docs/decisions").glob("[0-9]*.md")):
+        number, _, title = page.read_text().partition("\n")[0].removeprefix("# ").partition(". ")
+        assert f"| [{number}]({page.name}) | {title} |" in index
+
+
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
