@@ -92,6 +92,7 @@ bench: setup ## speed beside other queues, in one run; writes bench/RESULTS.md
 	@$(BIN)/python -m bench.peers
 	@$(BIN)/python -m bench.growth --finished 1000,10000,100000,1000000,10000000 --plot bench/growth.svg --append bench/RESULTS.md
 	@$(BIN)/python -m bench.journeys --append bench/RESULTS.md
+	@$(BIN)/python -m bench.pages --append bench/RESULTS.md
 
 container: setup ## Dockerfile and compose.yaml checked; the image's steps in a clean root, and the main job there
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/container/requirements-check.txt

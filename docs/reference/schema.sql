@@ -2865,7 +2865,7 @@ CREATE INDEX task_counts_run_idx ON holdgate.task_counts USING btree (run_id);
 
 CREATE INDEX task_keys_task_idx ON holdgate.task_keys USING btree (task_id);
 
-CREATE INDEX task_log_actor_idx ON holdgate.task_log USING btree (actor, at DESC, id DESC) WHERE (actor < 0);
+CREATE INDEX task_log_actor_idx ON holdgate.task_log USING btree (actor, at, id) WHERE (actor < 0);
 
 CREATE INDEX task_log_deleted_idx ON holdgate.task_log USING btree (at) WHERE (to_state IS NULL);
 

@@ -381,7 +381,7 @@ def tables() -> None:
     op.create_index(
         "task_log_actor_idx",
         "task_log",
-        ["actor", sa.literal_column("at DESC"), sa.literal_column("id DESC")],
+        ["actor", "at", "id"],
         unique=False,
         postgresql_where=sa.text("actor < 0"),
     )

@@ -83,7 +83,7 @@ task_log = Table(
     Index("task_log_deleted_idx", "at", postgresql_where=text("to_state IS NULL")),
     # What people did, for the audit: hardly a cost to workers, whose events are not in it.
     Index("task_log_people_idx", "at", "id", postgresql_where=text("actor < 0")),
-    Index("task_log_actor_idx", "actor", text("at DESC"), text("id DESC"), postgresql_where=text("actor < 0")),
+    Index("task_log_actor_idx", "actor", "at", "id", postgresql_where=text("actor < 0")),
 )
 
 
