@@ -34,6 +34,7 @@ from tests.pages import WITH_HISTORY
 HOME = Path(".holdgate/bench-pages")
 FIRST_PORT = 8970
 WARM_UP = 5
+METRICS_TOKEN = "a-token-for-bench-only-0123456789"
 FRAGMENTS = ("/overview", "/runs", "/tasks", "/approvals", "/dead-letters")
 
 
@@ -70,6 +71,7 @@ class Site:
             "PORT": str(self.port),
             **PRODUCTION,
             "RATE_LIMIT_MAX": "1000000",
+            "METRICS_TOKEN": METRICS_TOKEN,
         }
         command = ["uvicorn", "--factory", "holdgate.asgi:create", "--port", str(self.port), "--no-access-log"]
         log = stack.enter_context((HOME / f"web-{self.port}.log").open("wb"))
@@ -105,6 +107,7 @@ def paths_of(client: httpx.Client) -> list[tuple[str, dict[str, str]]]:
         "approval": found(client, "/approvals?show=all", f'href="/approvals/{uuid}[?"]'),
     }
     pages: list[tuple[str, dict[str, str]]] = [(page.format(**ids), {}) for page in WITH_HISTORY]
+    pages.append(("/metrics", {"Authorization": f"Bearer {METRICS_TOKEN}"}))
     return pages + [(page, {"HX-Request": "true"}) for page in FRAGMENTS]
 
 
@@ -177,7 +180,7 @@ def measure(long: httpx.Client, short: httpx.Client, pid: int, rounds: int) -> s
         each = (cpu(pid) - before) / rounds
         ours, theirs = [pair[0] for pair in times], [pair[1] for pair in times]
         ratio = median(ours) / median(theirs)
-        name = re.sub(r"[0-9a-f-]{36}", "…", path) + (" (fragment)" if headers else "")
+        name = re.sub(r"[0-9a-f-]{36}", "…", path) + (" (fragment)" if "HX-Request" in headers else "")
         figures = (median(ours), p95(ours), median(theirs), p95(theirs))
         say(f"| {name} | " + " | ".join(f"{figure:.1f}" for figure in figures) + f" | {ratio:.2f} | {each:.1f} |")
         worst.append((p95(ours), name))
