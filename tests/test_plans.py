@@ -16,7 +16,7 @@ from holdgate.tasks.models import Task
 from holdgate.tasks.queue import claims, limits
 from holdgate.tasks.search import sorting
 from holdgate.tasks.search.filters import TaskFilter
-from holdgate.tasks.search.lists import list_tasks
+from holdgate.tasks.search.lists import list_tasks, matching
 from holdgate.tasks.service import TaskRequest, enqueue_many
 from tests.factories.stats import index_words
 from tests.servers import empty
@@ -226,6 +226,29 @@ async def test_a_filtered_list_uses_an_index(buried: Database, wanted: TaskFilte
             plan = "\n".join((await session.execute(listed.with_only_columns(Task.title))).scalars())
     assert any(each in plan for each in index.split(" or ")), plan
     assert "Seq Scan" not in plan
+
+
+@pytest.mark.parametrize(
+    ("wanted", "walked"),
+    [
+        (TaskFilter(kind="test.nothing"), "tasks_pkey"),
+        (TaskFilter(queue="dead"), "tasks_pkey"),
+        (TaskFilter(queue="default", kind="test.nothing", states=("queued",)), "tasks_state_idx"),
+        (TaskFilter(queue="nowhere"), ""),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+async def test_a_kind_or_queue_that_many_tasks_have_is_met_by_walking_the_list(
+    buried: Database, wanted: TaskFilter, walked: str
+) -> None:
+    """By their words all of them were looked up, one by one, for a page of 50."""
+    async with buried.read() as session:
+        found = await matching(session, None, wanted)
+        listed = found.of(select(Task.title)).order_by(found.id.desc()).limit(51)
+        with explaining(buried):
+            plan = "\n".join((await session.execute(listed)).scalars())
+    assert (f"Backward using {walked} on tasks" in plan) == bool(walked), plan
+    assert ("task_words" in plan) != bool(walked), plan
 
 
 @pytest.mark.parametrize("column", sorting.COLUMNS)

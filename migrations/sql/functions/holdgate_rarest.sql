@@ -4,18 +4,18 @@ CREATE OR REPLACE FUNCTION holdgate_rarest(words text, otherwise tsquery, OUT so
 AS $$
 DECLARE
   one tsquery;
-  plan json;
+  expected record;
 BEGIN
   FOR one IN
     SELECT holdgate_sought(l) || otherwise
     FROM unnest(tsvector_to_array(to_tsvector('simple', translate(words, '/', ' ')))) AS l
     ORDER BY length(l) DESC, l LIMIT 8
   LOOP
-    EXECUTE format('EXPLAIN (FORMAT JSON) SELECT FROM task_words WHERE words @@ %L::tsquery', one) INTO plan;
-    IF hits IS NULL OR (plan #>> '{0,Plan,Plan Rows}')::float8 < hits THEN
+    expected := holdgate_expected(one);
+    tasks := expected.tasks;
+    IF hits IS NULL OR expected.hits < hits THEN
       sought := one;
-      hits := (plan #>> '{0,Plan,Plan Rows}')::float8;
+      hits := expected.hits;
     END IF;
   END LOOP;
-  SELECT greatest(reltuples, 1) INTO tasks FROM pg_class WHERE oid = 'task_words'::regclass;
 END $$;

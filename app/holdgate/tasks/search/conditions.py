@@ -129,8 +129,11 @@ def _contains(part: dict[str, Any], also: Sequence[Words]) -> ColumnElement[bool
 
 def found(queries: Sequence[Words]) -> ColumnElement[bool]:
     """All of them by one look: of two the planner takes one for rare where the other is, and lists both."""
-    together = reduce(func.tsquery_and, queries)
-    return Task.id.in_(select(TaskSearch.task_id).where(TaskSearch.words.op("@@")(together)))
+    return Task.id.in_(select(TaskSearch.task_id).where(TaskSearch.words.op("@@")(together(queries))))
+
+
+def together(queries: Sequence[Words]) -> Words:
+    return reduce(func.tsquery_and, queries)
 
 
 def words_query(mark: str, values: Sequence[str]) -> Words:

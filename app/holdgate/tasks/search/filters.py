@@ -222,9 +222,19 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         ),
     ] = ()
 
-    def where(self) -> ColumnElement[bool]:
-        """As a condition on `tasks`."""
-        return _where(self)
+    def where(self, *, marks: bool = True) -> ColumnElement[bool]:
+        """As a condition on `tasks`.
+
+        Args:
+            marks: whether a kind or a queue is sought among the words too, which finds those that are rare.
+        """
+        return _where(self, marks)
+
+    @property
+    def marks(self) -> list[sql.Words]:
+        """The kind and the queue, as they stand among the words."""
+        marks = (field.sought(value) for field, value in self.given() if field.sought and field.condition)
+        return [words for words in marks if words is not None]
 
     def given(self) -> list[tuple[FilterField, Any]]:
         """What filters, with its value."""
@@ -249,9 +259,10 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 
 # Building takes longer than many a query; a live list asks again every few seconds, a bulk action for each chunk.
 @lru_cache(maxsize=64)
-def _where(wanted: TaskFilter) -> ColumnElement[bool]:
+def _where(wanted: TaskFilter, marks: bool) -> ColumnElement[bool]:
     given = wanted.given()
-    sought = [words for field, value in given if field.sought and (words := field.sought(value)) is not None]
+    by_words = [(field.sought, value) for field, value in given if field.sought and (marks or not field.condition)]
+    sought = [words for words_of, value in by_words if (words := words_of(value)) is not None]
     found = [
         condition for field, value in given if field.condition and (condition := field.condition(value)) is not None
     ]

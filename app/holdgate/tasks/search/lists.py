@@ -34,7 +34,7 @@ from holdgate.tasks.queue.log import TaskEvent
 from holdgate.tasks.queue.models import Worker
 from holdgate.tasks.search.conditions import users
 from holdgate.tasks.search.filters import TaskFilter
-from holdgate.tasks.search.words import few_hits
+from holdgate.tasks.search.words import few_hits, rare_marks
 from holdgate.tasks.states import UNFINISHED, TaskState, TaskVerb
 
 Columns = TypeVarTuple("Columns")
@@ -88,8 +88,9 @@ async def matching(session: AsyncSession, scope: UUID | None, wanted: TaskFilter
         await session.execute(_CUSTOM_PLANS)
     hits = await few_hits(session, scope, wanted, oldest=oldest)
     if hits is None:
-        return Matching(None, mine(scope) & wanted.where(), Task.id.expression)
-    return Matching(hits, mine(scope) & replace(wanted, q="").where(), hits.c.task_id)
+        where = wanted.where(marks=await rare_marks(session, wanted))
+        return Matching(None, mine(scope) & where, Task.id.expression)
+    return Matching(hits, mine(scope) & replace(wanted, q="").where(marks=False), hits.c.task_id)
 
 
 # What lists do not show.

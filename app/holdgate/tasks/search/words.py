@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdgate.core.db import WriteSession
 from holdgate.stats.event_consumer import next_window
-from holdgate.tasks.search.conditions import sought_value, sought_words
+from holdgate.tasks.search.conditions import sought_value, sought_words, together
 from holdgate.tasks.search.filters import TaskFilter
 from holdgate.tasks.search.models import TaskSearch
 
@@ -50,6 +50,18 @@ async def few_hits(
     by_words = found.cte("by_words").prefix_with("MATERIALIZED")
     order = by_words.c.task_id if oldest else by_words.c.task_id.desc()
     return select(by_words.c.task_id).order_by(order).subquery("hits")
+
+
+async def rare_marks(session: AsyncSession, wanted: TaskFilter) -> bool:
+    """Whether the kind and queue that are wanted are found sooner among the words than by walking the list.
+
+    The planner can't tell: it expects 200 tasks to look up, however many have the words.
+    """
+    if not wanted.marks or wanted.q or wanted.payload:
+        return True
+    expected = func.holdgate_expected(together(wanted.marks)).table_valued("hits", "tasks")
+    hits, tasks = (await session.execute(select(expected.c.hits, expected.c.tasks))).one()
+    return bool(hits <= MOST_TO_FILTER * sqrt(tasks))
 
 
 # OFFSET, so that each task is looked up: the planner expects many more events. One that was deleted meanwhile has none.
