@@ -179,6 +179,8 @@ async def leased_tasks(direct: Direct, *, queue: str, worker: UUID, now: datetim
 # Here and in `_EXTEND` the state is not written as tasks_running_idx has it: just after a vacuum the planner may
 # believe that nothing runs, and would go through all of that index once for every attempt in hand. And every join is
 # with tasks by their key: joined with the list once more, its rows would be compared with each other, all with all.
+# Outcomes come in the order of their ids, in which the one join locks. Their arrays stand in subselects: told of
+# 500 outcomes the planner would rather read all of a small table.
 _FINISH = text(
     """
     UPDATE tasks t
